@@ -1,0 +1,5 @@
+"""`python -m hpc_dl` is `hpcdl`."""
+
+from hpc_dl.cli import main
+
+raise SystemExit(main())
