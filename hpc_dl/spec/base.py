@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -9,3 +11,11 @@ class Spec(BaseModel):
     """A part of a spec. Strict: `true` is no number and `"3"` no integer."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def tag_by_name(value: Any) -> str | None:
+    """Which member of a union a `name` picks; an import path (`my_code.py:MyNet`) picks `own`."""
+    name = value.get("name") if isinstance(value, dict) else getattr(value, "name", None)
+    if isinstance(name, str) and ":" in name:
+        return "own"
+    return name if isinstance(name, str) else None

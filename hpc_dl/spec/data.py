@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, PositiveInt, Tag
 
-from hpc_dl.spec.base import Spec
+from hpc_dl.spec.base import Spec, tag_by_name
 from hpc_dl.spec.models import Kind, Task
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -93,18 +93,11 @@ SOURCES: dict[str, type[Data]] = {
 }
 
 
-def _tag(value: Any) -> str | None:
-    name = value.get("name") if isinstance(value, dict) else getattr(value, "name", None)
-    if isinstance(name, str) and ":" in name:
-        return "own"
-    return name if isinstance(name, str) else None
-
-
 DataSpec = Annotated[
     Annotated[Digits, Tag("digits")]
     | Annotated[MNIST, Tag("mnist")]
     | Annotated[FashionMNIST, Tag("fashion_mnist")]
     | Annotated[ImageFolder, Tag("image_folder")]
     | Annotated[OwnData, Tag("own")],
-    Discriminator(_tag),
+    Discriminator(tag_by_name),
 ]

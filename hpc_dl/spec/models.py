@@ -5,11 +5,11 @@ The light half reads this to check a spec; `zoo/NAME.py` reads it to build the n
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, NonNegativeFloat, PositiveInt, Tag
 
-from hpc_dl.spec.base import Spec
+from hpc_dl.spec.base import Spec, tag_by_name
 
 Kind = Literal["image"]
 Task = Literal["classify", "none"]
@@ -71,18 +71,9 @@ ZOO: dict[str, type[Model]] = {"ffnn": FeedForward, "vae": VariationalAutoencode
 """Name → options, in the order in which people read about them."""
 
 
-def _tag(value: Any) -> str | None:
-    name = value.get("name") if isinstance(value, dict) else getattr(value, "name", None)
-    if isinstance(name, str) and ":" in name:
-        return "own"
-    return name if isinstance(name, str) else None
-
-
 ModelSpec = Annotated[
     Annotated[FeedForward, Tag("ffnn")]
     | Annotated[VariationalAutoencoder, Tag("vae")]
     | Annotated[OwnModel, Tag("own")],
-    Discriminator(_tag),
+    Discriminator(tag_by_name),
 ]
-
-ACTIVATIONS: tuple[str, ...] = get_args(Activation)

@@ -1,0 +1,205 @@
+"""The job spec: what a user writes to have a network trained."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Tag,
+    model_validator,
+)
+
+from hpc_dl.spec import units
+from hpc_dl.spec.base import Spec, tag_by_name
+from hpc_dl.spec.data import DataSpec
+from hpc_dl.spec.models import ModelSpec
+
+
+def _checked_by(parse: object) -> AfterValidator:
+    def check(text: str) -> str:
+        parse(text)  # type: ignore[operator]
+        return text
+
+    return AfterValidator(check)
+
+
+_number_as_text = BeforeValidator(lambda v: str(v) if type(v) is int else v)
+
+Time = Annotated[str, _number_as_text, _checked_by(units.seconds)]
+Memory = Annotated[str, _number_as_text, _checked_by(units.bytes_of)]
+Interval = Annotated[str, _checked_by(units.every)]
+Momentum = Annotated[float, Field(ge=0, lt=1)]
+
+
+class AdamW(Spec):
+    """Adam with decoupled weight decay (Loshchilov and Hutter, arXiv:1711.05101)."""
+
+    name: Literal["adamw"]
+    lr: PositiveFloat = Field(1e-3, description="peak learning rate")
+    weight_decay: NonNegativeFloat = 0.01
+    betas: list[Momentum] = Field([0.9, 0.999], min_length=2, max_length=2)
+
+
+class Adam(Spec):
+    """Adam (Kingma and Ba, arXiv:1412.6980)."""
+
+    name: Literal["adam"]
+    lr: PositiveFloat = Field(1e-3, description="peak learning rate")
+    weight_decay: NonNegativeFloat = 0.0
+    betas: list[Momentum] = Field([0.9, 0.999], min_length=2, max_length=2)
+
+
+class SGD(Spec):
+    """Stochastic gradient descent with momentum."""
+
+    name: Literal["sgd"]
+    lr: PositiveFloat = Field(0.1, description="peak learning rate")
+    momentum: Momentum = 0.9
+    nesterov: bool = False
+    weight_decay: NonNegativeFloat = 0.0
+
+    @model_validator(mode="after")
+    def _nesterov_needs_momentum(self) -> Self:
+        if self.nesterov and self.momentum == 0:
+            raise ValueError("nesterov needs a momentum above 0")
+        return self
+
+
+class Constant(Spec):
+    """The peak learning rate throughout, after the warm-up."""
+
+    name: Literal["constant"]
+    warmup_steps: NonNegativeInt = 0
+
+
+class Cosine(Spec):
+    """Down half a cosine from the peak to `final` times the peak (arXiv:1608.03983)."""
+
+    name: Literal["cosine"]
+    warmup_steps: NonNegativeInt = 0
+    final: Annotated[float, Field(ge=0, le=1)] = Field(0.0, description="share of the peak")
+
+
+class Linear(Spec):
+    """Down a straight line from the peak to `final` times the peak."""
+
+    name: Literal["linear"]
+    warmup_steps: NonNegativeInt = 0
+    final: Annotated[float, Field(ge=0, le=1)] = Field(0.0, description="share of the peak")
+
+
+class StepDown(Spec):
+    """Times `factor` every `every_epochs` epochs."""
+
+    name: Literal["step"]
+    warmup_steps: NonNegativeInt = 0
+    every_epochs: PositiveInt = 10
+    factor: Annotated[float, Field(gt=0, lt=1)] = 0.1
+
+
+Optimizer = Annotated[
+    Annotated[AdamW, Tag("adamw")] | Annotated[Adam, Tag("adam")] | Annotated[SGD, Tag("sgd")],
+    Discriminator(tag_by_name),
+]
+Schedule = Annotated[
+    Annotated[Constant, Tag("constant")]
+    | Annotated[Cosine, Tag("cosine")]
+    | Annotated[Linear, Tag("linear")]
+    | Annotated[StepDown, Tag("step")],
+    Discriminator(tag_by_name),
+]
+
+
+class EarlyStopping(Spec):
+    """Stop when the architecture's headline metric has not improved for `patience` epochs."""
+
+    patience: PositiveInt = Field(5, description="epochs without improvement")
+    min_delta: NonNegativeFloat = Field(0.0, description="what counts as an improvement")
+
+
+class Train(Spec):
+    """How to train."""
+
+    epochs: PositiveInt | None = Field(None, description="passes over the training split")
+    steps: PositiveInt | None = Field(None, description="optimizer steps, instead of epochs")
+    optimizer: Optimizer = AdamW(name="adamw")
+    schedule: Schedule = Constant(name="constant")
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    clip_norm: PositiveFloat | None = Field(None, description="largest norm of the gradient")
+    micro_batch: PositiveInt | None = Field(
+        None, description="most examples a rank computes at once; a step accumulates over them"
+    )
+    early_stopping: EarlyStopping | None = None
+    seed: NonNegativeInt = 0
+    log_every: PositiveInt = Field(50, description="steps between two reports within an epoch")
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Self:
+        if (self.epochs is None) == (self.steps is None):
+            raise ValueError("give the length of the training as either epochs or steps")
+        return self
+
+
+class Resources(Spec):
+    """What to ask of the cluster; sbatch's names where Slurm has one."""
+
+    nodes: PositiveInt = 1
+    gpus_per_node: NonNegativeInt = Field(0, description="one rank a GPU; 0 for ranks on CPUs")
+    tasks_per_node: PositiveInt | None = Field(
+        None, description="ranks on a node; one a GPU if unset, or 1 without GPUs"
+    )
+    cpus_per_task: PositiveInt = 4
+    mem: Memory | None = Field(None, description="of a node, like 32G; the site's default if unset")
+    time: Time = Field("01:00:00", description="wall-clock limit, as Slurm writes it")
+    partition: str | None = None
+    account: str | None = None
+    max_requeues: NonNegativeInt = Field(5, description="how often the run may be requeued")
+    slurm: dict[str, str | int | bool] = Field({}, description="any other sbatch option, by its name")
+
+    @model_validator(mode="after")
+    def _one_rank_a_gpu(self) -> Self:
+        if self.gpus_per_node and self.tasks_per_node not in (None, self.gpus_per_node):
+            raise ValueError(
+                f"one rank runs on each GPU: tasks_per_node is {self.tasks_per_node}, "
+                f"gpus_per_node {self.gpus_per_node}; leave tasks_per_node out"
+            )
+        return self
+
+
+class Checkpoint(Spec):
+    """When to save, and how many checkpoints to keep; the best one is kept beside."""
+
+    every: Interval = Field("1 epoch", description="1 epoch, 500 steps or 10 min")
+    keep: PositiveInt = 3
+
+
+class Tracking(Spec):
+    """Where the run is shown."""
+
+    experiment: str = Field("hpcdl", min_length=1, description="MLflow experiment")
+    uri: str | None = Field(
+        None, description="MLflow store; from the environment or the site if unset"
+    )
+
+
+class JobSpec(Spec):
+    """A whole job."""
+
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
+        description="of the run: letters, digits, '-', '_' and '.'",
+    )
+    model: ModelSpec
+    data: DataSpec
+    train: Train
+    resources: Resources = Resources()
+    checkpoint: Checkpoint = Checkpoint()
+    tracking: Tracking = Tracking()
