@@ -1,0 +1,136 @@
+"""The journal: the append-only log of everything that happened to a run.
+
+One JSON object a line, `{"t": seconds since 1970, "event": ..., ...}`, one writing process at a
+time, never rewritten. What the events say:
+
+| event      | fields |
+| ---------- | ------ |
+| `state`    | `state` (see STATES), `reason`: the run's life, section by section |
+| `started`  | `attempt`, `cut`, `step`, `world_size`, `device`, `environment`: a worker begins at `step`; metrics, artifacts and checkpoints journalled from byte `cut` on are void |
+| `progress` | `epoch`, `epochs`, `step`, `steps`, `examples_per_second`, `seconds_left` |
+| `metrics`  | `step`, `epoch`, `values`: {"train/loss": ...}, also val/ and test/ |
+| `system`   | `step`, `values`: {"system/cpu_utilization_percentage": ...} |
+| `artifact` | `step`, `path` (in the run folder), `caption` |
+| `saved`    | `step`, `path`, `best`, `seconds` |
+| `warning`  | `message` |
+| `summary`  | `parameters`, `seconds`, `seconds_per_step`, `peak_memory`, `values` |
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+STATES = ("planned", "running", "requeued", "completed", "failed", "cancelled", "timeout", "stopped")
+"""Written by hpcdl; `queued` is what Slurm says of a planned or requeued run."""
+
+ENDED = frozenset({"completed", "failed", "cancelled", "timeout", "stopped"})
+
+_POSITIONAL = frozenset({"progress", "metrics", "artifact", "saved", "summary"})
+"""Events that belong to a position in the training, and are void when it is trained again."""
+
+Event = dict[str, Any]
+
+
+class Entry(NamedTuple):
+    """One event and the bytes [start, end) of the journal that hold it."""
+
+    event: Event
+    start: int
+    end: int
+
+
+class Journal:
+    """The writing end. Thread-safe; every event is with the operating system on return."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("ab", buffering=0)
+        self._lock = threading.Lock()
+        if self._file.tell() and not _ends_with_newline(path):
+            self._file.write(b"\n")  # a torn line stays behind, alone, and readers skip it
+
+    def append(self, event: str, **fields: Any) -> int:
+        """Append an event; returns the size of the journal after it, in bytes.
+
+        A change of state is made durable before returning. A full disk loses the event and
+        nothing else: the caller goes on, and the next append finishes the torn line.
+        """
+        line = json.dumps({"t": round(time.time(), 3), "event": event, **_finite(fields)})
+        with self._lock:
+            self._file.write(line.encode() + b"\n")
+            if event in ("state", "started"):
+                os.fsync(self._file.fileno())
+            return self._file.tell()
+
+    def size(self) -> int:
+        """Bytes written so far: the offset that a checkpoint keeps."""
+        return self._file.tell()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def read(path: Path, offset: int = 0) -> Iterator[Entry]:
+    """The whole events from byte `offset` on; torn and foreign lines are skipped.
+
+    A last line without its newline may still be in the writing, and is left for later.
+    """
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return
+    with file:
+        file.seek(offset)
+        start = offset
+        for line in file:
+            if not line.endswith(b"\n"):
+                return
+            end = start + len(line)
+            try:
+                event = json.loads(line)
+            except ValueError:
+                event = None
+            if isinstance(event, dict) and "event" in event:
+                yield Entry(event, start, end)
+            start = end
+
+
+def view(path: Path) -> Iterator[Event]:
+    """The history without what a resumed attempt has trained again, in bounded memory."""
+    cuts = [
+        (entry.event["cut"], entry.start) for entry in read(path) if entry.event["event"] == "started"
+    ]
+    for event, start, _ in read(path):
+        void = event["event"] in _POSITIONAL and any(cut <= start < until for cut, until in cuts)
+        if not void:
+            yield event
+
+
+def last_state(path: Path) -> tuple[str, str]:
+    """The newest journalled state and its reason; ("", "") in an empty journal."""
+    state, reason = "", ""
+    for event, _, _ in read(path):
+        if event["event"] == "state":
+            state, reason = event["state"], event.get("reason", "")
+    return state, reason
+
+
+def _ends_with_newline(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN or infinity: they are written as the strings "nan", "inf", "-inf"."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
