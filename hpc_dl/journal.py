@@ -21,13 +21,23 @@ from __future__ import annotations
 import json
 import math
 import os
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-STATES = ("planned", "running", "requeued", "completed", "failed", "cancelled", "timeout", "stopped")
+STATES = (
+    "planned",
+    "running",
+    "requeued",
+    "completed",
+    "failed",
+    "cancelled",
+    "timeout",
+    "stopped",
+)
 """Written by hpcdl; `queued` is what Slurm says of a planned or requeued run."""
 
 ENDED = frozenset({"completed", "failed", "cancelled", "timeout", "stopped"})
@@ -52,20 +62,25 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._file = path.open("ab", buffering=0)
         self._lock = threading.Lock()
-        if self._file.tell() and not _ends_with_newline(path):
-            self._file.write(b"\n")  # a torn line stays behind, alone, and readers skip it
+        self._torn = self._file.tell() > 0 and not _ends_with_newline(path)
 
     def append(self, event: str, **fields: Any) -> int:
         """Append an event; returns the size of the journal after it, in bytes.
 
-        A change of state is made durable before returning. A full disk loses the event and
-        nothing else: the caller goes on, and the next append finishes the torn line.
+        A change of state is made durable before returning. A full disk loses the event, says so
+        on standard error, and stops nothing; a line torn by it stays behind, alone, and readers
+        skip it.
         """
-        line = json.dumps({"t": round(time.time(), 3), "event": event, **_finite(fields)})
+        line = json.dumps({"t": round(time.time(), 3), "event": event, **_finite(fields)}).encode()
         with self._lock:
-            self._file.write(line.encode() + b"\n")
-            if event in ("state", "started"):
-                os.fsync(self._file.fileno())
+            data = (b"\n" if self._torn else b"") + line + b"\n"
+            self._torn = True
+            try:
+                self._torn = self._file.write(data) < len(data)
+                if event in ("state", "started"):
+                    os.fsync(self._file.fileno())
+            except OSError as error:
+                sys.stderr.write(f"journal: lost a {event} event: {error}\n")
             return self._file.tell()
 
     def size(self) -> int:
@@ -104,7 +119,9 @@ def read(path: Path, offset: int = 0) -> Iterator[Entry]:
 def view(path: Path) -> Iterator[Event]:
     """The history without what a resumed attempt has trained again, in bounded memory."""
     cuts = [
-        (entry.event["cut"], entry.start) for entry in read(path) if entry.event["event"] == "started"
+        (entry.event["cut"], entry.start)
+        for entry in read(path)
+        if entry.event["event"] == "started"
     ]
     for event, start, _ in read(path):
         void = event["event"] in _POSITIONAL and any(cut <= start < until for cut, until in cuts)

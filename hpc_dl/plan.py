@@ -1,0 +1,250 @@
+"""From a job spec and a site to a plan: a pure function, without disk, processes or torch.
+
+The plan is what the dry run prints, what the submission sends and what the worker obeys.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from hpc_dl.errors import UserError
+from hpc_dl.site import Site
+from hpc_dl.spec import units
+from hpc_dl.spec.data import DataFacts
+from hpc_dl.spec.job import JobSpec
+from hpc_dl.spec.models import ZOO, OwnModel
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The machine at hand, for a run without Slurm."""
+
+    cpus: int
+    gpus: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that is decided before a run starts. Batches are in examples."""
+
+    run_dir: str
+    backend: Literal["slurm", "local"]
+    nodes: int
+    tasks_per_node: int
+    gpus_per_node: int
+    cpus_per_task: int
+    global_batch: int
+    rank_batch: int
+    micro_batch: int
+    steps_per_epoch: int
+    steps: int
+    epochs: int
+    seconds: int
+    facts: DataFacts
+    data_root: str
+    tracking_uri: str
+    requeues: int
+    sbatch: dict[str, str | int | bool] = field(default_factory=dict)
+    setup: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    pause_at: int | None = None
+    """The step at which a rehearsal is interrupted, to resume from its checkpoint."""
+
+    @property
+    def run_id(self) -> str:
+        return Path(self.run_dir).name
+
+    @property
+    def world_size(self) -> int:
+        """Ranks in all, one process each."""
+        return self.nodes * self.tasks_per_node
+
+    @property
+    def micro_batches(self) -> int:
+        """Forward and backward passes a rank makes for one optimizer step."""
+        return math.ceil(self.rank_batch / self.micro_batch)
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Plan:
+        facts = dict(value["facts"])
+        for name in ("shape", "classes"):
+            facts[name] = tuple(facts[name])
+        return cls(**{**value, "facts": DataFacts(**facts)})
+
+
+class SpecConflict(UserError):
+    """Parts of a valid spec that do not go together; `key` is the place to point at."""
+
+    def __init__(self, key: str, message: str, hint: str = "") -> None:
+        super().__init__(f"{key}: {message}", hint=hint)
+        self.key = key
+
+
+def make(
+    spec: JobSpec,
+    site: Site,
+    facts: DataFacts,
+    *,
+    run_dir: Path,
+    run_root: Path,
+    data_root: Path,
+    machine: Machine | None = None,
+) -> Plan:
+    """The plan for a Slurm job, or with a `machine` for a local one.
+
+    `facts` says what is known of the data; the three paths are absolute.
+    Raises SpecConflict where the spec asks for what cannot be.
+    """
+    _check_kind_and_task(spec, facts)
+    if machine is None:
+        _check_partition(spec, site)
+    ranks = _on_this_machine(spec, machine) if machine else _as_asked(spec)
+    batch = spec.data.batch_size
+    rank_batch = math.ceil(batch / ranks.world_size)
+    steps_per_epoch = math.ceil(facts.train / batch)
+    steps = spec.train.steps or (spec.train.epochs or 0) * steps_per_epoch
+    if spec.train.precision == "fp16" and not ranks.gpus_per_node:
+        raise SpecConflict("train.precision", "fp16 needs a GPU", "Use bf16 or fp32 on CPUs.")
+    notes = list(ranks.notes)
+    if batch < ranks.world_size:
+        notes.append(f"batch_size {batch} leaves {ranks.world_size - batch} of the ranks idle")
+    return Plan(
+        run_dir=str(run_dir),
+        backend="local" if machine else "slurm",
+        nodes=ranks.nodes,
+        tasks_per_node=ranks.tasks_per_node,
+        gpus_per_node=ranks.gpus_per_node,
+        cpus_per_task=ranks.cpus_per_task,
+        global_batch=batch,
+        rank_batch=rank_batch,
+        micro_batch=min(spec.train.micro_batch or rank_batch, rank_batch),
+        steps_per_epoch=steps_per_epoch,
+        steps=steps,
+        epochs=math.ceil(steps / steps_per_epoch),
+        seconds=units.seconds(spec.resources.time),
+        facts=facts,
+        data_root=str(data_root),
+        tracking_uri=spec.tracking.uri or site.tracking_uri or f"sqlite:///{run_root}/mlflow.db",
+        requeues=spec.resources.max_requeues if site.requeue else 0,
+        sbatch={} if machine else _sbatch(spec, site, run_dir),
+        setup=[] if machine else list(site.setup),
+        notes=notes,
+    )
+
+
+@dataclass(frozen=True)
+class _Ranks:
+    nodes: int
+    tasks_per_node: int
+    gpus_per_node: int
+    cpus_per_task: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def world_size(self) -> int:
+        return self.nodes * self.tasks_per_node
+
+
+def _as_asked(spec: JobSpec) -> _Ranks:
+    asked = spec.resources
+    tasks = asked.gpus_per_node or asked.tasks_per_node or 1
+    return _Ranks(asked.nodes, tasks, asked.gpus_per_node, asked.cpus_per_task)
+
+
+def _on_this_machine(spec: JobSpec, machine: Machine) -> _Ranks:
+    asked = _as_asked(spec)
+    notes = []
+    if asked.nodes > 1:
+        notes.append(f"asked for {asked.nodes} nodes; this run has one, this machine")
+    gpus = min(asked.gpus_per_node, machine.gpus)
+    if gpus < asked.gpus_per_node:
+        there = f"has {gpus}" if gpus else "has none: trains on the CPU"
+        notes.append(f"asked for {asked.gpus_per_node} GPUs; this machine {there}")
+    tasks = asked.tasks_per_node if not asked.gpus_per_node else max(gpus, 1)
+    cpus = max(1, min(asked.cpus_per_task, machine.cpus // tasks))
+    return _Ranks(1, tasks, gpus, cpus, tuple(notes))
+
+
+def _check_kind_and_task(spec: JobSpec, facts: DataFacts) -> None:
+    model = spec.model
+    if isinstance(model, OwnModel):
+        return
+    if facts.kind not in model.kinds or facts.task not in model.tasks:
+        others = [
+            name for name, it in ZOO.items() if facts.kind in it.kinds and facts.task in it.tasks
+        ]
+        raise SpecConflict(
+            "model.name",
+            f"{model.name} takes {_these(model.kinds)} to {_these(model.tasks)}; "
+            f"{spec.data.name} is {facts.kind} data to {facts.task}",
+            f"For {spec.data.name} take one of: {', '.join(others) or 'none of the zoo'}.",
+        )
+    if facts.train == 0:
+        raise SpecConflict("data", f"{spec.data.name} has no training examples")
+
+
+def _these(words: tuple[str, ...]) -> str:
+    return " or ".join(words)
+
+
+def _check_partition(spec: JobSpec, site: Site) -> None:
+    name = spec.resources.partition or site.default_partition
+    if name is None or not site.partitions:
+        return
+    if name not in site.partitions:
+        raise SpecConflict(
+            "resources.partition",
+            f"{site.name} has no partition '{name}'",
+            f"It has: {', '.join(site.partitions)}.",
+        )
+    offer, asked = site.partitions[name], spec.resources
+    limits: list[tuple[str, int, int | None]] = [
+        ("gpus_per_node", asked.gpus_per_node, offer.gpus_per_node),
+        (
+            "cpus_per_task",
+            asked.cpus_per_task * _as_asked(spec).tasks_per_node,
+            offer.cpus_per_node,
+        ),
+    ]
+    for key, wanted, most in limits:
+        if most is not None and wanted > most:
+            what = key.split("_")[0]
+            raise SpecConflict(
+                f"resources.{key}",
+                f"a node of partition '{name}' has {most} {what}; the job asks for {wanted}",
+            )
+    if offer.max_time and units.seconds(asked.time) > units.seconds(offer.max_time):
+        raise SpecConflict(
+            "resources.time", f"partition '{name}' runs jobs for at most {offer.max_time}"
+        )
+
+
+def _sbatch(spec: JobSpec, site: Site, run_dir: Path) -> dict[str, str | int | bool]:
+    """The sbatch options by name; what the spec says under `slurm:` has the last word."""
+    asked, ranks = spec.resources, _as_asked(spec)
+    notice = min(site.signal_seconds, units.seconds(asked.time) // 10)
+    options: dict[str, str | int | bool | None] = {
+        "job-name": spec.name,
+        "nodes": ranks.nodes,
+        "ntasks-per-node": ranks.tasks_per_node,
+        "gpus-per-node": ranks.gpus_per_node or None,
+        "cpus-per-task": ranks.cpus_per_task,
+        "mem": asked.mem,
+        "time": asked.time,
+        "partition": asked.partition or site.default_partition,
+        "account": asked.account or site.account,
+        "signal": f"USR2@{notice}",
+        "requeue" if site.requeue and asked.max_requeues else "no-requeue": True,
+        "open-mode": "append",
+        "output": f"{run_dir}/logs/%j-batch.log",
+        **site.slurm,
+        **{key.replace("_", "-"): value for key, value in asked.slurm.items()},
+    }
+    return {key: value for key, value in options.items() if value is not None}
