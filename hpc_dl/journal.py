@@ -3,17 +3,16 @@
 One JSON object a line, `{"t": seconds since 1970, "event": ..., ...}`, one writing process at a
 time, never rewritten. What the events say:
 
-| event      | fields |
-| ---------- | ------ |
-| `state`    | `state` (see STATES), `reason`: the run's life, section by section |
-| `started`  | `attempt`, `cut`, `step`, `world_size`, `device`, `environment`: a worker begins at `step`; metrics, artifacts and checkpoints journalled from byte `cut` on are void |
-| `progress` | `epoch`, `epochs`, `step`, `steps`, `examples_per_second`, `seconds_left` |
-| `metrics`  | `step`, `epoch`, `values`: {"train/loss": ...}, also val/ and test/ |
-| `system`   | `step`, `values`: {"system/cpu_utilization_percentage": ...} |
-| `artifact` | `step`, `path` (in the run folder), `caption` |
-| `saved`    | `step`, `path`, `best`, `seconds` |
-| `warning`  | `message` |
-| `summary`  | `parameters`, `seconds`, `seconds_per_step`, `peak_memory`, `values` |
+    state     state (see STATES), reason: the run's life, section by section
+    started   attempt, step, cut, world_size, device, environment: a worker begins at `step`;
+              what was journalled from byte `cut` on belongs to steps that are trained again
+    progress  epoch, epochs, step, steps, examples_per_second, seconds_left
+    metrics   step, epoch, values: {"train/loss": ...}, also val/ and test/
+    system    step, values: {"system/cpu_utilization_percentage": ...}
+    artifact  step, path (in the run folder), caption
+    saved     step, path (in the run folder), best, seconds
+    warning   message
+    summary   parameters, seconds, seconds_per_step, peak_memory (bytes), values
 """
 
 from __future__ import annotations
