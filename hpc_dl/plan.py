@@ -68,6 +68,12 @@ class Plan:
         """Forward and backward passes a rank makes for one optimizer step."""
         return math.ceil(self.rank_batch / self.micro_batch)
 
+    def examples_seen(self, step: int) -> int:
+        """Training examples, of all ranks, that `step` steps have used; an epoch's last batch is
+        as small as it comes out."""
+        epochs, steps = divmod(step, self.steps_per_epoch)
+        return epochs * self.facts.train + min(steps * self.global_batch, self.facts.train)
+
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 

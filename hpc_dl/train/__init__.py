@@ -1,0 +1,1 @@
+"""What runs on the node: the loop, its checkpoints and its signals."""

@@ -1,0 +1,191 @@
+"""Checkpoints that are whole or absent, written while the training goes on.
+
+A checkpoint is a folder `step-NUMBER` with the state and a manifest of sizes and checksums. It is
+written under a temporary name, made durable, and renamed. The best one is kept beside, as
+`best-NUMBER`, sharing its bytes with the other as long as both are there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hpc_dl.rundir import sync_folder
+
+STATE, MANIFEST = "state.pt", "manifest.json"
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A checkpoint that is safely there."""
+
+    step: int
+    path: Path
+    best: bool
+    seconds: float
+
+
+class Checkpoints:
+    """The writing end, on rank 0: one background writer, so at most one save is under way."""
+
+    def __init__(
+        self,
+        folder: Path,
+        keep: int,
+        on_saved: Callable[[Saved], None],
+        on_failure: Callable[[str], None],
+    ) -> None:
+        self.folder = folder
+        self.keep = keep
+        self._on_saved = on_saved
+        self._on_failure = on_failure
+        self._writer: threading.Thread | None = None
+        folder.mkdir(parents=True, exist_ok=True)
+        for leftover in folder.glob(".*.tmp"):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+    def save(self, state: dict[str, Any], step: int, *, best: bool) -> None:
+        """Copy `state` off the device and return; the writing goes on in the background."""
+        self.wait()
+        copy = _on_cpu(state)
+        self._writer = threading.Thread(target=self._write, args=(copy, step, best), daemon=True)
+        self._writer.start()
+
+    def wait(self) -> None:
+        """Return once no save is under way."""
+        if self._writer is not None:
+            self._writer.join()
+
+    def _write(self, state: dict[str, Any], step: int, best: bool) -> None:
+        started = time.perf_counter()
+        try:
+            path = _write_whole(self.folder, f"step-{step:08d}", state)
+            if best:
+                self._keep_as_best(path, step)
+            self._forget_old()
+        except OSError as error:
+            self._on_failure(f"the checkpoint of step {step} could not be written: {error}")
+        else:
+            self._on_saved(Saved(step, path, best, time.perf_counter() - started))
+
+    def _keep_as_best(self, path: Path, step: int) -> None:
+        former = list(self.folder.glob("best-*"))
+        target, temporary = self.folder / f"best-{step:08d}", self.folder / f".best-{step}.tmp"
+        if target.exists():
+            return
+        shutil.copytree(path, temporary, copy_function=_link)
+        temporary.rename(target)
+        sync_folder(self.folder)
+        for old in former:
+            shutil.rmtree(old)
+
+    def _forget_old(self) -> None:
+        for _, old in sorted(_of_kind(self.folder, "step"))[: -self.keep]:
+            shutil.rmtree(old)
+
+
+def candidates(folder: Path) -> list[Path]:
+    """All checkpoints, the newest first."""
+    found = [*_of_kind(folder, "best"), *_of_kind(folder, "step")]
+    return [path for _, path in sorted(found, key=lambda pair: pair[0], reverse=True)]
+
+
+def best(folder: Path) -> Path | None:
+    """The best checkpoint, if one was kept."""
+    return max((path for _, path in _of_kind(folder, "best")), default=None)
+
+
+def newest_whole(folder: Path, on_damage: Callable[[str], None]) -> Path | None:
+    """The newest checkpoint that is whole; damaged ones are named to `on_damage`."""
+    for path in candidates(folder):
+        fault = damage(path)
+        if fault is None:
+            return path
+        on_damage(f"checkpoint {path.name} is damaged, and the one before it is taken: {fault}")
+    return None
+
+
+def damage(path: Path) -> str | None:
+    """What is wrong with a checkpoint, or None where it is whole."""
+    try:
+        manifest = json.loads((path / MANIFEST).read_text())
+        for name, entry in manifest["files"].items():
+            size = (path / name).stat().st_size
+            if size != entry["bytes"]:
+                return f"{name} has {size} bytes instead of {entry['bytes']}"
+            if _sha256(path / name) != entry["sha256"]:
+                return f"{name} has another checksum than when it was written"
+    except (OSError, ValueError, KeyError) as error:
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+def load(path: Path, device: torch.device) -> dict[str, Any]:
+    """The state in a whole checkpoint. Only tensors and plain values are ever unpickled."""
+    state: dict[str, Any] = torch.load(path / STATE, map_location=device, weights_only=True)
+    return state
+
+
+def _write_whole(folder: Path, name: str, state: dict[str, Any]) -> Path:
+    target, temporary = folder / name, folder / f".{name}.tmp"
+    if target.exists():  # trained again after a resume from before it
+        shutil.rmtree(target)
+    temporary.mkdir()
+    try:
+        with (temporary / STATE).open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        file_entry = {
+            "bytes": (temporary / STATE).stat().st_size,
+            "sha256": _sha256(temporary / STATE),
+        }
+        with (temporary / MANIFEST).open("w") as file:
+            json.dump({"step": state["engine"]["step"], "files": {STATE: file_entry}}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        sync_folder(temporary)
+        temporary.rename(target)
+        sync_folder(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return target
+
+
+def _of_kind(folder: Path, kind: str) -> Iterator[tuple[int, Path]]:
+    for path in folder.glob(f"{kind}-*"):
+        if match := re.fullmatch(rf"{kind}-(\d+)", path.name):
+            yield int(match[1]), path
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # a file system without hard links
+        shutil.copy2(source, target)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _on_cpu(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return value.detach().to("cpu", copy=True)
+    if isinstance(value, dict):
+        return {key: _on_cpu(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_on_cpu(item) for item in value]
+    return value

@@ -1,0 +1,33 @@
+"""What a run trained on and with: host, processor, GPU, Slurm ids and package versions."""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+from importlib.metadata import distributions
+
+import torch
+
+
+def environment(device: torch.device) -> dict[str, object]:
+    """The environment of this rank, as plain values."""
+    return {
+        "host": socket.gethostname(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "threads": torch.get_num_threads(),
+        "gpu": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
+        "cuda": torch.version.cuda,
+        "slurm": {
+            key.removeprefix("SLURM_").lower(): value
+            for key, value in os.environ.items()
+            if key
+            in ("SLURM_JOB_ID", "SLURM_JOB_PARTITION", "SLURM_JOB_NODELIST", "SLURM_RESTART_COUNT")
+        },
+        "packages": {
+            item.metadata["Name"]: item.version
+            for item in sorted(distributions(), key=lambda item: item.metadata["Name"] or "")
+            if item.metadata["Name"]
+        },
+    }

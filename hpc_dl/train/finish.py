@@ -1,0 +1,100 @@
+"""The end of a run: the best weights are tested, drawn, exported and summed up."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import nn
+
+from hpc_dl.data.order import mix
+from hpc_dl.data.sources import Split
+from hpc_dl.plan import Plan
+from hpc_dl.rundir import RunDir, write_json
+from hpc_dl.spec.job import JobSpec
+from hpc_dl.train.engine import DRAWING, seed_generators
+from hpc_dl.train.evaluate import evaluating
+from hpc_dl.zoo.contract import Architecture, Batch
+
+SAMPLE_SIZE = 32
+"""Held-out examples that pictures are drawn from."""
+
+
+def sample_of(split: Split, device: torch.device, seed: int) -> Batch:
+    """A few examples of a split, the same ones throughout a run."""
+    generator = torch.Generator().manual_seed(mix(seed, DRAWING))
+    chosen = torch.randperm(len(split), generator=generator)[:SAMPLE_SIZE]
+    return split.batch(chosen.to(device))
+
+
+def draw(
+    architecture: Architecture,
+    nets: Mapping[str, nn.Module],
+    sample: Batch,
+    run: RunDir,
+    key: tuple[int, ...],
+) -> list[dict[str, Any]]:
+    """Write the architecture's pictures into the run folder; returns what to journal of each."""
+    step = key[-1]
+    device = next(iter(sample.values())).device
+    seed_generators(device, *key, DRAWING)
+    with evaluating(nets), torch.no_grad():
+        pictures = architecture.artifacts(nets, sample)
+    drawn = []
+    for name, picture in pictures.items():
+        path = run.artifacts / name / f"step-{step:08d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture.pixels.cpu().numpy()).save(path)
+        place = path.relative_to(run.path).as_posix()
+        drawn.append({"step": step, "path": place, "caption": f"{picture.caption}, step {step}"})
+    return drawn
+
+
+def export(
+    architecture: Architecture,
+    nets: Mapping[str, nn.Module],
+    spec: JobSpec,
+    plan: Plan,
+    sample: Batch,
+    folder: Path,
+) -> None:
+    """Write what `hpc_dl.predictor` needs to load the trained networks and predict."""
+    folder.mkdir(exist_ok=True)
+    weights = {
+        name: {key: tensor.cpu() for key, tensor in net.state_dict().items()}
+        for name, net in nets.items()
+    }
+    torch.save(weights, folder / "weights.pt")
+    with evaluating(nets), torch.no_grad():
+        outputs = architecture.predict(nets, sample)
+    write_json(
+        folder / "model.json",
+        {
+            "model": spec.model.model_dump(mode="json"),
+            "facts": plan.to_json()["facts"],
+            "input": {"shape": [-1, *sample["image"].shape[1:]], "dtype": "float32"},
+            "outputs": {
+                name: {
+                    "shape": [-1, *tensor.shape[1:]],
+                    "dtype": str(tensor.dtype).removeprefix("torch."),
+                }
+                for name, tensor in outputs.items()
+            },
+        },
+    )
+
+
+def parameter_count(nets: Mapping[str, nn.Module]) -> int:
+    """Trainable numbers in all networks."""
+    return sum(p.numel() for net in nets.values() for p in net.parameters() if p.requires_grad)
+
+
+def peak_memory(device: torch.device) -> int:
+    """The most bytes that this rank has held: on its GPU, or else of main memory."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,0 +1,306 @@
+"""One attempt at a run: resume, train, save, and finish; what happens goes to the journal."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import time
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch.distributed as dist
+
+from hpc_dl.data import sources
+from hpc_dl.data.batches import Batches
+from hpc_dl.data.sources import Split, Splits
+from hpc_dl.errors import UserError
+from hpc_dl.job import Place
+from hpc_dl.journal import Journal
+from hpc_dl.plan import Plan
+from hpc_dl.rundir import RunDir
+from hpc_dl.spec import units
+from hpc_dl.spec.job import JobSpec
+from hpc_dl.train import checkpoint, finish, signals
+from hpc_dl.train.build import build_engine
+from hpc_dl.train.checkpoint import Checkpoints, Saved
+from hpc_dl.train.environment import environment
+from hpc_dl.train.evaluate import evaluate
+from hpc_dl.train.loop import Boundary, Cadence, Evaluated, Patience, Stepped, train
+from hpc_dl.train.monitor import Monitor
+from hpc_dl.train.world import World
+
+
+class Training:
+    """Everything of one rank's attempt. Only rank 0 has a journal, and writes files."""
+
+    def __init__(
+        self,
+        run: RunDir,
+        spec: JobSpec,
+        plan: Plan,
+        place: Place,
+        world: World,
+        journal: Journal | None,
+        received: signals.Signals,
+    ) -> None:
+        self.run, self.spec, self.plan, self.place = run, spec, plan, place
+        self.world, self.journal, self.received = world, journal, received
+        self.splits = self._load_data().to(world.device)
+        self.engine = build_engine(spec, plan, self.splits, world, run.code, self._asked)
+        self.architecture = self.engine.architecture
+        self.patience = Patience(self.architecture.headline, spec.train.early_stopping)
+        held_out = self.splits.validation if len(self.splits.validation) else self.splits.train
+        self.sample = finish.sample_of(held_out, world.device, spec.train.seed)
+        self.checkpoints = self._open_checkpoints() if journal else None
+        self.every = units.every(spec.checkpoint.every)
+        self.last_save = time.monotonic()
+        self.improved = False
+        self.seconds = 0.0
+
+    def train(self) -> str:
+        """Train to the end or to a signal; returns the outcome, as `worker.run` does."""
+        resumed_from = self._resume()
+        self._begin(resumed_from)
+        first_step, started = self.engine.step, time.perf_counter()
+        watching = Monitor(self.engine, self.plan, self.journal) if self.journal else nullcontext()
+        with watching:
+            outcome = self._loop()
+        self.seconds = time.perf_counter() - started
+        if self.checkpoints:
+            self.checkpoints.wait()
+        if outcome == "completed":
+            self._finish(self.engine.step - first_step)
+        return outcome
+
+    def _load_data(self) -> Splits:
+        """Rank 0 prepares and caches; the others wait, and find it done."""
+        if self.world.rank > 0:
+            dist.barrier()
+        root, seed = Path(self.plan.data_root), self.spec.train.seed
+        splits = sources.load(self.spec.data, root, seed, self.run.code)
+        if self.world.rank == 0 and self.world.size > 1:
+            dist.barrier()
+        return splits
+
+    def _open_checkpoints(self) -> Checkpoints:
+        return Checkpoints(
+            self.run.checkpoints, self.spec.checkpoint.keep, self._on_saved, self._warn
+        )
+
+    # ---- resuming
+
+    def _resume(self) -> str | None:
+        """Stand where the newest whole checkpoint was taken; its name, or None without one."""
+        path = self._agree_on_checkpoint()
+        self.cut = 0
+        if path is None:
+            return None
+        state = checkpoint.load(path, self.world.device)
+        if state["identity"] != self._identity():
+            raise UserError(
+                f"{path} belongs to another spec",
+                hint="Train it as a new run: hpcdl submit --new.",
+            )
+        self.engine.load(state["engine"])
+        self.patience.load(state["patience"])
+        self.cut = state["journal"]
+        return path.name
+
+    def _agree_on_checkpoint(self) -> Path | None:
+        found: list[Path | None] = [None]
+        if self.world.rank == 0:
+            found = [checkpoint.newest_whole(self.run.checkpoints, self._warn)]
+        if self.world.size > 1:
+            dist.broadcast_object_list(found, src=0)
+        return found[0]
+
+    def _begin(self, resumed_from: str | None) -> None:
+        if self.journal is None:
+            return
+        self.journal.append(
+            "started",
+            attempt=self.place.attempt,
+            step=self.engine.step,
+            cut=self.cut,
+            world_size=self.world.size,
+            device=str(self.world.device),
+            environment=environment(self.world.device),
+        )
+        begins = f"from {resumed_from}" if resumed_from else "from the beginning"
+        ranks = "1 rank" if self.world.size == 1 else f"{self.world.size} ranks"
+        reason = f"{ranks} on {socket.gethostname()}, {self.world.device.type}, {begins}"
+        self.journal.append("state", state="running", reason=reason)
+
+    # ---- the loop
+
+    def _loop(self) -> str:
+        plan = self.plan
+        cadence = Cadence(
+            plan.steps,
+            plan.steps_per_epoch,
+            self.spec.train.log_every,
+            plan.examples_seen,
+            self._save_is_due,
+            plan.pause_at,
+        )
+        batches = Batches(
+            self.splits.train,
+            plan.global_batch,
+            plan.micro_batch,
+            self.spec.train.seed,
+            self.world.rank,
+            self.world.size,
+        )
+        for event in train(self.engine, batches, self._evaluate, self.patience, cadence):
+            match event:
+                case Stepped():
+                    self._note_metrics(event.step, event.epoch, event.values)
+                case Evaluated():
+                    self._on_evaluated(event)
+                case Boundary():
+                    self._save()
+                    if signals.stops(event.asked) or event.step == plan.pause_at:
+                        return self._stop(event)
+        return "completed"
+
+    def _evaluate(self) -> dict[str, float]:
+        return self._measure(self.splits.validation)
+
+    def _measure(self, split: Split) -> dict[str, float]:
+        return evaluate(
+            self.architecture,
+            self.engine.bare,
+            split,
+            self.world,
+            batch_size=max(self.plan.micro_batch, 256),
+            seed=(self.spec.train.seed, self.engine.step),
+        )
+
+    def _on_evaluated(self, event: Evaluated) -> None:
+        self.improved |= event.improved
+        values = {f"val/{name}": value for name, value in event.values.items()}
+        self._note_metrics(event.step, event.epoch, values)
+        ordinal = event.epoch + 1
+        if ordinal & (ordinal - 1) == 0:  # after epochs 1, 2, 4, 8, ...: often while much changes
+            self._draw()
+
+    def _stop(self, event: Boundary) -> str:
+        """Save what there is, and say why; which outcome follows from the signal."""
+        if self.checkpoints:
+            self.checkpoints.wait()
+        saved = f"saved at step {event.step} of {self.plan.steps}"
+        if self.run.cancel.exists():
+            self._note("state", state="cancelled", reason=f"cancelled by the user; {saved}")
+            return "cancelled"
+        if signals.terminates(event.asked):
+            reason = f"terminated by SIGTERM (pre-empted, or cancelled outside hpcdl); {saved}"
+            self._note("state", state="stopped", reason=reason)
+            return "stopped"
+        if signals.stops(event.asked):
+            self._note("state", state="requeued", reason=f"the time limit is near; {saved}")
+            return "requeue"
+        self._note("state", state="stopped", reason=f"paused as planned; {saved}")
+        return "stopped"
+
+    # ---- saving
+
+    def _asked(self) -> int:
+        """What this rank wants all ranks to do: a signal it got, or a save by rank 0's clock."""
+        due = (
+            self.journal is not None
+            and self.every.unit == "min"
+            and time.monotonic() - self.last_save > 60 * self.every.count
+        )
+        return self.received.seen + (signals.SAVE if due else 0)
+
+    def _save_is_due(self, step: int) -> bool:
+        """By the number of steps or epochs, or because the epoch ended better than any before."""
+        ends = step % self.plan.steps_per_epoch == 0 or step == self.plan.steps
+        if step == self.plan.steps or (ends and self.improved):
+            return True
+        if self.every.unit == "steps":
+            return step % int(self.every.count) == 0
+        epoch = step // self.plan.steps_per_epoch
+        return self.every.unit == "epoch" and ends and epoch % int(self.every.count) == 0
+
+    def _save(self) -> None:
+        state = {
+            "engine": self.engine.state(),
+            "patience": self.patience.state(),
+            "identity": self._identity(),
+            "journal": self.journal.size() if self.journal else 0,
+        }
+        if self.checkpoints:
+            self.checkpoints.save(state, self.engine.step, best=self.improved)
+        self.improved = False
+        self.last_save = time.monotonic()
+
+    def _identity(self) -> dict[str, Any]:
+        """What a checkpoint has to agree with to be gone on from."""
+        said = self.spec.model_dump(mode="json", include={"model", "data", "train"})
+        said["train"].pop("log_every")
+        return said
+
+    # ---- the end
+
+    def _finish(self, steps: int) -> None:
+        """Test the best weights on the held-out test split, draw, export, and sum up."""
+        best = checkpoint.best(self.run.checkpoints) if self.checkpoints else None
+        if best is not None:
+            networks = checkpoint.load(best, self.world.device)["engine"]["networks"]
+            for name, net in self.engine.bare.items():
+                net.load_state_dict(networks[name])
+        self.world.broadcast(list(self.engine.bare.values()))
+        values = {f"test/{name}": v for name, v in self._measure(self.splits.test).items()}
+        epoch = (self.engine.step - 1) // self.plan.steps_per_epoch
+        self._note_metrics(self.engine.step, epoch, values)
+        if self.journal is None:
+            return
+        self._draw()
+        finish.export(
+            self.architecture,
+            self.engine.bare,
+            self.spec,
+            self.plan,
+            self.sample,
+            self.run.export,
+        )
+        if self.run.code.is_dir():
+            shutil.copytree(self.run.code, self.run.export / "code", dirs_exist_ok=True)
+        self._note(
+            "summary",
+            parameters=finish.parameter_count(self.engine.bare),
+            seconds=round(self.seconds, 3),
+            seconds_per_step=self.seconds / steps if steps else None,
+            peak_memory=finish.peak_memory(self.world.device),
+            values=values,
+        )
+        early = self.engine.step < self.plan.steps
+        why = f"no improvement for {self.patience.idle_epochs} epochs" if early else "all steps"
+        self._note("state", state="completed", reason=f"{self.engine.step} steps trained: {why}")
+
+    # ---- the journal
+
+    def _draw(self) -> None:
+        if self.journal is None:
+            return
+        key = (self.spec.train.seed, self.engine.step)
+        for drawn in finish.draw(self.architecture, self.engine.bare, self.sample, self.run, key):
+            self.journal.append("artifact", **drawn)
+
+    def _on_saved(self, saved: Saved) -> None:
+        path = saved.path.relative_to(self.run.path).as_posix()
+        seconds = round(saved.seconds, 4)
+        self._note("saved", step=saved.step, path=path, best=saved.best, seconds=seconds)
+
+    def _warn(self, message: str) -> None:
+        self._note("warning", message=message)
+
+    def _note_metrics(self, step: int, epoch: int, values: dict[str, float]) -> None:
+        if values:
+            self._note("metrics", step=step, epoch=epoch, values=values)
+
+    def _note(self, event: str, **fields: Any) -> None:
+        if self.journal is not None:
+            self.journal.append(event, **fields)
