@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from torch import nn
 
@@ -22,7 +23,7 @@ def dense(widths: Sequence[int], activation: str, dropout: float = 0.0) -> nn.Se
     The activation, and dropout with the given probability, follow every layer but the last.
     """
     layers: list[nn.Module] = []
-    for fan_in, fan_out in zip(widths[:-2], widths[1:-1], strict=True):
+    for fan_in, fan_out in pairwise(widths[:-1]):
         layers += [nn.Linear(fan_in, fan_out), ACTIVATIONS[activation]()]
         if dropout:
             layers.append(nn.Dropout(dropout))
