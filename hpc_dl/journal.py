@@ -147,6 +147,8 @@ def _finite(value: Any) -> Any:
     """JSON has no NaN or infinity: they are written as the strings "nan", "inf", "-inf"."""
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value

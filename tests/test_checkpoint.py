@@ -1,0 +1,112 @@
+"""Checkpoints are whole or absent, and the newest whole one is found."""
+
+import json
+
+import pytest
+import torch
+
+from hpc_dl.train import checkpoint
+from hpc_dl.train.checkpoint import Checkpoints
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """Three checkpoints, the second of them the best; and what was said of them."""
+    said, failures = [], []
+    writer = Checkpoints(tmp_path / "checkpoints", 2, said.append, failures.append)
+    for step in (10, 20, 30):
+        writer.save(state(step), step, best=step == 20)
+    writer.wait()
+    assert failures == []
+    assert [(it.step, it.best) for it in said] == [(10, False), (20, True), (30, False)]
+    return tmp_path / "checkpoints"
+
+
+def state(step):
+    return {"engine": {"step": step, "networks": {"model": {"w": torch.full((3,), float(step))}}}}
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_keep_bounds_them_and_the_best_is_kept_beside(saved):
+    assert names(saved) == ["best-00000020", "step-00000020", "step-00000030"]
+    assert checkpoint.best(saved).name == "best-00000020"
+
+
+def test_a_better_one_takes_the_place_of_the_best(saved):
+    writer = Checkpoints(saved, 2, lambda _: None, pytest.fail)
+    writer.save(state(40), 40, best=True)
+    writer.wait()
+    assert names(saved) == ["best-00000040", "step-00000030", "step-00000040"]
+
+
+def test_the_newest_is_loaded_as_it_was_saved(saved):
+    path = checkpoint.newest_whole(saved, pytest.fail)
+    loaded = checkpoint.load(path, torch.device("cpu"))
+    assert loaded["engine"]["networks"]["model"]["w"].tolist() == [30.0, 30.0, 30.0]
+
+
+@pytest.mark.parametrize(
+    "harm, said",
+    [
+        (lambda file: file.write_bytes(file.read_bytes()[:-7]), "bytes instead of"),
+        (
+            lambda file: file.write_bytes(
+                file.read_bytes()[:200]
+                + bytes([file.read_bytes()[200] ^ 1])
+                + file.read_bytes()[201:]
+            ),
+            "another checksum",
+        ),
+        (lambda file: file.unlink(), "FileNotFoundError"),
+        (lambda file: (file.parent / "manifest.json").unlink(), "FileNotFoundError"),
+        (lambda file: (file.parent / "manifest.json").write_text("{"), "JSONDecodeError"),
+    ],
+    ids=["truncated", "bit flipped", "missing", "no manifest", "torn manifest"],
+)
+def test_a_damaged_one_is_named_and_the_one_before_it_taken(saved, harm, said):
+    harm(saved / "step-00000030" / "state.pt")
+    warnings = []
+    assert checkpoint.newest_whole(saved, warnings.append).name.endswith("00000020")
+    assert "step-00000030" in warnings[0]
+    assert said in warnings[0]
+
+
+def test_what_is_saved_is_the_state_at_that_moment(tmp_path):
+    writer = Checkpoints(tmp_path, 1, lambda _: None, pytest.fail)
+    live = state(1)
+    writer.save(live, 1, best=False)
+    live["engine"]["networks"]["model"]["w"].zero_()  # the training goes on
+    writer.wait()
+    loaded = checkpoint.load(tmp_path / "step-00000001", torch.device("cpu"))
+    assert loaded["engine"]["networks"]["model"]["w"].tolist() == [1.0, 1.0, 1.0]
+
+
+def test_a_disk_that_is_full_harms_no_checkpoint_and_is_reported(saved, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    failures = []
+    writer = Checkpoints(saved, 2, pytest.fail, failures.append)
+    writer.save(state(40), 40, best=True)
+    writer.wait()
+    assert "step 40 could not be written" in failures[0]
+    assert "No space left" in failures[0]
+    assert names(saved) == ["best-00000020", "step-00000020", "step-00000030"]
+    assert all(checkpoint.damage(saved / name) is None for name in names(saved))
+
+
+def test_what_a_killed_writer_left_is_removed_and_never_taken(saved):
+    half = saved / ".step-00000040.tmp"
+    half.mkdir()
+    (half / "state.pt").write_bytes(b"half a checkpoint")
+    assert checkpoint.newest_whole(saved, pytest.fail).name == "step-00000030"
+    Checkpoints(saved, 2, pytest.fail, pytest.fail)
+    assert not half.exists()
+
+
+def test_the_manifest_says_which_step(saved):
+    assert json.loads((saved / "step-00000030" / "manifest.json").read_text())["step"] == 30

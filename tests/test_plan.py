@@ -1,0 +1,143 @@
+"""The plan: what a spec means on a cluster and on a laptop."""
+
+from pathlib import Path
+
+import pytest
+
+from hpc_dl import plan as planning
+from hpc_dl.plan import Machine, Plan, SpecConflict
+from hpc_dl.site import Partition, Site
+from hpc_dl.spec.data import DataFacts
+from hpc_dl.spec.job import JobSpec
+
+FACTS = DataFacts("image", "classify", (1, 8, 8), tuple("0123456789"), 1437, 180, 180)
+SITE = Site(name="here")
+
+
+def make(site=SITE, machine=None, facts=FACTS, **sections):
+    spec = {
+        "name": "x",
+        "model": {"name": "ffnn"},
+        "data": {"name": "digits", "batch_size": 128},
+        "train": {"epochs": 10},
+        **sections,
+    }
+    return planning.make(
+        JobSpec.model_validate(spec),
+        site,
+        facts,
+        run_dir=Path("/runs/x-1"),
+        run_root=Path("/runs"),
+        data_root=Path("/data"),
+        machine=machine,
+    )
+
+
+def test_one_rank_a_gpu_and_the_global_batch_shared_out():
+    plan = make(resources={"nodes": 2, "gpus_per_node": 4})
+    assert (plan.world_size, plan.tasks_per_node, plan.rank_batch) == (8, 4, 16)
+    assert plan.sbatch["gpus-per-node"] == 4
+    assert plan.sbatch["ntasks-per-node"] == 4
+
+
+def test_the_last_partial_batch_counts_as_a_step():
+    plan = make()
+    assert (plan.steps_per_epoch, plan.steps, plan.epochs) == (12, 120, 10)
+    assert plan.examples_seen(12) == 1437
+    assert plan.examples_seen(13) == 1437 + 128
+
+
+def test_steps_instead_of_epochs():
+    plan = make(train={"steps": 100})
+    assert (plan.steps, plan.epochs) == (100, 9)
+
+
+def test_micro_batches_are_at_most_what_was_allowed():
+    plan = make(train={"epochs": 1, "micro_batch": 48}, resources={"tasks_per_node": 1})
+    assert (plan.micro_batch, plan.micro_batches) == (48, 3)
+
+
+def test_a_laptop_trains_on_what_it_has_and_says_so():
+    plan = make(
+        machine=Machine(cpus=4, gpus=0),
+        resources={"nodes": 2, "gpus_per_node": 2, "cpus_per_task": 8},
+    )
+    assert (plan.backend, plan.world_size, plan.gpus_per_node, plan.cpus_per_task) == (
+        "local",
+        1,
+        0,
+        4,
+    )
+    assert "asked for 2 nodes; this run has one, this machine" in plan.notes
+    assert "asked for 2 GPUs; this machine has none: trains on the CPU" in plan.notes
+
+
+def test_ranks_on_cpus_share_the_cores_of_a_laptop():
+    plan = make(machine=Machine(cpus=4, gpus=0), resources={"tasks_per_node": 2})
+    assert (plan.world_size, plan.cpus_per_task) == (2, 2)
+
+
+def test_more_ranks_than_examples_in_a_batch_is_noted():
+    plan = make(data={"name": "digits", "batch_size": 2}, resources={"tasks_per_node": 4})
+    assert plan.notes == ["batch_size 2 leaves 2 of the ranks idle"]
+
+
+def test_sbatch_options_of_the_spec_win_over_those_of_the_site():
+    site = Site(name="here", slurm={"constraint": "v100", "qos": "low"}, account="lab")
+    plan = make(site, resources={"slurm": {"constraint": "a100", "exclusive": True}})
+    assert plan.sbatch["constraint"] == "a100"
+    assert plan.sbatch["qos"] == "low"
+    assert plan.sbatch["account"] == "lab"
+    assert plan.sbatch["exclusive"] is True
+
+
+@pytest.mark.parametrize("time, notice", [("01:00:00", 90), ("5", 30)])
+def test_the_job_is_warned_before_its_limit_but_not_from_the_start(time, notice):
+    assert make(resources={"time": time}).sbatch["signal"] == f"USR2@{notice}"
+
+
+def test_a_site_that_forbids_requeues_gets_none():
+    plan = make(Site(name="here", requeue=False))
+    assert plan.requeues == 0
+    assert plan.sbatch["no-requeue"] is True
+
+
+@pytest.mark.parametrize(
+    "resources, key, message",
+    [
+        ({"partition": "gpus"}, "resources.partition", "no partition 'gpus'"),
+        ({"time": "2-00:00:00"}, "resources.time", "at most 1-00:00:00"),
+        ({"gpus_per_node": 8}, "resources.gpus_per_node", "has 4 gpus; the job asks for 8"),
+        ({"cpus_per_task": 99}, "resources.cpus_per_task", "has 64 cpus; the job asks for 99"),
+    ],
+)
+def test_what_a_partition_cannot_give_is_refused_at_submission(resources, key, message):
+    offer = Partition(max_time="1-00:00:00", gpus_per_node=4, cpus_per_node=64)
+    site = Site(name="here", partitions={"gpu": offer}, default_partition="gpu")
+    with pytest.raises(SpecConflict, match=message) as caught:
+        make(site, resources=resources)
+    assert caught.value.key == key
+
+
+def test_a_model_that_does_not_do_the_task_is_refused_with_those_that_would():
+    facts = DataFacts("image", "none", (1, 8, 8), (), 100, 10, 10)
+    with pytest.raises(SpecConflict, match="ffnn takes image to classify") as caught:
+        make(facts=facts)
+    assert "take one of: vae" in caught.value.hint
+
+
+def test_fp16_without_a_gpu_is_refused():
+    with pytest.raises(SpecConflict, match="fp16 needs a GPU"):
+        make(train={"epochs": 1, "precision": "fp16"})
+
+
+def test_the_store_is_the_specs_before_the_sites_before_sqlite_in_the_run_root():
+    assert make().tracking_uri == "sqlite:////runs/mlflow.db"
+    assert make(Site(name="s", tracking_uri="http://site")).tracking_uri == "http://site"
+    chosen = make(Site(name="s", tracking_uri="http://site"), tracking={"uri": "http://mine"})
+    assert chosen.tracking_uri == "http://mine"
+
+
+def test_a_plan_is_the_same_after_a_round_through_json():
+    plan = make(resources={"nodes": 2, "slurm": {"exclusive": True}})
+    assert Plan.from_json(plan.to_json()) == plan
