@@ -1,0 +1,79 @@
+"""Which rank failed first, and of what: the others only see that it is gone.
+
+The journal has one writer, rank 0, which may be killed before it can write. So the first rank to
+fail claims one small file of the attempt, and the reason of a failure is what that file says.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hpc_dl.errors import UserError
+from hpc_dl.rundir import RunDir
+
+if TYPE_CHECKING:
+    from hpc_dl.job import Place
+
+PATIENCE = 2.0
+"""Seconds that a rank which lost its peers gives them to speak first."""
+
+_OF_A_PEER = ("DistBackendError", "DistNetworkError", "DistStoreError", "KeyboardInterrupt")
+_LOST_A_PEER = ("Connection closed by peer", "Connection reset by peer", "gloo", "NCCL")
+
+
+def record(run: RunDir, place: Place, error: BaseException) -> str:
+    """Claim `error` as this attempt's failure; the reason of whichever failure came first."""
+    path = _file(run, place.job_id, place.restarts)
+    if place.world_size > 1 and _tells_of_another(error):
+        _wait_for(path)
+    where = f" on rank {place.rank} ({socket.gethostname()})" if place.rank else ""
+    try:
+        with path.open("x") as file:
+            json.dump({"t": time.time(), "reason": describe(run, error) + where}, file)
+    except FileExistsError:
+        _wait_for(path)
+    return _read(path) or describe(run, error)
+
+
+def reason(run: RunDir, job_id: str) -> str | None:
+    """Why the newest attempt of a job failed, if a rank could say."""
+    prefix = f"failure-{job_id}."
+    attempts = [path.name.removeprefix(prefix) for path in run.path.glob(f"{prefix}*.json")]
+    restarts = max((int(name.removesuffix(".json")) for name in attempts), default=None)
+    return None if restarts is None else _read(_file(run, job_id, restarts))
+
+
+def describe(run: RunDir, error: BaseException) -> str:
+    """An error for people: what, and where, in the user's own code if that took part."""
+    if isinstance(error, UserError):
+        return str(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename).is_relative_to(run.code.resolve())]
+    place = "".join(f" ({Path(f.filename).name}:{f.lineno})" for f in (own or frames)[-1:])
+    return f"{type(error).__name__}: {error}{place}"
+
+
+def _file(run: RunDir, job_id: str, restarts: int) -> Path:
+    return run.path / f"failure-{job_id}.{restarts}.json"
+
+
+def _tells_of_another(error: BaseException) -> bool:
+    return type(error).__name__ in _OF_A_PEER or any(words in str(error) for words in _LOST_A_PEER)
+
+
+def _wait_for(path: Path) -> None:
+    patience = time.monotonic() + PATIENCE
+    while time.monotonic() < patience and not _read(path):
+        time.sleep(0.05)
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return str(json.loads(path.read_text())["reason"])
+    except (OSError, ValueError):
+        return None

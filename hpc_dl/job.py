@@ -1,0 +1,166 @@
+"""What a job runs in every task: the small picklable callable that imports the worker when called.
+
+`python -m hpc_dl.job RUN_DIR` runs it too.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hpc_dl import failure, journal, requeue
+from hpc_dl.journal import Journal
+from hpc_dl.rundir import RunDir
+
+TRACKING_PATIENCE = 60.0
+"""Seconds that a finished job waits for the tracking to bring the rest."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a process stands among the ranks of a run."""
+
+    rank: int
+    world_size: int
+    local_rank: int
+    """Its number on its node."""
+    local_world_size: int
+    attempt: str
+    """Unique to this start of this job: `JOB.RESTARTS`."""
+    job_id: str
+    restarts: int
+    """How often Slurm has started this job again."""
+    slurm: bool = False
+
+
+@dataclass(frozen=True)
+class TrainJob:
+    """Trains a run to its end, as one rank of it."""
+
+    run_dir: str
+    visible_gpus: str | None = None
+    """CUDA_VISIBLE_DEVICES as it was at submission; submitit's local tasks count from 0."""
+
+    def __call__(self) -> str:
+        """The outcome: `completed`, `requeue`, `cancelled` or `stopped`.
+
+        On rank 0 any other outcome than `completed` ends the process with exit code 1, so that
+        Slurm's dependencies see it.
+        """
+        run, place = RunDir(Path(self.run_dir)), find_place(os.environ)
+        _quieten_signals(place)
+        _remove_leftovers(place)
+        if self.visible_gpus is not None:
+            os.environ["CUDA_VISIBLE_DEVICES"] = self.visible_gpus
+        tracking = _start_tracking(run) if place.rank == 0 else None
+        try:
+            outcome = _train(run, place)
+            if place.slurm and place.rank == 0:
+                requeue.after(outcome, run, place)
+        finally:
+            if tracking is not None:
+                _finish_tracking(tracking)
+        if place.rank == 0 and outcome != "completed":
+            raise SystemExit(1)
+        return outcome
+
+
+def find_place(environment: Mapping[str, str]) -> Place:
+    """This process's place, from the environment of submitit's local tasks or of Slurm's.
+
+    Without either it is alone.
+    """
+    if "SUBMITIT_LOCAL_GLOBALID" in environment:
+        size = int(environment["SUBMITIT_LOCAL_NTASKS"])
+        rank = int(environment["SUBMITIT_LOCAL_GLOBALID"])
+        job = environment["SUBMITIT_LOCAL_JOB_ID"]
+        return Place(rank, size, rank, size, f"{job}.0", job, 0)
+    if "SLURM_PROCID" in environment:
+        size, job = int(environment["SLURM_NTASKS"]), environment["SLURM_JOB_ID"]
+        restarts = int(environment.get("SLURM_RESTART_COUNT", 0))
+        return Place(
+            rank=int(environment["SLURM_PROCID"]),
+            world_size=size,
+            local_rank=int(environment["SLURM_LOCALID"]),
+            local_world_size=size // int(environment["SLURM_NNODES"]),
+            attempt=f"{job}.{restarts}",
+            job_id=job,
+            restarts=restarts,
+            slurm=True,
+        )
+    return Place(0, 1, 0, 1, f"{os.getpid()}.0", str(os.getpid()), 0)
+
+
+def _quieten_signals(place: Place) -> None:
+    """Ignore what submitit's handlers would act on, until the worker installs its own.
+
+    What is started from here on, the tracking, ignores them for good, and so outlives the warning.
+    """
+    for number in (signal.SIGUSR2, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGCONT, signal.SIG_DFL)
+    if place.world_size > 1 and not place.slurm:
+        # submitit's local controller announces its SIGKILL by SIGINT; see `_stop_the_others`.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _remove_leftovers(place: Place) -> None:
+    """Remove the half-written result of a killed attempt, over which submitit would stumble."""
+    if folder := os.environ.get("SUBMITIT_FOLDER"):
+        for leftover in Path(folder).glob(f"{place.job_id}_{place.rank}_*.save_tmp"):
+            leftover.unlink(missing_ok=True)
+
+
+def _train(run: RunDir, place: Place) -> str:
+    try:
+        worker = importlib.import_module("hpc_dl.train.worker")
+        return str(worker.run(run, place))
+    except BaseException as error:
+        reason = failure.record(run, place, error)
+        if place.rank == 0 and journal.last_state(run.journal) != ("failed", reason):
+            Journal(run.journal).append("state", state="failed", reason=reason)
+        _stop_the_others(place)
+        raise
+
+
+def _stop_the_others(place: Place) -> None:
+    """Have submitit's local controller end all ranks, as srun does with --kill-on-bad-exit."""
+    if place.world_size > 1 and not place.slurm:
+        os.kill(os.getppid(), signal.SIGINT)
+
+
+def _start_tracking(run: RunDir) -> subprocess.Popen[bytes]:
+    """Bring the journal to the store, in a process of its own.
+
+    It shares no interpreter lock with the training, and a dead store cannot hold it. Its standard
+    input ends when the training does, however that ends.
+    """
+    run.logs.mkdir(exist_ok=True)
+    with (run.logs / "tracking.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "hpc_dl.tracking.follow", str(run.path)],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+        )
+
+
+def _finish_tracking(tracking: subprocess.Popen[bytes]) -> None:
+    """Let it bring the rest; what a slow store does not take in time is for `hpcdl sync`."""
+    assert tracking.stdin is not None
+    tracking.stdin.close()
+    try:
+        tracking.wait(TRACKING_PATIENCE)
+    except subprocess.TimeoutExpired:
+        tracking.kill()
+
+
+if __name__ == "__main__":
+    # By its import path, so that the class is the one that everybody else imports.
+    importlib.import_module("hpc_dl.job").TrainJob(sys.argv[1])()

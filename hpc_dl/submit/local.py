@@ -1,0 +1,97 @@
+"""A job on this machine, in a session of its own: it outlives the terminal, and Ctrl-C.
+
+`python -m hpc_dl.submit.local RUN_DIR` is the launcher: it has submitit start a controller of the
+ranks, and exits; the controller stays behind in the launcher's session.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from hpc_dl.errors import EXIT_FAILED, UserError
+from hpc_dl.job import TrainJob
+from hpc_dl.plan import Plan
+from hpc_dl.rundir import RunDir, read_json
+from hpc_dl.submission import Submission
+from hpc_dl.submit.prepare import reopen
+
+LAUNCH_SECONDS = 120
+"""How long the launcher may take; importing submitit from a busy file system takes a while."""
+NO_LIMIT = 60 * 24 * 3650
+"""submitit wants a time limit: ten years, in minutes."""
+
+
+def submit(run: RunDir, plan: Plan) -> Submission:
+    """Start the job and return once it is on its own. Raises UserError if it does not start."""
+    reopen(run)
+    log = run.logs / "launcher.log"
+    with log.open("ab") as output:
+        launcher = subprocess.Popen(
+            [sys.executable, "-m", "hpc_dl.submit.local", str(run.path)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=os.environ | {"OMP_NUM_THREADS": str(plan.cpus_per_task)},
+            start_new_session=True,
+        )
+    if failed := _wait(launcher):
+        last = (log.read_text().strip().splitlines() or [failed])[-1]
+        raise UserError(
+            f"the local job did not start: {last}", hint=f"See {log}.", exit_code=EXIT_FAILED
+        )
+    submission = Submission.load(run)
+    assert submission is not None
+    return submission
+
+
+def _wait(launcher: subprocess.Popen[bytes]) -> str:
+    """What went wrong with the launcher, or nothing."""
+    try:
+        code = launcher.wait(LAUNCH_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(launcher.pid, signal.SIGKILL)
+        return f"nothing happened for {LAUNCH_SECONDS} s"
+    return f"the launcher ended with code {code}" if code else ""
+
+
+def launch(run: RunDir, plan: Plan) -> None:
+    """Start the ranks, and record who controls them."""
+    import psutil
+    from submitit.helpers import clean_env
+    from submitit.local.local import LocalExecutor
+
+    # Started from a shell's background, a process ignores SIGINT, and so would its children;
+    # but that is how submitit's controller is told to end its ranks.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with clean_env():
+        executor = LocalExecutor(run.path / "submitit")
+        executor.update_parameters(
+            tasks_per_node=plan.tasks_per_node,
+            timeout_min=NO_LIMIT,
+            stderr_to_stdout=True,
+            gpus_per_node=plan.gpus_per_node,
+        )
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES") if plan.gpus_per_node else None
+        job = executor.submit(TrainJob(str(run.path), visible))
+    for rank in range(plan.tasks_per_node):
+        link = run.logs / f"{job.job_id}-{rank}.log"
+        link.unlink(missing_ok=True)
+        link.symlink_to(Path("..", "submitit", f"{job.job_id}_{rank}_log.out"))
+    Submission(
+        "local",
+        job.job_id,
+        os.uname().nodename,
+        time.time(),
+        created=psutil.Process(int(job.job_id)).create_time(),
+        group=os.getpgrp(),
+    ).save(run)
+
+
+if __name__ == "__main__":
+    folder = RunDir(Path(sys.argv[1]))
+    launch(folder, Plan.from_json(read_json(folder.plan)))

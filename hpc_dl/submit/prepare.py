@@ -1,0 +1,43 @@
+"""What is written into a run folder before anything is submitted: the spec, the plan, the code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hpc_dl.journal import Journal, last_state
+from hpc_dl.plan import Plan
+from hpc_dl.rundir import RunDir, write_atomic, write_json
+from hpc_dl.spec import load
+from hpc_dl.spec.job import JobSpec
+from hpc_dl.submit import provenance, snapshot
+
+
+def prepare(run: RunDir, spec: JobSpec, plan: Plan, base: Path) -> None:
+    """Fill a new run folder; `base` is where the spec's own files are looked for.
+
+    The code that will run is the code that is there now. Raises UserError where a file that the
+    spec names is missing.
+    """
+    spec = snapshot.take(run, spec, base)
+    for folder in (run.logs, run.checkpoints, run.artifacts):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    repositories = provenance.repositories(base)
+    write_json(run.provenance, provenance.describe(repositories))
+    write_atomic(run.diff, provenance.diff(repositories))
+    write_json(run.plan, plan.to_json())
+    write_atomic(run.spec, load.dump(spec))
+    _note_planned(run)
+
+
+def reopen(run: RunDir) -> None:
+    """Make a run that may have ended ready to be submitted (again)."""
+    run.cancel.unlink(missing_ok=True)
+    run.submission.unlink(missing_ok=True)
+    if last_state(run.journal)[0] != "planned":
+        _note_planned(run, "submitted again")
+
+
+def _note_planned(run: RunDir, reason: str = "") -> None:
+    journal = Journal(run.journal)
+    journal.append("state", state="planned", reason=reason)
+    journal.close()
