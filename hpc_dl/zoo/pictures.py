@@ -6,7 +6,6 @@ matplotlib is used without pyplot, so nothing is global and no display is needed
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -14,10 +13,9 @@ from torch import Tensor
 
 from hpc_dl.zoo.contract import Picture
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 INCHES_A_CELL = 0.55
+GAP = 0.12
+"""Between two images, as a share of an image's side."""
 
 
 def grid(
@@ -27,36 +25,46 @@ def grid(
     rows: Sequence[str] = (),
     cells: Sequence[str] = (),
 ) -> Picture:
-    """Images (N, C, H, W) in [0, 1], row by row; `rows` names the rows, `cells` each image."""
+    """Images (N, C, H, W) in [0, 1], row by row; `rows` names the rows, `cells` each image.
+
+    All images are drawn as one: an axis for each would take a hundred times as long.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    height = -(-len(images) // columns)
-    margin = 0.16 * max((len(row) for row in rows), default=0) / 2
-    size = (columns * INCHES_A_CELL + margin, height * INCHES_A_CELL * (1.35 if cells else 1) + 0.4)
-    figure = Figure(figsize=(max(size[0], 3.5), size[1]), dpi=110, layout="constrained")
+    sheet, tops, lefts = _sheet(images, columns, gap=3 * GAP if cells else GAP)
+    height, width = sheet.shape[:2]
+    inches = columns * INCHES_A_CELL
+    size = (inches + (0.8 if rows else 0.2), inches * height / width + 0.35)
+    figure = Figure(figsize=size, dpi=130, layout="constrained")
     canvas = FigureCanvasAgg(figure)
-    axes = figure.subplots(height, columns, squeeze=False)
-    for number, axis in enumerate(axes.flat):
-        _bare(axis)
-        if number < len(images):
-            _draw(axis, images[number])
-        if cells and number < len(cells):
-            axis.set_title(cells[number], fontsize=7, pad=2)
-    for axis, row in zip(axes[:, 0], rows, strict=False):
-        axis.set_ylabel(row, fontsize=8, rotation=0, ha="right", va="center")
-    figure.suptitle(caption, fontsize=9)
+    axis = figure.subplots()
+    axis.imshow(sheet, vmin=0, vmax=1, cmap="gray", interpolation="nearest")
+    axis.set_frame_on(False)
+    axis.set_xticks([])
+    side = images.shape[-2]
+    axis.set_yticks([top + side / 2 for top in tops[: len(rows)]], rows, fontsize=8)
+    axis.tick_params(length=0)
+    middle = images.shape[-1] / 2
+    for number, text in enumerate(cells):
+        top, left = tops[number // columns], lefts[number % columns]
+        axis.text(left + middle, top - 1, text, fontsize=5.5, ha="center", va="bottom")
+    axis.set_title(caption, fontsize=9)
     canvas.draw()
     return Picture(torch.from_numpy(np.asarray(canvas.buffer_rgba())[..., :3].copy()), caption)
 
 
-def _bare(axis: Axes) -> None:
-    axis.set_xticks([])
-    axis.set_yticks([])
-    for spine in axis.spines.values():
-        spine.set_visible(False)
-
-
-def _draw(axis: Axes, image: Tensor) -> None:
-    pixels = image.detach().float().clamp(0, 1).permute(1, 2, 0).cpu().numpy()
-    axis.imshow(pixels.squeeze(), cmap="gray" if pixels.shape[-1] == 1 else None, vmin=0, vmax=1)
+def _sheet(
+    images: Tensor, columns: int, gap: float
+) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.float32]], list[int], list[int]]:
+    """The images on one white sheet (H, W, C), and where their rows and columns begin, pixels."""
+    pixels = images.detach().float().clamp(0, 1).permute(0, 2, 3, 1).cpu().numpy()
+    _, height, width, channels = pixels.shape
+    down, across = round(height * (1 + gap)), round(width * (1 + GAP))
+    tops = [down - height + down * row for row in range(-(-len(pixels) // columns))]
+    lefts = [across * column for column in range(columns)]
+    sheet = np.ones((tops[-1] + height, lefts[-1] + width, channels), np.float32)
+    for number, image in enumerate(pixels):
+        top, left = tops[number // columns], lefts[number % columns]
+        sheet[top : top + height, left : left + width] = image
+    return sheet, tops, lefts
