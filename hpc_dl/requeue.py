@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from hpc_dl import slurm
+from hpc_dl import failure, slurm
 from hpc_dl.journal import Journal
 from hpc_dl.rundir import RunDir, read_json
 
 if TYPE_CHECKING:
     from hpc_dl.job import Place
 
+GO_ON = "`hpcdl submit` again goes on"
 SECONDS = 60.0
 """How long Slurm's controller may take to answer."""
 
@@ -19,43 +20,42 @@ SECONDS = 60.0
 def after(outcome: str, run: RunDir, place: Place) -> None:
     """Requeue the job if it wants to go on and may, and journal what became of it.
 
-    A worker that was terminated does not know why; Slurm does. Called on rank 0, which has saved.
+    A worker that was told to stop does not know why; Slurm does, though of a job that is being
+    ended it says only later whether it was cancelled. Called on rank 0, which has saved.
     """
     if outcome not in ("requeue", "stopped"):
         return
-    state, restarts = _state_of(place)
-    terminated = outcome == "stopped"
-    if terminated and state == "CANCELLED":
-        _note(run, "cancelled", "cancelled with scancel")
-    elif restarts > place.restarts:
-        _note(run, "requeued", "pre-empted; Slurm has queued it again")
-    elif place.restarts >= (allowed := int(read_json(run.plan)["requeues"])):
-        why = "pre-empted" if terminated else "wall-clock limit"
+    failed, job = failure.reason(run, place.job_id), _job(place)
+    if failed is not None:  # Slurm ends all ranks when one has failed
+        _note(run, "failed", failed)
+    elif int(job.get("Restarts", 0)) > place.restarts:
+        _note(run, "requeued", "pre-empted")
+    elif job.get("PreemptTime", "None") != "None":
+        _note(run, "requeued", "pre-empted")
+        _go_on(run, place, "pre-empted", "stopped")
+    elif outcome == "requeue":
+        _go_on(run, place, "wall-clock limit", "timeout")
+
+
+def _go_on(run: RunDir, place: Place, why: str, otherwise: str) -> None:
+    """Requeue, or end in the state `otherwise` where that has been done often enough."""
+    allowed = int(read_json(run.plan)["requeues"])
+    if place.restarts >= allowed:
         times = f" after {allowed} requeues" if allowed else ""
-        state = "stopped" if terminated else "timeout"
-        _note(run, state, f"{why}{times}; `hpcdl submit` again goes on")
-    else:
-        if terminated:
-            _note(run, "requeued", "pre-empted")
-        _requeue(run, place)
-
-
-def _requeue(run: RunDir, place: Place) -> None:
+        return _note(run, otherwise, f"{why}{times}; {GO_ON}")
     try:
         slurm.call(["scontrol", "requeue", place.job_id], SECONDS)
     except slurm.SlurmError as error:
-        _note(run, "stopped", f"not requeued: {error.message}; `hpcdl submit` again goes on")
+        _note(run, otherwise, f"{why}, and not requeued: {error.message}; {GO_ON}")
 
 
-def _state_of(place: Place) -> tuple[str, int]:
-    """The job's state and restarts as Slurm sees them; running where it does not answer."""
+def _job(place: Place) -> dict[str, str]:
+    """What Slurm says of the job; nothing where it does not answer."""
     try:
         answer = slurm.call(["scontrol", "--oneliner", "show", "job", place.job_id], SECONDS)
     except slurm.SlurmError:
-        return "RUNNING", place.restarts
-    state = re.search(r"\bJobState=(\w+)", answer)
-    restarts = re.search(r"\bRestarts=(\d+)", answer)
-    return (state[1] if state else "RUNNING"), (int(restarts[1]) if restarts else place.restarts)
+        return {}
+    return dict(re.findall(r"(\w+)=(\S+)", answer))
 
 
 def _note(run: RunDir, state: str, reason: str) -> None:
