@@ -32,7 +32,7 @@ def build_engine(
     players = {}
     for name, network in architecture.networks().items():
         prepared = accelerate.prepare_model(network)
-        optimizer = accelerate.prepare_optimizer(optim.optimizer(spec.train.optimizer, network))
+        optimizer = optim.optimizer(spec.train.optimizer, network)
         players[name] = Player(prepared, optimizer, rate)
     return Engine(
         architecture,

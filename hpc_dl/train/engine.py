@@ -66,7 +66,9 @@ class Engine:
         self.players = players
         self.nets = {name: player.network for name, player in players.items()}
         self.bare = {name: accelerator.unwrap_model(net) for name, net in self.nets.items()}
-        self.accelerator = accelerator
+        self.scaler = accelerator.scaler
+        """Of the loss, for fp16; accelerate's own wrappers of `backward` and of the optimizer
+        would cost more than the rest of the loop together."""
         self.world = world
         self.seed = seed
         self.clip_norm = clip_norm
@@ -106,23 +108,33 @@ class Engine:
         if not alone:
             self._divide_by_the_global_count(player, counts)
         self._clip(name, player, report)
-        player.optimizer.step()
-        player.optimizer.zero_grad()
+        self._move(player.optimizer)
 
     def _backward(self, name: str, batch: Batch, last: bool, *, divide: bool) -> int | Tensor:
         network = self.nets[name]
         waits = not last and isinstance(network, DistributedDataParallel)
         with network.no_sync() if waits else nullcontext():  # type: ignore[operator]
             loss = self.architecture.loss(self.nets, batch, name)
-            self.accelerator.backward(loss.total / loss.count if divide else loss.total)
+            self._differentiate(loss.total / loss.count if divide else loss.total)
         self._add(name, loss)
         return loss.count
+
+    def _differentiate(self, total: Tensor) -> None:
+        (self.scaler.scale(total) if self.scaler else total).backward()  # type: ignore[no-untyped-call]
+
+    def _move(self, optimizer: torch.optim.Optimizer) -> None:
+        if self.scaler:
+            self.scaler.step(optimizer)
+            self.scaler.update()
+        else:
+            optimizer.step()
+        optimizer.zero_grad()
 
     def _go_through_the_motions(self, name: str, example: Batch) -> None:
         """Take part in the gradients' sum with nothing, as a rank must whose slice is empty."""
         loss = self.architecture.loss(self.nets, example, name)
         nothing = Loss(loss.total * 0, 0, {key: value * 0 for key, value in loss.logs.items()})
-        self.accelerator.backward(nothing.total)
+        self._differentiate(nothing.total)
         self._add(name, nothing)
 
     def _divide_by_the_global_count(self, player: Player, counts: Sequence[int | Tensor]) -> None:
@@ -141,7 +153,8 @@ class Engine:
     def _clip(self, name: str, player: Player, report: bool) -> None:
         if self.clip_norm is None and not report:
             return
-        self.accelerator.unscale_gradients(player.optimizer)
+        if self.scaler:
+            self.scaler.unscale_(player.optimizer)
         gradients = [p.grad for p in player.parameters if p.grad is not None]
         norm = nn.utils.get_total_norm(gradients)
         if self.clip_norm is not None:
@@ -199,12 +212,11 @@ class Engine:
         """Everything that the next step depends on; all ranks have to call this together."""
         names = sorted(self.sums)
         rows = self.world.gather([self.sums[name] for name in names])
-        scaler = self.accelerator.scaler
         return {
             "step": self.step,
             "networks": {name: net.state_dict() for name, net in self.bare.items()},
             "optimizers": {name: p.optimizer.state_dict() for name, p in self.players.items()},
-            "scaler": scaler.state_dict() if scaler else None,
+            "scaler": self.scaler.state_dict() if self.scaler else None,
             "sums": [dict(zip(names, row, strict=True)) for row in rows],
         }
 
@@ -214,8 +226,8 @@ class Engine:
         for name, net in self.bare.items():
             net.load_state_dict(state["networks"][name])
             self.players[name].optimizer.load_state_dict(state["optimizers"][name])
-        if self.accelerator.scaler and state["scaler"]:
-            self.accelerator.scaler.load_state_dict(state["scaler"])
+        if self.scaler and state["scaler"]:
+            self.scaler.load_state_dict(state["scaler"])
         self.sums = self._own_part(state["sums"])
 
     def _own_part(self, rows: Sequence[Mapping[str, float]]) -> dict[str, Tensor | float]:

@@ -1,0 +1,147 @@
+"""Real runs for tests: prepared, submitted as local jobs, killed, and compared bit by bit."""
+
+import hashlib
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from hpc_dl import journal, plan as planning, rundir
+from hpc_dl.data import staged
+from hpc_dl.plan import Machine, Plan
+from hpc_dl.rundir import RunDir, read_json
+from hpc_dl.site import Site
+from hpc_dl.spec.job import JobSpec
+from hpc_dl.submission import Submission
+from hpc_dl.submit import local
+from hpc_dl.submit.prepare import prepare
+from tests.waiting import wait_until
+
+QUICK = {
+    "name": "quick",
+    "model": {"name": "ffnn", "hidden": [32]},
+    "data": {"name": "digits"},
+    "train": {"epochs": 2, "log_every": 5},
+    "resources": {"cpus_per_task": 1},
+}
+"""A job that trains in a second."""
+
+
+def new_run(root: Path, base: Path | None = None, **sections: Any) -> RunDir:
+    """A prepared run folder under `root` of the quick job, with sections merged into it."""
+    merged = dict(QUICK)
+    for key, value in sections.items():
+        merged[key] = {**QUICK.get(key, {}), **value} if isinstance(value, dict) else value
+    if "model" in sections:
+        merged["model"] = sections["model"]
+    spec = JobSpec.model_validate(merged)
+    data_root = Path(os.environ.get("HPCDL_DATA", root / "data")).resolve()
+    run = rundir.create(root, spec.name)
+    plan = planning.make(
+        spec,
+        Site(name="test"),
+        staged.facts(spec.data, data_root),
+        run_dir=run.path,
+        run_root=root,
+        data_root=data_root,
+        machine=Machine(cpus=4, gpus=0),
+    )
+    prepare(run, spec, plan, base or root)
+    return run
+
+
+def start(run: RunDir) -> Submission:
+    """Start a prepared run as a local job, or start it again."""
+    return local.submit(run, Plan.from_json(read_json(run.plan)))
+
+
+def train(run: RunDir, seconds: float = 120) -> RunDir:
+    """Start a run and wait for its end; anything but completion is an error."""
+    start(run)
+    state, reason = wait_for_end(run, seconds)
+    assert state == "completed", reason
+    return run
+
+
+def wait_for_end(run: RunDir, seconds: float = 120) -> tuple[str, str]:
+    """The run's last state and reason, once it has one."""
+    wait_until(
+        lambda: journal.last_state(run.journal)[0] in journal.ENDED,
+        timeout=seconds,
+        message=f"{run.id} to end",
+    )
+    return journal.last_state(run.journal)
+
+
+def kill_at(run: RunDir, step: int, seconds: float = 120) -> None:
+    """Start a run, and kill -9 all of it once it has journalled a step at or after `step`."""
+    submission = start(run)
+    assert submission.group is not None
+    wait_until(
+        lambda: any(e.get("step", 0) >= step for e in events(run, "metrics", since_start=True)),
+        timeout=seconds,
+        interval=0.002,
+        message=f"{run.id} to reach step {step}",
+    )
+    os.killpg(submission.group, signal.SIGKILL)
+    wait_until(lambda: not group_is_alive(submission.group), message="the job to be gone")
+
+
+def group_is_alive(group: int | None) -> bool:
+    """Whether any process of a group is left."""
+    try:
+        os.killpg(group or 0, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def events(run: RunDir, kind: str, *, since_start: bool = False) -> list[dict[str, Any]]:
+    """The events of a kind in the run's view, or those of the newest attempt alone."""
+    if not since_start:
+        return [event for event in journal.view(run.journal) if event["event"] == kind]
+    found: list[dict[str, Any]] = []
+    for entry in journal.read(run.journal):
+        if entry.event["event"] == "started":
+            found = []
+        elif entry.event["event"] == kind:
+            found.append(entry.event)
+    return found
+
+
+def history(run: RunDir) -> list[tuple[int, dict[str, float]]]:
+    """All metrics by step, but for those that are times."""
+    return [
+        (
+            event["step"],
+            {k: v for k, v in event["values"].items() if not k.endswith("per_second")},
+        )
+        for event in events(run, "metrics")
+    ]
+
+
+def final_state(run: RunDir) -> str:
+    """SHA-256 over the newest checkpoint: weights, optimizer state, running sums, patience."""
+    import torch
+
+    newest = sorted(run.checkpoints.glob("step-*"))[-1]
+    state = torch.load(newest / "state.pt", weights_only=True)
+    del state["journal"]  # a position in the journal, which is longer for every attempt
+    digest = hashlib.sha256()
+    for name, value in _leaves(state):
+        digest.update(name.encode())
+        is_tensor = isinstance(value, torch.Tensor)
+        digest.update(value.numpy().tobytes() if is_tensor else repr(value).encode())
+    return digest.hexdigest()
+
+
+def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for key in sorted(value, key=str):
+            yield from _leaves(value[key], f"{name}/{key}")
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from _leaves(item, f"{name}/{number}")
+    else:
+        yield name, value
