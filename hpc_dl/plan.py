@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import TypeAdapter
+
 from hpc_dl.errors import UserError
 from hpc_dl.site import Site
 from hpc_dl.spec import units
@@ -79,10 +81,7 @@ class Plan:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Plan:
-        facts = dict(value["facts"])
-        for name in ("shape", "classes"):
-            facts[name] = tuple(facts[name])
-        return cls(**{**value, "facts": DataFacts(**facts)})
+        return TypeAdapter(cls).validate_python(value)
 
 
 class SpecConflict(UserError):

@@ -34,9 +34,9 @@ class Predictor:
                 f"{folder} holds no trained network",
                 hint="Give the folder `export` of a completed run.",
             ) from None
-        facts = {key: tuple(v) if isinstance(v, list) else v for key, v in said["facts"].items()}
+        facts = TypeAdapter(DataFacts).validate_python(said["facts"])
         options = TypeAdapter(ModelSpec).validate_python(said["model"])
-        self.architecture = build(options, DataFacts(**facts), folder / "code")
+        self.architecture = build(options, facts, folder / "code")
         self.nets = self.architecture.networks()
         weights = torch.load(folder / "weights.pt", map_location="cpu", weights_only=True)
         for name, net in self.nets.items():

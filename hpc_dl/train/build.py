@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from hpc_dl.data.sources import Splits
+from hpc_dl.data.split import Splits
 from hpc_dl.plan import Plan
 from hpc_dl.spec.job import JobSpec
 from hpc_dl.train import optim

@@ -120,7 +120,7 @@ class Engine:
         return loss.count
 
     def _differentiate(self, total: Tensor) -> None:
-        (self.scaler.scale(total) if self.scaler else total).backward()  # type: ignore[no-untyped-call]
+        (self.scaler.scale(total) if self.scaler else total).backward()
 
     def _move(self, optimizer: torch.optim.Optimizer) -> None:
         if self.scaler:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from hpc_dl.data.batches import held_out
-from hpc_dl.data.sources import Split
+from hpc_dl.data.split import Split
 from hpc_dl.train.engine import EVALUATION, seed_generators
 from hpc_dl.train.world import World
 from hpc_dl.zoo.contract import Architecture, Loss

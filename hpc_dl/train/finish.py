@@ -12,7 +12,7 @@ from PIL import Image
 from torch import nn
 
 from hpc_dl.data.order import mix
-from hpc_dl.data.sources import Split
+from hpc_dl.data.split import Split
 from hpc_dl.plan import Plan
 from hpc_dl.rundir import RunDir, write_json
 from hpc_dl.spec.job import JobSpec

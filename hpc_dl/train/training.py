@@ -13,7 +13,7 @@ import torch.distributed as dist
 
 from hpc_dl.data import sources
 from hpc_dl.data.batches import Batches
-from hpc_dl.data.sources import Split, Splits
+from hpc_dl.data.split import Split, Splits
 from hpc_dl.errors import UserError
 from hpc_dl.job import Place
 from hpc_dl.journal import Journal

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 import torch.distributed as dist
 from accelerate import Accelerator
+from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 from hpc_dl.errors import EXIT_CLUSTER, UserError
 from hpc_dl.job import Place
@@ -110,12 +111,12 @@ def _meet(run: RunDir, place: Place, device: torch.device) -> None:
     file = run.rendezvous(place.attempt)
     if place.rank == 0:
         host = socket.gethostname()
-        store = dist.TCPStore(host, 0, None, is_master=True, timeout=wait, wait_for_workers=False)
+        store = TCPStore(host, 0, None, is_master=True, timeout=wait, wait_for_workers=False)
         port = store.port
         write_json(file, {"host": host, "port": port})
     else:
         host, port = _address(run, place)
-        store = dist.TCPStore(host, port, None, is_master=False, timeout=wait)
+        store = TCPStore(host, port, None, is_master=False, timeout=wait)
     os.environ.update(
         MASTER_ADDR=host,
         MASTER_PORT=str(port),

@@ -66,7 +66,7 @@ class VariationalAutoencoder(Architecture):
         it = self.options
         network = Autoencoder(self.facts.shape, it.hidden, it.latent_dim, it.activation)
         if it.likelihood == "bernoulli":
-            network.log_scale.requires_grad_(requires_grad=False)
+            network.log_scale.requires_grad_(False)
         return {"model": network}
 
     def terms(self, nets: Nets, image: Tensor) -> tuple[Tensor, Tensor]:

@@ -16,7 +16,7 @@ from accelerate import Accelerator
 from torch.utils.data import DataLoader, TensorDataset
 
 from hpc_dl.data.batches import Batches
-from hpc_dl.data.sources import Split, Splits
+from hpc_dl.data.split import Split, Splits
 from hpc_dl.journal import Journal
 from hpc_dl.plan import Machine, make
 from hpc_dl.site import Site

@@ -1,0 +1,56 @@
+"""Batches of a split: which step trains on which samples is a function of seed, epoch and step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+
+from hpc_dl.data.order import epoch_order, rank_slice
+from hpc_dl.data.split import Batch, Split
+
+
+class Batches:
+    """One rank's share of the global batches of a training split.
+
+    Batch b of an epoch holds the same samples on any world size, and the last one what is left.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        batch_size: int,
+        micro_batch: int,
+        seed: int,
+        rank: int,
+        world_size: int,
+    ) -> None:
+        self.split = split
+        self.batch_size = batch_size
+        self.micro_batch = micro_batch
+        self.seed = seed
+        self.rank = rank
+        self.world_size = world_size
+
+    def steps(self, epoch: int, first: int = 0) -> Iterator[list[Batch]]:
+        """From step `first` of an epoch on: this rank's micro-batches, step by step.
+
+        Seeking costs nothing. Where a batch has no sample for this rank, the list is empty.
+        """
+        order = epoch_order(len(self.split), self.seed, epoch).to(self.split.device)
+        for chosen in order[first * self.batch_size :].split(self.batch_size):
+            mine = chosen[rank_slice(len(chosen), self.rank, self.world_size)]
+            parts = mine.split(self.micro_batch) if len(mine) else ()
+            yield [self.split.batch(part) for part in parts]
+
+    def filler(self) -> Batch:
+        """One example, for a rank that has none and still has to take part."""
+        return self.split.batch(torch.zeros(1, dtype=torch.int64, device=self.split.device))
+
+
+def held_out(split: Split, batch_size: int, rank: int, world_size: int) -> Iterator[Batch]:
+    """This rank's share of a split, in its natural order."""
+    share = rank_slice(len(split), rank, world_size)
+    for start in range(share.start, share.stop, batch_size):
+        stop = min(start + batch_size, share.stop)
+        yield split.batch(torch.arange(start, stop, device=split.device))

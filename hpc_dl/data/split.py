@@ -1,0 +1,77 @@
+"""Examples as tensors in memory: once on the device, a batch is one index_select."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from hpc_dl.data.order import mix
+from hpc_dl.spec.data import DataFacts
+
+Batch = Mapping[str, Tensor]
+Tensors = Mapping[str, Tensor]
+"""Examples by name, the first axis being the example: `image`, (N, C, H, W) uint8, or float in
+[0, 1]; `label`, (N,) int64."""
+
+
+class Split:
+    """Some of a source's examples, and the numbers that they have in it."""
+
+    def __init__(self, tensors: Tensors, index: Tensor | None = None) -> None:
+        self.tensors = dict(tensors)
+        first = next(iter(tensors.values()))
+        self.index = torch.arange(len(first), device=first.device) if index is None else index
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @property
+    def device(self) -> torch.device:
+        return self.index.device
+
+    def to(self, device: torch.device) -> Split:
+        moved = {name: tensor.to(device) for name, tensor in self.tensors.items()}
+        return Split(moved, self.index.to(device))
+
+    def batch(self, chosen: Tensor) -> Batch:
+        """The examples at positions `chosen` (B,) int64; bytes become floats in [0, 1] here."""
+        batch = {
+            name: _as_floats(tensor.index_select(0, chosen))
+            for name, tensor in self.tensors.items()
+        }
+        batch["index"] = self.index.index_select(0, chosen)
+        return batch
+
+
+def _as_floats(tensor: Tensor) -> Tensor:
+    return tensor.float().div_(255) if tensor.dtype == torch.uint8 else tensor
+
+
+@dataclass(frozen=True)
+class Splits:
+    """A source, divided; any split but the first may be empty."""
+
+    facts: DataFacts
+    train: Split
+    validation: Split
+    test: Split
+
+    def to(self, device: torch.device) -> Splits:
+        return replace(
+            self,
+            train=self.train.to(device),
+            validation=self.validation.to(device),
+            test=self.test.to(device),
+        )
+
+
+def divide(tensors: Tensors, counts: tuple[int, ...], seed: int) -> list[Split]:
+    """Disjoint random parts with `counts` examples each, as a function of the seed."""
+    first = next(iter(tensors.values()))
+    generator = torch.Generator().manual_seed(mix(seed, len(first)))
+    order = torch.randperm(len(first), generator=generator)
+    parts = order[: sum(counts)].split(list(counts))
+    return [Split({name: tensor[part] for name, tensor in tensors.items()}, part) for part in parts]
