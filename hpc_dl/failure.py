@@ -40,6 +40,12 @@ def record(run: RunDir, place: Place, error: BaseException) -> str:
     return _read(path) or describe(run, error)
 
 
+def forget_earlier(run: RunDir, place: Place) -> None:
+    """Remove what an earlier attempt of the same job died of."""
+    for restarts in range(place.restarts):
+        _file(run, place.job_id, restarts).unlink(missing_ok=True)
+
+
 def reason(run: RunDir, job_id: str) -> str | None:
     """Why the newest attempt of a job failed, if a rank could say."""
     prefix = f"failure-{job_id}."

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hpc_dl import failure, journal, requeue
+from hpc_dl import failure, journal, slurm_job
 from hpc_dl.journal import Journal
 from hpc_dl.rundir import RunDir
 
@@ -58,11 +58,13 @@ class TrainJob:
         _remove_leftovers(place)
         if self.visible_gpus is not None:
             os.environ["CUDA_VISIBLE_DEVICES"] = self.visible_gpus
+        if place.rank == 0:
+            _claim(run, place)
         tracking = _start_tracking(run) if place.rank == 0 else None
         try:
             outcome = _train(run, place)
             if place.slurm and place.rank == 0:
-                requeue.after(outcome, run, place)
+                slurm_job.after(outcome, run, place)
         finally:
             if tracking is not None:
                 _finish_tracking(tracking)
@@ -115,6 +117,13 @@ def _remove_leftovers(place: Place) -> None:
     if folder := os.environ.get("SUBMITIT_FOLDER"):
         for leftover in Path(folder).glob(f"{place.job_id}_{place.rank}_*.save_tmp"):
             leftover.unlink(missing_ok=True)
+
+
+def _claim(run: RunDir, place: Place) -> None:
+    """What rank 0 records before it begins: that the run is this attempt's now."""
+    if place.slurm:
+        slurm_job.claim(run, place)
+        failure.forget_earlier(run, place)
 
 
 def _train(run: RunDir, place: Place) -> str:

@@ -15,6 +15,8 @@ _OUT_OF_REACH = re.compile(
     r"|communications? connection failure|invalid cluster",
     re.IGNORECASE,
 )
+PATIENCE = 60.0
+"""Seconds for a command that changes something; a busy controller may take that long."""
 _FORMATS = ("SQUEUE_", "SACCT_", "SLURM_TIME_FORMAT")
 
 

@@ -18,8 +18,6 @@ class Submission:
     """Slurm's, or the process id of submitit's local controller."""
     host: str
     submitted: float
-    created: float | None = None
-    """When the local controller began: a recycled process id has another."""
     group: int | None = None
     """The process group of all the local job's processes."""
 

@@ -61,7 +61,6 @@ def _wait(launcher: subprocess.Popen[bytes]) -> str:
 
 def launch(run: RunDir, plan: Plan) -> None:
     """Start the ranks, and record who controls them."""
-    import psutil
     from submitit.helpers import clean_env
     from submitit.local.local import LocalExecutor
 
@@ -82,14 +81,8 @@ def launch(run: RunDir, plan: Plan) -> None:
         link = run.logs / f"{job.job_id}-{rank}.log"
         link.unlink(missing_ok=True)
         link.symlink_to(Path("..", "submitit", f"{job.job_id}_{rank}_log.out"))
-    Submission(
-        "local",
-        job.job_id,
-        os.uname().nodename,
-        time.time(),
-        created=psutil.Process(int(job.job_id)).create_time(),
-        group=os.getpgrp(),
-    ).save(run)
+    group = os.getpgrp()
+    Submission("local", job.job_id, os.uname().nodename, time.time(), group).save(run)
 
 
 if __name__ == "__main__":

@@ -1,20 +1,29 @@
-"""Under Slurm: what follows when a worker stops before the end, and starting the job again."""
+"""A job's own dealings with Slurm: that it has the run, why it was stopped, to be started again."""
 
 from __future__ import annotations
 
+import os
 import re
+import time
 from typing import TYPE_CHECKING
 
 from hpc_dl import failure, slurm
 from hpc_dl.journal import Journal
 from hpc_dl.rundir import RunDir, read_json
+from hpc_dl.submission import Submission
 
 if TYPE_CHECKING:
     from hpc_dl.job import Place
 
 GO_ON = "`hpcdl submit` again goes on"
-SECONDS = 60.0
-"""How long Slurm's controller may take to answer."""
+
+
+def claim(run: RunDir, place: Place) -> None:
+    """Record that this job has the run, if nobody did: the script was given to sbatch by hand."""
+    submission = Submission.load(run)
+    if submission is None or submission.job_id != place.job_id:
+        submitted = float(_job(place).get("SubmitTime", time.time()))
+        Submission("slurm", place.job_id, os.uname().nodename, submitted).save(run)
 
 
 def after(outcome: str, run: RunDir, place: Place) -> None:
@@ -44,7 +53,7 @@ def _go_on(run: RunDir, place: Place, why: str, otherwise: str) -> None:
         times = f" after {allowed} requeues" if allowed else ""
         return _note(run, otherwise, f"{why}{times}; {GO_ON}")
     try:
-        slurm.call(["scontrol", "requeue", place.job_id], SECONDS)
+        slurm.call(["scontrol", "requeue", place.job_id], slurm.PATIENCE)
     except slurm.SlurmError as error:
         _note(run, otherwise, f"{why}, and not requeued: {error.message}; {GO_ON}")
 
@@ -52,7 +61,7 @@ def _go_on(run: RunDir, place: Place, why: str, otherwise: str) -> None:
 def _job(place: Place) -> dict[str, str]:
     """What Slurm says of the job; nothing where it does not answer."""
     try:
-        answer = slurm.call(["scontrol", "--oneliner", "show", "job", place.job_id], SECONDS)
+        answer = slurm.call(["scontrol", "--oneliner", "show", "job", place.job_id], slurm.PATIENCE)
     except slurm.SlurmError:
         return {}
     return dict(re.findall(r"(\w+)=(\S+)", answer))

@@ -1,0 +1,76 @@
+"""Stopping a run: asked first, made to after ten seconds."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from hpc_dl import journal, slurm
+from hpc_dl.errors import EXIT_FAILED, UserError
+from hpc_dl.jobs import process
+from hpc_dl.jobs.status import Status, status
+from hpc_dl.journal import Journal
+from hpc_dl.rundir import RunDir
+from hpc_dl.submission import Submission
+
+LOCAL_SECONDS = 10.0
+"""How long a local job has to save and stop before it is killed."""
+SLURM_SECONDS = 90.0
+"""How long Slurm may take to end a job; it kills after its own grace time, often 30 s."""
+
+
+def cancel(run: RunDir) -> Status:
+    """Stop a run, queued or running, and return how it is then; one that has ended stays so.
+
+    Raises UserError where the job cannot be reached, or does not end.
+    """
+    before, submission = status(run), Submission.load(run)
+    if before.state in journal.ENDED:
+        return before
+    run.cancel.touch()  # tells the worker, and `status`, what the end means
+    if submission is None:
+        Journal(run.journal).append("state", state="cancelled", reason="before it was submitted")
+    elif submission.backend == "slurm":
+        _cancel_slurm(run, submission)
+    else:
+        _cancel_local(run, submission)
+    after = status(run)
+    if after.state not in journal.ENDED:
+        raise UserError(
+            f"{run.id} is still {after.state}", hint="Try again in a while.", exit_code=EXIT_FAILED
+        )
+    return after
+
+
+def _cancel_slurm(run: RunDir, submission: Submission) -> None:
+    try:
+        slurm.call(["scancel", submission.job_id], slurm.PATIENCE)
+    except slurm.SlurmError:
+        run.cancel.unlink(missing_ok=True)
+        raise
+    _wait(run, SLURM_SECONDS)
+
+
+def _cancel_local(run: RunDir, submission: Submission) -> None:
+    if submission.host != os.uname().nodename:
+        run.cancel.unlink(missing_ok=True)
+        raise UserError(
+            f"{run.id} runs on {submission.host}, and this is {os.uname().nodename}",
+            hint=f"Type it there: hpcdl cancel {run.id}",
+        )
+    for _ in range(round(LOCAL_SECONDS)):
+        process.ask(run, submission)  # again and again: a rank that is still starting is deaf
+        if _wait(run, 1.0):
+            return
+    process.kill(run, submission)
+    _wait(run, LOCAL_SECONDS)
+
+
+def _wait(run: RunDir, seconds: float) -> bool:
+    """Whether the run has ended within this time."""
+    patience = time.monotonic() + seconds
+    while status(run).state not in journal.ENDED:
+        if time.monotonic() > patience:
+            return False
+        time.sleep(0.2)
+    return True

@@ -1,0 +1,51 @@
+"""What the process table says of a local job."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from hpc_dl.jobs.seen import Seen
+from hpc_dl.rundir import RunDir
+from hpc_dl.submission import Submission
+
+
+def look(run: RunDir, submission: Submission) -> Seen:
+    """Whether anything of the job is alive; only its own machine can tell."""
+    if submission.host != os.uname().nodename:
+        return Seen("unknown", f"runs on {submission.host}; ask there", where=submission.host)
+    if members(run, submission):
+        return Seen("running", where=submission.host)
+    return Seen("gone", where=submission.host)
+
+
+def members(run: RunDir, submission: Submission) -> list[int]:
+    """The controller and the ranks of a local job that are alive.
+
+    They share a process group, whose number may be another's by now, and name the run's folder on
+    their command lines, which is theirs alone. The tracking, which may outlast them, is not one.
+    """
+    import psutil
+
+    folder = str(run.path / "submitit")
+    found = []
+    for pid in psutil.pids():
+        try:
+            if os.getpgid(pid) == submission.group and folder in psutil.Process(pid).cmdline():
+                found.append(pid)
+        except (OSError, psutil.Error):
+            continue
+    return found
+
+
+def ask(run: RunDir, submission: Submission) -> None:
+    """Ask the ranks to stop: submitit's controller passes SIGTERM on to them, and to no others."""
+    controller = int(submission.job_id)
+    if controller in members(run, submission):
+        os.kill(controller, signal.SIGTERM)
+
+
+def kill(run: RunDir, submission: Submission) -> None:
+    """End all processes of the job."""
+    if submission.group and members(run, submission):
+        os.killpg(submission.group, signal.SIGKILL)

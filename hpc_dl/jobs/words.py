@@ -1,0 +1,97 @@
+"""Slurm's states and reasons in words that a user understands."""
+
+from __future__ import annotations
+
+import re
+import signal
+
+from hpc_dl.jobs.seen import Seen
+from hpc_dl.slurm_job import GO_ON
+
+_WAITING = {
+    "Priority": "waiting for jobs of a higher priority",
+    "Resources": "waiting for a free node",
+    "Dependency": "waiting for another job to end",
+    "BeginTime": "waiting for its begin time",
+    "Cleaning": "waiting for its last attempt to be cleaned up",
+    "JobHeldUser": "held; `scontrol release` lets it go",
+    "JobHeldAdmin": "held by an administrator",
+    "Reservation": "waiting for its reservation",
+    "Licenses": "waiting for a licence",
+    "PartitionDown": "its partition is down",
+    "PartitionInactive": "its partition is not active",
+    "PartitionTimeLimit": "asks for more time than its partition allows",
+    "PartitionNodeLimit": "asks for more nodes than its partition has",
+    "JobArrayTaskLimit": "waiting for other tasks of its array",
+    "None": "waiting for the scheduler to look at it",
+}
+_WAITING_BEGINNINGS = {
+    "ReqNodeNotAvail": "the nodes it needs are down or reserved",
+    "Assoc": "a limit of the account is reached",
+    "QOS": "a limit of the quality of service is reached",
+    "MaxJobs": "a limit on the number of jobs is reached",
+    "launch failed": "could not be started; an administrator has to release it",
+}
+_KILLS = (signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGTERM)
+
+
+def waiting(reason: str) -> str:
+    """Why a job is still in the queue, with Slurm's own word behind."""
+    words = _WAITING.get(reason) or next(
+        (words for start, words in _WAITING_BEGINNINGS.items() if reason.startswith(start)), ""
+    )
+    return f"{words} ({reason})" if words else reason
+
+
+_ENDS = {
+    "COMPLETED": ("failed", "ended without a word"),
+    "TIMEOUT": ("timeout", f"wall-clock limit; {GO_ON}"),
+    "DEADLINE": ("timeout", f"its deadline has passed; {GO_ON}"),
+    "OUT_OF_MEMORY": ("failed", "out of memory: ask for more in resources.mem"),
+    "NODE_FAIL": ("failed", "{node} failed; " + GO_ON),
+    "BOOT_FAIL": ("failed", "{node} did not boot"),
+    "CANCELLED": ("cancelled", "cancelled with scancel"),
+    "PREEMPTED": ("stopped", f"pre-empted; {GO_ON}"),
+}
+
+
+def ending(state: str, nodes: str, code: str = "0:0") -> Seen:
+    """What a final state of Slurm says; `code` is an exit code and a signal, as sacct has them."""
+    word = state.partition(" ")[0].rstrip("+")
+    if word not in _ENDS:
+        return _failed(nodes, code)
+    ours, reason = _ENDS[word]
+    node = f"node {nodes}" if nodes and not re.search(r"[\[,]", nodes) else "a node"
+    reason = reason.format(node=node)
+    return Seen("over", reason, ours, nodes, telling=word != "COMPLETED")
+
+
+def _failed(nodes: str, code: str) -> Seen:
+    """srun passes the signal that killed a task on, with 128 added or, in sacct, without.
+
+    A worker that stops ends with 1, upon which srun terminates what is left of the other ranks.
+    """
+    status, number = (int(part) for part in code.split(":"))
+    number = number or (status - 128 if status > 128 else status)
+    if number in _KILLS:
+        reason = f"killed without a word (signal {number})"
+    else:
+        reason = f"ended with exit code {status} and no other word"
+    return Seen("over", reason, "failed", nodes, telling=number not in (1, signal.SIGTERM))
+
+
+_IN_LOGS = {
+    "DUE TO TIME LIMIT": "TIMEOUT",
+    "DUE TO NODE FAILURE": "NODE_FAIL",
+    "DUE TO PREEMPTION": "PREEMPTED",
+    "oom-kill": "OUT_OF_MEMORY",
+    "CANCELLED AT": "CANCELLED",
+}
+
+
+def from_log(text: str) -> Seen | None:
+    """What Slurm wrote last into a job's log, for where its database cannot be asked."""
+    for line in reversed(text.splitlines()):
+        if line.startswith("slurmstepd"):
+            return next((ending(state, "") for it, state in _IN_LOGS.items() if it in line), None)
+    return None
