@@ -24,9 +24,14 @@ def prepare(run: RunDir, spec: JobSpec, plan: Plan, base: Path) -> None:
     repositories = provenance.repositories(base)
     write_json(run.provenance, provenance.describe(repositories))
     write_atomic(run.diff, provenance.diff(repositories))
+    replan(run, spec, plan)
+    _note_planned(run)
+
+
+def replan(run: RunDir, spec: JobSpec, plan: Plan) -> None:
+    """Write the spec and the plan of a run whose code stays as it is."""
     write_json(run.plan, plan.to_json())
     write_atomic(run.spec, load.dump(spec))
-    _note_planned(run)
 
 
 def reopen(run: RunDir) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from hpc_dl.plan import Plan
+
+SUBMITIT = ("export SUBMITIT_EXECUTOR=slurm",)
+"""What submitit's own script does before its tasks start."""
 
 
 def render(plan: Plan, command: str, prelude: Sequence[str] = ()) -> str:
@@ -27,6 +31,12 @@ def render(plan: Plan, command: str, prelude: Sequence[str] = ()) -> str:
             "",
         ]
     )
+
+
+def preview(plan: Plan) -> str:
+    """The script that `slurm.submit` will send, without importing submitit to make it."""
+    command = f"{shlex.quote(sys.executable)} -u -m submitit.core._submit"
+    return render(plan, f"{command} {shlex.quote(plan.run_dir + '/submitit')}", SUBMITIT)
 
 
 def _option(key: str, value: str | int | bool) -> str:

@@ -19,7 +19,7 @@ from hpc_dl.plan import Plan
 from hpc_dl.rundir import RunDir, write_atomic
 from hpc_dl.submission import Submission
 from hpc_dl.submit.prepare import reopen
-from hpc_dl.submit.script import render
+from hpc_dl.submit.script import SUBMITIT, render
 
 SECONDS = 60
 """How long sbatch may take."""
@@ -41,8 +41,7 @@ def submit(run: RunDir, plan: Plan) -> Submission:
 
 def test_only(plan: Plan) -> str:
     """What Slurm says about the start time of such a job. Raises SlurmError."""
-    with _outside_of_any_job():
-        answer = slurm.call(["sbatch", "--test-only"], TEST_SECONDS, stdin=render(plan, "true"))
+    answer = slurm.call(["sbatch", "--test-only"], TEST_SECONDS, stdin=render(plan, "true"))
     return re.sub(r"^sbatch: (Job \d+ )?", "", answer.strip())
 
 
@@ -65,7 +64,7 @@ def _executor(run: RunDir, plan: Plan) -> Any:
 
     class Executor(SlurmExecutor):  # type: ignore[misc]
         def _make_submission_file_text(self, command: str, uid: str) -> str:
-            text = render(plan, command, ["export SUBMITIT_EXECUTOR=slurm"])
+            text = render(plan, command, SUBMITIT)
             write_atomic(run.script, text)
             return text
 
