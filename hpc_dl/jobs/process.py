@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 
@@ -22,19 +23,18 @@ def look(run: RunDir, submission: Submission) -> Seen:
 def members(run: RunDir, submission: Submission) -> list[int]:
     """The controller and the ranks of a local job that are alive.
 
-    They share a process group, whose number may be another's by now, and name the run's folder on
-    their command lines, which is theirs alone. The tracking, which may outlast them, is not one.
+    They share a process group, whose number may be another's by now, and name submitit's folder of
+    the run on their command lines. The tracking, which may outlast them, does not.
     """
     import psutil
 
-    folder = str(run.path / "submitit")
+    folder = f"/{run.id}/submitit"  # what is above it may go by several names
     found = []
     for pid in psutil.pids():
-        try:
-            if os.getpgid(pid) == submission.group and folder in psutil.Process(pid).cmdline():
-                found.append(pid)
-        except (OSError, psutil.Error):
-            continue
+        with contextlib.suppress(OSError, psutil.Error):
+            if os.getpgid(pid) == submission.group:
+                words = psutil.Process(pid).cmdline()
+                found += [pid] if any(word.endswith(folder) for word in words) else []
     return found
 
 

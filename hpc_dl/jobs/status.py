@@ -50,6 +50,11 @@ class Status:
     """Whether who has the job could be asked."""
 
     @property
+    def failed(self) -> bool:
+        """Whether it ended without the result that was asked for, and not on the user's word."""
+        return self.state in ("failed", "timeout")
+
+    @property
     def age(self) -> float:
         """Seconds since the run was planned."""
         return time.time() - (self.created or time.time())

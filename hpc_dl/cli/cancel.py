@@ -1,0 +1,21 @@
+"""`hpcdl cancel`: stop a run."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from hpc_dl import jobs
+from hpc_dl.cli import runs
+
+HELP = "Stop a run, queued or running. It saves first; `hpcdl submit` again goes on."
+configure = runs.configure
+
+
+def run(args: argparse.Namespace) -> int:
+    status = jobs.cancel(runs.chosen(args))
+    if args.json:
+        runs.print_json(status.to_json())
+    else:
+        sys.stdout.write(f"{status.id}: {status.state}  {status.reason}\n")
+    return 0

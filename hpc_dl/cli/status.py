@@ -1,0 +1,139 @@
+"""`hpcdl status`: the runs and how they are."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from hpc_dl import jobs, rundir
+from hpc_dl.cli import runs
+from hpc_dl.errors import EXIT_CLUSTER, EXIT_FAILED
+from hpc_dl.jobs import Status
+from hpc_dl.spec import units
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+HELP = "The runs: state, where they are, progress, newest metric, age and reason; the newest last."
+SHOWN = 20
+
+_STYLES = {
+    "queued": "yellow",
+    "requeued": "yellow",
+    "running": "cyan",
+    "completed": "green",
+    "failed": "bold red",
+    "timeout": "red",
+    "stopped": "magenta",
+}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    runs.configure(parser, optional=True)
+    parser.add_argument("--all", action="store_true", help=f"all runs, not only the last {SHOWN}")
+    parser.epilog = "With RUN the exit code is 1 if it has failed; 3 if it could not be asked for."
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.word:
+        return _show_one(jobs.status(runs.chosen(args)), as_json=args.json)
+    root = runs.root(args)
+    found = rundir.runs(root)
+    statuses = jobs.statuses(found if args.all else found[-SHOWN:])
+    if args.json:
+        runs.print_json([status.to_json() for status in statuses])
+    else:
+        _show_all(statuses, hidden=len(found) - len(statuses), root=str(root))
+    return 0 if all(status.reachable for status in statuses) else EXIT_CLUSTER
+
+
+def _show_one(status: Status, *, as_json: bool) -> int:
+    if as_json:
+        runs.print_json(status.to_json())
+    else:
+        _console().print(_details(status), soft_wrap=True)
+    if not status.reachable:
+        return EXIT_CLUSTER
+    return EXIT_FAILED if status.failed else 0
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 200, highlight=False)
+
+
+def _show_all(statuses: list[Status], *, hidden: int, root: str) -> None:
+    console = _console()
+    if not statuses:
+        console.print(f"There are no runs in {root}; `hpcdl submit JOB.yaml` starts one.")
+        return
+    if hidden:
+        console.print(f"{hidden} older runs: hpcdl status --all", style="dim")
+    console.print(_table(statuses))
+
+
+def _table(statuses: list[Status]) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for title in ("run", "state", "where", "progress", "metric", "age"):
+        table.add_column(title, no_wrap=True)
+    table.add_column("reason", overflow="fold")
+    for status in statuses:
+        cells = (status.where, _progress(status), _metric(status), _short(status.age))
+        reason = status.reason.partition("\n")[0]
+        table.add_row(
+            Text(status.id), _state(status), *(Text(cell) for cell in cells), Text(reason)
+        )
+    return table
+
+
+def _details(status: Status) -> Text:
+    from rich.text import Text
+
+    job = f"{status.backend} job {status.job_id}" if status.backend else ""
+    left = f", {units.clock(status.seconds_left)} left" if status.seconds_left else ""
+    lines = {
+        "run": Text(status.id),
+        "state": _state(status),
+        "reason": Text(status.reason),
+        "where": Text(", ".join(part for part in (status.where, job) if part)),
+        "progress": Text(_progress(status) + left),
+        "metric": Text(_metric(status)),
+        "age": Text(_short(status.age)),
+        "run folder": Text(status.path),
+    }
+    shown = [Text.assemble((f"{key:11}", "bold"), text) for key, text in lines.items() if text]
+    return Text("\n").join(shown)
+
+
+def _state(status: Status) -> Text:
+    from rich.text import Text
+
+    return Text(status.state, style=_STYLES.get(status.state, "dim"))
+
+
+def _progress(status: Status) -> str:
+    if not status.steps or status.step is None:
+        return ""
+    return f"epoch {status.epoch}/{status.epochs} · {100 * status.step // status.steps} %"
+
+
+def _metric(status: Status) -> str:
+    if status.metric is None or status.value is None:
+        return ""
+    value = status.value if isinstance(status.value, str) else f"{status.value:.4g}"
+    return f"{status.metric} {value}"
+
+
+def _short(seconds: float) -> str:
+    """A duration in its largest unit."""
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds // size:.0f} {unit}"
+    return f"{seconds:.0f} s"

@@ -1,0 +1,140 @@
+"""What a run folder holds before anything is submitted."""
+
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from hpc_dl import journal
+from hpc_dl.errors import UserError
+from hpc_dl.imports import load_object
+from hpc_dl.plan import Plan
+from hpc_dl.rundir import RunDir, read_json
+from hpc_dl.spec.load import load
+from hpc_dl.submit import prepare
+from tests.running import new_run
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def git(folder: Path, *words: str) -> str:
+    identity = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
+    done = subprocess.run(
+        ["git", *identity, *words], cwd=folder, check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()
+
+
+def own_model(tmp_path: Path, name: str = "net.py:Net") -> RunDir:
+    return new_run(tmp_path / "runs", tmp_path / "base", model={"name": name})
+
+
+def test_a_prepared_run_is_complete(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    assert load(run.spec).name == "quick"
+    assert Plan.from_json(read_json(run.plan)).run_dir == str(run.path)
+    assert journal.last_state(run.journal)[0] == "planned"
+    for folder in (run.logs, run.checkpoints, run.artifacts, run.path):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_provenance_names_the_commit_and_what_differs_from_it(tmp_path: Path) -> None:
+    base = tmp_path / "base"
+    write(base / "net.py", "size = 1\n")
+    git(base, "init", "-q")
+    git(base, "add", "net.py")
+    git(base, "commit", "-qm", "first")
+    clean = read_json(new_run(tmp_path / "runs", base).provenance)["git"]["own"]
+    write(base / "net.py", "size = 2\n")
+    write(base / "new.py", "")
+    run = new_run(tmp_path / "runs", base)
+    dirty = read_json(run.provenance)["git"]["own"]
+    assert clean["commit"] == dirty["commit"] == git(base, "rev-parse", "HEAD")
+    assert (clean["dirty"], dirty["dirty"]) == (False, True)
+    diff = run.diff.read_text()
+    assert "-size = 1\n+size = 2" in diff
+    assert "untracked: new.py" in diff
+
+
+def test_outside_of_git_there_is_just_no_commit(tmp_path: Path) -> None:
+    provenance = read_json(new_run(tmp_path / "runs", tmp_path).provenance)
+    assert "own" not in provenance["git"]
+    assert provenance["packages"]["torch"]
+
+
+def test_the_copy_of_the_users_code_does_not_change_any_more(tmp_path: Path) -> None:
+    source = write(tmp_path / "base" / "net.py", "class Net:\n    size = 1\n")
+    run = own_model(tmp_path)
+    source.write_text("class Net:\n    size = 2\n")
+    assert load_object(load(run.spec).model.name, run.code).size == 1
+
+
+def test_what_the_users_code_imports_from_beside_it_is_copied_too(tmp_path: Path) -> None:
+    base = tmp_path / "base"
+    write(base / "net.py", "import os, layers\nfrom parts.deep import x\nclass Net: ...\n")
+    write(base / "layers.py", "import sizes\n")
+    write(base / "sizes.py", "")
+    write(base / "parts" / "__init__.py", "")
+    write(base / "parts" / "deep.py", "x = 1\n")
+    write(base / "unrelated.py", "")
+    run = own_model(tmp_path)
+    copied = {path.relative_to(run.code).as_posix() for path in run.code.rglob("*.py")}
+    assert copied == {"net.py", "layers.py", "sizes.py", "parts/__init__.py", "parts/deep.py"}
+
+
+@pytest.mark.parametrize("place", ["deep/net.py", "../elsewhere/net.py", "absolute"])
+def test_code_from_anywhere_is_named_by_its_copy(tmp_path: Path, place: str) -> None:
+    path = tmp_path / "base" / place if place != "absolute" else tmp_path / "a" / "net.py"
+    write(path, "class Net: ...\n")
+    run = own_model(tmp_path, f"{path if place == 'absolute' else place}:Net")
+    assert load(run.spec).model.name == "net.py:Net"
+    assert (run.code / "net.py").is_file()
+
+
+def test_an_installed_package_is_not_copied(tmp_path: Path) -> None:
+    run = own_model(tmp_path, "some.package:Net")
+    assert load(run.spec).model.name == "some.package:Net"
+    assert not run.code.exists()
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"there is no file .*/base/net\.py"):
+        own_model(tmp_path)
+
+
+def test_a_syntax_error_shows_at_submission(tmp_path: Path) -> None:
+    write(tmp_path / "base" / "net.py", "class Net:\n    def broken(:\n")
+    with pytest.raises(UserError, match=r"net\.py:2: invalid syntax"):
+        own_model(tmp_path)
+
+
+def test_two_different_files_of_one_name_are_refused(tmp_path: Path) -> None:
+    write(tmp_path / "base" / "a" / "own.py", "class Net: ...\n")
+    write(tmp_path / "base" / "b" / "own.py", "def data(): ...\n")
+    run = RunDir(tmp_path / "run-1")
+    spec = load(own_model_and_data(tmp_path))
+    with pytest.raises(UserError, match=r"both called own\.py"):
+        prepare.snapshot.take(run, spec, tmp_path / "base")
+
+
+def own_model_and_data(tmp_path: Path) -> Path:
+    text = (
+        "name: x\nmodel: {name: 'a/own.py:Net'}\ndata: {name: 'b/own.py:data'}\ntrain: {steps: 1}"
+    )
+    return write(tmp_path / "job.yaml", text)
+
+
+def test_reopening_forgets_the_last_submission_and_cancellation(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    journal.Journal(run.journal).append("state", state="cancelled", reason="by the user")
+    run.cancel.touch()
+    run.submission.write_text("{}")
+    prepare.reopen(run)
+    assert journal.last_state(run.journal) == ("planned", "submitted again")
+    assert not run.cancel.exists()
+    assert not run.submission.exists()

@@ -1,0 +1,57 @@
+"""The batch script: what is shown is what bash and sbatch will read."""
+
+import dataclasses
+import shlex
+import subprocess
+from pathlib import Path
+
+from hpc_dl.plan import Plan
+from hpc_dl.submit.script import render
+from tests.slurm_runs import plan_for
+
+
+def options(script: str) -> list[str]:
+    return [line.removeprefix("#SBATCH ") for line in script.splitlines() if "#SBATCH" in line]
+
+
+def some_plan(tmp_path: Path, **changes: object) -> Plan:
+    return dataclasses.replace(plan_for(tmp_path / "runs" / "quick-1"), **changes)  # type: ignore[arg-type]
+
+
+def test_every_option_of_the_plan_is_a_line(tmp_path: Path) -> None:
+    plan = some_plan(tmp_path, sbatch={"nodes": 2, "exclusive": True, "constraint": "a100&nvlink"})
+    assert options(render(plan, "true")) == [
+        "--nodes=2",
+        "--exclusive",
+        "--constraint='a100&nvlink'",
+    ]
+
+
+def test_an_option_that_is_false_is_left_out(tmp_path: Path) -> None:
+    assert options(render(some_plan(tmp_path, sbatch={"exclusive": False}), "true")) == []
+
+
+def test_a_value_of_several_lines_stays_inside_its_comment(tmp_path: Path) -> None:
+    script = render(some_plan(tmp_path, sbatch={"comment": "first\necho second"}), "true")
+    assert options(script) == ["--comment='first echo second'"]
+
+
+def test_the_lines_before_the_job_come_in_order(tmp_path: Path) -> None:
+    plan = some_plan(tmp_path, setup=["module load cuda"], cpus_per_task=3)
+    lines = render(plan, "train --it", ["prepare it"]).splitlines()
+    wanted = ["module load cuda", "prepare it", "export OMP_NUM_THREADS=3"]
+    assert [line for line in lines if line in wanted] == wanted
+    assert lines[-1].startswith("srun ")
+    assert lines[-1].endswith(" train --it")
+    assert "--cpus-per-task=3" in lines[-1]
+
+
+def test_a_strange_run_folder_is_one_word_to_bash_and_no_pattern_to_slurm(tmp_path: Path) -> None:
+    plan = some_plan(tmp_path, run_dir=str(tmp_path / "100% of it" / "quick-1"))
+    words = shlex.split(render(plan, "true").splitlines()[-1])
+    assert f"--output={tmp_path}/100%% of it/quick-1/logs/%j-%t.log" in words
+
+
+def test_bash_can_read_it(tmp_path: Path) -> None:
+    script = render(some_plan(tmp_path, setup=["if true; then module() { :; }; fi"]), "true")
+    subprocess.run(["bash", "-n"], input=script, text=True, check=True)
