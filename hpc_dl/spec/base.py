@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 class Spec(BaseModel):
     """A part of a spec. Strict: `true` is no number and `"3"` no integer."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 def tag_by_name(value: Any) -> str | None:

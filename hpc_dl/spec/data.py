@@ -35,7 +35,9 @@ class Data(Spec):
     kind: ClassVar[Kind] = "image"
     task: ClassVar[Task] = "classify"
 
-    batch_size: PositiveInt = Field(128, description="examples in a global batch, all ranks together")
+    batch_size: PositiveInt = Field(
+        128, description="examples in a global batch, all ranks together"
+    )
     validation: Fraction = Field(0.1, description="share of the training examples held out")
 
 
@@ -50,14 +52,18 @@ class MNIST(Data):
     """MNIST: 60 000 + 10 000 handwritten digits, 28x28 grey."""
 
     name: Literal["mnist"]
-    root: str | None = Field(None, description="where it is staged; the site's data folder if unset")
+    root: str | None = Field(
+        None, description="where it is staged; the site's data folder if unset"
+    )
 
 
 class FashionMNIST(Data):
     """Fashion-MNIST: 60 000 + 10 000 pictures of clothes, 28x28 grey."""
 
     name: Literal["fashion_mnist"]
-    root: str | None = Field(None, description="where it is staged; the site's data folder if unset")
+    root: str | None = Field(
+        None, description="where it is staged; the site's data folder if unset"
+    )
 
 
 class ImageFolder(Data):

@@ -162,7 +162,9 @@ class Resources(Spec):
     partition: str | None = None
     account: str | None = None
     max_requeues: NonNegativeInt = Field(5, description="how often the run may be requeued")
-    slurm: dict[str, str | int | bool] = Field({}, description="any other sbatch option, by its name")
+    slurm: dict[str, str | int | bool] = Field(
+        {}, description="any other sbatch option, by its name"
+    )
 
     @model_validator(mode="after")
     def _one_rank_a_gpu(self) -> Self:
