@@ -147,6 +147,10 @@ def _no_such_name(path: Path, document: Document, root: type[BaseModel]) -> Prob
     values: Any = document.values
     for key in path:
         values = values[key]
+    if not isinstance(values, Mapping):
+        hint = f"Write {section}: {{name: {values}}}" if values in names else _allowed(names)
+        message = f"{section} has to be a mapping of keys to values, not {_shown(values)}"
+        return Problem(place(document, path), message, hint)
     if "name" not in values:
         mark = document.keys.get(path) or place(document, path)
         return Problem(mark, f"{section}.name is missing", _allowed(names))

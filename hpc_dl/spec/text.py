@@ -21,6 +21,7 @@ _INTEGER = re.compile(r"[-+]?[0-9]+|0x[0-9a-fA-F]+|0o[0-7]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _SPECIAL = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _WORDS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_PLAIN_TAGS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("str", "map", "seq"))
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 
 Path = tuple[str | int, ...]
@@ -133,16 +134,9 @@ class _Reader:
             if self.nodes == MAX_NODES + 1:
                 self._complain(mark, f"more than {MAX_NODES} values: do anchors repeat each other?")
             return None
-        if node.tag not in (
-            "tag:yaml.org,2002:str",
-            "tag:yaml.org,2002:map",
-            "tag:yaml.org,2002:seq",
-        ):
-            self._complain(
-                mark,
-                f"the tag {node.tag.replace('tag:yaml.org,2002:', '!!')} has no place in a spec",
-            )
-            return None
+        if node.tag not in _PLAIN_TAGS:
+            tag = node.tag.replace("tag:yaml.org,2002:", "!!")
+            self._complain(mark, f"the tag {tag} has no place in a spec")
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):

@@ -1,0 +1,312 @@
+"""Malformed specs, each with the places that are pointed at and what is said of them."""
+
+import re
+import textwrap
+
+import pytest
+
+from hpc_dl.errors import UserError
+from hpc_dl.spec.load import load
+
+GOOD = """\
+name: run
+model: {name: ffnn}
+data: {name: digits}
+train: {epochs: 3}
+"""
+
+NAME, MODEL, DATA, TRAIN = GOOD.splitlines()
+
+
+def spec(**parts):
+    """The good spec with some of its lines replaced, or with further ones."""
+    lines = {"name": NAME, "model": MODEL, "data": DATA, "train": TRAIN, **parts}
+    return "\n".join(line for line in lines.values() if line) + "\n"
+
+
+CASES = {
+    # ---- the file as a whole
+    "empty file": ("", [(1, 1, "the file is empty")]),
+    "only comments": ("# nothing\n", [(1, 1, "the file is empty")]),
+    "a list at the top": ("- name: run\n", [(1, 1, "holds a list at its top")]),
+    "a word at the top": ("vae\n", [(1, 1, "holds a single value at its top")]),
+    "two documents": (GOOD + "---\n" + GOOD, [(5, 1, "a second document")]),
+    "all sections missing": (
+        "name: run\n",
+        [(1, 1, "model is missing"), (1, 1, "data is missing"), (1, 1, "train is missing")],
+    ),
+    "no name": (spec(name=""), [(1, 1, "name is missing")]),
+    # ---- YAML
+    "tab for indentation": ("name: run\nmodel:\n\tname: ffnn\n", [(3, 1, "a tab")]),
+    "bracket not closed": (spec(model="model: {name: ffnn"), [(3, 5, "that began in line 2")]),
+    "list not closed": (
+        spec(model="model: {name: ffnn, hidden: [1, 2}"),
+        [(2, 34, "that began in line 2")],
+    ),
+    "quote not closed": (spec(name="name: 'run"), [(4, 19, "not YAML")]),
+    "colon too many": (spec(name="name: a: b"), [(1, 8, "a ':' too many")]),
+    "key twice": (
+        spec(more="train: {epochs: 4}"),
+        [(5, 1, "'train' is there twice: it was already given in line 4")],
+    ),
+    "key twice in a section": (
+        spec(train="train: {epochs: 3, seed: 1, epochs: 4}"),
+        [(4, 29, "'epochs' is there twice")],
+    ),
+    "python tag": (
+        spec(name="name: !!python/object:os.system x"),
+        [(1, 7, "tag !!python/object:os.system has no place")],
+    ),
+    "list as a key": (spec(more="? [a, b]\n: 1"), [(5, 3, "a key has to be a word")]),
+    "undefined alias": (spec(model="model: *nothing"), [(2, 8, "undefined alias")]),
+    "control character": ("name: r\x07n\n", [(1, 1, "not YAML")]),
+    # ---- unknown keys, with a guess
+    "top-level key": (
+        spec(more="trian: {}"),
+        [(5, 1, "unknown key 'trian'; did you mean 'train'?")],
+    ),
+    "model option": (
+        spec(model="model: {name: ffnn, hiden: [3]}"),
+        [(2, 21, "unknown key 'hiden' in model; did you mean 'hidden'?")],
+    ),
+    "option of another model": (
+        spec(model="model: {name: ffnn, latent_dim: 3}"),
+        [(2, 21, "unknown key 'latent_dim' in model")],
+    ),
+    "option of another optimizer": (
+        spec(train="train: {epochs: 3, optimizer: {name: adam, momentum: 0.9}}"),
+        [(4, 44, "unknown key 'momentum' in train.optimizer")],
+    ),
+    "data option": (
+        spec(data="data: {name: digits, batchsize: 3}"),
+        [(3, 22, "did you mean 'batch_size'?")],
+    ),
+    "train option": (spec(train="train: {epohcs: 3}"), [(4, 9, "did you mean 'epochs'?")]),
+    "resources option": (spec(more="resources: {node: 2}"), [(5, 13, "did you mean 'nodes'?")]),
+    "checkpoint option": (spec(more="checkpoint: {evry: 1 epoch}"), [(5, 14, "'every'?")]),
+    "tracking option": (spec(more="tracking: {url: x}"), [(5, 12, "did you mean 'uri'?")]),
+    "merge key": (spec(more="<<: {seed: 1}"), [(5, 1, "unknown key '<<'")]),
+    # ---- names that choose
+    "unknown model": (
+        spec(model="model: {name: vea}"),
+        [(2, 15, "there is no model 'vea'; did you mean 'vae'?")],
+    ),
+    "unknown source": (
+        spec(data="data: {name: digts}"),
+        [(3, 14, "there is no data 'digts'; did you mean 'digits'?")],
+    ),
+    "unknown optimizer": (
+        spec(train="train: {epochs: 3, optimizer: {name: adamv}}"),
+        [(4, 38, "there is no train.optimizer 'adamv'; did you mean 'adam'?")],
+    ),
+    "unknown schedule": (
+        spec(train="train: {epochs: 3, schedule: {name: cosin}}"),
+        [(4, 37, "did you mean 'cosine'?")],
+    ),
+    "model without a name": (spec(model="model: {hidden: [3]}"), [(2, 1, "model.name is missing")]),
+    "model name a number": (spec(model="model: {name: 5}"), [(2, 15, "has to be a word, not 5")]),
+    "model name empty": (spec(model="model: {name: }"), [(2, 14, "has to be a word, not empty")]),
+    "own model without a class": (
+        spec(model="model: {name: 'net.py:'}"),
+        [(2, 15, "model.name cannot be 'net.py:'")],
+    ),
+    # ---- values of another type
+    "word for a number": (
+        spec(train="train: {epochs: three}"),
+        [(4, 17, "train.epochs has to be a whole number, not 'three'")],
+    ),
+    "quoted number": (spec(train="train: {epochs: '3'}"), [(4, 17, "a whole number, not '3'")]),
+    "fraction for a whole number": (
+        spec(data="data: {name: digits, batch_size: 1.5}"),
+        [(3, 34, "a whole number, not 1.5")],
+    ),
+    "true for a number": (spec(train="train: {epochs: true}"), [(4, 17, "not true")]),
+    "yes for true": (
+        spec(train="train: {epochs: 3, optimizer: {name: sgd, nesterov: yes}}"),
+        [(4, 53, "has to be true or false, not 'yes'")],
+    ),
+    "a number as a name": (spec(name="name: 2024"), [(1, 7, "name has to be a word, not 2024")]),
+    "nothing as a value": (spec(train="train: {epochs: 3, seed: }"), [(4, 25, "not empty")]),
+    "a word for a list": (
+        spec(model="model: {name: ffnn, hidden: 512}"),
+        [(2, 29, "model.hidden has to be a list, like [64, 32], not 512")],
+    ),
+    "a word inside a list": (
+        spec(model="model: {name: ffnn, hidden: [512, x]}"),
+        [(2, 35, "model.hidden.1 has to be a whole number, not 'x'")],
+    ),
+    "a word for a section": (spec(model="model: vae"), [(2, 8, "a mapping of keys to values")]),
+    "a list for a section": (
+        spec(train="train: [epochs]"),
+        [(4, 8, "train has to be a mapping of keys to values, not a list")],
+    ),
+    "a mapping for an sbatch option": (
+        spec(more="resources: {slurm: {qos: {a: 1}}}"),
+        [(5, 26, "resources.slurm.qos has to be")],
+    ),
+    "not a number": (
+        spec(train="train: {epochs: 3, clip_norm: .nan}"),
+        [(4, 31, "has to be a finite number")],
+    ),
+    "infinite": (spec(train="train: {epochs: 3, clip_norm: .inf}"), [(4, 31, "finite number")]),
+    # ---- values out of range
+    "zero epochs": (spec(train="train: {epochs: 0}"), [(4, 17, "has to be above 0, not 0")]),
+    "negative seed": (spec(train="train: {epochs: 3, seed: -1}"), [(4, 26, "at least 0, not -1")]),
+    "learning rate zero": (
+        spec(train="train: {epochs: 3, optimizer: {name: adam, lr: 0}}"),
+        [(4, 48, "train.optimizer.lr has to be above 0")],
+    ),
+    "dropout of one": (
+        spec(model="model: {name: ffnn, dropout: 1}"),
+        [(2, 30, "model.dropout has to be below 1, not 1")],
+    ),
+    "validation of all": (
+        spec(data="data: {name: digits, validation: 1.0}"),
+        [(3, 34, "data.validation has to be below 1")],
+    ),
+    "one beta": (
+        spec(train="train: {epochs: 3, optimizer: {name: adam, betas: [0.9]}}"),
+        [(4, 51, "has to have at least 2 values, not 1")],
+    ),
+    "unknown precision": (
+        spec(train="train: {epochs: 3, precision: bf17}"),
+        [(4, 31, "train.precision cannot be 'bf17'; did you mean 'bf16'?")],
+    ),
+    "unknown activation": (
+        spec(model="model: {name: ffnn, activation: rleu}"),
+        [(2, 33, "did you mean 'relu'?")],
+    ),
+    "three channels too few": (
+        spec(data="data: {name: image_folder, root: x, channels: 2}"),
+        [(3, 47, "data.channels cannot be 2")],
+    ),
+    "folder without a root": (
+        spec(data="data: {name: image_folder}"),
+        [(3, 1, "data.root is missing")],
+    ),
+    "slash in a name": (spec(name="name: a/b"), [(1, 7, "name cannot be 'a/b'")]),
+    "empty name": (spec(name="name: ''"), [(1, 7, "name cannot be ''")]),
+    # ---- values with a unit
+    "nonsense for a time": (
+        spec(more="resources: {time: soon}"),
+        [(5, 19, "'soon' is not a time; Slurm's forms are minutes")],
+    ),
+    "too many colons in a time": (
+        spec(more="resources: {time: '1:2:3:4'}"),
+        [(5, 19, "not a time")],
+    ),
+    "no time at all": (spec(more="resources: {time: 0}"), [(5, 19, "the time limit is zero")]),
+    "memory in words": (spec(more="resources: {mem: lots}"), [(5, 18, "not a memory size")]),
+    "memory with a fraction": (spec(more="resources: {mem: 1.5G}"), [(5, 18, "like 4000M or 32G")]),
+    "unknown interval": (
+        spec(more="checkpoint: {every: now and then}"),
+        [(5, 21, "write it like 1 epoch, 500 steps or 10 min")],
+    ),
+    "half a step": (spec(more="checkpoint: {every: 0.5 steps}"), [(5, 21, "are whole numbers")]),
+    # ---- parts that do not go together
+    "epochs and steps": (
+        spec(train="train: {epochs: 3, steps: 4}"),
+        [(4, 8, "give the length of the training as either epochs or steps")],
+    ),
+    "neither epochs nor steps": (
+        spec(train="train: {seed: 1}"),
+        [(4, 8, "either epochs or steps")],
+    ),
+    "two ranks a GPU": (
+        spec(more="resources: {gpus_per_node: 2, tasks_per_node: 4}"),
+        [(5, 12, "one rank runs on each GPU")],
+    ),
+    "nesterov without momentum": (
+        spec(train="train: {epochs: 3, optimizer: {name: sgd, nesterov: true, momentum: 0.0}}"),
+        [(4, 31, "nesterov needs a momentum above 0")],
+    ),
+}
+
+
+@pytest.mark.parametrize("text, expected", CASES.values(), ids=CASES.keys())
+def test_a_malformed_spec_is_refused_with_its_places_and_reasons(tmp_path, text, expected):
+    path = tmp_path / "job.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError) as caught:
+        load(path)
+    said = caught.value.message
+    places = re.findall(rf"^{re.escape(str(path))}:(\d+):(\d+): (.*)$", said, re.MULTILINE)
+    assert len(places) == len(expected), said
+    for (line, column, message), (at_line, at_column, fragment) in zip(
+        places, expected, strict=True
+    ):
+        assert (int(line), int(column)) == (at_line, at_column), said
+        assert fragment in message, said
+    assert caught.value.exit_code == 2
+    assert "pydantic" not in said
+
+
+def test_there_are_at_least_sixty_of_them():
+    assert len(CASES) >= 60
+
+
+def test_the_line_is_shown_with_a_caret_under_the_word(tmp_path):
+    path = tmp_path / "job.yaml"
+    path.write_text(spec(model="model: {name: ffnn, hiden: [3]}"))
+    with pytest.raises(UserError) as caught:
+        load(path)
+    assert caught.value.message == textwrap.dedent(
+        f"""\
+        {path}:2:21: unknown key 'hiden' in model; did you mean 'hidden'?
+          2 | model: {{name: ffnn, hiden: [3]}}
+            |                     ^^^^^
+          Allowed: name, hidden, activation, dropout"""
+    )
+
+
+def test_all_errors_of_a_file_are_reported_at_once(tmp_path):
+    path = tmp_path / "job.yaml"
+    path.write_text(
+        "name: a b\nmodel: {name: vea}\ndata: {name: digits, batch_size: 0, x: 1}\n"
+        "train: {epochs: many, seed: 1, seed: 2}\n"
+    )
+    with pytest.raises(UserError) as caught:
+        load(path)
+    places = re.findall(r":(\d+):(\d+): ", caught.value.message)
+    assert places == [("1", "7"), ("2", "15"), ("3", "34"), ("3", "37"), ("4", "17"), ("4", "32")]
+
+
+@pytest.mark.parametrize(
+    "content, said",
+    [
+        (b"\xff\xfe\x00broken", "job.yaml:1: not UTF-8 text"),
+        (b"a: 1\n\xe9\n", "job.yaml:2: not UTF-8 text"),
+        (b"x" * 10_000_000, "larger than 1 MB"),
+    ],
+    ids=["UTF-16", "latin-1", "10 MB"],
+)
+def test_a_file_that_is_no_text_or_far_too_large_is_refused(tmp_path, content, said):
+    path = tmp_path / "job.yaml"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=re.escape(said)):
+        load(path)
+
+
+def test_anchors_that_explode_are_refused_and_not_followed(tmp_path):
+    levels = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    levels += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
+    path = tmp_path / "job.yaml"
+    path.write_text("\n".join(levels))
+    with pytest.raises(UserError, match="do anchors repeat each other"):
+        load(path)
+
+
+def test_brackets_without_end_are_refused(tmp_path):
+    path = tmp_path / "job.yaml"
+    path.write_text("a: " + "[" * 50_000)
+    with pytest.raises(UserError, match=r"nested too deeply|not YAML"):
+        load(path)
+
+
+def test_a_file_that_is_not_there_is_said_with_those_that_are(tmp_path):
+    (tmp_path / "vae.yaml").write_text(GOOD)
+    with pytest.raises(UserError, match="no file") as caught:
+        load(tmp_path / "vea.yaml")
+    assert "vae.yaml" in caught.value.hint
+    with pytest.raises(UserError, match="is a folder"):
+        load(tmp_path)
