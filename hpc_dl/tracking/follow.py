@@ -1,0 +1,54 @@
+"""`python -m hpc_dl.tracking.follow RUN_DIR`: the job's companion, which brings its journal.
+
+A process of its own: it shares no interpreter lock with the training, and a store that hangs holds
+up nothing. Its standard input is a pipe from the training, and ends when that does.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+from datetime import datetime
+from pathlib import Path
+
+from hpc_dl.errors import UserError
+from hpc_dl.rundir import RunDir
+from hpc_dl.tracking.sync import bring, waits
+
+PAUSE = 2.0
+"""Seconds between two looks at the journal."""
+LONGEST_PAUSE = 60.0
+"""Between two attempts at a store that is away."""
+LAST_PATIENCE = 30.0
+"""Seconds to wait for the store's lock once the training is over."""
+
+
+def follow(run: RunDir, training: int) -> None:
+    """Bring the journal until the training, at the other end of a pipe, has ended; then all."""
+    pause, over = PAUSE, False
+    while not over:
+        over = _ended_within(training, pause)
+        try:
+            if waits(run):
+                bring(run, patience=LAST_PATIENCE if over else 0.0)
+            pause = PAUSE
+        except UserError as error:
+            pause = min(2 * pause, LONGEST_PAUSE)
+            _log(f"{error.message}; again in {pause:.0f} s" if not over else str(error))
+
+
+def _ended_within(training: int, seconds: float) -> bool:
+    """Wait; whether the other end of the pipe was closed meanwhile."""
+    readable, _, _ = select.select([training], [], [], seconds)
+    return bool(readable) and not os.read(training, 1)
+
+
+def _log(message: str) -> None:
+    sys.stderr.write(f"{datetime.now():%F %T} {message}\n")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    os.nice(10)  # the training comes first
+    follow(RunDir(Path(sys.argv[1])), sys.stdin.fileno())

@@ -1,0 +1,104 @@
+"""The MLflow store: opened so that a SQLite file has one process at a time, and nothing hangs."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hpc_dl.errors import EXIT_FAILED, UserError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+SQLITE = "sqlite:///"
+_LOOK_AGAIN = 0.05
+"""Seconds between two attempts at the lock."""
+_PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "20", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
+"""A store that is away is asked again later, by whoever brings the rest."""
+
+
+class StoreAway(UserError):
+    """The store does not answer, refuses, or another process is writing to it."""
+
+
+@contextlib.contextmanager
+def opened(uri: str, patience: float = 0.0) -> Iterator[MlflowClient]:
+    """A client of the store, which exists and is up to date.
+
+    A SQLite store is under a lock for as long as the context lasts: processes that meet on a fresh
+    file would otherwise spoil its creation. Raises StoreAway if another process has it for longer
+    than `patience` seconds, and for whatever the store itself has to say.
+    """
+    quieten()
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    with locked(uri, patience):
+        try:
+            yield MlflowClient(tracking_uri=uri)
+        except (MlflowException, SQLAlchemyError, OSError) as error:
+            first = str(error).strip().splitlines()[0]
+            raise StoreAway(
+                f"the tracking store {without_password(uri)} did not take it: {first}",
+                hint="Nothing is lost: `hpcdl sync` brings the rest.",
+                exit_code=EXIT_FAILED,
+            ) from error
+
+
+@contextlib.contextmanager
+def locked(uri: str, patience: float) -> Iterator[None]:
+    """Hold the lock of a SQLite store; a server needs none."""
+    if not uri.startswith(SQLITE):
+        yield
+        return
+    database = Path(uri.removeprefix(SQLITE))
+    database.parent.mkdir(parents=True, exist_ok=True)
+    with database.with_name(f"{database.name}.lock").open("a+") as file:
+        _take(file.fileno(), database, patience)
+        yield
+
+
+def _take(descriptor: int, database: Path, patience: float) -> None:
+    until = time.monotonic() + patience
+    while True:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                raise StoreAway(
+                    f"another process is writing to {database}",
+                    hint="Try again in a moment; nothing is lost.",
+                    exit_code=EXIT_FAILED,
+                ) from None
+            time.sleep(_LOOK_AGAIN)
+
+
+def artifact_root(uri: str) -> str | None:
+    """Where the artifacts of a SQLite store go: beside it. A server decides for itself."""
+    if not uri.startswith(SQLITE):
+        return None
+    return Path(uri.removeprefix(SQLITE)).with_name("mlartifacts").as_uri()
+
+
+def quieten() -> None:
+    """Keep MLflow's banners and its database's migrations off the terminal."""
+    for name, value in _PATIENCE.items():
+        os.environ.setdefault(name, value)
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    for name in ("alembic", "mlflow", "mlflow.store.db.utils"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def without_password(uri: str) -> str:
+    """A URI as it may be shown."""
+    head, at, tail = uri.rpartition("@")
+    scheme, slashes, _ = head.partition("://")
+    return f"{scheme}{slashes}***@{tail}" if at and slashes else uri
