@@ -57,6 +57,15 @@ def _log(run: RunDir, rank: int) -> Path:
     raise UserError(f"{run.id} has printed nothing: {status.state}", hint=status.reason)
 
 
+def tail(run: RunDir, count: int) -> list[str]:
+    """The last lines that a run printed; none where there is no log."""
+    try:
+        text = _log(run, 0).read_text(errors="replace")
+    except (UserError, OSError):
+        return []
+    return text.rstrip().splitlines()[-count:]
+
+
 def _follow(run: RunDir, rank: int) -> Status:
     """Print the log as it grows, until the run has ended and all of it is printed."""
     path, offset = None, 0

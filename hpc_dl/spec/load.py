@@ -35,11 +35,13 @@ def dump(spec: BaseModel) -> str:
     return yaml.safe_dump(spec.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
-def conflict(path: str | Path, words: Sequence[str], key: str, message: str) -> SpecError:
+def conflict(
+    path: str | Path, words: Sequence[str], key: str, message: str, hint: str = ""
+) -> SpecError:
     """An error about a valid value, `key` being its dotted path: shown where it was written."""
     document = read(path, words, JobSpec)
     mark = explain.place(document, tuple(key.split(".")))
-    return SpecError([Problem(mark, message)])
+    return SpecError([Problem(mark, message, hint)])
 
 
 def read(path: str | Path, words: Sequence[str], root: type[BaseModel]) -> Document:

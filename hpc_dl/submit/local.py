@@ -56,6 +56,9 @@ def _wait(launcher: subprocess.Popen[bytes]) -> str:
     except subprocess.TimeoutExpired:
         os.killpg(launcher.pid, signal.SIGKILL)
         return f"nothing happened for {LAUNCH_SECONDS} s"
+    except BaseException:  # Ctrl-C: nothing is left half started
+        os.killpg(launcher.pid, signal.SIGKILL)
+        raise
     return f"the launcher ended with code {code}" if code else ""
 
 
