@@ -97,10 +97,12 @@ class _Known:
 
 def _facts(found: Ends) -> dict[str, Any]:
     progress, metrics = found.newest("progress") or {}, found.newest("metrics", '"val/')
+    began = (found.newest("started") or {}).get("environment", {})
     values = (metrics or found.newest("metrics") or {"values": {}})["values"]
     metric = next((name for name in (*_HEADLINES, *values) if name in values), None)
     return {
         **{key: progress.get(key) for key in ("epoch", "epochs", "step", "steps", "seconds_left")},
+        "where": began.get("slurm", {}).get("job_nodelist") or began.get("host", ""),
         "metric": metric,
         "value": values.get(metric),
         "created": (found.oldest("state") or {}).get("t"),
@@ -145,7 +147,9 @@ def _status(one: _Known, seen: Seen) -> Status:
     if settled and (state, reason) != (one.state, one.reason):
         _settle(one, state, reason)
     ended = state in journal.ENDED
-    facts = one.facts | ({"seconds_left": None} if state != "running" else {})
+    facts = {**one.facts, "where": seen.where or one.facts["where"]}
+    if state != "running":
+        facts["seconds_left"] = None
     return Status(
         id=one.run.id,
         name=one.run.name,
@@ -154,7 +158,6 @@ def _status(one: _Known, seen: Seen) -> Status:
         reason=reason,
         backend=job.backend if job else None,
         job_id=job.job_id if job else None,
-        where=seen.where or (job.host if job and job.backend == "local" else ""),
         ended=(one.since if one.state == state else time.time()) if ended else None,
         reachable=seen.phase != "unknown" or one.state not in UNFINISHED,
         **facts,

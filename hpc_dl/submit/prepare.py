@@ -18,7 +18,7 @@ def prepare(run: RunDir, spec: JobSpec, plan: Plan, base: Path) -> None:
     The code that will run is the code that is there now. Raises UserError where a file that the
     spec names is missing.
     """
-    spec = snapshot.take(run, spec, base)
+    snapshot.take(run, spec, base)
     for folder in (run.logs, run.checkpoints, run.artifacts):
         folder.mkdir(mode=0o700, exist_ok=True)
     repositories = provenance.repositories(base)
@@ -31,7 +31,7 @@ def prepare(run: RunDir, spec: JobSpec, plan: Plan, base: Path) -> None:
 def replan(run: RunDir, spec: JobSpec, plan: Plan) -> None:
     """Write the spec and the plan of a run whose code stays as it is."""
     write_json(run.plan, plan.to_json())
-    write_atomic(run.spec, load.dump(spec))
+    write_atomic(run.spec, load.dump(snapshot.renamed(spec)))
 
 
 def reopen(run: RunDir) -> None:

@@ -17,26 +17,31 @@ from hpc_dl.spec.job import JobSpec
 from hpc_dl.spec.models import OwnModel
 
 
-def take(run: RunDir, spec: JobSpec, base: Path) -> JobSpec:
-    """Copy the files that `spec` names, relative to `base`; the spec that names the copies."""
+def take(run: RunDir, spec: JobSpec, base: Path) -> None:
+    """Copy the files that `spec` names, relative to `base`, into the run folder."""
+    for part in (spec.model, spec.data):
+        file = part.name.rpartition(":")[0] if isinstance(part, OwnModel | OwnData) else ""
+        if file.endswith(".py"):
+            _copy_with_imports(base / file, run.code)
+
+
+def renamed(spec: JobSpec) -> JobSpec:
+    """The spec with the user's own files under the names that their copies have."""
     changes = {}
     for key, part in (("model", spec.model), ("data", spec.data)):
-        if isinstance(part, OwnModel | OwnData) and (name := _copied(run, part.name, base)):
-            changes[key] = part.model_copy(update={"name": name})
+        if isinstance(part, OwnModel | OwnData):
+            file, _, name = part.name.rpartition(":")
+            own = f"{Path(file).name}:{name}" if file.endswith(".py") else part.name
+            changes[key] = part.model_copy(update={"name": own})
     return spec.model_copy(update=changes)
 
 
-def _copied(run: RunDir, reference: str, base: Path) -> str | None:
-    """The reference to the copy, or None for an installed package, which stays where it is."""
-    place, _, name = reference.rpartition(":")
-    if not place.endswith(".py"):
-        return None
-    path = base / place
+def _copy_with_imports(path: Path, folder: Path) -> None:
     if not path.is_file():
         raise UserError(f"there is no file {path}", hint="The name is FILE.py:NAME.")
-    for source in _with_imports(path.resolve(), path.resolve().parent):
-        _copy(source, run.code / source.relative_to(path.resolve().parent))
-    return f"{path.name}:{name}"
+    path = path.resolve()
+    for source in _with_imports(path, path.parent):
+        _copy(source, folder / source.relative_to(path.parent))
 
 
 def _with_imports(path: Path, folder: Path) -> set[Path]:

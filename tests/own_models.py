@@ -1,0 +1,59 @@
+"""A user's own models for tests: one that takes its time, and such as fail."""
+
+from pathlib import Path
+
+OWN = """
+import math
+import os
+import signal
+import time
+
+from torch import nn
+
+from hpc_dl.zoo.ffnn import FeedForward
+
+RANK = int(os.environ.get("SLURM_PROCID", os.environ.get("SUBMITIT_LOCAL_GLOBALID", "0")))
+
+
+class Own(FeedForward):
+    def networks(self):
+        layer = nn.Linear(math.prod(self.facts.shape), len(self.facts.classes))
+        return {"model": nn.Sequential(nn.Flatten(), layer)}
+
+
+class Slow(Own):
+    def loss(self, nets, batch, player):
+        time.sleep(0.02)
+        return super().loss(nets, batch, player)
+
+
+class Failing(Own):
+    def loss(self, nets, batch, player):
+        raise RuntimeError("the loss exploded")
+
+
+class FailingOnRank1(Slow):
+    def loss(self, nets, batch, player):
+        if RANK == 1:
+            raise RuntimeError("the loss exploded")
+        return super().loss(nets, batch, player)
+
+
+class KilledOnRank1(Slow):
+    def loss(self, nets, batch, player):
+        if RANK == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().loss(nets, batch, player)
+"""
+
+
+def own_models(base: Path) -> Path:
+    """Write `own.py` into `base` and return the folder."""
+    base.mkdir(parents=True, exist_ok=True)
+    (base / "own.py").write_text(OWN)
+    return base
+
+
+def line_of(text: str) -> int:
+    """The first line of `own.py` that holds this."""
+    return next(number for number, line in enumerate(OWN.splitlines(), 1) if text in line)

@@ -1,0 +1,56 @@
+"""Which run a user means."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from hpc_dl import rundir
+from hpc_dl.errors import UserError
+from hpc_dl.jobs import find
+from hpc_dl.rundir import RunDir
+from hpc_dl.submission import Submission
+
+
+def some_run(root: Path, name: str, job_id: str, age: float) -> RunDir:
+    run = rundir.create(root, name)
+    run.spec.write_text("")
+    os.utime(run.spec, (time.time() - age,) * 2)
+    Submission("slurm", job_id, "here", 0.0).save(run)
+    return run
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for name, job_id, age in (("vae", "11", 40), ("vae", "12", 30), ("ffnn", "13", 20)):
+        some_run(tmp_path, name, job_id, age)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("word", "run_id"),
+    [
+        ("vae-1", "vae-1"),
+        ("vae", "vae-2"),
+        ("ffnn", "ffnn-1"),
+        ("12", "vae-2"),
+        ("latest", "ffnn-1"),
+    ],
+)
+def test_a_run_is_found(root: Path, word: str, run_id: str) -> None:
+    assert find(root, word).id == run_id
+
+
+@pytest.mark.parametrize(("word", "guess"), [("vea", "vae"), ("ffnn-2", "ffnn-1"), ("14", "")])
+def test_a_wrong_word_is_answered_with_a_guess(root: Path, word: str, guess: str) -> None:
+    with pytest.raises(UserError, match=f"there is no run '{word}'") as caught:
+        find(root, word)
+    assert guess in caught.value.hint
+    assert caught.value.exit_code == 2
+
+
+def test_without_runs_it_says_how_to_begin(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no runs") as caught:
+        find(tmp_path / "not-there", "latest")
+    assert "hpcdl submit" in caught.value.hint

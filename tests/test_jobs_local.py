@@ -1,0 +1,147 @@
+"""How local runs are seen and stopped: real processes, really killed."""
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hpc_dl import jobs, journal
+from hpc_dl.jobs import Status
+from hpc_dl.rundir import RunDir
+from hpc_dl.submission import Submission
+from tests.own_models import line_of, own_models
+from tests.running import new_run, start, train
+from tests.waiting import wait_until
+
+LONG = {"epochs": 100_000, "log_every": 100}
+
+
+def own_run(tmp_path: Path, model: str, **sections: Any) -> RunDir:
+    base = own_models(tmp_path / "base")
+    return new_run(tmp_path / "runs", base, model={"name": f"own.py:{model}"}, **sections)
+
+
+def wait_for(run: RunDir, state: str, reason: str = "") -> Status:
+    def seen() -> Status | None:
+        now = jobs.status(run)
+        if now.state != state and now.state in journal.ENDED:
+            pytest.fail(f"{now.state}: {now.reason}")
+        return now if now.state == state and now.reason.startswith(reason) else None
+
+    return wait_until(seen, timeout=120, message=f"{run.id} to be {state}")
+
+
+def wait_until_training(run: RunDir) -> Status:
+    return wait_for(run, "running", "1 rank")
+
+
+def kill_9(run: RunDir) -> None:
+    submission = Submission.load(run)
+    assert submission is not None
+    assert submission.group is not None
+    os.killpg(submission.group, signal.SIGKILL)
+
+
+def test_a_run_is_seen_from_planned_to_completed(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    assert jobs.status(run).state == "planned"
+    start(run)
+    assert jobs.status(run).state == "running"
+    done = wait_for(run, "completed")
+    assert (done.epoch, done.epochs, done.step, done.steps) == (2, 2, 24, 24)
+    assert done.metric == "val/accuracy"
+    assert 0 < float(done.value or 0) <= 1
+    assert done.where == os.uname().nodename
+    assert done.created is not None
+    assert done.started is not None
+    assert done.ended is not None
+    assert done.created <= done.started <= done.ended
+
+
+def test_an_exception_in_the_users_model_is_shown_with_its_place(tmp_path: Path) -> None:
+    run = own_run(tmp_path, "Failing")
+    start(run)
+    status = wait_for(run, "failed")
+    assert status.reason == f"RuntimeError: the loss exploded (own.py:{line_of('exploded')})"
+
+
+def test_an_exception_on_another_rank_is_shown_as_such(tmp_path: Path) -> None:
+    run = own_run(tmp_path, "FailingOnRank1", resources={"tasks_per_node": 2}, train=LONG)
+    start(run)
+    wait_for(run, "failed", "RuntimeError: the loss exploded (own.py:")
+    # whatever rank 0 thought of it, and however it ended:
+    wait_until(lambda: journal.last_state(run.journal)[0] == "failed", message="the last word")
+    assert "on rank 1" in jobs.status(run).reason
+
+
+def test_an_error_before_the_training_is_shown(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    run.spec.write_text("name: [1]\n")
+    start(run)
+    assert "name" in wait_for(run, "failed").reason
+
+
+def test_a_run_killed_with_kill_9_is_seen_as_killed(tmp_path: Path) -> None:
+    run = own_run(tmp_path, "Slow", train=LONG)
+    start(run)
+    wait_until_training(run)
+    kill_9(run)
+    wait_for(run, "failed", "killed without a word")
+    assert journal.last_state(run.journal) == ("failed", "killed without a word")
+
+
+def test_a_rank_killed_with_kill_9_ends_the_run(tmp_path: Path) -> None:
+    run = own_run(tmp_path, "KilledOnRank1", resources={"tasks_per_node": 2}, train=LONG)
+    start(run)
+    wait_for(run, "failed")
+
+
+def test_a_cancelled_run_has_saved_and_goes_on_when_submitted_again(tmp_path: Path) -> None:
+    run = own_run(tmp_path, "Slow", train={"epochs": 20, "log_every": 100})
+    start(run)
+    wait_until_training(run)
+    cancelled = jobs.cancel(run)
+    assert cancelled.state == "cancelled"
+    assert cancelled.reason.startswith("cancelled by the user; saved at step ")
+    assert list(run.checkpoints.glob("step-*"))
+    train(run)
+    started = [e.event for e in journal.read(run.journal) if e.event["event"] == "started"]
+    assert started[0]["step"] == 0
+    assert started[1]["step"] > 0
+
+
+def test_a_run_that_is_still_starting_can_be_cancelled(tmp_path: Path) -> None:
+    run = own_run(tmp_path, "Slow", train=LONG)
+    start(run)
+    assert jobs.cancel(run).state == "cancelled"
+
+
+def test_a_run_that_was_never_submitted_can_be_cancelled(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    assert jobs.cancel(run).state == "cancelled"
+
+
+def test_cancelling_what_has_ended_changes_nothing(tmp_path: Path) -> None:
+    run = train(new_run(tmp_path))
+    before = run.journal.read_bytes()
+    assert jobs.cancel(run).state == "completed"
+    assert run.journal.read_bytes() == before
+    assert not run.cancel.exists()
+
+
+def test_a_recycled_process_group_is_not_taken_for_the_run(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    Submission("local", str(os.getpid()), os.uname().nodename, 0.0, os.getpgrp()).save(run)
+    assert jobs.status(run).state == "failed"
+
+
+def test_a_run_on_another_machine_is_not_judged_from_here(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    journal.Journal(run.journal).append("state", state="running", reason="")
+    Submission("local", "1", "elsewhere", 0.0, 1).save(run)
+    status = jobs.status(run)
+    assert status.state == "running"
+    assert "runs on elsewhere" in status.reason
+    assert not status.reachable
