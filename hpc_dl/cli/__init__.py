@@ -54,9 +54,7 @@ _CIRCUMSTANCES = frozenset(
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command in `argv` and return its exit code (see the epilog of `--help`)."""
     try:
-        code = _dispatch(sys.argv[1:] if argv is None else list(argv))
-        sys.stdout.flush()
-        return code
+        return _dispatch(sys.argv[1:] if argv is None else list(argv))
     except SystemExit as ending:  # argparse, after --help or a wrong command line
         return ending.code if isinstance(ending.code, int) else EXIT_USAGE
     except KeyboardInterrupt:
@@ -87,7 +85,9 @@ def _dispatch(argv: list[str]) -> int:
         prog=f"hpcdl {words.command}", description=module.HELP, allow_abbrev=False
     )
     module.configure(own)
-    return int(module.run(_parse(own, words.rest)))
+    code: int = module.run(_parse(own, words.rest))
+    sys.stdout.flush()
+    return code
 
 
 def _front() -> argparse.ArgumentParser:

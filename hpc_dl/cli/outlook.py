@@ -1,0 +1,85 @@
+"""What would be submitted, and as which run; nothing is written."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+import sys
+from pathlib import Path
+
+from hpc_dl import rundir
+from hpc_dl.cli.planning import Request
+from hpc_dl.cli.show_plan import Outlook
+from hpc_dl.cli.which import Choice
+from hpc_dl.errors import UserError
+from hpc_dl.plan import Machine, Plan
+from hpc_dl.rundir import RunDir
+from hpc_dl.submit import script
+
+
+def outlook(request: Request, choice: Choice, machine: Machine | None) -> Outlook:
+    """The plan of the run that would be started or gone on with, and the script of its job."""
+    run_dir = folder(request, choice)
+    plan = request.plan(run_dir, machine)
+    notes, start, text = [], None, ""
+    try:
+        text = script.preview(request.plan(run_dir, None) if machine else plan)
+    except UserError as error:  # what this machine can do, the site's cluster may refuse
+        notes.append(f"no Slurm job on site {request.site.name}: {error.message}")
+    if machine is None:
+        start = expected_start(plan)
+    return Outlook(
+        request.spec, plan, request.site.name, sentence(choice, run_dir.name), text, start, notes
+    )
+
+
+def folder(request: Request, choice: Choice) -> Path:
+    """The folder of the run that goes on, or the one that a new run would get."""
+    if choice.action == "go_on" and choice.run:
+        return choice.run.path
+    return request.run_root / rundir.next_id(request.run_root, request.spec.name)
+
+
+def sentence(choice: Choice, run_id: str) -> str:
+    """Which run it will be, and why."""
+    if choice.run is None:
+        return f"{run_id}, a new run"
+    state = choice.status.state if choice.status else ""
+    match choice.action:
+        case "go_on":
+            return f"{run_id}, {state}: goes on from step {saved_step(choice.run)}"
+        case "is_active":
+            return f"{choice.run.id} of this training is {state}; --new would start {run_id}"
+        case _:
+            return f"{choice.run.id} has trained this already; --new would start {run_id}"
+
+
+def saved_step(run: RunDir) -> int:
+    """The step of the newest checkpoint; 0 without one."""
+    names = (path.name for path in run.checkpoints.glob("step-*"))
+    return max((int(name.rpartition("-")[2]) for name in names), default=0)
+
+
+def expected_start(plan: Plan) -> str:
+    """What sbatch says about the start time, be it that it cannot say."""
+    from hpc_dl.submit import slurm
+
+    try:
+        return slurm.test_only(plan)
+    except UserError as error:
+        return error.message
+
+
+def job_script(request: Request, choice: Choice, site: str | None) -> str:
+    """A script that can be given to sbatch by hand: as it starts, it makes the run folder."""
+    run_dir = folder(request, choice)
+    plan = request.plan(run_dir, None)
+    # The run folder is not there yet when Slurm opens the job's own output file.
+    options = {k: v for k, v in plan.sbatch.items() if not str(v).startswith(f"{run_dir}/")}
+    hpcdl = [sys.executable, "-m", "hpc_dl", "submit", str(request.file.absolute())]
+    where = ["--site", str(Path(site).absolute()) if Path(site).is_file() else site] if site else []
+    prepare = shlex.join([*hpcdl, *request.words, *where, "--prepare", str(run_dir)])
+    command = shlex.join([sys.executable, "-m", "hpc_dl.job", str(run_dir)])
+    return script.render(
+        dataclasses.replace(plan, sbatch=options), command, [f"{prepare} || exit $?"]
+    )

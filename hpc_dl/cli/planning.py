@@ -1,0 +1,106 @@
+"""From a command line to a plan: the spec, the site and the machine, brought together."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hpc_dl import plan as planner
+from hpc_dl import site as sites
+from hpc_dl.data import staged
+from hpc_dl.plan import Machine, Plan, SpecConflict
+from hpc_dl.site import Site
+from hpc_dl.spec import load as specs
+from hpc_dl.spec.data import DataFacts
+from hpc_dl.spec.job import JobSpec
+
+
+@dataclass(frozen=True)
+class Request:
+    """A job as it was asked for, by a file and by words `key=value` that override it."""
+
+    file: Path
+    words: tuple[str, ...]
+    spec: JobSpec
+    site: Site
+    base: Path
+    """Where the spec's own files are looked for."""
+    run_root: Path
+    data_root: Path
+    facts: DataFacts
+
+    def plan(self, run_dir: Path, machine: Machine | None) -> Plan:
+        """The plan of this job in `run_dir`: for Slurm, or with a `machine` for that one.
+
+        Raises SpecError, pointing into the file, where the spec asks for what cannot be.
+        """
+        with self._pointing_into_the_file():
+            return planner.make(
+                self.spec,
+                self.site,
+                self.facts,
+                run_dir=run_dir,
+                run_root=self.run_root,
+                data_root=self.data_root,
+                machine=machine,
+            )
+
+    @contextlib.contextmanager
+    def _pointing_into_the_file(self) -> Iterator[None]:
+        try:
+            yield
+        except SpecConflict as error:
+            raise specs.conflict(
+                self.file, self.words, error.key, error.message, error.hint
+            ) from None
+
+
+def read(
+    file: Path, words: Sequence[str], site_name: str | None, base: Path | None = None
+) -> Request:
+    """Read the spec in `file`, the site, and what is known of the data.
+
+    The spec's own files are looked for beside it, if not in `base`. Raises UserError.
+    """
+    spec = specs.load(file, words)
+    site = sites.load(site_name, os.environ)
+    base = (base or file.parent).absolute()
+    data_root = sites.expand(site.data_root, os.environ)
+    return Request(
+        file=file,
+        words=tuple(words),
+        spec=spec,
+        site=site,
+        base=base,
+        run_root=sites.expand(site.run_root, os.environ),
+        data_root=data_root,
+        facts=staged.facts(spec.data, data_root, base),
+    )
+
+
+def this_machine(*, local: bool) -> Machine | None:
+    """What a local job has; None where there is a Slurm to submit to, unless `local`."""
+    if not local and shutil.which("sbatch"):
+        return None
+    return Machine(cpus=_cpus(), gpus=_gpus())
+
+
+def _cpus() -> int:
+    """The cores that this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _gpus() -> int:
+    """The GPUs that a program sees here, without asking torch, which takes seconds."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return len([name for name in visible.split(",") if name and name != "-1"])
+    return sum(bool(re.fullmatch(r"nvidia\d+", path.name)) for path in Path("/dev").glob("nvidia*"))

@@ -1,0 +1,48 @@
+"""`hpcdl resume`: go on with a run that stopped, with the code and the training that it has."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+
+from hpc_dl import jobs
+from hpc_dl.cli import planning, runs, sending, which
+from hpc_dl.cli.which import Choice
+from hpc_dl.errors import UserError
+from hpc_dl.submit.prepare import replan
+
+HELP = """Go on with a run that stopped, from its newest checkpoint. Of its spec, the resources, the
+tracking and the checkpoints can be changed; for another training, submit a new run."""
+CHANGEABLE = ("resources", "tracking", "checkpoint")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    runs.configure(parser)
+    parser.add_argument(
+        "words", metavar="key=value", nargs="*", help="override, like resources.time=02:00:00"
+    )
+    parser.add_argument(
+        "--local", action="store_true", help="on this machine, also where there is a Slurm"
+    )
+    parser.add_argument("--follow", action="store_true", help="stay and watch a Slurm job")
+
+
+def run(args: argparse.Namespace) -> int:
+    found = runs.chosen(args)
+    for word in args.words:
+        if word.partition("=")[0].partition(".")[0] not in CHANGEABLE:
+            raise UserError(
+                f"`{word}` would make it another training",
+                hint=f"Only {', '.join(CHANGEABLE)} can change; for the rest `hpcdl submit`.",
+            )
+    manner = sending.Manner(follow=args.follow, as_json=args.json, site=args.site)
+    status = jobs.status(found)
+    action = which.action_for(status.state, status.job_id)
+    request = planning.read(found.spec, args.words, args.site, base=found.code)
+    request = replace(request, run_root=found.root)
+    machine = planning.this_machine(local=args.local)
+    if action != "go_on":
+        return sending.send(request, Choice(action, found, status), machine, manner)
+    plan = request.plan(found.path, machine)
+    replan(found, request.spec, plan)
+    return sending.submit(found, plan, manner)

@@ -1,0 +1,199 @@
+"""Starting a run or going on with one, and staying to watch it."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.text import Text
+
+from hpc_dl import jobs, rundir, slurm
+from hpc_dl.cli import live, logs, summary, which
+from hpc_dl.cli.outlook import folder, saved_step
+from hpc_dl.cli.planning import Request
+from hpc_dl.cli.runs import print_json
+from hpc_dl.cli.screen import console
+from hpc_dl.cli.which import Choice
+from hpc_dl.errors import EXIT_FAILED, UserError
+from hpc_dl.journal import Journal
+from hpc_dl.plan import Machine, Plan
+from hpc_dl.rundir import RunDir, read_json
+from hpc_dl.spec.load import load
+from hpc_dl.submission import Submission
+from hpc_dl.submit.prepare import prepare, reopen
+
+LOG_LINES = 15
+"""How much of its log is shown of a run that failed."""
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a user wants to hear of a run."""
+
+    follow: bool = False
+    as_json: bool = False
+    site: str | None = None
+
+    def commands(self, run: RunDir) -> str:
+        """What to type next about a run."""
+        site = f" --site {self.site}" if self.site else ""
+        lines = {
+            f"hpcdl status {run.id}{site}": "how it is",
+            f"hpcdl logs {run.id} -f{site}": "what it prints",
+            f"hpcdl cancel {run.id}{site}": "stop it; `hpcdl submit` again goes on",
+            f"{summary.DASHBOARD}{site}": "metrics and pictures of all runs",
+        }
+        width = max(map(len, lines))
+        return "\n".join(f"  {command:{width}}  {line}" for command, line in lines.items())
+
+
+def send(request: Request, choice: Choice, machine: Machine | None, manner: Manner) -> int:
+    """Submit the job, unless it runs or is complete already; returns the exit code."""
+    if choice.run and choice.action == "is_complete":
+        return _show_complete(choice.run, manner)
+    if choice.run and choice.action == "is_active":
+        if manner.follow:
+            return watch(choice.run, 0, manner)
+        raise active(choice.run, manner, choice.status.state if choice.status else "active")
+    run, plan = _fill(request, choice, machine)
+    return submit(run, plan, manner)
+
+
+def submit(run: RunDir, plan: Plan, manner: Manner) -> int:
+    """Submit a run folder that is ready, say so, and watch it if it is local or to be followed."""
+    offset, step = run.journal.stat().st_size, saved_step(run)
+    submission = _hand_over(run, plan)
+    out = console(for_json=manner.as_json)
+    begins = f"goes on from step {step}" if step else "a new run"
+    job = f"Slurm job {submission.job_id}" if plan.backend == "slurm" else "a job on this machine"
+    out.print(Text.assemble((run.id, "bold"), f": {job}, {begins}"), soft_wrap=True)
+    for note in plan.notes:
+        out.print(Text(f"note: {note}"), soft_wrap=True)
+    if manner.follow or plan.backend == "local":
+        return watch(run, offset, manner)
+    if manner.as_json:
+        state = jobs.status(run).state
+        print_json({**_job(run), "state": state})
+    else:
+        out.print(Text(manner.commands(run)), soft_wrap=True)
+    return 0
+
+
+def watch(run: RunDir, offset: int, manner: Manner) -> int:
+    """Show a run until it ends, from byte `offset` of its journal on; returns the exit code.
+
+    Ctrl-C ends the watching alone.
+    """
+    out = console(for_json=manner.as_json)
+    facts = Plan.from_json(read_json(run.plan)).facts
+    watched = live.Watched(run, "images" if facts.kind == "image" else "examples", offset)
+    try:
+        live.follow(watched, lambda: jobs.status(run), out)
+    except KeyboardInterrupt:
+        out.print(Text(f"\n{run.id} runs on.\n{manner.commands(run)}"), soft_wrap=True)
+        raise
+    found = summary.summarise(run)
+    found.state, found.reason = watched.state, watched.reason
+    if watched.state != "completed":
+        for line in logs.tail(run, LOG_LINES):
+            out.print(Text(f"  | {line}", style="dim"), soft_wrap=True)
+    if manner.as_json:
+        print_json({**_job(run), **summary.as_json(found)})
+    else:
+        summary.show(found, out)
+    return 0 if watched.state == "completed" else EXIT_FAILED
+
+
+def active(run: RunDir, manner: Manner, state: str) -> UserError:
+    """The refusal to submit what is being trained."""
+    return UserError(
+        f"{run.id} is training this already: it is {state}",
+        hint=f"{manner.commands(run)}\n--follow watches it; --new starts another run.",
+    )
+
+
+def prepare_within_job(request: Request, run_dir: Path) -> int:
+    """Make the run folder of a script that was given to sbatch by hand; once for a job."""
+    run, job = RunDir(run_dir.absolute()), os.environ.get("SLURM_JOB_ID", "")
+    submission = Submission.load(run)
+    if submission and submission.job_id == job:
+        return 0  # requeued
+    if run.spec.exists():
+        status = jobs.status(run)
+        if which.identity(load(run.spec), run.code) != which.submitted_identity(
+            request.spec, request.base
+        ):
+            raise UserError(
+                f"{run.path} is a run of another training",
+                hint="Print a new script with `hpcdl submit JOB.yaml --dry-run=script`.",
+            )
+        if which.action_for(status.state, status.job_id) == "is_active":
+            raise active(run, Manner(), status.state)
+    run.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    prepare(run, request.spec, request.plan(run.path, None), request.base)
+    reopen(run)
+    Submission("slurm", job, os.uname().nodename, _submission_time(job)).save(run)
+    return 0
+
+
+def _submission_time(job: str) -> float:
+    """When Slurm got a job, in seconds since 1970."""
+    try:
+        return float(slurm.call(["squeue", "-h", "-j", job, "-o", "%V"], slurm.PATIENCE))
+    except (UserError, ValueError):
+        return time.time()
+
+
+def _show_complete(run: RunDir, manner: Manner) -> int:
+    found = summary.summarise(run)
+    if manner.as_json:
+        print_json({**_job(run), **summary.as_json(found)})
+        return 0
+    out = console()
+    out.print(f"{run.id} has trained this already; --new trains it again.")
+    summary.show(found, out)
+    return 0
+
+
+def _job(run: RunDir) -> dict[str, object]:
+    submission = Submission.load(run)
+    said = dataclasses.asdict(submission) if submission else {}
+    return {
+        "run": run.id,
+        "run_dir": str(run.path),
+        "backend": said.get("backend"),
+        "job_id": said.get("job_id"),
+    }
+
+
+def _fill(request: Request, choice: Choice, machine: Machine | None) -> tuple[RunDir, Plan]:
+    """The run folder with everything that the job needs; where that fails, no new one is left."""
+    plan = request.plan(folder(request, choice), machine)
+    if choice.run and choice.action == "go_on":
+        prepare(choice.run, request.spec, plan, request.base)
+        return choice.run, plan
+    run = rundir.create(request.run_root, request.spec.name)
+    try:
+        plan = request.plan(run.path, machine)
+        prepare(run, request.spec, plan, request.base)
+    except BaseException:
+        shutil.rmtree(run.path)
+        raise
+    return run, plan
+
+
+def _hand_over(run: RunDir, plan: Plan) -> Submission:
+    from hpc_dl.submit import local
+    from hpc_dl.submit import slurm as cluster
+
+    try:
+        return cluster.submit(run, plan) if plan.backend == "slurm" else local.submit(run, plan)
+    except UserError as error:
+        journal = Journal(run.journal)
+        journal.append("state", state="failed", reason=f"not submitted: {error.message}")
+        journal.close()
+        raise

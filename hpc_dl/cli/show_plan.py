@@ -1,0 +1,144 @@
+"""A plan as people read it and as programs do."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from hpc_dl.plan import Plan
+from hpc_dl.spec import units
+from hpc_dl.spec.job import JobSpec
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """A plan and what is known around it, before anything is submitted."""
+
+    spec: JobSpec
+    plan: Plan
+    site: str
+    run: str
+    """Which run this will be, as a sentence."""
+    script: str
+    """The sbatch script; for a local run the one that a cluster would get."""
+    start: str | None = None
+    """What sbatch says of the start, where it was asked."""
+    notes: list[str] = field(default_factory=list)
+
+
+def as_json(outlook: Outlook) -> dict[str, Any]:
+    """Everything that `show` shows."""
+    plan = outlook.plan
+    derived = {
+        "run_id": plan.run_id,
+        "world_size": plan.world_size,
+        "micro_batches": plan.micro_batches,
+        "gpus": plan.nodes * plan.gpus_per_node,
+        "examples_seen": plan.examples_seen(plan.steps),
+    }
+    return {
+        "run": outlook.run,
+        "site": outlook.site,
+        "plan": {**dataclasses.asdict(plan), **derived},
+        "spec": outlook.spec.model_dump(mode="json"),
+        "notes": [*plan.notes, *outlook.notes],
+        "start": outlook.start,
+        "script": outlook.script,
+    }
+
+
+def show(outlook: Outlook, console: Console) -> None:
+    """Print a plan for people, the sbatch script at the end and unwrapped."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in rows(outlook):
+        table.add_row(name, Text(value))
+    console.print(table)
+    local = outlook.plan.backend == "local"
+    what = "sbatch script, as a Slurm cluster would get it" if local else "sbatch script"
+    console.print(f"\n[bold]{what}[/bold]")
+    console.print(Text(outlook.script.rstrip("\n")), soft_wrap=True)
+
+
+def rows(outlook: Outlook) -> list[tuple[str, str]]:
+    """The plan as names and values, line by line."""
+    spec, plan = outlook.spec, outlook.plan
+    lines = [
+        ("run", outlook.run),
+        ("model", _with_options(spec.model.name, spec.model.model_dump(mode="json"))),
+        ("data", _data(spec, plan)),
+        ("where", _where(outlook)),
+        ("ranks", _ranks(plan)),
+        ("batch", _batch(plan)),
+        ("length", _length(plan)),
+        ("time limit", _limit(plan)),
+        ("checkpoint", f"every {spec.checkpoint.every}, the newest {spec.checkpoint.keep} kept"),
+        ("store", f"{plan.tracking_uri}, experiment {spec.tracking.experiment}"),
+        ("run folder", plan.run_dir),
+    ]
+    lines += [("start", outlook.start)] if outlook.start else []
+    return lines + [("note", note) for note in (*plan.notes, *outlook.notes)]
+
+
+def _with_options(name: str, options: dict[str, Any]) -> str:
+    said = [f"{key} {value}" for key, value in options.items() if key != "name"]
+    return f"{name}: {', '.join(said)}" if said else name
+
+
+def _data(spec: JobSpec, plan: Plan) -> str:
+    facts = plan.facts
+    shape = " x ".join(map(str, facts.shape))
+    classes = f", {len(facts.classes)} classes" if facts.classes else ""
+    return (
+        f"{spec.data.name}: {_many(facts.train, 'training example')}, {facts.validation} "
+        f"validation, {facts.test} test; {facts.kind} {shape}{classes}"
+    )
+
+
+def _where(outlook: Outlook) -> str:
+    plan = outlook.plan
+    if plan.backend == "local":
+        return "this machine"
+    partition = plan.sbatch.get("partition")
+    return f"Slurm, site {outlook.site}" + (f", partition {partition}" if partition else "")
+
+
+def _ranks(plan: Plan) -> str:
+    gpus = plan.nodes * plan.gpus_per_node
+    return (
+        f"{_many(plan.nodes, 'node')} x {_many(plan.tasks_per_node, 'task')} = world size "
+        f"{plan.world_size}; {_many(gpus, 'GPU') if gpus else 'no GPU'}, "
+        f"{_many(plan.cpus_per_task, 'core')} per task"
+    )
+
+
+def _batch(plan: Plan) -> str:
+    passes = _many(plan.micro_batches, "forward and backward pass", "es")
+    return (
+        f"{plan.global_batch} global, {plan.rank_batch} per rank, {plan.micro_batch} micro "
+        f"({passes} a step)"
+    )
+
+
+def _length(plan: Plan) -> str:
+    return (
+        f"{_many(plan.epochs, 'epoch')}, {_many(plan.steps_per_epoch, 'step')} per epoch, "
+        f"{_many(plan.steps, 'step')} in all"
+    )
+
+
+def _limit(plan: Plan) -> str:
+    if plan.backend == "local":
+        return "none on this machine"
+    requeues = f"requeued up to {_many(plan.requeues, 'time')}" if plan.requeues else "no requeue"
+    return f"{units.clock(plan.seconds)}, {requeues}"
+
+
+def _many(count: int, noun: str, plural: str = "s") -> str:
+    return f"{count} {noun}{'' if count == 1 else plural}"

@@ -1,0 +1,81 @@
+"""`hpcdl submit`: from a job spec to a run, or only to its plan."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from hpc_dl.cli import planning, which
+from hpc_dl.cli.planning import Request
+from hpc_dl.cli.runs import print_json
+from hpc_dl.cli.screen import console
+from hpc_dl.cli.which import Choice
+from hpc_dl.plan import Machine
+
+HELP = """Train what a job spec describes: on Slurm where there is one, else on this machine.
+A run of the same training that stopped goes on where it was."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("spec", metavar="JOB.yaml", help="the job spec")
+    parser.add_argument(
+        "words", metavar="key=value", nargs="*", help="override, like train.epochs=3"
+    )
+    add = parser.add_argument
+    modes = {
+        "": "print the plan, then rehearse a few steps of it here",
+        "=plan": "only print the plan",
+        "=script": "only print the sbatch script",
+    }
+    for mode, line in modes.items():
+        value = mode.removeprefix("=") or "rehearse"
+        add(f"--dry-run{mode}", dest="dry_run", action="store_const", const=value, help=line)
+    add("--local", action="store_true", help="on this machine, also where there is a Slurm")
+    add("--follow", action="store_true", help="stay and watch a Slurm job; local ones are watched")
+    add("--new", action="store_true", help="a new run, whatever runs of it there are")
+    add_common(parser)
+    add("--prepare", metavar="RUN_DIR", type=Path, help=argparse.SUPPRESS)
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """The options that `resume` shares."""
+    parser.add_argument("--site", help="the site, by name or file (else $HPCDL_SITE)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    request = planning.read(Path(args.spec), args.words, args.site)
+    if args.prepare:
+        from hpc_dl.cli import sending
+
+        return sending.prepare_within_job(request, args.prepare)
+    choice = Choice("begin")
+    if not args.new:
+        choice = which.choose(request.run_root, request.spec, request.base)
+    machine = planning.this_machine(local=args.local)
+    if args.dry_run:
+        return _dry_run(args, request, choice, machine)
+    from hpc_dl.cli import sending
+
+    manner = sending.Manner(follow=args.follow, as_json=args.json, site=args.site)
+    return sending.send(request, choice, machine, manner)
+
+
+def _dry_run(
+    args: argparse.Namespace, request: Request, choice: Choice, machine: Machine | None
+) -> int:
+    from hpc_dl.cli import show_plan
+    from hpc_dl.cli.outlook import job_script, outlook
+
+    if args.dry_run == "script":
+        text = job_script(request, choice, args.site)
+        print_json({"script": text}) if args.json else sys.stdout.write(text)
+        return 0
+    found = outlook(request, choice, machine)
+    if args.dry_run == "rehearse":
+        from hpc_dl.cli import rehearsal
+
+        return rehearsal.run(request, found, as_json=args.json)
+    print_json(show_plan.as_json(found)) if args.json else show_plan.show(found, console())
+    return 0

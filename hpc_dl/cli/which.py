@@ -1,0 +1,82 @@
+"""Which run a submission is for: a stopped one of the same training goes on, else a new one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from hpc_dl import jobs, rundir
+from hpc_dl.errors import UserError
+from hpc_dl.jobs import Status
+from hpc_dl.journal import ENDED
+from hpc_dl.rundir import RunDir
+from hpc_dl.spec.job import JobSpec
+from hpc_dl.spec.load import load
+from hpc_dl.submit import snapshot
+
+Action = Literal["begin", "go_on", "is_active", "is_complete"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What to do about a submission, and the earlier run that decided it."""
+
+    action: Action
+    run: RunDir | None = None
+    status: Status | None = None
+
+
+def choose(root: Path, spec: JobSpec, base: Path) -> Choice:
+    """The newest run of the same name and the same training decides.
+
+    `base` is where the spec's own files are looked for; UserError where they are not there.
+    """
+    wanted = submitted_identity(spec, base)
+    for run, its in _identities(reversed(rundir.runs(root, spec.name))):
+        if its == wanted:
+            status = jobs.status(run)
+            return Choice(action_for(status.state, status.job_id), run, status)
+    return Choice("begin")
+
+
+def action_for(state: str, job_id: str | None) -> Action:
+    """What a submission means for a run in this state; without a job, nobody works on it."""
+    if state == "completed":
+        return "is_complete"
+    return "go_on" if state in ENDED or job_id is None else "is_active"
+
+
+def submitted_identity(spec: JobSpec, base: Path) -> str:
+    """The identity of a training that is not in a run folder yet."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = RunDir(Path(folder))
+        snapshot.take(run, spec, base)
+        return identity(snapshot.renamed(spec), run.code)
+
+
+def identity(spec: JobSpec, code: Path) -> str:
+    """A hash of what a training depends on: model, data, training, and the user's code in `code`.
+
+    Not of the resources, the tracking, and how often to report and save: those may change when it
+    goes on.
+    """
+    said = spec.model_dump(mode="json", include={"model", "data", "train"})
+    said["train"].pop("log_every")
+    digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
+    for file in sorted(code.rglob("*.py")):
+        digest.update(f"\0{file.relative_to(code)}\0".encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+def _identities(runs: Iterable[RunDir]) -> Iterator[tuple[RunDir, str]]:
+    """Runs whose spec can still be read, and what they train."""
+    for run in runs:
+        try:
+            yield run, identity(load(run.spec), run.code)
+        except (UserError, OSError):
+            continue
