@@ -1,0 +1,28 @@
+# The verbs of the project. `make` lists them.
+
+.PHONY: help install test lint cluster cluster-stop
+
+help:
+	@echo "make install       this project and its tools into the current Python environment"
+	@echo "make test          the test suite; starts a private Slurm where it can (root, packages)"
+	@echo "make lint          style, types and import contracts"
+	@echo "make cluster       start the private Slurm; see slurm/README.md"
+	@echo "make cluster-stop  stop it"
+
+install:
+	python -m pip install -c constraints.txt -e '.[test,dev]'
+
+test:
+	python -m pytest
+
+lint:
+	ruff check .
+	ruff format --check .
+	mypy
+	lint-imports
+
+cluster:
+	slurm/cluster start
+
+cluster-stop:
+	slurm/cluster stop
