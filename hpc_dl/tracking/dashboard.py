@@ -1,0 +1,167 @@
+"""The MLflow dashboard, on a port of this machine that only who knows the password gets into.
+
+A login node has many users, and 127.0.0.1 belongs to all of them: MLflow's own authentication
+stands before everything, with a password that is made anew at every start.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import secrets
+import shlex
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from hpc_dl.errors import EXIT_FAILED, UserError
+from hpc_dl.tracking import store
+
+HOST = "127.0.0.1"
+USER = "hpcdl"
+START_SECONDS = 180
+"""How long the server may take: MLflow's imports, from a busy network file system."""
+_LOOK_AGAIN = 0.1
+
+_AUTHENTICATION = """\
+[mlflow]
+default_permission = NO_PERMISSIONS
+database_uri = sqlite:///{folder}/users.db
+admin_username = {user}
+admin_password = {password}
+authorization_function = mlflow.server.auth:authenticate_request_basic_auth
+"""
+
+
+@dataclass(frozen=True)
+class Dashboard:
+    """A dashboard that answers."""
+
+    port: int
+    password: str
+    process: subprocess.Popen[bytes]
+
+    @property
+    def url(self) -> str:
+        """With the password in it: a browser that is given this asks for nothing."""
+        return f"http://{USER}:{self.password}@{HOST}:{self.port}"
+
+    @property
+    def tunnel(self) -> str:
+        """What to type at home to reach it, where it runs on a login node."""
+        here = f"{getpass.getuser()}@{socket.getfqdn()}"
+        return f"ssh -N -L {self.port}:{HOST}:{self.port} {here}"
+
+
+@contextmanager
+def running(uri: str, port: int) -> Iterator[Dashboard]:
+    """The dashboard on a SQLite store, for as long as the context lasts.
+
+    It takes `port`, or the next free one. Raises UserError if it does not start.
+    """
+    with store.opened(uri, patience=60) as client:
+        client.search_experiments(max_results=1)  # creates or migrates a store under our lock
+    port = _free_port(port)
+    password = secrets.token_urlsafe(16)
+    with tempfile.TemporaryDirectory(prefix="hpcdl-dashboard-") as folder:
+        log = Path(folder, "server.log")
+        process = _start(uri, port, password, Path(folder), log)
+        try:
+            _wait_until_it_answers(process, port, log)
+            yield Dashboard(port, password, process)
+        finally:
+            _end(process)
+
+
+def _start(uri: str, port: int, password: str, folder: Path, log: Path) -> subprocess.Popen[bytes]:
+    config = folder / "authentication.ini"
+    config.write_text(_AUTHENTICATION.format(folder=folder, user=USER, password=password))
+    words = [sys.executable, "-m", "mlflow", "server", "--app-name", "basic-auth"]
+    words += ["--backend-store-uri", uri, "--host", HOST, "--port", str(port), "--workers", "1"]
+    environment = os.environ | {
+        "MLFLOW_AUTH_CONFIG_PATH": str(config),
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": secrets.token_hex(),
+    }
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            words,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+
+
+def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            urllib.request.urlopen(f"http://{HOST}:{port}/health", timeout=5).close()
+        except urllib.error.HTTPError:
+            return  # it answers, and asks who we are
+        except OSError:
+            time.sleep(_LOOK_AGAIN)
+        else:
+            return
+    last = "\n".join(log.read_text(errors="replace").splitlines()[-5:])
+    raise UserError(f"the dashboard did not start:\n{last}", exit_code=EXIT_FAILED)
+
+
+def _free_port(first: int) -> int:
+    for port in range(first, min(first + 100, 65536)):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+            return port
+    raise UserError(f"no port from {first} on is free", hint="Choose another with --port.")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the server and everything that it started."""
+    import psutil
+
+    try:
+        family = [
+            psutil.Process(process.pid),
+            *psutil.Process(process.pid).children(recursive=True),
+        ]
+    except psutil.NoSuchProcess:
+        return
+    for member in family:
+        _signal(member, kill=False)
+    _, alive = psutil.wait_procs(family, timeout=5)
+    for member in alive:
+        _signal(member, kill=True)
+    process.wait()
+
+
+def _signal(process: object, *, kill: bool) -> None:
+    import contextlib
+
+    import psutil
+
+    assert isinstance(process, psutil.Process)
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.kill() if kill else process.terminate()
+
+
+def instructions(dashboard: Dashboard) -> str:
+    """What a person needs: the address, and the way to it from another machine."""
+    lines = [f"The dashboard is open:  {dashboard.url}"]
+    if "SSH_CONNECTION" in os.environ:
+        lines += ["From your own machine, first:", f"  {shlex.join(dashboard.tunnel.split())}"]
+    else:
+        lines += [f"(from another machine, first: {dashboard.tunnel})"]
+    return "\n".join([*lines, "Ctrl-C closes it."])
