@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import logging
 import os
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,6 +100,4 @@ def quieten() -> None:
 
 def without_password(uri: str) -> str:
     """A URI as it may be shown."""
-    head, at, tail = uri.rpartition("@")
-    scheme, slashes, _ = head.partition("://")
-    return f"{scheme}{slashes}***@{tail}" if at and slashes else uri
+    return re.sub(r"^(\w[\w+.-]*://)[^/@]*@", r"\1***@", uri)

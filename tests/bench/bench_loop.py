@@ -102,9 +102,7 @@ def hpcdl() -> None:
         splits = Splits(FACTS, split, split, split)
         engine = build_engine(spec, plan, splits, world, root, lambda: 0)
         batches = Batches(split, BATCH, plan.micro_batch, 0, 0, 1)
-        cadence = Cadence(
-            plan.steps, plan.steps_per_epoch, 50, plan.examples_seen, lambda _: False
-        )
+        cadence = Cadence(plan.steps, plan.steps_per_epoch, 50, plan.examples_seen, lambda _: False)
         journal = Journal(root / "journal.jsonl")
         patience = Patience(Headline("loss", "min"), None)
         for event in train(engine, batches, dict, patience, cadence):

@@ -1,0 +1,96 @@
+"""Real MLflow stores for tests: a run folder with a journal of its own, and a server process."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from hpc_dl import journal
+from hpc_dl.journal import Journal
+from hpc_dl.rundir import RunDir, read_json, write_json
+from hpc_dl.tracking.position import Position
+from tests.running import new_run
+from tests.waiting import wait_until
+
+
+def run_for(uri: str, root: Path, **sections: Any) -> RunDir:
+    """A prepared run whose journal goes to the store at `uri`; nothing is trained."""
+    run = new_run(root, **sections)
+    write_json(run.plan, {**read_json(run.plan), "tracking_uri": uri})
+    return run
+
+
+def write_history(log: Journal, first: int, last: int) -> None:
+    """Metrics for the steps from `first` to `last`, the same whenever they are written."""
+    for step in range(first, last + 1):
+        log.append("metrics", step=step, epoch=0, values={"train/loss": 1 / step, "lr": 0.1})
+        if step % 5 == 0:
+            log.append("metrics", step=step, epoch=0, values={"val/loss": 2 / step})
+
+
+def journalled(run: RunDir) -> dict[str, list[tuple[int, float, int]]]:
+    """Every metric in the journal's view: step, value, and time in milliseconds."""
+    found: dict[str, list[tuple[int, float, int]]] = {}
+    for event in journal.view(run.journal):
+        if event["event"] == "metrics":
+            for name, value in event["values"].items():
+                point = (event["step"], float(value), round(event["t"] * 1000))
+                found.setdefault(name, []).append(point)
+    return found
+
+
+def stored(run: RunDir, uri: str) -> dict[str, list[tuple[int, float, int]]]:
+    """The same as MLflow's own client reads it from the store."""
+    from mlflow import MlflowClient
+
+    client, mlflow_id = MlflowClient(tracking_uri=uri), Position.load(run).mlflow_id
+    assert mlflow_id is not None
+    names = [name for name in client.get_run(mlflow_id).data.metrics if not name.startswith("sys")]
+    return {
+        name: sorted(
+            (point.step, point.value, point.timestamp)
+            for point in client.get_metric_history(mlflow_id, name)
+        )
+        for name in names
+    }
+
+
+class Server:
+    """A real `mlflow server` on loopback, which can be killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.uri = f"http://127.0.0.1:{self.port}"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        words = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
+        words += ["--port", str(self.port), "--workers", "1"]
+        words += ["--backend-store-uri", f"sqlite:///{self.folder}/server.db"]
+        words += ["--artifacts-destination", str(self.folder / "artifacts")]
+        with (self.folder / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                words, stdout=log, stderr=log, start_new_session=True, cwd=self.folder
+            )
+        wait_until(self.answers, timeout=120, interval=0.1, message="the MLflow server")
+
+    def answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.uri}/health", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def kill(self) -> None:
+        """kill -9 of the server and all its workers."""
+        if self.process is not None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.process = None

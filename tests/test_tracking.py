@@ -1,0 +1,244 @@
+"""The journal arrives in a real MLflow store: every value, once, whatever happens on the way."""
+
+import math
+import shutil
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+
+from hpc_dl.journal import Journal
+from hpc_dl.rundir import read_json
+from hpc_dl.tracking import store
+from hpc_dl.tracking.position import Position
+from hpc_dl.tracking.store import StoreAway
+from hpc_dl.tracking.sync import bring, waits
+from tests.stores import Server, journalled, run_for, stored, write_history
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory):
+    """A store that exists; making one takes seconds."""
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    with store.opened(f"sqlite:///{path}") as client:
+        client.search_experiments()
+    return path
+
+
+@pytest.fixture
+def uri(tmp_path, empty_store):
+    shutil.copy(empty_store, tmp_path)
+    return f"sqlite:///{tmp_path}/mlflow.db"
+
+
+def mlflow_run(run, uri):
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=uri).get_run(Position.load(run).mlflow_id)
+
+
+def test_everything_in_the_journal_is_in_the_store_value_by_value(tmp_path, uri):
+    run = run_for(uri, tmp_path)
+    log = Journal(run.journal)
+    write_history(log, 1, 1203)
+    log.append("metrics", step=1204, epoch=0, values={"odd": math.nan, "lr": 1e-300})
+    assert bring(run).points == 2 * 1203 + 240 + 2
+    ours, theirs = journalled(run), stored(run, uri)
+    assert math.isnan(ours.pop("odd")[0][1])
+    assert math.isnan(theirs.pop("odd")[0][1])
+    assert theirs == {name: sorted(it) for name, it in ours.items()}
+
+
+def test_bringing_twice_adds_nothing_and_what_is_new_is_added(tmp_path, uri):
+    run = run_for(uri, tmp_path)
+    log = Journal(run.journal)
+    write_history(log, 1, 20)
+    bring(run)
+    assert not waits(run)
+    assert bring(run).points == 0
+    write_history(log, 21, 30)
+    assert bring(run).points == 22
+    assert stored(run, uri) == {name: sorted(it) for name, it in journalled(run).items()}
+
+
+def test_killed_between_sending_and_remembering_no_point_appears_twice(tmp_path, uri):
+    run = run_for(uri, tmp_path)
+    log = Journal(run.journal)
+    write_history(log, 1, 20)
+    bring(run)
+    remembered = run.tracking.read_bytes()
+    write_history(log, 21, 40)
+    bring(run)
+    run.tracking.write_bytes(remembered)  # as if it had been killed before it could remember
+    bring(run)
+    assert stored(run, uri) == {name: sorted(it) for name, it in journalled(run).items()}
+
+
+def test_a_run_whose_position_was_lost_is_the_same_run_in_the_store(tmp_path, uri):
+    from mlflow import MlflowClient
+
+    run = run_for(uri, tmp_path)
+    write_history(Journal(run.journal), 1, 20)
+    bring(run)
+    first = Position.load(run).mlflow_id
+    run.tracking.unlink()
+    bring(run)
+    assert Position.load(run).mlflow_id == first
+    experiment = MlflowClient(tracking_uri=uri).get_experiment_by_name("hpcdl")
+    assert len(MlflowClient(tracking_uri=uri).search_runs([experiment.experiment_id])) == 1
+    assert stored(run, uri) == {name: sorted(it) for name, it in journalled(run).items()}
+
+
+def test_steps_that_are_trained_again_after_a_resume_appear_once(tmp_path, uri):
+    run = run_for(uri, tmp_path)
+    log = Journal(run.journal)
+    write_history(log, 1, 20)
+    checkpoint = log.size()
+    write_history(log, 21, 33)
+    bring(run)
+    log.append("started", attempt="2", step=20, cut=checkpoint, world_size=1, device="cpu")
+    write_history(log, 21, 50)
+    bring(run)
+    for name, points in stored(run, uri).items():
+        steps = [step for step, _, _ in points]
+        assert steps == sorted(set(steps)), name
+        assert [(step, value) for step, value, _ in points] == [
+            (step, value) for step, value, _ in journalled(run)[name]
+        ]
+
+
+@pytest.mark.parametrize(
+    "states, status",
+    [
+        (["planned"], "SCHEDULED"),
+        (["planned", "running"], "RUNNING"),
+        (["running", "requeued"], "SCHEDULED"),
+        (["running", "completed"], "FINISHED"),
+        (["running", "failed"], "FAILED"),
+        (["running", "timeout"], "FAILED"),
+        (["running", "cancelled"], "KILLED"),
+        (["running", "stopped"], "KILLED"),
+        (["running", "stopped", "running"], "RUNNING"),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, list) else value,
+)
+def test_the_status_in_mlflow_is_the_runs_with_its_reason(tmp_path, uri, states, status):
+    run = run_for(uri, tmp_path)
+    for state in states:
+        Journal(run.journal).append("state", state=state, reason=f"because {state}")
+        bring(run)
+    found = mlflow_run(run, uri)
+    assert found.info.status == status
+    assert found.data.tags["hpcdl.state"] == states[-1]
+    assert found.data.tags["hpcdl.reason"] == f"because {states[-1]}"
+    assert found.info.end_time is not None or status in ("RUNNING", "SCHEDULED")
+
+
+def test_parameters_tags_and_files_describe_the_run(tmp_path, uri):
+    from mlflow import MlflowClient
+
+    run = run_for(uri, tmp_path, model={"name": "ffnn", "hidden": [7, 5]})
+    picture = run.artifacts / "predictions" / "step-00000001.png"
+    picture.parent.mkdir(parents=True)
+    picture.write_bytes(b"a picture")
+    log = Journal(run.journal)
+    log.append("started", attempt="1", step=0, cut=0, environment={"packages": {"torch": "2"}})
+    log.append("artifact", step=1, path="artifacts/predictions/step-00000001.png", caption="x")
+    bring(run)
+    found = mlflow_run(run, uri)
+    assert found.info.run_name == run.id
+    assert found.data.params["model.hidden"] == "[7, 5]"
+    assert found.data.params["train.optimizer.lr"] == "0.001"
+    assert found.data.tags["hpcdl.run_dir"] == str(run.path)
+    client = MlflowClient(tracking_uri=uri)
+    files = {item.path for item in client.list_artifacts(found.info.run_id)}
+    assert {"spec.yaml", "plan.json", "provenance.json", "environment.json"} <= files
+    folder = client.list_artifacts(found.info.run_id, "artifacts/predictions")
+    assert [item.path for item in folder] == ["artifacts/predictions/step-00000001.png"]
+    assert (tmp_path / "mlartifacts").is_dir()
+
+
+def test_another_process_that_has_the_sqlite_store_is_waited_for_or_named(tmp_path, uri):
+    run = run_for(uri, tmp_path)
+    write_history(Journal(run.journal), 1, 5)
+    with store.locked(uri, 0):
+        with pytest.raises(StoreAway, match="another process is writing"):
+            bring(run)
+        assert waits(run)
+    assert bring(run).points == 11
+
+
+def test_a_store_that_the_database_itself_locks_keeps_what_is_there_for_later(tmp_path, uri):
+    run = run_for(uri, tmp_path)
+    log = Journal(run.journal)
+    write_history(log, 1, 5)
+    bring(run)
+    write_history(log, 6, 10)
+    with sqlite3.connect(tmp_path / "mlflow.db") as other:
+        other.execute("begin exclusive")
+        done = subprocess.Popen(
+            [sys.executable, "-c", _BRING, str(run.path)], stderr=subprocess.PIPE, text=True
+        )
+        assert "did not take it" in done.communicate(timeout=120)[1]
+    bring(run)
+    assert stored(run, uri) == {name: sorted(it) for name, it in journalled(run).items()}
+
+
+_BRING = """
+import sys
+from pathlib import Path
+from hpc_dl.rundir import RunDir
+from hpc_dl.tracking.sync import bring
+bring(RunDir(Path(sys.argv[1])), patience=100)
+"""
+
+
+def test_processes_that_meet_on_a_fresh_sqlite_store_all_bring_everything(tmp_path):
+    uri = f"sqlite:///{tmp_path}/fresh.db"
+    runs = [run_for(uri, tmp_path) for _ in range(4)]
+    for run in runs:
+        write_history(Journal(run.journal), 1, 50)
+    bringing = [
+        subprocess.Popen([sys.executable, "-c", _BRING, str(run.path)], stderr=subprocess.PIPE)
+        for run in runs
+    ]
+    for process in bringing:
+        _, complaint = process.communicate(timeout=200)
+        assert process.returncode == 0, complaint.decode()
+    for run in runs:
+        assert stored(run, uri) == {name: sorted(it) for name, it in journalled(run).items()}
+
+
+def test_a_server_that_is_killed_and_started_again_gets_everything_once(tmp_path):
+    server = Server(tmp_path)
+    run = run_for(server.uri, tmp_path)
+    log = Journal(run.journal)
+    write_history(log, 1, 20)
+    with pytest.raises(StoreAway):  # offline from the beginning
+        bring(run)
+    try:
+        server.start()
+        bring(run)
+        write_history(log, 21, 40)
+        server.kill()
+        with pytest.raises(StoreAway):
+            bring(run)
+        write_history(log, 41, 60)
+        log.append("state", state="completed", reason="all steps")
+        server.start()
+        bring(run)
+        assert stored(run, server.uri) == {n: sorted(it) for n, it in journalled(run).items()}
+        assert mlflow_run(run, server.uri).info.status == "FINISHED"
+    finally:
+        server.kill()
+
+
+def test_a_password_in_the_uri_is_not_shown():
+    shown = store.without_password("https://me:secret@mlflow.example.org/x")
+    assert shown == "https://***@mlflow.example.org/x"
+    assert store.without_password("sqlite:////a@b/mlflow.db") == "sqlite:////a@b/mlflow.db"
+
+
+def test_the_plan_says_where_it_goes(tmp_path, uri):
+    assert read_json(run_for(uri, tmp_path).plan)["tracking_uri"] == uri
