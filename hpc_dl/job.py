@@ -10,11 +10,13 @@ import os
 import signal
 import subprocess
 import sys
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from hpc_dl import failure, journal, slurm_job
+from hpc_dl.errors import UserError
 from hpc_dl.journal import Journal
 from hpc_dl.rundir import RunDir
 
@@ -127,15 +129,26 @@ def _claim(run: RunDir, place: Place) -> None:
 
 
 def _train(run: RunDir, place: Place) -> str:
+    """The outcome of the worker. A failure is printed and recorded before anything else is done."""
     try:
         worker = importlib.import_module("hpc_dl.train.worker")
         return str(worker.run(run, place))
     except BaseException as error:
+        _print(error)
         reason = failure.record(run, place, error)
         if place.rank == 0 and journal.last_state(run.journal) != ("failed", reason):
             Journal(run.journal).append("state", state="failed", reason=reason)
         _stop_the_others(place)
-        raise
+        raise SystemExit(1) from None  # submitit would print it all once more, at the very end
+
+
+def _print(error: BaseException) -> None:
+    """What the log shows of a failure: where it comes from, unless it is the user's to mend."""
+    if isinstance(error, UserError):
+        sys.stderr.write(f"error: {error}\n")
+    else:
+        traceback.print_exception(error)
+    sys.stderr.flush()
 
 
 def _stop_the_others(place: Place) -> None:

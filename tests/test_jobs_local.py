@@ -124,7 +124,9 @@ def test_a_run_that_was_never_submitted_can_be_cancelled(tmp_path: Path) -> None
 
 
 def test_cancelling_what_has_ended_changes_nothing(tmp_path: Path) -> None:
-    run = train(new_run(tmp_path))
+    run = new_run(tmp_path)
+    journal.Journal(run.journal).append("state", state="completed", reason="")
+    Submission("local", "1", os.uname().nodename, 0.0, 1).save(run)
     before = run.journal.read_bytes()
     assert jobs.cancel(run).state == "completed"
     assert run.journal.read_bytes() == before

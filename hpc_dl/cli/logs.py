@@ -15,7 +15,7 @@ from hpc_dl.rundir import RunDir
 from hpc_dl.submission import Submission
 
 HELP = "What a run printed: the log of one rank, or of the launcher where there is no more."
-READ_SECONDS = 0.2
+READ_SECONDS = 0.3
 ASK_SECONDS = 2.0
 """How often a followed log is read, and how often it is asked whether the run has ended."""
 
@@ -58,17 +58,18 @@ def _log(run: RunDir, rank: int) -> Path:
 
 
 def tail(run: RunDir, count: int) -> list[str]:
-    """The last lines that a run printed; none where there is no log."""
+    """The last lines that a run printed itself; none where there is no log."""
     try:
         text = _log(run, 0).read_text(errors="replace")
     except (UserError, OSError):
         return []
-    return text.rstrip().splitlines()[-count:]
+    lines = text.rstrip().splitlines()
+    return [line for line in lines if not line.startswith("submitit INFO")][-count:]
 
 
 def _follow(run: RunDir, rank: int) -> Status:
-    """Print the log as it grows, until the run has ended and all of it is printed."""
-    path, offset = None, 0
+    """Print the log as it grows, until the run has ended and its last words are printed."""
+    path, offset, last_words = None, 0, False
     status, asked = jobs.status(run), time.monotonic()
     while True:
         ended = status.state in journal.ENDED
@@ -80,10 +81,11 @@ def _follow(run: RunDir, rank: int) -> Status:
         else:
             offset = _copy(now, offset if now == path else 0)
             path = now
-        if ended:
+        if ended and last_words:
             return status
+        last_words = ended  # a failure is printed right after it is journalled
         time.sleep(READ_SECONDS)
-        if time.monotonic() - asked > ASK_SECONDS:
+        if not ended and time.monotonic() - asked > ASK_SECONDS:
             status, asked = jobs.status(run), time.monotonic()
 
 

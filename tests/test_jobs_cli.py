@@ -1,0 +1,162 @@
+"""`hpcdl status`, `logs` and `cancel`, as they are typed."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hpc_dl import journal
+from hpc_dl.cli import main
+from hpc_dl.journal import Journal
+from hpc_dl.rundir import RunDir
+from hpc_dl.submission import Submission
+from tests.own_models import own_models
+from tests.running import new_run, start
+
+
+@pytest.fixture(autouse=True)
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of all runs that hpcdl finds."""
+    folder = tmp_path / "runs"
+    monkeypatch.setenv("HPCDL_RUN_ROOT", str(folder))
+    monkeypatch.setenv("HPCDL_SITE", "generic")
+    return folder
+
+
+def ended(root: Path, state: str, reason: str, name: str = "quick") -> RunDir:
+    """A run that has ended, as far as its journal goes."""
+    run = new_run(root, name=name)
+    own = Journal(run.journal)
+    values = {"val/accuracy": 0.98765, "val/loss": 0.05}
+    own.append("progress", epoch=3, epochs=10, step=410, steps=1000, seconds_left=5.0)
+    own.append("metrics", step=400, epoch=2, values=values)
+    own.append("state", state=state, reason=reason)
+    return run
+
+
+def test_the_table_says_what_matters(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ended(root, "completed", "all steps")
+    ended(root, "failed", "RuntimeError: boom (net.py:3)\nand more", name="other")
+    assert main(["status"]) == 0
+    header, first, second = (line.split("  ") for line in lines(capsys))
+    assert header[0] == "run"
+    for words in ("quick-1", "completed", "epoch 3/10 · 41 %", "val/accuracy 0.9877", "all steps"):
+        assert words in "  ".join(first)
+    assert "RuntimeError: boom (net.py:3)" in "  ".join(second)
+    assert "and more" not in "  ".join(second)
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    return capsys.readouterr().out.strip().splitlines()
+
+
+def test_only_the_newest_runs_are_shown_unless_all_are_asked_for(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(22):
+        run = ended(root, "completed", "")
+        os.utime(run.spec, (number, number))
+    main(["status"])
+    shown = lines(capsys)
+    assert shown[0].startswith("2 older runs")
+    assert "quick-22" in shown[-1]
+    assert not any("quick-2 " in line for line in shown)
+    main(["status", "--all"])
+    assert len(lines(capsys)) == 23
+
+
+@pytest.mark.parametrize(
+    ("state", "code"), [("completed", 0), ("failed", 1), ("timeout", 1), ("cancelled", 0)]
+)
+def test_the_exit_code_for_one_run_tells_whether_it_failed(
+    root: Path, capsys: pytest.CaptureFixture[str], state: str, code: int
+) -> None:
+    run = ended(root, state, "because")
+    assert main(["status", "latest"]) == code
+    out = capsys.readouterr().out
+    assert str(run.path) in out
+    assert "because" in out
+
+
+def test_json_is_for_programs(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ended(root, "completed", "all steps")
+    main(["status", "--json"])
+    (one,) = json.loads(capsys.readouterr().out)
+    main(["status", "quick", "--json"])
+    same = json.loads(capsys.readouterr().out)
+    assert one | {"age": 0} == same | {"age": 0}
+    assert (one["id"], one["state"], one["metric"]) == ("quick-1", "completed", "val/accuracy")
+
+
+def test_without_runs_it_says_how_to_begin(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status"]) == 0
+    assert "hpcdl submit" in capsys.readouterr().out
+    assert main(["status", "nope"]) == 2
+
+
+def test_logs_prints_what_a_rank_printed(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    run = ended(root, "completed", "")
+    Submission("slurm", "17", "here", 0.0).save(run)
+    (run.logs / "17-0.log").write_bytes(b"rank 0 says \xff\n")
+    (run.logs / "17-1.log").write_text("rank 1 says\n")
+    assert main(["logs", "quick"]) == 0
+    assert "rank 0 says" in capfd.readouterr().out
+    assert main(["logs", "quick", "--rank", "1"]) == 0
+    assert capfd.readouterr().out == "rank 1 says\n"
+    assert main(["logs", "quick", "--rank", "2"]) == 2
+    assert "There are: 0, 1." in capfd.readouterr().err
+    main(["logs", "quick", "--json"])
+    files = json.loads(capfd.readouterr().out)["files"]
+    assert [Path(file).name for file in files] == ["17-0.log", "17-1.log"]
+
+
+def test_logs_prints_slurms_words_where_no_rank_has_any(
+    root: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = ended(root, "failed", "it did not start")
+    Submission("slurm", "17", "here", 0.0).save(run)
+    assert main(["logs", "quick"]) == 2
+    assert "it did not start" in capfd.readouterr().err
+    (run.logs / "17-batch.log").write_text("module: command not found\n")
+    assert main(["logs", "quick"]) == 0
+    assert capfd.readouterr().out == "module: command not found\n"
+
+
+def test_logs_f_follows_a_run_to_its_end(root: Path, tmp_path: Path) -> None:
+    base = own_models(tmp_path / "base")
+    run = new_run(root, base, model={"name": "own.py:Failing"})
+    start(run)
+    command = [sys.executable, "-m", "hpc_dl", "logs", "latest", "-f"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1
+    assert done.stdout.count("RuntimeError: the loss exploded") == 1
+    assert 'raise RuntimeError("the loss exploded")' in done.stdout
+
+
+def test_cancel_says_how_it_is_then(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = new_run(root, train={"epochs": 100_000})
+    start(run)
+    assert main(["cancel", "latest"]) == 0
+    assert capsys.readouterr().out.startswith("quick-1: cancelled  cancelled by the user")
+    assert journal.last_state(run.journal)[0] == "cancelled"
+
+
+def test_cancelling_a_completed_run_is_no_error(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended(root, "completed", "")
+    assert main(["cancel", "latest", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["state"] == "completed"
+
+
+def test_looking_imports_nothing_heavy(root: Path) -> None:
+    ended(root, "failed", "boom")
+    look = (
+        "import sys; from hpc_dl.cli import main; main(['status']); main(['status', 'latest']);"
+        "heavy = {'torch', 'torchvision', 'accelerate', 'mlflow', 'submitit', 'numpy'};"
+        "sys.exit(', '.join(heavy & set(sys.modules)) or 0)"
+    )
+    subprocess.run([sys.executable, "-c", look], check=True, capture_output=True)

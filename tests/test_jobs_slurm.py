@@ -1,0 +1,276 @@
+"""How runs on a real Slurm are seen and stopped."""
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hpc_dl import jobs, journal
+from hpc_dl.errors import UserError
+from hpc_dl.jobs import Status
+from hpc_dl.journal import Journal
+from hpc_dl.plan import Plan
+from hpc_dl.rundir import RunDir
+from hpc_dl.submission import Submission
+from hpc_dl.submit import script, slurm
+from tests.cluster import Cluster
+from tests.own_models import line_of, own_models
+from tests.running import events
+from tests.slurm_runs import new_slurm_run
+from tests.waiting import wait_until
+
+LONG = {"epochs": 100_000, "log_every": 100}
+
+
+@pytest.fixture(autouse=True)
+def on_the_cluster(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_CONF", cluster.env["SLURM_CONF"])
+
+
+def planned(tmp_path: Path, model: str = "Slow", **sections: Any) -> tuple[RunDir, Plan]:
+    base = own_models(tmp_path / "base")
+    model_of = {"name": f"own.py:{model}"}
+    return new_slurm_run(tmp_path / "runs", base, model=model_of, **sections)
+
+
+def submitted(tmp_path: Path, model: str = "Slow", **sections: Any) -> RunDir:
+    run, plan = planned(tmp_path, model, **sections)
+    slurm.submit(run, plan)
+    return run
+
+
+def wait_for(run: RunDir, state: str, reason: str = "", seconds: float = 120) -> Status:
+    def seen() -> Status | None:
+        now = jobs.status(run)
+        if now.state != state and now.state in journal.ENDED:
+            pytest.fail(f"{now.state}: {now.reason}")
+        return now if now.state == state and now.reason.startswith(reason) else None
+
+    return wait_until(seen, timeout=seconds, message=f"{run.id} is not {state}")
+
+
+def wait_until_training(run: RunDir) -> Status:
+    ranks = wait_until(lambda: events(run, "started"), 120, message="no rank has started")
+    return wait_for(run, "running", str(ranks[0]["world_size"]))
+
+
+def job_of(run: RunDir) -> str:
+    submission = Submission.load(run)
+    assert submission is not None
+    return submission.job_id
+
+
+# ---- seen from its submission to its end
+
+
+def test_a_queued_run_says_what_it_waits_for_and_can_be_cancelled(tmp_path: Path) -> None:
+    run = submitted(tmp_path, resources={"slurm": {"begin": "now+1hour"}})
+    status = jobs.status(run)
+    assert (status.state, status.where) == ("queued", "main")
+    assert wait_for(run, "queued", "waiting for its begin time (BeginTime)").job_id == job_of(run)
+    cancelled = jobs.cancel(run)
+    assert (cancelled.state, cancelled.reason) == ("cancelled", "cancelled by the user")
+    assert journal.last_state(run.journal)[0] == "cancelled"
+
+
+def test_two_nodes_with_two_tasks_train_to_the_end(tmp_path: Path) -> None:
+    run = submitted(
+        tmp_path, "Own", train={"epochs": 2}, resources={"nodes": 2, "tasks_per_node": 2}
+    )
+    done = wait_for(run, "completed")
+    assert events(run, "started")[0]["world_size"] == 4
+    assert done.step == done.steps == 24
+    assert done.where.startswith("n")
+    assert "," in done.where or "-" in done.where
+    for rank in range(4):
+        assert (run.logs / f"{job_of(run)}-{rank}.log").is_file()
+
+
+def test_a_script_given_to_sbatch_by_hand_is_seen_too(cluster: Cluster, tmp_path: Path) -> None:
+    run, plan = planned(tmp_path, train=LONG)
+    file = tmp_path / "job.sh"
+    file.write_text(script.render(plan, f"{sys.executable} -u -m hpc_dl.job {run.path}"))
+    job_id = cluster.run("sbatch", "--parsable", str(file))
+    running = wait_until_training(run)
+    assert running.job_id == job_id
+    assert jobs.cancel(run).state == "cancelled"
+
+
+# ---- failures
+
+
+def test_an_exception_in_the_users_model_is_shown_with_its_place(tmp_path: Path) -> None:
+    run = submitted(tmp_path, "Failing")
+    status = wait_for(run, "failed")
+    assert status.reason == f"RuntimeError: the loss exploded (own.py:{line_of('exploded')})"
+
+
+def test_an_exception_on_another_node_is_shown_as_such(tmp_path: Path) -> None:
+    run = submitted(tmp_path, "FailingOnRank1", train=LONG, resources={"nodes": 2})
+    status = wait_for(run, "failed")
+    assert status.reason.startswith("RuntimeError: the loss exploded (own.py:")
+    assert "on rank 1 (n" in status.reason
+    wait_until(lambda: journal.last_state(run.journal)[1] == status.reason, message="not settled")
+
+
+def test_a_rank_killed_with_kill_9_fails_the_run(tmp_path: Path) -> None:
+    run = submitted(tmp_path, "KilledOnRank1", train=LONG, resources={"nodes": 2})
+    wait_for(run, "failed")
+
+
+def test_a_node_that_fails_is_named(
+    cluster: Cluster, fragile_nodes: tuple[str, ...], tmp_path: Path
+) -> None:
+    asked = {"partition": "fragile", "max_requeues": 0}
+    run = submitted(tmp_path, train=LONG, resources=asked)
+    node = wait_until_training(run).where
+    assert node in fragile_nodes
+    cluster.kill_node(node)
+    assert wait_for(run, "failed").reason.startswith(f"node {node} failed")
+
+
+# ---- stopped, and going on
+
+
+def test_a_cancelled_run_has_saved(tmp_path: Path) -> None:
+    run = submitted(tmp_path, train=LONG, resources={"nodes": 2})
+    wait_until_training(run)
+    status = jobs.cancel(run)
+    assert status.state == "cancelled"
+    assert status.reason.startswith("cancelled by the user; saved at step ")
+    assert list(run.checkpoints.glob("step-*"))
+
+
+def test_a_run_cancelled_with_scancel_is_cancelled_and_not_requeued(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    run = submitted(tmp_path, train=LONG)
+    wait_until_training(run)
+    cluster.run("scancel", job_of(run))
+    wait_until(lambda: jobs.status(run).state == "cancelled", 60, message="not cancelled")
+
+
+def test_a_run_that_may_not_be_requeued_runs_out_of_time(tmp_path: Path) -> None:
+    run = submitted(tmp_path, train=LONG, resources={"time": "1", "max_requeues": 0})
+    status = wait_for(run, "timeout", seconds=180)
+    assert status.reason == "wall-clock limit; `hpcdl submit` again goes on"
+    assert list(run.checkpoints.glob("step-*"))
+
+
+def test_a_pre_empted_run_is_requeued_and_goes_on_where_it_was(
+    cluster: Cluster, preemption_nodes: tuple[str, ...], tmp_path: Path
+) -> None:
+    alone = {"nodes": 2, "slurm": {"exclusive": True}, "partition": "low"}
+    run = submitted(tmp_path, train=LONG, resources=alone)
+    wait_until_training(run)
+    high = ("--partition=high", "--nodes=2", "--exclusive", "--output=/dev/null")
+    blocker = cluster.run("sbatch", "--parsable", *high, "--wrap", "sleep 600")
+    wait_for(run, "requeued")
+    wait_until(lambda: ("requeued", "pre-empted") in states(run), message="not pre-empted")
+    cluster.run("scancel", blocker)
+    cluster.haste(job_of(run))
+    wait_until(lambda: len(attempts(run)) == 2, 120, message="it did not start again")
+    assert attempts(run)[1]["step"] > 0
+    assert attempts(run)[1]["attempt"] == f"{job_of(run)}.1"
+    jobs.cancel(run)
+
+
+def states(run: RunDir) -> list[tuple[str, str]]:
+    return [
+        (entry.event["state"], entry.event["reason"])
+        for entry in journal.read(run.journal)
+        if entry.event["event"] == "state"
+    ]
+
+
+def attempts(run: RunDir) -> list[dict[str, Any]]:
+    return [e.event for e in journal.read(run.journal) if e.event["event"] == "started"]
+
+
+# ---- when Slurm does not know, or does not answer
+
+
+def left_running(root: Path, job_id: str, submitted_at: float) -> RunDir:
+    """A run whose worker had not the time for a last word."""
+    run, _ = new_slurm_run(root)
+    Journal(run.journal).append("state", state="running", reason="1 rank")
+    Submission("slurm", job_id, os.uname().nodename, submitted_at).save(run)
+    return run
+
+
+def test_a_recycled_job_id_is_not_believed(tmp_path: Path) -> None:
+    other = submitted(tmp_path / "other", resources={"slurm": {"begin": "now+1hour"}})
+    run = left_running(tmp_path / "root", job_of(other), time.time() - 86400)
+    assert jobs.status(run).state == "failed"
+    assert jobs.status(other).state == "queued"
+    jobs.cancel(other)
+
+
+def test_without_any_trace_the_jobs_log_tells(tmp_path: Path) -> None:
+    run = left_running(tmp_path, "999999", time.time())
+    log = run.logs / "999999-batch.log"
+    log.write_text("slurmstepd-n1: error: *** JOB 999999 ON n1 CANCELLED AT x DUE TO TIME LIMIT\n")
+    assert jobs.status(run).state == "timeout"
+    assert journal.last_state(run.journal)[0] == "timeout"
+
+
+def test_a_job_that_the_controller_has_forgotten_is_in_the_database(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrapped = ("sbatch", "--parsable", "--output=/dev/null", "--wrap")
+    job_id, began = cluster.run(*wrapped, "exit 3"), time.time()
+    forgetful = tmp_path / "bin" / "squeue"
+    forgetful.parent.mkdir()
+    forgetful.write_text("#!/bin/sh\necho 'Invalid job id specified' >&2; exit 1\n")
+    forgetful.chmod(0o755)
+    query = ("sacct", "-nXP", "-j", job_id, "--format=State")
+    wait_until(lambda: cluster.run(*query) == "FAILED", 60, message="not in the database")
+    monkeypatch.setenv("PATH", f"{forgetful.parent}:{os.environ['PATH']}")
+    status = jobs.status(left_running(tmp_path / "root", job_id, began))
+    assert (status.state, status.reason) == ("failed", "ended with exit code 3 and no other word")
+
+
+def test_one_squeue_answers_for_all_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting = [
+        submitted(tmp_path / name, resources={"slurm": {"begin": "now+1hour"}}) for name in "abc"
+    ]
+    (tmp_path / "bin").mkdir()
+    for name in ("squeue", "sacct"):
+        counting = tmp_path / "bin" / name
+        counting.write_text(f'#!/bin/sh\necho x >>{tmp_path}/{name}\nexec /usr/bin/{name} "$@"\n')
+        counting.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    assert [status.state for status in jobs.statuses(waiting)] == ["queued"] * 3
+    assert (tmp_path / "squeue").read_text() == "x\n"
+    assert not (tmp_path / "sacct").exists()
+    for run in waiting:
+        jobs.cancel(run)
+
+
+@pytest.fixture
+def cut_off(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cluster's configuration with a port at which no controller listens."""
+    text = Path(cluster.env["SLURM_CONF"]).read_text()
+    conf = tmp_path / "cut-off.conf"
+    conf.write_text(text.replace("SlurmctldPort=", "SlurmctldPort=1\n# "))
+    monkeypatch.setenv("SLURM_CONF", str(conf))
+
+
+@pytest.mark.usefixtures("cut_off")
+def test_without_a_controller_the_last_known_state_is_shown(tmp_path: Path) -> None:
+    status = jobs.status(left_running(tmp_path, "1", time.time()))
+    assert status.state == "running"
+    assert status.reason == "cluster unreachable; last known: running"
+    assert not status.reachable
+
+
+@pytest.mark.usefixtures("cut_off")
+def test_without_a_controller_nothing_is_cancelled(tmp_path: Path) -> None:
+    run = left_running(tmp_path, "1", time.time())
+    with pytest.raises(UserError, match="the cluster cannot be reached") as caught:
+        jobs.cancel(run)
+    assert caught.value.exit_code == 3
+    assert not run.cancel.exists()
