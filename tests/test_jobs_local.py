@@ -2,6 +2,7 @@
 
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,17 @@ def test_a_run_killed_with_kill_9_is_seen_as_killed(tmp_path: Path) -> None:
     kill_9(run)
     wait_for(run, "failed", "killed without a word")
     assert journal.last_state(run.journal) == ("failed", "killed without a word")
+
+
+def test_many_who_look_at_once_journal_the_end_once(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    journal.Journal(run.journal).append("state", state="running", reason="1 rank")
+    Submission("local", "1", os.uname().nodename, 0.0, 1).save(run)
+    with ThreadPoolExecutor(8) as pool:
+        seen = list(pool.map(lambda _: jobs.status(run).state, range(32)))
+    assert seen == ["failed"] * 32
+    states = [e.event["state"] for e in journal.read(run.journal) if e.event["event"] == "state"]
+    assert states == ["planned", "running", "failed"]
 
 
 def test_a_rank_killed_with_kill_9_ends_the_run(tmp_path: Path) -> None:

@@ -113,6 +113,16 @@ def test_a_syntax_error_shows_at_submission(tmp_path: Path) -> None:
         own_model(tmp_path)
 
 
+def test_a_run_that_is_prepared_again_has_the_code_of_now(tmp_path: Path) -> None:
+    source = write(tmp_path / "base" / "net.py", "import sizes\nclass Net: ...\n")
+    write(tmp_path / "base" / "sizes.py", "size = 1\n")
+    run = own_model(tmp_path)
+    write(tmp_path / "base" / "sizes.py", "size = 2\n")
+    plan = Plan.from_json(read_json(run.plan))
+    prepare.prepare(run, load(run.spec), plan, source.parent)
+    assert (run.code / "sizes.py").read_text() == "size = 2\n"
+
+
 def test_two_different_files_of_one_name_are_refused(tmp_path: Path) -> None:
     write(tmp_path / "base" / "a" / "own.py", "class Net: ...\n")
     write(tmp_path / "base" / "b" / "own.py", "def data(): ...\n")

@@ -12,8 +12,8 @@ from hpc_dl.submission import Submission
 
 SQUEUE_SECONDS = 5.0
 SACCT_SECONDS = 5.0
-TOLERANCE = 60.0
-"""Seconds that the clocks of login node and controller may be apart: job ids are recycled."""
+TOLERANCE = 120.0
+"""Seconds between our time of a submission and Slurm's; an older or younger job is another."""
 
 _FIELDS = (
     "JobID", "State", "Reason", "SubmitTime", "RestartCnt", "NodeList", "Partition", "exit_code"

@@ -18,7 +18,8 @@ from hpc_dl.spec.models import OwnModel
 
 
 def take(run: RunDir, spec: JobSpec, base: Path) -> None:
-    """Copy the files that `spec` names, relative to `base`, into the run folder."""
+    """Copy the files that `spec` names, relative to `base`, into the run folder, anew."""
+    shutil.rmtree(run.code, ignore_errors=True)
     for part in (spec.model, spec.data):
         file = part.name.rpartition(":")[0] if isinstance(part, OwnModel | OwnData) else ""
         if file.endswith(".py"):
