@@ -28,16 +28,18 @@ _LOST_A_PEER = ("Connection closed by peer", "Connection reset by peer", "gloo",
 
 def record(run: RunDir, place: Place, error: BaseException) -> str:
     """Claim `error` as this attempt's failure; the reason of whichever failure came first."""
-    path = _file(run, place.job_id, place.restarts)
+    path, reason = _file(run, place.job_id, place.restarts), describe(run, error)
     if place.world_size > 1 and _tells_of_another(error):
         _wait_for(path)
-    where = f" on rank {place.rank} ({socket.gethostname()})" if place.rank else ""
+        reason = f"another rank is gone without a word: killed, out of memory? ({reason})"
+    if place.rank:
+        reason += f" on rank {place.rank} ({socket.gethostname()})"
     try:
         with path.open("x") as file:
-            json.dump({"t": time.time(), "reason": describe(run, error) + where}, file)
+            json.dump({"t": time.time(), "reason": reason}, file)
     except FileExistsError:
         _wait_for(path)
-    return _read(path) or describe(run, error)
+    return _read(path) or reason
 
 
 def forget_earlier(run: RunDir, place: Place) -> None:
