@@ -31,8 +31,8 @@ def record(run: RunDir, place: Place, error: BaseException) -> str:
     path, reason = _file(run, place.job_id, place.restarts), describe(run, error)
     if place.world_size > 1 and _tells_of_another(error):
         _wait_for(path)
-        reason = f"another rank is gone without a word: killed, out of memory? ({reason})"
-    if place.rank:
+        reason = "another rank is gone without a word: killed, or out of memory?"
+    elif place.rank:
         reason += f" on rank {place.rank} ({socket.gethostname()})"
     try:
         with path.open("x") as file:
