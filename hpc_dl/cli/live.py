@@ -15,6 +15,7 @@ from rich.text import Text
 from hpc_dl import journal
 from hpc_dl.cli.summary import short
 from hpc_dl.jobs import Status
+from hpc_dl.plan import Plan
 from hpc_dl.rundir import RunDir
 from hpc_dl.spec import units
 
@@ -28,18 +29,15 @@ class Watched:
     """What is known of a run so far, read forward from its journal."""
 
     run: RunDir
-    unit: str
-    """What an example is called."""
+    plan: Plan
     offset: int = 0
     """Where in the journal to begin: after the attempts that are not to be shown."""
     state: str = ""
     reason: str = ""
     epoch: int = 0
-    epochs: int = 0
     step: int = 0
-    steps: int = 0
     pace: float | None = None
-    """Examples per second, all ranks together."""
+    """Examples per second since the report before, all ranks together."""
     seconds_left: float | None = None
     values: dict[str, float | str] = field(default_factory=dict)
     ending: bool = False
@@ -59,21 +57,20 @@ class Watched:
                 if event["state"] == "running":
                     self.state, self.reason = "running", event["reason"]
             case "progress":
-                self.epoch, self.epochs = event["epoch"], event["epochs"]
-                self.step, self.steps = event["step"], event["steps"]
-                self.pace = event.get("examples_per_second", self.pace)
+                self.step, self.epoch = event["step"], event["epoch"]
                 self.seconds_left = event.get("seconds_left", self.seconds_left)
             case "metrics":
                 self.step, self.epoch = event["step"], event["epoch"] + 1
                 self.values.update(event["values"])
+                self.pace = event["values"].get("train/examples_per_second", self.pace)
 
     def position(self) -> list[str]:
         """Epoch, step, speed and the time that is left, as far as they are known."""
-        if not self.steps:
-            return []
-        said = [f"epoch {self.epoch}/{self.epochs}", f"step {self.step}/{self.steps}"]
+        plan = self.plan
+        said = [f"epoch {self.epoch}/{plan.epochs}", f"step {self.step}/{plan.steps}"]
         if self.pace is not None:
-            said.append(f"{self.pace:,.0f} {self.unit}/s")
+            unit = "images" if plan.facts.kind == "image" else "examples"
+            said.append(f"{self.pace:,.0f} {unit}/s")
         if self.seconds_left is not None:
             said.append(f"{units.clock(self.seconds_left)} left")
         return said
@@ -128,10 +125,10 @@ def _until_it_ends(watched: Watched, ask: Callable[[], Status]) -> Iterator[jour
 def picture(watched: Watched) -> Group:
     """What the terminal shows of a run now."""
     head = Text.assemble((watched.run.id, "bold"), f"  {watched.state}  {watched.reason}")
-    if not watched.steps:
+    if not watched.step:
         return Group(head)
     row = Table.grid(padding=(0, 2))
-    bar = ProgressBar(total=watched.steps, completed=watched.step, width=30)
+    bar = ProgressBar(total=watched.plan.steps, completed=watched.step, width=30)
     row.add_row(bar, *watched.position())
     return Group(head, row, Text(watched.metrics()))
 

@@ -89,8 +89,7 @@ def watch(run: RunDir, offset: int, manner: Manner) -> int:
     Ctrl-C ends the watching alone.
     """
     out = console(for_json=manner.as_json)
-    facts = Plan.from_json(read_json(run.plan)).facts
-    watched = live.Watched(run, "images" if facts.kind == "image" else "examples", offset)
+    watched = live.Watched(run, Plan.from_json(read_json(run.plan)), offset)
     try:
         live.follow(watched, lambda: jobs.status(run), out)
     except KeyboardInterrupt:
@@ -98,7 +97,7 @@ def watch(run: RunDir, offset: int, manner: Manner) -> int:
         raise
     found = summary.summarise(run)
     found.state, found.reason = watched.state, watched.reason
-    if watched.state != "completed":
+    if watched.state == "failed":
         for line in logs.tail(run, LOG_LINES):
             out.print(Text(f"  | {line}", style="dim"), soft_wrap=True)
     if manner.as_json:

@@ -1,0 +1,115 @@
+"""The `hpcdl` command itself: its table of commands, its errors and its exit codes."""
+
+import argparse
+import importlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hpc_dl import cli
+from hpc_dl.cli import COMMANDS, main
+from hpc_dl.errors import EXIT_CLUSTER, UserError
+
+Capture = pytest.CaptureFixture[str]
+
+
+def broken(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    """Have `hpcdl schema` raise an error."""
+
+    def fail(args: argparse.Namespace) -> int:
+        raise error
+
+    monkeypatch.setattr(importlib.import_module("hpc_dl.cli.schema"), "run", fail)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_of_the_table_is_there_and_explains_itself(
+    name: str, capsys: Capture
+) -> None:
+    assert main([name, "--help"]) == 0
+    assert f"usage: hpcdl {name}" in capsys.readouterr().out
+    assert importlib.import_module(f"hpc_dl.cli.{name}").HELP
+
+
+@pytest.mark.parametrize("words", [[], ["--help"]])
+def test_help_names_the_commands_and_the_exit_codes(words: list[str], capsys: Capture) -> None:
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert all(line in said for line in COMMANDS.values())
+    assert "2  the command line, the job spec or the data it names are at fault" in said
+
+
+def test_an_unknown_command_is_guessed(capsys: Capture) -> None:
+    assert main(["sumbit", "x.yaml"]) == 2
+    said = capsys.readouterr().err
+    assert "there is no command 'sumbit'" in said
+    assert "Did you mean `hpcdl submit`?" in said
+
+
+def test_an_unknown_option_is_refused(capsys: Capture) -> None:
+    assert main(["status", "--jsno"]) == 2
+    assert "--jsno" in capsys.readouterr().err
+
+
+def test_a_user_error_is_a_message_with_its_exit_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    broken(monkeypatch, UserError("it is away", hint="Try later.", exit_code=EXIT_CLUSTER))
+    assert main(["schema"]) == 3
+    assert capsys.readouterr().err == "error: it is away\nTry later.\n"
+
+
+def test_a_bug_is_one_line_and_its_traceback_a_file(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    broken(monkeypatch, ZeroDivisionError("by nought"))
+    assert main(["schema"]) == cli.EXIT_BUG
+    said = capsys.readouterr().err
+    assert "this is a bug in hpcdl: ZeroDivisionError: by nought" in said
+    assert "Traceback" not in said
+    (report,) = tmp_path.iterdir()
+    assert str(report) in said
+    assert "ZeroDivisionError: by nought" in report.read_text()
+    assert "Traceback" in report.read_text()
+
+
+def test_a_bug_shows_its_traceback_when_asked(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setenv("HPCDL_DEBUG", "1")
+    broken(monkeypatch, ZeroDivisionError("by nought"))
+    assert main(["schema"]) == cli.EXIT_BUG
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_no_bug(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    broken(monkeypatch, OSError(28, "No space left on device", "/scratch/run"))
+    assert main(["schema"]) == 2
+    said = capsys.readouterr().err
+    assert "No space left on device: /scratch/run" in said
+    assert "bug" not in said
+
+
+def test_ctrl_c_is_quiet(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    broken(monkeypatch, KeyboardInterrupt())
+    assert main(["schema"]) == 130
+    assert capsys.readouterr().err == ""
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    command = subprocess.Popen(
+        [sys.executable, "-m", "hpc_dl", "schema"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"PYTHONUNBUFFERED": ""},
+    )
+    assert command.stdout is not None
+    assert command.stderr is not None
+    command.stdout.close()
+    assert command.wait(60) == cli.EXIT_BROKEN_PIPE
+    assert command.stderr.read() == b""
+    command.stderr.close()

@@ -1,0 +1,208 @@
+"""`hpcdl submit --dry-run=plan` and `--dry-run=script`: what is shown, and that nothing is left."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hpc_dl import journal
+from hpc_dl.cli import main, planning
+from hpc_dl.rundir import RunDir
+from hpc_dl.submission import Submission
+from hpc_dl.submit import script, slurm
+from tests.running import new_run
+from tests.typed import QUICK, job_file, settings
+
+Capture = pytest.CaptureFixture[str]
+JOBS = Path(__file__).parent.parent / "jobs"
+
+
+@pytest.fixture(autouse=True)
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of all runs, which is not there yet."""
+    for name, value in settings(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return tmp_path / "runs"
+
+
+def shown(capsys: Capture, *words: str) -> str:
+    """What `hpcdl submit WORDS` prints."""
+    code = main(["submit", *words])
+    said = capsys.readouterr()
+    assert code == 0, said.err
+    return said.out
+
+
+def plan_of(capsys: Capture, *words: str) -> dict[str, Any]:
+    """The plan as programs get it."""
+    found: dict[str, Any] = json.loads(shown(capsys, *words, "--dry-run=plan", "--json"))
+    return found
+
+
+def test_the_plan_says_what_will_happen(capsys: Capture, root: Path) -> None:
+    said = shown(capsys, str(JOBS / "vae.yaml"), "--dry-run=plan", "--local")
+    for words in (
+        "vae-digits-1, a new run",
+        "1437 training examples, 180 validation, 180 test; image 1 x 8 x 8, 10 classes",
+        "1 node x 1 task = world size 1; no GPU",
+        "64 global, 64 per rank, 64 micro",
+        "60 epochs, 23 steps per epoch, 1380 steps in all",
+        f"sqlite:///{root}/mlflow.db, experiment vae",
+        str(root / "vae-digits-1"),
+        "#SBATCH --time=00:30:00",
+    ):
+        assert words in said
+
+
+def test_the_plan_leaves_nothing_behind(capsys: Capture, root: Path, tmp_path: Path) -> None:
+    file = job_file(tmp_path)
+    for mode in ("plan", "script"):
+        shown(capsys, file, f"--dry-run={mode}")
+    assert [path.name for path in tmp_path.iterdir()] == ["job.yaml"]
+
+
+def test_programs_get_every_number(capsys: Capture, root: Path, tmp_path: Path) -> None:
+    found = plan_of(
+        capsys,
+        job_file(tmp_path),
+        "--local",
+        "resources.tasks_per_node=2",
+        "train.micro_batch=20",
+        "data.batch_size=100",
+    )
+    plan = found["plan"]
+    numbers = ("world_size", "global_batch", "rank_batch", "micro_batch", "micro_batches")
+    assert [plan[name] for name in numbers] == [2, 100, 50, 20, 3]
+    assert (plan["steps_per_epoch"], plan["steps"], plan["facts"]["train"]) == (15, 30, 1437)
+    assert plan["run_dir"] == str(root / "quick-1")
+    assert found["script"].startswith("#!/bin/bash\n")
+
+
+def test_gpus_that_are_not_here_are_noted(
+    capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    words = [job_file(tmp_path), "resources.gpus_per_node=2", "--local"]
+    found = plan_of(capsys, *words)
+    assert found["notes"] == ["asked for 2 GPUs; this machine has none: trains on the CPU"]
+    assert "trains on the CPU" in shown(capsys, *words, "--dry-run=plan")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,3")
+    assert plan_of(capsys, *words)["plan"]["world_size"] == 2
+
+
+def test_without_sbatch_the_job_is_local(
+    capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = job_file(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert plan_of(capsys, file)["plan"]["backend"] == "local"
+    (tmp_path / "sbatch").write_text("#!/bin/sh\necho sbatch: Job 7 to start at 2030-01-01 >&2\n")
+    (tmp_path / "sbatch").chmod(0o700)
+    found = plan_of(capsys, file)
+    assert found["plan"]["backend"] == "slurm"
+    assert found["start"] == "to start at 2030-01-01"
+    assert plan_of(capsys, file, "--local")["plan"]["backend"] == "local"
+
+
+def test_a_conflict_points_into_the_file(capsys: Capture, tmp_path: Path) -> None:
+    site = tmp_path / "site.yaml"
+    site.write_text("name: here\ndefault_partition: p\npartitions: {p: {max_time: '5'}}\n")
+    assert main(["submit", job_file(tmp_path), "--site", str(site), "--dry-run=script"]) == 2
+    said = capsys.readouterr().err
+    line = 1 + next(n for n, text in enumerate(QUICK.splitlines()) if "time:" in text)
+    assert f"job.yaml:{line}:" in said
+    assert "partition 'p' runs jobs for at most 5" in said
+    assert "^" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["train.epoch=3"], "epochs"),
+        (["train.epochs=three"], "train.epochs=three"),
+        (["data.name=mnist", "data.root=/nowhere"], "hpcdl data fetch mnist"),
+        (["model.name=own.py:Net"], "there is no file"),
+        (["--site", "nowhere"], "there is no site 'nowhere'"),
+    ],
+)
+def test_what_is_wrong_is_said_without_a_traceback(
+    capsys: Capture, tmp_path: Path, root: Path, words: list[str], message: str
+) -> None:
+    assert main(["submit", job_file(tmp_path), "--dry-run=plan", *words]) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert "Traceback" not in said
+    assert not root.exists()
+
+
+def test_a_file_that_is_not_there(capsys: Capture, tmp_path: Path) -> None:
+    assert main(["submit", str(tmp_path / "no.yaml")]) == 2
+    assert "there is no file" in capsys.readouterr().err
+
+
+def test_overrides_may_stand_behind_options(capsys: Capture, tmp_path: Path) -> None:
+    found = plan_of(capsys, "--local", job_file(tmp_path), "--new", "train.epochs=5")
+    assert found["plan"]["epochs"] == 5
+
+
+def test_the_script_that_is_shown_is_the_one_that_is_submitted(tmp_path: Path) -> None:
+    request = planning.read(Path(job_file(tmp_path)), ["resources.mem=1G"], "generic")
+    run = RunDir(tmp_path)
+    plan = request.plan(run.path, None)
+    executor = slurm._executor(run, plan)
+    sent = executor._make_submission_file_text(executor._submitit_command_str, "some-uid")
+    assert "#SBATCH --mem=1G" in sent
+    assert script.preview(plan) == sent
+
+
+def test_the_script_alone_is_a_script(capsys: Capture, tmp_path: Path) -> None:
+    text = shown(capsys, job_file(tmp_path), "train.epochs=3", "--dry-run=script")
+    assert text.startswith("#!/bin/bash\n#SBATCH --job-name=quick\n")
+    subprocess.run(["bash", "-n"], input=text, text=True, check=True)
+    # Slurm opens the output file before the script can make the run folder.
+    assert "#SBATCH --output" not in text
+
+
+SRUN = """#!/bin/bash
+while [[ $1 == -* ]]; do shift; done
+exec "$@"
+"""
+
+
+def test_the_script_makes_its_run_folder_once_and_trains(
+    capsys: Capture, tmp_path: Path, root: Path
+) -> None:
+    text = shown(capsys, job_file(tmp_path), "train.epochs=1", "--dry-run=script")
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "srun").write_text(SRUN)
+    (programs / "srun").chmod(0o700)
+    task = {"PROCID": "0", "NTASKS": "1", "LOCALID": "0", "NNODES": "1", "JOB_ID": "7"}
+    environment = {
+        **os.environ,
+        **{f"SLURM_{name}": value for name, value in task.items()},
+        "PATH": f"{programs}:{os.environ['PATH']}",
+    }
+    for _ in range(2):  # the second time as after a requeue
+        subprocess.run(["bash"], input=text, text=True, check=True, env=environment)
+    run = RunDir(root / "quick-1")
+    assert [path.name for path in root.glob("quick-*")] == ["quick-1"]
+    assert journal.last_state(run.journal)[0] == "completed"
+    submission = Submission.load(run)
+    assert submission
+    assert (submission.backend, submission.job_id) == ("slurm", "7")
+    planned = [e for e, _, _ in journal.read(run.journal) if e.get("state") == "planned"]
+    assert len(planned) == 1
+
+
+def test_the_script_of_another_training_does_not_take_a_run_over(
+    capsys: Capture, tmp_path: Path, root: Path
+) -> None:
+    run = new_run(root)
+    words = ["submit", job_file(tmp_path), "train.epochs=7", "--prepare", str(run.path)]
+    assert main(words) == 2
+    assert "is a run of another training" in capsys.readouterr().err

@@ -1,0 +1,59 @@
+"""What a login node pays for: the light half imports nothing heavy."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+JOBS = Path(__file__).parent.parent / "jobs"
+HEAVY = {"torch", "torchvision", "accelerate", "mlflow", "submitit", "sklearn", "matplotlib"}
+PROGRAM = """
+import json, sys
+from hpc_dl.cli import main
+code = main(sys.argv[2:])
+open(sys.argv[1], "w").write(json.dumps([code, sorted(sys.modules)]))
+"""
+
+
+def modules_of(tmp_path: Path, *words: str) -> tuple[int, set[str]]:
+    """The exit code of `hpcdl WORDS` and what it has imported."""
+    report = tmp_path / "modules.json"
+    environment = os.environ | {"HPCDL_RUN_ROOT": str(tmp_path / "runs"), "HPCDL_SITE": "generic"}
+    subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(report), *words],
+        env=environment,
+        check=True,
+        capture_output=True,
+    )
+    code, modules = json.loads(report.read_text())
+    return code, set(modules)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--help"],
+        ["--version"],
+        ["submit", "--help"],
+        ["submit", str(JOBS / "vae.yaml"), "--dry-run=plan"],
+        ["submit", str(JOBS / "vae.yaml"), "--dry-run=plan", "--local"],
+        ["submit", str(JOBS / "vae.yaml"), "--dry-run=script"],
+        ["status"],
+    ],
+    ids=lambda words: " ".join(Path(word).name for word in words),
+)
+def test_imports_nothing_heavy(tmp_path: Path, words: list[str]) -> None:
+    code, modules = modules_of(tmp_path, *words)
+    assert code == 0
+    assert "hpc_dl.cli" in modules
+    assert not modules & HEAVY
+
+
+def test_the_help_imports_no_command_and_no_library(tmp_path: Path) -> None:
+    _, modules = modules_of(tmp_path, "--help")
+    ours = {name for name in modules if name.startswith("hpc_dl")}
+    assert ours == {"hpc_dl", "hpc_dl.cli", "hpc_dl.errors"}
+    assert not modules & {"rich", "pydantic", "yaml"}
