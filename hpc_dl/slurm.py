@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 
 from hpc_dl.errors import EXIT_CLUSTER, EXIT_USAGE, UserError
 
 _OUT_OF_REACH = re.compile(
     r"unable to contact|connect(ion)? (failure|refused|timed out)|socket timed out|munge"
-    r"|authentication|configuration file|unable to establish config|zero bytes were transmitted"
-    r"|communications? connection failure|invalid cluster",
+    r"|authentication|configuration (file|source)|unable to establish config"
+    r"|zero bytes were transmitted|communications? connection failure|invalid cluster",
     re.IGNORECASE,
 )
 PATIENCE = 60.0
 """Seconds for a command that changes something; a busy controller may take that long."""
+_USUAL_PLACES = tuple(
+    Path(folder, "slurm.conf") for folder in ("/etc/slurm", "/etc/slurm-llnl", "/run/slurm/conf")
+)
 _FORMATS = ("SQUEUE_", "SACCT_", "SLURM_TIME_FORMAT")
 
 
@@ -71,3 +76,20 @@ def error_of(command: str, said: str) -> SlurmError:
             exit_code=EXIT_CLUSTER,
         )
     return SlurmError(f"Slurm refuses: {words}", exit_code=EXIT_USAGE)
+
+
+def is_configured() -> bool:
+    """Whether Slurm's commands are here, and know of a cluster.
+
+    A laptop may have the commands alone. They find their configuration by SLURM_CONF, in the
+    folder that they were built for, or (configless) through the DNS.
+    """
+    if shutil.which("sbatch") is None:
+        return False
+    if "SLURM_CONF" in os.environ or any(path.exists() for path in _USUAL_PLACES):
+        return True
+    try:
+        call(["scontrol", "show", "config"], PATIENCE)
+    except SlurmError as error:
+        return "configuration source" not in error.message
+    return True

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from hpc_dl import plan as planner
 from hpc_dl import site as sites
+from hpc_dl import slurm
 from hpc_dl.data import staged
 from hpc_dl.plan import Machine, Plan, SpecConflict
 from hpc_dl.site import Site
@@ -86,7 +86,7 @@ def read(
 
 def this_machine(*, local: bool) -> Machine | None:
     """What a local job has; None where there is a Slurm to submit to, unless `local`."""
-    if not local and shutil.which("sbatch"):
+    if not local and slurm.is_configured():
         return None
     return Machine(cpus=_cpus(), gpus=_gpus())
 

@@ -22,6 +22,9 @@ from hpc_dl.submit.prepare import reopen
 
 LAUNCH_SECONDS = 120
 """How long the launcher may take; importing submitit from a busy file system takes a while."""
+SPIN = {"GOMP_SPINCOUNT": "10000"}
+"""Threads that wait for each other give up the core after some microseconds. By default they hold
+it for milliseconds, and beside other programs a step then takes a hundred times as long."""
 NO_LIMIT = 60 * 24 * 3650
 """submitit wants a time limit: ten years, in minutes."""
 
@@ -36,7 +39,7 @@ def submit(run: RunDir, plan: Plan) -> Submission:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            env=os.environ | {"OMP_NUM_THREADS": str(plan.cpus_per_task)},
+            env=SPIN | os.environ | {"OMP_NUM_THREADS": str(plan.cpus_per_task)},
             start_new_session=True,
         )
     if failed := _wait(launcher):
