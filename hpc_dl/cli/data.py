@@ -1,0 +1,62 @@
+"""`hpcdl data list` and `hpcdl data fetch NAME`: what can be trained on, and staging it."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+from pathlib import Path
+
+HELP = "List the data sets, and stage them where compute nodes without internet find them."
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="list | fetch")
+    listing = actions.add_parser("list", help="what there is, and what is staged")
+    listing.add_argument("--json", action="store_true", help="print JSON")
+    fetching = actions.add_parser("fetch", help="download a data set, on a login node")
+    fetching.add_argument("name", metavar="NAME")
+    fetching.add_argument("--root", type=Path, help="put it here, for `data.root` of a spec")
+    for action in (listing, fetching):
+        action.add_argument("--site", help="the site whose data folder is meant")
+
+
+def run(args: argparse.Namespace) -> int:
+    from hpc_dl import site as sites
+
+    site = sites.load(args.site, os.environ)
+    data_root = sites.expand(site.data_root, os.environ)
+    return _fetch(args, data_root) if args.action == "fetch" else _list(args, data_root)
+
+
+def _list(args: argparse.Namespace, data_root: Path) -> int:
+    from hpc_dl.cli.runs import print_json
+    from hpc_dl.data import staged
+
+    rows = staged.listing(data_root)
+    if args.json:
+        print_json([dataclasses.asdict(row) for row in rows])
+        return 0
+    from rich.table import Table
+
+    from hpc_dl.cli.screen import console
+
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for title in ("name", "kind", "task", "examples", "staged", "where", "what it is"):
+        table.add_column(title, no_wrap=title != "what it is")
+    for row in rows:
+        examples = f"{row.examples:,}" if row.examples else ""
+        there = {True: "yes", False: "no", None: ""}[row.staged]
+        table.add_row(row.name, row.kind, row.task, examples, there, row.where, row.about)
+    console().print(table)
+    return 0
+
+
+def _fetch(args: argparse.Namespace, data_root: Path) -> int:
+    from hpc_dl.cli.screen import console
+    from hpc_dl.data import fetch
+
+    root = args.root or data_root / args.name
+    what = fetch.fetch(args.name, root)
+    console().print(f"{args.name}: {what} in {root}", soft_wrap=True)
+    return 0

@@ -1,0 +1,82 @@
+"""The order of the samples is a function of seed and epoch, on any number of ranks."""
+
+import pytest
+import torch
+
+from hpc_dl.data.batches import Batches, held_out
+from hpc_dl.data.order import epoch_order, mix, rank_slice
+from hpc_dl.data.split import Split
+
+SPLIT = Split({"image": torch.arange(103, dtype=torch.float32).reshape(103, 1, 1, 1)})
+
+
+def numbers(batches):
+    return [number for batch in batches for number in batch["index"].tolist()]
+
+
+def steps(rank=0, world_size=1, micro_batch=100, batch_size=10, epoch=0, first=0, seed=7):
+    return list(Batches(SPLIT, batch_size, micro_batch, seed, rank, world_size).steps(epoch, first))
+
+
+def test_an_epoch_is_a_permutation_of_its_own():
+    orders = [epoch_order(103, 7, epoch).tolist() for epoch in range(3)]
+    assert all(sorted(order) == list(range(103)) for order in orders)
+    assert orders[0] != orders[1] != orders[2] != orders[0]
+    assert orders[0] == epoch_order(103, 7, 0).tolist()
+    assert orders[0] != epoch_order(103, 8, 0).tolist()
+
+
+def test_seeds_of_neighbouring_keys_have_nothing_in_common():
+    seeds = {mix(seed, epoch, rank) for seed in range(10) for epoch in range(10) for rank in (0, 1)}
+    assert len(seeds) == 200
+    assert mix(1, 2) != mix(2, 1)
+    assert all(0 <= seed < 2**64 for seed in seeds)
+    bits = [bin(mix(0, n) ^ mix(0, n + 1)).count("1") for n in range(200)]
+    assert 28 < sum(bits) / len(bits) < 36  # half of 64 bits change
+
+
+def test_every_sample_is_trained_on_once_an_epoch_the_last_partial_batch_included():
+    batches = steps()
+    assert [len(numbers(step)) for step in batches] == [10] * 10 + [3]
+    assert sorted(n for step in batches for n in numbers(step)) == list(range(103))
+
+
+@pytest.mark.parametrize("world_size", [2, 3, 4, 5, 16])
+def test_a_step_trains_on_the_same_samples_on_any_number_of_ranks(world_size):
+    alone = [numbers(step) for step in steps()]
+    shares = [steps(rank, world_size) for rank in range(world_size)]
+    together = [[n for share in shares for n in numbers(share[step])] for step in range(11)]
+    assert together == alone
+
+
+def test_a_rank_without_a_sample_has_no_micro_batch():
+    assert steps(rank=0, world_size=16)[0] == []
+    assert len(Batches(SPLIT, 10, 10, 7, 0, 16).filler()["index"]) == 1
+
+
+@pytest.mark.parametrize("micro_batch", [1, 3, 7, 10])
+def test_micro_batches_are_small_enough_and_make_up_the_step(micro_batch):
+    for divided, whole in zip(steps(micro_batch=micro_batch), steps(), strict=True):
+        assert all(len(batch["index"]) <= micro_batch for batch in divided)
+        assert numbers(divided) == numbers(whole)
+
+
+@pytest.mark.parametrize("first", [0, 1, 5, 10])
+def test_seeking_gives_what_replaying_would(first):
+    replayed = [numbers(step) for step in steps(epoch=3)][first:]
+    assert [numbers(step) for step in steps(epoch=3, first=first)] == replayed
+
+
+def test_parts_differ_by_one_at_most_and_cover_everything():
+    for count in (0, 1, 7, 64):
+        for world_size in (1, 2, 3, 8):
+            parts = [rank_slice(count, rank, world_size) for rank in range(world_size)]
+            sizes = [part.stop - part.start for part in parts]
+            assert sum(sizes) == count
+            assert max(sizes) - min(sizes) <= 1
+            assert [part.start for part in parts[1:]] == [part.stop for part in parts[:-1]]
+
+
+def test_held_out_examples_come_in_their_natural_order_shared_among_the_ranks():
+    shares = [numbers(held_out(SPLIT, 20, rank, 4)) for rank in range(4)]
+    assert [n for share in shares for n in share] == list(range(103))
