@@ -48,7 +48,7 @@ def measure(run: RunDir, trial: Plan, plan: Plan) -> Forecast:
         peak_memory=summary["peak_memory"],
         projected_seconds=projected,
         time_limit=plan.seconds,
-        warning=_warning(projected, plan),
+        warning=warning(projected, plan),
     )
 
 
@@ -79,14 +79,14 @@ def _seconds_per_evaluation(events: list[journal.Event]) -> float:
     return longest
 
 
-def _warning(seconds: float, plan: Plan) -> str:
+def warning(seconds: float, plan: Plan) -> str:
     """Whether the job will be cut off, and what its requeues do about it."""
     if seconds <= plan.seconds:
         return ""
     parts = math.ceil(seconds / plan.seconds)
     limit = units.clock(plan.seconds)
     if parts - 1 <= plan.requeues:
-        return f"longer than the time limit of {limit}: it will be requeued {parts - 1} times"
+        return f"longer than the time limit of {limit}: about {parts} jobs, one after the other"
     hint = "raise resources.time, or train for less"
     return f"does not fit into the time limit of {limit}: {hint}"
 

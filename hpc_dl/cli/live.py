@@ -92,7 +92,7 @@ def follow(watched: Watched, ask: Callable[[], Status], console: Console) -> Non
     elsewhere there is one line for every epoch.
     """
     if console.is_terminal:
-        with Live(console=console, auto_refresh=False) as display:
+        with Live(console=console, auto_refresh=False, transient=True) as display:
             for event in _until_it_ends(watched, ask):
                 if event and event["event"] == "warning":
                     console.print(Text(f"warning: {event['message']}", style="yellow"))

@@ -38,6 +38,8 @@ STEPS = 6
 """Optimizer steps of a rehearsal, half of them before its interruption."""
 LOG_LINES = 20
 LOOK_SECONDS = 0.1
+END_SECONDS = 10.0
+"""How long processes that were killed may take to be gone."""
 
 
 def run(request: Request, outlook: Outlook, *, as_json: bool) -> int:
@@ -114,10 +116,14 @@ def _scratch() -> Iterator[Path]:
 
     former = {it: signal.signal(it, interrupt) for it in (signal.SIGTERM, signal.SIGHUP)}
     root = Path(tempfile.mkdtemp(prefix="hpcdl-rehearsal-"))
+    folder = os.environ.get("TMPDIR")
+    os.environ["TMPDIR"] = str(root)  # for the caches that libraries put there
     try:
         yield root
     finally:
         shutil.rmtree(root, ignore_errors=True)
+        os.environ.pop("TMPDIR")
+        os.environ.update({"TMPDIR": folder} if folder else {})
         for number, handler in former.items():
             signal.signal(number, handler)
 
@@ -125,9 +131,8 @@ def _scratch() -> Iterator[Path]:
 def _end(run: RunDir) -> None:
     """Leave no process of the run behind."""
     submission = Submission.load(run)
-    if submission is None or submission.group is None:
-        return
+    patience = time.monotonic() + END_SECONDS
     with contextlib.suppress(ProcessLookupError):
-        while True:
+        while submission and submission.group and time.monotonic() < patience:
             os.killpg(submission.group, signal.SIGKILL)
             time.sleep(LOOK_SECONDS)

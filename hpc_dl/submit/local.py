@@ -61,6 +61,7 @@ def _wait(launcher: subprocess.Popen[bytes]) -> str:
         return f"nothing happened for {LAUNCH_SECONDS} s"
     except BaseException:  # Ctrl-C: nothing is left half started
         os.killpg(launcher.pid, signal.SIGKILL)
+        launcher.wait()
         raise
     return f"the launcher ended with code {code}" if code else ""
 

@@ -1,0 +1,143 @@
+"""`hpcdl submit --dry-run`: a few real steps, what they foretell, and that nothing is left."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from hpc_dl.cli import forecast, main
+from hpc_dl.journal import Journal
+from hpc_dl.plan import Plan
+from hpc_dl.rundir import RunDir, read_json
+from tests.own_models import own_models
+from tests.running import new_run
+from tests.typed import QUICK, job_file, settings
+from tests.waiting import wait_until
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of all runs, which is not there yet; scratch files go to `tmp_path`."""
+    for name, value in settings(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    return tmp_path / "runs"
+
+
+def left_over(tmp_path: Path) -> set[str]:
+    """What there is besides the user's own files and the settings of matplotlib."""
+    return {path.name for path in tmp_path.iterdir()} - {"job.yaml", "own.py", "config"}
+
+
+def processes(tmp_path: Path) -> list[int]:
+    """Processes that have something of this test on their command line."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if process.pid != os.getpid() and any(str(tmp_path) in word for word in words):
+            found.append(process.pid)
+    return found
+
+
+def test_the_rehearsal_goes_through_everything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9/nobody-there")
+    words = ["train.epochs=100", "resources.tasks_per_node=2", "--local", "--dry-run", "--json"]
+    assert main(["submit", job_file(tmp_path), *words]) == 0
+    said = capsys.readouterr()
+    found = json.loads(said.out)
+    rehearsal = found["rehearsal"]
+    assert rehearsal["parameters"] == 64 * 32 + 32 + 32 * 10 + 10
+    assert rehearsal["device"] == "cpu"
+    assert 0 < rehearsal["seconds_per_step"] < 10
+    assert rehearsal["peak_memory"] > 100 * 2**20
+    assert rehearsal["projected_seconds"] >= 1200 * rehearsal["seconds_per_step"]
+    for done in ("3 steps and a checkpoint", "a resume from it", "brought to a scratch store"):
+        assert f"done: {done}" in said.err
+    assert found["plan"]["steps"] == 1200
+    assert not left_over(tmp_path)
+
+
+def test_what_does_not_fit_is_warned_of(tmp_path: Path, capsys: Capture) -> None:
+    words = ["train.epochs=100000", "resources.time=1", "resources.max_requeues=1"]
+    assert main(["submit", job_file(tmp_path), *words, "--local", "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert "quick-1, a new run" in said
+    assert "parameters        2,410" in said
+    assert "warning: does not fit into the time limit of 00:01:00" in said
+    assert not left_over(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [("Failing", "RuntimeError: the loss exploded (own.py:"), ("Absent", "own.py defines no")],
+)
+def test_a_failure_is_shown_here_and_not_in_the_queue(
+    tmp_path: Path, capsys: Capture, model: str, message: str
+) -> None:
+    own_models(tmp_path)
+    text = QUICK.replace("{name: ffnn, hidden: [32]}", f"{{name: 'own.py:{model}'}}")
+    assert main(["submit", job_file(tmp_path, text), "--local", "--dry-run"]) == 1
+    said = capsys.readouterr().err
+    assert f"the rehearsal failed: {message}" in said
+    assert "The end of its log" in said
+    assert not left_over(tmp_path)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupted_rehearsal_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    own_models(tmp_path)
+    text = QUICK.replace("{name: ffnn, hidden: [32]}", "{name: 'own.py:Slow'}")
+    words = ["submit", job_file(tmp_path, text), "--local", "--dry-run"]
+    typed = subprocess.Popen([sys.executable, "-m", "hpc_dl", *words], stdout=subprocess.DEVNULL)
+    wait_until(lambda: list(tmp_path.glob("hpcdl-rehearsal-*/quick-1/submission.json")), 120)
+    typed.send_signal(number)
+    assert typed.wait(60) == 130
+    assert not left_over(tmp_path)
+    wait_until(lambda: not processes(tmp_path), message="processes are left")
+
+
+def test_the_forecast_leaves_out_what_warms_up(tmp_path: Path) -> None:
+    run = new_run(tmp_path / "runs", train={"epochs": 10, "log_every": 1})
+    plan = planned(run)
+    own = Journal(run.journal)
+    own.append("started", attempt="a", step=0, cut=0, device="cpu", world_size=1, environment={})
+    paces = {1: 10.0, 2: 128.0, 3: 64.0, 4: 32.0}
+    for step, pace in paces.items():
+        own.append("metrics", step=step, epoch=0, values={"train/examples_per_second": pace})
+    own.append("summary", parameters=7, seconds=1, seconds_per_step=1, peak_memory=9, values={})
+    found = forecast.measure(run, plan, plan)
+    assert found.seconds_per_step == 2.0
+    assert found.projected_seconds == pytest.approx(2.0 * plan.steps)
+    assert (found.parameters, found.peak_memory) == (7, 9)
+    assert found.warning == ""
+
+
+def planned(run: RunDir) -> Plan:
+    return Plan.from_json(read_json(run.plan))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "requeues", "words"),
+    [
+        (59.0, 0, ""),
+        (61.0, 0, "does not fit into the time limit of 00:01:00"),
+        (61.0, 1, "about 2 jobs, one after the other"),
+        (500.0, 8, "about 9 jobs, one after the other"),
+        (500.0, 7, "does not fit"),
+    ],
+)
+def test_whether_the_time_will_do(
+    tmp_path: Path, seconds: float, requeues: int, words: str
+) -> None:
+    run = new_run(tmp_path / "runs", resources={"time": "1", "max_requeues": requeues})
+    said = forecast.warning(seconds, planned(run))
+    assert said == "" if not words else words in said
