@@ -67,6 +67,11 @@ def test_seeking_gives_what_replaying_would(first):
     assert [numbers(step) for step in steps(epoch=3, first=first)] == replayed
 
 
+def test_at_the_end_of_an_epoch_there_is_nothing_more():
+    assert steps(first=11) == []
+    assert steps(first=50) == []
+
+
 def test_parts_differ_by_one_at_most_and_cover_everything():
     for count in (0, 1, 7, 64):
         for world_size in (1, 2, 3, 8):

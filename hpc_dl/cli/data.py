@@ -7,6 +7,8 @@ import dataclasses
 import os
 from pathlib import Path
 
+from hpc_dl.errors import UserError
+
 HELP = "List the data sets, and stage them where compute nodes without internet find them."
 
 
@@ -31,32 +33,48 @@ def run(args: argparse.Namespace) -> int:
 
 def _list(args: argparse.Namespace, data_root: Path) -> int:
     from hpc_dl.cli.runs import print_json
-    from hpc_dl.data import staged
+    from hpc_dl.data.listing import listing
 
-    rows = staged.listing(data_root)
+    rows = listing(data_root)
     if args.json:
         print_json([dataclasses.asdict(row) for row in rows])
         return 0
     from rich.table import Table
+    from rich.text import Text
 
     from hpc_dl.cli.screen import console
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for title in ("name", "kind", "task", "examples", "staged", "where", "what it is"):
-        table.add_column(title, no_wrap=title != "what it is")
+        table.add_column(title, overflow="fold", justify="right" if title == "examples" else "left")
     for row in rows:
         examples = f"{row.examples:,}" if row.examples else ""
         there = {True: "yes", False: "no", None: ""}[row.staged]
-        table.add_row(row.name, row.kind, row.task, examples, there, row.where, row.about)
+        cells = (row.name, row.kind, row.task, examples, there, row.where, row.about)
+        table.add_row(*map(Text, cells))
     console().print(table)
     return 0
 
 
 def _fetch(args: argparse.Namespace, data_root: Path) -> int:
     from hpc_dl.cli.screen import console
-    from hpc_dl.data import fetch
+    from hpc_dl.data import idx
 
-    root = args.root or data_root / args.name
-    what = fetch.fetch(args.name, root)
-    console().print(f"{args.name}: {what} in {root}", soft_wrap=True)
+    say = console()
+    if args.name == "digits":
+        say.print("digits are shipped with scikit-learn: nothing to fetch")
+        return 0
+    if args.name not in idx.KINDS:
+        raise UserError(
+            f"'{args.name}' cannot be fetched", hint=f"Can be fetched: {', '.join(idx.KINDS)}."
+        )
+    root = (args.root or data_root / args.name).expanduser().absolute()
+    if idx.fault(args.name, root) is None:
+        say.print(f"{args.name} is staged already, in {root}", soft_wrap=True, markup=False)
+        return 0
+    say.print(f"Fetching {args.name} into {root}", soft_wrap=True, markup=False)
+    from hpc_dl.data.fetch import fetch
+
+    fetch(args.name, root)
+    say.print(f"{args.name} is staged", soft_wrap=True, markup=False)
     return 0

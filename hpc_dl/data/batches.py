@@ -38,7 +38,8 @@ class Batches:
         Seeking costs nothing. Where a batch has no sample for this rank, the list is empty.
         """
         order = epoch_order(len(self.split), self.seed, epoch).to(self.split.device)
-        for chosen in order[first * self.batch_size :].split(self.batch_size):
+        for start in range(first * self.batch_size, len(order), self.batch_size):
+            chosen = order[start : start + self.batch_size]
             mine = chosen[rank_slice(len(chosen), self.rank, self.world_size)]
             parts = mine.split(self.micro_batch) if len(mine) else ()
             yield [self.split.batch(part) for part in parts]

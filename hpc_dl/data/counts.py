@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 
-def share(examples: int, fraction: float) -> int:
-    """A fraction of the examples, as a whole number."""
-    return round(examples * fraction)
+from hpc_dl.errors import UserError
 
 
-def three_ways(examples: int, validation: float, test: float) -> tuple[int, int, int]:
-    """Train, validation and test of a source without a split of its own.
+def split_counts(there: Mapping[str, int], validation: float, test: float) -> tuple[int, int, int]:
+    """Train, validation and test, given how many examples a source has for `train` and others.
 
-    Both fractions are of all examples.
+    A split that the source does not have is that fraction of its training examples.
+    Raises UserError where none would be left to train on.
     """
-    held_out = share(examples, validation), share(examples, test)
-    return examples - sum(held_out), *held_out
-
-
-def two_ways(examples: int, validation: float) -> tuple[int, int]:
-    """Train and validation of a source that has a test split of its own."""
-    return examples - share(examples, validation), share(examples, validation)
+    fractions = {"validation": validation, "test": test}
+    made = {
+        name: round(there["train"] * fraction)
+        for name, fraction in fractions.items()
+        if name not in there
+    }
+    train = there["train"] - sum(made.values())
+    if train < 1:
+        taken = " and ".join(f"{count} for {name}" for name, count in made.items())
+        raise UserError(
+            f"data: of {there['train']} examples, {taken or 'all there are'}: "
+            "none is left to train on",
+            hint="Lower data.validation or data.test, or add examples." if made else "",
+        )
+    sizes = {**there, **made}
+    return train, sizes["validation"], sizes["test"]

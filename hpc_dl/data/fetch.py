@@ -1,57 +1,80 @@
-"""Staging a data set: downloaded beside its place, checked, and only then put there. Light."""
+"""Staging a data set: downloaded beside its place, checked, and only then put there."""
 
 from __future__ import annotations
 
-import os
 import shutil
-import socket
 import tempfile
+from collections.abc import Callable
+from concurrent.futures import Future
+from http.client import HTTPException
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
-from hpc_dl.data import staged
+from hpc_dl.data import idx
+from hpc_dl.data.vision import torchvision
 from hpc_dl.errors import UserError
 
-SECONDS = 30.0
-"""How long a server may keep silent."""
+PATIENCE = 20.0
+"""Seconds that a download may make no progress. A firewall that swallows packets lets name servers,
+addresses and mirrors time out one after the other, each for minutes."""
 
 
-def fetch(name: str, root: Path) -> str:
-    """Stage a data set in `root`; returns what became of it.
+def fetch(name: str, root: Path) -> None:
+    """Download the files of `mnist` or `fashion_mnist` into `root`, with progress on stderr.
 
-    Raises UserError for one that cannot be fetched, and without internet, saying which files to
-    put where by hand.
+    Files that lie there as .gz already are unpacked instead. Raises UserError where the servers do
+    not answer, saying which files to put where by hand.
     """
-    if name == "digits":
-        return "nothing to fetch, it is shipped with scikit-learn"
-    if name not in staged.IDX_FOLDER:
-        fetchable = ", ".join(staged.IDX_FOLDER)
-        raise UserError(f"'{name}' is nothing to fetch", hint=f"Can be fetched: {fetchable}.")
-    try:
-        staged.check_idx_files(name, root)
-    except UserError:
-        _download(name, root)
-        return "staged"
-    return "was staged already"
+    kind: Any = getattr(torchvision("datasets"), idx.KINDS[name])
+    target = idx.folder(name, root)
+    target.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(
+        prefix=".fetching-", dir=root, ignore_cleanup_errors=True
+    ) as scratch:
+        fresh = idx.folder(name, Path(scratch))
+        fresh.mkdir(parents=True)
+        for packed in target.glob("*.gz"):
+            shutil.copy(packed, fresh)
+        try:
+            _while_it_grows(fresh, lambda: kind(scratch, download=True))
+        except (OSError, RuntimeError, HTTPException, ValueError, EOFError) as error:
+            raise UserError(
+                f"{name} could not be fetched: {error}", hint=_by_hand(kind, target)
+            ) from None
+        for file in idx.FILES:
+            (fresh / file).replace(target / file)
 
 
-def _download(name: str, root: Path) -> None:
-    from hpc_dl.data import mnist
+def _while_it_grows(folder: Path, work: Callable[[], object]) -> None:
+    """Do the work, for as long as the files in `folder` become more; or raise TimeoutError."""
+    outcome: Future[object] = Future()
 
-    folder = Path(staged.IDX_FOLDER[name])
-    socket.setdefaulttimeout(SECONDS)
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".fetching-", dir=root) as temporary:
-            mnist.download(name, Path(temporary))
-            staged.check_idx_files(name, Path(temporary))
-            target = root / folder
-            target.mkdir(parents=True, exist_ok=True)
-            for file in staged.IDX_FILES:
-                os.replace(Path(temporary, folder, file), target / file)  # noqa: PTH105
-    except (OSError, RuntimeError) as error:
-        shutil.rmtree(root / folder, ignore_errors=True)
-        raise UserError(
-            f"{name} could not be fetched: {error}",
-            hint="Without internet, get the four files elsewhere, unpack them, and put\n"
-            f"{', '.join(staged.IDX_FILES)}\ninto {root / folder}.",
-        ) from None
+    def do() -> None:
+        try:
+            outcome.set_result(work())
+        except Exception as error:
+            outcome.set_exception(error)
+
+    thread = Thread(target=do, daemon=True)
+    thread.start()
+    size = _size(folder)
+    thread.join(PATIENCE)
+    while thread.is_alive():
+        before, size = size, _size(folder)
+        if size == before:
+            raise TimeoutError(f"no answer within {PATIENCE:g} s")
+        thread.join(PATIENCE)
+    outcome.result()
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.iterdir())
+
+
+def _by_hand(kind: Any, target: Path) -> str:
+    files = "\n".join(f"  {kind.mirrors[0]}{file}" for file, _ in kind.resources)
+    return (
+        f"Without internet, get these files elsewhere:\n{files}\n"
+        f"put them into {target}\nand give the same command again, which unpacks them."
+    )

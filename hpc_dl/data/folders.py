@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from hpc_dl.data import counts
+from hpc_dl.data.counts import split_counts
 from hpc_dl.errors import UserError
 from hpc_dl.spec.data import DataFacts, ImageFolder
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm"})
-SPLITS = ("train", "validation", "test")
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
+FOLDERS = {"train": ("train",), "validation": ("validation", "val"), "test": ("test",)}
+"""What the folder of a split may be called."""
+
+Picture = tuple[Path, int]
+"""A file and the number of its class."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """The pictures of each split, as (path, class number); one split where there are no folders."""
+    """The pictures of each split; all under `train` where there are no folders of splits."""
 
     classes: tuple[str, ...]
-    pictures: dict[str, list[tuple[Path, int]]]
-
-    @property
-    def divided(self) -> bool:
-        """Whether the folder itself says what is for training and what for the test."""
-        return "test" in self.pictures
+    pictures: dict[str, list[Picture]]
 
 
 def scan(source: ImageFolder) -> Found:
@@ -31,19 +31,14 @@ def scan(source: ImageFolder) -> Found:
     root = Path(source.root).expanduser()
     if not root.is_dir():
         raise UserError(f"data.root: there is no folder {root}", hint=_layout(root))
-    splits = {name: root / name for name in SPLITS if (root / name).is_dir()}
-    if splits and "train" not in splits:
-        raise UserError(
-            f"data.root: {root} has {', '.join(splits)} but no train", hint=_layout(root)
-        )
-    splits = splits or {"train": root}
+    splits = _splits(root)
     classes = _classes(splits["train"])
     pictures = {}
     for name, folder in splits.items():
-        if (these := _classes(folder)) != classes:
-            differs = ", ".join(sorted(set(these) ^ set(classes)))
+        if differs := set(_classes(folder)) ^ set(classes):
             raise UserError(
-                f"data.root: {folder} has other classes than {splits['train']}: {differs}",
+                f"data.root: {folder} and {splits['train']} differ in their classes: "
+                f"{', '.join(sorted(differs))}",
                 hint="Every split needs a folder for each class.",
             )
         pictures[name] = [
@@ -54,36 +49,47 @@ def scan(source: ImageFolder) -> Found:
     return Found(classes, pictures)
 
 
-def facts(source: ImageFolder) -> DataFacts:
-    """What a plan needs to know of the folder."""
-    found = scan(source)
-    shape = (source.channels, *source.size)
-    return DataFacts("image", "classify", shape, found.classes, *split_counts(source, found))
-
-
-def split_counts(source: ImageFolder, found: Found) -> tuple[int, int, int]:
-    """Train, validation and test; what the folder does not divide is divided by the spec."""
+def facts(source: ImageFolder, found: Found) -> DataFacts:
+    """What a plan needs to know of the folder; what it does not divide, the spec's shares do."""
     there = {name: len(pictures) for name, pictures in found.pictures.items()}
-    if not found.divided and "validation" not in there:
-        return counts.three_ways(there["train"], source.validation, source.test)
-    if "validation" in there:
-        return there["train"], there["validation"], there.get("test", there["validation"])
-    return (*counts.two_ways(there["train"], source.validation), there["test"])
+    sizes = split_counts(there, source.validation, source.test)
+    return DataFacts("image", "classify", (source.channels, *source.size), found.classes, *sizes)
+
+
+def _splits(root: Path) -> dict[str, Path]:
+    """The folders of the splits by name."""
+    splits = {
+        name: root / folder
+        for name, called in FOLDERS.items()
+        for folder in called
+        if (root / folder).is_dir()
+    }
+    if splits and "train" not in splits:
+        there = ", ".join(folder.name for folder in splits.values())
+        raise UserError(f"data.root: {root} has {there} but no train", hint=_layout(root))
+    return splits or {"train": root}
 
 
 def _classes(folder: Path) -> tuple[str, ...]:
-    names = sorted(path.name for path in folder.iterdir() if path.is_dir())
+    with os.scandir(folder) as entries:
+        names = sorted(it.name for it in entries if it.is_dir() and not it.name.startswith("."))
     if not names:
         raise UserError(f"data.root: {folder} has no folder for a class", hint=_layout(folder))
     return tuple(names)
 
 
 def _pictures(folder: Path) -> list[Path]:
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    """The pictures in a folder and those below, without asking the disk for more than names."""
+    found = sorted(
+        f"{place}/{file}"
+        for place, _, files in os.walk(folder)
+        for file in files
+        if file.lower().endswith(SUFFIXES) and not file.startswith(".")
+    )
     if not found:
-        kinds = " ".join(sorted(SUFFIXES))
+        kinds = " ".join(SUFFIXES)
         raise UserError(f"data.root: class {folder} has no picture", hint=f"Known are {kinds}.")
-    return found
+    return [Path(path) for path in found]
 
 
 def _layout(root: Path) -> str:

@@ -5,58 +5,71 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from hpc_dl.data import folders
-from hpc_dl.data.split import Split, Splits, Tensors, divide
+from hpc_dl.data.folders import Found, Picture
+from hpc_dl.data.split import Tensors
 from hpc_dl.errors import UserError
-from hpc_dl.spec.data import DataFacts, ImageFolder
+from hpc_dl.spec.data import ImageFolder
 
 Pixels = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
 
-def load(source: ImageFolder, facts: DataFacts, cache: Path, seed: int) -> Splits:
-    """The folder's pictures as bytes. Raises UserError naming a picture that cannot be read."""
-    found = folders.scan(source)
-    tensors = {name: _cached(source, items, cache) for name, items in found.pictures.items()}
-    asked = folders.split_counts(source, found)
-    if len(tensors) == 1:
-        return Splits(facts, *divide(tensors["train"], asked, seed))
-    if "validation" in tensors:
-        train, validation = Split(tensors["train"]), Split(tensors["validation"])
-    else:
-        train, validation = divide(tensors["train"], asked[:2], seed)
-    test = Split(tensors["test"]) if "test" in tensors else validation
-    return Splits(facts, train, validation, test)
+def load(source: ImageFolder, found: Found, cache: Path) -> dict[str, Tensors]:
+    """The pictures of each split as bytes; decoded ones are kept in `cache` if it can be written.
+
+    Raises UserError naming a picture that cannot be read.
+    """
+    return {
+        name: {
+            "image": torch.from_numpy(_cached(source, pictures, cache)),
+            "label": torch.tensor([number for _, number in pictures]),
+        }
+        for name, pictures in found.pictures.items()
+    }
 
 
-def _cached(source: ImageFolder, items: list[tuple[Path, int]], cache: Path) -> Tensors:
-    """Decoded pictures under a name that changes with any of them, or with how they are read."""
+def _cached(source: ImageFolder, pictures: list[Picture], cache: Path) -> Pixels:
+    """Decoded pictures, (N, C, H, W), kept under a name that changes with any of them."""
+    file = cache / f"{_digest(source, pictures)}.npy"
+    with contextlib.suppress(OSError, ValueError, EOFError):  # absent, or damaged by a crash
+        kept: Pixels = np.load(file, allow_pickle=False)
+        return kept
+    images = np.empty((len(pictures), source.channels, *source.size), np.uint8)
+    with ThreadPoolExecutor() as pool:  # Pillow decodes and resizes without holding the lock
+        for number, pixels in enumerate(pool.map(lambda it: _decode(it[0], source), pictures)):
+            images[number] = pixels
+    with contextlib.suppress(OSError):  # a cache that cannot be written costs only time
+        _write(file, images)
+    return images
+
+
+def _digest(source: ImageFolder, pictures: list[Picture]) -> str:
+    """What tells these pictures, as they are now and read in this way, from all others."""
     digest = hashlib.sha256(repr((source.size, source.channels)).encode())
-    for path, number in items:
-        state = path.stat()
+    for path, number in pictures:
+        try:
+            state = path.stat()
+        except OSError as error:
+            raise _unreadable(path, error) from None
         digest.update(repr((str(path), number, state.st_size, state.st_mtime_ns)).encode())
-    file = cache / f"{digest.hexdigest()[:32]}.npy"
-    if file.is_file():
-        images = np.load(file, allow_pickle=False)
-    else:
-        images = np.stack([_decode(path, source) for path, _ in items])
-        with contextlib.suppress(OSError):  # a cache that cannot be written costs only time
-            _write(file, images)
-    labels = torch.tensor([number for _, number in items])
-    return {"image": torch.from_numpy(images), "label": labels}
+    return digest.hexdigest()[:32]
 
 
 def _write(file: Path, images: Pixels) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     temporary = file.with_suffix(f".{os.getpid()}.tmp")
-    with temporary.open("wb") as handle:
-        np.save(handle, images)
-    temporary.replace(file)
+    try:
+        with temporary.open("wb") as handle:
+            np.save(handle, images)
+        temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _decode(path: Path, source: ImageFolder) -> Pixels:
@@ -64,10 +77,21 @@ def _decode(path: Path, source: ImageFolder) -> Pixels:
     height, width = source.size
     try:
         with Image.open(path) as picture:
-            grey = picture.convert("L" if source.channels == 1 else "RGB")
-            pixels = np.asarray(grey.resize((width, height), Image.Resampling.BILINEAR))
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
-        raise UserError(
-            f"{path} is not a readable picture: {error}", hint="Remove or replace it."
-        ) from None
+            flat = _as_bytes(picture).convert("L" if source.channels == 1 else "RGB")
+            pixels = np.asarray(flat.resize((width, height), Image.Resampling.BILINEAR))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise _unreadable(path, error) from None
     return pixels[None] if source.channels == 1 else pixels.transpose(2, 0, 1)
+
+
+def _as_bytes(picture: Image.Image) -> Image.Image:
+    """16-bit grey scaled to 8 bits, where Pillow would cut it off at 255."""
+    if picture.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+    if picture.mode in ("I", "F"):
+        raise ValueError("it has 32 bits a pixel, whose range is not known; save it with 8 or 16")
+    return picture
+
+
+def _unreadable(path: Path, error: Exception) -> UserError:
+    return UserError(f"{path} is not a readable picture: {error}", hint="Remove or replace it.")

@@ -7,27 +7,15 @@ from typing import Any
 
 import torch
 
-from hpc_dl.data import counts
-from hpc_dl.data.split import Split, Splits, Tensors, divide
+from hpc_dl.data.idx import KINDS
+from hpc_dl.data.split import Tensors
 from hpc_dl.data.vision import torchvision
-from hpc_dl.spec.data import MNIST, DataFacts, FashionMNIST
-
-CLASSES = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
 
 
-def load(source: MNIST | FashionMNIST, facts: DataFacts, root: Path, seed: int) -> Splits:
-    """The images in `root` as bytes; validation is taken from the training images."""
-    kind: Any = getattr(torchvision("datasets"), CLASSES[source.name])
-    train, test = (_tensors(kind(root, train=part)) for part in (True, False))
-    examples = len(train["label"])
-    first, second = divide(train, counts.two_ways(examples, source.validation), seed)
-    return Splits(facts, first, second, Split(test))
-
-
-def download(name: str, root: Path) -> None:
-    """Fetch the files into `root`; torchvision checks what it got, and shows its progress."""
-    kind: Any = getattr(torchvision("datasets"), CLASSES[name])
-    kind(root, download=True)
+def load(name: str, root: Path) -> dict[str, Tensors]:
+    """The images in `root` as bytes: train and test."""
+    kind: Any = getattr(torchvision("datasets"), KINDS[name])
+    return {"train": _tensors(kind(root, train=True)), "test": _tensors(kind(root, train=False))}
 
 
 def _tensors(dataset: Any) -> Tensors:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hpc_dl.data import digits, image_folder, mnist, own, staged
-from hpc_dl.data.split import Splits
+from hpc_dl.data import digits, folders, idx, image_folder, mnist, own, staged
+from hpc_dl.data.split import Splits, divide
 from hpc_dl.spec.data import MNIST, Data, Digits, FashionMNIST, ImageFolder, OwnData
 
 
@@ -15,14 +15,18 @@ def load(source: Data, data_root: Path, seed: int, code: Path) -> Splits:
     `data_root` is the folder of staged data, `code` that of the user's own files.
     Raises UserError where data are missing or broken.
     """
-    if isinstance(source, OwnData):
-        return own.load(source, code, seed)
-    facts = staged.facts(source, data_root)
     match source:
-        case Digits():
-            return digits.load(source, facts, seed)
-        case MNIST() | FashionMNIST():
-            return mnist.load(source, facts, staged.idx_root(source, data_root), seed)
+        case OwnData():
+            facts, given = own.load(source, code)
         case ImageFolder():
-            return image_folder.load(source, facts, data_root / "cache", seed)
-    raise AssertionError(f"{source!r} is none of hpcdl's sources")
+            found = folders.scan(source)
+            facts = folders.facts(source, found)
+            given = image_folder.load(source, found, data_root / "cache")
+        case MNIST() | FashionMNIST():
+            facts = staged.facts(source, data_root)
+            given = mnist.load(source.name, idx.root_of(source, data_root))
+        case Digits():
+            facts, given = staged.facts(source, data_root), {"train": digits.load()}
+        case _:
+            raise AssertionError(f"{source!r} is none of hpcdl's sources")
+    return divide(given, facts, seed)

@@ -36,6 +36,11 @@ class Split:
         moved = {name: tensor.to(device) for name, tensor in self.tensors.items()}
         return Split(moved, self.index.to(device))
 
+    def subset(self, chosen: Tensor) -> Split:
+        """The examples at positions `chosen` (n,) int64, as a split."""
+        taken = {name: tensor[chosen] for name, tensor in self.tensors.items()}
+        return Split(taken, self.index[chosen])
+
     def batch(self, chosen: Tensor) -> Batch:
         """The examples at positions `chosen` (B,) int64; bytes become floats in [0, 1] here."""
         batch = {
@@ -68,10 +73,23 @@ class Splits:
         )
 
 
-def divide(tensors: Tensors, counts: tuple[int, ...], seed: int) -> list[Split]:
-    """Disjoint random parts with `counts` examples each, as a function of the seed."""
-    first = next(iter(tensors.values()))
-    generator = torch.Generator().manual_seed(mix(seed, len(first)))
-    order = torch.randperm(len(first), generator=generator)
-    parts = order[: sum(counts)].split(list(counts))
-    return [Split({name: tensor[part] for name, tensor in tensors.items()}, part) for part in parts]
+def divide(given: Mapping[str, Tensors], facts: DataFacts, seed: int) -> Splits:
+    """The splits that a source gives, and those that it does not give.
+
+    These are taken from its training examples at random, as a function of the seed, with as many
+    examples as `facts` says. An example keeps one number, counted through all that is given.
+    """
+    splits, first = {}, 0
+    for name, tensors in given.items():
+        last = first + len(tensors["label"])
+        splits[name] = Split(tensors, torch.arange(first, last))
+        first = last
+    missing = [name for name in ("validation", "test") if name not in given]
+    if missing:
+        whole = splits["train"]
+        generator = torch.Generator().manual_seed(mix(seed, len(whole)))
+        order = torch.randperm(len(whole), generator=generator)
+        counts = [getattr(facts, name) for name in ("train", *missing)]
+        for name, chosen in zip(("train", *missing), order.split(counts), strict=True):
+            splits[name] = whole.subset(chosen)
+    return Splits(facts, splits["train"], splits["validation"], splits["test"])

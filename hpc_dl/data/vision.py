@@ -7,6 +7,7 @@ transforms need none of them. Declaring the two operators that it registers for 
 
 from __future__ import annotations
 
+import functools
 import importlib
 from types import ModuleType
 
@@ -16,20 +17,23 @@ _SCHEMAS = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 )
-_library: torch.library.Library | None = None
-"""Kept: the operators live as long as it does."""
 
 
 def torchvision(module: str = "") -> ModuleType:
     """torchvision, or a module of it: `torchvision("datasets")`."""
-    global _library  # noqa: PLW0603
     name = f"torchvision.{module}" if module else "torchvision"
     try:
         return importlib.import_module(name)
     except RuntimeError as error:
         if "torchvision::nms" not in str(error):
             raise
-    _library = torch.library.Library("torchvision", "FRAGMENT")
-    for schema in _SCHEMAS:
-        _library.define(schema)
+    _declare_operators()
     return importlib.import_module(name)
+
+
+@functools.cache  # the operators live as long as the library that is returned
+def _declare_operators() -> torch.library.Library:
+    library = torch.library.Library("torchvision", "FRAGMENT")
+    for schema in _SCHEMAS:
+        library.define(schema)
+    return library

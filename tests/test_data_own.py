@@ -1,0 +1,126 @@
+"""A user's own function as a source: what it may return, and what is said when it is wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from hpc_dl.data import sources, staged
+from hpc_dl.errors import UserError
+from hpc_dl.spec.data import OwnData
+
+HERE = Path()
+
+OWN = """\
+import torch
+
+def squares(n=40, width=6):
+    images = torch.rand(n, 1, width, width)
+    labels = (images.mean((1, 2, 3)) > 0.5).long()
+    return {"train": {"image": images, "label": labels}, "classes": ["dark", "light"]}
+
+def crooked():
+    return {"train": {"image": torch.rand(4, 6, 6), "label": torch.zeros(4).long()}}
+
+def mixed():
+    images = torch.rand(9, 1, 6, 6)
+    return {"train": {"image": images, "label": torch.arange(9) % 3},
+            "test": {"image": images[:, :, :5], "label": torch.arange(9) % 3}}
+
+def given(image=None, label=(0, 1, 2, 1), classes=None):
+    image = torch.rand(4, 1, 2, 2) if image is None else torch.tensor(image).expand(4, 1, 2, 2)
+    said = {"train": {"image": image, "label": torch.tensor(label)}}
+    return said | ({"classes": classes} if classes else {})
+
+def nothing():
+    pass
+
+def words():
+    return {"train": {"image": ["a", "b"], "label": [0, 1]}}
+
+def chatty():
+    print("loading ...", end="")
+    return {"train": {"image": torch.zeros(20, 3, 2, 2).byte(), "label": torch.arange(20) % 2}}
+
+def killed():
+    import os
+    os._exit(9)
+
+def fails():
+    raise ValueError("the disk is not mounted")
+"""
+
+
+@pytest.fixture
+def code(tmp_path):
+    (tmp_path / "mine.py").write_text(OWN)
+    return tmp_path
+
+
+def own(name, **options):
+    return OwnData.model_validate({"name": f"mine.py:{name}", **options})
+
+
+def test_an_own_function_describes_itself_to_the_plan(code):
+    source = own("squares", n=50, width=4, validation=0.2)
+    facts = staged.facts(source, HERE, code)
+    assert (facts.shape, facts.classes) == ((1, 4, 4), ("dark", "light"))
+    assert (facts.train, facts.validation, facts.test) == (35, 10, 5)
+    splits = sources.load(source, HERE, 0, code)
+    assert splits.facts == facts
+    assert len(splits.train) == 35
+
+
+def test_tensors_of_another_shape_are_refused_with_the_function_and_the_shape(code):
+    with pytest.raises(UserError, match=r"mine.py:crooked: train: image is \(4, 6, 6\)"):
+        sources.load(own("crooked"), HERE, 0, code)
+
+
+def test_an_own_function_that_fails_is_refused_at_submission_with_its_words(code):
+    with pytest.raises(UserError, match="ValueError: the disk is not mounted") as caught:
+        staged.facts(own("fails"), HERE, code)
+    line = OWN.splitlines().index("def fails():") + 2
+    assert f"mine.py:{line})" in caught.value.message
+
+
+def test_an_own_function_that_is_not_there_is_said_with_those_that_are(code):
+    with pytest.raises(UserError, match="defines no 'circles'") as caught:
+        sources.load(own("circles"), HERE, 0, code)
+    assert "squares" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("nothing", {}, "has to return a mapping with 'train'"),
+        ("words", {}, "train: image is no tensor or array"),
+        ("mixed", {}, r"the splits' images differ in shape: \[\(1, 5, 6\), \(1, 6, 6\)\]"),
+        ("given", {"image": 255.0}, "goes from 255 to 255, but floats have to lie in"),
+        ("given", {"image": float("nan")}, "goes from nan to nan"),
+        ("given", {"image": 3}, "image is torch.int64, but has to be uint8 or floats"),
+        ("given", {"label": [0, 1]}, "has to be 4 integers"),
+        ("given", {"label": [0.0, 1.0, 2.0, 1.0]}, "label is .* torch.float32"),
+        ("given", {"label": [0, 1, -1, 1]}, "label -1, but classes count from 0"),
+        ("given", {"classes": ["a", "b"]}, "label 2 with 2 classes"),
+        ("given", {"validation": 0.99}, "none is left to train on"),
+    ],
+)
+def test_what_is_no_source_is_refused_with_the_function_and_the_fault(code, name, options, message):
+    with pytest.raises(UserError, match=message) as caught:
+        sources.load(own(name, **options), HERE, 0, code)
+    assert f"mine.py:{name}" in str(caught.value) or "none is left" in message
+
+
+def test_what_the_function_prints_is_no_part_of_its_facts(code):
+    facts = staged.facts(own("chatty"), HERE, code)
+    assert (facts.shape, facts.classes, facts.train) == ((3, 2, 2), ("0", "1"), 16)
+
+
+def test_a_function_that_ends_its_process_is_named(code):
+    with pytest.raises(UserError, match=r"mine\.py:killed ended its process with 9"):
+        staged.facts(own("killed"), HERE, code)
+
+
+def test_a_function_that_does_not_return_is_given_up(code, monkeypatch):
+    monkeypatch.setattr(staged, "DESCRIBE_SECONDS", 0.1)
+    with pytest.raises(UserError, match=r"mine\.py:squares did not return within"):
+        staged.facts(own("squares"), HERE, code)
