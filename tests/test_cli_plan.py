@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -100,11 +101,11 @@ def test_without_sbatch_the_job_is_local(
     file = job_file(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert plan_of(capsys, file)["plan"]["backend"] == "local"
-    (tmp_path / "sbatch").write_text("#!/bin/sh\necho sbatch: Job 7 to start at 2030-01-01 >&2\n")
+    (tmp_path / "sbatch").write_text("#!/bin/sh\necho sbatch: Job 7 to start at 1795421378 >&2\n")
     (tmp_path / "sbatch").chmod(0o700)
     found = plan_of(capsys, file)
     assert found["plan"]["backend"] == "slurm"
-    assert found["start"] == "to start at 2030-01-01"
+    assert found["start"] == f"to start at {datetime.fromtimestamp(1795421378)}"
     assert plan_of(capsys, file, "--local")["plan"]["backend"] == "local"
 
 

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +41,14 @@ def submit(run: RunDir, plan: Plan) -> Submission:
 
 
 def test_only(plan: Plan) -> str:
-    """What Slurm says about the start time of such a job. Raises SlurmError."""
+    """What Slurm says about the start of such a job, the time a local one. Raises SlurmError."""
     answer = slurm.call(["sbatch", "--test-only"], TEST_SECONDS, stdin=render(plan, "true"))
-    return re.sub(r"^sbatch: (Job \d+ )?", "", answer.strip())
+    answer = re.sub(r"^sbatch: (Job \d+ )?", "", answer.strip())
+    return re.sub(r"(?<=start at )\d{9,}", lambda time: _local(int(time[0])), answer)
+
+
+def _local(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds):%Y-%m-%d %H:%M:%S}"
 
 
 def _send(run: RunDir, plan: Plan) -> str:
