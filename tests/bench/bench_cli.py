@@ -1,6 +1,6 @@
 """How long the commands take that people type while they wait: the median of ten.
 
-`python tests/bench/bench_cli.py` prints seconds of wall time, the interpreter's start included, for
+`python -m tests.bench.bench_cli` prints seconds of wall time, the interpreter's start included, for
 a folder of 50 runs.
 """
 
