@@ -11,13 +11,10 @@ import socket
 import time
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from hpc_dl.errors import UserError
+from hpc_dl.place import Place
 from hpc_dl.rundir import RunDir
-
-if TYPE_CHECKING:
-    from hpc_dl.job import Place
 
 PATIENCE = 2.0
 """Seconds that a rank which lost its peers gives them to speak first."""

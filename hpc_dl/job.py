@@ -11,34 +11,17 @@ import signal
 import subprocess
 import sys
 import traceback
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from hpc_dl import failure, journal, slurm_job
 from hpc_dl.errors import UserError
 from hpc_dl.journal import Journal
+from hpc_dl.place import Place, find_place
 from hpc_dl.rundir import RunDir
 
 TRACKING_PATIENCE = 60.0
 """Seconds that a finished job waits for the tracking to bring the rest."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a process stands among the ranks of a run."""
-
-    rank: int
-    world_size: int
-    local_rank: int
-    """Its number on its node."""
-    local_world_size: int
-    attempt: str
-    """Unique to this start of this job: `JOB.RESTARTS`."""
-    job_id: str
-    restarts: int
-    """How often Slurm has started this job again."""
-    slurm: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,32 +56,6 @@ class TrainJob:
         if place.rank == 0 and outcome != "completed":
             raise SystemExit(1)
         return outcome
-
-
-def find_place(environment: Mapping[str, str]) -> Place:
-    """This process's place, from the environment of submitit's local tasks or of Slurm's.
-
-    Without either it is alone.
-    """
-    if "SUBMITIT_LOCAL_GLOBALID" in environment:
-        size = int(environment["SUBMITIT_LOCAL_NTASKS"])
-        rank = int(environment["SUBMITIT_LOCAL_GLOBALID"])
-        job = environment["SUBMITIT_LOCAL_JOB_ID"]
-        return Place(rank, size, rank, size, f"{job}.0", job, 0)
-    if "SLURM_PROCID" in environment:
-        size, job = int(environment["SLURM_NTASKS"]), environment["SLURM_JOB_ID"]
-        restarts = int(environment.get("SLURM_RESTART_COUNT", 0))
-        return Place(
-            rank=int(environment["SLURM_PROCID"]),
-            world_size=size,
-            local_rank=int(environment["SLURM_LOCALID"]),
-            local_world_size=size // int(environment["SLURM_NNODES"]),
-            attempt=f"{job}.{restarts}",
-            job_id=job,
-            restarts=restarts,
-            slurm=True,
-        )
-    return Place(0, 1, 0, 1, f"{os.getpid()}.0", str(os.getpid()), 0)
 
 
 def _quieten_signals(place: Place) -> None:

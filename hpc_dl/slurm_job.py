@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 import re
 import time
-from typing import TYPE_CHECKING
 
 from hpc_dl import failure, slurm
 from hpc_dl.journal import Journal
+from hpc_dl.place import Place
 from hpc_dl.rundir import RunDir, read_json
 from hpc_dl.submission import Submission
-
-if TYPE_CHECKING:
-    from hpc_dl.job import Place
 
 GO_ON = "`hpcdl submit` again goes on"
 

@@ -15,11 +15,10 @@ from hpc_dl.data import sources
 from hpc_dl.data.batches import Batches
 from hpc_dl.data.split import Split, Splits
 from hpc_dl.errors import UserError
-from hpc_dl.job import Place
 from hpc_dl.journal import Journal
+from hpc_dl.place import Place
 from hpc_dl.plan import Plan
 from hpc_dl.rundir import RunDir
-from hpc_dl.spec import units
 from hpc_dl.spec.job import JobSpec
 from hpc_dl.train import checkpoint, finish, signals
 from hpc_dl.train.build import build_engine
@@ -28,6 +27,7 @@ from hpc_dl.train.environment import environment
 from hpc_dl.train.evaluate import evaluate
 from hpc_dl.train.loop import Boundary, Cadence, Evaluated, Patience, Stepped, train
 from hpc_dl.train.monitor import Monitor
+from hpc_dl.train.rhythm import Rhythm
 from hpc_dl.train.world import World
 
 
@@ -53,9 +53,7 @@ class Training:
         held_out = self.splits.validation if len(self.splits.validation) else self.splits.train
         self.sample = finish.sample_of(held_out, world.device, spec.train.seed)
         self.checkpoints = self._open_checkpoints() if journal else None
-        self.every = units.every(spec.checkpoint.every)
-        self.last_save = time.monotonic()
-        self.improved = False
+        self.rhythm = Rhythm(spec.checkpoint.every, plan)
         self.seconds = 0.0
 
     def train(self) -> str:
@@ -141,7 +139,7 @@ class Training:
             plan.steps_per_epoch,
             self.spec.train.log_every,
             plan.examples_seen,
-            self._save_is_due,
+            self.rhythm.is_due,
             plan.pause_at,
         )
         batches = Batches(
@@ -178,7 +176,7 @@ class Training:
         )
 
     def _on_evaluated(self, event: Evaluated) -> None:
-        self.improved |= event.improved
+        self.rhythm.improved |= event.improved
         values = {f"val/{name}": value for name, value in event.values.items()}
         self._note_metrics(event.step, event.epoch, values)
         ordinal = event.epoch + 1
@@ -207,22 +205,8 @@ class Training:
 
     def _asked(self) -> int:
         """What this rank wants all ranks to do: a signal it got, or a save by rank 0's clock."""
-        due = (
-            self.journal is not None
-            and self.every.unit == "min"
-            and time.monotonic() - self.last_save > 60 * self.every.count
-        )
+        due = self.journal is not None and self.rhythm.by_the_clock()
         return self.received.seen + (signals.SAVE if due else 0)
-
-    def _save_is_due(self, step: int) -> bool:
-        """By the number of steps or epochs, or because the epoch ended better than any before."""
-        ends = step % self.plan.steps_per_epoch == 0 or step == self.plan.steps
-        if step == self.plan.steps or (ends and self.improved):
-            return True
-        if self.every.unit == "steps":
-            return step % int(self.every.count) == 0
-        epoch = step // self.plan.steps_per_epoch
-        return self.every.unit == "epoch" and ends and epoch % int(self.every.count) == 0
 
     def _save(self) -> None:
         state = {
@@ -232,9 +216,8 @@ class Training:
             "journal": self.journal.size() if self.journal else 0,
         }
         if self.checkpoints:
-            self.checkpoints.save(state, self.engine.step, best=self.improved)
-        self.improved = False
-        self.last_save = time.monotonic()
+            self.checkpoints.save(state, self.engine.step, best=self.rhythm.improved)
+        self.rhythm.saved()
 
     def _identity(self) -> dict[str, Any]:
         """What a checkpoint has to agree with to be gone on from."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from hpc_dl import journal as log
-from hpc_dl.job import Place
 from hpc_dl.journal import Journal
+from hpc_dl.place import Place
 from hpc_dl.plan import Plan
 from hpc_dl.rundir import RunDir, read_json
 from hpc_dl.spec.load import load as load_spec

@@ -17,7 +17,7 @@ from accelerate import Accelerator
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 from hpc_dl.errors import EXIT_CLUSTER, UserError
-from hpc_dl.job import Place
+from hpc_dl.place import Place
 from hpc_dl.plan import Plan
 from hpc_dl.rundir import RunDir, write_json
 
