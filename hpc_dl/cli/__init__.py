@@ -46,7 +46,16 @@ exit codes:
 """
 
 _CIRCUMSTANCES = frozenset(
-    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG}
+    {
+        errno.EACCES,
+        errno.EPERM,
+        errno.EROFS,
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.ENAMETOOLONG,
+        errno.ENOTDIR,
+        errno.ESTALE,
+    }
 )
 """Errors of the file system that are the user's to mend, and no bug."""
 

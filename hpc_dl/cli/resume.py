@@ -19,7 +19,11 @@ CHANGEABLE = ("resources", "tracking", "checkpoint")
 def configure(parser: argparse.ArgumentParser) -> None:
     runs.configure(parser)
     parser.add_argument(
-        "words", metavar="key=value", nargs="*", help="override, like resources.time=02:00:00"
+        "words",
+        metavar="key=value",
+        nargs="*",
+        default=[],
+        help="override, like resources.time=02:00:00",
     )
     parser.add_argument(
         "--local", action="store_true", help="on this machine, also where there is a Slurm"

@@ -20,7 +20,7 @@ A run of the same training that stopped goes on where it was."""
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("spec", metavar="JOB.yaml", help="the job spec")
     parser.add_argument(
-        "words", metavar="key=value", nargs="*", help="override, like train.epochs=3"
+        "words", metavar="key=value", nargs="*", default=[], help="override, like train.epochs=3"
     )
     add = parser.add_argument
     modes = {
