@@ -120,6 +120,12 @@ def make(
     notes = list(ranks.notes)
     if batch < ranks.world_size:
         notes.append(f"batch_size {batch} leaves {ranks.world_size - batch} of the ranks idle")
+    store = spec.tracking.uri or site.tracking_uri or f"sqlite:///{run_root}/mlflow.db"
+    if machine is None and not site.internet and store.startswith("http"):
+        notes.append(
+            "compute nodes of this site have no internet: unless they reach the tracking server, "
+            "`hpcdl sync` on the login node brings the metrics"
+        )
     return Plan(
         run_dir=str(run_dir),
         backend="local" if machine else "slurm",
@@ -136,7 +142,7 @@ def make(
         seconds=units.seconds(spec.resources.time),
         facts=facts,
         data_root=str(data_root),
-        tracking_uri=spec.tracking.uri or site.tracking_uri or f"sqlite:///{run_root}/mlflow.db",
+        tracking_uri=store,
         requeues=spec.resources.max_requeues if site.requeue else 0,
         sbatch={} if machine else _sbatch(spec, site, run_dir),
         setup=[] if machine else list(site.setup),
@@ -225,25 +231,38 @@ def _check_partition(spec: JobSpec, site: Site) -> None:
                 f"resources.{key}",
                 f"a node of partition '{name}' has {most} {what}; the job asks for {wanted}",
             )
+    if asked.mem and offer.mem_per_node:
+        wanted, most = units.bytes_of(asked.mem), units.bytes_of(offer.mem_per_node)
+        if wanted > most:
+            raise SpecConflict(
+                "resources.mem", f"a node of partition '{name}' has {offer.mem_per_node} of memory"
+            )
     if offer.max_time and units.seconds(asked.time) > units.seconds(offer.max_time):
         raise SpecConflict(
             "resources.time", f"partition '{name}' runs jobs for at most {offer.max_time}"
         )
 
 
+def _gpus(count: int, site: Site, partition: str | None) -> str | int | None:
+    """GPUs as sbatch wants them: of the partition's type, where it has one."""
+    offer = site.partitions.get(partition or "")
+    return f"{offer.gpu_type}:{count}" if count and offer and offer.gpu_type else count or None
+
+
 def _sbatch(spec: JobSpec, site: Site, run_dir: Path) -> dict[str, str | int | bool]:
     """The sbatch options by name; what the spec says under `slurm:` has the last word."""
     asked, ranks = spec.resources, _as_asked(spec)
+    partition = asked.partition or site.default_partition
     notice = min(site.signal_seconds, units.seconds(asked.time) // 10)
     options: dict[str, str | int | bool | None] = {
         "job-name": spec.name,
         "nodes": ranks.nodes,
         "ntasks-per-node": ranks.tasks_per_node,
-        "gpus-per-node": ranks.gpus_per_node or None,
+        "gpus-per-node": _gpus(ranks.gpus_per_node, site, partition),
         "cpus-per-task": ranks.cpus_per_task,
         "mem": asked.mem,
         "time": asked.time,
-        "partition": asked.partition or site.default_partition,
+        "partition": partition,
         "account": asked.account or site.account,
         "signal": f"USR2@{notice}",
         "requeue" if site.requeue and asked.max_requeues else "no-requeue": True,

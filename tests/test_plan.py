@@ -108,15 +108,29 @@ def test_a_site_that_forbids_requeues_gets_none():
         ({"partition": "gpus"}, "resources.partition", "no partition 'gpus'"),
         ({"time": "2-00:00:00"}, "resources.time", "at most 1-00:00:00"),
         ({"gpus_per_node": 8}, "resources.gpus_per_node", "has 4 gpus; the job asks for 8"),
+        ({"mem": "65G"}, "resources.mem", "has 64G of memory"),
         ({"cpus_per_task": 99}, "resources.cpus_per_task", "has 64 cpus; the job asks for 99"),
     ],
 )
 def test_what_a_partition_cannot_give_is_refused_at_submission(resources, key, message):
-    offer = Partition(max_time="1-00:00:00", gpus_per_node=4, cpus_per_node=64)
+    offer = Partition(max_time="1-00:00:00", gpus_per_node=4, cpus_per_node=64, mem_per_node="64G")
     site = Site(name="here", partitions={"gpu": offer}, default_partition="gpu")
     with pytest.raises(SpecConflict, match=message) as caught:
         make(site, resources=resources)
     assert caught.value.key == key
+
+
+def test_gpus_are_asked_for_by_the_type_that_the_partition_has():
+    site = Site(name="here", partitions={"gpu": Partition(gpu_type="a100")})
+    plan = make(site, resources={"gpus_per_node": 2, "partition": "gpu"})
+    assert plan.sbatch["gpus-per-node"] == "a100:2"
+    assert plan.gpus_per_node == 2
+
+
+@pytest.mark.parametrize("internet, notes", [(True, 0), (False, 1)])
+def test_a_server_that_compute_nodes_may_not_reach_is_noted(internet, notes):
+    plan = make(Site(name="here", tracking_uri="https://mlflow.example.org", internet=internet))
+    assert len([note for note in plan.notes if "hpcdl sync" in note]) == notes
 
 
 def test_a_model_that_does_not_do_the_task_is_refused_with_those_that_would():

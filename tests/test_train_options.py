@@ -1,0 +1,75 @@
+"""Options of `train` that change what a step does, each in a real run."""
+
+import pytest
+import torch
+
+from tests.running import events, history, new_run, train
+
+
+def losses(run, name="train/loss"):
+    return [values[name] for _, values in history(run) if name in values]
+
+
+def test_half_precision_learns_as_well_as_full(tmp_path):
+    full = train(new_run(tmp_path, train={"epochs": 4}))
+    half = train(new_run(tmp_path, train={"epochs": 4, "precision": "bf16"}))
+    assert losses(half) != losses(full)
+    assert losses(half)[-1] == pytest.approx(losses(full)[-1], rel=0.02)
+    weights = torch.load(half.export / "weights.pt", weights_only=True)["model"]
+    assert {tensor.dtype for tensor in weights.values()} == {torch.float32}
+
+
+def test_sgd_with_a_schedule_and_a_clipped_gradient(tmp_path):
+    options = {
+        "epochs": 4,
+        "optimizer": {"name": "sgd", "lr": 0.1, "nesterov": True},
+        "schedule": {"name": "step", "every_epochs": 2, "factor": 0.1, "warmup_steps": 4},
+        "clip_norm": 0.5,
+    }
+    run = train(new_run(tmp_path, train=options))
+    rates = losses(run, "train/lr")
+    assert rates[0] == pytest.approx(0.1)  # warmed up by the fifth step
+    assert rates[-1] == pytest.approx(0.01)
+    assert max(losses(run, "train/grad_norm")) > 0.5  # reported as it was, before clipping
+    assert losses(run)[-1] < losses(run)[0]
+
+
+def test_early_stopping_ends_a_run_that_does_not_improve(tmp_path):
+    options = {
+        "epochs": 40,
+        "optimizer": {"name": "sgd", "lr": 1e-9},
+        "early_stopping": {"patience": 2, "min_delta": 0.01},
+    }
+    run = train(new_run(tmp_path, train=options))
+    evaluated = losses(run, "val/accuracy")
+    assert len(evaluated) == 3  # the first is the best, and two have not improved on it
+    ended = [event["reason"] for event in events(run, "state") if event["state"] == "completed"]
+    assert ended == ["36 steps trained: no improvement for 2 epochs"]
+
+
+def test_reports_come_every_so_many_steps_and_at_the_end_of_each_epoch(tmp_path):
+    run = train(new_run(tmp_path, train={"epochs": 2, "log_every": 5}))
+    reported = [step for step, values in history(run) if "train/loss" in values]
+    assert reported == [5, 10, 12, 17, 22, 24]
+
+
+def test_checkpoints_come_in_their_rhythm_and_the_best_is_kept(tmp_path):
+    run = train(new_run(tmp_path, train={"epochs": 3}, checkpoint={"every": "5 steps", "keep": 2}))
+    saved = [event["step"] for event in events(run, "saved")]
+    assert {5, 10, 15, 20, 25, 30, 35, 36} <= set(saved)
+    kept = sorted(path.name for path in run.checkpoints.iterdir())
+    assert [name for name in kept if name.startswith("step")] == ["step-00000035", "step-00000036"]
+    assert len([name for name in kept if name.startswith("best")]) == 1
+
+
+def test_the_test_split_is_measured_with_the_best_weights_and_exported(tmp_path):
+    from hpc_dl.predictor import load
+
+    run = train(new_run(tmp_path, train={"epochs": 3}))
+    best = next(run.checkpoints.glob("best-*"))
+    state = torch.load(best / "state.pt", weights_only=True)["engine"]["networks"]["model"]
+    exported = torch.load(run.export / "weights.pt", weights_only=True)["model"]
+    assert all(torch.equal(state[name], exported[name]) for name in state)
+    predicted = load(run.export).predict(torch.rand(3, 1, 8, 8))
+    assert predicted["probabilities"].shape == (3, 10)
+    assert predicted["label"].tolist() == predicted["probabilities"].argmax(1).tolist()
