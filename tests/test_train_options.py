@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from tests.running import events, history, new_run, train
+from hpc_dl.rundir import read_json, write_json
+from tests.running import events, history, new_run, start, train, wait_for_end
 
 
 def losses(run, name="train/loss"):
@@ -73,3 +74,14 @@ def test_the_test_split_is_measured_with_the_best_weights_and_exported(tmp_path)
     predicted = load(run.export).predict(torch.rand(3, 1, 8, 8))
     assert predicted["probabilities"].shape == (3, 10)
     assert predicted["label"].tolist() == predicted["probabilities"].argmax(1).tolist()
+
+
+def test_data_that_have_changed_since_the_submission_are_refused(tmp_path):
+    run = new_run(tmp_path)
+    plan = read_json(run.plan)
+    plan["facts"]["train"] -= 1
+    write_json(run.plan, plan)
+    start(run)
+    state, reason = wait_for_end(run)
+    assert state == "failed"
+    assert "the data have changed since the submission" in reason

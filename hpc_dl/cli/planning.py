@@ -68,9 +68,10 @@ def read(
 
     The spec's own files are looked for beside it, if not in `base`. Raises UserError.
     """
-    spec = specs.load(file, words)
-    site = sites.load(site_name, os.environ)
     base = (base or file.parent).absolute()
+    typed = any(word.startswith("data.root=") for word in words)
+    spec = _with_absolute_root(specs.load(file, words), Path.cwd() if typed else base)
+    site = sites.load(site_name, os.environ)
     data_root = sites.expand(site.data_root, os.environ)
     return Request(
         file=file,
@@ -82,6 +83,18 @@ def read(
         data_root=data_root,
         facts=staged.facts(spec.data, data_root, base),
     )
+
+
+def _with_absolute_root(spec: JobSpec, base: Path) -> JobSpec:
+    """`data.root` made independent of the folder that a command is typed in.
+
+    In a file it is relative to that file, on the command line to where that is typed.
+    """
+    root = getattr(spec.data, "root", None)
+    if root is None:
+        return spec
+    absolute = str(base / Path(root).expanduser())
+    return spec.model_copy(update={"data": spec.data.model_copy(update={"root": absolute})})
 
 
 def this_machine(*, local: bool) -> Machine | None:

@@ -79,6 +79,12 @@ class Training:
         splits = sources.load(self.spec.data, root, seed, self.run.code)
         if self.world.rank == 0 and self.world.size > 1:
             dist.barrier()
+        if splits.facts != self.plan.facts:
+            raise UserError(
+                f"the data have changed since the submission: {splits.facts} now, "
+                f"{self.plan.facts} then",
+                hint="Submit again; with other data it is another training: hpcdl submit --new.",
+            )
         return splits
 
     def _open_checkpoints(self) -> Checkpoints:
