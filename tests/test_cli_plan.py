@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from hpc_dl import journal
 from hpc_dl.cli import main, planning
@@ -81,6 +82,17 @@ def test_programs_get_every_number(capsys: Capture, root: Path, tmp_path: Path) 
     assert (plan["steps_per_epoch"], plan["steps"], plan["facts"]["train"]) == (15, 30, 1437)
     assert plan["run_dir"] == str(root / "quick-1")
     assert found["script"].startswith("#!/bin/bash\n")
+
+
+def test_the_plan_says_where_the_data_are(capsys: Capture, tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    for number in range(10):
+        path = folder / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8)).save(path)
+    words = ["data.name=image_folder", f"data.root={folder}", "--dry-run=plan"]
+    said = shown(capsys, job_file(tmp_path), *words)
+    assert f"image 3 x 64 x 64, 2 classes; staged in {folder}" in said
 
 
 def test_gpus_that_are_not_here_are_noted(

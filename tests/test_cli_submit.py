@@ -1,5 +1,6 @@
 """`hpcdl submit` and `hpcdl resume` on this machine, from the command line to the end."""
 
+import fcntl
 import json
 import os
 import signal
@@ -157,6 +158,19 @@ def test_a_cancelled_run_is_resumed_with_other_resources(
     assert not run.cancel.exists()
 
 
+def test_two_at_once_do_not_go_on_with_the_same_run(
+    tmp_path: Path, root: Path, capsys: Capture
+) -> None:
+    run = new_run(root)
+    folder = os.open(run.path, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    for command in (["submit", job_file(tmp_path), "--local"], ["resume", "quick", "--local"]):
+        assert main(command) == 2
+        assert "quick-1 is being submitted by another command" in capsys.readouterr().err
+    os.close(folder)
+    assert main(["resume", "quick", "--local"]) == 0
+
+
 def test_resume_refuses_to_make_it_another_training(root: Path, capsys: Capture) -> None:
     new_run(root)
     assert main(["resume", "quick", "train.epochs=4"]) == 2
@@ -183,6 +197,7 @@ def test_a_refused_submission_is_no_running_run(
     (programs / "sbatch").write_text("#!/bin/sh\necho sbatch: error: no such account >&2\nexit 1\n")
     (programs / "sbatch").chmod(0o700)
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    monkeypatch.setenv("SLURM_CONF", str(tmp_path / "slurm.conf"))
     assert main(["submit", job_file(tmp_path)]) == 2
     assert "no such account" in capsys.readouterr().err
     state, reason = journal.last_state(RunDir(root / "quick-1").journal)

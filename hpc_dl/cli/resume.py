@@ -9,6 +9,8 @@ from hpc_dl import jobs
 from hpc_dl.cli import planning, runs, sending, which
 from hpc_dl.cli.which import Choice
 from hpc_dl.errors import UserError
+from hpc_dl.plan import Plan
+from hpc_dl.rundir import RunDir
 from hpc_dl.submit.prepare import replan
 
 HELP = """Go on with a run that stopped, from its newest checkpoint. Of its spec, the resources, the
@@ -47,6 +49,10 @@ def run(args: argparse.Namespace) -> int:
     machine = planning.this_machine(local=args.local)
     if action != "go_on":
         return sending.send(request, Choice(action, found, status), machine, manner)
-    plan = request.plan(found.path, machine)
-    replan(found, request.spec, plan)
-    return sending.submit(found, plan, manner)
+
+    def replanned(run: RunDir) -> Plan:
+        plan = request.plan(run.path, machine)
+        replan(run, request.spec, plan)
+        return plan
+
+    return sending.go_on(found, replanned, manner)

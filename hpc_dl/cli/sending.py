@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import fcntl
 import os
 import shutil
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,16 +62,57 @@ def send(request: Request, choice: Choice, machine: Machine | None, manner: Mann
         if manner.follow:
             return watch(choice.run, 0, manner)
         raise active(choice.run, manner, choice.status.state if choice.status else "active")
-    run, plan = _fill(request, choice, machine)
-    return submit(run, plan, manner)
+    if choice.run:
+        return go_on(choice.run, lambda run: _prepare(request, run, machine), manner)
+    request.plan(folder(request, choice), machine)  # what fails here leaves no folder behind
+    run = rundir.create(request.run_root, request.spec.name)
+    try:
+        plan = _prepare(request, run, machine)
+    except BaseException:
+        shutil.rmtree(run.path)
+        raise
+    _hand_over(run, plan)
+    return _report(run, plan, "a new run", 0, manner)
 
 
-def submit(run: RunDir, plan: Plan, manner: Manner) -> int:
-    """Submit a run folder that is ready, say so, and watch it if it is local or to be followed."""
-    offset, step = run.journal.stat().st_size, saved_step(run)
-    submission = _hand_over(run, plan)
-    out = console(for_json=manner.as_json)
-    begins = f"goes on from step {step}" if step else "a new run"
+def go_on(run: RunDir, prepare_again: Callable[[RunDir], Plan], manner: Manner) -> int:
+    """Submit a stopped run again; returns the exit code. Of two who try at once, one is refused."""
+    with _alone_with(run):
+        status = jobs.status(run)
+        if which.action_for(status.state, status.job_id) == "is_active":
+            raise active(run, manner, status.state)
+        plan, step = prepare_again(run), saved_step(run)
+        offset = run.journal.stat().st_size
+        _hand_over(run, plan)
+    return _report(run, plan, f"goes on from step {step}", offset, manner)
+
+
+@contextlib.contextmanager
+def _alone_with(run: RunDir) -> Iterator[None]:
+    folder = os.open(run.path, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(folder)
+        raise UserError(f"{run.id} is being submitted by another command") from None
+    except OSError:
+        pass  # not every file system has locks
+    try:
+        yield
+    finally:
+        os.close(folder)
+
+
+def _prepare(request: Request, run: RunDir, machine: Machine | None) -> Plan:
+    plan = request.plan(run.path, machine)
+    prepare(run, request.spec, plan, request.base)
+    return plan
+
+
+def _report(run: RunDir, plan: Plan, begins: str, offset: int, manner: Manner) -> int:
+    """Say that a run is submitted, and watch it if it is local or to be followed."""
+    out, submission = console(for_json=manner.as_json), Submission.load(run)
+    assert submission is not None
     job = f"Slurm job {submission.job_id}" if plan.backend == "slurm" else "a job on this machine"
     out.print(Text.assemble((run.id, "bold"), f": {job}, {begins}"), soft_wrap=True)
     for note in plan.notes:
@@ -76,8 +120,7 @@ def submit(run: RunDir, plan: Plan, manner: Manner) -> int:
     if manner.follow or plan.backend == "local":
         return watch(run, offset, manner)
     if manner.as_json:
-        state = jobs.status(run).state
-        print_json({**_job(run), "state": state})
+        print_json({**_job(run), "state": jobs.status(run).state})
     else:
         out.print(Text(manner.commands(run)), soft_wrap=True)
     return 0
@@ -169,28 +212,12 @@ def _job(run: RunDir) -> dict[str, object]:
     }
 
 
-def _fill(request: Request, choice: Choice, machine: Machine | None) -> tuple[RunDir, Plan]:
-    """The run folder with everything that the job needs; where that fails, no new one is left."""
-    plan = request.plan(folder(request, choice), machine)
-    if choice.run and choice.action == "go_on":
-        prepare(choice.run, request.spec, plan, request.base)
-        return choice.run, plan
-    run = rundir.create(request.run_root, request.spec.name)
-    try:
-        plan = request.plan(run.path, machine)
-        prepare(run, request.spec, plan, request.base)
-    except BaseException:
-        shutil.rmtree(run.path)
-        raise
-    return run, plan
-
-
-def _hand_over(run: RunDir, plan: Plan) -> Submission:
+def _hand_over(run: RunDir, plan: Plan) -> None:
     from hpc_dl.submit import local
     from hpc_dl.submit import slurm as cluster
 
     try:
-        return cluster.submit(run, plan) if plan.backend == "slurm" else local.submit(run, plan)
+        (cluster if plan.backend == "slurm" else local).submit(run, plan)
     except UserError as error:
         journal = Journal(run.journal)
         journal.append("state", state="failed", reason=f"not submitted: {error.message}")

@@ -95,9 +95,13 @@ def _data(spec: JobSpec, plan: Plan) -> str:
     facts = plan.facts
     shape = " x ".join(map(str, facts.shape))
     classes = f", {len(facts.classes)} classes" if facts.classes else ""
+    place = ""
+    if "root" in type(spec.data).model_fields:
+        folder = getattr(spec.data, "root", None) or f"{plan.data_root}/{spec.data.name}"
+        place = f"; staged in {folder}"
     return (
         f"{spec.data.name}: {_many(facts.train, 'training example')}, {facts.validation} "
-        f"validation, {facts.test} test; {facts.kind} {shape}{classes}"
+        f"validation, {facts.test} test; {facts.kind} {shape}{classes}{place}"
     )
 
 
