@@ -19,6 +19,8 @@ _OUT_OF_REACH = re.compile(
 )
 PATIENCE = 60.0
 """Seconds for a command that changes something; a busy controller may take that long."""
+CONFIG_SECONDS = 5.0
+"""Seconds to find out whether there is a cluster at all."""
 _USUAL_PLACES = tuple(
     Path(folder, "slurm.conf") for folder in ("/etc/slurm", "/etc/slurm-llnl", "/run/slurm/conf")
 )
@@ -89,7 +91,7 @@ def is_configured() -> bool:
     if "SLURM_CONF" in os.environ or any(path.exists() for path in _USUAL_PLACES):
         return True
     try:
-        call(["scontrol", "show", "config"], PATIENCE)
+        call(["scontrol", "show", "config"], CONFIG_SECONDS)
     except SlurmError as error:
         return "configuration source" not in error.message
     return True

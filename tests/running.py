@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hpc_dl import journal, plan as planning, rundir
+from hpc_dl import journal, rundir
+from hpc_dl import plan as planning
 from hpc_dl.data import staged
 from hpc_dl.plan import Machine, Plan
 from hpc_dl.rundir import RunDir, read_json

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -37,7 +38,7 @@ LABELS = torch.randint(0, 10, (BATCH * STEPS,))
 def network() -> tuple[torch.nn.Module, torch.optim.Optimizer]:
     widths = (784, 512, 512, 10)
     layers = [torch.nn.Flatten()]
-    for fan_in, fan_out in zip(widths, widths[1:], strict=False):
+    for fan_in, fan_out in pairwise(widths):
         layers += [torch.nn.Linear(fan_in, fan_out), torch.nn.ReLU()]
     model = torch.nn.Sequential(*layers[:-1])
     return model, torch.optim.AdamW(model.parameters(), fused=True)
