@@ -1,6 +1,7 @@
 """Real MLflow stores for tests: a run folder with a journal of its own, and a server process."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -9,12 +10,34 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from hpc_dl import journal
 from hpc_dl.journal import Journal
 from hpc_dl.rundir import RunDir, read_json, write_json
+from hpc_dl.tracking import store
 from hpc_dl.tracking.position import Position
 from tests.running import new_run
 from tests.waiting import wait_until
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite store that exists; making one takes seconds, so xdist's workers share it."""
+    folder = tmp_path_factory.getbasetemp()
+    path = (
+        (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "empty" / "mlflow.db"
+    )
+    with store.opened(f"sqlite:///{path}", patience=120) as client:
+        client.search_experiments()
+    return path
+
+
+@pytest.fixture
+def uri(tmp_path: Path, empty_store: Path) -> str:
+    """A SQLite store of the test's own, in its folder."""
+    shutil.copy(empty_store, tmp_path)
+    return f"sqlite:///{tmp_path}/mlflow.db"
 
 
 def run_for(uri: str, root: Path, **sections: Any) -> RunDir:
@@ -41,6 +64,29 @@ def journalled(run: RunDir) -> dict[str, list[tuple[int, float, int]]]:
                 point = (event["step"], float(value), round(event["t"] * 1000))
                 found.setdefault(name, []).append(point)
     return found
+
+
+def bring_elsewhere(run: RunDir) -> subprocess.Popen[str]:
+    """Bring a run's journal in another process; its complaints are on its standard error."""
+    words = "import sys; from pathlib import Path; from hpc_dl.rundir import RunDir; "
+    words += "from hpc_dl.tracking.sync import bring; bring(RunDir(Path(sys.argv[1])), 100)"
+    return subprocess.Popen(
+        [sys.executable, "-c", words, str(run.path)], stderr=subprocess.PIPE, text=True
+    )
+
+
+def mlflow_run(run: RunDir, uri: str) -> Any:
+    """The run as MLflow's own client has it."""
+    from mlflow import MlflowClient
+
+    mlflow_id = Position.load(run).mlflow_id
+    assert mlflow_id is not None
+    return MlflowClient(tracking_uri=uri).get_run(mlflow_id)
+
+
+def same(run: RunDir, uri: str) -> bool:
+    """Whether the store holds the journal's metrics: each of them, and once."""
+    return stored(run, uri) == {name: sorted(points) for name, points in journalled(run).items()}
 
 
 def stored(run: RunDir, uri: str) -> dict[str, list[tuple[int, float, int]]]:
@@ -75,9 +121,10 @@ class Server:
         words += ["--port", str(self.port), "--workers", "1"]
         words += ["--backend-store-uri", f"sqlite:///{self.folder}/server.db"]
         words += ["--artifacts-destination", str(self.folder / "artifacts")]
+        quick = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
         with (self.folder / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
-                words, stdout=log, stderr=log, start_new_session=True, cwd=self.folder
+                words, stdout=log, stderr=log, start_new_session=True, cwd=self.folder, env=quick
             )
         wait_until(self.answers, timeout=120, interval=0.1, message="the MLflow server")
 

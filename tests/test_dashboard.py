@@ -1,7 +1,12 @@
 """The dashboard opens for who has its password, and leaves nothing behind."""
 
 import base64
+import os
+import re
+import signal
 import socket
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 
@@ -11,8 +16,9 @@ import pytest
 from hpc_dl.errors import UserError
 from hpc_dl.journal import Journal
 from hpc_dl.tracking import dashboard
-from hpc_dl.tracking.sync import bring
-from tests.stores import run_for, write_history
+from hpc_dl.tracking.sync import waits
+from tests.stores import run_for, same, write_history
+from tests.waiting import wait_until
 
 
 def get(port, path="/", password=None, host=None):
@@ -29,40 +35,68 @@ def get(port, path="/", password=None, host=None):
         return error.code
 
 
-def test_only_who_has_the_password_gets_in_also_through_a_tunnel(tmp_path):
-    uri = f"sqlite:///{tmp_path}/mlflow.db"
-    run = run_for(uri, tmp_path)
-    write_history(Journal(run.journal), 1, 5)
-    bring(run)
+@pytest.fixture
+def taken():
+    """A port that is in use."""
     with socket.socket() as other:
         other.bind((dashboard.HOST, 0))
         other.listen()
-        taken = other.getsockname()[1]
-        with dashboard.running(uri, taken) as opened:
-            assert opened.port != taken
-            assert get(opened.port) == 401
-            assert get(opened.port, password="guess") == 401
-            assert get(opened.port, password=opened.password) == 200
-            assert get(opened.port, password=opened.password, host="localhost:8888") == 200
-            said = dashboard.instructions(opened)
-            assert f"-L {opened.port}:127.0.0.1:{opened.port}" in said
-            assert opened.password in said
-            address = psutil.Process(opened.process.pid).children(recursive=True)
-            family = [opened.process.pid, *(child.pid for child in address)]
-            listening = {
-                connection.laddr.ip
-                for connection in psutil.net_connections("tcp")
-                if connection.status == psutil.CONN_LISTEN and connection.pid in family
-            }
-            assert listening == {"127.0.0.1"}
+        yield other.getsockname()[1]
+
+
+@pytest.fixture
+def command(tmp_path, taken):
+    """`hpcdl dashboard` on the runs of the test's folder."""
+    words = [sys.executable, "-m", "hpc_dl", "dashboard", "--site", "generic"]
+    environment = os.environ | {"HPCDL_RUN_ROOT": str(tmp_path), "SSH_CONNECTION": "from home"}
+    process = subprocess.Popen(
+        [*words, "--port", str(taken)], env=environment, stdout=subprocess.PIPE, text=True
+    )
+    yield process
+    process.terminate()
+    process.wait()
+
+
+def test_it_opens_for_one_person_through_a_tunnel_too_and_leaves_nothing_behind(
+    tmp_path, uri, taken, command
+):
+    run = run_for(uri, tmp_path)
+    log = Journal(run.journal)
+    write_history(log, 1, 5)
+    said = [command.stdout.readline() for _ in range(4)]
+    found = re.search(r"http://hpcdl:(\S+)@127\.0\.0\.1:(\d+)", said[0])
+    password, port = found[1], int(found[2])
+    assert port != taken
+    assert f"ssh -N -L {port}:127.0.0.1:{port} " in said[2]
+
+    assert get(port) == 401
+    assert get(port, password="guess") == 401
+    assert get(port, password=password) == 200
+    assert get(port, password=password, host="localhost:8888") == 200
+    family = [command.pid, *(c.pid for c in psutil.Process(command.pid).children(True))]
+    assert len(family) == 3  # hpcdl, MLflow, and its server
+    listening = {
+        connection.laddr.ip
+        for connection in psutil.net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN and connection.pid in family
+    }
+    assert listening == {"127.0.0.1"}
+
+    assert same(run, uri)
+    write_history(log, 6, 10)
+    wait_until(lambda: not waits(run), message="a curve to move")
+    assert same(run, uri)
+
+    command.send_signal(signal.SIGHUP)  # its terminal was closed
+    assert command.wait(30) == 0
     assert not any(psutil.pid_exists(pid) for pid in family)
 
 
-def test_a_dashboard_that_cannot_start_says_why(tmp_path, monkeypatch):
+def test_a_dashboard_that_cannot_start_says_why(tmp_path, uri, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     (tmp_path / "flask_wtf.py").write_text("raise ImportError('flask_wtf is broken')")
     with (
         pytest.raises(UserError, match="Flask-WTF"),
-        dashboard.running(f"sqlite:///{tmp_path}/mlflow.db", 5600),
+        dashboard.running(uri, 5600),
     ):
         pass

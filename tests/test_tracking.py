@@ -1,41 +1,26 @@
 """The journal arrives in a real MLflow store: every value, once, whatever happens on the way."""
 
 import math
-import shutil
+import os
 import sqlite3
-import subprocess
-import sys
 
 import pytest
 
 from hpc_dl.journal import Journal
 from hpc_dl.rundir import read_json
 from hpc_dl.tracking import store
+from hpc_dl.tracking.lock import Held
 from hpc_dl.tracking.position import Position
-from hpc_dl.tracking.store import StoreAway
 from hpc_dl.tracking.sync import bring, waits
-from tests.stores import Server, journalled, run_for, stored, write_history
-
-
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory):
-    """A store that exists; making one takes seconds."""
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    with store.opened(f"sqlite:///{path}") as client:
-        client.search_experiments()
-    return path
-
-
-@pytest.fixture
-def uri(tmp_path, empty_store):
-    shutil.copy(empty_store, tmp_path)
-    return f"sqlite:///{tmp_path}/mlflow.db"
-
-
-def mlflow_run(run, uri):
-    from mlflow import MlflowClient
-
-    return MlflowClient(tracking_uri=uri).get_run(Position.load(run).mlflow_id)
+from tests.stores import (
+    bring_elsewhere,
+    journalled,
+    mlflow_run,
+    run_for,
+    same,
+    stored,
+    write_history,
+)
 
 
 def test_everything_in_the_journal_is_in_the_store_value_by_value(tmp_path, uri):
@@ -59,7 +44,7 @@ def test_bringing_twice_adds_nothing_and_what_is_new_is_added(tmp_path, uri):
     assert bring(run).points == 0
     write_history(log, 21, 30)
     assert bring(run).points == 22
-    assert stored(run, uri) == {name: sorted(it) for name, it in journalled(run).items()}
+    assert same(run, uri)
 
 
 def test_killed_between_sending_and_remembering_no_point_appears_twice(tmp_path, uri):
@@ -72,7 +57,7 @@ def test_killed_between_sending_and_remembering_no_point_appears_twice(tmp_path,
     bring(run)
     run.tracking.write_bytes(remembered)  # as if it had been killed before it could remember
     bring(run)
-    assert stored(run, uri) == {name: sorted(it) for name, it in journalled(run).items()}
+    assert same(run, uri)
 
 
 def test_a_run_whose_position_was_lost_is_the_same_run_in_the_store(tmp_path, uri):
@@ -87,7 +72,7 @@ def test_a_run_whose_position_was_lost_is_the_same_run_in_the_store(tmp_path, ur
     assert Position.load(run).mlflow_id == first
     experiment = MlflowClient(tracking_uri=uri).get_experiment_by_name("hpcdl")
     assert len(MlflowClient(tracking_uri=uri).search_runs([experiment.experiment_id])) == 1
-    assert stored(run, uri) == {name: sorted(it) for name, it in journalled(run).items()}
+    assert same(run, uri)
 
 
 def test_steps_that_are_trained_again_after_a_resume_appear_once(tmp_path, uri):
@@ -163,7 +148,9 @@ def test_another_process_that_has_the_sqlite_store_is_waited_for_or_named(tmp_pa
     run = run_for(uri, tmp_path)
     write_history(Journal(run.journal), 1, 5)
     with store.locked(uri, 0):
-        with pytest.raises(StoreAway, match="another process is writing"):
+        with pytest.raises(
+            Held, match=rf"another process is writing to .*: process {os.getpid()} on"
+        ):
             bring(run)
         assert waits(run)
     assert bring(run).points == 11
@@ -177,61 +164,20 @@ def test_a_store_that_the_database_itself_locks_keeps_what_is_there_for_later(tm
     write_history(log, 6, 10)
     with sqlite3.connect(tmp_path / "mlflow.db") as other:
         other.execute("begin exclusive")
-        done = subprocess.Popen(
-            [sys.executable, "-c", _BRING, str(run.path)], stderr=subprocess.PIPE, text=True
-        )
-        assert "did not take it" in done.communicate(timeout=120)[1]
+        assert "did not take it" in bring_elsewhere(run).communicate(timeout=120)[1]
     bring(run)
-    assert stored(run, uri) == {name: sorted(it) for name, it in journalled(run).items()}
-
-
-_BRING = """
-import sys
-from pathlib import Path
-from hpc_dl.rundir import RunDir
-from hpc_dl.tracking.sync import bring
-bring(RunDir(Path(sys.argv[1])), patience=100)
-"""
+    assert same(run, uri)
 
 
 def test_processes_that_meet_on_a_fresh_sqlite_store_all_bring_everything(tmp_path):
     uri = f"sqlite:///{tmp_path}/fresh.db"
-    runs = [run_for(uri, tmp_path) for _ in range(4)]
+    runs = [run_for(uri, tmp_path) for _ in range(3)]
     for run in runs:
         write_history(Journal(run.journal), 1, 50)
-    bringing = [
-        subprocess.Popen([sys.executable, "-c", _BRING, str(run.path)], stderr=subprocess.PIPE)
-        for run in runs
-    ]
-    for process in bringing:
+    for process in [bring_elsewhere(run) for run in runs]:
         _, complaint = process.communicate(timeout=200)
-        assert process.returncode == 0, complaint.decode()
-    for run in runs:
-        assert stored(run, uri) == {name: sorted(it) for name, it in journalled(run).items()}
-
-
-def test_a_server_that_is_killed_and_started_again_gets_everything_once(tmp_path):
-    server = Server(tmp_path)
-    run = run_for(server.uri, tmp_path)
-    log = Journal(run.journal)
-    write_history(log, 1, 20)
-    with pytest.raises(StoreAway):  # offline from the beginning
-        bring(run)
-    try:
-        server.start()
-        bring(run)
-        write_history(log, 21, 40)
-        server.kill()
-        with pytest.raises(StoreAway):
-            bring(run)
-        write_history(log, 41, 60)
-        log.append("state", state="completed", reason="all steps")
-        server.start()
-        bring(run)
-        assert stored(run, server.uri) == {n: sorted(it) for n, it in journalled(run).items()}
-        assert mlflow_run(run, server.uri).info.status == "FINISHED"
-    finally:
-        server.kill()
+        assert process.returncode == 0, complaint
+    assert all(same(run, uri) for run in runs)
 
 
 def test_a_password_in_the_uri_is_not_shown():

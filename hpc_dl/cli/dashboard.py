@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from hpc_dl.rundir import RunDir
+import time
+from pathlib import Path
+from types import FrameType
 
 HELP = "Open the MLflow dashboard on the runs, for you alone; Ctrl-C closes it."
 PORT = 5000
 EVERY = 3.0
 """Seconds between two looks at the journals, so that curves move."""
+ASK_EVERY = 30.0
+"""Seconds between two questions to Slurm, of which a login node shall see few."""
+FIRST = 20.0
+"""Seconds to spend on what waits before the dashboard opens; the rest comes while it is open."""
+PATIENCE = 5.0
+"""Seconds to wait for another process that is writing to the store."""
+_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -24,48 +31,80 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Open the dashboard until Ctrl-C, or say where that of a tracking server is."""
-    from hpc_dl import rundir
     from hpc_dl import site as sites
-    from hpc_dl.tracking import dashboard, store
+    from hpc_dl.tracking import store
 
     site = sites.load(args.site, os.environ)
     root = sites.expand(site.run_root, os.environ)
-    uri = site.tracking_uri or f"{store.SQLITE}{root}/mlflow.db"
-    _bring(rundir.runs(root))
-    if not uri.startswith(store.SQLITE):
-        sys.stdout.write(f"The runs are on the tracking server: {store.without_password(uri)}\n")
+    uri = store.absolute(site.tracking_uri or f"{store.SQLITE}{root}/mlflow.db", Path.cwd())
+    for number in _ENDINGS:  # the server must not outlast a closed terminal
+        signal.signal(number, _close)
+    bringing = _Bringing(root)
+    try:
+        bringing.bring(time.monotonic() + FIRST)
+        if uri.startswith(store.SQLITE):
+            return _open(uri, args.port, bringing)
+    except KeyboardInterrupt:
         return 0
+    sys.stdout.write(f"The runs are on the tracking server: {store.without_password(uri)}\n")
+    return 0
+
+
+def _open(uri: str, port: int, bringing: _Bringing) -> int:
+    from hpc_dl.tracking import dashboard
+
     sys.stderr.write("starting MLflow ...\n")
-    with dashboard.running(uri, args.port) as opened:
+    with dashboard.running(uri, port) as opened:
         sys.stdout.write(dashboard.instructions(opened) + "\n")
         sys.stdout.flush()
         _show(opened.url)
-        try:
-            while True:
-                try:
-                    opened.process.wait(EVERY)
-                except subprocess.TimeoutExpired:
-                    _bring(rundir.runs(root))
-                else:
-                    sys.stderr.write("the dashboard's server has ended\n")
-                    return 1
-        except KeyboardInterrupt:
-            return 0
+        while True:
+            try:
+                opened.process.wait(EVERY)
+            except subprocess.TimeoutExpired:
+                bringing.bring()
+            else:
+                sys.stderr.write("the dashboard's server has ended\n")
+                return 1
 
 
-def _bring(runs: list[RunDir]) -> None:
-    """Bring what waits, and leave for the next time what a store does not take now."""
-    from hpc_dl import jobs
-    from hpc_dl.errors import UserError
-    from hpc_dl.tracking.sync import bring, waits
+class _Bringing:
+    """Brings what waits, and leaves for the next time what a store does not take now."""
 
-    jobs.statuses(runs)
-    for run in runs:
-        try:
-            if waits(run):
-                bring(run, patience=5)
-        except UserError as error:
-            sys.stderr.write(f"{run.id}: {error.message}\n")
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.asked = -ASK_EVERY
+        self.said: set[str] = set()
+
+    def bring(self, until: float = float("inf")) -> None:
+        """Bring all runs; begin with none after `until` on the monotonic clock."""
+        from hpc_dl import jobs, rundir
+        from hpc_dl.errors import UserError
+        from hpc_dl.tracking.sync import bring, waits
+
+        runs = rundir.runs(self.root)
+        if time.monotonic() - self.asked >= ASK_EVERY:
+            jobs.statuses(runs)  # journals how runs ended that could not say so themselves
+            self.asked = time.monotonic()
+        for run in runs:
+            try:
+                if time.monotonic() < until and waits(run):
+                    bring(run, PATIENCE)
+            except UserError as error:
+                self._complain(f"{run.id}: {error.message}\n")
+
+    def _complain(self, message: str) -> None:
+        """Say it once."""
+        if message not in self.said:
+            self.said.add(message)
+            sys.stderr.write(message)
+
+
+def _close(number: int, frame: FrameType | None) -> None:
+    """End as by Ctrl-C; a second one shall not interrupt the tidying up."""
+    for each in _ENDINGS:
+        signal.signal(each, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _show(url: str) -> None:

@@ -86,9 +86,11 @@ def _start(uri: str, port: int, password: str, folder: Path, log: Path) -> subpr
     config.write_text(_AUTHENTICATION.format(folder=folder, user=USER, password=password))
     words = [sys.executable, "-m", "mlflow", "server", "--app-name", "basic-auth"]
     words += ["--backend-store-uri", uri, "--host", HOST, "--port", str(port), "--workers", "1"]
+    words += ["--artifacts-destination", str(store.artifact_root(uri))]
     environment = os.environ | {
         "MLFLOW_AUTH_CONFIG_PATH": str(config),
         "MLFLOW_FLASK_SERVER_SECRET_KEY": secrets.token_hex(),
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # eight processes more, for language models
     }
     with log.open("wb") as output:
         return subprocess.Popen(

@@ -1,7 +1,8 @@
-"""What MLflow is told of a run beside its metrics: parameters and tags."""
+"""What MLflow is told of a run beside its metrics: parameters and tags, in words that it takes."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,14 +12,13 @@ from hpc_dl.rundir import RunDir, read_json
 
 RUN_TAG = "hpcdl.run_dir"
 """Tells which run folder an MLflow run stands for."""
-_LONGEST_PARAMETER = 6000
-_LONGEST_TAG = 5000
+_LONGEST_NAME, _LONGEST_PARAMETER, _LONGEST_TAG = 250, 6000, 5000
 
 
 def parameters(run: RunDir) -> dict[str, str]:
     """The resolved spec, flat: `model.latent_dim` and so on."""
     spec = yaml.safe_load(run.spec.read_text())
-    return {key: str(value)[:_LONGEST_PARAMETER] for key, value in _flat(spec)}
+    return {name(key): str(value)[:_LONGEST_PARAMETER] for key, value in _flat(spec)}
 
 
 def experiment(run: RunDir) -> str:
@@ -30,31 +30,53 @@ def tags(run: RunDir) -> dict[str, str]:
     """Where the run is from: its folder, the code, the user, and the job."""
     origin, job = read_json(run.provenance) or {}, read_json(run.submission) or {}
     git: dict[str, Any] = next(iter((origin.get("git") or {}).values()), {})
-    said = {
-        RUN_TAG: str(run.path),
-        "hpcdl.backend": job.get("backend"),
-        "hpcdl.job_id": job.get("job_id"),
-        "hpcdl.host": job.get("host"),
-        "hpcdl.git_dirty": git.get("dirty"),
-        "mlflow.user": origin.get("user"),
-        "mlflow.source.name": " ".join(map(str, origin.get("command", ["hpcdl"]))),
-        "mlflow.source.type": "JOB",
-        "mlflow.source.git.commit": git.get("commit"),
-    }
-    return {key: str(value)[:_LONGEST_TAG] for key, value in said.items() if value is not None}
+    return _worth_saying(
+        {
+            RUN_TAG: run.path,
+            "hpcdl.backend": job.get("backend"),
+            "hpcdl.job_id": job.get("job_id"),
+            "hpcdl.host": job.get("host"),
+            "hpcdl.git_dirty": git.get("dirty"),
+            "mlflow.user": origin.get("user"),
+            "mlflow.source.name": " ".join(map(str, origin.get("command", ["hpcdl"]))),
+            "mlflow.source.type": "JOB",
+            "mlflow.source.git.commit": git.get("commit"),
+        }
+    )
 
 
 def started_tags(event: Mapping[str, Any]) -> dict[str, str]:
     """What a `started` event says about the machine."""
     environment = event.get("environment", {})
-    said = {
-        "hpcdl.world_size": event.get("world_size"),
-        "hpcdl.device": environment.get("gpu") or event.get("device"),
-        "hpcdl.node": environment.get("host"),
-        "hpcdl.attempt": event.get("attempt"),
-        **{f"slurm.{key}": value for key, value in environment.get("slurm", {}).items()},
+    return _worth_saying(
+        {
+            "hpcdl.world_size": event.get("world_size"),
+            "hpcdl.device": environment.get("gpu") or event.get("device"),
+            "hpcdl.node": environment.get("host"),
+            "hpcdl.attempt": event.get("attempt"),
+            **{f"slurm.{key}": value for key, value in environment.get("slurm", {}).items()},
+        }
+    )
+
+
+def state_tags(event: Mapping[str, Any]) -> dict[str, str]:
+    """The run's own word for its state, which is finer than MLflow's, and the reason."""
+    return _worth_saying({"hpcdl.state": event["state"], "hpcdl.reason": event.get("reason") or ""})
+
+
+def name(said: str) -> str:
+    """A name as MLflow takes it: one that it refuses would hold up everything after it.
+
+    MLflow wants letters, digits and `_-. :/`, and that the name is a plain relative path.
+    """
+    parts = re.sub(r"[^/\w.\- :]", "_", said)[:_LONGEST_NAME].split("/")
+    return "/".join(part for part in parts if part not in ("", ".", "..")) or "_"
+
+
+def _worth_saying(said: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        name(key): str(value)[:_LONGEST_TAG] for key, value in said.items() if value is not None
     }
-    return {key: str(value) for key, value in said.items() if value is not None}
 
 
 def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -33,9 +33,13 @@ def follow(run: RunDir, training: int) -> None:
             if waits(run):
                 bring(run, patience=LAST_PATIENCE if over else 0.0)
             pause = PAUSE
-        except UserError as error:
+        except Exception as error:  # whatever it is, the rest of the journal is worth a try
             pause = min(2 * pause, LONGEST_PAUSE)
-            _log(f"{error.message}; again in {pause:.0f} s" if not over else str(error))
+            _log(_what(error) + ("" if over else f"; again in {pause:.0f} s"))
+
+
+def _what(error: Exception) -> str:
+    return str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
 
 
 def _ended_within(training: int, seconds: float) -> bool:
@@ -45,7 +49,7 @@ def _ended_within(training: int, seconds: float) -> bool:
 
 
 def _log(message: str) -> None:
-    sys.stderr.write(f"{datetime.now():%F %T} {message}\n")
+    sys.stderr.write(f"{datetime.now():%F %T} {' '.join(message.splitlines())}\n")
     sys.stderr.flush()
 
 

@@ -7,6 +7,7 @@ weights that load as tensors alone.
 from __future__ import annotations
 
 import json
+import warnings
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,10 @@ def log(run: RunDir, client: MlflowClient, uri: str, mlflow_id: str) -> None:
     import mlflow
 
     mlflow.set_tracking_uri(uri)
-    with mlflow.start_run(run_id=mlflow_id, log_system_metrics=False):
+    with (
+        warnings.catch_warnings(action="ignore"),  # MLflow asks for an example of the input
+        mlflow.start_run(run_id=mlflow_id, log_system_metrics=False),
+    ):
         mlflow.pyfunc.log_model(
             name=NAME,
             loader_module=LOADER,

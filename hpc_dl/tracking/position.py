@@ -17,6 +17,8 @@ class Position:
     the same results, and none of them is to appear twice.
     """
 
+    store: str = ""
+    """The URI of the store, without a password. In another one, everything is still to be told."""
     mlflow_id: str | None = None
     offset: int = 0
     """Bytes of the journal that have been dealt with."""

@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import os
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpc_dl.errors import EXIT_FAILED, UserError
+from hpc_dl.tracking import lock
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 SQLITE = "sqlite:///"
-_LOOK_AGAIN = 0.05
-"""Seconds between two attempts at the lock."""
+_QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
 _PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "20", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
 """A store that is away is asked again later, by whoever brings the rest."""
 
 
 class StoreAway(UserError):
-    """The store does not answer, refuses, or another process is writing to it."""
+    """The store does not answer, or refuses."""
 
 
 @contextlib.contextmanager
@@ -33,8 +36,8 @@ def opened(uri: str, patience: float = 0.0) -> Iterator[MlflowClient]:
     """A client of the store, which exists and is up to date.
 
     A SQLite store is under a lock for as long as the context lasts: processes that meet on a fresh
-    file would otherwise spoil its creation. Raises StoreAway if another process has it for longer
-    than `patience` seconds, and for whatever the store itself has to say.
+    file would otherwise spoil its creation. Raises lock.Held if another process has it for longer
+    than `patience` seconds, and StoreAway for whatever the store itself has to say.
     """
     quieten()
     from mlflow import MlflowClient
@@ -45,40 +48,30 @@ def opened(uri: str, patience: float = 0.0) -> Iterator[MlflowClient]:
         try:
             yield MlflowClient(tracking_uri=uri)
         except (MlflowException, SQLAlchemyError, OSError) as error:
-            first = str(error).strip().splitlines()[0]
+            first = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise StoreAway(
-                f"the tracking store {without_password(uri)} did not take it: {first}",
+                f"the tracking store {without_password(uri)} did not take it: "
+                + first.replace(uri, without_password(uri)),
                 hint="Nothing is lost: `hpcdl sync` brings the rest.",
                 exit_code=EXIT_FAILED,
             ) from error
 
 
-@contextlib.contextmanager
-def locked(uri: str, patience: float) -> Iterator[None]:
+def locked(uri: str, patience: float) -> contextlib.AbstractContextManager[None]:
     """Hold the lock of a SQLite store; a server needs none."""
     if not uri.startswith(SQLITE):
-        yield
-        return
+        return contextlib.nullcontext()
     database = Path(uri.removeprefix(SQLITE))
     database.parent.mkdir(parents=True, exist_ok=True)
-    with database.with_name(f"{database.name}.lock").open("a+") as file:
-        _take(file.fileno(), database, patience)
-        yield
+    own = database.with_name(f"{database.name}.lock")
+    return lock.held(own, f"another process is writing to {database}", patience)
 
 
-def _take(descriptor: int, database: Path, patience: float) -> None:
-    until = time.monotonic() + patience
-    while True:
-        try:
-            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= until:
-                raise StoreAway(
-                    f"another process is writing to {database}",
-                    hint="Try again in a moment; nothing is lost.",
-                    exit_code=EXIT_FAILED,
-                ) from None
-            time.sleep(_LOOK_AGAIN)
+def absolute(uri: str, folder: Path) -> str:
+    """A SQLite URI as it is meant in `folder`; MLflow's own default has a relative path."""
+    if not uri.startswith(SQLITE):
+        return uri
+    return f"{SQLITE}{folder / uri.removeprefix(SQLITE)}"
 
 
 def artifact_root(uri: str) -> str | None:
@@ -90,10 +83,8 @@ def artifact_root(uri: str) -> str | None:
 
 def quieten() -> None:
     """Keep MLflow's banners and its database's migrations off the terminal."""
-    for name, value in _PATIENCE.items():
+    for name, value in (_QUIET | _PATIENCE).items():
         os.environ.setdefault(name, value)
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
     for name in ("alembic", "mlflow", "mlflow.store.db.utils"):
         logging.getLogger(name).setLevel(logging.ERROR)
 

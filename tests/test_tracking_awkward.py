@@ -1,0 +1,127 @@
+"""What would hold up the bringing for ever if it were not foreseen."""
+
+import math
+import shutil
+
+import pytest
+
+from hpc_dl.errors import UserError
+from hpc_dl.journal import Journal
+from hpc_dl.rundir import read_json, write_json
+from hpc_dl.tracking import description, store
+from hpc_dl.tracking.position import Position
+from hpc_dl.tracking.sync import bring
+from tests.stores import mlflow_run, run_for, same, stored, write_history
+
+
+@pytest.mark.parametrize(
+    "said, taken",
+    [
+        ("train/loss", "train/loss"),
+        ("train/acc@5 (%)", "train/acc_5 ___"),
+        ("../up//and/./down/", "up/and/down"),
+        ("größe:1", "größe:1"),
+        ("", "_"),
+        ("n" * 400, "n" * 250),
+    ],
+)
+def test_a_metric_of_any_name_arrives_under_one_that_mlflow_takes(tmp_path, uri, said, taken):
+    run = run_for(uri, tmp_path)
+    Journal(run.journal).append("metrics", step=3, epoch=0, values={said: 0.25})
+    bring(run)
+    assert [(step, value) for step, value, _ in stored(run, uri)[taken]] == [(3, 0.25)]
+
+
+def test_names_are_the_same_when_they_were_fine():
+    for fine in ("model.latent_dim", "val/elbo", "system/gpu_0_memory_usage_megabytes", "a b:c"):
+        assert description.name(fine) == fine
+
+
+def test_infinities_arrive_as_the_largest_numbers_for_mlflow_has_no_others(tmp_path, uri):
+    run = run_for(uri, tmp_path)
+    Journal(run.journal).append("metrics", step=1, epoch=0, values={"a": math.inf, "b": -math.inf})
+    bring(run)
+    arrived = {name: points[0][1] for name, points in stored(run, uri).items()}
+    assert arrived == {"a": 1.7976931348623157e308, "b": -1.7976931348623157e308}
+
+
+def test_a_reason_of_any_length_is_told_as_far_as_it_fits(tmp_path, uri):
+    run = run_for(uri, tmp_path)
+    Journal(run.journal).append("state", state="failed", reason="too long " * 10_000)
+    bring(run)
+    found = mlflow_run(run, uri)
+    assert found.info.status == "FAILED"
+    assert found.data.tags["hpcdl.reason"].startswith("too long too long")
+
+
+def test_a_run_that_was_deleted_in_mlflow_is_not_brought_back_by_itself(tmp_path, uri):
+    from mlflow import MlflowClient
+
+    run = run_for(uri, tmp_path)
+    log = Journal(run.journal)
+    write_history(log, 1, 5)
+    bring(run)
+    client, mlflow_id = MlflowClient(tracking_uri=uri), Position.load(run).mlflow_id
+    client.delete_run(mlflow_id)
+    write_history(log, 6, 10)
+    with pytest.raises(UserError, match="was deleted") as refused:
+        bring(run)
+    assert f"mlflow runs restore --run-id {mlflow_id}" in str(refused.value)
+    client.restore_run(mlflow_id)
+    bring(run)
+    assert same(run, uri)
+
+
+def test_a_store_that_does_not_know_the_run_any_more_gets_all_of_it(tmp_path, uri):
+    run = run_for(uri, tmp_path)
+    log = Journal(run.journal)
+    write_history(log, 1, 20)
+    bring(run)
+    write_json(run.tracking, {**read_json(run.tracking), "mlflow_id": "0" * 32})
+    write_history(log, 21, 30)
+    bring(run)
+    assert same(run, uri)
+
+
+def test_a_run_that_is_sent_to_another_store_is_all_there(tmp_path, uri, empty_store):
+    run = run_for(uri, tmp_path)
+    log = Journal(run.journal)
+    write_history(log, 1, 20)
+    bring(run)
+    (tmp_path / "other").mkdir()
+    shutil.copy(empty_store, tmp_path / "other")
+    other = f"sqlite:///{tmp_path}/other/mlflow.db"
+    write_json(run.plan, {**read_json(run.plan), "tracking_uri": other})
+    write_history(log, 21, 30)
+    bring(run)
+    assert same(run, other)
+
+
+def test_parameters_that_a_resume_changed_do_not_hold_up_the_rest(tmp_path, uri):
+    run = run_for(uri, tmp_path)
+    log = Journal(run.journal)
+    write_history(log, 1, 5)
+    bring(run)
+    run.tracking.unlink()
+    run.spec.write_text(run.spec.read_text().replace("hidden:", "hidden_before:"))
+    write_history(log, 6, 10)
+    bring(run)
+    assert same(run, uri)
+
+
+def test_a_relative_sqlite_uri_means_the_folder_of_the_submission(tmp_path, empty_store):
+    (tmp_path / "home").mkdir()
+    shutil.copy(empty_store, tmp_path / "home" / "own.db")
+    run = run_for("sqlite:///own.db", tmp_path)
+    write_json(run.provenance, {**read_json(run.provenance), "folder": str(tmp_path / "home")})
+    write_history(Journal(run.journal), 1, 5)
+    bring(run)
+    assert same(run, f"sqlite:///{tmp_path}/home/own.db")
+    assert store.absolute("https://mlflow.example.org", tmp_path) == "https://mlflow.example.org"
+
+
+def test_a_folder_without_a_plan_is_named_and_nothing_else_breaks(tmp_path, uri):
+    run = run_for(uri, tmp_path)
+    run.plan.unlink()
+    with pytest.raises(UserError, match=r"quick-1 has no plan.json"):
+        bring(run)

@@ -1,0 +1,85 @@
+"""Bringing while the training goes on: the journal grows under it, and its process must not end."""
+
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from hpc_dl.journal import Journal
+from hpc_dl.tracking.position import Position
+from hpc_dl.tracking.sync import bring, waits
+from tests.stores import mlflow_run, run_for, same, write_history
+from tests.waiting import wait_until
+
+
+def test_points_that_are_journalled_during_the_bringing_are_not_lost(tmp_path, uri):
+    run = run_for(uri, tmp_path)
+    log, enough = Journal(run.journal), threading.Event()
+
+    def train() -> None:
+        step = 0
+        while not enough.wait(0.0005):
+            step += 1
+            log.append("metrics", step=step, epoch=0, values={"train/loss": 1 / step})
+
+    training = threading.Thread(target=train)
+    training.start()
+    try:
+        brought = sum(bring(run).points for _ in range(60))
+    finally:
+        enough.set()
+        training.join()
+    bring(run)
+    assert brought > 60
+    assert same(run, uri)
+
+
+@pytest.fixture
+def companion():
+    """Starts the job's companion; the pipe that tells it of the training is its `stdin`."""
+    started = []
+
+    def start(run):
+        words = [sys.executable, "-m", "hpc_dl.tracking.follow", str(run.path)]
+        pipe = subprocess.PIPE
+        started.append(subprocess.Popen(words, stdin=pipe, stderr=pipe, text=True))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def test_the_companion_brings_during_the_training_and_all_at_its_end(tmp_path, uri, companion):
+    run = run_for(uri, tmp_path)
+    log = Journal(run.journal)
+    write_history(log, 1, 20)
+    log.append("state", state="running", reason="")
+    process = companion(run)
+    wait_until(lambda: Position.load(run).state == "running", timeout=120)
+    assert mlflow_run(run, uri).info.status == "RUNNING"
+    assert same(run, uri)
+    write_history(log, 21, 40)
+    log.append("state", state="completed", reason="all steps")
+    process.stdin.close()
+    assert process.wait(60) == 0
+    assert process.stderr.read() == ""
+    assert mlflow_run(run, uri).info.status == "FINISHED"
+    assert same(run, uri)
+
+
+def test_the_companion_outlives_whatever_is_wrong_and_says_so_in_a_line(tmp_path, uri, companion):
+    run = run_for(uri, tmp_path)
+    write_history(Journal(run.journal), 1, 20)
+    whole = run.spec.read_text()
+    run.spec.write_text("no: spec")
+    process = companion(run)
+    complaint = process.stderr.readline()
+    assert "KeyError: 'tracking'; again in 4 s" in complaint
+    run.spec.write_text(whole)
+    wait_until(lambda: not waits(run), timeout=120, message="the rest to be brought")
+    process.stdin.close()
+    assert process.wait(60) == 0
+    assert same(run, uri)

@@ -1,0 +1,38 @@
+"""A real run, from its job to what MLflow makes of it: a model that predicts."""
+
+import numpy as np
+
+from hpc_dl import predictor
+from hpc_dl.tracking.sync import waits
+from tests.running import new_run, train
+from tests.stores import journalled, mlflow_run, same
+from tests.waiting import wait_until
+
+
+def test_a_trained_run_is_in_mlflow_with_files_and_a_model_that_predicts(
+    tmp_path, uri, monkeypatch
+):
+    import mlflow
+    from mlflow import MlflowClient
+
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "of the user's own")  # says nothing about hpcdl
+    run = train(new_run(tmp_path))
+    wait_until(lambda: not waits(run), timeout=120, message="the companion to bring everything")
+    found, client = mlflow_run(run, uri), MlflowClient(tracking_uri=uri)
+    assert found.info.status == "FINISHED"
+    assert found.info.end_time > found.info.start_time
+    assert same(run, uri)
+    assert {"train/loss", "val/loss"} <= set(journalled(run))
+    for kind in ("last", "best"):
+        files = client.list_artifacts(found.info.run_id, f"checkpoints/{kind}")
+        assert {file.path.split("/")[-1] for file in files} == {"state.pt", "manifest.json"}
+    mlflow.set_tracking_uri(uri)
+    model = mlflow.pyfunc.load_model(f"runs:/{found.info.run_id}/model")
+    images = np.random.default_rng(0).random((5, 1, 8, 8), dtype=np.float32)
+    expected = predictor.load(run.export).predict(images)
+    answer = model.predict(images)
+    assert set(answer) == set(expected)
+    for name, values in expected.items():
+        np.testing.assert_array_equal(answer[name], values)
+    said = (run.logs / "tracking.log").read_text()
+    assert said == ""
