@@ -4,7 +4,8 @@ import random
 
 import pytest
 
-from tests.running import events, final_state, history, kill_at, new_run, train
+from tests.ranks import train
+from tests.running import events, final_state, history, kill_at, new_run
 
 MODELS = {
     "ffnn": {"name": "ffnn", "hidden": [32], "dropout": 0.2},

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from hpc_dl.rundir import read_json, write_json
-from tests.running import events, history, new_run, start, train, wait_for_end
+from tests.ranks import train
+from tests.running import events, history, new_run, start, wait_for_end
 
 
 def losses(run, name="train/loss"):

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import gzip
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
 import torch
 
 from hpc_dl.data.split import Tensors
 
+SIDE, BRIGHTEST = 8, 16
+
 
 def load() -> Tensors:
-    """All digits, from scikit-learn's wheel, as bytes."""
-    from sklearn.datasets import load_digits
+    """All digits, from scikit-learn's wheel, as bytes.
 
-    found = load_digits()
-    images = torch.from_numpy(found.images).mul(255 / 16).round().to(torch.uint8)
-    return {"image": images[:, None], "label": torch.from_numpy(found.target).long()}
+    Its file is read without importing it, which would take longer than all the rest.
+    """
+    with gzip.open(_file(), "rt") as file:
+        rows = torch.from_numpy(np.loadtxt(file, delimiter=",", dtype=np.int64))
+    pixels, label = rows[:, :-1], rows[:, -1]
+    images = pixels.mul(255 / BRIGHTEST).round().to(torch.uint8)
+    return {"image": images.view(-1, 1, SIDE, SIDE), "label": label.contiguous()}
+
+
+def _file() -> Path:
+    spec = find_spec("sklearn")
+    assert spec is not None, "scikit-learn is among hpcdl's requirements"
+    assert spec.origin is not None
+    return Path(spec.origin).with_name("datasets") / "data" / "digits.csv.gz"

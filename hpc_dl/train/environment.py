@@ -25,9 +25,12 @@ def environment(device: torch.device) -> dict[str, object]:
             if key
             in ("SLURM_JOB_ID", "SLURM_JOB_PARTITION", "SLURM_JOB_NODELIST", "SLURM_RESTART_COUNT")
         },
-        "packages": {
-            item.metadata["Name"]: item.version
-            for item in sorted(distributions(), key=lambda item: item.metadata["Name"] or "")
-            if item.metadata["Name"]
-        },
+        "packages": _packages(),
     }
+
+
+def _packages() -> dict[str, str]:
+    """Every installed package and its version; each one's metadata is parsed only once."""
+    found = (item.metadata for item in distributions())
+    named = {said["Name"]: said["Version"] for said in found if said["Name"]}
+    return dict(sorted(named.items()))

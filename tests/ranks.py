@@ -1,0 +1,70 @@
+"""A run's ranks as processes forked from a warm one: a start costs tenths of a second, not five.
+
+What is tested here is the worker and what it leaves in the run folder; submission, launchers and
+tracking have tests of their own. A sabotage is called in a rank before it begins.
+"""
+
+import contextlib
+import itertools
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable, Iterator
+from multiprocessing.process import BaseProcess
+
+from hpc_dl.place import Place
+from hpc_dl.plan import Plan
+from hpc_dl.rundir import RunDir, read_json
+from tests.running import wait_for_end
+
+Sabotage = Callable[[], None]
+
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload(["tests.warm"])
+_ATTEMPTS = itertools.count()
+
+
+def start(run: RunDir, sabotage: Sabotage | None = None) -> list[BaseProcess]:
+    """Start every rank that the plan asks for, the first of them with the sabotage."""
+    attempt, processes = f"{os.getpid()}.{next(_ATTEMPTS)}", []
+    ranks = Plan.from_json(read_json(run.plan)).world_size
+    for rank in range(ranks):
+        place = Place(rank, ranks, rank, ranks, attempt, attempt, 0)
+        arguments = (run, place, sabotage if rank == 0 else None)
+        process = _CONTEXT.Process(target=_rank, args=arguments, daemon=True)
+        process.start()
+        processes.append(process)
+    return processes
+
+
+def train(run: RunDir) -> RunDir:
+    """Train a run to its end; anything but completion is an error."""
+    with ended(start(run)) as processes:
+        for process in processes:
+            process.join(120)
+    state, reason = wait_for_end(run, 0.1)
+    assert state == "completed", reason
+    return run
+
+
+@contextlib.contextmanager
+def ended(processes: list[BaseProcess]) -> Iterator[list[BaseProcess]]:
+    """The ranks, none of which outlives the context: as on a node that is cut off."""
+    try:
+        yield processes
+    finally:
+        for process in processes:
+            process.kill()
+        for process in processes:
+            process.join()
+
+
+def _rank(run: RunDir, place: Place, sabotage: Sabotage | None) -> None:
+    log = os.open(run.logs / f"{place.attempt}-{place.rank}.log", os.O_CREAT | os.O_WRONLY)
+    os.dup2(log, sys.stdout.fileno())
+    os.dup2(log, sys.stderr.fileno())
+    from hpc_dl.train import worker
+
+    if sabotage is not None:
+        sabotage()
+    worker.run(run, place)
