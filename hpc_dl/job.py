@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,8 +47,15 @@ class TrainJob:
         if place.rank == 0:
             _claim(run, place)
         tracking = _start_tracking(run) if place.rank == 0 else None
+
+        def on_hang(reason: str) -> None:
+            _end_hung(run, place, reason)
+            if tracking is not None:
+                _finish_tracking(tracking)
+            os._exit(1)  # the training's own thread will not
+
         try:
-            outcome = _train(run, place)
+            outcome = _train(run, place, on_hang)
             if place.slurm and place.rank == 0:
                 slurm_job.after(outcome, run, place)
         finally:
@@ -85,11 +93,24 @@ def _claim(run: RunDir, place: Place) -> None:
         failure.forget_earlier(run, place)
 
 
-def _train(run: RunDir, place: Place) -> str:
+def _end_hung(run: RunDir, place: Place, reason: str) -> None:
+    """Have Slurm start the job again; a local one fails."""
+    sys.stderr.write(f"error: {reason}\n")
+    sys.stderr.flush()
+    if place.slurm:
+        slurm_job.go_on(run, place, reason, "failed")
+    else:
+        Journal(run.journal).append("state", state="failed", reason=reason)
+        _stop_the_others(place)
+
+
+def _train(run: RunDir, place: Place, on_hang: Callable[[str], None]) -> str:
     """The outcome of the worker. A failure is printed and recorded before anything else is done."""
     try:
+        if place.slurm and place.rank == 0:
+            slurm_job.check_restart(run, place)
         worker = importlib.import_module("hpc_dl.train.worker")
-        return str(worker.run(run, place))
+        return str(worker.run(run, place, on_hang))
     except BaseException as error:
         _print(error)
         reason = failure.record(run, place, error)

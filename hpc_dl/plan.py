@@ -50,9 +50,12 @@ class Plan:
     data_root: str
     tracking_uri: str
     requeues: int
+    """How often the job may be started again."""
     sbatch: dict[str, str | int | bool] = field(default_factory=dict)
     setup: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    follow_up: bool = False
+    """Whether another job goes on in its place, where the site forbids requeues."""
     pause_at: int | None = None
     """The step at which a rehearsal is interrupted, to resume from its checkpoint."""
 
@@ -143,7 +146,8 @@ def make(
         facts=facts,
         data_root=str(data_root),
         tracking_uri=store,
-        requeues=spec.resources.max_requeues if site.requeue else 0,
+        requeues=spec.resources.max_requeues,
+        follow_up=not site.requeue,
         sbatch={} if machine else _sbatch(spec, site, run_dir),
         setup=[] if machine else list(site.setup),
         notes=notes,

@@ -77,6 +77,10 @@ class RunDir:
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
 
+    def nonfinite(self, step: int) -> Path:
+        """What is kept of a step whose loss was not finite."""
+        return self.path / "nonfinite" / f"step-{step:08d}"
+
     @property
     def artifacts(self) -> Path:
         """Pictures and other things to look at."""

@@ -24,7 +24,15 @@ CONFIG_SECONDS = 5.0
 _USUAL_PLACES = tuple(
     Path(folder, "slurm.conf") for folder in ("/etc/slurm", "/etc/slurm-llnl", "/run/slurm/conf")
 )
-_FORMATS = ("SQUEUE_", "SACCT_", "SLURM_TIME_FORMAT")
+_NOT_FOR_SLURM = (
+    "SQUEUE_",
+    "SACCT_",
+    "SLURM_JOB",
+    "SLURM_TIME_FORMAT",
+    "SLURM_RESTART",
+    "SUBMITIT",
+)
+"""Formats that people like to set, and what is true of the calling job alone."""
 
 
 class SlurmError(UserError):
@@ -40,7 +48,7 @@ def call(words: Sequence[str], seconds: float, *, stdin: str | None = None) -> s
 
     Times are printed as seconds since 1970. Raises SlurmError.
     """
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(_FORMATS)}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(_NOT_FOR_SLURM)}
     environment |= {"SLURM_TIME_FORMAT": "%s", "LC_ALL": "C"}
     try:
         done = subprocess.run(

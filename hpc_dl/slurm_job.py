@@ -7,12 +7,16 @@ import re
 import time
 
 from hpc_dl import failure, slurm
+from hpc_dl.attempts import attempts
+from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.journal import Journal
 from hpc_dl.place import Place
 from hpc_dl.rundir import RunDir, read_json
 from hpc_dl.submission import Submission
 
 GO_ON = "`hpcdl submit` again goes on"
+_NO_PROGRESS = "no progress between two requeues"
+_FASTER = "Ask for more time (resources.time), or save more often (checkpoint.every)."
 
 
 def claim(run: RunDir, place: Place) -> None:
@@ -23,8 +27,21 @@ def claim(run: RunDir, place: Place) -> None:
         Submission("slurm", place.job_id, os.uname().nodename, submitted).save(run)
 
 
+def check_restart(run: RunDir, place: Place) -> None:
+    """Raise UserError where Slurm has started the job again too often, or to no avail."""
+    allowed = int(read_json(run.plan)["requeues"])
+    if place.restarts > allowed:
+        raise UserError(
+            f"started again {place.restarts} times; resources.max_requeues is {allowed}",
+            hint=GO_ON,
+            exit_code=EXIT_FAILED,
+        )
+    if place.restarts and attempts(run).stand_still:
+        raise UserError(_NO_PROGRESS, hint=_FASTER, exit_code=EXIT_FAILED)
+
+
 def after(outcome: str, run: RunDir, place: Place) -> None:
-    """Requeue the job if it wants to go on and may, and journal what became of it.
+    """Have the job started again if it wants to go on and may, and journal what became of it.
 
     A worker that was told to stop does not know why; Slurm does, though of a job that is being
     ended it says only later whether it was cancelled. Called on rank 0, which has saved.
@@ -37,22 +54,38 @@ def after(outcome: str, run: RunDir, place: Place) -> None:
     elif int(job.get("Restarts", 0)) > place.restarts:
         _note(run, "requeued", "pre-empted")
     elif job.get("PreemptTime", "None") != "None":
-        _note(run, "requeued", "pre-empted")
-        _go_on(run, place, "pre-empted", "stopped")
+        go_on(run, place, "pre-empted", "stopped")
     elif outcome == "requeue":
-        _go_on(run, place, "wall-clock limit", "timeout")
+        go_on(run, place, "wall-clock limit", "timeout")
 
 
-def _go_on(run: RunDir, place: Place, why: str, otherwise: str) -> None:
-    """Requeue, or end in the state `otherwise` where that has been done often enough."""
-    allowed = int(read_json(run.plan)["requeues"])
-    if place.restarts >= allowed:
+def go_on(run: RunDir, place: Place, why: str, otherwise: str) -> None:
+    """Start the job again, or end in the state `otherwise` where that has been done too often."""
+    so_far, plan = attempts(run), read_json(run.plan)
+    allowed = int(plan["requeues"])
+    if max(place.restarts, so_far.requeued) >= allowed:
         times = f" after {allowed} requeues" if allowed else ""
         return _note(run, otherwise, f"{why}{times}; {GO_ON}")
+    if so_far.stand_still:
+        return _note(run, "failed", f"{why}, and {_NO_PROGRESS}. {_FASTER}")
+    _note(run, "requeued", why)
     try:
-        slurm.call(["scontrol", "requeue", place.job_id], slurm.PATIENCE)
+        if plan.get("follow_up"):
+            _follow_up(run, place)
+        else:
+            slurm.call(["scontrol", "requeue", place.job_id], slurm.PATIENCE)
     except slurm.SlurmError as error:
-        _note(run, otherwise, f"{why}, and not requeued: {error.message}; {GO_ON}")
+        _note(run, otherwise, f"{why}, and not started again: {error.message}; {GO_ON}")
+
+
+def _follow_up(run: RunDir, place: Place) -> None:
+    """Submit the same script once more, to start when this job has ended."""
+    after = f"--dependency=afterany:{place.job_id}"
+    answer = slurm.call(["sbatch", "--parsable", after, str(run.script)], slurm.PATIENCE)
+    job_id = answer.strip().partition(";")[0]
+    folder = run.path / "submitit"  # in which submitit looks for what to run by the job's number
+    os.link(folder / f"{place.job_id}_submitted.pkl", folder / f"{job_id}_submitted.pkl")
+    Submission("slurm", job_id, os.uname().nodename, time.time()).save(run)
 
 
 def _job(place: Place) -> dict[str, str]:

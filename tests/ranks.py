@@ -67,4 +67,10 @@ def _rank(run: RunDir, place: Place, sabotage: Sabotage | None) -> None:
 
     if sabotage is not None:
         sabotage()
-    worker.run(run, place)
+    worker.run(run, place, _hung)
+
+
+def _hung(reason: str) -> None:
+    sys.stderr.write(f"hung: {reason}\n")
+    sys.stderr.flush()
+    os._exit(7)

@@ -96,9 +96,10 @@ def test_the_job_is_warned_before_its_limit_but_not_from_the_start(time, notice)
     assert make(resources={"time": time}).sbatch["signal"] == f"USR2@{notice}"
 
 
-def test_a_site_that_forbids_requeues_gets_none():
+def test_a_site_that_forbids_requeues_gets_another_job_instead():
+    assert not make().follow_up
     plan = make(Site(name="here", requeue=False))
-    assert plan.requeues == 0
+    assert plan.follow_up
     assert plan.sbatch["no-requeue"] is True
 
 

@@ -140,7 +140,8 @@ def _length(plan: Plan) -> str:
 def _limit(plan: Plan) -> str:
     if plan.backend == "local":
         return "none on this machine"
-    requeues = f"requeued up to {_many(plan.requeues, 'time')}" if plan.requeues else "no requeue"
+    again = "followed by another job" if plan.follow_up else "requeued"
+    requeues = f"{again} up to {_many(plan.requeues, 'time')}" if plan.requeues else "no requeue"
     return f"{units.clock(plan.seconds)}, {requeues}"
 
 

@@ -138,6 +138,16 @@ class Train(Spec):
         None, description="most examples a rank computes at once; a step accumulates over them"
     )
     early_stopping: EarlyStopping | None = None
+    on_nonfinite: Literal["stop", "skip", "back"] = Field(
+        "stop",
+        description="after a loss that is not finite: stop, skip the step, or go back to the last "
+        "checkpoint with half the learning rate",
+    )
+    hang_timeout: Time = Field(
+        "00:30:00",
+        description="time without progress after which the ranks' stacks are logged and the job "
+        "is started again",
+    )
     seed: NonNegativeInt = 0
     log_every: PositiveInt = Field(50, description="steps between two reports within an epoch")
 

@@ -34,6 +34,9 @@ class Saved:
     path: Path
     best: bool
     seconds: float
+    """That the writing took."""
+    held: float
+    """Seconds that the training stood still for it."""
 
 
 class Checkpoints:
@@ -51,15 +54,22 @@ class Checkpoints:
         self._on_saved = on_saved
         self._on_failure = on_failure
         self._writer: threading.Thread | None = None
+        self._copy: Any = None
+        """Of the last state saved; its memory is used again."""
         folder.mkdir(parents=True, exist_ok=True)
         for leftover in folder.glob(".*.tmp"):
             shutil.rmtree(leftover, ignore_errors=True)
 
     def save(self, state: dict[str, Any], step: int, *, best: bool) -> None:
-        """Copy `state` off the device and return; the writing goes on in the background."""
+        """Copy `state` off the device and return; the writing goes on in the background.
+
+        Waits for a save that is still under way: there is one copy of the state, not two.
+        """
+        started = time.perf_counter()
         self.wait()
-        copy = _on_cpu(state)
-        self._writer = threading.Thread(target=self._write, args=(copy, step, best), daemon=True)
+        self._copy = _copied(state, self._copy)
+        held = time.perf_counter() - started
+        self._writer = threading.Thread(target=self._write, args=(step, best, held), daemon=True)
         self._writer.start()
 
     def wait(self) -> None:
@@ -67,17 +77,18 @@ class Checkpoints:
         if self._writer is not None:
             self._writer.join()
 
-    def _write(self, state: dict[str, Any], step: int, best: bool) -> None:
+    def _write(self, step: int, best: bool, held: float) -> None:
         started = time.perf_counter()
         try:
-            path = _write_whole(self.folder, f"step-{step:08d}", state)
+            path = _write_whole(self.folder, f"step-{step:08d}", self._copy)
             if best:
                 self._keep_as_best(path, step)
             self._forget_old()
-        except OSError as error:
-            self._on_failure(f"the checkpoint of step {step} could not be written: {error}")
+        except (OSError, RuntimeError) as error:  # torch's own writer raises the latter
+            why = _first_line(error)
+            self._on_failure(f"the checkpoint of step {step} could not be written: {why}")
         else:
-            self._on_saved(Saved(step, path, best, time.perf_counter() - started))
+            self._on_saved(Saved(step, path, best, time.perf_counter() - started, held))
 
     def _keep_as_best(self, path: Path, step: int) -> None:
         former = list(self.folder.glob("best-*"))
@@ -143,9 +154,8 @@ def _write_whole(folder: Path, name: str, state: dict[str, Any]) -> Path:
         shutil.rmtree(target)
     temporary.mkdir()
     try:
-        with (temporary / STATE).open("wb") as file:
-            torch.save(state, file)
-            file.flush()
+        torch.save(state, temporary / STATE)  # by name, torch writes without holding up Python
+        with (temporary / STATE).open("rb") as file:
             os.fsync(file.fileno())
         file_entry = {
             "bytes": (temporary / STATE).stat().st_size,
@@ -181,11 +191,24 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _on_cpu(value: Any) -> Any:
+def _copied(value: Any, into: Any) -> Any:
+    """A copy in main memory, which `into`, a copy of an earlier state, gives its tensors to."""
     if isinstance(value, torch.Tensor):
-        return value.detach().to("cpu", copy=True)
+        fits = isinstance(into, torch.Tensor) and _like(value) == _like(into)
+        buffer = into if fits else torch.empty_like(value, device="cpu")
+        return buffer.copy_(value.detach())
     if isinstance(value, dict):
-        return {key: _on_cpu(item) for key, item in value.items()}
+        old = into if isinstance(into, dict) else {}
+        return {key: _copied(item, old.get(key)) for key, item in value.items()}
     if isinstance(value, list):
-        return [_on_cpu(item) for item in value]
+        former = into if isinstance(into, list) and len(into) == len(value) else [None] * len(value)
+        return [_copied(item, one) for item, one in zip(value, former, strict=True)]
     return value
+
+
+def _like(tensor: torch.Tensor) -> tuple[torch.dtype, torch.Size]:
+    return tensor.dtype, tensor.shape
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -5,6 +5,7 @@ The engine never looks inside a batch, and knows neither the journal nor the fil
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -16,11 +17,16 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from hpc_dl.data.order import mix
+from hpc_dl.train.tally import Tally, Turn
 from hpc_dl.train.world import World
 from hpc_dl.zoo.contract import Architecture, Batch, Loss
 
 STEP, EVALUATION, DRAWING, INITIALISATION = range(4)
 """What random numbers are drawn for; each purpose has a stream of its own."""
+
+
+_NOTHING = torch.zeros(())
+_A_LITTLE = 0.01  # of a step
 
 
 def seed_generators(device: torch.device, *key: int) -> None:
@@ -43,9 +49,9 @@ class Player:
     def __post_init__(self) -> None:
         self.parameters = [p for p in self.network.parameters() if p.requires_grad]
 
-    def set_rate(self, step: int) -> None:
+    def set_rate(self, step: int, factor: float) -> None:
         for group in self.optimizer.param_groups:
-            group["lr"] = self.rate(step)
+            group["lr"] = self.rate(step) * factor
 
 
 class Engine:
@@ -73,10 +79,11 @@ class Engine:
         self.seed = seed
         self.clip_norm = clip_norm
         self.step = 0
-        self.sums: dict[str, Tensor | float] = {}
+        self.rate_factor = 1.0
+        """By which every learning rate is multiplied; lowered after a loss that was not finite."""
+        self.tally = Tally(world)
         self._norms: dict[str, Tensor] = {}
         self._asked = asked_to_stop
-        self._asked_anywhere: list[Tensor] = []
 
     def play(
         self, micro_batches: Sequence[Batch], filler: Callable[[], Batch], report: bool
@@ -88,7 +95,9 @@ class Engine:
         measured. Nothing here waits for the device.
         """
         seed_generators(self.world.device, self.seed, STEP, self.step, self.world.rank)
-        for name in self.architecture.turns(self.step):
+        turns = self.architecture.turns(self.step)
+        for number, name in enumerate(turns):
+            self.world.mark.reach(self.step + number / len(turns))
             self._turn(name, micro_batches, filler, report)
         self.step += 1
 
@@ -96,59 +105,74 @@ class Engine:
         self, name: str, micro_batches: Sequence[Batch], filler: Callable[[], Batch], report: bool
     ) -> None:
         player = self.players[name]
-        player.set_rate(self.step)
+        player.set_rate(self.step, self.rate_factor)
         alone = self.world.size == 1 and len(micro_batches) == 1
         with self._only(name):
-            counts = [
+            losses = [
                 self._backward(name, batch, last, divide=alone)
                 for batch, last in _marking_the_last(micro_batches)
-            ]
-            if not micro_batches:
-                self._go_through_the_motions(name, filler())
-        if not alone:
-            self._divide_by_the_global_count(player, counts)
+            ] or [self._go_through_the_motions(name, filler())]
+        if alone:
+            total, asked = losses[0].total, _NOTHING
+        else:
+            total, asked = self._divide_by_the_global_count(player, losses)
+        self.tally.take(Turn(self.step, name, _summed(name, losses), total, asked))
         self._clip(name, player, report)
-        self._move(player.optimizer)
+        self._move(player.optimizer, total)
 
-    def _backward(self, name: str, batch: Batch, last: bool, *, divide: bool) -> int | Tensor:
+    def _backward(self, name: str, batch: Batch, last: bool, *, divide: bool) -> Loss:
         network = self.nets[name]
         waits = not last and isinstance(network, DistributedDataParallel)
         with network.no_sync() if waits else nullcontext():  # type: ignore[operator]
             loss = self.architecture.loss(self.nets, batch, name)
+            self._reached_the_backward_pass(last)
             self._differentiate(loss.total / loss.count if divide else loss.total)
-        self._add(name, loss)
-        return loss.count
+        return _detached(loss)
+
+    def _reached_the_backward_pass(self, last: bool) -> None:
+        """In the last of them the ranks wait for each other: who is not there holds them up."""
+        mark = self.world.mark
+        mark.reach(mark.at + (_A_LITTLE if last else 0))
 
     def _differentiate(self, total: Tensor) -> None:
         (self.scaler.scale(total) if self.scaler else total).backward()
 
-    def _move(self, optimizer: torch.optim.Optimizer) -> None:
+    def _move(self, optimizer: torch.optim.Optimizer, total: Tensor) -> None:
+        """Step, unless the loss is not finite: the device decides, and nobody waits for it."""
         if self.scaler:
             self.scaler.step(optimizer)
             self.scaler.update()
-        else:
+        elif self.world.device.type == "cuda":
+            optimizer.found_inf = (total - total).ne(0).float()  # type: ignore[attr-defined]
+            optimizer.step()
+        elif math.isfinite(total.item()):
             optimizer.step()
         optimizer.zero_grad()
 
-    def _go_through_the_motions(self, name: str, example: Batch) -> None:
+    def _go_through_the_motions(self, name: str, example: Batch) -> Loss:
         """Take part in the gradients' sum with nothing, as a rank must whose slice is empty."""
         loss = self.architecture.loss(self.nets, example, name)
         nothing = Loss(loss.total * 0, 0, {key: value * 0 for key, value in loss.logs.items()})
+        self._reached_the_backward_pass(last=True)
         self._differentiate(nothing.total)
-        self._add(name, nothing)
+        return _detached(nothing)
 
-    def _divide_by_the_global_count(self, player: Player, counts: Sequence[int | Tensor]) -> None:
+    def _divide_by_the_global_count(
+        self, player: Player, losses: Sequence[Loss]
+    ) -> tuple[Tensor, Tensor]:
         """Turn gradients of sums, averaged over the ranks, into the gradient of the mean.
 
-        What the ranks were asked for meanwhile (`asked_to_stop`) travels with the count.
+        Returns the loss over all ranks and what they were asked for meanwhile (`asked_to_stop`),
+        which travel with the count.
         """
         device, size = self.world.device, self.world.size
-        local = [sum(counts), self._asked()]
-        pair = torch.stack([torch.as_tensor(v, dtype=torch.float64, device=device) for v in local])
-        self.world.sum(pair)
-        self._asked_anywhere.append(pair[1])
+        total = sum(loss.total for loss in losses)
+        local = [sum(loss.count for loss in losses), self._asked(), total]
+        row = torch.stack([torch.as_tensor(v, dtype=torch.float64, device=device) for v in local])
+        count, asked, total = self.world.sum(row)
         gradients = [p.grad for p in player.parameters if p.grad is not None]
-        torch._foreach_mul_(gradients, (size / pair[0]).to(gradients[0].dtype))
+        torch._foreach_mul_(gradients, (size / count).to(gradients[0].dtype))
+        return total, asked
 
     def _clip(self, name: str, player: Player, report: bool) -> None:
         if self.clip_norm is None and not report:
@@ -160,11 +184,6 @@ class Engine:
         if self.clip_norm is not None:
             nn.utils.clip_grads_with_norm_(player.parameters, self.clip_norm, norm)
         self._norms[name] = norm
-
-    def _add(self, name: str, loss: Loss) -> None:
-        for key, value in (("loss", loss.total), *loss.logs.items()):
-            self.sums[f"{name}/{key}"] = self.sums.get(f"{name}/{key}", 0.0) + value.detach()
-        self.sums[f"{name}/count"] = self.sums.get(f"{name}/count", 0) + loss.count
 
     @contextmanager
     def _only(self, name: str) -> Iterator[None]:
@@ -178,69 +197,76 @@ class Engine:
             for player in others:
                 _set_learning(player, learning=True)
 
-    def asked(self) -> int:
-        """What the ranks were asked for, added up; the same on every rank.
+    def settle(self, *, wait: bool) -> tuple[int, list[Turn]]:
+        """What the ranks were asked for, added up, and the turns whose loss was not finite.
 
-        On several ranks it is the answer of the step before, so that the device need not be
-        waited for.
+        The same on every rank. On a GPU it is the answer of the step before, unless one is to
+        `wait` for the device.
         """
+        asked, bad = self.tally.settle(wait=wait)
         if self.world.size == 1:
-            return self._asked()
-        known, self._asked_anywhere = self._asked_anywhere[:-1], self._asked_anywhere[-1:]
-        return int(sum(int(flag) for flag in known))
+            asked = self._asked()
+        if asked:  # something comes now for which nothing may be left open
+            more, late = self.tally.settle(wait=True)
+            return asked + more, bad + late
+        return asked, bad
 
     def report(self) -> dict[str, float]:
         """Means over all ranks since the last report, learning rates and gradient norms.
 
         The one place in the loop that waits for the device.
         """
-        names = sorted(self.sums)
-        sums = dict(zip(names, self.world.sums([self.sums[name] for name in names]), strict=True))
-        self.sums = {}
         values: dict[str, float] = {}
+        means = self.tally.means()
         for name, player in self.players.items():
             prefix = "train/" if len(self.players) == 1 else f"train/{name}/"
-            count = sums.pop(f"{name}/count", 0.0)
-            for key in [key for key in sums if key.startswith(f"{name}/")]:
-                values[prefix + key.removeprefix(f"{name}/")] = sums[key] / count
-            values[prefix + "lr"] = player.rate(self.step - 1)
+            values |= {prefix + key: value for key, value in means.get(name, {}).items()}
+            values[prefix + "lr"] = player.rate(self.step - 1) * self.rate_factor
             if name in self._norms:
                 values[prefix + "grad_norm"] = float(self._norms[name])
         return values
 
     def state(self) -> dict[str, Any]:
         """Everything that the next step depends on; all ranks have to call this together."""
-        names = sorted(self.sums)
-        rows = self.world.gather([self.sums[name] for name in names])
         return {
             "step": self.step,
             "networks": {name: net.state_dict() for name, net in self.bare.items()},
             "optimizers": {name: p.optimizer.state_dict() for name, p in self.players.items()},
             "scaler": self.scaler.state_dict() if self.scaler else None,
-            "sums": [dict(zip(names, row, strict=True)) for row in rows],
+            "rate_factor": self.rate_factor,
+            "sums": self.tally.state(),
         }
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Stand where `state` was taken."""
         self.step = state["step"]
+        self.rate_factor = state["rate_factor"]
         for name, net in self.bare.items():
             net.load_state_dict(state["networks"][name])
             self.players[name].optimizer.load_state_dict(state["optimizers"][name])
         if self.scaler and state["scaler"]:
             self.scaler.load_state_dict(state["scaler"])
-        self.sums = self._own_part(state["sums"])
-
-    def _own_part(self, rows: Sequence[Mapping[str, float]]) -> dict[str, Tensor | float]:
-        """This rank's running sums; on another world size rank 0 takes them all."""
-        if len(rows) == self.world.size:
-            return dict(rows[self.world.rank])
-        total = {name: sum(row[name] for row in rows) for name in rows[0]}
-        return dict(total if self.world.rank == 0 else dict.fromkeys(total, 0.0))
+        self.tally.load(state["sums"])
 
 
 def _marking_the_last(items: Sequence[Batch]) -> Iterator[tuple[Batch, bool]]:
     for number, item in enumerate(items, start=1):
         yield item, number == len(items)
+
+
+def _detached(loss: Loss) -> Loss:
+    logs = {name: value.detach() for name, value in loss.logs.items()}
+    return Loss(loss.total.detach(), loss.count, logs)
+
+
+def _summed(player: str, losses: Sequence[Loss]) -> dict[str, Tensor | float]:
+    """What a turn adds to the sums since the last report."""
+    sums: dict[str, Tensor | float] = {}
+    for loss in losses:
+        for key, value in (("loss", loss.total), *loss.logs.items(), ("count", loss.count)):
+            name = f"{player}/{key}"
+            sums[name] = sums[name] + value if name in sums else value
+    return sums
 
 
 def _set_learning(player: Player, *, learning: bool) -> None:

@@ -34,6 +34,7 @@ def evaluate(
     with evaluating(nets), torch.no_grad():
         for batch in held_out(split, batch_size, world.rank, world.size):
             _add(sums, architecture.measure(nets, batch))
+            world.mark.reach(world.mark.at)
         if not sums:  # this rank's share is empty: the names it has to sum with the others
             one = split.batch(torch.zeros(1, dtype=torch.int64, device=world.device))
             nothing = architecture.measure(nets, one)

@@ -7,12 +7,13 @@ the place in it follow from the step, and so does the order of the samples.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from hpc_dl.data.batches import Batches
 from hpc_dl.spec.job import EarlyStopping
 from hpc_dl.train.engine import Engine
+from hpc_dl.train.tally import Turn
 from hpc_dl.zoo.contract import Headline
 
 
@@ -42,6 +43,13 @@ class Boundary:
     step: int
     asked: int
     """What the ranks were asked for; see `signals`."""
+
+
+@dataclass(frozen=True)
+class NonFinite:
+    """Turns whose loss was not finite, and which moved nothing."""
+
+    turns: Sequence[Turn]
 
 
 @dataclass
@@ -94,8 +102,11 @@ def train(
     evaluate: Callable[[], dict[str, float]],
     patience: Patience,
     cadence: Cadence,
-) -> Iterator[Stepped | Evaluated | Boundary]:
-    """Train from where the engine stands to the end, or until patience is exhausted."""
+) -> Iterator[Stepped | NonFinite | Evaluated | Boundary]:
+    """Train from where the engine stands to the end, or until patience is exhausted.
+
+    Upon `NonFinite` the engine may be put elsewhere; the loop goes on from there.
+    """
     while engine.step < cadence.steps and not patience.exhausted:
         epoch, first = divmod(engine.step, cadence.steps_per_epoch)
         since, started = engine.step, time.perf_counter()
@@ -104,7 +115,13 @@ def train(
             in_epoch = number - epoch * cadence.steps_per_epoch
             ends = in_epoch == cadence.steps_per_epoch or number == cadence.steps
             reports = ends or in_epoch % cadence.log_every == 0
+            saves = cadence.saves(number) or number == cadence.pause_at
             engine.play(micro_batches, batches.filler, reports)
+            asked, bad = engine.settle(wait=reports or saves)
+            if bad:
+                yield NonFinite(bad)
+                if engine.step != number:
+                    break
             if reports:
                 values = engine.report()
                 seconds = time.perf_counter() - started
@@ -115,8 +132,7 @@ def train(
             if ends:
                 held_out = evaluate()
                 yield Evaluated(engine.step, epoch, held_out, patience.see(held_out))
-            asked = engine.asked()
-            if asked or cadence.saves(engine.step) or engine.step == cadence.pause_at:
+            if asked or saves or cadence.saves(number):  # the last epoch may have been the best
                 yield Boundary(engine.step, asked)
                 started = time.perf_counter()
             if ends:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import socket
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -14,20 +15,24 @@ import torch.distributed as dist
 from hpc_dl.data import sources
 from hpc_dl.data.batches import Batches
 from hpc_dl.data.split import Split, Splits
-from hpc_dl.errors import UserError
+from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.journal import Journal
 from hpc_dl.place import Place
 from hpc_dl.plan import Plan
 from hpc_dl.rundir import RunDir
+from hpc_dl.spec import units
 from hpc_dl.spec.job import JobSpec
-from hpc_dl.train import checkpoint, finish, signals
+from hpc_dl.train import finish, nonfinite, signals
 from hpc_dl.train.build import build_engine
-from hpc_dl.train.checkpoint import Checkpoints, Saved
 from hpc_dl.train.environment import environment
 from hpc_dl.train.evaluate import evaluate
-from hpc_dl.train.loop import Boundary, Cadence, Evaluated, Patience, Stepped, train
+from hpc_dl.train.loop import Boundary, Cadence, Evaluated, NonFinite, Patience, Stepped, train
 from hpc_dl.train.monitor import Monitor
+from hpc_dl.train.nonfinite import Guard
+from hpc_dl.train.pulse import Pulse
 from hpc_dl.train.rhythm import Rhythm
+from hpc_dl.train.saving import Saving
+from hpc_dl.train.tally import Turn
 from hpc_dl.train.world import World
 
 
@@ -43,30 +48,43 @@ class Training:
         world: World,
         journal: Journal | None,
         received: signals.Signals,
+        on_hang: Callable[[str], None],
     ) -> None:
         self.run, self.spec, self.plan, self.place = run, spec, plan, place
         self.world, self.journal, self.received = world, journal, received
+        self.on_hang = on_hang
         self.splits = self._load_data().to(world.device)
         self.engine = build_engine(spec, plan, self.splits, world, run.code, self._asked)
         self.architecture = self.engine.architecture
         self.patience = Patience(self.architecture.headline, spec.train.early_stopping)
         held_out = self.splits.validation if len(self.splits.validation) else self.splits.train
         self.sample = finish.sample_of(held_out, world.device, spec.train.seed)
-        self.checkpoints = self._open_checkpoints() if journal else None
+        self.guard = Guard(spec.train.on_nonfinite)
+        self.saving = Saving(run, spec, self.engine, self.patience, self.guard, journal)
+        self.batches = Batches(
+            self.splits.train,
+            plan.global_batch,
+            plan.micro_batch,
+            spec.train.seed,
+            world.rank,
+            world.size,
+        )
         self.rhythm = Rhythm(spec.checkpoint.every, plan)
         self.seconds = 0.0
 
     def train(self) -> str:
         """Train to the end or to a signal; returns the outcome, as `worker.run` does."""
-        resumed_from = self._resume()
+        resumed_from = self.saving.resume()
         self._begin(resumed_from)
+        if resumed_from is None and self.spec.train.on_nonfinite == "back":
+            self._save()  # to have something to go back to
         first_step, started = self.engine.step, time.perf_counter()
         watching = Monitor(self.engine, self.plan, self.journal) if self.journal else nullcontext()
-        with watching:
+        timeout = units.seconds(self.spec.train.hang_timeout)
+        with Pulse(self.world, self.journal, timeout, self.on_hang), watching:
             outcome = self._loop()
         self.seconds = time.perf_counter() - started
-        if self.checkpoints:
-            self.checkpoints.wait()
+        self.saving.wait()
         if outcome == "completed":
             self._finish(self.engine.step - first_step)
         return outcome
@@ -87,54 +105,25 @@ class Training:
             )
         return splits
 
-    def _open_checkpoints(self) -> Checkpoints:
-        return Checkpoints(
-            self.run.checkpoints, self.spec.checkpoint.keep, self._on_saved, self._warn
-        )
-
-    # ---- resuming
-
-    def _resume(self) -> str | None:
-        """Stand where the newest whole checkpoint was taken; its name, or None without one."""
-        path = self._agree_on_checkpoint()
-        self.cut = 0
-        if path is None:
-            return None
-        state = checkpoint.load(path, self.world.device)
-        if state["identity"] != self._identity():
-            raise UserError(
-                f"{path} belongs to another spec",
-                hint="Train it as a new run: hpcdl submit --new.",
-            )
-        self.engine.load(state["engine"])
-        self.patience.load(state["patience"])
-        self.cut = state["journal"]
-        return path.name
-
-    def _agree_on_checkpoint(self) -> Path | None:
-        found: list[Path | None] = [None]
-        if self.world.rank == 0:
-            found = [checkpoint.newest_whole(self.run.checkpoints, self._warn)]
-        if self.world.size > 1:
-            dist.broadcast_object_list(found, src=0)
-        return found[0]
-
     def _begin(self, resumed_from: str | None) -> None:
         if self.journal is None:
             return
-        self.journal.append(
-            "started",
-            attempt=self.place.attempt,
-            step=self.engine.step,
-            cut=self.cut,
-            world_size=self.world.size,
-            device=str(self.world.device),
-            environment=environment(self.world.device),
-        )
+        self._note_start()
         begins = f"from {resumed_from}" if resumed_from else "from the beginning"
         ranks = "1 rank" if self.world.size == 1 else f"{self.world.size} ranks"
         reason = f"{ranks} on {socket.gethostname()}, {self.world.device.type}, {begins}"
         self.journal.append("state", state="running", reason=reason)
+
+    def _note_start(self) -> None:
+        self._note(
+            "started",
+            attempt=self.place.attempt,
+            step=self.engine.step,
+            cut=self.saving.cut,
+            world_size=self.world.size,
+            device=str(self.world.device),
+            environment=environment(self.world.device),
+        )
 
     # ---- the loop
 
@@ -148,18 +137,12 @@ class Training:
             self.rhythm.is_due,
             plan.pause_at,
         )
-        batches = Batches(
-            self.splits.train,
-            plan.global_batch,
-            plan.micro_batch,
-            self.spec.train.seed,
-            self.world.rank,
-            self.world.size,
-        )
-        for event in train(self.engine, batches, self._evaluate, self.patience, cadence):
+        for event in train(self.engine, self.batches, self._evaluate, self.patience, cadence):
             match event:
                 case Stepped():
                     self._note_metrics(event.step, event.epoch, event.values)
+                case NonFinite():
+                    self._on_non_finite(event.turns[0])
                 case Evaluated():
                     self._on_evaluated(event)
                 case Boundary():
@@ -189,11 +172,45 @@ class Training:
         if ordinal & (ordinal - 1) == 0:  # after epochs 1, 2, 4, 8, ...: often while much changes
             self._draw()
 
+    def _on_non_finite(self, turn: Turn) -> None:
+        """Say where it was, keep the state, and stop, go on, or go back."""
+        epoch, number = divmod(turn.step, self.plan.steps_per_epoch)
+        micro_batches = next(self.batches.steps(epoch, number))
+        chosen = nonfinite.samples(
+            self.architecture, self.engine.bare, micro_batches, turn.player, self.world
+        )
+        what = nonfinite.describe(turn, chosen)
+        kept, state = self.run.nonfinite(turn.step), self.engine.state()
+        if self.journal is not None:
+            nonfinite.keep(kept, state, turn, chosen)
+        match self.guard.judge(turn.step, self.engine.rate_factor):
+            case "skip":
+                self._warn(f"{what}; the step is skipped; state kept in {kept}")
+            case "back":
+                self._go_back(f"{what}; state kept in {kept}")
+            case "stop":
+                raise UserError(
+                    f"{what}; stopped, the state kept in {kept}",
+                    hint="Look at these samples, lower the learning rate or clip the gradient; "
+                    "train.on_nonfinite can be `skip` or `back`.",
+                    exit_code=EXIT_FAILED,
+                )
+
+    def _go_back(self, what: str) -> None:
+        """Go on from the last checkpoint at a lower rate."""
+        self.saving.wait()
+        factor = self.engine.rate_factor * nonfinite.LOWER
+        name = self.saving.resume()
+        self.engine.rate_factor = factor
+        self._warn(f"{what}; back to {name or 'the beginning'}, at {factor:g} of the learning rate")
+        self._note_start()
+
     def _stop(self, event: Boundary) -> str:
         """Save what there is, and say why; which outcome follows from the signal."""
-        if self.checkpoints:
-            self.checkpoints.wait()
+        self.saving.wait()
         saved = f"saved at step {event.step} of {self.plan.steps}"
+        if self.journal is not None and self.saving.newest != event.step:
+            saved = f"step {event.step} of {self.plan.steps} could not be saved: see the warnings"
         if self.run.cancel.exists():
             self._note("state", state="cancelled", reason=f"cancelled by the user; {saved}")
             return "cancelled"
@@ -215,32 +232,14 @@ class Training:
         return self.received.seen + (signals.SAVE if due else 0)
 
     def _save(self) -> None:
-        state = {
-            "engine": self.engine.state(),
-            "patience": self.patience.state(),
-            "identity": self._identity(),
-            "journal": self.journal.size() if self.journal else 0,
-        }
-        if self.checkpoints:
-            self.checkpoints.save(state, self.engine.step, best=self.rhythm.improved)
+        self.saving.save(best=self.rhythm.improved)
         self.rhythm.saved()
-
-    def _identity(self) -> dict[str, Any]:
-        """What a checkpoint has to agree with to be gone on from."""
-        said = self.spec.model_dump(mode="json", include={"model", "data", "train"})
-        said["train"].pop("log_every")
-        return said
 
     # ---- the end
 
     def _finish(self, steps: int) -> None:
         """Test the best weights on the held-out test split, draw, export, and sum up."""
-        best = checkpoint.best(self.run.checkpoints) if self.checkpoints else None
-        if best is not None:
-            networks = checkpoint.load(best, self.world.device)["engine"]["networks"]
-            for name, net in self.engine.bare.items():
-                net.load_state_dict(networks[name])
-        self.world.broadcast(list(self.engine.bare.values()))
+        self.saving.load_best()
         values = {f"test/{name}": v for name, v in self._measure(self.splits.test).items()}
         epoch = (self.engine.step - 1) // self.plan.steps_per_epoch
         self._note_metrics(self.engine.step, epoch, values)
@@ -277,11 +276,6 @@ class Training:
         key = (self.spec.train.seed, self.engine.step)
         for drawn in finish.draw(self.architecture, self.engine.bare, self.sample, self.run, key):
             self.journal.append("artifact", **drawn)
-
-    def _on_saved(self, saved: Saved) -> None:
-        path = saved.path.relative_to(self.run.path).as_posix()
-        seconds = round(saved.seconds, 4)
-        self._note("saved", step=saved.step, path=path, best=saved.best, seconds=seconds)
 
     def _warn(self, message: str) -> None:
         self._note("warning", message=message)

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from hpc_dl import journal as log
 from hpc_dl.journal import Journal
 from hpc_dl.place import Place
 from hpc_dl.plan import Plan
 from hpc_dl.rundir import RunDir, read_json
+from hpc_dl.spec import units
 from hpc_dl.spec.load import load as load_spec
 from hpc_dl.train.signals import Signals
 from hpc_dl.train.training import Training
 from hpc_dl.train.world import join
 
+HANG_MARGIN = 120.0
+"""Seconds more than the hang's timeout that a collective waits: the pulse is to speak first."""
 
-def run(run: RunDir, place: Place) -> str:
+
+def run(run: RunDir, place: Place, on_hang: Callable[[str], None]) -> str:
     """Train a run to its end, from its newest checkpoint on.
 
     Returns the outcome: `completed`; `requeue` (the time limit is near: go on in another job);
     `cancelled` or `stopped`, each journalled. What goes wrong is raised, for the job to journal:
-    which rank failed first, and of what, is known only there.
+    which rank failed first, and of what, is known only there. `on_hang` is called in a thread of
+    rank 0, with the reason, when no rank gets on any more; it has to end the process.
     """
     if log.last_state(run.journal)[0] == "completed":
         return "completed"
@@ -27,8 +34,9 @@ def run(run: RunDir, place: Place) -> str:
     journal = Journal(run.journal) if place.rank == 0 else None
     try:
         spec, plan = load_spec(run.spec), Plan.from_json(read_json(run.plan))
-        with join(run, plan, place) as world:
-            return Training(run, spec, plan, place, world, journal, signals).train()
+        patience = units.seconds(spec.train.hang_timeout) + HANG_MARGIN
+        with join(run, plan, place, patience) as world:
+            return Training(run, spec, plan, place, world, journal, signals, on_hang).train()
     finally:
         if journal is not None:
             journal.close()

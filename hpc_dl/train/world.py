@@ -9,7 +9,8 @@ import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -25,6 +26,18 @@ MEETING_SECONDS = 300
 """How long a rank waits for the others to arrive."""
 
 
+@dataclass
+class Mark:
+    """How far this rank has come: in steps, with fractions within one; by the way, no clock."""
+
+    at: float = 0.0
+    count: int = 0
+
+    def reach(self, at: float) -> None:
+        self.at = at
+        self.count += 1
+
+
 @dataclass(frozen=True)
 class World:
     """One rank's view of all ranks."""
@@ -32,6 +45,9 @@ class World:
     rank: int
     size: int
     device: torch.device
+    address: tuple[str, int] | None = None
+    """Of the store on rank 0 through which the ranks have met."""
+    mark: Mark = field(default_factory=Mark, compare=False)
 
     def sum(self, values: torch.Tensor) -> torch.Tensor:
         """`values` summed over the ranks, on every rank; in place."""
@@ -54,6 +70,14 @@ class World:
         table[self.rank] = row
         return self.sum(table).tolist()
 
+    def gather_objects(self, value: Any) -> list[Any]:
+        """Any plain value of every rank, rank by rank; slow, for what happens rarely."""
+        if self.size == 1:
+            return [value]
+        found: list[Any] = [None] * self.size
+        dist.all_gather_object(found, value)
+        return found
+
     def broadcast(self, modules: Sequence[torch.nn.Module]) -> None:
         """Give every rank the weights and buffers of rank 0."""
         if self.size > 1:
@@ -63,13 +87,15 @@ class World:
 
 
 @contextmanager
-def join(run: RunDir, plan: Plan, place: Place) -> Iterator[World]:
-    """Meet the other ranks for as long as the context lasts."""
+def join(run: RunDir, plan: Plan, place: Place, patience: float) -> Iterator[World]:
+    """Meet the other ranks for as long as the context lasts.
+
+    `patience` is for how long, in seconds, a rank waits for the others in what they do together.
+    """
     device = _device(plan, place)
-    if place.world_size > 1:
-        _meet(run, place, device)
+    address = _meet(run, place, device, patience) if place.world_size > 1 else None
     try:
-        yield World(place.rank, place.world_size, device)
+        yield World(place.rank, place.world_size, device, address)
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()
@@ -101,7 +127,7 @@ def _device(plan: Plan, place: Place) -> torch.device:
     return device
 
 
-def _meet(run: RunDir, place: Place, device: torch.device) -> None:
+def _meet(run: RunDir, place: Place, device: torch.device, patience: float) -> tuple[str, int]:
     """Form the process group, through a store on a port that rank 0 holds from the beginning.
 
     Rank 0 has the system choose the port and writes it into the run folder; a port agreed
@@ -130,10 +156,12 @@ def _meet(run: RunDir, place: Place, device: torch.device) -> None:
         store=store,
         rank=place.rank,
         world_size=place.world_size,
+        timeout=datetime.timedelta(seconds=patience),
         device_id=device if device.type == "cuda" else None,
     )
     if place.rank == 0:
         file.unlink(missing_ok=True)
+    return host, port
 
 
 def _address(run: RunDir, place: Place) -> tuple[str, int]:

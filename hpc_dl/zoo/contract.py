@@ -5,6 +5,7 @@ A classifier is the game with one player. The engine plays any game without know
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
@@ -48,7 +49,9 @@ class Headline:
     goal: Literal["min", "max"]
 
     def better(self, new: float, old: float | None, margin: float = 0.0) -> bool:
-        """Whether `new` improves on `old` by more than `margin`."""
+        """Whether `new` improves on `old` by more than `margin`; NaN improves on nothing."""
+        if math.isnan(new):
+            return False
         if old is None:
             return True
         return new < old - margin if self.goal == "min" else new > old + margin

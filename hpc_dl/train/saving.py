@@ -1,0 +1,137 @@
+"""Where a run stands, saved and taken up again: the checkpoints of one attempt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch.distributed as dist
+
+from hpc_dl.errors import UserError
+from hpc_dl.journal import Journal
+from hpc_dl.rundir import RunDir
+from hpc_dl.spec.job import JobSpec
+from hpc_dl.train import checkpoint
+from hpc_dl.train.checkpoint import Checkpoints, Saved
+from hpc_dl.train.engine import Engine
+from hpc_dl.train.loop import Patience
+from hpc_dl.train.nonfinite import Guard
+
+_FREE_TO_CHANGE = ("log_every", "on_nonfinite", "hang_timeout")
+"""Options of `train` with which a run may go on that was begun with others."""
+
+
+class Saving:
+    """Saves and loads the engine, the patience and the guard; rank 0 alone writes."""
+
+    def __init__(
+        self,
+        run: RunDir,
+        spec: JobSpec,
+        engine: Engine,
+        patience: Patience,
+        guard: Guard,
+        journal: Journal | None,
+    ) -> None:
+        self.run, self.spec, self.engine = run, spec, engine
+        self.patience, self.guard, self.journal = patience, guard, journal
+        self.newest: int | None = None
+        """The last step whose checkpoint is safely there, of this attempt."""
+        self.cut = 0
+        """Where in the journal the steps begin that are trained again."""
+        self._checkpoints = self._open(journal) if journal else None
+
+    def _open(self, journal: Journal) -> Checkpoints:
+        def saved(it: Saved) -> None:
+            self.newest = it.step
+            path = it.path.relative_to(self.run.path).as_posix()
+            seconds, held = round(it.seconds, 4), round(it.held, 4)
+            journal.append(
+                "saved", step=it.step, path=path, best=it.best, seconds=seconds, held=held
+            )
+
+        return Checkpoints(
+            self.run.checkpoints, self.spec.checkpoint.keep, saved, _warning_in(journal)
+        )
+
+    def resume(self) -> str | None:
+        """Stand where the newest whole checkpoint was taken; its name, or None without one.
+
+        Raises UserError where it belongs to another spec, and says in what they differ.
+        """
+        path = self._agree()
+        if path is None:
+            return None
+        state = checkpoint.load(path, self.engine.world.device)
+        if differences := _differences(state["identity"], self._identity()):
+            raise UserError(
+                f"{path} belongs to another spec: {'; '.join(differences)}",
+                hint="Train it as a new run: hpcdl submit --new.",
+            )
+        self.engine.load(state["engine"])
+        self.patience.load(state["patience"])
+        self.guard.load(state["guard"])
+        self.cut = state["journal"]
+        return path.name
+
+    def save(self, *, best: bool) -> None:
+        """Save where the engine stands; the writing goes on in the background."""
+        state = {
+            "engine": self.engine.state(),
+            "patience": self.patience.state(),
+            "guard": self.guard.state(),
+            "identity": self._identity(),
+            "journal": self.journal.size() if self.journal else 0,
+        }
+        if self._checkpoints:
+            self._checkpoints.save(state, self.engine.step, best=best)
+
+    def wait(self) -> None:
+        """Return once nothing is being written any more."""
+        if self._checkpoints:
+            self._checkpoints.wait()
+
+    def load_best(self) -> None:
+        """Give all ranks' networks the best weights."""
+        best = checkpoint.best(self.run.checkpoints) if self._checkpoints else None
+        if best is not None:
+            networks = checkpoint.load(best, self.engine.world.device)["engine"]["networks"]
+            for name, net in self.engine.bare.items():
+                net.load_state_dict(networks[name])
+        self.engine.world.broadcast(list(self.engine.bare.values()))
+
+    def _agree(self) -> Path | None:
+        found: list[Path | None] = [None]
+        if self.journal is not None:
+            warn = _warning_in(self.journal)
+            found = [checkpoint.newest_whole(self.run.checkpoints, warn)]
+        if self.engine.world.size > 1:
+            dist.broadcast_object_list(found, src=0)
+        return found[0]
+
+    def _identity(self) -> dict[str, Any]:
+        """What a checkpoint has to agree with to be gone on from."""
+        said = self.spec.model_dump(mode="json", include={"model", "data", "train"})
+        for name in _FREE_TO_CHANGE:
+            said["train"].pop(name)
+        return said
+
+
+def _warning_in(journal: Journal) -> Callable[[str], None]:
+    def warn(message: str) -> None:
+        journal.append("warning", message=message)
+
+    return warn
+
+
+def _differences(there: Mapping[str, Any], here: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """In what two specs differ, option by option."""
+    found = []
+    for name in dict.fromkeys((*there, *here)):
+        old, new = there.get(name), here.get(name)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            found += _differences(old, new, f"{prefix}{name}.")
+        elif old != new:
+            found.append(f"{prefix}{name} is {old} there and {new} here")
+    return found
