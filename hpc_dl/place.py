@@ -35,7 +35,7 @@ def find_place(environment: Mapping[str, str]) -> Place:
         job = environment["SUBMITIT_LOCAL_JOB_ID"]
         return Place(rank, size, rank, size, f"{job}.0", job, 0)
     if "SLURM_PROCID" in environment:
-        size, job = int(environment["SLURM_NTASKS"]), environment["SLURM_JOB_ID"]
+        size, job = int(environment["SLURM_NTASKS"]), _job_id(environment)
         restarts = int(environment.get("SLURM_RESTART_COUNT", 0))
         return Place(
             rank=int(environment["SLURM_PROCID"]),
@@ -48,3 +48,10 @@ def find_place(environment: Mapping[str, str]) -> Place:
             slurm=True,
         )
     return Place(0, 1, 0, 1, f"{os.getpid()}.0", str(os.getpid()), 0)
+
+
+def _job_id(environment: Mapping[str, str]) -> str:
+    """As its user knows it: a task of an array also has a number of its own that nobody sees."""
+    if "SLURM_ARRAY_TASK_ID" in environment:
+        return "{SLURM_ARRAY_JOB_ID}_{SLURM_ARRAY_TASK_ID}".format_map(environment)
+    return environment["SLURM_JOB_ID"]

@@ -1,13 +1,16 @@
-"""A user's own models for tests: one that takes its time, and such as fail."""
+"""A user's own models for tests: one that takes its time, and such as fail in various ways."""
 
 from pathlib import Path
 
-OWN = """
+OWN = '''
+import dataclasses
 import math
 import os
 import signal
+import threading
 import time
 
+import torch
 from torch import nn
 
 from hpc_dl.zoo.ffnn import FeedForward
@@ -24,6 +27,38 @@ class Own(FeedForward):
 class Slow(Own):
     def loss(self, nets, batch, player):
         time.sleep(0.02)
+        return super().loss(nets, batch, player)
+
+
+class Poisoned(Own):
+    """The loss of the samples `bad` is infinite."""
+
+    def loss(self, nets, batch, player):
+        loss = super().loss(nets, batch, player)
+        bad = torch.isin(batch["index"], torch.tensor(self.options.bad))
+        return dataclasses.replace(loss, total=loss.total + (math.inf if bad.any() else 0))
+
+
+class Broken(Own):
+    """The loss is NaN: in the first two batches with sample 100, or always."""
+
+    times = 0
+
+    def loss(self, nets, batch, player):
+        loss = super().loss(nets, batch, player)
+        broken = self.options.always or (batch["index"] == 100).any()
+        Broken.times += bool(broken)
+        broken = broken and (self.options.always or Broken.times <= 3)
+        return dataclasses.replace(loss, total=loss.total * math.nan if broken else loss.total)
+
+
+class Hanging(Own):
+    """Rank `rank` never comes back from the step in which it meets sample 100."""
+
+    def loss(self, nets, batch, player):
+        if RANK == self.options.rank and (batch["index"] == 100).any():
+            if not os.path.exists("released"):
+                threading.Event().wait()
         return super().loss(nets, batch, player)
 
 
@@ -44,7 +79,7 @@ class KilledOnRank1(Slow):
         if RANK == 1:
             os.kill(os.getpid(), signal.SIGKILL)
         return super().loss(nets, batch, player)
-"""
+'''
 
 
 def own_models(base: Path) -> Path:

@@ -12,10 +12,12 @@ import sys
 from collections.abc import Callable, Iterator
 from multiprocessing.process import BaseProcess
 
+from hpc_dl import journal
 from hpc_dl.place import Place
 from hpc_dl.plan import Plan
 from hpc_dl.rundir import RunDir, read_json
-from tests.running import wait_for_end
+from tests.running import events
+from tests.waiting import wait_until
 
 Sabotage = Callable[[], None]
 
@@ -42,9 +44,20 @@ def train(run: RunDir) -> RunDir:
     with ended(start(run)) as processes:
         for process in processes:
             process.join(120)
-    state, reason = wait_for_end(run, 0.1)
-    assert state == "completed", reason
+    state, _ = journal.last_state(run.journal)
+    assert state == "completed", "".join(log.read_text() for log in run.logs.glob("*.log"))
     return run
+
+
+def kill_at(run: RunDir, step: int) -> None:
+    """Start a run, and kill -9 all of it once it has journalled a step at or after `step`."""
+    with ended(start(run)):
+        wait_until(
+            lambda: any(e["step"] >= step for e in events(run, "metrics", since_start=True)),
+            timeout=120,
+            interval=0.002,
+            message=f"{run.id} to reach step {step}",
+        )
 
 
 @contextlib.contextmanager

@@ -85,7 +85,7 @@ def _table(statuses: list[Status]) -> Table:
         table.add_column(title, no_wrap=True)
     table.add_column("reason", overflow="fold")
     for status in statuses:
-        cells = (status.where, _progress(status), _metric(status), _short(status.age))
+        cells = (status.where, _progress(status), _metric(status), units.roughly(status.age))
         reason = status.reason.partition("\n")[0]
         table.add_row(
             Text(status.id), _state(status), *(Text(cell) for cell in cells), Text(reason)
@@ -105,7 +105,7 @@ def _details(status: Status) -> Text:
         "where": Text(", ".join(part for part in (status.where, job) if part)),
         "progress": Text(_progress(status) + left),
         "metric": Text(_metric(status)),
-        "age": Text(_short(status.age)),
+        "age": Text(units.roughly(status.age)),
         "run folder": Text(status.path),
     }
     shown = [Text.assemble((f"{key:11}", "bold"), text) for key, text in lines.items() if text]
@@ -129,11 +129,3 @@ def _metric(status: Status) -> str:
         return ""
     value = status.value if isinstance(status.value, str) else f"{status.value:.4g}"
     return f"{status.metric} {value}"
-
-
-def _short(seconds: float) -> str:
-    """A duration in its largest unit."""
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= size:
-            return f"{seconds // size:.0f} {unit}"
-    return f"{seconds:.0f} s"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
+from datetime import datetime
 
 from hpc_dl import slurm
-from hpc_dl.jobs import words
+from hpc_dl.jobs import reach, words
 from hpc_dl.jobs.seen import Seen
 from hpc_dl.slurm import SlurmError
 from hpc_dl.submission import Submission
@@ -16,7 +17,7 @@ TOLERANCE = 120.0
 """Seconds between our time of a submission and Slurm's; an older or younger job is another."""
 
 _FIELDS = (
-    "JobID", "State", "Reason", "SubmitTime", "RestartCnt", "NodeList", "Partition", "exit_code"
+    "JobArrayID", "State", "Reason", "SubmitTime", "RestartCnt", "NodeList", "Partition", "exit_code"
 )  # fmt: skip
 _WAITS = frozenset({"PENDING", "CONFIGURING", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT"})
 _RUNS = frozenset(
@@ -37,19 +38,23 @@ def look(submissions: Iterable[Submission], unfinished: Container[str]) -> dict[
     try:
         seen = _squeue(asked)
     except SlurmError as error:
-        return dict.fromkeys(asked, Seen("unknown", _brief(error)))
+        return dict.fromkeys(asked, Seen("unknown", _why_unknown(error)))
+    reach.answered()
     if forgotten := {job: asked[job] for job in asked if job not in seen and job in unfinished}:
         seen |= _sacct(forgotten)
     return dict.fromkeys(asked, Seen("gone")) | seen
 
 
-def _brief(error: SlurmError) -> str:
-    return "cluster unreachable" if error.unreachable else error.message
+def _why_unknown(error: SlurmError) -> str:
+    if not error.unreachable:
+        return error.message
+    return f"cluster unreachable since {datetime.fromtimestamp(reach.missed()):%H:%M}"
 
 
 def _squeue(asked: Mapping[str, Submission]) -> dict[str, Seen]:
     form = ",".join(f"{field}:|" for field in _FIELDS)
-    command = ["squeue", "--noheader", "--states=all", f"--jobs={','.join(asked)}", f"-O{form}"]
+    flags = ["--noheader", "--array", "--states=all"]
+    command = ["squeue", *flags, f"--jobs={','.join(asked)}", f"-O{form}"]
     try:
         answer = slurm.call(command, SQUEUE_SECONDS)
     except SlurmError as error:
@@ -59,7 +64,7 @@ def _squeue(asked: Mapping[str, Submission]) -> dict[str, Seen]:
     seen = {}
     for line in answer.splitlines():
         row = dict(zip(_FIELDS, line.split("|"), strict=False))
-        job, restarts = row["JobID"], int(row.get("RestartCnt", 0))
+        job, restarts = row["JobArrayID"], int(row.get("RestartCnt", 0))
         if job in asked and (restarts or _is(asked[job], row["SubmitTime"])):
             seen[job] = _live(row)
     return seen
@@ -70,14 +75,14 @@ def _live(row: Mapping[str, str]) -> Seen:
     if row["State"] in _WAITS:
         return Seen("queued", words.waiting(row["Reason"]), where=where)
     if row["State"] in _RUNS:
-        return Seen("running", where=where)
+        return Seen("running", words.RESTING.get(row["State"], ""), where=where)
     status = int(row["exit_code"])  # as wait(2) gives it
     return words.ending(row["State"], where, f"{status >> 8}:{status & 127}")
 
 
 def _sacct(asked: Mapping[str, Submission]) -> dict[str, Seen]:
     """The jobs that the controller has forgotten; gone, where there is no accounting."""
-    form = "JobIDRaw,State,ExitCode,Submit,NodeList"
+    form = "JobID,State,ExitCode,Submit,NodeList"
     flags = ["--allocations", "--duplicates", "--noheader", "--parsable2", f"--format={form}"]
     try:
         answer = slurm.call(["sacct", f"--jobs={','.join(asked)}", *flags], SACCT_SECONDS)

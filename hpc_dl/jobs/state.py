@@ -38,7 +38,7 @@ def combine(
         case "queued":
             return Verdict("queued" if state in ("", "planned") else "requeued", seen.reason)
         case "running":
-            return _running(state, reason)
+            return _running(state, seen.reason or reason)
         case "over" | "gone":
             return CANCELLED if cancelled else _over(state, reason, seen, failure)
         case _:

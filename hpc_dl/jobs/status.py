@@ -18,8 +18,11 @@ from hpc_dl.jobs.seen import Seen
 from hpc_dl.jobs.state import FINAL, UNFINISHED, combine
 from hpc_dl.journal import Journal
 from hpc_dl.rundir import RunDir
+from hpc_dl.spec import units
 from hpc_dl.submission import Submission
 
+STILL_SECONDS = 60.0
+"""Without progress for longer than this, a run is said to stand still."""
 _HEADLINES = ("val/accuracy", "val/loss", "train/loss")
 
 
@@ -85,14 +88,28 @@ class _Known:
     reason: str
     since: float | None
     facts: dict[str, Any]
+    stillness: str
+    """For how long no rank has got on, in words, and whom the others wait for."""
 
     @classmethod
     def read(cls, run: RunDir) -> _Known:
         with ends(run.journal) as found:
             last = found.newest("state") or {}
-            facts = _facts(found)
+            facts, stillness = _facts(found), _stillness(found, last.get("t", 0.0))
         state, reason = last.get("state", ""), last.get("reason", "")
-        return cls(run, Submission.load(run), state, reason, last.get("t"), facts)
+        return cls(run, Submission.load(run), state, reason, last.get("t"), facts, stillness)
+
+
+def _stillness(found: Ends, since: float) -> str:
+    """What the newest heartbeat says, if it is younger than the state and older than usual."""
+    beat = found.newest("heartbeat")
+    if beat is None or beat["t"] < since:
+        return ""
+    seconds = time.time() - beat["t"] + min(beat["idle"])
+    if seconds < STILL_SECONDS:
+        return ""
+    who = f" ({beat['behind']})" if beat["behind"] else ""
+    return f"no progress for {units.roughly(seconds)}{who}"
 
 
 def _facts(found: Ends) -> dict[str, Any]:
@@ -146,6 +163,8 @@ def _status(one: _Known, seen: Seen) -> Status:
     )
     if settled and (state, reason) != (one.state, one.reason):
         _settle(one, state, reason)
+    if state == "running" and not seen.reason:
+        reason = one.stillness or reason
     ended = state in journal.ENDED
     facts = {**one.facts, "where": seen.where or one.facts["where"]}
     if state != "running":

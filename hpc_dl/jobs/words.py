@@ -32,6 +32,8 @@ _WAITING_BEGINNINGS = {
     "MaxJobs": "a limit on the number of jobs is reached",
     "launch failed": "could not be started; an administrator has to release it",
 }
+RESTING = {"SUSPENDED": "suspended by Slurm", "STOPPED": "stopped by a signal of Slurm's"}
+"""What is said of jobs that have their nodes and do not run on them."""
 _KILLS = (signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGTERM)
 
 

@@ -39,6 +39,14 @@ def clock(total: float) -> str:
     return f"{days}-{text}" if days else text
 
 
+def roughly(total: float) -> str:
+    """Seconds in the largest unit of which there is one: `12 min`."""
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if total >= size:
+            return f"{total // size:.0f} {unit}"
+    return f"{total:.0f} s"
+
+
 def bytes_of(text: str) -> int:
     """A Slurm memory size as bytes; without a suffix it is in megabytes, as for sbatch."""
     match = re.fullmatch(r"(\d+)([KMGT])?B?", text.strip(), re.IGNORECASE)

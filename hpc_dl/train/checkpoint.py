@@ -106,10 +106,17 @@ class Checkpoints:
             shutil.rmtree(old)
 
 
-def candidates(folder: Path) -> list[Path]:
-    """All checkpoints, the newest first."""
+def candidates(folder: Path) -> list[tuple[int, Path]]:
+    """All checkpoints with their steps, the newest first."""
     found = [*_of_kind(folder, "best"), *_of_kind(folder, "step")]
-    return [path for _, path in sorted(found, key=lambda pair: pair[0], reverse=True)]
+    return sorted(found, key=lambda pair: pair[0], reverse=True)
+
+
+def abandon(folder: Path, step: int) -> None:
+    """Remove the checkpoints from `step` on, to which the training is not to come back."""
+    for at, path in candidates(folder):
+        if at >= step:
+            shutil.rmtree(path)
 
 
 def best(folder: Path) -> Path | None:
@@ -119,7 +126,7 @@ def best(folder: Path) -> Path | None:
 
 def newest_whole(folder: Path, on_damage: Callable[[str], None]) -> Path | None:
     """The newest checkpoint that is whole; damaged ones are named to `on_damage`."""
-    for path in candidates(folder):
+    for _, path in candidates(folder):
         fault = damage(path)
         if fault is None:
             return path

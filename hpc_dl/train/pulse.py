@@ -21,6 +21,7 @@ from datetime import timedelta
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 from hpc_dl.journal import Journal
+from hpc_dl.spec import units
 from hpc_dl.train.world import World
 
 BEAT = 2.0
@@ -101,7 +102,9 @@ class Pulse:
         if min(idle) > self._timeout + GRACE:
             self._stop.set()
             who = f" ({behind})" if behind else ""
-            self._on_hang(f"no progress for {_words(min(idle))}{who}; the stacks are in the logs")
+            self._on_hang(
+                f"no progress for {units.roughly(min(idle))}{who}; the stacks are in the logs"
+            )
 
     def _told(self) -> list[tuple[int, float, str]]:
         if self._store is None:
@@ -135,7 +138,3 @@ def _behind(places: list[tuple[float, str]]) -> str:
     least = min(at for at, _ in places)
     late = [f"rank {rank} on {host}" for rank, (at, host) in enumerate(places) if at == least]
     return "" if len(late) == len(places) > 1 else ", ".join(late)
-
-
-def _words(seconds: float) -> str:
-    return f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:.0f} s"

@@ -75,6 +75,16 @@ class Saving:
         self.cut = state["journal"]
         return path.name
 
+    def go_back(self, step: int) -> str | None:
+        """Stand at the newest checkpoint from before `step`, and forget the later ones.
+
+        One that was taken right before a step that fails may be the cause of it.
+        """
+        self.wait()
+        if self._checkpoints:
+            checkpoint.abandon(self.run.checkpoints, step)
+        return self.resume()
+
     def save(self, *, best: bool) -> None:
         """Save where the engine stands; the writing goes on in the background."""
         state = {

@@ -187,7 +187,7 @@ class Training:
             case "skip":
                 self._warn(f"{what}; the step is skipped; state kept in {kept}")
             case "back":
-                self._go_back(f"{what}; state kept in {kept}")
+                self._go_back(turn.step, f"{what}; state kept in {kept}")
             case "stop":
                 raise UserError(
                     f"{what}; stopped, the state kept in {kept}",
@@ -196,13 +196,14 @@ class Training:
                     exit_code=EXIT_FAILED,
                 )
 
-    def _go_back(self, what: str) -> None:
+    def _go_back(self, step: int, what: str) -> None:
         """Go on from the last checkpoint at a lower rate."""
-        self.saving.wait()
         factor = self.engine.rate_factor * nonfinite.LOWER
-        name = self.saving.resume()
+        name = self.saving.go_back(step)
+        if name is None:
+            raise UserError(f"{what}; no checkpoint to go back to", exit_code=EXIT_FAILED)
         self.engine.rate_factor = factor
-        self._warn(f"{what}; back to {name or 'the beginning'}, at {factor:g} of the learning rate")
+        self._warn(f"{what}; back to {name}, at {factor:g} of the learning rate")
         self._note_start()
 
     def _stop(self, event: Boundary) -> str:
