@@ -52,12 +52,17 @@ def train(run: RunDir) -> RunDir:
 def kill_at(run: RunDir, step: int) -> None:
     """Start a run, and kill -9 all of it once it has journalled a step at or after `step`."""
     with ended(start(run)):
-        wait_until(
-            lambda: any(e["step"] >= step for e in events(run, "metrics", since_start=True)),
-            timeout=120,
-            interval=0.002,
-            message=f"{run.id} to reach step {step}",
-        )
+        wait_for_step(run, step)
+
+
+def wait_for_step(run: RunDir, step: int) -> None:
+    """Return once the newest attempt has journalled a step at or after `step`."""
+    wait_until(
+        lambda: any(event["step"] >= step for event in events(run, "metrics", since_start=True)),
+        timeout=120,
+        interval=0.002,
+        message=f"{run.id} to reach step {step}",
+    )
 
 
 @contextlib.contextmanager
@@ -78,6 +83,7 @@ def _rank(run: RunDir, place: Place, sabotage: Sabotage | None) -> None:
     os.dup2(log, sys.stderr.fileno())
     from hpc_dl.train import worker
 
+    os.environ["SUBMITIT_LOCAL_GLOBALID"] = str(place.rank)  # for models that behave by rank
     if sabotage is not None:
         sabotage()
     worker.run(run, place, _hung)

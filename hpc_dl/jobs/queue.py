@@ -17,7 +17,8 @@ TOLERANCE = 120.0
 """Seconds between our time of a submission and Slurm's; an older or younger job is another."""
 
 _FIELDS = (
-    "JobArrayID", "State", "Reason", "SubmitTime", "RestartCnt", "NodeList", "Partition", "exit_code"
+    "JobArrayID", "State", "Reason", "SubmitTime", "RestartCnt", "NodeList", "Partition",
+    "exit_code",
 )  # fmt: skip
 _WAITS = frozenset({"PENDING", "CONFIGURING", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT"})
 _RUNS = frozenset(

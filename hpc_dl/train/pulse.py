@@ -28,9 +28,10 @@ BEAT = 2.0
 """Seconds between two looks at a rank's progress."""
 JOURNALLED = 10.0
 """Seconds between two heartbeats in the journal."""
-GRACE = 3 * BEAT
-"""Seconds that all ranks get to print their stacks before the first of them ends the attempt."""
+GRACE = 3
+"""Beats that all ranks get to print their stacks before the first of them ends the attempt."""
 _STORE_SECONDS = 10
+_SILENT = (-1, -1.0, "a node not heard of")
 
 
 class Pulse:
@@ -45,6 +46,7 @@ class Pulse:
     ) -> None:
         self._world, self._journal, self._on_hang = world, journal, on_hang
         self._timeout, self._beat = timeout, min(BEAT, timeout / 4)
+        self._patience = timeout + GRACE * self._beat
         self._store = self._join() if world.address else None
         self._own = _Progress()
         self._ranks = [_Progress() for _ in range(world.size)]
@@ -59,6 +61,7 @@ class Pulse:
 
     def __enter__(self) -> Pulse:
         self._look()
+        self._tell()
         self._thread.start()
         return self
 
@@ -74,7 +77,7 @@ class Pulse:
                 self._tell()
                 if self._journal is not None:
                     self._hear(self._journal)
-            if self._world.rank > 0 and self._own.idle > self._timeout + 3 * GRACE:
+            if self._world.rank > 0 and self._own.idle > 2 * self._patience:
                 os._exit(1)  # rank 0 has not ended it: it may be the one that is stuck
 
     def _look(self) -> None:
@@ -99,19 +102,21 @@ class Pulse:
             self._journalled = time.monotonic()
             rounded = [round(seconds, 1) for seconds in idle]
             journal.append("heartbeat", at=[at for _, at, _ in told], idle=rounded, behind=behind)
-        if min(idle) > self._timeout + GRACE:
+        if min(idle) > self._patience:
             self._stop.set()
             who = f" ({behind})" if behind else ""
-            self._on_hang(
-                f"no progress for {units.roughly(min(idle))}{who}; the stacks are in the logs"
-            )
+            how_long = units.roughly(min(idle))
+            self._on_hang(f"no progress for {how_long}{who}; the stacks are in the logs")
 
     def _told(self) -> list[tuple[int, float, str]]:
         if self._store is None:
             mark = self._world.mark
             return [(mark.count, mark.at, socket.gethostname())]
         names = [f"pulse/{rank}" for rank in range(self._world.size)]
-        return [json.loads(said) for said in self._store.multi_get(names)]
+        return [  # to ask for what is not there would block
+            json.loads(self._store.get(name)) if self._store.check([name]) else _SILENT
+            for name in names
+        ]
 
 
 class _Progress:
