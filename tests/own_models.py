@@ -64,6 +64,15 @@ class Hanging(Own):
         return super().loss(nets, batch, player)
 
 
+class Hungry(Own):
+    """Takes `mib` of memory an example, and as much again for the way back."""
+
+    def loss(self, nets, batch, player):
+        loss = super().loss(nets, batch, player)
+        much = torch.ones(len(batch["image"]), self.options.mib, 2**18)
+        return dataclasses.replace(loss, total=loss.total + (much * loss.total).mean())
+
+
 class Failing(Own):
     def loss(self, nets, batch, player):
         raise RuntimeError("the loss exploded")

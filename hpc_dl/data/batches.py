@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -43,6 +44,11 @@ class Batches:
             mine = chosen[rank_slice(len(chosen), self.rank, self.world_size)]
             parts = mine.split(self.micro_batch) if len(mine) else ()
             yield [self.split.batch(part) for part in parts]
+
+    def of_step(self, step: int) -> list[Batch]:
+        """This rank's micro-batches of any step of the training."""
+        epoch, number = divmod(step, math.ceil(len(self.split) / self.batch_size))
+        return next(self.steps(epoch, number))
 
     def filler(self) -> Batch:
         """One example, for a rank that has none and still has to take part."""

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from torch import nn
 
+from hpc_dl.data.batches import Batches
+from hpc_dl.errors import EXIT_FAILED, UserError
+from hpc_dl.rundir import RunDir
+from hpc_dl.train.engine import Engine
 from hpc_dl.train.evaluate import evaluating
 from hpc_dl.train.tally import Turn
-from hpc_dl.train.world import World
-from hpc_dl.zoo.contract import Architecture, Batch
+from hpc_dl.zoo.contract import Batch
 
 LOWER = 0.5
 """What the learning rate is multiplied by when the training goes back."""
@@ -27,18 +29,58 @@ Action = Literal["stop", "skip", "back"]
 class Guard:
     """Decides what follows; every rank decides alike, and a resumed run as it did before."""
 
-    def __init__(self, policy: Action) -> None:
-        self.policy = policy
+    def __init__(self, policy: Action, run: RunDir, engine: Engine, batches: Batches) -> None:
+        self.policy, self.run, self.engine, self.batches = policy, run, engine, batches
         self.in_a_row = 0
         self.last = -1
 
-    def judge(self, step: int, rate_factor: float) -> Action:
-        """What to do after a fault in `step`, at a rate that may have been lowered already."""
+    def handle(
+        self, turn: Turn, go_back: Callable[[int], str | None], warn: Callable[[str], None]
+    ) -> bool:
+        """Say where it was, keep the state, and go on or back; whether it went back.
+
+        `go_back` puts the engine at a checkpoint from before a step, and returns its name. Raises
+        UserError where the training has to stop. All ranks have to call this together.
+        """
+        what = self._looked_at(turn)
+        match self._judge(turn.step):
+            case "skip":
+                warn(f"{what}; the step is skipped")
+                return False
+            case "back":
+                factor = self.engine.rate_factor * LOWER
+                name = go_back(turn.step)
+                if name is not None:
+                    self.engine.rate_factor = factor
+                    warn(f"{what}; back to {name}, at {factor:g} of the learning rate")
+                    return True
+        raise UserError(
+            f"{what}; stopped",
+            hint="Look at these samples, lower the learning rate or clip the gradient; "
+            "train.on_nonfinite can be `skip` or `back`.",
+            exit_code=EXIT_FAILED,
+        )
+
+    def _looked_at(self, turn: Turn) -> str:
+        """The fault in words, with its samples; the state is kept."""
+        engine = self.engine
+        chosen = samples(engine, self.batches.of_step(turn.step), turn.player)
+        folder, state = self.run.nonfinite(turn.step), engine.state()
+        kept = ""
+        if engine.world.rank == 0:
+            try:
+                _keep(folder, state, turn, chosen)
+                kept = f"; state kept in {folder}"
+            except (OSError, RuntimeError) as error:  # a full disk; torch raises the latter
+                kept = f"; its state could not be kept: {error}"
+        return _describe(turn, chosen) + kept
+
+    def _judge(self, step: int) -> Action:
         self.in_a_row = self.in_a_row + 1 if step == self.last + 1 else 1
         self.last = step
         if self.policy == "skip" and self.in_a_row > MOST_SKIPPED:
             return "stop"
-        if self.policy == "back" and rate_factor <= LOWER**MOST_BACK:
+        if self.policy == "back" and self.engine.rate_factor <= LOWER**MOST_BACK:
             return "stop"
         return self.policy
 
@@ -49,22 +91,16 @@ class Guard:
         self.in_a_row, self.last = state["in_a_row"], state["last"]
 
 
-def samples(
-    architecture: Architecture,
-    nets: Mapping[str, nn.Module],
-    micro_batches: Sequence[Batch],
-    player: str,
-    world: World,
-) -> list[int]:
+def samples(engine: Engine, micro_batches: Sequence[Batch], player: str) -> list[int]:
     """The numbers of the samples, on all ranks, whose own loss is not finite.
 
-    All of the batch where no sample is so by itself. All ranks have to call this together; `nets`
-    are bare, and stand where they stood in the step.
+    All of the batch where no sample is so by itself. All ranks have to call this together.
     """
+    world, nets = engine.world, engine.bare
     mine = [int(number) for batch in micro_batches for number in batch["index"]]
     with evaluating(nets), torch.no_grad():
         bad = [
-            not torch.isfinite(architecture.loss(nets, example, player).total).item()
+            not torch.isfinite(engine.architecture.loss(nets, example, player).total).item()
             for batch in micro_batches
             for example in _one_by_one(batch)
         ]
@@ -73,7 +109,7 @@ def samples(
     return [number for rank in found for number in rank] or [n for rank in every for n in rank]
 
 
-def describe(turn: Turn, chosen: Sequence[int]) -> str:
+def _describe(turn: Turn, chosen: Sequence[int]) -> str:
     """The fault in one line, with a few of its samples."""
     shown = ", ".join(str(number) for number in chosen[:_SHOWN])
     more = f" and {len(chosen) - _SHOWN} more" if len(chosen) > _SHOWN else ""
@@ -83,7 +119,7 @@ def describe(turn: Turn, chosen: Sequence[int]) -> str:
     )
 
 
-def keep(folder: Path, state: Mapping[str, Any], turn: Turn, chosen: Sequence[int]) -> None:
+def _keep(folder: Path, state: Mapping[str, Any], turn: Turn, chosen: Sequence[int]) -> None:
     """Write the state before the step, and which samples it was, for a person to look at."""
     folder.mkdir(parents=True, exist_ok=True)
     torch.save(state, folder / "state.pt")

@@ -15,14 +15,14 @@ import torch.distributed as dist
 from hpc_dl.data import sources
 from hpc_dl.data.batches import Batches
 from hpc_dl.data.split import Split, Splits
-from hpc_dl.errors import EXIT_FAILED, UserError
+from hpc_dl.errors import UserError
 from hpc_dl.journal import Journal
 from hpc_dl.place import Place
 from hpc_dl.plan import Plan
 from hpc_dl.rundir import RunDir
 from hpc_dl.spec import units
 from hpc_dl.spec.job import JobSpec
-from hpc_dl.train import finish, nonfinite, signals
+from hpc_dl.train import finish, memory, signals
 from hpc_dl.train.build import build_engine
 from hpc_dl.train.environment import environment
 from hpc_dl.train.evaluate import evaluate
@@ -32,7 +32,6 @@ from hpc_dl.train.nonfinite import Guard
 from hpc_dl.train.pulse import Pulse
 from hpc_dl.train.rhythm import Rhythm
 from hpc_dl.train.saving import Saving
-from hpc_dl.train.tally import Turn
 from hpc_dl.train.world import World
 
 
@@ -59,8 +58,6 @@ class Training:
         self.patience = Patience(self.architecture.headline, spec.train.early_stopping)
         held_out = self.splits.validation if len(self.splits.validation) else self.splits.train
         self.sample = finish.sample_of(held_out, world.device, spec.train.seed)
-        self.guard = Guard(spec.train.on_nonfinite)
-        self.saving = Saving(run, spec, self.engine, self.patience, self.guard, journal)
         self.batches = Batches(
             self.splits.train,
             plan.global_batch,
@@ -69,6 +66,8 @@ class Training:
             world.rank,
             world.size,
         )
+        guard = Guard(spec.train.on_nonfinite, run, self.engine, self.batches)
+        self.saving = Saving(run, spec, self.engine, self.patience, guard, journal)
         self.rhythm = Rhythm(spec.checkpoint.every, plan)
         self.seconds = 0.0
 
@@ -82,7 +81,7 @@ class Training:
         watching = Monitor(self.engine, self.plan, self.journal) if self.journal else nullcontext()
         timeout = units.seconds(self.spec.train.hang_timeout)
         with Pulse(self.world, self.journal, timeout, self.on_hang), watching:
-            outcome = self._loop()
+            outcome = self._in_memory()
         self.seconds = time.perf_counter() - started
         self.saving.wait()
         if outcome == "completed":
@@ -127,6 +126,16 @@ class Training:
 
     # ---- the loop
 
+    def _in_memory(self) -> str:
+        """The loop; where memory runs out, the error says what would fit."""
+        try:
+            return self._loop()
+        except (RuntimeError, MemoryError) as error:
+            if not memory.ran_out(error):
+                raise
+            problem = error.with_traceback(None)  # whose frames hold the memory
+        raise self._out_of_memory(problem)
+
     def _loop(self) -> str:
         plan = self.plan
         cadence = Cadence(
@@ -142,7 +151,8 @@ class Training:
                 case Stepped():
                     self._note_metrics(event.step, event.epoch, event.values)
                 case NonFinite():
-                    self._on_non_finite(event.turns[0])
+                    if self.saving.guard.handle(event.turns[0], self.saving.go_back, self._warn):
+                        self._note_start()
                 case Evaluated():
                     self._on_evaluated(event)
                 case Boundary():
@@ -172,39 +182,13 @@ class Training:
         if ordinal & (ordinal - 1) == 0:  # after epochs 1, 2, 4, 8, ...: often while much changes
             self._draw()
 
-    def _on_non_finite(self, turn: Turn) -> None:
-        """Say where it was, keep the state, and stop, go on, or go back."""
-        epoch, number = divmod(turn.step, self.plan.steps_per_epoch)
-        micro_batches = next(self.batches.steps(epoch, number))
-        chosen = nonfinite.samples(
-            self.architecture, self.engine.bare, micro_batches, turn.player, self.world
-        )
-        what = nonfinite.describe(turn, chosen)
-        kept, state = self.run.nonfinite(turn.step), self.engine.state()
-        if self.journal is not None:
-            nonfinite.keep(kept, state, turn, chosen)
-        match self.guard.judge(turn.step, self.engine.rate_factor):
-            case "skip":
-                self._warn(f"{what}; the step is skipped; state kept in {kept}")
-            case "back":
-                self._go_back(turn.step, f"{what}; state kept in {kept}")
-            case "stop":
-                raise UserError(
-                    f"{what}; stopped, the state kept in {kept}",
-                    hint="Look at these samples, lower the learning rate or clip the gradient; "
-                    "train.on_nonfinite can be `skip` or `back`.",
-                    exit_code=EXIT_FAILED,
-                )
-
-    def _go_back(self, step: int, what: str) -> None:
-        """Go on from the last checkpoint at a lower rate."""
-        factor = self.engine.rate_factor * nonfinite.LOWER
-        name = self.saving.go_back(step)
-        if name is None:
-            raise UserError(f"{what}; no checkpoint to go back to", exit_code=EXIT_FAILED)
-        self.engine.rate_factor = factor
-        self._warn(f"{what}; back to {name}, at {factor:g} of the learning rate")
-        self._note_start()
+    def _out_of_memory(self, error: Exception) -> UserError:
+        """What to tell the user, after trying how much would fit."""
+        parts = self.batches.of_step(self.engine.step)
+        batch = max(parts, key=lambda part: len(part["index"]))
+        turns = self.architecture.turns(self.engine.step)
+        fits = memory.fitting(self.architecture, self.engine.bare, batch, turns)
+        return memory.explain(error, self.world.device, len(batch["index"]), fits)
 
     def _stop(self, event: Boundary) -> str:
         """Save what there is, and say why; which outcome follows from the signal."""
