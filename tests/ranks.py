@@ -26,13 +26,13 @@ _CONTEXT.set_forkserver_preload(["tests.warm"])
 _ATTEMPTS = itertools.count()
 
 
-def start(run: RunDir, sabotage: Sabotage | None = None) -> list[BaseProcess]:
-    """Start every rank that the plan asks for, the first of them with the sabotage."""
+def start(run: RunDir, sabotage: Sabotage | None = None, victim: int = 0) -> list[BaseProcess]:
+    """Start every rank that the plan asks for, the `victim` with the sabotage."""
     attempt, processes = f"{os.getpid()}.{next(_ATTEMPTS)}", []
     ranks = Plan.from_json(read_json(run.plan)).world_size
     for rank in range(ranks):
         place = Place(rank, ranks, rank, ranks, attempt, attempt, 0)
-        arguments = (run, place, sabotage if rank == 0 else None)
+        arguments = (run, place, sabotage if rank == victim else None)
         process = _CONTEXT.Process(target=_rank, args=arguments, daemon=True)
         process.start()
         processes.append(process)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hpc_dl import failure, journal
-from hpc_dl.jobs import process, queue, words
+from hpc_dl.jobs import memory, process, queue, words
 from hpc_dl.jobs.reading import Ends, ends
 from hpc_dl.jobs.seen import Seen
 from hpc_dl.jobs.state import FINAL, UNFINISHED, combine
@@ -161,6 +161,8 @@ def _status(one: _Known, seen: Seen) -> Status:
     state, reason, settled = combine(
         one.state, one.reason, seen, died_of, cancelled=one.run.cancel.exists()
     )
+    if reason == words.OUT_OF_MEMORY:
+        reason = memory.exhausted(one.run)
     if settled and (state, reason) != (one.state, one.reason):
         _settle(one, state, reason)
     if state == "running" and not seen.reason:

@@ -45,11 +45,12 @@ def waiting(reason: str) -> str:
     return f"{words} ({reason})" if words else reason
 
 
+OUT_OF_MEMORY = "out of memory: ask for more in resources.mem"
 _ENDS = {
     "COMPLETED": ("failed", "ended without a word"),
     "TIMEOUT": ("timeout", f"wall-clock limit; {GO_ON}"),
     "DEADLINE": ("timeout", f"its deadline has passed; {GO_ON}"),
-    "OUT_OF_MEMORY": ("failed", "out of memory: ask for more in resources.mem"),
+    "OUT_OF_MEMORY": ("failed", OUT_OF_MEMORY),
     "NODE_FAIL": ("failed", "{node} failed; " + GO_ON),
     "BOOT_FAIL": ("failed", "{node} did not boot"),
     "CANCELLED": ("cancelled", "cancelled with scancel"),

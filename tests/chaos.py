@@ -1,0 +1,176 @@
+"""Runs that are killed at random points, again and again, and have to end with the same bits.
+
+`python -m tests.chaos --kills 200` goes through every architecture of the zoo, on one rank and on
+two, and prints a table; `make chaos` runs it. A seed picks the points, so a mismatch can be had
+again.
+"""
+
+import argparse
+import itertools
+import os
+import pkgutil
+import random
+import re
+import signal
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from hpc_dl import journal
+from hpc_dl.journal import Journal
+from hpc_dl.rundir import RunDir
+from hpc_dl.spec.load import load
+from hpc_dl.spec.models import ZOO
+from tests import ranks
+from tests.running import final_state, history, new_run
+from tests.waiting import wait_until
+
+JOBS = Path(__file__).parent.parent / "jobs"
+TRAIN = {"epochs": 3, "log_every": 1, "early_stopping": {"patience": 50}}
+"""With the 1797 digits and batches of 128, 36 steps."""
+
+POINTS = {
+    "in a step": ("hpc_dl.train.engine:Engine._differentiate", 36),
+    "between the gradient and the step": ("hpc_dl.train.engine:Engine._clip", 36),
+    "between two players": ("hpc_dl.train.engine:Engine._turn", 36),
+    "in an evaluation": ("hpc_dl.train.evaluate:_add", 6),
+    "while the state is copied": ("hpc_dl.train.checkpoint:_copied", 200),
+    "before the checksum of a checkpoint": ("hpc_dl.train.checkpoint:_sha256", 9),
+    "before and after a checkpoint has its name": ("hpc_dl.train.checkpoint:sync_folder", 20),
+    "while an old checkpoint is removed": ("shutil:rmtree", 12),
+    "while a picture is drawn": ("hpc_dl.train.finish:Image.fromarray", 4),
+    "while the model is exported": ("hpc_dl.train.finish:write_json", 1),
+    "in the middle of a line of the journal": ("hpc_dl.journal:Journal.append", 60),
+}
+"""Functions at whose call a rank is killed, and about how often a whole run calls them."""
+
+
+@dataclass(frozen=True)
+class Kill:
+    """A sabotage: the rank sends itself a signal at a certain call of a function."""
+
+    point: str
+    call: int
+    number: signal.Signals = signal.SIGKILL
+
+    def __call__(self) -> None:
+        *owner, name = re.split(r"[:.](?=\w+$)", POINTS[self.point][0])
+        place = pkgutil.resolve_name(owner[0])
+        original, calls = getattr(place, name), itertools.count(1)
+
+        def struck(*args: object, **kwargs: object) -> object:
+            if next(calls) == self.call:
+                self._strike(args)
+            return original(*args, **kwargs)
+
+        setattr(place, name, struck)
+
+    def _strike(self, args: tuple[object, ...]) -> None:
+        if isinstance(args[0] if args else None, Journal):
+            os.write(args[0]._file.fileno(), b'{"t": 1.0, "event": "metr')
+        os.kill(os.getpid(), self.number)
+
+
+@dataclass
+class Tally:
+    """What has come of the kills of one architecture on some ranks."""
+
+    architecture: str
+    size: int
+    kills: Counter[str] = field(default_factory=Counter)
+    starts: int = 0
+    mismatches: list[str] = field(default_factory=list)
+
+
+def job(root: Path, name: str, architecture: str, size: int) -> RunDir:
+    """A short run of the architecture's own job file, with everything that randomness is in."""
+    spec = load(JOBS / f"{architecture}.yaml")
+    sections = spec.model_dump(include={"model", "data"})
+    optimizer = spec.train.optimizer.model_dump()
+    return new_run(
+        root,
+        name=name,
+        **sections,
+        train={**TRAIN, "optimizer": optimizer, "micro_batch": 50, "clip_norm": 5.0},
+        checkpoint={"every": "4 steps", "keep": 2},
+        resources={"tasks_per_node": size, "cpus_per_task": 1},
+    )
+
+
+def random_kills(rng: random.Random, size: int) -> Iterator[tuple[Kill, int]]:
+    """Kills and the ranks that they hit; every kind in turn, in a random order."""
+    while True:
+        for point in rng.sample(list(POINTS), len(POINTS)):
+            number = rng.choices((signal.SIGKILL, signal.SIGUSR2, signal.SIGTERM), (6, 1, 1))[0]
+            yield Kill(point, rng.randint(1, POINTS[point][1]), number), rng.randrange(size)
+
+
+def disturb(run: RunDir, kills: Iterator[tuple[Kill, int]], most: int, tally: Tally) -> None:
+    """Start a run, killed at most so many times, until it is complete."""
+    while journal.last_state(run.journal)[0] != "completed":
+        kill, victim = next(kills)
+        sabotage = kill if most > 0 else None
+        tally.starts += 1
+        with ranks.ended(ranks.start(run, sabotage, victim)) as processes:
+            wait_until(
+                lambda: any(p.exitcode is not None for p in processes), 120, message="it hangs"
+            )
+            if sabotage is None or processes[victim].exitcode == 0:
+                for process in processes:
+                    process.join(60)
+        if processes[victim].exitcode == -signal.SIGKILL and sabotage is not None:
+            tally.kills[kill.point] += 1
+            most -= 1
+
+
+def torment(
+    root: Path, architecture: str, size: int, kills: int, seed: int, each: int = 4
+) -> Tally:
+    """Disturbed runs until there were so many kills, each compared with one left in peace."""
+    tally = Tally(architecture, size)
+    calm = ranks.train(job(root, f"calm-{architecture}-{size}", architecture, size))
+    moments = random_kills(random.Random(f"{seed} {architecture} {size}"), size)
+    while tally.kills.total() < kills:
+        run = job(root, f"killed-{architecture}-{size}", architecture, size)
+        disturb(run, moments, min(each, kills - tally.kills.total()), tally)
+        if final_state(run) != final_state(calm):
+            tally.mismatches.append(f"{run.id}: other weights")
+        if history(run) != history(calm):
+            tally.mismatches.append(f"{run.id}: another history")
+    return tally
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=200, help="per architecture and world size")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    table = Table("architecture", "ranks", "kills", "starts", "mismatches")
+    with tempfile.TemporaryDirectory() as root:
+        tallies = []
+        for architecture, size in itertools.product(ZOO, (1, 2)):
+            tally = torment(Path(root), architecture, size, args.kills, args.seed)
+            tallies.append(tally)
+            kills = str(tally.kills.total())
+            table.add_row(
+                architecture, str(size), kills, str(tally.starts), str(len(tally.mismatches))
+            )
+    console = Console()
+    console.print(table)
+    points = sum((tally.kills for tally in tallies), Counter[str]())
+    for point, count in points.most_common():
+        console.print(f"{count:5} {point}")
+    wrong = [mismatch for tally in tallies for mismatch in tally.mismatches]
+    for mismatch in wrong:
+        console.print(mismatch, style="bold red")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
