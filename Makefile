@@ -1,11 +1,12 @@
 # The verbs of the project. `make` lists them.
 
-.PHONY: help install test lint bench cluster cluster-stop
+.PHONY: help install test lint chaos bench cluster cluster-stop
 
 help:
 	@echo "make install       this project and its tools into the current Python environment"
 	@echo "make test          the test suite; starts a private Slurm where it can (root, packages)"
 	@echo "make lint          style, types and import contracts"
+	@echo "make chaos         hundreds of runs killed at random points, each compared bit by bit"
 	@echo "make bench         what a step costs, and how long the commands take; printed, not judged"
 	@echo "make cluster       start the private Slurm; see slurm/README.md"
 	@echo "make cluster-stop  stop it"
@@ -21,6 +22,9 @@ lint:
 	ruff format --check .
 	mypy
 	lint-imports
+
+chaos:
+	python -m tests.chaos --kills 200
 
 bench:
 	python -m tests.bench.bench_loop

@@ -74,6 +74,7 @@ class Kill:
     def _strike(self, args: tuple[object, ...]) -> None:
         if isinstance(args[0] if args else None, Journal):
             os.write(args[0]._file.fileno(), b'{"t": 1.0, "event": "metr')
+            os.kill(os.getpid(), signal.SIGKILL)
         os.kill(os.getpid(), self.number)
 
 

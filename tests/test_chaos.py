@@ -1,0 +1,45 @@
+"""A run that is killed anywhere and goes on ends with the same bits as one left in peace.
+
+A few kills each; `make chaos` runs hundreds.
+"""
+
+import pytest
+
+from hpc_dl.rundir import read_json, write_json
+from hpc_dl.spec.models import ZOO
+from tests import chaos, ranks
+from tests.running import events, final_state, history
+
+
+@pytest.mark.parametrize("size", [1, 2])
+@pytest.mark.parametrize("architecture", ZOO)
+def test_killed_at_random_points_it_ends_with_the_same_bits(tmp_path, architecture, size):
+    tally = chaos.torment(tmp_path, architecture, size, kills=6, seed=0)
+    assert tally.kills.total() == 6
+    assert tally.mismatches == []
+
+
+@pytest.mark.parametrize("architecture", ZOO)
+def test_it_goes_on_from_a_checkpoint_not_from_the_beginning(tmp_path, architecture):
+    run = chaos.job(tmp_path, "killed", architecture, 1)
+    ranks.kill_at(run, 12)
+    ranks.train(run)
+    assert [event["step"] > 0 for event in events(run, "started")] == [False, True]
+
+
+@pytest.mark.parametrize("before, after", [(2, 4), (4, 1)])
+def test_on_another_world_size_it_goes_on_with_the_same_samples(tmp_path, before, after):
+    """Without randomness in the step the losses agree, so the order of the samples is the same."""
+
+    calm = ranks.train(chaos.job(tmp_path, "calm", "ffnn", before))
+    moved = chaos.job(tmp_path, "moved", "ffnn", before)
+    ranks.kill_at(moved, 20)
+    other = read_json(chaos.job(tmp_path, "other", "ffnn", after).plan)
+    write_json(moved.plan, {**other, "run_dir": str(moved.path)})
+    ranks.train(moved)
+    starts = events(moved, "started")
+    assert [event["world_size"] for event in starts] == [before, after]
+    assert starts[1]["step"] > 0
+    for (step, ours), (_, theirs) in zip(history(moved), history(calm), strict=True):
+        assert ours == pytest.approx(theirs, rel=1e-4), step
+    assert final_state(moved) != final_state(calm), "sums of other parts round otherwise"
