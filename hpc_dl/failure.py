@@ -19,6 +19,7 @@ from hpc_dl.rundir import RunDir
 PATIENCE = 2.0
 """Seconds that a rank which lost its peers gives them to speak first."""
 
+PEER_GONE = "another rank is gone without a word: killed, or out of memory?"
 _OF_A_PEER = ("DistBackendError", "DistNetworkError", "DistStoreError", "KeyboardInterrupt")
 _LOST_A_PEER = ("Connection closed by peer", "Connection reset by peer", "gloo", "NCCL")
 
@@ -28,7 +29,7 @@ def record(run: RunDir, place: Place, error: BaseException) -> str:
     path, reason = _file(run, place.job_id, place.restarts), describe(run, error)
     if place.world_size > 1 and _tells_of_another(error):
         _wait_for(path)
-        reason = "another rank is gone without a word: killed, or out of memory?"
+        reason = PEER_GONE
     elif place.rank:
         reason += f" on rank {place.rank} ({socket.gethostname()})"
     try:

@@ -100,7 +100,7 @@ def _end_hung(run: RunDir, place: Place, reason: str) -> None:
     if place.slurm:
         slurm_job.go_on(run, place, reason, "failed")
     else:
-        Journal(run.journal).append("state", state="failed", reason=reason)
+        _note_failed(run, reason)
         _stop_the_others(place)
 
 
@@ -114,10 +114,15 @@ def _train(run: RunDir, place: Place, on_hang: Callable[[str], None]) -> str:
     except BaseException as error:
         _print(error)
         reason = failure.record(run, place, error)
-        if place.rank == 0 and journal.last_state(run.journal) != ("failed", reason):
-            Journal(run.journal).append("state", state="failed", reason=reason)
+        if place.rank == 0 and not (place.slurm and reason == failure.PEER_GONE):
+            _note_failed(run, reason)  # in the other case the batch script may start it again
         _stop_the_others(place)
         raise SystemExit(1) from None  # submitit would print it all once more, at the very end
+
+
+def _note_failed(run: RunDir, reason: str) -> None:
+    if journal.last_state(run.journal) != ("failed", reason):
+        Journal(run.journal).append("state", state="failed", reason=reason)
 
 
 def _print(error: BaseException) -> None:

@@ -1,7 +1,7 @@
 """Runs that are killed at random points, again and again, and have to end with the same bits.
 
-`python -m tests.chaos --kills 200` goes through every architecture of the zoo, on one rank and on
-two, and prints a table; `make chaos` runs it. A seed picks the points, so a mismatch can be had
+`python -m tests.chaos --kills 200` goes through every architecture of the zoo, on one, two and
+four ranks, and prints a table; `make chaos` runs it. A seed picks the points, so a mismatch can be had
 again.
 """
 
@@ -155,7 +155,7 @@ def main() -> int:
     table = Table("architecture", "ranks", "kills", "starts", "mismatches")
     with tempfile.TemporaryDirectory() as root:
         tallies = []
-        for architecture, size in itertools.product(ZOO, (1, 2)):
+        for architecture, size in itertools.product(ZOO, (1, 2, 4)):
             tally = torment(Path(root), architecture, size, args.kills, args.seed)
             tallies.append(tally)
             kills = str(tally.kills.total())

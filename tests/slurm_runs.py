@@ -1,16 +1,22 @@
-"""Prepared runs that are meant for Slurm."""
+"""Prepared runs that are meant for Slurm, and what becomes of them."""
 
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from hpc_dl import jobs, journal
 from hpc_dl import plan as planning
 from hpc_dl.data import staged
+from hpc_dl.jobs import Status
 from hpc_dl.plan import Plan
 from hpc_dl.rundir import RunDir, write_json
 from hpc_dl.site import Site
 from hpc_dl.spec.job import JobSpec
 from hpc_dl.spec.load import load
+from hpc_dl.submission import Submission
 from tests.running import QUICK, new_run
+from tests.waiting import wait_until
 
 
 def plan_for(run_dir: Path, spec: JobSpec | None = None, site: Site | None = None) -> Plan:
@@ -33,3 +39,27 @@ def new_slurm_run(root: Path, base: Path | None = None, **sections: Any) -> tupl
     plan = plan_for(run.path, load(run.spec))
     write_json(run.plan, plan.to_json())
     return run, plan
+
+
+def job_of(run: RunDir) -> str:
+    """The number of the run's newest job."""
+    submission = Submission.load(run)
+    assert submission is not None
+    return submission.job_id
+
+
+def wait_for(run: RunDir, state: str, reason: str = "", seconds: float = 120) -> Status:
+    """Wait until `hpcdl status` would show this; another end is an error."""
+
+    def seen() -> Status | None:
+        now = jobs.status(run)
+        if now.state != state and now.state in journal.ENDED:
+            pytest.fail(f"{now.state}: {now.reason}")
+        latest.append(f"{now.state}: {now.reason}")
+        return now if now.state == state and now.reason.startswith(reason) else None
+
+    latest: list[str] = []
+    try:
+        return wait_until(seen, timeout=seconds, interval=0.2, message=f"{run.id} is not {state}")
+    except AssertionError as error:
+        raise AssertionError(f"{error}; it is {latest[-1]}") from None

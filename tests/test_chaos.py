@@ -3,6 +3,8 @@
 A few kills each; `make chaos` runs hundreds.
 """
 
+import itertools
+
 import pytest
 
 from hpc_dl.rundir import read_json, write_json
@@ -11,8 +13,7 @@ from tests import chaos, ranks
 from tests.running import events, final_state, history
 
 
-@pytest.mark.parametrize("size", [1, 2])
-@pytest.mark.parametrize("architecture", ZOO)
+@pytest.mark.parametrize("architecture, size", [*itertools.product(ZOO, (1, 2)), ("ffnn", 4)])
 def test_killed_at_random_points_it_ends_with_the_same_bits(tmp_path, architecture, size):
     tally = chaos.torment(tmp_path, architecture, size, kills=6, seed=0)
     assert tally.kills.total() == 6

@@ -19,7 +19,7 @@ from hpc_dl.submit import script, slurm
 from tests.cluster import Cluster
 from tests.own_models import line_of, own_models
 from tests.running import events
-from tests.slurm_runs import new_slurm_run
+from tests.slurm_runs import job_of, new_slurm_run, wait_for
 from tests.waiting import wait_until
 
 LONG = {"epochs": 100_000, "log_every": 100}
@@ -42,25 +42,9 @@ def submitted(tmp_path: Path, model: str = "Slow", **sections: Any) -> RunDir:
     return run
 
 
-def wait_for(run: RunDir, state: str, reason: str = "", seconds: float = 120) -> Status:
-    def seen() -> Status | None:
-        now = jobs.status(run)
-        if now.state != state and now.state in journal.ENDED:
-            pytest.fail(f"{now.state}: {now.reason}")
-        return now if now.state == state and now.reason.startswith(reason) else None
-
-    return wait_until(seen, timeout=seconds, message=f"{run.id} is not {state}")
-
-
 def wait_until_training(run: RunDir) -> Status:
     ranks = wait_until(lambda: events(run, "started"), 120, message="no rank has started")
     return wait_for(run, "running", str(ranks[0]["world_size"]))
-
-
-def job_of(run: RunDir) -> str:
-    submission = Submission.load(run)
-    assert submission is not None
-    return submission.job_id
 
 
 # ---- seen from its submission to its end

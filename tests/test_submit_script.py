@@ -1,9 +1,12 @@
 """The batch script: what is shown is what bash and sbatch will read."""
 
 import dataclasses
+import os
 import shlex
 import subprocess
 from pathlib import Path
+
+import pytest
 
 from hpc_dl.plan import Plan
 from hpc_dl.submit.script import render
@@ -41,15 +44,27 @@ def test_the_lines_before_the_job_come_in_order(tmp_path: Path) -> None:
     lines = render(plan, "train --it", ["prepare it"]).splitlines()
     wanted = ["module load cuda", "prepare it", "export OMP_NUM_THREADS=3"]
     assert [line for line in lines if line in wanted] == wanted
-    assert lines[-1].startswith("srun ")
-    assert lines[-1].endswith(" train --it")
-    assert "--cpus-per-task=3" in lines[-1]
+    (started,) = (line for line in lines if line.startswith("srun "))
+    assert " train --it" in started
+    assert "--cpus-per-task=3" in started
 
 
 def test_a_strange_run_folder_is_one_word_to_bash_and_no_pattern_to_slurm(tmp_path: Path) -> None:
     plan = some_plan(tmp_path, run_dir=str(tmp_path / "100% of it" / "quick-1"))
-    words = shlex.split(render(plan, "true").splitlines()[-1])
+    words = shlex.split(render(plan, "true").split("\nsrun ")[1])
     assert f"--output={tmp_path}/100%% of it/quick-1/logs/%j-%t.log" in words
+    assert plan.run_dir in words
+
+
+@pytest.mark.parametrize("code", [0, 137])
+def test_how_the_tasks_ended_is_how_the_script_ends(tmp_path: Path, code: int) -> None:
+    """Whoever has to start the job again is called in between, and only after a failure."""
+    plan = some_plan(tmp_path, run_dir=str(tmp_path / "no such run"))
+    script = "srun() { return $CODE; }\n" + render(plan, "true")
+    done = subprocess.run(
+        ["bash", "-c", script], env={**os.environ, "CODE": str(code)}, check=False
+    )
+    assert done.returncode == code
 
 
 def test_bash_can_read_it(tmp_path: Path) -> None:

@@ -27,7 +27,8 @@ def render(plan: Plan, command: str, prelude: Sequence[str] = ()) -> str:
             *plan.setup,
             *prelude,
             f"export OMP_NUM_THREADS={plan.cpus_per_task}",
-            f"{_srun(plan)} {command}",
+            f"{_srun(plan)} {command} ||",
+            f"  exec {shlex.quote(sys.executable)} -m hpc_dl.revive {shlex.quote(plan.run_dir)} $?",
             "",
         ]
     )

@@ -85,6 +85,22 @@ class Engine:
         self._norms: dict[str, Tensor] = {}
         self._asked = asked_to_stop
 
+    def settle_in(self, batch: Batch) -> None:
+        """Take each player's gradient once, for nothing, before the first step and after a resume.
+
+        DDP lays out its buckets anew after its first backward pass, and the order in which three
+        ranks or more are added up follows the layout. So a resumed run would add up its first step
+        otherwise than one that was never disturbed.
+        """
+        buffers = [b for net in self.bare.values() for b in net.buffers()]
+        before = [buffer.clone() for buffer in buffers]
+        for name in self.players:
+            with self._only(name):
+                self._differentiate(self.architecture.loss(self.nets, batch, name).total)
+            self.bare[name].zero_grad()
+        for buffer, value in zip(buffers, before, strict=True):
+            buffer.copy_(value)
+
     def play(
         self, micro_batches: Sequence[Batch], filler: Callable[[], Batch], report: bool
     ) -> None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch.distributed as dist
 
@@ -33,6 +33,8 @@ from hpc_dl.train.pulse import Pulse
 from hpc_dl.train.rhythm import Rhythm
 from hpc_dl.train.saving import Saving
 from hpc_dl.train.world import World
+
+T = TypeVar("T")
 
 
 class Training:
@@ -73,6 +75,9 @@ class Training:
 
     def train(self) -> str:
         """Train to the end or to a signal; returns the outcome, as `worker.run` does."""
+        if self.world.size > 1:
+            batch = (self.batches.of_step(0) or [self.batches.filler()])[0]
+            self._in_memory(lambda: self.engine.settle_in(batch))
         resumed_from = self.saving.resume()
         self._begin(resumed_from)
         if resumed_from is None and self.spec.train.on_nonfinite == "back":
@@ -81,7 +86,7 @@ class Training:
         watching = Monitor(self.engine, self.plan, self.journal) if self.journal else nullcontext()
         timeout = units.seconds(self.spec.train.hang_timeout)
         with Pulse(self.world, self.journal, timeout, self.on_hang), watching:
-            outcome = self._in_memory()
+            outcome = self._in_memory(self._loop)
         self.seconds = time.perf_counter() - started
         self.saving.wait()
         if outcome == "completed":
@@ -126,10 +131,10 @@ class Training:
 
     # ---- the loop
 
-    def _in_memory(self) -> str:
-        """The loop; where memory runs out, the error says what would fit."""
+    def _in_memory(self, work: Callable[[], T]) -> T:
+        """What `work` returns; where memory runs out, the error says what would fit."""
         try:
-            return self._loop()
+            return work()
         except (RuntimeError, MemoryError) as error:
             if not memory.ran_out(error):
                 raise

@@ -1,0 +1,51 @@
+"""`python -m hpc_dl.revive RUN_DIR CODE`: what a batch script does when its tasks have failed.
+
+A rank that is killed from outside has no last word. The script outlives it on the first node, and
+has the job started again, unless the failure is the user's to mend, or wanted.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+from hpc_dl import failure, journal, slurm_job
+from hpc_dl.place import Place, find_place
+from hpc_dl.rundir import RunDir
+
+_FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM)
+_NO_MEMORY = ("oom-kill", "oom_kill", "exceeded memory limit")
+
+
+def revive(run: RunDir, place: Place, code: int) -> None:
+    """Have the job started again if nobody but the machine is to blame."""
+    state, _ = journal.last_state(run.journal)
+    if state not in ("running", "stopped") or run.cancel.exists() or _out_of_memory(run, place):
+        return
+    if why := _blame(run, place, state, code):
+        slurm_job.go_on(run, place, why, "failed")
+
+
+def _blame(run: RunDir, place: Place, state: str, code: int) -> str:
+    """What ended the tasks from outside, or nothing."""
+    died_of = failure.reason(run, place.job_id)
+    if died_of is not None:
+        return failure.PEER_GONE if died_of == failure.PEER_GONE else ""
+    if state == "stopped":
+        return "terminated by a signal"
+    number = code - 128
+    return f"a rank was killed (signal {number})" if number in _FROM_OUTSIDE else ""
+
+
+def _out_of_memory(run: RunDir, place: Place) -> bool:
+    """Whether Slurm says so in the job's log: another attempt would take as much."""
+    log = run.logs / f"{place.job_id}-batch.log"
+    text = log.read_text(errors="replace") if log.is_file() else ""
+    return any(words in text for words in _NO_MEMORY)
+
+
+if __name__ == "__main__":
+    revive(RunDir(Path(sys.argv[1])), find_place(os.environ), int(sys.argv[2]))
+    sys.exit(int(sys.argv[2]))
