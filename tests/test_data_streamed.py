@@ -1,6 +1,8 @@
-"""Streamed pictures: the batches of the resident path, bit for bit, and workers that come and go."""
+"""Streamed pictures: the batches of the resident path bit for bit; workers that come and go."""
 
 import multiprocessing
+import subprocess
+import sys
 from multiprocessing import forkserver
 
 import pytest
@@ -122,6 +124,28 @@ def test_a_worker_that_is_killed_is_said_to_be_gone(source, tmp_path):
     with pytest.raises(UserError, match="decodes pictures is gone") as caught:
         list(steps)
     assert "data.workers" in caught.value.hint
+
+
+PROGRAM = """
+import pathlib, sys
+from hpc_dl.data import sources
+from hpc_dl.data.batches import Batches
+from hpc_dl.spec.data import ImageFolder
+
+if __name__ == "__main__":
+    here = pathlib.Path()
+    source = ImageFolder(name="image_folder", root=sys.argv[1])
+    steps = Batches(sources.load(source, here, 0, here, workers=2).train, 4, 4, 0, 0, 1).steps(0)
+    next(steps)
+    sys.exit(5)
+"""
+
+
+def test_a_program_can_end_with_its_pictures_half_read(source):
+    ended = subprocess.run(
+        [sys.executable, "-c", PROGRAM, source.root], timeout=60, check=False, capture_output=True
+    )
+    assert (ended.returncode, ended.stderr) == (5, b"")
 
 
 def test_workers_end_with_their_iterator(source, tmp_path):

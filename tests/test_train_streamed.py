@@ -1,4 +1,4 @@
-"""Real runs on streamed pictures: as exact as any, deaf where they have to be, and gone when dead."""
+"""Real runs on streamed pictures: exact, their workers deaf to warnings, and gone with them."""
 
 import os
 import signal

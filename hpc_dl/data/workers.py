@@ -7,13 +7,12 @@ is gone.
 
 from __future__ import annotations
 
-import atexit
 import functools
 import multiprocessing
 import os
 import signal
 import threading
-from multiprocessing import forkserver, resource_tracker
+from multiprocessing import forkserver, resource_tracker, util
 from multiprocessing.context import BaseContext
 
 _WARNINGS = {signal.SIGUSR2, signal.SIGTERM}
@@ -34,7 +33,8 @@ def context() -> BaseContext:
             start()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, former)
-    atexit.register(_kill_all)  # multiprocessing itself would ask by SIGTERM, and wait
+    # multiprocessing itself would ask them to end by SIGTERM, and wait.
+    util.Finalize(None, _kill_all, exitpriority=0)
     return found
 
 
