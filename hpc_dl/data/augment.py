@@ -35,23 +35,19 @@ class Augmentation:
         if self.options.flip:
             image = torch.where(self._coins(image), image.flip(-1), image)
         if self.options.noise:
-            noise = torch.empty_like(image).normal_(generator=self.generator)
-            image = (image + self.options.noise * noise).clamp(0, 1)
+            noise = torch.empty_like(image).normal_(0, self.options.noise, generator=self.generator)
+            image = noise.add_(image).clamp_(0, 1)
         return image
 
     def _cropped(self, image: Tensor, border: int) -> Tensor:
         """Each picture out of itself with a black border, at a place of its own."""
         count, _, height, width = image.shape
-        padded = F.pad(image, [border] * 4)
+        # All windows of the old size, as a view: (B, C, tops, lefts, H, W).
+        windows = F.pad(image, [border] * 4).unfold(2, height, 1).unfold(3, width, 1)
         top, left = torch.randint(
-            2 * border + 1, (2, count, 1), generator=self.generator, device=image.device
+            2 * border + 1, (2, count), generator=self.generator, device=image.device
         )
-        rows = top + torch.arange(height, device=image.device)
-        columns = left + torch.arange(width, device=image.device)
-        examples = torch.arange(count, device=image.device)
-        # The index of the channels is a slice between arrays, so theirs come first: (B, H, W, C).
-        chosen = padded[examples[:, None, None], :, rows[:, :, None], columns[:, None, :]]
-        return chosen.permute(0, 3, 1, 2).contiguous()
+        return windows[torch.arange(count, device=image.device), :, top, left]
 
     def _coins(self, image: Tensor) -> Tensor:
         """(B, 1, 1, 1): for each picture true or false, as likely."""
