@@ -41,7 +41,7 @@ def test_seeking_gives_what_running_there_would():
     for rank in range(2):
         run_there = list(batches(rank).steps(3))
         assert equal(images(batches(rank).steps(3, first=1)), images(run_there[1:]))
-        assert equal(images(batches(rank).steps(3)), images(run_there))
+        assert equal(images([batches(rank).of_step(3 * 3 + 1)]), images([run_there[1]]))
 
 
 def test_two_iterators_over_the_same_batches_do_not_disturb_each_other():

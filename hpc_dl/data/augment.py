@@ -35,7 +35,8 @@ class Augmentation:
         if self.options.flip:
             image = torch.where(self._coins(image), image.flip(-1), image)
         if self.options.noise:
-            noise = torch.empty_like(image).normal_(0, self.options.noise, generator=self.generator)
+            noise = torch.empty(image.shape, device=image.device)
+            noise.normal_(0, self.options.noise, generator=self.generator)
             image = noise.add_(image).clamp_(0, 1)
         return image
 

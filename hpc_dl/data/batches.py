@@ -46,11 +46,7 @@ class Batches:
         shares = list(self._shares(epoch, first))
         batches = self.split.batches(part for share in shares for part in share)
         for step, share in enumerate(shares, start=first):
-            micro_batches: Iterator[Batch] = itertools.islice(batches, len(share))
-            if self.augmentation:
-                key = (self.seed, AUGMENTATION, epoch, step, self.rank)
-                micro_batches = self.augmentation.of(micro_batches, key)
-            yield list(micro_batches)
+            yield self._augmented(itertools.islice(batches, len(share)), epoch, step)
 
     def _shares(self, epoch: int, first: int) -> Iterator[Sequence[Tensor]]:
         """Step by step the positions (B,) int64 in each of this rank's micro-batches."""
@@ -63,7 +59,15 @@ class Batches:
     def of_step(self, step: int) -> list[Batch]:
         """This rank's micro-batches of any step of the training."""
         epoch, number = divmod(step, math.ceil(len(self.split) / self.batch_size))
-        return next(self.steps(epoch, number))
+        share = next(self._shares(epoch, number))
+        return self._augmented(map(self.split.batch, share), epoch, number)
+
+    def _augmented(self, micro_batches: Iterator[Batch], epoch: int, step: int) -> list[Batch]:
+        """The micro-batches of a step of an epoch, as they are trained on."""
+        if self.augmentation:
+            key = (self.seed, AUGMENTATION, epoch, step, self.rank)
+            micro_batches = self.augmentation.of(micro_batches, key)
+        return list(micro_batches)
 
     def filler(self) -> Batch:
         """One example, for a rank that has none and still has to take part."""

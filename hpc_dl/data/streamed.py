@@ -92,7 +92,10 @@ class Reader:
 
     def read(self, files: Files) -> Tensor:
         """These pictures, here and now. Raises UserError for one that cannot be read."""
-        return torch.from_numpy(np.stack([decode(it, self.source) for it in files])).to(self.device)
+        images = np.empty((len(files), self.source.channels, *self.source.size), np.uint8)
+        for image, file in zip(images, files, strict=True):
+            image[:] = decode(file, self.source)
+        return torch.from_numpy(images).to(self.device)
 
     def read_ahead(self, batches: Iterator[Files]) -> Iterator[Tensor]:
         """The pictures of each batch, in turn; some batches are always in work.
