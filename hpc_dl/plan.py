@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
+from hpc_dl import loading
 from hpc_dl.errors import UserError
 from hpc_dl.site import Site
 from hpc_dl.spec import units
@@ -27,6 +28,8 @@ class Machine:
 
     cpus: int
     gpus: int
+    memory: int | None = None
+    """Bytes, if known."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,8 @@ class Plan:
     notes: list[str] = field(default_factory=list)
     follow_up: bool = False
     """Whether another job goes on in its place, where the site forbids requeues."""
+    workers: int | None = None
+    """Processes of each rank that read examples while it trains; None: all are in memory."""
     pause_at: int | None = None
     """The step at which a rehearsal is interrupted, to resume from its checkpoint."""
 
@@ -111,6 +116,7 @@ def make(
     Raises SpecConflict where the spec asks for what cannot be.
     """
     _check_kind_and_task(spec, facts)
+    _check_augmentation(spec, facts)
     if machine is None:
         _check_partition(spec, site)
     ranks = _on_this_machine(spec, machine) if machine else _as_asked(spec)
@@ -123,6 +129,8 @@ def make(
     notes = list(ranks.notes)
     if batch < ranks.world_size:
         notes.append(f"batch_size {batch} leaves {ranks.world_size - batch} of the ranks idle")
+    loads = loading.choose(spec, facts, ranks, machine.memory if machine else None)
+    notes += loads.notes
     store = spec.tracking.uri or site.tracking_uri or f"sqlite:///{run_root}/mlflow.db"
     if machine is None and not site.internet and store.startswith("http"):
         notes.append(
@@ -151,6 +159,7 @@ def make(
         sbatch={} if machine else _sbatch(spec, site, run_dir),
         setup=[] if machine else list(site.setup),
         notes=notes,
+        workers=loads.workers,
     )
 
 
@@ -203,6 +212,16 @@ def _check_kind_and_task(spec: JobSpec, facts: DataFacts) -> None:
         )
     if facts.train == 0:
         raise SpecConflict("data", f"{spec.data.name} has no training examples")
+
+
+def _check_augmentation(spec: JobSpec, facts: DataFacts) -> None:
+    border = spec.data.augment.crop if spec.data.augment else 0
+    if border and border >= min(facts.shape[-2:]):
+        raise SpecConflict(
+            "data.augment.crop",
+            f"of pictures of {facts.shape[-2]} x {facts.shape[-1]}, with a border of {border}, "
+            "some crops would be nothing but border",
+        )
 
 
 def _these(words: tuple[str, ...]) -> str:

@@ -33,7 +33,8 @@ def start(run: RunDir, sabotage: Sabotage | None = None, victim: int = 0) -> lis
     for rank in range(ranks):
         place = Place(rank, ranks, rank, ranks, attempt, attempt, 0)
         arguments = (run, place, sabotage if rank == victim else None)
-        process = _CONTEXT.Process(target=_rank, args=arguments, daemon=True)
+        # Not daemonic, for those may have no processes of their own, and a rank has workers.
+        process = _CONTEXT.Process(target=_rank, args=arguments)
         process.start()
         processes.append(process)
     return processes

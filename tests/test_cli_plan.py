@@ -93,6 +93,10 @@ def test_the_plan_says_where_the_data_are(capsys: Capture, tmp_path: Path) -> No
     words = ["data.name=image_folder", f"data.root={folder}", "--dry-run=plan"]
     said = shown(capsys, job_file(tmp_path), *words)
     assert f"image 3 x 64 x 64, 2 classes; staged in {folder}" in said
+    assert "resident: all examples in memory" in said
+    streaming = ["data.loading=streaming", "data.workers=3"]
+    said = shown(capsys, job_file(tmp_path), *words, *streaming)
+    assert "streaming: decoded while training, by 3 processes of each rank" in said
 
 
 def test_gpus_that_are_not_here_are_noted(

@@ -65,21 +65,21 @@ def test_the_division_is_a_function_of_the_seed():
 
 
 def examples(first, last):
-    return {"label": torch.arange(first, last)}
+    return Split({"label": torch.arange(first, last)})
 
 
 @pytest.mark.parametrize("given", [["train"], ["train", "test"], ["train", "validation"]])
 def test_splits_that_are_not_given_are_taken_from_the_training_examples(given):
-    tensors = {
+    given_splits = {
         name: examples(start, start + 100)
         for name, start in zip(given, range(0, 1000, 100), strict=False)
     }
     counts = split_counts(dict.fromkeys(given, 100), validation=0.2, test=0.1)
-    splits = divide(tensors, DataFacts("image", "classify", (1,), (), *counts), seed=3)
+    splits = divide(given_splits, DataFacts("image", "classify", (1,), (), *counts), seed=3)
     parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
     assert [len(part) for part in parts.values()] == list(counts)
     for name in set(given) - {"train"}:
-        assert torch.equal(parts[name].tensors["label"], tensors[name]["label"])
+        assert torch.equal(parts[name].tensors["label"], given_splits[name].tensors["label"])
     numbers = torch.cat([part.index for part in parts.values()]).tolist()
     assert sorted(numbers) == list(range(100 * len(given)))
     assert all(torch.equal(part.tensors["label"], part.index) for part in parts.values())

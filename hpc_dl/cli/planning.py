@@ -101,7 +101,7 @@ def this_machine(*, local: bool) -> Machine | None:
     """What a local job has; None where there is a Slurm to submit to, unless `local`."""
     if not local and slurm.is_configured():
         return None
-    return Machine(cpus=_cpus(), gpus=_gpus())
+    return Machine(cpus=_cpus(), gpus=_gpus(), memory=_memory())
 
 
 def _cpus() -> int:
@@ -109,6 +109,12 @@ def _cpus() -> int:
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _memory() -> int:
+    import psutil
+
+    return int(psutil.virtual_memory().total)
 
 
 def _gpus() -> int:

@@ -73,6 +73,7 @@ def rows(outlook: Outlook) -> list[tuple[str, str]]:
         ("run", outlook.run),
         ("model", _with_options(spec.model.name, spec.model.model_dump(mode="json"))),
         ("data", _data(spec, plan)),
+        ("loading", _loading(plan)),
         ("where", _where(outlook)),
         ("ranks", _ranks(plan)),
         ("batch", _batch(plan)),
@@ -103,6 +104,13 @@ def _data(spec: JobSpec, plan: Plan) -> str:
         f"{spec.data.name}: {_many(facts.train, 'training example')}, {facts.validation} "
         f"validation, {facts.test} test; {facts.kind} {shape}{classes}{place}"
     )
+
+
+def _loading(plan: Plan) -> str:
+    if plan.workers is None:
+        return "resident: all examples in memory, decoded once"
+    by = _many(plan.workers, "process", "es") + " of each rank" if plan.workers else "the ranks"
+    return f"streaming: decoded while training, by {by}"
 
 
 def _where(outlook: Outlook) -> str:

@@ -62,12 +62,10 @@ def submitted_identity(spec: JobSpec, base: Path) -> str:
 def identity(spec: JobSpec, code: Path) -> str:
     """A hash of what a training depends on: model, data, training, and the user's code in `code`.
 
-    Not of the resources, the tracking, and how often to report and save: those may change when it
-    goes on.
+    Not of the resources, the tracking, and the manner of reporting and loading: those may change
+    when it goes on.
     """
-    said = spec.model_dump(mode="json", include={"model", "data", "train"})
-    said["train"].pop("log_every")
-    digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps(spec.training(), sort_keys=True).encode())
     for file in sorted(code.rglob("*.py")):
         digest.update(f"\0{file.relative_to(code)}\0".encode() + file.read_bytes())
     return digest.hexdigest()

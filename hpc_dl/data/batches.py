@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
+from torch import Tensor
 
-from hpc_dl.data.order import epoch_order, rank_slice
+from hpc_dl.data.augment import Augmentation
+from hpc_dl.data.order import AUGMENTATION, epoch_order, rank_slice
 from hpc_dl.data.split import Batch, Split
 
 
@@ -25,6 +28,7 @@ class Batches:
         seed: int,
         rank: int,
         world_size: int,
+        augmentation: Augmentation | None = None,
     ) -> None:
         self.split = split
         self.batch_size = batch_size
@@ -32,23 +36,38 @@ class Batches:
         self.seed = seed
         self.rank = rank
         self.world_size = world_size
+        self.augmentation = augmentation
 
     def steps(self, epoch: int, first: int = 0) -> Iterator[list[Batch]]:
         """From step `first` of an epoch on: this rank's micro-batches, step by step.
 
         Seeking costs nothing. Where a batch has no sample for this rank, the list is empty.
         """
+        shares = list(self._shares(epoch, first))
+        batches = self.split.batches(part for share in shares for part in share)
+        for step, share in enumerate(shares, start=first):
+            yield self._augmented(itertools.islice(batches, len(share)), epoch, step)
+
+    def _shares(self, epoch: int, first: int) -> Iterator[Sequence[Tensor]]:
+        """Step by step the positions (B,) int64 in each of this rank's micro-batches."""
         order = epoch_order(len(self.split), self.seed, epoch).to(self.split.device)
         for start in range(first * self.batch_size, len(order), self.batch_size):
             chosen = order[start : start + self.batch_size]
             mine = chosen[rank_slice(len(chosen), self.rank, self.world_size)]
-            parts = mine.split(self.micro_batch) if len(mine) else ()
-            yield [self.split.batch(part) for part in parts]
+            yield mine.split(self.micro_batch) if len(mine) else ()
 
     def of_step(self, step: int) -> list[Batch]:
         """This rank's micro-batches of any step of the training."""
         epoch, number = divmod(step, math.ceil(len(self.split) / self.batch_size))
-        return next(self.steps(epoch, number))
+        share = next(self._shares(epoch, number))
+        return self._augmented(map(self.split.batch, share), epoch, number)
+
+    def _augmented(self, micro_batches: Iterator[Batch], epoch: int, step: int) -> list[Batch]:
+        """The micro-batches of a step of an epoch, as they are trained on."""
+        if self.augmentation:
+            key = (self.seed, AUGMENTATION, epoch, step, self.rank)
+            micro_batches = self.augmentation.of(micro_batches, key)
+        return list(micro_batches)
 
     def filler(self) -> Batch:
         """One example, for a rank that has none and still has to take part."""
@@ -58,6 +77,5 @@ class Batches:
 def held_out(split: Split, batch_size: int, rank: int, world_size: int) -> Iterator[Batch]:
     """This rank's share of a split, in its natural order."""
     share = rank_slice(len(split), rank, world_size)
-    for start in range(share.start, share.stop, batch_size):
-        stop = min(start + batch_size, share.stop)
-        yield split.batch(torch.arange(start, stop, device=split.device))
+    positions = torch.arange(share.start, share.stop, device=split.device)
+    return split.batches(positions.split(batch_size) if len(positions) else ())

@@ -42,7 +42,7 @@ def _cached(source: ImageFolder, pictures: list[Picture], cache: Path) -> Pixels
         return kept
     images = np.empty((len(pictures), source.channels, *source.size), np.uint8)
     with ThreadPoolExecutor() as pool:  # Pillow decodes and resizes without holding the lock
-        for number, pixels in enumerate(pool.map(lambda it: _decode(it[0], source), pictures)):
+        for number, pixels in enumerate(pool.map(lambda it: decode(it[0], source), pictures)):
             images[number] = pixels
     with contextlib.suppress(OSError):  # a cache that cannot be written costs only time
         _write(file, images)
@@ -72,8 +72,8 @@ def _write(file: Path, images: Pixels) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _decode(path: Path, source: ImageFolder) -> Pixels:
-    """One picture as (C, H, W) bytes."""
+def decode(path: Path, source: ImageFolder) -> Pixels:
+    """One picture as (C, H, W) bytes. Raises UserError naming one that cannot be read."""
     height, width = source.size
     try:
         with Image.open(path) as picture:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+AUGMENTATION = 4
+"""What random numbers are drawn for, beside the purposes of `train.engine`."""
 _MASK = 2**64 - 1
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -30,6 +31,7 @@ class Split:
 
     @property
     def device(self) -> torch.device:
+        """Where positions are best."""
         return self.index.device
 
     def to(self, device: torch.device) -> Split:
@@ -41,17 +43,27 @@ class Split:
         taken = {name: tensor[chosen] for name, tensor in self.tensors.items()}
         return Split(taken, self.index[chosen])
 
+    def numbered_from(self, first: int) -> Split:
+        """The same examples, with other numbers."""
+        same = copy.copy(self)
+        same.index = self.index + first
+        return same
+
+    def batches(self, parts: Iterable[Tensor]) -> Iterator[Batch]:
+        """A batch for each of `parts`, in turn: positions (B,) int64."""
+        return map(self.batch, parts)
+
     def batch(self, chosen: Tensor) -> Batch:
         """The examples at positions `chosen` (B,) int64; bytes become floats in [0, 1] here."""
         batch = {
-            name: _as_floats(tensor.index_select(0, chosen))
-            for name, tensor in self.tensors.items()
+            name: as_floats(tensor.index_select(0, chosen)) for name, tensor in self.tensors.items()
         }
         batch["index"] = self.index.index_select(0, chosen)
         return batch
 
 
-def _as_floats(tensor: Tensor) -> Tensor:
+def as_floats(tensor: Tensor) -> Tensor:
+    """Bytes as floats in [0, 1]; anything else as it is."""
     return tensor.float().div_(255) if tensor.dtype == torch.uint8 else tensor
 
 
@@ -73,17 +85,16 @@ class Splits:
         )
 
 
-def divide(given: Mapping[str, Tensors], facts: DataFacts, seed: int) -> Splits:
+def divide(given: Mapping[str, Split], facts: DataFacts, seed: int) -> Splits:
     """The splits that a source gives, and those that it does not give.
 
     These are taken from its training examples at random, as a function of the seed, with as many
     examples as `facts` says. An example keeps one number, counted through all that is given.
     """
     splits, first = {}, 0
-    for name, tensors in given.items():
-        last = first + len(tensors["label"])
-        splits[name] = Split(tensors, torch.arange(first, last))
-        first = last
+    for name, split in given.items():
+        splits[name] = split.numbered_from(first)
+        first += len(split)
     missing = [name for name in ("validation", "test") if name not in given]
     if missing:
         whole = splits["train"]

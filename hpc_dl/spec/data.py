@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Discriminator, Field, PositiveInt, Tag
+from pydantic import (
+    ConfigDict,
+    Discriminator,
+    Field,
+    NonNegativeInt,
+    PositiveInt,
+    Tag,
+    field_validator,
+)
 
 from hpc_dl.spec.base import Spec, tag_by_name
 from hpc_dl.spec.models import Kind, Task
@@ -29,16 +37,45 @@ class DataFacts:
     test: int
 
 
+class Augment(Spec):
+    """Random changes to the pictures that are trained on, drawn anew each time."""
+
+    crop: NonNegativeInt = Field(
+        0, description="pixels of black border, out of which the old size is cut at random"
+    )
+    flip: bool = Field(False, description="mirror a picture, left to right, half of the time")
+    noise: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.0, description="standard deviation of Gaussian noise; pixels lie in [0, 1]"
+    )
+
+
 class Data(Spec):
     """What every source shares."""
 
     kind: ClassVar[Kind] = "image"
     task: ClassVar[Task] = "classify"
+    streams: ClassVar[bool] = False
+    """Whether its examples can be read while training."""
+    manner: ClassVar[set[str]] = {"loading"}
+    """Options that change no batch."""
 
     batch_size: PositiveInt = Field(
         128, description="examples in a global batch, all ranks together"
     )
     validation: Fraction = Field(0.1, description="share of the training examples held out")
+    augment: Augment | None = None
+    loading: Literal["auto", "resident", "streaming"] = Field(
+        "auto",
+        description="all examples in memory, or read while training; by their size if `auto`",
+    )
+
+    @field_validator("loading")
+    @classmethod
+    def _can_be_streamed(cls, loading: str) -> str:
+        if loading == "streaming" and not cls.streams:
+            able = ", ".join(name for name, source in SOURCES.items() if source.streams)
+            raise ValueError(f"this source is held in memory; those that stream: {able}")
+        return loading
 
 
 class Digits(Data):
@@ -69,6 +106,9 @@ class FashionMNIST(Data):
 class ImageFolder(Data):
     """A user's own pictures: ROOT/CLASS/*.png, or ROOT/{train,validation,test}/CLASS/*.png."""
 
+    streams: ClassVar[bool] = True
+    manner: ClassVar[set[str]] = {"loading", "workers"}
+
     name: Literal["image_folder"]
     root: str = Field(description="the folder")
     size: list[PositiveInt] = Field(
@@ -76,6 +116,11 @@ class ImageFolder(Data):
     )
     channels: Literal[1, 3] = Field(3, description="1 reads the pictures as grey, 3 as RGB")
     test: Fraction = Field(0.1, description="share kept for the test where there is no test folder")
+    workers: NonNegativeInt | None = Field(
+        None,
+        description="processes of each rank that decode pictures while it trains, where they are "
+        "streamed; one less than its cores if unset",
+    )
 
 
 class OwnData(Data):

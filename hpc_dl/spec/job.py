@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -202,6 +202,10 @@ class Tracking(Spec):
     )
 
 
+_MANNER_OF_TRAINING = {"log_every", "on_nonfinite", "hang_timeout"}
+"""Options of `train` with which a run may go on that was begun with others."""
+
+
 class JobSpec(Spec):
     """A whole job."""
 
@@ -215,3 +219,12 @@ class JobSpec(Spec):
     resources: Resources = Resources()
     checkpoint: Checkpoint = Checkpoint()
     tracking: Tracking = Tracking()
+
+    def training(self) -> dict[str, Any]:
+        """What the trained weights depend on, as plain values: with other resources, tracking and
+        manners of reporting and loading it is the same training."""
+        return self.model_dump(
+            mode="json",
+            include={"model", "data", "train"},
+            exclude={"data": self.data.manner, "train": _MANNER_OF_TRAINING},
+        )

@@ -18,9 +18,6 @@ from hpc_dl.train.engine import Engine
 from hpc_dl.train.loop import Patience
 from hpc_dl.train.nonfinite import Guard
 
-_FREE_TO_CHANGE = ("log_every", "on_nonfinite", "hang_timeout")
-"""Options of `train` with which a run may go on that was begun with others."""
-
 
 class Saving:
     """Saves and loads the engine, the patience and the guard; rank 0 alone writes."""
@@ -64,7 +61,7 @@ class Saving:
         if path is None:
             return None
         state = checkpoint.load(path, self.engine.world.device)
-        if differences := _differences(state["identity"], self._identity()):
+        if differences := _differences(state["identity"], self.spec.training()):
             raise UserError(
                 f"{path} belongs to another spec: {'; '.join(differences)}",
                 hint="Train it as a new run: hpcdl submit --new.",
@@ -91,7 +88,7 @@ class Saving:
             "engine": self.engine.state(),
             "patience": self.patience.state(),
             "guard": self.guard.state(),
-            "identity": self._identity(),
+            "identity": self.spec.training(),
             "journal": self.journal.size() if self.journal else 0,
         }
         if self._checkpoints:
@@ -119,13 +116,6 @@ class Saving:
         if self.engine.world.size > 1:
             dist.broadcast_object_list(found, src=0)
         return found[0]
-
-    def _identity(self) -> dict[str, Any]:
-        """What a checkpoint has to agree with to be gone on from."""
-        said = self.spec.model_dump(mode="json", include={"model", "data", "train"})
-        for name in _FREE_TO_CHANGE:
-            said["train"].pop(name)
-        return said
 
 
 def _warning_in(journal: Journal) -> Callable[[str], None]:

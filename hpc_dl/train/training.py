@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import torch.distributed as dist
 
 from hpc_dl.data import sources
+from hpc_dl.data.augment import Augmentation
 from hpc_dl.data.batches import Batches
 from hpc_dl.data.split import Split, Splits
 from hpc_dl.errors import UserError
@@ -67,6 +68,7 @@ class Training:
             spec.train.seed,
             world.rank,
             world.size,
+            Augmentation(spec.data.augment, world.device) if spec.data.augment else None,
         )
         guard = Guard(spec.train.on_nonfinite, run, self.engine, self.batches)
         self.saving = Saving(run, spec, self.engine, self.patience, guard, journal)
@@ -98,7 +100,7 @@ class Training:
         if self.world.rank > 0:
             dist.barrier()
         root, seed = Path(self.plan.data_root), self.spec.train.seed
-        splits = sources.load(self.spec.data, root, seed, self.run.code)
+        splits = sources.load(self.spec.data, root, seed, self.run.code, self.plan.workers)
         if self.world.rank == 0 and self.world.size > 1:
             dist.barrier()
         if splits.facts != self.plan.facts:

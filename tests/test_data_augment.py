@@ -1,0 +1,117 @@
+"""Augmentation: random changes to pictures that are a function of seed, epoch, step and rank."""
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from hpc_dl.data.augment import Augmentation
+from hpc_dl.data.batches import Batches
+from hpc_dl.data.split import Split
+from hpc_dl.spec.data import Augment
+
+CPU = torch.device("cpu")
+SPLIT = Split(
+    {
+        "image": torch.randint(256, (40, 3, 6, 5), dtype=torch.uint8),
+        "label": torch.arange(40) % 7,
+    }
+)
+ALL = Augment(crop=2, flip=True, noise=0.1)
+
+
+def batches(rank=0, world_size=2, micro_batch=4, seed=7, options: Augment | None = ALL):
+    change = Augmentation(options, CPU) if options else None
+    return Batches(SPLIT, 16, micro_batch, seed, rank, world_size, change)
+
+
+def images(steps):
+    return [batch["image"] for micro_batches in steps for batch in micro_batches]
+
+
+def equal(ours, theirs):
+    return all(torch.equal(one, other) for one, other in zip(ours, theirs, strict=True))
+
+
+def changed(options, image, key=(1,)):
+    (batch,) = Augmentation(options, CPU).of([{"image": image}], key)
+    return batch["image"]
+
+
+def test_seeking_gives_what_running_there_would():
+    for rank in range(2):
+        run_there = list(batches(rank).steps(3))
+        assert equal(images(batches(rank).steps(3, first=1)), images(run_there[1:]))
+        assert equal(images([batches(rank).of_step(3 * 3 + 1)]), images([run_there[1]]))
+
+
+def test_two_iterators_over_the_same_batches_do_not_disturb_each_other():
+    both = batches()
+    pairs = list(zip(both.steps(3), both.steps(3), strict=True))
+    assert equal(images(one for one, _ in pairs), images(other for _, other in pairs))
+
+
+def noise_of(rank=0, seed=7, epoch=0, step=0):
+    """What is added to the first picture, which keeps clear of 0 and 1, of a step."""
+    grey = Split({"image": torch.full((64, 1, 4, 4), 0.5)})
+    change = Augmentation(Augment(noise=0.05), CPU)
+    steps = Batches(grey, 16, 8, seed, rank, 2, change).steps(epoch, step)
+    return next(steps)[0]["image"][0]
+
+
+def test_seeds_epochs_steps_and_ranks_have_random_numbers_of_their_own():
+    drawn = [noise_of(), noise_of(rank=1), noise_of(seed=8), noise_of(epoch=1), noise_of(step=1)]
+    for number, one in enumerate(drawn):
+        assert not any(torch.allclose(one, other) for other in drawn[number + 1 :])
+    assert torch.equal(noise_of(), drawn[0])
+
+
+def test_the_examples_of_a_step_and_its_micro_batches_differ_in_their_noise():
+    grey = torch.full((8, 1, 4, 4), 0.5)
+    parts = Augmentation(Augment(noise=0.05), CPU).of([{"image": grey}] * 2, (1,))
+    pictures = torch.cat([part["image"] for part in parts])
+    assert len(pictures.flatten(1).unique(dim=0)) == 16
+
+
+def test_labels_numbers_shape_and_range_stay():
+    plain = [it for step in batches(options=None).steps(0) for it in step]
+    augmented = [it for step in batches().steps(0) for it in step]
+    for one, other in zip(plain, augmented, strict=True):
+        assert torch.equal(one["label"], other["label"])
+        assert torch.equal(one["index"], other["index"])
+        assert one["image"].shape == other["image"].shape
+        assert one["image"].dtype == other["image"].dtype
+        assert 0 <= other["image"].min() < other["image"].max() <= 1
+        assert not torch.equal(one["image"], other["image"])
+
+
+def test_pictures_are_mirrored_as_a_whole_and_half_of_them():
+    image = torch.rand(400, 2, 3, 4)
+    flipped = changed(Augment(flip=True), image)
+    mirrored = (flipped == image.flip(-1)).flatten(1).all(1)
+    assert ((flipped == image).flatten(1).all(1) ^ mirrored).all()
+    assert 160 < mirrored.sum() < 240
+
+
+def test_a_crop_is_a_window_of_the_picture_in_a_black_border_anywhere_in_it():
+    image = torch.rand(200, 3, 6, 5)
+    cropped, padded = changed(Augment(crop=1), image), F.pad(image, [1] * 4)
+    places = {}
+    for top in range(3):
+        for left in range(3):
+            window = padded[:, :, top : top + 6, left : left + 5]
+            places[top, left] = (cropped == window).flatten(1).all(1)
+    assert torch.stack(list(places.values())).sum(0).eq(1).all()
+    assert all(10 < found.sum() < 40 for found in places.values())
+
+
+def test_noise_has_its_standard_deviation():
+    image = torch.full((100, 1, 20, 20), 0.5)
+    added = changed(Augment(noise=0.05), image) - 0.5
+    assert added.std().item() == pytest.approx(0.05, rel=0.03)
+    assert added.mean().item() == pytest.approx(0, abs=0.002)
+    assert changed(Augment(noise=1.0), image).unique().tolist()[0] == 0
+
+
+def test_without_options_nothing_changes():
+    image = torch.rand(4, 1, 3, 3)
+    assert torch.equal(changed(Augment(), image), image)

@@ -1,0 +1,158 @@
+"""Streamed pictures: the batches of the resident path bit for bit; workers that come and go."""
+
+import multiprocessing
+import subprocess
+import sys
+from multiprocessing import forkserver
+
+import pytest
+import torch
+
+from hpc_dl.data import sources
+from hpc_dl.data.augment import Augmentation
+from hpc_dl.data.batches import Batches, held_out
+from hpc_dl.errors import UserError
+from hpc_dl.spec.data import Augment, ImageFolder
+from tests import ranks  # for its warm server, from which workers are forked here
+from tests.pictures import folder_of_pictures
+from tests.waiting import wait_until
+
+assert ranks
+forkserver.ensure_running()
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    root = folder_of_pictures(tmp_path_factory.mktemp("pictures"), 70)
+    return ImageFolder(name="image_folder", root=str(root), size=[6, 5], validation=0.2, test=0.2)
+
+
+def load(source, tmp_path, workers=None):
+    return sources.load(source, tmp_path, 3, tmp_path, workers)
+
+
+def same(ours, theirs):
+    assert len(ours) == len(theirs)
+    for one, other in zip(ours, theirs, strict=True):
+        assert one.keys() == other.keys() == {"image", "label", "index"}
+        assert all(torch.equal(one[name], other[name]) for name in one)
+        for name in one:  # the order in memory decides in which order sums are rounded
+            assert one[name].dtype == other[name].dtype
+            assert one[name].stride() == other[name].stride()
+
+
+def every_step(split, world_size, augmentation=None, **place):
+    """The batches of all ranks, in one row; 42 examples in batches of 10, the last one of 2."""
+    return [
+        micro_batch
+        for rank in range(world_size)
+        for step in Batches(split, 10, 3, 7, rank, world_size, augmentation).steps(**place)
+        for micro_batch in step
+    ]
+
+
+@pytest.mark.parametrize("first", [0, 3])
+@pytest.mark.parametrize("world_size", [1, 3])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_batches_are_those_of_the_resident_path(source, tmp_path, workers, world_size, first):
+    resident, streamed = load(source, tmp_path), load(source, tmp_path, workers)
+    place = {"epoch": 2, "first": first}
+    ours = every_step(streamed.train, world_size, **place)
+    same(ours, every_step(resident.train, world_size, **place))
+    assert sum(len(batch["index"]) for batch in ours) == 42 - 10 * first
+
+
+def test_augmentation_is_the_same_on_both_paths(source, tmp_path):
+    change = Augmentation(Augment(crop=1, flip=True, noise=0.1), torch.device("cpu"))
+    resident, streamed = load(source, tmp_path), load(source, tmp_path, 2)
+    place = {"world_size": 2, "augmentation": change, "epoch": 1, "first": 2}
+    ours = every_step(streamed.train, **place)
+    same(ours, every_step(resident.train, **place))
+    plain = every_step(resident.train, 2, epoch=1, first=2)
+    assert all(not torch.equal(it["image"], b["image"]) for it, b in zip(ours, plain, strict=True))
+
+
+@pytest.mark.parametrize("name", ["validation", "test"])
+def test_held_out_splits_and_single_batches_are_the_same(source, tmp_path, name):
+    ours, theirs = (getattr(load(source, tmp_path, it), name) for it in (2, None))
+    same(list(held_out(ours, 4, 1, 2)), list(held_out(theirs, 4, 1, 2)))
+    same([ours.batch(torch.tensor([5, 0]))], [theirs.batch(torch.tensor([5, 0]))])
+    assert list(held_out(ours.subset(torch.arange(1)), 4, 0, 2)) == []
+
+
+def test_splits_that_are_read_at_the_same_time_do_not_mix(source, tmp_path):
+    resident, streamed = load(source, tmp_path), load(source, tmp_path, 1)
+
+    def in_turn(splits):
+        train, test = Batches(splits.train, 8, 8, 0, 0, 1).steps(0), held_out(splits.test, 3, 0, 1)
+        return [it for (one,), other in zip(train, test, strict=False) for it in (one, other)]
+
+    assert len(in_turn(streamed)) == 10
+    same(in_turn(streamed), in_turn(resident))
+
+
+def test_the_trainings_own_random_numbers_are_left_alone(source, tmp_path):
+    streamed = load(source, tmp_path, 2)
+    torch.manual_seed(0)
+    expected = torch.rand(3)
+    torch.manual_seed(0)
+    next(Batches(streamed.train, 10, 10, 0, 0, 1).steps(0))
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_a_broken_picture_is_named_when_its_batch_comes(source, tmp_path):
+    root = folder_of_pictures(tmp_path / "pictures", 12)
+    (root / "a" / "0004.png").write_bytes(b"no picture")
+    split = load(replace_root(source, root), tmp_path, 1).train
+    with pytest.raises(UserError, match=r"a/0004\.png is not a readable picture") as caught:
+        every_step(split, 1, epoch=0)
+    assert caught.value.hint == "Remove or replace it."
+    assert "Traceback" not in str(caught.value)
+
+
+def replace_root(source, root):
+    return source.model_copy(update={"root": str(root), "validation": 0.1, "test": 0.1})
+
+
+def workers():
+    return [it for it in multiprocessing.active_children() if it.daemon]
+
+
+def test_a_worker_that_is_killed_is_said_to_be_gone(source, tmp_path):
+    steps = Batches(load(source, tmp_path, 1).train, 2, 1, 0, 0, 1).steps(0)
+    next(steps)
+    (worker,) = workers()
+    worker.kill()
+    with pytest.raises(UserError, match="decodes pictures is gone") as caught:
+        list(steps)
+    assert "data.workers" in caught.value.hint
+
+
+PROGRAM = """
+import pathlib, sys
+from hpc_dl.data import sources
+from hpc_dl.data.batches import Batches
+from hpc_dl.spec.data import ImageFolder
+
+if __name__ == "__main__":
+    here = pathlib.Path()
+    source = ImageFolder(name="image_folder", root=sys.argv[1])
+    steps = Batches(sources.load(source, here, 0, here, workers=2).train, 4, 4, 0, 0, 1).steps(0)
+    next(steps)
+    sys.exit(5)
+"""
+
+
+def test_a_program_can_end_with_its_pictures_half_read(source):
+    ended = subprocess.run(
+        [sys.executable, "-c", PROGRAM, source.root], timeout=60, check=False, capture_output=True
+    )
+    assert (ended.returncode, ended.stderr) == (5, b"")
+
+
+def test_workers_end_with_their_iterator(source, tmp_path):
+    steps = Batches(load(source, tmp_path, 2).train, 10, 5, 0, 0, 1).steps(0)
+    next(steps)
+    assert len(workers()) == 2
+    del steps
+    wait_until(lambda: not workers(), message="the workers to end")

@@ -1,0 +1,123 @@
+"""Resident or streamed: what the plan decides, what the spec can insist on, and what is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from hpc_dl import plan as planning
+from hpc_dl.errors import UserError
+from hpc_dl.plan import Machine, SpecConflict
+from hpc_dl.site import Site
+from hpc_dl.spec.data import DataFacts
+from hpc_dl.spec.job import JobSpec
+from hpc_dl.spec.load import load
+
+GIB = 2**30
+PICTURE = (3, 1024, 1024)  # 3 MiB
+PATHS = {"run_dir": Path("/runs/x-1"), "run_root": Path("/runs"), "data_root": Path("/data")}
+
+
+def plan(pictures=1000, machine=None, data=None, **resources):
+    facts = DataFacts("image", "classify", PICTURE, ("a", "b"), pictures - 20, 10, 10)
+    source = {"name": "image_folder", "root": "/pictures", **(data or {})}
+    spec = {
+        "name": "x",
+        "model": {"name": "ffnn"},
+        "data": source,
+        "train": {"epochs": 1},
+        "resources": {"cpus_per_task": 4, **resources},
+    }
+    return planning.make(
+        JobSpec.model_validate(spec), Site(name="s"), facts, **PATHS, machine=machine
+    )
+
+
+@pytest.mark.parametrize(
+    ("memory", "ranks", "streamed"),
+    [("12G", 1, False), ("11G", 1, True), ("12G", 2, True), ("24G", 2, False)],
+)
+def test_pictures_of_3_gib_are_resident_where_they_take_a_quarter_of_the_memory(
+    memory, ranks, streamed
+):
+    found = plan(1024, mem=memory, tasks_per_node=ranks)
+    assert (found.workers is not None) == streamed
+    assert (found.notes != []) == streamed
+
+
+def test_a_local_run_goes_by_the_memory_of_the_machine():
+    assert plan(machine=Machine(4, 0, 64 * GIB), mem="1G").workers is None
+    assert plan(machine=Machine(4, 0, 8 * GIB), mem="64G").workers == 3
+
+
+def test_on_gpus_as_much_is_resident_as_fits_any_of_them():
+    assert plan(2000, mem="512G").workers is None
+    assert plan(2000, mem="512G", gpus_per_node=1).workers is not None
+    assert plan(1000, mem="512G", gpus_per_node=1).workers is None
+
+
+def test_the_note_says_how_much_there_is_and_how_much_fits():
+    assert plan(4096, mem="16G").notes == [
+        "the pictures are 12.0 GiB when decoded, and a rank may hold 4.0 GiB of them in memory: "
+        "they are streamed"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("data", "workers"),
+    [
+        ({"loading": "resident"}, None),
+        ({"loading": "resident", "workers": 3}, None),
+        ({"loading": "streaming"}, 3),
+        ({"loading": "streaming", "workers": 0}, 0),
+        ({"loading": "streaming", "workers": 20}, 20),
+    ],
+)
+def test_the_spec_can_insist(data, workers):
+    assert plan(1_000_000 if data["loading"] == "resident" else 100, data=data).workers == workers
+
+
+@pytest.mark.parametrize(("cpus", "workers"), [(1, 1), (2, 1), (8, 7), (64, 8)])
+def test_workers_leave_the_rank_a_core(cpus, workers):
+    assert plan(data={"loading": "streaming"}, cpus_per_task=cpus).workers == workers
+
+
+def written(tmp_path, data):
+    file = tmp_path / "job.yaml"
+    file.write_text(f"name: x\nmodel: {{name: ffnn}}\ndata: {data}\ntrain: {{epochs: 1}}\n")
+    return file
+
+
+@pytest.mark.parametrize(
+    ("data", "place", "message"),
+    [
+        ("{name: mnist, loading: streaming}", "3:30", "those that stream: image_folder"),
+        ("{name: mnist, augment: {noise: 1.5}}", "3:38", "augment.noise has to be at most 1"),
+        ("{name: mnist, augment: {crop: -1}}", "3:37", "augment.crop has to be at least 0"),
+        ("{name: mnist, augment: {flop: true}}", "3:31", "did you mean 'flip'"),
+        ("{name: image_folder, root: x, workers: -1}", "3:46", "workers has to be at least 0"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused_where_they_stand(tmp_path, data, place, message):
+    with pytest.raises(UserError) as caught:
+        load(written(tmp_path, data), ())
+    assert f"job.yaml:{place}" in str(caught.value)
+    assert message in str(caught.value)
+
+
+def test_a_crop_as_large_as_the_picture_is_refused():
+    plan(data={"augment": {"crop": 1023}})
+    with pytest.raises(SpecConflict, match="1024 x 1024, with a border of 1024") as caught:
+        plan(data={"augment": {"crop": 1024}})
+    assert caught.value.key == "data.augment.crop"
+
+
+def test_how_pictures_are_loaded_is_no_other_training():
+    def training(**data):
+        source = {"name": "image_folder", "root": "/pictures", **data}
+        model, train = {"name": "ffnn"}, {"epochs": 1}
+        return JobSpec.model_validate(
+            {"name": "x", "model": model, "data": source, "train": train}
+        ).training()
+
+    assert training(loading="streaming", workers=3) == training()
+    assert training(augment={"flip": True}) != training()
