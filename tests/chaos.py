@@ -1,8 +1,8 @@
 """Runs that are killed at random points, again and again, and have to end with the same bits.
 
 `python -m tests.chaos --kills 200` goes through every architecture of the zoo, on one, two and
-four ranks, and prints a table; `make chaos` runs it. A seed picks the points, so a mismatch can be had
-again.
+four ranks, and prints a table; `make chaos` runs it. A seed picks the points, so a mismatch can
+be had again.
 """
 
 import argparse

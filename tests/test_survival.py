@@ -53,7 +53,6 @@ def submitted(root: Path, **resources: Any) -> RunDir:
 def goes_on(cluster: Cluster, run: RunDir, root: Path, *, haste: bool = True) -> Status:
     """Wait for the second attempt and the end; compare with a run that nobody disturbed."""
     if haste:
-        wait_until(lambda: not processes(run), 60, message="ranks are left")
         cluster.haste(job_of(run))
     wait_for(run, "completed", seconds=150)
     size = Plan.from_json(read_json(run.plan)).world_size
