@@ -28,6 +28,7 @@ chaos:
 
 bench:
 	python -m tests.bench.bench_loop
+	python -m tests.bench.bench_save
 	python -m tests.bench.bench_loading
 	python -m tests.bench.bench_cli
 

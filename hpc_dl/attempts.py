@@ -26,14 +26,16 @@ class Attempts(NamedTuple):
 
 def attempts(run: RunDir) -> Attempts:
     """Read them from the run's journal."""
-    requeued, saved = 0, 0
+    requeued, saved, former = 0, 0, ""
     began: dict[str, int] = {}
     for event, _, _ in journal.read(run.journal, kinds=("state", "started", "saved")):
         match event["event"]:
-            case "state" if event["state"] == "planned":
-                requeued, began = 0, {}
             case "state":
-                requeued += event["state"] == "requeued"
+                state = event["state"]
+                if state == "planned":
+                    requeued, began = 0, {}
+                requeued += state == "requeued" != former  # the worker and its job both say so
+                former = state
             case "started":
                 saved = event["step"]
                 began.setdefault(str(event.get("attempt")), saved)

@@ -6,7 +6,7 @@ import os
 import re
 import time
 
-from hpc_dl import failure, journal, slurm
+from hpc_dl import failure, slurm
 from hpc_dl.attempts import attempts
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.journal import Journal
@@ -52,7 +52,7 @@ def after(outcome: str, run: RunDir, place: Place) -> None:
     if failed is not None:  # Slurm ends all ranks when one has failed
         _note(run, "failed", failed)
     elif int(job.get("Restarts", 0)) > place.restarts:
-        _note(run, "requeued", "started again by Slurm: pre-empted, or a node is down")
+        _note(run, "requeued", "pre-empted, or its node is down")
     elif job.get("PreemptTime", "None") != "None":
         go_on(run, place, "pre-empted", "stopped")
     elif outcome == "requeue":
@@ -68,8 +68,7 @@ def go_on(run: RunDir, place: Place, why: str, otherwise: str) -> None:
         return _note(run, otherwise, f"{why}{times}; {GO_ON}")
     if so_far.stand_still:
         return _note(run, "failed", f"{why}, and {_NO_PROGRESS}. {_FASTER}")
-    if journal.last_state(run.journal)[0] != "requeued":  # the worker may have said so
-        _note(run, "requeued", why)
+    _note(run, "requeued", why)
     try:
         if plan.get("follow_up"):
             _follow_up(run, place)

@@ -91,6 +91,16 @@ def cluster() -> Cluster:
 
 
 @pytest.fixture
+def another(cluster: Cluster) -> Iterator[Cluster]:
+    """A second cluster, beside the session's; the test starts it, this stops it."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can start a cluster")
+    other = Cluster(cluster.folder.with_name(f"hpcdl-slurm-other-{os.getpid()}"))
+    yield other
+    assert other.script("stop").returncode == 0
+
+
+@pytest.fixture
 def fragile_nodes(cluster: Cluster) -> Iterator[tuple[str, ...]]:
     """n5 and n6, the nodes of partition `fragile`: for this test to kill."""
     with cluster.alone("n5", "n6", partitions=("fragile",)) as nodes:

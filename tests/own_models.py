@@ -25,8 +25,10 @@ class Own(FeedForward):
 
 
 class Slow(Own):
+    """Takes `pace` seconds a step, or 0.02."""
+
     def loss(self, nets, batch, player):
-        time.sleep(0.02)
+        time.sleep(getattr(self.options, "pace", 0.02))
         return super().loss(nets, batch, player)
 
 

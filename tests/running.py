@@ -129,6 +129,7 @@ def final_state(run: RunDir) -> str:
     newest = sorted(run.checkpoints.glob("step-*"))[-1]
     state = torch.load(newest / "state.pt", weights_only=True)
     del state["journal"]  # a position in the journal, which is longer for every attempt
+    del state["identity"]  # what was asked for
     digest = hashlib.sha256()
     for name, value in _leaves(state):
         digest.update(name.encode())

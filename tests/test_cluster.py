@@ -2,7 +2,6 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -102,16 +101,6 @@ def test_haste_refuses_a_finished_job(cluster: Cluster, tmp_path: Path) -> None:
     refused = cluster.script("haste", job)
     assert refused.returncode == 1
     assert "will not come back: its state is COMPLETED" in refused.stderr
-
-
-@pytest.fixture
-def another(cluster: Cluster) -> Iterator[Cluster]:
-    """A second cluster, beside the session's."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can start a cluster")
-    other = Cluster(cluster.folder.with_name(f"hpcdl-slurm-other-{os.getpid()}"))
-    yield other
-    assert other.script("stop").returncode == 0
 
 
 def processes_of(cluster: Cluster) -> list[str]:

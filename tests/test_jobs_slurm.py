@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,31 @@ def test_a_script_given_to_sbatch_by_hand_is_seen_too(cluster: Cluster, tmp_path
     assert jobs.cancel(run).state == "cancelled"
 
 
+def test_a_task_of_an_array_is_told_from_the_others(cluster: Cluster, tmp_path: Path) -> None:
+    run, plan = planned(tmp_path, train=LONG)
+    file = tmp_path / "job.sh"
+    file.write_text(script.render(plan, f"{sys.executable} -u -m hpc_dl.job {run.path}"))
+    array = cluster.run("sbatch", "--parsable", "--array=3", str(file))
+    cluster.run("sbatch", "--array=4", "--output=/dev/null", "--wrap", "false")
+    assert wait_until_training(run).job_id == f"{array}_3"
+    assert jobs.cancel(run).state == "cancelled"
+
+
+def test_a_suspended_run_is_said_to_be_so_as_soon_as_slurm_knows(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    run = submitted(tmp_path, train=LONG)
+    wait_until_training(run)
+    cluster.run("scontrol", "suspend", job_of(run))
+    status = jobs.status(run)
+    assert (status.state, status.reason) == ("running", "suspended by Slurm")
+    cluster.run("scontrol", "resume", job_of(run))
+    assert jobs.status(run).reason == "1 rank on n1, cpu, from the beginning".replace(
+        "n1", status.where
+    )
+    jobs.cancel(run)
+
+
 # ---- failures
 
 
@@ -154,7 +180,7 @@ def test_a_pre_empted_run_is_requeued_and_goes_on_where_it_was(
     high = ("--partition=high", "--nodes=2", "--exclusive", "--output=/dev/null")
     blocker = cluster.run("sbatch", "--parsable", *high, "--wrap", "sleep 600")
     wait_for(run, "requeued")
-    wait_until(lambda: ("requeued", "pre-empted") in states(run), message="not pre-empted")
+    wait_until(lambda: "pre-empted" in states(run)[-1][1], message="not pre-empted")
     cluster.run("scancel", blocker)
     cluster.haste(job_of(run))
     wait_until(lambda: len(attempts(run)) == 2, 120, message="it did not start again")
@@ -242,14 +268,39 @@ def cut_off(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     conf = tmp_path / "cut-off.conf"
     conf.write_text(text.replace("SlurmctldPort=", "SlurmctldPort=1\n# "))
     monkeypatch.setenv("SLURM_CONF", str(conf))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 @pytest.mark.usefixtures("cut_off")
-def test_without_a_controller_the_last_known_state_is_shown(tmp_path: Path) -> None:
-    status = jobs.status(left_running(tmp_path, "1", time.time()))
+def test_without_a_controller_the_last_known_state_is_shown(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = left_running(tmp_path, "999999", time.time())
+    before = datetime.now()
+    status = jobs.status(run)
     assert status.state == "running"
-    assert status.reason == "cluster unreachable; last known: running"
     assert not status.reachable
+    since = {f"cluster unreachable since {at:%H:%M}" for at in (before, datetime.now())}
+    assert status.reason.removesuffix("; last known: running") in since
+    (note,) = (tmp_path / "cache" / "hpcdl").iterdir()
+    os.utime(note, (0, 0))  # so long ago
+    assert f"since {datetime.fromtimestamp(0):%H:%M}" in jobs.status(run).reason
+    monkeypatch.setenv("SLURM_CONF", cluster.env["SLURM_CONF"])
+    assert jobs.status(run).reachable
+    assert not note.exists()
+
+
+def test_without_accounting_a_job_that_is_gone_has_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sacct = tmp_path / "bin" / "sacct"
+    sacct.parent.mkdir()
+    sacct.write_text("#!/bin/sh\necho 'Slurm accounting storage is disabled' >&2; exit 1\n")
+    sacct.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{sacct.parent}:{os.environ['PATH']}")
+    run = left_running(tmp_path / "root", "999999", time.time())
+    assert jobs.status(run).state == "failed"
+    assert journal.last_state(run.journal) == ("failed", "killed without a word")
 
 
 @pytest.mark.usefixtures("cut_off")

@@ -8,7 +8,6 @@ import psutil
 import pytest
 
 from hpc_dl import jobs, journal
-from hpc_dl.jobs import Status
 from hpc_dl.plan import Plan
 from hpc_dl.rundir import RunDir, read_json, write_json
 from hpc_dl.submit import slurm
@@ -20,7 +19,7 @@ from tests.slurm_runs import job_of, new_slurm_run, wait_for
 from tests.waiting import wait_until
 
 TRAIN = {"epochs": 12, "log_every": 4, "micro_batch": 50}
-SAVED = 40
+SAVED = 40  # steps
 """At this step the trouble comes; 144 steps take about four seconds."""
 
 
@@ -29,13 +28,13 @@ def on_the_cluster(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLURM_CONF", cluster.env["SLURM_CONF"])
 
 
-def job(root: Path, **resources: Any) -> tuple[RunDir, Plan]:
+def job(root: Path, pace: float = 0.02, **resources: Any) -> tuple[RunDir, Plan]:
     base = own_models(root / "base")
     asked = {"tasks_per_node": 1, "cpus_per_task": 1, **resources}
     return new_slurm_run(
         root / "runs",
         base,
-        model={"name": "own.py:Slow", "dropout": 0.2},
+        model={"name": "own.py:Slow", "pace": pace},
         train=TRAIN,
         checkpoint={"every": "10 steps"},
         resources=asked,
@@ -50,20 +49,22 @@ def submitted(root: Path, **resources: Any) -> RunDir:
     return run
 
 
-def goes_on(cluster: Cluster, run: RunDir, root: Path, *, haste: bool = True) -> Status:
-    """Wait for the second attempt and the end; compare with a run that nobody disturbed."""
-    if haste:
-        cluster.haste(job_of(run))
+def goes_on(cluster: Cluster, run: RunDir, root: Path) -> None:
+    """Let it start again, wait for the end, and compare it with a run that nobody disturbed."""
+    cluster.haste(job_of(run))
+    ends_as_undisturbed(run, root)
+
+
+def ends_as_undisturbed(run: RunDir, root: Path) -> None:
     wait_for(run, "completed", seconds=150)
     size = Plan.from_json(read_json(run.plan)).world_size
-    calm, _ = job(root / "calm", tasks_per_node=size)
+    calm, _ = job(root / "calm", pace=0, tasks_per_node=size)
     ranks.train(calm)
-    starts = [entry.event["step"] for entry in journal.read(run.journal, kinds=("started",))]
-    assert len(starts) == 2
-    assert starts[1] > 0, "it went on from a checkpoint"
+    steps = [event["step"] for event in starts(run)]
+    assert len(steps) > 1
+    assert all(step > 0 for step in steps[1:]), "it went on from a checkpoint"
     assert final_state(run) == final_state(calm)
     assert history(run) == history(calm)
-    return jobs.status(run)
 
 
 def why(run: RunDir) -> list[str]:
@@ -113,8 +114,7 @@ def test_the_time_limits_signal_to_one_of_four_ranks_on_two_nodes(
     run = submitted(tmp_path, nodes=2, tasks_per_node=2)
     processes(run)[3].send_signal(signal.SIGUSR2)
     goes_on(cluster, run, tmp_path)
-    assert len(why(run)) == 1
-    assert "the time limit is near" in why(run)[0]
+    assert why(run)[-1] == "wall-clock limit"
 
 
 def test_scontrol_requeue(cluster: Cluster, tmp_path: Path) -> None:
@@ -135,12 +135,32 @@ def test_an_administrator_takes_a_node_down(
     cluster: Cluster, fragile_nodes: tuple[str, ...], tmp_path: Path
 ) -> None:
     run = submitted(tmp_path, partition="fragile")
-    node = f"nodename={jobs.status(run).where}"
-    cluster.run("scontrol", "update", node, "state=down", "reason=test")
-    try:
-        goes_on(cluster, run, tmp_path)
-    finally:
-        cluster.run("scontrol", "update", node, "state=resume")
+    node = jobs.status(run).where
+    cluster.run("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
+    goes_on(cluster, run, tmp_path)
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["with its signal", "with TERM alone"])
+def test_pre_emption(
+    another: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: bool
+) -> None:
+    monkeypatch.setenv("PREEMPT_SIGNAL", "1" if told else "0")
+    assert another.script("start").returncode == 0
+    monkeypatch.setenv("SLURM_CONF", another.env["SLURM_CONF"])
+    run = submitted(tmp_path, nodes=2, partition="low", slurm={"exclusive": True})
+    high = ("srun", "--partition=high", "--nodes=2", "--exclusive", "true")
+    another.run(*high, timeout=90)
+    goes_on(another, run, tmp_path)
+    assert "pre-empted" in why(run)[-1]
+
+
+def test_the_time_limit(cluster: Cluster, tmp_path: Path) -> None:
+    """One minute, of which Slurm may announce the end at any moment, for a run of more."""
+    run, plan = job(tmp_path, pace=0.12, time="1", partition="short")
+    slurm.submit(run, plan)
+    wait_for(run, "requeued", seconds=90)
+    cluster.run("scontrol", "update", f"jobid={job_of(run)}", "TimeLimit=10")
+    goes_on(cluster, run, tmp_path)
 
 
 def test_where_requeues_are_forbidden_another_job_follows(cluster: Cluster, tmp_path: Path) -> None:
@@ -153,9 +173,9 @@ def test_where_requeues_are_forbidden_another_job_follows(cluster: Cluster, tmp_
     first = slurm.submit(run, plan).job_id
     ranks.wait_for_step(run, SAVED)
     processes(run)[0].send_signal(signal.SIGUSR2)
-    goes_on(cluster, run, tmp_path, haste=False)
+    ends_as_undisturbed(run, tmp_path)
     assert job_of(run) != first
-    assert len(why(run)) == 1
+    assert why(run)[-1] == "wall-clock limit"
 
 
 # ---- but not for ever

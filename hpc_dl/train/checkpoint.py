@@ -22,6 +22,7 @@ from typing import Any
 import torch
 
 from hpc_dl.rundir import sync_folder
+from hpc_dl.train import disk
 
 STATE, MANIFEST = "state.pt", "manifest.json"
 
@@ -84,8 +85,10 @@ class Checkpoints:
             if best:
                 self._keep_as_best(path, step)
             self._forget_old()
-        except (OSError, RuntimeError) as error:  # torch's own writer raises the latter
-            why = _first_line(error)
+        except (OSError, RuntimeError) as error:
+            if not disk.refuses(error):
+                raise
+            why = disk.reason(error)
             self._on_failure(f"the checkpoint of step {step} could not be written: {why}")
         else:
             self._on_saved(Saved(step, path, best, time.perf_counter() - started, held))
@@ -215,7 +218,3 @@ def _copied(value: Any, into: Any) -> Any:
 
 def _like(tensor: torch.Tensor) -> tuple[torch.dtype, torch.Size]:
     return tensor.dtype, tensor.shape
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

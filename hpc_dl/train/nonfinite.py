@@ -12,6 +12,7 @@ import torch
 from hpc_dl.data.batches import Batches
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.rundir import RunDir
+from hpc_dl.train import disk
 from hpc_dl.train.engine import Engine
 from hpc_dl.train.evaluate import evaluating
 from hpc_dl.train.tally import Turn
@@ -71,8 +72,10 @@ class Guard:
             try:
                 _keep(folder, state, turn, chosen)
                 kept = f"; state kept in {folder}"
-            except (OSError, RuntimeError) as error:  # a full disk; torch raises the latter
-                kept = f"; its state could not be kept: {error}"
+            except (OSError, RuntimeError) as error:
+                if not disk.refuses(error):
+                    raise
+                kept = f"; its state could not be kept: {disk.reason(error)}"
         return _describe(turn, chosen) + kept
 
     def _judge(self, step: int) -> Action:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,7 @@ class Saving:
 
 def _warning_in(journal: Journal) -> Callable[[str], None]:
     def warn(message: str) -> None:
+        sys.stderr.write(f"warning: {message}\n")  # a full disk may have no room for the journal
         journal.append("warning", message=message)
 
     return warn

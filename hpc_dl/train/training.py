@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import socket
+import sys
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -16,14 +17,14 @@ from hpc_dl.data import sources
 from hpc_dl.data.augment import Augmentation
 from hpc_dl.data.batches import Batches
 from hpc_dl.data.split import Split, Splits
-from hpc_dl.errors import UserError
+from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.journal import Journal
 from hpc_dl.place import Place
 from hpc_dl.plan import Plan
 from hpc_dl.rundir import RunDir
 from hpc_dl.spec import units
 from hpc_dl.spec.job import JobSpec
-from hpc_dl.train import finish, memory, signals
+from hpc_dl.train import disk, finish, memory, signals
 from hpc_dl.train.build import build_engine
 from hpc_dl.train.environment import environment
 from hpc_dl.train.evaluate import evaluate
@@ -238,16 +239,7 @@ class Training:
         if self.journal is None:
             return
         self._draw()
-        finish.export(
-            self.architecture,
-            self.engine.bare,
-            self.spec,
-            self.plan,
-            self.sample,
-            self.run.export,
-        )
-        if self.run.code.is_dir():
-            shutil.copytree(self.run.code, self.run.export / "code", dirs_exist_ok=True)
+        self._export()
         self._note(
             "summary",
             parameters=finish.parameter_count(self.engine.bare),
@@ -260,16 +252,36 @@ class Training:
         why = f"no improvement for {self.patience.idle_epochs} epochs" if early else "all steps"
         self._note("state", state="completed", reason=f"{self.engine.step} steps trained: {why}")
 
+    def _export(self) -> None:
+        """Write the trained networks, without which the training would have been for nothing."""
+        run, nets = self.run, self.engine.bare
+        try:
+            finish.export(self.architecture, nets, self.spec, self.plan, self.sample, run.export)
+            if run.code.is_dir():
+                shutil.copytree(run.code, run.export / "code", dirs_exist_ok=True)
+        except (OSError, RuntimeError) as error:
+            if not disk.refuses(error):
+                raise
+            raise UserError(
+                f"trained, but the model could not be written: {disk.reason(error)}",
+                hint=f"Make room for {run.path}, and `hpcdl submit` again finishes the run.",
+                exit_code=EXIT_FAILED,
+            ) from error
+
     # ---- the journal
 
     def _draw(self) -> None:
         if self.journal is None:
             return
-        key = (self.spec.train.seed, self.engine.step)
-        for drawn in finish.draw(self.architecture, self.engine.bare, self.sample, self.run, key):
-            self.journal.append("artifact", **drawn)
+        key, nets = (self.spec.train.seed, self.engine.step), self.engine.bare
+        try:
+            for drawn in finish.draw(self.architecture, nets, self.sample, self.run, key):
+                self.journal.append("artifact", **drawn)
+        except OSError as error:
+            self._warn(f"no pictures of step {self.engine.step}: {disk.reason(error)}")
 
     def _warn(self, message: str) -> None:
+        sys.stderr.write(f"warning: {message}\n")
         self._note("warning", message=message)
 
     def _note_metrics(self, step: int, epoch: int, values: dict[str, float]) -> None:

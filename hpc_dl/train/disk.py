@@ -1,0 +1,18 @@
+"""Disks that take no more: what their refusals look like, and what to say of them."""
+
+from __future__ import annotations
+
+_OF_TORCH = ("PytorchStreamWriter", "inline_container")
+"""torch's own writer of files raises a RuntimeError with one of these in it."""
+
+
+def refuses(error: Exception) -> bool:
+    """Whether an error comes from a file that could not be written."""
+    return isinstance(error, OSError) or any(word in str(error) for word in _OF_TORCH)
+
+
+def reason(error: Exception) -> str:
+    """The error in one line."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror} ({error.filename})" if error.filename else error.strerror
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
