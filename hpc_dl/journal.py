@@ -90,8 +90,10 @@ class Journal:
         self._file.close()
 
 
-def read(path: Path, offset: int = 0) -> Iterator[Entry]:
+def read(path: Path, offset: int = 0, holding: bytes = b"") -> Iterator[Entry]:
     """The whole events from byte `offset` on; torn and foreign lines are skipped.
+
+    Of a long journal only the lines that hold certain characters may be wanted.
 
     A last line without its newline may still be in the writing, and is left for later.
     """
@@ -106,26 +108,39 @@ def read(path: Path, offset: int = 0) -> Iterator[Entry]:
             if not line.endswith(b"\n"):
                 return
             end = start + len(line)
-            try:
-                event = json.loads(line)
-            except ValueError:
-                event = None
-            if isinstance(event, dict) and "event" in event:
+            if holding in line and (event := _event(line)) is not None:
                 yield Entry(event, start, end)
             start = end
 
 
+def _event(line: bytes) -> Event | None:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None
+
+
 def view(path: Path) -> Iterator[Event]:
     """The history without what a resumed attempt has trained again, in bounded memory."""
-    cuts = [
-        (entry.event["cut"], entry.start)
-        for entry in read(path)
-        if entry.event["event"] == "started"
-    ]
-    for event, start, _ in read(path):
-        void = event["event"] in _POSITIONAL and any(cut <= start < until for cut, until in cuts)
-        if not void:
-            yield event
+    return (entry.event for entry in entries(path))
+
+
+def entries(path: Path, offset: int = 0) -> Iterator[Entry]:
+    """The same from byte `offset` on, with the places of the events."""
+    cuts = list(_cuts(path, offset))
+    for entry in read(path, offset):
+        event, start, _ = entry
+        if event["event"] in _POSITIONAL and any(cut <= start < until for cut, until in cuts):
+            continue
+        yield entry
+
+
+def _cuts(path: Path, offset: int) -> Iterator[tuple[int, int]]:
+    """The bytes whose positional events are void: from a resumed checkpoint to the resume."""
+    for event, start, _ in read(path, offset, holding=b'"started"'):
+        if event["event"] == "started" and isinstance(event.get("cut"), int):
+            yield event["cut"], start
 
 
 def last_state(path: Path) -> tuple[str, str]:
@@ -133,7 +148,7 @@ def last_state(path: Path) -> tuple[str, str]:
     state, reason = "", ""
     for event, _, _ in read(path):
         if event["event"] == "state":
-            state, reason = event["state"], event.get("reason", "")
+            state, reason = event.get("state", ""), event.get("reason", "")
     return state, reason
 
 

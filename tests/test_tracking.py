@@ -180,11 +180,5 @@ def test_processes_that_meet_on_a_fresh_sqlite_store_all_bring_everything(tmp_pa
     assert all(same(run, uri) for run in runs)
 
 
-def test_a_password_in_the_uri_is_not_shown():
-    shown = store.without_password("https://me:secret@mlflow.example.org/x")
-    assert shown == "https://***@mlflow.example.org/x"
-    assert store.without_password("sqlite:////a@b/mlflow.db") == "sqlite:////a@b/mlflow.db"
-
-
 def test_the_plan_says_where_it_goes(tmp_path, uri):
     assert read_json(run_for(uri, tmp_path).plan)["tracking_uri"] == uri
