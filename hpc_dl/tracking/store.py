@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import logging
 import os
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,10 +31,17 @@ _PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "20", "MLFLOW_HTTP_REQUEST_MAX_RETRI
 """A store that is away is asked again later, by whoever brings the rest, and looks first what the
 store has: a request that was repeated blindly could make a second run."""
 _DATABASES = frozenset({"sqlite", "postgresql", "mysql", "mssql"})
+_CODE = re.compile(r"error code (\d{3})|too many (\d{3}) error responses")
 _REFUSALS = {
-    401: "it refuses the login: are the user and the password right?",
-    403: "it refuses this user",
-    429: "it is asked too often at present",
+    "401": "it refuses the login; are the user and the password right?",
+    "403": "it refuses this user",
+    "429": "it is asked too often at present",
+}
+_SILENCE = {
+    "timed out": "it takes too long to answer",
+    "NewConnectionError": "it does not answer",
+    "NameResolutionError": "there is no such host",
+    "Connection aborted": "it broke off",
 }
 
 
@@ -48,6 +57,7 @@ def opened(uri: str, patience: float = 0.0) -> Iterator[MlflowClient]:
     file would otherwise spoil its creation. Raises lock.Held if another process has it for longer
     than `patience` seconds, and StoreAway for whatever the store itself has to say.
     """
+    prepare(uri)  # which takes seconds, and not those of others
     with locked(uri, patience), reached(uri) as client:
         yield client
 
@@ -70,14 +80,22 @@ def reached(uri: str) -> Iterator[MlflowClient]:
         ) from error
 
 
+def prepare(uri: str) -> None:
+    """Import what a client imports at its first use."""
+    quieten()
+    if is_database(uri):
+        importlib.import_module("mlflow.store.tracking.sqlalchemy_store")
+        importlib.import_module("sqlalchemy.orm").configure_mappers()
+
+
 def _what(error: Exception) -> str:
     """What is wrong, in a line without a password."""
-    from mlflow.exceptions import MlflowException
-
-    code = error.get_http_status_code() if isinstance(error, MlflowException) else None
-    if code in _REFUSALS:
-        return f"{_REFUSALS[code]} (HTTP {code})"
-    return hidden((str(error).strip() or type(error).__name__).splitlines()[0])
+    text = str(error).strip() or type(error).__name__
+    if found := _CODE.search(text):
+        code = found[1] or found[2]
+        return f"{_REFUSALS.get(code, 'it answers with an error')} (HTTP {code})"
+    silent = next((what for word, what in _SILENCE.items() if word in text), None)
+    return silent or hidden(text.splitlines()[0])
 
 
 def let_others(uri: str) -> None:
