@@ -161,7 +161,8 @@ def runs(root: Path, name: str | None = None) -> list[RunDir]:
 
 def own(runs: list[RunDir]) -> list[RunDir]:
     """Those of the runs that are ours to write into; a folder may be shared by many users."""
-    return [run for run in runs if os.access(run.path, os.W_OK | os.X_OK)]
+    how = os.W_OK | os.X_OK
+    return [run for run in runs if os.access(run.path, how, effective_ids=True)]
 
 
 def _planned(run: RunDir) -> float | None:

@@ -85,7 +85,6 @@ def prepare(uri: str) -> None:
     quieten()
     if is_database(uri):
         importlib.import_module("mlflow.store.tracking.sqlalchemy_store")
-        importlib.import_module("sqlalchemy.orm").configure_mappers()
 
 
 def _what(error: Exception) -> str:
