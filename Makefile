@@ -6,7 +6,7 @@ help:
 	@echo "make install       this project and its tools into the current Python environment"
 	@echo "make test          the test suite; starts a private Slurm where it can (root, packages)"
 	@echo "make lint          style, types and import contracts"
-	@echo "make bench         what a step costs, and how long the commands take; printed, not judged"
+	@echo "make bench         what a step, the commands and the tracking cost; printed, not judged"
 	@echo "make cluster       start the private Slurm; see slurm/README.md"
 	@echo "make cluster-stop  stop it"
 
@@ -25,6 +25,7 @@ lint:
 bench:
 	python -m tests.bench.bench_loop
 	python -m tests.bench.bench_cli
+	python -m tests.bench.bench_tracking
 
 cluster:
 	slurm/cluster start

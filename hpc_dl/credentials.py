@@ -1,7 +1,6 @@
-"""A user and a password in a URI: how to show a text without them, and where they are kept.
+"""A user and a password in a URI: how to show a text without them.
 
-They stand in one file of the run folder, which its owner alone may read; everything else, the spec
-and the plan among it, says `***` in their place.
+Whatever is written or printed goes through here, but for one file; see `hpc_dl.tracking_uri`.
 """
 
 from __future__ import annotations

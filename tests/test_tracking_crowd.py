@@ -39,7 +39,7 @@ def crowd(uri: str, root: Path) -> list[RunDir]:
 def start(runs: list[RunDir]) -> list[tuple[BaseProcess, Connection]]:
     """The companions, and the end of each one's pipe that the training would hold."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.warm"])
+    context.set_forkserver_preload(["tests.warm_tracking"])
     started = []
     for run in runs:
         theirs, ours = context.Pipe(duplex=False)

@@ -57,7 +57,7 @@ def opened(uri: str, patience: float = 0.0) -> Iterator[MlflowClient]:
     file would otherwise spoil its creation. Raises lock.Held if another process has it for longer
     than `patience` seconds, and StoreAway for whatever the store itself has to say.
     """
-    prepare(uri)  # which takes seconds, and not those of others
+    import_client(uri)  # which takes seconds, and not those of others
     with locked(uri, patience), reached(uri) as client:
         yield client
 
@@ -80,7 +80,7 @@ def reached(uri: str) -> Iterator[MlflowClient]:
         ) from error
 
 
-def prepare(uri: str) -> None:
+def import_client(uri: str) -> None:
     """Import what a client imports at its first use."""
     quieten()
     if is_database(uri):

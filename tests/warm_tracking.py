@@ -2,5 +2,5 @@
 
 from hpc_dl.tracking import follow, store
 
-store.prepare("sqlite:///")
+store.import_client("sqlite:///")
 __all__ = ["follow"]
