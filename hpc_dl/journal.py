@@ -10,7 +10,9 @@ time, never rewritten. What the events say:
     metrics   step, epoch, values: {"train/loss": ...}, also val/ and test/
     system    step, values: {"system/cpu_utilization_percentage": ...}
     artifact  step, path (in the run folder), caption
-    saved     step, path (in the run folder), best, seconds
+    saved     step, path (in the run folder), best, seconds, held (the training, meanwhile)
+    heartbeat at, idle, behind: of every rank, the place (in steps) and the seconds without
+              progress; and the ranks that the others wait for
     warning   message
     summary   parameters, seconds, seconds_per_step, peak_memory (bytes), values
 """
@@ -23,7 +25,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -90,10 +92,8 @@ class Journal:
         self._file.close()
 
 
-def read(path: Path, offset: int = 0, holding: bytes = b"") -> Iterator[Entry]:
-    """The whole events from byte `offset` on; torn and foreign lines are skipped.
-
-    Of a long journal only the lines that hold certain characters may be wanted.
+def read(path: Path, offset: int = 0, kinds: Sequence[str] = ()) -> Iterator[Entry]:
+    """The whole events, or those of some kinds, from byte `offset` on; torn lines are skipped.
 
     A last line without its newline may still be in the writing, and is left for later.
     """
@@ -101,6 +101,7 @@ def read(path: Path, offset: int = 0, holding: bytes = b"") -> Iterator[Entry]:
         file = path.open("rb")
     except FileNotFoundError:
         return
+    marks = [f'"event": "{kind}"'.encode() for kind in kinds]
     with file:
         file.seek(offset)
         start = offset
@@ -108,17 +109,11 @@ def read(path: Path, offset: int = 0, holding: bytes = b"") -> Iterator[Entry]:
             if not line.endswith(b"\n"):
                 return
             end = start + len(line)
-            if holding in line and (event := _event(line)) is not None:
-                yield Entry(event, start, end)
+            if not marks or any(mark in line for mark in marks):
+                event = _parsed(line)
+                if event is not None and (not kinds or event["event"] in kinds):
+                    yield Entry(event, start, end)
             start = end
-
-
-def _event(line: bytes) -> Event | None:
-    try:
-        event = json.loads(line)
-    except ValueError:
-        return None
-    return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None
 
 
 def view(path: Path) -> Iterator[Event]:
@@ -128,28 +123,32 @@ def view(path: Path) -> Iterator[Event]:
 
 def entries(path: Path, offset: int = 0) -> Iterator[Entry]:
     """The same from byte `offset` on, with the places of the events."""
-    cuts = list(_cuts(path, offset))
+    cuts = [
+        (event["cut"], start)
+        for event, start, _ in read(path, offset, kinds=("started",))
+        if isinstance(event.get("cut"), int)
+    ]
     for entry in read(path, offset):
         event, start, _ = entry
-        if event["event"] in _POSITIONAL and any(cut <= start < until for cut, until in cuts):
-            continue
-        yield entry
-
-
-def _cuts(path: Path, offset: int) -> Iterator[tuple[int, int]]:
-    """The bytes whose positional events are void: from a resumed checkpoint to the resume."""
-    for event, start, _ in read(path, offset, holding=b'"started"'):
-        if event["event"] == "started" and isinstance(event.get("cut"), int):
-            yield event["cut"], start
+        void = event["event"] in _POSITIONAL and any(cut <= start < until for cut, until in cuts)
+        if not void:
+            yield entry
 
 
 def last_state(path: Path) -> tuple[str, str]:
     """The newest journalled state and its reason; ("", "") in an empty journal."""
     state, reason = "", ""
-    for event, _, _ in read(path):
-        if event["event"] == "state":
-            state, reason = event.get("state", ""), event.get("reason", "")
+    for event, _, _ in read(path, kinds=("state",)):
+        state, reason = event.get("state", ""), event.get("reason", "")
     return state, reason
+
+
+def _parsed(line: bytes) -> Event | None:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None
 
 
 def _ends_with_newline(path: Path) -> bool:
