@@ -155,8 +155,9 @@ def runs(root: Path, name: str | None = None) -> list[RunDir]:
     """All runs under `root` that can be read, or those of one name, the oldest first."""
     if name is not None:
         return [run for _, run in sorted(_numbered(root, name), key=lambda pair: pair[0])]
-    dated = [(since, run) for run in map(RunDir, root.glob("*-*")) if (since := _planned(run))]
-    return [run for _, run in sorted(dated, key=lambda pair: pair[0])]
+    dated = [(_planned(run), run) for run in map(RunDir, root.glob("*-*"))]
+    readable = [(since, run) for since, run in dated if since is not None]
+    return [run for _, run in sorted(readable, key=lambda pair: pair[0])]
 
 
 def own(runs: list[RunDir]) -> list[RunDir]:

@@ -93,7 +93,7 @@ def test_it_opens_for_one_person_through_a_tunnel_too_and_leaves_nothing_behind(
 
 
 def test_a_dashboard_that_cannot_start_says_why(tmp_path, uri, monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     (tmp_path / "flask_wtf.py").write_text("raise ImportError('flask_wtf is broken')")
     with (
         pytest.raises(UserError, match="Flask-WTF"),
