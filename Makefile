@@ -7,7 +7,7 @@ help:
 	@echo "make test          the test suite; starts a private Slurm where it can (root, packages)"
 	@echo "make lint          style, types and import contracts"
 	@echo "make chaos         hundreds of runs killed at random points, each compared bit by bit"
-	@echo "make bench         what a step costs, and how long the commands take; printed, not judged"
+	@echo "make bench         what a step, a save, loading, the commands and the tracking cost; printed"
 	@echo "make cluster       start the private Slurm; see slurm/README.md"
 	@echo "make cluster-stop  stop it"
 
@@ -31,6 +31,7 @@ bench:
 	python -m tests.bench.bench_save
 	python -m tests.bench.bench_loading
 	python -m tests.bench.bench_cli
+	python -m tests.bench.bench_tracking
 
 cluster:
 	slurm/cluster start

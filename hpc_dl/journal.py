@@ -118,18 +118,28 @@ def read(path: Path, offset: int = 0, kinds: Sequence[str] = ()) -> Iterator[Ent
 
 def view(path: Path) -> Iterator[Event]:
     """The history without what a resumed attempt has trained again, in bounded memory."""
-    cuts = [(entry.event["cut"], entry.start) for entry in read(path, kinds=("started",))]
-    for event, start, _ in read(path):
+    return (entry.event for entry in entries(path))
+
+
+def entries(path: Path, offset: int = 0) -> Iterator[Entry]:
+    """The same from byte `offset` on, with the places of the events."""
+    cuts = [
+        (event["cut"], start)
+        for event, start, _ in read(path, offset, kinds=("started",))
+        if isinstance(event.get("cut"), int)
+    ]
+    for entry in read(path, offset):
+        event, start, _ = entry
         void = event["event"] in _POSITIONAL and any(cut <= start < until for cut, until in cuts)
         if not void:
-            yield event
+            yield entry
 
 
 def last_state(path: Path) -> tuple[str, str]:
     """The newest journalled state and its reason; ("", "") in an empty journal."""
     state, reason = "", ""
     for event, _, _ in read(path, kinds=("state",)):
-        state, reason = event["state"], event.get("reason", "")
+        state, reason = event.get("state", ""), event.get("reason", "")
     return state, reason
 
 
@@ -138,7 +148,7 @@ def _parsed(line: bytes) -> Event | None:
         event = json.loads(line)
     except ValueError:
         return None
-    return event if isinstance(event, dict) and "event" in event else None
+    return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None
 
 
 def _ends_with_newline(path: Path) -> bool:

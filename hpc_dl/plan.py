@@ -14,6 +14,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from hpc_dl import loading
+from hpc_dl.credentials import hidden
 from hpc_dl.errors import UserError
 from hpc_dl.site import Site
 from hpc_dl.spec import units
@@ -83,6 +84,10 @@ class Plan:
         as small as it comes out."""
         epochs, steps = divmod(step, self.steps_per_epoch)
         return epochs * self.facts.train + min(steps * self.global_batch, self.facts.train)
+
+    def without_password(self) -> Plan:
+        """The plan as it may be written and shown."""
+        return dataclasses.replace(self, tracking_uri=hidden(self.tracking_uri))
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

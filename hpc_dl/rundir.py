@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,6 +103,11 @@ class RunDir:
         return self.path / "tracking.json"
 
     @property
+    def tracking_uri(self) -> Path:
+        """The store's URI, where it holds a password: the only file that says it."""
+        return self.path / "tracking-uri"
+
+    @property
     def cancel(self) -> Path:
         """Exists once the user has asked for the run to be cancelled."""
         return self.path / "cancel-requested"
@@ -111,8 +117,12 @@ class RunDir:
         return self.path / f"rendezvous-{key}.json"
 
 
-def create(root: Path, name: str) -> RunDir:
-    """A new run folder `NAME-NUMBER` under `root`, readable by its owner alone.
+PRIVATE = 0o700
+"""The mode of a folder that its owner alone may enter."""
+
+
+def create(root: Path, name: str, mode: int = PRIVATE) -> RunDir:
+    """A new run folder `NAME-NUMBER` under `root`.
 
     Making the folder is what claims the number, so two submissions at once get two runs.
     """
@@ -122,10 +132,22 @@ def create(root: Path, name: str) -> RunDir:
         number += 1
         path = root / f"{name}-{number}"
         try:
-            path.mkdir(mode=0o700)
+            make_folder(path, mode)
         except FileExistsError:
             continue
         return RunDir(path)
+
+
+def make_folder(path: Path, mode: int) -> None:
+    """Make a folder of exactly this mode, whatever the umask; its parents as usual."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.mkdir(mode=PRIVATE)
+    path.chmod(mode)
+
+
+def mode_of(run: RunDir) -> int:
+    """Who may enter a run folder, and so what belongs to it."""
+    return stat.S_IMODE(run.path.stat().st_mode)
 
 
 def next_id(root: Path, name: str) -> str:
@@ -134,11 +156,26 @@ def next_id(root: Path, name: str) -> str:
 
 
 def runs(root: Path, name: str | None = None) -> list[RunDir]:
-    """All runs under `root`, or those of one name, the oldest first."""
+    """All runs under `root` that can be read, or those of one name, the oldest first."""
     if name is not None:
         return [run for _, run in sorted(_numbered(root, name), key=lambda pair: pair[0])]
-    folders = [RunDir(path) for path in root.glob("*-*") if (path / "spec.yaml").is_file()]
-    return sorted(folders, key=lambda run: run.spec.stat().st_mtime)
+    dated = [(_planned(run), run) for run in map(RunDir, root.glob("*-*"))]
+    readable = [(since, run) for since, run in dated if since is not None]
+    return [run for _, run in sorted(readable, key=lambda pair: pair[0])]
+
+
+def own(runs: list[RunDir]) -> list[RunDir]:
+    """Those of the runs that are ours to write into; a folder may be shared by many users."""
+    how = os.W_OK | os.X_OK
+    return [run for run in runs if os.access(run.path, how, effective_ids=True)]
+
+
+def _planned(run: RunDir) -> float | None:
+    """When a run got its spec; None where there is none, or another user keeps it to himself."""
+    try:
+        return run.spec.stat().st_mtime
+    except OSError:
+        return None
 
 
 def _numbered(root: Path, name: str) -> Iterator[tuple[int, RunDir]]:
@@ -149,12 +186,16 @@ def _numbered(root: Path, name: str) -> Iterator[tuple[int, RunDir]]:
                 yield int(match[1]), RunDir(path)
 
 
-def write_atomic(path: Path, content: str | bytes) -> None:
-    """Write a file whole or not at all, also through a power cut."""
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+
+
+def write_atomic(path: Path, content: str | bytes, mode: int = 0o666) -> None:
+    """Write a file whole or not at all, also through a power cut; `mode` is less the umask."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.unlink(missing_ok=True)
     try:
-        with temporary.open("wb") as file:
+        with os.fdopen(os.open(temporary, _NEW, mode), "wb") as file:
             file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from platformdirs import user_config_dir
 from pydantic import Field
@@ -19,6 +20,7 @@ _VARIABLES = {
     "data_root": "HPCDL_DATA",
     "tracking_uri": "MLFLOW_TRACKING_URI",
 }
+_MODES = {"owner": 0o700, "group": 0o750, "everyone": 0o755}
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)(?::-([^${}]*))?\})")
 SHIPPED = Path(__file__).parent / "sites"
 """The project's own sites: `slurm/*.yaml` of a checkout, in the package when installed."""
@@ -45,11 +47,19 @@ class Site(Spec):
     slurm: dict[str, str | int | bool] = Field({}, description="sbatch options of every job")
     setup: list[str] = Field([], description="shell lines before the job, such as module load")
     run_root: str = Field("${SCRATCH:-$HOME}/hpcdl", description="where run folders go")
+    runs_readable_by: Literal["owner", "group", "everyone"] = Field(
+        "owner", description="who may look into run folders"
+    )
     data_root: str = Field("${HPCDL_DATA:-${SCRATCH:-$HOME}/hpcdl/data}", description="staged data")
     tracking_uri: str | None = Field(None, description="MLflow store; SQLite in run_root if unset")
     internet: bool = Field(False, description="whether compute nodes reach the internet")
     requeue: bool = Field(True, description="whether jobs may be requeued")
     signal_seconds: int = Field(90, description="how long before the time limit to warn the job")
+
+    @property
+    def run_folder_mode(self) -> int:
+        """The mode of a new run folder."""
+        return _MODES[self.runs_readable_by]
 
 
 def load(name: str | None, environment: Mapping[str, str]) -> Site:

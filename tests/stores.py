@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from hpc_dl import journal
+from hpc_dl import journal, tracking_uri
+from hpc_dl.credentials import hidden
 from hpc_dl.journal import Journal
 from hpc_dl.rundir import RunDir, read_json, write_json
 from hpc_dl.tracking import store
@@ -43,7 +44,8 @@ def uri(tmp_path: Path, empty_store: Path) -> str:
 def run_for(uri: str, root: Path, **sections: Any) -> RunDir:
     """A prepared run whose journal goes to the store at `uri`; nothing is trained."""
     run = new_run(root, **sections)
-    write_json(run.plan, {**read_json(run.plan), "tracking_uri": uri})
+    tracking_uri.keep(run, uri)
+    write_json(run.plan, {**read_json(run.plan), "tracking_uri": hidden(uri)})
     return run
 
 

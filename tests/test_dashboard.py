@@ -74,7 +74,7 @@ def test_it_opens_for_one_person_through_a_tunnel_too_and_leaves_nothing_behind(
     assert get(port, password=password) == 200
     assert get(port, password=password, host="localhost:8888") == 200
     family = [command.pid, *(c.pid for c in psutil.Process(command.pid).children(True))]
-    assert len(family) == 3  # hpcdl, MLflow, and its server
+    assert len(family) == 4  # hpcdl, its leash, MLflow, and its server
     listening = {
         connection.laddr.ip
         for connection in psutil.net_connections("tcp")
@@ -93,10 +93,10 @@ def test_it_opens_for_one_person_through_a_tunnel_too_and_leaves_nothing_behind(
 
 
 def test_a_dashboard_that_cannot_start_says_why(tmp_path, uri, monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     (tmp_path / "flask_wtf.py").write_text("raise ImportError('flask_wtf is broken')")
     with (
         pytest.raises(UserError, match="Flask-WTF"),
-        dashboard.running(uri, 5600),
+        dashboard.running(uri, 5600, tmp_path),
     ):
         pass

@@ -2,11 +2,15 @@
 
 import os
 import stat
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from hpc_dl import rundir
+from hpc_dl.site import Site
 
 
 def test_runs_of_a_name_are_numbered_and_found_in_order(tmp_path):
@@ -46,3 +50,47 @@ def test_a_write_that_fails_leaves_the_old_content_and_nothing_else(tmp_path, mo
         rundir.write_atomic(path, "new")
     assert path.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["plan.json"]
+
+
+@contextmanager
+def somebody_else(folder):
+    """Make a folder that the process may not look into."""
+    folder.chmod(0)
+    root = os.geteuid() == 0  # whom no mode keeps out
+    if root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+        folder.chmod(0o700)
+
+
+def test_in_a_folder_that_users_share_those_that_keep_theirs_to_themselves_are_passed_by():
+    with tempfile.TemporaryDirectory(prefix="shared-") as folder:
+        root = Path(folder)
+        root.chmod(0o755)
+        runs = [rundir.create(root, "vae", 0o755) for _ in range(2)]
+        for run in runs:
+            run.spec.write_text("name: vae")
+        with somebody_else(runs[0].path):
+            assert rundir.runs(root) == runs[1:]
+            assert runs[0] not in rundir.own(runs)
+            assert rundir.next_id(root, "vae") == "vae-3"
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+def test_a_site_may_let_others_look_into_run_folders_whatever_the_umask(tmp_path, umask):
+    former = os.umask(umask)
+    try:
+        for who, mode in (("owner", 0o700), ("group", 0o750), ("everyone", 0o755)):
+            run = rundir.create(tmp_path, who, Site(name="x", runs_readable_by=who).run_folder_mode)
+            assert stat.S_IMODE(run.path.stat().st_mode) == rundir.mode_of(run) == mode
+    finally:
+        os.umask(former)
+
+
+def test_a_file_with_a_secret_is_never_readable_by_others(tmp_path):
+    rundir.write_atomic(tmp_path / "secret", "x", mode=0o600)
+    assert stat.S_IMODE((tmp_path / "secret").stat().st_mode) == 0o600

@@ -5,15 +5,16 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
-from hpc_dl import journal
+from hpc_dl import cli, journal
 from hpc_dl.errors import UserError
 from hpc_dl.imports import load_object
 from hpc_dl.plan import Plan
 from hpc_dl.rundir import RunDir, read_json
 from hpc_dl.spec.load import load
 from hpc_dl.submit import prepare
-from tests.running import new_run
+from tests.running import QUICK, new_run
 
 
 def write(path: Path, text: str) -> Path:
@@ -41,6 +42,20 @@ def test_a_prepared_run_is_complete(tmp_path: Path) -> None:
     assert journal.last_state(run.journal)[0] == "planned"
     for folder in (run.logs, run.checkpoints, run.artifacts, run.path):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_what_a_site_lets_others_see_they_see_in_all_of_a_runs_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, job = tmp_path / "site.yaml", tmp_path / "job.yaml"
+    site.write_text(f"name: open\nruns_readable_by: group\nrun_root: {tmp_path}/runs\n")
+    job.write_text(yaml.safe_dump(QUICK))
+    monkeypatch.setenv("SLURM_JOB_ID", "17")
+    words = [str(job), "--site", str(site), "--prepare", str(tmp_path / "runs" / "quick-1")]
+    assert cli.main(["submit", *words]) == 0
+    run = RunDir(tmp_path / "runs" / "quick-1")
+    for folder in (run.logs, run.checkpoints, run.artifacts, run.path):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o750
 
 
 def test_provenance_names_the_commit_and_what_differs_from_it(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import math
 import os
 import sqlite3
+from pathlib import Path
 
 import pytest
 
@@ -180,11 +181,29 @@ def test_processes_that_meet_on_a_fresh_sqlite_store_all_bring_everything(tmp_pa
     assert all(same(run, uri) for run in runs)
 
 
-def test_a_password_in_the_uri_is_not_shown():
-    shown = store.without_password("https://me:secret@mlflow.example.org/x")
-    assert shown == "https://***@mlflow.example.org/x"
-    assert store.without_password("sqlite:////a@b/mlflow.db") == "sqlite:////a@b/mlflow.db"
-
-
 def test_the_plan_says_where_it_goes(tmp_path, uri):
     assert read_json(run_for(uri, tmp_path).plan)["tracking_uri"] == uri
+
+
+@pytest.mark.parametrize(
+    "uri, folder",
+    [
+        ("sqlite:////scratch/store/mlflow.db", "/scratch/store/mlartifacts"),
+        ("postgresql://me:geheim@db.example.org/mlflow", "/runs/mlartifacts"),
+        ("mysql+pymysql://db.example.org/mlflow", "/runs/mlartifacts"),
+        ("https://mlflow.example.org", None),
+        ("databricks://profile", None),
+    ],
+)
+def test_artifacts_lie_with_the_store_or_with_the_runs_and_a_server_has_its_own(uri, folder):
+    found = store.artifact_folder(uri, Path("/runs"))
+    assert found == (Path(folder) if folder else None)
+    assert store.is_database(uri) == (folder is not None)
+
+
+def test_a_database_whose_driver_is_missing_is_away_and_its_password_is_not_told(tmp_path):
+    run = run_for("postgresql+nobodys://me:geheim@127.0.0.1:9/mlflow", tmp_path)
+    write_history(Journal(run.journal), 1, 5)
+    with pytest.raises(store.StoreAway, match="nobodys") as away:
+        bring(run)
+    assert "geheim" not in str(away.value)

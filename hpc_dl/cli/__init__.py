@@ -125,6 +125,9 @@ def _parse(parser: argparse.ArgumentParser, words: list[str]) -> argparse.Namesp
 
 def _complain(message: str, hint: str = "") -> None:
     """Say on standard error what is wrong and what to do, in colour on a terminal."""
+    from hpc_dl.credentials import covered
+
+    message, hint = covered(message), covered(hint)
     coloured = sys.stderr.isatty() and "NO_COLOR" not in os.environ
     red, dim, plain = ("\033[1;31m", "\033[2m", "\033[0m") if coloured else ("", "", "")
     text = f"{red}error:{plain} {message}\n" + (f"{dim}{hint}{plain}\n" if hint else "")
@@ -137,6 +140,8 @@ def _unexpected(error: Exception) -> int:
     import tempfile
     import traceback
 
+    from hpc_dl.credentials import hidden
+
     if os.environ.get("HPCDL_DEBUG"):
         traceback.print_exception(error)
         return EXIT_BUG
@@ -146,8 +151,9 @@ def _unexpected(error: Exception) -> int:
     with tempfile.NamedTemporaryFile(
         "w", prefix="hpcdl-bug-", suffix=".txt", delete=False
     ) as report:
-        report.write(f"hpcdl {hpc_dl.__version__}, Python {sys.version}\n{sys.argv}\n")
-        traceback.print_exception(error, file=report)
+        what = "".join(traceback.format_exception(error))
+        head = f"hpcdl {hpc_dl.__version__}, Python {sys.version}\n{sys.argv}\n"
+        report.write(hidden(head + what))
     summary = " ".join(str(error).split())
     _complain(
         f"this is a bug in hpcdl: {type(error).__name__}: {summary}",

@@ -32,6 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Open the dashboard until Ctrl-C, or say where that of a tracking server is."""
     from hpc_dl import site as sites
+    from hpc_dl.credentials import hidden
     from hpc_dl.tracking import store
 
     site = sites.load(args.site, os.environ)
@@ -42,11 +43,11 @@ def run(args: argparse.Namespace) -> int:
     bringing = _Bringing(root)
     try:
         bringing.bring(time.monotonic() + FIRST)
-        if uri.startswith(store.SQLITE):
+        if store.is_database(uri):
             return _open(uri, args.port, bringing)
     except KeyboardInterrupt:
         return 0
-    sys.stdout.write(f"The runs are on the tracking server: {store.without_password(uri)}\n")
+    sys.stdout.write(f"The runs are on the tracking server: {hidden(uri)}\n")
     return 0
 
 
@@ -54,7 +55,7 @@ def _open(uri: str, port: int, bringing: _Bringing) -> int:
     from hpc_dl.tracking import dashboard
 
     sys.stderr.write("starting MLflow ...\n")
-    with dashboard.running(uri, port) as opened:
+    with dashboard.running(uri, port, bringing.root) as opened:
         sys.stdout.write(dashboard.instructions(opened) + "\n")
         sys.stdout.flush()
         _show(opened.url)
@@ -82,7 +83,7 @@ class _Bringing:
         from hpc_dl.errors import UserError
         from hpc_dl.tracking.sync import bring, waits
 
-        runs = rundir.runs(self.root)
+        runs = rundir.own(rundir.runs(self.root))
         if time.monotonic() - self.asked >= ASK_EVERY:
             jobs.statuses(runs)  # journals how runs ended that could not say so themselves
             self.asked = time.monotonic()

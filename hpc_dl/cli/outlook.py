@@ -11,6 +11,7 @@ from hpc_dl import rundir
 from hpc_dl.cli.planning import Request
 from hpc_dl.cli.show_plan import Outlook
 from hpc_dl.cli.which import Choice
+from hpc_dl.credentials import hidden
 from hpc_dl.errors import UserError
 from hpc_dl.plan import Machine, Plan
 from hpc_dl.rundir import RunDir
@@ -72,6 +73,12 @@ def expected_start(plan: Plan) -> str:
 
 def job_script(request: Request, choice: Choice, site: str | None) -> str:
     """A script that can be given to sbatch by hand: as it starts, it makes the run folder."""
+    for word in request.words:
+        if word != hidden(word):
+            raise UserError(
+                f"`{hidden(word)}` holds a password, which would stand in the script",
+                hint="Let it be in the spec, or in MLFLOW_TRACKING_URI when the job is submitted.",
+            )
     run_dir = folder(request, choice)
     plan = request.plan(run_dir, None)
     # The run folder is not there yet when Slurm opens the job's own output file.

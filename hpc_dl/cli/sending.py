@@ -65,7 +65,7 @@ def send(request: Request, choice: Choice, machine: Machine | None, manner: Mann
     if choice.run:
         return go_on(choice.run, lambda run: _prepare(request, run, machine), manner)
     request.plan(folder(request, choice), machine)  # what fails here leaves no folder behind
-    run = rundir.create(request.run_root, request.spec.name)
+    run = rundir.create(request.run_root, request.spec.name, request.site.run_folder_mode)
     try:
         plan = _prepare(request, run, machine)
     except BaseException:
@@ -175,7 +175,8 @@ def prepare_within_job(request: Request, run_dir: Path) -> int:
             )
         if which.action_for(status.state, status.job_id) == "is_active":
             raise active(run, Manner(), status.state)
-    run.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not run.path.exists():
+        rundir.make_folder(run.path, request.site.run_folder_mode)
     prepare(run, request.spec, request.plan(run.path, None), request.base)
     reopen(run)
     Submission("slurm", job, os.uname().nodename, _submission_time(job)).save(run)

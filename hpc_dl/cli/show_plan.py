@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from hpc_dl.credentials import hidden
 from hpc_dl.plan import Plan
 from hpc_dl.spec import units
 from hpc_dl.spec.job import JobSpec
@@ -44,8 +44,8 @@ def as_json(outlook: Outlook) -> dict[str, Any]:
     return {
         "run": outlook.run,
         "site": outlook.site,
-        "plan": {**dataclasses.asdict(plan), **derived},
-        "spec": outlook.spec.model_dump(mode="json"),
+        "plan": {**plan.without_password().to_json(), **derived},
+        "spec": outlook.spec.without_password().model_dump(mode="json"),
         "notes": [*plan.notes, *outlook.notes],
         "start": outlook.start,
         "script": outlook.script,
@@ -80,7 +80,7 @@ def rows(outlook: Outlook) -> list[tuple[str, str]]:
         ("length", _length(plan)),
         ("time limit", _limit(plan)),
         ("checkpoint", f"every {spec.checkpoint.every}, the newest {spec.checkpoint.keep} kept"),
-        ("store", f"{plan.tracking_uri}, experiment {spec.tracking.experiment}"),
+        ("store", f"{hidden(plan.tracking_uri)}, experiment {spec.tracking.experiment}"),
         ("run folder", plan.run_dir),
     ]
     lines += [("start", outlook.start)] if outlook.start else []

@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     from hpc_dl.tracking.sync import bring, waits
 
     root = runs.root(args)
-    chosen = [jobs.find(root, args.word)] if args.word else rundir.runs(root)
+    chosen = [jobs.find(root, args.word)] if args.word else rundir.own(rundir.runs(root))
     jobs.statuses(chosen)  # journals how runs ended that could not say so themselves
     said, complete = [], True
     for one in chosen:

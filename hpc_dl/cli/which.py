@@ -37,7 +37,7 @@ def choose(root: Path, spec: JobSpec, base: Path) -> Choice:
     `base` is where the spec's own files are looked for; UserError where they are not there.
     """
     wanted = submitted_identity(spec, base)
-    for run, its in _identities(reversed(rundir.runs(root, spec.name))):
+    for run, its in _identities(reversed(rundir.own(rundir.runs(root, spec.name)))):
         if its == wanted:
             status = jobs.status(run)
             return Choice(action_for(status.state, status.job_id), run, status)

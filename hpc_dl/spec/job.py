@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from hpc_dl.credentials import hidden
 from hpc_dl.spec import units
 from hpc_dl.spec.base import Spec, tag_by_name
 from hpc_dl.spec.data import DataSpec
@@ -228,3 +229,10 @@ class JobSpec(Spec):
             include={"model", "data", "train"},
             exclude={"data": self.data.manner, "train": _MANNER_OF_TRAINING},
         )
+
+    def without_password(self) -> Self:
+        """The spec as it may be written and shown."""
+        if self.tracking.uri is None:
+            return self
+        shown = self.tracking.model_copy(update={"uri": hidden(self.tracking.uri)})
+        return self.model_copy(update={"tracking": shown})

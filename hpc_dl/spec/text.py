@@ -13,6 +13,8 @@ from typing import Any
 
 import yaml
 
+from hpc_dl.credentials import covered
+
 MAX_BYTES = 1_000_000
 MAX_NODES = 20_000
 """A spec has some dozens of values; anchors within anchors soon have millions."""
@@ -50,12 +52,12 @@ class Problem:
 
     def __str__(self) -> str:
         mark = self.mark
-        number = str(mark.line)
+        number, text = str(mark.line), covered(mark.text)
         margin, caret = " " * len(number), "^" * mark.width
         lead = re.sub(r"[^\t]", " ", mark.text[: mark.column - 1])
         lines = [
-            f"{mark.source}:{mark.line}:{mark.column}: {self.message}",
-            f"  {number} | {mark.text}",
+            f"{mark.source}:{mark.line}:{mark.column}: {covered(self.message)}",
+            f"  {number} | {text}",
             f"  {margin} | {lead}{caret}",
         ]
         lines += [f"  {line}" for line in self.hint.splitlines()]

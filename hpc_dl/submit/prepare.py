@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hpc_dl import tracking_uri
 from hpc_dl.journal import Journal, last_state
 from hpc_dl.plan import Plan
-from hpc_dl.rundir import RunDir, write_atomic, write_json
+from hpc_dl.rundir import RunDir, make_folder, mode_of, write_atomic, write_json
 from hpc_dl.spec import load
 from hpc_dl.spec.job import JobSpec
 from hpc_dl.submit import provenance, snapshot
@@ -20,7 +21,8 @@ def prepare(run: RunDir, spec: JobSpec, plan: Plan, base: Path) -> None:
     """
     snapshot.take(run, spec, base)
     for folder in (run.logs, run.checkpoints, run.artifacts):
-        folder.mkdir(mode=0o700, exist_ok=True)
+        if not folder.exists():
+            make_folder(folder, mode_of(run))
     repositories = provenance.repositories(base)
     write_json(run.provenance, provenance.describe(repositories))
     write_atomic(run.diff, provenance.diff(repositories))
@@ -30,8 +32,9 @@ def prepare(run: RunDir, spec: JobSpec, plan: Plan, base: Path) -> None:
 
 def replan(run: RunDir, spec: JobSpec, plan: Plan) -> None:
     """Write the spec and the plan of a run whose code stays as it is."""
-    write_json(run.plan, plan.to_json())
-    write_atomic(run.spec, load.dump(snapshot.renamed(spec)))
+    tracking_uri.keep(run, plan.tracking_uri)
+    write_json(run.plan, plan.without_password().to_json())
+    write_atomic(run.spec, load.dump(snapshot.renamed(spec).without_password()))
 
 
 def reopen(run: RunDir) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import hpc_dl
+from hpc_dl.credentials import hidden
 
 _PACKAGES = ("hpcdl", "torch", "torchvision", "accelerate", "submitit", "mlflow", "numpy")
 _GIT_SECONDS = 20
@@ -29,7 +30,7 @@ def repositories(base: Path) -> dict[str, Path]:
 def describe(repositories: dict[str, Path]) -> dict[str, Any]:
     """Everything that is known about the code at submission."""
     return {
-        "command": sys.argv,
+        "command": [hidden(word) for word in sys.argv],
         "folder": str(Path.cwd()),
         "user": _user(),
         "host": os.uname().nodename,
@@ -43,7 +44,7 @@ def describe(repositories: dict[str, Path]) -> dict[str, Any]:
 
 def diff(repositories: dict[str, Path]) -> str:
     """What differs from the commits, with the names of files that git does not know."""
-    return "".join(_diff(folder) for folder in sorted(set(repositories.values())))
+    return "".join(hidden(_diff(folder)) for folder in sorted(set(repositories.values())))
 
 
 def _checkout(folder: Path) -> dict[str, Any]:

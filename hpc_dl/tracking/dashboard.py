@@ -62,8 +62,8 @@ class Dashboard:
 
 
 @contextmanager
-def running(uri: str, port: int) -> Iterator[Dashboard]:
-    """The dashboard on a SQLite store, for as long as the context lasts.
+def running(uri: str, port: int, run_root: Path) -> Iterator[Dashboard]:
+    """The dashboard on a database, for as long as the context lasts, or the process.
 
     It takes `port`, or the next free one. Raises UserError if it does not start.
     """
@@ -73,7 +73,8 @@ def running(uri: str, port: int) -> Iterator[Dashboard]:
     password = secrets.token_urlsafe(16)
     with tempfile.TemporaryDirectory(prefix="hpcdl-dashboard-") as folder:
         log = Path(folder, "server.log")
-        process = _start(uri, port, password, Path(folder), log)
+        artifacts = store.artifact_folder(uri, run_root)
+        process = _start(uri, f"{artifacts}", port, password, log)
         try:
             _wait_until_it_answers(process, port, log)
             yield Dashboard(port, password, process)
@@ -81,13 +82,18 @@ def running(uri: str, port: int) -> Iterator[Dashboard]:
             _end(process)
 
 
-def _start(uri: str, port: int, password: str, folder: Path, log: Path) -> subprocess.Popen[bytes]:
+def _start(
+    uri: str, artifacts: str, port: int, password: str, log: Path
+) -> subprocess.Popen[bytes]:
+    folder = log.parent
     config = folder / "authentication.ini"
     config.write_text(_AUTHENTICATION.format(folder=folder, user=USER, password=password))
-    words = [sys.executable, "-m", "mlflow", "server", "--app-name", "basic-auth"]
-    words += ["--backend-store-uri", uri, "--host", HOST, "--port", str(port), "--workers", "1"]
-    words += ["--artifacts-destination", str(store.artifact_root(uri))]
+    words = [sys.executable, "-m", "hpc_dl.tracking.leash"]
+    words += [sys.executable, "-m", "mlflow", "server", "--app-name", "basic-auth"]
+    words += ["--host", HOST, "--port", str(port), "--workers", "1"]
+    words += ["--artifacts-destination", artifacts]
     environment = os.environ | {
+        "MLFLOW_BACKEND_STORE_URI": uri,  # everybody may read a command line, and its password
         "MLFLOW_AUTH_CONFIG_PATH": str(config),
         "MLFLOW_FLASK_SERVER_SECRET_KEY": secrets.token_hex(),
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # eight processes more, for language models
@@ -96,7 +102,7 @@ def _start(uri: str, port: int, password: str, folder: Path, log: Path) -> subpr
         return subprocess.Popen(
             words,
             env=environment,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,
             start_new_session=True,
@@ -131,32 +137,10 @@ def _free_port(first: int) -> int:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the server and everything that it started."""
-    import psutil
-
-    try:
-        family = [
-            psutil.Process(process.pid),
-            *psutil.Process(process.pid).children(recursive=True),
-        ]
-    except psutil.NoSuchProcess:
-        return
-    for member in family:
-        _signal(member, kill=False)
-    _, alive = psutil.wait_procs(family, timeout=5)
-    for member in alive:
-        _signal(member, kill=True)
+    """Let go of the leash, upon which the server and everything that it started is ended."""
+    assert process.stdin is not None
+    process.stdin.close()
     process.wait()
-
-
-def _signal(process: object, *, kill: bool) -> None:
-    import contextlib
-
-    import psutil
-
-    assert isinstance(process, psutil.Process)
-    with contextlib.suppress(psutil.NoSuchProcess):
-        process.kill() if kill else process.terminate()
 
 
 def instructions(dashboard: Dashboard) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
 
+from hpc_dl.credentials import hidden
 from hpc_dl.rundir import RunDir, read_json
 
 RUN_TAG = "hpcdl.run_dir"
@@ -18,12 +20,19 @@ _LONGEST_NAME, _LONGEST_PARAMETER, _LONGEST_TAG = 250, 6000, 5000
 def parameters(run: RunDir) -> dict[str, str]:
     """The resolved spec, flat: `model.latent_dim` and so on."""
     spec = yaml.safe_load(run.spec.read_text())
-    return {name(key): str(value)[:_LONGEST_PARAMETER] for key, value in _flat(spec)}
+    return {name(key): hidden(str(value))[:_LONGEST_PARAMETER] for key, value in _flat(spec)}
 
 
 def experiment(run: RunDir) -> str:
     """The experiment that the spec names."""
     return str(yaml.safe_load(run.spec.read_text())["tracking"]["experiment"])
+
+
+def files(run: RunDir) -> list[str]:
+    """What is there before the run starts: spec, plan, script, provenance, the user's code."""
+    single = [run.spec, run.plan, run.script, run.provenance, run.diff]
+    found = [*single, *sorted(run.code.rglob("*"))]
+    return [path.relative_to(run.path).as_posix() for path in found if path.is_file()]
 
 
 def tags(run: RunDir) -> dict[str, str]:
@@ -45,16 +54,22 @@ def tags(run: RunDir) -> dict[str, str]:
     )
 
 
-def started_tags(event: Mapping[str, Any]) -> dict[str, str]:
+def environment(event: Mapping[str, Any]) -> dict[str, Any]:
+    """What a worker found on its node, by a `started` event."""
+    found = event.get("environment")
+    return found if isinstance(found, dict) else {}
+
+
+def started_tags(event: Mapping[str, Any], environment: Mapping[str, Any]) -> dict[str, str]:
     """What a `started` event says about the machine."""
-    environment = event.get("environment", {})
+    slurm = environment.get("slurm")
     return _worth_saying(
         {
             "hpcdl.world_size": event.get("world_size"),
             "hpcdl.device": environment.get("gpu") or event.get("device"),
             "hpcdl.node": environment.get("host"),
             "hpcdl.attempt": event.get("attempt"),
-            **{f"slurm.{key}": value for key, value in environment.get("slurm", {}).items()},
+            **{f"slurm.{key}": value for key, value in (slurm or {}).items()},
         }
     )
 
@@ -64,6 +79,20 @@ def state_tags(event: Mapping[str, Any]) -> dict[str, str]:
     return _worth_saying({"hpcdl.state": event["state"], "hpcdl.reason": event.get("reason") or ""})
 
 
+def number(said: Any) -> float | None:
+    """The value of a metric, which may be written as "nan" or "inf"; None where it is no number."""
+    try:
+        return float(said)
+    except (TypeError, ValueError):
+        return None
+
+
+def milliseconds(event: Mapping[str, Any]) -> int:
+    """When it happened, as MLflow counts."""
+    return round((number(event.get("t")) or 0) * 1000)
+
+
+@functools.lru_cache
 def name(said: str) -> str:
     """A name as MLflow takes it: one that it refuses would hold up everything after it.
 

@@ -12,16 +12,19 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
+from hpc_dl.credentials import hidden
 from hpc_dl.errors import UserError
 from hpc_dl.rundir import RunDir
+from hpc_dl.tracking.lock import Held
 from hpc_dl.tracking.sync import bring, waits
 
 PAUSE = 2.0
 """Seconds between two looks at the journal."""
 LONGEST_PAUSE = 60.0
 """Between two attempts at a store that is away."""
-LAST_PATIENCE = 30.0
-"""Seconds to wait for the store's lock once the training is over."""
+PATIENCE, LAST_PATIENCE = 10.0, 40.0
+"""Seconds to wait for the turn at the store, where others write to it; once the training is over,
+longer."""
 
 
 def follow(run: RunDir, training: int) -> None:
@@ -31,15 +34,20 @@ def follow(run: RunDir, training: int) -> None:
         over = _ended_within(training, pause)
         try:
             if waits(run):
-                bring(run, patience=LAST_PATIENCE if over else 0.0)
+                bring(run, patience=LAST_PATIENCE if over else PATIENCE)
             pause = PAUSE
+        except Held as busy:  # as happens beside many other jobs
+            if over:
+                _log(str(busy))
         except Exception as error:  # whatever it is, the rest of the journal is worth a try
             pause = min(2 * pause, LONGEST_PAUSE)
             _log(_what(error) + ("" if over else f"; again in {pause:.0f} s"))
 
 
 def _what(error: Exception) -> str:
-    return str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+    return hidden(
+        str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+    )
 
 
 def _ended_within(training: int, seconds: float) -> bool:

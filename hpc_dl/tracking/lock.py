@@ -14,7 +14,7 @@ from typing import TextIO
 
 from hpc_dl.errors import EXIT_FAILED, UserError
 
-_LOOK_AGAIN = 0.05
+LOOK_AGAIN = 0.05
 """Seconds between two attempts."""
 _UNSUPPORTED = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
 """What file systems without locks answer, as Lustre often is; two at once then only waste work."""
@@ -51,7 +51,7 @@ def _take(file: TextIO, complaint: str, patience: float) -> None:
                     hint="Try again in a moment; nothing is lost.",
                     exit_code=EXIT_FAILED,
                 ) from None
-            time.sleep(_LOOK_AGAIN)
+            time.sleep(LOOK_AGAIN)
         except OSError as error:
             if error.errno not in _UNSUPPORTED:
                 raise

@@ -27,11 +27,17 @@ class Position:
     """The last state that the store was told."""
     untold: dict[str, Any] | None = None
     """A `state` event that was read, and that the store has not been told of yet."""
+    files: list[str] = field(default_factory=list)
+    """Paths in the run folder that are still to be uploaded."""
+
+    def add(self, *files: str) -> None:
+        self.files += [path for path in files if path not in self.files]
 
     @classmethod
     def load(cls, run: RunDir) -> Position:
         found: dict[str, Any] | None = read_json(run.tracking)
-        return cls(**found) if found else cls()
+        known = {field.name for field in dataclasses.fields(cls)}
+        return cls(**{key: value for key, value in (found or {}).items() if key in known})
 
     def save(self, run: RunDir) -> None:
         write_json(run.tracking, dataclasses.asdict(self))

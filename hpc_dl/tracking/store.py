@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import logging
 import os
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hpc_dl.credentials import hidden
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.tracking import lock
 
@@ -17,14 +20,29 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 SQLITE = "sqlite:///"
+_ARTIFACTS = "mlartifacts"
 _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "GIT_PYTHON_REFRESH": "quiet",
 }
-_PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "20", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
-"""A store that is away is asked again later, by whoever brings the rest."""
+_PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "20", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+"""A store that is away is asked again later, by whoever brings the rest, and looks first what the
+store has: a request that was repeated blindly could make a second run."""
+_DATABASES = frozenset({"sqlite", "postgresql", "mysql", "mssql"})
+_CODE = re.compile(r"error code (\d{3})|too many (\d{3}) error responses")
+_REFUSALS = {
+    "401": "it refuses the login; are the user and the password right?",
+    "403": "it refuses this user",
+    "429": "it is asked too often at present",
+}
+_SILENCE = {
+    "timed out": "it takes too long to answer",
+    "NewConnectionError": "it does not answer",
+    "NameResolutionError": "there is no such host",
+    "Connection aborted": "it broke off",
+}
 
 
 class StoreAway(UserError):
@@ -39,22 +57,50 @@ def opened(uri: str, patience: float = 0.0) -> Iterator[MlflowClient]:
     file would otherwise spoil its creation. Raises lock.Held if another process has it for longer
     than `patience` seconds, and StoreAway for whatever the store itself has to say.
     """
+    import_client(uri)  # which takes seconds, and not those of others
+    with locked(uri, patience), reached(uri) as client:
+        yield client
+
+
+@contextlib.contextmanager
+def reached(uri: str) -> Iterator[MlflowClient]:
+    """A client of a store that was opened before, for what needs no lock. Raises StoreAway."""
     quieten()
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
-    with locked(uri, patience):
-        try:
-            yield MlflowClient(tracking_uri=uri)
-        except (MlflowException, SQLAlchemyError, OSError) as error:
-            first = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise StoreAway(
-                f"the tracking store {without_password(uri)} did not take it: "
-                + first.replace(uri, without_password(uri)),
-                hint="Nothing is lost: `hpcdl sync` brings the rest.",
-                exit_code=EXIT_FAILED,
-            ) from error
+    try:
+        yield MlflowClient(tracking_uri=uri)
+    except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
+        raise StoreAway(
+            f"the tracking store {hidden(uri)} did not take it: {_what(error)}",
+            hint="Nothing is lost: `hpcdl sync` brings the rest.",
+            exit_code=EXIT_FAILED,
+        ) from error
+
+
+def import_client(uri: str) -> None:
+    """Import what a client imports at its first use."""
+    quieten()
+    if is_database(uri):
+        importlib.import_module("mlflow.store.tracking.sqlalchemy_store")
+
+
+def _what(error: Exception) -> str:
+    """What is wrong, in a line without a password."""
+    text = str(error).strip() or type(error).__name__
+    if found := _CODE.search(text):
+        code = found[1] or found[2]
+        return f"{_REFUSALS.get(code, 'it answers with an error')} (HTTP {code})"
+    silent = next((what for word, what in _SILENCE.items() if word in text), None)
+    return silent or hidden(text.splitlines()[0])
+
+
+def let_others(uri: str) -> None:
+    """Leave the lock of a SQLite store to whoever waits for it."""
+    if uri.startswith(SQLITE):
+        time.sleep(2 * lock.LOOK_AGAIN)
 
 
 def locked(uri: str, patience: float) -> contextlib.AbstractContextManager[None]:
@@ -74,11 +120,19 @@ def absolute(uri: str, folder: Path) -> str:
     return f"{SQLITE}{folder / uri.removeprefix(SQLITE)}"
 
 
-def artifact_root(uri: str) -> str | None:
-    """Where the artifacts of a SQLite store go: beside it. A server decides for itself."""
-    if not uri.startswith(SQLITE):
-        return None
-    return Path(uri.removeprefix(SQLITE)).with_name("mlartifacts").as_uri()
+def is_database(uri: str) -> bool:
+    """Whether MLflow opens the database itself, without a tracking server before it."""
+    return uri.partition(":")[0].partition("+")[0] in _DATABASES
+
+
+def artifact_folder(uri: str, run_root: Path) -> Path | None:
+    """Where artifacts go: beside a SQLite file, or with the runs of another database.
+
+    A tracking server decides for itself.
+    """
+    if uri.startswith(SQLITE):
+        return Path(uri.removeprefix(SQLITE)).with_name(_ARTIFACTS)
+    return run_root / _ARTIFACTS if is_database(uri) else None
 
 
 def quieten() -> None:
@@ -87,8 +141,3 @@ def quieten() -> None:
         os.environ.setdefault(name, value)
     for name in ("alembic", "mlflow", "mlflow.store.db.utils"):
         logging.getLogger(name).setLevel(logging.ERROR)
-
-
-def without_password(uri: str) -> str:
-    """A URI as it may be shown."""
-    return re.sub(r"^(\w[\w+.-]*://)[^/@]*@", r"\1***@", uri)

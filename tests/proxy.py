@@ -1,0 +1,67 @@
+"""An HTTP proxy for tests: before a real server, and in trouble when it is told to be."""
+
+import threading
+import time
+import urllib.error
+import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from tests.stores import Server
+
+_OWN_HEADERS = ("host", "accept-encoding")
+
+
+class Proxy:
+    """A real HTTP proxy before a server, which can be told to be slow, to fail, or to lose answers.
+
+    What it loses was done by the server, but the client hears of an error.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self.status, self.delay, self.asked = 200, 0.0, 0
+        self.loses: set[str] = set()
+        self._target = server.uri
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.uri = f"http://me:geheim@127.0.0.1:{self._http.server_port}"
+        threading.Thread(target=self._http.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+
+    def answer(self, method: str, path: str, headers: Any, body: bytes) -> tuple[int, bytes]:
+        self.asked += 1
+        time.sleep(self.delay)
+        if self.status != 200:
+            return self.status, b"not now"
+        passed = {
+            key: it for key, it in headers.items() if key.lower() not in ("host", "accept-encoding")
+        }
+        request = urllib.request.Request(self._target + path, body or None, passed, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as found:
+                said = found.status, found.read()
+        except urllib.error.HTTPError as error:
+            said = error.code, error.read()
+        lost = {end for end in self.loses if path.endswith(end)}
+        self.loses -= lost
+        return (500, b"lost") if lost else said
+
+    def _handler(proxy) -> type[BaseHTTPRequestHandler]:  # noqa: N805
+        class Handler(BaseHTTPRequestHandler):
+            def relay(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                status, content = proxy.answer(self.command, self.path, self.headers, body)
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = relay  # noqa: N815
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        return Handler

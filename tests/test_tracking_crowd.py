@@ -1,0 +1,80 @@
+"""64 jobs that begin at the same moment, with one SQLite store that none of them has made yet."""
+
+import multiprocessing
+import shutil
+import time
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from hpc_dl.journal import Journal
+from hpc_dl.rundir import RunDir
+from hpc_dl.tracking import follow
+from hpc_dl.tracking.sync import waits
+from tests.stores import mlflow_run, run_for, same, write_history
+
+JOBS, STEPS = 64, 40
+
+
+def companion(run: RunDir, training: Connection) -> None:
+    """What a job starts beside its training; it is told of the end through a pipe."""
+    follow.LAST_PATIENCE = 120  # all of them share the cores of one machine
+    follow.follow(run, training.fileno())
+
+
+def crowd(uri: str, root: Path) -> list[RunDir]:
+    """Prepared runs with a journal each."""
+    first = run_for(uri, root)
+    runs = [first, *(RunDir(root / f"quick-{number}") for number in range(2, JOBS + 1))]
+    for run in runs[1:]:
+        shutil.copytree(first.path, run.path)
+    for run in runs:
+        log = Journal(run.journal)
+        log.append("state", state="running", reason="")
+        write_history(log, 1, STEPS // 2)
+        log.close()
+    return runs
+
+
+def start(runs: list[RunDir]) -> list[tuple[BaseProcess, Connection]]:
+    """The companions, and the end of each one's pipe that the training would hold."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.warm_tracking"])
+    started = []
+    for run in runs:
+        theirs, ours = context.Pipe(duplex=False)
+        process = context.Process(target=companion, args=(run, theirs))
+        process.start()
+        theirs.close()
+        started.append((process, ours))
+    return started
+
+
+def train_on(run: RunDir) -> float:
+    """Journal the rest; how long that took, in seconds."""
+    log, before = Journal(run.journal), time.perf_counter()
+    write_history(log, STEPS // 2 + 1, STEPS)
+    log.append("state", state="completed", reason="all steps")
+    log.close()
+    return time.perf_counter() - before
+
+
+def test_64_jobs_on_a_fresh_store_all_arrive_and_none_waits_or_fails(tmp_path, capfd):
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    runs = crowd(uri, tmp_path)
+    began = time.perf_counter()
+    companions = start(runs)
+    longest = max(train_on(run) for run in runs)
+    for _, training in companions:
+        training.close()
+    for process, _ in companions:
+        process.join(200)
+        assert process.exitcode == 0
+    seconds = time.perf_counter() - began
+    assert longest < 0.5  # seconds that a training stood still
+    assert capfd.readouterr().err == ""
+    print(f"{JOBS} jobs were brought in {seconds:.1f} s")
+    for run in runs:
+        assert not waits(run)
+        assert same(run, uri)
+        assert mlflow_run(run, uri).info.status == "FINISHED"

@@ -1,0 +1,100 @@
+"""A tracking server that is slow, fails, refuses, or loses its answers: all arrives, and once."""
+
+import os
+import threading
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from hpc_dl.journal import Journal
+from hpc_dl.tracking import follow
+from hpc_dl.tracking.store import StoreAway
+from hpc_dl.tracking.sync import bring, waits
+from tests.proxy import Proxy
+from tests.stores import Server, run_for, same, write_history
+from tests.waiting import wait_until
+
+SAID = {
+    500: "it answers with an error (HTTP 500)",
+    429: "it is asked too often at present (HTTP 429)",
+    401: "it refuses the login; are the user and the password right? (HTTP 401)",
+    403: "it refuses this user (HTTP 403)",
+}
+
+
+@contextmanager
+def companion(run, monkeypatch):
+    """Follows a run as the job's companion does, with shorter pauses, while the context lasts."""
+    monkeypatch.setattr(follow, "PAUSE", 0.05)
+    monkeypatch.setattr(follow, "LONGEST_PAUSE", 0.2)
+    theirs, ours = os.pipe()
+    following = threading.Thread(target=follow.follow, args=(run, theirs))
+    following.start()
+    try:
+        yield
+    finally:
+        os.close(ours)
+        following.join()
+        os.close(theirs)
+
+
+def test_whatever_a_server_does_everything_arrives_once(tmp_path, monkeypatch, capsys):
+    server = Server(tmp_path)
+    proxy = Proxy(server)
+    try:
+        server.start()
+        answers_that_are_lost_make_nothing_twice(server, proxy, tmp_path)
+        run = run_for(proxy.uri, tmp_path, tracking={"uri": proxy.uri})
+        with companion(run, monkeypatch):
+            a_server_in_trouble_is_waited_for(run, proxy, capsys)
+        assert same(run, server.uri)
+        assert bring(run).points == 0
+    finally:
+        proxy.close()
+        server.kill()
+
+
+def answers_that_are_lost_make_nothing_twice(server, proxy, folder):
+    from mlflow import MlflowClient
+
+    run = run_for(proxy.uri, folder, tracking={"experiment": "lost"})
+    write_history(Journal(run.journal), 1, 20)
+    proxy.loses = {"experiments/create", "runs/create", "runs/log-batch", "spec.yaml"}
+    for _ in range(4):
+        with pytest.raises(StoreAway):
+            bring(run)
+    assert not proxy.loses
+    bring(run)
+    assert same(run, server.uri)
+    client = MlflowClient(tracking_uri=server.uri)
+    experiment = client.get_experiment_by_name("lost").experiment_id
+    assert len(client.search_runs([experiment])) == 1
+
+
+def a_server_in_trouble_is_waited_for(run, proxy, capsys):
+    """One trouble after the other, each with points before and after."""
+    log, longest, said, step = Journal(run.journal), 0.0, "", 0
+    for status, delay in [*((it, 0.0) for it in SAID), (200, 0.0), (200, 1.0)]:
+        proxy.status, proxy.delay = status, delay
+        started = time.perf_counter()
+        write_history(log, step + 1, step + 10)
+        longest, step = max(longest, time.perf_counter() - started), step + 10
+        if status in SAID:
+            said = wait_for_complaint(capsys, SAID[status], said)
+        else:
+            wait_until(lambda: not waits(run), message="everything to arrive by itself")
+    assert longest < 0.5  # seconds that the training stood still
+    assert "geheim" not in said
+
+
+def wait_for_complaint(capsys, words, said):
+    """All that the companion has said, once these words are among it."""
+    heard = [said]
+
+    def hears():
+        heard.append(capsys.readouterr().err)
+        return words in "".join(heard)
+
+    wait_until(hears, message=f"the companion to say: {words}")
+    return "".join(heard)

@@ -1,0 +1,90 @@
+"""MLflow's status is true of a job of which nothing was left to say how it ended."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from hpc_dl import cli
+from hpc_dl.cli.dashboard import _Bringing
+from hpc_dl.journal import Journal
+from hpc_dl.submission import Submission
+from hpc_dl.tracking.sync import bring
+from tests.stores import mlflow_run, run_for, write_history
+from tests.waiting import wait_until
+
+
+@pytest.fixture
+def killed(tmp_path, uri, monkeypatch):
+    """A run that MLflow calls RUNNING, and whose job was killed by kill -9."""
+    monkeypatch.setenv("HPCDL_RUN_ROOT", str(tmp_path))
+    monkeypatch.setenv("HPCDL_SITE", "generic")
+    run = run_for(uri, tmp_path)
+    log = Journal(run.journal)
+    write_history(log, 1, 5)
+    log.append("state", state="running", reason="1 rank")
+    log.close()
+    process = subprocess.Popen(["sleep", "1000"], start_new_session=True)
+    own = Submission("local", str(process.pid), os.uname().nodename, time.time(), process.pid)
+    own.save(run)
+    bring(run)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert mlflow_run(run, uri).info.status == "RUNNING"
+    return run
+
+
+def test_status_finds_out_and_the_next_who_brings_tells(killed, uri, capsys):
+    assert cli.main(["status", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["state"] == "failed"
+    bring(killed)
+    is_told(killed, uri)
+
+
+def test_sync_finds_out_and_tells(killed, uri, capsys):
+    assert cli.main(["sync", killed.id]) == 0
+    is_told(killed, uri)
+
+
+def test_the_dashboard_finds_out_and_tells(killed, uri, capsys):
+    _Bringing(killed.root).bring()
+    is_told(killed, uri)
+
+
+def is_told(run, uri):
+    found = mlflow_run(run, uri)
+    assert found.info.status == "FAILED"
+    assert found.info.end_time is not None
+    assert found.data.tags["hpcdl.state"] == "failed"
+    assert found.data.tags["hpcdl.reason"] == "killed without a word"
+
+
+OWNER = """
+import subprocess, sys
+leash = [sys.executable, "-m", "hpc_dl.tracking.leash"]
+command = ["sh", "-c", "sleep 1000 & echo $$; sleep 1000"]
+subprocess.Popen([*leash, *command], stdin=subprocess.PIPE, start_new_session=True).wait()
+"""
+
+
+def test_what_is_on_a_leash_ends_with_its_owner_also_by_kill_9():
+    owner = subprocess.Popen([sys.executable, "-c", OWNER], stdout=subprocess.PIPE, text=True)
+    assert owner.stdout.readline()
+    family = wait_until(
+        lambda: len(found := psutil.Process(owner.pid).children(recursive=True)) == 4 and found
+    )
+    owner.kill()
+    owner.wait()
+    wait_until(lambda: not any(it.is_running() for it in family), message="all of it to end")
+
+
+def test_a_leash_ends_with_its_command_and_its_exit_code():
+    words = [sys.executable, "-m", "hpc_dl.tracking.leash", "sh", "-c", "exit 7"]
+    owner = subprocess.Popen(words, stdin=subprocess.PIPE)
+    assert owner.wait(30) == 7
+    owner.stdin.close()

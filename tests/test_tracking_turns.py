@@ -1,0 +1,90 @@
+"""Who brings much holds up nobody: neither by files, nor by points, nor by the memory it takes."""
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from hpc_dl.journal import Journal
+from hpc_dl.tracking import sync
+from hpc_dl.tracking.files import Upload
+from hpc_dl.tracking.sync import bring
+from tests.stores import mlflow_run, run_for, same, write_history
+
+MEASURE = """
+import resource, sys
+from pathlib import Path
+from hpc_dl.rundir import RunDir
+from hpc_dl.tracking.sync import bring
+for folder in sys.argv[1:]:
+    bring(RunDir(Path(folder)))
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def journalled_run(uri, folder, events):
+    run = run_for(uri, folder)
+    log = Journal(run.journal)
+    for step in range(1, events + 1):
+        log.append("metrics", step=step, epoch=0, values={"train/loss": 1 / step})
+    return run
+
+
+def test_a_journal_ten_times_as_long_takes_no_more_memory(tmp_path, uri):
+    short, long = journalled_run(uri, tmp_path, 2500), journalled_run(uri, tmp_path, 25_000)
+    words = [sys.executable, "-c", MEASURE, str(short.path), str(long.path)]
+    done = subprocess.run(words, check=True, capture_output=True, text=True)
+    before, after = (int(line) * 1024 for line in done.stdout.split())
+    assert after - before < 2e6  # the points alone would take some times that
+
+
+@pytest.mark.parametrize("what", ["file", "checkpoints"])
+def test_while_a_large_file_is_copied_another_run_is_brought(tmp_path, uri, monkeypatch, what):
+    first, second = run_for(uri, tmp_path), run_for(uri, tmp_path)
+    for run in (first, second):
+        write_history(Journal(run.journal), 1, 5)
+    Journal(first.journal).append("state", state="failed", reason="with checkpoints")
+    copying, go_on, original = threading.Event(), threading.Event(), getattr(Upload, what)
+
+    def slow(upload, *words):
+        if upload.run == first:
+            copying.set()
+            go_on.wait(60)
+        original(upload, *words)
+
+    monkeypatch.setattr(Upload, what, slow)
+    bringing = threading.Thread(target=bring, args=(first,))
+    bringing.start()
+    try:
+        assert copying.wait(60)
+        assert bring(second, patience=0).points == 11
+    finally:
+        go_on.set()
+        bringing.join()
+    assert same(second, uri)
+    assert mlflow_run(first, uri).info.status == "FAILED"
+
+
+def test_while_many_points_are_brought_another_run_has_its_turn(tmp_path, uri, monkeypatch):
+    monkeypatch.setattr(sync, "TURN", 0.1)
+    many, few = journalled_run(uri, tmp_path, 6000), journalled_run(uri, tmp_path, 10)
+    bring(few)
+    write_history(Journal(few.journal), 11, 20)
+    bringing = threading.Thread(target=bring, args=(many, 30))
+    bringing.start()
+    try:
+        bring(few, patience=30)
+        assert bringing.is_alive()
+    finally:
+        bringing.join()
+    assert same(few, uri)
+    assert same(many, uri)
+
+
+def test_artifacts_are_as_private_as_the_runs_they_come_from(tmp_path, uri):
+    run = journalled_run(uri, tmp_path, 1)
+    run.path.chmod(0o750)
+    bring(run)
+    assert Path(tmp_path, "mlartifacts").stat().st_mode & 0o777 == 0o750

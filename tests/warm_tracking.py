@@ -1,0 +1,6 @@
+"""What a process of the crowd has imported before it is forked; see test_tracking_crowd."""
+
+from hpc_dl.tracking import follow, store
+
+store.import_client("sqlite:///")
+__all__ = ["follow"]
