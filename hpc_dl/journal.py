@@ -19,6 +19,7 @@ time, never rewritten. What the events say:
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -46,6 +47,8 @@ ENDED = frozenset({"completed", "failed", "cancelled", "timeout", "stopped"})
 _POSITIONAL = frozenset({"progress", "metrics", "artifact", "saved", "summary"})
 """Events that belong to a position in the training, and are void when it is trained again."""
 
+MOST_WAITING = 2**26
+
 Event = dict[str, Any]
 
 
@@ -58,37 +61,51 @@ class Entry(NamedTuple):
 
 
 class Journal:
-    """The writing end. Thread-safe; every event is with the operating system on return."""
+    """The writing end. Thread-safe; every event is with the operating system on return.
+
+    What a full disk does not take waits in memory, up to MOST_WAITING bytes, for the next event.
+    """
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("ab", buffering=0)
         self._lock = threading.Lock()
-        self._torn = self._file.tell() > 0 and not _ends_with_newline(path)
+        torn = self._file.tell() > 0 and not _ends_with_newline(path)
+        self._waiting = b"\n" if torn else b""
+        self._refused = False
 
-    def append(self, event: str, **fields: Any) -> int:
-        """Append an event; returns the size of the journal after it, in bytes.
+    def append(self, event: str, **fields: Any) -> None:
+        """Append an event; a change of state is made durable before returning.
 
-        A change of state is made durable before returning. A full disk loses the event, says so
-        on standard error, and stops nothing; a line torn by it stays behind, alone, and readers
-        skip it.
+        A disk that refuses it is spoken of on standard error, and stops nothing.
         """
         line = json.dumps({"t": round(time.time(), 3), "event": event, **_finite(fields)}).encode()
         with self._lock:
-            data = (b"\n" if self._torn else b"") + line + b"\n"
-            self._torn = True
+            if len(self._waiting) > MOST_WAITING:
+                sys.stderr.write(f"journal: lost a {event} event: the disk takes nothing\n")
+                return
+            self._waiting += line + b"\n"
             try:
-                self._torn = self._file.write(data) < len(data)
+                self._write()
                 if event in ("state", "started"):
                     os.fsync(self._file.fileno())
             except OSError as error:
-                sys.stderr.write(f"journal: lost a {event} event: {error}\n")
-            return self._file.tell()
+                if not self._refused:
+                    sys.stderr.write(f"journal: {error}; events wait in memory\n")
+                self._refused = True
+
+    def _write(self) -> None:
+        while self._waiting:
+            self._waiting = self._waiting[self._file.write(self._waiting) :]
+        self._refused = False
 
     def size(self) -> int:
-        """Bytes written so far: the offset that a checkpoint keeps."""
-        return self._file.tell()
+        """Bytes so far, with those that wait: the offset that a checkpoint keeps."""
+        with self._lock:
+            return self._file.tell() + len(self._waiting)
 
     def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._write()
         self._file.close()
 
 

@@ -15,4 +15,6 @@ def reason(error: Exception) -> str:
     """The error in one line."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror} ({error.filename})" if error.filename else error.strerror
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    if isinstance(error, OSError):
+        return str(error) or type(error).__name__
+    return "the disk is full, or a quota is reached"
