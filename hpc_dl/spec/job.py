@@ -134,6 +134,11 @@ class Train(Spec):
     optimizer: Optimizer = AdamW(name="adamw")
     schedule: Schedule = Constant(name="constant")
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    strategy: Literal["ddp", "fsdp"] = Field(
+        "ddp",
+        description="every rank holds all weights, or fsdp: its share of them, where a GPU is too "
+        "small for all",
+    )
     clip_norm: PositiveFloat | None = Field(None, description="largest norm of the gradient")
     micro_batch: PositiveInt | None = Field(
         None, description="most examples a rank computes at once; a step accumulates over them"

@@ -9,7 +9,10 @@ from hpc_dl.data.split import Splits
 from hpc_dl.plan import Plan
 from hpc_dl.spec.job import JobSpec
 from hpc_dl.train import optim
-from hpc_dl.train.engine import INITIALISATION, Engine, Player, seed_generators
+from hpc_dl.train.engine import Engine
+from hpc_dl.train.player import Player
+from hpc_dl.train.randomness import INITIALISATION, seed_generators
+from hpc_dl.train.sharding import shard
 from hpc_dl.train.world import World, accelerator
 from hpc_dl.zoo import build
 
@@ -29,9 +32,12 @@ def build_engine(
     rate = optim.learning_rate(
         spec.train.schedule, spec.train.optimizer.lr, plan.steps, plan.steps_per_epoch
     )
-    players = {}
+    players, sharded = {}, spec.train.strategy == "fsdp"
     for name, network in architecture.networks().items():
-        prepared = accelerate.prepare_model(network)
+        if sharded:
+            prepared = shard(accelerate.prepare_model(network, evaluation_mode=True), world)
+        else:
+            prepared = accelerate.prepare_model(network)
         optimizer = optim.optimizer(spec.train.optimizer, network)
         players[name] = Player(prepared, optimizer, rate)
     return Engine(
@@ -42,4 +48,5 @@ def build_engine(
         seed=spec.train.seed,
         clip_norm=spec.train.clip_norm,
         asked_to_stop=asked_to_stop,
+        sharded=sharded,
     )

@@ -15,16 +15,18 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch.distributed.checkpoint.api import CheckpointException
 
 from hpc_dl.rundir import sync_folder
 from hpc_dl.train import disk
 
-STATE, MANIFEST = "state.pt", "manifest.json"
+STATE, SHARDS, MANIFEST = "state.pt", "shards", "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -61,16 +63,20 @@ class Checkpoints:
         for leftover in folder.glob(".*.tmp"):
             shutil.rmtree(leftover, ignore_errors=True)
 
-    def save(self, state: dict[str, Any], step: int, *, best: bool) -> None:
+    def save(
+        self, state: dict[str, Any], step: int, *, best: bool, shards: Future[Any] | None = None
+    ) -> None:
         """Copy `state` off the device and return; the writing goes on in the background.
 
-        Waits for a save that is still under way: there is one copy of the state, not two.
+        Waits for a save that is still under way: there is one copy of the state, not two. Where
+        the ranks write `shards`, the checkpoint is whole when these are.
         """
         started = time.perf_counter()
         self.wait()
         self._copy = _copied(state, self._copy)
         held = time.perf_counter() - started
-        self._writer = threading.Thread(target=self._write, args=(step, best, held), daemon=True)
+        arguments = (step, best, held, shards)
+        self._writer = threading.Thread(target=self._write, args=arguments, daemon=True)
         self._writer.start()
 
     def wait(self) -> None:
@@ -78,14 +84,17 @@ class Checkpoints:
         if self._writer is not None:
             self._writer.join()
 
-    def _write(self, step: int, best: bool, held: float) -> None:
+    def _write(self, step: int, best: bool, held: float, shards: Future[Any] | None) -> None:
         started = time.perf_counter()
         try:
-            path = _write_whole(self.folder, f"step-{step:08d}", self._copy)
+            if shards is not None:
+                shards.result()
+            path = _write_whole(self.folder, step, self._copy)
             if best:
                 self._keep_as_best(path, step)
             self._forget_old()
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, CheckpointException) as error:
+            shutil.rmtree(temporary(self.folder, step), ignore_errors=True)
             if not disk.refuses(error):
                 raise
             why = disk.reason(error)
@@ -158,29 +167,36 @@ def load(path: Path, device: torch.device) -> dict[str, Any]:
     return state
 
 
-def _write_whole(folder: Path, name: str, state: dict[str, Any]) -> Path:
-    target, temporary = folder / name, folder / f".{name}.tmp"
+def temporary(folder: Path, step: int) -> Path:
+    """Where a checkpoint is written before it is whole."""
+    return folder / f".step-{step:08d}.tmp"
+
+
+def _write_whole(folder: Path, step: int, state: dict[str, Any]) -> Path:
+    target, unfinished = folder / f"step-{step:08d}", temporary(folder, step)
     if target.exists():  # trained again after a resume from before it
         shutil.rmtree(target)
-    temporary.mkdir()
-    try:
-        torch.save(state, temporary / STATE)  # by name, torch writes without holding up Python
-        with (temporary / STATE).open("rb") as file:
-            os.fsync(file.fileno())
-        file_entry = {
-            "bytes": (temporary / STATE).stat().st_size,
-            "sha256": _sha256(temporary / STATE),
-        }
-        with (temporary / MANIFEST).open("w") as file:
-            json.dump({"step": state["engine"]["step"], "files": {STATE: file_entry}}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        sync_folder(temporary)
-        temporary.rename(target)
-        sync_folder(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    unfinished.mkdir(exist_ok=True)  # the shards may be there already
+    torch.save(state, unfinished / STATE)  # by name, torch writes without holding up Python
+    files = sorted(path for path in unfinished.rglob("*") if path.is_file())
+    entries = {path.relative_to(unfinished).as_posix(): _durable(path) for path in files}
+    with (unfinished / MANIFEST).open("w") as file:
+        json.dump({"step": step, "files": entries}, file)
+        file.flush()
+        os.fsync(file.fileno())
+    for path in (unfinished, unfinished / SHARDS):
+        if path.is_dir():
+            sync_folder(path)
+    unfinished.rename(target)
+    sync_folder(folder)
     return target
+
+
+def _durable(path: Path) -> dict[str, int | str]:
+    """A file's entry in the manifest, once it is safely on the disk."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+    return {"bytes": path.stat().st_size, "sha256": _sha256(path)}
 
 
 def _of_kind(folder: Path, kind: str) -> Iterator[tuple[int, Path]]:

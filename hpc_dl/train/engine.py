@@ -7,51 +7,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 
-from hpc_dl.data.order import mix
+from hpc_dl.train.player import Player
+from hpc_dl.train.randomness import STEP, seed_generators
+from hpc_dl.train.sharding import summed_up, whole, whole_weights
 from hpc_dl.train.tally import Tally, Turn
 from hpc_dl.train.world import World
 from hpc_dl.zoo.contract import Architecture, Batch, Loss
 
-STEP, EVALUATION, DRAWING, INITIALISATION = range(4)
-"""What random numbers are drawn for; each purpose has a stream of its own."""
-
-
 _NOTHING = torch.zeros(())
 _A_LITTLE = 0.01  # of a step
-
-
-def seed_generators(device: torch.device, *key: int) -> None:
-    """Make the random numbers from here on a function of `key`."""
-    value = mix(*key)
-    torch.default_generator.manual_seed(value)
-    if device.type == "cuda":
-        torch.cuda.default_generators[device.index].manual_seed(value)
-
-
-@dataclass
-class Player:
-    """A network as the ranks share it, its optimizer, and its learning rate by step."""
-
-    network: nn.Module
-    optimizer: torch.optim.Optimizer
-    rate: Callable[[int], float]
-    parameters: list[nn.Parameter] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.parameters = [p for p in self.network.parameters() if p.requires_grad]
-
-    def set_rate(self, step: int, factor: float) -> None:
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.rate(step) * factor
 
 
 class Engine:
@@ -67,6 +38,7 @@ class Engine:
         seed: int,
         clip_norm: float | None,
         asked_to_stop: Callable[[], int],
+        sharded: bool = False,
     ) -> None:
         self.architecture = architecture
         self.players = players
@@ -75,6 +47,8 @@ class Engine:
         self.scaler = accelerator.scaler
         """Of the loss, for fp16; accelerate's own wrappers of `backward` and of the optimizer
         would cost more than the rest of the loop together."""
+        self.sharded = sharded
+        """Whether a rank holds a share of the weights alone, and all have to move together."""
         self.world = world
         self.seed = seed
         self.clip_norm = clip_norm
@@ -102,11 +76,11 @@ class Engine:
             buffer.copy_(value)
 
     def play(
-        self, micro_batches: Sequence[Batch], filler: Callable[[], Batch], report: bool
+        self, micro_batches: Sequence[Batch | None], filler: Callable[[], Batch], report: bool
     ) -> None:
         """Take one optimizer step for each player whose turn it is.
 
-        `micro_batches` are this rank's part of the global batch; where there is none, `filler`
+        `micro_batches` are this rank's part of the global batch; where there is None, `filler`
         gives one example to go through the motions with. Before a `report` the gradients are
         measured. Nothing here waits for the device.
         """
@@ -118,16 +92,22 @@ class Engine:
         self.step += 1
 
     def _turn(
-        self, name: str, micro_batches: Sequence[Batch], filler: Callable[[], Batch], report: bool
+        self,
+        name: str,
+        micro_batches: Sequence[Batch | None],
+        filler: Callable[[], Batch],
+        report: bool,
     ) -> None:
         player = self.players[name]
         player.set_rate(self.step, self.rate_factor)
         alone = self.world.size == 1 and len(micro_batches) == 1
         with self._only(name):
             losses = [
-                self._backward(name, batch, last, divide=alone)
+                self._go_through_the_motions(name, filler(), last)
+                if batch is None
+                else self._backward(name, batch, last, divide=alone)
                 for batch, last in _marking_the_last(micro_batches)
-            ] or [self._go_through_the_motions(name, filler())]
+            ]
         if alone:
             total, asked = losses[0].total, _NOTHING
         else:
@@ -137,9 +117,7 @@ class Engine:
         self._move(player.optimizer, total)
 
     def _backward(self, name: str, batch: Batch, last: bool, *, divide: bool) -> Loss:
-        network = self.nets[name]
-        waits = not last and isinstance(network, DistributedDataParallel)
-        with network.no_sync() if waits else nullcontext():  # type: ignore[operator]
+        with summed_up(self.nets[name], last):
             loss = self.architecture.loss(self.nets, batch, name)
             self._reached_the_backward_pass(last)
             self._differentiate(loss.total / loss.count if divide else loss.total)
@@ -165,12 +143,13 @@ class Engine:
             optimizer.step()
         optimizer.zero_grad()
 
-    def _go_through_the_motions(self, name: str, example: Batch) -> Loss:
+    def _go_through_the_motions(self, name: str, example: Batch, last: bool) -> Loss:
         """Take part in the gradients' sum with nothing, as a rank must whose slice is empty."""
-        loss = self.architecture.loss(self.nets, example, name)
-        nothing = Loss(loss.total * 0, 0, {key: value * 0 for key, value in loss.logs.items()})
-        self._reached_the_backward_pass(last=True)
-        self._differentiate(nothing.total)
+        with summed_up(self.nets[name], last):
+            loss = self.architecture.loss(self.nets, example, name)
+            nothing = Loss(loss.total * 0, 0, {key: value * 0 for key, value in loss.logs.items()})
+            self._reached_the_backward_pass(last)
+            self._differentiate(nothing.total)
         return _detached(nothing)
 
     def _divide_by_the_global_count(
@@ -196,7 +175,7 @@ class Engine:
         if self.scaler:
             self.scaler.unscale_(player.optimizer)
         gradients = [p.grad for p in player.parameters if p.grad is not None]
-        norm = nn.utils.get_total_norm(gradients)
+        norm = whole(nn.utils.get_total_norm(gradients))
         if self.clip_norm is not None:
             nn.utils.clip_grads_with_norm_(player.parameters, self.clip_norm, norm)
         self._norms[name] = norm
@@ -206,12 +185,12 @@ class Engine:
         """Freeze the other players, and keep their gradients at home."""
         others = [player for other, player in self.players.items() if other != name]
         for player in others:
-            _set_learning(player, learning=False)
+            player.learn(False)
         try:
             yield
         finally:
             for player in others:
-                _set_learning(player, learning=True)
+                player.learn(True)
 
     def settle(self, *, wait: bool) -> tuple[int, list[Turn]]:
         """What the ranks were asked for, added up, and the turns whose loss was not finite.
@@ -242,12 +221,27 @@ class Engine:
                 values[prefix + "grad_norm"] = float(self._norms[name])
         return values
 
+    def whole_nets(self) -> dict[str, nn.Module]:
+        """Networks with all weights, for rank 0; all ranks have to call this together."""
+        if not self.sharded:
+            return self.bare
+        nets = self.architecture.networks()
+        for name, net in self.bare.items():
+            weights = whole_weights(net)
+            if self.world.rank == 0:
+                nets[name].load_state_dict(weights)
+        return nets
+
     def state(self) -> dict[str, Any]:
-        """Everything that the next step depends on; all ranks have to call this together."""
+        """Everything that the next step depends on; all ranks have to call this together.
+
+        What is divided over the ranks is not among it: see `sharding.Shards`.
+        """
+        nets = {} if self.sharded else self.bare
         return {
             "step": self.step,
-            "networks": {name: net.state_dict() for name, net in self.bare.items()},
-            "optimizers": {name: p.optimizer.state_dict() for name, p in self.players.items()},
+            "networks": {name: net.state_dict() for name, net in nets.items()},
+            "optimizers": {name: self.players[name].optimizer.state_dict() for name in nets},
             "scaler": self.scaler.state_dict() if self.scaler else None,
             "rate_factor": self.rate_factor,
             "sums": self.tally.state(),
@@ -257,15 +251,15 @@ class Engine:
         """Stand where `state` was taken."""
         self.step = state["step"]
         self.rate_factor = state["rate_factor"]
-        for name, net in self.bare.items():
-            net.load_state_dict(state["networks"][name])
+        for name, weights in state["networks"].items():
+            self.bare[name].load_state_dict(weights)
             self.players[name].optimizer.load_state_dict(state["optimizers"][name])
         if self.scaler and state["scaler"]:
             self.scaler.load_state_dict(state["scaler"])
         self.tally.load(state["sums"])
 
 
-def _marking_the_last(items: Sequence[Batch]) -> Iterator[tuple[Batch, bool]]:
+def _marking_the_last(items: Sequence[Batch | None]) -> Iterator[tuple[Batch | None, bool]]:
     for number, item in enumerate(items, start=1):
         yield item, number == len(items)
 
@@ -283,10 +277,3 @@ def _summed(player: str, losses: Sequence[Loss]) -> dict[str, Tensor | float]:
             name = f"{player}/{key}"
             sums[name] = sums[name] + value if name in sums else value
     return sums
-
-
-def _set_learning(player: Player, *, learning: bool) -> None:
-    for parameter in player.parameters:
-        parameter.requires_grad_(learning)
-    if isinstance(player.network, DistributedDataParallel):
-        player.network.require_backward_grad_sync = learning

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 
 from hpc_dl.data.batches import held_out
 from hpc_dl.data.split import Split
-from hpc_dl.train.engine import EVALUATION, seed_generators
+from hpc_dl.train.randomness import EVALUATION, seed_generators
 from hpc_dl.train.world import World
 from hpc_dl.zoo.contract import Architecture, Loss
 
@@ -25,20 +26,24 @@ def evaluate(
 ) -> dict[str, float]:
     """The architecture's metrics as means over `split`; {} where the split is empty.
 
-    `nets` are bare: a wrapper would wait for ranks whose share has fewer batches.
+    `nets` are bare: a wrapper would wait for ranks whose share has fewer batches. All ranks measure
+    the same number of batches all the same, for networks that are divided over them.
     """
     if not len(split):
         return {}
     seed_generators(world.device, *seed, EVALUATION, world.rank)
     sums: dict[str, tuple[Tensor | float, Tensor | float]] = {}
     with evaluating(nets), torch.no_grad():
-        for batch in held_out(split, batch_size, world.rank, world.size):
-            _add(sums, architecture.measure(nets, batch))
+        batches = held_out(split, batch_size, world.rank, world.size)
+        for _ in range(math.ceil(math.ceil(len(split) / world.size) / batch_size)):
+            batch = next(batches, None)
+            if batch is None:  # this rank's share is smaller than the others'
+                one = split.batch(torch.zeros(1, dtype=torch.int64, device=world.device))
+                nothing = architecture.measure(nets, one)
+                _add(sums, {name: Loss(loss.total * 0, 0) for name, loss in nothing.items()})
+            else:
+                _add(sums, architecture.measure(nets, batch))
             world.mark.reach(world.mark.at)
-        if not sums:  # this rank's share is empty: the names it has to sum with the others
-            one = split.batch(torch.zeros(1, dtype=torch.int64, device=world.device))
-            nothing = architecture.measure(nets, one)
-            _add(sums, {name: Loss(loss.total * 0, 0) for name, loss in nothing.items()})
     names = sorted(sums)
     totals = world.sums([part for name in names for part in sums[name]])
     return {

@@ -16,8 +16,8 @@ from hpc_dl.data.split import Split
 from hpc_dl.plan import Plan
 from hpc_dl.rundir import RunDir, write_json
 from hpc_dl.spec.job import JobSpec
-from hpc_dl.train.engine import DRAWING, seed_generators
 from hpc_dl.train.evaluate import evaluating
+from hpc_dl.train.randomness import DRAWING, seed_generators
 from hpc_dl.zoo.contract import Architecture, Batch
 
 SAMPLE_SIZE = 32
@@ -39,9 +39,8 @@ def draw(
     key: tuple[int, ...],
 ) -> list[dict[str, Any]]:
     """Write the architecture's pictures into the run folder; returns what to journal of each."""
-    step = key[-1]
-    device = next(iter(sample.values())).device
-    seed_generators(device, *key, DRAWING)
+    step, sample = key[-1], _beside(nets, sample)
+    seed_generators(sample["index"].device, *key, DRAWING)
     with evaluating(nets), torch.no_grad():
         pictures = architecture.artifacts(nets, sample)
     drawn = []
@@ -64,6 +63,7 @@ def export(
 ) -> None:
     """Write what `hpc_dl.predictor` needs to load the trained networks and predict."""
     folder.mkdir(exist_ok=True)
+    sample = _beside(nets, sample)
     weights = {
         name: {key: tensor.cpu() for key, tensor in net.state_dict().items()}
         for name, net in nets.items()
@@ -86,6 +86,12 @@ def export(
             },
         },
     )
+
+
+def _beside(nets: Mapping[str, nn.Module], sample: Batch) -> Batch:
+    """The sample where the networks are: divided ones are put together in main memory."""
+    device = next(p.device for net in nets.values() for p in net.parameters())
+    return {name: tensor.to(device) for name, tensor in sample.items()}
 
 
 def parameter_count(nets: Mapping[str, nn.Module]) -> int:

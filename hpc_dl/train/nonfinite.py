@@ -101,6 +101,9 @@ def samples(engine: Engine, micro_batches: Sequence[Batch], player: str) -> list
     """
     world, nets = engine.world, engine.bare
     mine = [int(number) for batch in micro_batches for number in batch["index"]]
+    every = world.gather_objects(mine)
+    if engine.sharded:  # divided networks compute together, or not at all
+        return [number for rank in every for number in rank]
     with evaluating(nets), torch.no_grad():
         bad = [
             not torch.isfinite(engine.architecture.loss(nets, example, player).total).item()
@@ -108,7 +111,7 @@ def samples(engine: Engine, micro_batches: Sequence[Batch], player: str) -> list
             for example in _one_by_one(batch)
         ]
     chosen = [number for number, is_bad in zip(mine, bad, strict=True) if is_bad]
-    found, every = world.gather_objects(chosen), world.gather_objects(mine)
+    found = world.gather_objects(chosen)
     return [number for rank in found for number in rank] or [n for rank in every for n in rank]
 
 

@@ -18,6 +18,7 @@ from hpc_dl.train.checkpoint import Checkpoints, Saved
 from hpc_dl.train.engine import Engine
 from hpc_dl.train.loop import Patience
 from hpc_dl.train.nonfinite import Guard
+from hpc_dl.train.sharding import Shards
 
 
 class Saving:
@@ -39,6 +40,8 @@ class Saving:
         self.cut = 0
         """Where in the journal the steps begin that are trained again."""
         self._checkpoints = self._open(journal) if journal else None
+        pairs = {name: (engine.bare[name], it.optimizer) for name, it in engine.players.items()}
+        self._shards = Shards(pairs, engine.world) if engine.sharded else None
 
     def _open(self, journal: Journal) -> Checkpoints:
         def saved(it: Saved) -> None:
@@ -68,6 +71,8 @@ class Saving:
                 hint="Train it as a new run: hpcdl submit --new.",
             )
         self.engine.load(state["engine"])
+        if self._shards:
+            self._shards.load(path / checkpoint.SHARDS)
         self.patience.load(state["patience"])
         self.guard.load(state["guard"])
         self.cut = state["journal"]
@@ -92,22 +97,33 @@ class Saving:
             "identity": self.spec.training(),
             "journal": self.journal.size() if self.journal else 0,
         }
+        step, shards = self.engine.step, None
+        if self._shards:
+            unfinished = checkpoint.temporary(self.run.checkpoints, step)
+            shards = self._shards.save(unfinished / checkpoint.SHARDS)
         if self._checkpoints:
-            self._checkpoints.save(state, self.engine.step, best=best)
+            self._checkpoints.save(state, step, best=best, shards=shards)
 
     def wait(self) -> None:
         """Return once nothing is being written any more."""
+        if self._shards:
+            self._shards.wait()
         if self._checkpoints:
             self._checkpoints.wait()
 
     def load_best(self) -> None:
         """Give all ranks' networks the best weights."""
-        best = checkpoint.best(self.run.checkpoints) if self._checkpoints else None
-        if best is not None:
-            networks = checkpoint.load(best, self.engine.world.device)["engine"]["networks"]
+        world = self.engine.world
+        best = world.gather_objects(checkpoint.best(self.run.checkpoints))[0]
+        if best is not None and self._shards:
+            self._shards.load_weights(best / checkpoint.SHARDS)
+        if best is None or self._shards:
+            return
+        if world.rank == 0:
+            networks = checkpoint.load(best, world.device)["engine"]["networks"]
             for name, net in self.engine.bare.items():
                 net.load_state_dict(networks[name])
-        self.engine.world.broadcast(list(self.engine.bare.values()))
+        world.broadcast(list(self.engine.bare.values()))
 
     def _agree(self) -> Path | None:
         found: list[Path | None] = [None]

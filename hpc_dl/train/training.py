@@ -6,12 +6,13 @@ import shutil
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch.distributed as dist
+from torch import nn
 
 from hpc_dl.data import sources
 from hpc_dl.data.augment import Augmentation
@@ -70,6 +71,7 @@ class Training:
             world.rank,
             world.size,
             Augmentation(spec.data.augment, world.device) if spec.data.augment else None,
+            in_step=self.engine.sharded,
         )
         guard = Guard(spec.train.on_nonfinite, run, self.engine, self.batches)
         self.saving = Saving(run, spec, self.engine, self.patience, guard, journal)
@@ -188,14 +190,15 @@ class Training:
         self._note_metrics(event.step, event.epoch, values)
         ordinal = event.epoch + 1
         if ordinal & (ordinal - 1) == 0:  # after epochs 1, 2, 4, 8, ...: often while much changes
-            self._draw()
+            self._draw(self.engine.whole_nets())
 
     def _out_of_memory(self, error: Exception) -> UserError:
         """What to tell the user, after trying how much would fit."""
         parts = self.batches.of_step(self.engine.step)
         batch = max(parts, key=lambda part: len(part["index"]))
-        turns = self.architecture.turns(self.engine.step)
-        fits = memory.fitting(self.architecture, self.engine.bare, batch, turns)
+        turns, fits = self.architecture.turns(self.engine.step), len(batch["index"]) // 2
+        if not self.engine.sharded:
+            fits = memory.fitting(self.architecture, self.engine.bare, batch, turns)
         return memory.explain(error, self.world.device, len(batch["index"]), fits)
 
     def _stop(self, event: Boundary) -> str:
@@ -236,10 +239,11 @@ class Training:
         values = {f"test/{name}": v for name, v in self._measure(self.splits.test).items()}
         epoch = (self.engine.step - 1) // self.plan.steps_per_epoch
         self._note_metrics(self.engine.step, epoch, values)
+        nets = self.engine.whole_nets()
         if self.journal is None:
             return
-        self._draw()
-        self._export()
+        self._draw(nets)
+        self._export(nets)
         self._note(
             "summary",
             parameters=finish.parameter_count(self.engine.bare),
@@ -252,9 +256,9 @@ class Training:
         why = f"no improvement for {self.patience.idle_epochs} epochs" if early else "all steps"
         self._note("state", state="completed", reason=f"{self.engine.step} steps trained: {why}")
 
-    def _export(self) -> None:
+    def _export(self, nets: Mapping[str, nn.Module]) -> None:
         """Write the trained networks, without which the training would have been for nothing."""
-        run, nets = self.run, self.engine.bare
+        run = self.run
         try:
             finish.export(self.architecture, nets, self.spec, self.plan, self.sample, run.export)
             if run.code.is_dir():
@@ -270,10 +274,10 @@ class Training:
 
     # ---- the journal
 
-    def _draw(self) -> None:
+    def _draw(self, nets: Mapping[str, nn.Module]) -> None:
         if self.journal is None:
             return
-        key, nets = (self.spec.train.seed, self.engine.step), self.engine.bare
+        key = (self.spec.train.seed, self.engine.step)
         try:
             for drawn in finish.draw(self.architecture, nets, self.sample, self.run, key):
                 self.journal.append("artifact", **drawn)

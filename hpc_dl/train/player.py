@@ -1,0 +1,37 @@
+"""One player of the game: a network as the ranks share it, its optimizer, and its learning rate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+from torch.distributed.fsdp import FSDPModule
+from torch.nn.parallel import DistributedDataParallel
+
+
+@dataclass
+class Player:
+    """A network as the ranks share it, its optimizer, and its learning rate by step."""
+
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    rate: Callable[[int], float]
+    parameters: list[nn.Parameter] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.parameters = [p for p in self.network.parameters() if p.requires_grad]
+
+    def set_rate(self, step: int, factor: float) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate(step) * factor
+
+    def learn(self, learning: bool) -> None:
+        """Let the others' turns leave this network, and its gradients, alone; or not."""
+        for parameter in self.parameters:
+            parameter.requires_grad_(learning)
+        if isinstance(self.network, DistributedDataParallel):
+            self.network.require_backward_grad_sync = learning
+        elif isinstance(self.network, FSDPModule):
+            self.network.set_requires_gradient_sync(learning)

@@ -1,0 +1,123 @@
+"""Networks that do not fit one GPU: weights, gradients and optimizer state divided over the ranks.
+
+torch's FSDP2 (Zhao et al., arXiv:2304.11277; `fully_shard`) is called directly: accelerate's plugin
+wants to prepare the optimizer, too. A checkpoint is one folder to which every rank writes its
+shards (torch.distributed.checkpoint), and which any other number of ranks can read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.distributed.checkpoint.state_dict import (
+    StateDictOptions,
+    get_model_state_dict,
+    get_state_dict,
+    set_model_state_dict,
+    set_state_dict,
+)
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import async_save
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import FSDPModule, fully_shard
+from torch.distributed.tensor import DTensor
+from torch.nn.parallel import DistributedDataParallel
+
+from hpc_dl.train.world import World
+
+Pairs = Mapping[str, tuple[nn.Module, torch.optim.Optimizer]]
+"""Each player's network and optimizer."""
+
+
+def shard(network: nn.Module, world: World) -> nn.Module:
+    """Divide a network over the ranks, layer by layer, so that one layer at a time is whole."""
+    if world.size > 1:
+        mesh = init_device_mesh(world.device.type, (world.size,))
+        for layer in network.children():
+            if any(True for _ in layer.parameters()):
+                fully_shard(layer, mesh=mesh)
+        fully_shard(network, mesh=mesh)
+    return network
+
+
+@contextmanager
+def summed_up(network: nn.Module, now: bool) -> Iterator[None]:
+    """Sum up a backward pass's gradients over the ranks, or leave that for a later one."""
+    if isinstance(network, FSDPModule):
+        network.set_requires_gradient_sync(now)
+        yield
+    elif isinstance(network, DistributedDataParallel) and not now:
+        with network.no_sync():
+            yield
+    else:
+        yield
+
+
+def whole(number: Tensor) -> Tensor:
+    """A tensor that may be divided, as every rank needs it."""
+    return number.full_tensor() if isinstance(number, DTensor) else number
+
+
+def whole_weights(network: nn.Module) -> dict[str, Any]:
+    """All weights, in main memory of rank 0; nothing on the others. All ranks have to call it."""
+    options = StateDictOptions(full_state_dict=True, cpu_offload=True)
+    return get_model_state_dict(network, options=options)
+
+
+class Shards:
+    """Writes and reads the divided part of a checkpoint. All ranks call everything together."""
+
+    def __init__(self, pairs: Pairs, world: World) -> None:
+        self._pairs, self._world = pairs, world
+        # The writing goes on beside the training, and so needs a group of its own.
+        self._group = dist.new_group(backend="gloo") if world.size > 1 else None
+        self._writing: Future[Any] | None = None
+
+    def save(self, folder: Path) -> Future[Any]:
+        """Copy this rank's shards and return; the future is done when all ranks have written."""
+        self.wait()
+        alone = self._world.size == 1
+        writing = async_save(
+            self._state(), checkpoint_id=folder, process_group=self._group, no_dist=alone
+        )
+        assert isinstance(writing, Future)
+        self._writing = writing
+        return writing
+
+    def wait(self) -> None:
+        """Return once nothing is being written any more, whatever came of it."""
+        if self._writing is not None:
+            self._writing.exception()
+
+    def load(self, folder: Path) -> None:
+        """Stand where the shards were saved, by however many ranks."""
+        state = self._state()
+        load(state, checkpoint_id=folder, no_dist=self._world.size == 1)
+        for name, (network, optimizer) in self._pairs.items():
+            set_state_dict(
+                network,
+                optimizer,
+                model_state_dict=state[name]["network"],
+                optim_state_dict=state[name]["optimizer"],
+            )
+
+    def load_weights(self, folder: Path) -> None:
+        """Take the weights alone."""
+        state = {n: {"network": get_model_state_dict(net)} for n, (net, _) in self._pairs.items()}
+        load(state, checkpoint_id=folder, no_dist=self._world.size == 1)
+        for name, (network, _) in self._pairs.items():
+            set_model_state_dict(network, state[name]["network"])
+
+    def _state(self) -> dict[str, Any]:
+        found = {}
+        for name, (network, optimizer) in self._pairs.items():
+            weights, moments = get_state_dict(network, optimizer)
+            found[name] = {"network": weights, "optimizer": moments}
+        return found

@@ -1,0 +1,112 @@
+"""Weights divided over the ranks: the same training, and checkpoints for any number of ranks."""
+
+import math
+
+import pytest
+import torch
+
+from hpc_dl.plan import Plan
+from hpc_dl.rundir import read_json, write_json
+from tests import ranks
+from tests.running import events, history, new_run
+
+TRAIN = {"epochs": 4, "log_every": 6, "micro_batch": 20, "clip_norm": 5.0, "strategy": "fsdp"}
+
+
+def job(root, name, size, **train):
+    return new_run(
+        root,
+        name=name,
+        model={
+            "name": "ffnn",
+            "hidden": [train.pop("hidden", 32)],
+            "dropout": train.pop("dropout", 0.0),
+        },
+        train={**TRAIN, **train},
+        checkpoint={"every": "5 steps"},
+        resources={"tasks_per_node": size, "cpus_per_task": 1},
+    )
+
+
+def exported(run):
+    return torch.load(run.export / "weights.pt", weights_only=True)["model"]
+
+
+def agree(ours, theirs):
+    for (step, one), (_, other) in zip(history(ours), history(theirs), strict=True):
+        assert one == pytest.approx(other, rel=1e-4), step
+
+
+@pytest.mark.parametrize("size", [2, 4])
+def test_it_trains_as_one_rank_does(tmp_path, size):
+    agree(
+        ranks.train(job(tmp_path, "divided", size)),
+        ranks.train(job(tmp_path, "whole", 1, strategy="ddp")),
+    )
+
+
+def test_every_rank_holds_and_writes_its_share_alone(tmp_path):
+    run = ranks.train(job(tmp_path, "divided", 4, hidden=512))
+    newest = sorted(run.checkpoints.glob("step-*"))[-1]
+    shards = sorted((newest / "shards").glob("*.distcp"))
+    assert len(shards) == 4
+    weights = sum(tensor.numel() for tensor in exported(run).values())
+    adam = 3 * 4 * weights  # the weights and two moments, of four bytes
+    sizes = [shard.stat().st_size for shard in shards]
+    assert max(sizes) < 0.4 * adam, "each has about a quarter"
+    assert sum(sizes) > adam
+    state = torch.load(newest / "state.pt", weights_only=True)
+    assert state["engine"]["networks"] == {}
+
+
+def test_killed_and_resumed_it_ends_with_the_same_bits(tmp_path):
+    calm = ranks.train(job(tmp_path, "calm", 2, dropout=0.2))
+    killed = job(tmp_path, "killed", 2, dropout=0.2)
+    for step in (18, 36):
+        ranks.kill_at(killed, step)
+    ranks.train(killed)
+    assert [event["step"] > 0 for event in events(killed, "started")] == [False, True, True]
+    assert history(killed) == history(calm)
+    assert all(torch.equal(exported(killed)[name], exported(calm)[name]) for name in exported(calm))
+
+
+@pytest.mark.parametrize("before, after", [(2, 4), (4, 2), (2, 1)])
+def test_a_checkpoint_goes_on_on_another_number_of_ranks(tmp_path, before, after):
+    calm = ranks.train(job(tmp_path, "calm", before))
+    moved = job(tmp_path, "moved", before)
+    ranks.kill_at(moved, 24)
+    other = Plan.from_json(read_json(job(tmp_path, "other", after).plan)).to_json()
+    write_json(moved.plan, {**other, "run_dir": str(moved.path)})
+    ranks.train(moved)
+    assert [event["world_size"] for event in events(moved, "started")] == [before, after]
+    assert events(moved, "started")[1]["step"] > 0
+    agree(moved, calm)
+
+
+def test_a_damaged_shard_is_noticed_and_the_checkpoint_before_it_taken(tmp_path):
+    run = job(tmp_path, "damaged", 2)
+    ranks.kill_at(run, 36)
+    newest, before = sorted(run.checkpoints.glob("step-*"), reverse=True)[:2]
+    for best in run.checkpoints.glob("best-*"):
+        assert best.name.removeprefix("best") <= before.name.removeprefix("step")
+    shard = next((newest / "shards").glob("__1*.distcp"))
+    damaged = bytearray(shard.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    shard.write_bytes(damaged)
+    ranks.train(run)
+    assert events(run, "started")[1]["step"] == int(before.name.removeprefix("step-"))
+    (warning,) = events(run, "warning")
+    assert f"checkpoint {newest.name} is damaged" in warning["message"]
+    assert shard.name in warning["message"]
+
+
+def test_a_loss_that_is_not_finite_stops_divided_networks_too(tmp_path):
+    run = job(tmp_path, "exploding", 2, optimizer={"name": "sgd", "lr": 1e30}, clip_norm=None)
+    with ranks.ended(ranks.start(run)) as processes:
+        for process in processes:
+            process.join(60)
+            assert process.exitcode == 1
+    said = next(run.logs.glob("*-0.log")).read_text()
+    assert "the loss of player 'model' is" in said
+    (kept,) = (run.path / "nonfinite").iterdir()
+    assert math.isfinite(torch.load(kept / "state.pt", weights_only=True)["rate_factor"])
