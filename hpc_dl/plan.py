@@ -13,14 +13,13 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from hpc_dl import loading
+from hpc_dl import conflicts, loading
+from hpc_dl.conflicts import SpecConflict
 from hpc_dl.credentials import hidden
-from hpc_dl.errors import UserError
 from hpc_dl.site import Site
 from hpc_dl.spec import units
 from hpc_dl.spec.data import DataFacts
 from hpc_dl.spec.job import JobSpec
-from hpc_dl.spec.models import ZOO, OwnModel
 
 
 @dataclass(frozen=True)
@@ -97,14 +96,6 @@ class Plan:
         return TypeAdapter(cls).validate_python(value)
 
 
-class SpecConflict(UserError):
-    """Parts of a valid spec that do not go together; `key` is the place to point at."""
-
-    def __init__(self, key: str, message: str, hint: str = "") -> None:
-        super().__init__(f"{key}: {message}", hint=hint)
-        self.key = key
-
-
 def make(
     spec: JobSpec,
     site: Site,
@@ -120,10 +111,7 @@ def make(
     `facts` says what is known of the data; the three paths are absolute.
     Raises SpecConflict where the spec asks for what cannot be.
     """
-    _check_kind_and_task(spec, facts)
-    _check_augmentation(spec, facts)
-    if machine is None:
-        _check_partition(spec, site)
+    conflicts.check(spec, facts, None if machine else site)
     ranks = _on_this_machine(spec, machine) if machine else _as_asked(spec)
     batch = spec.data.batch_size
     rank_batch = math.ceil(batch / ranks.world_size)
@@ -199,76 +187,6 @@ def _on_this_machine(spec: JobSpec, machine: Machine) -> _Ranks:
     tasks = asked.tasks_per_node if not asked.gpus_per_node else max(gpus, 1)
     cpus = max(1, min(asked.cpus_per_task, machine.cpus // tasks))
     return _Ranks(1, tasks, gpus, cpus, tuple(notes))
-
-
-def _check_kind_and_task(spec: JobSpec, facts: DataFacts) -> None:
-    model = spec.model
-    if isinstance(model, OwnModel):
-        return
-    if facts.kind not in model.kinds or facts.task not in model.tasks:
-        others = [
-            name for name, it in ZOO.items() if facts.kind in it.kinds and facts.task in it.tasks
-        ]
-        raise SpecConflict(
-            "model.name",
-            f"{model.name} takes {_these(model.kinds)} to {_these(model.tasks)}; "
-            f"{spec.data.name} is {facts.kind} data to {facts.task}",
-            f"For {spec.data.name} take one of: {', '.join(others) or 'none of the zoo'}.",
-        )
-    if facts.train == 0:
-        raise SpecConflict("data", f"{spec.data.name} has no training examples")
-
-
-def _check_augmentation(spec: JobSpec, facts: DataFacts) -> None:
-    border = spec.data.augment.crop if spec.data.augment else 0
-    if border and border >= min(facts.shape[-2:]):
-        raise SpecConflict(
-            "data.augment.crop",
-            f"of pictures of {facts.shape[-2]} x {facts.shape[-1]}, with a border of {border}, "
-            "some crops would be nothing but border",
-        )
-
-
-def _these(words: tuple[str, ...]) -> str:
-    return " or ".join(words)
-
-
-def _check_partition(spec: JobSpec, site: Site) -> None:
-    name = spec.resources.partition or site.default_partition
-    if name is None or not site.partitions:
-        return
-    if name not in site.partitions:
-        raise SpecConflict(
-            "resources.partition",
-            f"{site.name} has no partition '{name}'",
-            f"It has: {', '.join(site.partitions)}.",
-        )
-    offer, asked = site.partitions[name], spec.resources
-    limits: list[tuple[str, int, int | None]] = [
-        ("gpus_per_node", asked.gpus_per_node, offer.gpus_per_node),
-        (
-            "cpus_per_task",
-            asked.cpus_per_task * _as_asked(spec).tasks_per_node,
-            offer.cpus_per_node,
-        ),
-    ]
-    for key, wanted, most in limits:
-        if most is not None and wanted > most:
-            what = key.split("_")[0]
-            raise SpecConflict(
-                f"resources.{key}",
-                f"a node of partition '{name}' has {most} {what}; the job asks for {wanted}",
-            )
-    if asked.mem and offer.mem_per_node:
-        wanted, most = units.bytes_of(asked.mem), units.bytes_of(offer.mem_per_node)
-        if wanted > most:
-            raise SpecConflict(
-                "resources.mem", f"a node of partition '{name}' has {offer.mem_per_node} of memory"
-            )
-    if offer.max_time and units.seconds(asked.time) > units.seconds(offer.max_time):
-        raise SpecConflict(
-            "resources.time", f"partition '{name}' runs jobs for at most {offer.max_time}"
-        )
 
 
 def _gpus(count: int, site: Site, partition: str | None) -> str | int | None:

@@ -55,13 +55,14 @@ class Broken(Own):
 
 
 class Hanging(Own):
-    """Rank `rank` never comes back from its third step."""
+    """Rank `rank` never comes back from step `at` of a job's first attempt."""
 
     times = 0
 
     def loss(self, nets, batch, player):
         Hanging.times += 1
-        if RANK == self.options.rank and Hanging.times == 3:
+        first = "SLURM_RESTART_COUNT" not in os.environ
+        if first and RANK == self.options.rank and Hanging.times == self.options.at:
             threading.Event().wait()
         return super().loss(nets, batch, player)
 

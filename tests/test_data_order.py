@@ -15,7 +15,8 @@ def numbers(batches):
 
 
 def steps(rank=0, world_size=1, micro_batch=100, batch_size=10, epoch=0, first=0, seed=7):
-    return list(Batches(SPLIT, batch_size, micro_batch, seed, rank, world_size).steps(epoch, first))
+    batches = Batches(SPLIT, batch_size, micro_batch, seed, rank, world_size)
+    return [[it for it in step if it is not None] for step in batches.steps(epoch, first)]
 
 
 def test_an_epoch_is_a_permutation_of_its_own():
@@ -51,6 +52,14 @@ def test_a_step_trains_on_the_same_samples_on_any_number_of_ranks(world_size):
 
 def test_a_rank_without_a_sample_has_no_micro_batch():
     assert steps(rank=0, world_size=16)[0] == []
+    assert next(Batches(SPLIT, 10, 100, 7, 0, 16).steps(0)) == [None], "it takes part all the same"
+
+
+def test_ranks_in_step_have_as_many_micro_batches_as_each_other():
+    for rank in range(3):  # 4, 3 and 3 of ten samples, in twos and ones
+        parts = next(Batches(SPLIT, 10, 3, 7, rank, 3, in_step=True).steps(0))
+        assert len(parts) == 2
+        assert sum(len(part["index"]) for part in parts if part is not None) in (3, 4)
     assert len(Batches(SPLIT, 10, 10, 7, 0, 16).filler()["index"]) == 1
 
 

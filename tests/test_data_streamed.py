@@ -48,6 +48,7 @@ def every_step(split, world_size, augmentation=None, **place):
         for rank in range(world_size)
         for step in Batches(split, 10, 3, 7, rank, world_size, augmentation).steps(**place)
         for micro_batch in step
+        if micro_batch is not None
     ]
 
 

@@ -14,13 +14,15 @@ from hpc_dl.errors import UserError
 from hpc_dl.jobs import Status
 from hpc_dl.journal import Journal
 from hpc_dl.plan import Plan
-from hpc_dl.rundir import RunDir
+from hpc_dl.rundir import RunDir, read_json
 from hpc_dl.submission import Submission
 from hpc_dl.submit import script, slurm
+from hpc_dl.tracking.sync import bring
 from tests.cluster import Cluster
 from tests.own_models import line_of, own_models
 from tests.running import events
 from tests.slurm_runs import job_of, new_slurm_run, wait_for
+from tests.stores import mlflow_run
 from tests.waiting import wait_until
 
 LONG = {"epochs": 100_000, "log_every": 100}
@@ -141,6 +143,10 @@ def test_a_node_that_fails_is_named(
     assert node in fragile_nodes
     cluster.kill_node(node)
     assert wait_for(run, "failed").reason.startswith(f"node {node} failed")
+    bring(run, patience=60)  # as `hpcdl sync` and the dashboard do, after they have looked
+    told = mlflow_run(run, read_json(run.plan)["tracking_uri"])
+    assert told.info.status == "FAILED"
+    assert told.data.tags["hpcdl.reason"].startswith(f"node {node} failed")
 
 
 # ---- stopped, and going on
@@ -169,36 +175,6 @@ def test_a_run_that_may_not_be_requeued_runs_out_of_time(tmp_path: Path) -> None
     status = wait_for(run, "timeout", seconds=180)
     assert status.reason == "wall-clock limit; `hpcdl submit` again goes on"
     assert list(run.checkpoints.glob("step-*"))
-
-
-def test_a_pre_empted_run_is_requeued_and_goes_on_where_it_was(
-    cluster: Cluster, preemption_nodes: tuple[str, ...], tmp_path: Path
-) -> None:
-    alone = {"nodes": 2, "slurm": {"exclusive": True}, "partition": "low"}
-    run = submitted(tmp_path, train=LONG, resources=alone)
-    wait_until_training(run)
-    high = ("--partition=high", "--nodes=2", "--exclusive", "--output=/dev/null")
-    blocker = cluster.run("sbatch", "--parsable", *high, "--wrap", "sleep 600")
-    wait_for(run, "requeued")
-    wait_until(lambda: "pre-empted" in states(run)[-1][1], message="not pre-empted")
-    cluster.run("scancel", blocker)
-    cluster.haste(job_of(run))
-    wait_until(lambda: len(attempts(run)) == 2, 120, message="it did not start again")
-    assert attempts(run)[1]["step"] > 0
-    assert attempts(run)[1]["attempt"] == f"{job_of(run)}.1"
-    jobs.cancel(run)
-
-
-def states(run: RunDir) -> list[tuple[str, str]]:
-    return [
-        (entry.event["state"], entry.event["reason"])
-        for entry in journal.read(run.journal)
-        if entry.event["event"] == "state"
-    ]
-
-
-def attempts(run: RunDir) -> list[dict[str, Any]]:
-    return [e.event for e in journal.read(run.journal) if e.event["event"] == "started"]
 
 
 # ---- when Slurm does not know, or does not answer

@@ -2,9 +2,12 @@
 
 import pytest
 
-from hpc_dl.jobs import words
+from hpc_dl.jobs import memory, words
 from hpc_dl.jobs.seen import Seen
 from hpc_dl.jobs.state import Verdict, combine
+from hpc_dl.journal import Journal
+from hpc_dl.rundir import read_json, write_json
+from tests.running import new_run
 
 QUEUED = Seen("queued", "waiting for a free node (Resources)")
 RUNNING = Seen("running", where="n1")
@@ -111,3 +114,17 @@ def test_the_last_word_of_slurm_in_a_log_counts() -> None:
     )
     assert words.from_log(log) == words.ending("TIMEOUT", "")
     assert words.from_log("Epoch 1: oom-kill\n") is None
+
+
+def test_a_run_that_slurm_killed_for_its_memory_says_what_to_try(tmp_path):
+    run = new_run(tmp_path, train={"micro_batch": 64})
+    plan = read_json(run.plan)
+    write_json(run.plan, {**plan, "sbatch": {"mem": "8G"}, "tasks_per_node": 2})
+    log = Journal(run.journal)
+    used = {"system/process_memory_usage_megabytes": 3686.4}
+    log.append("system", step=7, values=used)
+    log.close()
+    assert memory.exhausted(run) == (
+        "out of memory: 8G a node asked for, 3.6G in use by each of 2 ranks a node when last seen; "
+        "ask for more in resources.mem, or compute fewer examples at once: train.micro_batch=32"
+    )

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from hpc_dl import plan as planning
+from hpc_dl.conflicts import SpecConflict
 from hpc_dl.errors import UserError
-from hpc_dl.plan import Machine, SpecConflict
+from hpc_dl.plan import Machine
 from hpc_dl.site import Site
 from hpc_dl.spec.data import DataFacts
 from hpc_dl.spec.job import JobSpec

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from hpc_dl import plan as planning
-from hpc_dl.plan import Machine, Plan, SpecConflict
+from hpc_dl.conflicts import SpecConflict
+from hpc_dl.plan import Machine, Plan
 from hpc_dl.site import Partition, Site
 from hpc_dl.spec.data import DataFacts
 from hpc_dl.spec.job import JobSpec

@@ -154,6 +154,26 @@ def test_pre_emption(
     assert "pre-empted" in why(run)[-1]
 
 
+def test_a_rank_hangs(cluster: Cluster, tmp_path: Path) -> None:
+    run, plan = new_slurm_run(
+        tmp_path / "runs",
+        own_models(tmp_path / "base"),
+        model={"name": "own.py:Hanging", "rank": 1, "at": 20},
+        train={"epochs": 5, "hang_timeout": "0:03"},
+        checkpoint={"every": "5 steps"},
+        resources={"tasks_per_node": 2, "cpus_per_task": 1},
+    )
+    slurm.submit(run, plan)
+    wait_for(run, "requeued")
+    cluster.haste(job_of(run))
+    wait_for(run, "completed", seconds=150)
+    assert "no progress for" in why(run)[0]
+    assert "(rank 1 on n" in why(run)[0]
+    assert starts(run)[1]["step"] > 0
+    for rank in (0, 1):
+        assert "most recent call first" in (run.logs / f"{job_of(run)}-{rank}.log").read_text()
+
+
 def test_the_time_limit(cluster: Cluster, tmp_path: Path) -> None:
     """One minute, of which Slurm may announce the end at any moment, for a run of more."""
     run, plan = job(tmp_path, pace=0.12, time="1", partition="short")

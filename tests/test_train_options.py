@@ -1,9 +1,12 @@
 """Options of `train` that change what a step does, each in a real run."""
 
+import shutil
+
 import pytest
 import torch
 
 from hpc_dl.rundir import read_json, write_json
+from tests import ranks
 from tests.ranks import train
 from tests.running import events, history, new_run, start, wait_for_end
 
@@ -86,3 +89,27 @@ def test_data_that_have_changed_since_the_submission_are_refused(tmp_path):
     state, reason = wait_for_end(run)
     assert state == "failed"
     assert "the data have changed since the submission" in reason
+
+
+def test_a_checkpoint_of_another_spec_is_refused_with_the_difference(tmp_path):
+    run = train(new_run(tmp_path, checkpoint={"every": "5 steps"}))
+    other = new_run(tmp_path, train={"seed": 1, "optimizer": {"name": "sgd", "lr": 0.5}})
+    for path in run.checkpoints.iterdir():
+        shutil.copytree(path, other.checkpoints / path.name)
+    with ranks.ended(ranks.start(other)) as (process,):
+        process.join(60)
+        assert process.exitcode == 1
+    said = next(other.logs.glob("*.log")).read_text()
+    assert "belongs to another spec: " in said
+    assert "train.optimizer.name is adamw there and sgd here" in said
+    assert "train.seed is 0 there and 1 here" in said
+    assert "model" not in said.split("another spec: ")[1].splitlines()[0]
+
+
+def test_what_does_not_change_the_training_may_differ(tmp_path):
+    run = new_run(tmp_path, checkpoint={"every": "5 steps"})
+    ranks.kill_at(run, 10)
+    other = new_run(tmp_path, train={"log_every": 3, "on_nonfinite": "skip"})
+    for path in run.checkpoints.iterdir():
+        shutil.copytree(path, other.checkpoints / path.name)
+    assert events(train(other), "started")[0]["step"] > 0

@@ -13,8 +13,9 @@ from pathlib import Path
 from hpc_dl import plan as planner
 from hpc_dl import site as sites
 from hpc_dl import slurm
+from hpc_dl.conflicts import SpecConflict
 from hpc_dl.data import staged
-from hpc_dl.plan import Machine, Plan, SpecConflict
+from hpc_dl.plan import Machine, Plan
 from hpc_dl.site import Site
 from hpc_dl.spec import load as specs
 from hpc_dl.spec.data import DataFacts

@@ -1,0 +1,96 @@
+"""Parts of a valid spec that do not go together, or that the data or the site cannot give."""
+
+from __future__ import annotations
+
+from hpc_dl.errors import UserError
+from hpc_dl.site import Site
+from hpc_dl.spec import units
+from hpc_dl.spec.data import DataFacts
+from hpc_dl.spec.job import JobSpec
+from hpc_dl.spec.models import ZOO, OwnModel
+
+
+class SpecConflict(UserError):
+    """Parts of a valid spec that do not go together; `key` is the place to point at."""
+
+    def __init__(self, key: str, message: str, hint: str = "") -> None:
+        super().__init__(f"{key}: {message}", hint=hint)
+        self.key = key
+
+
+def check(spec: JobSpec, facts: DataFacts, site: Site | None) -> None:
+    """Raise SpecConflict for what cannot be; without a site the run stays on this machine."""
+    _check_kind_and_task(spec, facts)
+    _check_augmentation(spec, facts)
+    if site is not None:
+        _check_partition(spec, site)
+
+
+def _check_kind_and_task(spec: JobSpec, facts: DataFacts) -> None:
+    model = spec.model
+    if isinstance(model, OwnModel):
+        return
+    if facts.kind not in model.kinds or facts.task not in model.tasks:
+        others = [
+            name for name, it in ZOO.items() if facts.kind in it.kinds and facts.task in it.tasks
+        ]
+        raise SpecConflict(
+            "model.name",
+            f"{model.name} takes {_these(model.kinds)} to {_these(model.tasks)}; "
+            f"{spec.data.name} is {facts.kind} data to {facts.task}",
+            f"For {spec.data.name} take one of: {', '.join(others) or 'none of the zoo'}.",
+        )
+    if facts.train == 0:
+        raise SpecConflict("data", f"{spec.data.name} has no training examples")
+
+
+def _check_augmentation(spec: JobSpec, facts: DataFacts) -> None:
+    border = spec.data.augment.crop if spec.data.augment else 0
+    if border and border >= min(facts.shape[-2:]):
+        raise SpecConflict(
+            "data.augment.crop",
+            f"of pictures of {facts.shape[-2]} x {facts.shape[-1]}, with a border of {border}, "
+            "some crops would be nothing but border",
+        )
+
+
+def _these(words: tuple[str, ...]) -> str:
+    return " or ".join(words)
+
+
+def _check_partition(spec: JobSpec, site: Site) -> None:
+    name = spec.resources.partition or site.default_partition
+    if name is None or not site.partitions:
+        return
+    if name not in site.partitions:
+        raise SpecConflict(
+            "resources.partition",
+            f"{site.name} has no partition '{name}'",
+            f"It has: {', '.join(site.partitions)}.",
+        )
+    offer, asked = site.partitions[name], spec.resources
+    limits: list[tuple[str, int, int | None]] = [
+        ("gpus_per_node", asked.gpus_per_node, offer.gpus_per_node),
+        (
+            "cpus_per_task",
+            asked.cpus_per_task * (asked.gpus_per_node or asked.tasks_per_node or 1),
+            offer.cpus_per_node,
+        ),
+    ]
+    for key, wanted, most in limits:
+        if most is not None and wanted > most:
+            what = key.split("_")[0]
+            raise SpecConflict(
+                f"resources.{key}",
+                f"a node of partition '{name}' has {most} {what}; the job asks for {wanted}",
+            )
+    if asked.mem and offer.mem_per_node:
+        wanted, most = units.bytes_of(asked.mem), units.bytes_of(offer.mem_per_node)
+        if wanted > most:
+            raise SpecConflict(
+                "resources.mem", f"a node of partition '{name}' has {offer.mem_per_node} of memory"
+            )
+    if offer.max_time and units.seconds(asked.time) > units.seconds(offer.max_time):
+        raise SpecConflict(
+            "resources.time", f"partition '{name}' runs jobs for at most {offer.max_time}"
+        )
