@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from hpc_dl.rundir import read_json, write_json
-from tests import ranks
+from tests import chaos, ranks
 from tests.ranks import train
 from tests.running import events, history, new_run, start, wait_for_end
 
@@ -111,3 +111,18 @@ def test_what_does_not_change_the_training_may_differ(tmp_path):
     other = new_run(tmp_path, train={"log_every": 3, "on_nonfinite": "skip"})
     shutil.copytree(run.checkpoints / "step-00000010", other.checkpoints / "step-00000010")
     assert events(train(other), "started")[0]["step"] == 10
+
+
+def test_a_damaged_best_checkpoint_is_named_and_the_last_weights_are_taken(tmp_path):
+    run = new_run(tmp_path)
+    with ranks.ended(ranks.start(run, chaos.Kill("while the model is exported", 1))) as (process,):
+        process.join(60)
+    state = next(run.checkpoints.glob("best-*")) / "state.pt"
+    whole = state.read_bytes()
+    state.unlink()  # it shares its bytes with another
+    state.write_bytes(whole[:-9])
+    train(run)
+    warning = events(run, "warning")[-1]
+    assert "the best checkpoint, best-" in warning["message"]
+    assert "is damaged: state.pt has" in warning["message"]
+    assert (run.export / "weights.pt").is_file()

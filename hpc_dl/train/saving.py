@@ -114,7 +114,7 @@ class Saving:
     def load_best(self) -> None:
         """Give all ranks' networks the best weights."""
         world = self.engine.world
-        best = world.gather_objects(checkpoint.best(self.run.checkpoints))[0]
+        best = world.gather_objects(self._whole_best())[0]
         if best is not None and self._shards:
             self._shards.load_weights(best / checkpoint.SHARDS)
         if best is None or self._shards:
@@ -124,6 +124,16 @@ class Saving:
             for name, net in self.engine.bare.items():
                 net.load_state_dict(networks[name])
         world.broadcast(list(self.engine.bare.values()))
+
+    def _whole_best(self) -> Path | None:
+        """On rank 0, the best checkpoint; a damaged one is named, and the last weights stay."""
+        best = checkpoint.best(self.run.checkpoints) if self.journal else None
+        if self.journal is None or best is None:
+            return None
+        fault = checkpoint.damage(best)
+        if fault is not None:
+            _warning_in(self.journal)(f"the best checkpoint, {best.name}, is damaged: {fault}")
+        return None if fault else best
 
     def _agree(self) -> Path | None:
         found: list[Path | None] = [None]
