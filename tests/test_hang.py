@@ -16,7 +16,7 @@ from tests.own_models import line_of, own_models
 from tests.running import events, new_run
 
 
-def hanging(root, size, rank, timeout="0:02"):
+def hanging(root, size, rank, timeout="0:04"):
     return new_run(
         root,
         own_models(root / "code"),
@@ -47,7 +47,7 @@ def test_a_rank_that_is_stopped_is_the_one_that_is_behind(tmp_path):
         tmp_path,
         own_models(tmp_path / "code"),
         model={"name": "own.py:Slow"},
-        train={"epochs": 100, "hang_timeout": "0:02"},
+        train={"epochs": 100, "hang_timeout": "0:04"},
         resources={"tasks_per_node": 2, "cpus_per_task": 1},
     )
     with ranks.ended(ranks.start(run)) as processes:

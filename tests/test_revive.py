@@ -1,0 +1,95 @@
+"""Who is started again after a failure, and who is not; what Slurm does then is another test's."""
+
+import pytest
+
+from hpc_dl import failure, journal, revive
+from hpc_dl.journal import Journal
+from hpc_dl.place import Place
+from hpc_dl.rundir import write_json
+from tests.slurm_runs import new_slurm_run
+
+PLACE = Place(0, 2, 0, 2, "7.0", "7", 0, slurm=True)
+KILLED, TERMINATED, FAILED = 137, 143, 1
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """A run on a cluster whose scontrol takes note of what it is asked for."""
+    asked = tmp_path / "bin" / "scontrol"
+    asked.parent.mkdir()
+    asked.write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/asked\n')
+    asked.chmod(0o755)
+    monkeypatch.setenv("PATH", str(asked.parent), prepend=":")
+    return new_slurm_run(tmp_path / "runs")[0]
+
+
+def requeued(run, code):
+    """Whether the job is asked to be started again after its tasks ended so."""
+    revive.revive(run, PLACE, code)
+    asked = run.root.parent / "asked"
+    return asked.exists() and asked.read_text() == "requeue 7\n"
+
+
+def note(run, state, *, started=True):
+    log = Journal(run.journal)
+    if started:
+        log.append("started", attempt=PLACE.attempt, step=0, cut=0)
+    log.append("state", state=state, reason="as it is")
+    log.close()
+
+
+@pytest.mark.parametrize(
+    "state, code, started",
+    [
+        ("running", KILLED, True),
+        ("running", TERMINATED, True),
+        ("stopped", FAILED, True),  # by a TERM that Slurm knows nothing of
+        ("requeued", KILLED, False),  # while the next attempt was starting
+    ],
+)
+def test_what_was_ended_from_outside_starts_again(run, state, code, started):
+    note(run, state, started=started)
+    assert requeued(run, code)
+    assert journal.last_state(run.journal)[0] == "requeued"
+
+
+@pytest.mark.parametrize(
+    "state, code",
+    [
+        ("running", FAILED),  # its own exit
+        ("failed", KILLED),  # of an error, upon which the others were killed
+        ("requeued", KILLED),  # its worker has asked for it
+        ("completed", KILLED),
+        ("cancelled", TERMINATED),
+    ],
+)
+def test_what_ended_by_itself_does_not(run, state, code):
+    note(run, state)
+    assert not requeued(run, code)
+    assert journal.last_state(run.journal) == (state, "as it is")
+
+
+def test_a_rank_that_has_lost_another_does_not_hinder_it(run):
+    note(run, "running")
+    reason = {"t": 0, "reason": failure.PEER_GONE}
+    write_json(run.path / "failure-7.0.json", reason)
+    assert requeued(run, FAILED)
+
+
+def test_an_error_of_a_rank_does(run):
+    note(run, "running")
+    write_json(run.path / "failure-7.0.json", {"t": 0, "reason": "ValueError: no (net.py:3)"})
+    assert not requeued(run, KILLED)
+
+
+def test_out_of_memory_is_not_tried_again(run):
+    note(run, "running")
+    log = run.logs / "7-batch.log"
+    log.write_text("slurmstepd: error: Detected 1 oom_kill event in StepId=7.0.\n")
+    assert not requeued(run, KILLED)
+
+
+def test_a_cancelled_one_stays_so(run):
+    note(run, "stopped")
+    run.cancel.touch()
+    assert not requeued(run, TERMINATED)
