@@ -34,8 +34,10 @@ def build_engine(
     )
     players, sharded = {}, spec.train.strategy == "fsdp"
     for name, network in architecture.networks().items():
-        if sharded:
-            prepared = shard(accelerate.prepare_model(network, evaluation_mode=True), world)
+        if sharded and world.size > 1:
+            # Layer by layer it comes to the device, which may be too small for the whole.
+            placed = accelerate.prepare_model(network, device_placement=False, evaluation_mode=True)
+            prepared = shard(placed, world)
         else:
             prepared = accelerate.prepare_model(network)
         optimizer = optim.optimizer(spec.train.optimizer, network)

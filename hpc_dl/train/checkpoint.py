@@ -64,17 +64,24 @@ class Checkpoints:
             shutil.rmtree(leftover, ignore_errors=True)
 
     def save(
-        self, state: dict[str, Any], step: int, *, best: bool, shards: Future[Any] | None = None
+        self,
+        state: dict[str, Any],
+        step: int,
+        *,
+        best: bool,
+        shards: Future[Any] | None = None,
+        held: float = 0.0,
     ) -> None:
         """Copy `state` off the device and return; the writing goes on in the background.
 
         Waits for a save that is still under way: there is one copy of the state, not two. Where
-        the ranks write `shards`, the checkpoint is whole when these are.
+        the ranks write `shards`, the checkpoint is whole when these are; to have them copied has
+        `held` up the training for so many seconds.
         """
         started = time.perf_counter()
         self.wait()
         self._copy = _copied(state, self._copy)
-        held = time.perf_counter() - started
+        held += time.perf_counter() - started
         arguments = (step, best, held, shards)
         self._writer = threading.Thread(target=self._write, args=arguments, daemon=True)
         self._writer.start()

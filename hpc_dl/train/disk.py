@@ -10,12 +10,16 @@ _OF_TORCH = ("PytorchStreamWriter", "inline_container")
 
 def refuses(error: BaseException) -> bool:
     """Whether an error comes from a file that could not be written."""
-    is_torchs = isinstance(error, CheckpointException)  # of a rank's shards
-    return is_torchs or isinstance(error, OSError) or any(word in str(error) for word in _OF_TORCH)
+    if isinstance(error, CheckpointException):
+        return all(refuses(cause) for cause, _ in error.failures.values())
+    return isinstance(error, OSError) or any(word in str(error) for word in _OF_TORCH)
 
 
 def reason(error: BaseException) -> str:
-    """The error in one line."""
+    """The error in one line; of shards, that of the first rank whose disk refused."""
+    if isinstance(error, CheckpointException):
+        rank = min(error.failures)
+        return f"{reason(error.failures[rank][0])}, on rank {rank}"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror} ({error.filename})" if error.filename else error.strerror
     if isinstance(error, OSError):

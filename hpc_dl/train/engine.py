@@ -89,6 +89,8 @@ class Engine:
         for number, name in enumerate(turns):
             self.world.mark.reach(self.step + number / len(turns))
             self._turn(name, micro_batches, filler, report)
+        if self.sharded:  # DDP does so itself
+            self.world.broadcast([b for net in self.bare.values() for b in net.buffers()])
         self.step += 1
 
     def _turn(
@@ -136,7 +138,7 @@ class Engine:
         if self.scaler:
             self.scaler.step(optimizer)
             self.scaler.update()
-        elif self.world.device.type == "cuda":
+        elif self.world.device.type == "cuda" and optimizer.defaults["fused"]:
             optimizer.found_inf = (total - total).ne(0).float()  # type: ignore[attr-defined]
             optimizer.step()
         elif math.isfinite(total.item()):
@@ -222,14 +224,15 @@ class Engine:
         return values
 
     def whole_nets(self) -> dict[str, nn.Module]:
-        """Networks with all weights, for rank 0; all ranks have to call this together."""
+        """Networks with all weights, on rank 0 at least; all ranks have to call this together."""
         if not self.sharded:
             return self.bare
+        weights = {name: whole_weights(net) for name, net in self.bare.items()}
+        if self.world.rank > 0:
+            return {}
         nets = self.architecture.networks()
-        for name, net in self.bare.items():
-            weights = whole_weights(net)
-            if self.world.rank == 0:
-                nets[name].load_state_dict(weights)
+        for name, net in nets.items():
+            net.load_state_dict(weights[name])
         return nets
 
     def state(self) -> dict[str, Any]:

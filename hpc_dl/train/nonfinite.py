@@ -66,7 +66,8 @@ class Guard:
         """The fault in words, with its samples; the state is kept."""
         engine = self.engine
         chosen = samples(engine, self.batches.of_step(turn.step), turn.player)
-        folder, state = self.run.nonfinite(turn.step), engine.state()
+        folder, nets = self.run.nonfinite(turn.step), engine.whole_nets()
+        state = engine.state() | {"networks": {name: it.state_dict() for name, it in nets.items()}}
         kept = ""
         if engine.world.rank == 0:
             try:

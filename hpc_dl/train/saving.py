@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,10 @@ from hpc_dl.train.sharding import Shards
 
 
 class Saving:
-    """Saves and loads the engine, the patience and the guard; rank 0 alone writes."""
+    """Saves and loads the engine, the patience and the guard.
+
+    Rank 0 alone writes, but for the networks that are divided over the ranks.
+    """
 
     def __init__(
         self,
@@ -97,12 +101,13 @@ class Saving:
             "identity": self.spec.training(),
             "journal": self.journal.size() if self.journal else 0,
         }
-        step, shards = self.engine.step, None
+        step, shards, started = self.engine.step, None, time.perf_counter()
         if self._shards:
             unfinished = checkpoint.temporary(self.run.checkpoints, step)
             shards = self._shards.save(unfinished / checkpoint.SHARDS)
         if self._checkpoints:
-            self._checkpoints.save(state, step, best=best, shards=shards)
+            held = time.perf_counter() - started
+            self._checkpoints.save(state, step, best=best, shards=shards, held=held)
 
     def wait(self) -> None:
         """Return once nothing is being written any more."""
@@ -123,7 +128,7 @@ class Saving:
             networks = checkpoint.load(best, world.device)["engine"]["networks"]
             for name, net in self.engine.bare.items():
                 net.load_state_dict(networks[name])
-        world.broadcast(list(self.engine.bare.values()))
+        world.broadcast(t for net in self.engine.bare.values() for t in net.state_dict().values())
 
     def _whole_best(self) -> Path | None:
         """On rank 0, the best checkpoint; a damaged one is named, and the last weights stay."""

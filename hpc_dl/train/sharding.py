@@ -7,6 +7,7 @@ shards (torch.distributed.checkpoint), and which any other number of ranks can r
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
     get_model_state_dict,
@@ -30,6 +32,8 @@ from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
 
+from hpc_dl.errors import UserError
+from hpc_dl.train.shard_files import Planner, Reader
 from hpc_dl.train.world import World
 
 Pairs = Mapping[str, tuple[nn.Module, torch.optim.Optimizer]]
@@ -37,14 +41,34 @@ Pairs = Mapping[str, tuple[nn.Module, torch.optim.Optimizer]]
 
 
 def shard(network: nn.Module, world: World) -> nn.Module:
-    """Divide a network over the ranks, layer by layer, so that one layer at a time is whole."""
+    """Divide a network over the ranks, layer by layer, so that one layer at a time is whole.
+
+    A network in main memory comes to the ranks' devices in the same manner.
+    """
     if world.size > 1:
         mesh = init_device_mesh(world.device.type, (world.size,))
-        for layer in network.children():
-            if any(True for _ in layer.parameters()):
+        everywhere = _uses(network)
+        for layer in list(_layers(network)):
+            uses = _uses(layer)
+            # Weights that are tied to another layer's have to be whole when that one is, too.
+            if uses and all(everywhere[weight] == times for weight, times in uses.items()):
                 fully_shard(layer, mesh=mesh)
         fully_shard(network, mesh=mesh)
     return network
+
+
+def _layers(network: nn.Module) -> Iterator[nn.Module]:
+    """The parts that compute one after the other; lists of parts do not compute themselves."""
+    for part in network.children():
+        if isinstance(part, (nn.Sequential, nn.ModuleList, nn.ModuleDict)):
+            yield from _layers(part)
+        else:
+            yield part
+
+
+def _uses(network: nn.Module) -> Counter[int]:
+    """How often each parameter, by its identity, occurs in a network."""
+    return Counter(id(it) for _, it in network.named_parameters(remove_duplicate=False))
 
 
 @contextmanager
@@ -79,6 +103,20 @@ class Shards:
         # The writing goes on beside the training, and so needs a group of its own.
         self._group = dist.new_group(backend="gloo") if world.size > 1 else None
         self._writing: Future[Any] | None = None
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Have the optimizers begin now.
+
+        torch looks at an optimizer that has not stepped yet by having it step, without gradient
+        and rate; it would count that step, and a save would change the training.
+        """
+        self._state()
+        for _, optimizer in self._pairs.values():
+            for moments in optimizer.state.values():
+                for moment in moments.values():
+                    if isinstance(moment, Tensor):
+                        moment.zero_()
 
     def save(self, folder: Path) -> Future[Any]:
         """Copy this rank's shards and return; the future is done when all ranks have written."""
@@ -99,7 +137,7 @@ class Shards:
     def load(self, folder: Path) -> None:
         """Stand where the shards were saved, by however many ranks."""
         state = self._state()
-        load(state, checkpoint_id=folder, no_dist=self._world.size == 1)
+        self._read(state, folder)
         for name, (network, optimizer) in self._pairs.items():
             set_state_dict(
                 network,
@@ -111,9 +149,22 @@ class Shards:
     def load_weights(self, folder: Path) -> None:
         """Take the weights alone."""
         state = {n: {"network": get_model_state_dict(net)} for n, (net, _) in self._pairs.items()}
-        load(state, checkpoint_id=folder, no_dist=self._world.size == 1)
+        self._read(state, folder)
         for name, (network, _) in self._pairs.items():
             set_model_state_dict(network, state[name]["network"])
+
+    def _read(self, state: dict[str, Any], folder: Path) -> None:
+        """Fill `state` with what was saved; UserError where that is something else."""
+        alone = self._world.size == 1
+        try:
+            load(state, storage_reader=Reader(folder), planner=Planner(), no_dist=alone)
+        except CheckpointException as error:
+            causes = {rank: cause for rank, (cause, _) in error.failures.items()}
+            first = causes[min(causes)]
+            raise UserError(
+                f"{folder} cannot be read: {type(first).__name__}: {first}",
+                hint=f"Remove {folder.parent}; the checkpoint before it is taken then.",
+            ) from error
 
     def _state(self) -> dict[str, Any]:
         found = {}

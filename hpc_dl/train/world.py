@@ -7,7 +7,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -78,12 +78,11 @@ class World:
         dist.all_gather_object(found, value)
         return found
 
-    def broadcast(self, modules: Sequence[torch.nn.Module]) -> None:
-        """Give every rank the weights and buffers of rank 0."""
+    def broadcast(self, tensors: Iterable[torch.Tensor]) -> None:
+        """Give every rank the values of rank 0; in place."""
         if self.size > 1:
-            for module in modules:
-                for tensor in module.state_dict().values():
-                    dist.broadcast(tensor, src=0)
+            for tensor in tensors:
+                dist.broadcast(tensor, src=0)
 
 
 @contextmanager
