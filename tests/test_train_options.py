@@ -1,6 +1,8 @@
 """Options of `train` that change what a step does, each in a real run."""
 
+import os
 import shutil
+import sys
 
 import pytest
 import torch
@@ -126,3 +128,27 @@ def test_a_damaged_best_checkpoint_is_named_and_the_last_weights_are_taken(tmp_p
     assert "the best checkpoint, best-" in warning["message"]
     assert "is damaged: state.pt has" in warning["message"]
     assert (run.export / "weights.pt").is_file()
+
+
+def tell_of_threads() -> None:
+    """Have a rank say, when the training is over, how many threads it has."""
+    from hpc_dl.train import worker
+
+    run = worker.run
+
+    def telling(*args):
+        outcome = run(*args)
+        sys.stdout.write(f"threads: {len(os.listdir('/proc/self/task'))}\n")  # noqa: PTH208
+        sys.stdout.flush()
+        return outcome
+
+    worker.run = telling
+
+
+def test_no_thread_of_the_process_group_outlives_the_training(tmp_path):
+    """At the interpreter's end it would abort the process, and so fail the job."""
+    run = new_run(tmp_path, resources={"tasks_per_node": 2})
+    with ranks.ended(ranks.start(run, tell_of_threads)) as processes:
+        for process in processes:
+            process.join(60)
+    assert "threads: 1\n" in next(run.logs.glob("*-0.log")).read_text()

@@ -7,6 +7,7 @@ stands before everything, with a password that is made anew at every start.
 from __future__ import annotations
 
 import getpass
+import http.client
 import os
 import secrets
 import shlex
@@ -116,7 +117,8 @@ def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int, log: Pat
             urllib.request.urlopen(f"http://{HOST}:{port}/health", timeout=5).close()
         except urllib.error.HTTPError:
             return  # it answers, and asks who we are
-        except OSError:
+        except (OSError, http.client.HTTPException):
+            # A port where nobody listens yet may be given to our own end: then we hear ourselves.
             time.sleep(_LOOK_AGAIN)
         else:
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 
 from hpc_dl import journal as log
@@ -36,7 +37,10 @@ def run(run: RunDir, place: Place, on_hang: Callable[[str], None]) -> str:
         spec, plan = load_spec(run.spec), Plan.from_json(read_json(run.plan))
         patience = units.seconds(spec.train.hang_timeout) + HANG_MARGIN
         with join(run, plan, place, patience) as world:
-            return Training(run, spec, plan, place, world, journal, signals, on_hang).train()
+            outcome = Training(run, spec, plan, place, world, journal, signals, on_hang).train()
+            # DDP holds the process group, whose threads must not outlive the interpreter.
+            gc.collect()
+            return outcome
     finally:
         if journal is not None:
             journal.close()
