@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import traceback
 from pathlib import Path
 
 from hpc_dl import failure, journal, slurm_job
@@ -21,6 +22,8 @@ _NO_MEMORY = ("oom-kill", "oom_kill", "exceeded memory limit")
 
 def revive(run: RunDir, place: Place, code: int) -> None:
     """Have the job started again if nobody but the machine is to blame."""
+    if not run.plan.is_file():
+        return
     state, _ = journal.last_state(run.journal)
     if state in journal.ENDED - {"stopped"} or run.cancel.exists() or _out_of_memory(run, place):
         return
@@ -55,5 +58,8 @@ def _out_of_memory(run: RunDir, place: Place) -> bool:
 
 
 if __name__ == "__main__":
-    revive(RunDir(Path(sys.argv[1])), find_place(os.environ), int(sys.argv[2]))
+    try:
+        revive(RunDir(Path(sys.argv[1])), find_place(os.environ), int(sys.argv[2]))
+    except Exception:  # whatever comes of it, the job ends as its tasks did
+        traceback.print_exc()
     sys.exit(int(sys.argv[2]))

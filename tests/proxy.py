@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.stores import Server
 
-_OWN_HEADERS = ("host", "accept-encoding")
+_OWN_HEADERS = ("host", "accept-encoding", "content-length", "transfer-encoding")
 
 
 class Proxy:
@@ -35,9 +35,7 @@ class Proxy:
         time.sleep(self.delay)
         if self.status != 200:
             return self.status, b"not now"
-        passed = {
-            key: it for key, it in headers.items() if key.lower() not in ("host", "accept-encoding")
-        }
+        passed = {key: it for key, it in headers.items() if key.lower() not in _OWN_HEADERS}
         request = urllib.request.Request(self._target + path, body or None, passed, method=method)
         try:
             with urllib.request.urlopen(request, timeout=60) as found:
@@ -51,13 +49,23 @@ class Proxy:
     def _handler(proxy) -> type[BaseHTTPRequestHandler]:  # noqa: N805
         class Handler(BaseHTTPRequestHandler):
             def relay(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                status, content = proxy.answer(self.command, self.path, self.headers, body)
+                status, content = proxy.answer(self.command, self.path, self.headers, self.body())
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
                 self.wfile.write(content)
+
+            def body(self) -> bytes:
+                """An empty file, for one, comes in no chunk at all."""
+                if self.headers.get("Transfer-Encoding") != "chunked":
+                    return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                parts = []
+                while size := int(self.rfile.readline(), 16):
+                    parts.append(self.rfile.read(size))
+                    self.rfile.readline()
+                self.rfile.readline()
+                return b"".join(parts)
 
             do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = relay  # noqa: N815
 

@@ -129,7 +129,8 @@ def test_an_exception_on_another_node_is_shown_as_such(tmp_path: Path) -> None:
 
 
 def test_a_rank_killed_with_kill_9_fails_the_run(tmp_path: Path) -> None:
-    run = submitted(tmp_path, "KilledOnRank1", train=LONG, resources={"nodes": 2})
+    asked = {"nodes": 2, "max_requeues": 0}
+    run = submitted(tmp_path, "KilledOnRank1", train=LONG, resources=asked)
     wait_for(run, "failed")
     wait_until(lambda: "without a word" in jobs.status(run).reason, message="not explained")
 
