@@ -152,6 +152,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200, help="per architecture and world size")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
+    console = Console()
     table = Table("architecture", "ranks", "kills", "starts", "mismatches")
     with tempfile.TemporaryDirectory() as root:
         tallies = []
@@ -159,10 +160,10 @@ def main() -> int:
             tally = torment(Path(root), architecture, size, args.kills, args.seed)
             tallies.append(tally)
             kills = str(tally.kills.total())
+            console.print(f"{architecture} on {size} ranks: {kills} kills", style="dim")
             table.add_row(
                 architecture, str(size), kills, str(tally.starts), str(len(tally.mismatches))
             )
-    console = Console()
     console.print(table)
     points = sum((tally.kills for tally in tallies), Counter[str]())
     for point, count in points.most_common():
