@@ -7,7 +7,9 @@ from hpc_dl.site import Site
 from hpc_dl.spec import units
 from hpc_dl.spec.data import DataFacts
 from hpc_dl.spec.job import JobSpec
-from hpc_dl.spec.models import ZOO, OwnModel
+from hpc_dl.spec.model import OwnModel
+from hpc_dl.spec.models import ZOO
+from hpc_dl.spec.sources import SOURCES
 
 
 class SpecConflict(UserError):
@@ -21,6 +23,7 @@ class SpecConflict(UserError):
 def check(spec: JobSpec, facts: DataFacts, site: Site | None) -> None:
     """Raise SpecConflict for what cannot be; without a site the run stays on this machine."""
     _check_kind_and_task(spec, facts)
+    _check_loading(spec)
     _check_augmentation(spec, facts)
     if site is not None:
         _check_partition(spec, site)
@@ -42,6 +45,14 @@ def _check_kind_and_task(spec: JobSpec, facts: DataFacts) -> None:
         )
     if facts.train == 0:
         raise SpecConflict("data", f"{spec.data.name} has no training examples")
+
+
+def _check_loading(spec: JobSpec) -> None:
+    if spec.data.loading == "streaming" and not spec.data.streams:
+        able = ", ".join(name for name, source in SOURCES.items() if source.streams)
+        raise SpecConflict(
+            "data.loading", f"{spec.data.name} is held in memory", f"Those that stream: {able}."
+        )
 
 
 def _check_augmentation(spec: JobSpec, facts: DataFacts) -> None:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from hpc_dl.spec import units
-from hpc_dl.spec.data import DataFacts, ImageFolder
+from hpc_dl.spec.data import DataFacts
 from hpc_dl.spec.job import JobSpec
+from hpc_dl.spec.sources import ImageFolder
 
 SHARE = 4
 """Resident examples of all ranks of a node take at most one part in so many of its memory. They

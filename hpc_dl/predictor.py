@@ -7,17 +7,20 @@ probabilities = load("~/hpcdl/ffnn-digits-1/export").predict(images)["probabilit
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from pydantic import TypeAdapter
+from torch import Tensor
 
 from hpc_dl.errors import UserError
 from hpc_dl.spec.data import DataFacts
 from hpc_dl.spec.models import ModelSpec
 from hpc_dl.zoo import build
+from hpc_dl.zoo.contract import SHARED, part
 
 CHUNK = 1024
 """Examples that are predicted at once."""
@@ -42,26 +45,40 @@ class Predictor:
         for name, net in self.nets.items():
             net.load_state_dict(weights[name])
             net.eval()
-        self.shape = tuple(said["input"]["shape"][1:])
+        self.inputs: dict[str, dict[str, Any]] = said["inputs"]
 
-    def predict(self, images: Any, params: object = None) -> dict[str, np.ndarray[Any, Any]]:
-        """Images (B, C, H, W) in [0, 1], or anything that reshapes to it, to arrays by name.
+    def predict(self, given: Any, params: object = None) -> dict[str, np.ndarray[Any, Any]]:
+        """Arrays by name for examples: an array, or several by the names of the inputs.
 
-        Raises UserError where the images have another number of pixels than those trained on.
+        An image is (C, H, W) in [0, 1], or anything that reshapes to it; all of `self.inputs` says
+        what is wanted. Raises UserError for arrays that do not fit the network.
         """
-        batch = np.ascontiguousarray(images, dtype=np.float32)
-        try:
-            batch = batch.reshape(-1, *self.shape)
-        except ValueError:
-            raise UserError(
-                f"images of shape {batch.shape[1:]} do not fit a network of {self.shape}"
-            ) from None
+        batch = self._batch(given)
+        whole = any(name in SHARED for name in batch)
+        count = len(next(iter(batch.values())))
         with torch.no_grad():
             parts = [
-                self.architecture.predict(self.nets, {"image": part})
-                for part in torch.from_numpy(batch).split(CHUNK)
+                self.architecture.predict(self.nets, part(batch, slice(first, first + CHUNK)))
+                for first in range(0, 1 if whole else count, CHUNK)
             ]
         return {name: torch.cat([p[name] for p in parts]).numpy() for name in parts[0]}
+
+    def _batch(self, given: Any) -> dict[str, Tensor]:
+        if not isinstance(given, Mapping):
+            given = {next(iter(self.inputs)): given}
+        if set(given) != set(self.inputs):
+            raise UserError(f"the network wants {', '.join(self.inputs)}, not {', '.join(given)}")
+        return {name: self._tensor(name, given[name]) for name in self.inputs}
+
+    def _tensor(self, name: str, given: Any) -> Tensor:
+        shape, dtype = self.inputs[name]["shape"], self.inputs[name]["dtype"]
+        array = np.ascontiguousarray(given, dtype=dtype)
+        try:
+            return torch.from_numpy(array.reshape(*shape))
+        except ValueError:
+            raise UserError(
+                f"{name} of shape {array.shape} does not fit a network of {tuple(shape[1:])}"
+            ) from None
 
 
 def load(folder: str | Path) -> Predictor:

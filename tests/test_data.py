@@ -12,9 +12,10 @@ from hpc_dl.data import idx, sources, staged
 from hpc_dl.data.counts import split_counts
 from hpc_dl.data.listing import listing
 from hpc_dl.data.split import Split, divide
-from hpc_dl.data.vision import torchvision
 from hpc_dl.errors import UserError
-from hpc_dl.spec.data import MNIST, SOURCES, DataFacts, Digits, FashionMNIST
+from hpc_dl.spec.data import DataFacts
+from hpc_dl.spec.sources import MNIST, SOURCES, Digits, FashionMNIST
+from hpc_dl.vision import torchvision
 
 HERE = Path()
 DATA = os.environ.get("HPCDL_DATA")
@@ -175,7 +176,7 @@ torch.ops.load_library = refuse  # what happens beside a torch that torchvision 
 """
 IMPORTS = """
 import torch
-from hpc_dl.data import vision
+from hpc_dl import vision
 assert vision.torchvision("datasets").MNIST.__name__ == "MNIST"
 resize = vision.torchvision("transforms.v2.functional").resize
 assert resize(torch.ones(1, 4, 4), [2, 2]).sum() == 4

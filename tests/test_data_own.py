@@ -6,7 +6,7 @@ import pytest
 
 from hpc_dl.data import sources, staged
 from hpc_dl.errors import UserError
-from hpc_dl.spec.data import OwnData
+from hpc_dl.spec.sources import OwnData
 
 HERE = Path()
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from hpc_dl.data import sources, staged
 from hpc_dl.errors import UserError
-from hpc_dl.spec.data import ImageFolder
+from hpc_dl.spec.sources import ImageFolder
 
 HERE = Path()
 

@@ -12,7 +12,8 @@ from hpc_dl.data import sources
 from hpc_dl.data.augment import Augmentation
 from hpc_dl.data.batches import Batches, held_out
 from hpc_dl.errors import UserError
-from hpc_dl.spec.data import Augment, ImageFolder
+from hpc_dl.spec.data import Augment
+from hpc_dl.spec.sources import ImageFolder
 from tests import ranks  # for its warm server, from which workers are forked here
 from tests.pictures import folder_of_pictures
 from tests.waiting import wait_until
@@ -133,7 +134,7 @@ PROGRAM = """
 import pathlib, sys
 from hpc_dl.data import sources
 from hpc_dl.data.batches import Batches
-from hpc_dl.spec.data import ImageFolder
+from hpc_dl.spec.sources import ImageFolder
 
 if __name__ == "__main__":
     here = pathlib.Path()

@@ -91,7 +91,6 @@ def written(tmp_path, data):
 @pytest.mark.parametrize(
     ("data", "place", "message"),
     [
-        ("{name: mnist, loading: streaming}", "3:30", "those that stream: image_folder"),
         ("{name: mnist, augment: {noise: 1.5}}", "3:38", "augment.noise has to be at most 1"),
         ("{name: mnist, augment: {crop: -1}}", "3:37", "augment.crop has to be at least 0"),
         ("{name: mnist, augment: {flop: true}}", "3:31", "did you mean 'flip'"),
@@ -103,6 +102,20 @@ def test_options_that_make_no_sense_are_refused_where_they_stand(tmp_path, data,
         load(written(tmp_path, data), ())
     assert f"job.yaml:{place}" in str(caught.value)
     assert message in str(caught.value)
+
+
+def test_a_source_that_is_held_in_memory_does_not_stream():
+    facts = DataFacts("image", "classify", (1, 8, 8), ("a", "b"), 80, 10, 10)
+    spec = {
+        "name": "x",
+        "model": {"name": "ffnn"},
+        "data": {"name": "digits", "loading": "streaming"},
+        "train": {"epochs": 1},
+    }
+    with pytest.raises(SpecConflict, match="digits is held in memory") as caught:
+        planning.make(JobSpec.model_validate(spec), Site(name="s"), facts, **PATHS)
+    assert caught.value.key == "data.loading"
+    assert "image_folder" in caught.value.hint
 
 
 def test_a_crop_as_large_as_the_picture_is_refused():

@@ -16,7 +16,7 @@ from typing import Any
 
 from hpc_dl.data import own
 from hpc_dl.errors import UserError
-from hpc_dl.spec.data import OwnData
+from hpc_dl.spec.sources import OwnData
 
 
 def main() -> None:

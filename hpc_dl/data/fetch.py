@@ -12,8 +12,8 @@ from threading import Thread
 from typing import Any
 
 from hpc_dl.data import idx
-from hpc_dl.data.vision import torchvision
 from hpc_dl.errors import UserError
+from hpc_dl.vision import torchvision
 
 PATIENCE = 20.0
 """Seconds that a download may make no progress. A firewall that swallows packets lets name servers,

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from hpc_dl.data.counts import split_counts
 from hpc_dl.errors import UserError
-from hpc_dl.spec.data import DataFacts, ImageFolder
+from hpc_dl.spec.data import DataFacts
+from hpc_dl.spec.sources import ImageFolder
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 FOLDERS = {"train": ("train",), "validation": ("validation", "val"), "test": ("test",)}

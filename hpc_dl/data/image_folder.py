@@ -15,7 +15,7 @@ from PIL import Image
 from hpc_dl.data.folders import Found, Picture
 from hpc_dl.data.split import Tensors
 from hpc_dl.errors import UserError
-from hpc_dl.spec.data import ImageFolder
+from hpc_dl.spec.sources import ImageFolder
 
 Pixels = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hpc_dl.data import idx, staged
-from hpc_dl.spec.data import SOURCES, Data
+from hpc_dl.spec.data import Data
+from hpc_dl.spec.sources import SOURCES
 
 
 @dataclass(frozen=True)

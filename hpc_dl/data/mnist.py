@@ -9,7 +9,7 @@ import torch
 
 from hpc_dl.data.idx import KINDS
 from hpc_dl.data.split import Tensors
-from hpc_dl.data.vision import torchvision
+from hpc_dl.vision import torchvision
 
 
 def load(name: str, root: Path) -> dict[str, Tensors]:

@@ -22,7 +22,8 @@ from hpc_dl.data.counts import split_counts
 from hpc_dl.data.split import Tensors
 from hpc_dl.errors import UserError
 from hpc_dl.imports import load_object
-from hpc_dl.spec.data import DataFacts, OwnData
+from hpc_dl.spec.data import DataFacts
+from hpc_dl.spec.sources import OwnData
 
 TEST = 0.1
 """Share of the examples for the test, where the function gives no test split."""

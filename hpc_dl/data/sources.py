@@ -7,7 +7,8 @@ from pathlib import Path
 
 from hpc_dl.data import digits, folders, idx, image_folder, mnist, own, staged, streamed
 from hpc_dl.data.split import Split, Splits, Tensors, divide
-from hpc_dl.spec.data import MNIST, Data, DataFacts, Digits, FashionMNIST, ImageFolder, OwnData
+from hpc_dl.spec.data import Data, DataFacts
+from hpc_dl.spec.sources import MNIST, Digits, FashionMNIST, ImageFolder, OwnData
 
 
 def load(

@@ -15,7 +15,8 @@ from pydantic import TypeAdapter
 from hpc_dl.data import folders, idx
 from hpc_dl.data.counts import split_counts
 from hpc_dl.errors import UserError
-from hpc_dl.spec.data import MNIST, Data, DataFacts, Digits, FashionMNIST, ImageFolder, OwnData
+from hpc_dl.spec.data import Data, DataFacts
+from hpc_dl.spec.sources import MNIST, Digits, FashionMNIST, ImageFolder, OwnData
 
 DIGITS = 1797
 """Examples in scikit-learn's digits."""

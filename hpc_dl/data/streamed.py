@@ -21,7 +21,7 @@ from hpc_dl.data.folders import Found
 from hpc_dl.data.image_folder import decode
 from hpc_dl.data.split import Batch, Split, as_floats
 from hpc_dl.errors import EXIT_FAILED, UserError
-from hpc_dl.spec.data import ImageFolder
+from hpc_dl.spec.sources import ImageFolder
 
 AHEAD = 2
 """Batches that each worker has ready or in work."""

@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+LIBRARIES = ("torchvision", "torch_geometric")
+
 
 class Spec(BaseModel):
     """A part of a spec. Strict: `true` is no number and `"3"` no integer."""
@@ -14,8 +16,10 @@ class Spec(BaseModel):
 
 
 def tag_by_name(value: Any) -> str | None:
-    """Which member of a union a `name` picks; an import path (`my_code.py:MyNet`) picks `own`."""
+    """Which member of a union a `name` picks: that name, the library whose things it names
+    (`torchvision:resnet18`), or, for an import path (`my_code.py:MyNet`), `own`."""
     name = value.get("name") if isinstance(value, dict) else getattr(value, "name", None)
-    if isinstance(name, str) and ":" in name:
-        return "own"
-    return name if isinstance(name, str) else None
+    if not isinstance(name, str):
+        return None
+    before, colon, _ = name.partition(":")
+    return "own" if colon and before not in LIBRARIES else before

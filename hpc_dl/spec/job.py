@@ -20,8 +20,8 @@ from pydantic import (
 from hpc_dl.credentials import hidden
 from hpc_dl.spec import units
 from hpc_dl.spec.base import Spec, tag_by_name
-from hpc_dl.spec.data import DataSpec
 from hpc_dl.spec.models import ModelSpec
+from hpc_dl.spec.sources import DataSpec
 
 
 def _checked_by(parse: object) -> AfterValidator:

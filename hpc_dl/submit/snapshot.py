@@ -12,9 +12,9 @@ from pathlib import Path
 
 from hpc_dl.errors import UserError
 from hpc_dl.rundir import RunDir
-from hpc_dl.spec.data import OwnData
 from hpc_dl.spec.job import JobSpec
-from hpc_dl.spec.models import OwnModel
+from hpc_dl.spec.model import OwnModel
+from hpc_dl.spec.sources import OwnData
 
 
 def take(run: RunDir, spec: JobSpec, base: Path) -> None:

@@ -52,7 +52,9 @@ def signature(said: dict[str, Any]) -> ModelSignature:
         return TensorSpec(np.dtype(of["dtype"]), tuple(of["shape"]), name)
 
     outputs = [spec(of, name) for name, of in said["outputs"].items()]
-    return ModelSignature(Schema([spec(said["input"], None)]), Schema(outputs))
+    alone = len(said["inputs"]) == 1  # then it needs no name
+    inputs = [spec(of, None if alone else name) for name, of in said["inputs"].items()]
+    return ModelSignature(Schema(inputs), Schema(outputs))
 
 
 def _is_logged(client: MlflowClient, mlflow_id: str) -> bool:

@@ -1,9 +1,10 @@
-"""Exact means over a held-out split, however it is divided over ranks and batches."""
+"""Exact metrics over a held-out split, however it is divided over ranks and batches."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +13,10 @@ from hpc_dl.data.batches import held_out
 from hpc_dl.data.split import Split
 from hpc_dl.train.randomness import EVALUATION, seed_generators
 from hpc_dl.train.world import World
-from hpc_dl.zoo.contract import Architecture, Loss
+from hpc_dl.zoo.contract import Architecture, Loss, Observed
+
+if TYPE_CHECKING:
+    from torchmetrics import Metric
 
 
 def evaluate(
@@ -24,7 +28,7 @@ def evaluate(
     batch_size: int,
     seed: tuple[int, ...],
 ) -> dict[str, float]:
-    """The architecture's metrics as means over `split`; {} where the split is empty.
+    """The architecture's metrics over `split`; {} where the split is empty.
 
     `nets` are bare: a wrapper would wait for ranks whose share has fewer batches. All ranks measure
     the same number of batches all the same, for networks that are divided over them.
@@ -32,24 +36,58 @@ def evaluate(
     if not len(split):
         return {}
     seed_generators(world.device, *seed, EVALUATION, world.rank)
-    sums: dict[str, tuple[Tensor | float, Tensor | float]] = {}
+    seen = _Seen(world)
     with evaluating(nets), torch.no_grad():
         batches = held_out(split, batch_size, world.rank, world.size)
         for _ in range(math.ceil(math.ceil(len(split) / world.size) / batch_size)):
             batch = next(batches, None)
             if batch is None:  # this rank's share is smaller than the others'
                 one = split.batch(torch.zeros(1, dtype=torch.int64, device=world.device))
-                nothing = architecture.measure(nets, one)
-                _add(sums, {name: Loss(loss.total * 0, 0) for name, loss in nothing.items()})
+                seen.add_nothing(architecture.measure(nets, one))
             else:
-                _add(sums, architecture.measure(nets, batch))
+                seen.add(architecture.measure(nets, batch))
             world.mark.reach(world.mark.at)
-    names = sorted(sums)
-    totals = world.sums([part for name in names for part in sums[name]])
-    return {
-        name: total / count
-        for name, total, count in zip(names, totals[0::2], totals[1::2], strict=True)
-    }
+    return seen.values()
+
+
+class _Seen:
+    """What has been measured so far: sums and counts, and metrics that are no means."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.sums: dict[str, tuple[Tensor | float, Tensor | float]] = {}
+        self.metrics: dict[str, Metric] = {}
+
+    def add(self, measured: Mapping[str, Loss | Observed]) -> None:
+        for name, value in measured.items():
+            if isinstance(value, Observed):
+                self._metric(name, value).update(*value.seen)
+            else:
+                total, count = self.sums.get(name, (0.0, 0.0))
+                self.sums[name] = (total + value.total.double(), count + value.count)
+
+    def add_nothing(self, measured: Mapping[str, Loss | Observed]) -> None:
+        """Learn what there is to measure, from an example that is another rank's."""
+        for name, value in measured.items():
+            if isinstance(value, Observed):
+                self._metric(name, value)
+            else:
+                self.add({name: Loss(value.total * 0, 0)})
+
+    def _metric(self, name: str, observed: Observed) -> Metric:
+        if name not in self.metrics:
+            self.metrics[name] = observed.metric().to(self.world.device)
+        return self.metrics[name]
+
+    def values(self) -> dict[str, float]:
+        """Over all ranks, on each of them."""
+        names = sorted(self.sums)
+        totals = self.world.sums([part for name in names for part in self.sums[name]])
+        means = {
+            name: total / count
+            for name, total, count in zip(names, totals[0::2], totals[1::2], strict=True)
+        }
+        return means | {name: float(metric.compute()) for name, metric in self.metrics.items()}
 
 
 class evaluating:  # noqa: N801  a context manager, written like a function
@@ -65,11 +103,3 @@ class evaluating:  # noqa: N801  a context manager, written like a function
     def __exit__(self, *_: object) -> None:
         for net in self.nets.values():
             net.train()
-
-
-def _add(
-    sums: dict[str, tuple[Tensor | float, Tensor | float]], measured: Mapping[str, Loss]
-) -> None:
-    for name, loss in measured.items():
-        total, count = sums.get(name, (0.0, 0.0))
-        sums[name] = (total + loss.total.double(), count + loss.count)

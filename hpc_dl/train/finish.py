@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from PIL import Image
-from torch import nn
+from torch import Tensor, nn
 
 from hpc_dl.data.order import mix
 from hpc_dl.data.split import Split
@@ -35,19 +35,21 @@ def draw(
     architecture: Architecture,
     nets: Mapping[str, nn.Module],
     sample: Batch,
+    held_out: Iterable[Batch],
     run: RunDir,
     key: tuple[int, ...],
 ) -> list[dict[str, Any]]:
     """Write the architecture's pictures into the run folder; returns what to journal of each."""
     step, sample = key[-1], _beside(nets, sample)
+    held_out = (_beside(nets, batch) for batch in held_out)
     seed_generators(sample["index"].device, *key, DRAWING)
     with evaluating(nets), torch.no_grad():
-        pictures = architecture.artifacts(nets, sample)
+        pictures = architecture.artifacts(nets, sample, held_out)
     drawn = []
     for name, picture in pictures.items():
         path = run.artifacts / name / f"step-{step:08d}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(picture.pixels.cpu().numpy()).save(path)
+        Image.fromarray(picture.pixels(f", step {step}")).save(path)
         place = path.relative_to(run.path).as_posix()
         drawn.append({"step": step, "path": place, "caption": f"{picture.caption}, step {step}"})
     return drawn
@@ -70,22 +72,24 @@ def export(
     }
     torch.save(weights, folder / "weights.pt")
     with evaluating(nets), torch.no_grad():
-        outputs = architecture.predict(nets, sample)
+        inputs = architecture.inputs(sample)
+        outputs = architecture.predict(nets, inputs)
     write_json(
         folder / "model.json",
         {
             "model": spec.model.model_dump(mode="json"),
             "facts": plan.to_json()["facts"],
-            "input": {"shape": [-1, *sample["image"].shape[1:]], "dtype": "float32"},
-            "outputs": {
-                name: {
-                    "shape": [-1, *tensor.shape[1:]],
-                    "dtype": str(tensor.dtype).removeprefix("torch."),
-                }
-                for name, tensor in outputs.items()
-            },
+            "inputs": {name: _described(name, tensor) for name, tensor in inputs.items()},
+            "outputs": {name: _described(name, tensor) for name, tensor in outputs.items()},
         },
     )
+
+
+def _described(name: str, tensor: Tensor) -> dict[str, Any]:
+    """The type and the shape, with -1 for any size; edges stand in columns, all else in rows."""
+    shape = [2, -1] if name == "edge" else [-1, *tensor.shape[1:]]
+    dtype = str(tensor.dtype).removeprefix("torch.")
+    return {"shape": shape, "dtype": dtype}
 
 
 def _beside(nets: Mapping[str, nn.Module], sample: Batch) -> Batch:

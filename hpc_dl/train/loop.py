@@ -56,7 +56,7 @@ class NonFinite:
 class Patience:
     """The best headline metric so far, and for how many epochs there was no better one."""
 
-    headline: Headline
+    headline: Headline | None
     rule: EarlyStopping | None
     best: float | None = None
     idle_epochs: int = 0
@@ -64,8 +64,8 @@ class Patience:
     def see(self, values: dict[str, float]) -> bool:
         """Take note of an evaluation; whether it is the best so far."""
         margin = self.rule.min_delta if self.rule else 0.0
-        value = values.get(self.headline.metric)
-        if value is None:
+        value = values.get(self.headline.metric) if self.headline else None
+        if self.headline is None or value is None:
             return False
         improved = self.headline.better(value, self.best, margin)
         self.best = value if improved else self.best

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from hpc_dl.errors import EXIT_FAILED, UserError
-from hpc_dl.zoo.contract import Architecture, Batch
+from hpc_dl.zoo.contract import Architecture, Batch, part
 
 GIB = 2**30
 _OF_THE_CPU = re.compile(r"can't allocate memory: you tried to allocate (\d+) bytes")
@@ -49,8 +49,7 @@ def fitting(
     """
     count = len(batch["index"]) // 2
     while count:
-        part = {name: tensor[:count] for name, tensor in batch.items()}
-        if _passes(architecture, nets, part, turns):
+        if _passes(architecture, nets, part(batch, slice(count)), turns):
             return count
         count //= 2
     return 0

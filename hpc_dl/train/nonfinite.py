@@ -16,7 +16,7 @@ from hpc_dl.train import disk
 from hpc_dl.train.engine import Engine
 from hpc_dl.train.evaluate import evaluating
 from hpc_dl.train.tally import Turn
-from hpc_dl.zoo.contract import Batch
+from hpc_dl.zoo.contract import Batch, part
 
 LOWER = 0.5
 """What the learning rate is multiplied by when the training goes back."""
@@ -107,9 +107,11 @@ def samples(engine: Engine, micro_batches: Sequence[Batch], player: str) -> list
         return [number for rank in every for number in rank]
     with evaluating(nets), torch.no_grad():
         bad = [
-            not torch.isfinite(engine.architecture.loss(nets, example, player).total).item()
+            not torch.isfinite(
+                engine.architecture.loss(nets, part(batch, slice(n, n + 1)), player).total
+            ).item()
             for batch in micro_batches
-            for example in _one_by_one(batch)
+            for n in range(len(batch["index"]))
         ]
     chosen = [number for number, is_bad in zip(mine, bad, strict=True) if is_bad]
     found = world.gather_objects(chosen)
@@ -132,10 +134,3 @@ def _keep(folder: Path, state: Mapping[str, Any], turn: Turn, chosen: Sequence[i
     torch.save(state, folder / "state.pt")
     said = {"step": turn.step, "player": turn.player, "loss": str(turn.total.item())}
     (folder / "samples.json").write_text(json.dumps({**said, "samples": list(chosen)}) + "\n")
-
-
-def _one_by_one(batch: Batch) -> Sequence[Batch]:
-    return [
-        {name: tensor[n : n + 1] for name, tensor in batch.items()}
-        for n in range(len(batch["index"]))
-    ]

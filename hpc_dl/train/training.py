@@ -16,7 +16,7 @@ from torch import nn
 
 from hpc_dl.data import sources
 from hpc_dl.data.augment import Augmentation
-from hpc_dl.data.batches import Batches
+from hpc_dl.data.batches import Batches, held_out
 from hpc_dl.data.split import Split, Splits
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.journal import Journal
@@ -61,8 +61,8 @@ class Training:
         self.engine = build_engine(spec, plan, self.splits, world, run.code, self._asked)
         self.architecture = self.engine.architecture
         self.patience = Patience(self.architecture.headline, spec.train.early_stopping)
-        held_out = self.splits.validation if len(self.splits.validation) else self.splits.train
-        self.sample = finish.sample_of(held_out, world.device, spec.train.seed)
+        shown = self.splits.validation if len(self.splits.validation) else self.splits.train
+        self.sample = finish.sample_of(shown, world.device, spec.train.seed)
         self.batches = Batches(
             self.splits.train,
             plan.global_batch,
@@ -77,6 +77,7 @@ class Training:
         self.saving = Saving(run, spec, self.engine, self.patience, guard, journal)
         self.rhythm = Rhythm(spec.checkpoint.every, plan)
         self.seconds = 0.0
+        self.evaluation_batch = max(plan.micro_batch, 256)
 
     def train(self) -> str:
         """Train to the end or to a signal; returns the outcome, as `worker.run` does."""
@@ -180,7 +181,7 @@ class Training:
             self.engine.bare,
             split,
             self.world,
-            batch_size=max(self.plan.micro_batch, 256),
+            batch_size=self.evaluation_batch,
             seed=(self.spec.train.seed, self.engine.step),
         )
 
@@ -190,7 +191,7 @@ class Training:
         self._note_metrics(event.step, event.epoch, values)
         ordinal = event.epoch + 1
         if ordinal & (ordinal - 1) == 0:  # after epochs 1, 2, 4, 8, ...: often while much changes
-            self._draw(self.engine.whole_nets())
+            self._draw(self.engine.whole_nets(), self.splits.validation)
 
     def _out_of_memory(self, error: Exception) -> UserError:
         """What to tell the user, after trying how much would fit."""
@@ -242,7 +243,7 @@ class Training:
         nets = self.engine.whole_nets()
         if self.journal is None:
             return
-        self._draw(nets)
+        self._draw(nets, self.splits.test)
         self._export(nets)
         self._note(
             "summary",
@@ -274,12 +275,13 @@ class Training:
 
     # ---- the journal
 
-    def _draw(self, nets: Mapping[str, nn.Module]) -> None:
+    def _draw(self, nets: Mapping[str, nn.Module], split: Split) -> None:
         if self.journal is None:
             return
         key = (self.spec.train.seed, self.engine.step)
+        shown = held_out(split, self.evaluation_batch, 0, 1)
         try:
-            for drawn in finish.draw(self.architecture, nets, self.sample, self.run, key):
+            for drawn in finish.draw(self.architecture, nets, self.sample, shown, self.run, key):
                 self.journal.append("artifact", **drawn)
         except OSError as error:
             self._warn(f"no pictures of step {self.engine.step}: {disk.reason(error)}")

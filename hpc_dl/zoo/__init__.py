@@ -8,23 +8,34 @@ from pathlib import Path
 
 from hpc_dl.imports import load_object
 from hpc_dl.spec.data import DataFacts
-from hpc_dl.spec.models import Model, OwnModel
-from hpc_dl.zoo.contract import Architecture
+from hpc_dl.spec.model import Model, OwnModel
+from hpc_dl.zoo import objectives
+from hpc_dl.zoo.contract import Architecture, Objective
 
 
-def build(options: Model, facts: DataFacts, code: Path) -> Architecture:
+def build(
+    options: Model, facts: DataFacts, code: Path, objective: Objective | None = None
+) -> Architecture:
     """The architecture that `options` describe, for data of which `facts` are known.
 
-    A user's own is imported from `code`, the snapshot of their files in the run folder.
+    `objective` is that of the data's task, where it is not to be the plain one. A user's own
+    architecture is imported from `code`, the snapshot of their files in the run folder.
     Raises UserError where that file or the class in it cannot be had.
     """
-    if isinstance(options, OwnModel):
-        return load_object(options.name, code, Architecture)(options, facts)
-    name: str = options.name  # type: ignore[attr-defined]
-    module = import_module(f"hpc_dl.zoo.{name}")
-    (kind,) = (
-        item
-        for _, item in inspect.getmembers(module, inspect.isclass)
-        if issubclass(item, Architecture) and item.__module__ == module.__name__
+    kind = (
+        load_object(options.name, code, Architecture)
+        if isinstance(options, OwnModel)
+        else _architecture(options.name.partition(":")[0])
     )
-    return kind(options, facts)
+    return kind(options, facts, objective or objectives.of(facts))
+
+
+def _architecture(name: str) -> type[Architecture]:
+    """The one class of architectures in a file of this folder."""
+    module = import_module(f"{__name__}.{name}")
+    (found,) = (
+        it
+        for _, it in inspect.getmembers(module, inspect.isclass)
+        if issubclass(it, Architecture) and it.__module__ == module.__name__
+    )
+    return found

@@ -14,7 +14,7 @@ arXiv:2006.13202).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +22,7 @@ from torch.nn import functional as F
 
 from hpc_dl.zoo.contract import Architecture, Batch, Loss, Nets, Picture
 from hpc_dl.zoo.layers import dense
-from hpc_dl.zoo.pictures import grid
+from hpc_dl.zoo.pictures.grids import grid
 
 
 class Autoencoder(nn.Module):
@@ -97,7 +97,9 @@ class VariationalAutoencoder(Architecture):
         }
         return {name: Loss(total, len(batch["image"])) for name, total in sums.items()}
 
-    def artifacts(self, nets: Nets, sample: Batch) -> Mapping[str, Picture]:
+    def artifacts(
+        self, nets: Nets, sample: Batch, held_out: Iterable[Batch]
+    ) -> Mapping[str, Picture]:
         network, image = nets["model"], sample["image"]
         assert isinstance(network, Autoencoder)
         mean, _ = network.encode(image)

@@ -22,7 +22,8 @@ from hpc_dl.data import folders, sources
 from hpc_dl.data.augment import Augmentation
 from hpc_dl.data.batches import Batches
 from hpc_dl.data.image_folder import decode
-from hpc_dl.spec.data import Augment, ImageFolder
+from hpc_dl.spec.data import Augment
+from hpc_dl.spec.sources import ImageFolder
 from tests.pictures import folder_of_pictures
 
 BATCH, WORKERS, ROUNDS = 64, 2, 5

@@ -1,17 +1,14 @@
-"""Pictures of what a network does: grids of images with a title and labelled rows.
-
-matplotlib is used without pyplot, so nothing is global and no display is needed.
-"""
+"""Grids of images, with labelled rows or cells."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from hpc_dl.zoo.contract import Picture
+from hpc_dl.zoo.pictures import figure
 
 INCHES_A_CELL = 0.55
 GAP = 0.12
@@ -29,16 +26,11 @@ def grid(
 
     All images are drawn as one: an axis for each would take a hundred times as long.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     sheet, tops, lefts = _sheet(images, columns, gap=3 * GAP if cells else GAP)
     height, width = sheet.shape[:2]
     inches = columns * INCHES_A_CELL
     size = (inches + (0.8 if rows else 0.2), inches * height / width + 0.35)
-    figure = Figure(figsize=size, dpi=130, layout="constrained")
-    canvas = FigureCanvasAgg(figure)
-    axis = figure.subplots()
+    drawing, axis = figure(*size)
     axis.imshow(sheet, vmin=0, vmax=1, cmap="gray", interpolation="nearest")
     axis.set_frame_on(False)
     axis.set_xticks([])
@@ -49,9 +41,7 @@ def grid(
     for number, text in enumerate(cells):
         top, left = tops[number // columns], lefts[number % columns]
         axis.text(left + middle, top - 1, text, fontsize=5.5, ha="center", va="bottom")
-    axis.set_title(caption, fontsize=9)
-    canvas.draw()
-    return Picture(torch.from_numpy(np.asarray(canvas.buffer_rgba())[..., :3].copy()), caption)
+    return Picture(drawing, caption)
 
 
 def _sheet(

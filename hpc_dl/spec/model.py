@@ -1,0 +1,39 @@
+"""What the options of every architecture share: the kinds of data and the tasks it accepts."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import ConfigDict, Field
+
+from hpc_dl.spec.base import Spec
+
+Kind = Literal["image", "sequence", "table", "graph"]
+Task = Literal["classify", "classify_nodes", "regress", "none"]
+"""What is to be said of an example (of its nodes, if it is a graph); `none` where nothing is."""
+Activation = Literal["relu", "leaky_relu", "gelu", "silu", "tanh", "sigmoid"]
+
+Probability = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Model(Spec):
+    """The options of one architecture; the light half reads them to check a spec, and
+    `zoo/NAME.py` to build its networks."""
+
+    kinds: ClassVar[tuple[Kind, ...]] = ("image",)
+    tasks: ClassVar[tuple[Task, ...]] = ("classify", "none")
+
+    name: str
+
+
+class OwnModel(Model):
+    """A user's own architecture, by import path; every other key is handed to it as an option."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str = Field(pattern=r"^[^:]+:[A-Za-z_]\w*$", description="my_code.py:MyNet")
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What the user wrote beside the name."""
+        return dict(self.model_extra or {})

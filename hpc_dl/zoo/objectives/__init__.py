@@ -1,0 +1,18 @@
+"""The loss, the metrics and the pictures of each task: one file each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hpc_dl.spec.data import DataFacts
+from hpc_dl.zoo.contract import Objective
+from hpc_dl.zoo.objectives.classification import Classification
+
+
+def of(
+    facts: DataFacts, label_smoothing: float = 0.0, class_weights: Sequence[float] | None = None
+) -> Objective | None:
+    """The objective of the data's task; None where there is none."""
+    if facts.task in ("classify", "classify_nodes"):
+        return Classification(facts, label_smoothing, class_weights)
+    return None

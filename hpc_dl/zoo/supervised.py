@@ -1,0 +1,57 @@
+"""What architectures have in common that foretell something of an example: one network, whose
+outputs the task of the data judges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from torch import Tensor
+
+from hpc_dl.spec.data import DataFacts
+from hpc_dl.spec.model import Model
+from hpc_dl.zoo import objectives
+from hpc_dl.zoo.contract import (
+    Architecture,
+    Batch,
+    Headline,
+    Loss,
+    Nets,
+    Objective,
+    Observed,
+    Picture,
+)
+
+
+class Supervised(Architecture):
+    """Leaves its networks to be said, and nothing else."""
+
+    objective: Objective
+
+    def __init__(
+        self, options: Model, facts: DataFacts, objective: Objective | None = None
+    ) -> None:
+        objective = objective or objectives.of(facts)
+        assert objective is not None, f"{facts.task} is no task that has an objective"
+        super().__init__(options, facts, objective)
+
+    def outputs(self, nets: Nets, batch: Batch) -> Tensor:
+        """What the network says of each example: (B, outputs)."""
+        return nets["model"](batch[self.facts.kind])
+
+    def loss(self, nets: Nets, batch: Batch, player: str) -> Loss:
+        return self.objective.loss(self.outputs(nets, batch), batch)
+
+    def measure(self, nets: Nets, batch: Batch) -> Mapping[str, Loss | Observed]:
+        return self.objective.measure(self.outputs(nets, batch), batch)
+
+    @property
+    def headline(self) -> Headline:
+        return self.objective.headline
+
+    def artifacts(
+        self, nets: Nets, sample: Batch, held_out: Iterable[Batch]
+    ) -> Mapping[str, Picture]:
+        return self.objective.draw((self.outputs(nets, batch), batch) for batch in held_out)
+
+    def predict(self, nets: Nets, batch: Batch) -> Mapping[str, Tensor]:
+        return self.objective.predict(self.outputs(nets, batch))
