@@ -70,8 +70,7 @@ def read(
     The spec's own files are looked for beside it, if not in `base`. Raises UserError.
     """
     base = (base or file.parent).absolute()
-    typed = any(word.startswith("data.root=") for word in words)
-    spec = _with_absolute_root(specs.load(file, words), Path.cwd() if typed else base)
+    spec = _with_absolute_paths(specs.load(file, words), words, base)
     site = sites.load(site_name, os.environ)
     data_root = sites.expand(site.data_root, os.environ)
     return Request(
@@ -86,16 +85,17 @@ def read(
     )
 
 
-def _with_absolute_root(spec: JobSpec, base: Path) -> JobSpec:
-    """`data.root` made independent of the folder that a command is typed in.
+def _with_absolute_paths(spec: JobSpec, words: Sequence[str], base: Path) -> JobSpec:
+    """`data.root` and its like made independent of the folder that a command is typed in.
 
-    In a file it is relative to that file, on the command line to where that is typed.
+    In a file they are relative to that file, on the command line to where that is typed.
     """
-    root = getattr(spec.data, "root", None)
-    if root is None:
-        return spec
-    absolute = str(base / Path(root).expanduser())
-    return spec.model_copy(update={"data": spec.data.model_copy(update={"root": absolute})})
+    update = {}
+    for key, path in spec.data.model_dump(include=set(spec.data.paths)).items():
+        typed = any(word.startswith(f"data.{key}=") for word in words)
+        if path is not None:
+            update[key] = str((Path.cwd() if typed else base) / Path(path).expanduser())
+    return spec.model_copy(update={"data": spec.data.model_copy(update=update)})
 
 
 def this_machine(*, local: bool) -> Machine | None:

@@ -1,4 +1,4 @@
-"""`python -m hpc_dl.data.describe CODE`: a user's own source comes in, its facts go out.
+"""`python -m hpc_dl.data.describe CODE DATA_ROOT`: a source comes in, its facts go out.
 
 A process of its own, so that the login node's command need not import torch. The last line of
 its output is JSON: the facts, or the `message` and `hint` of an error.
@@ -14,21 +14,25 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from hpc_dl.data import own
+from pydantic import TypeAdapter
+
+from hpc_dl.data import sources
 from hpc_dl.errors import UserError
-from hpc_dl.spec.sources import OwnData
+from hpc_dl.spec.data import Data
+from hpc_dl.spec.sources import DataSpec
 
 
 def main() -> None:
-    source = OwnData.model_validate_json(sys.stdin.read())
+    source = TypeAdapter(DataSpec).validate_json(sys.stdin.read())
+    code, data_root = (Path(word).resolve() for word in sys.argv[1:])
     with contextlib.redirect_stdout(sys.stderr):  # what the user's function prints
-        said = _describe(source, Path(sys.argv[1]).resolve())
+        said = _describe(source, code, data_root)
     sys.stdout.write("\n" + json.dumps(said) + "\n")
 
 
-def _describe(source: OwnData, code: Path) -> dict[str, Any]:
+def _describe(source: Data, code: Path, data_root: Path) -> dict[str, Any]:
     try:
-        facts, _ = own.load(source, code)
+        facts, _ = sources.given(source, data_root, code)
     except UserError as error:
         return {"message": error.message, "hint": error.hint}
     except Exception as error:

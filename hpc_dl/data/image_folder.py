@@ -34,6 +34,31 @@ def load(source: ImageFolder, found: Found, cache: Path) -> dict[str, Tensors]:
     }
 
 
+def check(found: Found, cache: Path) -> None:
+    """Look at the header of every picture, once; that they are in order is noted in `cache`.
+
+    Raises UserError naming a picture that is none.
+    """
+    paths = [path for pictures in found.pictures.values() for path, _ in pictures]
+    names = hashlib.sha256("\0".join(map(str, paths)).encode()).hexdigest()[:32]
+    noted = cache / f"{names}.checked"
+    if noted.exists():
+        return
+    with ThreadPoolExecutor() as pool:
+        for _ in pool.map(_look_at, paths):
+            pass
+    with contextlib.suppress(OSError):
+        cache.mkdir(parents=True, exist_ok=True)
+        noted.touch()
+
+
+def _look_at(path: Path) -> None:
+    try:
+        Image.open(path).close()
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise _unreadable(path, error) from None
+
+
 def _cached(source: ImageFolder, pictures: list[Picture], cache: Path) -> Pixels:
     """Decoded pictures, (N, C, H, W), kept under a name that changes with any of them."""
     file = cache / f"{_digest(source, pictures)}.npy"

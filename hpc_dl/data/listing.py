@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from hpc_dl.data import idx, staged
-from hpc_dl.spec.data import Data
-from hpc_dl.spec.sources import SOURCES
+from hpc_dl.data import cora, idx, staged
+from hpc_dl.spec.base import LIBRARIES
+from hpc_dl.spec.data import Data, DataFacts
+from hpc_dl.spec.sources import SOURCES, Cora
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,24 @@ def listing(data_root: Path) -> list[Listing]:
 
 
 def _line(name: str, source: type[Data], data_root: Path) -> Listing:
-    examples, there, where = None, None, "data.root of the spec"
+    examples, there = None, None
+    where = f"data.{source.paths[0]} of the spec" if source.paths else ""
     if name == "digits":
         examples, there, where = staged.DIGITS, True, "in scikit-learn"
+    elif name == "karate":
+        examples, there, where = _count(staged.KARATE), True, "in torch_geometric"
+    elif name == "cora":
+        folder = cora.folder(Cora(name="cora"), data_root)
+        examples, there, where = _count(cora.FACTS), not cora.missing(folder), str(folder)
     elif name in idx.KINDS:
         root = data_root / name
         examples, there = sum(idx.EXAMPLES.values()), idx.fault(name, root) is None
         where = str(root)
+    kinds, tasks = ", ".join(source.kinds), ", ".join(source.tasks)
     about = (source.__doc__ or "").splitlines()[0]
-    return Listing(name, source.kind, source.task, examples, there, where, about)
+    shown = f"{name}:NAME" if name in LIBRARIES else name
+    return Listing(shown, kinds, tasks, examples, there, where, about)
+
+
+def _count(facts: DataFacts) -> int:
+    return facts.train + facts.validation + facts.test

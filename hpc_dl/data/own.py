@@ -1,10 +1,16 @@
-"""A user's own source: a function that returns tensors.
+"""A user's own source: a function that returns tensors, or graphs.
 
     def my_dataset(**options):
         return {"train": {"image": images, "label": labels}, "test": {...}, "classes": names}
 
-`image` is (N, C, H, W), uint8 or float in [0, 1]; `label` (N,) integers from 0; `validation`,
-`test` and `classes` may be left out, and missing splits are taken from `train` by the seed.
+Examples are an `image`, (N, C, H, W), uint8 or float in [0, 1]; a `sequence`, (N, T, F); or a
+`table`, (N, columns). What is said of them is a `label`, (N,) integers from 0, or a `target`, (N,)
+or (N, targets) floats. `validation`, `test`, `classes` (or `targets`, the names of the numbers) may
+be left out, and missing splits are taken from `train` by the seed.
+
+Instead it may return a Data of torch_geometric, whose nodes are the examples (`train_mask`,
+`val_mask` and `test_mask` divide them), a list of Data, or lists by split.
+
 Options are what the spec says beside the keys of every source. The function runs on every rank
 and at submission, and has to return the same each time.
 """
@@ -15,11 +21,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
+from hpc_dl.data import checks, geometric
 from hpc_dl.data.counts import split_counts
-from hpc_dl.data.split import Tensors
+from hpc_dl.data.split import Split, Tensors
 from hpc_dl.errors import UserError
 from hpc_dl.imports import load_object
 from hpc_dl.spec.data import DataFacts
@@ -27,66 +31,62 @@ from hpc_dl.spec.sources import OwnData
 
 TEST = 0.1
 """Share of the examples for the test, where the function gives no test split."""
-IMAGE_AXES = 4
+SPLITS = ("train", "validation", "test")
 
 
-def load(source: OwnData, code: Path) -> tuple[DataFacts, dict[str, Tensors]]:
+def load(source: OwnData, code: Path) -> tuple[DataFacts, Mapping[str, Split]]:
     """Call the user's function: what is known of its examples, and the splits that it gives.
 
-    Raises UserError, naming the function, for tensors that are not as described above.
+    Raises UserError, naming the function, for what is not as described above.
     """
     said = load_object(source.name, code)(**source.options)
+    if geometric.is_graph(said):
+        return geometric.of(said, source.name, source.validation, TEST)
     if not isinstance(said, Mapping) or "train" not in said:
         raise UserError(f"{source.name} has to return a mapping with 'train'")
-    splits = ("train", "validation", "test")
     given = {
-        name: _checked(said[name], f"{source.name}: {name}") for name in splits if name in said
+        name: _checked(said[name], f"{source.name}: {name}") for name in SPLITS if name in said
     }
-    shapes = {tuple(tensors["image"].shape[1:]) for tensors in given.values()}
+    there = {name: len(next(iter(tensors.values()))) for name, tensors in given.items()}
+    sizes = split_counts(there, source.validation, TEST)
+    facts = _facts(said, given, sizes, source.name)
+    return facts, {name: Split(tensors) for name, tensors in given.items()}
+
+
+def _facts(
+    said: Mapping[str, Any], given: Mapping[str, Tensors], sizes: tuple[int, int, int], where: str
+) -> DataFacts:
+    """What is known of splits that are right by themselves: whether they are so together."""
+    kind, judged = given["train"]
+    if any(list(tensors) != [kind, judged] for tensors in given.values()):
+        raise UserError(f"{where}: the splits differ in what they are of: {kind}, {judged}")
+    shapes = {tuple(tensors[kind].shape[1:]) for tensors in given.values()}
     if len(shapes) > 1:
-        raise UserError(f"{source.name}: the splits' images differ in shape: {sorted(shapes)}")
+        raise UserError(f"{where}: the splits' {kind}s differ in shape: {sorted(shapes)}")
+    if judged == "target":
+        widths = {tensors["target"].shape[1] for tensors in given.values()}
+        names = tuple(map(str, said.get("targets", [f"y{n}" for n in range(max(widths))])))
+        if widths != {len(names)}:
+            raise UserError(f"{where}: {len(names)} targets are named, but there are {widths}")
+        return DataFacts(kind, "regress", shapes.pop(), (), *sizes, targets=names)
     last = max(int(tensors["label"].max()) for tensors in given.values())
     classes = tuple(map(str, said.get("classes", range(last + 1))))
     if last >= len(classes):
-        raise UserError(f"{source.name}: label {last} with {len(classes)} classes")
-    there = {name: len(tensors["label"]) for name, tensors in given.items()}
-    sizes = split_counts(there, source.validation, TEST)
-    return DataFacts("image", "classify", shapes.pop(), classes, *sizes), given
+        raise UserError(f"{where}: label {last} with {len(classes)} classes")
+    return DataFacts(kind, "classify", shapes.pop(), classes, *sizes)
 
 
 def _checked(tensors: Any, where: str) -> Tensors:
-    """A split as the rest of hpcdl wants it."""
-    if not isinstance(tensors, Mapping) or set(tensors) != {"image", "label"}:
-        raise UserError(f"{where} has to be a mapping of 'image' and 'label'")
-    image, label = (_tensor(tensors[name], f"{where}: {name}") for name in ("image", "label"))
-    if image.ndim != IMAGE_AXES or not image.numel():
-        raise UserError(f"{where}: image is {tuple(image.shape)}, but has to be (N, C, H, W)")
-    if label.ndim != 1 or len(label) != len(image) or label.is_floating_point():
+    """A split as the rest of hpcdl wants it: the kind first, then what is said of the examples."""
+    names = set(tensors) if isinstance(tensors, Mapping) else set()
+    kinds, judged = names & set(checks.AXES), names & {"label", "target"}
+    if len(kinds) != 1 or len(judged) != 1 or names != kinds | judged:
         raise UserError(
-            f"{where}: label is {tuple(label.shape)} {label.dtype}, but has to be "
-            f"{len(image)} integers"
+            f"{where} has to be a mapping of 'image', 'sequence' or 'table', and 'label' or "
+            "'target'"
         )
-    if label.min() < 0:
-        raise UserError(f"{where}: label {int(label.min())}, but classes count from 0")
-    return {"image": _pixels(image, where), "label": label.long()}
-
-
-def _tensor(value: Any, where: str) -> Tensor:
-    try:
-        return torch.as_tensor(value)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise UserError(f"{where} is no tensor or array: {error}") from None
-
-
-def _pixels(image: Tensor, where: str) -> Tensor:
-    if image.dtype == torch.uint8:
-        return image
-    if not image.is_floating_point():
-        raise UserError(f"{where}: image is {image.dtype}, but has to be uint8 or floats")
-    low, high = image.min().item(), image.max().item()
-    if not (low >= 0 and high <= 1):  # so written that NaN, too, is refused
-        raise UserError(
-            f"{where}: image goes from {low:g} to {high:g}, but floats have to lie in [0, 1]",
-            hint="Scale them, or return bytes (uint8).",
-        )
-    return image.float()
+    (kind,), (said,) = kinds, judged
+    given, about = (checks.tensor(tensors[name], f"{where}: {name}") for name in (kind, said))
+    examples = checks.examples(given, kind, where)
+    check = checks.labels if said == "label" else checks.targets
+    return {kind: examples, said: check(about, len(examples), where)}

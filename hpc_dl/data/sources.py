@@ -5,10 +5,40 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from hpc_dl.data import digits, folders, idx, image_folder, mnist, own, staged, streamed
+import torch
+
+from hpc_dl.data import (
+    arrays,
+    checks,
+    cora,
+    digits,
+    folders,
+    geometric,
+    geometric_sets,
+    idx,
+    image_folder,
+    mnist,
+    own,
+    staged,
+    streamed,
+    tables,
+    torchvision_sets,
+)
 from hpc_dl.data.split import Split, Splits, Tensors, divide
 from hpc_dl.spec.data import Data, DataFacts
-from hpc_dl.spec.sources import MNIST, Digits, FashionMNIST, ImageFolder, OwnData
+from hpc_dl.spec.sources import (
+    MNIST,
+    Arrays,
+    Cora,
+    Digits,
+    FashionMNIST,
+    ImageFolder,
+    Karate,
+    OwnData,
+    Table,
+    TorchGeometric,
+    TorchVision,
+)
 
 
 def load(
@@ -20,24 +50,71 @@ def load(
     how many processes read examples while training, None to have all of them in memory.
     Raises UserError where data are missing or broken.
     """
+    facts: DataFacts
+    splits: Mapping[str, Split]
     if isinstance(source, ImageFolder) and workers is not None:
         found = folders.scan(source)
-        return divide(streamed.splits(source, found, workers), folders.facts(source, found), seed)
-    facts, given = _resident(source, data_root, code)
-    return divide({name: Split(tensors) for name, tensors in given.items()}, facts, seed)
+        image_folder.check(found, data_root / "cache")
+        facts, splits = folders.facts(source, found), streamed.splits(source, found, workers)
+    else:
+        facts, splits = given(source, data_root, code)
+    divided = divide(splits, facts, seed)
+    checks.every_class_is_trained_on(divided.train, facts)
+    return divided
 
 
-def _resident(source: Data, data_root: Path, code: Path) -> tuple[DataFacts, Mapping[str, Tensors]]:
+def given(source: Data, data_root: Path, code: Path) -> tuple[DataFacts, Mapping[str, Split]]:
+    """What is known of a source, and the splits that it has, in memory."""
     match source:
         case OwnData():
             return own.load(source, code)
+        case Karate():
+            return geometric.karate()
+        case Cora():
+            return geometric.planetoid(cora.folder(source, data_root))
+        case TorchGeometric():
+            return geometric_sets.load(source, data_root)
+        case TorchVision():
+            return torchvision_sets.load(source, data_root)
+    facts, tensors = _tensors(source, data_root)
+    return facts, {name: Split(it) for name, it in tensors.items()}
+
+
+def _tensors(source: Data, data_root: Path) -> tuple[DataFacts, Mapping[str, Tensors]]:
+    match source:
         case ImageFolder():
             found = folders.scan(source)
-            given = image_folder.load(source, found, data_root / "cache")
-            return folders.facts(source, found), given
+            pictures = image_folder.load(source, found, data_root / "cache")
+            return folders.facts(source, found), pictures
         case MNIST() | FashionMNIST():
-            given = mnist.load(source.name, idx.root_of(source, data_root))
-            return staged.facts(source, data_root), given
+            digits_or_clothes = mnist.load(source.name, idx.root_of(source, data_root))
+            return staged.facts(source, data_root), digits_or_clothes
         case Digits():
             return staged.facts(source, data_root), {"train": digits.load()}
+        case Table():
+            facts, rows = tables.read(source)
+            return facts, {
+                name: {key: torch.from_numpy(array) for key, array in split.items()}
+                for name, split in rows.items()
+            }
+        case Arrays():
+            return arrays.facts(source), _examples(source)
     raise AssertionError(f"{source!r} is none of hpcdl's sources")
+
+
+def _examples(source: Arrays) -> Mapping[str, Tensors]:
+    """All arrays of a file, looked through."""
+    facts, splits = arrays.facts(source), {}
+    with arrays.opened(source) as file:
+        for name, (inputs, labels) in arrays.names(source).items():
+            array = arrays.as_examples(source, file[inputs][()])
+            where = f"data.path: {source.path}: {inputs}"
+            examples = checks.examples(torch.from_numpy(array), facts.kind, where)
+            said = checks.tensor(file[labels][()], labels)
+            where, count = f"data.path: {source.path}: {labels}", len(examples)
+            splits[name] = {facts.kind: examples} | (
+                {"target": checks.targets(said, count, where)}
+                if facts.task == "regress"
+                else {"label": checks.labels(said, count, where)}
+            )
+    return splits

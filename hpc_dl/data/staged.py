@@ -12,43 +12,64 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from hpc_dl.data import folders, idx
+from hpc_dl.data import arrays, cora, folders, idx, tables
 from hpc_dl.data.counts import split_counts
 from hpc_dl.errors import UserError
 from hpc_dl.spec.data import Data, DataFacts
-from hpc_dl.spec.sources import MNIST, Digits, FashionMNIST, ImageFolder, OwnData
+from hpc_dl.spec.sources import (
+    MNIST,
+    Arrays,
+    Cora,
+    Digits,
+    FashionMNIST,
+    ImageFolder,
+    Karate,
+    Table,
+)
 
 DIGITS = 1797
 """Examples in scikit-learn's digits."""
+KARATE = DataFacts("graph", "classify_nodes", (34,), tuple("0123"), 4, 10, 20)
+"""Of the members one of each group is told; every third of the others is for the validation."""
 DESCRIBE_SECONDS = 300
 
 
 def facts(source: Data, data_root: Path, code: Path = Path()) -> DataFacts:
     """Everything that a plan needs to know of a source.
 
-    A user's own source is asked in another process, which may import torch; its file is looked
-    for in `code`. Raises UserError where the data are not there, or not all of them.
+    A library's or a user's own source is asked in another process, which may import torch; the
+    user's file is looked for in `code`. Raises UserError where the data are not there, or not all
+    of them, or not as they have to be.
     """
     match source:
         case Digits():
             sizes = split_counts({"train": DIGITS}, source.validation, source.test)
-            return DataFacts("image", "classify", (1, 8, 8), tuple("0123456789"), *sizes)
+            known = DataFacts("image", "classify", (1, 8, 8), tuple("0123456789"), *sizes)
         case MNIST() | FashionMNIST():
             idx.check(source, data_root)
             sizes = split_counts(idx.EXAMPLES, source.validation, 0)
-            return DataFacts("image", "classify", (1, 28, 28), idx.CLASSES[source.name], *sizes)
+            known = DataFacts("image", "classify", (1, 28, 28), idx.CLASSES[source.name], *sizes)
         case ImageFolder():
-            return folders.facts(source, folders.scan(source))
-        case OwnData():
-            return _ask(source, code)
-    raise AssertionError(f"{source!r} is none of hpcdl's sources")
+            known = folders.facts(source, folders.scan(source))
+        case Karate():
+            known = KARATE
+        case Cora():
+            cora.check(source, data_root)
+            known = cora.FACTS
+        case Table():
+            known, _ = tables.read(source)
+        case Arrays():
+            known = arrays.facts(source)
+        case _:
+            known = _ask(source, data_root, code)
+    return known
 
 
-def _ask(source: OwnData, code: Path) -> DataFacts:
-    """Have a user's own source describe itself."""
+def _ask(source: Data, data_root: Path, code: Path) -> DataFacts:
+    """Have a source describe itself, whose facts only its examples tell."""
     try:
         asked = subprocess.run(
-            [sys.executable, "-m", "hpc_dl.data.describe", str(code)],
+            [sys.executable, "-m", "hpc_dl.data.describe", str(code), str(data_root)],
             input=source.model_dump_json(),
             capture_output=True,
             text=True,

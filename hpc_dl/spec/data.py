@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import ConfigDict, Field, NonNegativeInt, PositiveInt
 
 from hpc_dl.spec.base import Spec
 from hpc_dl.spec.model import Kind, Task
@@ -30,6 +30,8 @@ class DataFacts:
     test: int
     targets: tuple[str, ...] = ()
     """The names of the numbers that are to be foretold, where the task is to regress."""
+    columns: tuple[str, ...] = ()
+    """Of a table: what its columns are; `colour=red` is 1 where the word is that, and else 0."""
 
     @property
     def outputs(self) -> int:
@@ -52,13 +54,16 @@ class Augment(Spec):
 class Data(Spec):
     """What every source shares."""
 
-    kind: ClassVar[Kind] = "image"
-    task: ClassVar[Task] = "classify"
+    kinds: ClassVar[tuple[Kind, ...]] = ("image",)
+    tasks: ClassVar[tuple[Task, ...]] = ("classify",)
     streams: ClassVar[bool] = False
     """Whether its examples can be read while training."""
     manner: ClassVar[set[str]] = {"loading"}
     """Options that change no batch."""
+    paths: ClassVar[tuple[str, ...]] = ()
+    """Options that name a file or a folder."""
 
+    name: str
     batch_size: PositiveInt = Field(
         128, description="examples in a global batch, all ranks together"
     )
@@ -68,3 +73,14 @@ class Data(Spec):
         "auto",
         description="all examples in memory, or read while training; by their size if `auto`",
     )
+
+
+class LibraryData(Data):
+    """A source that somebody else's code gives, which is handed every other key as an option."""
+
+    model_config = ConfigDict(extra="allow")
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What the user wrote beside the keys that the source has here."""
+        return dict(self.model_extra or {})

@@ -11,7 +11,7 @@ from hpc_dl.spec.base import Spec
 Kind = Literal["image", "sequence", "table", "graph"]
 Task = Literal["classify", "classify_nodes", "regress", "none"]
 """What is to be said of an example (of its nodes, if it is a graph); `none` where nothing is."""
-Activation = Literal["relu", "leaky_relu", "gelu", "silu", "tanh", "sigmoid"]
+Activation = Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid"]
 
 Probability = Annotated[float, Field(ge=0, lt=1)]
 

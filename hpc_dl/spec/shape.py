@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import typing
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
@@ -28,10 +29,7 @@ def chosen(annotation: Any, values: Any) -> type[BaseModel] | None:
     if len(models) == 1:
         return models[0]
     name = values.get("name") if isinstance(values, Mapping) else None
-    named = [model for model in models if name in names_of(model)]
-    own = [model for model in models if not names_of(model)]
-    if not named and isinstance(name, str) and ":" in name:
-        named = own
+    named = [model for model in models if name in names_of(model) or _may_be(model, name)]
     return named[0] if named else None
 
 
@@ -40,6 +38,14 @@ def names_of(model: type[BaseModel]) -> tuple[str, ...]:
     field = model.model_fields.get("name")
     literal = field is not None and typing.get_origin(field.annotation) is Literal
     return typing.get_args(field.annotation) if field and literal else ()
+
+
+def _may_be(model: type[BaseModel], name: Any) -> bool:
+    """Whether a name is of the pattern of those that a model has no list of."""
+    if names_of(model) or "name" not in model.model_fields:
+        return False
+    pattern = model.model_json_schema()["properties"]["name"].get("pattern")
+    return isinstance(name, str) and pattern is not None and re.match(pattern, name) is not None
 
 
 def choices_at(root: type[BaseModel], values: Any, path: Path) -> list[str]:

@@ -1,13 +1,15 @@
-"""The sources of data that a spec can name, and their options."""
+"""Options of the sources of pictures with a class each."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import ConfigDict, Discriminator, Field, NonNegativeInt, PositiveInt, Tag
+from pydantic import Field, NonNegativeInt, PositiveInt
 
-from hpc_dl.spec.base import tag_by_name
-from hpc_dl.spec.data import Data, Fraction
+from hpc_dl.spec.data import Data, Fraction, LibraryData
+
+Size = Annotated[list[PositiveInt], Field(min_length=2, max_length=2)]
+"""Height and width."""
 
 
 class Digits(Data):
@@ -20,6 +22,8 @@ class Digits(Data):
 class MNIST(Data):
     """MNIST: 60 000 + 10 000 handwritten digits, 28x28 grey."""
 
+    paths: ClassVar[tuple[str, ...]] = ("root",)
+
     name: Literal["mnist"]
     root: str | None = Field(
         None, description="where it is staged; the site's data folder if unset"
@@ -28,6 +32,8 @@ class MNIST(Data):
 
 class FashionMNIST(Data):
     """Fashion-MNIST: 60 000 + 10 000 pictures of clothes, 28x28 grey."""
+
+    paths: ClassVar[tuple[str, ...]] = ("root",)
 
     name: Literal["fashion_mnist"]
     root: str | None = Field(
@@ -40,12 +46,11 @@ class ImageFolder(Data):
 
     streams: ClassVar[bool] = True
     manner: ClassVar[set[str]] = {"loading", "workers"}
+    paths: ClassVar[tuple[str, ...]] = ("root",)
 
     name: Literal["image_folder"]
     root: str = Field(description="the folder")
-    size: list[PositiveInt] = Field(
-        [64, 64], min_length=2, max_length=2, description="height and width to resize to, pixels"
-    )
+    size: Size = Field([64, 64], description="height and width to resize to, pixels")
     channels: Literal[1, 3] = Field(3, description="1 reads the pictures as grey, 3 as RGB")
     test: Fraction = Field(0.1, description="share kept for the test where there is no test folder")
     workers: NonNegativeInt | None = Field(
@@ -55,32 +60,16 @@ class ImageFolder(Data):
     )
 
 
-class OwnData(Data):
-    """A user's own source, by import path; every other key is handed to it as an option."""
+class TorchVision(LibraryData):
+    """A data set of torchvision with one class a picture; other keys go to its own class."""
 
-    model_config = ConfigDict(extra="allow")
+    paths: ClassVar[tuple[str, ...]] = ("root",)
 
-    name: str = Field(pattern=r"^[^:]+:[A-Za-z_]\w*$", description="my_code.py:my_dataset")
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """What the user wrote beside the keys that every source has."""
-        return dict(self.model_extra or {})
-
-
-SOURCES: dict[str, type[Data]] = {
-    "digits": Digits,
-    "mnist": MNIST,
-    "fashion_mnist": FashionMNIST,
-    "image_folder": ImageFolder,
-}
-
-
-DataSpec = Annotated[
-    Annotated[Digits, Tag("digits")]
-    | Annotated[MNIST, Tag("mnist")]
-    | Annotated[FashionMNIST, Tag("fashion_mnist")]
-    | Annotated[ImageFolder, Tag("image_folder")]
-    | Annotated[OwnData, Tag("own")],
-    Discriminator(tag_by_name),
-]
+    name: str = Field(pattern=r"^torchvision:\w+$", description="torchvision:CIFAR10")
+    root: str | None = Field(
+        None, description="where it is staged; `torchvision` in the site's data folder if unset"
+    )
+    size: Size | None = Field(
+        None, description="height and width to resize to, pixels; as they are if unset"
+    )
+    test: Fraction = Field(0.1, description="share kept for the test where there is no test split")

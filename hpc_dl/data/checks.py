@@ -1,0 +1,98 @@
+"""What examples have to be like, whoever gives them. Every fault is named with its place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hpc_dl.data.split import Split
+from hpc_dl.errors import UserError
+from hpc_dl.spec.data import DataFacts
+
+AXES = {"image": 4, "sequence": 3, "table": 2}
+_LAYOUTS = {"image": "(N, C, H, W)", "sequence": "(N, T, F)", "table": "(N, columns)"}
+
+
+def tensor(value: Any, where: str) -> Tensor:
+    """A tensor or an array as a tensor."""
+    try:
+        return torch.as_tensor(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UserError(f"{where} is no tensor or array: {error}") from None
+
+
+def examples(given: Tensor, kind: str, where: str) -> Tensor:
+    """Examples of a kind as hpcdl wants them: bytes or floats in [0, 1], or finite floats."""
+    if given.ndim != AXES[kind] or not given.numel():
+        raise UserError(f"{where}: {kind} is {tuple(given.shape)}, but has to be {_LAYOUTS[kind]}")
+    return _pixels(given, where) if kind == "image" else numbers(given, f"{where}: {kind}")
+
+
+def numbers(given: Tensor, where: str) -> Tensor:
+    """Finite floats. Raises UserError naming the first that is not finite."""
+    if given.is_complex():
+        raise UserError(f"{where} is {given.dtype}, but has to be real numbers")
+    floats = given.float()
+    if not floats.isfinite().all():
+        place = (~floats.isfinite()).nonzero()[0].tolist()
+        raise UserError(
+            f"{where}{place} is {floats[tuple(place)]:g}",
+            hint="Places count from 0, the example first. Fill it in, or leave the example out.",
+        )
+    return floats
+
+
+def labels(given: Tensor, count: int, where: str) -> Tensor:
+    """One class for each of `count` examples: (count,) int64, from 0."""
+    if given.shape != (count,) or given.is_floating_point():
+        raise UserError(
+            f"{where}: label is {tuple(given.shape)} {given.dtype}, but has to be {count} integers"
+        )
+    if given.min() < 0:
+        raise UserError(
+            f"{where}: label {int(given.min())} of example {int(given.argmin())}, "
+            "but classes count from 0"
+        )
+    return given.long()
+
+
+def targets(given: Tensor, count: int, where: str) -> Tensor:
+    """Numbers to foretell for each of `count` examples: (count, targets) float."""
+    if given.ndim not in (1, 2) or len(given) != count:
+        raise UserError(
+            f"{where}: target is {tuple(given.shape)}, but has to be ({count}, targets)"
+        )
+    return numbers(given.reshape(count, -1), f"{where}: target")
+
+
+def every_class_is_trained_on(train: Split, facts: DataFacts) -> None:
+    """Raise UserError where the training split has no example of some class."""
+    if not facts.classes or "label" not in train.tensors:
+        return
+    counts = torch.bincount(train.tensors["label"].cpu(), minlength=len(facts.classes))
+    absent = [name for name, count in zip(facts.classes, counts, strict=True) if not count]
+    if absent:
+        shown = ", ".join(f"'{name}'" for name in absent[:5])
+        more = f" and {len(absent) - 5} more classes" if len(absent) > 5 else ""
+        raise UserError(
+            f"data: there is no example of {shown}{more} to train on, "
+            f"among the {len(train)} of the training split",
+            hint="Add examples, hold fewer out (data.validation, data.test), or leave the class "
+            "out.",
+        )
+
+
+def _pixels(image: Tensor, where: str) -> Tensor:
+    if image.dtype == torch.uint8:
+        return image
+    if not image.is_floating_point():
+        raise UserError(f"{where}: image is {image.dtype}, but has to be uint8 or floats")
+    low, high = image.min().item(), image.max().item()
+    if not (low >= 0 and high <= 1):  # so written that NaN, too, is refused
+        raise UserError(
+            f"{where}: image goes from {low:g} to {high:g}, but floats have to lie in [0, 1]",
+            hint="Scale them, or return bytes (uint8).",
+        )
+    return image.float()

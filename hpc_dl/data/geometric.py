@@ -1,0 +1,173 @@
+"""From torch_geometric's graphs to examples: the nodes of one, or many, with a class or numbers.
+
+A node has features, or else a 1; weights and attributes of edges are not looked at. Where a graph
+has several masks for a split, the first counts.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hpc_dl.data import cora, staged
+from hpc_dl.data.counts import split_counts
+from hpc_dl.data.graphs import Graph, GraphSplit, NodeSplit
+from hpc_dl.data.split import Split, Tensors
+from hpc_dl.errors import UserError
+from hpc_dl.spec.data import DataFacts
+
+Given = tuple[DataFacts, Mapping[str, Split]]
+
+_MASKS = {"train": "train_mask", "validation": "val_mask", "test": "test_mask"}
+
+
+def karate() -> Given:
+    """Zachary's karate club (1977) with the groups of Brandes et al. (2008): every third of the
+    members whose group is not told is for the validation."""
+    from torch_geometric.datasets import KarateClub
+
+    graph = KarateClub()[0]
+    others = (~graph.train_mask).nonzero()[:, 0]
+    graph.val_mask, graph.test_mask = torch.zeros(2, graph.num_nodes, dtype=torch.bool)
+    graph.val_mask[others[::3]] = True
+    graph.test_mask[others] = ~graph.val_mask[others]
+    return staged.KARATE, nodes(graph, "karate")[1]
+
+
+def planetoid(folder: Path) -> Given:
+    """Cora, from Planetoid's files; nothing is written beside them."""
+    from torch_geometric.io import read_planetoid_data
+
+    try:
+        graph = read_planetoid_data(str(folder), "cora")
+        facts, given = nodes(graph, "cora")
+    except (OSError, EOFError, ValueError, IndexError, RuntimeError) as error:
+        raise UserError(f"cora: the files in {folder} cannot be read: {error}") from None
+    there = (graph.num_nodes, facts.shape, facts.train, facts.validation, facts.test)
+    known = cora.FACTS
+    if there != (cora.NODES, known.shape, known.train, known.validation, known.test):
+        raise UserError(f"cora: the files in {folder} are those of another graph: {graph}")
+    return known, given
+
+
+def of(said: Any, where: str, validation: float = 0.1, test: float = 0.1) -> Given:
+    """Examples of a Data, whose nodes they are, or of several, or of splits of several by name.
+
+    A data set of one graph, with a label for each of its nodes, is that graph.
+    """
+    from torch_geometric.data import Data
+
+    if isinstance(said, Data):
+        return nodes(said, where, validation, test)
+    by_name = said if isinstance(said, Mapping) else {"train": said}
+    splits = {name: list(graphs) for name, graphs in by_name.items()}
+    if any(not isinstance(it, Data) for graphs in splits.values() for it in graphs):
+        raise UserError(f"{where}: its graphs have to be torch_geometric's Data")
+    first = splits["train"][0] if splits.get("train") else None
+    if first is None:
+        raise UserError(f"{where}: there is no graph to train on")
+    if len(splits["train"]) == 1 and len(splits) == 1 and _is_labelled_by_node(first):
+        return nodes(first, where, validation, test)
+    return graphs_of(splits, where, validation, test)
+
+
+def is_graph(said: Any) -> bool:
+    """Whether a user's source gives graphs: a Data, several, or splits of several."""
+    if "torch_geometric" not in sys.modules:  # whose import takes 2 s
+        return False
+    from torch_geometric.data import Data, Dataset
+
+    if isinstance(said, Mapping):
+        return is_graph(said.get("train"))
+    several = isinstance(said, Sequence) and len(said) > 0
+    return isinstance(said[0] if several else said, Data | Dataset)
+
+
+def nodes(graph: Any, where: str, validation: float = 0.1, test: float = 0.1) -> Given:
+    """The labelled nodes of one graph, divided by its masks, where it has them."""
+    label, (node, edge) = _label_of_nodes(graph, where), _checked(graph, where)
+    known = label >= 0
+    masks = {name: graph[mask] for name, mask in _MASKS.items() if mask in graph}
+    masks = masks if "train" in masks else {"train": known}
+    shared, given = Graph(node, edge), {}
+    for name, mask in masks.items():
+        at = ((mask if mask.ndim == 1 else mask[:, 0]).bool() & known).nonzero()[:, 0]
+        given[name] = NodeSplit(shared, {"at": at, "label": label[at]})
+    sizes = split_counts({name: len(it) for name, it in given.items()}, validation, test)
+    classes = tuple(map(str, range(int(label.max()) + 1)))
+    return DataFacts("graph", "classify_nodes", (node.shape[1],), classes, *sizes), given
+
+
+def graphs_of(
+    splits: Mapping[str, Sequence[Any]], where: str, validation: float, test: float
+) -> Given:
+    """Graphs with a class each, if their `y` is an integer, or else with numbers to foretell."""
+    from torch_geometric.data import Data
+
+    given, widths = {}, set()
+    for name, graphs in splits.items():
+        kept = []
+        for number, graph in enumerate(graphs):
+            node, edge = _checked(graph, f"{where}: graph {number} of {name}")
+            widths.add(node.shape[1])
+            kept.append(Data(x=node, edge_index=edge))
+        given[name] = GraphSplit(kept, _said_of_graphs(graphs, f"{where}: {name}"))
+    if len(widths) > 1:
+        raise UserError(f"{where}: its nodes differ in their number of features: {sorted(widths)}")
+    sizes = split_counts({name: len(it) for name, it in given.items()}, validation, test)
+    shape, first = (widths.pop(),), given["train"].tensors
+    if "target" in first:
+        targets = tuple(f"y{number}" for number in range(first["target"].shape[1]))
+        return DataFacts("graph", "regress", shape, (), *sizes, targets=targets), given
+    last = max(int(split.tensors["label"].max()) for split in given.values())
+    return DataFacts("graph", "classify", shape, tuple(map(str, range(last + 1))), *sizes), given
+
+
+def _is_labelled_by_node(graph: Any) -> bool:
+    return graph.y is not None and graph.y.shape[:1] == (graph.num_nodes,) and graph.num_nodes > 1
+
+
+def _checked(graph: Any, where: str) -> tuple[Tensor, Tensor]:
+    """Features (N, F) and edges (2, E) of a graph. Raises UserError for what is wrong with them."""
+    count, edge = graph.num_nodes or 0, graph.edge_index
+    if not count or edge is None:
+        raise UserError(f"{where} has no {'edge_index' if count else 'node'}")
+    node = torch.ones(count, 1) if graph.x is None else graph.x.float().view(count, -1)
+    if not node.isfinite().all():
+        row, column = (~node.isfinite()).nonzero()[0].tolist()
+        raise UserError(f"{where}: feature {column} of node {row} is {node[row, column]:g}")
+    if edge.numel() and not 0 <= int(edge.min()) <= int(edge.max()) < count:
+        raise UserError(
+            f"{where}: an edge from {int(edge.min())} or to {int(edge.max())}, of {count} nodes"
+        )
+    return node, edge.long()
+
+
+def _label_of_nodes(graph: Any, where: str) -> Tensor:
+    label = graph.y
+    if label is None or label.is_floating_point() or label.numel() != graph.num_nodes:
+        found = "nothing" if label is None else f"{tuple(label.shape)} {label.dtype}"
+        raise UserError(
+            f"{where}: y is {found}, but has to be an integer for each of {graph.num_nodes} nodes"
+        )
+    return label.view(-1).long()
+
+
+def _said_of_graphs(graphs: Sequence[Any], where: str) -> Tensors:
+    """The class of each graph, (N,), or its numbers, (N, targets)."""
+    for number, graph in enumerate(graphs):
+        if graph.y is None or graph.y.numel() != graphs[0].y.numel():
+            raise UserError(f"{where}: graph {number} has no y, or one of another size")
+        if not graph.y.isfinite().all():
+            raise UserError(f"{where}: y of graph {number} is not finite: {graph.y.tolist()}")
+    said = torch.stack([graph.y.view(-1) for graph in graphs])
+    if said.is_floating_point():
+        return {"target": said.float()}
+    if said.shape[1] > 1 or said.min() < 0:
+        raise UserError(f"{where}: y has to be one class, from 0, or floats to foretell")
+    return {"label": said[:, 0].long()}
