@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
 from hpc_dl.spec.base import Spec
 from hpc_dl.spec.model import Kind, Task
@@ -44,8 +44,16 @@ class Augment(Spec):
         0, description="pixels of black border, out of which the old size is cut at random"
     )
     flip: bool = Field(False, description="mirror a picture, left to right, half of the time")
+    rotation: Annotated[float, Field(ge=0, le=180)] = Field(
+        0.0, description="most degrees that a picture is turned by, either way; corners are black"
+    )
     noise: Annotated[float, Field(ge=0, le=1)] = Field(
         0.0, description="standard deviation of Gaussian noise; pixels lie in [0, 1]"
+    )
+    mixup: NonNegativeFloat = Field(
+        0.0,
+        description="α of Beta(α, α), by whose shares two pictures and their labels are mixed; "
+        "0 mixes none",
     )
 
 

@@ -38,13 +38,14 @@ Time = Annotated[str, _number_as_text, _checked_by(units.seconds)]
 Memory = Annotated[str, _number_as_text, _checked_by(units.bytes_of)]
 Interval = Annotated[str, _checked_by(units.every)]
 Momentum = Annotated[float, Field(ge=0, lt=1)]
+Rate = PositiveFloat | Literal["auto"]
 
 
 class AdamW(Spec):
     """Adam with decoupled weight decay (Loshchilov and Hutter, arXiv:1711.05101)."""
 
     name: Literal["adamw"]
-    lr: PositiveFloat = Field(1e-3, description="peak learning rate")
+    lr: Rate = Field(1e-3, description="peak learning rate, or `auto` to find one")
     weight_decay: NonNegativeFloat = 0.01
     betas: list[Momentum] = Field([0.9, 0.999], min_length=2, max_length=2)
 
@@ -53,7 +54,7 @@ class Adam(Spec):
     """Adam (Kingma and Ba, arXiv:1412.6980)."""
 
     name: Literal["adam"]
-    lr: PositiveFloat = Field(1e-3, description="peak learning rate")
+    lr: Rate = Field(1e-3, description="peak learning rate, or `auto` to find one")
     weight_decay: NonNegativeFloat = 0.0
     betas: list[Momentum] = Field([0.9, 0.999], min_length=2, max_length=2)
 
@@ -62,7 +63,7 @@ class SGD(Spec):
     """Stochastic gradient descent with momentum."""
 
     name: Literal["sgd"]
-    lr: PositiveFloat = Field(0.1, description="peak learning rate")
+    lr: Rate = Field(0.1, description="peak learning rate, or `auto` to find one")
     momentum: Momentum = 0.9
     nesterov: bool = False
     weight_decay: NonNegativeFloat = 0.0
@@ -138,6 +139,19 @@ class Train(Spec):
         "ddp",
         description="every rank holds all weights, or fsdp: its share of them, where a GPU is too "
         "small for all",
+    )
+    average: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        None,
+        description="evaluate, draw and keep a running average of the weights, with such a decay "
+        "a step, like 0.999",
+    )
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0, description="share of each label that is spread evenly over all classes"
+    )
+    class_weights: Literal["balanced"] | list[PositiveFloat] | None = Field(
+        None,
+        description="how much an example of each class counts, in the order of the classes, or "
+        "`balanced`: the rarer, the more",
     )
     clip_norm: PositiveFloat | None = Field(None, description="largest norm of the gradient")
     micro_batch: PositiveInt | None = Field(
