@@ -132,9 +132,13 @@ class Train(Spec):
 
     epochs: PositiveInt | None = Field(None, description="passes over the training split")
     steps: PositiveInt | None = Field(None, description="optimizer steps, instead of epochs")
-    optimizer: Optimizer = AdamW(name="adamw")
-    schedule: Schedule = Constant(name="constant")
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    optimizer: Optimizer = Field(AdamW(name="adamw"), description="and its learning rate")
+    schedule: Schedule = Field(
+        Constant(name="constant"), description="of the learning rate, from step to step"
+    )
+    precision: Literal["fp32", "bf16", "fp16"] = Field(
+        "fp32", description="of the computation; weights are fp32"
+    )
     strategy: Literal["ddp", "fsdp"] = Field(
         "ddp",
         description="every rank holds all weights, or fsdp: its share of them, where a GPU is too "
@@ -157,7 +161,9 @@ class Train(Spec):
     micro_batch: PositiveInt | None = Field(
         None, description="most examples a rank computes at once; a step accumulates over them"
     )
-    early_stopping: EarlyStopping | None = None
+    early_stopping: EarlyStopping | None = Field(
+        None, description="end the training when it gets no better"
+    )
     on_nonfinite: Literal["stop", "skip", "back"] = Field(
         "stop",
         description="after a loss that is not finite: stop, skip the step, or go back to the last "
@@ -168,7 +174,7 @@ class Train(Spec):
         description="time without progress after which the ranks' stacks are logged and the job "
         "is started again",
     )
-    seed: NonNegativeInt = 0
+    seed: NonNegativeInt = Field(0, description="from which all random numbers follow")
     log_every: PositiveInt = Field(50, description="steps between two reports within an epoch")
 
     @model_validator(mode="after")
@@ -181,16 +187,16 @@ class Train(Spec):
 class Resources(Spec):
     """What to ask of the cluster; sbatch's names where Slurm has one."""
 
-    nodes: PositiveInt = 1
+    nodes: PositiveInt = Field(1, description="each with as many ranks")
     gpus_per_node: NonNegativeInt = Field(0, description="one rank a GPU; 0 for ranks on CPUs")
     tasks_per_node: PositiveInt | None = Field(
         None, description="ranks on a node; one a GPU if unset, or 1 without GPUs"
     )
-    cpus_per_task: PositiveInt = 4
+    cpus_per_task: PositiveInt = Field(4, description="cores of a rank")
     mem: Memory | None = Field(None, description="of a node, like 32G; the site's default if unset")
     time: Time = Field("01:00:00", description="wall-clock limit, as Slurm writes it")
-    partition: str | None = None
-    account: str | None = None
+    partition: str | None = Field(None, description="the site's default if unset")
+    account: str | None = Field(None, description="to whom the time is charged")
     max_requeues: NonNegativeInt = Field(5, description="how often the run may be requeued")
     slurm: dict[str, str | int | bool] = Field(
         {}, description="any other sbatch option, by its name"
@@ -210,7 +216,7 @@ class Checkpoint(Spec):
     """When to save, and how many checkpoints to keep; the best one is kept beside."""
 
     every: Interval = Field("1 epoch", description="1 epoch, 500 steps or 10 min")
-    keep: PositiveInt = 3
+    keep: PositiveInt = Field(3, description="the newest ones, beside the best")
 
 
 class Tracking(Spec):
