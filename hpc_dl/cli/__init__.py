@@ -31,6 +31,7 @@ COMMANDS = {
     "sync": "bring what the runs have journalled to the MLflow store",
     "models": "list the architectures, or show all options of one",
     "init": "write a commented job spec of an architecture, to begin with",
+    "verify": "train the shipped recipes on real data, and compare with what is expected",
     "data": "list the data sets, and stage them for compute nodes",
     "schema": "print the JSON Schema of job specs, for editors",
 }
