@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,14 +13,17 @@ from hpc_dl.data.batches import held_out
 from hpc_dl.data.split import Split
 from hpc_dl.train.randomness import EVALUATION, seed_generators
 from hpc_dl.train.world import World
-from hpc_dl.zoo.contract import Architecture, Loss, Observed
+from hpc_dl.zoo.contract import Batch, Loss, Nets, Observed
 
 if TYPE_CHECKING:
     from torchmetrics import Metric
 
+Measure = Callable[[Nets, Batch], Mapping[str, Loss | Observed]]
+"""`measure` or `test` of an architecture."""
+
 
 def evaluate(
-    architecture: Architecture,
+    measure: Measure,
     nets: Mapping[str, nn.Module],
     split: Split,
     world: World,
@@ -28,7 +31,7 @@ def evaluate(
     batch_size: int,
     seed: tuple[int, ...],
 ) -> dict[str, float]:
-    """The architecture's metrics over `split`; {} where the split is empty.
+    """What `measure` finds over the whole of `split`; {} where the split is empty.
 
     `nets` are bare: a wrapper would wait for ranks whose share has fewer batches. All ranks measure
     the same number of batches all the same, for networks that are divided over them.
@@ -43,9 +46,9 @@ def evaluate(
             batch = next(batches, None)
             if batch is None:  # this rank's share is smaller than the others'
                 one = split.batch(torch.zeros(1, dtype=torch.int64, device=world.device))
-                seen.add_nothing(architecture.measure(nets, one))
+                seen.add_nothing(measure(nets, one))
             else:
-                seen.add(architecture.measure(nets, batch))
+                seen.add(measure(nets, batch))
             world.mark.reach(world.mark.at)
     return seen.values()
 

@@ -27,7 +27,7 @@ from hpc_dl.spec.job import JobSpec
 from hpc_dl.train import disk, finish, memory, rate_finder, signals
 from hpc_dl.train.build import build_batches, build_engine
 from hpc_dl.train.environment import environment
-from hpc_dl.train.evaluate import evaluate
+from hpc_dl.train.evaluate import Measure, evaluate
 from hpc_dl.train.loop import Boundary, Cadence, Evaluated, NonFinite, Patience, Stepped, train
 from hpc_dl.train.monitor import Monitor
 from hpc_dl.train.nonfinite import Guard
@@ -168,11 +168,11 @@ class Training:
         return "completed"
 
     def _evaluate(self) -> dict[str, float]:
-        return self._measure(self.splits.validation)
+        return self._measured(self.architecture.measure, self.splits.validation)
 
-    def _measure(self, split: Split) -> dict[str, float]:
+    def _measured(self, measure: Measure, split: Split) -> dict[str, float]:
         return evaluate(
-            self.architecture,
+            measure,
             self.engine.best_nets,
             split,
             self.world,
@@ -232,7 +232,8 @@ class Training:
     def _finish(self, steps: int) -> None:
         """Test the best weights on the held-out test split, draw, export, and sum up."""
         self.saving.load_best()
-        values = {f"test/{name}": v for name, v in self._measure(self.splits.test).items()}
+        found = self._measured(self.architecture.test, self.splits.test)
+        values = {f"test/{name}": value for name, value in found.items()}
         epoch = (self.engine.step - 1) // self.plan.steps_per_epoch
         self._note_metrics(self.engine.step, epoch, values)
         nets = self.engine.whole_nets()
