@@ -63,10 +63,10 @@ def _list() -> None:
     from hpc_dl.spec.models import ZOO
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for title in ("name", "takes", "to", "what it is"):
+    for title in ("name", "learns from", "to", "what it is"):
         table.add_column(title, overflow="fold")
     for name, it in ZOO.items():
-        cells = (name, " ".join(it.kinds), " ".join(it.tasks), first_line(it))
+        cells = (name, ", ".join(it.kinds), _tasks(it), first_line(it))
         table.add_row(*map(Text, cells))
     out = console()
     out.print(table)
@@ -82,7 +82,7 @@ def _show(name: str, model: type[Model]) -> None:
 
     out = console()
     out.print(Text.assemble((name, "bold"), f": {first_line(model)}"), soft_wrap=True)
-    out.print(f"takes {' or '.join(model.kinds)} data, to {' or '.join(model.tasks)}\n")
+    out.print(f"learns from: {', '.join(model.kinds)}; to: {_tasks(model)}\n", soft_wrap=True)
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for title in ("option", "default", "takes", "what it means"):
         table.add_column(title, overflow="fold")
@@ -91,6 +91,13 @@ def _show(name: str, model: type[Model]) -> None:
         table.add_row(*map(Text, (it.name, default, it.takes, it.about)))
     out.print(table)
     out.print(f"\nhpcdl init {name} > my.yaml writes a spec of it", soft_wrap=True)
+
+
+def _tasks(model: type[Model]) -> str:
+    """What it does with examples; those that make their like need no task."""
+    if "none" in model.tasks:
+        return "make or describe its like"
+    return ", ".join(task.replace("_", " ") for task in model.tasks)
 
 
 def _as_json(name: str, model: type[Model]) -> dict[str, object]:
