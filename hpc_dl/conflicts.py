@@ -29,6 +29,7 @@ def check(spec: JobSpec, facts: DataFacts, site: Site | None) -> None:
     _check_augmentation(spec, facts)
     _check_options_of_labels(spec, facts)
     _check_average(spec)
+    _check_rate(spec)
     if site is not None:
         _check_partition(spec, site)
 
@@ -87,6 +88,16 @@ def _check_options_of_labels(spec: JobSpec, facts: DataFacts) -> None:
 def _check_average(spec: JobSpec) -> None:
     if spec.train.average and spec.train.strategy == "fsdp":
         raise SpecConflict("train.average", "weights that fsdp divides are not averaged")
+
+
+def _check_rate(spec: JobSpec) -> None:
+    if spec.train.optimizer.lr == "auto" and spec.model.adversarial:
+        raise SpecConflict(
+            "train.optimizer",
+            f"no learning rate can be found for {spec.model.name}, whose players play against "
+            "each other: no loss need fall",
+            "Give a number, like lr: 2e-4.",
+        )
 
 
 def _these(words: tuple[str, ...]) -> str:

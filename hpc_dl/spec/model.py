@@ -22,6 +22,8 @@ class Model(Spec):
 
     kinds: ClassVar[tuple[Kind, ...]] = ("image",)
     tasks: ClassVar[tuple[Task, ...]] = ("classify", "none")
+    adversarial: ClassVar[bool] = False
+    """Whether its players play against each other, so that their losses need not fall."""
 
     name: str
 

@@ -1,7 +1,7 @@
 """The learning-rate finder: a short trial, thrown away, in which the rate grows from step to step.
 
-The rate is taken where the smoothed loss falls most steeply over its logarithm (the range test of
-Smith, arXiv:1506.01186, and the choice that fastai made of it).
+The rate is taken where the smoothed loss, of all players together, falls most steeply over its
+logarithm (the range test of Smith, arXiv:1506.01186, and the choice that fastai made of it).
 """
 
 from __future__ import annotations
@@ -71,8 +71,8 @@ def _try(engine: Engine, batches: Batches) -> tuple[list[float], list[float]]:
         _, bad = engine.settle(wait=True)
         if bad:
             break
-        (means,) = engine.tally.means().values()
-        smoothed = SMOOTHING * smoothed + (1 - SMOOTHING) * means["loss"]
+        loss = sum(means["loss"] for means in engine.tally.means().values())
+        smoothed = SMOOTHING * smoothed + (1 - SMOOTHING) * loss
         rates.append(trial_rate(step))
         losses.append(smoothed / (1 - SMOOTHING ** (step + 1)))
         best = min(best, losses[-1])
