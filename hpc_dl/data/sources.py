@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hpc_dl.data import digits, folders, idx, image_folder, mnist, own, staged, streamed
+from hpc_dl.data.binarize import binarized
+from hpc_dl.data.some_classes import divide_some
 from hpc_dl.data.split import Split, Splits, Tensors, divide
 from hpc_dl.spec.data import Data, DataFacts
-from hpc_dl.spec.sources import MNIST, Digits, FashionMNIST, ImageFolder, OwnData
+from hpc_dl.spec.sources import MNIST, Digits, FashionMNIST, GreyImages, ImageFolder, OwnData
 
 
 def load(
@@ -24,6 +26,10 @@ def load(
         found = folders.scan(source)
         return divide(streamed.splits(source, found, workers), folders.facts(source, found), seed)
     facts, given = _resident(source, data_root, code)
+    if isinstance(source, GreyImages) and source.binarize:
+        given = binarized(given)
+    if facts.only:
+        return divide_some(given, facts, seed)
     return divide({name: Split(tensors) for name, tensors in given.items()}, facts, seed)
 
 

@@ -8,15 +8,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from hpc_dl.data import folders, idx
+from hpc_dl.data import folders, idx, labels
 from hpc_dl.data.counts import split_counts
 from hpc_dl.errors import UserError
 from hpc_dl.spec.data import Data, DataFacts
-from hpc_dl.spec.sources import MNIST, Digits, FashionMNIST, ImageFolder, OwnData
+from hpc_dl.spec.sources import MNIST, Digits, FashionMNIST, GreyImages, ImageFolder, OwnData
 
 DIGITS = 1797
 """Examples in scikit-learn's digits."""
@@ -31,17 +33,47 @@ def facts(source: Data, data_root: Path, code: Path = Path()) -> DataFacts:
     """
     match source:
         case Digits():
-            sizes = split_counts({"train": DIGITS}, source.validation, source.test)
-            return DataFacts("image", "classify", (1, 8, 8), tuple("0123456789"), *sizes)
+            there, classes = {"train": DIGITS}, tuple("0123456789")
+            return _grey(source, (1, 8, 8), classes, there, source.test, labels.digits)
         case MNIST() | FashionMNIST():
             idx.check(source, data_root)
-            sizes = split_counts(idx.EXAMPLES, source.validation, 0)
-            return DataFacts("image", "classify", (1, 28, 28), idx.CLASSES[source.name], *sizes)
+            folder = idx.folder(source.name, idx.root_of(source, data_root))
+            classes, read = idx.CLASSES[source.name], partial(labels.idx, folder)
+            return _grey(source, (1, 28, 28), classes, idx.EXAMPLES, 0, read)
         case ImageFolder():
             return folders.facts(source, folders.scan(source))
         case OwnData():
             return _ask(source, code)
     raise AssertionError(f"{source!r} is none of hpcdl's sources")
+
+
+def _grey(
+    source: GreyImages,
+    shape: tuple[int, ...],
+    classes: tuple[str, ...],
+    there: Mapping[str, int],
+    test: float,
+    labels_of_train: Callable[[], Sequence[int]],
+) -> DataFacts:
+    """The facts of a source with so many examples `there`, some classes of which may be asked for.
+
+    The training examples of all others go into the test, where the source has none of its own.
+    """
+    if source.only is None:
+        sizes = split_counts(there, source.validation, test)
+        return DataFacts("image", "classify", shape, classes, *sizes)
+    only = tuple(dict.fromkeys(map(str, source.only)))
+    if unknown := set(only) - set(classes):
+        raise UserError(
+            f"data.only: {source.name} has no class {', '.join(sorted(unknown))}",
+            hint=f"It has: {', '.join(classes)}.",
+        )
+    chosen = {classes.index(name) for name in only}
+    kept = sum(label in chosen for label in labels_of_train())
+    train, validation, tested = split_counts({**there, "train": kept}, source.validation, test)
+    if "test" not in there:
+        tested += there["train"] - kept
+    return DataFacts("image", "classify", shape, classes, train, validation, tested, only=only)
 
 
 def _ask(source: OwnData, code: Path) -> DataFacts:

@@ -30,6 +30,8 @@ class DataFacts:
     test: int
     targets: tuple[str, ...] = ()
     """The names of the numbers that are to be foretold, where the task is to regress."""
+    only: tuple[str, ...] = ()
+    """The classes that are trained on, where the test has others as well."""
 
     @property
     def outputs(self) -> int:

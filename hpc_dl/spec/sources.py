@@ -10,14 +10,30 @@ from hpc_dl.spec.base import tag_by_name
 from hpc_dl.spec.data import Data, Fraction
 
 
-class Digits(Data):
+class GreyImages(Data):
+    """What sources of small grey images share."""
+
+    name: str
+    binarize: bool = Field(
+        False,
+        description="make each pixel 1 with its grey value as probability, drawn once for all runs "
+        "(static binarisation)",
+    )
+    only: list[int | str] | None = Field(
+        None,
+        min_length=1,
+        description="classes to train and validate on alone; the test has the others, too",
+    )
+
+
+class Digits(GreyImages):
     """scikit-learn's 1 797 handwritten digits, 8x8 grey: shipped in its wheel, nothing to fetch."""
 
     name: Literal["digits"]
     test: Fraction = Field(0.1, description="share of all examples kept for the final test")
 
 
-class MNIST(Data):
+class MNIST(GreyImages):
     """MNIST: 60 000 + 10 000 handwritten digits, 28x28 grey."""
 
     name: Literal["mnist"]
@@ -26,7 +42,7 @@ class MNIST(Data):
     )
 
 
-class FashionMNIST(Data):
+class FashionMNIST(GreyImages):
     """Fashion-MNIST: 60 000 + 10 000 pictures of clothes, 28x28 grey."""
 
     name: Literal["fashion_mnist"]

@@ -1,0 +1,68 @@
+"""The plane of a code's first two dimensions: where held-out examples lie, by class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from hpc_dl.zoo.contract import Picture
+from hpc_dl.zoo.pictures import figure
+from hpc_dl.zoo.pictures.charts import COLOURS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MARKERS = "o^sDv"
+MOST_POINTS = 3000
+MOST_CLASSES = 40
+"""Of more classes all points are alike: nobody could tell them apart."""
+
+
+def latent_plane(codes: Tensor, label: Tensor | None, names: Sequence[str]) -> Picture:
+    """Codes (N, D) by class, `label` (N,) int64.
+
+    Of other than two dimensions the first two principal components are shown.
+    """
+    codes = codes[:MOST_POINTS].float().cpu()
+    drawing, axis = figure(4.8, 3.8)
+    if codes.shape[1] == 2:
+        points, said = codes, ["dimension 1 of the code", "dimension 2 of the code"]
+    else:
+        points, shares = principal(codes)
+        said = [
+            f"principal component {n}: {s:.0%} of the variance" for n, s in enumerate(shares, 1)
+        ]
+    if label is None or len(names) > MOST_CLASSES:
+        axis.scatter(points[:, 0], points[:, 1], s=5, color=COLOURS[0], linewidths=0)
+    else:
+        _scatter(axis, points, label[:MOST_POINTS].cpu(), names)
+    axis.set_xlabel(said[0], fontsize=8)
+    axis.set_ylabel(said[1], fontsize=8)
+    axis.tick_params(labelsize=7)
+    return Picture(drawing, "Codes of held-out images")
+
+
+def principal(codes: Tensor) -> tuple[Tensor, list[float]]:
+    """Codes (N, D) along their first two principal components, (N, 2), and their shares of the
+    variance."""
+    centred = F.pad(codes - codes.mean(dim=0), [0, 1])  # so that there are two
+    variances, directions = torch.linalg.eigh(centred.T @ centred)
+    shares = variances / variances.sum().clamp(min=1e-12)
+    return centred @ directions[:, [-1, -2]], shares[[-1, -2]].tolist()
+
+
+def _scatter(axis: Axes, points: Tensor, label: Tensor, names: Sequence[str]) -> None:
+    """Each class in its colour and its form, with its name in its middle."""
+    for number, name in enumerate(names):
+        of_class = points[label == number]
+        if len(of_class):
+            colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number // len(COLOURS)]
+            across, up = of_class.T
+            axis.scatter(across, up, s=7, color=colour, marker=marker, linewidths=0, alpha=0.7)
+            box = {"boxstyle": "round,pad=0.15", "fc": "white", "ec": colour, "alpha": 0.85}
+            x, y = of_class.median(dim=0).values.tolist()
+            axis.text(x, y, name, fontsize=7, ha="center", va="center", bbox=box)
