@@ -4,20 +4,19 @@ those of real ones (Heusel et al., arXiv:1706.08500), and by whether any class i
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from hpc_dl.zoo.contract import Headline, Observed
+from hpc_dl.spec.generative import Generative
+from hpc_dl.zoo.contract import Observed
 from hpc_dl.zoo.trained import load
 
 if TYPE_CHECKING:
     from torchmetrics import Metric
-
-HEADLINE = Headline("frechet", "min")
 
 
 class Judge:
@@ -61,6 +60,16 @@ class Judge:
         metric: Any = self.frechet()
         metric.update(*sets)
         return float(metric.compute())
+
+
+def judged(options: Generative, generated: Tensor, real: Tensor) -> Mapping[str, Observed]:
+    """What the judge that the options name says of generated images; nothing without one."""
+    return _judge(options.judge).measure(generated, real) if options.judge else {}
+
+
+@cache
+def _judge(folder: str) -> Judge:
+    return Judge(folder)
 
 
 def _rarest_class(classes: int) -> Metric:
