@@ -9,7 +9,7 @@ from hpc_dl.zoo.contract import Picture
 from hpc_dl.zoo.pictures import figure
 from hpc_dl.zoo.pictures.charts import COLOURS, roc
 
-BINS = 60
+BINS = 40
 
 
 def detection(scores: Tensor, anomalous: Tensor) -> dict[str, Picture]:

@@ -18,17 +18,19 @@ if TYPE_CHECKING:
 
 MARKERS = "o^sDv"
 MOST_POINTS = 3000
+IN_A_COLUMN = 20
+"""Of a legend."""
 MOST_CLASSES = 40
 """Of more classes all points are alike: nobody could tell them apart."""
 
 
-def latent_plane(codes: Tensor, label: Tensor | None, names: Sequence[str]) -> Picture:
+def latent_plane(codes: Tensor, label: Tensor, names: Sequence[str]) -> Picture:
     """Codes (N, D) by class, `label` (N,) int64.
 
     Of other than two dimensions the first two principal components are shown.
     """
     codes = codes[:MOST_POINTS].float().cpu()
-    drawing, axis = figure(4.8, 3.8)
+    drawing, axis = figure(5.0, 3.6)
     if codes.shape[1] == 2:
         points, said = codes, ["dimension 1 of the code", "dimension 2 of the code"]
     else:
@@ -36,7 +38,7 @@ def latent_plane(codes: Tensor, label: Tensor | None, names: Sequence[str]) -> P
         said = [
             f"principal component {n}: {s:.0%} of the variance" for n, s in enumerate(shares, 1)
         ]
-    if label is None or len(names) > MOST_CLASSES:
+    if len(names) > MOST_CLASSES:
         axis.scatter(points[:, 0], points[:, 1], s=5, color=COLOURS[0], linewidths=0)
     else:
         _scatter(axis, points, label[:MOST_POINTS].cpu(), names)
@@ -56,13 +58,20 @@ def principal(codes: Tensor) -> tuple[Tensor, list[float]]:
 
 
 def _scatter(axis: Axes, points: Tensor, label: Tensor, names: Sequence[str]) -> None:
-    """Each class in its colour and its form, with its name in its middle."""
+    """Each class in its colour and its form."""
     for number, name in enumerate(names):
-        of_class = points[label == number]
-        if len(of_class):
+        across, up = points[label == number].T
+        if len(across):
             colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number // len(COLOURS)]
-            across, up = of_class.T
-            axis.scatter(across, up, s=7, color=colour, marker=marker, linewidths=0, alpha=0.7)
-            box = {"boxstyle": "round,pad=0.15", "fc": "white", "ec": colour, "alpha": 0.85}
-            x, y = of_class.median(dim=0).values.tolist()
-            axis.text(x, y, name, fontsize=7, ha="center", va="center", bbox=box)
+            axis.scatter(
+                across, up, s=7, color=colour, marker=marker, linewidths=0, alpha=0.7, label=name
+            )
+    axis.legend(
+        title="class",
+        fontsize=7,
+        title_fontsize=7,
+        markerscale=2,
+        loc="center left",
+        bbox_to_anchor=(1, 0.5),
+        ncols=1 + len(names) // IN_A_COLUMN,
+    )
