@@ -40,7 +40,7 @@ def test_for_programs_there_is_json(capsys):
     found = json.loads(said(capsys, "models", "--json"))
     assert [it["name"] for it in found] == list(ZOO)
     one = json.loads(said(capsys, "models", "vae", "--json"))
-    assert {"name": "latent_dim", "default": 16}.items() <= one["options"][0].items()
+    assert {"name": "latent_dim", "default": 32}.items() <= one["options"][0].items()
 
 
 def test_an_architecture_that_is_not_there_is_refused_with_a_near_one(capsys):
