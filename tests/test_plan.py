@@ -142,7 +142,7 @@ def test_a_model_that_does_not_do_the_task_is_refused_with_those_that_would():
         match=r"ffnn takes .* to classify or regress; digits is image",
     ) as caught:
         make(facts=facts)
-    assert "take one of: vae" in caught.value.hint
+    assert "take one of: autoencoder" in caught.value.hint
 
 
 def test_fp16_without_a_gpu_is_refused():

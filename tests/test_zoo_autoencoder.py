@@ -140,6 +140,17 @@ def test_of_usual_images_alone_there_is_no_curve():
         assert "roc" not in architecture.artifacts(nets, images(32), [usual])
 
 
+def test_images_of_no_class_are_compressed_and_drawn_too():
+    facts = DataFacts("image", "none", (1, 8, 8), (), 100, 10, 10)
+    architecture = Autoencoder(Options(name="autoencoder"), facts)
+    batch = {"image": images(9)["image"]}
+    with torch.no_grad():
+        assert set(architecture.artifacts(architecture.networks(), batch, [batch])) == {
+            "reconstructions",
+            "plane",
+        }
+
+
 def test_anomalies_are_asked_for_of_some_classes():
     whole = DataFacts("image", "classify", (1, 8, 8), tuple("0123456789"), 1437, 180, 180)
     anomaly = Options(name="autoencoder", use="anomaly")

@@ -1,4 +1,4 @@
-"""Autoencoder (Hinton and Salakhutdinov, Science 313 (2006),
+"""Autoencoder (Kramer, AIChE J. 37 (1991); Hinton and Salakhutdinov, Science 313 (2006),
 https://doi.org/10.1126/science.1127647): an encoder f to a short code, a decoder g back,
 
     minimise over images x:   |x - g(f(x))|²,
@@ -106,14 +106,14 @@ class Autoencoder(Architecture):
         self, nets: Nets, sample: Batch, held_out: Iterable[Batch]
     ) -> Mapping[str, Picture]:
         seen = [(*nets["model"](self.given(it["image"])), it) for it in held_out]
-        codes = torch.cat([code for code, _, _ in seen])
-        labels = torch.cat([batch["label"] for _, _, batch in seen])
+        codes = [(code, batch) for code, _, batch in seen]
         pictures = {
             "reconstructions": self._reconstructions(nets, sample["image"][:COLUMNS]),
-            "plane": latent_plane(codes, labels, self.facts.classes),
+            "plane": latent_plane(codes, self.facts.classes),
         }
         if self.options.use == "anomaly":
             scores = torch.cat([errors(decoded, batch["image"]) for _, decoded, batch in seen])
+            labels = torch.cat([batch["label"] for _, _, batch in seen])
             pictures |= detection(scores, self._anomalous(labels))
         return pictures
 

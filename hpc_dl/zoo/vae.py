@@ -188,12 +188,10 @@ class VariationalAutoencoder(Architecture):
         return grid(self._pixels(network, _lines(mean), ways), COLUMNS, caption)
 
     def _plane(self, network: Autoencoder, held_out: Iterable[Batch]) -> Picture:
-        seen = [
-            (network.encode(batch["image"], self._known(batch))[0], batch["label"])
-            for batch in held_out
-        ]
-        codes, labels = (torch.cat(part) for part in zip(*seen, strict=True))
-        return latent_plane(codes, labels, self.facts.classes)
+        seen = (
+            (network.encode(batch["image"], self._known(batch))[0], batch) for batch in held_out
+        )
+        return latent_plane(seen, self.facts.classes)
 
     def _pixels(self, network: Autoencoder, code: Tensor, known: Tensor | None) -> Tensor:
         decoded = network.decode(code, known)
