@@ -19,7 +19,7 @@ from tests.running import history
 
 ROOT = Path(__file__).parent.parent
 JOBS = (*ZOO, "own")
-SHORT = {"diffusion": ("train.steps=60",), "gan": ("train.steps=60",)}
+SHORT = dict.fromkeys(("autoencoder", "diffusion", "gan", "vae"), ("train.steps=100",))
 """What keeps a job short that takes minutes."""
 FIXED = {"autoencoder": (), "ffnn": (), "vae": ("model.noise=0.0",)}
 """Jobs whose steps have no random numbers, which are each rank's own, and what takes them out."""

@@ -2,6 +2,7 @@
 
 import inspect
 import pkgutil
+import re
 from importlib import import_module
 
 import pytest
@@ -35,7 +36,7 @@ def test_options_networks_and_jobs_are_there_for_the_same_architectures():
 def test_it_says_where_it_comes_from_and_its_job_is_of_it(name):
     (kind,) = architectures(name)
     said = import_module(kind.__module__).__doc__
-    assert "arXiv:" in said or "19" in said, "which paper?"
+    assert re.search(r"arXiv:\d|\b(19|20)\d\d\b", said), "which paper?"
     assert load(recipe.path(name)).model.name.partition(":")[0] == name
 
 

@@ -102,9 +102,9 @@ def test_the_importance_weighted_bound_comes_to_the_likelihood_that_is_known():
     with torch.no_grad():
         for parameter in nets["model"].decoder.parameters():
             parameter.zero_()
-        bound = architecture.importance_weighted(nets, batch, 500)
+        bound = architecture.importance_weighted(nets, batch, 200)
         elbo = -sum(architecture.terms(nets, batch))
-    torch.testing.assert_close(bound, torch.full((4,), -64 * math.log(2)), rtol=0, atol=0.05)
+    torch.testing.assert_close(bound, torch.full((4,), -64 * math.log(2)), rtol=0, atol=0.1)
     assert (elbo < bound).all()
 
 

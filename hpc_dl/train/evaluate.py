@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -73,7 +74,8 @@ class _Seen:
         """Learn what there is to measure, from an example that is another rank's."""
         for name, value in measured.items():
             if isinstance(value, Observed):
-                self._metric(name, value)
+                if name not in self.metrics:
+                    _see_nothing(self._metric(name, value), value)
             else:
                 self.add({name: Loss(value.total * 0, 0)})
 
@@ -86,11 +88,22 @@ class _Seen:
         """Over all ranks, on each of them."""
         names = sorted(self.sums)
         totals = self.world.sums([part for name in names for part in self.sums[name]])
+        warnings.filterwarnings("ignore", "The ``compute`` method of metric")  # of a rank without
         means = {
             name: total / count
             for name, total, count in zip(names, totals[0::2], totals[1::2], strict=True)
         }
         return means | {name: float(metric.compute()) for name, metric in self.metrics.items()}
+
+
+def _see_nothing(metric: Metric, observed: Observed) -> None:
+    """Have a metric know the types of its states, which the ranks gather, and nothing else."""
+    metric.update(*observed.seen)
+    states = metric.metric_state.items()
+    lists = {name: [it[:0] for it in state] for name, state in states if isinstance(state, list)}
+    metric.reset()
+    for name, empty in lists.items():
+        setattr(metric, name, empty)
 
 
 class evaluating:  # noqa: N801  a context manager, written like a function

@@ -58,6 +58,26 @@ TARGETS: tuple[Target, ...] = (
     _accuracy("rnn", 0.96),
     _accuracy("lstm", 0.985),
     _accuracy("transformer", 0.985),
+    Target(
+        "denoise",
+        "autoencoder",
+        (MNIST, "model.use=denoise", "model.noise_level=0.5"),
+        (Check("test/psnr_gain", 8.0),),
+    ),
+    Target(
+        "anomaly",
+        "autoencoder",
+        (MNIST, "model.use=anomaly"),
+        (Check("test/auroc", 0.90),),
+        seeds=1,
+        cases=tuple(f"data.only=[{digit}]" for digit in range(10)),
+    ),
+    Target(
+        "vae",
+        "vae",
+        (MNIST, "data.binarize=true"),
+        (Check("test/elbo", -95.0), Check("test/iw_bound")),
+    ),
 )
 """Those that judge stand before those that are judged."""
 
