@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent
 JOBS = (*ZOO, "own")
 SHORT = dict.fromkeys(("autoencoder", "diffusion", "gan", "vae"), ("train.steps=100",))
 """What keeps a job short that takes minutes."""
-FIXED = {"ffnn": (), "vae": ("model.noise=0.0",)}
+FIXED = {"autoencoder": (), "ffnn": (), "vae": ("model.noise=0.0",)}
 """Jobs whose steps have no random numbers, which are each rank's own, and what takes them out."""
 
 

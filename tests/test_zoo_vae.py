@@ -197,3 +197,9 @@ def test_the_samples_are_of_the_same_codes_at_every_step():
             pictures = architecture.artifacts(nets, images(32), [images(20)])
         sheets.append(pictures["samples"].pixels())
     np.testing.assert_array_equal(*sheets)
+
+
+def test_a_gaussian_likelihood_begins_about_as_wide_as_grey_values_are_spread():
+    """From a wider one no code pays, and training stays for long where the KL term is 0."""
+    _, nets = make(likelihood="gaussian")
+    assert 0.25 < float(nets["model"].log_scale.detach().exp()) < 0.5

@@ -48,7 +48,7 @@ class Autoencoder(nn.Module):
             shape, channels, it.hidden, 2 * it.latent_dim, it.activation, known=classes
         )
         self.decoder = Decoder(shape, channels, it.hidden, it.latent_dim + classes, it.activation)
-        self.log_scale = nn.Parameter(torch.zeros(()))
+        self.log_scale = nn.Parameter(torch.tensor(-1.0))  # from about the spread of grey values
 
     def encode(self, image: Tensor, known: Tensor | None) -> tuple[Tensor, Tensor]:
         """Image (B, C, H, W) to mean and log σ of its code, each (B, latent_dim).
