@@ -11,6 +11,8 @@ from hpc_dl.spec.model import OwnModel
 from hpc_dl.spec.models import ZOO
 from hpc_dl.spec.sources import SOURCES
 
+CLASSIFYING = ("classify", "classify_nodes")
+
 
 class SpecConflict(UserError):
     """Parts of a valid spec that do not go together; `key` is the place to point at."""
@@ -25,6 +27,9 @@ def check(spec: JobSpec, facts: DataFacts, site: Site | None) -> None:
     _check_kind_and_task(spec, facts)
     _check_loading(spec)
     _check_augmentation(spec, facts)
+    _check_options_of_labels(spec, facts)
+    _check_average(spec)
+    _check_rate(spec)
     if site is not None:
         _check_partition(spec, site)
 
@@ -45,6 +50,8 @@ def _check_kind_and_task(spec: JobSpec, facts: DataFacts) -> None:
         )
     if facts.train == 0:
         raise SpecConflict("data", f"{spec.data.name} has no training examples")
+    if found := model.conflict(facts):
+        raise SpecConflict(f"model.{found.option}", found.message, found.hint)
 
 
 def _check_loading(spec: JobSpec) -> None:
@@ -62,6 +69,36 @@ def _check_augmentation(spec: JobSpec, facts: DataFacts) -> None:
             "data.augment.crop",
             f"of pictures of {facts.shape[-2]} x {facts.shape[-1]}, with a border of {border}, "
             "some crops would be nothing but border",
+        )
+
+
+def _check_options_of_labels(spec: JobSpec, facts: DataFacts) -> None:
+    weights = spec.train.class_weights
+    for key, asked in (("label_smoothing", spec.train.label_smoothing), ("class_weights", weights)):
+        if asked and (facts.task not in CLASSIFYING or "none" in spec.model.tasks):
+            raise SpecConflict(
+                f"train.{key}", f"{spec.model.name} does not learn from classes here"
+            )
+    if isinstance(weights, list) and len(weights) != len(facts.classes):
+        raise SpecConflict(
+            "train.class_weights",
+            f"{len(weights)} weights for the {len(facts.classes)} classes of {spec.data.name}",
+            f"One each, in this order: {', '.join(facts.classes)}.",
+        )
+
+
+def _check_average(spec: JobSpec) -> None:
+    if spec.train.average and spec.train.strategy == "fsdp":
+        raise SpecConflict("train.average", "weights that fsdp divides are not averaged")
+
+
+def _check_rate(spec: JobSpec) -> None:
+    if spec.train.optimizer.lr == "auto" and spec.model.adversarial:
+        raise SpecConflict(
+            "train.optimizer",
+            f"no learning rate can be found for {spec.model.name}, whose players play against "
+            "each other: no loss need fall",
+            "Give a number, like lr: 2e-4.",
         )
 
 

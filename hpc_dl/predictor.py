@@ -6,20 +6,16 @@ probabilities = load("~/hpcdl/ffnn-digits-1/export").predict(images)["probabilit
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from pydantic import TypeAdapter
 from torch import Tensor
 
 from hpc_dl.errors import UserError
-from hpc_dl.spec.data import DataFacts
-from hpc_dl.spec.models import ModelSpec
-from hpc_dl.zoo import build
+from hpc_dl.zoo import trained as trained_networks
 from hpc_dl.zoo.contract import SHARED, part
 
 CHUNK = 1024
@@ -30,22 +26,9 @@ class Predictor:
     """Predicts with the networks of one export."""
 
     def __init__(self, folder: Path) -> None:
-        try:
-            said = json.loads((folder / "model.json").read_text())
-        except FileNotFoundError:
-            raise UserError(
-                f"{folder} holds no trained network",
-                hint="Give the folder `export` of a completed run.",
-            ) from None
-        facts = TypeAdapter(DataFacts).validate_python(said["facts"])
-        options = TypeAdapter(ModelSpec).validate_python(said["model"])
-        self.architecture = build(options, facts, folder / "code")
-        self.nets = self.architecture.networks()
-        weights = torch.load(folder / "weights.pt", map_location="cpu", weights_only=True)
-        for name, net in self.nets.items():
-            net.load_state_dict(weights[name])
-            net.eval()
-        self.inputs: dict[str, dict[str, Any]] = said["inputs"]
+        trained = trained_networks.load(folder)
+        self.architecture, self.nets = trained.architecture, trained.nets
+        self.inputs = trained.inputs
 
     def predict(self, given: Any, params: object = None) -> dict[str, np.ndarray[Any, Any]]:
         """Arrays by name for examples: an array, or several by the names of the inputs.

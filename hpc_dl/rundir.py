@@ -78,6 +78,11 @@ class RunDir:
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
 
+    @property
+    def learning_rate(self) -> Path:
+        """The learning rate that was found, where the spec leaves it to be found."""
+        return self.path / "learning_rate.json"
+
     def nonfinite(self, step: int) -> Path:
         """What is kept of a step whose loss was not finite."""
         return self.path / "nonfinite" / f"step-{step:08d}"

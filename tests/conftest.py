@@ -1,3 +1,8 @@
 """Fixtures for all tests."""
 
+import os
+
+# Tests run side by side: threads of each would only wait for those of the others.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 pytest_plugins = ["tests.cluster", "tests.stores"]

@@ -1,6 +1,6 @@
 """A run that is killed anywhere and goes on ends with the same bits as one left in peace.
 
-A few kills each; `make chaos` runs hundreds.
+Two kills each; `make chaos` runs hundreds.
 """
 
 import itertools
@@ -15,14 +15,13 @@ from tests.running import events, final_state, history
 
 @pytest.mark.parametrize("architecture, size", [*itertools.product(ZOO, (1, 2)), ("ffnn", 4)])
 def test_killed_at_random_points_it_ends_with_the_same_bits(tmp_path, architecture, size):
-    tally = chaos.torment(tmp_path, architecture, size, kills=6, seed=0)
-    assert tally.kills.total() == 6
+    tally = chaos.torment(tmp_path, architecture, size, kills=2, seed=0)
+    assert tally.kills.total() == 2
     assert tally.mismatches == []
 
 
-@pytest.mark.parametrize("architecture", ZOO)
-def test_it_goes_on_from_a_checkpoint_not_from_the_beginning(tmp_path, architecture):
-    run = chaos.job(tmp_path, "killed", architecture, 1)
+def test_it_goes_on_from_a_checkpoint_not_from_the_beginning(tmp_path):
+    run = chaos.job(tmp_path, "killed", "ffnn", 1)
     ranks.kill_at(run, 12)
     ranks.train(run)
     assert [event["step"] > 0 for event in events(run, "started")] == [False, True]

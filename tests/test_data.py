@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from hpc_dl.data import digits as digits_module
 from hpc_dl.data import idx, sources, staged
 from hpc_dl.data.counts import split_counts
 from hpc_dl.data.listing import listing
@@ -48,6 +49,54 @@ def test_digits_keep_their_pixels_and_labels_wherever_they_go():
     pixels = test.tensors["image"][:, 0].double() * 16 / 255
     assert torch.allclose(pixels, torch.from_numpy(original.images[test.index]), atol=0.04)
     assert test.tensors["image"].max() == 255
+
+
+def test_in_black_and_white_a_pixel_is_white_as_often_as_it_is_bright_and_always_the_same():
+    first, again = (digits(seed=seed, binarize=True) for seed in (0, 0))
+    assert torch.equal(first.train.tensors["image"], again.train.tensors["image"])
+    images = torch.zeros(1797, 8, 8)
+    for seed in (0, 1):  # another division of the same images
+        splits = digits(seed=seed, binarize=True)
+        for split in (splits.train, splits.validation, splits.test):
+            drawn = split.batch(torch.arange(len(split)))["image"][:, 0]
+            if seed:
+                assert torch.equal(images[split.index], drawn)
+            images[split.index] = drawn
+    assert set(images.unique().tolist()) == {0.0, 1.0}
+    whole = digits_module.load()["image"][:, 0].float() / 255
+    for grey in (0.0, 1.0):
+        assert (images[whole == grey] == grey).all()
+    middle = (whole > 0.4) & (whole < 0.6)
+    assert float(images[middle].mean()) == pytest.approx(float(whole[middle].mean()), abs=0.01)
+    assert float(images.mean()) == pytest.approx(float(whole.mean()), abs=0.003)
+
+
+def test_of_some_classes_alone_is_trained_and_the_test_has_all_others():
+    splits = digits(only=[3, "5"])
+    sizes = [len(part) for part in (splits.train, splits.validation, splits.test)]
+    assert sizes == [splits.facts.train, splits.facts.validation, splits.facts.test]
+    assert splits.facts == staged.facts(Digits(name="digits", only=[3, "5"]), HERE)
+    assert splits.facts.only == ("3", "5")
+    for part in (splits.train, splits.validation):
+        assert part.tensors["label"].unique().tolist() == [3, 5]
+    assert splits.test.tensors["label"].unique().tolist() == list(range(10))
+    numbers = torch.cat([part.index for part in (splits.train, splits.validation, splits.test)])
+    assert sorted(numbers.tolist()) == list(range(1797))
+
+
+def test_a_class_that_is_not_there_is_refused_with_those_that_are():
+    with pytest.raises(UserError, match=r"data\.only: digits has no class 12") as caught:
+        staged.facts(Digits(name="digits", only=[12]), HERE)
+    assert "It has: 0, 1, 2" in caught.value.hint
+
+
+@needs_data
+def test_of_mnist_some_classes_are_trained_on_and_its_test_is_whole():
+    source = MNIST(name="mnist", only=[7], binarize=True)
+    splits = sources.load(source, Path(str(DATA)), 0, HERE)
+    assert splits.facts == staged.facts(source, Path(str(DATA)))
+    assert (len(splits.train), len(splits.validation), len(splits.test)) == (5639, 626, 10_000)
+    assert splits.train.tensors["label"].unique().tolist() == [7]
 
 
 def test_a_batch_is_floats_between_0_and_1_with_labels_and_numbers():

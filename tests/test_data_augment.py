@@ -115,3 +115,32 @@ def test_noise_has_its_standard_deviation():
 def test_without_options_nothing_changes():
     image = torch.rand(4, 1, 3, 3)
     assert torch.equal(changed(Augment(), image), image)
+
+
+def test_pictures_are_turned_about_their_middle_by_at_most_so_many_degrees():
+    image = torch.zeros(400, 1, 9, 9)
+    image[:, :, 4, 4:] = 1.0  # a hand from the middle to the right
+    (batch,) = Augmentation(Augment(rotation=90), CPU).of([{"image": image}], (1,))
+    turned = batch["image"]
+    rows, columns = torch.meshgrid(torch.arange(9.0) - 4, torch.arange(9.0) - 4, indexing="ij")
+    mass = turned[:, 0].sum(dim=(1, 2))
+    x = (turned[:, 0] * columns).sum(dim=(1, 2)) / mass
+    y = (turned[:, 0] * rows).sum(dim=(1, 2)) / mass
+    angle = torch.atan2(y, x).rad2deg()
+    assert angle.abs().max() <= 91
+    assert angle.min() < -80
+    assert angle.max() > 80
+    assert turned[:, 0, 4, 4].min() > 0.4  # the middle stays
+
+
+def test_mixup_mixes_pictures_and_labels_by_the_same_share():
+    image = torch.arange(50.0)[:, None, None, None].expand(-1, 1, 2, 2) / 50
+    batch = {"image": image, "label": torch.arange(50), "index": torch.arange(50)}
+    (mixed,) = Augmentation(Augment(mixup=1.0), CPU).of([batch], (1, 2))
+    share, label, other = mixed["share"], mixed["label"], mixed["other_label"]
+    assert torch.equal(label, batch["label"])
+    assert sorted(other.tolist()) == list(range(50))
+    expected = (share * label + (1 - share) * other) / 50
+    torch.testing.assert_close(mixed["image"][:, 0, 0, 0], expected)
+    assert 0.3 < share.mean() < 0.7
+    assert share.std() > 0.2  # Beta(1, 1) is uniform: 0.29

@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 JOBS = Path(__file__).parent.parent / "jobs"
-HEAVY = {"torch", "torchvision", "accelerate", "mlflow", "submitit", "sklearn", "matplotlib"}
+HEAVY = {"torch", "torchvision", "accelerate", "mlflow", "submitit", "sklearn", "matplotlib"} | {
+    "torchmetrics",
+    "torch_geometric",
+    "pandas",
+    "pyarrow",
+    "h5py",
+}
 PROGRAM = """
 import json, sys
 from hpc_dl.cli import main
@@ -42,6 +48,10 @@ def modules_of(tmp_path: Path, *words: str) -> tuple[int, set[str]]:
         ["submit", str(JOBS / "vae.yaml"), "--dry-run=plan", "--local"],
         ["submit", str(JOBS / "vae.yaml"), "--dry-run=script"],
         ["status"],
+        ["models"],
+        ["models", "vae"],
+        ["init", "vae"],
+        ["verify", "--list"],
     ],
     ids=lambda words: " ".join(Path(word).name for word in words),
 )

@@ -139,10 +139,10 @@ def test_a_model_that_does_not_do_the_task_is_refused_with_those_that_would():
     facts = DataFacts("image", "none", (1, 8, 8), (), 100, 10, 10)
     with pytest.raises(
         SpecConflict,
-        match="ffnn takes .* to classify or regress; digits is image",
+        match=r"ffnn takes .* to classify or regress; digits is image",
     ) as caught:
         make(facts=facts)
-    assert "take one of: vae" in caught.value.hint
+    assert "take one of: autoencoder" in caught.value.hint
 
 
 def test_fp16_without_a_gpu_is_refused():

@@ -10,7 +10,7 @@ import torch
 from hpc_dl.rundir import read_json, write_json
 from tests import chaos, ranks
 from tests.ranks import train
-from tests.running import events, history, new_run, start, wait_for_end
+from tests.running import events, final_state, history, new_run, start, wait_for_end
 
 
 def losses(run, name="train/loss"):
@@ -152,3 +152,65 @@ def test_no_thread_of_the_process_group_outlives_the_training(tmp_path):
         for process in processes:
             process.join(60)
     assert "threads: 1\n" in next(run.logs.glob("*-0.log")).read_text()
+
+
+def test_averaged_weights_are_what_is_kept(tmp_path):
+    """By hand: after n steps the average moves by 1 - min(decay, (1 + n) / (10 + n))."""
+    run = train(
+        new_run(tmp_path, train={"epochs": 1, "average": 0.3}, checkpoint={"every": "1 steps"})
+    )
+    kept = torch.load(run.export / "weights.pt", weights_only=True)["model"]
+    state = torch.load(run.checkpoints / "step-00000012" / "state.pt", weights_only=True)["engine"]
+    before = torch.load(run.checkpoints / "step-00000011" / "state.pt", weights_only=True)["engine"]
+    for name, weight in kept.items():
+        last = state["networks"]["model"][name]
+        assert torch.equal(weight, state["averages"]["model"][name])
+        assert not torch.equal(weight, last)
+        expected = torch.lerp(before["averages"]["model"][name], last, 0.7)
+        torch.testing.assert_close(weight, expected)
+
+
+def test_balanced_classes_count_alike_and_given_weights_are_taken(tmp_path):
+    """Digits are nearly balanced: so weights change the loss little, and lopsided ones much."""
+    plain, balanced, lopsided = (
+        losses(train(new_run(tmp_path, train={"epochs": 1, "class_weights": weights})))[0]
+        for weights in (None, "balanced", [1000.0] + 9 * [1.0])
+    )
+    assert balanced != plain
+    assert balanced == pytest.approx(plain, rel=0.02)
+    assert lopsided != pytest.approx(plain, rel=0.01)
+
+
+def test_labels_are_smoothed(tmp_path):
+    """A network that knows its labels by heart pays for the share that is spread."""
+    options = {"epochs": 8, "optimizer": {"name": "adamw", "lr": 0.01}}
+    sure = losses(train(new_run(tmp_path, train=options)))[-1]
+    smooth = losses(train(new_run(tmp_path, train={**options, "label_smoothing": 0.2})))[-1]
+    # The least that smoothing leaves: the entropy of 0.82 and nine times 0.02 is 0.87 nats.
+    assert sure < 0.5
+    assert smooth > 0.87
+
+
+def test_a_learning_rate_is_found_shown_and_remembered(tmp_path):
+    options = {"epochs": 3, "optimizer": {"name": "adamw", "lr": "auto"}, "log_every": 1}
+    calm = train(new_run(tmp_path, train=options))
+    found = read_json(calm.learning_rate)["learning_rate"]
+    assert 1e-4 < found < 1e-1
+    assert set(losses(calm, "train/lr")) == {found}
+    curve = "artifacts/learning_rate/step-00000000.png"
+    assert curve in [event["path"] for event in events(calm, "artifact")]
+    assert (calm.path / curve).exists()
+    killed = new_run(tmp_path, train=options)
+    ranks.kill_at(killed, 15)
+    train(killed)
+    assert curve in [event["path"] for event in events(killed, "artifact")]
+    assert final_state(killed) == final_state(calm)
+
+
+def test_two_ranks_find_one_learning_rate(tmp_path):
+    options = {"epochs": 1, "optimizer": {"name": "adamw", "lr": "auto"}}
+    one, two = (
+        read_json(train(new_run(tmp_path, train=options, resources=on)).learning_rate)
+        for on in ({"tasks_per_node": 1}, {"tasks_per_node": 2})
+    )
+    assert one["learning_rate"] == pytest.approx(two["learning_rate"])

@@ -5,12 +5,19 @@ It must do nothing else: threads do not survive a fork.
 
 import importlib
 import os
+import pkgutil
 
 os.environ["OMP_NUM_THREADS"] = "1"  # read once, at the import of torch, as in a real job
+
+from hpc_dl import zoo
+from hpc_dl.vision import torchvision
+
+for name in ("models.resnet", "datasets"):
+    torchvision(name)
 for name in (
     "hpc_dl.train.worker",
-    "hpc_dl.zoo.ffnn",
-    "hpc_dl.zoo.vae",
+    *(f"hpc_dl.zoo.{module.name}" for module in pkgutil.iter_modules(zoo.__path__)),
+    "torchmetrics.classification",
     "matplotlib.backends.backend_agg",
     "matplotlib.figure",
     "torch._dynamo",

@@ -29,6 +29,9 @@ COMMANDS = {
     "resume": "go on with a run that stopped",
     "dashboard": "open the MLflow dashboard on the runs",
     "sync": "bring what the runs have journalled to the MLflow store",
+    "models": "list the architectures, or show all options of one",
+    "init": "write a commented job spec of an architecture, to begin with",
+    "verify": "train the shipped recipes on real data, and compare with what is expected",
     "data": "list the data sets, and stage them for compute nodes",
     "schema": "print the JSON Schema of job specs, for editors",
 }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -14,7 +16,7 @@ from hpc_dl.spec.data import Augment
 
 
 class Augmentation:
-    """Crops, mirrors and disturbs pictures, each with random numbers of its own."""
+    """Crops, mirrors, turns, disturbs and mixes pictures, each with random numbers of its own."""
 
     def __init__(self, options: Augment, device: torch.device) -> None:
         self.options = options
@@ -23,17 +25,22 @@ class Augmentation:
     def of(self, batches: Iterable[Batch], key: tuple[int, ...]) -> Iterator[Batch]:
         """The batches of one step, augmented in turn, with random numbers that follow from `key`.
 
-        `image` (B, C, H, W) keeps its shape and stays in [0, 1]; all else is as it was.
+        `image` (B, C, H, W) keeps its shape and stays in [0, 1]; all else is as it was, but that
+        an example is of two classes after mixup, of `label` with `share` (B,) float, and else of
+        `other_label`.
         """
         self.generator.manual_seed(mix(*key))
-        for batch in batches:
-            yield {**batch, "image": self._augmented(batch["image"])}
+        for number, batch in enumerate(batches):
+            changed = {**batch, "image": self._augmented(batch["image"])}
+            yield self._mixed(changed, mix(*key, number)) if self.options.mixup else changed
 
     def _augmented(self, image: Tensor) -> Tensor:
         if self.options.crop:
             image = self._cropped(image, self.options.crop)
         if self.options.flip:
             image = torch.where(self._coins(image), image.flip(-1), image)
+        if self.options.rotation:
+            image = self._turned(image, math.radians(self.options.rotation))
         if self.options.noise:
             noise = torch.empty(image.shape, device=image.device)
             noise.normal_(0, self.options.noise, generator=self.generator)
@@ -49,6 +56,30 @@ class Augmentation:
             2 * border + 1, (2, count), generator=self.generator, device=image.device
         )
         return windows[torch.arange(count, device=image.device), :, top, left]
+
+    def _turned(self, image: Tensor, most: float) -> Tensor:
+        """Each picture about its middle, by an angle of its own, in radians."""
+        device = image.device
+        angle = torch.rand(len(image), generator=self.generator, device=device) * 2 * most - most
+        cos, sin, zero = angle.cos(), angle.sin(), torch.zeros_like(angle)
+        # In coordinates from -1 to 1 along either side, which may differ in length.
+        height, width = image.shape[-2:]
+        rows = [cos, -sin * height / width, zero, sin * width / height, cos, zero]
+        turn = torch.stack(rows, dim=1).view(-1, 2, 3)
+        places = F.affine_grid(turn, list(image.shape), align_corners=False)
+        return F.grid_sample(image, places, align_corners=False).clamp_(0, 1)
+
+    def _mixed(self, batch: Batch, seed: int) -> Batch:
+        """Each example with another of the batch (mixup: Zhang et al., arXiv:1710.09412)."""
+        image, alpha = batch["image"], self.options.mixup
+        shares = np.random.default_rng(seed).beta(alpha, alpha, len(image))
+        share = torch.from_numpy(shares).to(image)
+        other = torch.randperm(len(image), generator=self.generator, device=image.device)
+        weight = share[:, None, None, None]
+        mixed = {**batch, "image": weight * image + (1 - weight) * image[other]}
+        if "label" in batch:
+            mixed |= {"other_label": batch["label"][other], "share": share}
+        return mixed
 
     def _coins(self, image: Tensor) -> Tensor:
         """(B, 1, 1, 1): for each picture true or false, as likely."""

@@ -72,7 +72,8 @@ def every_class_is_trained_on(train: Split, facts: DataFacts) -> None:
     if not facts.classes or "label" not in train.tensors:
         return
     counts = torch.bincount(train.tensors["label"].cpu(), minlength=len(facts.classes))
-    absent = [name for name, count in zip(facts.classes, counts, strict=True) if not count]
+    wanted = facts.only or facts.classes
+    absent = [it for it, n in zip(facts.classes, counts, strict=True) if it in wanted and not n]
     if absent:
         shown = ", ".join(f"'{name}'" for name in absent[:5])
         more = f" and {len(absent) - 5} more classes" if len(absent) > 5 else ""

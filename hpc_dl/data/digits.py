@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import gzip
-from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 import torch
 
+from hpc_dl.data.labels import digits_file
 from hpc_dl.data.split import Tensors
 
 SIDE, BRIGHTEST = 8, 16
@@ -19,15 +18,8 @@ def load() -> Tensors:
 
     Its file is read without importing it, which would take longer than all the rest.
     """
-    with gzip.open(_file(), "rt") as file:
+    with gzip.open(digits_file(), "rt") as file:
         rows = torch.from_numpy(np.loadtxt(file, delimiter=",", dtype=np.int64))
     pixels, label = rows[:, :-1], rows[:, -1]
     images = pixels.mul(255 / BRIGHTEST).round().to(torch.uint8)
     return {"image": images.view(-1, 1, SIDE, SIDE), "label": label.contiguous()}
-
-
-def _file() -> Path:
-    spec = find_spec("sklearn")
-    assert spec is not None, "scikit-learn is among hpcdl's requirements"
-    assert spec.origin is not None
-    return Path(spec.origin).with_name("datasets") / "data" / "digits.csv.gz"

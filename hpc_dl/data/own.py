@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hpc_dl.data import checks, geometric
 from hpc_dl.data.counts import split_counts
@@ -27,6 +27,7 @@ from hpc_dl.data.split import Split, Tensors
 from hpc_dl.errors import UserError
 from hpc_dl.imports import load_object
 from hpc_dl.spec.data import DataFacts
+from hpc_dl.spec.model import Kind
 from hpc_dl.spec.sources import OwnData
 
 TEST = 0.1
@@ -57,7 +58,7 @@ def _facts(
     said: Mapping[str, Any], given: Mapping[str, Tensors], sizes: tuple[int, int, int], where: str
 ) -> DataFacts:
     """What is known of splits that are right by themselves: whether they are so together."""
-    kind, judged = given["train"]
+    kind, judged = cast(Kind, next(iter(given["train"]))), list(given["train"])[1]
     if any(list(tensors) != [kind, judged] for tensors in given.values()):
         raise UserError(f"{where}: the splits differ in what they are of: {kind}, {judged}")
     shapes = {tuple(tensors[kind].shape[1:]) for tensors in given.values()}

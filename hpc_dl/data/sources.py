@@ -24,6 +24,8 @@ from hpc_dl.data import (
     tables,
     torchvision_sets,
 )
+from hpc_dl.data.binarize import binarized
+from hpc_dl.data.some_classes import divide_some
 from hpc_dl.data.split import Split, Splits, Tensors, divide
 from hpc_dl.spec.data import Data, DataFacts
 from hpc_dl.spec.sources import (
@@ -32,6 +34,7 @@ from hpc_dl.spec.sources import (
     Cora,
     Digits,
     FashionMNIST,
+    GreyImages,
     ImageFolder,
     Karate,
     OwnData,
@@ -58,7 +61,7 @@ def load(
         facts, splits = folders.facts(source, found), streamed.splits(source, found, workers)
     else:
         facts, splits = given(source, data_root, code)
-    divided = divide(splits, facts, seed)
+    divided = divide_some(splits, facts, seed) if facts.only else divide(splits, facts, seed)
     checks.every_class_is_trained_on(divided.train, facts)
     return divided
 
@@ -87,10 +90,11 @@ def _tensors(source: Data, data_root: Path) -> tuple[DataFacts, Mapping[str, Ten
             pictures = image_folder.load(source, found, data_root / "cache")
             return folders.facts(source, found), pictures
         case MNIST() | FashionMNIST():
-            digits_or_clothes = mnist.load(source.name, idx.root_of(source, data_root))
-            return staged.facts(source, data_root), digits_or_clothes
+            grey = mnist.load(source.name, idx.root_of(source, data_root))
+            return staged.facts(source, data_root), _as_asked(source, grey)
         case Digits():
-            return staged.facts(source, data_root), {"train": digits.load()}
+            grey = {"train": digits.load()}
+            return staged.facts(source, data_root), _as_asked(source, grey)
         case Table():
             facts, rows = tables.read(source)
             return facts, {
@@ -100,6 +104,10 @@ def _tensors(source: Data, data_root: Path) -> tuple[DataFacts, Mapping[str, Ten
         case Arrays():
             return arrays.facts(source), _examples(source)
     raise AssertionError(f"{source!r} is none of hpcdl's sources")
+
+
+def _as_asked(source: GreyImages, grey: Mapping[str, Tensors]) -> Mapping[str, Tensors]:
+    return binarized(grey) if source.binarize else grey
 
 
 def _examples(source: Arrays) -> Mapping[str, Tensors]:

@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from hpc_dl.data import arrays, cora, folders, idx, tables
+from hpc_dl.data import arrays, cora, folders, idx, labels, tables
 from hpc_dl.data.counts import split_counts
 from hpc_dl.errors import UserError
 from hpc_dl.spec.data import Data, DataFacts
@@ -22,6 +24,7 @@ from hpc_dl.spec.sources import (
     Cora,
     Digits,
     FashionMNIST,
+    GreyImages,
     ImageFolder,
     Karate,
     Table,
@@ -43,12 +46,13 @@ def facts(source: Data, data_root: Path, code: Path = Path()) -> DataFacts:
     """
     match source:
         case Digits():
-            sizes = split_counts({"train": DIGITS}, source.validation, source.test)
-            known = DataFacts("image", "classify", (1, 8, 8), tuple("0123456789"), *sizes)
+            there, classes = {"train": DIGITS}, tuple("0123456789")
+            known = _grey(source, (1, 8, 8), classes, there, source.test, labels.digits)
         case MNIST() | FashionMNIST():
             idx.check(source, data_root)
-            sizes = split_counts(idx.EXAMPLES, source.validation, 0)
-            known = DataFacts("image", "classify", (1, 28, 28), idx.CLASSES[source.name], *sizes)
+            folder = idx.folder(source.name, idx.root_of(source, data_root))
+            classes, read = idx.CLASSES[source.name], partial(labels.idx, folder)
+            known = _grey(source, (1, 28, 28), classes, idx.EXAMPLES, 0, read)
         case ImageFolder():
             known = folders.facts(source, folders.scan(source))
         case Karate():
@@ -63,6 +67,35 @@ def facts(source: Data, data_root: Path, code: Path = Path()) -> DataFacts:
         case _:
             known = _ask(source, data_root, code)
     return known
+
+
+def _grey(
+    source: GreyImages,
+    shape: tuple[int, ...],
+    classes: tuple[str, ...],
+    there: Mapping[str, int],
+    test: float,
+    labels_of_train: Callable[[], Sequence[int]],
+) -> DataFacts:
+    """The facts of a source with so many examples `there`, some classes of which may be asked for.
+
+    The training examples of all others go into the test, where the source has none of its own.
+    """
+    if source.only is None:
+        sizes = split_counts(there, source.validation, test)
+        return DataFacts("image", "classify", shape, classes, *sizes)
+    only = tuple(dict.fromkeys(map(str, source.only)))
+    if unknown := set(only) - set(classes):
+        raise UserError(
+            f"data.only: {source.name} has no class {', '.join(sorted(unknown))}",
+            hint=f"It has: {', '.join(classes)}.",
+        )
+    chosen = {classes.index(name) for name in only}
+    kept = sum(label in chosen for label in labels_of_train())
+    train, validation, tested = split_counts({**there, "train": kept}, source.validation, test)
+    if "test" not in there:
+        tested += there["train"] - kept
+    return DataFacts("image", "classify", shape, classes, train, validation, tested, only=only)
 
 
 def _ask(source: Data, data_root: Path, code: Path) -> DataFacts:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Field, NonNegativeInt, PositiveInt
+from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
 from hpc_dl.spec.base import Spec
 from hpc_dl.spec.model import Kind, Task
@@ -32,6 +32,8 @@ class DataFacts:
     """The names of the numbers that are to be foretold, where the task is to regress."""
     columns: tuple[str, ...] = ()
     """Of a table: what its columns are; `colour=red` is 1 where the word is that, and else 0."""
+    only: tuple[str, ...] = ()
+    """The classes that are trained on, where the test has others as well."""
 
     @property
     def outputs(self) -> int:
@@ -46,8 +48,16 @@ class Augment(Spec):
         0, description="pixels of black border, out of which the old size is cut at random"
     )
     flip: bool = Field(False, description="mirror a picture, left to right, half of the time")
+    rotation: Annotated[float, Field(ge=0, le=180)] = Field(
+        0.0, description="most degrees that a picture is turned by, either way; corners are black"
+    )
     noise: Annotated[float, Field(ge=0, le=1)] = Field(
         0.0, description="standard deviation of Gaussian noise; pixels lie in [0, 1]"
+    )
+    mixup: NonNegativeFloat = Field(
+        0.0,
+        description="α of Beta(α, α), by whose shares two pictures and their labels are mixed; "
+        "0 mixes none",
     )
 
 
@@ -68,7 +78,7 @@ class Data(Spec):
         128, description="examples in a global batch, all ranks together"
     )
     validation: Fraction = Field(0.1, description="share of the training examples held out")
-    augment: Augment | None = None
+    augment: Augment | None = Field(None, description="random changes to training pictures")
     loading: Literal["auto", "resident", "streaming"] = Field(
         "auto",
         description="all examples in memory, or read while training; by their size if `auto`",

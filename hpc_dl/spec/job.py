@@ -38,13 +38,14 @@ Time = Annotated[str, _number_as_text, _checked_by(units.seconds)]
 Memory = Annotated[str, _number_as_text, _checked_by(units.bytes_of)]
 Interval = Annotated[str, _checked_by(units.every)]
 Momentum = Annotated[float, Field(ge=0, lt=1)]
+Rate = PositiveFloat | Literal["auto"]
 
 
 class AdamW(Spec):
     """Adam with decoupled weight decay (Loshchilov and Hutter, arXiv:1711.05101)."""
 
     name: Literal["adamw"]
-    lr: PositiveFloat = Field(1e-3, description="peak learning rate")
+    lr: Rate = Field(1e-3, description="peak learning rate, or `auto` to find one")
     weight_decay: NonNegativeFloat = 0.01
     betas: list[Momentum] = Field([0.9, 0.999], min_length=2, max_length=2)
 
@@ -53,7 +54,7 @@ class Adam(Spec):
     """Adam (Kingma and Ba, arXiv:1412.6980)."""
 
     name: Literal["adam"]
-    lr: PositiveFloat = Field(1e-3, description="peak learning rate")
+    lr: Rate = Field(1e-3, description="peak learning rate, or `auto` to find one")
     weight_decay: NonNegativeFloat = 0.0
     betas: list[Momentum] = Field([0.9, 0.999], min_length=2, max_length=2)
 
@@ -62,7 +63,7 @@ class SGD(Spec):
     """Stochastic gradient descent with momentum."""
 
     name: Literal["sgd"]
-    lr: PositiveFloat = Field(0.1, description="peak learning rate")
+    lr: Rate = Field(0.1, description="peak learning rate, or `auto` to find one")
     momentum: Momentum = 0.9
     nesterov: bool = False
     weight_decay: NonNegativeFloat = 0.0
@@ -131,19 +132,38 @@ class Train(Spec):
 
     epochs: PositiveInt | None = Field(None, description="passes over the training split")
     steps: PositiveInt | None = Field(None, description="optimizer steps, instead of epochs")
-    optimizer: Optimizer = AdamW(name="adamw")
-    schedule: Schedule = Constant(name="constant")
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    optimizer: Optimizer = Field(AdamW(name="adamw"), description="and its learning rate")
+    schedule: Schedule = Field(
+        Constant(name="constant"), description="of the learning rate, from step to step"
+    )
+    precision: Literal["fp32", "bf16", "fp16"] = Field(
+        "fp32", description="of the computation; weights are fp32"
+    )
     strategy: Literal["ddp", "fsdp"] = Field(
         "ddp",
         description="every rank holds all weights, or fsdp: its share of them, where a GPU is too "
         "small for all",
     )
+    average: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        None,
+        description="evaluate, draw and keep a running average of the weights, with such a decay "
+        "a step, like 0.999",
+    )
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0, description="share of each label that is spread evenly over all classes"
+    )
+    class_weights: Literal["balanced"] | list[PositiveFloat] | None = Field(
+        None,
+        description="how much an example of each class counts, in the order of the classes, or "
+        "`balanced`: the rarer, the more",
+    )
     clip_norm: PositiveFloat | None = Field(None, description="largest norm of the gradient")
     micro_batch: PositiveInt | None = Field(
         None, description="most examples a rank computes at once; a step accumulates over them"
     )
-    early_stopping: EarlyStopping | None = None
+    early_stopping: EarlyStopping | None = Field(
+        None, description="end the training when it gets no better"
+    )
     on_nonfinite: Literal["stop", "skip", "back"] = Field(
         "stop",
         description="after a loss that is not finite: stop, skip the step, or go back to the last "
@@ -154,7 +174,7 @@ class Train(Spec):
         description="time without progress after which the ranks' stacks are logged and the job "
         "is started again",
     )
-    seed: NonNegativeInt = 0
+    seed: NonNegativeInt = Field(0, description="from which all random numbers follow")
     log_every: PositiveInt = Field(50, description="steps between two reports within an epoch")
 
     @model_validator(mode="after")
@@ -167,16 +187,16 @@ class Train(Spec):
 class Resources(Spec):
     """What to ask of the cluster; sbatch's names where Slurm has one."""
 
-    nodes: PositiveInt = 1
+    nodes: PositiveInt = Field(1, description="each with as many ranks")
     gpus_per_node: NonNegativeInt = Field(0, description="one rank a GPU; 0 for ranks on CPUs")
     tasks_per_node: PositiveInt | None = Field(
         None, description="ranks on a node; one a GPU if unset, or 1 without GPUs"
     )
-    cpus_per_task: PositiveInt = 4
+    cpus_per_task: PositiveInt = Field(4, description="cores of a rank")
     mem: Memory | None = Field(None, description="of a node, like 32G; the site's default if unset")
     time: Time = Field("01:00:00", description="wall-clock limit, as Slurm writes it")
-    partition: str | None = None
-    account: str | None = None
+    partition: str | None = Field(None, description="the site's default if unset")
+    account: str | None = Field(None, description="to whom the time is charged")
     max_requeues: NonNegativeInt = Field(5, description="how often the run may be requeued")
     slurm: dict[str, str | int | bool] = Field(
         {}, description="any other sbatch option, by its name"
@@ -196,7 +216,7 @@ class Checkpoint(Spec):
     """When to save, and how many checkpoints to keep; the best one is kept beside."""
 
     every: Interval = Field("1 epoch", description="1 epoch, 500 steps or 10 min")
-    keep: PositiveInt = 3
+    keep: PositiveInt = Field(3, description="the newest ones, beside the best")
 
 
 class Tracking(Spec):

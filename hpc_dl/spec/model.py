@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
 from hpc_dl.spec.base import Spec
+
+if TYPE_CHECKING:
+    from hpc_dl.spec.data import DataFacts
 
 Kind = Literal["image", "sequence", "table", "graph"]
 Task = Literal["classify", "classify_nodes", "regress", "none"]
@@ -16,14 +20,29 @@ Activation = Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmo
 Probability = Annotated[float, Field(ge=0, lt=1)]
 
 
+@dataclass(frozen=True)
+class Conflict:
+    """Why an option does not go with the data, and what would."""
+
+    option: str
+    message: str
+    hint: str
+
+
 class Model(Spec):
     """The options of one architecture; the light half reads them to check a spec, and
     `zoo/NAME.py` to build its networks."""
 
     kinds: ClassVar[tuple[Kind, ...]] = ("image",)
     tasks: ClassVar[tuple[Task, ...]] = ("classify", "none")
+    adversarial: ClassVar[bool] = False
+    """Whether its players play against each other, so that their losses need not fall."""
 
     name: str
+
+    def conflict(self, facts: DataFacts) -> Conflict | None:
+        """What of the options does not go with the data; None where all does."""
+        return None
 
 
 class OwnModel(Model):

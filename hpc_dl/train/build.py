@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import torch
+
+from hpc_dl.data.augment import Augmentation
+from hpc_dl.data.batches import Batches
 from hpc_dl.data.split import Splits
 from hpc_dl.plan import Plan
-from hpc_dl.spec.job import JobSpec
+from hpc_dl.spec.job import JobSpec, Train
 from hpc_dl.train import optim
+from hpc_dl.train.average import Average
 from hpc_dl.train.engine import Engine
 from hpc_dl.train.player import Player
 from hpc_dl.train.randomness import INITIALISATION, seed_generators
 from hpc_dl.train.sharding import shard
 from hpc_dl.train.world import World, accelerator
-from hpc_dl.zoo import build
+from hpc_dl.zoo import build, objectives
+from hpc_dl.zoo.units import deviation, learn_units
 
 
 def build_engine(
@@ -23,17 +29,27 @@ def build_engine(
     splits: Splits,
     world: World,
     code: Path,
+    rate: Callable[[int], float],
     asked_to_stop: Callable[[], int],
 ) -> Engine:
-    """The engine at step 0; the initial weights are a function of the seed."""
+    """The engine at step 0; the initial weights are a function of the seed.
+
+    `rate` is the learning rate by step, `code` the folder of the user's own files.
+    """
     accelerate = accelerator(plan, world, spec.train.precision)
-    architecture = build(spec.model, splits.facts, code)
-    seed_generators(world.device, spec.train.seed, INITIALISATION)
-    rate = optim.learning_rate(
-        spec.train.schedule, spec.train.optimizer.lr, plan.steps, plan.steps_per_epoch
+    examples, smoothing = splits.train.tensors, spec.train.label_smoothing
+    objective = objectives.of(
+        splits.facts,
+        smoothing,
+        class_weights(spec.train, splits),
+        deviation(examples["target"]).tolist() if "target" in examples else None,
     )
+    architecture = build(spec.model, splits.facts, code, objective)
+    seed_generators(world.device, spec.train.seed, INITIALISATION)
     players, sharded = {}, spec.train.strategy == "fsdp"
-    for name, network in architecture.networks().items():
+    networks = architecture.networks()
+    learn_units(networks, examples)
+    for name, network in networks.items():
         if sharded and world.size > 1:
             # Layer by layer it comes to the device, which may be too small for the whole.
             placed = accelerate.prepare_model(network, device_placement=False, evaluation_mode=True)
@@ -41,7 +57,8 @@ def build_engine(
         else:
             prepared = accelerate.prepare_model(network)
         optimizer = optim.optimizer(spec.train.optimizer, network)
-        players[name] = Player(prepared, optimizer, rate)
+        average = Average(network, spec.train.average) if spec.train.average else None
+        players[name] = Player(prepared, optimizer, rate, average)
     return Engine(
         architecture,
         players,
@@ -52,3 +69,31 @@ def build_engine(
         asked_to_stop=asked_to_stop,
         sharded=sharded,
     )
+
+
+def build_batches(spec: JobSpec, plan: Plan, splits: Splits, world: World) -> Batches:
+    """This rank's share of the training batches, augmented as the spec says."""
+    augment = spec.data.augment
+    return Batches(
+        splits.train,
+        plan.global_batch,
+        plan.micro_batch,
+        spec.train.seed,
+        world.rank,
+        world.size,
+        Augmentation(augment, world.device) if augment else None,
+        in_step=spec.train.strategy == "fsdp",
+    )
+
+
+def class_weights(options: Train, splits: Splits) -> Sequence[float] | None:
+    """How much an example of each class counts; None where all count alike.
+
+    `balanced` gives each class the same weight in sum, and the examples 1 on average.
+    """
+    if options.class_weights != "balanced":
+        return options.class_weights
+    labels, classes = splits.train.tensors["label"], splits.facts.outputs
+    counts = torch.bincount(labels, minlength=classes).clamp(min=1)
+    weights: list[float] = (len(labels) / (classes * counts)).tolist()
+    return weights

@@ -44,6 +44,8 @@ class Engine:
         self.players = players
         self.nets = {name: player.network for name, player in players.items()}
         self.bare = {name: accelerator.unwrap_model(net) for name, net in self.nets.items()}
+        averages = {name: player.average for name, player in players.items()}
+        self.averages = {name: it.network for name, it in averages.items() if it}
         self.scaler = accelerator.scaler
         """Of the loss, for fp16; accelerate's own wrappers of `backward` and of the optimizer
         would cost more than the rest of the loop together."""
@@ -117,6 +119,8 @@ class Engine:
         self.tally.take(Turn(self.step, name, _summed(name, losses), total, asked))
         self._clip(name, player, report)
         self._move(player.optimizer, total)
+        if player.average:
+            player.average.follow(self.step)
 
     def _backward(self, name: str, batch: Batch, last: bool, *, divide: bool) -> Loss:
         with summed_up(self.nets[name], last):
@@ -223,10 +227,15 @@ class Engine:
                 values[prefix + "grad_norm"] = float(self._norms[name])
         return values
 
+    @property
+    def best_nets(self) -> dict[str, nn.Module]:
+        """The networks to judge the training by: averaged ones, where there are."""
+        return {**self.bare, **self.averages}
+
     def whole_nets(self) -> dict[str, nn.Module]:
         """Networks with all weights, on rank 0 at least; all ranks have to call this together."""
         if not self.sharded:
-            return self.bare
+            return self.best_nets
         weights = {name: whole_weights(net) for name, net in self.bare.items()}
         if self.world.rank > 0:
             return {}
@@ -244,6 +253,7 @@ class Engine:
         return {
             "step": self.step,
             "networks": {name: net.state_dict() for name, net in nets.items()},
+            "averages": {name: net.state_dict() for name, net in self.averages.items()},
             "optimizers": {name: self.players[name].optimizer.state_dict() for name in nets},
             "scaler": self.scaler.state_dict() if self.scaler else None,
             "rate_factor": self.rate_factor,
@@ -254,12 +264,18 @@ class Engine:
         """Stand where `state` was taken."""
         self.step = state["step"]
         self.rate_factor = state["rate_factor"]
-        for name, weights in state["networks"].items():
-            self.bare[name].load_state_dict(weights)
-            self.players[name].optimizer.load_state_dict(state["optimizers"][name])
+        self.load_networks(state)
+        for name, moments in state["optimizers"].items():
+            self.players[name].optimizer.load_state_dict(moments)
         if self.scaler and state["scaler"]:
             self.scaler.load_state_dict(state["scaler"])
         self.tally.load(state["sums"])
+
+    def load_networks(self, state: Mapping[str, Any]) -> None:
+        """Take the weights alone from where `state` was taken."""
+        for nets, kept in ((self.bare, "networks"), (self.averages, "averages")):
+            for name, weights in state[kept].items():
+                nets[name].load_state_dict(weights)
 
 
 def _marking_the_last(items: Sequence[Batch | None]) -> Iterator[tuple[Batch | None, bool]]:

@@ -6,6 +6,7 @@ import os
 import platform
 import socket
 from importlib.metadata import distributions
+from pathlib import Path
 
 import torch
 
@@ -16,6 +17,7 @@ def environment(device: torch.device) -> dict[str, object]:
         "host": socket.gethostname(),
         "system": platform.platform(),
         "python": platform.python_version(),
+        "cpu": _processor(),
         "threads": torch.get_num_threads(),
         "gpu": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
         "cuda": torch.version.cuda,
@@ -27,6 +29,16 @@ def environment(device: torch.device) -> dict[str, object]:
         },
         "packages": _packages(),
     }
+
+
+def _processor() -> str:
+    """The processor's name, where Linux says it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
 
 
 def _packages() -> dict[str, str]:

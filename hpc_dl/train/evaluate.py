@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,14 +14,17 @@ from hpc_dl.data.batches import held_out
 from hpc_dl.data.split import Split
 from hpc_dl.train.randomness import EVALUATION, seed_generators
 from hpc_dl.train.world import World
-from hpc_dl.zoo.contract import Architecture, Loss, Observed
+from hpc_dl.zoo.contract import Batch, Loss, Nets, Observed
 
 if TYPE_CHECKING:
     from torchmetrics import Metric
 
+Measure = Callable[[Nets, Batch], Mapping[str, Loss | Observed]]
+"""`measure` or `test` of an architecture."""
+
 
 def evaluate(
-    architecture: Architecture,
+    measure: Measure,
     nets: Mapping[str, nn.Module],
     split: Split,
     world: World,
@@ -28,7 +32,7 @@ def evaluate(
     batch_size: int,
     seed: tuple[int, ...],
 ) -> dict[str, float]:
-    """The architecture's metrics over `split`; {} where the split is empty.
+    """What `measure` finds over the whole of `split`; {} where the split is empty.
 
     `nets` are bare: a wrapper would wait for ranks whose share has fewer batches. All ranks measure
     the same number of batches all the same, for networks that are divided over them.
@@ -43,9 +47,9 @@ def evaluate(
             batch = next(batches, None)
             if batch is None:  # this rank's share is smaller than the others'
                 one = split.batch(torch.zeros(1, dtype=torch.int64, device=world.device))
-                seen.add_nothing(architecture.measure(nets, one))
+                seen.add_nothing(measure(nets, one))
             else:
-                seen.add(architecture.measure(nets, batch))
+                seen.add(measure(nets, batch))
             world.mark.reach(world.mark.at)
     return seen.values()
 
@@ -70,7 +74,8 @@ class _Seen:
         """Learn what there is to measure, from an example that is another rank's."""
         for name, value in measured.items():
             if isinstance(value, Observed):
-                self._metric(name, value)
+                if name not in self.metrics:
+                    _see_nothing(self._metric(name, value), value)
             else:
                 self.add({name: Loss(value.total * 0, 0)})
 
@@ -83,11 +88,22 @@ class _Seen:
         """Over all ranks, on each of them."""
         names = sorted(self.sums)
         totals = self.world.sums([part for name in names for part in self.sums[name]])
+        warnings.filterwarnings("ignore", "The ``compute`` method of metric")  # of a rank without
         means = {
             name: total / count
             for name, total, count in zip(names, totals[0::2], totals[1::2], strict=True)
         }
         return means | {name: float(metric.compute()) for name, metric in self.metrics.items()}
+
+
+def _see_nothing(metric: Metric, observed: Observed) -> None:
+    """Have a metric know the types of its states, which the ranks gather, and nothing else."""
+    metric.update(*observed.seen)
+    states = metric.metric_state.items()
+    lists = {name: [it[:0] for it in state] for name, state in states if isinstance(state, list)}
+    metric.reset()
+    for name, empty in lists.items():
+        setattr(metric, name, empty)
 
 
 class evaluating:  # noqa: N801  a context manager, written like a function

@@ -18,7 +18,7 @@ from hpc_dl.rundir import RunDir, write_json
 from hpc_dl.spec.job import JobSpec
 from hpc_dl.train.evaluate import evaluating
 from hpc_dl.train.randomness import DRAWING, seed_generators
-from hpc_dl.zoo.contract import Architecture, Batch
+from hpc_dl.zoo.contract import Architecture, Batch, Picture
 
 SAMPLE_SIZE = 32
 """Held-out examples that pictures are drawn from."""
@@ -45,14 +45,16 @@ def draw(
     seed_generators(sample["index"].device, *key, DRAWING)
     with evaluating(nets), torch.no_grad():
         pictures = architecture.artifacts(nets, sample, held_out)
-    drawn = []
-    for name, picture in pictures.items():
-        path = run.artifacts / name / f"step-{step:08d}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(picture.pixels(f", step {step}")).save(path)
-        place = path.relative_to(run.path).as_posix()
-        drawn.append({"step": step, "path": place, "caption": f"{picture.caption}, step {step}"})
-    return drawn
+    return [keep(picture, name, run, step) for name, picture in pictures.items()]
+
+
+def keep(picture: Picture, name: str, run: RunDir, step: int) -> dict[str, Any]:
+    """Write a picture of a step into the run folder; returns what to journal of it."""
+    path = run.artifacts / name / f"step-{step:08d}.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(picture.pixels(f", step {step}")).save(path)
+    place = path.relative_to(run.path).as_posix()
+    return {"step": step, "path": place, "caption": f"{picture.caption}, step {step}"}
 
 
 def export(

@@ -66,8 +66,10 @@ class Guard:
         """The fault in words, with its samples; the state is kept."""
         engine = self.engine
         chosen = samples(engine, self.batches.of_step(turn.step), turn.player)
-        folder, nets = self.run.nonfinite(turn.step), engine.whole_nets()
-        state = engine.state() | {"networks": {name: it.state_dict() for name, it in nets.items()}}
+        folder, state = self.run.nonfinite(turn.step), engine.state()
+        if engine.sharded:
+            whole = {name: net.state_dict() for name, net in engine.whole_nets().items()}
+            state |= {"networks": whole}
         kept = ""
         if engine.world.rank == 0:
             try:

@@ -13,13 +13,15 @@ from hpc_dl.spec.job import SGD, Adam, AdamW, Constant, Cosine, Linear, Optimize
 
 
 def optimizer(spec: Optimizer, network: nn.Module) -> torch.optim.Optimizer:
-    """torch's fused optimizer over the parameters of `network` that require gradients."""
+    """torch's fused optimizer over the parameters of `network` that require gradients.
+
+    Its learning rate is set anew at every step.
+    """
     parameters = [p for p in network.parameters() if p.requires_grad]
     match spec:
         case SGD():
             return torch.optim.SGD(
                 parameters,
-                lr=spec.lr,
                 momentum=spec.momentum,
                 nesterov=spec.nesterov,
                 weight_decay=spec.weight_decay,
@@ -30,7 +32,6 @@ def optimizer(spec: Optimizer, network: nn.Module) -> torch.optim.Optimizer:
             first, second = spec.betas
             return kind(
                 parameters,
-                lr=spec.lr,
                 betas=(first, second),
                 weight_decay=spec.weight_decay,
                 fused=True,

@@ -10,14 +10,17 @@ from torch import nn
 from torch.distributed.fsdp import FSDPModule
 from torch.nn.parallel import DistributedDataParallel
 
+from hpc_dl.train.average import Average
+
 
 @dataclass
 class Player:
-    """A network as the ranks share it, its optimizer, and its learning rate by step."""
+    """A network as the ranks share it, its optimizer, its rate by step, and its average."""
 
     network: nn.Module
     optimizer: torch.optim.Optimizer
     rate: Callable[[int], float]
+    average: Average | None = None
     parameters: list[nn.Parameter] = field(init=False)
 
     def __post_init__(self) -> None:

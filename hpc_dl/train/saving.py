@@ -125,10 +125,9 @@ class Saving:
         if best is None or self._shards:
             return
         if world.rank == 0:
-            networks = checkpoint.load(best, world.device)["engine"]["networks"]
-            for name, net in self.engine.bare.items():
-                net.load_state_dict(networks[name])
-        world.broadcast(t for net in self.engine.bare.values() for t in net.state_dict().values())
+            self.engine.load_networks(checkpoint.load(best, world.device)["engine"])
+        nets = self.engine.best_nets.values()
+        world.broadcast(tensor for net in nets for tensor in net.state_dict().values())
 
     def _whole_best(self) -> Path | None:
         """On rank 0, the best checkpoint; a damaged one is named, and the last weights stay."""

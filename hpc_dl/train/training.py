@@ -15,8 +15,7 @@ import torch.distributed as dist
 from torch import nn
 
 from hpc_dl.data import sources
-from hpc_dl.data.augment import Augmentation
-from hpc_dl.data.batches import Batches, held_out
+from hpc_dl.data.batches import held_out
 from hpc_dl.data.split import Split, Splits
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.journal import Journal
@@ -25,13 +24,14 @@ from hpc_dl.plan import Plan
 from hpc_dl.rundir import RunDir
 from hpc_dl.spec import units
 from hpc_dl.spec.job import JobSpec
-from hpc_dl.train import disk, finish, memory, signals
-from hpc_dl.train.build import build_engine
+from hpc_dl.train import disk, finish, memory, rate_finder, signals
+from hpc_dl.train.build import build_batches, build_engine
 from hpc_dl.train.environment import environment
-from hpc_dl.train.evaluate import evaluate
+from hpc_dl.train.evaluate import Measure, evaluate
 from hpc_dl.train.loop import Boundary, Cadence, Evaluated, NonFinite, Patience, Stepped, train
 from hpc_dl.train.monitor import Monitor
 from hpc_dl.train.nonfinite import Guard
+from hpc_dl.train.optim import learning_rate
 from hpc_dl.train.pulse import Pulse
 from hpc_dl.train.rhythm import Rhythm
 from hpc_dl.train.saving import Saving
@@ -58,21 +58,14 @@ class Training:
         self.world, self.journal, self.received = world, journal, received
         self.on_hang = on_hang
         self.splits = self._load_data().to(world.device)
-        self.engine = build_engine(spec, plan, self.splits, world, run.code, self._asked)
+        self.batches = build_batches(spec, plan, self.splits, world)
+        peak = rate_finder.peak_rate(spec, plan, self.splits, self.batches, world, run)
+        rate = learning_rate(spec.train.schedule, peak, plan.steps, plan.steps_per_epoch)
+        self.engine = build_engine(spec, plan, self.splits, world, run.code, rate, self._asked)
         self.architecture = self.engine.architecture
         self.patience = Patience(self.architecture.headline, spec.train.early_stopping)
         shown = self.splits.validation if len(self.splits.validation) else self.splits.train
         self.sample = finish.sample_of(shown, world.device, spec.train.seed)
-        self.batches = Batches(
-            self.splits.train,
-            plan.global_batch,
-            plan.micro_batch,
-            spec.train.seed,
-            world.rank,
-            world.size,
-            Augmentation(spec.data.augment, world.device) if spec.data.augment else None,
-            in_step=self.engine.sharded,
-        )
         guard = Guard(spec.train.on_nonfinite, run, self.engine, self.batches)
         self.saving = Saving(run, spec, self.engine, self.patience, guard, journal)
         self.rhythm = Rhythm(spec.checkpoint.every, plan)
@@ -119,6 +112,8 @@ class Training:
         if self.journal is None:
             return
         self._note_start()
+        if resumed_from is None and (curve := rate_finder.curve(self.run)):
+            self._note("artifact", **finish.keep(curve, "learning_rate", self.run, 0))
         begins = f"from {resumed_from}" if resumed_from else "from the beginning"
         ranks = "1 rank" if self.world.size == 1 else f"{self.world.size} ranks"
         reason = f"{ranks} on {socket.gethostname()}, {self.world.device.type}, {begins}"
@@ -173,12 +168,12 @@ class Training:
         return "completed"
 
     def _evaluate(self) -> dict[str, float]:
-        return self._measure(self.splits.validation)
+        return self._measured(self.architecture.measure, self.splits.validation)
 
-    def _measure(self, split: Split) -> dict[str, float]:
+    def _measured(self, measure: Measure, split: Split) -> dict[str, float]:
         return evaluate(
-            self.architecture,
-            self.engine.bare,
+            measure,
+            self.engine.best_nets,
             split,
             self.world,
             batch_size=self.evaluation_batch,
@@ -237,7 +232,8 @@ class Training:
     def _finish(self, steps: int) -> None:
         """Test the best weights on the held-out test split, draw, export, and sum up."""
         self.saving.load_best()
-        values = {f"test/{name}": v for name, v in self._measure(self.splits.test).items()}
+        found = self._measured(self.architecture.test, self.splits.test)
+        values = {f"test/{name}": value for name, value in found.items()}
         epoch = (self.engine.step - 1) // self.plan.steps_per_epoch
         self._note_metrics(self.engine.step, epoch, values)
         nets = self.engine.whole_nets()

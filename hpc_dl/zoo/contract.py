@@ -161,6 +161,10 @@ class Architecture:
         """
         raise NotImplementedError
 
+    def test(self, nets: Nets, batch: Batch) -> Mapping[str, Loss | Observed]:
+        """What is measured at the end, on the test split: also what takes too long every epoch."""
+        return self.measure(nets, batch)
+
     @property
     def headline(self) -> Headline | None:
         """By which metric of `measure` models are compared; None where the last is the best."""

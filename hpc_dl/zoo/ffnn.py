@@ -17,7 +17,7 @@ from hpc_dl.zoo.supervised import Supervised
 class FeedForward(Supervised):
     """Dense layers over images, rows of a table, or sequences of one length."""
 
-    def networks(self) -> dict[str, nn.Module]:
+    def network(self) -> nn.Module:
         widths = [math.prod(self.facts.shape), *self.options.hidden, self.facts.outputs]
         layers = dense(widths, self.options.activation, self.options.dropout)
-        return {"model": nn.Sequential(nn.Flatten(), *layers)}
+        return nn.Sequential(nn.Flatten(), *layers)

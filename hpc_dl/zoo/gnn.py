@@ -82,11 +82,11 @@ class GraphNetwork(nn.Module):
 class GraphNeuralNetwork(Supervised):
     """The nodes of one graph, or many graphs, of which a batch is the disjoint union."""
 
-    def networks(self) -> dict[str, nn.Module]:
+    def network(self) -> nn.Module:
         (features,) = self.facts.shape
         of_nodes = self.facts.task == "classify_nodes"
         network = GraphNetwork(features, self.facts.outputs, self.options, of_nodes=of_nodes)
-        return {"model": network}
+        return network
 
     def inputs(self, sample: Batch) -> Batch:
         return {name: sample[name] for name in ("node", "edge", "graph") if name in sample}

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from hpc_dl.spec.data import DataFacts
 from hpc_dl.spec.model import Model
@@ -20,10 +20,11 @@ from hpc_dl.zoo.contract import (
     Observed,
     Picture,
 )
+from hpc_dl.zoo.units import Rescaled, Standardise
 
 
 class Supervised(Architecture):
-    """Leaves its networks to be said, and nothing else."""
+    """Leaves its network to be said, and nothing else."""
 
     objective: Objective
 
@@ -33,6 +34,19 @@ class Supervised(Architecture):
         objective = objective or objectives.of(facts)
         assert objective is not None, f"{facts.task} is no task that has an objective"
         super().__init__(options, facts, objective)
+
+    def network(self) -> nn.Module:
+        """What gives outputs (B, outputs) of examples; numbers to foretell it gives in units of
+        their deviation from their mean."""
+        raise NotImplementedError
+
+    def networks(self) -> dict[str, nn.Module]:
+        network = self.network()
+        if self.facts.kind == "table":
+            network = nn.Sequential(Standardise(self.facts.shape), network)
+        if self.facts.task == "regress":
+            network = Rescaled(network, self.facts.outputs)
+        return {"model": network}
 
     def outputs(self, nets: Nets, batch: Batch) -> Tensor:
         """What the network says of each example: (B, outputs)."""

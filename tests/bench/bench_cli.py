@@ -19,6 +19,7 @@ JOBS = Path(__file__).parent.parent.parent / "jobs"
 ROUNDS, RUNS = 10, 50
 COMMANDS = {
     "--help": ["--help"],
+    "models": ["models"],
     "submit --dry-run=plan": ["submit", str(JOBS / "vae.yaml"), "--local", "--dry-run=plan"],
     "status": ["status"],
 }

@@ -6,18 +6,27 @@ from typing import Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
-from hpc_dl.spec.model import Activation, Model
+from hpc_dl.spec.data import DataFacts
+from hpc_dl.spec.model import Activation, Conflict, Model
 
 
 class VariationalAutoencoder(Model):
     """Variational autoencoder: images into a small Gaussian code and back; generates new ones."""
 
     name: Literal["vae"]
-    latent_dim: PositiveInt = Field(16, description="dimensions of the code")
-    hidden: list[PositiveInt] = Field(
-        [512, 256], description="widths of the encoder's layers, mirrored in the decoder, units"
+    latent_dim: PositiveInt = Field(32, description="dimensions of the code")
+    network: Literal["dense", "conv"] = Field("conv", description="with convolutions, or without")
+    channels: list[PositiveInt] = Field(
+        [16, 32],
+        description="of the convolutions of `conv`, each of which halves the sides of an image",
     )
-    activation: Activation = Field("relu", description="between the layers")
+    hidden: list[PositiveInt] = Field(
+        [256], description="widths of the encoder's dense layers, mirrored in the decoder, units"
+    )
+    activation: Activation = Field("gelu", description="between the layers")
+    conditional: bool = Field(
+        False, description="tell encoder and decoder the class, and draw samples of each"
+    )
     beta: NonNegativeFloat = Field(1.0, description="weight of the KL term; 1 is the ELBO")
     likelihood: Literal["bernoulli", "gaussian"] = Field(
         "bernoulli", description="of a pixel given the code"
@@ -25,3 +34,12 @@ class VariationalAutoencoder(Model):
     noise: NonNegativeFloat = Field(
         1.0, description="scale of the sampling noise; 0 decodes the mean, for a deterministic run"
     )
+    importance_samples: PositiveInt = Field(
+        64, description="codes of each image in the importance-weighted bound, at the end"
+    )
+
+    def conflict(self, facts: DataFacts) -> Conflict | None:
+        if self.conditional and not facts.classes:
+            hint = "Leave it out, or take data that have classes."
+            return Conflict("conditional", "the data have no classes to tell", hint)
+        return None

@@ -10,7 +10,14 @@ from hpc_dl.spec.base import tag_by_name
 from hpc_dl.spec.data import Data
 from hpc_dl.spec.sources.arrays import Arrays, Hdf5, Npz
 from hpc_dl.spec.sources.graphs import Cora, Karate, TorchGeometric
-from hpc_dl.spec.sources.images import MNIST, Digits, FashionMNIST, ImageFolder, TorchVision
+from hpc_dl.spec.sources.images import (
+    MNIST,
+    Digits,
+    FashionMNIST,
+    GreyImages,
+    ImageFolder,
+    TorchVision,
+)
 from hpc_dl.spec.sources.own import OwnData
 from hpc_dl.spec.sources.tables import Csv, Parquet, Table
 
@@ -23,6 +30,7 @@ __all__ = [
     "DataSpec",
     "Digits",
     "FashionMNIST",
+    "GreyImages",
     "Hdf5",
     "ImageFolder",
     "Karate",

@@ -12,14 +12,30 @@ Size = Annotated[list[PositiveInt], Field(min_length=2, max_length=2)]
 """Height and width."""
 
 
-class Digits(Data):
+class GreyImages(Data):
+    """What sources of small grey images share."""
+
+    name: str
+    binarize: bool = Field(
+        False,
+        description="make each pixel 1 with its grey value as probability, drawn once for all runs "
+        "(static binarisation)",
+    )
+    only: list[int | str] | None = Field(
+        None,
+        min_length=1,
+        description="classes to train and validate on alone; the test has the others, too",
+    )
+
+
+class Digits(GreyImages):
     """scikit-learn's 1 797 handwritten digits, 8x8 grey: shipped in its wheel, nothing to fetch."""
 
     name: Literal["digits"]
     test: Fraction = Field(0.1, description="share of all examples kept for the final test")
 
 
-class MNIST(Data):
+class MNIST(GreyImages):
     """MNIST: 60 000 + 10 000 handwritten digits, 28x28 grey."""
 
     paths: ClassVar[tuple[str, ...]] = ("root",)
@@ -30,7 +46,7 @@ class MNIST(Data):
     )
 
 
-class FashionMNIST(Data):
+class FashionMNIST(GreyImages):
     """Fashion-MNIST: 60 000 + 10 000 pictures of clothes, 28x28 grey."""
 
     paths: ClassVar[tuple[str, ...]] = ("root",)

@@ -7,12 +7,21 @@ from collections.abc import Sequence
 from hpc_dl.spec.data import DataFacts
 from hpc_dl.zoo.contract import Objective
 from hpc_dl.zoo.objectives.classification import Classification
+from hpc_dl.zoo.objectives.regression import Regression
 
 
 def of(
-    facts: DataFacts, label_smoothing: float = 0.0, class_weights: Sequence[float] | None = None
+    facts: DataFacts,
+    label_smoothing: float = 0.0,
+    class_weights: Sequence[float] | None = None,
+    deviation: Sequence[float] | None = None,
 ) -> Objective | None:
-    """The objective of the data's task; None where there is none."""
+    """The objective of the data's task; None where there is none.
+
+    `deviation` is that of the training targets, where numbers are to be foretold.
+    """
     if facts.task in ("classify", "classify_nodes"):
         return Classification(facts, label_smoothing, class_weights)
+    if facts.task == "regress":
+        return Regression(facts, deviation)
     return None

@@ -73,6 +73,36 @@ def receiver_operating_curves(chance: Tensor, truth: Tensor, names: Sequence[str
     return Picture(drawing, "Receiver operating curves of held-out examples")
 
 
+def foretold(foretold: Tensor, true: Tensor, names: Sequence[str]) -> Picture:
+    """What was foretold against what is true: (N, targets) each, in their own units."""
+    drawing, axis = figure(4.4, 3.6)
+    for number, name in enumerate(names[: len(COLOURS)]):
+        points = (true[:, number].cpu(), foretold[:, number].cpu())
+        axis.scatter(*points, s=6, alpha=0.6, color=COLOURS[number], label=name, linewidths=0)
+    ends = [min(float(true.min()), float(foretold.min()))]
+    ends.append(max(float(true.max()), float(foretold.max())))
+    axis.plot(ends, ends, color="0.5", linewidth=0.8, zorder=0)
+    axis.set_xlabel("true", fontsize=8)
+    axis.set_ylabel("foretold", fontsize=8)
+    axis.tick_params(labelsize=7)
+    axis.legend(fontsize=7)
+    return Picture(drawing, "Held-out examples")
+
+
+def residuals(error: Tensor, names: Sequence[str]) -> Picture:
+    """How far off what was foretold is, (N, targets), in the targets' own units."""
+    drawing, axis = figure(4.4, 3.0)
+    for number, name in enumerate(names[: len(COLOURS)]):
+        counted = error[:, number].cpu().numpy()
+        axis.hist(counted, bins=40, histtype="step", color=COLOURS[number], label=name)
+    axis.axvline(0, color="0.5", linewidth=0.8)
+    axis.set_xlabel("foretold less true", fontsize=8)
+    axis.set_ylabel("held-out examples", fontsize=8)
+    axis.tick_params(labelsize=7)
+    axis.legend(fontsize=7)
+    return Picture(drawing, "Errors of held-out examples")
+
+
 def roc(scores: Tensor, positive: Tensor) -> tuple[Tensor, Tensor, float]:
     """False and true positive rates as the threshold falls, each (n,), and the area under them.
 

@@ -1,0 +1,71 @@
+"""`hpcdl init`: a job spec to begin with, in which every option stands with what it means."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import textwrap
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from hpc_dl.cli import models
+
+if TYPE_CHECKING:
+    from hpc_dl.spec.base import Spec
+    from hpc_dl.spec.job import JobSpec
+
+HELP = "write a commented job spec of an architecture, to begin with"
+COLUMN, WIDTH = 34, 100
+"""Where comments begin, and where they have to end, or stand on a line of their own."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="the architecture; see `hpcdl models`")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the spec."""
+    from hpc_dl import recipe
+    from hpc_dl.spec.load import load
+
+    about = models.first_line(models.find(args.name))
+    lines = _lines(load(recipe.path(args.name)), args.name, about)
+    sys.stdout.write("\n".join(lines) + "\n")
+    return 0
+
+
+def _lines(spec: JobSpec, name: str, about: str) -> Iterator[str]:
+    yield f"# {about}"
+    yield "# Train it: hpcdl submit THIS_FILE    Look first: hpcdl submit THIS_FILE --dry-run=plan"
+    yield "# What stands behind a # without a space is an option with its default."
+    yield f"name: {spec.name}"
+    for section in ("model", "data", "train", "resources", "checkpoint", "tracking"):
+        part = getattr(spec, section)
+        yield f"{section}:" if part.model_fields_set else f"#{section}:"
+        yield from _section(part)
+
+
+def _section(part: Spec) -> Iterator[str]:
+    from hpc_dl.spec.options import options, written
+
+    if name := getattr(part, "name", None):
+        yield f"  name: {written(name)}"
+    for it in options(type(part)):
+        value = getattr(part, it.name)
+        said = it.name in part.model_fields_set or it.required
+        line = f"  {'' if said else '#'}{it.name}: {written(value)}"
+        choices = it.takes if " | " in it.takes else ""
+        about = "; ".join(filter(None, (it.about, choices)))
+        yield from _beside(line, about)
+
+
+def _beside(line: str, about: str) -> Iterator[str]:
+    """A line with its comment, or below it."""
+    beside = f"{line:{COLUMN}} # {about}"
+    if not about:
+        yield line
+    elif len(beside) <= WIDTH:
+        yield beside
+    else:
+        yield from textwrap.wrap(about, WIDTH, initial_indent="  # ", subsequent_indent="  # ")
+        yield line

@@ -1,0 +1,112 @@
+"""`hpcdl models`: the architectures, and all options of one."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import difflib
+from typing import TYPE_CHECKING
+
+from hpc_dl.errors import UserError
+
+if TYPE_CHECKING:
+    from hpc_dl.spec.model import Model
+
+HELP = "list the architectures, or show all options of one"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", metavar="NAME", help="show this one in full")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print them."""
+    from hpc_dl.cli.runs import print_json
+
+    if args.json:
+        from hpc_dl.spec.models import ZOO
+
+        names = [args.name] if args.name else list(ZOO)
+        found = [_as_json(name, find(name)) for name in names]
+        print_json(found[0] if args.name else found)
+    elif args.name:
+        _show(args.name, find(args.name))
+    else:
+        _list()
+    return 0
+
+
+def find(name: str) -> type[Model]:
+    """The options of an architecture. Raises UserError where there is none of that name."""
+    from hpc_dl.spec.models import ZOO
+
+    if name not in ZOO:
+        near = difflib.get_close_matches(name, ZOO, n=1, cutoff=0.5)
+        guess = f"Did you mean '{near[0]}'? " if near else ""
+        raise UserError(
+            f"there is no architecture '{name}'", hint=f"{guess}There are: {', '.join(ZOO)}."
+        )
+    return ZOO[name]
+
+
+def first_line(options: type[Model]) -> str:
+    """What an architecture is, on one line."""
+    return " ".join((options.__doc__ or "").split("\n\n")[0].split())
+
+
+def _list() -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from hpc_dl.cli.screen import console
+    from hpc_dl.spec.models import ZOO
+
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for title in ("name", "learns from", "to", "what it is"):
+        table.add_column(title, overflow="fold")
+    for name, it in ZOO.items():
+        cells = (name, ", ".join(it.kinds), _tasks(it), first_line(it))
+        table.add_row(*map(Text, cells))
+    out = console()
+    out.print(table)
+    out.print("\nhpcdl models NAME shows the options of one, hpcdl init NAME writes a spec of it")
+
+
+def _show(name: str, model: type[Model]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from hpc_dl.cli.screen import console
+    from hpc_dl.spec.options import options, written
+
+    out = console()
+    out.print(Text.assemble((name, "bold"), f": {first_line(model)}"), soft_wrap=True)
+    out.print(f"learns from: {', '.join(model.kinds)}; to: {_tasks(model)}\n", soft_wrap=True)
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for title in ("option", "default", "takes", "what it means"):
+        table.add_column(title, overflow="fold")
+    for it in options(model):
+        default = "(needed)" if it.required else written(it.default)
+        table.add_row(*map(Text, (it.name, default, it.takes, it.about)))
+    out.print(table)
+    out.print(f"\nhpcdl init {name} > my.yaml writes a spec of it", soft_wrap=True)
+
+
+def _tasks(model: type[Model]) -> str:
+    """What it does with examples; those that make their like need no task."""
+    if "none" in model.tasks:
+        return "make or describe its like"
+    return ", ".join(task.replace("_", " ") for task in model.tasks)
+
+
+def _as_json(name: str, model: type[Model]) -> dict[str, object]:
+    from hpc_dl.spec.options import options
+
+    return {
+        "name": name,
+        "about": first_line(model),
+        "kinds": model.kinds,
+        "tasks": model.tasks,
+        "options": [dataclasses.asdict(it) for it in options(model)],
+    }

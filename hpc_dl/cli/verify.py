@@ -1,0 +1,154 @@
+"""`hpcdl verify`: recipes trained with several seeds on real data, and what they reach."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hpc_dl import recipe
+from hpc_dl.errors import EXIT_FAILED, UserError
+from hpc_dl.rundir import RunDir
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from hpc_dl.verify.reached import Reached
+    from hpc_dl.verify.targets import Target
+
+HELP = """Train the shipped recipes on real data with several seeds, and compare what they reach
+with what is expected of them. A run that is complete already is not trained again."""
+FILE = "verified.json"
+"""In the folder of the runs."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "words",
+        metavar="NAME | key=value",
+        nargs="*",
+        default=[],
+        help="recipes, all if there is none; and overrides, like resources.gpus_per_node=1",
+    )
+    parser.add_argument("--seeds", type=int, help="how many, instead of what the recipe says")
+    parser.add_argument("--local", action="store_true", help="on this machine, not through Slurm")
+    parser.add_argument("--list", action="store_true", help="only say what there is to verify")
+    parser.add_argument("--site", help="the site, by name or file (else $HPCDL_SITE)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, print the table, and keep it; 1 where a target was missed."""
+    from hpc_dl.cli.runs import print_json, root
+    from hpc_dl.cli.screen import console
+    from hpc_dl.verify import reached, targets
+
+    chosen = targets.choose([word for word in args.words if "=" not in word])
+    if args.list:
+        console().print(_listing(chosen))
+        return 0
+    file = root(args) / FILE
+    known, out = reached.load(file), console(for_json=args.json)
+    for target in chosen:
+        out.print(f"[bold]{target.name}[/bold]: {target.command}", soft_wrap=True)
+        runs = [_train_cases(target, seed, args) for seed in range(args.seeds or target.seeds)]
+        came = reached.judge(target, runs, known)
+        if target.judge:
+            came.append(reached.floor(came[0], _floor(runs[0][0])))
+        known |= {(it.recipe, it.metric): it for it in came}
+        reached.keep(file, known)
+    names = [target.name for target in chosen]
+    found = [it for it in known.values() if it.recipe in names]
+    if args.json:
+        print_json([dataclasses.asdict(it) for it in found])
+    else:
+        out.print(_table(found))
+        out.print(f"kept in {file}", soft_wrap=True)
+    return EXIT_FAILED if any(it.met is False for it in found) else 0
+
+
+def _train_cases(target: Target, seed: int, args: argparse.Namespace) -> list[RunDir]:
+    """The runs of a target with one seed, trained to their end."""
+    from hpc_dl.verify.targets import of
+
+    words = list(target.words)
+    if target.judge:
+        (judge,) = _train_cases(of(target.judge), 0, args)
+        words.append(f"model.judge={judge.export}")
+    if not target.cases:
+        return [_train(target, f"{target.name}-{seed}", words, seed, args)]
+    return [
+        _train(target, f"{target.name}-{seed}-{number}", [*words, case], seed, args)
+        for number, case in enumerate(target.cases)
+    ]
+
+
+def _train(
+    target: Target, name: str, words: Iterable[str], seed: int, args: argparse.Namespace
+) -> RunDir:
+    """One run, through the same command that a user types. Raises UserError where it fails."""
+    own = [word for word in args.words if "=" in word]
+    command = [sys.executable, "-m", "hpc_dl", "submit", str(recipe.path(target.job))]
+    command += [*words, f"name=verify-{name}", f"train.seed={seed}", *own]
+    command += ["--follow", "--json", *(["--local"] if args.local else [])]
+    command += ["--site", args.site] if args.site else []
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise UserError(
+            f"{target.name} with seed {seed} was not trained: see above",
+            hint="`hpcdl verify` again goes on where it was.",
+            exit_code=done.returncode,
+        )
+    return RunDir(Path(json.loads(done.stdout)["run_dir"]))
+
+
+def _floor(run: RunDir) -> float:
+    """The Fréchet distance of the real images of a run, by its judge."""
+    command = [sys.executable, "-m", "hpc_dl.verify.floor", str(run.path)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return float(done.stdout.split()[-1])
+
+
+def _listing(chosen: Iterable[Target]) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for title in ("recipe", "target", "seeds", "command"):
+        table.add_column(title, overflow="fold")
+    for target in chosen:
+        goals = [
+            f"{check.metric} {_asked(check.at, check.as_of or check.goal)}"
+            for check in target.checks
+        ]
+        cells = (target.name, "\n".join(goals), str(target.seeds), target.command)
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def _table(found: Iterable[Reached]) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for title in ("recipe", "metric", "reached", "target", "", "seeds", "minutes", "device"):
+        table.add_column(title, overflow="fold")
+    for it in found:
+        mark = {True: ("met", "green"), False: ("missed", "bold red"), None: ("", "")}[it.met]
+        spread = f" ± {it.deviation:.2g}" if len(it.values) > 1 else ""
+        cells = (it.recipe, it.metric, f"{it.mean:.5g}{spread}", _asked(it.at, it.goal))
+        ends = (str(len(it.values)), f"{it.minutes:.3g}", it.device)
+        table.add_row(*map(Text, cells), Text(*mark), *map(Text, ends))
+    return table
+
+
+def _asked(at: str, goal: float | str | None) -> str:
+    if goal is None:
+        return ""
+    shown = goal if isinstance(goal, str) else f"{goal:.5g}"
+    return f"{'>=' if at == 'least' else '<='} {shown}"

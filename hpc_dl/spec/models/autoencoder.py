@@ -1,0 +1,50 @@
+"""Options of the autoencoder."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveInt
+
+from hpc_dl.spec.data import DataFacts
+from hpc_dl.spec.model import Activation, Conflict, Model
+
+
+class Autoencoder(Model):
+    """Autoencoder: images into a short code and back; compresses, denoises, finds the unusual."""
+
+    name: Literal["autoencoder"]
+    use: Literal["compress", "denoise", "anomaly"] = Field(
+        "compress",
+        description="what for; `anomaly` learns from the classes of `data.only`, and is tested on "
+        "telling the others from them",
+    )
+    noise: Literal["gaussian", "salt_and_pepper", "mask"] = Field(
+        "gaussian",
+        description="that `denoise` removes: added to every pixel; or it makes some pixels black "
+        "or white; or some black",
+    )
+    noise_level: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.5,
+        description="standard deviation of `gaussian`, of pixels in [0, 1]; or share of the pixels",
+    )
+    latent_dim: PositiveInt = Field(32, description="dimensions of the code")
+    network: Literal["dense", "conv"] = Field("conv", description="with convolutions, or without")
+    channels: list[PositiveInt] = Field(
+        [16, 32],
+        description="of the convolutions of `conv`, each of which halves the sides of an image",
+    )
+    hidden: list[PositiveInt] = Field(
+        [256], description="widths of the encoder's dense layers, mirrored in the decoder, units"
+    )
+    activation: Activation = Field("gelu", description="between the layers")
+
+    def conflict(self, facts: DataFacts) -> Conflict | None:
+        if self.use == "anomaly" and not 0 < len(facts.only) < len(facts.classes):
+            return Conflict(
+                "use",
+                "what is unusual is learned from some classes alone, and tested on others",
+                f"Say which are usual: data.only=[{facts.classes[0] if facts.classes else 'CLASS'}]"
+                " (digits, mnist, fashion_mnist).",
+            )
+        return None

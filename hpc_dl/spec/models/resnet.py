@@ -1,0 +1,23 @@
+"""Options of the residual network."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field, PositiveInt
+
+from hpc_dl.spec.model import Model, Task
+
+
+class Residual(Model):
+    """Residual network for small images: blocks of convolutions beside the identity."""
+
+    tasks: ClassVar[tuple[Task, ...]] = ("classify", "regress")
+
+    name: Literal["resnet"]
+    depth: Literal[8, 14, 20, 32, 44, 56, 110] = Field(
+        8, description="layers with weights: 6 n + 2, with n blocks in each of three stages"
+    )
+    width: PositiveInt = Field(
+        16, description="channels of the first stage, doubled with each of the next"
+    )

@@ -1,0 +1,107 @@
+"""The learning-rate finder: a short trial, thrown away, in which the rate grows from step to step.
+
+The rate is taken where the smoothed loss, of all players together, falls most steeply over its
+logarithm (the range test of Smith, arXiv:1506.01186, and the choice that fastai made of it).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+
+from hpc_dl.data.batches import Batches
+from hpc_dl.data.split import Splits
+from hpc_dl.plan import Plan
+from hpc_dl.rundir import RunDir, read_json, write_json
+from hpc_dl.spec.job import JobSpec
+from hpc_dl.train.build import build_engine
+from hpc_dl.train.engine import Engine
+from hpc_dl.train.world import World
+from hpc_dl.zoo.contract import Batch, Picture
+from hpc_dl.zoo.pictures import figure
+
+LOWEST, HIGHEST = 1e-6, 1.0
+STEPS = 120
+SMOOTHING = 0.9
+DIVERGED = 4.0
+"""A loss so many times the best is the end of the trial."""
+
+
+def trial_rate(step: int) -> float:
+    """The learning rate of a step of the trial: from LOWEST to HIGHEST by equal factors."""
+    return LOWEST * (HIGHEST / LOWEST) ** (step / (STEPS - 1))
+
+
+def peak_rate(
+    spec: JobSpec,
+    plan: Plan,
+    splits: Splits,
+    batches: Batches,
+    world: World,
+    run: RunDir,
+) -> float:
+    """The peak learning rate that the spec names, or has be found; on every rank the same.
+
+    A later attempt takes what an earlier one has found.
+    """
+    asked = spec.train.optimizer.lr
+    if asked != "auto":
+        return asked
+    known = world.gather_objects(read_json(run.learning_rate))[0]
+    if known is None:
+        engine = build_engine(spec, plan, splits, world, run.code, trial_rate, lambda: 0)
+        rates, losses = _try(engine, batches)
+        known = {"learning_rate": steepest(rates, losses), "rates": rates, "losses": losses}
+        if world.rank == 0:
+            write_json(run.learning_rate, known)
+    return float(known["learning_rate"])
+
+
+def _try(engine: Engine, batches: Batches) -> tuple[list[float], list[float]]:
+    """Rates and smoothed losses of the trial of an engine at step 0, whose rate is `trial_rate`.
+
+    The same on every rank. The engine is spoilt.
+    """
+    rates: list[float] = []
+    losses: list[float] = []
+    smoothed, best = 0.0, math.inf
+    for step, micro_batches in zip(range(STEPS), _endlessly(batches), strict=False):
+        engine.play(micro_batches, batches.filler, report=False)
+        _, bad = engine.settle(wait=True)
+        if bad:
+            break
+        loss = sum(means["loss"] for means in engine.tally.means().values())
+        smoothed = SMOOTHING * smoothed + (1 - SMOOTHING) * loss
+        rates.append(trial_rate(step))
+        losses.append(smoothed / (1 - SMOOTHING ** (step + 1)))
+        best = min(best, losses[-1])
+        if losses[-1] > DIVERGED * best:
+            break
+    return rates, losses
+
+
+def steepest(rates: list[float], losses: list[float]) -> float:
+    """The rate, of those in geometric progression, at which the loss falls most to the next."""
+    falls = [after - before for before, after in itertools.pairwise(losses)]
+    return rates[falls.index(min(falls))] if falls else LOWEST
+
+
+def _endlessly(batches: Batches) -> Iterator[list[Batch | None]]:
+    return itertools.chain.from_iterable(map(batches.steps, itertools.count()))
+
+
+def curve(run: RunDir) -> Picture | None:
+    """The trial of a run and what came of it; None where there was none."""
+    if (said := read_json(run.learning_rate)) is None:
+        return None
+    chosen, rates, losses = said["learning_rate"], said["rates"], said["losses"]
+    drawing, axis = figure(4.4, 3.0)
+    axis.plot(rates, losses, color="#0072B2", linewidth=1.4, label="smoothed training loss")
+    axis.axvline(chosen, color="#D55E00", linestyle="--", label=f"chosen: {chosen:.2g}")
+    axis.set_xscale("log")
+    axis.set_xlabel("learning rate", fontsize=8)
+    axis.set_ylabel("loss", fontsize=8)
+    axis.tick_params(labelsize=7)
+    axis.legend(fontsize=7)
+    return Picture(drawing, "The learning rate's trial")

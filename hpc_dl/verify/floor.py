@@ -1,0 +1,40 @@
+"""`python -m hpc_dl.verify.floor RUN`: how far the real images of a run's data are from each other.
+
+The Fréchet distance between training and test images, by the judge of the run: what is left of
+sampling, below which no generated images come but by chance. A process of its own, for it needs
+torch. The last line of its output is the number.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from torch import Tensor
+
+from hpc_dl.data import sources
+from hpc_dl.data.batches import held_out
+from hpc_dl.data.split import Split
+from hpc_dl.plan import Plan
+from hpc_dl.rundir import RunDir, read_json
+from hpc_dl.spec.load import load
+from hpc_dl.zoo.judge import Judge
+
+BATCH = 512
+
+
+def distance(run: RunDir) -> float:
+    """The Fréchet distance between the training and the test images of a run."""
+    spec, plan = load(run.spec), Plan.from_json(read_json(run.plan))
+    splits = sources.load(spec.data, Path(plan.data_root), spec.train.seed, run.code)
+    judge = Judge(spec.model.model_dump()["judge"])
+    return judge.distance(_images(splits.train), _images(splits.test))
+
+
+def _images(split: Split) -> Iterator[Tensor]:
+    return (batch["image"] for batch in held_out(split, BATCH, 0, 1))
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{distance(RunDir(Path(sys.argv[1])))}\n")

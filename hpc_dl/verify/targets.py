@@ -1,0 +1,101 @@
+"""What each recipe is expected to reach on the test split of real data, and with how many seeds."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from hpc_dl.errors import UserError
+
+MNIST = "data.name=mnist"
+JUDGE = "model.judge=EXPORT"
+"""In a command: the export of the trained recipe that judges."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """A metric, and the value that its mean over the seeds has to reach; None asks for nothing."""
+
+    metric: str
+    goal: float | None = None
+    at: Literal["least", "most"] = "least"
+    as_of: str | None = None
+    """A recipe whose mean of this metric is the goal, in its place."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A recipe with what is to be said beside it, and what is to come of it."""
+
+    name: str
+    job: str
+    words: tuple[str, ...]
+    checks: tuple[Check, ...]
+    seeds: int = 3
+    cases: tuple[str, ...] = ()
+    """Further words, with each of which it is trained; the mean over all of them counts."""
+    judge: str | None = None
+    """The recipe whose trained classifier judges."""
+
+    @property
+    def command(self) -> str:
+        """What a user types for one run of it."""
+        words = [*self.words, *self.cases[:1], *([JUDGE] if self.judge else [])]
+        return " ".join(["hpcdl submit", f"jobs/{self.job}.yaml", *words])
+
+
+def _accuracy(name: str, goal: float, job: str = "", *words: str, seeds: int = 3) -> Target:
+    checks = (Check("test/accuracy", goal),)
+    return Target(name, job or name, words or (MNIST,), checks, seeds)
+
+
+TARGETS: tuple[Target, ...] = (
+    _accuracy("ffnn", 0.984),
+    _accuracy("cnn", 0.992),
+    _accuracy("resnet", 0.994),
+    _accuracy("rnn", 0.96),
+    _accuracy("lstm", 0.985),
+    _accuracy("transformer", 0.985),
+    Target(
+        "denoise",
+        "autoencoder",
+        (MNIST, "model.use=denoise", "model.noise_level=0.5"),
+        (Check("test/psnr_gain", 8.0),),
+    ),
+    Target(
+        "anomaly",
+        "autoencoder",
+        (MNIST, "model.use=anomaly"),
+        (Check("test/auroc", 0.90),),
+        seeds=1,
+        cases=tuple(f"data.only=[{digit}]" for digit in range(10)),
+    ),
+    Target(
+        "vae",
+        "vae",
+        (MNIST, "data.binarize=true"),
+        (Check("test/elbo", -95.0), Check("test/iw_bound")),
+    ),
+)
+"""Those that judge stand before those that are judged."""
+
+
+def choose(names: Sequence[str]) -> list[Target]:
+    """The targets of these names, or of these job files; all without names. Raises UserError."""
+    known = {target.name for target in TARGETS} | {target.job for target in TARGETS}
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            guess = f"Did you mean '{near[0]}'? " if near else ""
+            raise UserError(
+                f"there is nothing to verify of '{name}'",
+                hint=f"{guess}There are: {', '.join(target.name for target in TARGETS)}.",
+            )
+    return [it for it in TARGETS if not names or it.name in names or it.job in names]
+
+
+def of(name: str) -> Target:
+    """The target of this name."""
+    return next(target for target in TARGETS if target.name == name)

@@ -1,0 +1,74 @@
+"""Attention encoder (Vaswani et al., arXiv:1706.03762; on images: Dosovitskiy et al.,
+arXiv:2010.11929).
+
+An image is cut into squares, each of which becomes a vector, and so does each step of a sequence;
+learned vectors say where it was. In every layer each looks at all others,
+
+    softmax(Q Kᵀ / √d) V,
+
+head by head, and a dense network follows. The mean of what comes out is judged.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from hpc_dl.zoo.supervised import Supervised
+
+
+class Encoder(nn.Module):
+    """Images (B, C, H, W) or sequences (B, T, F) to outputs (B, outputs)."""
+
+    def __init__(
+        self, enter: nn.Module, places: int, layers: nn.Module, width: int, outputs: int
+    ) -> None:
+        super().__init__()
+        self.enter = enter
+        self.place = nn.Parameter(torch.empty(places, width).normal_(0, 0.02))
+        self.layers = layers
+        self.head = nn.Linear(width, outputs)
+
+    def forward(self, example: Tensor) -> Tensor:
+        return self.head(self.layers(self.enter(example) + self.place).mean(dim=1))
+
+
+class Cut(nn.Module):
+    """Images as rows of squares, each a vector: (B, C, H, W) to (B, squares, width)."""
+
+    def __init__(self, channels: int, patch: int, width: int) -> None:
+        super().__init__()
+        self.squares = nn.Conv2d(channels, width, patch, stride=patch)
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.squares(image).flatten(2).transpose(1, 2)
+
+
+class Transformer(Supervised):
+    """Looks at images square by square, or at sequences step by step."""
+
+    def network(self) -> nn.Module:
+        it = self.options
+        layer = nn.TransformerEncoderLayer(
+            it.width,
+            it.heads,
+            it.feedforward,
+            it.dropout,
+            activation="gelu",
+            batch_first=True,
+            norm_first=True,
+        )
+        layers = nn.TransformerEncoder(
+            layer, it.depth, norm=nn.LayerNorm(it.width), enable_nested_tensor=False
+        )
+        enter, places = self._entrance()
+        return Encoder(enter, places, layers, it.width, self.facts.outputs)
+
+    def _entrance(self) -> tuple[nn.Module, int]:
+        """What makes vectors of an example's parts, and how many there are."""
+        it, facts = self.options, self.facts
+        if facts.kind == "sequence":
+            return nn.Linear(facts.shape[-1], it.width), facts.shape[0]
+        channels, height, width = facts.shape
+        places = (height // it.patch) * (width // it.patch)
+        return Cut(channels, it.patch, it.width), places

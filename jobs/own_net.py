@@ -1,0 +1,64 @@
+"""A worked example of an architecture of your own: an autoencoder, and a probe that reads the class
+off its code. Two players: the probe learns from the code, and never disturbs it.
+
+hpcdl submit jobs/own.yaml
+"""
+
+import math
+
+import torch
+from torch import nn
+
+from hpc_dl.zoo.contract import Architecture, Headline, Loss
+from hpc_dl.zoo.pictures.grids import grid
+
+
+class Probed(Architecture):
+    players = ("autoencoder", "probe")  # each with a network and an optimizer of its own
+
+    def networks(
+        self,
+    ):  # self.facts says what is known of the data, self.options what the spec says
+        pixels, code = math.prod(self.facts.shape), self.options.code
+        down = nn.Sequential(nn.Flatten(), nn.Linear(pixels, 64), nn.ReLU(), nn.Linear(64, code))
+        up = nn.Sequential(nn.Linear(code, 64), nn.ReLU(), nn.Linear(64, pixels), nn.Sigmoid())
+        return {"autoencoder": Both(down, up), "probe": nn.Linear(code, len(self.facts.classes))}
+
+    def turns(self, step):  # who moves in this step; all players, if you leave it out
+        return self.players if step >= self.options.probe_from else ("autoencoder",)
+
+    def loss(self, nets, batch, player):  # a SUM over `count` examples, however they are divided
+        code, again = nets["autoencoder"](batch["image"])
+        if player == "probe":
+            return self.objective.loss(nets["probe"](code.detach()), batch)
+        error = (again - batch["image"].flatten(1)).square().sum()
+        return Loss(error, len(code), logs={"size_of_code": code.detach().norm(dim=1).sum()})
+
+    def measure(self, nets, batch):  # on held-out data, over all ranks; `loss` is among them
+        code, again = nets["autoencoder"](batch["image"])
+        error = (again - batch["image"].flatten(1)).square().sum()
+        judged = self.objective.measure(nets["probe"](code), batch)  # accuracy, F1, AUROC ...
+        return {**judged, "loss": Loss(error, len(code))}
+
+    headline = Headline("accuracy", "max")  # by which the best checkpoint is kept
+
+    def artifacts(self, nets, sample, held_out):  # pictures for MLflow and the run folder
+        again = nets["autoencoder"](sample["image"])[1].view_as(sample["image"])
+        pairs = torch.cat([sample["image"][:8], again[:8]])
+        return {"pairs": grid(pairs, 8, "Held-out images", rows=["original", "decoded"])}
+
+    def predict(self, nets, batch):  # what `hpc_dl.predictor` and MLflow give a user
+        code, _ = nets["autoencoder"](batch["image"])
+        return {"code": code, **self.objective.predict(nets["probe"](code))}
+
+
+class Both(nn.Module):
+    """Encoder and decoder as one network: within one loss a player's network is called once."""
+
+    def __init__(self, down, up):
+        super().__init__()
+        self.down, self.up = down, up
+
+    def forward(self, image):
+        code = self.down(image)
+        return code, self.up(code)

@@ -1,0 +1,71 @@
+"""What there is to train, and a spec to begin with."""
+
+import json
+import re
+
+import pytest
+from pydantic import BaseModel
+
+from hpc_dl import recipe
+from hpc_dl.cli import main
+from hpc_dl.spec.job import JobSpec
+from hpc_dl.spec.load import load
+from hpc_dl.spec.models import ZOO
+from hpc_dl.spec.options import written
+
+
+def said(capsys, *words):
+    assert main(words) == 0
+    return capsys.readouterr().out
+
+
+def test_every_architecture_is_listed_with_what_it_takes(capsys):
+    lines = said(capsys, "models").splitlines()
+    for name, options in ZOO.items():
+        (line,) = (line for line in lines if line.split()[:1] == [name])
+        assert ", ".join(options.kinds) in line
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_one_is_shown_with_every_option_its_default_and_what_it_means(capsys, name):
+    shown = {line.split()[0]: line for line in said(capsys, "models", name).splitlines() if line}
+    for key, field in ZOO[name].model_fields.items():
+        if key != "name":
+            assert field.description, f"{key} is not explained"
+            assert field.description in " ".join(shown[key].split())
+            assert field.is_required() or written(field.default) in shown[key]
+
+
+def test_for_programs_there_is_json(capsys):
+    found = json.loads(said(capsys, "models", "--json"))
+    assert [it["name"] for it in found] == list(ZOO)
+    one = json.loads(said(capsys, "models", "vae", "--json"))
+    (beta,) = (option for option in one["options"] if option["name"] == "beta")
+    assert (beta["default"], beta["takes"]) == (1.0, "number >= 0")
+
+
+def test_an_architecture_that_is_not_there_is_refused_with_a_near_one(capsys):
+    assert main(["models", "vea"]) == 2
+    assert "Did you mean 'vae'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_a_spec_to_begin_with_is_the_shipped_one(capsys, tmp_path, name):
+    file = tmp_path / "my.yaml"
+    file.write_text(said(capsys, "init", name))
+    assert load(file) == load(recipe.path(name))
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_every_option_stands_in_it_and_has_its_default_when_uncommented(capsys, tmp_path, name):
+    text = re.sub(r"^( *)#(?=\w)", r"\1", said(capsys, "init", name), flags=re.MULTILINE)
+    file = tmp_path / "my.yaml"
+    file.write_text(text.replace("  steps: null\n", "").replace("  epochs: null\n", ""))
+    full = load(file)
+    assert full.model_dump() == load(recipe.path(name)).model_dump()
+    for section in ("model", "data", "train", "resources", "checkpoint", "tracking"):
+        part = getattr(full, section)
+        assert isinstance(part, BaseModel)
+        missing = set(type(part).model_fields) - part.model_fields_set
+        assert missing <= {"steps", "epochs"}
+    assert isinstance(full, JobSpec)

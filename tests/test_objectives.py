@@ -1,0 +1,146 @@
+"""What a task asks of outputs: losses and metrics of the field, exact however they are divided."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import f1_score, roc_auc_score, top_k_accuracy_score
+from torch.nn import functional as F
+
+from hpc_dl.spec.data import DataFacts
+from hpc_dl.zoo import objectives
+from hpc_dl.zoo.contract import Observed
+from tests import ranks
+from tests.running import history, new_run
+
+CLASSES = 7
+FACTS = DataFacts("image", "classify", (1, 4, 4), tuple("abcdefg"), 90, 5, 5)
+
+
+def judged(count=200, seed=0):
+    """Outputs that are right more often than not, and a batch."""
+    generator = torch.Generator().manual_seed(seed)
+    label = torch.randint(CLASSES, (count,), generator=generator)
+    outputs = torch.randn(count, CLASSES, generator=generator)
+    outputs[torch.arange(count), label] += 1.0
+    image = torch.rand(count, 1, 4, 4, generator=generator)
+    return outputs, {"label": label, "image": image, "index": torch.arange(count)}
+
+
+def mean(loss):
+    return loss.total / loss.count
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("weights", [None, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]])
+def test_the_loss_is_torchs_smoothed_and_weighted_mean(smoothing, weights):
+    outputs, batch = judged()
+    loss = objectives.of(FACTS, smoothing, weights).loss(outputs, batch)
+    expected = F.cross_entropy(
+        outputs,
+        batch["label"],
+        None if weights is None else torch.tensor(weights),
+        label_smoothing=smoothing,
+    )
+    torch.testing.assert_close(mean(loss), expected)
+
+
+@pytest.mark.parametrize("weights", [None, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]])
+def test_parts_of_a_batch_add_up(weights):
+    outputs, batch = judged()
+    objective = objectives.of(FACTS, 0.1, weights)
+    whole = objective.loss(outputs, batch)
+    parts = [
+        objective.loss(outputs[some], {name: it[some] for name, it in batch.items()})
+        for some in (slice(0, 30), slice(30, 200))
+    ]
+    torch.testing.assert_close(whole.total, parts[0].total + parts[1].total)
+    assert float(whole.count) == pytest.approx(float(parts[0].count + parts[1].count))
+
+
+def test_an_example_of_two_classes_pays_for_both_by_their_shares():
+    """mixup: the same as cross-entropy against the mixed one-hot labels."""
+    outputs, batch = judged()
+    other, share = batch["label"].roll(1), torch.rand(200)
+    mixed = {**batch, "other_label": other, "share": share}
+    one_hot = F.one_hot(batch["label"], CLASSES) * share[:, None]
+    one_hot = one_hot + F.one_hot(other, CLASSES) * (1 - share)[:, None]
+    loss = objectives.of(FACTS).loss(outputs, mixed)
+    torch.testing.assert_close(mean(loss), F.cross_entropy(outputs, one_hot))
+
+
+def test_the_metrics_are_scikit_learns():
+    outputs, batch = judged()
+    measured = objectives.of(FACTS).measure(outputs, batch)
+    truth, chance = batch["label"].numpy(), outputs.softmax(dim=1).numpy()
+
+    def value(name):
+        found = measured[name]
+        if not isinstance(found, Observed):
+            return float(mean(found))
+        metric = found.metric()
+        metric.update(*found.seen)
+        return float(metric.compute())
+
+    assert value("accuracy") == pytest.approx((chance.argmax(1) == truth).mean())
+    assert value("f1") == pytest.approx(f1_score(truth, chance.argmax(1), average="macro"))
+    area = roc_auc_score(truth, chance.astype(np.float64), multi_class="ovr")
+    assert value("auroc") == pytest.approx(area, abs=1e-4)
+    assert value("top5") == pytest.approx(top_k_accuracy_score(truth, chance, k=5))
+
+
+def test_held_out_metrics_are_the_same_on_one_rank_on_two_and_where_one_has_nothing(tmp_path):
+    """18 images on 2 ranks, and 1 image on 2 ranks, of which one is left without."""
+    for share, some in ((0.0101, 18), (0.0005, 1)):
+        one, two = (
+            last(
+                ranks.train(
+                    new_run(
+                        tmp_path,
+                        data={"validation": share},
+                        train={"steps": 3, "epochs": None},
+                        resources={"tasks_per_node": size},
+                    )
+                )
+            )
+            for size in (1, 2)
+        )
+        assert {"accuracy", "f1", "auroc", "top5", "loss"} <= set(one), some
+        assert two == pytest.approx(one, rel=1e-4, abs=1e-6), some
+
+
+def last(run):
+    """The held-out metrics of the last evaluation."""
+    found = [values for _, values in history(run) if "val/loss" in values][-1]
+    return {name.removeprefix("val/"): it for name, it in found.items() if "val/" in name}
+
+
+def test_the_most_wrong_images_are_those_whose_class_seems_least_likely():
+    outputs, batch = judged(100)
+    batch["image"] = torch.zeros(100, 1, 4, 4)
+    doubt = 1 - outputs.softmax(dim=1).gather(1, batch["label"][:, None])[:, 0]
+    batch["image"][doubt.argmax()] = 1.0  # the only white one
+    halves = [
+        (outputs[some], {name: it[some] for name, it in batch.items()})
+        for some in (slice(0, 50), slice(50, 100))
+    ]
+    pictures = objectives.of(FACTS).draw(halves)
+    assert set(pictures) == {"confusion", "roc", "most_wrong"}
+    (axis,) = pictures["most_wrong"].figure.axes
+    sheet = axis.images[0].get_array()
+    assert sheet[:5, :4].min() == 1.0 or sheet[1:5, 0:4].min() == 1.0  # it stands first
+    assert (sheet == 1.0).sum() < sheet.size  # and the others are black
+
+
+def test_the_confusion_matrix_counts_who_is_held_for_whom():
+    label = torch.tensor([0, 0, 0, 1, 1, 6])
+    guess = torch.tensor([0, 0, 1, 1, 1, 0])
+    outputs = 5.0 * F.one_hot(guess, CLASSES).float()
+    batch = {"label": label, "index": torch.arange(6)}
+    pictures = objectives.of(FACTS).draw([(outputs, batch)])
+    assert "most_wrong" not in pictures  # there are no images
+    axis = pictures["confusion"].figure.axes[0]
+    share = np.asarray(axis.images[0].get_array())
+    assert share[0, :2].tolist() == pytest.approx([2 / 3, 1 / 3])
+    assert share[6, 0] == 1.0
+    assert sorted(text.get_text() for text in axis.texts) == ["1", "1", "2", "2"]
+    assert (axis.get_xlabel(), axis.get_ylabel()) == ("held for", "is")

@@ -1,0 +1,84 @@
+"""Recipes are held against what is expected of them, by the command that a user types."""
+
+import json
+
+import pytest
+
+from hpc_dl import recipe
+from hpc_dl.cli import main
+from hpc_dl.errors import UserError
+from hpc_dl.spec.load import load
+from hpc_dl.verify import reached, targets
+from hpc_dl.verify.reached import Reached
+from hpc_dl.verify.targets import TARGETS, Check, Target
+
+QUICK = Target(
+    "quick",
+    "ffnn",
+    ("train.epochs=1", "resources.cpus_per_task=1"),
+    (
+        Check("test/accuracy", 0.3),
+        Check("test/loss", 0.001, at="most"),
+        Check("test/f1"),
+        Check("test/top5", as_of="other"),
+    ),
+    seeds=2,
+    cases=("model.dropout=0.1",),
+)
+
+
+def test_the_mean_over_seeds_and_cases_is_held_against_the_target_and_kept(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(targets, "TARGETS", (QUICK,))
+    monkeypatch.setenv("HPCDL_RUN_ROOT", str(tmp_path))
+    assert main(["verify", "quick", "--local", "--json"]) == 1  # the loss is missed
+    said = json.loads(capsys.readouterr().out)
+    assert said == json.loads((tmp_path / "verified.json").read_text())
+    accuracy, loss, f1, top5 = (Reached(**it) for it in said)
+    assert [len(it.values) for it in (accuracy, loss, f1, top5)] == [2, 2, 2, 2]
+    assert [it.met for it in (accuracy, loss, f1, top5)] == [True, False, None, None]
+    assert accuracy.minutes > 0
+    assert accuracy.device.startswith("1 thread of ")
+    runs = sorted(path.name for path in tmp_path.glob("verify-*"))
+    assert runs == ["verify-quick-0-0-1", "verify-quick-1-0-1"]
+    assert accuracy.values == [final(tmp_path / run) for run in runs]
+    assert accuracy.values[0] != accuracy.values[1]
+    # What is trained is not trained again.
+    assert main(["verify", "quick", "--local", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out) == said
+    assert len(list(tmp_path.glob("verify-*"))) == 2
+
+
+def final(run):
+    lines = (run / "journal.jsonl").read_text().splitlines()
+    metrics = [json.loads(line) for line in lines if '"test/accuracy"' in line]
+    return metrics[-1]["values"]["test/accuracy"]
+
+
+def test_a_goal_may_be_what_another_recipe_has_reached():
+    other = Reached("other", "test/frechet", [3.0, 5.0], None, "most", 1.0, "cpu", "")
+    better = Reached("this", "test/frechet", [3.9], other.mean, "most", 1.0, "cpu", "")
+    worse = Reached("this", "test/frechet", [4.1], other.mean, "most", 1.0, "cpu", "")
+    assert (better.met, worse.met) == (True, False)
+    check = Check("test/frechet", at="most", as_of="other")
+    assert reached._goal(check, {("other", "test/frechet"): other}) == 4.0
+
+
+def test_a_name_that_is_not_there_is_refused_with_a_near_one():
+    with pytest.raises(UserError) as caught:
+        targets.choose(["resnt"])
+    assert "Did you mean 'resnet'?" in caught.value.hint
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
+def test_every_target_is_of_a_shipped_job_and_options_that_there_are(target):
+    for case in target.cases or ("",):
+        load(recipe.path(target.job), [*target.words, *filter(None, [case])])
+    for check in target.checks:
+        assert check.as_of is None or check.as_of in [it.name for it in TARGETS]
+
+
+def test_the_listing_says_what_is_expected(capsys):
+    assert main(["verify", "--list"]) == 0
+    assert "test/accuracy >= 0.984" in capsys.readouterr().out

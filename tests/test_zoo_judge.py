@@ -1,0 +1,102 @@
+"""A trained classifier judges images: how far their features are from real ones, what is rare."""
+
+import json
+import re
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.distributions import MultivariateNormal
+
+from hpc_dl.errors import UserError
+from hpc_dl.spec.data import DataFacts
+from hpc_dl.spec.generative import Generative
+from hpc_dl.spec.models.ffnn import FeedForward as Options
+from hpc_dl.zoo.ffnn import FeedForward
+from hpc_dl.zoo.judge import Judge
+from hpc_dl.zoo.metrics import Frechet, RarestClass
+
+FACTS = DataFacts("image", "classify", (1, 8, 8), ("a", "b", "c"), 10, 2, 2)
+
+
+def export(folder, facts=FACTS, outputs=("probabilities", "label")):
+    """A classifier as a run exports it, and its network."""
+    torch.manual_seed(0)
+    options = Options(name="ffnn", hidden=[5])
+    nets = FeedForward(options, facts).networks()
+    weights = {name: net.state_dict() for name, net in nets.items()}
+    torch.save(weights, folder / "weights.pt")
+    said = {"model": options.model_dump(), "facts": vars(facts), "inputs": {}}
+    (folder / "model.json").write_text(json.dumps({**said, "outputs": dict.fromkeys(outputs)}))
+    return nets["model"]
+
+
+def test_features_are_what_goes_into_the_last_dense_layer(tmp_path):
+    network, image = export(tmp_path), torch.rand(7, 1, 8, 8)
+    features, label = Judge(str(tmp_path)).see(image)
+    torch.testing.assert_close(features, network[:-1](image))
+    assert torch.equal(label, network(image).argmax(dim=1))
+
+
+def test_the_distance_of_two_gaussians_is_that_of_the_closed_form():
+    torch.manual_seed(0)
+    sizes, others = torch.tensor([1.0, 4.0, 0.25]), torch.tensor([2.25, 1.0, 0.25])
+    mean = torch.tensor([3.0, 0.0, -1.0])
+    first = MultivariateNormal(torch.zeros(3), torch.diag(sizes)).sample((100_000,))
+    second = MultivariateNormal(mean, torch.diag(others)).sample((100_000,))
+    metric = Frechet(3)
+    for ours, theirs in zip(first.chunk(7), second.chunk(7), strict=True):
+        metric.update(ours, theirs)
+    expected = mean.square().sum() + (sizes.sqrt() - others.sqrt()).square().sum()
+    assert float(metric.compute()) == pytest.approx(float(expected), rel=0.01)
+
+
+def test_the_same_images_are_at_no_distance_and_noise_is_far_away(tmp_path):
+    export(tmp_path)
+    judge = Judge(str(tmp_path))
+    near, far = torch.rand(400, 1, 8, 8), torch.rand(400, 1, 8, 8) * 3
+    assert judge.distance(near.split(100), near.split(50)) == pytest.approx(0, abs=1e-6)
+    assert judge.distance([near], [torch.rand(400, 1, 8, 8)]) < judge.distance([near], [far]) / 10
+
+
+def test_the_rarest_class_is_seen_over_all_batches():
+    metric = RarestClass(3)
+    metric.update(torch.tensor([0, 0, 1]))
+    metric.update(torch.tensor([2, 1, 0, 0, 0, 0, 0]))
+    assert float(metric.compute()) == pytest.approx(0.1)
+    metric.reset()
+    metric.update(torch.tensor([0, 1]))
+    assert float(metric.compute()) == 0
+
+
+def test_a_folder_without_a_trained_network_is_named(tmp_path):
+    with pytest.raises(UserError, match="holds no trained network"):
+        Judge(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "facts, fault",
+    [
+        (FACTS, None),
+        (replace(FACTS, shape=(1, 28, 28)), r"takes images of \[1, 8, 8\], not \[1, 28, 28\]"),
+    ],
+)
+def test_a_judge_of_images_of_another_size_is_refused(tmp_path, facts, fault):
+    export(tmp_path)
+    check_refusal(str(tmp_path), facts, fault)
+
+
+def test_what_is_no_export_of_a_classifier_is_refused(tmp_path):
+    check_refusal(str(tmp_path), FACTS, "holds no trained network")
+    check_refusal("export", FACTS, "does not begin at the root")
+    export(tmp_path, outputs=["reconstruction"])
+    check_refusal(str(tmp_path), FACTS, "does not classify images")
+
+
+def check_refusal(judge, facts, fault):
+    found = Generative(name="gan", judge=judge).conflict(facts)
+    if fault is None:
+        assert found is None
+    else:
+        assert found.option == "judge"
+        assert re.search(fault, found.message)

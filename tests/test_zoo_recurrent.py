@@ -1,0 +1,90 @@
+"""Recurrent networks step as their formulas say, and read images row by row."""
+
+import pytest
+import torch
+
+from hpc_dl.spec.data import DataFacts
+from hpc_dl.spec.models.lstm import LongShortTermMemory as LSTMOptions
+from hpc_dl.spec.models.rnn import Recurrent as Options
+from hpc_dl.zoo.lstm import LongShortTermMemory
+from hpc_dl.zoo.recurrent import rows
+from hpc_dl.zoo.rnn import Recurrent
+
+SEQUENCES = DataFacts("sequence", "classify", (7, 3), ("a", "b"), 10, 10, 10)
+IMAGES = DataFacts("image", "classify", (3, 28, 20), tuple("0123456789"), 10, 10, 10)
+
+
+def rnn(facts=SEQUENCES, **options):
+    torch.manual_seed(0)
+    return Recurrent(Options(name="rnn", hidden=5, **options), facts).networks()["model"]
+
+
+def lstm(facts=SEQUENCES, **options):
+    torch.manual_seed(0)
+    made = LongShortTermMemory(LSTMOptions(name="lstm", hidden=5, **options), facts)
+    return made.networks()["model"].eval()
+
+
+def weights(cells, layer=""):
+    return [getattr(cells, f"{name}_l0{layer}") for name in ("weight_ih", "weight_hh")], [
+        getattr(cells, f"{name}_l0{layer}") for name in ("bias_ih", "bias_hh")
+    ]
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_the_recurrent_network_is_what_one_gets_by_hand(activation):
+    network, sequence = rnn(activation=activation), torch.rand(4, 7, 3)
+    (into, back), biases = weights(network.cells)
+    state = torch.zeros(4, 5)
+    for t in range(7):
+        state = getattr(torch, activation)(sequence[:, t] @ into.T + state @ back.T + sum(biases))
+    torch.testing.assert_close(network(sequence), network.head(state))
+
+
+def test_the_gates_of_an_lstm_are_what_one_gets_by_hand():
+    network, sequence = lstm(), torch.rand(4, 7, 3)
+    (into, back), biases = weights(network.cells)
+    state, memory = torch.zeros(4, 5), torch.zeros(4, 5)
+    for t in range(7):
+        enter, forget, new, out = (sequence[:, t] @ into.T + state @ back.T + sum(biases)).chunk(
+            4, dim=1
+        )
+        memory = forget.sigmoid() * memory + enter.sigmoid() * new.tanh()
+        state = out.sigmoid() * memory.tanh()
+    torch.testing.assert_close(network(sequence), network.head(state))
+
+
+def test_the_gates_of_a_gru_are_what_one_gets_by_hand():
+    network, sequence = lstm(cell="gru"), torch.rand(4, 7, 3)
+    (into, back), (bias_in, bias_back) = weights(network.cells)
+    state = torch.zeros(4, 5)
+    for t in range(7):
+        given = (sequence[:, t] @ into.T + bias_in).chunk(3, dim=1)
+        kept = (state @ back.T + bias_back).chunk(3, dim=1)
+        reset, stay = ((a + b).sigmoid() for a, b in zip(given[:2], kept[:2], strict=True))
+        state = (1 - stay) * (given[2] + reset * kept[2]).tanh() + stay * state
+    torch.testing.assert_close(network(sequence), network.head(state))
+
+
+def test_both_ways_are_judged_each_by_its_last_state():
+    network, sequence = lstm(bidirectional=True), torch.rand(4, 7, 3)
+    seen, _ = network.cells(sequence)
+    ends = torch.cat([seen[:, -1, :5], seen[:, 0, 5:]], dim=1)
+    torch.testing.assert_close(network(sequence), network.head(ends))
+
+
+def test_an_image_is_read_from_its_top_row_to_its_last():
+    image = torch.rand(4, 3, 28, 20)
+    read = rows(image)
+    assert read.shape == (4, 28, 60)
+    for row in (0, 9, 27):
+        assert torch.equal(read[:, row].unflatten(1, (3, 20)), image[:, :, row])
+    assert rnn(IMAGES)(image).shape == (4, 10)
+    assert lstm(IMAGES, layers=2, bidirectional=True)(image).shape == (4, 10)
+
+
+def test_dropout_lies_between_layers_too():
+    network = lstm(layers=2, dropout=0.4)
+    assert network.cells.dropout == 0.4
+    assert network.head[0].p == 0.4
+    assert lstm(layers=1, dropout=0.4).cells.dropout == 0.0  # torch would warn

@@ -1,0 +1,99 @@
+"""torchvision's classifiers: all there are, for any classes, also from weights on disk."""
+
+import pytest
+import torch
+from pydantic import ValidationError
+
+from hpc_dl.conflicts import SpecConflict, check
+from hpc_dl.errors import UserError
+from hpc_dl.spec.data import DataFacts
+from hpc_dl.spec.job import JobSpec
+from hpc_dl.spec.models.torchvision import Torchvision as Options
+from hpc_dl.spec.torchvision import CLASSIFIERS
+from hpc_dl.vision import torchvision
+from hpc_dl.zoo.torchvision import IMAGENET, Torchvision
+
+SMALL = "torchvision:shufflenet_v2_x0_5"
+GREY = DataFacts("image", "classify", (1, 32, 32), tuple("0123456"), 10, 10, 10)
+
+
+def network(name=SMALL, facts=GREY, **options):
+    torch.manual_seed(0)
+    return Torchvision(Options(name=name, **options), facts).networks()["model"]
+
+
+def test_the_names_are_those_of_torchvision():
+    models = torchvision("models")
+    assert models.list_models(module=models) == CLASSIFIERS
+
+
+def test_a_name_that_is_not_there_is_refused_with_near_ones():
+    with pytest.raises(ValidationError, match="no classifier 'resnet19'; it has resnet18"):
+        Options(name="torchvision:resnet19")
+
+
+def test_grey_images_are_given_to_all_channels_and_taken_by_imagenets_statistics():
+    prepared, image = network(size=8).eval(), torch.rand(2, 1, 16, 16)
+    prepared.network = torch.nn.Identity()
+    seen = prepared(image)
+    assert seen.shape == (2, 3, 8, 8)
+    mean, deviation = (torch.tensor(IMAGENET[it])[:, None, None] for it in ("mean", "deviation"))
+    grey = seen * deviation + mean
+    torch.testing.assert_close(grey[:, 0], grey[:, 2])
+    torch.testing.assert_close(grey.mean(), image.mean(), rtol=0.02, atol=0)
+
+
+@pytest.mark.parametrize("name", [SMALL, "torchvision:squeezenet1_1", "torchvision:googlenet"])
+def test_it_answers_for_the_classes_of_the_data(name):
+    made = network(name)
+    assert made.train()(torch.rand(2, 1, 32, 32)).shape == (2, 7)
+
+
+def test_weights_on_disk_are_taken_but_for_a_head_of_other_classes(tmp_path):
+    file = tmp_path / "weights.pth"
+    other = DataFacts("image", "classify", (3, 32, 32), ("a", "b", "c"), 10, 10, 10)
+    torch.manual_seed(1)
+    trained = torchvision("models").get_model("shufflenet_v2_x0_5", num_classes=3)
+    torch.save(trained.state_dict(), file)
+    plain, same, fewer = (
+        network(),
+        network(weights=str(file)),
+        network(SMALL, other, weights=str(file)),
+    )
+    for name, weight in trained.state_dict().items():
+        assert torch.equal(fewer.network.state_dict()[name], weight), name
+        if name.startswith("fc."):
+            assert torch.equal(same.network.state_dict()[name], plain.network.state_dict()[name])
+        else:
+            assert torch.equal(same.network.state_dict()[name], weight), name
+
+
+def test_a_file_that_holds_no_weights_or_anothers_is_named(tmp_path):
+    file = tmp_path / "weights.pth"
+    file.write_text("no weights")
+    with pytest.raises(UserError, match=r"weights\.pth cannot be read"):
+        network(weights=str(file))
+    torch.save([1, 2], file)
+    with pytest.raises(UserError, match="holds no state dict"):
+        network(weights=str(file))
+    torch.save(torchvision("models").get_model("squeezenet1_1").state_dict(), file)
+    with pytest.raises(UserError, match="is of another network"):
+        network(weights=str(file))
+
+
+def test_a_file_that_is_not_there_is_refused_before_anything_runs():
+    spec = {
+        "name": "x",
+        "model": {"name": SMALL, "weights": "nowhere.pth"},
+        "data": {"name": "digits"},
+        "train": {"epochs": 1},
+    }
+    with pytest.raises(SpecConflict, match=r"there is no file nowhere\.pth") as caught:
+        check(JobSpec.model_validate(spec), GREY, None)
+    assert caught.value.key == "model.weights"
+
+
+def test_images_that_are_too_small_are_refused_with_what_to_do():
+    with pytest.raises(UserError, match="vit_b_32 does not take images of 32 x 32") as caught:
+        network("torchvision:vit_b_32")
+    assert "model.size" in caught.value.hint
