@@ -1,0 +1,126 @@
+"""Graph networks are the papers' formulas, and graphs go through batches, ranks and exports."""
+
+import numpy as np
+import pytest
+import torch
+from torch_geometric.data import Data
+
+from hpc_dl.conflicts import SpecConflict, check
+from hpc_dl.data import geometric, sources, staged
+from hpc_dl.predictor import load as load_predictor
+from hpc_dl.spec.data import DataFacts
+from hpc_dl.spec.job import JobSpec
+from hpc_dl.spec.models.gnn import GraphNeuralNetwork as Options
+from hpc_dl.spec.sources import Karate
+from hpc_dl.zoo.gnn import GraphNeuralNetwork
+from tests import ranks
+from tests.running import history, new_run
+
+NODES = DataFacts("graph", "classify_nodes", (5,), tuple("abc"), 4, 3, 3)
+GRAPHS = DataFacts("graph", "classify", (5,), tuple("abc"), 4, 3, 3)
+LAYERS = ("gcn", "gat", "sage", "gin")
+
+
+def network(facts=NODES, **options):
+    torch.manual_seed(0)
+    made = GraphNeuralNetwork(Options(name="gnn", hidden=8, heads=2, **options), facts)
+    return made.networks()["model"].eval()
+
+
+def graph(nodes=9, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    links = torch.rand(nodes, nodes, generator=generator) < 0.3
+    links = (links | links.T) & ~torch.eye(nodes, dtype=torch.bool)
+    return torch.rand(nodes, 5, generator=generator), links.nonzero().T, links.float()
+
+
+def test_a_gcn_layer_is_the_dense_product():
+    """D^-1/2 (A + I) D^-1/2 X W + b."""
+    node, edge, links = graph()
+    layer = network(layer="gcn").body[0]
+    looped = links + torch.eye(9)
+    scale = looped.sum(dim=1).rsqrt()
+    dense = scale[:, None] * looped * scale @ node @ layer.lin.weight.T + layer.bias
+    torch.testing.assert_close(layer(node, edge), dense)
+
+
+def test_the_attention_of_a_gat_layer_sums_to_one_over_those_who_are_heard():
+    node, edge, _ = graph()
+    layer = network(layer="gat").body[0]
+    _, (edges, attention) = layer(node, edge, return_attention_weights=True)
+    total = torch.zeros(9, 2).index_add(0, edges[1], attention)
+    torch.testing.assert_close(total, torch.ones(9, 2))
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_renaming_the_nodes_renames_what_is_said_of_them(layer):
+    node, edge, _ = graph()
+    made, order = network(layer=layer), torch.randperm(9)
+    place = order.argsort()  # where each node has gone
+    torch.testing.assert_close(made(node[order], place[edge]), made(node, edge)[order])
+
+
+@pytest.mark.parametrize("pooling", ["mean", "sum", "max"])
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_batch_of_graphs_is_judged_as_each_by_itself(layer, pooling):
+    made = network(GRAPHS, layer=layer, pooling=pooling)
+    graphs = [graph(nodes, seed=nodes) for nodes in (3, 9, 6)]
+    given = [Data(x=node, edge_index=edge, y=torch.tensor([0])) for node, edge, _ in graphs]
+    _, splits = geometric.graphs_of({"train": given}, "these", 0.1, 0.1)
+    batch = splits["train"].batch(torch.arange(3))
+    together = made(batch["node"], batch["edge"], batch["graph"])
+    alone = [made(node, edge, torch.zeros(len(node)).long())[0] for node, edge, _ in graphs]
+    torch.testing.assert_close(together, torch.stack(alone))
+
+
+def test_batches_of_nodes_share_the_graph(tmp_path):
+    source = Karate(name="karate")
+    splits = sources.load(source, tmp_path, 0, tmp_path)
+    assert splits.facts == staged.facts(source, tmp_path)
+    some = splits.test.batch(torch.tensor([1, 4]))
+    assert some["node"].shape == (34, 34)
+    assert some["edge"].shape[0] == 2
+    assert len(some["at"]) == len(some["label"]) == 2
+    taken = [
+        set(it.tensors["at"].tolist()) for it in (splits.train, splits.validation, splits.test)
+    ]
+    assert sum(map(len, taken)) == len(set.union(*taken)) == 34
+
+
+def job(folder, **more):
+    model = {"name": "gnn", "hidden": 16, "dropout": 0.0}
+    train = {"epochs": 20, "optimizer": {"name": "adam", "lr": 0.02}}
+    return new_run(folder, model=model, data={"name": "karate"}, train=train, **more)
+
+
+def test_three_ranks_learn_what_one_learns_though_the_last_batch_leaves_some_without(tmp_path):
+    one = ranks.train(job(tmp_path))
+    six = ranks.train(job(tmp_path, resources={"tasks_per_node": 6}))  # of four known members
+    for (step, ours), (_, theirs) in zip(history(one), history(six), strict=True):
+        assert ours == pytest.approx(theirs, rel=1e-3, abs=1e-5), step
+
+
+def test_it_is_exported_with_the_graph_as_its_input(tmp_path):
+    run = ranks.train(job(tmp_path))
+    splits = sources.load(Karate(name="karate"), tmp_path, 0, tmp_path)
+    batch = splits.test.batch(torch.arange(3))
+    predictor = load_predictor(run.export)
+    said = predictor.predict({name: batch[name].numpy() for name in ("node", "edge")})
+    assert said["probabilities"].shape == (34, 4)
+    np.testing.assert_allclose(said["probabilities"].sum(axis=1), 1, rtol=1e-5)
+    assert {path.name for path in run.artifacts.iterdir()} >= {"graph", "embedding", "confusion"}
+
+
+def test_a_graph_network_on_pictures_is_refused_with_those_that_would_do(tmp_path):
+    spec = {
+        "name": "x",
+        "model": {"name": "gnn"},
+        "data": {"name": "digits"},
+        "train": {"epochs": 1},
+    }
+    job_spec = JobSpec.model_validate(spec)
+    with pytest.raises(SpecConflict, match="gnn takes graph") as caught:
+        check(job_spec, staged.facts(job_spec.data, tmp_path), None)
+    assert caught.value.key == "model.name"
+    assert "cnn" in caught.value.hint
+    assert "ffnn" in caught.value.hint
