@@ -36,7 +36,11 @@ def new_run(root: Path, base: Path | None = None, **sections: Any) -> RunDir:
         merged[key] = {**QUICK.get(key, {}), **value} if isinstance(value, dict) else value
     if "model" in sections:
         merged["model"] = sections["model"]
-    spec = JobSpec.model_validate(merged)
+    return prepared(root, JobSpec.model_validate(merged), base)
+
+
+def prepared(root: Path, spec: JobSpec, base: Path | None = None) -> RunDir:
+    """A prepared run folder under `root` of a spec, whose own files are in `base`."""
     data_root = Path(os.environ.get("HPCDL_DATA", root / "data")).resolve()
     run = rundir.create(root, spec.name)
     plan = planning.make(

@@ -13,13 +13,15 @@ from pathlib import Path
 import pytest
 
 from hpc_dl.rundir import RunDir
+from hpc_dl.spec.load import load
 from hpc_dl.spec.models import ZOO
+from tests import ranks
 from tests.cluster import Cluster
-from tests.running import history
+from tests.running import history, prepared
 
 ROOT = Path(__file__).parent.parent
 JOBS = (*ZOO, "own")
-SHORT = dict.fromkeys(("autoencoder", "diffusion", "gan", "vae"), ("train.steps=100",))
+SHORT = dict.fromkeys(("autoencoder", "diffusion", "gan", "vae"), ("train.steps=60",))
 """What keeps a job short that takes minutes."""
 FIXED = {"autoencoder": (), "ffnn": (), "vae": ("model.noise=0.0",)}
 """Jobs whose steps have no random numbers, which are each rank's own, and what takes them out."""
@@ -59,8 +61,10 @@ def final(run: RunDir) -> dict[str, float]:
 
 @pytest.mark.parametrize("job", JOBS)
 def test_a_shipped_job_trains_as_it_is(tmp_path: Path, job: str) -> None:
+    file = ROOT / "jobs" / f"{job}.yaml"
     one_core = "resources.cpus_per_task=1"  # other tests run beside this one
-    run = submit(job, one_core, "--local", "--json", *SHORT.get(job, ()), root=tmp_path)
+    spec = load(file, [one_core, *SHORT.get(job, ())])
+    run = ranks.train(prepared(tmp_path, spec, file.parent))
     for name, values in losses(run).items():
         assert all(map(math.isfinite, values)), name
         if job != "gan":  # a game of two, who do not both get better
@@ -77,7 +81,8 @@ def test_it_trains_on_two_ranks_of_a_real_slurm(tmp_path: Path, cluster: Cluster
     there = submit(job, *words, *two, *FIXED.get(job, ()), root=tmp_path / "there", env=cluster.env)
     assert all(math.isfinite(value) for values in losses(there).values() for value in values)
     if job in FIXED:
-        here = submit(job, *words, "--local", *FIXED[job], root=tmp_path / "here")
+        file = ROOT / "jobs" / f"{job}.yaml"
+        here = ranks.train(prepared(tmp_path, load(file, [*words[:-1], *FIXED[job]]), file.parent))
         assert final(there) == pytest.approx(final(here), rel=1e-4)
 
 
