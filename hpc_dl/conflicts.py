@@ -29,6 +29,7 @@ def check(spec: JobSpec, facts: DataFacts, site: Site | None) -> None:
     _check_augmentation(spec, facts)
     _check_options_of_labels(spec, facts)
     _check_average(spec)
+    _check_strategy(spec)
     _check_rate(spec)
     if site is not None:
         _check_partition(spec, site)
@@ -90,6 +91,16 @@ def _check_options_of_labels(spec: JobSpec, facts: DataFacts) -> None:
 def _check_average(spec: JobSpec) -> None:
     if spec.train.average and spec.train.strategy == "fsdp":
         raise SpecConflict("train.average", "weights that fsdp divides are not averaged")
+
+
+def _check_strategy(spec: JobSpec) -> None:
+    if spec.train.strategy == "fsdp" and not spec.model.divisible:
+        raise SpecConflict(
+            "train.strategy",
+            f"the loss of {spec.model.name} is made of gradients, which cannot be taken of weights "
+            "that fsdp divides",
+            "Take strategy: ddp, or a model.loss without a gradient penalty.",
+        )
 
 
 def _check_rate(spec: JobSpec) -> None:

@@ -140,18 +140,23 @@ def test_an_image_depends_on_its_own_code_alone():
     torch.testing.assert_close(together[2:3], alone)
 
 
+def job(train=None, **options):
+    sections = {"data": {"name": "digits"}, "train": {"steps": 1, **(train or {})}}
+    return JobSpec.model_validate({"name": "x", "model": {"name": "gan", **options}, **sections})
+
+
 def test_images_too_small_for_the_convolutions_are_refused():
-    spec = JobSpec.model_validate(
-        {
-            "name": "small",
-            "model": {"name": "gan", "channels": [4, 8, 16, 32]},
-            "data": {"name": "digits"},
-            "train": {"steps": 1},
-        }
-    )
     with pytest.raises(SpecConflict, match="8 pixels cannot be halved 4 times") as caught:
-        check(spec, DIGITS, None)
+        check(job(channels=[4, 8, 16, 32]), DIGITS, None)
     assert caught.value.key == "model.channels"
+
+
+def test_a_gradient_penalty_of_divided_weights_is_refused():
+    fsdp = {"strategy": "fsdp"}
+    check(job(fsdp), DIGITS, None)
+    with pytest.raises(SpecConflict, match="made of gradients") as caught:
+        check(job(fsdp, loss="wasserstein-gp"), DIGITS, None)
+    assert caught.value.key == "train.strategy"
 
 
 def test_pictures_of_two_steps_are_of_the_same_codes():

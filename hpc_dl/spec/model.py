@@ -40,6 +40,11 @@ class Model(Spec):
 
     name: str
 
+    @property
+    def divisible(self) -> bool:
+        """Whether fsdp can divide its networks: not where a loss is made of gradients."""
+        return True
+
     def conflict(self, facts: DataFacts) -> Conflict | None:
         """What of the options does not go with the data; None where all does."""
         return None

@@ -33,6 +33,10 @@ class GenerativeAdversarial(Generative):
         10.0, description="weight of the gradient penalty, of wasserstein-gp alone"
     )
 
+    @property
+    def divisible(self) -> bool:
+        return self.loss != "wasserstein-gp"
+
     def conflict(self, facts: DataFacts) -> Conflict | None:
         smaller, halvings = min(facts.shape[1:]), len(self.channels)
         if smaller >> halvings:
