@@ -99,7 +99,7 @@ def test_an_own_function_that_is_not_there_is_said_with_those_that_are(code):
         ("given", {"image": 3}, "image is torch.int64, but has to be uint8 or floats"),
         ("given", {"label": [0, 1]}, "has to be 4 integers"),
         ("given", {"label": [0.0, 1.0, 2.0, 1.0]}, "label is .* torch.float32"),
-        ("given", {"label": [0, 1, -1, 1]}, "label -1, but classes count from 0"),
+        ("given", {"label": [0, 1, -1, 1]}, "label -1 of example 2, but classes count from 0"),
         ("given", {"classes": ["a", "b"]}, "label 2 with 2 classes"),
         ("given", {"validation": 0.99}, "none is left to train on"),
     ],

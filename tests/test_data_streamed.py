@@ -102,9 +102,17 @@ def test_the_trainings_own_random_numbers_are_left_alone(source, tmp_path):
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_a_broken_picture_is_named_when_its_batch_comes(source, tmp_path):
+def test_what_is_no_picture_is_named_before_training(source, tmp_path):
     root = folder_of_pictures(tmp_path / "pictures", 12)
     (root / "a" / "0004.png").write_bytes(b"no picture")
+    with pytest.raises(UserError, match=r"a/0004\.png is not a readable picture"):
+        load(replace_root(source, root), tmp_path, 1)
+
+
+def test_a_picture_that_is_cut_off_is_named_when_its_batch_comes(source, tmp_path):
+    root = folder_of_pictures(tmp_path / "pictures", 12)
+    whole = (root / "a" / "0004.png").read_bytes()
+    (root / "a" / "0004.png").write_bytes(whole[: len(whole) // 2])
     split = load(replace_root(source, root), tmp_path, 1).train
     with pytest.raises(UserError, match=r"a/0004\.png is not a readable picture") as caught:
         every_step(split, 1, epoch=0)

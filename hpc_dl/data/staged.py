@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from hpc_dl.data import arrays, cora, folders, idx, labels, tables
+from hpc_dl.data import cora, folders, idx, labels
 from hpc_dl.data.counts import split_counts
 from hpc_dl.errors import UserError
 from hpc_dl.spec.data import Data, DataFacts
@@ -61,8 +61,12 @@ def facts(source: Data, data_root: Path, code: Path = Path()) -> DataFacts:
             cora.check(source, data_root)
             known = cora.FACTS
         case Table():
+            from hpc_dl.data import tables  # numpy, and pandas, for those who have tables
+
             known, _ = tables.read(source)
         case Arrays():
+            from hpc_dl.data import arrays
+
             known = arrays.facts(source)
         case _:
             known = _ask(source, data_root, code)
