@@ -78,6 +78,26 @@ TARGETS: tuple[Target, ...] = (
         (MNIST, "data.binarize=true"),
         (Check("test/elbo", -95.0), Check("test/iw_bound")),
     ),
+    _accuracy("gcn", 0.81, "gnn", "data.name=cora", seeds=10),
+    _accuracy("gat", 0.82, "gnn", "data.name=cora", "model.layer=gat", seeds=10),
+    Target(
+        "gan",
+        "gan",
+        (MNIST,),
+        (Check("test/rarest_class", 0.05), Check("test/frechet")),
+        judge="cnn",
+    ),
+    Target(
+        "diffusion",
+        "diffusion",
+        (MNIST,),
+        (
+            Check("test/rarest_class", 0.05),
+            Check("test/frechet", at="most", as_of="gan"),
+        ),
+        seeds=2,
+        judge="cnn",
+    ),
 )
 """Those that judge stand before those that are judged."""
 
