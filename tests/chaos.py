@@ -32,8 +32,14 @@ from tests.running import final_state, history, new_run
 from tests.waiting import wait_until
 
 JOBS = Path(__file__).parent.parent / "jobs"
-TRAIN = {"epochs": 3, "log_every": 1, "early_stopping": {"patience": 50}, "average": 0.9}
-"""With the 1797 digits and batches of 128, 36 steps."""
+TRAIN = {
+    "epochs": None,
+    "steps": 36,
+    "log_every": 1,
+    "early_stopping": {"patience": 50},
+    "average": 0.9,
+}
+"""With the 1797 digits and batches of 128, 3 epochs."""
 
 POINTS = {
     "in a step": ("hpc_dl.train.engine:Engine._differentiate", 36),

@@ -92,6 +92,16 @@ def test_it_opens_for_one_person_through_a_tunnel_too_and_leaves_nothing_behind(
     assert not any(psutil.pid_exists(pid) for pid in family)
 
 
+def test_a_port_that_is_taken_while_mlflow_starts_is_left_to_who_was_quicker(
+    tmp_path, uri, taken, monkeypatch
+):
+    free, found = dashboard._free_port, iter([taken])
+    monkeypatch.setattr(dashboard, "_free_port", lambda port: next(found, None) or free(port))
+    with dashboard.running(uri, taken, tmp_path) as opened:
+        assert opened.port != taken
+        assert get(opened.port, password=opened.password) == 200
+
+
 def test_a_dashboard_that_cannot_start_says_why(tmp_path, uri, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     (tmp_path / "flask_wtf.py").write_text("raise ImportError('flask_wtf is broken')")

@@ -6,6 +6,7 @@ stands before everything, with a password that is made anew at every start.
 
 from __future__ import annotations
 
+import errno
 import getpass
 import http.client
 import os
@@ -31,6 +32,7 @@ USER = "hpcdl"
 START_SECONDS = 180
 """How long the server may take: MLflow's imports, from a busy network file system."""
 _LOOK_AGAIN = 0.1
+_IN_USE = os.strerror(errno.EADDRINUSE).lower()
 
 _AUTHENTICATION = """\
 [mlflow]
@@ -70,17 +72,29 @@ def running(uri: str, port: int, run_root: Path) -> Iterator[Dashboard]:
     """
     with store.opened(uri, patience=60) as client:
         client.search_experiments(max_results=1)  # creates or migrates a store under our lock
-    port = _free_port(port)
+    artifacts = f"{store.artifact_folder(uri, run_root)}"
     password = secrets.token_urlsafe(16)
     with tempfile.TemporaryDirectory(prefix="hpcdl-dashboard-") as folder:
-        log = Path(folder, "server.log")
-        artifacts = store.artifact_folder(uri, run_root)
-        process = _start(uri, f"{artifacts}", port, password, log)
+        dashboard = _open(uri, artifacts, port, password, Path(folder, "server.log"))
+        try:
+            yield dashboard
+        finally:
+            _end(dashboard.process)
+
+
+def _open(uri: str, artifacts: str, port: int, password: str, log: Path) -> Dashboard:
+    """A dashboard that answers, on the first port that nobody took while MLflow was starting."""
+    while True:
+        port = _free_port(port)
+        process = _start(uri, artifacts, port, password, log)
         try:
             _wait_until_it_answers(process, port, log)
-            yield Dashboard(port, password, process)
-        finally:
+        except BaseException:
             _end(process)
+            if _IN_USE not in log.read_text(errors="replace").lower():
+                raise
+        else:
+            return Dashboard(port, password, process)
 
 
 def _start(
