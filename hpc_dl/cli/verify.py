@@ -53,17 +53,18 @@ def run(args: argparse.Namespace) -> int:
         console().print(_listing(chosen))
         return 0
     file = root(args) / FILE
-    known, out = reached.load(file), console(for_json=args.json)
+    out = console(for_json=args.json)
     for target in chosen:
         out.print(f"[bold]{target.name}[/bold]: {target.command}", soft_wrap=True)
         runs = [_train_cases(target, seed, args) for seed in range(args.seeds or target.seeds)]
+        known = reached.load(file)  # another command may have added to it meanwhile
         came = reached.judge(target, runs, known)
         if target.judge:
             came.append(reached.floor(came[0], _floor(runs[0][0])))
         known |= {(it.recipe, it.metric): it for it in came}
         reached.keep(file, known)
     names = [target.name for target in chosen]
-    found = [it for it in known.values() if it.recipe in names]
+    found = [it for it in reached.load(file).values() if it.recipe in names]
     if args.json:
         print_json([dataclasses.asdict(it) for it in found])
     else:
