@@ -46,7 +46,7 @@ def prepared(root: Path, spec: JobSpec, base: Path | None = None) -> RunDir:
     plan = planning.make(
         spec,
         Site(name="test"),
-        staged.facts(spec.data, data_root),
+        staged.facts(spec.data, data_root, base or Path()),
         run_dir=run.path,
         run_root=root,
         data_root=data_root,

@@ -7,6 +7,8 @@ import pytest
 from hpc_dl.data import sources, staged
 from hpc_dl.errors import UserError
 from hpc_dl.spec.sources import OwnData
+from tests import ranks
+from tests.running import history, new_run
 
 HERE = Path()
 
@@ -47,12 +49,34 @@ def killed():
 
 def fails():
     raise ValueError("the disk is not mounted")
+
+def counted(n=40, steps=7):
+    steps = torch.randn(n, steps, 3)
+    return {"train": {"sequence": steps, "target": steps.sum((1, 2))}, "targets": ["sum"]}
+"""
+
+GRAPHS = """\
+import torch
+from torch_geometric.data import Data
+
+def ring_or_line(size, label):
+    line = torch.stack([torch.arange(size - 1), torch.arange(1, size)])
+    edge = torch.cat([line, torch.tensor([[size - 1], [0]])], dim=1) if label else line
+    return Data(edge_index=torch.cat([edge, edge.flip(0)], dim=1), num_nodes=size, y=label)
+
+def rings_and_lines():
+    return [ring_or_line(4 + n // 2 % 5, torch.tensor([n % 2])) for n in range(80)]
+
+def loose():
+    return [ring_or_line(4, torch.tensor([0])), Data(x=torch.full((2, 1), torch.nan),
+        edge_index=torch.zeros(2, 0).long(), y=torch.tensor([1]))]
 """
 
 
 @pytest.fixture
 def code(tmp_path):
     (tmp_path / "mine.py").write_text(OWN)
+    (tmp_path / "graphs.py").write_text(GRAPHS)
     return tmp_path
 
 
@@ -124,3 +148,34 @@ def test_a_function_that_does_not_return_is_given_up(code, monkeypatch):
     monkeypatch.setattr(staged, "DESCRIBE_SECONDS", 0.1)
     with pytest.raises(UserError, match=r"mine\.py:squares did not return within"):
         staged.facts(own("squares"), HERE, code)
+
+
+def test_sequences_with_numbers_to_foretell(code):
+    facts, _ = sources.given(own("counted"), HERE, code)
+    assert (facts.kind, facts.task, facts.shape, facts.targets) == (
+        "sequence",
+        "regress",
+        (7, 3),
+        ("sum",),
+    )
+
+
+def test_rings_are_told_from_lines(code):
+    """A list of graphs with a class each, from the user's file to the test's figures."""
+    run = ranks.train(
+        new_run(
+            code,
+            code,
+            model={"name": "gnn", "layer": "gin", "hidden": 16, "dropout": 0.0, "pooling": "sum"},
+            data={"name": "graphs.py:rings_and_lines", "batch_size": 16},
+            train={"epochs": 30, "optimizer": {"name": "adam", "lr": 0.02}},
+            resources={"tasks_per_node": 2},
+        )
+    )
+    assert history(run)[-1][1]["test/accuracy"] == 1
+
+
+def test_a_graph_that_is_wrong_is_named_with_its_place(code):
+    loose = OwnData(name="graphs.py:loose")
+    with pytest.raises(UserError, match="graph 1 of train: feature 0 of node 0 is nan"):
+        sources.given(loose, HERE, code)

@@ -14,11 +14,11 @@ from hpc_dl.spec.data import LibraryData
 
 def class_of(source: LibraryData, module: ModuleType) -> Any:
     """The class in `module` that the source names. Raises UserError where there is none."""
-    _, _, name = source.name.partition(":")
+    name = source.name.split(":")[1]
     if name not in module.__all__:
         near = get_close_matches(name, module.__all__, 3)
         raise UserError(
-            f"data.name: {module.__name__} has no '{name}'",
+            f"{module.__name__} has no '{name}'",
             hint=f"Did you mean {' or '.join(near)}?" if near else "",
         )
     return getattr(module, name)
@@ -36,11 +36,15 @@ def make(source: LibraryData, kind: Any, root: Path, at: Path | None = None, **m
     Raises UserError where it is not staged, or does not take the options.
     """
     where = {"root": str(at or root)} if takes(kind, "root") else {}
+    if takes(kind, "name") and "name" not in _options(source):
+        raise UserError(
+            f"{source.name} is several data sets", hint=f"Say which: {source.name}:NAME."
+        )
     try:
-        return kind(**where, **source.options, **more)
+        return kind(**where, **_options(source), **more)
     except TypeError as error:
         raise UserError(
-            f"data: {source.name} does not take these options: {error}",
+            f"{source.name} does not take these options: {error}",
             hint=f"It takes {', '.join(inspect.signature(kind).parameters)}.",
         ) from None
     except (RuntimeError, OSError) as error:
@@ -49,11 +53,17 @@ def make(source: LibraryData, kind: Any, root: Path, at: Path | None = None, **m
         ) from None
 
 
+def _options(source: LibraryData) -> dict[str, Any]:
+    """What the class is told: the user's options, and its own name of what it is to read."""
+    _, _, *which = source.name.split(":")
+    return {**({"name": which[0]} if which else {}), **source.options}
+
+
 def _staging(source: LibraryData, kind: Any, root: Path) -> str:
     """How to have the library fetch it."""
-    options = "".join(f", {key}={value!r}" for key, value in source.options.items())
+    options = "".join(f", {key}={value!r}" for key, value in _options(source).items())
     download = ", download=True" if takes(kind, "download") else ""
-    library, _, name = source.name.partition(":")
+    library, name = source.name.split(":")[:2]
     return (
         "Fetch it on a machine with internet, with the same folder:\n"
         f'python -c "from {library}.datasets import {name}; '

@@ -64,7 +64,7 @@ def _tensors(dataset: Any, source: TorchVision, where: str) -> Tensors:
     for number in range(len(dataset)):
         picture, label = dataset[number]
         if not isinstance(picture, Image.Image) or not isinstance(label, int | np.integer):
-            raise UserError(f"data.name: {where} is not of pictures with one class each")
+            raise UserError(f"{where} is not of pictures with one class each")
         images.append(_bytes(picture, source.size))
         labels.append(int(label))
     if shapes := {tuple(image.shape) for image in images} - {tuple(images[0].shape)}:

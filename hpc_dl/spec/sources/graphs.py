@@ -39,7 +39,11 @@ class TorchGeometric(LibraryData):
     tasks: ClassVar[tuple[Task, ...]] = ("classify_nodes", "classify", "regress")
     paths: ClassVar[tuple[str, ...]] = ("root",)
 
-    name: str = Field(pattern=r"^torch_geometric:\w+$", description="torch_geometric:TUDataset")
+    name: str = Field(
+        pattern=r"^torch_geometric:\w+(:[\w-]+)?$",
+        description="torch_geometric:TUDataset:MUTAG; what follows the second colon is the `name` "
+        "that the class takes",
+    )
     root: str | None = Field(
         None, description="where it is staged; `torch_geometric` in the site's data folder if unset"
     )

@@ -1,0 +1,107 @@
+"""Data sets of torchvision and torch_geometric, by name: read where they are staged, never fetched
+during a run, and refused with the library's own command where they are not."""
+
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from pydantic import TypeAdapter
+
+from hpc_dl.data import sources, staged
+from hpc_dl.errors import UserError
+from hpc_dl.spec.sources import DataSpec
+from tests import ranks
+from tests.running import history, new_run
+
+CORA = Path(os.environ.get("HPCDL_DATA", "missing")) / "cora" / "Cora"
+
+
+def source(name, **options):
+    return TypeAdapter(DataSpec).validate_python({"name": name, **options})
+
+
+def idx(file, array):
+    """An IDX file: a magic number with the number of axes, their lengths, the bytes."""
+    head = bytes((0, 0, 8, array.ndim)) + np.array(array.shape, ">i4").tobytes()
+    file.write_bytes(head + array.astype(np.uint8).tobytes())
+
+
+@pytest.fixture
+def kmnist(tmp_path):
+    """torchvision's KMNIST as its own download leaves it, but for the number of pictures."""
+    folder = tmp_path / "torchvision" / "KMNIST" / "raw"
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 50), ("t10k", 20)):
+        idx(folder / f"{part}-images-idx3-ubyte", rng.integers(0, 256, (count, 28, 28)))
+        idx(folder / f"{part}-labels-idx1-ubyte", np.arange(count) % 10)
+    return tmp_path
+
+
+def test_the_splits_and_the_names_of_the_classes_are_torchvisions_own(kmnist):
+    wanted = source("torchvision:KMNIST")
+    splits = sources.load(wanted, kmnist, 0, kmnist)
+    assert splits.facts == staged.facts(wanted, kmnist)
+    assert splits.facts.classes[:3] == ("o", "ki", "su")
+    assert (splits.facts.train, splits.facts.validation, splits.facts.test) == (45, 5, 20)
+    raw = (kmnist / "torchvision/KMNIST/raw/t10k-images-idx3-ubyte").read_bytes()[16:]
+    assert splits.test.tensors["image"].numpy().tobytes() == raw
+
+
+def test_a_job_trains_on_it(kmnist, monkeypatch):
+    monkeypatch.setenv("HPCDL_DATA", str(kmnist))
+    run = ranks.train(new_run(kmnist, data={"name": "torchvision:KMNIST"}))
+    assert "test/accuracy" in history(run)[-1][1]
+
+
+@pytest.mark.parametrize(
+    "name, message, hint",
+    [
+        ("torchvision:KMNIST", "not staged in .*torchvision", "KMNIST.*download=True"),
+        ("torchvision:KMNISD", "no 'KMNISD'", "KMNIST"),
+        ("torch_geometric:TUDataset", "is several data sets", "torch_geometric:TUDataset:NAME"),
+        ("torch_geometric:TUDataset:MUTAG", "not there are MUTAG_A.txt", r"TUDataset\(.*MUTAG"),
+        ("torch_geometric:KarateClub:Zachary", "does not take these options", "transform"),
+        ("torch_geometric:Planetoyd", "no 'Planetoyd'", "Planetoid"),
+    ],
+)
+def test_what_is_not_there_is_said_with_what_to_type(tmp_path, name, message, hint):
+    with pytest.raises(UserError, match=message) as refused:
+        sources.given(source(name), tmp_path, tmp_path)
+    assert re.search(hint, refused.value.hint)
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Pictures of two sizes, in torchvision's layout."""
+    for number, side in enumerate((8, 8, 8, 6) * 5):
+        file = tmp_path / "pictures" / "ab"[number % 2] / f"{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (side, side), number).save(file)
+    return tmp_path
+
+
+def test_pictures_of_mixed_sizes_are_refused_unless_they_are_resized(folders):
+    wanted = {"root": str(folders / "pictures")}
+    with pytest.raises(UserError, match="mixed sizes") as refused:
+        sources.given(source("torchvision:ImageFolder", **wanted), folders, folders)
+    assert "data.size" in refused.value.hint
+    resized = source("torchvision:ImageFolder", size=[7, 9], **wanted)
+    facts, _ = sources.given(resized, folders, folders)
+    assert (facts.shape, facts.classes) == ((3, 7, 9), ("a", "b"))
+
+
+@pytest.mark.skipif(not CORA.exists(), reason="Cora is not staged")
+def test_planetoid_read_by_torch_geometric_itself_is_our_cora(tmp_path):
+    wanted = source("torch_geometric:Planetoid:Cora", root=str(CORA.parent))
+    theirs = sources.load(wanted, tmp_path, 0, tmp_path)
+    ours = sources.load(source("cora"), CORA.parent.parent, 0, tmp_path)
+    assert theirs.facts.train == ours.facts.train == 140
+    for name in ("train", "validation", "test"):
+        a, b = (getattr(it, name).batch(torch.arange(9)) for it in (theirs, ours))
+        assert all(torch.equal(a[key], b[key]) for key in ("at", "label", "edge"))
+    assert list((tmp_path / "cache").iterdir()), "it is processed once"
