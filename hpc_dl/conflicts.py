@@ -7,11 +7,19 @@ from hpc_dl.site import Site
 from hpc_dl.spec import units
 from hpc_dl.spec.data import DataFacts
 from hpc_dl.spec.job import JobSpec
-from hpc_dl.spec.model import OwnModel
+from hpc_dl.spec.model import Kind, OwnModel
 from hpc_dl.spec.models import ZOO
 from hpc_dl.spec.sources import SOURCES
 
 CLASSIFYING = ("classify", "classify_nodes")
+AUGMENTED: dict[str, tuple[Kind, ...]] = {
+    "crop": ("image",),
+    "flip": ("image",),
+    "rotation": ("image",),
+    "noise": ("image", "sequence"),  # the columns of a table have units of their own
+    "mixup": ("image", "sequence", "table"),
+}
+"""What each way to augment can be done to."""
 
 
 class SpecConflict(UserError):
@@ -64,7 +72,15 @@ def _check_loading(spec: JobSpec) -> None:
 
 
 def _check_augmentation(spec: JobSpec, facts: DataFacts) -> None:
-    border = spec.data.augment.crop if spec.data.augment else 0
+    if (augment := spec.data.augment) is None:
+        return
+    for option, kinds in AUGMENTED.items():
+        if getattr(augment, option) and facts.kind not in kinds:
+            raise SpecConflict(
+                f"data.augment.{option}",
+                f"{spec.data.name} is {facts.kind} data; this is done to {_these(kinds)} data",
+            )
+    border = augment.crop
     if border and border >= min(facts.shape[-2:]):
         raise SpecConflict(
             "data.augment.crop",

@@ -20,7 +20,7 @@ ALL = Augment(crop=2, flip=True, noise=0.1)
 
 
 def batches(rank=0, world_size=2, micro_batch=4, seed=7, options: Augment | None = ALL):
-    change = Augmentation(options, CPU) if options else None
+    change = Augmentation(options, "image", CPU) if options else None
     return Batches(SPLIT, 16, micro_batch, seed, rank, world_size, change)
 
 
@@ -33,7 +33,7 @@ def equal(ours, theirs):
 
 
 def changed(options, image, key=(1,)):
-    (batch,) = Augmentation(options, CPU).of([{"image": image}], key)
+    (batch,) = Augmentation(options, "image", CPU).of([{"image": image}], key)
     return batch["image"]
 
 
@@ -53,7 +53,7 @@ def test_two_iterators_over_the_same_batches_do_not_disturb_each_other():
 def noise_of(rank=0, seed=7, epoch=0, step=0):
     """What is added to the first picture, which keeps clear of 0 and 1, of a step."""
     grey = Split({"image": torch.full((64, 1, 4, 4), 0.5)})
-    change = Augmentation(Augment(noise=0.05), CPU)
+    change = Augmentation(Augment(noise=0.05), "image", CPU)
     steps = Batches(grey, 16, 8, seed, rank, 2, change).steps(epoch, step)
     return next(steps)[0]["image"][0]
 
@@ -67,7 +67,7 @@ def test_seeds_epochs_steps_and_ranks_have_random_numbers_of_their_own():
 
 def test_the_examples_of_a_step_and_its_micro_batches_differ_in_their_noise():
     grey = torch.full((8, 1, 4, 4), 0.5)
-    parts = Augmentation(Augment(noise=0.05), CPU).of([{"image": grey}] * 2, (1,))
+    parts = Augmentation(Augment(noise=0.05), "image", CPU).of([{"image": grey}] * 2, (1,))
     pictures = torch.cat([part["image"] for part in parts])
     assert len(pictures.flatten(1).unique(dim=0)) == 16
 
@@ -120,7 +120,7 @@ def test_without_options_nothing_changes():
 def test_pictures_are_turned_about_their_middle_by_at_most_so_many_degrees():
     image = torch.zeros(400, 1, 9, 9)
     image[:, :, 4, 4:] = 1.0  # a hand from the middle to the right
-    (batch,) = Augmentation(Augment(rotation=90), CPU).of([{"image": image}], (1,))
+    (batch,) = Augmentation(Augment(rotation=90), "image", CPU).of([{"image": image}], (1,))
     turned = batch["image"]
     rows, columns = torch.meshgrid(torch.arange(9.0) - 4, torch.arange(9.0) - 4, indexing="ij")
     mass = turned[:, 0].sum(dim=(1, 2))
@@ -136,7 +136,7 @@ def test_pictures_are_turned_about_their_middle_by_at_most_so_many_degrees():
 def test_mixup_mixes_pictures_and_labels_by_the_same_share():
     image = torch.arange(50.0)[:, None, None, None].expand(-1, 1, 2, 2) / 50
     batch = {"image": image, "label": torch.arange(50), "index": torch.arange(50)}
-    (mixed,) = Augmentation(Augment(mixup=1.0), CPU).of([batch], (1, 2))
+    (mixed,) = Augmentation(Augment(mixup=1.0), "image", CPU).of([batch], (1, 2))
     share, label, other = mixed["share"], mixed["label"], mixed["other_label"]
     assert torch.equal(label, batch["label"])
     assert sorted(other.tolist()) == list(range(50))
@@ -144,3 +144,19 @@ def test_mixup_mixes_pictures_and_labels_by_the_same_share():
     torch.testing.assert_close(mixed["image"][:, 0, 0, 0], expected)
     assert 0.3 < share.mean() < 0.7
     assert share.std() > 0.2  # Beta(1, 1) is uniform: 0.29
+
+
+def test_rows_of_numbers_and_what_is_foretold_of_them_are_mixed_alike():
+    table = torch.arange(50.0)[:, None].expand(-1, 3)
+    batch = {"table": table, "target": 2 * table[:, :1]}
+    (mixed,) = Augmentation(Augment(mixup=1.0), "table", CPU).of([batch], (1, 2))
+    torch.testing.assert_close(mixed["target"], 2 * mixed["table"][:, :1])
+    assert not torch.equal(mixed["table"], table)
+
+
+def test_noise_is_added_to_sequences_whatever_their_range():
+    sequence = torch.full((4, 500, 3), 7.0)
+    augmentation = Augmentation(Augment(noise=0.5), "sequence", CPU)
+    (batch,) = augmentation.of([{"sequence": sequence}], (1,))
+    assert batch["sequence"].std() == pytest.approx(0.5, rel=0.05)
+    assert batch["sequence"].mean() == pytest.approx(7, abs=0.05)

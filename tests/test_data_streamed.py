@@ -65,7 +65,7 @@ def test_batches_are_those_of_the_resident_path(source, tmp_path, workers, world
 
 
 def test_augmentation_is_the_same_on_both_paths(source, tmp_path):
-    change = Augmentation(Augment(crop=1, flip=True, noise=0.1), torch.device("cpu"))
+    change = Augmentation(Augment(crop=1, flip=True, noise=0.1), "image", torch.device("cpu"))
     resident, streamed = load(source, tmp_path), load(source, tmp_path, 2)
     place = {"world_size": 2, "augmentation": change, "epoch": 1, "first": 2}
     ours = every_step(streamed.train, **place)

@@ -124,3 +124,12 @@ def test_a_graph_network_on_pictures_is_refused_with_those_that_would_do(tmp_pat
     assert caught.value.key == "model.name"
     assert "cnn" in caught.value.hint
     assert "ffnn" in caught.value.hint
+
+
+@pytest.mark.parametrize("option", ["crop", "flip", "rotation", "noise", "mixup"])
+def test_what_is_done_to_pictures_is_refused_of_graphs(option):
+    data = {"name": "karate", "augment": {option: option == "flip" or 1}}
+    spec = {"name": "x", "model": {"name": "gnn"}, "data": data, "train": {"epochs": 1}}
+    with pytest.raises(SpecConflict, match="karate is graph data; this is done to image") as caught:
+        check(JobSpec.model_validate(spec), staged.KARATE, None)
+    assert caught.value.key == f"data.augment.{option}"

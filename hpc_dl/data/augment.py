@@ -1,4 +1,4 @@
-"""Random changes to the pictures of a batch, on its device: a function of a key, and no state."""
+"""Random changes to the examples of a batch, on its device: a function of a key, and no state."""
 
 from __future__ import annotations
 
@@ -13,39 +13,43 @@ from torch.nn import functional as F
 from hpc_dl.data.order import mix
 from hpc_dl.data.split import Batch
 from hpc_dl.spec.data import Augment
+from hpc_dl.spec.model import Kind
 
 
 class Augmentation:
-    """Crops, mirrors, turns, disturbs and mixes pictures, each with random numbers of its own."""
+    """Crops, mirrors, turns, disturbs and mixes examples, each with random numbers of its own."""
 
-    def __init__(self, options: Augment, device: torch.device) -> None:
+    def __init__(self, options: Augment, kind: Kind, device: torch.device) -> None:
         self.options = options
+        self.kind = kind
         self.generator = torch.Generator(device)
 
     def of(self, batches: Iterable[Batch], key: tuple[int, ...]) -> Iterator[Batch]:
         """The batches of one step, augmented in turn, with random numbers that follow from `key`.
 
-        `image` (B, C, H, W) keeps its shape and stays in [0, 1]; all else is as it was, but that
-        an example is of two classes after mixup, of `label` with `share` (B,) float, and else of
+        An `image` (B, C, H, W), `sequence` (B, T, F) or `table` (B, columns) keeps its shape, and
+        an image stays in [0, 1]; all else is as it was, but that after mixup `target` is mixed,
+        too, and an example is of two classes: of `label` with `share` (B,) float, and else of
         `other_label`.
         """
         self.generator.manual_seed(mix(*key))
         for number, batch in enumerate(batches):
-            changed = {**batch, "image": self._augmented(batch["image"])}
+            changed = {**batch, self.kind: self._augmented(batch[self.kind])}
             yield self._mixed(changed, mix(*key, number)) if self.options.mixup else changed
 
-    def _augmented(self, image: Tensor) -> Tensor:
+    def _augmented(self, example: Tensor) -> Tensor:
         if self.options.crop:
-            image = self._cropped(image, self.options.crop)
+            example = self._cropped(example, self.options.crop)
         if self.options.flip:
-            image = torch.where(self._coins(image), image.flip(-1), image)
+            example = torch.where(self._coins(example), example.flip(-1), example)
         if self.options.rotation:
-            image = self._turned(image, math.radians(self.options.rotation))
+            example = self._turned(example, math.radians(self.options.rotation))
         if self.options.noise:
-            noise = torch.empty(image.shape, device=image.device)
+            noise = torch.empty(example.shape, device=example.device)
             noise.normal_(0, self.options.noise, generator=self.generator)
-            image = noise.add_(image).clamp_(0, 1)
-        return image
+            example = noise.add_(example)
+            example = example.clamp_(0, 1) if self.kind == "image" else example
+        return example
 
     def _cropped(self, image: Tensor, border: int) -> Tensor:
         """Each picture out of itself with a black border, at a place of its own."""
@@ -71,12 +75,13 @@ class Augmentation:
 
     def _mixed(self, batch: Batch, seed: int) -> Batch:
         """Each example with another of the batch (mixup: Zhang et al., arXiv:1710.09412)."""
-        image, alpha = batch["image"], self.options.mixup
-        shares = np.random.default_rng(seed).beta(alpha, alpha, len(image))
-        share = torch.from_numpy(shares).to(image)
-        other = torch.randperm(len(image), generator=self.generator, device=image.device)
-        weight = share[:, None, None, None]
-        mixed = {**batch, "image": weight * image + (1 - weight) * image[other]}
+        example, alpha = batch[self.kind], self.options.mixup
+        shares = np.random.default_rng(seed).beta(alpha, alpha, len(example))
+        share = torch.from_numpy(shares).to(example)
+        other = torch.randperm(len(example), generator=self.generator, device=example.device)
+        mixed = {**batch, self.kind: _between(example[other], example, share)}
+        if "target" in batch:
+            mixed["target"] = _between(batch["target"][other], batch["target"], share)
         if "label" in batch:
             mixed |= {"other_label": batch["label"][other], "share": share}
         return mixed
@@ -85,3 +90,8 @@ class Augmentation:
         """(B, 1, 1, 1): for each picture true or false, as likely."""
         shape = (len(image), 1, 1, 1)
         return torch.rand(shape, generator=self.generator, device=image.device) < 0.5
+
+
+def _between(other: Tensor, own: Tensor, share: Tensor) -> Tensor:
+    """(B, ...): as much of `own` as its `share` (B,) says, and the rest of `other`."""
+    return other.lerp(own, share.view(-1, *[1] * (own.ndim - 1)))

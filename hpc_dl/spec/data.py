@@ -42,7 +42,8 @@ class DataFacts:
 
 
 class Augment(Spec):
-    """Random changes to the pictures that are trained on, drawn anew each time."""
+    """Random changes to what is trained on, drawn anew each time; crop, flip and rotation are of
+    pictures."""
 
     crop: NonNegativeInt = Field(
         0, description="pixels of black border, out of which the old size is cut at random"
@@ -56,7 +57,7 @@ class Augment(Spec):
     )
     mixup: NonNegativeFloat = Field(
         0.0,
-        description="α of Beta(α, α), by whose shares two pictures and their labels are mixed; "
+        description="α of Beta(α, α), by whose shares two examples and their labels are mixed; "
         "0 mixes none",
     )
 

@@ -81,7 +81,7 @@ def build_batches(spec: JobSpec, plan: Plan, splits: Splits, world: World) -> Ba
         spec.train.seed,
         world.rank,
         world.size,
-        Augmentation(augment, world.device) if augment else None,
+        Augmentation(augment, splits.facts.kind, world.device) if augment else None,
         in_step=spec.train.strategy == "fsdp",
     )
 
