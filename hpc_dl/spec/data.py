@@ -79,7 +79,7 @@ class Data(Spec):
         128, description="examples in a global batch, all ranks together"
     )
     validation: Fraction = Field(0.1, description="share of the training examples held out")
-    augment: Augment | None = Field(None, description="random changes to training pictures")
+    augment: Augment | None = Field(None, description="random changes to training examples")
     loading: Literal["auto", "resident", "streaming"] = Field(
         "auto",
         description="all examples in memory, or read while training; by their size if `auto`",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
+from hpc_dl.spec.coder import Coder
 from hpc_dl.spec.data import DataFacts
-from hpc_dl.spec.model import Activation, Conflict, Model
+from hpc_dl.spec.model import Conflict
 
 
-class Autoencoder(Model):
+class Autoencoder(Coder):
     """Autoencoder: images into a short code and back; compresses, denoises, finds the unusual."""
 
     name: Literal["autoencoder"]
@@ -28,16 +29,6 @@ class Autoencoder(Model):
         0.5,
         description="standard deviation of `gaussian`, of pixels in [0, 1]; or share of the pixels",
     )
-    latent_dim: PositiveInt = Field(32, description="dimensions of the code")
-    network: Literal["dense", "conv"] = Field("conv", description="with convolutions, or without")
-    channels: list[PositiveInt] = Field(
-        [16, 32],
-        description="of the convolutions of `conv`, each of which halves the sides of an image",
-    )
-    hidden: list[PositiveInt] = Field(
-        [256], description="widths of the encoder's dense layers, mirrored in the decoder, units"
-    )
-    activation: Activation = Field("gelu", description="between the layers")
 
     def conflict(self, facts: DataFacts) -> Conflict | None:
         if self.use == "anomaly" and not 0 < len(facts.only) < len(facts.classes):

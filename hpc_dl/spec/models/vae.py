@@ -6,24 +6,15 @@ from typing import Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
+from hpc_dl.spec.coder import Coder
 from hpc_dl.spec.data import DataFacts
-from hpc_dl.spec.model import Activation, Conflict, Model
+from hpc_dl.spec.model import Conflict
 
 
-class VariationalAutoencoder(Model):
+class VariationalAutoencoder(Coder):
     """Variational autoencoder: images into a small Gaussian code and back; generates new ones."""
 
     name: Literal["vae"]
-    latent_dim: PositiveInt = Field(32, description="dimensions of the code")
-    network: Literal["dense", "conv"] = Field("conv", description="with convolutions, or without")
-    channels: list[PositiveInt] = Field(
-        [16, 32],
-        description="of the convolutions of `conv`, each of which halves the sides of an image",
-    )
-    hidden: list[PositiveInt] = Field(
-        [256], description="widths of the encoder's dense layers, mirrored in the decoder, units"
-    )
-    activation: Activation = Field("gelu", description="between the layers")
     conditional: bool = Field(
         False, description="tell encoder and decoder the class, and draw samples of each"
     )
