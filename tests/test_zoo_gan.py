@@ -27,7 +27,7 @@ LOSSES = ("non-saturating", "wasserstein-gp", "hinge")
 
 def make(facts=DIGITS, **options):
     torch.manual_seed(0)
-    options = {"latent_dim": 5, "channels": [4, 8], "hidden": [6], **options}
+    options = {"latent_dim": 5, "channels": [4, 8], **options}
     architecture = GenerativeAdversarial(Options(name="gan", **options), facts)
     return architecture, architecture.networks()
 

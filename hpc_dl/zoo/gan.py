@@ -25,7 +25,6 @@ from torch.nn import functional as F
 
 from hpc_dl.zoo.contract import Architecture, Batch, Headline, Loss, Nets, Observed, Picture
 from hpc_dl.zoo.judge import judged
-from hpc_dl.zoo.layers import dense
 from hpc_dl.zoo.pictures.grids import grid
 
 Shape = tuple[int, ...]
@@ -63,14 +62,13 @@ class Critic(nn.Module):
     gradient penalty is of each image by itself.
     """
 
-    def __init__(self, shape: Shape, channels: Sequence[int], hidden: Sequence[int]) -> None:
+    def __init__(self, shape: Shape, channels: Sequence[int]) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         for fan_in, fan_out in pairwise((shape[0], *channels)):
             layers += [nn.Conv2d(fan_in, fan_out, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
         features = channels[-1] * math.prod(side >> len(channels) for side in shape[1:])
-        head = dense([features, *hidden, 1], "leaky_relu")
-        self.layers = nn.Sequential(*layers, nn.Flatten(), *head, nn.Flatten(0))
+        self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(features, 1), nn.Flatten(0))
 
     def forward(self, *images: Tensor) -> tuple[Tensor, ...]:
         return tuple(self.layers(2 * it - 1) for it in images)
@@ -110,7 +108,7 @@ class GenerativeAdversarial(Architecture):
     def networks(self) -> dict[str, nn.Module]:
         it, shape = self.options, self.facts.shape
         return {
-            "critic": Critic(shape, it.channels, it.hidden),
+            "critic": Critic(shape, it.channels),
             "generator": Generator(shape, it.channels, it.latent_dim),
         }
 

@@ -28,11 +28,6 @@ class GenerativeAdversarial(Generative):
         description="of the critic's convolutions, each of which halves the sides; mirrored in "
         "the generator",
     )
-    hidden: list[PositiveInt] = Field(
-        [128],
-        description="widths of the critic's dense layers, units; without any it scores the parts "
-        "of an image, each by itself",
-    )
     critic_steps: PositiveInt = Field(1, description="steps of the critic for one of the generator")
     penalty: NonNegativeFloat = Field(
         10.0, description="weight of the gradient penalty, of wasserstein-gp alone"
