@@ -29,14 +29,20 @@ def test_attention_is_what_one_gets_by_hand():
     torch.testing.assert_close(attention(parts, parts, parts)[0], by_hand)
 
 
-def test_every_square_becomes_a_vector_of_its_own():
-    cut, image = network(patch=7).enter, torch.rand(2, 1, 28, 28)
+@pytest.mark.parametrize("patch", [1, 2, 4, 7, 14, 28])
+def test_every_square_becomes_a_vector_of_its_own(patch):
+    """A change in the middle of a square is seen there and, of even squares, by neighbours."""
+    cut, image = network(patch=patch).enter, torch.rand(1, 1, 28, 28)
+    row = 28 // patch
     seen = cut(image)
-    assert seen.shape == (2, 16, 8)
+    assert seen.shape == (1, row * row, 8)
+    number = row * row // 2
+    top, left = (patch * it + patch // 2 for it in divmod(number, row))
     changed = image.clone()
-    changed[:, :, 7:14, 14:21] += 1  # the second row's third square
-    differs = (cut(changed) != seen).any(dim=2)
-    assert differs.nonzero()[:, 1].tolist() == [6, 6]
+    changed[:, :, top, left] += 1
+    differs = (cut(changed) != seen).any(dim=2).nonzero()[:, 1].tolist()
+    assert number in differs
+    assert set(differs) <= {number, number + 1, number + row, number + row + 1}
 
 
 def test_without_places_the_order_of_the_steps_would_not_matter():

@@ -1,8 +1,9 @@
 """Attention encoder (Vaswani et al., arXiv:1706.03762; on images: Dosovitskiy et al.,
 arXiv:2010.11929).
 
-An image is cut into squares, each of which becomes a vector, and so does each step of a sequence;
-learned vectors say where it was. In every layer each looks at all others,
+An image is cut into squares, each of which becomes a vector, with a glance at its neighbours
+(convolutions in the place of one product: Xiao et al., arXiv:2106.14881), and so does each step of
+a sequence; learned vectors say where it was. In every layer each looks at all others,
 
     softmax(Q Kᵀ / √d) V,
 
@@ -34,11 +35,22 @@ class Encoder(nn.Module):
 
 
 class Cut(nn.Module):
-    """Images as rows of squares, each a vector: (B, C, H, W) to (B, squares, width)."""
+    """Images as rows of squares, each a vector: (B, C, H, W) to (B, squares, width).
+
+    A convolution for each factor 2 of the squares' side halves the image, one more does the rest.
+    """
 
     def __init__(self, channels: int, patch: int, width: int) -> None:
         super().__init__()
-        self.squares = nn.Conv2d(channels, width, patch, stride=patch)
+        layers: list[nn.Module] = []
+        half = max(1, width // 2)
+        while patch % 2 == 0 and patch > 2:
+            patch //= 2
+            layers += [nn.Conv2d(channels, half, 3, stride=2, padding=1), nn.GELU()]
+            channels = half
+        kernel = patch | 1  # an odd one has a middle
+        layers.append(nn.Conv2d(channels, width, kernel, stride=patch, padding=kernel - patch))
+        self.squares = nn.Sequential(*layers)
 
     def forward(self, image: Tensor) -> Tensor:
         return self.squares(image).flatten(2).transpose(1, 2)
