@@ -16,9 +16,7 @@ from hpc_dl.zoo.pictures.grids import grid
 class Probed(Architecture):
     players = ("autoencoder", "probe")  # each with a network and an optimizer of its own
 
-    def networks(
-        self,
-    ):  # self.facts says what is known of the data, self.options what the spec says
+    def networks(self):  # self.facts are the data's, self.options are the spec's
         pixels, code = math.prod(self.facts.shape), self.options.code
         down = nn.Sequential(nn.Flatten(), nn.Linear(pixels, 64), nn.ReLU(), nn.Linear(64, code))
         up = nn.Sequential(nn.Linear(code, 64), nn.ReLU(), nn.Linear(64, pixels), nn.Sigmoid())

@@ -85,8 +85,7 @@ class GraphNeuralNetwork(Supervised):
     def network(self) -> nn.Module:
         (features,) = self.facts.shape
         of_nodes = self.facts.task == "classify_nodes"
-        network = GraphNetwork(features, self.facts.outputs, self.options, of_nodes=of_nodes)
-        return network
+        return GraphNetwork(features, self.facts.outputs, self.options, of_nodes=of_nodes)
 
     def inputs(self, sample: Batch) -> Batch:
         return {name: sample[name] for name in ("node", "edge", "graph") if name in sample}
