@@ -13,6 +13,7 @@ from PIL import Image
 from hpc_dl import journal
 from hpc_dl.cli import main, planning
 from hpc_dl.rundir import RunDir
+from hpc_dl.spec.models.torchvision import Torchvision
 from hpc_dl.submission import Submission
 from hpc_dl.submit import script, slurm
 from tests.running import new_run
@@ -97,6 +98,28 @@ def test_the_plan_says_where_the_data_are(capsys: Capture, tmp_path: Path) -> No
     streaming = ["data.loading=streaming", "data.workers=3"]
     said = shown(capsys, job_file(tmp_path), *words, *streaming)
     assert "streaming: decoded while training, by 3 processes of each rank" in said
+
+
+def test_a_path_in_a_file_begins_beside_it_and_one_that_is_typed_where_it_is_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beside, here = tmp_path / "beside", tmp_path / "here"
+    for folder in (beside, here):
+        folder.mkdir()
+    file = beside / "job.yaml"
+    file.write_text(
+        "name: x\nmodel: {name: 'torchvision:resnet18', weights: w.pt}\n"
+        "data: {name: digits}\ntrain: {epochs: 1}\n"
+    )
+    monkeypatch.chdir(here)
+
+    def weights(*words: str) -> str | None:
+        model = planning.read(file, words, None).spec.model
+        assert isinstance(model, Torchvision)
+        return model.weights
+
+    assert weights() == str(beside / "w.pt")
+    assert weights("model.weights=w.pt") == str(here / "w.pt")
 
 
 def test_gpus_that_are_not_here_are_noted(

@@ -88,7 +88,6 @@ def test_a_judge_of_images_of_another_size_is_refused(tmp_path, facts, fault):
 
 def test_what_is_no_export_of_a_classifier_is_refused(tmp_path):
     check_refusal(str(tmp_path), FACTS, "holds no trained network")
-    check_refusal("export", FACTS, "does not begin at the root")
     export(tmp_path, outputs=["reconstruction"])
     check_refusal(str(tmp_path), FACTS, "does not classify images")
 

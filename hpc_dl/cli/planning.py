@@ -18,8 +18,9 @@ from hpc_dl.data import staged
 from hpc_dl.plan import Machine, Plan
 from hpc_dl.site import Site
 from hpc_dl.spec import load as specs
-from hpc_dl.spec.data import DataFacts
+from hpc_dl.spec.data import Data, DataFacts
 from hpc_dl.spec.job import JobSpec
+from hpc_dl.spec.model import Model
 
 
 @dataclass(frozen=True)
@@ -90,12 +91,15 @@ def _with_absolute_paths(spec: JobSpec, words: Sequence[str], base: Path) -> Job
 
     In a file they are relative to that file, on the command line to where that is typed.
     """
-    update = {}
-    for key, path in spec.data.model_dump(include=set(spec.data.paths)).items():
-        typed = any(word.startswith(f"data.{key}=") for word in words)
-        if path is not None:
-            update[key] = str((Path.cwd() if typed else base) / Path(path).expanduser())
-    return spec.model_copy(update={"data": spec.data.model_copy(update=update)})
+    sections: dict[str, Data | Model] = {"data": spec.data, "model": spec.model}
+    for section, options in sections.items():
+        update = {}
+        for key, path in options.model_dump(include=set(options.paths)).items():
+            typed = any(word.startswith(f"{section}.{key}=") for word in words)
+            if path is not None:
+                update[key] = str((Path.cwd() if typed else base) / Path(path).expanduser())
+        sections[section] = options.model_copy(update=update)
+    return spec.model_copy(update=sections)
 
 
 def this_machine(*, local: bool) -> Machine | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -13,6 +13,9 @@ class Spec(BaseModel):
     """A part of a spec. Strict: `true` is no number and `"3"` no integer."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    paths: ClassVar[tuple[str, ...]] = ()
+    """Options that name a file or a folder."""
 
 
 def tag_by_name(value: Any) -> str | None:

@@ -71,8 +71,6 @@ class Data(Spec):
     """Whether its examples can be read while training."""
     manner: ClassVar[set[str]] = {"loading"}
     """Options that change no batch."""
-    paths: ClassVar[tuple[str, ...]] = ()
-    """Options that name a file or a folder."""
 
     name: str
     batch_size: PositiveInt = Field(

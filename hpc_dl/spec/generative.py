@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -14,6 +15,8 @@ from hpc_dl.spec.model import Conflict, Model
 class Generative(Model):
     """Options of an architecture that makes new images."""
 
+    paths: ClassVar[tuple[str, ...]] = ("judge",)
+
     judge: str | None = Field(
         None,
         description="export folder of a trained classifier, in whose features the Fréchet distance "
@@ -23,14 +26,12 @@ class Generative(Model):
     def conflict(self, facts: DataFacts) -> Conflict | None:
         if self.judge is None or (fault := _fault(Path(self.judge), facts)) is None:
             return None
-        hint = "Give the folder `export`, from the root on, of a completed run on the same data."
+        hint = "Give the folder `export` of a completed run on the same data."
         return Conflict("judge", fault, hint)
 
 
 def _fault(folder: Path, facts: DataFacts) -> str | None:
     """Why the network in a folder cannot judge images of which `facts` are known."""
-    if not folder.is_absolute():
-        return f"{folder} does not begin at the root, and the job runs elsewhere"
     try:
         said = json.loads((folder / "model.json").read_text())
         known, outputs = said["facts"], said["outputs"]

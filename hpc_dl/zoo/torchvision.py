@@ -62,7 +62,7 @@ class Torchvision(Supervised):
         try_out(make, name, sides)
         network = make()
         if it.weights:
-            begin_with(network, Path(it.weights).expanduser())
+            begin_with(network, Path(it.weights))
         return Prepared(network, it.size)
 
 

@@ -26,6 +26,7 @@ class Torchvision(Model):
     """Any classifier of torchvision (torchvision:resnet18 ...), also from weights on disk."""
 
     tasks: ClassVar[tuple[Task, ...]] = ("classify", "regress")
+    paths: ClassVar[tuple[str, ...]] = ("weights",)
 
     name: Annotated[str, AfterValidator(_known)] = Field(
         pattern="^torchvision:", description="torchvision:NAME"
@@ -40,7 +41,7 @@ class Torchvision(Model):
     )
 
     def conflict(self, facts: DataFacts) -> Conflict | None:
-        if self.weights is None or Path(self.weights).expanduser().is_file():
+        if self.weights is None or Path(self.weights).is_file():
             return None
         return Conflict(
             "weights",
