@@ -67,6 +67,13 @@ class Hanging(Own):
         return super().loss(nets, batch, player)
 
 
+class HangingInTheTest(Own):
+    """Never comes back from the first batch of the test."""
+
+    def test(self, nets, batch):
+        threading.Event().wait()
+
+
 class Hungry(Own):
     """Takes `mib` of memory an example, and as much again for the way back."""
 

@@ -42,6 +42,20 @@ def test_it_ends_the_attempt_with_everybodys_stacks(tmp_path, size, rank):
     assert beats[-1]["behind"] == f"rank {rank} on {os.uname().nodename}"
 
 
+def test_the_final_test_is_watched_too_and_said_to_be_under_way(tmp_path):
+    run = new_run(
+        tmp_path,
+        own_models(tmp_path / "code"),
+        model={"name": "own.py:HangingInTheTest"},
+        train={"epochs": 1, "hang_timeout": "0:04"},
+    )
+    with ranks.ended(ranks.start(run)) as processes:
+        processes[0].join(60)
+        assert processes[0].exitcode == 7, "rank 0 was told of the hang"
+    assert "trained, and being tested" in [event["reason"] for event in events(run, "state")]
+    assert "in test" in next(run.logs.glob("*.log")).read_text()
+
+
 def test_a_rank_that_is_stopped_is_the_one_that_is_behind(tmp_path):
     run = new_run(
         tmp_path,

@@ -86,10 +86,11 @@ class Training:
         timeout = units.seconds(self.spec.train.hang_timeout)
         with Pulse(self.world, self.journal, timeout, self.on_hang), watching:
             outcome = self._in_memory(self._loop)
-        self.seconds = time.perf_counter() - started
-        self.saving.wait()
+            self.seconds = time.perf_counter() - started
+            self.saving.wait()
+            found = self._in_memory(self._test) if outcome == "completed" else {}
         if outcome == "completed":
-            self._finish(self.engine.step - first_step)
+            self._finish(found, self.engine.step - first_step)
         return outcome
 
     def _load_data(self) -> Splits:
@@ -229,10 +230,14 @@ class Training:
 
     # ---- the end
 
-    def _finish(self, steps: int) -> None:
-        """Test the best weights on the held-out test split, draw, export, and sum up."""
+    def _test(self) -> dict[str, float]:
+        """What the best weights reach on the held-out test split."""
         self.saving.load_best()
-        found = self._measured(self.architecture.test, self.splits.test)
+        self._note("state", state="running", reason="trained, and being tested")
+        return self._measured(self.architecture.test, self.splits.test)
+
+    def _finish(self, found: Mapping[str, float], steps: int) -> None:
+        """Note what was found in the test, draw, export, and sum up."""
         values = {f"test/{name}": value for name, value in found.items()}
         epoch = (self.engine.step - 1) // self.plan.steps_per_epoch
         self._note_metrics(self.engine.step, epoch, values)
