@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from hpc_dl import jobs, journal
@@ -63,3 +64,17 @@ def wait_for(run: RunDir, state: str, reason: str = "", seconds: float = 120) ->
         return wait_until(seen, timeout=seconds, interval=0.2, message=f"{run.id} is not {state}")
     except AssertionError as error:
         raise AssertionError(f"{error}; it is {latest[-1]}") from None
+
+
+def rank_processes(run: RunDir) -> dict[int, psutil.Process]:
+    """The run's ranks, wherever on the cluster: its nodes' processes are this machine's."""
+    found = {}
+    for process in psutil.process_iter():
+        try:
+            if f"{run.path}/submitit" in process.cmdline():
+                environment = process.environ()
+                if "SLURM_PROCID" in environment and "srun" not in process.name():
+                    found[int(environment["SLURM_PROCID"])] = process
+        except psutil.Error:
+            continue
+    return found

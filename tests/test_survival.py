@@ -4,7 +4,6 @@ import signal
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from hpc_dl import jobs, journal
@@ -15,7 +14,7 @@ from tests import ranks
 from tests.cluster import Cluster
 from tests.own_models import own_models
 from tests.running import final_state, history
-from tests.slurm_runs import job_of, new_slurm_run, wait_for
+from tests.slurm_runs import job_of, new_slurm_run, rank_processes, wait_for
 from tests.waiting import wait_until
 
 TRAIN = {"epochs": 12, "log_every": 4, "micro_batch": 50}
@@ -73,37 +72,23 @@ def why(run: RunDir) -> list[str]:
     return [event["reason"] for event in states if event["state"] == "requeued"]
 
 
-def processes(run: RunDir) -> dict[int, psutil.Process]:
-    """The run's ranks, wherever on the cluster: its nodes' processes are this machine's."""
-    found = {}
-    for process in psutil.process_iter():
-        try:
-            if f"{run.path}/submitit" in process.cmdline():
-                environment = process.environ()
-                if "SLURM_PROCID" in environment and "srun" not in process.name():
-                    found[int(environment["SLURM_PROCID"])] = process
-        except psutil.Error:
-            continue
-    return found
-
-
 def test_kill_9_of_one_of_two_ranks(cluster: Cluster, tmp_path: Path) -> None:
     run = submitted(tmp_path, tasks_per_node=2)
-    processes(run)[1].send_signal(signal.SIGKILL)
+    rank_processes(run)[1].send_signal(signal.SIGKILL)
     goes_on(cluster, run, tmp_path)
     assert any("gone without a word" in reason or "killed" in reason for reason in why(run))
 
 
 def test_kill_9_of_the_only_rank(cluster: Cluster, tmp_path: Path) -> None:
     run = submitted(tmp_path)
-    processes(run)[0].send_signal(signal.SIGKILL)
+    rank_processes(run)[0].send_signal(signal.SIGKILL)
     goes_on(cluster, run, tmp_path)
     assert why(run) == ["a rank was killed (signal 9)"]
 
 
 def test_sigterm_of_a_rank(cluster: Cluster, tmp_path: Path) -> None:
     run = submitted(tmp_path)
-    processes(run)[0].send_signal(signal.SIGTERM)
+    rank_processes(run)[0].send_signal(signal.SIGTERM)
     goes_on(cluster, run, tmp_path)
     assert why(run) == ["terminated by a signal"]
 
@@ -112,7 +97,7 @@ def test_the_time_limits_signal_to_one_of_four_ranks_on_two_nodes(
     cluster: Cluster, tmp_path: Path
 ) -> None:
     run = submitted(tmp_path, nodes=2, tasks_per_node=2)
-    processes(run)[3].send_signal(signal.SIGUSR2)
+    rank_processes(run)[3].send_signal(signal.SIGUSR2)
     goes_on(cluster, run, tmp_path)
     assert why(run)[-1] == "wall-clock limit"
 
@@ -192,7 +177,7 @@ def test_where_requeues_are_forbidden_another_job_follows(cluster: Cluster, tmp_
     write_json(run.plan, plan.to_json())
     first = slurm.submit(run, plan).job_id
     ranks.wait_for_step(run, SAVED)
-    processes(run)[0].send_signal(signal.SIGUSR2)
+    rank_processes(run)[0].send_signal(signal.SIGUSR2)
     ends_as_undisturbed(run, tmp_path)
     assert job_of(run) != first
     assert why(run)[-1] == "wall-clock limit"
@@ -207,10 +192,10 @@ def test_a_run_that_makes_no_progress_is_not_started_for_ever(
     run, plan = job(tmp_path)
     slurm.submit(run, plan)
     wait_until(lambda: len(starts(run)) == 1, 60, message="no start")
-    processes(run)[0].send_signal(signal.SIGKILL)
+    rank_processes(run)[0].send_signal(signal.SIGKILL)
     cluster.haste(job_of(run))
     wait_until(lambda: len(starts(run)) == 2, 60, message="no start")
-    processes(run)[0].send_signal(signal.SIGKILL)
+    rank_processes(run)[0].send_signal(signal.SIGKILL)
     wait_until(lambda: jobs.status(run).state == "failed", 60, message="it goes on and on")
     assert "no progress between two requeues" in jobs.status(run).reason
 
