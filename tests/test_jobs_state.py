@@ -128,3 +128,22 @@ def test_a_run_that_slurm_killed_for_its_memory_says_what_to_try(tmp_path):
         "out of memory: 8G a node asked for, 3.6G in use by each of 2 ranks a node when last seen; "
         "ask for more in resources.mem, or compute fewer examples at once: train.micro_batch=32"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("0:0", (0, 0)),
+        ("1:0", (1, 0)),
+        ("0:9", (0, 9)),
+        ("256", (1, 0)),  # squeue of Slurm 22.05
+        ("9", (0, 9)),
+        (" 0 ", (0, 0)),
+        ("", (None, 0)),
+        ("N/A", (None, 0)),
+        ("1:0:0", (None, 0)),
+    ],
+)
+def test_an_exit_code_is_read_however_it_is_written(text: str, status: object) -> None:
+    assert words.exit_status(text) == status
+    assert words.ending("FAILED", "n1", text).state == "failed"

@@ -65,8 +65,8 @@ def _squeue(asked: Mapping[str, Submission]) -> dict[str, Seen]:
     seen = {}
     for line in answer.splitlines():
         row = dict(zip(_FIELDS, line.split("|"), strict=False))
-        job, restarts = row["JobArrayID"], int(row.get("RestartCnt", 0))
-        if job in asked and (restarts or _is(asked[job], row["SubmitTime"])):
+        job, restarted = row["JobArrayID"], row.get("RestartCnt", "0") != "0"
+        if job in asked and (restarted or _is(asked[job], row.get("SubmitTime", ""))):
             seen[job] = _live(row)
     return seen
 
@@ -77,8 +77,7 @@ def _live(row: Mapping[str, str]) -> Seen:
         return Seen("queued", words.waiting(row["Reason"]), where=where)
     if row["State"] in _RUNS:
         return Seen("running", words.RESTING.get(row["State"], ""), where=where)
-    status = int(row["exit_code"])  # as wait(2) gives it
-    return words.ending(row["State"], where, f"{status >> 8}:{status & 127}")
+    return words.ending(row["State"], where, row.get("exit_code", ""))
 
 
 def _sacct(asked: Mapping[str, Submission]) -> dict[str, Seen]:
@@ -106,7 +105,7 @@ def _ended(row: list[str]) -> Seen:
 def _chain(submission: Submission, rows: list[list[str]]) -> list[str] | None:
     """The last row of this very job: a requeued job has a row for every attempt."""
     last: list[str] | None = None
-    for row in sorted(rows, key=lambda row: float(row[3])):
+    for row in sorted(rows, key=lambda row: row[3]):
         if _is(submission, row[3]) or (last and last[1] in _GOES_ON):
             last = row
     return last
@@ -114,4 +113,7 @@ def _chain(submission: Submission, rows: list[list[str]]) -> list[str] | None:
 
 def _is(submission: Submission, submitted: str) -> bool:
     """Whether Slurm's time of submission is ours."""
-    return abs(float(submitted) - submission.submitted) <= TOLERANCE
+    try:
+        return abs(float(submitted) - submission.submitted) <= TOLERANCE
+    except ValueError:
+        return False

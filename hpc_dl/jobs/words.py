@@ -58,23 +58,36 @@ _ENDS = {
 }
 
 
-def ending(state: str, nodes: str, code: str = "0:0") -> Seen:
-    """What a final state of Slurm says; `code` is an exit code and a signal, as sacct has them."""
+def ending(state: str, nodes: str, code: str = "") -> Seen:
+    """What a final state of Slurm says; `code` is an exit code as any of its commands prints it."""
     word = state.partition(" ")[0].rstrip("+")
     if word not in _ENDS:
-        return _failed(nodes, code)
+        return _failed(nodes, *exit_status(code))
     ours, reason = _ENDS[word]
     node = f"node {nodes}" if nodes and not re.search(r"[\[,]", nodes) else "a node"
     reason = reason.format(node=node)
     return Seen("over", reason, ours, nodes, telling=word != "COMPLETED")
 
 
-def _failed(nodes: str, code: str) -> Seen:
+def exit_status(text: str) -> tuple[int | None, int]:
+    """The exit code, None where it is not said, and the signal, 0 where there was none.
+
+    `0:9` is both; a number alone is what wait(2) gives, as squeue prints it before Slurm 23.11.
+    """
+    if match := re.fullmatch(r"\s*(\d+):(\d+)\s*", text):
+        return int(match[1]), int(match[2])
+    if match := re.fullmatch(r"\s*(\d+)\s*", text):
+        return int(match[1]) >> 8, int(match[1]) & 127
+    return None, 0
+
+
+def _failed(nodes: str, status: int | None, number: int) -> Seen:
     """srun passes the signal that killed a task on, with 128 added or, in sacct, without.
 
     A worker that stops ends with 1, upon which srun terminates what is left of the other ranks.
     """
-    status, number = (int(part) for part in code.split(":"))
+    if status is None:
+        return Seen("over", "failed, and Slurm does not say how", "failed", nodes)
     number = number or (status - 128 if status > 128 else status)
     if number in _KILLS:
         reason = f"killed without a word (signal {number})"
