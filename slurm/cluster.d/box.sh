@@ -7,7 +7,7 @@
 box() {
   local name=$1; shift
   # The variable tells our process from a stranger that got its number after a reboot.
-  HPCDL_BOX=$DIR/$name setsid \
+  HPCDL_BOX=$DIR/$name HPCDL_BOX_ROOT=$ROOT setsid \
     unshare --pid --fork --kill-child --mount-proc --uts \
     "$HERE/cluster.d/init" "$name" "$DIR/etc/hosts" "$@" \
     </dev/null >>"$DIR/log/$name.out" 2>&1 9>&- &

@@ -54,6 +54,7 @@ write_devices() {
 write_configuration() {
   local port=$1 file comment=""
   echo "$port" >"$DIR/run/port"
+  echo "$RELEASE" >"$DIR/etc/release"
   # Torch's stores and gloo look up the name of the host they are on.
   { cat /etc/hosts; echo "127.0.0.1 $(hostname) slurmctld slurmdbd ${NODES[*]}"; } >"$DIR/etc/hosts"
   [[ ${PREEMPT_SIGNAL:-1} != 0 ]] || comment="#"
@@ -62,6 +63,7 @@ write_configuration() {
       -e "s|@NODE_PORTS@|[$((port + 2))-$((port + 1 + ${#NODES[@]}))]|" \
       -e "s|@PREEMPT_SIGNAL@|$comment|" "$file" >"$DIR/etc/${file##*/}"
   done
+  [[ -z $ROOT ]] || sed -i "1i PluginDir=$(echo "$ROOT"/usr/lib/*/slurm-wlm)" "$DIR"/etc/slurm{,dbd}.conf
   chmod 600 "$DIR/etc/slurmdbd.conf"
 }
 
