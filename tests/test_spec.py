@@ -1,6 +1,7 @@
 """Specs: what YAML means here, overrides, and what is written can be read again."""
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -120,6 +121,79 @@ def test_an_override_is_what_is_used(job, word, path, value):
     for key in path.split("."):
         found = getattr(found, key)
     assert found == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a #b",
+        "#ff0000",
+        "a: b",
+        "- x",
+        "? x",
+        "!important",
+        "&a x",
+        "*a",
+        "|",
+        ">-",
+        "%x",
+        "@x",
+        "`x`",
+        " a ",
+        "a\nb",
+        "---",
+        "--- x",
+        "a\n---\nb",
+        "...",
+        "it's",
+        "1_000",
+        "12:30",
+    ],
+)
+def test_an_ordinary_word_arrives_as_it_was_typed(job, tmp_path, text):
+    spec = load(job, [f"tracking.experiment={text}"])
+    assert spec.tracking.experiment == text
+    (tmp_path / "resolved.yaml").write_text(dump(spec))
+    assert load(tmp_path / "resolved.yaml") == spec
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "there is no value after the '='"),
+        ("  ", "there is no value after the '='"),
+        ("'a' #b", "a comment in it would be dropped"),
+        ('"a" b', "not YAML"),
+        ('"a": b', "something follows the closing quote or bracket"),
+        ("'tis", "not YAML"),
+        ("[draft] a", "not YAML"),
+        ("[a #b]", "not YAML"),
+        ("[a, b] #c", "a comment in it would be dropped"),
+        ("[a, #b\n c]", "a comment in it would be dropped"),
+        ("{a: !x b}", "the tag !x has no place"),
+        ("{<<: {a: 1}}", "a spec has no merge keys"),
+        ("a\x07", "a character in it cannot be printed"),
+        ("\udcff", "a character in it cannot be printed"),
+    ],
+)
+def test_a_word_that_would_be_cut_is_refused(job, text, said):
+    for key in ("tracking.experiment", "model.name"):
+        with pytest.raises(UserError, match=re.escape(said)) as caught:
+            load(job, [f"{key}={text}"])
+        assert len(caught.value.problems) == 1
+
+
+def test_a_merge_key_is_no_option_on_the_command_line_either(job):
+    with pytest.raises(UserError, match=r"there is no 'model\.<<'"):
+        load(job, ["model.name=my.py:Net", "model.<<=1"])
+
+
+@pytest.mark.parametrize("word", ["1e-3", "0o17", "08", "5.", "yes", "null", "a\x85b", "a #b"])
+def test_text_is_text_again_where_a_spec_is_read_back(job, tmp_path, word):
+    spec = load(job, ["model.name=my.py:Net", f"model.word={json.dumps(word)}"])
+    assert spec.model.options["word"] == word
+    (tmp_path / "resolved.yaml").write_text(dump(spec))
+    assert load(tmp_path / "resolved.yaml") == spec
 
 
 def test_the_last_of_two_overrides_wins(job):

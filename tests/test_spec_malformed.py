@@ -86,6 +86,29 @@ CASES = {
     "checkpoint option": (spec(more="checkpoint: {evry: 1 epoch}"), [(5, 14, "'every'?")]),
     "tracking option": (spec(more="tracking: {url: x}"), [(5, 12, "did you mean 'uri'?")]),
     "merge key": (spec(more="<<: {seed: 1}"), [(5, 1, "unknown key '<<'")]),
+    "merge key among options of one's own": (
+        spec(model="model: {name: 'a.py:N', <<: {x: 1}}"),
+        [(2, 25, "unknown key '<<': a spec has no merge keys")],
+    ),
+    "merge keys from an anchor, and a list of them": (
+        spec(
+            data="data: &a {name: digits}",
+            train="train: {epochs: 3, schedule: {name: cosine, <<: [*a, *a]}}",
+            more="resources: {slurm: {<<: *a}}",
+        ),
+        [(4, 45, "no merge keys"), (5, 21, "no merge keys")],
+    ),
+    "tag of a word": (
+        spec(train="train: {epochs: !!str 3}"),
+        [(4, 17, "the tag !!str has no place")],
+    ),
+    "tag without a name": (spec(train="train: {epochs: ! 3}"), [(4, 17, "the tag ! has no")]),
+    "tag of a section": (spec(model="model: !!map {name: ffnn}"), [(2, 8, "the tag !!map has")]),
+    "tag of a key": (spec(model="!x model: {name: ffnn}"), [(2, 1, "the tag !x has no place")]),
+    "number of five thousand digits": (
+        spec(train=f"train: {{epochs: {'9' * 5000}}}"),
+        [(4, 17, "has to be a whole number")],
+    ),
     # ---- names that choose
     "unknown model": (
         spec(model="model: {name: vea}"),

@@ -25,6 +25,20 @@ class SpecError(UserError):
         self.problems = list(problems)
 
 
+class _Dumper(yaml.SafeDumper):
+    """Puts in quotes what would be no text without them: `1e-3` and `08`, of which YAML 1.1, that
+    the library writes, knows nothing."""
+
+
+def _represent_text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
+    plain = text.scalar(value) == value and value.isprintable()
+    tag = "tag:yaml.org,2002:str"
+    return dumper.represent_scalar(tag, value, style=None if plain else '"')
+
+
+_Dumper.add_representer(str, _represent_text)
+
+
 def load(path: str | Path, words: Sequence[str] = ()) -> JobSpec:
     """The job spec in a file, with overrides (`key.path=value`). Raises SpecError or UserError."""
     return validate(read(path, words, JobSpec), JobSpec)
@@ -32,7 +46,8 @@ def load(path: str | Path, words: Sequence[str] = ()) -> JobSpec:
 
 def dump(spec: BaseModel) -> str:
     """A spec as YAML that `load` reads back as the same spec."""
-    return yaml.safe_dump(spec.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    values = spec.model_dump(mode="json")
+    return str(yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
 
 
 def conflict(

@@ -5,13 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import yaml
 from pydantic import BaseModel
 
 from hpc_dl.spec import shape
 from hpc_dl.spec.explain import closest
-from hpc_dl.spec.text import Document, Mark, Path, Problem, parse
+from hpc_dl.spec.text import (
+    MERGE,
+    MERGE_HINT,
+    Document,
+    Mark,
+    Path,
+    Problem,
+    has_comment,
+    parse,
+    scalar,
+)
 
 SOURCE = "command line"
+_QUOTES, _BRACKETS = "'\"", "[{"
+_AS_IT_STANDS = """For a word as it stands, quote it twice: 'key="..."'."""
 _EXCLUDE_EACH_OTHER = ({("train", "epochs"), ("train", "steps")},)
 
 
@@ -31,8 +44,11 @@ def apply(document: Document, words: Sequence[str], root: type[BaseModel]) -> No
             )
             continue
         path: Path = tuple(key.split("."))
+        if MERGE in path:
+            document.problems.append(Problem(mark, f"there is no '{key}'", MERGE_HINT))
+            continue
         value = _value(document, text, number, word, len(key) + 2)
-        if _put(document, path, value, mark, root):
+        if not value.problems and _put(document, path, value, mark, root):
             given.add(path)
     for group in _EXCLUDE_EACH_OTHER:
         if chosen := group & given:
@@ -45,10 +61,10 @@ def apply(document: Document, words: Sequence[str], root: type[BaseModel]) -> No
 
 def _value(document: Document, text: str, number: int, word: str, column: int) -> Document:
     """The value in an override, its places moved to where they are in the argument."""
-    inner = parse(text, SOURCE)
+    inner = _read(text)
 
     def moved(mark: Mark) -> Mark:
-        at = mark.column + column - 1
+        at = min(mark.column + column - 1, len(word) + 1)
         return Mark(SOURCE, number, at, word, max(1, min(mark.width, len(word) - at + 1)))
 
     inner.places = {path: moved(mark) for path, mark in inner.places.items()}
@@ -57,6 +73,34 @@ def _value(document: Document, text: str, number: int, word: str, column: int) -
     problems = [Problem(moved(it.mark), it.message, it.hint) for it in inner.problems]
     document.problems += problems
     return inner
+
+
+def _read(text: str) -> Document:
+    """The value that an argument gives: YAML where it begins with a quote or a bracket, else the
+    text as it stands, or the number (`true`, `null`) that it is. The shell has taken what is no
+    part of it, so that nothing is a comment."""
+    mark = Mark(SOURCE, 1, 1, text, max(1, len(text)))
+    if not text.strip():
+        hint = "An empty word is '\"\"'; null takes the key out of the file."
+        return Document(problems=[Problem(mark, "there is no value after the '='", hint)])
+    if text.lstrip()[0] in _QUOTES + _BRACKETS:
+        found = parse(text, SOURCE)
+        if not found.problems and (fault := _fault(text, found.values)):
+            found.problems.append(Problem(mark, fault))
+        found.problems = [Problem(it.mark, it.message, _AS_IT_STANDS) for it in found.problems]
+        return found
+    if yaml.reader.Reader.NON_PRINTABLE.search(text):
+        return Document(problems=[Problem(mark, "a character in it cannot be printed")])
+    value = scalar(text.strip())
+    return Document(text if isinstance(value, str) else value, {}, {(): mark})
+
+
+def _fault(text: str, value: Any) -> str:
+    """Why YAML's reading of a value is not all of what was typed."""
+    begins, kind = text.lstrip()[0], type(value)
+    if kind is not (str if begins in _QUOTES else list if begins == "[" else dict):
+        return "something follows the closing quote or bracket"
+    return "a comment in it would be dropped" if has_comment(text) else ""
 
 
 def _put(

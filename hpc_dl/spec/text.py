@@ -2,7 +2,7 @@
 
 YAML 1.2's core schema: `1e-3` is a number, `no` and `on` are words, `01:30:00` is text. Of YAML's
 further abilities, a spec has comments, quotes and flow style; anchors work as long as they stay
-small; tags and several documents are refused.
+small; tags, merge keys (`<<`, which YAML 1.2 no longer has) and several documents are refused.
 """
 
 from __future__ import annotations
@@ -18,12 +18,15 @@ from hpc_dl.credentials import covered
 MAX_BYTES = 1_000_000
 MAX_NODES = 20_000
 """A spec has some dozens of values; anchors within anchors soon have millions."""
+MAX_DIGITS = 1000
+"""Python reads no number of several thousand digits; such a one is text."""
+MERGE = "<<"
+MERGE_HINT = "Write the keys out. A whole section may be an alias: `data: *name`."
 
 _INTEGER = re.compile(r"[-+]?[0-9]+|0x[0-9a-fA-F]+|0o[0-7]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _SPECIAL = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _WORDS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_PLAIN_TAGS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("str", "map", "seq"))
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 
 Path = tuple[str | int, ...]
@@ -81,6 +84,21 @@ class _Loader(yaml.SafeLoader):
 
     yaml_implicit_resolvers = {}
 
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Compose a node whose tag is the one that was written, or None."""
+        event = self.peek_event()
+        node = super().compose_node(parent, index)
+        if node is not None and not isinstance(event, yaml.AliasEvent):
+            node.tag = event.tag
+        return node
+
+
+def has_comment(text: str) -> bool:
+    """Whether something in `text`, which is YAML, is dropped as a comment."""
+    marks = [(token.start_mark.index, token.end_mark.index) for token in yaml.scan(text, _Loader)]
+    gaps = zip(marks, [*marks[1:], (len(text), 0)], strict=True)
+    return any("#" in text[end:start] for (_, end), (start, _) in gaps)
+
 
 def parse(text: str, source: str) -> Document:
     """Read YAML. What is wrong with it is in `problems`, and then `values` may be incomplete."""
@@ -103,6 +121,8 @@ def scalar(text: str) -> Any:
         return None
     if text in _WORDS:
         return _WORDS[text]
+    if len(text) > MAX_DIGITS:
+        return text
     if _INTEGER.fullmatch(text):
         return int(text, 0) if text[:2] in ("0x", "0o") else int(text)
     if _FLOAT.fullmatch(text) or _SPECIAL.fullmatch(text):
@@ -136,9 +156,7 @@ class _Reader:
             if self.nodes == MAX_NODES + 1:
                 self._complain(mark, f"more than {MAX_NODES} values: do anchors repeat each other?")
             return None
-        if node.tag not in _PLAIN_TAGS:
-            tag = node.tag.replace("tag:yaml.org,2002:", "!!")
-            self._complain(mark, f"the tag {tag} has no place in a spec")
+        self._check_tag(node, mark)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
@@ -153,7 +171,11 @@ class _Reader:
             if not isinstance(key_node, yaml.ScalarNode):
                 self._complain(mark, "a key has to be a word")
                 continue
+            self._check_tag(key_node, mark)
             key = key_node.value
+            if key == MERGE:
+                self._complain(mark, f"unknown key '{MERGE}': a spec has no merge keys", MERGE_HINT)
+                continue
             if key in values:
                 first = self.document.keys[(*path, key)]
                 self._complain(
@@ -163,6 +185,11 @@ class _Reader:
             self.document.keys[(*path, key)] = mark
             values[key] = self.read(value_node, (*path, key))
         return values
+
+    def _check_tag(self, node: yaml.Node, mark: Mark) -> None:
+        if node.tag is not None:
+            tag = node.tag.replace("tag:yaml.org,2002:", "!!")
+            self._complain(mark, f"the tag {tag} has no place in a spec", "A word has quotes.")
 
     def _complain(self, mark: Mark, message: str, hint: str = "") -> None:
         self.document.problems.append(Problem(mark, message, hint))
