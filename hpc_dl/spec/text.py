@@ -86,7 +86,7 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """Compose a node whose tag is the one that was written, or None."""
-        event = self.peek_event()
+        event = self.peek_event()  # type: ignore[no-untyped-call]
         node = super().compose_node(parent, index)
         if node is not None and not isinstance(event, yaml.AliasEvent):
             node.tag = event.tag
