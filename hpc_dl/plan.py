@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from hpc_dl import conflicts, loading
+from hpc_dl import conflicts, job_environment, loading, sbatch_options, sbatch_variables
 from hpc_dl.conflicts import SpecConflict
 from hpc_dl.credentials import hidden
+from hpc_dl.errors import UserError
+from hpc_dl.sbatch_variables import Resolved
 from hpc_dl.site import Site
 from hpc_dl.spec import units
 from hpc_dl.spec.data import DataFacts
@@ -63,10 +67,20 @@ class Plan:
     """Processes of each rank that read examples while it trains; None: all are in memory."""
     pause_at: int | None = None
     """The step at which a rehearsal is interrupted, to resume from its checkpoint."""
+    origins: dict[str, str] = field(default_factory=dict)
+    """The variable of the environment that an sbatch option comes from, by the option's name."""
+    environment: dict[str, str] = field(default_factory=dict)
+    """Variables of the submission that the batch script sets."""
+    secrets: list[str] = field(default_factory=list)
+    """The names of those that it reads from a file, for they hold passwords."""
+
+    @property
+    def path(self) -> Path:
+        return Path(self.run_dir)
 
     @property
     def run_id(self) -> str:
-        return Path(self.run_dir).name
+        return self.path.name
 
     @property
     def world_size(self) -> int:
@@ -105,13 +119,17 @@ def make(
     run_root: Path,
     data_root: Path,
     machine: Machine | None = None,
+    environment: Mapping[str, str] = MappingProxyType({}),
 ) -> Plan:
     """The plan for a Slurm job, or with a `machine` for a local one.
 
-    `facts` says what is known of the data; the three paths are absolute.
-    Raises SpecConflict where the spec asks for what cannot be.
+    `facts` says what is known of the data; the three paths are absolute; `environment` is that of
+    the submission. Raises SpecConflict where the spec asks for what cannot be, and UserError where
+    the environment or a path does.
     """
-    conflicts.check(spec, facts, None if machine else site)
+    asked = resolve(spec, site, None if machine else environment)
+    spec, site = spec.model_copy(update={"resources": asked.resources}), asked.site
+    _check(spec, facts, asked, local=machine is not None)
     ranks = _on_this_machine(spec, machine) if machine else _as_asked(spec)
     batch = spec.data.batch_size
     rank_batch = math.ceil(batch / ranks.world_size)
@@ -119,7 +137,7 @@ def make(
     steps = spec.train.steps or (spec.train.epochs or 0) * steps_per_epoch
     if spec.train.precision == "fp16" and not ranks.gpus_per_node:
         raise SpecConflict("train.precision", "fp16 needs a GPU", "Use bf16 or fp32 on CPUs.")
-    notes = list(ranks.notes)
+    notes = [*asked.notes, *ranks.notes]
     if batch < ranks.world_size:
         notes.append(f"batch_size {batch} leaves {ranks.world_size - batch} of the ranks idle")
     loads = loading.choose(spec, facts, ranks, machine.memory if machine else None)
@@ -149,11 +167,42 @@ def make(
         tracking_uri=store,
         requeues=spec.resources.max_requeues,
         follow_up=not site.requeue,
-        sbatch={} if machine else _sbatch(spec, site, run_dir),
-        setup=[] if machine else list(site.setup),
         notes=notes,
         workers=loads.workers,
+        **({} if machine else _for_slurm(spec, asked, run_dir, environment)),
     )
+
+
+def resolve(spec: JobSpec, site: Site, environment: Mapping[str, str] | None) -> Resolved:
+    """The resources and the site with what sbatch's variables add; nothing without a Slurm."""
+    if environment is None:
+        return Resolved(spec.resources, site)
+    return sbatch_variables.resolve(spec.resources, site, environment)
+
+
+def _check(spec: JobSpec, facts: DataFacts, asked: Resolved, *, local: bool) -> None:
+    """Raise SpecConflict, or UserError where a variable of the environment asked for it."""
+    try:
+        conflicts.check(spec, facts, None if local else asked.site)
+    except SpecConflict as conflict:
+        if variable := asked.variable_of(conflict.key):
+            raise UserError(f"{variable}: {conflict.message}", hint=conflict.hint) from None
+        raise
+
+
+def _for_slurm(
+    spec: JobSpec, asked: Resolved, run_dir: Path, environment: Mapping[str, str]
+) -> dict[str, Any]:
+    """What a plan has for Slurm alone."""
+    sbatch = sbatch_options.build(spec, asked.site, run_dir)
+    secrets = job_environment.secrets(environment) if sbatch_options.exports_less(sbatch) else {}
+    return {
+        "sbatch": sbatch,
+        "setup": list(asked.site.setup),
+        "origins": asked.origins,
+        "environment": job_environment.needed(environment),
+        "secrets": sorted(secrets),
+    }
 
 
 @dataclass(frozen=True)
@@ -187,34 +236,3 @@ def _on_this_machine(spec: JobSpec, machine: Machine) -> _Ranks:
     tasks = asked.tasks_per_node if not asked.gpus_per_node else max(gpus, 1)
     cpus = max(1, min(asked.cpus_per_task, machine.cpus // tasks))
     return _Ranks(1, tasks, gpus, cpus, tuple(notes))
-
-
-def _gpus(count: int, site: Site, partition: str | None) -> str | int | None:
-    """GPUs as sbatch wants them: of the partition's type, where it has one."""
-    offer = site.partitions.get(partition or "")
-    return f"{offer.gpu_type}:{count}" if count and offer and offer.gpu_type else count or None
-
-
-def _sbatch(spec: JobSpec, site: Site, run_dir: Path) -> dict[str, str | int | bool]:
-    """The sbatch options by name; what the spec says under `slurm:` has the last word."""
-    asked, ranks = spec.resources, _as_asked(spec)
-    partition = asked.partition or site.default_partition
-    notice = min(site.signal_seconds, units.seconds(asked.time) // 10)
-    options: dict[str, str | int | bool | None] = {
-        "job-name": spec.name,
-        "nodes": ranks.nodes,
-        "ntasks-per-node": ranks.tasks_per_node,
-        "gpus-per-node": _gpus(ranks.gpus_per_node, site, partition),
-        "cpus-per-task": ranks.cpus_per_task,
-        "mem": asked.mem,
-        "time": asked.time,
-        "partition": partition,
-        "account": asked.account or site.account,
-        "signal": f"USR2@{notice}",
-        "requeue" if site.requeue and asked.max_requeues else "no-requeue": True,
-        "open-mode": "append",
-        "output": f"{run_dir}/logs/%j-batch.log",
-        **site.slurm,
-        **{key.replace("_", "-"): value for key, value in asked.slurm.items()},
-    }
-    return {key: value for key, value in options.items() if value is not None}

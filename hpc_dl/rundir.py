@@ -113,6 +113,11 @@ class RunDir:
         return self.path / "tracking-uri"
 
     @property
+    def secrets(self) -> Path:
+        """Variables of the submission that hold passwords, as lines of shell; the owner's alone."""
+        return self.path / "secrets.sh"
+
+    @property
     def cancel(self) -> Path:
         """Exists once the user has asked for the run to be cancelled."""
         return self.path / "cancel-requested"

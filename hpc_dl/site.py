@@ -14,6 +14,7 @@ from hpc_dl.errors import UserError
 from hpc_dl.spec.base import Spec
 from hpc_dl.spec.job import Memory, Time
 from hpc_dl.spec.load import read, validate
+from hpc_dl.spec.slurm import SbatchOptions
 
 _VARIABLES = {
     "run_root": "HPCDL_RUN_ROOT",
@@ -44,7 +45,7 @@ class Site(Spec):
     partitions: dict[str, Partition] = {}
     default_partition: str | None = None
     account: str | None = None
-    slurm: dict[str, str | int | bool] = Field({}, description="sbatch options of every job")
+    slurm: SbatchOptions = Field({}, description="sbatch options of every job")
     setup: list[str] = Field([], description="shell lines before the job, such as module load")
     run_root: str = Field("${SCRATCH:-$HOME}/hpcdl", description="where run folders go")
     runs_readable_by: Literal["owner", "group", "everyone"] = Field(

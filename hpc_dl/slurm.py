@@ -25,14 +25,20 @@ _USUAL_PLACES = tuple(
     Path(folder, "slurm.conf") for folder in ("/etc/slurm", "/etc/slurm-llnl", "/run/slurm/conf")
 )
 _NOT_FOR_SLURM = (
+    "SBATCH_",
     "SQUEUE_",
     "SACCT_",
+    "SCANCEL_",
+    "SCONTROL_",
+    "SLURM_EXIT_",
+    "SLURM_HINT",
     "SLURM_JOB",
     "SLURM_TIME_FORMAT",
     "SLURM_RESTART",
     "SUBMITIT",
 )
-"""Formats that people like to set, and what is true of the calling job alone."""
+"""Formats and filters that people like to set, options that the script has, and what is true of the
+calling job alone."""
 
 
 class SlurmError(UserError):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shlex
 import sys
 from pathlib import Path
 
-from hpc_dl import rundir
+from hpc_dl import rundir, sbatch_variables
 from hpc_dl.cli.planning import Request
 from hpc_dl.cli.show_plan import Outlook
 from hpc_dl.cli.which import Choice
@@ -24,7 +25,7 @@ def outlook(request: Request, choice: Choice, machine: Machine | None) -> Outloo
     plan = request.plan(run_dir, machine)
     notes, start, text = [], None, ""
     try:
-        text = script.preview(request.plan(run_dir, None) if machine else plan)
+        text = script.render(request.plan(run_dir, None) if machine else plan)
     except UserError as error:  # what this machine can do, the site's cluster may refuse
         notes.append(f"no Slurm job on site {request.site.name}: {error.message}")
     if machine is None:
@@ -82,11 +83,24 @@ def job_script(request: Request, choice: Choice, site: str | None) -> str:
     run_dir = folder(request, choice)
     plan = request.plan(run_dir, None)
     # The run folder is not there yet when Slurm opens the job's own output file.
-    options = {k: v for k, v in plan.sbatch.items() if not str(v).startswith(f"{run_dir}/")}
+    options = {key: value for key, value in plan.sbatch.items() if key != "output"}
     hpcdl = [sys.executable, "-m", "hpc_dl", "submit", str(request.file.absolute())]
     where = ["--site", str(Path(site).absolute()) if Path(site).is_file() else site] if site else []
-    prepare = shlex.join([*hpcdl, *request.words, *where, "--prepare", str(run_dir)])
-    command = shlex.join([sys.executable, "-m", "hpc_dl.job", str(run_dir)])
-    return script.render(
-        dataclasses.replace(plan, sbatch=options), command, [f"{prepare} || exit $?"]
-    )
+    words = [*request.words, *_words_of_variables(plan)]
+    prepare = shlex.join([*hpcdl, *words, *where, "--prepare", str(run_dir)])
+    return script.render(dataclasses.replace(plan, sbatch=options), [f"{prepare} || exit $?"])
+
+
+def _words_of_variables(plan: Plan) -> list[str]:
+    """What sbatch's variables ask for now, as overrides: in the job they are the job's own."""
+    words = []
+    for option, variable in plan.origins.items():
+        if option in ("requeue", "no-requeue"):
+            raise UserError(
+                f"{variable} would be forgotten by the script",
+                hint="Write `requeue: false` or `requeue: true` in the site's file, and unset it.",
+            )
+        key = sbatch_variables.key_of(option)
+        value = plan.gpus_per_node if key == "resources.gpus_per_node" else plan.sbatch[option]
+        words.append(f"{key}={json.dumps(value)}")
+    return words

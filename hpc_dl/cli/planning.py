@@ -6,7 +6,7 @@ import contextlib
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +36,12 @@ class Request:
     run_root: Path
     data_root: Path
     facts: DataFacts
+    environment: Mapping[str, str]
+
+    def resolved(self, machine: Machine | None) -> JobSpec:
+        """The spec with what sbatch's variables add to it, for Slurm."""
+        asked = planner.resolve(self.spec, self.site, None if machine else self.environment)
+        return self.spec.model_copy(update={"resources": asked.resources})
 
     def plan(self, run_dir: Path, machine: Machine | None) -> Plan:
         """The plan of this job in `run_dir`: for Slurm, or with a `machine` for that one.
@@ -51,6 +57,7 @@ class Request:
                 run_root=self.run_root,
                 data_root=self.data_root,
                 machine=machine,
+                environment=self.environment,
             )
 
     @contextlib.contextmanager
@@ -83,6 +90,7 @@ def read(
         run_root=sites.expand(site.run_root, os.environ),
         data_root=data_root,
         facts=staged.facts(spec.data, data_root, base),
+        environment=dict(os.environ),
     )
 
 

@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
 
     def replanned(run: RunDir) -> Plan:
         plan = request.plan(run.path, machine)
-        replan(run, request.spec, plan)
+        replan(run, request.resolved(machine), plan)
         return plan
 
     return sending.go_on(found, replanned, manner)

@@ -105,7 +105,7 @@ def _alone_with(run: RunDir) -> Iterator[None]:
 
 def _prepare(request: Request, run: RunDir, machine: Machine | None) -> Plan:
     plan = request.plan(run.path, machine)
-    prepare(run, request.spec, plan, request.base)
+    prepare(run, request.resolved(machine), plan, request.base)
     return plan
 
 

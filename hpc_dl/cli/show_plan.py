@@ -83,6 +83,7 @@ def rows(outlook: Outlook) -> list[tuple[str, str]]:
         ("store", f"{hidden(plan.tracking_uri)}, experiment {spec.tracking.experiment}"),
         ("run folder", plan.run_dir),
     ]
+    lines += [("environment", _environment(plan))] if plan.origins or plan.environment else []
     lines += [("start", outlook.start)] if outlook.start else []
     return lines + [("note", note) for note in (*plan.notes, *outlook.notes)]
 
@@ -151,6 +152,17 @@ def _limit(plan: Plan) -> str:
     again = "followed by another job" if plan.follow_up else "requeued"
     requeues = f"{again} up to {_many(plan.requeues, 'time')}" if plan.requeues else "no requeue"
     return f"{units.clock(plan.seconds)}, {requeues}"
+
+
+def _environment(plan: Plan) -> str:
+    """What the job has from the variables of the submission, by their names."""
+    said = []
+    for option, variable in plan.origins.items():
+        value = plan.sbatch.get(option, True)
+        said.append(f"{option}{'' if value is True else f' {value}'} (from {variable})")
+    said += [f"{name} (set for the tasks)" for name in plan.environment]
+    said += [f"{name} (set for the tasks from a file of yours alone)" for name in plan.secrets]
+    return ", ".join(said)
 
 
 def _many(count: int, noun: str, plural: str = "s") -> str:

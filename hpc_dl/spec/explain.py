@@ -45,7 +45,7 @@ def problems(error: ValidationError, document: Document, root: type[BaseModel]) 
     found: dict[Path, Problem] = {}
     for item in error.errors(include_url=False):
         names_a_child = item["type"] in ("missing", "extra_forbidden")
-        path = _without_tags(item["loc"], document.values, names_a_child)
+        path = _without_tags((*item["loc"], *_key_of(item)), document.values, names_a_child)
         found.setdefault(path, _problem(item, path, document, root))
     return list(found.values())
 
@@ -61,6 +61,12 @@ def place(document: Document, path: Path) -> Mark:
     while path not in document.places and path:
         path = path[:-1]
     return document.places.get(path) or Mark("", 1, 1, "")
+
+
+def _key_of(item: Any) -> tuple[str, ...]:
+    """The key that an error of a whole mapping is about, if it says so."""
+    key = getattr(item.get("ctx", {}).get("error"), "key", None)
+    return () if key is None else (key,)
 
 
 def _without_tags(location: tuple[str | int, ...], values: Any, names_a_child: bool) -> Path:

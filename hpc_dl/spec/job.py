@@ -21,6 +21,7 @@ from hpc_dl.credentials import hidden
 from hpc_dl.spec import units
 from hpc_dl.spec.base import Spec, tag_by_name
 from hpc_dl.spec.models import ModelSpec
+from hpc_dl.spec.slurm import OTHER_MEMORY, SbatchOptions
 from hpc_dl.spec.sources import DataSpec
 
 
@@ -198,9 +199,7 @@ class Resources(Spec):
     partition: str | None = Field(None, description="the site's default if unset")
     account: str | None = Field(None, description="to whom the time is charged")
     max_requeues: NonNegativeInt = Field(5, description="how often the run may be requeued")
-    slurm: dict[str, str | int | bool] = Field(
-        {}, description="any other sbatch option, by its name"
-    )
+    slurm: SbatchOptions = Field({}, description="any other sbatch option, by its long name")
 
     @model_validator(mode="after")
     def _one_rank_a_gpu(self) -> Self:
@@ -209,6 +208,13 @@ class Resources(Spec):
                 f"one rank runs on each GPU: tasks_per_node is {self.tasks_per_node}, "
                 f"gpus_per_node {self.gpus_per_node}; leave tasks_per_node out"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _memory_once(self) -> Self:
+        twice = [f"slurm.{option}" for option in OTHER_MEMORY if option in self.slurm]
+        if self.mem and twice:
+            raise ValueError(f"mem and {twice[0]} exclude each other; give one of them")
         return self
 
 

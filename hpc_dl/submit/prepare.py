@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from hpc_dl import tracking_uri
+from hpc_dl import job_environment, tracking_uri
 from hpc_dl.journal import Journal, last_state
 from hpc_dl.plan import Plan
 from hpc_dl.rundir import RunDir, make_folder, mode_of, write_atomic, write_json
@@ -33,8 +34,18 @@ def prepare(run: RunDir, spec: JobSpec, plan: Plan, base: Path) -> None:
 def replan(run: RunDir, spec: JobSpec, plan: Plan) -> None:
     """Write the spec and the plan of a run whose code stays as it is."""
     tracking_uri.keep(run, plan.tracking_uri)
+    _keep_secrets(run, plan)
     write_json(run.plan, plan.without_password().to_json())
     write_atomic(run.spec, load.dump(snapshot.renamed(spec).without_password()))
+
+
+def _keep_secrets(run: RunDir, plan: Plan) -> None:
+    """Write the plan's secrets where the owner alone may read, for the batch script to set them."""
+    if plan.secrets:
+        lines = job_environment.exports({name: os.environ[name] for name in plan.secrets})
+        write_atomic(run.secrets, "\n".join([*lines, ""]), mode=0o600)
+    else:
+        run.secrets.unlink(missing_ok=True)
 
 
 def reopen(run: RunDir) -> None:

@@ -2,61 +2,79 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
+from hpc_dl import job_environment
 from hpc_dl.plan import Plan
+from hpc_dl.rundir import RunDir
+from hpc_dl.sbatch_options import log_pattern
 
-SUBMITIT = ("export SUBMITIT_EXECUTOR=slurm",)
-"""What submitit's own script does before its tasks start."""
 
-
-def render(plan: Plan, command: str, prelude: Sequence[str] = ()) -> str:
-    """The batch script that runs `command`, a line of shell, once in every task.
+def render(plan: Plan, prelude: Sequence[str] = (), command: str = "") -> str:
+    """The batch script that runs the worker, or a `command` of shell, once in every task.
 
     The lines of `prelude` run once, on the first node, after the site's own.
     """
-    options = [_option(key, value) for key, value in plan.sbatch.items() if value is not False]
     return "\n".join(
         [
             "#!/bin/bash",
-            *options,
+            *(_option(key, value) for key, value in plan.sbatch.items() if value is not False),
             "",
+            *_environment(plan),
             *plan.setup,
             *prelude,
             f"export OMP_NUM_THREADS={plan.cpus_per_task}",
-            f"{_srun(plan)} {command} ||",
-            f"  exec {shlex.quote(sys.executable)} -m hpc_dl.revive {shlex.quote(plan.run_dir)} $?",
+            f"{_srun(plan)} {command or _python('-u', '-m', 'hpc_dl.job', plan.run_dir)} ||",
+            f"  exec {_python('-m', 'hpc_dl.revive', plan.run_dir)} $?",
             "",
         ]
     )
 
 
-def preview(plan: Plan) -> str:
-    """The script that `slurm.submit` will send, without importing submitit to make it."""
-    command = f"{shlex.quote(sys.executable)} -u -m submitit.core._submit"
-    return render(plan, f"{command} {shlex.quote(plan.run_dir + '/submitit')}", SUBMITIT)
+def _python(*words: str) -> str:
+    return shlex.join([sys.executable, *words])
 
 
 def _option(key: str, value: str | int | bool) -> str:
-    if value is True:
-        return f"#SBATCH --{key}"
-    return f"#SBATCH --{key}={shlex.quote(' '.join(str(value).split()))}"
+    return f"#SBATCH --{key}" if value is True else f"#SBATCH --{key}={_quoted(str(value))}"
+
+
+def _quoted(value: str) -> str:
+    """A value as sbatch reads it from a script.
+
+    Quotes are as the shell's, but a backslash escapes within either kind. A line that holds
+    "hetjob" or its older name anywhere would begin another job.
+    """
+    if re.fullmatch(r"[\w@%+=:,./-]*", value, re.ASCII):
+        quoted = value
+    else:
+        quoted = '"' + re.sub(r'(["\\])', r"\\\1", value) + '"'
+    return re.sub(r"(het|pack)(?=job)", r"\1\\", quoted, flags=re.IGNORECASE)
+
+
+def _environment(plan: Plan) -> list[str]:
+    """The variables of the submission, before the site's own lines, which may change them."""
+    lines = job_environment.exports(plan.environment)
+    if plan.secrets:
+        file = shlex.quote(str(RunDir(plan.path).secrets))
+        lines.append(f"[ ! -r {file} ] || . {file}")
+    return lines
 
 
 def _srun(plan: Plan) -> str:
     """One process a task: a rank that fails ends the others, and one that is done does not."""
-    log = Path(plan.run_dir.replace("%", "%%")) / "logs" / "%j-%t.log"
     return shlex.join(
         [
             "srun",
             "--kill-on-bad-exit=1",
             "--wait=0",
             f"--cpus-per-task={plan.cpus_per_task}",  # not inherited since Slurm 22.05
+            "--export=ALL",  # what sbatch was told to export is no rule for the script's own
             "--unbuffered",
             "--open-mode=append",
-            f"--output={log}",
+            f"--output={log_pattern(plan.path, '%j-%t.log')}",
         ]
     )
