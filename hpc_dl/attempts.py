@@ -5,40 +5,56 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from hpc_dl import journal
+from hpc_dl.place import Place
 from hpc_dl.rundir import RunDir
 
 
 class Attempts(NamedTuple):
     """Of the newest submission."""
 
-    requeued: int
-    """How often the job was journalled to be started again."""
+    names: tuple[str, ...]
+    """Each as JOB.RESTARTS, those that have not come so far as to train among them."""
     began: tuple[int, ...]
-    """The step at which each attempt began."""
+    """The step at which each that trained began."""
     saved: int
     """The newest step that is saved."""
+    decided: str
+    """The attempt about which it was decided last whether it goes on."""
 
     @property
     def stand_still(self) -> bool:
         """Whether an attempt that followed another has come no further than where it began."""
         return len(self.began) > 1 and self.saved <= self.began[-1]
 
+    def requeues(self, place: Place) -> int:
+        """How often the run was started again, whoever did it, before the attempt at `place`.
+
+        Slurm counts the starts of a job; where it may not be requeued, other jobs went before it.
+        """
+        restarts = {place.job_id: place.restarts}
+        for name in self.names:
+            job, _, count = name.rpartition(".")
+            if count.isdecimal():
+                restarts[job] = max(restarts.get(job, 0), int(count))
+        return sum(restarts.values()) + len(restarts) - 1
+
 
 def attempts(run: RunDir) -> Attempts:
     """Read them from the run's journal."""
-    requeued, saved, former = 0, 0, ""
+    saved, decided = 0, ""
+    names: dict[str, None] = {}
     began: dict[str, int] = {}
     for event, _, _ in journal.read(run.journal, kinds=("state", "started", "saved")):
+        if event.get("state") == "planned":
+            names, began, decided = {}, {}, ""
+        if attempt := event.get("attempt"):
+            names[attempt] = None
         match event["event"]:
             case "state":
-                state = event["state"]
-                if state == "planned":
-                    requeued, began = 0, {}
-                requeued += state == "requeued" != former  # the worker and its job both say so
-                former = state
+                decided = attempt or decided
             case "started":
                 saved = event["step"]
-                began.setdefault(str(event.get("attempt")), saved)
+                began.setdefault(str(attempt), saved)
             case "saved":
                 saved = event["step"]
-    return Attempts(requeued, tuple(began.values()), saved)
+    return Attempts(tuple(names), tuple(began.values()), saved, decided)

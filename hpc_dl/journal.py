@@ -3,7 +3,8 @@
 One JSON object a line, `{"t": seconds since 1970, "event": ..., ...}`, one writing process at a
 time, never rewritten. What the events say:
 
-    state     state (see STATES), reason: the run's life, section by section
+    state     state (see STATES), reason: the run's life, section by section; with attempt: what
+              was decided about going on after that attempt
     started   attempt, step, cut, world_size, device, environment: a worker begins at `step`;
               what was journalled from byte `cut` on belongs to steps that are trained again
     progress  epoch, epochs, step, steps, examples_per_second, seconds_left

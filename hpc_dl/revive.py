@@ -27,16 +27,8 @@ def revive(run: RunDir, place: Place, code: int) -> None:
     state, _ = journal.last_state(run.journal)
     if state in journal.ENDED - {"stopped"} or run.cancel.exists() or _out_of_memory(run, place):
         return
-    if state == "requeued" and _began(run, place):
-        return  # the worker itself has seen to it
     if why := _blame(run, place, state, code):
         slurm_job.go_on(run, place, why, "failed")
-
-
-def _began(run: RunDir, place: Place) -> bool:
-    """Whether this attempt came so far as to train."""
-    starts = journal.read(run.journal, kinds=("started",))
-    return any(entry.event.get("attempt") == place.attempt for entry in starts)
 
 
 def _blame(run: RunDir, place: Place, state: str, code: int) -> str:

@@ -170,5 +170,5 @@ def _other(variable: str, option: str, value: str | bool) -> str | bool:
         slurm.check_name(option)
         slurm.check_value(option, value)
     except ValueError as error:
-        raise UserError(f"{variable}={value}: {error}", hint=f"unset {variable}") from None
+        raise UserError(f"{variable}: {error}", hint="Unset it.") from None
     return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import time
@@ -9,7 +10,7 @@ import time
 from hpc_dl import failure, slurm
 from hpc_dl.attempts import attempts
 from hpc_dl.errors import EXIT_FAILED, UserError
-from hpc_dl.journal import Journal
+from hpc_dl.journal import Journal, last_state
 from hpc_dl.place import Place
 from hpc_dl.rundir import RunDir, read_json
 from hpc_dl.submission import Submission
@@ -28,16 +29,30 @@ def claim(run: RunDir, place: Place) -> None:
 
 
 def check_restart(run: RunDir, place: Place) -> None:
-    """Raise UserError where Slurm has started the job again too often, or to no avail."""
-    allowed = int(read_json(run.plan)["requeues"])
-    if place.restarts > allowed:
+    """Raise UserError where Slurm has started the job again too often, or to no avail.
+
+    After the last requeue that is allowed Slurm is told so: it requeues a job by itself when a node
+    fails or another job pre-empts it.
+    """
+    if last_state(run.journal)[0] == "completed":
+        return
+    so_far, allowed = attempts(run), _allowed(run)
+    requeues = so_far.requeues(place)
+    if requeues > allowed:
         raise UserError(
-            f"started again {place.restarts} times; resources.max_requeues is {allowed}",
+            f"started again {requeues} times; resources.max_requeues is {allowed}",
             hint=GO_ON,
             exit_code=EXIT_FAILED,
         )
-    if place.restarts and attempts(run).stand_still:
+    if place.restarts and so_far.stand_still:
         raise UserError(_NO_PROGRESS, hint=_FASTER, exit_code=EXIT_FAILED)
+    if place.restarts and requeues == allowed:
+        with contextlib.suppress(slurm.SlurmError):  # then the next start is one too many
+            slurm.call(["scontrol", "update", f"jobid={place.job_id}", "requeue=0"], slurm.PATIENCE)
+
+
+def _allowed(run: RunDir) -> int:
+    return int(read_json(run.plan)["requeues"])
 
 
 def after(outcome: str, run: RunDir, place: Place) -> None:
@@ -50,9 +65,9 @@ def after(outcome: str, run: RunDir, place: Place) -> None:
         return
     failed, job = failure.reason(run, place.job_id), _job(place)
     if failed is not None:  # Slurm ends all ranks when one has failed
-        _note(run, "failed", failed)
-    elif int(job.get("Restarts", 0)) > place.restarts:
-        _note(run, "requeued", "pre-empted, or its node is down")
+        _note(run, place, "failed", failed)
+    elif _is_requeued(job, place):
+        _note(run, place, "requeued", "pre-empted, or its node is down")
     elif job.get("PreemptTime", "None") != "None":
         go_on(run, place, "pre-empted", "stopped")
     elif outcome == "requeue":
@@ -60,22 +75,32 @@ def after(outcome: str, run: RunDir, place: Place) -> None:
 
 
 def go_on(run: RunDir, place: Place, why: str, otherwise: str) -> None:
-    """Start the job again, or end in the state `otherwise` where that has been done too often."""
-    so_far, plan = attempts(run), read_json(run.plan)
-    allowed = int(plan["requeues"])
-    if max(place.restarts, so_far.requeued) >= allowed:
-        times = f" after {allowed} requeues" if allowed else ""
-        return _note(run, otherwise, f"{why}{times}; {GO_ON}")
+    """Start the job again, or end in the state `otherwise` where that has been done too often.
+
+    Here alone it is decided, once for an attempt, and journalled.
+    """
+    so_far, allowed = attempts(run), _allowed(run)
+    if so_far.decided == place.attempt:
+        return
+    if so_far.requeues(place) >= allowed:
+        times = f" after {_times(allowed)}" if allowed else ""
+        return _note(run, place, otherwise, f"{why}{times}; {GO_ON}")
     if so_far.stand_still:
-        return _note(run, "failed", f"{why}, and {_NO_PROGRESS}. {_FASTER}")
-    _note(run, "requeued", why)
+        return _note(run, place, "failed", f"{why}, and {_NO_PROGRESS}. {_FASTER}")
+    _note(run, place, "requeued", why)
     try:
-        if plan.get("follow_up"):
+        if read_json(run.plan).get("follow_up"):
             _follow_up(run, place)
         else:
             slurm.call(["scontrol", "requeue", place.job_id], slurm.PATIENCE)
     except slurm.SlurmError as error:
-        _note(run, otherwise, f"{why}, and not started again: {error.message}; {GO_ON}")
+        if not _is_requeued(_job(place), place):  # by Slurm itself, in the meantime
+            why = f"{why}, and not started again: {error.message}; {GO_ON}"
+            _note(run, place, otherwise, why)
+
+
+def _times(requeues: int) -> str:
+    return "1 requeue" if requeues == 1 else f"{requeues} requeues"
 
 
 def _follow_up(run: RunDir, place: Place) -> None:
@@ -97,7 +122,13 @@ def _job(place: Place) -> dict[str, str]:
     return dict(re.findall(r"(\w+)=(\S+)", answer))
 
 
-def _note(run: RunDir, state: str, reason: str) -> None:
+def _is_requeued(job: dict[str, str], place: Place) -> bool:
+    """Whether Slurm has started the job again already, or is about to."""
+    restarts = job.get("Restarts", "")
+    return restarts.isdecimal() and int(restarts) > place.restarts
+
+
+def _note(run: RunDir, place: Place, state: str, reason: str) -> None:
     journal = Journal(run.journal)
-    journal.append("state", state=state, reason=reason)
+    journal.append("state", state=state, reason=reason, attempt=place.attempt)
     journal.close()

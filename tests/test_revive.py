@@ -9,6 +9,7 @@ from hpc_dl.rundir import write_json
 from tests.slurm_runs import new_slurm_run
 
 PLACE = Place(0, 2, 0, 2, "7.0", "7", 0, slurm=True)
+EARLIER = "6.0"
 KILLED, TERMINATED, FAILED = 137, 143, 1
 
 
@@ -30,41 +31,42 @@ def requeued(run, code):
     return asked.exists() and asked.read_text() == "requeue 7\n"
 
 
-def note(run, state, *, started=True):
+def note(run, state, *, decided=None):
     log = Journal(run.journal)
-    if started:
-        log.append("started", attempt=PLACE.attempt, step=0, cut=0)
-    log.append("state", state=state, reason="as it is")
+    log.append("started", attempt=PLACE.attempt, step=0, cut=0)
+    about = {"attempt": decided} if decided else {}
+    log.append("state", state=state, reason="as it is", **about)
     log.close()
 
 
 @pytest.mark.parametrize(
-    "state, code, started",
+    "state, code, decided",
     [
-        ("running", KILLED, True),
-        ("running", TERMINATED, True),
-        ("stopped", FAILED, True),  # by a TERM that Slurm knows nothing of
-        ("requeued", KILLED, False),  # while the next attempt was starting
+        ("running", KILLED, None),
+        ("running", TERMINATED, None),
+        ("stopped", FAILED, None),  # by a TERM that Slurm knows nothing of
+        ("requeued", KILLED, EARLIER),  # while the next attempt was starting
     ],
 )
-def test_what_was_ended_from_outside_starts_again(run, state, code, started):
-    note(run, state, started=started)
+def test_what_was_ended_from_outside_starts_again(run, state, code, decided):
+    note(run, state, decided=decided)
     assert requeued(run, code)
     assert journal.last_state(run.journal)[0] == "requeued"
 
 
 @pytest.mark.parametrize(
-    "state, code",
+    "state, code, decided",
     [
-        ("running", FAILED),  # its own exit
-        ("failed", KILLED),  # of an error, upon which the others were killed
-        ("requeued", KILLED),  # its worker has asked for it
-        ("completed", KILLED),
-        ("cancelled", TERMINATED),
+        ("running", FAILED, None),  # its own exit
+        ("failed", KILLED, None),  # of an error, upon which the others were killed
+        ("requeued", KILLED, PLACE.attempt),  # its worker has asked for it
+        ("stopped", KILLED, PLACE.attempt),  # as often as it may
+        ("completed", KILLED, None),
+        ("cancelled", TERMINATED, None),
     ],
 )
-def test_what_ended_by_itself_does_not(run, state, code):
-    note(run, state)
+def test_what_ended_by_itself_does_not(run, state, code, decided):
+    note(run, state, decided=decided)
     assert not requeued(run, code)
     assert journal.last_state(run.journal) == (state, "as it is")
 

@@ -75,4 +75,4 @@ def test_a_warning_to_every_process_of_the_job_stops_the_run_and_no_worker(tmp_p
             os.kill(process.pid, signal.SIGUSR2)
         rank.join(30)
     state, reason = journal.last_state(run.journal)
-    assert (state, reason.partition(";")[0]) == ("requeued", "the time limit is near")
+    assert (state, reason.partition(";")[0]) == ("stopped", "the time limit is near")

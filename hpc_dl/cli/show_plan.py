@@ -160,9 +160,11 @@ def _environment(plan: Plan) -> str:
     for option, variable in plan.origins.items():
         value = plan.sbatch.get(option, True)
         said.append(f"{option}{'' if value is True else f' {value}'} (from {variable})")
-    said += [f"{name} (set for the tasks)" for name in plan.environment]
-    said += [f"{name} (set for the tasks from a file of yours alone)" for name in plan.secrets]
-    return ", ".join(said)
+    if plan.environment:
+        said.append(f"set for the tasks: {' '.join(plan.environment)}")
+    if plan.secrets:
+        said.append(f"set from a file that you alone can read: {' '.join(plan.secrets)}")
+    return "; ".join(said)
 
 
 def _many(count: int, noun: str, plural: str = "s") -> str:

@@ -212,7 +212,7 @@ class Training:
             self._note("state", state="stopped", reason=reason)
             return "stopped"
         if signals.stops(event.asked):
-            self._note("state", state="requeued", reason=f"the time limit is near; {saved}")
+            self._note("state", state="stopped", reason=f"the time limit is near; {saved}")
             return "requeue"
         self._note("state", state="stopped", reason=f"paused as planned; {saved}")
         return "stopped"
