@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -130,6 +131,8 @@ def make(
     asked = resolve(spec, site, None if machine else environment)
     spec, site = spec.model_copy(update={"resources": asked.resources}), asked.site
     _check(spec, facts, asked, local=machine is not None)
+    if machine:
+        _check_folder(run_dir)
     ranks = _on_this_machine(spec, machine) if machine else _as_asked(spec)
     batch = spec.data.batch_size
     rank_batch = math.ceil(batch / ranks.world_size)
@@ -188,6 +191,16 @@ def _check(spec: JobSpec, facts: DataFacts, asked: Resolved, *, local: bool) -> 
         if variable := asked.variable_of(conflict.key):
             raise UserError(f"{variable}: {conflict.message}", hint=conflict.hint) from None
         raise
+
+
+def _check_folder(run_dir: Path) -> None:
+    """Raise UserError for a folder in whose name submitit would put a job's numbers."""
+    if found := re.search(r"%[jtAa]", str(run_dir)):
+        raise UserError(
+            f"a local job cannot have its logs in {str(run_dir)!r}: submitit takes '{found[0]}' "
+            "for a job's number",
+            hint="Take another run_root: HPCDL_RUN_ROOT, or in the site's file.",
+        )
 
 
 def _for_slurm(

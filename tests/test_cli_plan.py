@@ -196,7 +196,7 @@ def test_the_script_that_is_shown_is_the_one_that_is_submitted(tmp_path: Path) -
     executor = slurm._executor(run, plan)
     sent = executor._make_submission_file_text(executor._submitit_command_str, "some-uid")
     assert "#SBATCH --mem=1G" in sent
-    assert script.render(plan) == sent
+    assert script.preview(plan) == sent
 
 
 def test_the_script_alone_is_a_script(capsys: Capture, tmp_path: Path) -> None:

@@ -26,17 +26,12 @@ def test_every_option_of_the_plan_is_a_line(tmp_path: Path) -> None:
     assert options(render(plan, "true")) == [
         "--nodes=2",
         "--exclusive",
-        "--constraint='a100&nvlink'",
+        '--constraint="a100&nvlink"',
     ]
 
 
 def test_an_option_that_is_false_is_left_out(tmp_path: Path) -> None:
     assert options(render(some_plan(tmp_path, sbatch={"exclusive": False}), "true")) == []
-
-
-def test_a_value_of_several_lines_stays_inside_its_comment(tmp_path: Path) -> None:
-    script = render(some_plan(tmp_path, sbatch={"comment": "first\necho second"}), "true")
-    assert options(script) == ["--comment='first echo second'"]
 
 
 def test_the_lines_before_the_job_come_in_order(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hpc_dl import journal
 from hpc_dl.errors import UserError
 from hpc_dl.submission import Submission
 from hpc_dl.submit import slurm
-from hpc_dl.submit.script import render
+from hpc_dl.submit.script import preview
 from tests.cluster import Cluster
 from tests.slurm_runs import new_slurm_run
 
@@ -27,7 +27,7 @@ def test_what_is_shown_is_what_is_submitted(cluster: Cluster, tmp_path: Path) ->
     run, plan = new_slurm_run(tmp_path, resources=WAITS)
     submission = slurm.submit(run, plan)
     stored = cluster.run("scontrol", "write", "batch_script", submission.job_id, "-")
-    assert stored == run.script.read_text().strip() == render(plan).strip()
+    assert stored == run.script.read_text().strip() == preview(plan).strip()
     assert Submission.load(run) == submission
     cluster.run("scancel", submission.job_id)
 
@@ -94,7 +94,7 @@ def test_the_script_is_one_that_sbatch_accepts(cluster: Cluster, tmp_path: Path)
     _, plan = new_slurm_run(tmp_path, resources={"gpus_per_node": 2, "nodes": 2, "mem": "100M"})
     done = subprocess.run(
         ["sbatch", "--test-only"],
-        input=render(plan),
+        input=preview(plan),
         env=cluster.env,
         capture_output=True,
         text=True,

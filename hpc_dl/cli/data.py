@@ -70,11 +70,11 @@ def _fetch(args: argparse.Namespace, data_root: Path) -> int:
         )
     root = (args.root or data_root / args.name).expanduser().absolute()
     if idx.fault(args.name, root) is None:
-        say.print(f"{args.name} is staged already, in {root}", soft_wrap=True, markup=False)
+        say.print(f"{args.name} is staged already, in {root}", soft_wrap=True)
         return 0
-    say.print(f"Fetching {args.name} into {root}", soft_wrap=True, markup=False)
+    say.print(f"Fetching {args.name} into {root}", soft_wrap=True)
     from hpc_dl.data.fetch import fetch
 
     fetch(args.name, root)
-    say.print(f"{args.name} is staged", soft_wrap=True, markup=False)
+    say.print(f"{args.name} is staged", soft_wrap=True)
     return 0

@@ -25,7 +25,7 @@ def outlook(request: Request, choice: Choice, machine: Machine | None) -> Outloo
     plan = request.plan(run_dir, machine)
     notes, start, text = [], None, ""
     try:
-        text = script.render(request.plan(run_dir, None) if machine else plan)
+        text = script.preview(request.plan(run_dir, None) if machine else plan)
     except UserError as error:  # what this machine can do, the site's cluster may refuse
         notes.append(f"no Slurm job on site {request.site.name}: {error.message}")
     if machine is None:
@@ -88,7 +88,10 @@ def job_script(request: Request, choice: Choice, site: str | None) -> str:
     where = ["--site", str(Path(site).absolute()) if Path(site).is_file() else site] if site else []
     words = [*request.words, *_words_of_variables(plan)]
     prepare = shlex.join([*hpcdl, *words, *where, "--prepare", str(run_dir)])
-    return script.render(dataclasses.replace(plan, sbatch=options), [f"{prepare} || exit $?"])
+    command = shlex.join([sys.executable, "-m", "hpc_dl.job", str(run_dir)])
+    return script.render(
+        dataclasses.replace(plan, sbatch=options), command, [f"{prepare} || exit $?"]
+    )
 
 
 def _words_of_variables(plan: Plan) -> list[str]:

@@ -47,7 +47,7 @@ def run(request: Request, outlook: Outlook, *, as_json: bool) -> int:
     out = console(for_json=as_json)
     if not as_json:
         show_plan.show(outlook, out)
-    out.print("\n[bold]rehearsal[/bold], on this machine")
+    out.print(Text.assemble("\n", ("rehearsal", "bold"), ", on this machine"))
     with _scratch() as root:
         machine = this_machine(local=True)
         assert machine is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import TextIO
 
 from rich.console import Console
 
@@ -12,5 +13,10 @@ WIDE = 400
 
 def console(*, for_json: bool = False) -> Console:
     """Standard output; standard error where standard output is for a program."""
-    stream = sys.stderr if for_json else sys.stdout
-    return Console(file=stream, width=None if stream.isatty() else WIDE, highlight=False)
+    return plain(sys.stderr if for_json else sys.stdout, WIDE)
+
+
+def plain(stream: TextIO, wide: int) -> Console:
+    """A console to which text is nothing but text: a path may hold [x] or :x:."""
+    width = None if stream.isatty() else wide
+    return Console(file=stream, width=width, highlight=False, markup=False, emoji=False)

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import fcntl
 import os
+import shlex
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -43,7 +44,7 @@ class Manner:
 
     def commands(self, run: RunDir) -> str:
         """What to type next about a run."""
-        site = f" --site {self.site}" if self.site else ""
+        site = f" --site {shlex.quote(self.site)}" if self.site else ""
         lines = {
             f"hpcdl status {run.id}{site}": "how it is",
             f"hpcdl logs {run.id} -f{site}": "what it prints",

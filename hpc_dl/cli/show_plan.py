@@ -62,7 +62,7 @@ def show(outlook: Outlook, console: Console) -> None:
     console.print(table)
     local = outlook.plan.backend == "local"
     what = "sbatch script, as a Slurm cluster would get it" if local else "sbatch script"
-    console.print(f"\n[bold]{what}[/bold]")
+    console.print(f"\n{what}", style="bold")
     console.print(Text(outlook.script.rstrip("\n")), soft_wrap=True)
 
 

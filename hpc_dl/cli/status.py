@@ -61,9 +61,9 @@ def _show_one(status: Status, *, as_json: bool) -> int:
 
 
 def _console() -> Console:
-    from rich.console import Console
+    from hpc_dl.cli.screen import plain
 
-    return Console(width=None if sys.stdout.isatty() else 200, highlight=False)
+    return plain(sys.stdout, 200)
 
 
 def _show_all(statuses: list[Status], *, hidden: int, root: str) -> None:

@@ -44,6 +44,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, print the table, and keep it; 1 where a target was missed."""
+    from rich.text import Text
+
     from hpc_dl.cli.runs import print_json, root
     from hpc_dl.cli.screen import console
     from hpc_dl.verify import reached, targets
@@ -55,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     file = root(args) / FILE
     out = console(for_json=args.json)
     for target in chosen:
-        out.print(f"[bold]{target.name}[/bold]: {target.command}", soft_wrap=True)
+        out.print(Text.assemble((target.name, "bold"), f": {target.command}"), soft_wrap=True)
         runs = [_train_cases(target, seed, args) for seed in range(args.seeds or target.seeds)]
         known = reached.load(file)  # another command may have added to it meanwhile
         came = reached.judge(target, runs, known)

@@ -13,8 +13,8 @@ from hpc_dl.rundir import RunDir
 from hpc_dl.sbatch_options import log_pattern
 
 
-def render(plan: Plan, prelude: Sequence[str] = (), command: str = "") -> str:
-    """The batch script that runs the worker, or a `command` of shell, once in every task.
+def render(plan: Plan, command: str, prelude: Sequence[str] = ()) -> str:
+    """The batch script that runs `command`, a line of shell, once in every task.
 
     The lines of `prelude` run once, on the first node, after the site's own.
     """
@@ -27,15 +27,16 @@ def render(plan: Plan, prelude: Sequence[str] = (), command: str = "") -> str:
             *plan.setup,
             *prelude,
             f"export OMP_NUM_THREADS={plan.cpus_per_task}",
-            f"{_srun(plan)} {command or _python('-u', '-m', 'hpc_dl.job', plan.run_dir)} ||",
-            f"  exec {_python('-m', 'hpc_dl.revive', plan.run_dir)} $?",
+            f"{_srun(plan)} {command} ||",
+            f"  exec {shlex.quote(sys.executable)} -m hpc_dl.revive {shlex.quote(plan.run_dir)} $?",
             "",
         ]
     )
 
 
-def _python(*words: str) -> str:
-    return shlex.join([sys.executable, *words])
+def preview(plan: Plan) -> str:
+    """The script that is submitted."""
+    return render(plan, shlex.join([sys.executable, "-u", "-m", "hpc_dl.job", plan.run_dir]))
 
 
 def _option(key: str, value: str | int | bool) -> str:

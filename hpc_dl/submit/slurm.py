@@ -20,7 +20,7 @@ from hpc_dl.plan import Plan
 from hpc_dl.rundir import RunDir, write_atomic
 from hpc_dl.submission import Submission
 from hpc_dl.submit.prepare import reopen
-from hpc_dl.submit.script import render
+from hpc_dl.submit.script import preview, render
 
 SECONDS = 60
 """How long sbatch may take."""
@@ -42,7 +42,7 @@ def submit(run: RunDir, plan: Plan) -> Submission:
 
 def test_only(plan: Plan) -> str:
     """What Slurm says about the start of such a job, the time a local one. Raises SlurmError."""
-    answer = slurm.call(["sbatch", "--test-only"], TEST_SECONDS, stdin=render(plan, command="true"))
+    answer = slurm.call(["sbatch", "--test-only"], TEST_SECONDS, stdin=render(plan, "true"))
     answer = re.sub(r"^sbatch: (Job \d+ )?", "", answer.strip())
     return re.sub(r"(?<=start at )\d{9,}", lambda time: _local(int(time[0])), answer)
 
@@ -70,7 +70,7 @@ def _executor(run: RunDir, plan: Plan) -> Any:
 
     class Executor(SlurmExecutor):  # type: ignore[misc]
         def _make_submission_file_text(self, command: str, uid: str) -> str:
-            text = render(plan)
+            text = preview(plan)
             write_atomic(run.script, text)
             return text
 

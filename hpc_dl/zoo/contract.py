@@ -78,7 +78,7 @@ class Picture:
         """
         from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-        self.figure.suptitle(self.caption + more, fontsize=9)
+        self.figure.suptitle(self.caption + more, fontsize=9, parse_math=False)
         canvas = FigureCanvasAgg(self.figure)
         canvas.draw()
         return np.asarray(canvas.buffer_rgba())[..., :3].copy()

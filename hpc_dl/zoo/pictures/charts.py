@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hpc_dl.vision import torchvision
 from hpc_dl.zoo.contract import Picture
-from hpc_dl.zoo.pictures import figure
+from hpc_dl.zoo.pictures import figure, labels
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442", "#000000")
 """Okabe and Ito's palette, the strongest first."""
@@ -31,8 +31,9 @@ def confusion(guess: Tensor, truth: Tensor, names: Sequence[str]) -> Picture:
     drawing, axis = figure(side + 0.6, side)
     image = axis.imshow(share.numpy(), vmin=0, vmax=1, cmap="viridis")
     if classes <= MOST_NAMES:
-        axis.set_xticks(range(classes), names, rotation=0 if _short(names) else 90, fontsize=8)
-        axis.set_yticks(range(classes), names, fontsize=8)
+        shown, turned = labels(names), 0 if _short(names) else 90
+        axis.set_xticks(range(classes), shown, rotation=turned, fontsize=8)
+        axis.set_yticks(range(classes), shown, fontsize=8)
     if classes <= NUMBERED:
         for row, column in counts.nonzero().tolist():
             colour = "black" if share[row, column] > 0.5 else "white"
@@ -60,7 +61,7 @@ def receiver_operating_curves(chance: Tensor, truth: Tensor, names: Sequence[str
             axis.plot(
                 false,
                 true,
-                label=f"{names[label]}: {area:.3f}",
+                label=f"{labels(names)[label]}: {area:.3f}",
                 color=COLOURS[number % len(COLOURS)],
                 linestyle=LINES[number // len(COLOURS) % len(LINES)],
                 linewidth=1.2,
@@ -76,7 +77,7 @@ def receiver_operating_curves(chance: Tensor, truth: Tensor, names: Sequence[str
 def foretold(foretold: Tensor, true: Tensor, names: Sequence[str]) -> Picture:
     """What was foretold against what is true: (N, targets) each, in their own units."""
     drawing, axis = figure(4.4, 3.6)
-    for number, name in enumerate(names[: len(COLOURS)]):
+    for number, name in enumerate(labels(names[: len(COLOURS)])):
         points = (true[:, number].cpu(), foretold[:, number].cpu())
         axis.scatter(*points, s=6, alpha=0.6, color=COLOURS[number], label=name, linewidths=0)
     ends = [min(float(true.min()), float(foretold.min()))]
@@ -92,7 +93,7 @@ def foretold(foretold: Tensor, true: Tensor, names: Sequence[str]) -> Picture:
 def residuals(error: Tensor, names: Sequence[str]) -> Picture:
     """How far off what was foretold is, (N, targets), in the targets' own units."""
     drawing, axis = figure(4.4, 3.0)
-    for number, name in enumerate(names[: len(COLOURS)]):
+    for number, name in enumerate(labels(names[: len(COLOURS)])):
         counted = error[:, number].cpu().numpy()
         axis.hist(counted, bins=40, histtype="step", color=COLOURS[number], label=name)
     axis.axvline(0, color="0.5", linewidth=0.8)

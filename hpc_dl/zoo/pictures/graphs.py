@@ -11,7 +11,7 @@ from matplotlib.collections import LineCollection
 from torch import Tensor
 
 from hpc_dl.zoo.contract import Picture
-from hpc_dl.zoo.pictures import figure
+from hpc_dl.zoo.pictures import figure, labels
 from hpc_dl.zoo.pictures.charts import COLOURS
 
 MARKS = "osD^vP*X"
@@ -75,7 +75,7 @@ def _scatter(
     size: float,
 ) -> None:
     """Points (N, 2), with a colour and a mark for each class."""
-    for number, name in enumerate(names):
+    for number, name in enumerate(labels(names)):
         across, up = place[label == number].T
         axis.scatter(
             across,

@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from hpc_dl.zoo.contract import Picture
-from hpc_dl.zoo.pictures import figure
+from hpc_dl.zoo.pictures import figure, labels
 
 INCHES_A_CELL = 0.55
 GAP = 0.12
@@ -35,10 +35,10 @@ def grid(
     axis.set_frame_on(False)
     axis.set_xticks([])
     side = images.shape[-2]
-    axis.set_yticks([top + side / 2 for top in tops[: len(rows)]], rows, fontsize=8)
+    axis.set_yticks([top + side / 2 for top in tops[: len(rows)]], labels(rows), fontsize=8)
     axis.tick_params(length=0)
     middle = images.shape[-1] / 2
-    for number, text in enumerate(cells):
+    for number, text in enumerate(labels(cells)):
         top, left = tops[number // columns], lefts[number % columns]
         axis.text(left + middle, top - 1, text, fontsize=5.5, ha="center", va="bottom")
     return Picture(drawing, caption)

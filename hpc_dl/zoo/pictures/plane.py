@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hpc_dl.zoo.contract import Batch, Picture
-from hpc_dl.zoo.pictures import figure
+from hpc_dl.zoo.pictures import figure, labels
 from hpc_dl.zoo.pictures.charts import COLOURS
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def principal(codes: Tensor) -> tuple[Tensor, list[float]]:
 
 def _scatter(axis: Axes, points: Tensor, label: Tensor, names: Sequence[str]) -> None:
     """Each class in its colour and its form."""
-    for number, name in enumerate(names):
+    for number, name in enumerate(labels(names)):
         across, up = points[label == number].T
         if len(across):
             colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number // len(COLOURS)]
