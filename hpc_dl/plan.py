@@ -26,6 +26,11 @@ from hpc_dl.spec import units
 from hpc_dl.spec.data import DataFacts
 from hpc_dl.spec.job import JobSpec
 
+_NO_INTERNET = (
+    "compute nodes of this site have no internet: unless they reach the tracking server, "
+    "`hpcdl sync` on the login node brings the metrics"
+)
+
 
 @dataclass(frozen=True)
 class Machine:
@@ -140,17 +145,9 @@ def make(
     steps = spec.train.steps or (spec.train.epochs or 0) * steps_per_epoch
     if spec.train.precision == "fp16" and not ranks.gpus_per_node:
         raise SpecConflict("train.precision", "fp16 needs a GPU", "Use bf16 or fp32 on CPUs.")
-    notes = [*asked.notes, *ranks.notes]
-    if batch < ranks.world_size:
-        notes.append(f"batch_size {batch} leaves {ranks.world_size - batch} of the ranks idle")
     loads = loading.choose(spec, facts, ranks, machine.memory if machine else None)
-    notes += loads.notes
     store = spec.tracking.uri or site.tracking_uri or f"sqlite:///{run_root}/mlflow.db"
-    if machine is None and not site.internet and store.startswith("http"):
-        notes.append(
-            "compute nodes of this site have no internet: unless they reach the tracking server, "
-            "`hpcdl sync` on the login node brings the metrics"
-        )
+    out_of_reach = machine is None and not site.internet and store.startswith("http")
     return Plan(
         run_dir=str(run_dir),
         backend="local" if machine else "slurm",
@@ -170,10 +167,21 @@ def make(
         tracking_uri=store,
         requeues=spec.resources.max_requeues,
         follow_up=not site.requeue,
-        notes=notes,
+        notes=[
+            *asked.notes,
+            *ranks.notes,
+            *_idle(batch, ranks.world_size),
+            *loads.notes,
+            *([_NO_INTERNET] if out_of_reach else []),
+        ],
         workers=loads.workers,
         **({} if machine else _for_slurm(spec, asked, run_dir, environment)),
     )
+
+
+def _idle(batch: int, ranks: int) -> list[str]:
+    idle = ranks - batch
+    return [f"batch_size {batch} leaves {idle} of the ranks idle"] if idle > 0 else []
 
 
 def resolve(spec: JobSpec, site: Site, environment: Mapping[str, str] | None) -> Resolved:
