@@ -95,7 +95,10 @@ class Scene:
     def environment(self) -> dict[str, str]:
         path = os.pathsep.join([*map(str, self.shims), os.environ["PATH"]])
         roots = {"HPCDL_RUN_ROOT": str(self.folder / "runs"), "HPCDL_SITE": "test-cluster"}
-        caches = {"XDG_CACHE_HOME": str(self.folder / self.name), "XDG_CONFIG_HOME": str(self.folder / "config")}
+        caches = {
+            "XDG_CACHE_HOME": str(self.folder / self.name),
+            "XDG_CONFIG_HOME": str(self.folder / "config"),
+        }
         return {**self.cluster.env, **roots, **caches, "PATH": path}
 
     @property

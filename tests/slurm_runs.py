@@ -71,7 +71,7 @@ def rank_processes(run: RunDir) -> dict[int, psutil.Process]:
     found = {}
     for process in psutil.process_iter():
         try:
-            if str(run.path) in process.cmdline():
+            if {"hpc_dl.job", str(run.path)} <= set(process.cmdline()):
                 environment = process.environ()
                 if "SLURM_PROCID" in environment and "srun" not in process.name():
                     found[int(environment["SLURM_PROCID"])] = process
