@@ -1,7 +1,8 @@
 """The private Slurm for tests: the one that SLURM_CONF names, or else one for this session.
 
 A test that needs Slurm takes the fixture `cluster` and gives `cluster.env` to what it starts. No
-other test sees a Slurm: SLURM_CONF is taken out of the environment.
+other test sees a Slurm: SLURM_CONF is taken out of the environment. HPCDL_CLUSTER_RELEASE chooses
+the Debian release whose Slurm it is; `-m every_release` the tests that are worth it on each.
 """
 
 import fcntl
@@ -18,6 +19,7 @@ import pytest
 SCRIPT = Path(__file__).parent.parent / "slurm" / "cluster"
 FOLDER = "HPCDL_TEST_CLUSTER"
 """The variable that tells xdist's workers the state folder of the session's cluster."""
+RELEASE = "HPCDL_CLUSTER_RELEASE"
 OWN = pytest.StashKey[Path]()
 
 
@@ -29,9 +31,16 @@ class Cluster:
 
     @property
     def env(self) -> dict[str, str]:
-        """This process's environment, pointing Slurm's commands at the cluster."""
+        """This process's environment, with the cluster's own commands pointed at it."""
         conf = str(self.folder / "etc" / "slurm.conf")
-        return {**os.environ, "SLURM_CONF": conf, "HPCDL_CLUSTER_DIR": str(self.folder)}
+        path = f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
+        names = {"SLURM_CONF": conf, "HPCDL_CLUSTER_DIR": str(self.folder), "PATH": path}
+        return {**os.environ, **names}
+
+    @property
+    def release(self) -> str:
+        """The Debian release whose Slurm runs here."""
+        return (self.folder / "etc" / "release").read_text().strip()
 
     def script(self, *words: str) -> subprocess.CompletedProcess[str]:
         """`slurm/cluster WORDS`; its exit code is the caller's to judge."""
@@ -119,12 +128,20 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         return
     given = os.environ.pop("SLURM_CONF", None)
-    if given and Cluster(Path(given).parent.parent).script("status").returncode == 0:
-        os.environ[FOLDER] = str(Path(given).parent.parent)
+    if given and is_wanted(Cluster(Path(given).parent.parent)):
+        cluster = Cluster(Path(given).parent.parent)
+        os.environ[RELEASE] = cluster.release  # of further ones, too
     else:
-        own = Path(tempfile.gettempdir()) / f"hpcdl-slurm-test-{os.getpid()}"
-        config.stash[OWN] = own
-        os.environ[FOLDER] = str(own)
+        cluster = Cluster(Path(tempfile.gettempdir()) / f"hpcdl-slurm-test-{os.getpid()}")
+        config.stash[OWN] = cluster.folder
+    os.environ[FOLDER] = str(cluster.folder)
+    os.environ["PATH"] = cluster.env["PATH"]
+
+
+def is_wanted(cluster: Cluster) -> bool:
+    """Whether a cluster is up, with Slurm of the release that is asked for."""
+    up = cluster.script("status").returncode == 0
+    return up and os.environ.get(RELEASE, cluster.release) == cluster.release
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

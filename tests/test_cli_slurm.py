@@ -28,6 +28,7 @@ def root(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     return tmp_path / "runs"
 
 
+@pytest.mark.every_release
 def test_submit_returns_at_once_with_what_to_type_next(
     cluster: Cluster, tmp_path: Path, root: Path, capsys: Capture
 ) -> None:
@@ -45,6 +46,7 @@ def test_submit_returns_at_once_with_what_to_type_next(
     assert main(["cancel", "quick"]) == 0
 
 
+@pytest.mark.every_release
 def test_follow_stays_to_the_end(tmp_path: Path, root: Path) -> None:
     done = hpcdl("submit", job_file(tmp_path), "--follow", "--json")
     assert done.returncode == 0, done.stderr
@@ -61,6 +63,7 @@ def test_a_failed_job_says_why(tmp_path: Path) -> None:
     assert "quick-1: failed  RuntimeError: the loss exploded (own.py:" in done.stdout
 
 
+@pytest.mark.every_release
 def test_the_plan_says_when_it_would_start(tmp_path: Path, root: Path, capsys: Capture) -> None:
     assert main(["submit", job_file(tmp_path), "--dry-run=plan"]) == 0
     said = capsys.readouterr().out

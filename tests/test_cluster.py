@@ -43,6 +43,7 @@ def wait_for_state(cluster: Cluster, job: str, state: str, timeout: float = 60) 
     )
 
 
+@pytest.mark.every_release
 def test_ranks_have_names_that_resolve_and_gpus_of_their_own(
     cluster: Cluster, tmp_path: Path
 ) -> None:
@@ -57,6 +58,29 @@ def test_ranks_have_names_that_resolve_and_gpus_of_their_own(
     assert {address for _, _, _, address, *_ in ranks} == {"127.0.0.1"}
 
 
+@pytest.mark.every_release
+def test_commands_and_daemons_are_of_the_release_that_was_asked_for(cluster: Cluster) -> None:
+    version = cluster.run("sbatch", "--version").removeprefix("slurm-wlm ")
+    config = cluster.run("scontrol", "show", "config").split()
+    assert config[config.index("SLURM_VERSION") + 2] == version
+    assert cluster.release == os.environ.get("HPCDL_CLUSTER_RELEASE", cluster.release)
+    assert version.startswith({"bookworm": "22.05.", "trixie": "24.11."}.get(cluster.release, ""))
+    without_path = ("srun", "--export=NONE", "/usr/bin/sbatch", "--version")
+    assert cluster.run(*without_path) == f"slurm-wlm {version}"
+
+
+def test_a_release_that_is_not_there_is_asked_to_be_installed(cluster: Cluster) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can start a cluster")
+    nowhere = Cluster(cluster.folder.with_name("hpcdl-slurm-nowhere"))
+    refused = nowhere.script("start", "--release", "nosuch")
+    assert refused.returncode == 3
+    assert "slurm/cluster install --release nosuch" in refused.stderr
+    refused = cluster.script("start", "--release", "nosuch")
+    assert refused.returncode != 0
+
+
+@pytest.mark.every_release
 def test_any_user_may_submit(cluster: Cluster) -> None:
     become = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups")
     if os.geteuid() != 0:
@@ -64,6 +88,7 @@ def test_any_user_may_submit(cluster: Cluster) -> None:
     assert cluster.run(*become, "srun", "--chdir=/", "id", "--name", "--user") == "nobody"
 
 
+@pytest.mark.every_release
 def test_a_job_survives_its_node(
     cluster: Cluster, fragile_nodes: tuple[str, ...], tmp_path: Path
 ) -> None:
@@ -95,6 +120,7 @@ def test_high_takes_from_low_and_gives_back(
     assert said == ["started", "told", "started"]
 
 
+@pytest.mark.every_release
 def test_haste_refuses_a_finished_job(cluster: Cluster, tmp_path: Path) -> None:
     job, _ = submit(cluster, tmp_path, "#!/bin/bash\n")
     wait_for_state(cluster, job, "COMPLETED")

@@ -1,6 +1,7 @@
 """How runs on a real Slurm are seen and stopped."""
 
 import os
+import shutil
 import sys
 import time
 from datetime import datetime
@@ -53,6 +54,7 @@ def wait_until_training(run: RunDir) -> Status:
 # ---- seen from its submission to its end
 
 
+@pytest.mark.every_release
 def test_a_queued_run_says_what_it_waits_for_and_can_be_cancelled(tmp_path: Path) -> None:
     run = submitted(tmp_path, resources={"slurm": {"begin": "now+1hour"}})
     status = jobs.status(run)
@@ -86,6 +88,7 @@ def test_a_script_given_to_sbatch_by_hand_is_seen_too(cluster: Cluster, tmp_path
     assert jobs.cancel(run).state == "cancelled"
 
 
+@pytest.mark.every_release
 def test_a_task_of_an_array_is_told_from_the_others(cluster: Cluster, tmp_path: Path) -> None:
     run, plan = planned(tmp_path, train=LONG)
     file = tmp_path / "job.sh"
@@ -96,6 +99,7 @@ def test_a_task_of_an_array_is_told_from_the_others(cluster: Cluster, tmp_path: 
     assert jobs.cancel(run).state == "cancelled"
 
 
+@pytest.mark.every_release
 def test_a_suspended_run_is_said_to_be_so_as_soon_as_slurm_knows(
     cluster: Cluster, tmp_path: Path
 ) -> None:
@@ -120,6 +124,7 @@ def test_an_exception_in_the_users_model_is_shown_with_its_place(tmp_path: Path)
     assert status.reason == f"RuntimeError: the loss exploded (own.py:{line_of('exploded')})"
 
 
+@pytest.mark.every_release
 def test_an_exception_on_another_node_is_shown_as_such(tmp_path: Path) -> None:
     run = submitted(tmp_path, "FailingOnRank1", train=LONG, resources={"nodes": 2})
     status = wait_for(run, "failed")
@@ -153,6 +158,7 @@ def test_a_node_that_fails_is_named(
 # ---- stopped, and going on
 
 
+@pytest.mark.every_release
 def test_a_cancelled_run_has_saved(tmp_path: Path) -> None:
     run = submitted(tmp_path, train=LONG, resources={"nodes": 2})
     wait_until_training(run)
@@ -189,6 +195,7 @@ def left_running(root: Path, job_id: str, submitted_at: float) -> RunDir:
     return run
 
 
+@pytest.mark.every_release
 def test_a_recycled_job_id_is_not_believed(tmp_path: Path) -> None:
     other = submitted(tmp_path / "other", resources={"slurm": {"begin": "now+1hour"}})
     run = left_running(tmp_path / "root", job_of(other), time.time() - 86400)
@@ -205,6 +212,7 @@ def test_without_any_trace_the_jobs_log_tells(tmp_path: Path) -> None:
     assert journal.last_state(run.journal)[0] == "timeout"
 
 
+@pytest.mark.every_release
 def test_a_job_that_the_controller_has_forgotten_is_in_the_database(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,6 +229,7 @@ def test_a_job_that_the_controller_has_forgotten_is_in_the_database(
     assert (status.state, status.reason) == ("failed", "ended with exit code 3 and no other word")
 
 
+@pytest.mark.every_release
 def test_one_squeue_answers_for_all_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     waiting = [
         submitted(tmp_path / name, resources={"slurm": {"begin": "now+1hour"}}) for name in "abc"
@@ -228,7 +237,8 @@ def test_one_squeue_answers_for_all_runs(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "bin").mkdir()
     for name in ("squeue", "sacct"):
         counting = tmp_path / "bin" / name
-        counting.write_text(f'#!/bin/sh\necho x >>{tmp_path}/{name}\nexec /usr/bin/{name} "$@"\n')
+        real = shutil.which(name)
+        counting.write_text(f'#!/bin/sh\necho x >>{tmp_path}/{name}\nexec {real} "$@"\n')
         counting.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
     assert [status.state for status in jobs.statuses(waiting)] == ["queued"] * 3
@@ -267,6 +277,7 @@ def test_without_a_controller_the_last_known_state_is_shown(
     assert not note.exists()
 
 
+@pytest.mark.every_release
 def test_without_accounting_a_job_that_is_gone_has_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,8 @@ from hpc_dl.submit.script import preview
 from tests.cluster import Cluster
 from tests.slurm_runs import new_slurm_run
 
+pytestmark = pytest.mark.every_release
+
 
 @pytest.fixture(autouse=True)
 def on_the_cluster(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,6 +72,7 @@ def why(run: RunDir) -> list[str]:
     return [event["reason"] for event in states if event["state"] == "requeued"]
 
 
+@pytest.mark.every_release
 def test_kill_9_of_one_of_two_ranks(cluster: Cluster, tmp_path: Path) -> None:
     run = submitted(tmp_path, tasks_per_node=2)
     rank_processes(run)[1].send_signal(signal.SIGKILL)
@@ -110,6 +111,7 @@ def test_scontrol_requeue(cluster: Cluster, tmp_path: Path) -> None:
     assert " Requeue=0 " in cluster.run("scontrol", "--oneliner", "show", "job", job_of(run))
 
 
+@pytest.mark.every_release
 def test_a_node_loses_its_power(
     cluster: Cluster, fragile_nodes: tuple[str, ...], tmp_path: Path
 ) -> None:

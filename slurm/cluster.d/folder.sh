@@ -1,5 +1,5 @@
 # The state folder: everything that a cluster is, apart from its processes.
-# shellcheck shell=bash disable=SC2154  # DIR, HERE, NODES and GPUS come from slurm/cluster
+# shellcheck shell=bash disable=SC2154  # DIR, HERE, NODES, GPUS and CLIENTS come from slurm/cluster
 
 check_folder() {
   # 80: a Unix socket's whole path may have 107 characters.
@@ -36,18 +36,27 @@ write_folder() {
   setpriv --reuid=munge --regid=munge --clear-groups test -x "$DIR/munge" ||
     die "other users must be able to enter $DIR: choose a folder under /tmp"
   write_devices
+  write_programs
   write_configuration "$1"
 }
 
 write_devices() {
-  local gpu daemon
+  local gpu
   for ((gpu = 0; gpu < GPUS; gpu++)); do
     mknod --mode=666 "$DIR/dev/nvidia$gpu" c 1 3   # the null device's numbers
   done
+}
+
+# The programs of the cluster's release, for the daemons' boxes and for its users' PATH.
+write_programs() {
+  local program
   # Debian's emulator packages put themselves in the daemons' place; the real ones end in -wlm. They
   # must be called by their plain names all the same: slurmctld crashes under any other.
-  for daemon in slurmctld slurmd; do
-    ln -s "$(command -v $daemon-wlm || command -v $daemon)" "$DIR/bin/$daemon"
+  for program in slurmctld slurmd; do
+    ln -s "$(command -v $program-wlm || command -v $program)" "$DIR/bin/$program"
+  done
+  for program in "${CLIENTS[@]}"; do
+    ln -s "$(command -v "$program")" "$DIR/bin/$program"
   done
 }
 

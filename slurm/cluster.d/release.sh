@@ -1,32 +1,28 @@
 # Slurm of another Debian release than this machine's: its packages, unpacked into a folder beside
 # the system and run through their own loader and C library. Jobs stay on this machine's files and
-# Python. A release is named as Debian names it; without one it is this machine's own.
-# shellcheck shell=bash disable=SC2154  # DIR and die come from slurm/cluster
+# Python. A release is named as Debian names it. ROOT is its folder, empty for this machine's own.
+# shellcheck shell=bash disable=SC2154  # SYSTEM_PATH and die come from slurm/cluster
 
-RELEASES=${HPCDL_SLURM_RELEASES:-/var/cache/hpcdl-slurm}   # the unpacked releases, kept for the next start
+RELEASES=${HPCDL_SLURM_RELEASES:-/var/cache/hpcdl-slurm}   # unpacked, for every start
 
 own_release() { (. /etc/os-release && echo "${VERSION_CODENAME:-unknown}"); }
 
-# The folder of a release, or nothing for this machine's own.
-release_root() {
-  [[ -z $1 || $1 == "$(own_release)" ]] || echo "$RELEASES/$1"
-}
-
-# use_release NAME: from here on, its programs are those that are called.
+# use_release [NAME]: from here on, its programs are those that are called.
 use_release() {
-  [[ $1 =~ ^[a-z]*$ ]] || die "no Debian release is called '$1'"
-  RELEASE=$1 ROOT=$(release_root "$1")
-  [[ -z $ROOT ]] || PATH=$ROOT/usr/bin:$ROOT/usr/sbin:$PATH
+  RELEASE=${1:-$(own_release)}
+  [[ $RELEASE =~ ^[a-z]+$ ]] || die "no Debian release is called '$RELEASE'"
+  ROOT=""
+  [[ $RELEASE == "$(own_release)" ]] || ROOT=$RELEASES/$RELEASE
+  PATH=${ROOT:+$ROOT/usr/bin:$ROOT/usr/sbin:}$SYSTEM_PATH
 }
 
 install_release() {
-  local new
+  local new=$RELEASES/.$RELEASE
   [[ -n $ROOT && ! -e $ROOT ]] || return 0
-  new=$(mktemp -d "$(mkdir -p "$RELEASES" && echo "$RELEASES")/.$RELEASE-XXXXXX")
+  rm -rf "$new"   # what an interrupted one left
   download_release "$new"
   unpack_release "$new"
   rm -rf "$new/apt"
-  chmod 755 "$new"
   mv -T "$new" "$ROOT"
 }
 
