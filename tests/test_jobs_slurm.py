@@ -124,7 +124,6 @@ def test_an_exception_in_the_users_model_is_shown_with_its_place(tmp_path: Path)
     assert status.reason == f"RuntimeError: the loss exploded (own.py:{line_of('exploded')})"
 
 
-@pytest.mark.every_release
 def test_an_exception_on_another_node_is_shown_as_such(tmp_path: Path) -> None:
     run = submitted(tmp_path, "FailingOnRank1", train=LONG, resources={"nodes": 2})
     status = wait_for(run, "failed")

@@ -72,7 +72,6 @@ def why(run: RunDir) -> list[str]:
     return [event["reason"] for event in states if event["state"] == "requeued"]
 
 
-@pytest.mark.every_release
 def test_kill_9_of_one_of_two_ranks(cluster: Cluster, tmp_path: Path) -> None:
     run = submitted(tmp_path, tasks_per_node=2)
     rank_processes(run)[1].send_signal(signal.SIGKILL)
