@@ -7,21 +7,32 @@ fail claims one small file of the attempt, and the reason of a failure is what t
 from __future__ import annotations
 
 import json
+import re
 import socket
 import time
 import traceback
+from dataclasses import dataclass
 from pathlib import Path
 
+from hpc_dl import run_files
 from hpc_dl.errors import UserError
 from hpc_dl.place import Place
-from hpc_dl.rundir import RunDir
+from hpc_dl.rundir import DamagedFile, RunDir
 
 PATIENCE = 2.0
 """Seconds that a rank which lost its peers gives them to speak first."""
 
+
 PEER_GONE = "another rank is gone without a word: killed, or out of memory?"
 _OF_A_PEER = ("DistBackendError", "DistNetworkError", "DistStoreError", "KeyboardInterrupt")
 _LOST_A_PEER = ("Connection closed by peer", "Connection reset by peer", "gloo", "NCCL")
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """What the file says."""
+
+    reason: str
 
 
 def record(run: RunDir, place: Place, error: BaseException) -> str:
@@ -47,11 +58,11 @@ def forget_earlier(run: RunDir, place: Place) -> None:
 
 
 def reason(run: RunDir, job_id: str) -> str | None:
-    """Why the newest attempt of a job failed, if a rank could say."""
-    prefix = f"failure-{job_id}."
-    attempts = [path.name.removeprefix(prefix) for path in run.path.glob(f"{prefix}*.json")]
-    restarts = max((int(name.removesuffix(".json")) for name in attempts), default=None)
-    return None if restarts is None else _read(_file(run, job_id, restarts))
+    """Why the newest attempt of a job failed, if a rank could say. Raises DamagedFile."""
+    pattern = re.compile(rf"failure-{re.escape(job_id)}\.(\d+)\.json")
+    matches = (pattern.fullmatch(path.name) for path in run.path.glob("failure-*.json"))
+    restarts = max((int(match[1]) for match in matches if match), default=None)
+    return None if restarts is None else _load(_file(run, job_id, restarts))
 
 
 def describe(run: RunDir, error: BaseException) -> str:
@@ -79,7 +90,13 @@ def _wait_for(path: Path) -> None:
 
 
 def _read(path: Path) -> str | None:
+    """The reason in a file that may still be in the writing."""
     try:
-        return str(json.loads(path.read_text())["reason"])
-    except (OSError, ValueError):
+        return _load(path)
+    except DamagedFile:
         return None
+
+
+def _load(path: Path) -> str | None:
+    found = run_files.find(path, _Failure)
+    return found.reason if found else None

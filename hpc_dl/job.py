@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import signal
@@ -19,7 +20,7 @@ from hpc_dl import failure, journal, slurm_job
 from hpc_dl.errors import UserError
 from hpc_dl.journal import Journal
 from hpc_dl.place import Place, find_place
-from hpc_dl.rundir import RunDir
+from hpc_dl.rundir import DamagedFile, RunDir
 
 TRACKING_PATIENCE = 60.0
 """Seconds that a finished job waits for the tracking to bring the rest."""
@@ -121,8 +122,9 @@ def _train(run: RunDir, place: Place, on_hang: Callable[[str], None]) -> str:
 
 
 def _note_failed(run: RunDir, reason: str) -> None:
-    if journal.last_state(run.journal) != ("failed", reason):
-        Journal(run.journal).append("state", state="failed", reason=reason)
+    with contextlib.suppress(DamagedFile):  # it may be the journal itself that ended the run
+        if journal.last_state(run.journal) != ("failed", reason):
+            Journal(run.journal).append("state", state="failed", reason=reason)
 
 
 def _print(error: BaseException) -> None:

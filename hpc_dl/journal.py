@@ -1,21 +1,7 @@
 """The journal: the append-only log of everything that happened to a run.
 
 One JSON object a line, `{"t": seconds since 1970, "event": ..., ...}`, one writing process at a
-time, never rewritten. What the events say:
-
-    state     state (see STATES), reason: the run's life, section by section; with attempt: what
-              was decided about going on after that attempt
-    started   attempt, step, cut, world_size, device, environment: a worker begins at `step`;
-              what was journalled from byte `cut` on belongs to steps that are trained again
-    progress  epoch, epochs, step, steps, examples_per_second, seconds_left
-    metrics   step, epoch, values: {"train/loss": ...}, also val/ and test/
-    system    step, values: {"system/cpu_utilization_percentage": ...}
-    artifact  step, path (in the run folder), caption
-    saved     step, path (in the run folder), best, seconds, held (the training, meanwhile)
-    heartbeat at, idle, behind: of every rank, the place (in steps) and the seconds without
-              progress; and the ranks that the others wait for
-    warning   message
-    summary   parameters, seconds, seconds_per_step, peak_memory (bytes), values
+time, never rewritten; what the events say is in `hpc_dl.events`.
 """
 
 from __future__ import annotations
@@ -29,28 +15,22 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
-STATES = (
-    "planned",
-    "running",
-    "requeued",
-    "completed",
-    "failed",
-    "cancelled",
-    "timeout",
-    "stopped",
-)
-"""Written by hpcdl; `queued` is what Slurm says of a planned or requeued run."""
-
-ENDED = frozenset({"completed", "failed", "cancelled", "timeout", "stopped"})
+from hpc_dl.events import ENDED, STATES, Event, parse
+from hpc_dl.rundir import DamagedFile, open_file
 
 _POSITIONAL = frozenset({"progress", "metrics", "artifact", "saved", "summary"})
 """Events that belong to a position in the training, and are void when it is trained again."""
 
 MOST_WAITING = 2**26
 
-Event = dict[str, Any]
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK
+
+LONGEST_LINE = 2**24
+"""Bytes. A longer line is none of ours, and passed over."""
+
+__all__ = ["ENDED", "STATES", "Entry", "Event", "Journal", "entries", "last_state", "read", "view"]
 
 
 class Entry(NamedTuple):
@@ -68,7 +48,11 @@ class Journal:
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("ab", buffering=0)
+        try:
+            descriptor = os.open(path, _APPEND, 0o666)  # to open a pipe would wait
+        except OSError as error:
+            raise DamagedFile(path, f"cannot be written: {error.strerror}") from None
+        self._file = os.fdopen(descriptor, "ab", buffering=0)
         self._lock = threading.Lock()
         torn = self._file.tell() > 0 and not _ends_with_newline(path)
         self._waiting = b"\n" if torn else b""
@@ -113,25 +97,39 @@ class Journal:
 def read(path: Path, offset: int = 0, kinds: Sequence[str] = ()) -> Iterator[Entry]:
     """The whole events, or those of some kinds, from byte `offset` on; torn lines are skipped.
 
-    A last line without its newline may still be in the writing, and is left for later.
+    A last line without its newline may still be in the writing, and is left for later. Raises
+    DamagedFile where the file cannot be read.
     """
     try:
-        file = path.open("rb")
+        file = open_file(path)
     except FileNotFoundError:
         return
     marks = [f'"event": "{kind}"'.encode() for kind in kinds]
     with file:
-        file.seek(offset)
-        start = offset
-        for line in file:
-            if not line.endswith(b"\n"):
-                return
-            end = start + len(line)
-            if not marks or any(mark in line for mark in marks):
-                event = _parsed(line)
-                if event is not None and (not kinds or event["event"] in kinds):
-                    yield Entry(event, start, end)
-            start = end
+        try:
+            for line, start in _lines(file, offset):
+                if not marks or any(mark in line for mark in marks):
+                    event = parse(line)
+                    if event is not None and (not kinds or event["event"] in kinds):
+                        yield Entry(event, start, start + len(line))
+        except OSError as error:
+            raise DamagedFile(path, f"cannot be read: {error.strerror}") from None
+
+
+def _lines(file: BinaryIO, offset: int) -> Iterator[tuple[bytes, int]]:
+    """Whole lines and where they begin, but for those that are longer than any event."""
+    file.seek(offset)
+    start = offset
+    while line := file.readline(LONGEST_LINE):
+        if line.endswith(b"\n"):
+            yield line, start
+            start += len(line)
+            continue
+        length = len(line)
+        while line and not line.endswith(b"\n"):
+            line = file.readline(LONGEST_LINE)
+            length += len(line)
+        start += length
 
 
 def view(path: Path) -> Iterator[Event]:
@@ -157,16 +155,8 @@ def last_state(path: Path) -> tuple[str, str]:
     """The newest journalled state and its reason; ("", "") in an empty journal."""
     state, reason = "", ""
     for event, _, _ in read(path, kinds=("state",)):
-        state, reason = event.get("state", ""), event.get("reason", "")
+        state, reason = event["state"], event.get("reason") or ""
     return state, reason
-
-
-def _parsed(line: bytes) -> Event | None:
-    try:
-        event = json.loads(line)
-    except ValueError:
-        return None
-    return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None
 
 
 def _ends_with_newline(path: Path) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-from pydantic import TypeAdapter
+from pydantic import NonNegativeInt, PositiveInt, TypeAdapter
 
 from hpc_dl import conflicts, job_environment, loading, sbatch_options, sbatch_variables
 from hpc_dl.conflicts import SpecConflict
@@ -48,21 +48,21 @@ class Plan:
 
     run_dir: str
     backend: Literal["slurm", "local"]
-    nodes: int
-    tasks_per_node: int
-    gpus_per_node: int
-    cpus_per_task: int
-    global_batch: int
-    rank_batch: int
-    micro_batch: int
-    steps_per_epoch: int
-    steps: int
-    epochs: int
-    seconds: int
+    nodes: PositiveInt
+    tasks_per_node: PositiveInt
+    gpus_per_node: NonNegativeInt
+    cpus_per_task: PositiveInt
+    global_batch: PositiveInt
+    rank_batch: PositiveInt
+    micro_batch: PositiveInt
+    steps_per_epoch: PositiveInt
+    steps: NonNegativeInt
+    epochs: NonNegativeInt
+    seconds: NonNegativeInt
     facts: DataFacts
     data_root: str
     tracking_uri: str
-    requeues: int
+    requeues: NonNegativeInt
     """How often the job may be started again."""
     sbatch: dict[str, str | int | bool] = field(default_factory=dict)
     setup: list[str] = field(default_factory=list)

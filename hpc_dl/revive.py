@@ -13,6 +13,7 @@ import traceback
 from pathlib import Path
 
 from hpc_dl import failure, journal, slurm_job
+from hpc_dl.errors import UserError
 from hpc_dl.place import Place, find_place
 from hpc_dl.rundir import RunDir
 
@@ -52,6 +53,8 @@ def _out_of_memory(run: RunDir, place: Place) -> bool:
 if __name__ == "__main__":
     try:
         revive(RunDir(Path(sys.argv[1])), find_place(os.environ), int(sys.argv[2]))
+    except UserError as error:
+        sys.stderr.write(f"error: {error.message}\n")
     except Exception:  # whatever comes of it, the job ends as its tasks did
         traceback.print_exc()
     sys.exit(int(sys.argv[2]))

@@ -1,4 +1,4 @@
-"""Every path name of a run, in one place; whole-or-absent writes.
+"""Every path name of a run, in one place; whole-or-absent writes; reads that name a damaged file.
 
 The run folder is the truth about a run, and the only thing that the login node and the
 compute nodes share.
@@ -13,7 +13,29 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+from hpc_dl.errors import UserError
+
+LARGEST = 2**26
+"""Bytes of a file that is read whole; a longer one is none of ours."""
+REPAIRS = {
+    "spec.yaml": "The job spec that it was submitted from, with `hpcdl submit`, makes a new run.",
+    "plan.json": "`hpcdl submit` of the same job spec, or `hpcdl resume`, writes it anew.",
+    "submission.json": "Once none of its jobs is left (`squeue --me`, or `ps` for a local one), "
+    "remove the file: `hpcdl submit` then goes on with the run.",
+    "journal.jsonl": "Move the file away: the checkpoints are whole without it, and `hpcdl submit` "
+    "goes on from the newest.",
+}
+"""What to do about a damaged file that nothing else stands in for, by its name."""
+
+
+class DamagedFile(UserError):
+    """A file of a run that cannot be read, or does not hold what it should."""
+
+    def __init__(self, path: Path, fault: str) -> None:
+        super().__init__(f"{path} {fault}", hint=REPAIRS.get(path.name, ""))
+        self.path = path
 
 
 @dataclass(frozen=True)
@@ -136,7 +158,10 @@ def create(root: Path, name: str, mode: int = PRIVATE) -> RunDir:
 
     Making the folder is what claims the number, so two submissions at once get two runs.
     """
-    root.mkdir(parents=True, exist_ok=True)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise _no_folder(root) from None
     number = max((number for number, _ in _numbered(root, name)), default=0)
     while True:
         number += 1
@@ -166,12 +191,15 @@ def next_id(root: Path, name: str) -> str:
 
 
 def runs(root: Path, name: str | None = None) -> list[RunDir]:
-    """All runs under `root` that can be read, or those of one name, the oldest first."""
+    """All runs under `root`, also damaged ones, or the folders of one name; the oldest first.
+
+    Not those that other users keep to themselves. Raises UserError where `root` is no folder.
+    """
     if name is not None:
         return [run for _, run in sorted(_numbered(root, name), key=lambda pair: pair[0])]
-    dated = [(_planned(run), run) for run in map(RunDir, root.glob("*-*"))]
-    readable = [(since, run) for since, run in dated if since is not None]
-    return [run for _, run in sorted(readable, key=lambda pair: pair[0])]
+    found = [RunDir(path) for path in _entries(root) if "-" in path.name]
+    dated = [(since, run) for run in found if (since := _since(run)) is not None]
+    return [run for _, run in sorted(dated, key=lambda pair: pair[0])]
 
 
 def own(runs: list[RunDir]) -> list[RunDir]:
@@ -180,20 +208,55 @@ def own(runs: list[RunDir]) -> list[RunDir]:
     return [run for run in runs if os.access(run.path, how, effective_ids=True)]
 
 
-def _planned(run: RunDir) -> float | None:
-    """When a run got its spec; None where there is none, or another user keeps it to himself."""
+def is_run(run: RunDir) -> bool:
+    """Whether the folder is a run's, and not something else that is called like one."""
+    return _since(run) is not None
+
+
+def _since(run: RunDir) -> float | None:
+    """When a run got its spec, or another of its files; None where it is none that we may see."""
+    for path in (run.spec, run.journal, run.submission):
+        try:
+            return path.lstat().st_mtime
+        except FileNotFoundError:
+            continue
+        except OSError:
+            return _folder_time(run.path)
+    return None
+
+
+def _folder_time(path: Path) -> float | None:
+    """The time of a folder of ours that does not let us in; None of anything else."""
     try:
-        return run.spec.stat().st_mtime
+        found = path.lstat()
     except OSError:
         return None
+    ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+    return found.st_mtime if ours else None
 
 
 def _numbered(root: Path, name: str) -> Iterator[tuple[int, RunDir]]:
-    if root.is_dir():
-        for path in root.iterdir():
-            match = re.fullmatch(re.escape(name) + r"-(\d+)", path.name)
-            if match and path.is_dir():
-                yield int(match[1]), RunDir(path)
+    for path in _entries(root):
+        match = re.fullmatch(re.escape(name) + r"-(\d+)", path.name)
+        if match and path.is_dir():
+            yield int(match[1]), RunDir(path)
+
+
+def _entries(root: Path) -> list[Path]:
+    """What lies in the folder of all runs, which may not be there yet."""
+    try:
+        return list(root.iterdir())
+    except FileNotFoundError:
+        return []
+    except NotADirectoryError:
+        raise _no_folder(root) from None
+
+
+def _no_folder(root: Path) -> UserError:
+    return UserError(
+        f"{root} is no folder, and runs cannot lie in it",
+        hint="The folder of all runs is `run_root` of the site, or HPCDL_RUN_ROOT.",
+    )
 
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
@@ -229,9 +292,52 @@ def write_json(path: Path, value: Any) -> None:
     write_atomic(path, json.dumps(value, indent=2) + "\n")
 
 
-def read_json(path: Path) -> Any:
-    """The value in a JSON file, or None where there is no such file."""
+def open_file(path: Path) -> BinaryIO:
+    """Open a regular file for reading.
+
+    Raises FileNotFoundError where there is none, and DamagedFile for anything else that stands in
+    its place or in the way: a folder, a pipe, a link that leads nowhere, another user's file.
+    """
     try:
-        return json.loads(path.read_text())
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # to open a pipe would wait
+    except FileNotFoundError:
+        if path.is_symlink():
+            raise DamagedFile(path, "is a link that leads nowhere") from None
+        raise
+    except OSError as error:
+        raise DamagedFile(path, f"cannot be read: {error.strerror}") from None
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        raise DamagedFile(path, "is a folder" if stat.S_ISDIR(mode) else "is no regular file")
+    return os.fdopen(descriptor, "rb")
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a small file. Raises FileNotFoundError and DamagedFile as `open_file`."""
+    with open_file(path) as file:
+        try:
+            content = file.read(LARGEST + 1)
+        except OSError as error:
+            raise DamagedFile(path, f"cannot be read: {error.strerror}") from None
+    if len(content) > LARGEST:
+        raise DamagedFile(path, f"is damaged: it is larger than {LARGEST >> 20} MB")
+    return content
+
+
+def read_json(path: Path) -> Any:
+    """The value in a JSON file, or None where there is no such file. Raises DamagedFile."""
+    try:
+        return parse_json(path, read_bytes(path))
     except FileNotFoundError:
         return None
+
+
+def parse_json(path: Path, content: bytes) -> Any:
+    """The value that a file with this content holds. Raises DamagedFile where it is no JSON."""
+    if not content.strip(b"\0 \t\r\n"):  # zeros are what a power cut leaves
+        raise DamagedFile(path, "is damaged: it is empty")
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise DamagedFile(path, f"is damaged: it is no JSON ({error})") from None

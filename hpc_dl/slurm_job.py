@@ -7,12 +7,13 @@ import os
 import re
 import time
 
-from hpc_dl import failure, slurm
+from hpc_dl import failure, run_files, slurm
 from hpc_dl.attempts import attempts
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.journal import Journal, last_state
 from hpc_dl.place import Place
-from hpc_dl.rundir import RunDir, read_json
+from hpc_dl.plan import Plan
+from hpc_dl.rundir import DamagedFile, RunDir
 from hpc_dl.submission import Submission
 
 GO_ON = "`hpcdl submit` again goes on"
@@ -22,7 +23,10 @@ _FASTER = "Ask for more time (resources.time), or save more often (checkpoint.ev
 
 def claim(run: RunDir, place: Place) -> None:
     """Record that this job has the run, if nobody did: the script was given to sbatch by hand."""
-    submission = Submission.load(run)
+    try:
+        submission = Submission.load(run)
+    except DamagedFile:  # it is written anew
+        submission = None
     if submission is None or submission.job_id != place.job_id:
         submitted = float(_job(place).get("SubmitTime", time.time()))
         Submission("slurm", place.job_id, os.uname().nodename, submitted).save(run)
@@ -36,7 +40,7 @@ def check_restart(run: RunDir, place: Place) -> None:
     """
     if last_state(run.journal)[0] == "completed":
         return
-    so_far, allowed = attempts(run), _allowed(run)
+    so_far, allowed = attempts(run), run_files.load(run.plan, Plan).requeues
     requeues = so_far.requeues(place)
     if requeues > allowed:
         raise UserError(
@@ -49,10 +53,6 @@ def check_restart(run: RunDir, place: Place) -> None:
     if place.restarts and requeues == allowed:
         with contextlib.suppress(slurm.SlurmError):  # then the next start is one too many
             slurm.call(["scontrol", "update", f"jobid={place.job_id}", "requeue=0"], slurm.PATIENCE)
-
-
-def _allowed(run: RunDir) -> int:
-    return int(read_json(run.plan)["requeues"])
 
 
 def after(outcome: str, run: RunDir, place: Place) -> None:
@@ -79,7 +79,11 @@ def go_on(run: RunDir, place: Place, why: str, otherwise: str) -> None:
 
     Here alone it is decided, once for an attempt, and journalled.
     """
-    so_far, allowed = attempts(run), _allowed(run)
+    try:
+        so_far, plan = attempts(run), run_files.load(run.plan, Plan)
+    except DamagedFile as error:
+        return _note(run, place, otherwise, f"{why}, and not started again: {error.message}")
+    allowed = plan.requeues
     if so_far.decided == place.attempt:
         return
     if so_far.requeues(place) >= allowed:
@@ -89,7 +93,7 @@ def go_on(run: RunDir, place: Place, why: str, otherwise: str) -> None:
         return _note(run, place, "failed", f"{why}, and {_NO_PROGRESS}. {_FASTER}")
     _note(run, place, "requeued", why)
     try:
-        if read_json(run.plan).get("follow_up"):
+        if plan.follow_up:
             _follow_up(run, place)
         else:
             slurm.call(["scontrol", "requeue", place.job_id], slurm.PATIENCE)

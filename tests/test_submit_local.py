@@ -95,7 +95,7 @@ def test_a_job_that_does_not_start_says_why(tmp_path: Path) -> None:
     run = new_run(tmp_path)
     plan = Plan.from_json(read_json(run.plan))
     run.plan.write_text("{")
-    with pytest.raises(UserError, match=r"the local job did not start: json.*Error") as caught:
+    with pytest.raises(UserError, match=r"not start: \S+plan.json is damaged") as caught:
         local.submit(run, plan)
     assert str(run.logs / "launcher.log") in caught.value.hint
 

@@ -55,12 +55,35 @@ _CIRCUMSTANCES = frozenset(
         errno.EROFS,
         errno.ENOSPC,
         errno.EDQUOT,
+        errno.EFBIG,
         errno.ENAMETOOLONG,
+        errno.ENOENT,
         errno.ENOTDIR,
+        errno.EISDIR,
+        errno.EEXIST,
+        errno.ENOTEMPTY,
+        errno.ELOOP,
         errno.ESTALE,
+        errno.EIO,
+        errno.EBADMSG,
+        errno.EUCLEAN,
+        errno.EBUSY,
+        errno.ETXTBSY,
+        errno.ENXIO,
+        errno.ENODEV,
+        errno.ENOTCONN,
+        errno.ESHUTDOWN,
+        errno.EHOSTDOWN,
+        errno.ETIMEDOUT,
+        errno.EREMOTEIO,
+        errno.ENOLCK,
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.EAGAIN,
+        errno.ENOMEM,
     }
 )
-"""Errors of the file system that are the user's to mend, and no bug."""
+"""Errors of the file system and of the machine's limits: circumstances to mend, and no bug."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

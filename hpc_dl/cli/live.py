@@ -55,14 +55,16 @@ class Watched:
             case "state":
                 self.ending = event["state"] in journal.ENDED
                 if event["state"] == "running":
-                    self.state, self.reason = "running", event["reason"]
+                    self.state, self.reason = "running", event.get("reason") or ""
             case "progress":
                 self.step, self.epoch = event["step"], event["epoch"]
                 self.seconds_left = event.get("seconds_left", self.seconds_left)
             case "metrics":
-                self.step, self.epoch = event["step"], event["epoch"] + 1
+                self.step = event["step"]
+                self.epoch = self.epoch if event.get("epoch") is None else event["epoch"] + 1
                 self.values.update(event["values"])
-                self.pace = event["values"].get("train/examples_per_second", self.pace)
+                pace = event["values"].get("train/examples_per_second")
+                self.pace = pace if isinstance(pace, int | float) else self.pace
 
     def position(self) -> list[str]:
         """Epoch, step, speed and the time that is left, as far as they are known."""

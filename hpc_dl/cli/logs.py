@@ -8,11 +8,11 @@ import time
 from pathlib import Path
 
 from hpc_dl import jobs, journal
+from hpc_dl import submission as submissions
 from hpc_dl.cli import runs
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.jobs import Status
-from hpc_dl.rundir import RunDir
-from hpc_dl.submission import Submission
+from hpc_dl.rundir import RunDir, open_file, read_bytes
 
 HELP = "What a run printed: the log of one rank, or of the launcher where there is no more."
 READ_SECONDS = 0.3
@@ -41,7 +41,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _log(run: RunDir, rank: int) -> Path:
     """The log of a rank of the newest submission, or what else there is of it."""
-    submission = Submission.load(run)
+    submission, fault = submissions.find(run)
+    if submission is None and (submission := submissions.recover(run)):
+        fault = f"{run.submission} is missing; this is the newest log"
+    if fault:
+        sys.stderr.write(f"warning: {fault}\n")
     job = submission.job_id if submission else ""
     mine = run.logs / f"{job}-{rank}.log"
     if mine.exists():
@@ -51,7 +55,7 @@ def _log(run: RunDir, rank: int) -> Path:
         raise UserError(f"{run.id} has no rank {rank}", hint=f"There are: {', '.join(ranks)}.")
     others = [run.logs / f"{job}-batch.log", run.logs / "launcher.log"]
     for path in others:
-        if path.exists() and path.stat().st_size:
+        if path.is_file() and path.stat().st_size:
             return path
     status = jobs.status(run)
     raise UserError(f"{run.id} has printed nothing: {status.state}", hint=status.reason)
@@ -60,7 +64,7 @@ def _log(run: RunDir, rank: int) -> Path:
 def tail(run: RunDir, count: int) -> list[str]:
     """The last lines that a run printed itself; none where there is no log."""
     try:
-        text = _log(run, 0).read_text(errors="replace")
+        text = read_bytes(_log(run, 0)).decode(errors="replace")
     except (UserError, OSError):
         return []
     lines = text.rstrip().splitlines()
@@ -91,7 +95,7 @@ def _follow(run: RunDir, rank: int) -> Status:
 
 def _copy(path: Path, offset: int) -> int:
     """Print a file from `offset` on; where it ends."""
-    with path.open("rb") as file:
+    with open_file(path) as file:
         file.seek(offset)
         while chunk := file.read(1 << 16):
             sys.stdout.buffer.write(chunk)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -59,7 +60,8 @@ def sentence(choice: Choice, run_id: str) -> str:
 def saved_step(run: RunDir) -> int:
     """The step of the newest checkpoint; 0 without one."""
     names = (path.name for path in run.checkpoints.glob("step-*"))
-    return max((int(name.rpartition("-")[2]) for name in names), default=0)
+    steps = (re.fullmatch(r"step-(\d+)", name) for name in names)
+    return max((int(step[1]) for step in steps if step), default=0)
 
 
 def expected_start(plan: Plan) -> str:

@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
             )
     manner = sending.Manner(follow=args.follow, as_json=args.json, site=args.site)
     status = jobs.status(found)
-    action = which.action_for(status.state, status.job_id)
+    action = which.action_for(status)
     request = planning.read(found.spec, args.words, args.site, base=found.code)
     request = replace(request, run_root=found.root)
     machine = planning.this_machine(local=args.local)

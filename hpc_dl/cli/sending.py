@@ -15,7 +15,8 @@ from pathlib import Path
 
 from rich.text import Text
 
-from hpc_dl import jobs, rundir, slurm
+from hpc_dl import jobs, run_files, rundir, slurm
+from hpc_dl import submission as submissions
 from hpc_dl.cli import live, logs, summary, which
 from hpc_dl.cli.outlook import folder, saved_step
 from hpc_dl.cli.planning import Request
@@ -23,9 +24,10 @@ from hpc_dl.cli.runs import print_json
 from hpc_dl.cli.screen import console
 from hpc_dl.cli.which import Choice
 from hpc_dl.errors import EXIT_FAILED, UserError
+from hpc_dl.jobs import Status
 from hpc_dl.journal import Journal
 from hpc_dl.plan import Machine, Plan
-from hpc_dl.rundir import RunDir, read_json
+from hpc_dl.rundir import REPAIRS, RunDir
 from hpc_dl.spec.load import load
 from hpc_dl.submission import Submission
 from hpc_dl.submit.prepare import prepare, reopen
@@ -62,7 +64,7 @@ def send(request: Request, choice: Choice, machine: Machine | None, manner: Mann
     if choice.run and choice.action == "is_active":
         if manner.follow:
             return watch(choice.run, 0, manner)
-        raise active(choice.run, manner, choice.status.state if choice.status else "active")
+        raise active(choice.run, manner, choice.status or jobs.status(choice.run))
     if choice.run:
         return go_on(choice.run, lambda run: _prepare(request, run, machine), manner)
     request.plan(folder(request, choice), machine)  # what fails here leaves no folder behind
@@ -80,8 +82,8 @@ def go_on(run: RunDir, prepare_again: Callable[[RunDir], Plan], manner: Manner) 
     """Submit a stopped run again; returns the exit code. Of two who try at once, one is refused."""
     with _alone_with(run):
         status = jobs.status(run)
-        if which.action_for(status.state, status.job_id) == "is_active":
-            raise active(run, manner, status.state)
+        if which.action_for(status) == "is_active":
+            raise active(run, manner, status)
         plan, step = prepare_again(run), saved_step(run)
         offset = run.journal.stat().st_size
         _hand_over(run, plan)
@@ -133,7 +135,7 @@ def watch(run: RunDir, offset: int, manner: Manner) -> int:
     Ctrl-C ends the watching alone.
     """
     out = console(for_json=manner.as_json)
-    watched = live.Watched(run, Plan.from_json(read_json(run.plan)), offset)
+    watched = live.Watched(run, run_files.load(run.plan, Plan), offset)
     try:
         live.follow(watched, lambda: jobs.status(run), out)
     except KeyboardInterrupt:
@@ -151,10 +153,15 @@ def watch(run: RunDir, offset: int, manner: Manner) -> int:
     return 0 if watched.state == "completed" else EXIT_FAILED
 
 
-def active(run: RunDir, manner: Manner, state: str) -> UserError:
-    """The refusal to submit what is being trained."""
+def active(run: RunDir, manner: Manner, status: Status) -> UserError:
+    """The refusal to submit what is being trained, or may be."""
+    if status.faults and not status.reachable:
+        return UserError(
+            f"a job of {run.id} may be training this already: {'; '.join(status.faults)}",
+            hint=f"{REPAIRS['submission.json']}\n--new starts another run.",
+        )
     return UserError(
-        f"{run.id} is training this already: it is {state}",
+        f"{run.id} is training this already: it is {status.state}",
         hint=f"{manner.commands(run)}\n--follow watches it; --new starts another run.",
     )
 
@@ -162,8 +169,8 @@ def active(run: RunDir, manner: Manner, state: str) -> UserError:
 def prepare_within_job(request: Request, run_dir: Path) -> int:
     """Make the run folder of a script that was given to sbatch by hand; once for a job."""
     run, job = RunDir(run_dir.absolute()), os.environ.get("SLURM_JOB_ID", "")
-    submission = Submission.load(run)
-    if submission and submission.job_id == job:
+    known = submissions.find(run).submission
+    if known and known.job_id == job:
         return 0  # requeued
     if run.spec.exists():
         status = jobs.status(run)
@@ -174,8 +181,8 @@ def prepare_within_job(request: Request, run_dir: Path) -> int:
                 f"{run.path} is a run of another training",
                 hint="Print a new script with `hpcdl submit JOB.yaml --dry-run=script`.",
             )
-        if which.action_for(status.state, status.job_id) == "is_active":
-            raise active(run, Manner(), status.state)
+        if which.action_for(status) == "is_active":
+            raise active(run, Manner(), status)
     if not run.path.exists():
         rundir.make_folder(run.path, request.site.run_folder_mode)
     prepare(run, request.spec, request.plan(run.path, None), request.base)
@@ -204,7 +211,7 @@ def _show_complete(run: RunDir, manner: Manner) -> int:
 
 
 def _job(run: RunDir) -> dict[str, object]:
-    submission = Submission.load(run)
+    submission = submissions.find(run).submission
     said = dataclasses.asdict(submission) if submission else {}
     return {
         "run": run.id,

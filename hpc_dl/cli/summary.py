@@ -40,7 +40,7 @@ def summarise(run: RunDir) -> Summary:
     for event in journal.view(run.journal):
         match event["event"]:
             case "state":
-                found.state, found.reason = event["state"], event.get("reason", "")
+                found.state, found.reason = event["state"], event.get("reason") or ""
             case "metrics":
                 found.step = event["step"]
                 found.values.update(event["values"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,7 +14,6 @@ from typing import Literal
 from hpc_dl import jobs, rundir
 from hpc_dl.errors import UserError
 from hpc_dl.jobs import Status
-from hpc_dl.journal import ENDED
 from hpc_dl.rundir import RunDir
 from hpc_dl.spec.job import JobSpec
 from hpc_dl.spec.load import load
@@ -40,15 +40,15 @@ def choose(root: Path, spec: JobSpec, base: Path) -> Choice:
     for run, its in _identities(reversed(rundir.own(rundir.runs(root, spec.name)))):
         if its == wanted:
             status = jobs.status(run)
-            return Choice(action_for(status.state, status.job_id), run, status)
+            return Choice(action_for(status), run, status)
     return Choice("begin")
 
 
-def action_for(state: str, job_id: str | None) -> Action:
-    """What a submission means for a run in this state; without a job, nobody works on it."""
-    if state == "completed":
+def action_for(status: Status) -> Action:
+    """What a submission means for a run that is like this."""
+    if status.state == "completed":
         return "is_complete"
-    return "go_on" if state in ENDED or job_id is None else "is_active"
+    return "is_active" if status.active else "go_on"
 
 
 def submitted_identity(spec: JobSpec, base: Path) -> str:
@@ -72,9 +72,15 @@ def identity(spec: JobSpec, code: Path) -> str:
 
 
 def _identities(runs: Iterable[RunDir]) -> Iterator[tuple[RunDir, str]]:
-    """Runs whose spec can still be read, and what they train."""
+    """Runs whose spec can still be read, and what they train; the others are named."""
     for run in runs:
         try:
-            yield run, identity(load(run.spec), run.code)
-        except (UserError, OSError):
-            continue
+            with rundir.open_file(run.spec):  # a pipe in its place would keep one waiting
+                its = identity(load(run.spec), run.code)
+        except (UserError, OSError) as error:
+            if not rundir.is_run(run):
+                continue
+            what = str(error).partition("\n")[0]
+            sys.stderr.write(f"warning: {run.id} is not looked at: {what}\n")
+        else:
+            yield run, its

@@ -6,11 +6,12 @@ import os
 import time
 
 from hpc_dl import journal, slurm
+from hpc_dl import submission as submissions
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.jobs import process
 from hpc_dl.jobs.status import Status, status
 from hpc_dl.journal import Journal
-from hpc_dl.rundir import RunDir
+from hpc_dl.rundir import REPAIRS, RunDir
 from hpc_dl.submission import Submission
 
 LOCAL_SECONDS = 10.0
@@ -24,9 +25,13 @@ def cancel(run: RunDir) -> Status:
 
     Raises UserError where the job cannot be reached, or does not end.
     """
-    before, submission = status(run), Submission.load(run)
-    if before.state in journal.ENDED:
+    before, (submission, fault) = status(run), submissions.find(run)
+    if before.state in journal.ENDED and not before.active:
         return before
+    if submission is None and fault:
+        raise UserError(
+            f"nobody knows which job {run.id} has: {fault}", hint=REPAIRS[run.submission.name]
+        )
     run.cancel.touch()  # tells the worker, and `status`, what the end means
     if submission is None:
         Journal(run.journal).append("state", state="cancelled", reason="before it was submitted")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
+from hpc_dl import submission as submissions
 from hpc_dl.errors import UserError
 from hpc_dl.rundir import RunDir, runs
-from hpc_dl.submission import Submission
 
 
 def find(root: Path, word: str) -> RunDir:
@@ -24,8 +24,8 @@ def find(root: Path, word: str) -> RunDir:
         if word in (run.id, run.name):
             return run
     for run in reversed(known):
-        submission = Submission.load(run) if word.isdecimal() else None
-        if submission and submission.job_id == word:
+        found = submissions.find(run).submission if word.isdecimal() else None
+        if found and found.job_id == word:
             return run
     names = list(dict.fromkeys(name for run in reversed(known) for name in (run.name, run.id)))
     near = difflib.get_close_matches(word, names, n=3, cutoff=0.5)

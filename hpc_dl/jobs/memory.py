@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from hpc_dl import run_files
+from hpc_dl.jobs import words
 from hpc_dl.jobs.reading import ends
-from hpc_dl.rundir import RunDir, read_json
+from hpc_dl.plan import Plan
+from hpc_dl.rundir import DamagedFile, RunDir
 
 _USED = "system/process_memory_usage_megabytes"
 
 
 def exhausted(run: RunDir) -> str:
     """What was asked for, what was in use when last seen, and what to try."""
-    plan = read_json(run.plan)
-    asked = plan["sbatch"].get("mem")
-    with ends(run.journal) as found:
-        seen = (found.newest("system") or {}).get("values", {}).get(_USED)
+    try:
+        plan = run_files.load(run.plan, Plan)
+        with ends(run.journal) as found:
+            seen = (found.newest("system") or {}).get("values", {}).get(_USED)
+    except DamagedFile:
+        return words.OUT_OF_MEMORY
+    asked = plan.sbatch.get("mem")
     parts = [f"{asked} a node asked for" if asked else "the partition's default asked for"]
-    if seen is not None:
-        ranks = plan["tasks_per_node"]
+    if isinstance(seen, int | float):
+        ranks = plan.tasks_per_node
         parts.append(f"{seen / 1024:.1f}G in use by each of {ranks} ranks a node when last seen")
-    half = plan["micro_batch"] // 2
+    half = plan.micro_batch // 2
     smaller = f", or compute fewer examples at once: train.micro_batch={half}" if half else ""
     return f"out of memory: {', '.join(parts)}; ask for more in resources.mem{smaller}"

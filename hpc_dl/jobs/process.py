@@ -13,28 +13,34 @@ from hpc_dl.submission import Submission
 
 def look(run: RunDir, submission: Submission) -> Seen:
     """Whether anything of the job is alive; only its own machine can tell."""
-    if submission.host != os.uname().nodename:
+    here = os.uname().nodename
+    if submission.host not in ("", here):
         return Seen("unknown", f"runs on {submission.host}; ask there", where=submission.host)
     if members(run, submission):
-        return Seen("running", where=submission.host)
-    return Seen("gone", where=submission.host)
+        return Seen("running", where=here)
+    if not submission.host:
+        return Seen("unknown", "nobody knows on which machine it was started")
+    return Seen("gone", where=here)
 
 
 def members(run: RunDir, submission: Submission) -> list[int]:
     """The controller and the ranks of a local job that are alive.
 
     They share a process group, whose number may be another's by now, and name submitit's folder of
-    the run on their command lines. The tracking, which may outlast them, does not.
+    the run on their command lines. The tracking, which may outlast them, does not. Where the group
+    is not known, the folder has to be this very one.
     """
     import psutil
 
-    folder = f"/{run.id}/submitit"  # what is above it may go by several names
+    end = f"/{run.id}/submitit"  # what is above it may go by several names
     found = []
     for pid in psutil.pids():
         with contextlib.suppress(OSError, psutil.Error):
-            if os.getpgid(pid) == submission.group:
-                words = psutil.Process(pid).cmdline()
-                found += [pid] if any(word.endswith(folder) for word in words) else []
+            if submission.group in (None, os.getpgid(pid)):
+                folders = [word for word in psutil.Process(pid).cmdline() if word.endswith(end)]
+                if submission.group is None:
+                    folders = [it for it in folders if (run.path / "submitit").samefile(it)]
+                found += [pid] if folders else []
     return found
 
 
@@ -47,5 +53,10 @@ def ask(run: RunDir, submission: Submission) -> None:
 
 def kill(run: RunDir, submission: Submission) -> None:
     """End all processes of the job."""
-    if submission.group and members(run, submission):
+    alive = members(run, submission)
+    if submission.group and alive:
         os.killpg(submission.group, signal.SIGKILL)
+        return
+    for pid in alive:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)

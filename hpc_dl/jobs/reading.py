@@ -2,51 +2,85 @@
 
 from __future__ import annotations
 
-import json
-import mmap
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from hpc_dl.journal import Event
+from hpc_dl.events import Event, parse
+from hpc_dl.journal import LONGEST_LINE
+from hpc_dl.rundir import DamagedFile, open_file
+
+BLOCK = 2**18
+"""Bytes that are read at once. A mapping of the file would be faster, and end the process where
+somebody removes the file on another machine."""
 
 
 class Ends:
-    """A journal as bytes, searched from either end."""
+    """A journal that is searched from either end."""
 
-    def __init__(self, data: bytes | mmap.mmap) -> None:
-        self._data = data
+    def __init__(self, descriptor: int, size: int) -> None:
+        self._descriptor, self._size = descriptor, size
 
     def newest(self, kind: str, holding: str = "") -> Event | None:
         """The last whole event of this kind whose line holds these characters."""
-        mark, end = _mark(kind), len(self._data)
-        while (at := self._data.rfind(mark, 0, end)) >= 0:
+        mark, end = _mark(kind), self._size
+        while (at := self._last(mark, end)) >= 0:
             line = self._line(at)
-            if (event := _parsed(line, kind)) is not None and holding.encode() in line:
+            if holding.encode() in line and (event := _parsed(line, kind)) is not None:
                 return event
             end = at
         return None
 
     def oldest(self, kind: str) -> Event | None:
         """The first whole event of this kind."""
-        at = self._data.find(_mark(kind))
-        return _parsed(self._line(at), kind) if at >= 0 else None
+        mark, start = _mark(kind), 0
+        while (at := self._first(mark, start)) >= 0:
+            if (event := _parsed(self._line(at), kind)) is not None:
+                return event
+            start = at + len(mark)
+        return None
 
     def _line(self, at: int) -> bytes:
-        """The line around a position, or nothing if it is still in the writing."""
-        start, stop = self._data.rfind(b"\n", 0, at) + 1, self._data.find(b"\n", at)
-        return self._data[start:stop] if stop >= 0 else b""
+        """The line around a position, or nothing if it is still in the writing, or too long."""
+        start, stop = self._last(b"\n", at) + 1, self._first(b"\n", at)
+        whole = 0 <= stop - start <= LONGEST_LINE
+        return os.pread(self._descriptor, stop - start, start) if whole else b""
+
+    def _last(self, mark: bytes, end: int) -> int:
+        """Where the last of these bytes before `end` are; -1 where there are none."""
+        while end > 0:
+            start = max(0, end - BLOCK)
+            if (at := os.pread(self._descriptor, end - start, start).rfind(mark)) >= 0:
+                return start + at
+            end = start + len(mark) - 1 if start else 0  # they may lie across two blocks
+        return -1
+
+    def _first(self, mark: bytes, start: int) -> int:
+        """Where the first of these bytes from `start` on are; -1 where there are none."""
+        while start < self._size:
+            if (at := os.pread(self._descriptor, BLOCK, start).find(mark)) >= 0:
+                return start + at if start + at < self._size else -1
+            start += BLOCK - len(mark) + 1
+        return -1
+
+
+NO_EVENTS = Ends(-1, 0)
 
 
 @contextmanager
 def ends(path: Path) -> Iterator[Ends]:
-    """The ends of a journal; an absent or empty one has no events."""
+    """The ends of a journal; an absent or empty one has no events. Raises DamagedFile."""
     try:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            yield Ends(data)
-    except (FileNotFoundError, ValueError):
-        yield Ends(b"")
+        file = open_file(path)
+    except FileNotFoundError:
+        yield NO_EVENTS
+        return
+    with file:
+        try:
+            yield Ends(file.fileno(), os.fstat(file.fileno()).st_size)
+        except OSError as error:
+            raise DamagedFile(path, f"cannot be read: {error.strerror}") from None
 
 
 def _mark(kind: str) -> bytes:
@@ -54,8 +88,5 @@ def _mark(kind: str) -> bytes:
 
 
 def _parsed(line: bytes, kind: str) -> Event | None:
-    try:
-        event: Any = json.loads(line)
-    except ValueError:
-        return None
-    return event if isinstance(event, dict) and event.get("event") == kind else None
+    event = parse(line)
+    return event if event is not None and event["event"] == kind else None

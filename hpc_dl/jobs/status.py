@@ -7,22 +7,29 @@ import dataclasses
 import fcntl
 import os
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from hpc_dl import failure, journal
+from hpc_dl import submission as submissions
 from hpc_dl.jobs import memory, process, queue, words
-from hpc_dl.jobs.reading import Ends, ends
+from hpc_dl.jobs.reading import NO_EVENTS, Ends, ends
 from hpc_dl.jobs.seen import Seen
-from hpc_dl.jobs.state import FINAL, UNFINISHED, combine
-from hpc_dl.journal import Journal
-from hpc_dl.rundir import RunDir
+from hpc_dl.jobs.state import FINAL, UNFINISHED, Verdict, combine
+from hpc_dl.journal import Event, Journal
+from hpc_dl.rundir import DamagedFile, RunDir, open_file
 from hpc_dl.spec import units
 from hpc_dl.submission import Submission
 
 STILL_SECONDS = 60.0
 """Without progress for longer than this, a run is said to stand still."""
+LOG_BYTES = 2**16
+"""Of the end of a log, where Slurm says last how a job ended."""
+UNKNOWN = "unknown"
+"""The state of a run whose journal cannot be read, where nothing else shows it."""
+_NOBODY_KNOWS = "nobody knows whether a job of it is left"
+_PAST = ("over", "gone")
 _HEADLINES = ("val/accuracy", "val/loss", "train/loss")
 
 
@@ -51,6 +58,10 @@ class Status:
     ended: float | None = None
     reachable: bool = True
     """Whether who has the job could be asked."""
+    active: bool = False
+    """Whether a job may be at work on it, or wait to be; also where nobody can tell."""
+    faults: list[str] = field(default_factory=list)
+    """What is wrong with files of the run, each of which is named."""
 
     @property
     def failed(self) -> bool:
@@ -90,14 +101,51 @@ class _Known:
     facts: dict[str, Any]
     stillness: str
     """For how long no rank has got on, in words, and whom the others wait for."""
+    faults: list[str]
+    """What is wrong with the files, each of which is named."""
+    doubtful: bool
+    """Whether the file of the submission is damaged: nobody knows of a later one, if there was."""
 
     @classmethod
     def read(cls, run: RunDir) -> _Known:
-        with ends(run.journal) as found:
+        """What can be read; of what cannot, which file it is."""
+        faults = _spec_faults(run)
+        last: Event = {}
+        facts, stillness = _facts(NO_EVENTS), ""
+        with _noting(run, faults), ends(run.journal) as found:
             last = found.newest("state") or {}
-            facts, stillness = _facts(found), _stillness(found, last.get("t", 0.0))
-        state, reason = last.get("state", ""), last.get("reason", "")
-        return cls(run, Submission.load(run), state, reason, last.get("t"), facts, stillness)
+            facts, stillness = _facts(found), _stillness(found, last.get("t") or 0.0)
+        submission, fault = submissions.find(run)
+        state, reason = last.get("state", ""), last.get("reason") or ""
+        if fault:
+            faults.append(fault)
+        elif submission is None and state in ("running", "requeued"):
+            submission = submissions.recover(run)
+            faults += [f"{run.submission} is missing"] if submission else []
+        if not state and submission and not faults:
+            faults.append(f"{run.journal} holds no state of the run")
+        since, doubtful = last.get("t"), bool(fault)
+        return cls(run, submission, state, reason, since, facts, stillness, faults, doubtful)
+
+
+@contextlib.contextmanager
+def _noting(run: RunDir, faults: list[str]) -> Iterator[None]:
+    """Note what cannot be read, and go on without it."""
+    try:
+        yield
+    except DamagedFile as error:
+        faults.append(error.message)
+    except OSError as error:
+        faults.append(f"{error.filename or run.path} cannot be read: {error.strerror}")
+
+
+def _spec_faults(run: RunDir) -> list[str]:
+    """Whether the spec is there; what it says is not asked for here."""
+    faults: list[str] = []
+    with _noting(run, faults), open_file(run.spec) as file:
+        if not os.fstat(file.fileno()).st_size:
+            faults.append(f"{run.spec} is damaged: it is empty")
+    return faults
 
 
 def _stillness(found: Ends, since: float) -> str:
@@ -108,18 +156,18 @@ def _stillness(found: Ends, since: float) -> str:
     seconds = time.time() - beat["t"] + min(beat["idle"])
     if seconds < STILL_SECONDS:
         return ""
-    who = f" ({beat['behind']})" if beat["behind"] else ""
+    who = f" ({beat['behind']})" if beat.get("behind") else ""
     return f"no progress for {units.roughly(seconds)}{who}"
 
 
 def _facts(found: Ends) -> dict[str, Any]:
     progress, metrics = found.newest("progress") or {}, found.newest("metrics", '"val/')
-    began = (found.newest("started") or {}).get("environment", {})
+    began = (found.newest("started") or {}).get("environment") or {}
     values = (metrics or found.newest("metrics") or {"values": {}})["values"]
     metric = next((name for name in (*_HEADLINES, *values) if name in values), None)
     return {
         **{key: progress.get(key) for key in ("epoch", "epochs", "step", "steps", "seconds_left")},
-        "where": began.get("slurm", {}).get("job_nodelist") or began.get("host", ""),
+        "where": (began.get("slurm") or {}).get("job_nodelist") or began.get("host") or "",
         "metric": metric,
         "value": values.get(metric),
         "created": (found.oldest("state") or {}).get("t"),
@@ -139,28 +187,38 @@ def _look(known: list[_Known]) -> list[Seen]:
 
 def _seen(one: _Known, slurm: dict[str, Seen]) -> Seen:
     job = one.submission
-    if job is None or one.state in FINAL:
+    if one.state in FINAL:
         return Seen("nowhere")
+    if job is None:
+        return Seen("unknown", _NOBODY_KNOWS) if one.doubtful else Seen("nowhere")
     if job.backend == "local":
         return process.look(one.run, job)
     seen = slurm[job.job_id]
-    return _from_log(one.run, job) or seen if seen.phase == "gone" else seen
+    if seen.phase != "gone":
+        return seen
+    return Seen("unknown", _NOBODY_KNOWS) if one.doubtful else _from_log(one.run, job) or seen
 
 
 def _from_log(run: RunDir, job: Submission) -> Seen | None:
     """What Slurm wrote into the job's log as it ended, where its database could not tell."""
-    with contextlib.suppress(OSError):
-        log = (run.logs / f"{job.job_id}-batch.log").read_text(errors="replace")
-        return words.from_log(log)
+    with (
+        contextlib.suppress(OSError, DamagedFile),
+        open_file(run.logs / f"{job.job_id}-batch.log") as file,
+    ):
+        file.seek(max(0, os.fstat(file.fileno()).st_size - LOG_BYTES))
+        return words.from_log(file.read().decode(errors="replace"))
     return None
 
 
 def _status(one: _Known, seen: Seen) -> Status:
-    job = one.submission
-    died_of = failure.reason(one.run, job.job_id) if job else None
-    state, reason, settled = combine(
-        one.state, one.reason, seen, died_of, cancelled=one.run.cancel.exists()
-    )
+    job, died_of, cancelled = one.submission, None, False
+    with _noting(one.run, one.faults):
+        cancelled = os.path.lexists(one.run.cancel)
+        died_of = failure.reason(one.run, job.job_id) if job else None
+    verdict = combine(one.state, one.reason, seen, died_of, cancelled=cancelled)
+    if not one.state and one.faults and not _is_shown(seen, died_of, cancelled=cancelled):
+        verdict = Verdict(UNKNOWN, "its job has ended" if seen.phase in _PAST else "")
+    state, reason, settled = verdict
     if reason == words.OUT_OF_MEMORY:
         reason = memory.exhausted(one.run)
     if settled and (state, reason) != (one.state, one.reason):
@@ -176,18 +234,39 @@ def _status(one: _Known, seen: Seen) -> Status:
         name=one.run.name,
         path=str(one.run.path),
         state=state,
-        reason=reason,
+        reason=_with_faults(reason, one.faults),
         backend=job.backend if job else None,
         job_id=job.job_id if job else None,
         ended=(one.since if one.state == state else time.time()) if ended else None,
         reachable=seen.phase != "unknown" or one.state not in UNFINISHED,
+        active=_is_active(one, state, seen),
+        faults=one.faults,
         **facts,
     )
 
 
+def _is_shown(seen: Seen, died_of: str | None, *, cancelled: bool) -> bool:
+    """Whether it shows without the journal how the run is."""
+    ended_so = seen.phase in _PAST and (cancelled or (seen.telling and seen.phase == "over"))
+    return seen.phase in ("queued", "running") or died_of is not None or ended_so
+
+
+def _is_active(one: _Known, state: str, seen: Seen) -> bool:
+    """Whether a job may be at work on the run, or wait to be."""
+    if one.doubtful and seen.phase == "unknown":
+        return True
+    return state not in journal.ENDED and one.submission is not None and seen.phase not in _PAST
+
+
+def _with_faults(reason: str, faults: list[str]) -> str:
+    """The reason, with the faults in its first line: a table shows no other."""
+    head, _, rest = reason.partition("\n")
+    return "; ".join([*([head] if head else []), *faults]) + (f"\n{rest}" if rest else "")
+
+
 def _settle(one: _Known, state: str, reason: str) -> None:
     """Journal how a run ended whose worker could not; it is gone, so nobody else writes."""
-    with contextlib.suppress(OSError), one.run.journal.open("rb") as file:
+    with contextlib.suppress(OSError, DamagedFile), open_file(one.run.journal) as file:
         with contextlib.suppress(OSError):  # not every file system has locks
             fcntl.flock(file, fcntl.LOCK_EX)
         if journal.last_state(one.run.journal) == (one.state, one.reason) and os.access(

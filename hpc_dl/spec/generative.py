@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from hpc_dl.spec.data import DataFacts
 from hpc_dl.spec.model import Conflict, Model
@@ -30,15 +29,24 @@ class Generative(Model):
         return Conflict("judge", fault, hint)
 
 
+class _Export(BaseModel):
+    """What is to be known here of the `model.json` of an export."""
+
+    facts: DataFacts
+    outputs: dict[str, Any]
+
+
 def _fault(folder: Path, facts: DataFacts) -> str | None:
     """Why the network in a folder cannot judge images of which `facts` are known."""
     try:
-        said = json.loads((folder / "model.json").read_text())
-        known, outputs = said["facts"], said["outputs"]
-    except (OSError, ValueError, KeyError):
+        said = _Export.model_validate_json((folder / "model.json").read_bytes())
+    except FileNotFoundError:
         return f"{folder} holds no trained network"
-    if known["kind"] != "image" or "probabilities" not in outputs:
+    except (OSError, ValueError):
+        return f"{folder} holds no trained network: model.json in it is damaged"
+    known = said.facts
+    if known.kind != "image" or "probabilities" not in said.outputs:
         return f"the network in {folder} does not classify images"
-    if tuple(known["shape"]) != facts.shape:
-        return f"the network in {folder} takes images of {known['shape']}, not {list(facts.shape)}"
+    if known.shape != facts.shape:
+        return f"the network in {folder} takes images of {[*known.shape]}, not {[*facts.shape]}"
     return None

@@ -13,10 +13,11 @@ import sys
 import time
 from pathlib import Path
 
+from hpc_dl import run_files
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.job import TrainJob
 from hpc_dl.plan import Plan
-from hpc_dl.rundir import RunDir, read_json
+from hpc_dl.rundir import RunDir
 from hpc_dl.submission import Submission
 from hpc_dl.submit.prepare import reopen
 
@@ -43,7 +44,7 @@ def submit(run: RunDir, plan: Plan) -> Submission:
             start_new_session=True,
         )
     if failed := _wait(launcher):
-        last = (log.read_text().strip().splitlines() or [failed])[-1]
+        last = (log.read_text(errors="replace").strip().splitlines() or [failed])[-1]
         raise UserError(
             f"the local job did not start: {last}", hint=f"See {log}.", exit_code=EXIT_FAILED
         )
@@ -94,4 +95,7 @@ def launch(run: RunDir, plan: Plan) -> None:
 
 if __name__ == "__main__":
     folder = RunDir(Path(sys.argv[1]))
-    launch(folder, Plan.from_json(read_json(folder.plan)))
+    try:
+        launch(folder, run_files.load(folder.plan, Plan))
+    except UserError as error:
+        sys.exit(error.message)  # the last line of the log is what the user is told

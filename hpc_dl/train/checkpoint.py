@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import BaseModel, ValidationError
 from torch.distributed.checkpoint.api import CheckpointException
 
 from hpc_dl.rundir import sync_folder
@@ -40,6 +41,17 @@ class Saved:
     """That the writing took."""
     held: float
     """Seconds that the training stood still for it."""
+
+
+class _File(BaseModel):
+    bytes: int
+    sha256: str
+
+
+class _Manifest(BaseModel):
+    """What a checkpoint is to hold, by name."""
+
+    files: dict[str, _File]
 
 
 class Checkpoints:
@@ -118,11 +130,11 @@ class Checkpoints:
         temporary.rename(target)
         sync_folder(self.folder)
         for old in former:
-            shutil.rmtree(old)
+            _remove(old)
 
     def _forget_old(self) -> None:
         for _, old in sorted(_of_kind(self.folder, "step"))[: -self.keep]:
-            shutil.rmtree(old)
+            _remove(old)
 
 
 def candidates(folder: Path) -> list[tuple[int, Path]]:
@@ -135,7 +147,7 @@ def abandon(folder: Path, step: int) -> None:
     """Remove the checkpoints from `step` on, to which the training is not to come back."""
     for at, path in candidates(folder):
         if at >= step:
-            shutil.rmtree(path)
+            _remove(path)
 
 
 def best(folder: Path) -> Path | None:
@@ -156,16 +168,18 @@ def newest_whole(folder: Path, on_damage: Callable[[str], None]) -> Path | None:
 def damage(path: Path) -> str | None:
     """What is wrong with a checkpoint, or None where it is whole."""
     try:
-        manifest = json.loads((path / MANIFEST).read_text())
-        for name, entry in manifest["files"].items():
+        manifest = _Manifest.model_validate(json.loads((path / MANIFEST).read_bytes()))
+        for name, entry in manifest.files.items():
             size = (path / name).stat().st_size
-            if size != entry["bytes"]:
-                return f"{name} has {size} bytes instead of {entry['bytes']}"
-            if _sha256(path / name) != entry["sha256"]:
+            if size != entry.bytes:
+                return f"{name} has {size} bytes instead of {entry.bytes}"
+            if _sha256(path / name) != entry.sha256:
                 return f"{name} has another checksum than when it was written"
-    except (OSError, ValueError, KeyError) as error:
+    except ValidationError as error:
+        return f"{MANIFEST} is none: {error.errors()[0]['msg']}"
+    except (OSError, ValueError, RecursionError) as error:
         return f"{type(error).__name__}: {error}"
-    return None
+    return None if STATE in manifest.files else f"{MANIFEST} does not speak of {STATE}"
 
 
 def load(path: Path, device: torch.device) -> dict[str, Any]:
@@ -182,7 +196,7 @@ def temporary(folder: Path, step: int) -> Path:
 def _write_whole(folder: Path, step: int, state: dict[str, Any]) -> Path:
     target, unfinished = folder / f"step-{step:08d}", temporary(folder, step)
     if target.exists():  # trained again after a resume from before it
-        shutil.rmtree(target)
+        _remove(target)
     unfinished.mkdir(exist_ok=True)  # the shards may be there already
     torch.save(state, unfinished / STATE)  # by name, torch writes without holding up Python
     files = sorted(path for path in unfinished.rglob("*") if path.is_file())
@@ -210,6 +224,14 @@ def _of_kind(folder: Path, kind: str) -> Iterator[tuple[int, Path]]:
     for path in folder.glob(f"{kind}-*"):
         if match := re.fullmatch(rf"{kind}-(\d+)", path.name):
             yield int(match[1]), path
+
+
+def _remove(path: Path) -> None:
+    """Remove a checkpoint, or what lies in the place of one."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _link(source: str, target: str) -> None:

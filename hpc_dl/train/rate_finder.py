@@ -6,14 +6,21 @@ logarithm (the range test of Smith, arXiv:1506.01186, and the choice that fastai
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
+import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
 
+from pydantic import Field
+
+from hpc_dl import run_files
 from hpc_dl.data.batches import Batches
 from hpc_dl.data.split import Splits
 from hpc_dl.plan import Plan
-from hpc_dl.rundir import RunDir, read_json, write_json
+from hpc_dl.rundir import DamagedFile, RunDir, write_json
 from hpc_dl.spec.job import JobSpec
 from hpc_dl.train.build import build_engine
 from hpc_dl.train.engine import Engine
@@ -26,6 +33,15 @@ STEPS = 120
 SMOOTHING = 0.9
 DIVERGED = 4.0
 """A loss so many times the best is the end of the trial."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What is kept of it: the rate that was chosen, and the smoothed loss at each rate."""
+
+    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    rates: list[float]
+    losses: list[float]
 
 
 def trial_rate(step: int) -> float:
@@ -48,14 +64,23 @@ def peak_rate(
     asked = spec.train.optimizer.lr
     if asked != "auto":
         return asked
-    known = world.gather_objects(read_json(run.learning_rate))[0]
+    known = world.gather_objects(_trial(run) if world.rank == 0 else None)[0]
     if known is None:
         engine = build_engine(spec, plan, splits, world, run.code, trial_rate, lambda: 0)
         rates, losses = _try(engine, batches)
-        known = {"learning_rate": steepest(rates, losses), "rates": rates, "losses": losses}
+        known = Trial(steepest(rates, losses), rates, losses)
         if world.rank == 0:
-            write_json(run.learning_rate, known)
-    return float(known["learning_rate"])
+            write_json(run.learning_rate, dataclasses.asdict(known))
+    return float(known.learning_rate)
+
+
+def _trial(run: RunDir) -> Trial | None:
+    """The trial of an earlier attempt; one whose file is damaged is made again, and is the same."""
+    try:
+        return run_files.find(run.learning_rate, Trial)
+    except DamagedFile as error:
+        sys.stderr.write(f"warning: {error.message}; the learning rate is found anew\n")
+        return None
 
 
 def _try(engine: Engine, batches: Batches) -> tuple[list[float], list[float]]:
@@ -93,9 +118,9 @@ def _endlessly(batches: Batches) -> Iterator[list[Batch | None]]:
 
 def curve(run: RunDir) -> Picture | None:
     """The trial of a run and what came of it; None where there was none."""
-    if (said := read_json(run.learning_rate)) is None:
+    if (trial := _trial(run)) is None:
         return None
-    chosen, rates, losses = said["learning_rate"], said["rates"], said["losses"]
+    chosen, rates, losses = trial.learning_rate, trial.rates, trial.losses
     drawing, axis = figure(4.4, 3.0)
     axis.plot(rates, losses, color="#0072B2", linewidth=1.4, label="smoothed training loss")
     axis.axvline(chosen, color="#D55E00", linestyle="--", label=f"chosen: {chosen:.2g}")

@@ -6,10 +6,11 @@ import gc
 from collections.abc import Callable
 
 from hpc_dl import journal as log
+from hpc_dl import run_files
 from hpc_dl.journal import Journal
 from hpc_dl.place import Place
 from hpc_dl.plan import Plan
-from hpc_dl.rundir import RunDir, read_json
+from hpc_dl.rundir import RunDir
 from hpc_dl.spec import units
 from hpc_dl.spec.load import load as load_spec
 from hpc_dl.train.signals import Signals
@@ -34,7 +35,7 @@ def run(run: RunDir, place: Place, on_hang: Callable[[str], None]) -> str:
     signals.install()
     journal = Journal(run.journal) if place.rank == 0 else None
     try:
-        spec, plan = load_spec(run.spec), Plan.from_json(read_json(run.plan))
+        spec, plan = load_spec(run.spec), run_files.load(run.plan, Plan)
         patience = units.seconds(spec.train.hang_timeout) + HANG_MARGIN
         with join(run, plan, place, patience) as world:
             outcome = Training(run, spec, plan, place, world, journal, signals, on_hang).train()

@@ -13,11 +13,12 @@ from pathlib import Path
 
 from torch import Tensor
 
+from hpc_dl import run_files
 from hpc_dl.data import sources
 from hpc_dl.data.batches import held_out
 from hpc_dl.data.split import Split
 from hpc_dl.plan import Plan
-from hpc_dl.rundir import RunDir, read_json
+from hpc_dl.rundir import RunDir
 from hpc_dl.spec.load import load
 from hpc_dl.zoo.judge import Judge
 
@@ -26,7 +27,7 @@ BATCH = 512
 
 def distance(run: RunDir) -> float:
     """The Fréchet distance between the training and the test images of a run."""
-    spec, plan = load(run.spec), Plan.from_json(read_json(run.plan))
+    spec, plan = load(run.spec), run_files.load(run.plan, Plan)
     splits = sources.load(spec.data, Path(plan.data_root), spec.train.seed, run.code)
     judge = Judge(spec.model.model_dump()["judge"])
     return judge.distance(_images(splits.train), _images(splits.test))

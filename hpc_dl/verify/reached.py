@@ -10,8 +10,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from hpc_dl import journal
-from hpc_dl.rundir import RunDir, read_json, write_json
+from hpc_dl import journal, run_files
+from hpc_dl.rundir import DamagedFile, RunDir, write_json
 from hpc_dl.verify.targets import Check, Target
 
 
@@ -74,8 +74,8 @@ def floor(beside: Reached, distance: float) -> Reached:
 
 
 def load(file: Path) -> dict[tuple[str, str], Reached]:
-    """What is kept in a file, by recipe and metric."""
-    kept = TypeAdapter(list[Reached]).validate_python(read_json(file) or [])
+    """What is kept in a file, by recipe and metric. Raises DamagedFile."""
+    kept = run_files.find(file, list[Reached]) or []
     return {(it.recipe, it.metric): it for it in kept}
 
 
@@ -95,20 +95,29 @@ def _events(run: RunDir, kind: str) -> list[dict[str, Any]]:
     return [event for event in journal.view(run.journal) if event["event"] == kind]
 
 
+def _newest(run: RunDir, kind: str, field: str) -> Any:
+    """A field of the newest event of a kind. Raises DamagedFile where the journal has none."""
+    for event in reversed(_events(run, kind)):
+        if event.get(field) is not None:
+            return event[field]
+    raise DamagedFile(run.journal, f"is damaged: it has no {kind} event with {field}")
+
+
 def _value(run: RunDir, metric: str) -> float:
     said = [event["values"] for event in _events(run, "metrics")]
-    return float(next(values[metric] for values in reversed(said) if metric in values))
+    for values in reversed(said):
+        if metric in values:
+            return float(values[metric])
+    raise DamagedFile(run.journal, f"is damaged: it has no {metric}")
 
 
 def _seconds(run: RunDir) -> float:
     """How long a run has trained, however often it was interrupted."""
-    steps = _events(run, "metrics")[-1]["step"]
-    return float(steps * _events(run, "summary")[-1]["seconds_per_step"])
+    return float(_newest(run, "metrics", "step") * _newest(run, "summary", "seconds_per_step"))
 
 
 def _device(run: RunDir) -> str:
-    said = _events(run, "started")[-1]
-    known, ranks = said["environment"], said["world_size"]
-    threads = "1 thread" if known["threads"] == 1 else f"{known['threads']} threads"
-    one = known["gpu"] or f"{threads} of {known['cpu']}"
+    known, ranks = _newest(run, "started", "environment"), _newest(run, "started", "world_size")
+    threads = "1 thread" if known.get("threads") == 1 else f"{known.get('threads')} threads"
+    one = known.get("gpu") or f"{threads} of {known.get('cpu')}"
     return one if ranks == 1 else f"{ranks} x {one}"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import TypeAdapter
+from pydantic import BaseModel, ValidationError
 from torch import nn
 
 from hpc_dl.errors import UserError
@@ -29,21 +28,56 @@ class Trained:
     """The `shape` and the `dtype` of each tensor that `predict` wants."""
 
 
+class _Array(BaseModel):
+    """An input of the network, in NumPy's words; -1 stands for any size."""
+
+    shape: list[int]
+    dtype: str
+
+
+class _Description(BaseModel):
+    """What `model.json` says."""
+
+    model: ModelSpec
+    facts: DataFacts
+    inputs: dict[str, _Array]
+
+
 def load(folder: Path) -> Trained:
-    """What was exported into `folder`. Raises UserError where that is nothing."""
+    """What was exported into `folder`. Raises UserError where that is nothing, or damaged."""
+    description = folder / "model.json"
     try:
-        said = json.loads((folder / "model.json").read_text())
+        said = _Description.model_validate_json(description.read_bytes())
     except FileNotFoundError:
         raise UserError(
             f"{folder} holds no trained network",
             hint="Give the folder `export` of a completed run.",
         ) from None
-    facts = TypeAdapter(DataFacts).validate_python(said["facts"])
-    options = TypeAdapter(ModelSpec).validate_python(said["model"])
-    architecture = build(options, facts, folder / "code")
+    except (OSError, ValueError) as error:
+        raise _damaged(description, error) from None
+    architecture = build(said.model, said.facts, folder / "code")
     nets = architecture.networks()
-    weights = torch.load(folder / "weights.pt", map_location="cpu", weights_only=True)
-    for name, net in nets.items():
-        net.load_state_dict(weights[name])
-        net.eval()
-    return Trained(architecture, nets, said["inputs"])
+    _load_weights(nets, folder / "weights.pt")
+    inputs = {name: it.model_dump() for name, it in said.inputs.items()}
+    return Trained(architecture, nets, inputs)
+
+
+def _load_weights(nets: Mapping[str, nn.Module], file: Path) -> None:
+    try:
+        weights = torch.load(file, map_location="cpu", weights_only=True)
+        for name, net in nets.items():
+            net.load_state_dict(weights[name])
+            net.eval()
+    except Exception as error:  # of many kinds, as what is there is of no kind
+        raise _damaged(file, error) from None
+
+
+def _damaged(file: Path, error: Exception) -> UserError:
+    what = str(error).partition("\n")[0] or type(error).__name__
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}".removeprefix(": ")
+    return UserError(
+        f"{file} is damaged: {what}",
+        hint="`hpcdl submit --new` of its job spec trains it again.",
+    )
