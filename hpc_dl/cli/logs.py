@@ -12,7 +12,7 @@ from hpc_dl import submission as submissions
 from hpc_dl.cli import runs
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.jobs import Status
-from hpc_dl.rundir import RunDir, open_file, read_bytes
+from hpc_dl.rundir import DamagedFile, RunDir, open_file, read_bytes
 
 HELP = "What a run printed: the log of one rank, or of the launcher where there is no more."
 READ_SECONDS = 0.3
@@ -50,6 +50,8 @@ def _log(run: RunDir, rank: int) -> Path:
     mine = run.logs / f"{job}-{rank}.log"
     if mine.exists():
         return mine
+    if mine.is_symlink():  # a local job's are links, to what it may not have begun to write
+        raise DamagedFile(mine, "is a link that leads nowhere")
     ranks = sorted(path.stem.rpartition("-")[2] for path in run.logs.glob(f"{job}-[0-9]*.log"))
     if ranks:
         raise UserError(f"{run.id} has no rank {rank}", hint=f"There are: {', '.join(ranks)}.")
