@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import sys
 from types import ModuleType
 
 import torch
@@ -28,6 +29,9 @@ def torchvision(module: str = "") -> ModuleType:
         if "torchvision::nms" not in str(error):
             raise
     _declare_operators()
+    # What the failed import has left would be taken for imported, though no package has it.
+    for loaded in [key for key in sys.modules if key.partition(".")[0] == "torchvision"]:
+        del sys.modules[loaded]
     return importlib.import_module(name)
 
 

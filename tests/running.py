@@ -17,6 +17,7 @@ from hpc_dl.spec.job import JobSpec
 from hpc_dl.submission import Submission
 from hpc_dl.submit import local
 from hpc_dl.submit.prepare import prepare
+from tests import empty_store
 from tests.waiting import wait_until
 
 QUICK = {
@@ -58,6 +59,7 @@ def prepared(root: Path, spec: JobSpec, base: Path | None = None) -> RunDir:
 
 def start(run: RunDir) -> Submission:
     """Start a prepared run as a local job, or start it again."""
+    empty_store.put(run.path.parent)
     return local.submit(run, Plan.from_json(read_json(run.plan)))
 
 

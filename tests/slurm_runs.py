@@ -16,6 +16,7 @@ from hpc_dl.site import Site
 from hpc_dl.spec.job import JobSpec
 from hpc_dl.spec.load import load
 from hpc_dl.submission import Submission
+from tests import empty_store
 from tests.running import QUICK, new_run
 from tests.waiting import wait_until
 
@@ -39,6 +40,7 @@ def new_slurm_run(root: Path, base: Path | None = None, **sections: Any) -> tupl
     run = new_run(root, base, **sections)
     plan = plan_for(run.path, load(run.spec))
     write_json(run.plan, plan.to_json())
+    empty_store.put(root)
     return run, plan
 
 

@@ -1,7 +1,6 @@
 """Real MLflow stores for tests: a run folder with a journal of its own, and a server process."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -16,28 +15,22 @@ from hpc_dl import journal, tracking_uri
 from hpc_dl.credentials import hidden
 from hpc_dl.journal import Journal
 from hpc_dl.rundir import RunDir, read_json, write_json
-from hpc_dl.tracking import store
 from hpc_dl.tracking.position import Position
+from tests.empty_store import made, put
 from tests.running import new_run
 from tests.waiting import wait_until
 
 
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite store that exists; making one takes seconds, so xdist's workers share it."""
-    folder = tmp_path_factory.getbasetemp()
-    path = (
-        (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "empty" / "mlflow.db"
-    )
-    with store.opened(f"sqlite:///{path}", patience=120) as client:
-        client.search_experiments()
-    return path
+@pytest.fixture
+def empty_store() -> Path:
+    """A SQLite store without a run, to be copied."""
+    return made()
 
 
 @pytest.fixture
-def uri(tmp_path: Path, empty_store: Path) -> str:
+def uri(tmp_path: Path) -> str:
     """A SQLite store of the test's own, in its folder."""
-    shutil.copy(empty_store, tmp_path)
+    put(tmp_path)
     return f"sqlite:///{tmp_path}/mlflow.db"
 
 

@@ -63,7 +63,7 @@ def test_a_shipped_job_learns(tmp_path: Path, job: str) -> None:
     file = ROOT / "jobs" / f"{job}.yaml"
     one_core = "resources.cpus_per_task=1"  # other tests run beside this one
     spec = load(file, [one_core, *(() if job == "ffnn" else SHORT)])
-    run = ranks.train(prepared(tmp_path, spec, file.parent))
+    run = ranks.train(prepared(tmp_path, spec, file.parent), drawing=True)
     for name, values in losses(run).items():
         assert all(map(math.isfinite, values)), name
         if job != "gan":  # a game of two, who do not both get better

@@ -3,6 +3,7 @@
 It must do nothing else: threads do not survive a fork.
 """
 
+import gc
 import importlib
 import os
 import pkgutil
@@ -10,6 +11,7 @@ import pkgutil
 os.environ["OMP_NUM_THREADS"] = "1"  # read once, at the import of torch, as in a real job
 
 from hpc_dl import zoo
+from hpc_dl.train.environment import packages
 from hpc_dl.vision import torchvision
 
 for name in ("models.resnet", "datasets"):
@@ -24,3 +26,6 @@ for name in (
     "torch.distributed.tensor",
 ):
     importlib.import_module(name)
+
+packages()
+gc.freeze()  # a collection in a rank would else go through all of this

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 import socket
@@ -27,7 +28,7 @@ def environment(device: torch.device) -> dict[str, object]:
             if key
             in ("SLURM_JOB_ID", "SLURM_JOB_PARTITION", "SLURM_JOB_NODELIST", "SLURM_RESTART_COUNT")
         },
-        "packages": _packages(),
+        "packages": packages(),
     }
 
 
@@ -41,7 +42,8 @@ def _processor() -> str:
     return names[0] if names else platform.machine()
 
 
-def _packages() -> dict[str, str]:
+@functools.cache  # a rank that goes back to a checkpoint says it again
+def packages() -> dict[str, str]:
     """Every installed package and its version; each one's metadata is parsed only once."""
     found = (item.metadata for item in distributions())
     named = {said["Name"]: said["Version"] for said in found if said["Name"]}

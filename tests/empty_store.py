@@ -1,0 +1,54 @@
+"""An empty MLflow store, made once a session and copied: making one takes seconds."""
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+FOLDER = "HPCDL_TEST_STORE"
+"""The variable that tells xdist's workers the folder of the session's empty store."""
+OWN = pytest.StashKey[Path]()
+
+MAKE = """
+import sys
+from hpc_dl.tracking import store
+with store.opened("sqlite:///" + sys.argv[1], patience=0) as client:
+    client.search_experiments()
+"""
+
+
+def made() -> Path:
+    """The empty store; the first to ask for it makes it, the others wait."""
+    folder = Path(os.environ[FOLDER])
+    store = folder / "mlflow.db"
+    with (folder / "making").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not store.exists():
+            half = folder / "half.db"
+            subprocess.run([sys.executable, "-c", MAKE, str(half)], check=True, timeout=120)
+            half.rename(store)
+    return store
+
+
+def put(root: Path) -> None:
+    """Make the empty store that of the runs in `root`, unless they have one."""
+    if not (root / "mlflow.db").exists():
+        shutil.copy(made(), root)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the folder once, before xdist's workers start and inherit the environment."""
+    if not hasattr(config, "workerinput"):
+        config.stash[OWN] = Path(tempfile.mkdtemp(prefix="hpcdl-empty-store-"))
+        os.environ[FOLDER] = str(config.stash[OWN])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove it, after the last worker has ended."""
+    if own := config.stash.get(OWN, None):
+        shutil.rmtree(own)
