@@ -1,6 +1,6 @@
 """What a job runs in every task: the small picklable callable that imports the worker when called.
 
-`python -m hpc_dl.job RUN_DIR` runs it too.
+`python -m hpc_dl.job RUN_DIR [MARK]` runs it too; MARK is that of the submission.
 """
 
 from __future__ import annotations
@@ -11,16 +11,22 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from hpc_dl import failure, journal, slurm_job
-from hpc_dl.errors import UserError
+from hpc_dl import failure, journal, lease, slurm_job
+from hpc_dl import submission as submissions
+from hpc_dl.errors import EXIT_FAILED, UserError
+from hpc_dl.jobs import queue
 from hpc_dl.journal import Journal
+from hpc_dl.lease import Holder, Lease
+from hpc_dl.machine import Process, identity, user
 from hpc_dl.place import Place, find_place
 from hpc_dl.rundir import DamagedFile, RunDir
+from hpc_dl.submission import Submission
 
 TRACKING_PATIENCE = 60.0
 """Seconds that a finished job waits for the tracking to bring the rest."""
@@ -33,6 +39,8 @@ class TrainJob:
     run_dir: str
     visible_gpus: str | None = None
     """CUDA_VISIBLE_DEVICES as it was at submission; submitit's local tasks count from 0."""
+    mark: str = ""
+    """Of the submission; none where the script was given to sbatch by hand."""
 
     def __call__(self) -> str:
         """The outcome: `completed`, `requeue`, `cancelled` or `stopped`.
@@ -45,21 +53,27 @@ class TrainJob:
         _remove_leftovers(place)
         if self.visible_gpus is not None:
             os.environ["CUDA_VISIBLE_DEVICES"] = self.visible_gpus
-        if place.rank == 0:
-            _claim(run, place)
-        tracking = _start_tracking(run) if place.rank == 0 else None
+        held = _claim(run, place, self.mark) if place.rank == 0 else None
+        tracking = _start_tracking(run) if held else None
 
         def on_hang(reason: str) -> None:
+            if held is not None:
+                held.check()
             _end_hung(run, place, reason)
+            if held is not None:
+                held.release()
             if tracking is not None:
                 _finish_tracking(tracking)
             os._exit(1)  # the training's own thread will not
 
         try:
-            outcome = _train(run, place, on_hang)
-            if place.slurm and place.rank == 0:
+            outcome = _train(run, place, on_hang, held)
+            if held and place.slurm:
+                held.check()
                 slurm_job.after(outcome, run, place)
         finally:
+            if held is not None:
+                held.release()
             if tracking is not None:
                 _finish_tracking(tracking)
         if place.rank == 0 and outcome != "completed":
@@ -87,11 +101,52 @@ def _remove_leftovers(place: Place) -> None:
             leftover.unlink(missing_ok=True)
 
 
-def _claim(run: RunDir, place: Place) -> None:
-    """What rank 0 records before it begins: that the run is this attempt's now."""
+def _claim(run: RunDir, place: Place, mark: str) -> Lease:
+    """Make the run this attempt's, before anything of it is touched; where it is another's, leave.
+
+    What has recorded this job as the run's is put right then; the journal stays as it is.
+    """
+    try:
+        submission = _own_submission(run, place, mark)
+        holder = Holder(submission, place.restarts, Process.own(), time.time())
+
+        def on_loss(message: str) -> None:
+            _stop_the_others(place)
+            lease.leave(message)
+
+        held = lease.acquire(run, holder, queue.is_alive, on_loss)
+    except UserError as error:
+        if isinstance(error, lease.Held):
+            _give_back(run, place)
+        _print(error)
+        _stop_the_others(place)
+        sys.exit(EXIT_FAILED)
     if place.slurm:
-        slurm_job.claim(run, place)
+        submission.save(run)
         failure.forget_earlier(run, place)
+    if run.cancel.exists():  # while nobody knew whether Slurm has the job
+        Journal(run.journal).append("state", state="cancelled", reason="cancelled by the user")
+        held.release()
+        _stop_the_others(place)
+        sys.exit(EXIT_FAILED)
+    return held
+
+
+def _own_submission(run: RunDir, place: Place, mark: str) -> Submission:
+    """What this job is to the run. Raises UserError where the run has another job by now."""
+    if place.slurm:
+        return slurm_job.claim(run, place, mark)
+    job, host = place.job_id, os.uname().nodename
+    group = os.getpgrp()
+    return Submission("local", job, host, time.time(), group, user=user(), machine=identity())
+
+
+def _give_back(run: RunDir, place: Place) -> None:
+    """Record the job that trains as the run's again, where this one was recorded."""
+    _, holder = lease.newest(run)
+    recorded = submissions.find(run).submission
+    if holder and (recorded is None or recorded.job_id in ("", place.job_id)):
+        holder.submission.save(run)
 
 
 def _end_hung(run: RunDir, place: Place, reason: str) -> None:
@@ -105,15 +160,17 @@ def _end_hung(run: RunDir, place: Place, reason: str) -> None:
         _stop_the_others(place)
 
 
-def _train(run: RunDir, place: Place, on_hang: Callable[[str], None]) -> str:
+def _train(run: RunDir, place: Place, on_hang: Callable[[str], None], held: Lease | None) -> str:
     """The outcome of the worker. A failure is printed and recorded before anything else is done."""
     try:
         if place.slurm and place.rank == 0:
             slurm_job.check_restart(run, place)
         worker = importlib.import_module("hpc_dl.train.worker")
-        return str(worker.run(run, place, on_hang))
+        return str(worker.run(run, place, on_hang, held.check if held else None))
     except BaseException as error:
         _print(error)
+        if held is not None:
+            held.check()
         reason = failure.record(run, place, error)
         if place.rank == 0 and not (place.slurm and reason == failure.PEER_GONE):
             _note_failed(run, reason)  # in the other case the batch script may start it again
@@ -170,4 +227,4 @@ def _finish_tracking(tracking: subprocess.Popen[bytes]) -> None:
 
 if __name__ == "__main__":
     # By its import path, so that the class is the one that everybody else imports.
-    importlib.import_module("hpc_dl.job").TrainJob(sys.argv[1])()
+    importlib.import_module("hpc_dl.job").TrainJob(sys.argv[1], mark="".join(sys.argv[2:3]))()

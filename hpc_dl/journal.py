@@ -13,7 +13,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -22,6 +22,9 @@ from hpc_dl.rundir import DamagedFile, open_file
 
 _POSITIONAL = frozenset({"progress", "metrics", "artifact", "saved", "summary"})
 """Events that belong to a position in the training, and are void when it is trained again."""
+
+_DURABLE = frozenset({"state", "started"})
+"""Events that have to survive a power cut."""
 
 MOST_WAITING = 2**26
 
@@ -45,9 +48,11 @@ class Journal:
     """The writing end. Thread-safe; every event is with the operating system on return.
 
     What a full disk does not take waits in memory, up to MOST_WAITING bytes, for the next event.
+    `check` ends the process if another one writes by now; see `Lease.check`.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, check: Callable[..., None] | None = None) -> None:
+        self._check = check
         try:
             descriptor = os.open(path, _APPEND, 0o666)  # to open a pipe would wait
         except OSError as error:
@@ -63,6 +68,7 @@ class Journal:
 
         A disk that refuses it is spoken of on standard error, and stops nothing.
         """
+        self.check(now=event in _DURABLE)
         line = json.dumps({"t": round(time.time(), 3), "event": event, **_finite(fields)}).encode()
         with self._lock:
             if len(self._waiting) > MOST_WAITING:
@@ -71,7 +77,7 @@ class Journal:
             self._waiting += line + b"\n"
             try:
                 self._write()
-                if event in ("state", "started"):
+                if event in _DURABLE:
                     os.fsync(self._file.fileno())
             except OSError as error:
                 if not self._refused:
@@ -82,6 +88,11 @@ class Journal:
         while self._waiting:
             self._waiting = self._waiting[self._file.write(self._waiting) :]
         self._refused = False
+
+    def check(self, *, now: bool = True) -> None:
+        """Make sure that this process may still write; else it ends here."""
+        if self._check is not None:
+            self._check(now=now)
 
     def size(self) -> int:
         """Bytes so far, with those that wait: the offset that a checkpoint keeps."""

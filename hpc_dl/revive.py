@@ -13,6 +13,7 @@ import traceback
 from pathlib import Path
 
 from hpc_dl import failure, journal, slurm_job
+from hpc_dl import submission as submissions
 from hpc_dl.errors import UserError
 from hpc_dl.place import Place, find_place
 from hpc_dl.rundir import RunDir
@@ -23,8 +24,9 @@ _NO_MEMORY = ("oom-kill", "oom_kill", "exceeded memory limit")
 
 def revive(run: RunDir, place: Place, code: int) -> None:
     """Have the job started again if nobody but the machine is to blame."""
-    if not run.plan.is_file():
-        return
+    recorded = submissions.find(run).submission
+    if not run.plan.is_file() or (recorded and recorded.job_id not in ("", place.job_id)):
+        return  # another job has the run by now
     state, _ = journal.last_state(run.journal)
     if state in journal.ENDED - {"stopped"} or run.cancel.exists() or _out_of_memory(run, place):
         return

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import stat
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -276,6 +277,19 @@ def write_atomic(path: Path, content: str | bytes, mode: int = 0o666) -> None:
     finally:
         temporary.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def age(path: Path) -> float | None:
+    """Seconds since a file was written, by the clock of its file system.
+
+    None where it is not there, or nothing can be written beside it. On some file systems every
+    machine writes with its own clock: then it errs by as much as those do.
+    """
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".now-") as now:
+            return os.fstat(now.fileno()).st_mtime - path.stat().st_mtime
+    except OSError:
+        return None
 
 
 def sync_folder(folder: Path) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import time
 
-from hpc_dl import failure, run_files, slurm
+from hpc_dl import failure, run_files, sbatch, slurm, slurm_records
 from hpc_dl.attempts import attempts
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.journal import Journal, last_state
+from hpc_dl.machine import user
 from hpc_dl.place import Place
 from hpc_dl.plan import Plan
 from hpc_dl.rundir import DamagedFile, RunDir
@@ -21,15 +21,28 @@ _NO_PROGRESS = "no progress between two requeues"
 _FASTER = "Ask for more time (resources.time), or save more often (checkpoint.every)."
 
 
-def claim(run: RunDir, place: Place) -> None:
-    """Record that this job has the run, if nobody did: the script was given to sbatch by hand."""
+def claim(run: RunDir, place: Place, mark: str) -> Submission:
+    """The submission that this job is of, with its number, which may not be recorded yet.
+
+    Without a mark the script was given to sbatch by hand. Raises UserError where the run has been
+    submitted again since.
+    """
     try:
-        submission = Submission.load(run)
+        former = Submission.load(run)
     except DamagedFile:  # it is written anew
-        submission = None
-    if submission is None or submission.job_id != place.job_id:
-        submitted = float(_job(place).get("SubmitTime", time.time()))
-        Submission("slurm", place.job_id, os.uname().nodename, submitted).save(run)
+        former = None
+    if former and former.job_id == place.job_id and mark in ("", former.mark):
+        return former
+    if former and mark and former.mark != mark:
+        newer = f"job {former.job_id}" if former.job_id else f"a job from {former.host}"
+        raise UserError(
+            f"{run.id} has been submitted again: {newer} has it now, and this job leaves it alone",
+            exit_code=EXIT_FAILED,
+        )
+    if former is None or not mark:
+        host = os.uname().nodename
+        former = Submission("slurm", "", host, time.time(), mark=mark, user=user())
+    return former.became(place.job_id, slurm.cluster_name())
 
 
 def check_restart(run: RunDir, place: Place) -> None:
@@ -68,7 +81,7 @@ def after(outcome: str, run: RunDir, place: Place) -> None:
         _note(run, place, "failed", failed)
     elif _is_requeued(job, place):
         _note(run, place, "requeued", "pre-empted, or its node is down")
-    elif job.get("PreemptTime", "None") != "None":
+    elif "PreemptTime" in job:
         go_on(run, place, "pre-empted", "stopped")
     elif outcome == "requeue":
         go_on(run, place, "wall-clock limit", "timeout")
@@ -96,9 +109,11 @@ def go_on(run: RunDir, place: Place, why: str, otherwise: str) -> None:
         if plan.follow_up:
             _follow_up(run, place)
         else:
-            slurm.call(["scontrol", "requeue", place.job_id], slurm.PATIENCE)
+            _requeue(place)
+    except sbatch.Unanswered:
+        pass  # `hpcdl status` finds out
     except slurm.SlurmError as error:
-        if not _is_requeued(_job(place), place):  # by Slurm itself, in the meantime
+        if not (error.lost or _is_requeued(_job(place), place)):  # by Slurm itself, meanwhile
             why = f"{why}, and not started again: {error.message}; {GO_ON}"
             _note(run, place, otherwise, why)
 
@@ -107,14 +122,29 @@ def _times(requeues: int) -> str:
     return "1 requeue" if requeues == 1 else f"{requeues} requeues"
 
 
+def _requeue(place: Place) -> None:
+    """Have Slurm start this very job again; after a lost answer it is asked once more.
+
+    Raises SlurmError where the job runs on.
+    """
+    for last in (False, True):
+        try:
+            slurm.call(["scontrol", "requeue", place.job_id], slurm.PATIENCE)
+        except slurm.SlurmError as error:
+            job = _job(place)
+            state = job.get("JobState", "RUNNING")
+            if _is_requeued(job, place) or state not in ("RUNNING", "SUSPENDED"):
+                return
+            if last or not error.lost:
+                raise
+        else:
+            return
+
+
 def _follow_up(run: RunDir, place: Place) -> None:
     """Submit the same script once more, to start when this job has ended."""
     after = f"--dependency=afterany:{place.job_id}"
-    answer = slurm.call(["sbatch", "--parsable", after, str(run.script)], slurm.PATIENCE)
-    job_id = answer.strip().partition(";")[0]
-    folder = run.path / "submitit"  # in which submitit looks for what to run by the job's number
-    os.link(folder / f"{place.job_id}_submitted.pkl", folder / f"{job_id}_submitted.pkl")
-    Submission("slurm", job_id, os.uname().nodename, time.time()).save(run)
+    sbatch.submit(run, [after], comment="comment" not in run_files.load(run.plan, Plan).sbatch)
 
 
 def _job(place: Place) -> dict[str, str]:
@@ -123,7 +153,7 @@ def _job(place: Place) -> dict[str, str]:
         answer = slurm.call(["scontrol", "--oneliner", "show", "job", place.job_id], slurm.PATIENCE)
     except slurm.SlurmError:
         return {}
-    return dict(re.findall(r"(\w+)=(\S+)", answer))
+    return slurm_records.fields(answer)
 
 
 def _is_requeued(job: dict[str, str], place: Place) -> bool:

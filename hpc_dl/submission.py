@@ -1,21 +1,31 @@
-"""Who has a run now: the newest submission, as a file in the run folder."""
+"""Who has a run now: the newest submission, as a file in the run folder.
+
+It is written before the scheduler is asked, without a job id: a job whose id never came is known
+by its mark, which the scheduler keeps with it.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import re
+import secrets
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
 
-from hpc_dl import journal, run_files
+from hpc_dl import journal, machine, run_files
 from hpc_dl.rundir import DamagedFile, RunDir, write_json
 
 _JOB = r"\d{1,10}(_\d{1,10})?"
 """A job's id. Anything else, asked of Slurm, would spoil its answer about all other jobs."""
+
+MARK = "hpcdl:"
+"""What the marks of all jobs begin with."""
 
 
 @dataclass(frozen=True)
@@ -23,12 +33,36 @@ class Submission:
     """A Slurm job, or the processes of a local one. Times are seconds since 1970."""
 
     backend: Literal["slurm", "local"]
-    job_id: Annotated[str, Field(pattern=f"^{_JOB}$")]
-    """Slurm's, or the process id of submitit's local controller."""
+    job_id: Annotated[str, Field(pattern=f"^({_JOB})?$")]
+    """Slurm's, or the process id of submitit's local controller; empty until it is known."""
     host: str
     submitted: Annotated[float, Field(ge=0, lt=1e11)]
     group: Annotated[int, Field(gt=0)] | None = None
     """The process group of all the local job's processes."""
+    mark: str = ""
+    """`hpcdl:RUN:TOKEN`, in the job's comment and among its script's arguments."""
+    cluster: str = ""
+    """Slurm's name of the cluster, where known: another one may have a job of the same number."""
+    user: str = ""
+    machine: str = ""
+    """Of a local job; see `machine.identity`."""
+
+    @classmethod
+    def intend(cls, run: RunDir) -> Submission:
+        """Record, and return, that a job is about to be given to Slurm."""
+        host, mark = os.uname().nodename, f"{MARK}{run.id}:{secrets.token_hex(8)}"
+        new = cls("slurm", "", host, time.time(), mark=mark, user=machine.user())
+        new.save(run)
+        return new
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether this user has submitted it."""
+        return self.user in ("", machine.user())
+
+    def became(self, job_id: str, cluster: str = "", **changes: Any) -> Submission:
+        """The submission, now that its job is known."""
+        return dataclasses.replace(self, job_id=job_id, cluster=cluster, **changes)
 
     def save(self, run: RunDir) -> None:
         write_json(run.submission, dataclasses.asdict(self))
@@ -61,6 +95,8 @@ def recover(run: RunDir) -> Submission | None:
     """
     traces = list(_traces(run, "submitit", rf"({_JOB})_submitted\.pkl"))
     traces = traces or list(_traces(run, "logs", rf"({_JOB})-(?:batch|\d+)\.log"))
+    if not traces and run.script.is_file():  # Slurm may know a job that has this script
+        return Submission("slurm", "", "", run.script.stat().st_mtime, mark=str(run.script))
     if not traces:
         return None
     # The follow-up of a job has the same file under a second name, and a higher number.

@@ -46,7 +46,7 @@ def _log(run: RunDir, rank: int) -> Path:
         fault = f"{run.submission} is missing; this is the newest log"
     if fault:
         sys.stderr.write(f"warning: {fault}\n")
-    job = submission.job_id if submission else ""
+    job = (submission and submission.job_id) or "none"
     mine = run.logs / f"{job}-{rank}.log"
     if mine.exists():
         return mine

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 
-from hpc_dl import jobs
+from hpc_dl import jobs, lease
 from hpc_dl.cli import planning, runs, sending, which
 from hpc_dl.cli.which import Choice
 from hpc_dl.errors import UserError
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
                 hint=f"Only {', '.join(CHANGEABLE)} can change; for the rest `hpcdl submit`.",
             )
     manner = sending.Manner(follow=args.follow, as_json=args.json, site=args.site)
-    status = jobs.status(found)
+    status = jobs.status(found, lease.GRACE)
     action = which.action_for(status)
     request = planning.read(found.spec, args.words, args.site, base=found.code)
     request = replace(request, run_root=found.root)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from hpc_dl import jobs, run_files, rundir, slurm
+from hpc_dl import jobs, lease, run_files, rundir, slurm
 from hpc_dl import submission as submissions
 from hpc_dl.cli import live, logs, summary, which
 from hpc_dl.cli.outlook import folder, saved_step
@@ -23,11 +23,13 @@ from hpc_dl.cli.planning import Request
 from hpc_dl.cli.runs import print_json
 from hpc_dl.cli.screen import console
 from hpc_dl.cli.which import Choice
-from hpc_dl.errors import EXIT_FAILED, UserError
+from hpc_dl.errors import EXIT_CLUSTER, EXIT_FAILED, UserError
 from hpc_dl.jobs import Status
 from hpc_dl.journal import Journal
+from hpc_dl.machine import user
 from hpc_dl.plan import Machine, Plan
 from hpc_dl.rundir import REPAIRS, RunDir
+from hpc_dl.sbatch import Unanswered
 from hpc_dl.spec.load import load
 from hpc_dl.submission import Submission
 from hpc_dl.submit.prepare import prepare, reopen
@@ -81,7 +83,7 @@ def send(request: Request, choice: Choice, machine: Machine | None, manner: Mann
 def go_on(run: RunDir, prepare_again: Callable[[RunDir], Plan], manner: Manner) -> int:
     """Submit a stopped run again; returns the exit code. Of two who try at once, one is refused."""
     with _alone_with(run):
-        status = jobs.status(run)
+        status = jobs.status(run, lease.GRACE)
         if which.action_for(status) == "is_active":
             raise active(run, manner, status)
         plan, step = prepare_again(run), saved_step(run)
@@ -160,8 +162,15 @@ def active(run: RunDir, manner: Manner, status: Status) -> UserError:
             f"a job of {run.id} may be training this already: {'; '.join(status.faults)}",
             hint=f"{REPAIRS['submission.json']}\n--new starts another run.",
         )
+    if status.state == jobs.UNKNOWN:
+        return UserError(
+            f"{run.id} was submitted already, and is {status.reason}",
+            hint="It is sent again once it is certain that Slurm never got it.",
+            exit_code=EXIT_CLUSTER,
+        )
+    how = f"by {status.holder}" if status.holder else f"it is {status.state}"
     return UserError(
-        f"{run.id} is training this already: it is {status.state}",
+        f"{run.id} is training this already: {how}",
         hint=f"{manner.commands(run)}\n--follow watches it; --new starts another run.",
     )
 
@@ -173,7 +182,7 @@ def prepare_within_job(request: Request, run_dir: Path) -> int:
     if known and known.job_id == job:
         return 0  # requeued
     if run.spec.exists():
-        status = jobs.status(run)
+        status = jobs.status(run, lease.GRACE)
         if which.identity(load(run.spec), run.code) != which.submitted_identity(
             request.spec, request.base
         ):
@@ -187,16 +196,9 @@ def prepare_within_job(request: Request, run_dir: Path) -> int:
         rundir.make_folder(run.path, request.site.run_folder_mode)
     prepare(run, request.spec, request.plan(run.path, None), request.base)
     reopen(run)
-    Submission("slurm", job, os.uname().nodename, _submission_time(job)).save(run)
+    host, cluster = os.uname().nodename, slurm.cluster_name()
+    Submission("slurm", job, host, time.time(), user=user(), cluster=cluster).save(run)
     return 0
-
-
-def _submission_time(job: str) -> float:
-    """When Slurm got a job, in seconds since 1970."""
-    try:
-        return float(slurm.call(["squeue", "-h", "-j", job, "-o", "%V"], slurm.PATIENCE))
-    except (UserError, ValueError):
-        return time.time()
 
 
 def _show_complete(run: RunDir, manner: Manner) -> int:
@@ -227,6 +229,8 @@ def _hand_over(run: RunDir, plan: Plan) -> None:
 
     try:
         (cluster if plan.backend == "slurm" else local).submit(run, plan)
+    except Unanswered:
+        raise
     except UserError as error:
         journal = Journal(run.journal)
         journal.append("state", state="failed", reason=f"not submitted: {error.message}")

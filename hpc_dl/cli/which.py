@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from hpc_dl import jobs, rundir
+from hpc_dl import jobs, lease, rundir
 from hpc_dl.errors import UserError
 from hpc_dl.jobs import Status
 from hpc_dl.rundir import RunDir
@@ -39,7 +39,7 @@ def choose(root: Path, spec: JobSpec, base: Path) -> Choice:
     wanted = submitted_identity(spec, base)
     for run, its in _identities(reversed(rundir.own(rundir.runs(root, spec.name)))):
         if its == wanted:
-            status = jobs.status(run)
+            status = jobs.status(run, lease.GRACE)
             return Choice(action_for(status), run, status)
     return Choice("begin")
 

@@ -2,6 +2,6 @@
 
 from hpc_dl.jobs.cancel import cancel
 from hpc_dl.jobs.find import find
-from hpc_dl.jobs.status import Status, status, statuses
+from hpc_dl.jobs.status import UNKNOWN, Status, status, statuses
 
-__all__ = ["Status", "cancel", "find", "status", "statuses"]
+__all__ = ["UNKNOWN", "Status", "cancel", "find", "status", "statuses"]

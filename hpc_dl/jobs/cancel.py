@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import time
 
-from hpc_dl import journal, slurm
+from hpc_dl import journal, slurm, slurm_records
 from hpc_dl import submission as submissions
-from hpc_dl.errors import EXIT_FAILED, UserError
+from hpc_dl.errors import EXIT_CLUSTER, EXIT_FAILED, UserError
 from hpc_dl.jobs import process
 from hpc_dl.jobs.status import Status, status
 from hpc_dl.journal import Journal
 from hpc_dl.rundir import REPAIRS, RunDir
+from hpc_dl.slurm_records import is_id
 from hpc_dl.submission import Submission
 
 LOCAL_SECONDS = 10.0
 """How long a local job has to save and stop before it is killed."""
+LOST_SECONDS = 10.0
+"""How long a job has to end whose cancellation Slurm has not confirmed."""
 SLURM_SECONDS = 90.0
 """How long Slurm may take to end a job; it kills after its own grace time, often 30 s."""
 
@@ -48,19 +51,32 @@ def cancel(run: RunDir) -> Status:
 
 
 def _cancel_slurm(run: RunDir, submission: Submission) -> None:
+    if not is_id(submission.job_id):
+        raise UserError(
+            f"not known yet whether Slurm has the job of {run.id}; if so, it will not train",
+            hint=f"`hpcdl status {run.id}` looks for it again.",
+            exit_code=EXIT_CLUSTER,
+        )
+    here = slurm.cluster_name() if submission.cluster else ""
+    elsewhere = submission.cluster if here not in ("", submission.cluster) else ""
     try:
-        slurm.call(["scancel", submission.job_id], slurm.PATIENCE)
-    except slurm.SlurmError:
+        slurm_records.cancel(submission.job_id, elsewhere)
+    except slurm.SlurmError as error:
+        if error.lost and _wait(run, LOST_SECONDS):
+            return
+        if status(run).state in journal.ENDED:
+            return
         run.cancel.unlink(missing_ok=True)
         raise
     _wait(run, SLURM_SECONDS)
 
 
 def _cancel_local(run: RunDir, submission: Submission) -> None:
-    if submission.host != os.uname().nodename:
+    seen = process.look(run, submission)
+    if seen.phase == "unknown":
         run.cancel.unlink(missing_ok=True)
         raise UserError(
-            f"{run.id} runs on {submission.host}, and this is {os.uname().nodename}",
+            f"{run.id} {seen.reason}; this is {os.uname().nodename}",
             hint=f"Type it there: hpcdl cancel {run.id}",
         )
     for _ in range(round(LOCAL_SECONDS)):

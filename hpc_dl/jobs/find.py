@@ -8,6 +8,7 @@ from pathlib import Path
 from hpc_dl import submission as submissions
 from hpc_dl.errors import UserError
 from hpc_dl.rundir import RunDir, runs
+from hpc_dl.slurm_records import is_id
 
 
 def find(root: Path, word: str) -> RunDir:
@@ -24,7 +25,7 @@ def find(root: Path, word: str) -> RunDir:
         if word in (run.id, run.name):
             return run
     for run in reversed(known):
-        found = submissions.find(run).submission if word.isdecimal() else None
+        found = submissions.find(run).submission if is_id(word) else None
         if found and found.job_id == word:
             return run
     names = list(dict.fromkeys(name for run in reversed(known) for name in (run.name, run.id)))

@@ -6,21 +6,32 @@ import contextlib
 import os
 import signal
 
+from hpc_dl import lease, machine
 from hpc_dl.jobs.seen import Seen
 from hpc_dl.rundir import RunDir
 from hpc_dl.submission import Submission
 
 
 def look(run: RunDir, submission: Submission) -> Seen:
-    """Whether anything of the job is alive; only its own machine can tell."""
+    """Whether anything of the job is alive; only its own machine, or container, can tell."""
     here = os.uname().nodename
     if submission.host not in ("", here):
         return Seen("unknown", f"runs on {submission.host}; ask there", where=submission.host)
+    if submission.machine not in ("", machine.identity()):
+        return _from_before(run, submission)
     if members(run, submission):
         return Seen("running", where=here)
     if not submission.host:
         return Seen("unknown", "nobody knows on which machine it was started")
     return Seen("gone", where=here)
+
+
+def _from_before(run: RunDir, submission: Submission) -> Seen:
+    """What is said of a job of a machine of this name: its last boot, a container, or another."""
+    if lease.is_touched(run):
+        why = f"runs on another machine, or in a container, called {submission.host}; ask there"
+        return Seen("unknown", why, where=submission.host)
+    return Seen("gone", f"{submission.host} was restarted", where=submission.host)
 
 
 def members(run: RunDir, submission: Submission) -> list[int]:

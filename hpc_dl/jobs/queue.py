@@ -1,49 +1,63 @@
-"""What Slurm says of many jobs: one squeue for those it knows, one sacct for those it forgot."""
+"""What Slurm says of many jobs: one squeue for those it knows, one sacct for those it forgot.
+
+That a job is over takes proof: a final state, or the controller's word that it has no such job.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
-from datetime import datetime
+from collections.abc import Container, Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import groupby
 
 from hpc_dl import slurm
 from hpc_dl.jobs import reach, words
 from hpc_dl.jobs.seen import Seen
+from hpc_dl.machine import user
 from hpc_dl.slurm import SlurmError
+from hpc_dl.slurm_records import Record, accounted, is_id, queued, shown
 from hpc_dl.submission import Submission
 
-SQUEUE_SECONDS = 5.0
-SACCT_SECONDS = 5.0
-TOLERANCE = 120.0
-"""Seconds between our time of a submission and Slurm's; an older or younger job is another."""
-
-_FIELDS = (
-    "JobArrayID", "State", "Reason", "SubmitTime", "RestartCnt", "NodeList", "Partition",
-    "exit_code",
-)  # fmt: skip
-_WAITS = frozenset({"PENDING", "CONFIGURING", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT"})
-_RUNS = frozenset(
-    {"RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "STAGE_OUT", "SIGNALING", "RESIZING"}
-)
-_GOES_ON = frozenset({"REQUEUED", "NODE_FAIL", "PREEMPTED"})
-"""After such a row of sacct's, the same job may have a later one."""
+_UNANSWERED = "not known yet whether Slurm has it; `hpcdl status` looks again"
 
 
-def look(submissions: Iterable[Submission], unfinished: Container[str]) -> dict[str, Seen]:
-    """How each of these jobs is, by job id.
+def look(
+    submissions: Iterable[Submission], unfinished: Container[Submission]
+) -> dict[Submission, Seen]:
+    """How each of these jobs is.
 
-    Only of the `unfinished` ones is Slurm's database asked what the controller has forgotten.
+    Only of the `unfinished` ones is more asked than whether the controller has them.
     """
-    asked = {submission.job_id: submission for submission in submissions}
-    if not asked:
+    jobs = list(submissions)
+    if not jobs:
         return {}
     try:
-        seen = _squeue(asked)
+        found = _in_the_queue(jobs)
     except SlurmError as error:
-        return dict.fromkeys(asked, Seen("unknown", _why_unknown(error)))
+        return dict.fromkeys(jobs, Seen("unknown", _why_unknown(error)))
     reach.answered()
-    if forgotten := {job: asked[job] for job in asked if job not in seen and job in unfinished}:
-        seen |= _sacct(forgotten)
-    return dict.fromkeys(asked, Seen("gone")) | seen
+    seen = {job: _of_job(job, record) for job, record in found.items()}
+    forgotten = [job for job in jobs if job not in seen]
+    asked = [job for job in forgotten if job in unfinished]
+    return seen | dict.fromkeys(forgotten, Seen("gone")) | _forgotten(asked)
+
+
+def _of_job(job: Submission, record: Record) -> Seen:
+    """What a record says, with its number if that is news."""
+    news = is_id(record.job_id) and not record.has_number(job.job_id)
+    return replace(words.seen(record), job_id=record.job_id if news else "")
+
+
+def is_alive(job: Submission) -> str:
+    """What Slurm says of a job: `yes`, `no`, `ending`, or `unknown`, as of every local one."""
+    if job.backend == "local":
+        return "unknown"
+    seen = look([job], {job})[job]
+    if seen.ending:
+        return "ending"
+    return {"queued": "yes", "running": "yes", "over": "no", "gone": "no"}.get(
+        seen.phase, "unknown"
+    )
 
 
 def _why_unknown(error: SlurmError) -> str:
@@ -52,68 +66,94 @@ def _why_unknown(error: SlurmError) -> str:
     return f"cluster unreachable since {datetime.fromtimestamp(reach.missed()):%H:%M}"
 
 
-def _squeue(asked: Mapping[str, Submission]) -> dict[str, Seen]:
-    form = ",".join(f"{field}:|" for field in _FIELDS)
-    flags = ["--noheader", "--array", "--states=all"]
-    command = ["squeue", *flags, f"--jobs={','.join(asked)}", f"-O{form}"]
+def _in_the_queue(jobs: list[Submission]) -> dict[Submission, Record]:
+    """What the controller has on them; by its mark where a number is not known, or another's."""
+    known = [job for job in jobs if is_id(job.job_id)]
+    records = queued(job.job_id for job in known) if known else []
+    found = _matching(known, records)
+    shown = {record.job_id for record in records}
+    searched = [job for job in jobs if job not in found and job.mark]
+    searched = [job for job in searched if job.job_id in shown or not is_id(job.job_id)]
+    for who, group in groupby(searched, key=lambda job: job.user or user()):
+        of_the_user = queued(user=who)
+        for job in group:
+            if record := _marked(job, of_the_user):
+                found[job] = record
+    return found
+
+
+def _matching(jobs: list[Submission], records: list[Record]) -> dict[Submission, Record]:
+    """The last record of each job."""
+    return {job: record for job in jobs for record in records if record.belongs_to(job)}
+
+
+def _marked(job: Submission, records: list[Record]) -> Record | None:
+    marked = [record for record in records if job.mark and job.mark in record.text]
+    alive = [record for record in marked if record.phase != "over"]
+    return next(iter(alive or marked), None)
+
+
+# ---- what the controller has not, or no longer
+
+
+def _forgotten(jobs: list[Submission]) -> dict[Submission, Seen]:
+    if not jobs:
+        return {}
+    here = slurm.cluster_name() if any(job.cluster for job in jobs) else ""
+    elsewhere = [job for job in jobs if here and job.cluster not in ("", here)]
+    seen = {job: _elsewhere(job) for job in elsewhere}
+    rest = [job for job in jobs if job not in seen]
+    database = _in_the_database(rest)
+    if database is None:
+        return seen | {job: _settled(job, None, told=False) for job in rest}
+    return seen | {job: _settled(job, database.get(job)) for job in rest}
+
+
+def _in_the_database(jobs: list[Submission]) -> dict[Submission, Record] | None:
+    """The newest attempt at each job that Slurm's database has; None where it does not answer."""
+    numbered = [job for job in jobs if is_id(job.job_id)]
+    nameless = [job for job in jobs if not is_id(job.job_id) and job.mark]
+    found: dict[Submission, Record] = {}
     try:
-        answer = slurm.call(command, SQUEUE_SECONDS)
+        if numbered:
+            ids = ",".join(job.job_id for job in numbered)
+            found |= _matching(numbered, accounted([f"--jobs={ids}"]))
+        for who, group in groupby(nameless, key=lambda job: job.user or user()):
+            theirs = list(group)
+            since = datetime.fromtimestamp(min(job.submitted for job in theirs)) - timedelta(days=2)
+            found |= _matching(
+                theirs, accounted([f"--user={who}", f"--starttime={since:%Y-%m-%dT%H:%M:%S}"])
+            )
     except SlurmError as error:
-        if "Invalid job id" in error.message:  # so it answers when it knows none of them
-            return {}
-        raise
-    seen = {}
-    for line in answer.splitlines():
-        row = dict(zip(_FIELDS, line.split("|"), strict=False))
-        job, restarted = row["JobArrayID"], row.get("RestartCnt", "0") != "0"
-        if job in asked and (restarted or _is(asked[job], row.get("SubmitTime", ""))):
-            seen[job] = _live(row)
-    return seen
+        there_is_none = "disabled" in error.message or "no `sacct`" in error.message
+        return found if there_is_none else None
+    return found
 
 
-def _live(row: Mapping[str, str]) -> Seen:
-    where = row["NodeList"] or row["Partition"]
-    if row["State"] in _WAITS:
-        return Seen("queued", words.waiting(row["Reason"]), where=where)
-    if row["State"] in _RUNS:
-        return Seen("running", words.RESTING.get(row["State"], ""), where=where)
-    return words.ending(row["State"], where, row.get("exit_code", ""))
-
-
-def _sacct(asked: Mapping[str, Submission]) -> dict[str, Seen]:
-    """The jobs that the controller has forgotten; gone, where there is no accounting."""
-    form = "JobID,State,ExitCode,Submit,NodeList"
-    flags = ["--allocations", "--duplicates", "--noheader", "--parsable2", f"--format={form}"]
+def _settled(job: Submission, last: Record | None, *, told: bool = True) -> Seen:
+    """What became of a job that is not in the queue; `told`, whether the database was asked."""
+    if last and last.phase == "over":
+        return _of_job(job, last)
+    if not is_id(job.job_id):
+        return Seen("unanswered", _UNANSWERED)
+    if not job.is_ours:
+        return Seen("unknown", f"Slurm shows nothing of {job.user}'s job to {user()}")
     try:
-        answer = slurm.call(["sacct", f"--jobs={','.join(asked)}", *flags], SACCT_SECONDS)
+        record = shown(job.job_id)
     except SlurmError as error:
-        without = "disabled" in error.message or "no `sacct`" in error.message
-        return dict.fromkeys(asked, Seen("gone", certain=without))
-    rows = [line.split("|") for line in answer.splitlines() if line.count("|") == form.count(",")]
-    seen = {}
-    for job, submission in asked.items():
-        own = _chain(submission, [row for row in rows if row[0] == job])
-        seen[job] = _ended(own) if own else Seen("gone")
-    return seen
+        return Seen("unknown", _why_unknown(error))
+    if record and record.belongs_to(job):
+        return _of_job(job, record)
+    return Seen("gone", certain=told and last is None)
 
 
-def _ended(row: list[str]) -> Seen:
-    _, state, code, _, nodes = row
-    return words.ending(state, "" if nodes == "None assigned" else nodes, code)
-
-
-def _chain(submission: Submission, rows: list[list[str]]) -> list[str] | None:
-    """The last row of this very job: a requeued job has a row for every attempt."""
-    last: list[str] | None = None
-    for row in sorted(rows, key=lambda row: row[3]):
-        if _is(submission, row[3]) or (last and last[1] in _GOES_ON):
-            last = row
-    return last
-
-
-def _is(submission: Submission, submitted: str) -> bool:
-    """Whether Slurm's time of submission is ours."""
+def _elsewhere(job: Submission) -> Seen:
+    """How a job of another cluster is, whose Slurm may or may not be asked from here."""
     try:
-        return abs(float(submitted) - submission.submitted) <= TOLERANCE
-    except ValueError:
-        return False
+        records = _matching([job], queued([job.job_id], cluster=job.cluster))
+        records = records or _matching([job], accounted([f"--jobs={job.job_id}"], job.cluster))
+    except SlurmError:
+        records = {}
+    if job in records:
+        return words.seen(records[job])
+    return Seen("unknown", f"runs on the cluster {job.cluster}; ask there", where=job.cluster)

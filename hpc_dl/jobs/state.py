@@ -36,13 +36,16 @@ def combine(
         return Verdict(state, failure or reason, settled=seen.phase in ("over", "gone"))
     match seen.phase:
         case "queued":
-            return Verdict("queued" if state in ("", "planned") else "requeued", seen.reason)
+            verdict = Verdict("queued" if state in ("", "planned") else "requeued", seen.reason)
         case "running":
-            return _running(state, seen.reason or reason)
+            verdict = _running(state, seen.reason or reason)
         case "over" | "gone":
-            return CANCELLED if cancelled else _over(state, reason, seen, failure)
+            verdict = CANCELLED if cancelled else _over(state, reason, seen, failure)
+        case "unanswered":
+            verdict = Verdict("unknown", seen.reason)
         case _:
-            return _unseen(state, reason, seen)
+            verdict = _unseen(state, reason, seen)
+    return verdict
 
 
 def _running(state: str, reason: str) -> Verdict:
@@ -59,6 +62,7 @@ def _over(state: str, reason: str, seen: Seen, failure: str | None) -> Verdict:
     if seen.phase == "over":
         return Verdict(seen.state, seen.reason, settled=True)
     why = "killed without a word" if state == "running" else "ended before the training began"
+    why = seen.reason or why
     return Verdict("failed", why, settled=seen.certain)
 
 

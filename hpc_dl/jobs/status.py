@@ -11,17 +11,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from hpc_dl import failure, journal
+from hpc_dl import failure, journal, lease, slurm
 from hpc_dl import submission as submissions
 from hpc_dl.jobs import memory, process, queue, words
 from hpc_dl.jobs.reading import NO_EVENTS, Ends, ends
 from hpc_dl.jobs.seen import Seen
 from hpc_dl.jobs.state import FINAL, UNFINISHED, Verdict, combine
 from hpc_dl.journal import Event, Journal
-from hpc_dl.rundir import DamagedFile, RunDir, open_file
+from hpc_dl.rundir import DamagedFile, RunDir, age, open_file
 from hpc_dl.spec import units
 from hpc_dl.submission import Submission
 
+UNANSWERED_SECONDS = 120.0
+"""After so long a job whose answer was lost is in the queue, or Slurm never got it. One that comes
+later all the same finds the run submitted again, and leaves."""
 STILL_SECONDS = 60.0
 """Without progress for longer than this, a run is said to stand still."""
 LOG_BYTES = 2**16
@@ -62,6 +65,8 @@ class Status:
     """Whether a job may be at work on it, or wait to be; also where nobody can tell."""
     faults: list[str] = field(default_factory=list)
     """What is wrong with files of the run, each of which is named."""
+    holder: str = ""
+    """Of a run that has ended, as its journal has it: who has its lease, and may be alive."""
 
     @property
     def failed(self) -> bool:
@@ -77,16 +82,31 @@ class Status:
         return {**dataclasses.asdict(self), "age": round(self.age, 1)}
 
 
-def status(run: RunDir) -> Status:
-    """How a run is now."""
-    return statuses([run])[0]
+def status(run: RunDir, patience: float = 0) -> Status:
+    """How a run is now; one that has ended is given so many seconds to let go of its lease."""
+    until = time.monotonic() + patience
+    while (now := statuses([run])[0]).holder and time.monotonic() < until:
+        time.sleep(0.2)
+    return now
 
 
 def statuses(runs: Iterable[RunDir]) -> list[Status]:
     """How runs are now, in their order; Slurm is asked once for all of them."""
     known = [_Known.read(run) for run in runs]
     seen = _look(known)
-    return [_status(one, sight) for one, sight in zip(known, seen, strict=True)]
+    return [_status(_adopt(one, sight), sight) for one, sight in zip(known, seen, strict=True)]
+
+
+def _adopt(one: _Known, seen: Seen) -> _Known:
+    """Record the number of a job whose answer was lost, now that it is known."""
+    job = one.submission
+    if job is None or seen.job_id in ("", job.job_id):
+        return one
+    found = job.became(seen.job_id, slurm.cluster_name())
+    with contextlib.suppress(OSError, DamagedFile):  # another user's
+        if Submission.load(one.run) == job:
+            found.save(one.run)
+    return dataclasses.replace(one, submission=found)
 
 
 @dataclass(frozen=True)
@@ -178,25 +198,30 @@ def _facts(found: Ends) -> dict[str, Any]:
 def _look(known: list[_Known]) -> list[Seen]:
     """What can be seen of each run from outside, if that could change anything."""
     wanted = [one.submission for one in known if one.submission and one.state not in FINAL]
-    unfinished = {
-        one.submission.job_id for one in known if one.submission and one.state in UNFINISHED
-    }
-    slurm = queue.look([job for job in wanted if job.backend == "slurm"], unfinished)
-    return [_seen(one, slurm) for one in known]
+    unfinished = {one.submission for one in known if one.submission and one.state in UNFINISHED}
+    jobs = queue.look([job for job in wanted if job.backend == "slurm"], unfinished)
+    return [_seen(one, jobs) for one in known]
 
 
-def _seen(one: _Known, slurm: dict[str, Seen]) -> Seen:
+def _seen(one: _Known, jobs: dict[Submission, Seen]) -> Seen:
     job = one.submission
     if one.state in FINAL:
         return Seen("nowhere")
     if job is None:
         return Seen("unknown", _NOBODY_KNOWS) if one.doubtful else Seen("nowhere")
-    if job.backend == "local":
-        return process.look(one.run, job)
-    seen = slurm[job.job_id]
-    if seen.phase != "gone":
-        return seen
-    return Seen("unknown", _NOBODY_KNOWS) if one.doubtful else _from_log(one.run, job) or seen
+    seen = process.look(one.run, job) if job.backend == "local" else jobs[job]
+    if seen.phase == "unanswered" and (age(one.run.submission) or 0) > UNANSWERED_SECONDS:
+        seen = Seen("gone", "Slurm never got it; `hpcdl submit` sends it again")
+    return _gone(one, job, seen) if seen.phase in ("gone", "unanswered") else seen
+
+
+def _gone(one: _Known, job: Submission, seen: Seen) -> Seen:
+    """What the run folder shows of a job that nobody has any more, or yet."""
+    if one.doubtful:
+        return Seen("unknown", _NOBODY_KNOWS)
+    if one.state in UNFINISHED and lease.is_touched(one.run):
+        return Seen("running", "nobody knows the job, yet it trains")
+    return (_from_log(one.run, job) if job.job_id else None) or seen
 
 
 def _from_log(run: RunDir, job: Submission) -> Seen | None:
@@ -214,7 +239,7 @@ def _status(one: _Known, seen: Seen) -> Status:
     job, died_of, cancelled = one.submission, None, False
     with _noting(one.run, one.faults):
         cancelled = os.path.lexists(one.run.cancel)
-        died_of = failure.reason(one.run, job.job_id) if job else None
+        died_of = failure.reason(one.run, job.job_id) if job and job.job_id else None
     verdict = combine(one.state, one.reason, seen, died_of, cancelled=cancelled)
     if not one.state and one.faults and not _is_shown(seen, died_of, cancelled=cancelled):
         verdict = Verdict(UNKNOWN, "its job has ended" if seen.phase in _PAST else "")
@@ -226,6 +251,7 @@ def _status(one: _Known, seen: Seen) -> Status:
     if state == "running" and not seen.reason:
         reason = one.stillness or reason
     ended = state in journal.ENDED
+    holder = _holder(one.run, job, seen) if ended and state != "completed" else ""
     facts = {**one.facts, "where": seen.where or one.facts["where"]}
     if state != "running":
         facts["seconds_left"] = None
@@ -236,10 +262,11 @@ def _status(one: _Known, seen: Seen) -> Status:
         state=state,
         reason=_with_faults(reason, one.faults),
         backend=job.backend if job else None,
-        job_id=job.job_id if job else None,
+        job_id=(job.job_id or None) if job else None,
         ended=(one.since if one.state == state else time.time()) if ended else None,
-        reachable=seen.phase != "unknown" or one.state not in UNFINISHED,
-        active=_is_active(one, state, seen),
+        holder=holder,
+        reachable=seen.phase not in ("unknown", "unanswered") or one.state not in UNFINISHED,
+        active=bool(holder) or _is_active(one, state, seen),
         faults=one.faults,
         **facts,
     )
@@ -262,6 +289,22 @@ def _with_faults(reason: str, faults: list[str]) -> str:
     """The reason, with the faults in its first line: a table shows no other."""
     head, _, rest = reason.partition("\n")
     return "; ".join([*([head] if head else []), *faults]) + (f"\n{rest}" if rest else "")
+
+
+def _holder(run: RunDir, job: Submission | None, seen: Seen) -> str:
+    """Who has the lease, unless it is known to be dead."""
+    _, holder = lease.newest(run)
+    if holder is None or holder.released:
+        return ""
+    alive = holder.process.is_alive()
+    if alive is None and holder.submission.backend == "local":
+        alive = lease.is_touched(run)
+    same = job is not None and holder.submission.job_id == job.job_id
+    if alive is None and same and seen.phase != "nowhere":
+        alive = seen.phase in ("queued", "running", "unknown") and not seen.ending
+    if alive is None:
+        alive = queue.is_alive(holder.submission) in ("yes", "unknown")
+    return str(holder) if alive else ""
 
 
 def _settle(one: _Known, state: str, reason: str) -> None:

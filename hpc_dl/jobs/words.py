@@ -7,15 +7,23 @@ import signal
 
 from hpc_dl.jobs.seen import Seen
 from hpc_dl.slurm_job import GO_ON
+from hpc_dl.slurm_records import Record
 
+_RELEASE = "`scontrol release {job}` lets it go, `hpcdl cancel` ends it"
+_HELD = {
+    "RESV_DEL_HOLD": f"held, for its reservation is gone; {_RELEASE}",
+    "REQUEUE_HOLD": f"requeued and held; {_RELEASE}",
+    "SPECIAL_EXIT": f"requeued and held, for it ended in a special way; {_RELEASE}",
+}
+"""What is said of jobs that wait for somebody."""
 _WAITING = {
     "Priority": "waiting for jobs of a higher priority",
     "Resources": "waiting for a free node",
     "Dependency": "waiting for another job to end",
     "BeginTime": "waiting for its begin time",
     "Cleaning": "waiting for its last attempt to be cleaned up",
-    "JobHeldUser": "held; `scontrol release` lets it go",
-    "JobHeldAdmin": "held by an administrator",
+    "JobHeldUser": f"held; {_RELEASE}",
+    "JobHeldAdmin": "held by an administrator, who has to release it",
     "Reservation": "waiting for its reservation",
     "Licenses": "waiting for a licence",
     "PartitionDown": "its partition is down",
@@ -23,7 +31,6 @@ _WAITING = {
     "PartitionTimeLimit": "asks for more time than its partition allows",
     "PartitionNodeLimit": "asks for more nodes than its partition has",
     "JobArrayTaskLimit": "waiting for other tasks of its array",
-    "None": "waiting for the scheduler to look at it",
 }
 _WAITING_BEGINNINGS = {
     "ReqNodeNotAvail": "the nodes it needs are down or reserved",
@@ -37,8 +44,34 @@ RESTING = {"SUSPENDED": "suspended by Slurm", "STOPPED": "stopped by a signal of
 _KILLS = (signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGTERM)
 
 
+def seen(record: Record) -> Seen:
+    """How a job is that Slurm has a record of."""
+    where = record.nodes or record.partition
+    match record.phase:
+        case "over":
+            return ending(record.state, record.nodes, record.exit_code)
+        case "queued":
+            return Seen("queued", _why_it_waits(record), where=where)
+        case "running" | "ending":
+            resting = RESTING.get(record.state, "")
+            return Seen("running", resting, where=where, ending=record.phase == "ending")
+        case "revoked":
+            return Seen("unknown", "another cluster of the federation has the job (REVOKED)")
+        case _:
+            said = f"Slurm says {record.state}"
+            return Seen("running" if record.nodes else "queued", said, where=where)
+
+
+def _why_it_waits(record: Record) -> str:
+    held = next((said for word, said in _HELD.items() if word in record.state), "")
+    said = f"{held} ({record.state})" if held else waiting(record.reason)
+    return said.replace("{job}", record.job_id)
+
+
 def waiting(reason: str) -> str:
     """Why a job is still in the queue, with Slurm's own word behind."""
+    if not reason:
+        return "waiting for the scheduler to look at it"
     words = _WAITING.get(reason) or next(
         (words for start, words in _WAITING_BEGINNINGS.items() if reason.startswith(start)), ""
     )
@@ -60,8 +93,8 @@ _ENDS = {
 
 def ending(state: str, nodes: str, code: str = "") -> Seen:
     """What a final state of Slurm says; `code` is an exit code as any of its commands prints it."""
-    word = state.partition(" ")[0].rstrip("+")
-    if word not in _ENDS:
+    word = next((word for word in _ENDS if word in re.split(r"\W+", state)), "")
+    if not word:
         return _failed(nodes, *exit_status(code))
     ours, reason = _ENDS[word]
     node = f"node {nodes}" if nodes and not re.search(r"[\[,]", nodes) else "a node"

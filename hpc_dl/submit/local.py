@@ -16,6 +16,7 @@ from pathlib import Path
 from hpc_dl import run_files
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.job import TrainJob
+from hpc_dl.machine import identity, user
 from hpc_dl.plan import Plan
 from hpc_dl.rundir import RunDir
 from hpc_dl.submission import Submission
@@ -89,8 +90,10 @@ def launch(run: RunDir, plan: Plan) -> None:
         link = run.logs / f"{job.job_id}-{rank}.log"
         link.unlink(missing_ok=True)
         link.symlink_to(Path("..", "submitit", f"{job.job_id}_{rank}_log.out"))
-    group = os.getpgrp()
-    Submission("local", job.job_id, os.uname().nodename, time.time(), group).save(run)
+    host, group = os.uname().nodename, os.getpgrp()
+    Submission("local", job.job_id, host, time.time(), group, user=user(), machine=identity()).save(
+        run
+    )
 
 
 if __name__ == "__main__":

@@ -35,8 +35,9 @@ def render(plan: Plan, command: str, prelude: Sequence[str] = ()) -> str:
 
 
 def preview(plan: Plan) -> str:
-    """The script that is submitted."""
-    return render(plan, shlex.join([sys.executable, "-u", "-m", "hpc_dl.job", plan.run_dir]))
+    """The script that is submitted. Its argument is the mark by which its job is recognised."""
+    command = [sys.executable, "-u", "-m", "hpc_dl.job", plan.run_dir]
+    return render(plan, f'{shlex.join(command)} "$1"')
 
 
 def _option(key: str, value: str | int | bool) -> str:

@@ -63,7 +63,10 @@ class Checkpoints:
         keep: int,
         on_saved: Callable[[Saved], None],
         on_failure: Callable[[str], None],
+        check: Callable[[], None] = lambda: None,
     ) -> None:
+        self._check = check
+        """Ends the process if another one writes here by now."""
         self.folder = folder
         self.keep = keep
         self._on_saved = on_saved
@@ -108,7 +111,8 @@ class Checkpoints:
         try:
             if shards is not None:
                 shards.result()
-            path = _write_whole(self.folder, step, self._copy)
+            path = _write_whole(self.folder, step, self._copy, self._check)
+            self._check()
             if best:
                 self._keep_as_best(path, step)
             self._forget_old()
@@ -193,8 +197,9 @@ def temporary(folder: Path, step: int) -> Path:
     return folder / f".step-{step:08d}.tmp"
 
 
-def _write_whole(folder: Path, step: int, state: dict[str, Any]) -> Path:
+def _write_whole(folder: Path, step: int, state: dict[str, Any], check: Callable[[], None]) -> Path:
     target, unfinished = folder / f"step-{step:08d}", temporary(folder, step)
+    check()
     if target.exists():  # trained again after a resume from before it
         _remove(target)
     unfinished.mkdir(exist_ok=True)  # the shards may be there already
@@ -208,6 +213,7 @@ def _write_whole(folder: Path, step: int, state: dict[str, Any]) -> Path:
     for path in (unfinished, unfinished / SHARDS):
         if path.is_dir():
             sync_folder(path)
+    check()
     unfinished.rename(target)
     sync_folder(folder)
     return target

@@ -57,7 +57,11 @@ class Saving:
             )
 
         return Checkpoints(
-            self.run.checkpoints, self.spec.checkpoint.keep, saved, _warning_in(journal)
+            self.run.checkpoints,
+            self.spec.checkpoint.keep,
+            saved,
+            _warning_in(journal),
+            journal.check,
         )
 
     def resume(self) -> str | None:

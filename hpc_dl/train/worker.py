@@ -21,19 +21,25 @@ HANG_MARGIN = 120.0
 """Seconds more than the hang's timeout that a collective waits: the pulse is to speak first."""
 
 
-def run(run: RunDir, place: Place, on_hang: Callable[[str], None]) -> str:
+def run(
+    run: RunDir,
+    place: Place,
+    on_hang: Callable[[str], None],
+    check_lease: Callable[..., None] | None = None,
+) -> str:
     """Train a run to its end, from its newest checkpoint on.
 
     Returns the outcome: `completed`; `requeue` (the time limit is near: go on in another job);
     `cancelled` or `stopped`, each journalled. What goes wrong is raised, for the job to journal:
     which rank failed first, and of what, is known only there. `on_hang` is called in a thread of
-    rank 0, with the reason, when no rank gets on any more; it has to end the process.
+    rank 0, with the reason, when no rank gets on any more; it has to end the process. Before rank 0
+    writes, `check_lease` ends it if the run has been taken over.
     """
     if log.last_state(run.journal)[0] == "completed":
         return "completed"
     signals = Signals()
     signals.install()
-    journal = Journal(run.journal) if place.rank == 0 else None
+    journal = Journal(run.journal, check_lease) if place.rank == 0 else None
     try:
         spec, plan = load_spec(run.spec), run_files.load(run.plan, Plan)
         patience = units.seconds(spec.train.hang_timeout) + HANG_MARGIN
