@@ -108,7 +108,8 @@ def _claim(run: RunDir, place: Place, mark: str) -> Lease:
     """
     try:
         submission = _own_submission(run, place, mark)
-        holder = Holder(submission, place.restarts, Process.own(), time.time())
+        host = os.uname().nodename
+        holder = Holder(submission, place.restarts, Process.own(), host, time.time())
 
         def on_loss(message: str) -> None:
             _stop_the_others(place)

@@ -61,6 +61,7 @@ class Holder:
     submission: Submission
     restarts: int
     process: Process
+    host: str
     since: float
     released: bool = False
 
@@ -68,7 +69,7 @@ class Holder:
         it = self.submission
         kind = f"Slurm job {it.job_id}" if it.backend == "slurm" else "a local job"
         began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.since))
-        return f"{kind} on {it.host} since {began}"
+        return f"{kind} on {self.host} since {began}"
 
     def is_earlier_attempt_of(self, other: Holder) -> bool:
         """Whether the other is the same job, which the scheduler has started again."""

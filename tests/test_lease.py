@@ -1,0 +1,172 @@
+"""One process trains in a run folder; who else comes sees whom it belongs to."""
+
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hpc_dl import lease, machine
+from hpc_dl.lease import Held, Holder, Lease
+from hpc_dl.machine import Process
+from hpc_dl.rundir import RunDir
+from hpc_dl.submission import Submission
+from tests.waiting import wait_until
+
+ELSEWHERE = Process("another boot/pid:[1]", 1, 1.0)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, seconds in (("BEAT", 0.1), ("EXPIRES", 1.0), ("GRACE", 0.5), ("ENDING", 0.5)):
+        monkeypatch.setattr(lease, name, seconds)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDir:
+    return RunDir(tmp_path)
+
+
+def holder(job_id: str = "8", process: Process | None = None, restarts: int = 0) -> Holder:
+    submission = Submission("slurm", job_id, "login", 0.0, cluster="c1")
+    return Holder(submission, restarts, process or Process.own(), "n1", time.time())
+
+
+@pytest.fixture
+def losses() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def take(run: RunDir, losses: list[str]) -> Iterator[object]:
+    """Take the lease, where Slurm says this of its holder."""
+    taken: list[Lease] = []
+
+    def acquire(who: Holder, slurm: str = "unknown") -> Lease:
+        taken.append(lease.acquire(run, who, lambda _: slurm, losses.append))
+        return taken[-1]
+
+    yield acquire
+    for one in taken:
+        one.release()
+
+
+def test_the_second_sees_the_first_and_leaves(run: RunDir, take, losses: list[str]) -> None:
+    first = take(holder("8"))
+    before = sorted(path.name for path in run.path.iterdir())
+    with pytest.raises(Held, match=r"is being trained by Slurm job 8 on n1 since 20"):
+        take(holder("9"))
+    assert sorted(path.name for path in run.path.iterdir()) == before
+    first.check()
+    assert losses == []
+
+
+def test_what_is_released_is_had_at_once(take) -> None:
+    take(holder("8", ELSEWHERE)).release()
+    began = time.monotonic()
+    take(holder("9"), "yes")
+    assert time.monotonic() - began < lease.GRACE
+
+
+def test_a_dead_process_of_this_machine_holds_up_nobody(take) -> None:
+    with subprocess.Popen(["true"]) as process:
+        dead = Process(machine.identity(), process.pid, 1.0)
+    take(holder("8", dead), "no")._stop.set()  # it died without releasing it
+    began = time.monotonic()
+    take(holder("9"), "yes")
+    assert time.monotonic() - began < lease.GRACE
+
+
+def test_a_process_that_has_got_the_number_of_a_dead_one_is_not_taken_for_it() -> None:
+    own = Process.own()
+    assert own.is_alive()
+    assert not own._replace(started=own.started - 1).is_alive()
+    assert own._replace(machine="another").is_alive() is None
+
+
+@pytest.mark.parametrize("slurm", ["yes", "ending"])
+def test_a_job_that_slurm_says_is_alive_keeps_it(take, slurm: str) -> None:
+    take(holder("8", ELSEWHERE))._stop.set()  # suspended: it does not touch its lease
+    with pytest.raises(Held):
+        take(holder("9"), slurm)
+
+
+def test_a_job_that_slurm_says_has_ended_does_not(take) -> None:
+    take(holder("8", ELSEWHERE))._stop.set()
+    take(holder("9"), "no")
+
+
+def test_the_same_job_started_again_has_it_at_once(take) -> None:
+    take(holder("8", ELSEWHERE))
+    take(holder("8", restarts=1), "yes")
+
+
+def test_where_nobody_can_be_asked_it_is_watched(take, losses: list[str]) -> None:
+    first = take(holder("8", ELSEWHERE))
+    with pytest.raises(Held):  # it beats
+        take(holder("9"))
+    first._stop.set()
+    first._thread.join()  # and now it is frozen
+    began = time.monotonic()
+    take(holder("9"))
+    assert time.monotonic() - began >= lease.EXPIRES
+    first._stop.clear()
+    first.check()
+    (said,) = losses
+    assert "was taken over by Slurm job 9" in said
+
+
+def test_a_clock_that_is_wrong_by_an_hour_changes_nothing(
+    take, run: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take(holder("8", ELSEWHERE))
+    monkeypatch.setattr(time, "time", lambda: 1e9)
+    with pytest.raises(Held):
+        take(holder("9"))
+
+
+def test_of_many_who_come_at_once_one_has_it(run: RunDir, losses: list[str]) -> None:
+    got: list[Lease] = []
+
+    def come(number: int) -> None:
+        try:
+            got.append(lease.acquire(run, holder(str(number)), lambda _: "yes", losses.append))
+        except Held:
+            return
+
+    comers = [threading.Thread(target=come, args=(number,)) for number in range(8)]
+    for comer in comers:
+        comer.start()
+    for comer in comers:
+        comer.join()
+    assert len(got) == 1
+    assert len(list(run.path.glob("lease-*"))) == 1
+    got[0].release()
+
+
+def test_without_hard_links_it_works_as_well(take, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "link", refuse)
+    take(holder("8"))
+    with pytest.raises(Held):
+        take(holder("9"), "yes")
+
+
+def test_one_who_was_frozen_leaves_before_he_writes(run: RunDir, take, losses: list[str]) -> None:
+    first = take(holder("8", ELSEWHERE))
+    first.check(now=False)
+    take(holder("9"), "no")
+    wait_until(lambda: losses, 10, message="the former holder does not notice")
+
+
+def test_a_file_that_cannot_be_read_is_somebodys(run: RunDir, take) -> None:
+    (run.path / "lease-3.json").write_text("{")
+    began = time.monotonic()
+    take(holder("9"), "no")
+    assert time.monotonic() - began >= lease.EXPIRES
+    assert lease.newest(run)[0] == 4
