@@ -6,6 +6,7 @@ from hpc_dl import failure, journal, revive
 from hpc_dl.journal import Journal
 from hpc_dl.place import Place
 from hpc_dl.rundir import write_json
+from hpc_dl.submission import Submission
 from tests.slurm_runs import new_slurm_run
 
 PLACE = Place(0, 2, 0, 2, "7.0", "7", 0, slurm=True)
@@ -95,3 +96,43 @@ def test_a_cancelled_one_stays_so(run):
     note(run, "stopped")
     run.cancel.touch()
     assert not requeued(run, TERMINATED)
+
+
+@pytest.mark.parametrize(
+    "shown, asked, state",
+    [
+        ("JobState=COMPLETING Restarts=0", 1, "requeued"),  # it was done, and the answer lost
+        ("JobState=PENDING Restarts=1", 1, "requeued"),
+        ("JobState=RUNNING Restarts=N/A", 2, "requeued"),  # not known: `status` finds out
+    ],
+)
+def test_a_requeue_whose_answer_is_lost_is_no_failure(run, shown, asked, state):
+    note(run, "running")
+    lost = "echo 'slurm_requeue error: Socket timed out on send/recv operation' >&2; exit 1"
+    scontrol = run.root.parent / "bin" / "scontrol"
+    scontrol.write_text(
+        f"#!/bin/sh\ncase $* in requeue*) echo x >>{run.root}/asked; {lost};; esac\necho {shown}\n"
+    )
+    revive.revive(run, PLACE, KILLED)
+    assert (run.root / "asked").read_text() == asked * "x\n"
+    assert journal.last_state(run.journal)[0] == state
+
+
+def test_a_requeue_that_is_refused_ends_the_run(run):
+    note(run, "running")
+    scontrol = run.root.parent / "bin" / "scontrol"
+    scontrol.write_text(
+        "#!/bin/sh\ncase $* in requeue*) echo 'Requested operation is presently disabled' >&2; "
+        "exit 1;; esac\necho JobState=RUNNING Restarts=0\n"
+    )
+    revive.revive(run, PLACE, KILLED)
+    state, reason = journal.last_state(run.journal)
+    assert state == "failed"
+    assert "not started again: Slurm refuses: Requested operation is presently disabled" in reason
+
+
+def test_a_job_that_has_not_the_run_any_more_says_nothing(run):
+    note(run, "stopped")
+    Submission("slurm", "8", "login", 0.0).save(run)
+    assert not requeued(run, TERMINATED)
+    assert journal.last_state(run.journal) == ("stopped", "as it is")

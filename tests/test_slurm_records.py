@@ -76,6 +76,12 @@ SQUEUE = {
 }
 
 
+def test_a_job_whose_reservation_has_ended_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    answering(monkeypatch, "48|RESV_DEL_HOLD|Reservation rr was deleted||fragile|0|root|(null)||\n")
+    (record,) = slurm_records.queued(["48"])
+    assert words.seen(record).phase == "queued"
+
+
 @pytest.mark.parametrize("release", SQUEUE)
 def test_squeue_is_read(release: str, monkeypatch: pytest.MonkeyPatch) -> None:
     answering(monkeypatch, SQUEUE[release])
