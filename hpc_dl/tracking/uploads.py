@@ -79,6 +79,15 @@ def wait(run: RunDir) -> bool:
     return bool(found.waiting) or found.offset < sent.offset
 
 
+def describe(run: RunDir) -> str:
+    """Which files of a run the artifact store did not take when it was asked last; "" if none."""
+    found = position.load(run.uploads, Uploads) or Uploads()
+    refused = {name: why for name, why in found.waiting.items() if why}
+    if not refused:
+        return ""
+    return f"{len(found.waiting)} files wait for the artifact store: {_by_reason(refused)}"
+
+
 def upload(run: RunDir, uri: str, patience: float = 0.0) -> None:
     """Upload what waits.
 
@@ -166,14 +175,8 @@ _ADVICE = {
 
 
 def _what_waits(run: RunDir, uri: str, waiting: dict[str, str], root: str) -> FilesWait:
-    reasons: dict[str, list[str]] = {}
-    for name, reason in waiting.items():
-        reasons.setdefault(reason or "not tried yet", []).append(name)
-    lines = []
-    for reason, names in sorted(reasons.items(), key=lambda item: item[0] == "not tried yet"):
-        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        lines.append(f"{', '.join(names[:_SHOWN])}{more}: {reason}")
-    advice = [said for word, said in _ADVICE.items() if any(word in it for it in reasons)]
+    reasons = " ".join(waiting.values())
+    advice = [said for word, said in _ADVICE.items() if word in reasons]
     if not advice and root.startswith(("file:", "/")) and not store.is_database(uri):
         advice = [
             "The server gives its clients a folder of its own machine: start it with "
@@ -181,9 +184,21 @@ def _what_waits(run: RunDir, uri: str, waiting: dict[str, str], root: str) -> Fi
         ]
     return FilesWait(
         f"{len(waiting)} files of {run.id} wait, for the artifact store {hidden(root)} "
-        f"did not take them: {'; '.join(lines)}",
+        f"did not take them: {_by_reason(waiting)}",
         hint=" ".join(
             [*advice, "Metrics and state have arrived; `hpcdl sync` brings the files afterwards."]
         ),
         exit_code=EXIT_FAILED,
     )
+
+
+def _by_reason(waiting: dict[str, str]) -> str:
+    """Some names of files, each with why it waits, in a line."""
+    reasons: dict[str, list[str]] = {}
+    for name, reason in sorted(waiting.items(), key=lambda item: item[1] == ""):
+        reasons.setdefault(reason or "not tried yet", []).append(name)
+    said = []
+    for reason, names in reasons.items():
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        said.append(f"{', '.join(names[:_SHOWN])}{more}: {reason}")
+    return "; ".join(said)
