@@ -70,7 +70,7 @@ def _check_encoding(run_root: Path) -> None:
 
 def _problem(uri: str) -> tuple[str, str] | None:
     """What is wrong with a URI, without its password, and what to write instead."""
-    if uri.startswith("sqlite"):
+    if uri.partition(":")[0] == "sqlite":
         return _problem_of_sqlite(uri)
     scheme, found, rest = uri.partition("://")
     login = _LOGIN.match(rest) if found else None

@@ -41,23 +41,23 @@ def brought(tmp_path, uri):
     return run
 
 
-@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: repr(damage[:20]))
-def test_a_damaged_position_is_made_anew_and_named(brought, uri, damage):
+def test_a_damaged_position_is_made_anew_and_named(brought, uri):
     first = Position.load(brought).mlflow_id
-    brought.tracking.write_bytes(damage)
-    notes = bring(brought).notes
-    assert any(f"{brought.tracking} is damaged" in note for note in notes)
-    assert Position.load(brought).mlflow_id == first
-    assert same(brought, uri)
-    assert mlflow_run(brought, uri).info.status == "FAILED"
-    assert not waits(brought)
+    for damage in DAMAGES:
+        brought.tracking.write_bytes(damage)
+        notes = bring(brought).notes
+        assert any(f"{brought.tracking} is damaged" in note for note in notes), damage[:20]
+        assert Position.load(brought).mlflow_id == first
+        assert same(brought, uri), damage[:20]
+        assert mlflow_run(brought, uri).info.status == "FAILED"
+        assert not waits(brought)
 
 
-@pytest.mark.parametrize("damage", [b"", b'{"waiting": []}', b'{"offset": 99999999}'])
-def test_damaged_notes_on_files_are_made_anew(brought, damage):
-    brought.uploads.write_bytes(damage)
-    bring(brought)
-    assert not waits(brought)
+def test_damaged_notes_on_files_are_made_anew(brought):
+    for damage in (b"", b'{"waiting": []}', b'{"offset": 99999999}'):
+        brought.uploads.write_bytes(damage)
+        bring(brought)
+        assert not waits(brought)
 
 
 def test_a_position_behind_the_end_of_a_journal_is_none(brought, uri):
@@ -69,15 +69,15 @@ def test_a_position_behind_the_end_of_a_journal_is_none(brought, uri):
     assert same(brought, uri)
 
 
-@pytest.mark.parametrize("name", ["provenance", "submission"])
-@pytest.mark.parametrize(
-    "damage", [b"", b"[]", b'{"git": [1], "command": 5}', b'{"git": {"a": 1}}']
-)
-def test_notes_on_a_run_that_are_damaged_hold_up_nothing(tmp_path, uri, name, damage):
+def test_notes_on_a_run_that_are_damaged_hold_up_nothing(tmp_path, uri):
     run = run_for(uri, tmp_path)
-    getattr(run, name).write_bytes(damage)
-    write_history(Journal(run.journal), 1, 5)
-    bring(run)
+    log = Journal(run.journal)
+    for step, damage in enumerate((b"", b"[]", b'{"git": [1], "command": 5}', b'{"git": {"": 1}}')):
+        run.provenance.write_bytes(damage)
+        run.submission.write_bytes(damage)
+        log.append("started", attempt="1", step=step)
+        log.append("metrics", step=step + 1, values={"train/loss": 0.5})
+        bring(run)
     assert same(run, uri)
 
 

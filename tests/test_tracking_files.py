@@ -116,13 +116,12 @@ def test_one_file_that_is_refused_holds_up_no_other(tmp_path, uri):
     ]
 
 
-@pytest.mark.parametrize(
-    "path", ["artifacts/gone.png", "/etc/hostname", "../secret", "a\0b", "n" * 300, "", "."]
-)
-def test_a_file_that_is_not_there_or_not_the_runs_is_not_waited_for(tmp_path, uri, path):
+def test_a_file_that_is_not_there_or_not_the_runs_is_not_waited_for(tmp_path, uri):
     (tmp_path / "secret").write_text("of another run")
     run = ended_run(uri, tmp_path)
-    Journal(run.journal).append("artifact", step=2, path=path, caption="")
+    log = Journal(run.journal)
+    for path in ("artifacts/gone.png", "/etc/hostname", "../secret", "a\0b", "n" * 300, "", "."):
+        log.append("artifact", step=2, path=path, caption="")
     bring(run)
     assert not waits(run)
     assert not {"hostname", "secret"} & {name.split("/")[-1] for name in names(run, uri)}

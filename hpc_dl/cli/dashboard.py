@@ -125,7 +125,7 @@ class _Bringing:
         try:
             yield
         except UserError as error:
-            self._complain(f"{run.id}: {error.message}\n")
+            self._complain(f"{run.id}: {error}\n")
         except Exception as error:  # whatever it is, the other runs are worth a try
             self._complain(hidden(f"{run.id}: {type(error).__name__}: {error}\n"))
 

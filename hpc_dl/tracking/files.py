@@ -22,7 +22,7 @@ CHECKPOINTS = {"checkpoints/last": "step", "checkpoints/best": "best"}
 """The newest checkpoint and the best, by what their folders' names begin with."""
 MODEL = model.NAME
 _NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP})
-_MEANS_SOMETHING = re.compile(r"[%#?\\:*\"<>|\x00-\x1f\x7f\ud800-\udfff]")
+_MEANS_SOMETHING = re.compile(r"[%#?\\\x00-\x1f\x7f\ud800-\udfff]")
 """What an artifact's name must not hold: its path is a part of a URI."""
 
 

@@ -64,8 +64,25 @@ def opened(uri: str, patience: float = 0.0) -> Iterator[MlflowClient]:
     than `patience` seconds, and StoreAway for whatever the store itself has to say.
     """
     import_client(uri)  # which takes seconds, and not those of others
-    with locked(uri, patience), reached(uri) as client:
-        yield client
+    with locked(uri, patience), _naming_the_store(uri):
+        _create(uri)
+        yield _client(uri)
+
+
+@contextlib.contextmanager
+def reached(uri: str) -> Iterator[MlflowClient]:
+    """A client of a store that was opened before, for what needs no lock. Raises StoreAway."""
+    import_client(uri)
+    with _naming_the_store(uri):
+        if uri.startswith(SQLITE) and not database(uri).exists():
+            raise FileNotFoundError("the file is gone")
+        yield _client(uri)
+
+
+def _client(uri: str) -> MlflowClient:
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=uri)
 
 
 def _create(uri: str) -> None:
@@ -81,16 +98,12 @@ def _create(uri: str) -> None:
 
 
 @contextlib.contextmanager
-def reached(uri: str) -> Iterator[MlflowClient]:
-    """A client of a store that was opened before, for what needs no lock. Raises StoreAway."""
-    import_client(uri)
-    from mlflow import MlflowClient
+def _naming_the_store(uri: str) -> Iterator[None]:
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        _create(uri)
-        yield MlflowClient(tracking_uri=uri)
+        yield
     except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
         raise StoreAway(
             f"the tracking store {hidden(uri)} did not take it: {what(error)}",
