@@ -99,7 +99,7 @@ def test_a_deleted_experiment_comes_back_by_the_command_that_is_given(tmp_path, 
     assert command is not None
     assert "tracking.experiment" in refused.value.hint
     words = f"{command[0].replace(' mlflow ', f' {sys.executable} -m mlflow ')}"
-    subprocess.run(words, shell=True, check=True, capture_output=True)
+    subprocess.run(words, shell=True, check=True, capture_output=True, cwd=tmp_path)
     bring(run)
     assert same(run, uri)
 

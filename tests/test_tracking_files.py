@@ -120,7 +120,16 @@ def test_a_file_that_is_not_there_or_not_the_runs_is_not_waited_for(tmp_path, ur
     (tmp_path / "secret").write_text("of another run")
     run = ended_run(uri, tmp_path)
     log = Journal(run.journal)
-    for path in ("artifacts/gone.png", "/etc/hostname", "../secret", "a\0b", "n" * 300, "", "."):
+    for path in (
+        "artifacts/gone.png",
+        "/etc/hostname",
+        "../secret",
+        "a\0b",
+        "n" * 300,
+        "",
+        ".",
+        "\ud800",
+    ):
         log.append("artifact", step=2, path=path, caption="")
     bring(run)
     assert not waits(run)

@@ -27,7 +27,7 @@ def parameters(run: RunDir) -> dict[str, str]:
     """The resolved spec, flat: `model.latent_dim` and so on."""
     taken = {}
     for key, value in _flat(_spec(run)):
-        taken[name(key)] = _plain(hidden(str(value)), _LONGEST_PARAMETER)
+        taken[name(key)] = plain(hidden(str(value)), _LONGEST_PARAMETER)
     return taken
 
 
@@ -53,7 +53,8 @@ def files(run: RunDir) -> list[str]:
     """What is there before the run starts: spec, plan, script, provenance, the user's code."""
     single = [run.spec, run.plan, run.script, run.provenance, run.diff]
     found = [*single, *sorted(run.code.rglob("*"))]
-    return [path.relative_to(run.path).as_posix() for path in found if path.is_file()]
+    names = [path.relative_to(run.path).as_posix() for path in found if path.is_file()]
+    return [name for name in names if name == plain(name)]  # JSON has no other characters
 
 
 def tags(run: RunDir) -> dict[str, str]:
@@ -139,13 +140,13 @@ def name(said: str) -> str:
 
 def _worth_saying(said: Mapping[str, Any]) -> dict[str, str]:
     return {
-        name(key): _plain(str(value), _LONGEST_TAG)
+        name(key): plain(str(value), _LONGEST_TAG)
         for key, value in said.items()
         if value is not None
     }
 
 
-def _plain(said: str, longest: int) -> str:
+def plain(said: str, longest: int | None = None) -> str:
     """A text as every database takes it: UTF-8, without a zero."""
     return said.encode("utf-8", "replace").decode().replace("\0", "")[:longest]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -84,7 +85,11 @@ def _read(path: Path, kind: type[T]) -> T | None:
         content = path.read_bytes()
     except FileNotFoundError:
         return None
-    return TypeAdapter(kind).validate_json(content, strict=True)
+    found: T = _adapter(kind).validate_json(content, strict=True)  # type: ignore[arg-type]
+    return found
+
+
+_adapter = functools.cache(TypeAdapter)
 
 
 def journal_size(run: RunDir) -> int:

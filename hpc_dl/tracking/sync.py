@@ -231,9 +231,10 @@ class _Pass:
         from mlflow.entities import Metric
 
         step, milliseconds = event["step"], description.milliseconds(event)
-        for key, said in event["values"].items():
+        for name, said in event["values"].items():
             if (value := description.number(said)) is None:
                 continue
+            key = description.plain(name)
             if event["event"] == "metrics":
                 if step <= self.newest.get(key, -1):
                     continue

@@ -154,7 +154,8 @@ def _named(event: Event) -> Iterator[str]:
 def _is_inside(path: str) -> bool:
     """Whether it is a path in the run folder."""
     pure = PurePosixPath(path)
-    return bool(pure.parts) and not pure.is_absolute() and ".." not in pure.parts
+    plain = path == description.plain(path)
+    return plain and bool(pure.parts) and not pure.is_absolute() and ".." not in pure.parts
 
 
 def _reason(error: Exception) -> str:
