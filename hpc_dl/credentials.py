@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 
-_IN_A_URI = re.compile(r"(?<=://)(?!/)[^/\s'\"]*@")
+_IN_A_URI = re.compile(r"(?<=://)(?!/)(?:[^/\s'\"]*|[^/?#\s'\"@:]*:(?!\d+(?:[^\w%]|$))\S*)@")
+"""The second way has a password with characters that belong escaped: it is one all the same."""
 
 
 def hidden(text: str) -> str:

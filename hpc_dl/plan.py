@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from pydantic import NonNegativeInt, PositiveInt, TypeAdapter
 
-from hpc_dl import conflicts, job_environment, loading, sbatch_options, sbatch_variables
+from hpc_dl import conflicts, job_environment, loading, sbatch_options, sbatch_variables, store_uri
 from hpc_dl.conflicts import SpecConflict
 from hpc_dl.credentials import hidden
 from hpc_dl.errors import UserError
@@ -146,7 +146,7 @@ def make(
     if spec.train.precision == "fp16" and not ranks.gpus_per_node:
         raise SpecConflict("train.precision", "fp16 needs a GPU", "Use bf16 or fp32 on CPUs.")
     loads = loading.choose(spec, facts, ranks, machine.memory if machine else None)
-    store = spec.tracking.uri or site.tracking_uri or f"sqlite:///{run_root}/mlflow.db"
+    store = store_uri.choose(spec, site, run_root)
     out_of_reach = machine is None and not site.internet and store.startswith("http")
     return Plan(
         run_dir=str(run_dir),

@@ -131,6 +131,11 @@ class RunDir:
         return self.path / "tracking.json"
 
     @property
+    def uploads(self) -> Path:
+        """Which files are still to be uploaded to the store, and why they were not."""
+        return self.path / "uploads.json"
+
+    @property
     def tracking_uri(self) -> Path:
         """The store's URI, where it holds a password: the only file that says it."""
         return self.path / "tracking-uri"

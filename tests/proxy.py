@@ -21,6 +21,8 @@ class Proxy:
     def __init__(self, server: Server) -> None:
         self.status, self.delay, self.asked = 200, 0.0, 0
         self.loses: set[str] = set()
+        self.most = 2**30
+        """Bytes that it takes at once."""
         self._target = server.uri
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.uri = f"http://me:geheim@127.0.0.1:{self._http.server_port}"
@@ -35,6 +37,8 @@ class Proxy:
         time.sleep(self.delay)
         if self.status != 200:
             return self.status, b"not now"
+        if len(body) > self.most:
+            return 413, b"too much"
         passed = {key: it for key, it in headers.items() if key.lower() not in _OWN_HEADERS}
         request = urllib.request.Request(self._target + path, body or None, passed, method=method)
         try:

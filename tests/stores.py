@@ -103,8 +103,9 @@ def stored(run: RunDir, uri: str) -> dict[str, list[tuple[int, float, int]]]:
 class Server:
     """A real `mlflow server` on loopback, which can be killed and started again."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
         self.folder = folder
+        self.options = options or ("--artifacts-destination", str(folder / "artifacts"))
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -115,7 +116,7 @@ class Server:
         words = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
         words += ["--port", str(self.port), "--workers", "1"]
         words += ["--backend-store-uri", f"sqlite:///{self.folder}/server.db"]
-        words += ["--artifacts-destination", str(self.folder / "artifacts")]
+        words += self.options
         quick = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
         with (self.folder / "server.log").open("ab") as log:
             self.process = subprocess.Popen(

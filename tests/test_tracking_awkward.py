@@ -1,7 +1,10 @@
 """What would hold up the bringing for ever if it were not foreseen."""
 
 import math
+import re
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -54,7 +57,8 @@ def test_a_reason_of_any_length_is_told_as_far_as_it_fits(tmp_path, uri):
     assert found.data.tags["hpcdl.reason"].startswith("too long too long")
 
 
-def test_a_run_that_was_deleted_in_mlflow_is_not_brought_back_by_itself(tmp_path, uri):
+@pytest.mark.parametrize("lost", [False, True], ids=["known", "position lost"])
+def test_a_run_that_was_deleted_in_mlflow_is_not_brought_back_by_itself(tmp_path, uri, lost):
     from mlflow import MlflowClient
 
     run = run_for(uri, tmp_path)
@@ -64,12 +68,56 @@ def test_a_run_that_was_deleted_in_mlflow_is_not_brought_back_by_itself(tmp_path
     client, mlflow_id = MlflowClient(tracking_uri=uri), Position.load(run).mlflow_id
     client.delete_run(mlflow_id)
     write_history(log, 6, 10)
+    if lost:
+        run.tracking.unlink()
     with pytest.raises(UserError, match="was deleted") as refused:
         bring(run)
     assert f"mlflow runs restore --run-id {mlflow_id}" in str(refused.value)
     client.restore_run(mlflow_id)
     bring(run)
     assert same(run, uri)
+
+
+@pytest.mark.parametrize("when", ["before the run", "during the run"])
+def test_a_deleted_experiment_comes_back_by_the_command_that_is_given(tmp_path, uri, when):
+    from mlflow import MlflowClient
+
+    run = run_for(uri, tmp_path, tracking={"experiment": 'it\'s "mine" 100%/#?`'})
+    log, client = Journal(run.journal), MlflowClient(tracking_uri=uri)
+    write_history(log, 1, 5)
+    if when == "during the run":
+        bring(run)
+        found = client.get_run(Position.load(run).mlflow_id).info.experiment_id
+    else:
+        found = client.create_experiment(description.experiment(run))
+    client.delete_experiment(found)
+    write_history(log, 6, 10)
+    for _ in range(2):
+        with pytest.raises(UserError, match=r"the experiment .*mine.* was deleted") as refused:
+            bring(run)
+    command = re.search(r"MLFLOW_TRACKING_URI=.* mlflow experiments restore .*", str(refused.value))
+    assert command is not None
+    assert "tracking.experiment" in refused.value.hint
+    words = f"{command[0].replace(' mlflow ', f' {sys.executable} -m mlflow ')}"
+    subprocess.run(words, shell=True, check=True, capture_output=True, cwd=tmp_path)
+    bring(run)
+    assert same(run, uri)
+
+
+def test_another_experiment_may_be_named_instead_of_a_deleted_one(tmp_path, uri):
+    from mlflow import MlflowClient
+
+    run = run_for(uri, tmp_path, tracking={"experiment": "first"})
+    log, client = Journal(run.journal), MlflowClient(tracking_uri=uri)
+    write_history(log, 1, 5)
+    bring(run)
+    client.delete_experiment(client.get_experiment_by_name("first").experiment_id)
+    run.spec.write_text(run.spec.read_text().replace("experiment: first", "experiment: second"))
+    write_history(log, 6, 10)
+    bring(run)
+    assert same(run, uri)
+    second = client.get_experiment_by_name("second").experiment_id
+    assert mlflow_run(run, uri).info.experiment_id == second
 
 
 def test_a_store_that_does_not_know_the_run_any_more_gets_all_of_it(tmp_path, uri):

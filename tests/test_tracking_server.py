@@ -42,6 +42,8 @@ def two_processes_make_one_run(server, folder):
     from mlflow import MlflowClient
 
     run = run_for(server.uri, folder, tracking={"experiment": "together"})
+    (run.code / "user's own").mkdir(parents=True)
+    (run.code / "user's own" / "100% #1?.py").write_text("")
     log = Journal(run.journal)
     write_history(log, 1, 700)
     log.append("metrics", step=701, epoch=0, values={"odd": math.nan, "out/of bounds!": math.inf})
@@ -50,7 +52,9 @@ def two_processes_make_one_run(server, folder):
         assert process.returncode == 0, complaint
     client = MlflowClient(tracking_uri=server.uri)
     experiment = client.get_experiment_by_name("together").experiment_id
-    assert len(client.search_runs([experiment])) == 1
+    (found,) = client.search_runs([experiment])
+    (code,) = client.list_artifacts(found.info.run_id, "code/user's own")
+    assert code.path == "code/user's own/100_25_ _23_1_3f_.py"
     arrived = stored(run, server.uri)
     assert math.isnan(arrived.pop("odd")[0][1])
     assert len(arrived.pop("out/of bounds_")) == 1

@@ -45,6 +45,7 @@ def test_whatever_a_server_does_everything_arrives_once(tmp_path, monkeypatch, c
     try:
         server.start()
         answers_that_are_lost_make_nothing_twice(server, proxy, tmp_path)
+        what_is_too_much_at_once_is_sent_in_parts(server, proxy, tmp_path)
         run = run_for(proxy.uri, tmp_path, tracking={"uri": proxy.uri})
         with companion(run, monkeypatch):
             a_server_in_trouble_is_waited_for(run, proxy, capsys)
@@ -70,6 +71,15 @@ def answers_that_are_lost_make_nothing_twice(server, proxy, folder):
     client = MlflowClient(tracking_uri=server.uri)
     experiment = client.get_experiment_by_name("lost").experiment_id
     assert len(client.search_runs([experiment])) == 1
+
+
+def what_is_too_much_at_once_is_sent_in_parts(server, proxy, folder):
+    run = run_for(proxy.uri, folder, tracking={"experiment": "in parts"})
+    write_history(Journal(run.journal), 1, 300)
+    proxy.most = 20_000
+    bring(run)
+    proxy.most = 2**30
+    assert same(run, server.uri)
 
 
 def brought(run):

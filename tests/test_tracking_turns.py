@@ -40,7 +40,7 @@ def test_a_journal_ten_times_as_long_takes_no_more_memory(tmp_path, uri):
     assert after - before < 2e6  # the points alone would take some times that
 
 
-@pytest.mark.parametrize("what", ["file", "checkpoints"])
+@pytest.mark.parametrize("what", ["file", "checkpoint"])
 def test_while_a_large_file_is_copied_another_run_is_brought(tmp_path, uri, monkeypatch, what):
     first, second = run_for(uri, tmp_path), run_for(uri, tmp_path)
     for run in (first, second):

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
+
+from hpc_dl.credentials import hidden
+from hpc_dl.rundir import RunDir
 
 HELP = "Open the MLflow dashboard on the runs, for you alone; Ctrl-C closes it."
 PORT = 5000
@@ -32,12 +38,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Open the dashboard until Ctrl-C, or say where that of a tracking server is."""
     from hpc_dl import site as sites
-    from hpc_dl.credentials import hidden
+    from hpc_dl.store_uri import of_site
     from hpc_dl.tracking import store
 
     site = sites.load(args.site, os.environ)
     root = sites.expand(site.run_root, os.environ)
-    uri = store.absolute(site.tracking_uri or f"{store.SQLITE}{root}/mlflow.db", Path.cwd())
+    uri = store.absolute(of_site(site, root), Path.cwd())
     for number in _ENDINGS:  # the server must not outlast a closed terminal
         signal.signal(number, _close)
     bringing = _Bringing(root)
@@ -70,29 +76,58 @@ def _open(uri: str, port: int, bringing: _Bringing) -> int:
 
 
 class _Bringing:
-    """Brings what waits, and leaves for the next time what a store does not take now."""
+    """Brings what waits, and leaves for the next time what a store does not take now.
+
+    Files are uploaded by a thread of their own: no curve waits for them.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.asked = -ASK_EVERY
         self.said: set[str] = set()
+        self.uploading: threading.Thread | None = None
+        self.refused: dict[Path, float] = {}
+        """When files of a run were refused, on the monotonic clock."""
 
     def bring(self, until: float = float("inf")) -> None:
         """Bring all runs; begin with none after `until` on the monotonic clock."""
         from hpc_dl import jobs, rundir
-        from hpc_dl.errors import UserError
-        from hpc_dl.tracking.sync import bring, waits
+        from hpc_dl.tracking.sync import bring_values
 
         runs = rundir.own(rundir.runs(self.root))
         if time.monotonic() - self.asked >= ASK_EVERY:
             jobs.statuses(runs)  # journals how runs ended that could not say so themselves
             self.asked = time.monotonic()
         for run in runs:
-            try:
-                if time.monotonic() < until and waits(run):
-                    bring(run, PATIENCE)
-            except UserError as error:
-                self._complain(f"{run.id}: {error.message}\n")
+            if time.monotonic() < until:
+                with self._complaining(run):
+                    for note in bring_values(run, PATIENCE).notes:
+                        self._complain(f"{run.id}: {note}\n")
+        if self.uploading is None or not self.uploading.is_alive():
+            self.uploading = threading.Thread(target=self._upload, args=(runs,), daemon=True)
+            self.uploading.start()
+
+    def _upload(self, runs: list[RunDir]) -> None:
+        from hpc_dl.tracking.sync import bring_files
+
+        for run in runs:
+            if time.monotonic() - self.refused.get(run.path, -ASK_EVERY) < ASK_EVERY:
+                continue
+            self.refused[run.path] = time.monotonic()
+            with self._complaining(run):
+                bring_files(run, PATIENCE)
+                del self.refused[run.path]
+
+    @contextlib.contextmanager
+    def _complaining(self, run: RunDir) -> Iterator[None]:
+        from hpc_dl.errors import UserError
+
+        try:
+            yield
+        except UserError as error:
+            self._complain(f"{run.id}: {error}\n")
+        except Exception as error:  # whatever it is, the other runs are worth a try
+            self._complain(hidden(f"{run.id}: {type(error).__name__}: {error}\n"))
 
     def _complain(self, message: str) -> None:
         """Say it once."""

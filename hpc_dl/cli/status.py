@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpc_dl import jobs, rundir
 from hpc_dl.cli import runs
 from hpc_dl.errors import EXIT_CLUSTER, EXIT_FAILED
 from hpc_dl.jobs import Status
+from hpc_dl.rundir import RunDir
 from hpc_dl.spec import units
+from hpc_dl.tracking import uploads
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -106,6 +109,7 @@ def _details(status: Status) -> Text:
         "progress": Text(_progress(status) + left),
         "metric": Text(_metric(status)),
         "age": Text(units.roughly(status.age)),
+        "tracking": Text(uploads.describe(RunDir(Path(status.path)))),
         "run folder": Text(status.path),
     }
     shown = [Text.assemble((f"{key:11}", "bold"), text) for key, text in lines.items() if text]

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
-from hpc_dl.errors import EXIT_FAILED
+from hpc_dl.credentials import hidden
+from hpc_dl.errors import EXIT_FAILED, UserError
+from hpc_dl.rundir import RunDir
 
 HELP = "Bring what runs have journalled to the MLflow store, where a job could not."
 PATIENCE = 60.0
@@ -23,26 +28,67 @@ def run(args: argparse.Namespace) -> int:
     """Bring one run or all; the exit code is 1 if a store did not take everything."""
     from hpc_dl import jobs, rundir
     from hpc_dl.cli import runs
-    from hpc_dl.errors import UserError
-    from hpc_dl.tracking.sync import bring, waits
 
     root = runs.root(args)
     chosen = [jobs.find(root, args.word)] if args.word else rundir.own(rundir.runs(root))
     jobs.statuses(chosen)  # journals how runs ended that could not say so themselves
-    said, complete = [], True
-    for one in chosen:
-        entry: dict[str, object] = {"run": one.id, "points": 0, "complete": True}
-        try:
-            if waits(one):
-                entry["points"] = bring(one, PATIENCE).points
-        except UserError as error:
-            entry |= {"complete": False, "error": str(error)}
-            complete = False
-        said.append(entry)
+    outcomes = [_Outcome(one) for one in chosen]
+    for outcome in outcomes:
+        outcome.bring_values()
+    for outcome in outcomes:  # which may be slow or refused: no metrics shall wait for them
+        outcome.bring_files()
     if args.json:
-        runs.print_json(said)
+        runs.print_json([outcome.to_json() for outcome in outcomes])
     else:
-        for entry in said:
-            what = entry.get("error") or f"{entry['points']} points brought"
-            sys.stdout.write(f"{entry['run']}: {what}\n")
-    return 0 if complete else EXIT_FAILED
+        sys.stdout.write("".join(f"{outcome}\n" for outcome in outcomes))
+    return EXIT_FAILED if any(outcome.errors for outcome in outcomes) else 0
+
+
+@dataclass
+class _Outcome:
+    """What became of one run."""
+
+    run: RunDir
+    points: int = 0
+    notes: tuple[str, ...] = ()
+    errors: list[str] = field(default_factory=list)
+
+    def bring_values(self) -> None:
+        from hpc_dl.tracking import sync
+
+        with self._errors():
+            brought = sync.bring_values(self.run, PATIENCE)
+            self.points, self.notes = brought.points, brought.notes
+
+    def bring_files(self) -> None:
+        from hpc_dl.tracking import sync
+
+        if not self.errors:
+            with self._errors():
+                sync.bring_files(self.run, PATIENCE)
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Note what goes wrong: whatever it is, the other runs are worth a try."""
+        try:
+            yield
+        except UserError as error:
+            self.errors.append(str(error))
+        except Exception as error:
+            self.errors.append(hidden(f"{type(error).__name__}: {error}"))
+
+    def to_json(self) -> dict[str, object]:
+        said: dict[str, object] = {
+            "run": self.run.id,
+            "points": self.points,
+            "complete": not self.errors,
+        }
+        if self.notes:
+            said["notes"] = list(self.notes)
+        if self.errors:
+            said["error"] = "\n".join(self.errors)
+        return said
+
+    def __str__(self) -> str:
+        brought = [] if self.errors and not self.points else [f"{self.points} points brought"]
+        return f"{self.run.id}: " + "; ".join([*brought, *self.notes, *self.errors])

@@ -225,10 +225,29 @@ class Checkpoint(Spec):
     keep: PositiveInt = Field(3, description="the newest ones, beside the best")
 
 
+def _experiment(name: str) -> str:
+    """Raise ValueError for a name that some store does not take, or that nobody could read."""
+    if not name.strip():
+        raise ValueError("the name of an experiment is not blank")
+    if bad := next((char for char in name if not char.isprintable()), None):
+        raise ValueError(f"the name of an experiment has no {bad!r}")
+    if len(name) > _LONGEST_EXPERIMENT:
+        raise ValueError(
+            f"the name of an experiment has {len(name)} characters; at most {_LONGEST_EXPERIMENT}"
+        )
+    return name
+
+
+_LONGEST_EXPERIMENT = 256
+"""Characters that MLflow's databases keep."""
+
+
 class Tracking(Spec):
     """Where the run is shown."""
 
-    experiment: str = Field("hpcdl", min_length=1, description="MLflow experiment")
+    experiment: Annotated[str, AfterValidator(_experiment)] = Field(
+        "hpcdl", min_length=1, description="MLflow experiment"
+    )
     uri: str | None = Field(
         None, description="MLflow store; from the environment or the site if unset"
     )

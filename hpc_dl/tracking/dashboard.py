@@ -72,7 +72,9 @@ def running(uri: str, port: int, run_root: Path) -> Iterator[Dashboard]:
     """
     with store.opened(uri, patience=60) as client:
         client.search_experiments(max_results=1)  # creates or migrates a store under our lock
-    artifacts = f"{store.artifact_folder(uri, run_root)}"
+    folder_of_files = store.artifact_folder(uri, run_root)
+    assert folder_of_files is not None  # as of every database
+    artifacts = folder_of_files.as_uri()  # MLflow decodes what is no URI, too
     password = secrets.token_urlsafe(16)
     with tempfile.TemporaryDirectory(prefix="hpcdl-dashboard-") as folder:
         dashboard = _open(uri, artifacts, port, password, Path(folder, "server.log"))
@@ -102,7 +104,9 @@ def _start(
 ) -> subprocess.Popen[bytes]:
     folder = log.parent
     config = folder / "authentication.ini"
-    config.write_text(_AUTHENTICATION.format(folder=folder, user=USER, password=password))
+    config.write_text(
+        _AUTHENTICATION.format(folder=_as_value(folder), user=USER, password=password)
+    )
     words = [sys.executable, "-m", "hpc_dl.tracking.leash"]
     words += [sys.executable, "-m", "mlflow", "server", "--app-name", "basic-auth"]
     words += ["--host", HOST, "--port", str(port), "--workers", "1"]
@@ -122,6 +126,11 @@ def _start(
             stderr=output,
             start_new_session=True,
         )
+
+
+def _as_value(folder: Path) -> str:
+    """A path in an ini file, whose reader replaces `%(name)s`."""
+    return str(folder).replace("%", "%%")
 
 
 def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int, log: Path) -> None:

@@ -3,42 +3,67 @@
 from __future__ import annotations
 
 import functools
+import json
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from hpc_dl.credentials import hidden
-from hpc_dl.rundir import RunDir, read_json
+from hpc_dl.errors import UserError
+from hpc_dl.rundir import RunDir
 
 RUN_TAG = "hpcdl.run_dir"
 """Tells which run folder an MLflow run stands for."""
 _LONGEST_NAME, _LONGEST_PARAMETER, _LONGEST_TAG = 250, 6000, 5000
+_NEVER = 1e12
+"""Seconds since 1970 that no clock shows."""
+_MOST_STEPS = 2**63
 
 
 def parameters(run: RunDir) -> dict[str, str]:
     """The resolved spec, flat: `model.latent_dim` and so on."""
-    spec = yaml.safe_load(run.spec.read_text())
-    return {name(key): hidden(str(value))[:_LONGEST_PARAMETER] for key, value in _flat(spec)}
+    taken = {}
+    for key, value in _flat(_spec(run)):
+        taken[name(key)] = plain(hidden(str(value)), _LONGEST_PARAMETER)
+    return taken
 
 
 def experiment(run: RunDir) -> str:
-    """The experiment that the spec names."""
-    return str(yaml.safe_load(run.spec.read_text())["tracking"]["experiment"])
+    """The experiment that the spec names. Raises UserError where the spec is damaged."""
+    return str(_spec(run)["tracking"]["experiment"])
+
+
+def _spec(run: RunDir) -> dict[str, Any]:
+    try:
+        spec: dict[str, Any] = yaml.safe_load(run.spec.read_bytes())
+        spec["tracking"]["experiment"]  # a damaged one shall not get as far as the store
+    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError, RecursionError) as error:
+        why = f"{type(error).__name__}: {error}".partition("\n")[0]
+        raise UserError(
+            f"{run.spec} is damaged ({why})",
+            hint="It says in which experiment the run is shown; submit the job again.",
+        ) from None
+    return spec
 
 
 def files(run: RunDir) -> list[str]:
     """What is there before the run starts: spec, plan, script, provenance, the user's code."""
     single = [run.spec, run.plan, run.script, run.provenance, run.diff]
     found = [*single, *sorted(run.code.rglob("*"))]
-    return [path.relative_to(run.path).as_posix() for path in found if path.is_file()]
+    names = [path.relative_to(run.path).as_posix() for path in found if path.is_file()]
+    return [name for name in names if name == plain(name)]  # JSON has no other characters
 
 
 def tags(run: RunDir) -> dict[str, str]:
     """Where the run is from: its folder, the code, the user, and the job."""
-    origin, job = read_json(run.provenance) or {}, read_json(run.submission) or {}
-    git: dict[str, Any] = next(iter((origin.get("git") or {}).values()), {})
+    origin, job = mapping(run.provenance), mapping(run.submission)
+    repositories = origin.get("git")
+    found = list(repositories.values()) if isinstance(repositories, dict) else []
+    git: dict[str, Any] = found[0] if found and isinstance(found[0], dict) else {}
+    command = origin.get("command")
     return _worth_saying(
         {
             RUN_TAG: run.path,
@@ -47,7 +72,9 @@ def tags(run: RunDir) -> dict[str, str]:
             "hpcdl.host": job.get("host"),
             "hpcdl.git_dirty": git.get("dirty"),
             "mlflow.user": origin.get("user"),
-            "mlflow.source.name": " ".join(map(str, origin.get("command", ["hpcdl"]))),
+            "mlflow.source.name": " ".join(
+                map(str, command if isinstance(command, list) else ["hpcdl"])
+            ),
             "mlflow.source.type": "JOB",
             "mlflow.source.git.commit": git.get("commit"),
         }
@@ -63,33 +90,42 @@ def environment(event: Mapping[str, Any]) -> dict[str, Any]:
 def started_tags(event: Mapping[str, Any], environment: Mapping[str, Any]) -> dict[str, str]:
     """What a `started` event says about the machine."""
     slurm = environment.get("slurm")
+    job = slurm if isinstance(slurm, dict) else {}
     return _worth_saying(
         {
             "hpcdl.world_size": event.get("world_size"),
             "hpcdl.device": environment.get("gpu") or event.get("device"),
             "hpcdl.node": environment.get("host"),
             "hpcdl.attempt": event.get("attempt"),
-            **{f"slurm.{key}": value for key, value in (slurm or {}).items()},
+            **{f"slurm.{key}": value for key, value in job.items()},
         }
     )
 
 
 def state_tags(event: Mapping[str, Any]) -> dict[str, str]:
     """The run's own word for its state, which is finer than MLflow's, and the reason."""
-    return _worth_saying({"hpcdl.state": event["state"], "hpcdl.reason": event.get("reason") or ""})
+    return _worth_saying(
+        {"hpcdl.state": event.get("state"), "hpcdl.reason": event.get("reason") or ""}
+    )
 
 
 def number(said: Any) -> float | None:
     """The value of a metric, which may be written as "nan" or "inf"; None where it is no number."""
     try:
         return float(said)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 
 def milliseconds(event: Mapping[str, Any]) -> int:
-    """When it happened, as MLflow counts."""
-    return round((number(event.get("t")) or 0) * 1000)
+    """When it happened, as MLflow counts; 0 where the event does not say."""
+    seconds = number(event.get("t")) or 0.0
+    return round(seconds * 1000) if 0 <= seconds < _NEVER else 0
+
+
+def is_step(said: Any) -> bool:
+    """Whether it is a number of steps as a database takes it."""
+    return type(said) is int and 0 <= said < _MOST_STEPS
 
 
 @functools.lru_cache
@@ -104,8 +140,24 @@ def name(said: str) -> str:
 
 def _worth_saying(said: Mapping[str, Any]) -> dict[str, str]:
     return {
-        name(key): str(value)[:_LONGEST_TAG] for key, value in said.items() if value is not None
+        name(key): plain(str(value), _LONGEST_TAG)
+        for key, value in said.items()
+        if value is not None
     }
+
+
+def plain(said: str, longest: int | None = None) -> str:
+    """A text as every database takes it: UTF-8, without a zero."""
+    return said.encode("utf-8", "replace").decode().replace("\0", "")[:longest]
+
+
+def mapping(path: Path) -> dict[str, Any]:
+    """What a JSON file says; nothing where it is damaged: metrics do not wait for notes."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import select
 import sys
+import threading
 from datetime import datetime
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from hpc_dl.credentials import hidden
 from hpc_dl.errors import UserError
 from hpc_dl.rundir import RunDir
 from hpc_dl.tracking.lock import Held
-from hpc_dl.tracking.sync import bring, waits
+from hpc_dl.tracking.sync import bring_files, bring_values
 
 PAUSE = 2.0
 """Seconds between two looks at the journal."""
@@ -28,13 +29,23 @@ longer."""
 
 
 def follow(run: RunDir, training: int) -> None:
-    """Bring the journal until the training, at the other end of a pipe, has ended; then all."""
+    """Bring the journal until the training, at the other end of a pipe, has ended; then all.
+
+    Files are uploaded by a thread of their own: metrics and states wait for none of them.
+    """
+    journal_is_sent = threading.Event()
+    files = threading.Thread(target=_upload, args=(run, journal_is_sent), daemon=True)
+    files.start()
     pause, over = PAUSE, False
+    said: tuple[str, ...] = ()
     while not over:
         over = _ended_within(training, pause)
         try:
-            if waits(run):
-                bring(run, patience=LAST_PATIENCE if over else PATIENCE)
+            notes = bring_values(run, patience=LAST_PATIENCE if over else PATIENCE).notes
+            for note in notes:
+                if note not in said:
+                    _log(note)
+            said += notes
             pause = PAUSE
         except Held as busy:  # as happens beside many other jobs
             if over:
@@ -42,6 +53,26 @@ def follow(run: RunDir, training: int) -> None:
         except Exception as error:  # whatever it is, the rest of the journal is worth a try
             pause = min(2 * pause, LONGEST_PAUSE)
             _log(_what(error) + ("" if over else f"; again in {pause:.0f} s"))
+    journal_is_sent.set()
+    files.join()
+
+
+def _upload(run: RunDir, journal_is_sent: threading.Event) -> None:
+    """Upload files as they come, and once more at the end; say it once that they wait, and why."""
+    pause, over, said = PAUSE, False, ""
+    while not over:
+        over = journal_is_sent.wait(pause)
+        try:
+            bring_files(run, patience=LAST_PATIENCE if over else PATIENCE)
+            pause, said = PAUSE, ""
+        except Held as busy:
+            if over:
+                _log(str(busy))
+        except Exception as error:
+            pause = min(2 * pause, LONGEST_PAUSE)
+            if (what := _what(error)) != said:
+                _log(what)
+            said = what
 
 
 def _what(error: Exception) -> str:
@@ -63,4 +94,6 @@ def _log(message: str) -> None:
 
 if __name__ == "__main__":
     os.nice(10)  # the training comes first
-    follow(RunDir(Path(sys.argv[1])), sys.stdin.fileno())
+    followed = RunDir(Path(sys.argv[1]).absolute())
+    os.chdir(followed.path)  # MLflow asks where it is, and the folder of a submission may be gone
+    follow(followed, sys.stdin.fileno())

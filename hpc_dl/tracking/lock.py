@@ -30,7 +30,7 @@ def held(path: Path, complaint: str, patience: float) -> Iterator[None]:
 
     Raises Held, with the complaint and who has it, if nobody lets go within `patience` seconds.
     """
-    with path.open("a+") as file:
+    with path.open("a+", errors="replace") as file:
         _take(file, complaint, patience)
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}")

@@ -7,6 +7,7 @@ weights that load as tensors alone.
 from __future__ import annotations
 
 import json
+import tempfile
 import warnings
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
@@ -15,31 +16,69 @@ from hpc_dl.rundir import RunDir
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import LoggedModel
     from mlflow.models import ModelSignature
 
 NAME = "model"
 LOADER = "hpc_dl.predictor"
+_LONGEST_PARAMETER = 5000
 _NEEDED = ("torch", "numpy", "hpcdl")
 
 
-def log(run: RunDir, client: MlflowClient, uri: str, mlflow_id: str) -> None:
-    """Log the export of a completed run, if there is one and the store does not have it."""
-    if not (run.export / "model.json").is_file() or _is_logged(client, mlflow_id):
+def log(run: RunDir, client: MlflowClient, mlflow_id: str) -> None:
+    """Log the export of a completed run, if there is one and the store does not have it whole.
+
+    The MLflow run keeps its status and the time of its end, which `mlflow.start_run` would change.
+    """
+    if not (run.export / "model.json").is_file():
         return
     import mlflow
+    from mlflow.models import Model
 
-    mlflow.set_tracking_uri(uri)
-    with (
-        warnings.catch_warnings(action="ignore"),  # MLflow asks for an example of the input
-        mlflow.start_run(run_id=mlflow_id, log_system_metrics=False),
-    ):
-        mlflow.pyfunc.log_model(
-            name=NAME,
+    logged = _logged(client, mlflow_id) or _create(client, mlflow_id)
+    if logged.status == "READY":
+        return
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(action="ignore"):
+        mlflow.pyfunc.save_model(  # which asks for an example of the input
+            f"{folder}/{NAME}",
             loader_module=LOADER,
             data_path=str(run.export),
+            mlflow_model=Model(
+                artifact_path=logged.artifact_location,
+                model_uuid=logged.model_id,
+                model_id=logged.model_id,
+                run_id=mlflow_id,
+            ),
             signature=signature(json.loads((run.export / "model.json").read_text())),
             pip_requirements=[f"{name}=={found}" for name in _NEEDED if (found := _version(name))],
         )
+        client.log_model_artifacts(logged.model_id, f"{folder}/{NAME}")
+    client.finalize_logged_model(logged.model_id, "READY")
+
+
+def _create(client: MlflowClient, mlflow_id: str) -> LoggedModel:
+    from mlflow.entities import LoggedModelOutput
+
+    run = client.get_run(mlflow_id)
+    params = {key: value[:_LONGEST_PARAMETER] for key, value in run.data.params.items()}
+    made = client.create_logged_model(run.info.experiment_id, NAME, mlflow_id, params=params)
+    client.log_outputs(mlflow_id, [LoggedModelOutput(made.model_id, step=0)])
+    return made
+
+
+def _logged(client: MlflowClient, mlflow_id: str) -> LoggedModel | None:
+    """The run's model in MLflow, which an upload that failed may have left without its files."""
+    from mlflow.exceptions import MlflowException
+
+    outputs = client.get_run(mlflow_id).outputs
+    if not outputs or not outputs.model_outputs:
+        return None
+    try:
+        return client.get_logged_model(outputs.model_outputs[-1].model_id)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return None  # it was deleted there
 
 
 def signature(said: dict[str, Any]) -> ModelSignature:
@@ -55,11 +94,6 @@ def signature(said: dict[str, Any]) -> ModelSignature:
     alone = len(said["inputs"]) == 1  # then it needs no name
     inputs = [spec(of, None if alone else name) for name, of in said["inputs"].items()]
     return ModelSignature(Schema(inputs), Schema(outputs))
-
-
-def _is_logged(client: MlflowClient, mlflow_id: str) -> bool:
-    outputs = client.get_run(mlflow_id).outputs
-    return bool(outputs and outputs.model_outputs)
 
 
 def _version(name: str) -> str | None:

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
-from hpc_dl.rundir import RunDir, read_json, write_json
+from pydantic import NonNegativeInt, TypeAdapter, ValidationError
+
+from hpc_dl.errors import EXIT_FAILED, UserError
+from hpc_dl.rundir import RunDir, write_json
+
+Offset = NonNegativeInt
+"""Bytes of the journal that have been dealt with."""
+T = TypeVar("T")
 
 
 @dataclass
@@ -20,24 +29,72 @@ class Position:
     store: str = ""
     """The URI of the store, without a password. In another one, everything is still to be told."""
     mlflow_id: str | None = None
-    offset: int = 0
-    """Bytes of the journal that have been dealt with."""
+    offset: Offset = 0
     newest: dict[str, int] = field(default_factory=dict)
     state: str = ""
     """The last state that the store was told."""
     untold: dict[str, Any] | None = None
     """A `state` event that was read, and that the store has not been told of yet."""
-    files: list[str] = field(default_factory=list)
-    """Paths in the run folder that are still to be uploaded."""
-
-    def add(self, *files: str) -> None:
-        self.files += [path for path in files if path not in self.files]
 
     @classmethod
     def load(cls, run: RunDir) -> Position:
-        found: dict[str, Any] | None = read_json(run.tracking)
-        known = {field.name for field in dataclasses.fields(cls)}
-        return cls(**{key: value for key, value in (found or {}).items() if key in known})
+        """Where it was left. A damaged file is as good as none: the store knows what it has."""
+        found = load(run.tracking, cls) or cls()
+        return found if found.offset <= journal_size(run) else cls()
 
     def save(self, run: RunDir) -> None:
-        write_json(run.tracking, dataclasses.asdict(self))
+        save(run.tracking, dataclasses.asdict(self))
+
+
+def load(path: Path, kind: type[T]) -> T | None:
+    """What a state file holds, without fields of another hpcdl; None where absent or damaged."""
+    try:
+        return _read(path, kind)
+    except (OSError, ValueError):
+        return None
+
+
+def save(path: Path, value: dict[str, Any]) -> None:
+    """Write a state file. Raises UserError, for a full disk is not the store's fault."""
+    try:
+        write_json(path, value)
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be written: {error.strerror or error}",
+            hint="What has arrived in the store is sent again afterwards, and is not doubled.",
+            exit_code=EXIT_FAILED,
+        ) from error
+
+
+def damage(path: Path, kind: type[Any]) -> str:
+    """What is wrong with a state file, in a line; "" if nothing."""
+    try:
+        _read(path, kind)
+    except OSError as error:
+        return f"{path} cannot be read ({error.strerror})"
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        return f"{path} is damaged ({where and f'{where}: '}{first['msg']})"
+    return ""
+
+
+def _read(path: Path, kind: type[T]) -> T | None:
+    """Raises OSError or ValidationError."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    found: T = _adapter(kind).validate_json(content, strict=True)  # type: ignore[arg-type]
+    return found
+
+
+_adapter = functools.cache(TypeAdapter)
+
+
+def journal_size(run: RunDir) -> int:
+    """Bytes of the journal."""
+    try:
+        return run.journal.stat().st_size
+    except FileNotFoundError:
+        return 0

@@ -7,6 +7,7 @@ import importlib
 import logging
 import os
 import re
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,12 +15,12 @@ from typing import TYPE_CHECKING
 
 from hpc_dl.credentials import hidden
 from hpc_dl.errors import EXIT_FAILED, UserError
+from hpc_dl.store_uri import SQLITE
 from hpc_dl.tracking import lock
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-SQLITE = "sqlite:///"
 _ARTIFACTS = "mlartifacts"
 _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -31,10 +32,13 @@ _PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "20", "MLFLOW_HTTP_REQUEST_MAX_RETRI
 """A store that is away is asked again later, by whoever brings the rest, and looks first what the
 store has: a request that was repeated blindly could make a second run."""
 _DATABASES = frozenset({"sqlite", "postgresql", "mysql", "mssql"})
-_CODE = re.compile(r"error code (\d{3})|too many (\d{3}) error responses")
+_CODE = re.compile(
+    r"error code (\d{3})|too many (\d{3}) error responses|^(\d{3}) (?:Client|Server) Error"
+)
 _REFUSALS = {
     "401": "it refuses the login; are the user and the password right?",
     "403": "it refuses this user",
+    "413": "it is more than it takes at once",
     "429": "it is asked too often at present",
 }
 _SILENCE = {
@@ -43,6 +47,8 @@ _SILENCE = {
     "NameResolutionError": "there is no such host",
     "Connection aborted": "it broke off",
 }
+_IMPORTING = threading.Lock()
+"""Two threads that import MLflow at once meet its half-imported modules."""
 
 
 class StoreAway(UserError):
@@ -58,23 +64,49 @@ def opened(uri: str, patience: float = 0.0) -> Iterator[MlflowClient]:
     than `patience` seconds, and StoreAway for whatever the store itself has to say.
     """
     import_client(uri)  # which takes seconds, and not those of others
-    with locked(uri, patience), reached(uri) as client:
-        yield client
+    with locked(uri, patience), _naming_the_store(uri):
+        _create(uri)
+        yield _client(uri)
 
 
 @contextlib.contextmanager
 def reached(uri: str) -> Iterator[MlflowClient]:
     """A client of a store that was opened before, for what needs no lock. Raises StoreAway."""
-    quieten()
+    import_client(uri)
+    with _naming_the_store(uri):
+        if uri.startswith(SQLITE) and not database(uri).exists():
+            raise FileNotFoundError("the file is gone")
+        yield _client(uri)
+
+
+def _client(uri: str) -> MlflowClient:
     from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=uri)
+
+
+def _create(uri: str) -> None:
+    """Create a fresh SQLite store.
+
+    MLflow's client would give the default experiment the folder that happens to be the current
+    one, and paste its path into a statement, quotes and colons and all.
+    """
+    if uri.startswith(SQLITE) and not database(uri).exists():
+        from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+        SqlAlchemyStore(uri, database(uri).with_name(_ARTIFACTS).as_uri())
+
+
+@contextlib.contextmanager
+def _naming_the_store(uri: str) -> Iterator[None]:
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        yield MlflowClient(tracking_uri=uri)
+        yield
     except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
         raise StoreAway(
-            f"the tracking store {hidden(uri)} did not take it: {_what(error)}",
+            f"the tracking store {hidden(uri)} did not take it: {what(error)}",
             hint="Nothing is lost: `hpcdl sync` brings the rest.",
             exit_code=EXIT_FAILED,
         ) from error
@@ -83,15 +115,22 @@ def reached(uri: str) -> Iterator[MlflowClient]:
 def import_client(uri: str) -> None:
     """Import what a client imports at its first use."""
     quieten()
-    if is_database(uri):
-        importlib.import_module("mlflow.store.tracking.sqlalchemy_store")
+    with _IMPORTING:
+        importlib.import_module("mlflow")
+        if is_database(uri):
+            importlib.import_module("mlflow.store.tracking.sqlalchemy_store")
 
 
-def _what(error: Exception) -> str:
+def http_code(error: Exception) -> str:
+    """The HTTP status of an answer that was not MLflow's own; "" if there was none."""
+    found = _CODE.search(str(error))
+    return next(filter(None, found.groups())) if found else ""
+
+
+def what(error: Exception) -> str:
     """What is wrong, in a line without a password."""
     text = str(error).strip() or type(error).__name__
-    if found := _CODE.search(text):
-        code = found[1] or found[2]
+    if code := http_code(error):
         return f"{_REFUSALS.get(code, 'it answers with an error')} (HTTP {code})"
     silent = next((what for word, what in _SILENCE.items() if word in text), None)
     return silent or hidden(text.splitlines()[0])
@@ -107,10 +146,15 @@ def locked(uri: str, patience: float) -> contextlib.AbstractContextManager[None]
     """Hold the lock of a SQLite store; a server needs none."""
     if not uri.startswith(SQLITE):
         return contextlib.nullcontext()
-    database = Path(uri.removeprefix(SQLITE))
-    database.parent.mkdir(parents=True, exist_ok=True)
-    own = database.with_name(f"{database.name}.lock")
-    return lock.held(own, f"another process is writing to {database}", patience)
+    file = database(uri)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    own = file.with_name(f"{file.name}.lock")
+    return lock.held(own, f"another process is writing to {file}", patience)
+
+
+def database(uri: str) -> Path:
+    """The file of a SQLite store."""
+    return Path(uri.removeprefix(SQLITE).partition("?")[0])
 
 
 def absolute(uri: str, folder: Path) -> str:
@@ -131,7 +175,7 @@ def artifact_folder(uri: str, run_root: Path) -> Path | None:
     A tracking server decides for itself.
     """
     if uri.startswith(SQLITE):
-        return Path(uri.removeprefix(SQLITE)).with_name(_ARTIFACTS)
+        return database(uri).with_name(_ARTIFACTS)
     return run_root / _ARTIFACTS if is_database(uri) else None
 
 

@@ -1,38 +1,35 @@
 """Bringing a run's journal to MLflow: in batches, from where it was left, and never twice.
 
-Only what is written to the store's database is written under a SQLite store's lock, and for a turn
-of some seconds at most: who brings gigabytes or a million points holds up no other.
+Metrics, parameters, tags and states go first, and wait for no file; see `uploads` for those. What
+is written to a SQLite store's database is written under its lock, and for a turn of some seconds at
+most: who brings a million points holds up no other.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpc_dl import journal, tracking_uri
+from hpc_dl import journal, store_uri, tracking_uri
 from hpc_dl.credentials import hidden
-from hpc_dl.errors import UserError
+from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.journal import ENDED, Entry, Event
-from hpc_dl.rundir import RunDir, read_json
-from hpc_dl.tracking import description, lock, model, store, target
-from hpc_dl.tracking.files import Upload
+from hpc_dl.rundir import RunDir
+from hpc_dl.tracking import batch, description, lock, position, store, target, uploads
 from hpc_dl.tracking.position import Position
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric
 
-BATCH = 1000
-"""Metrics that one request may hold."""
 TURN = 2.0
 """Seconds after which others who wait for a SQLite store have their turn, and the position is kept.
 Killed within, the next pass sends again what the store has; it knows points by their step, time and
 value, and does not keep them twice."""
-_PARAMETERS, _TAGS = 100, 100
 
 STATUS = {
     "planned": "SCHEDULED",
@@ -55,43 +52,85 @@ class Brought:
     """Values of metrics that are new in the store."""
     state: str
     """The state of the run that the store was told last."""
+    notes: tuple[str, ...] = ()
+    """What the user should know: a damaged file that was made anew, what the store refused."""
 
 
 def bring(run: RunDir, patience: float = 0.0) -> Brought:
-    """Bring what is new in the journal to the store that the plan names.
+    """Bring what is new in the journal to the store that the plan names, and then the files.
 
     Doing so twice adds nothing, and being killed in between loses nothing. Raises StoreAway where
-    the store is not to be had, and Held where another process brings this run, or writes to the
-    same SQLite store, for longer than `patience` seconds; what was brought until then stays.
+    the store is not to be had, FilesWait where all arrived but files, and Held where another
+    process brings this run, or writes to the same SQLite store, for longer than `patience` seconds;
+    what was brought until then stays.
     """
-    if not waits(run):
+    brought = bring_values(run, patience)
+    bring_files(run, patience)
+    return brought
+
+
+def bring_values(run: RunDir, patience: float = 0.0) -> Brought:
+    """Bring all but files: metrics, parameters, tags and states. It raises what `bring` raises."""
+    if not values_wait(run):
         return Brought(0, Position.load(run).state)
-    uri = _uri(run)
-    busy = f"another process is bringing {run.id}"
-    with lock.held(run.tracking.with_suffix(".lock"), busy, patience), _seldom_collecting():
-        position = Position.load(run)
-        if position.store != hidden(uri):
-            position = Position(hidden(uri))
-        return _Pass(run, uri, position, patience).bring()
+    with _naming_files(run):
+        uri = _uri(run)
+        busy = f"another process is bringing {run.id}"
+        with lock.held(run.tracking.with_suffix(".lock"), busy, patience), _seldom_collecting():
+            sent = Position.load(run)
+            if sent.store != hidden(uri):
+                sent = Position(hidden(uri))
+            return _Pass(run, uri, sent, patience).bring()
+
+
+def bring_files(run: RunDir, patience: float = 0.0) -> None:
+    """Upload the files of a run whose metrics are in the store. It raises what `bring` raises."""
+    if uploads.wait(run):
+        with _naming_files(run):
+            uploads.upload(run, _uri(run), patience)
 
 
 def waits(run: RunDir) -> bool:
-    """Whether the journal has anything that the store does not know."""
-    position = Position.load(run)
-    if position.untold is not None or position.files:
-        return True
-    return run.journal.exists() and run.journal.stat().st_size > position.offset
+    """Whether the journal has anything that the store does not know, or files wait."""
+    return values_wait(run) or uploads.wait(run)
+
+
+def values_wait(run: RunDir) -> bool:
+    """Whether the journal has anything but files that the store does not know."""
+    sent = Position.load(run)
+    return sent.untold is not None or position.journal_size(run) > sent.offset
 
 
 def _uri(run: RunDir) -> str:
     uri = tracking_uri.find(run)
     if uri is None:
         raise UserError(f"{run.path} has no {run.plan.name}", hint="It was never submitted.")
-    submitted_in = (read_json(run.provenance) or {}).get("folder", run.root)
-    return store.absolute(uri, Path(submitted_in))
+    if uri.startswith(store_uri.SQLITE):
+        submitted_in = description.mapping(run.provenance).get("folder")
+        if not isinstance(submitted_in, str) and not store.database(uri).is_absolute():
+            raise UserError(
+                f"{run.provenance} is damaged, and does not say to what {uri} is relative",
+                hint="Submit the job again, with a store whose path is absolute.",
+            )
+        uri = store.absolute(uri, Path(submitted_in or run.root))
+        store_uri.check(uri)
+    return uri
 
 
-@contextmanager
+@contextlib.contextmanager
+def _naming_files(run: RunDir) -> Iterator[None]:
+    """Turn what the file system says of the run folder into an error that the user can mend."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"{error.filename or run.path}: {error.strerror or error}",
+            hint="Nothing is lost: `hpcdl sync` brings the rest afterwards.",
+            exit_code=EXIT_FAILED,
+        ) from error
+
+
+@contextlib.contextmanager
 def _seldom_collecting() -> Iterator[None]:
     """Keep the garbage collector from MLflow's own million objects, of which none is garbage."""
     gc.freeze()
@@ -102,11 +141,20 @@ def _seldom_collecting() -> Iterator[None]:
 
 
 class _Pass:
-    def __init__(self, run: RunDir, uri: str, position: Position, patience: float) -> None:
-        self.run, self.uri, self.position, self.patience = run, uri, position, patience
-        self.newest = dict(position.newest)
+    def __init__(self, run: RunDir, uri: str, sent: Position, patience: float) -> None:
+        self.run, self.uri, self.position, self.patience = run, uri, sent, patience
+        self.newest = dict(sent.newest)
         self.points: list[Metric] = []
         self.count = 0
+        self.notes = [
+            f"{wrong}; it is made anew from the journal"
+            for wrong in (
+                position.damage(run.tracking, Position),
+                position.damage(run.uploads, uploads.Uploads),
+            )
+            if wrong
+        ]
+        self.refused: dict[str, str] = {}
 
     def bring(self) -> Brought:
         entries: Iterator[Entry] | None = None
@@ -116,17 +164,17 @@ class _Pass:
                     self._begin()
                     entries = journal.entries(self.run.journal, self.position.offset)
                 if not self._take_turn(entries):
+                    if self.position.untold is not None:
+                        self._tell_state(self.position.untold)
                     break
             store.let_others(self.uri)
-        self._upload()
-        if self.position.untold is not None:
-            self._tell_state(self.position.untold)
-        return Brought(self.count, self.position.state)
+        refused = [f"the store refuses {what}: {why}" for what, why in self.refused.items()]
+        return Brought(self.count, self.position.state, (*self.notes, *refused))
 
     def _begin(self) -> None:
         """Find the MLflow run, or make it. A store that was emptied is filled again."""
         known = self.position.mlflow_id
-        if known is None or not target.is_there(self.run, self.client, known):
+        if known is None or not target.is_there(self.run, self.client, self.uri, known):
             found = target.find_or_create(self.run, self.client, self.uri)
             self.position = Position(self.position.store, found)
             self.newest = {}
@@ -138,21 +186,17 @@ class _Pass:
         assert self.position.mlflow_id is not None
         return self.position.mlflow_id
 
+    @property
+    def batches(self) -> batch.Batches:
+        return batch.Batches(self.client, self.mlflow_id, self.refused)
+
     def _describe(self) -> None:
         from mlflow.entities import Param
 
         self._tag(description.tags(self.run))
         told = self.client.get_run(self.mlflow_id).data.params  # which MLflow lets nobody change
-        params = [
-            Param(key, value)
-            for key, value in description.parameters(self.run).items()
-            if key not in told
-        ]
-        for start in range(0, len(params), _PARAMETERS):
-            self.client.log_batch(self.mlflow_id, params=params[start : start + _PARAMETERS])
-        self.position.add(*description.files(self.run))
-
-    # ---- what happened in it
+        said = description.parameters(self.run)
+        self.batches.params([Param(key, it) for key, it in said.items() if key not in told])
 
     def _take_turn(self, entries: Iterator[Entry]) -> bool:
         """Send points until the turn is over; whether there are more."""
@@ -171,16 +215,15 @@ class _Pass:
     def _take(self, event: Event, start: int) -> None:
         """Do what an event asks for; those of an older or a newer hpcdl that say less, nothing."""
         match event:
-            case {"event": "metrics" | "system", "step": int(), "values": dict(values)}:
-                if len(self.points) + len(values) > BATCH:
+            case {"event": "metrics" | "system", "step": step, "values": dict(values)}:
+                if not description.is_step(step):
+                    return
+                if len(self.points) + len(values) > batch.METRICS:
                     self._send(start)
                 self._collect(event)
-            case {"event": "artifact", "path": str(path)}:
-                self.position.add(path)
             case {"event": "started"}:
                 found = description.environment(event)
                 self._tag(description.tags(self.run) | description.started_tags(event, found))
-                self._uploads().environment(found)
             case {"event": "state", "state": str()}:
                 self.position.untold = event
 
@@ -188,9 +231,10 @@ class _Pass:
         from mlflow.entities import Metric
 
         step, milliseconds = event["step"], description.milliseconds(event)
-        for key, said in event["values"].items():
+        for name, said in event["values"].items():
             if (value := description.number(said)) is None:
                 continue
+            key = description.plain(name)
             if event["event"] == "metrics":
                 if step <= self.newest.get(key, -1):
                     continue
@@ -203,8 +247,7 @@ class _Pass:
         The newest come first, for MLflow compares each with the newest so far, and notes it.
         """
         self.points.reverse()
-        for start in range(0, len(self.points), BATCH):
-            self.client.log_batch(self.mlflow_id, metrics=self.points[start : start + BATCH])
+        self.batches.metrics(self.points)
         self.count += len(self.points)
         self.points = []
         self.position.offset, self.position.newest = offset, dict(self.newest)
@@ -212,35 +255,14 @@ class _Pass:
     def _tag(self, tags: dict[str, str]) -> None:
         from mlflow.entities import RunTag
 
-        items = [RunTag(key, value) for key, value in tags.items()]
-        for start in range(0, len(items), _TAGS):
-            self.client.log_batch(self.mlflow_id, tags=items[start : start + _TAGS])
-
-    # ---- files, and how it ended
-
-    def _uploads(self) -> Upload:
-        return Upload(self.run, self.client, self.mlflow_id)
-
-    def _upload(self) -> None:
-        """Files need no lock: they do not go to the database."""
-        with store.reached(self.uri) as self.client:
-            while self.position.files:
-                self._uploads().file(self.position.files[0])
-                del self.position.files[0]
-                self.position.save(self.run)
+        self.batches.tags([RunTag(key, value) for key, value in tags.items()])
 
     def _tell_state(self, event: dict[str, Any]) -> None:
-        state, when = event["state"], description.milliseconds(event)
-        with store.reached(self.uri) as self.client:
-            if state in ENDED:
-                self._uploads().checkpoints()
-            if state == "completed":
-                model.log(self.run, self.client, self.uri, self.mlflow_id)
-        with store.opened(self.uri, self.patience) as self.client:
-            self._tag(description.state_tags(event))
-            if state in ENDED:
-                self.client.set_terminated(self.mlflow_id, STATUS[state], when)
-            elif state in STATUS:
-                self.client.update_run(self.mlflow_id, status=STATUS[state])
-            self.position.state, self.position.untold = state, None
-            self.position.save(self.run)
+        state, when = str(event.get("state")), description.milliseconds(event)
+        self._tag(description.state_tags(event))
+        if state in ENDED:
+            self.client.set_terminated(self.mlflow_id, STATUS[state], when)
+        elif state in STATUS:
+            self.client.update_run(self.mlflow_id, status=STATUS[state])
+        self.position.state, self.position.untold = state, None
+        self.position.save(self.run)

@@ -1,0 +1,250 @@
+"""Files wait for themselves: an artifact store that refuses them holds up no point and no state."""
+
+import os
+import threading
+
+import pytest
+
+from hpc_dl import cli
+from hpc_dl.cli.dashboard import _Bringing
+from hpc_dl.journal import Journal
+from hpc_dl.tracking import follow, uploads
+from hpc_dl.tracking.files import Upload
+from hpc_dl.tracking.sync import bring, waits
+from hpc_dl.tracking.uploads import FilesWait, Uploads
+from tests.stores import Server, mlflow_run, run_for, same, write_history
+from tests.waiting import wait_until
+
+FILES = {"spec.yaml", "plan.json", "provenance.json", "environment.json", "code.diff"}
+
+
+def ended_run(uri, folder, **sections):
+    """A run with metrics, a picture and a checkpoint, which has failed."""
+    run = run_for(uri, folder, **sections)
+    picture = run.artifacts / "step-1.png"
+    picture.write_bytes(b"a picture")
+    checkpoint = run.checkpoints / "step-00000005" / "state.pt"
+    checkpoint.parent.mkdir()
+    checkpoint.write_bytes(b"weights")
+    log = Journal(run.journal)
+    log.append("started", attempt="1", step=0, cut=0, environment={"host": "here"})
+    write_history(log, 1, 5)
+    log.append("artifact", step=1, path="artifacts/step-1.png", caption="")
+    log.append("state", state="failed", reason="of itself")
+    return run
+
+
+def names(run, uri):
+    """Every file of the run in the store, as MLflow's own client lists them."""
+    from mlflow import MlflowClient
+
+    client, mlflow_id = MlflowClient(tracking_uri=uri), mlflow_run(run, uri).info.run_id
+
+    def under(folder):
+        for item in client.list_artifacts(mlflow_id, folder):
+            yield from under(item.path) if item.is_dir else [item.path]
+
+    return set(under(None))
+
+
+def all_but_files_are_there(run, uri):
+    assert same(run, uri)
+    found = mlflow_run(run, uri)
+    assert found.info.status == "FAILED"
+    assert found.info.end_time is not None
+    assert found.data.tags["hpcdl.state"] == "failed"
+    assert found.data.params["model.hidden"]
+
+
+@pytest.fixture
+def refusing(tmp_path):
+    """The place of a SQLite store's artifacts, which is none: writing there fails, for root too."""
+    place = tmp_path / "mlartifacts"
+    place.write_text("a file, no folder")
+    return place
+
+
+def test_where_no_file_is_taken_all_else_arrives_and_the_files_later(tmp_path, uri, refusing):
+    run = ended_run(uri, tmp_path)
+    for _ in range(2):
+        with pytest.raises(FilesWait, match=r"\d files of quick-1 wait") as waiting:
+            bring(run)
+        all_but_files_are_there(run, uri)
+        assert waits(run)
+    assert str(refusing) in waiting.value.message
+    assert "spec.yaml" in waiting.value.message
+    before = mlflow_run(run, uri).info
+    refusing.unlink()
+    bring(run)
+    assert not waits(run)
+    expected = FILES | {"artifacts/step-1.png", "checkpoints/last/state.pt"}
+    assert names(run, uri) >= expected
+    after = mlflow_run(run, uri).info
+    assert (after.status, after.end_time) == (before.status, before.end_time)
+
+
+@pytest.mark.parametrize(
+    "root, reason",
+    [
+        ("s3://bucket/runs", "No module named 'boto3'"),
+        ("gs://bucket/runs", "google"),
+        ("nobodys://bucket", "nobodys"),
+    ],
+)
+def test_what_an_artifact_store_lacks_is_said(tmp_path, uri, root, reason):
+    from mlflow import MlflowClient
+
+    MlflowClient(tracking_uri=uri).create_experiment("elsewhere", artifact_location=root)
+    run = ended_run(uri, tmp_path, tracking={"experiment": "elsewhere"})
+    with pytest.raises(FilesWait, match=reason) as waiting:
+        bring(run)
+    assert root in waiting.value.message
+    all_but_files_are_there(run, uri)
+
+
+def test_one_file_that_is_refused_holds_up_no_other(tmp_path, uri):
+    run = ended_run(uri, tmp_path)
+    reserved = run.code / ".artifact.uploading.py"  # a name that MLflow keeps for itself
+    reserved.parent.mkdir(exist_ok=True)
+    reserved.write_text("")
+    with pytest.raises(FilesWait, match=r"1 files .*code/\.artifact\.uploading\.py.*reserved"):
+        bring(run)
+    all_but_files_are_there(run, uri)
+    assert names(run, uri) >= FILES | {"artifacts/step-1.png", "checkpoints/last/state.pt"}
+    assert list(Uploads.load(run, uploads.Position.load(run)).waiting) == [
+        "code/.artifact.uploading.py"
+    ]
+
+
+def test_a_file_that_is_not_there_or_not_the_runs_is_not_waited_for(tmp_path, uri):
+    (tmp_path / "secret").write_text("of another run")
+    run = ended_run(uri, tmp_path)
+    log = Journal(run.journal)
+    for path in (
+        "artifacts/gone.png",
+        "/etc/hostname",
+        "../secret",
+        "a\0b",
+        "n" * 300,
+        "",
+        ".",
+        "\ud800",
+    ):
+        log.append("artifact", step=2, path=path, caption="")
+    bring(run)
+    assert not waits(run)
+    assert not {"hostname", "secret"} & {name.split("/")[-1] for name in names(run, uri)}
+
+
+def test_a_checkpoint_that_a_newer_one_replaces_in_the_middle_is_waited_for(tmp_path, uri):
+    run = ended_run(uri, tmp_path)
+    older = run.checkpoints / "step-00000005"
+    replaced = threading.Event()
+
+    class Client:
+        def log_artifact(self, *_):
+            if not replaced.is_set():
+                replaced.set()
+                older.rename(run.checkpoints / "step-00000006")
+
+    upload = Upload(run, Client(), "an id")
+    with pytest.raises(Exception, match="there is a newer one"):
+        upload.send("checkpoints/last")
+    upload.send("checkpoints/last")
+
+
+def test_sync_brings_the_values_of_all_names_what_waits_and_brings_it_later(
+    tmp_path, uri, refusing, monkeypatch, capsys
+):
+    monkeypatch.setenv("HPCDL_RUN_ROOT", str(tmp_path))
+    monkeypatch.setenv("HPCDL_SITE", "generic")
+    runs = [ended_run(uri, tmp_path) for _ in range(2)]
+    assert cli.main(["sync"]) == 1
+    said = capsys.readouterr().out
+    for run in runs:
+        assert f"{run.id}: 11 points brought; " in said
+        all_but_files_are_there(run, uri)
+    assert f"Not a directory: {refusing}" in said
+    assert cli.main(["status", runs[0].id]) == 1  # for it has failed
+    assert "files wait for the artifact store" in capsys.readouterr().out
+    _Bringing(tmp_path).bring()  # as the dashboard does, which goes on
+    refusing.unlink()
+    wait_until(lambda: cli.main(["sync"]) == 0, message="sync to have the files taken")
+    assert not any(waits(run) for run in runs)
+
+
+def test_while_an_upload_hangs_points_and_the_end_arrive(tmp_path, uri, monkeypatch, capsys):
+    run = run_for(uri, tmp_path)
+    log = Journal(run.journal)
+    hanging, go_on, original = threading.Event(), threading.Event(), Upload.file
+
+    def hang(upload, name):
+        hanging.set()
+        go_on.wait(60)
+        original(upload, name)
+
+    monkeypatch.setattr(Upload, "file", hang)
+    monkeypatch.setattr(follow, "PAUSE", 0.05)
+    training, ours = os.pipe()
+    following = threading.Thread(target=follow.follow, args=(run, training))
+    following.start()
+    try:
+        write_history(log, 1, 5)
+        assert hanging.wait(60)
+        write_history(log, 6, 10)
+        log.append("state", state="failed", reason="of itself")
+        wait_until(lambda: same(run, uri), message="the points")
+        wait_until(lambda: mlflow_run(run, uri).info.status == "FAILED", message="the end")
+    finally:
+        go_on.set()
+        os.close(ours)
+        following.join()
+        os.close(training)
+    assert not waits(run)
+    assert capsys.readouterr().err == ""
+
+
+def test_what_waits_is_said_once_in_the_log_of_the_job(
+    tmp_path, uri, refusing, monkeypatch, capsys
+):
+    run = ended_run(uri, tmp_path)
+    monkeypatch.setattr(follow, "PAUSE", 0.01)
+    monkeypatch.setattr(follow, "LONGEST_PAUSE", 0.01)
+    training, ours = os.pipe()
+    following = threading.Thread(target=follow.follow, args=(run, training))
+    following.start()
+    wait_until(run.uploads.exists, message="the files to be tried")
+    os.close(ours)
+    following.join()
+    os.close(training)
+    said = [line.split(" ", 2)[2] for line in capsys.readouterr().err.splitlines()]
+    assert said
+    assert len(said) == len(set(said))
+    assert f"Not a directory: {refusing}" in said[-1]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """A server that hands out a folder which its clients cannot write."""
+    folder = tmp_path_factory.mktemp("server")
+    place = folder / "of the server"
+    place.write_text("a file, no folder")
+    server = Server(folder, "--no-serve-artifacts", "--default-artifact-root", place.as_uri())
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
+
+
+def test_a_server_with_an_artifact_root_of_its_own_gets_all_else(tmp_path, server):
+    run = ended_run(server.uri, tmp_path)
+    with pytest.raises(FilesWait, match="Not a directory") as waiting:
+        bring(run)
+    all_but_files_are_there(run, server.uri)
+    assert "of%20the%20server" in waiting.value.message
+    assert "--serve-artifacts" in waiting.value.hint
+    place = server.folder / "of the server"
+    place.unlink()
+    bring(run)
+    assert names(run, server.uri) >= FILES | {"artifacts/step-1.png"}
