@@ -57,7 +57,7 @@ def load_object(reference: str, folder: Path, kind: type | None = None) -> Any:
 
 def import_originals(folder: Path) -> None:
     """Look for what the code in `folder` imports wherever Python would, and not in it alone."""
-    _originals.add(Path(os.path.abspath(folder)))
+    _originals.add(installed.absolute(folder))
 
 
 def package_root(folder: Path) -> Path:
@@ -101,6 +101,11 @@ class Namespace:
         if _Finder not in sys.meta_path:
             sys.meta_path.insert(0, _Finder)
             sys.meta_path.append(_Fallback)
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether only its own folders are searched, which are not in sys.path."""
+        return self._before is None
 
     def path(self) -> list[str]:
         """The user's own folders in which modules are looked for."""
@@ -226,7 +231,7 @@ class _Fallback:
         frame: FrameType | None = sys._getframe(1)
         while frame is not None:
             space = _namespaces.get(str(frame.f_globals.get("__name__")).partition(".")[0])
-            if space is not None:
+            if space is not None and space.is_apart:
                 owns = space.owns(name.partition(".")[0])
                 return ModuleSpec(name, _Alias(f"{space.name}.{name}")) if owns else None
             frame = frame.f_back
@@ -276,7 +281,9 @@ def _from_file(folder: Path, place: str) -> ModuleType:
     name = f"{space.name}.{''.join(c if c.isalnum() else '_' for c in path.stem)}"
     if name in sys.modules:
         return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path, loader=_Source(space, name, str(path)))
+    spec = importlib.util.spec_from_file_location(
+        name, path, loader=_Source(space, name, str(path))
+    )
     assert spec is not None
     assert spec.loader is not None
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
@@ -312,7 +319,7 @@ def _manifest(folder: Path) -> dict[str, list[str]]:
 
 def _folder(folder: Path) -> Path:
     """Absolute. The originals' symbolic links stay, for Python does not follow them either."""
-    absolute = Path(os.path.abspath(folder))
+    absolute = installed.absolute(folder)
     return absolute if absolute in _originals else absolute.resolve()
 
 

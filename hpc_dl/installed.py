@@ -19,9 +19,14 @@ imported before the user's code is."""
 _INSTALLED_IN = {"site-packages", "dist-packages"}
 
 
+def absolute(path: str | Path) -> Path:
+    """An absolute path without `..`, whose symbolic links stay as Python's imports leave them."""
+    return Path(os.path.abspath(path))  # noqa: PTH100
+
+
 def is_users(path: Path) -> bool:
     """Whether a file or a folder is neither installed nor a part of the system."""
-    path = Path(os.path.abspath(path))
+    path = absolute(path)
     both = {path, path.resolve()}
     return not any(
         _INSTALLED_IN.intersection(it.parts) or any(it.is_relative_to(own) for own in _system())

@@ -45,6 +45,10 @@ class _TooLong(BaseException):
     """The time is over; no `except Exception` of the user's is to hold it."""
 
 
+class _ReadsOriginal(BaseException):
+    """The user's code names a file by a path that does not lead to the copy."""
+
+
 def main() -> None:
     request = json.loads(sys.stdin.read())
     with tempfile.TemporaryDirectory() as elsewhere:
@@ -54,8 +58,9 @@ def main() -> None:
 
 def _report(request: dict[str, Any], elsewhere: str) -> dict[str, Any]:
     importlib.import_module("hpc_dl.train.trial")  # once, for both forks
+    names = " and ".join(_places(request).values())
     seconds, target = float(request["seconds"]), Path(request["target"])
-    found = _in_fork(lambda: _discover(request), seconds, lambda path: path)
+    found = _in_fork(lambda: _discover(request), names, seconds, lambda path: path)
     if "message" in found:
         return found
     try:
@@ -68,7 +73,7 @@ def _report(request: dict[str, Any], elsewhere: str) -> dict[str, Any]:
         resolved = target.resolve()
         return anchor / path.relative_to(resolved) if path.is_relative_to(resolved) else path
 
-    tried = _in_fork(lambda: _try_copy(request, found, copied, elsewhere), seconds, original)
+    tried = _in_fork(lambda: _try_copy(request, found, copied, elsewhere), names, seconds, original)
     return tried if "message" in tried else {**copied, "facts": tried["facts"]}
 
 
@@ -80,6 +85,7 @@ def _discover(request: dict[str, Any]) -> dict[str, Any]:
     reads = discovery.Reads()
     sys.addaudithook(reads)
     facts, seconds = _attempt(request, request["facts"], base, lambda: None)
+    reads.active = False
     spaces = {key: imports.namespace_of(base, place) for key, place in places.items()}
     found = discovery.collect(spaces.values(), reads, base)
     return {
@@ -103,13 +109,9 @@ def _try_copy(
 
     def refuse_originals(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open" and importing and isinstance(arguments[0], str | os.PathLike):
-            path = os.path.abspath(os.fspath(arguments[0]))
+            path = str(installed.absolute(os.fspath(arguments[0])))
             if path in originals and not _is_ours(sys._getframe(1)):
-                raise UserError(
-                    f"{_caller(target, Path(copied['anchor']))}it reads {path}, of which the job "
-                    "has a copy",
-                    hint="Name it relative to the code: Path(__file__).parent / ...",
-                )
+                raise _ReadsOriginal(f"it reads {path}, of which the job has a copy")
 
     sys.addaudithook(refuse_originals)
     renamed = {**request, **copied["spec"]}
@@ -168,7 +170,7 @@ def _copy(request: dict[str, Any], found: dict[str, Any], target: Path) -> dict[
     if (size := sum(path.stat().st_size for path in files)) > discovery.CODE_BYTES:
         largest = max(files, key=lambda path: path.stat().st_size)
         raise UserError(
-            f"the code comes to {size / 2**30:.1f} GiB, and each run gets a copy of it: the largest "
+            f"the code comes to {size / 2**30:.1f} GiB, of which each run gets a copy; the largest "
             f"file is {largest}",
             hint="Leave data out of `code:`, and give their place as an option of `data`.",
         )
@@ -180,16 +182,17 @@ def _copy(request: dict[str, Any], found: dict[str, Any], target: Path) -> dict[
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(path, copy)
         digests[str(path.relative_to(anchor))] = hashlib.sha256(copy.read_bytes()).hexdigest()
-    base, spec, roots = Path(request["base"]), {}, {}
+    base, spec, roots = Path(request["base"]), dict[str, Any](), dict[str, list[str]]()
     for key, place in _places(request).items():
         named = os.path.normpath(base / place)
+        inside = place
         if place.endswith(".py"):
             name = request[key]["name"].rpartition(":")[2]
-            place = str(Path(named).relative_to(anchor))
-            spec[key] = {**request[key], "name": f"{place}:{name}"}
+            inside = str(Path(named).relative_to(anchor))
+            spec[key] = {**request[key], "name": f"{inside}:{name}"}
         within = [root for root in map(Path, found["paths"][key]) if root in used]
         within += [root for root in used if root not in within]
-        roots[place] = [str(root.relative_to(anchor)) for root in within]
+        roots[inside] = [str(root.relative_to(anchor)) for root in within]
     spec["code"] = [str(path.relative_to(anchor)) for path in asked]
     manifest = {"roots": roots, "files": digests}
     (target / imports.MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
@@ -203,16 +206,19 @@ def _copy(request: dict[str, Any], found: dict[str, Any], target: Path) -> dict[
 
 
 def _in_fork(
-    work: Callable[[], dict[str, Any]], seconds: float, original: Callable[[Path], Path]
+    work: Callable[[], dict[str, Any]],
+    names: str,
+    seconds: float,
+    original: Callable[[Path], Path],
 ) -> dict[str, Any]:
     """What `work` returns, done by a fork of this process; or what is to be said of its failure."""
     ours, theirs = os.pipe()
     child = os.fork()
     if not child:
         os.close(ours)
-        line = json.dumps(_outcome(work, seconds, original)) + "\n"
-        with os.fdopen(theirs, "w") as answer:
-            answer.write(line)
+        line = json.dumps(_outcome(work, names, seconds, original)) + "\n"
+        with os.fdopen(theirs, "w") as pipe:
+            pipe.write(line)
         os._exit(0)
     os.close(theirs)
     answer, end = b"", time.monotonic() + seconds + GRACE
@@ -227,12 +233,17 @@ def _in_fork(
     if answer.endswith(b"\n"):
         said: dict[str, Any] = json.loads(answer)
         return said
-    how = f"did not end within {seconds:.0f} s" if late else f"ended its process ({_ending(status)})"
-    return {"message": f"your code {how} while it was imported", "hint": _WHY}
+    how = (
+        f"did not end within {seconds:.0f} s" if late else f"ended its process ({_ending(status)})"
+    )
+    return {"message": f"{names} {how} when it was imported", "hint": _WHY}
 
 
 def _outcome(
-    work: Callable[[], dict[str, Any]], seconds: float, original: Callable[[Path], Path]
+    work: Callable[[], dict[str, Any]],
+    names: str,
+    seconds: float,
+    original: Callable[[Path], Path],
 ) -> dict[str, Any]:
     os.dup2(2, 1)  # what the user's code prints
     sys.argv[1:] = ["a-job-has-other-arguments"]
@@ -250,21 +261,26 @@ def _outcome(
     except UserError as error:
         return {"message": error.message, "hint": error.hint}
     except BaseException as error:
-        return _described(error, original)
+        return _described(error, names, original)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 _WHY = "It is imported at submission, so that it does not fail after having waited in a queue."
 _MISSING = """If it is a module of yours, name its folder in the spec: `code: [FOLDER]`."""
-_NO_FILE = """A job has a copy of your code, and another working directory. Read what lies beside the code
-by Path(__file__).parent, and name it in the spec, `code: [FILE, FOLDER]`; or give an absolute path."""
+_NO_FILE = """A job has a copy of your code, and another working directory. Read what lies
+beside the code by Path(__file__).parent, and name it in the spec: `code: [FILE, FOLDER]`.
+Of data, give the absolute path."""
 
 
-def _described(error: BaseException, original: Callable[[Path], Path]) -> dict[str, str]:
-    """An error in the user's code for people: where, what, and what to do."""
+def _described(
+    error: BaseException, names: str, original: Callable[[Path], Path]
+) -> dict[str, str]:
+    """An error in the user's code, `names`, for people: where, what, and what to do."""
     frames = traceback.extract_tb(error.__traceback__)
-    theirs = [it for it in frames if installed.is_users(Path(it.filename)) and it.filename[0] == "/"]
+    theirs = [
+        it for it in frames if installed.is_users(Path(it.filename)) and it.filename[0] == "/"
+    ]
     where = f"{original(Path(theirs[-1].filename))}:{theirs[-1].lineno}: " if theirs else ""
     text, hint = f"{type(error).__name__}: {error}", _WHY
     if isinstance(error, SyntaxError) and error.filename:
@@ -274,21 +290,14 @@ def _described(error: BaseException, original: Callable[[Path], Path]) -> dict[s
         hint = "Put what is no definition under `if __name__ == '__main__':`."
     elif isinstance(error, _TooLong):
         text = str(error)
+    elif isinstance(error, _ReadsOriginal):
+        text, hint = str(error), "Name it relative to the code: Path(__file__).parent / ..."
     elif isinstance(error, ImportError):
         hint = _MISSING
     elif isinstance(error, FileNotFoundError):
         hint = _NO_FILE
     text = re.sub(rf"{imports.PREFIX}\d+\.", "", text)
-    return {"message": where + text, "hint": hint}
-
-
-def _caller(target: Path, anchor: Path) -> str:
-    """The line of the user's code that is being executed."""
-    for frame, line in traceback.walk_stack(None):
-        path = Path(frame.f_code.co_filename)
-        if path.is_relative_to(target.resolve()):
-            return f"{anchor / path.relative_to(target.resolve())}:{line}: "
-    return ""
+    return {"message": (where or f"{names}: ") + text, "hint": hint}
 
 
 def _is_ours(frame: FrameType) -> bool:

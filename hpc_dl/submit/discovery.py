@@ -17,7 +17,16 @@ DATA_BYTES = 64 * 2**20
 CODE_BYTES = 1 * 2**30
 """Most bytes of a snapshot, which every run has a copy of."""
 _SUFFIXES = {".py", ".so", ".pyd"}
-_JUNK = {"__pycache__", ".git", ".hg", ".svn", ".venv", "venv", "node_modules", ".ipynb_checkpoints"}
+_JUNK = {
+    "__pycache__",
+    ".git",
+    ".hg",
+    ".svn",
+    ".venv",
+    "venv",
+    "node_modules",
+    ".ipynb_checkpoints",
+}
 
 
 @dataclass
@@ -26,9 +35,11 @@ class Reads:
 
     opened: set[Path] = field(default_factory=set)
     listed: set[Path] = field(default_factory=set)
+    active: bool = True
+    """A hook cannot be taken away."""
 
     def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if event in ("open", "ctypes.dlopen", "os.listdir", "os.scandir"):
+        if self.active and event in ("open", "ctypes.dlopen", "os.listdir", "os.scandir"):
             self._note(event, arguments)
 
     def _note(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -41,7 +52,7 @@ class Reads:
         if event != "open" and asking.startswith("<frozen importlib"):
             return
         into = self.opened if event in ("open", "ctypes.dlopen") else self.listed
-        into.add(Path(os.path.abspath(os.fsdecode(name))))
+        into.add(installed.absolute(os.fsdecode(name)))
 
 
 @dataclass(frozen=True)
@@ -63,7 +74,7 @@ def collect(places: Iterable[imports.Namespace], reads: Reads, base: Path) -> Fo
     tops = {_root(file, name) for file, name in loaded.items()}
     used = [root for root in dict.fromkeys(path) if root in tops]
     used += sorted(tops - set(used))
-    packages = {_package(file) for file in code} - {None}
+    packages = {package for file in code if (package := _package(file))}
     for package in packages:
         code |= {it for it in walk(package) if it.suffix in _SUFFIXES}
     scopes = _scopes({file.parent for file in code} | {base, *used})
@@ -97,7 +108,7 @@ def loaded_modules() -> Iterator[tuple[Path, str]]:
         file = getattr(module, "__file__", None)
         if name == "__main__" or not isinstance(file, str):
             continue
-        path = Path(os.path.abspath(file))
+        path = installed.absolute(file)
         if path.is_file() and installed.is_users(path):
             package, _, rest = name.partition(".")
             yield path, rest if package.startswith(imports.PREFIX) else name

@@ -62,16 +62,18 @@ def _load(reference: str, code: Path, key: str, kind: type | None = None) -> Non
 
 def _build(model: OwnModel, facts: DataFacts, code: Path) -> None:
     """Build the networks, without weights. What else goes wrong with them, the rehearsal shows."""
-    try:
-        architecture = build(model, facts, code)
-    except TypeError as error:
-        if "abstract" in str(error):
-            raise UserError(f"{model.name}: {error}") from None
-        raise
+    architecture = build(model, facts, code)
+    for method in ("networks", "loss", "measure"):
+        if getattr(type(architecture), method) is getattr(Architecture, method):
+            raise SpecConflict(
+                "model.name",
+                f"{model.name} has no method {method}",
+                f"{Architecture.__module__} says what it is to do.",
+            )
     try:
         with torch.device("meta"):
             architecture.networks()
     except _CERTAIN:
         raise
-    except Exception:  # noqa: S110  a network may want weights, or a GPU, that are not here
+    except Exception:
         pass
