@@ -1,15 +1,37 @@
-"""The user's own code, named as `my_code.py:MyNet`: imported from its snapshot in a run folder."""
+"""The user's own code, named as `my_code.py:MyNet`: imported from its snapshot in a run folder.
+
+The modules of a folder live in a package of their own, so that two exports may both have a
+`layers.py`, and a user's `utils.py` is nobody else's. An absolute `import layers` in one of them
+means the `layers` of its own folder, where there is one; torch.package imports in the same way.
+"""
 
 from __future__ import annotations
 
+import builtins
 import importlib
 import importlib.util
+import itertools
+import json
+import os
 import sys
+from collections.abc import Mapping, Sequence
+from importlib.abc import Loader
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, FrameType, ModuleType
 from typing import Any
 
+from hpc_dl import installed
 from hpc_dl.errors import UserError
+
+MANIFEST = "hpcdl-snapshot.json"
+"""In a snapshot: its `files`, and for each module that a spec names the `roots`, the folders in
+which its absolute imports are looked for, in that order."""
+PREFIX = "hpcdl_code_"
+
+_numbers = itertools.count(1)
+_namespaces: dict[str, Namespace] = {}
+_originals: set[Path] = set()
 
 
 def load_object(reference: str, folder: Path, kind: type | None = None) -> Any:
@@ -19,7 +41,7 @@ def load_object(reference: str, folder: Path, kind: type | None = None) -> Any:
     are; UserError is raised for a file or a name that is not there.
     """
     place, _, name = reference.rpartition(":")
-    module = _from_file(folder / place) if place.endswith(".py") else _from_package(place)
+    module = _from_file(folder, place) if place.endswith(".py") else _from_package(folder, place)
     try:
         found = getattr(module, name)
     except AttributeError:
@@ -33,25 +55,277 @@ def load_object(reference: str, folder: Path, kind: type | None = None) -> Any:
     return found
 
 
-def _from_file(path: Path) -> ModuleType:
-    path = path.resolve()
+def import_originals(folder: Path) -> None:
+    """Look for what the code in `folder` imports wherever Python would, and not in it alone."""
+    _originals.add(installed.absolute(folder))
+
+
+def package_root(folder: Path) -> Path:
+    """The folder of the outermost package that `folder` is in; itself, if that is no package."""
+    while (folder / "__init__.py").is_file() and folder.name.isidentifier():
+        folder = folder.parent
+    return folder
+
+
+def namespace_of(folder: Path, place: str) -> Namespace:
+    """The namespace of the module that a spec calls `place`, of the code in `folder`."""
+    folder = _folder(folder)
+    own = (folder / place).parent if place.endswith(".py") else folder
+    default = [own, package_root(own), folder]
+    roots = [folder / root for root in _manifest(folder).get(place, [])] or default
+    roots = [Path(os.path.normpath(root)) for root in dict.fromkeys(roots)]
+    for space in _namespaces.values():
+        if space.roots == roots and space.is_fresh():
+            return space
+    return Namespace(roots, everywhere=folder in _originals)
+
+
+class Namespace:
+    """The modules of a user's code, below a package `name`."""
+
+    def __init__(self, roots: Sequence[Path], *, everywhere: bool) -> None:
+        """Modules are looked for in `roots`, or `everywhere` in folders that are the user's."""
+        self.name = f"{PREFIX}{next(_numbers)}"
+        self.roots = list(roots)
+        self._loaded: dict[str, tuple[int, int]] = {}
+        self._owned: dict[str, bool] = {}
+        self._builtins = {**vars(builtins), "__import__": self._import}
+        self._before = list(sys.path) if everywhere else None
+        if everywhere:
+            sys.path += map(str, roots)
+        package = ModuleType(self.name)
+        package.__path__ = [str(root) for root in roots]
+        sys.modules[self.name] = package
+        _namespaces[self.name] = self
+        importlib.invalidate_caches()
+        if _Finder not in sys.meta_path:
+            sys.meta_path.insert(0, _Finder)
+            sys.meta_path.append(_Fallback)
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether only its own folders are searched, which are not in sys.path."""
+        return self._before is None
+
+    def path(self) -> list[str]:
+        """The user's own folders in which modules are looked for."""
+        if self._before is None:
+            return [str(root) for root in self.roots]
+        roots = set(map(str, self.roots))
+        added = [entry for entry in sys.path if entry not in self._before or entry in roots]
+        users = map(os.path.abspath, [*added, *self._before])
+        return [entry for entry in dict.fromkeys(users) if installed.is_users(Path(entry))]
+
+    def is_fresh(self) -> bool:
+        """Whether the files of its modules are what they were when they were imported."""
+        return all(_stamp(path) == stamp for path, stamp in self._loaded.items())
+
+    def owns(self, top: str) -> bool:
+        """Whether `import TOP` means a module of the user's."""
+        if top in installed.RESERVED:
+            return False
+        if self._before is not None:  # the user's code may add folders
+            return self._locate(top) is not None
+        if top not in self._owned:
+            self._owned[top] = self._locate(top) is not None
+        return self._owned[top]
+
+    def spec(self, name: str, path: Sequence[str] | None) -> ModuleSpec | None:
+        """How to import a module by its full name, `path` being its package's."""
+        rest = name.removeprefix(f"{self.name}.")
+        if "." not in rest:
+            found = self._locate(rest)
+            if found is None:
+                return None
+            path = [str(root_of(found))]
+        spec = PathFinder.find_spec(name, path)
+        if spec is not None and type(spec.loader) is SourceFileLoader:
+            spec.loader = _Source(self, name, spec.loader.path)
+        return spec
+
+    def prepare(self, module: ModuleType, path: str) -> None:
+        """Have a module's imports go through this namespace."""
+        module.__dict__["__builtins__"] = self._builtins
+        self._loaded[path] = _stamp(path)
+
+    def import_module(self, name: str, package: str | None = None) -> ModuleType:
+        """As that of importlib, for the user's own code."""
+        if name.startswith(".") or not self.owns(name.partition(".")[0]):
+            return importlib.import_module(name, package)
+        return importlib.import_module(f"{self.name}.{name}")
+
+    def _locate(self, top: str) -> ModuleSpec | None:
+        """Where a module of the user's is; a mere folder is none if there is such a library."""
+        spec = PathFinder.find_spec(top, self.path())
+        if (spec is None or spec.origin is None) and self._before is not None:
+            spec = _found_by_anybody(top) or spec
+        if spec is None or not (spec.origin or spec.submodule_search_locations):
+            return None
+        if spec.origin is None and (other := PathFinder.find_spec(top)) and other.origin:
+            return None
+        return spec if installed.is_users(root_of(spec)) or self._before is None else None
+
+    def _import(
+        self,
+        name: str,
+        globals: Mapping[str, Any] | None = None,
+        locals: Mapping[str, Any] | None = None,
+        fromlist: Sequence[str] | None = (),
+        level: int = 0,
+    ) -> ModuleType:
+        """What an import statement in the user's code does."""
+        top = name.partition(".")[0]
+        try:
+            if level or not self.owns(top):
+                module = builtins.__import__(name, globals, locals, fromlist or (), level)
+                return self._importlib(module) if module is importlib else module
+            whole = f"{self.name}.{name}"
+            leaf = builtins.__import__(whole, globals, locals, fromlist or ("__name__",), 0)
+        except ImportError as error:
+            error.msg = error.msg.replace(f"{self.name}.", "")
+            raise
+        return leaf if fromlist else sys.modules[f"{self.name}.{top}"]
+
+    def _importlib(self, module: ModuleType) -> ModuleType:
+        """importlib, by which the user's code imports the user's code."""
+        own = ModuleType(module.__name__)
+        vars(own).update(vars(module), import_module=self.import_module)
+        return own
+
+
+class _Source(SourceFileLoader):
+    """Leaves no bytecode beside the source, where it would be one more file of the snapshot."""
+
+    def __init__(self, space: Namespace, name: str, path: str) -> None:
+        super().__init__(name, path)
+        self._space = space
+
+    def get_code(self, fullname: str) -> CodeType:
+        code: CodeType = self.source_to_code(self.get_data(self.path), self.path)
+        return code
+
+    def exec_module(self, module: ModuleType) -> None:
+        self._space.prepare(module, self.path)
+        super().exec_module(module)
+
+
+class _Finder:
+    """Finds the modules of the namespaces by their full names."""
+
+    @staticmethod
+    def find_spec(
+        name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        space = _namespaces.get(name.partition(".")[0])
+        return space.spec(name, path) if space and name != space.name else None
+
+
+class _Fallback:
+    """Finds a user's module by the name that its source has, for a library that is asked by the
+    user's code: `importlib.resources.files("my_package")`."""
+
+    @staticmethod
+    def find_spec(
+        name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None:
+            space = _namespaces.get(str(frame.f_globals.get("__name__")).partition(".")[0])
+            if space is not None and space.is_apart:
+                owns = space.owns(name.partition(".")[0])
+                return ModuleSpec(name, _Alias(f"{space.name}.{name}")) if owns else None
+            frame = frame.f_back
+        return None
+
+
+class _Alias(Loader):
+    """Gives a module a second name."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._spec: ModuleSpec | None = None
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        module = importlib.import_module(self._name)
+        self._spec = module.__spec__
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__spec__ = self._spec
+
+
+def root_of(spec: ModuleSpec) -> Path:
+    """The folder in which a module without a package was found."""
+    if spec.submodule_search_locations:
+        return Path(next(iter(spec.submodule_search_locations))).parent
+    assert spec.origin is not None
+    return Path(spec.origin).parent
+
+
+def _found_by_anybody(top: str) -> ModuleSpec | None:
+    """The module that a finder of somebody else's knows, like that of an editable install."""
+    try:
+        return importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        return None
+
+
+def _from_file(folder: Path, place: str) -> ModuleType:
+    path = Path(os.path.normpath(_folder(folder) / place))
     if not path.is_file():
         raise UserError(f"there is no file {path}", hint="The name is FILE.py:NAME.")
-    if str(path.parent) not in sys.path:
-        sys.path.insert(0, str(path.parent))  # so that the file finds its neighbours
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    space = namespace_of(folder, place)
+    dotted = path.relative_to(package_root(path.parent)).with_suffix("").parts
+    if all(part.isidentifier() for part in dotted):
+        return importlib.import_module(".".join((space.name, *dotted)))
+    name = f"{space.name}.{''.join(c if c.isalnum() else '_' for c in path.stem)}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(
+        name, path, loader=_Source(space, name, str(path))
+    )
     assert spec is not None
     assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
     return module
 
 
-def _from_package(name: str) -> ModuleType:
+def _from_package(folder: Path, name: str) -> ModuleType:
     try:
-        return importlib.import_module(name)
+        return namespace_of(folder, name).import_module(name)
     except ModuleNotFoundError as error:
-        if error.name and name.startswith(error.name):
+        missing = (error.name or "").partition(f"{PREFIX}")[2].partition(".")[2] or error.name
+        if missing and f"{name}.".startswith(f"{missing}."):
             raise UserError(f"there is no module '{name}'", hint=f"pip install {name}?") from None
         raise
+
+
+def _manifest(folder: Path) -> dict[str, list[str]]:
+    try:
+        roots: dict[str, list[str]] = json.loads((folder / MANIFEST).read_text())["roots"]
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise UserError(
+            f"{folder / MANIFEST} is damaged: {error}", hint="Submit the job again, with --new."
+        ) from None
+    return roots
+
+
+def _folder(folder: Path) -> Path:
+    """Absolute. The originals' symbolic links stay, for Python does not follow them either."""
+    absolute = installed.absolute(folder)
+    return absolute if absolute in _originals else absolute.resolve()
+
+
+def _stamp(path: str) -> tuple[int, int]:
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return (0, 0)
+    return found.st_mtime_ns, found.st_size

@@ -14,10 +14,13 @@ from hpc_dl.plan import Machine, Plan
 from hpc_dl.rundir import RunDir, read_json
 from hpc_dl.site import Site
 from hpc_dl.spec.job import JobSpec
+from hpc_dl.spec.model import OwnModel
+from hpc_dl.spec.sources import OwnData
 from hpc_dl.submission import Submission
 from hpc_dl.submit import local
 from hpc_dl.submit.prepare import prepare
 from tests import empty_store
+from hpc_dl.submit.snapshot import Snapshot
 from tests.waiting import wait_until
 
 QUICK = {
@@ -30,18 +33,26 @@ QUICK = {
 """A job that trains in a second."""
 
 
-def new_run(root: Path, base: Path | None = None, **sections: Any) -> RunDir:
+def new_run(
+    root: Path, base: Path | None = None, *, checked: bool = False, **sections: Any
+) -> RunDir:
     """A prepared run folder under `root` of the quick job, with sections merged into it."""
     merged = dict(QUICK)
     for key, value in sections.items():
         merged[key] = {**QUICK.get(key, {}), **value} if isinstance(value, dict) else value
     if "model" in sections:
         merged["model"] = sections["model"]
-    return prepared(root, JobSpec.model_validate(merged), base)
+    return prepared(root, JobSpec.model_validate(merged), base, checked=checked)
 
 
-def prepared(root: Path, spec: JobSpec, base: Path | None = None) -> RunDir:
-    """A prepared run folder under `root` of a spec, whose own files are in `base`."""
+def prepared(
+    root: Path, spec: JobSpec, base: Path | None = None, *, checked: bool = False
+) -> RunDir:
+    """A prepared run folder under `root` of a spec, whose own files are in `base`.
+
+    Unless it is to be `checked`, that code is copied without having been imported, which takes
+    seconds.
+    """
     data_root = Path(os.environ.get("HPCDL_DATA", root / "data")).resolve()
     run = rundir.create(root, spec.name)
     plan = planning.make(
@@ -53,7 +64,10 @@ def prepared(root: Path, spec: JobSpec, base: Path | None = None) -> RunDir:
         data_root=data_root,
         machine=Machine(cpus=4, gpus=0),
     )
-    prepare(run, spec, plan, base or root)
+    own = isinstance(spec.model, OwnModel) or isinstance(spec.data, OwnData)
+    files = tuple(it.name for it in (base or root).glob("*.py")) if own else ()
+    code = None if checked else Snapshot(base or root, files)
+    prepare(run, spec, plan, base or root, code)
     return run
 
 

@@ -8,10 +8,12 @@ import pytest
 from hpc_dl import journal
 from hpc_dl.cli import which
 from hpc_dl.cli.which import Choice
+from hpc_dl.data import staged
 from hpc_dl.errors import UserError
 from hpc_dl.jobs import cancel
 from hpc_dl.rundir import RunDir
 from hpc_dl.spec.load import load
+from hpc_dl.submit import snapshot
 from tests.own_models import own_models
 from tests.running import new_run, start
 from tests.typed import QUICK, job_file
@@ -24,7 +26,9 @@ def root(tmp_path: Path) -> Path:
 
 def choice(root: Path, tmp_path: Path, *words: str, text: str = QUICK) -> Choice:
     """What is to be done about the quick job."""
-    return which.choose(root, load(job_file(tmp_path, text), words), tmp_path)
+    spec = load(job_file(tmp_path, text), words)
+    facts = staged.facts(load(job_file(tmp_path)).data, tmp_path)
+    return which.choose(root, spec, snapshot.take(spec, tmp_path, tmp_path, facts))
 
 
 def ended(root: Path, state: str) -> RunDir:

@@ -15,6 +15,7 @@ from hpc_dl.cli.show_plan import Outlook
 from hpc_dl.cli.which import Choice
 from hpc_dl.credentials import hidden
 from hpc_dl.errors import UserError
+from hpc_dl.imports import MANIFEST
 from hpc_dl.plan import Machine, Plan
 from hpc_dl.rundir import RunDir
 from hpc_dl.submit import script
@@ -24,7 +25,7 @@ def outlook(request: Request, choice: Choice, machine: Machine | None) -> Outloo
     """The plan of the run that would be started or gone on with, and the script of its job."""
     run_dir = folder(request, choice)
     plan = request.plan(run_dir, machine)
-    notes, start, text = [], None, ""
+    notes, start, text = _notes(request), None, ""
     try:
         text = script.preview(request.plan(run_dir, None) if machine else plan)
     except UserError as error:  # what this machine can do, the site's cluster may refuse
@@ -34,6 +35,13 @@ def outlook(request: Request, choice: Choice, machine: Machine | None) -> Outloo
     return Outlook(
         request.spec, plan, request.site.name, sentence(choice, run_dir.name), text, start, notes
     )
+
+
+def _notes(request: Request) -> list[str]:
+    """Which files of the user's own the run gets a copy of."""
+    files = [name for name in request.code.files if name != MANIFEST]
+    more = f" and {len(files) - 8} more" if len(files) > 8 else ""
+    return [f"code: a copy of {', '.join(files[:8])}{more}"] if files else []
 
 
 def folder(request: Request, choice: Choice) -> Path:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hpc_dl import plan as planner
 from hpc_dl import site as sites
@@ -21,6 +23,9 @@ from hpc_dl.spec import load as specs
 from hpc_dl.spec.data import Data, DataFacts
 from hpc_dl.spec.job import JobSpec
 from hpc_dl.spec.model import Model
+from hpc_dl.spec.sources import OwnData
+from hpc_dl.submit import snapshot
+from hpc_dl.submit.snapshot import Snapshot
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,8 @@ class Request:
     run_root: Path
     data_root: Path
     facts: DataFacts
+    code: Snapshot
+    """The spec's own files, as they are now."""
     environment: Mapping[str, str]
 
     def resolved(self, machine: Machine | None) -> JobSpec:
@@ -48,8 +55,8 @@ class Request:
 
         Raises SpecError, pointing into the file, where the spec asks for what cannot be.
         """
-        with self._pointing_into_the_file():
-            return planner.make(
+        with _pointing_into(self.file, self.words):
+            plan = planner.make(
                 self.spec,
                 self.site,
                 self.facts,
@@ -59,28 +66,36 @@ class Request:
                 machine=machine,
                 environment=self.environment,
             )
+        return dataclasses.replace(plan, notes=[*plan.notes, *self.code.notes])
 
-    @contextlib.contextmanager
-    def _pointing_into_the_file(self) -> Iterator[None]:
-        try:
-            yield
-        except SpecConflict as error:
-            raise specs.conflict(
-                self.file, self.words, error.key, error.message, error.hint
-            ) from None
+
+@contextlib.contextmanager
+def _pointing_into(file: Path, words: Sequence[str]) -> Iterator[None]:
+    try:
+        yield
+    except SpecConflict as error:
+        raise specs.conflict(file, words, error.key, error.message, error.hint) from None
 
 
 def read(
-    file: Path, words: Sequence[str], site_name: str | None, base: Path | None = None
+    file: Path, words: Sequence[str], site_name: str | None, copied: Path | None = None
 ) -> Request:
     """Read the spec in `file`, the site, and what is known of the data.
 
-    The spec's own files are looked for beside it, if not in `base`. Raises UserError.
+    The spec's own files are looked for beside it, and copied; `copied` is where a run has copies
+    of them. Raises UserError.
     """
-    base = (base or file.parent).absolute()
+    base = (copied or file.parent).absolute()
     spec = _with_absolute_paths(specs.load(file, words), words, base)
     site = sites.load(site_name, os.environ)
     data_root = sites.expand(site.data_root, os.environ)
+    asked = copied is not None or not isinstance(spec.data, OwnData)
+    facts, code = staged.facts(spec.data, data_root, base) if asked else None, Snapshot()
+    if copied is None:
+        with _pointing_into(file, words):
+            code = snapshot.take(spec, base, data_root, facts)
+    known = facts or code.facts
+    assert known is not None
     return Request(
         file=file,
         words=tuple(words),
@@ -89,7 +104,8 @@ def read(
         base=base,
         run_root=sites.expand(site.run_root, os.environ),
         data_root=data_root,
-        facts=staged.facts(spec.data, data_root, base),
+        facts=known,
+        code=code,
         environment=dict(os.environ),
     )
 
@@ -99,14 +115,17 @@ def _with_absolute_paths(spec: JobSpec, words: Sequence[str], base: Path) -> Job
 
     In a file they are relative to that file, on the command line to where that is typed.
     """
-    sections: dict[str, Data | Model] = {"data": spec.data, "model": spec.model}
-    for section, options in sections.items():
+    sections: dict[str, Any] = {}
+    parts: dict[str, Data | Model] = {"data": spec.data, "model": spec.model}
+    for section, options in parts.items():
         update = {}
         for key, path in options.model_dump(include=set(options.paths)).items():
             typed = any(word.startswith(f"{section}.{key}=") for word in words)
             if path is not None:
                 update[key] = str((Path.cwd() if typed else base) / Path(path).expanduser())
         sections[section] = options.model_copy(update=update)
+    if any(word.startswith("code=") for word in words):
+        sections["code"] = [str(Path.cwd() / Path(path).expanduser()) for path in spec.code]
     return spec.model_copy(update=sections)
 
 

@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     manner = sending.Manner(follow=args.follow, as_json=args.json, site=args.site)
     status = jobs.status(found, lease.GRACE)
     action = which.action_for(status)
-    request = planning.read(found.spec, args.words, args.site, base=found.code)
+    request = planning.read(found.spec, args.words, args.site, copied=found.code)
     request = replace(request, run_root=found.root)
     machine = planning.this_machine(local=args.local)
     if action != "go_on":

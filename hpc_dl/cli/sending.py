@@ -110,7 +110,7 @@ def _alone_with(run: RunDir) -> Iterator[None]:
 
 def _prepare(request: Request, run: RunDir, machine: Machine | None) -> Plan:
     plan = request.plan(run.path, machine)
-    prepare(run, request.resolved(machine), plan, request.base)
+    prepare(run, request.resolved(machine), plan, request.base, request.code)
     return plan
 
 
@@ -184,7 +184,7 @@ def prepare_within_job(request: Request, run_dir: Path) -> int:
     if run.spec.exists():
         status = jobs.status(run, lease.GRACE)
         if which.identity(load(run.spec), run.code) != which.submitted_identity(
-            request.spec, request.base
+            request.spec, request.code
         ):
             raise UserError(
                 f"{run.path} is a run of another training",
@@ -194,7 +194,7 @@ def prepare_within_job(request: Request, run_dir: Path) -> int:
             raise active(run, Manner(), status)
     if not run.path.exists():
         rundir.make_folder(run.path, request.site.run_folder_mode)
-    prepare(run, request.spec, request.plan(run.path, None), request.base)
+    prepare(run, request.spec, request.plan(run.path, None), request.base, request.code)
     reopen(run)
     host, cluster = os.uname().nodename, slurm.cluster_name()
     Submission("slurm", job, host, time.time(), user=user(), cluster=cluster).save(run)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from hpc_dl.rundir import RunDir
 from hpc_dl.spec.job import JobSpec
 from hpc_dl.spec.load import load
 from hpc_dl.submit import snapshot
+from hpc_dl.submit.snapshot import Snapshot
 
 Action = Literal["begin", "go_on", "is_active", "is_complete"]
 
@@ -31,12 +31,12 @@ class Choice:
     status: Status | None = None
 
 
-def choose(root: Path, spec: JobSpec, base: Path) -> Choice:
+def choose(root: Path, spec: JobSpec, code: Snapshot) -> Choice:
     """The newest run of the same name and the same training decides.
 
-    `base` is where the spec's own files are looked for; UserError where they are not there.
+    `code` is the snapshot of the user's own files as they are now.
     """
-    wanted = submitted_identity(spec, base)
+    wanted = submitted_identity(spec, code)
     for run, its in _identities(reversed(rundir.own(rundir.runs(root, spec.name)))):
         if its == wanted:
             status = jobs.status(run, lease.GRACE)
@@ -51,12 +51,9 @@ def action_for(status: Status) -> Action:
     return "is_active" if status.active else "go_on"
 
 
-def submitted_identity(spec: JobSpec, base: Path) -> str:
+def submitted_identity(spec: JobSpec, code: Snapshot) -> str:
     """The identity of a training that is not in a run folder yet."""
-    with tempfile.TemporaryDirectory() as folder:
-        run = RunDir(Path(folder))
-        snapshot.take(run, spec, base)
-        return identity(snapshot.renamed(spec), run.code)
+    return _identity(code.renamed(spec), snapshot.digests(code.folder) if code.folder else {})
 
 
 def identity(spec: JobSpec, code: Path) -> str:
@@ -65,10 +62,12 @@ def identity(spec: JobSpec, code: Path) -> str:
     Not of the resources, the tracking, and the manner of reporting and loading: those may change
     when it goes on.
     """
-    digest = hashlib.sha256(json.dumps(spec.training(), sort_keys=True).encode())
-    for file in sorted(code.rglob("*.py")):
-        digest.update(f"\0{file.relative_to(code)}\0".encode() + file.read_bytes())
-    return digest.hexdigest()
+    return _identity(spec, snapshot.digests(code))
+
+
+def _identity(spec: JobSpec, files: dict[str, str]) -> str:
+    said = json.dumps([spec.training(), files], sort_keys=True)
+    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def _identities(runs: Iterable[RunDir]) -> Iterator[tuple[RunDir, str]]:

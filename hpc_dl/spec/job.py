@@ -270,6 +270,11 @@ class JobSpec(Spec):
     resources: Resources = Resources()
     checkpoint: Checkpoint = Checkpoint()
     tracking: Tracking = Tracking()
+    code: list[str] = Field(
+        [],
+        description="files and folders of your own, relative to this file, that the run needs a "
+        "copy of besides what it imports",
+    )
 
     def training(self) -> dict[str, Any]:
         """What the trained weights depend on, as plain values: with other resources, tracking and

@@ -11,23 +11,30 @@ from hpc_dl.plan import Plan
 from hpc_dl.rundir import RunDir, make_folder, mode_of, write_atomic, write_json
 from hpc_dl.spec import load
 from hpc_dl.spec.job import JobSpec
+from hpc_dl.spec.sources import OwnData
 from hpc_dl.submit import provenance, snapshot
+from hpc_dl.submit.snapshot import Snapshot
 
 
-def prepare(run: RunDir, spec: JobSpec, plan: Plan, base: Path) -> None:
+def prepare(
+    run: RunDir, spec: JobSpec, plan: Plan, base: Path, code: Snapshot | None = None
+) -> None:
     """Fill a new run folder; `base` is where the spec's own files are looked for.
 
-    The code that will run is the code that is there now. Raises UserError where a file that the
-    spec names is missing.
+    The code that will run is `code`, or what is there now. Raises UserError where a file that the
+    spec names is missing, or cannot be imported.
     """
-    snapshot.take(run, spec, base)
+    if code is None:
+        facts = None if isinstance(spec.data, OwnData) else plan.facts
+        code = snapshot.take(spec, base, Path(plan.data_root), facts)
+    code.copy_to(run.code)
     for folder in (run.logs, run.checkpoints, run.artifacts):
         if not folder.exists():
             make_folder(folder, mode_of(run))
     repositories = provenance.repositories(base)
     write_json(run.provenance, provenance.describe(repositories))
     write_atomic(run.diff, provenance.diff(repositories))
-    replan(run, spec, plan)
+    replan(run, code.renamed(spec), plan)
     _note_planned(run)
 
 
@@ -36,7 +43,7 @@ def replan(run: RunDir, spec: JobSpec, plan: Plan) -> None:
     tracking_uri.keep(run, plan.tracking_uri)
     _keep_secrets(run, plan)
     write_json(run.plan, plan.without_password().to_json())
-    write_atomic(run.spec, load.dump(snapshot.renamed(spec).without_password()))
+    write_atomic(run.spec, load.dump(spec.without_password()))
 
 
 def _keep_secrets(run: RunDir, plan: Plan) -> None:
