@@ -63,8 +63,16 @@ def test_the_newest_is_loaded_as_it_was_saved(saved):
         (lambda file: file.unlink(), "FileNotFoundError"),
         (lambda file: (file.parent / "manifest.json").unlink(), "FileNotFoundError"),
         (lambda file: (file.parent / "manifest.json").write_text("{"), "JSONDecodeError"),
+        *(
+            (lambda file, said=said: (file.parent / "manifest.json").write_text(said), "manifest")
+            for said in ("[]", "null", "{}", '{"files": []}', '{"files": {"state.pt": 3}}')
+        ),
+        (lambda file: (file.parent / "manifest.json").write_text('{"files": {}}'), "state.pt"),
     ],
-    ids=["truncated", "bit flipped", "missing", "no manifest", "torn manifest"],
+    ids=[
+        *("truncated", "bit flipped", "missing", "no manifest", "torn manifest"),
+        *("a list", "null", "an object", "a list of files", "a number", "no files"),
+    ],
 )
 def test_a_damaged_one_is_named_and_the_one_before_it_taken(saved, harm, said):
     harm(saved / "step-00000030" / "state.pt")

@@ -1,6 +1,7 @@
 """The `hpcdl` command itself: its table of commands, its errors and its exit codes."""
 
 import argparse
+import errno
 import importlib
 import os
 import subprocess
@@ -86,11 +87,17 @@ def test_a_bug_shows_its_traceback_when_asked(
     assert "Traceback" in capsys.readouterr().err
 
 
-def test_a_full_disk_is_no_bug(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
-    broken(monkeypatch, OSError(28, "No space left on device", "/scratch/run"))
+@pytest.mark.parametrize(
+    "number",
+    [errno.ENOSPC, errno.EISDIR, errno.EIO, errno.ELOOP, errno.EMFILE, errno.ESTALE, errno.ENOENT],
+)
+def test_what_the_file_system_does_is_no_bug(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture, number: int
+) -> None:
+    broken(monkeypatch, OSError(number, os.strerror(number), "/scratch/run"))
     assert main(["schema"]) == 2
     said = capsys.readouterr().err
-    assert "No space left on device: /scratch/run" in said
+    assert f"{os.strerror(number)}: /scratch/run" in said
     assert "bug" not in said
 
 

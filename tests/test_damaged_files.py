@@ -3,15 +3,21 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from hpc_dl.cli import main
-from hpc_dl.journal import Journal
-from hpc_dl.rundir import RunDir, write_json
+from hpc_dl import jobs, journal, run_files, rundir
+from hpc_dl.cli import main, summary
+from hpc_dl.errors import UserError
+from hpc_dl.jobs.reading import ends
+from hpc_dl.journal import LONGEST_LINE, Journal
+from hpc_dl.plan import Plan
+from hpc_dl.rundir import DamagedFile, RunDir, write_json
 from hpc_dl.submission import Submission
 from tests.running import new_run
 from tests.typed import QUICK, job_file
@@ -185,3 +191,211 @@ def _asked_by_status(kind: str) -> list[str]:
     if kind == "missing":
         return ["spec.yaml", "journal.jsonl"]  # as a run that has not failed, or was not submitted
     return asked
+
+
+STRANGE = [
+    {"event": "state", "state": 3},
+    {"event": "state", "state": "of tomorrow"},
+    {"event": "state", "state": "failed", "t": "yesterday"},
+    {"event": "state", "state": "failed", "t": 1e300},
+    {"event": "state", "state": "failed", "reason": ["a list"]},
+    {"event": "metrics", "t": 2.0, "step": 5, "epoch": 1, "values": [1]},
+    {"event": "metrics", "t": 2.0, "step": None, "values": {"val/loss": 1.0}},
+    {"event": "metrics", "t": 2.0, "step": True, "values": {"val/loss": 1.0}},
+    {"event": "progress", "t": 2.0, "step": 5, "epoch": None, "steps": 10, "epochs": 2},
+    {"event": "progress", "t": 2.0, "step": 5, "epoch": 1, "steps": "ten", "epochs": 2},
+    {"event": "progress", "t": 2.0, "step": -5, "epoch": 1, "steps": 10, "epochs": 2},
+    {"event": "progress", "t": 2.0, "step": 5, "epoch": 1, "seconds_left": "long"},
+    {"event": "heartbeat", "t": 2e9, "at": [], "idle": [], "behind": ""},
+    {"event": "heartbeat", "t": 2e9, "at": [1], "idle": ["x"], "behind": ""},
+    {"event": "heartbeat", "at": [1], "idle": [1], "behind": ""},
+    {"event": "started", "t": 2.0, "step": 1, "environment": "here"},
+    {"event": "started", "t": 2.0, "step": 1, "environment": {"host": 3}},
+    {"event": "started", "t": 2.0, "step": 1, "environment": {"slurm": [1]}},
+    {"event": "started", "t": 2.0, "step": 1, "cut": "here"},
+    {"event": "warning", "message": 3},
+    {"event": "summary", "seconds": "long", "parameters": "many"},
+    {"event": 3},
+    ["a list"],
+    "a word",
+    None,
+]
+ODD_LINES = [
+    b"\0" * 5000,
+    b'{"event": "state", "state": "failed", "reason": "half \xc3',
+    b'{"event": "state", "state": "failed", "t": 1' + b"0" * 5000 + b"}",
+    b'{"event": "state", "more": ' + b"[" * 100_000,
+    b'{"event": "state", "state": "failed", "reason": "' + b"x" * LONGEST_LINE + b'"}',
+]
+
+
+def test_events_of_wrong_types_are_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = new_run(tmp_path)
+    own = Journal(run.journal)
+    own.append("progress", epoch=1, epochs=2, step=12, steps=24, seconds_left=3.0)
+    own.append("metrics", step=12, epoch=0, values={"val/accuracy": 0.5})
+    own.append("state", state="completed", reason="all steps")
+    own.close()
+    with run.journal.open("ab") as file:
+        for line in [*ODD_LINES, *(json.dumps(event).encode() for event in STRANGE)]:
+            file.write(line + b"\n")
+    monkeypatch.setenv("HPCDL_RUN_ROOT", str(tmp_path))
+    monkeypatch.setenv("HPCDL_SITE", "generic")
+    assert main(["status", run.id, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["state"], said["reason"], said["faults"]) == ("completed", "all steps", [])
+    assert (said["step"], said["steps"], said["epoch"], said["value"]) == (12, 24, 1, 0.5)
+    assert journal.last_state(run.journal) == ("completed", "all steps")
+    found = summary.summarise(run)
+    assert (found.step, found.values, found.warnings) == (12, {"val/accuracy": 0.5}, [])
+
+
+def test_the_ends_of_a_journal_are_found_wherever_its_blocks_are_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "journal.jsonl"
+    own = Journal(path)
+    for step in range(20):
+        own.append("progress" if step % 7 else "metrics", step=step, epoch=0, values={"a": 1.0})
+    for block in (20, 21, 33, 64, 1000):
+        monkeypatch.setattr("hpc_dl.jobs.reading.BLOCK", block)
+        with ends(path) as found:
+            assert [(found.oldest(kind) or {})["step"] for kind in ("metrics", "progress")] == [
+                0,
+                1,
+            ]
+            newest = [(found.newest(kind) or {})["step"] for kind in ("metrics", "progress")]
+            assert newest == [14, 19]
+            assert found.newest("state") is None
+
+
+GOOD = {"backend": "slurm", "job_id": "17", "host": "n", "submitted": 1.0}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"job_id": 17},
+        {"job_id": "17,18"},
+        {"job_id": "all"},
+        {"job_id": ""},
+        {"group": 0},
+        {"group": -1},
+        {"backend": "pbs"},
+        {"submitted": "NaN"},
+        {"submitted": None},
+        {"host": None},
+    ],
+)
+def test_a_submission_with_a_wrong_field_is_damaged_and_one_with_more_fields_is_not(
+    tmp_path: Path, change: dict[str, object]
+) -> None:
+    run = RunDir(tmp_path)
+    write_json(run.submission, {**GOOD, "of": "tomorrow"})
+    assert Submission.load(run) == Submission("slurm", "17", "n", 1.0)
+    write_json(run.submission, GOOD | change)
+    with pytest.raises(DamagedFile, match=rf"{run.submission} is damaged: {next(iter(change))}"):
+        Submission.load(run)
+
+
+def test_a_plan_of_tomorrow_is_read_and_one_that_cannot_be_is_not(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    plan = rundir.read_json(run.plan)
+    write_json(run.plan, {**plan, "of": "tomorrow"})
+    assert run_files.load(run.plan, Plan) == Plan.from_json(plan)
+    write_json(run.plan, {**plan, "micro_batch": 0})
+    with pytest.raises(DamagedFile, match=r"plan\.json is damaged: micro_batch"):
+        run_files.load(run.plan, Plan)
+    run.plan.unlink()
+    with pytest.raises(DamagedFile, match=r"plan\.json is missing"):
+        run_files.load(run.plan, Plan)
+
+
+def test_what_is_no_run_is_not_taken_for_one(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = len(rundir.runs(root))
+    (root / "x-1").touch()
+    (root / "y-1").mkdir()
+    (root / "z-1").symlink_to("nowhere")
+    (root / "quick-99").mkdir()
+    (root / "mlflow-artifacts").mkdir()
+    assert len(rundir.runs(root)) == known
+    assert main(["status", "--all"]) == 0
+    assert "99" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [["status"], ["sync"], ["logs", "latest"]])
+def test_a_file_in_the_place_of_the_folder_of_runs_is_named(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+) -> None:
+    monkeypatch.setenv("HPCDL_RUN_ROOT", str(tmp_path / "runs"))
+    monkeypatch.setenv("HPCDL_SITE", "generic")
+    (tmp_path / "runs").touch()
+    assert main(words) == 2
+    assert f"{tmp_path}/runs is no folder" in capsys.readouterr().err
+    with pytest.raises(UserError, match="is no folder"):
+        rundir.create(tmp_path / "runs", "x")
+
+
+def test_a_run_that_is_removed_while_it_is_looked_at_costs_the_others_nothing(root: Path) -> None:
+    found = rundir.runs(root)
+    shutil.rmtree(found[3].path)
+    statuses = jobs.statuses(found)
+    assert statuses[3].state == "unknown"
+    assert str(found[3].path) in statuses[3].reason
+    assert {one.state for one in statuses[:3] + statuses[4:]} == {"failed"}
+
+
+def test_a_run_whose_journal_is_lost_is_not_said_to_have_failed(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    Submission("local", "1", os.uname().nodename, 0.0, 1).save(run)
+    run.journal.write_bytes(b"\0" * 1000)
+    status = jobs.status(run)
+    assert (status.state, status.active) == ("unknown", False)
+    assert str(run.journal) in status.reason
+    assert run.journal.read_bytes() == b"\0" * 1000
+
+
+def test_a_job_that_may_be_running_is_not_submitted_again(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody knows which job it was, and the run has not ended: there may be one."""
+    run = RunDir(root / "quick-1")
+    Journal(run.journal).append("state", state="running", reason="1 rank")
+    shutil.rmtree(run.path / "submitit")
+    shutil.rmtree(run.logs)
+    run.submission.write_bytes(b"")
+    status = jobs.status(run)
+    assert (status.state, status.active, status.job_id) == ("running", True, None)
+    assert main(["submit", job_file(tmp_path), "--local"]) == 2
+    said = capsys.readouterr().err
+    assert f"may be training this already: {run.submission} is damaged: it is empty" in said
+    assert "--new" in said
+    assert main(["cancel", "quick-1"]) == 2
+    assert str(run.submission) in capsys.readouterr().err
+    run.submission.unlink()  # as the hint says
+    assert not jobs.status(run).active
+
+
+@pytest.mark.parametrize("file", ["spec.yaml", "plan.json", "journal.jsonl"])
+def test_on_the_node_a_damaged_file_is_one_line(tmp_path: Path, file: str) -> None:
+    run = new_run(tmp_path)
+    if file == "journal.jsonl":
+        mkdir(run.journal)
+    else:
+        (run.path / file).write_bytes(b"")
+    command = [sys.executable, "-m", "hpc_dl.job", str(run.path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=250, check=False)
+    assert done.returncode == 1
+    assert f"error: {run.path / file}" in done.stderr
+    assert "Traceback" not in done.stderr
+    if file != "journal.jsonl":
+        state, reason = journal.last_state(run.journal)
+        assert state == "failed"
+        assert reason.startswith(str(run.path / file))

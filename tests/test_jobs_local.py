@@ -124,6 +124,17 @@ def test_a_cancelled_run_has_saved_and_goes_on_when_submitted_again(tmp_path: Pa
     assert started[1]["step"] > 0
 
 
+def test_a_run_whose_submission_is_damaged_is_found_and_cancelled(tmp_path: Path) -> None:
+    run = own_run(tmp_path, "Slow", train=LONG)
+    submission = start(run)
+    wait_until_training(run)
+    run.submission.write_bytes(b"")
+    status = jobs.status(run)
+    assert (status.state, status.job_id, status.active) == ("running", submission.job_id, True)
+    assert f"{run.submission} is damaged: it is empty" in status.reason
+    assert jobs.cancel(run).state == "cancelled"
+
+
 def test_a_run_that_is_still_starting_can_be_cancelled(tmp_path: Path) -> None:
     run = own_run(tmp_path, "Slow", train=LONG)
     start(run)

@@ -65,6 +65,19 @@ def test_a_queued_run_says_what_it_waits_for_and_can_be_cancelled(tmp_path: Path
     assert journal.last_state(run.journal)[0] == "cancelled"
 
 
+def test_a_job_is_found_though_its_submission_is_damaged(tmp_path: Path) -> None:
+    run = submitted(tmp_path, resources={"slurm": {"begin": "now+1hour"}})
+    other = submitted(tmp_path, resources={"slurm": {"begin": "now+1hour"}})
+    job_id = job_of(run)
+    run.submission.write_text('{"backend": "slurm", "job_id": "all"}')
+    damaged, whole = jobs.statuses([run, other])
+    assert (damaged.state, damaged.job_id, damaged.active) == ("queued", job_id, True)
+    assert str(run.submission) in damaged.reason
+    assert (whole.state, whole.faults) == ("queued", [])
+    assert jobs.cancel(run).state == "cancelled"
+    assert jobs.cancel(other).state == "cancelled"
+
+
 def test_two_nodes_with_two_tasks_train_to_the_end(tmp_path: Path) -> None:
     run = submitted(
         tmp_path, "Own", train={"epochs": 2}, resources={"nodes": 2, "tasks_per_node": 2}

@@ -202,7 +202,9 @@ def test_a_learning_rate_is_found_shown_and_remembered(tmp_path):
     assert (calm.path / curve).exists()
     killed = new_run(tmp_path, train=options)
     ranks.kill_at(killed, 15)
+    killed.learning_rate.write_bytes(b"")  # it is found once more, and the same
     train(killed)
+    assert read_json(killed.learning_rate) == read_json(calm.learning_rate)
     assert curve in [event["path"] for event in events(killed, "artifact")]
     assert final_state(killed) == final_state(calm)
 

@@ -1,6 +1,7 @@
 """A trained classifier judges images: how far their features are from real ones, what is rare."""
 
 import json
+import os
 import re
 from dataclasses import replace
 
@@ -8,6 +9,7 @@ import pytest
 import torch
 from torch.distributions import MultivariateNormal
 
+from hpc_dl import predictor
 from hpc_dl.errors import UserError
 from hpc_dl.spec.data import DataFacts
 from hpc_dl.spec.generative import Generative
@@ -36,6 +38,39 @@ def test_features_are_what_goes_into_the_last_dense_layer(tmp_path):
     features, label = Judge(str(tmp_path)).see(image)
     torch.testing.assert_close(features, network[:-1](image))
     assert torch.equal(label, network(image).argmax(dim=1))
+
+
+def described(change):
+    """Change what `model.json` says."""
+    return lambda folder: (folder / "model.json").write_text(
+        json.dumps(json.loads((folder / "model.json").read_text()) | change)
+    )
+
+
+@pytest.mark.parametrize(
+    ("harm", "file"),
+    [
+        (lambda folder: (folder / "model.json").write_bytes(b""), "model.json"),
+        (lambda folder: (folder / "model.json").write_bytes(bytes(100)), "model.json"),
+        (lambda folder: (folder / "model.json").write_text("[]"), "model.json"),
+        (lambda folder: (folder / "model.json").write_text('{"model": {}}'), "model.json"),
+        (described({"facts": None}), "model.json"),
+        (described({"inputs": {"image": {"shape": "any", "dtype": "float32"}}}), "model.json"),
+        (described({"inputs": {"image": {"shape": [-1], "dtype": "?"}}}), "model.json"),
+        (described({"model": {"name": "ffnn", "hidden": [6]}}), "weights.pt"),
+        (lambda folder: (folder / "weights.pt").unlink(), "weights.pt"),
+        (lambda folder: (folder / "weights.pt").write_bytes(b""), "weights.pt"),
+        (lambda folder: (folder / "weights.pt").write_bytes(b"junk" * 99), "weights.pt"),
+        (lambda folder: os.truncate(folder / "weights.pt", 300), "weights.pt"),
+        (lambda folder: torch.save([1], folder / "weights.pt"), "weights.pt"),
+        (lambda folder: torch.save({"model": None}, folder / "weights.pt"), "weights.pt"),
+    ],
+)
+def test_a_damaged_export_is_named(tmp_path, harm, file):
+    export(tmp_path)
+    harm(tmp_path)
+    with pytest.raises(UserError, match=rf"{tmp_path / file} is damaged: \S"):
+        predictor.load(tmp_path)
 
 
 def test_the_distance_of_two_gaussians_is_that_of_the_closed_form():

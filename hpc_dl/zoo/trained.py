@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from pydantic import BaseModel, ValidationError
@@ -32,7 +32,7 @@ class _Array(BaseModel):
     """An input of the network, in NumPy's words; -1 stands for any size."""
 
     shape: list[int]
-    dtype: str
+    dtype: Literal["float32", "float64", "int64", "int32", "uint8", "bool"]
 
 
 class _Description(BaseModel):
