@@ -77,6 +77,7 @@ KNOWN = {
     *("cnn with batch norm of all", "cnn with group norm"),
     *("resnet with batch norm of all", "resnet with group norm"),
     "torchvision:shufflenet_v2_x0_5 of all",
+    "users.py:Net of all",
 }
 """Those of which the plan says nothing, for they are the same however they are divided."""
 
@@ -107,7 +108,7 @@ def test_every_architecture_is_tried_and_of_these_alone_the_plan_says_nothing(co
     assert not any(steps.plan_of(spec_of(name), code).notes for name in JOBS)
 
 
-@pytest.mark.parametrize("name", [*sorted(KNOWN), "users.py:Net of all", "users.py:Synchronised"])
+@pytest.mark.parametrize("name", [*sorted(KNOWN), "users.py:Plain", "users.py:Synchronised"])
 def test_the_losses_on_two_ranks_are_those_on_one(name, code, on_two):
     for ours, theirs in zip(steps.losses(spec_of(name), code), on_two[name], strict=True):
         assert ours == pytest.approx(theirs, rel=2e-5)
@@ -115,7 +116,7 @@ def test_the_losses_on_two_ranks_are_those_on_one(name, code, on_two):
 
 @pytest.mark.parametrize("name", ["cnn with batch norm", "resnet", "users.py:Net", "gan"])
 def test_where_the_plan_says_so_the_losses_do_differ(name, code, on_two):
-    assert steps.losses(spec_of(name), code)[0] != pytest.approx(on_two[name][0], rel=1e-3)
+    assert steps.losses(spec_of(name), code)[-1] != pytest.approx(on_two[name][-1], rel=1e-4)
 
 
 @pytest.mark.parametrize("name", JOBS)
