@@ -110,6 +110,12 @@ def _check_average(spec: JobSpec) -> None:
 
 
 def _check_strategy(spec: JobSpec) -> None:
+    if spec.train.strategy == "fsdp" and spec.train.find_unused_parameters:
+        raise SpecConflict(
+            "train.find_unused_parameters",
+            "what fsdp divides, all ranks compute alike in every step",
+            "Take strategy: ddp, or a network that always uses the same parameters.",
+        )
     if spec.train.strategy == "fsdp" and not spec.model.divisible:
         raise SpecConflict(
             "train.strategy",

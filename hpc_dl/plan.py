@@ -16,7 +16,15 @@ from typing import Any, Literal
 
 from pydantic import NonNegativeInt, PositiveInt, TypeAdapter
 
-from hpc_dl import conflicts, job_environment, loading, sbatch_options, sbatch_variables, store_uri
+from hpc_dl import (
+    conflicts,
+    division,
+    job_environment,
+    loading,
+    sbatch_options,
+    sbatch_variables,
+    store_uri,
+)
 from hpc_dl.conflicts import SpecConflict
 from hpc_dl.credentials import hidden
 from hpc_dl.errors import UserError
@@ -145,6 +153,7 @@ def make(
     steps = spec.train.steps or (spec.train.epochs or 0) * steps_per_epoch
     if spec.train.precision == "fp16" and not ranks.gpus_per_node:
         raise SpecConflict("train.precision", "fp16 needs a GPU", "Use bf16 or fp32 on CPUs.")
+    micro_batch = min(spec.train.micro_batch or rank_batch, rank_batch)
     loads = loading.choose(spec, facts, ranks, machine.memory if machine else None)
     store = store_uri.choose(spec, site, run_root)
     out_of_reach = machine is None and not site.internet and store.startswith("http")
@@ -157,7 +166,7 @@ def make(
         cpus_per_task=ranks.cpus_per_task,
         global_batch=batch,
         rank_batch=rank_batch,
-        micro_batch=min(spec.train.micro_batch or rank_batch, rank_batch),
+        micro_batch=micro_batch,
         steps_per_epoch=steps_per_epoch,
         steps=steps,
         epochs=math.ceil(steps / steps_per_epoch),
@@ -171,6 +180,7 @@ def make(
             *asked.notes,
             *ranks.notes,
             *_idle(batch, ranks.world_size),
+            *division.notes(spec, ranks.world_size, rank_batch, micro_batch),
             *loads.notes,
             *([_NO_INTERNET] if out_of_reach else []),
         ],

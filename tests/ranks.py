@@ -8,10 +8,13 @@ import contextlib
 import itertools
 import multiprocessing
 import os
+import pickle
 import sys
 from collections.abc import Callable, Iterator
 from multiprocessing.process import BaseProcess
-from typing import Any
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 
@@ -74,6 +77,39 @@ def wait_for_step(run: RunDir, step: int) -> None:
     )
 
 
+def call_on_all(function: Callable[..., Any], size: int, folder: Path, *arguments: Any) -> Any:
+    """What a function returns on rank 0, which is called on so many ranks that have met.
+
+    It is given the world, and the arguments.
+    """
+    run, answer = RunDir(folder), folder / "answer.pkl"
+    attempt, processes = f"{os.getpid()}.{next(_ATTEMPTS)}", []
+    run.logs.mkdir(exist_ok=True)
+    for rank in range(size):
+        place = Place(rank, size, rank, size, attempt, attempt, 0)
+        process = _CONTEXT.Process(target=_call, args=(run, place, answer, function, arguments))
+        process.start()
+        processes.append(process)
+    with ended(processes):
+        for process in processes:
+            process.join(120)
+    assert answer.exists(), "".join(log.read_text() for log in run.logs.glob(f"{attempt}-*"))
+    return pickle.loads(answer.read_bytes())
+
+
+def _call(
+    run: RunDir, place: Place, answer: Path, function: Callable[..., Any], arguments: Any
+) -> None:
+    _log(run, place)
+    from hpc_dl.train.world import join
+
+    plan = SimpleNamespace(cpus_per_task=1, gpus_per_node=0)
+    with join(run, cast(Plan, plan), place, 60.0) as world:
+        found = function(world, *arguments)
+        if place.rank == 0:
+            answer.write_bytes(pickle.dumps(found))
+
+
 @contextlib.contextmanager
 def ended(processes: list[BaseProcess]) -> Iterator[list[BaseProcess]]:
     """The ranks, none of which outlives the context: as on a node that is cut off."""
@@ -86,10 +122,15 @@ def ended(processes: list[BaseProcess]) -> Iterator[list[BaseProcess]]:
             process.join()
 
 
-def _rank(run: RunDir, place: Place, sabotage: Sabotage | None, drawing: bool) -> None:
+def _log(run: RunDir, place: Place) -> None:
+    """Have this process print into the rank's log."""
     log = os.open(run.logs / f"{place.attempt}-{place.rank}.log", os.O_CREAT | os.O_WRONLY)
     os.dup2(log, sys.stdout.fileno())
     os.dup2(log, sys.stderr.fileno())
+
+
+def _rank(run: RunDir, place: Place, sabotage: Sabotage | None, drawing: bool) -> None:
+    _log(run, place)
     from hpc_dl.train import worker
     from hpc_dl.zoo.contract import Picture
 

@@ -55,9 +55,9 @@ def test_a_rank_without_a_sample_has_no_micro_batch():
     assert next(Batches(SPLIT, 10, 100, 7, 0, 16).steps(0)) == [None], "it takes part all the same"
 
 
-def test_ranks_in_step_have_as_many_micro_batches_as_each_other():
+def test_ranks_have_as_many_micro_batches_as_each_other():
     for rank in range(3):  # 4, 3 and 3 of ten samples, in twos and ones
-        parts = next(Batches(SPLIT, 10, 3, 7, rank, 3, in_step=True).steps(0))
+        parts = next(Batches(SPLIT, 10, 3, 7, rank, 3).steps(0))
         assert len(parts) == 2
         assert sum(len(part["index"]) for part in parts if part is not None) in (3, 4)
     assert len(Batches(SPLIT, 10, 10, 7, 0, 16).filler()["index"]) == 1

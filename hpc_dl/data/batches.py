@@ -29,8 +29,6 @@ class Batches:
         rank: int,
         world_size: int,
         augmentation: Augmentation | None = None,
-        *,
-        in_step: bool = False,
     ) -> None:
         self.split = split
         self.batch_size = batch_size
@@ -39,13 +37,12 @@ class Batches:
         self.rank = rank
         self.world_size = world_size
         self.augmentation = augmentation
-        self.in_step = in_step
-        """Whether all ranks are to have the same number of micro-batches."""
 
     def steps(self, epoch: int, first: int = 0) -> Iterator[list[Batch | None]]:
         """From step `first` of an epoch on: this rank's micro-batches, step by step.
 
-        Seeking costs nothing. None stands where this rank has no sample left, and takes part.
+        Seeking costs nothing. All ranks have as many, for they compute some things together: None
+        stands where this rank has no sample left, and takes part.
         """
         shares = list(self._shares(epoch, first))
         batches = self.split.batches(part for share in shares for part in share)
@@ -54,9 +51,7 @@ class Batches:
             yield own + [None] * (self._rounds(step) - len(share))
 
     def _rounds(self, step: int) -> int:
-        """How many micro-batches a rank needs at least for a step of an epoch."""
-        if not self.in_step:
-            return 1
+        """How many micro-batches every rank makes of a step of an epoch."""
         batch = min(self.batch_size, len(self.split) - step * self.batch_size)
         return math.ceil(math.ceil(batch / self.world_size) / self.micro_batch)
 

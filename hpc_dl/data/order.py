@@ -31,5 +31,9 @@ def epoch_order(examples: int, seed: int, epoch: int) -> Tensor:
 
 
 def rank_slice(count: int, rank: int, world_size: int) -> slice:
-    """A rank's part of `count` things in a row; parts differ by one at most, and may be empty."""
-    return slice(count * rank // world_size, count * (rank + 1) // world_size)
+    """A rank's part of `count` things in a row; parts differ by one at most, and may be empty.
+
+    Rank 0 never has less than another: what is kept of all ranks' buffers is its own.
+    """
+    start, end = (-(-count * it // world_size) for it in (rank, rank + 1))
+    return slice(start, end)

@@ -162,6 +162,16 @@ class Train(Spec):
     micro_batch: PositiveInt | None = Field(
         None, description="most examples a rank computes at once; a step accumulates over them"
     )
+    sync_batch_norm: bool = Field(
+        False,
+        description="take the statistics of batch norm over the examples of all ranks, so that "
+        "the losses are those on one rank; the ranks then wait for each other in every such layer",
+    )
+    find_unused_parameters: bool = Field(
+        False,
+        description="let the parameters that a step uses change from step to step, or from rank "
+        "to rank; those that no step uses are found without it",
+    )
     early_stopping: EarlyStopping | None = Field(
         None, description="end the training when it gets no better"
     )
@@ -253,7 +263,7 @@ class Tracking(Spec):
     )
 
 
-_MANNER_OF_TRAINING = {"log_every", "on_nonfinite", "hang_timeout"}
+_MANNER_OF_TRAINING = {"log_every", "on_nonfinite", "hang_timeout", "find_unused_parameters"}
 """Options of `train` with which a run may go on that was begun with others."""
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 Kind = Literal["image", "sequence", "table", "graph"]
 Task = Literal["classify", "classify_nodes", "regress", "none"]
 """What is to be said of an example (of its nodes, if it is a graph); `none` where nothing is."""
+Norm = Literal["batch", "group", "none"]
 Activation = Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid"]
 
 Probability = Annotated[float, Field(ge=0, lt=1)]
@@ -44,6 +45,17 @@ class Model(Spec):
     def divisible(self) -> bool:
         """Whether fsdp can divide its networks: not where a loss is made of gradients."""
         return True
+
+    @property
+    def batch_norm(self) -> bool:
+        """Whether it computes with the statistics of a batch, which depend on how the batch is
+        divided over ranks and micro-batches."""
+        return False
+
+    @property
+    def draws(self) -> str:
+        """The random numbers of a training step, which each rank draws for itself; "" if none."""
+        return "dropout" if getattr(self, "dropout", 0) else ""
 
     def conflict(self, facts: DataFacts) -> Conflict | None:
         """What of the options does not go with the data; None where all does."""

@@ -20,6 +20,10 @@ _FAMILIES = {
     "vit_": "b_16 b_32 l_16 l_32 h_14",
     "wide_resnet": "50_2 101_2",
 }
+WITHOUT_BATCH_NORM = ("alexnet", "convnext", "squeezenet", "swin", "vgg", "vit")
+"""Families whose members have none, but for vgg's in `_bn`."""
+WITHOUT_RANDOMNESS = ("densenet", "regnet", "resnet", "resnext", "shufflenet", "vit", "wide")
+"""Families that neither drop units nor skip blocks at random."""
 CLASSIFIERS = sorted(
     family + member for family, members in _FAMILIES.items() for member in members.split()
 )

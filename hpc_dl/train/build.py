@@ -12,7 +12,7 @@ from hpc_dl.data.batches import Batches
 from hpc_dl.data.split import Splits
 from hpc_dl.plan import Plan
 from hpc_dl.spec.job import JobSpec, Train
-from hpc_dl.train import optim
+from hpc_dl.train import batch_norm, optim
 from hpc_dl.train.average import Average
 from hpc_dl.train.engine import Engine
 from hpc_dl.train.player import Player
@@ -50,25 +50,16 @@ def build_engine(
     networks = architecture.networks()
     learn_units(networks, examples)
     for name, network in networks.items():
-        if sharded and world.size > 1:
-            # Layer by layer it comes to the device, which may be too small for the whole.
-            placed = accelerate.prepare_model(network, device_placement=False, evaluation_mode=True)
-            prepared = shard(placed, world)
-        else:
-            prepared = accelerate.prepare_model(network)
+        if world.size > 1:
+            batch_norm.synchronise(network, everywhere=spec.train.sync_batch_norm)
+        # Layer by layer it comes to the device where that may be too small for the whole.
+        whole = not sharded or world.size == 1
+        prepared = accelerate.prepare_model(network, device_placement=whole, evaluation_mode=True)
+        prepared = prepared if whole else shard(prepared, world)
         optimizer = optim.optimizer(spec.train.optimizer, network)
         average = Average(network, spec.train.average) if spec.train.average else None
         players[name] = Player(prepared, optimizer, rate, average)
-    return Engine(
-        architecture,
-        players,
-        accelerate,
-        world,
-        seed=spec.train.seed,
-        clip_norm=spec.train.clip_norm,
-        asked_to_stop=asked_to_stop,
-        sharded=sharded,
-    )
+    return Engine(architecture, players, accelerate.scaler, world, spec.train, asked_to_stop)
 
 
 def build_batches(spec: JobSpec, plan: Plan, splits: Splits, world: World) -> Batches:
@@ -82,7 +73,6 @@ def build_batches(spec: JobSpec, plan: Plan, splits: Splits, world: World) -> Ba
         world.rank,
         world.size,
         Augmentation(augment, splits.facts.kind, world.device) if augment else None,
-        in_step=spec.train.strategy == "fsdp",
     )
 
 

@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
-from accelerate import Accelerator
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
+from hpc_dl.data.batches import Batches
+from hpc_dl.errors import EXIT_FAILED, UserError
+from hpc_dl.spec.job import Train
+from hpc_dl.train import gradients
+from hpc_dl.train.batch_norm import of_a_dummy
 from hpc_dl.train.player import Player
 from hpc_dl.train.randomness import STEP, seed_generators
 from hpc_dl.train.sharding import summed_up, whole, whole_weights
@@ -32,28 +37,29 @@ class Engine:
         self,
         architecture: Architecture,
         players: Mapping[str, Player],
-        accelerator: Accelerator,
+        scaler: torch.amp.GradScaler | None,
         world: World,
-        *,
-        seed: int,
-        clip_norm: float | None,
+        options: Train,
         asked_to_stop: Callable[[], int],
-        sharded: bool = False,
     ) -> None:
         self.architecture = architecture
         self.players = players
-        self.nets = {name: player.network for name, player in players.items()}
-        self.bare = {name: accelerator.unwrap_model(net) for name, net in self.nets.items()}
+        self.bare = {name: player.network for name, player in players.items()}
+        self.nets = dict(self.bare)
+        """As the ranks share them, once `settle_in` has been called."""
         averages = {name: player.average for name, player in players.items()}
         self.averages = {name: it.network for name, it in averages.items() if it}
-        self.scaler = accelerator.scaler
+        self.scaler = scaler
         """Of the loss, for fp16; accelerate's own wrappers of `backward` and of the optimizer
         would cost more than the rest of the loop together."""
-        self.sharded = sharded
+        self.sharded = options.strategy == "fsdp"
         """Whether a rank holds a share of the weights alone, and all have to move together."""
+        self.find_unused = options.find_unused_parameters
+        self.unused: dict[str, list[str]] = {}
+        """Parameters of each player that its first step leaves without a gradient."""
         self.world = world
-        self.seed = seed
-        self.clip_norm = clip_norm
+        self.seed = options.seed
+        self.clip_norm = options.clip_norm
         self.step = 0
         self.rate_factor = 1.0
         """By which every learning rate is multiplied; lowered after a loss that was not finite."""
@@ -61,21 +67,54 @@ class Engine:
         self._norms: dict[str, Tensor] = {}
         self._asked = asked_to_stop
 
-    def settle_in(self, batch: Batch) -> None:
-        """Take each player's gradient once, for nothing, before the first step and after a resume.
+    def settle_in(self, batches: Batches) -> None:
+        """Share the networks among the ranks; to be called before the first step, on several ranks.
 
-        DDP lays out its buckets anew after its first backward pass, and the order in which three
-        ranks or more are added up follows the layout. So a resumed run would add up its first step
-        otherwise than one that was never disturbed.
+        A pass that moves nothing shows which parameters a step leaves without a gradient. Another
+        follows, for DDP lays out its buckets anew after its first backward pass, and the order in
+        which three ranks or more are added up follows the layout: a resumed run would add up its
+        first step otherwise than one that was never disturbed.
         """
+        if self.world.size == 1:
+            return
+        mine = batches.of_step(0)
+        batch, filler = mine[0] if mine else None, batches.filler
         buffers = [b for net in self.bare.values() for b in net.buffers()]
         before = [buffer.clone() for buffer in buffers]
-        for name in self.players:
-            with self._only(name):
-                self._differentiate(self.architecture.loss(self.nets, batch, name).total)
-            self.bare[name].zero_grad()
+        if not self.sharded:
+            self._look_for_unused(batch, filler)
+            for name, player in self.players.items():
+                if player.parameters and not (self.find_unused or self.unused.get(name)):
+                    player.network = gradients.ddp(self.bare[name], self.world)
+                else:
+                    self.world.broadcast(self.bare[name].parameters())
+                self.nets[name] = player.network
+        self._look_for_unused(batch, filler)
         for buffer, value in zip(buffers, before, strict=True):
             buffer.copy_(value)
+        self.world.broadcast(buffers)
+
+    def _look_for_unused(self, batch: Batch | None, filler: Callable[[], Batch]) -> None:
+        """Take each player's gradient for nothing; what some rank leaves out of it is `unused`."""
+        seed_generators(self.world.device, self.seed, STEP, 0, self.world.rank)
+        missing: dict[str, list[str]] = {}
+        for name in self._moving():
+            dummy = of_a_dummy(self.bare.values()) if batch is None else nullcontext()
+            with self._only(name), dummy:
+                loss = self.architecture.loss(self.nets, filler() if batch is None else batch, name)
+                self._differentiate(name, loss.total)
+            missing[name] = gradients.without(self.players[name].named)
+            self.bare[name].zero_grad()
+        ranks = self.world.gather_objects(missing)
+        self.unused = {
+            name: [it for it in self.players[name].named if any(it in rank[name] for rank in ranks)]
+            for name in missing
+        }
+
+    def _moving(self) -> list[str]:
+        """The players that have something to move: a frozen network takes no turn."""
+        taking_turns = [name for name in self.architecture.players if name in self.players]
+        return [name for name in taking_turns or self.players if self.players[name].parameters]
 
     def play(
         self, micro_batches: Sequence[Batch | None], filler: Callable[[], Batch], report: bool
@@ -91,8 +130,9 @@ class Engine:
         for number, name in enumerate(turns):
             self.world.mark.reach(self.step + number / len(turns))
             self._turn(name, micro_batches, filler, report)
-        if self.sharded:  # DDP does so itself
-            self.world.broadcast([b for net in self.bare.values() for b in net.buffers()])
+        for name, net in self.nets.items():
+            if not isinstance(net, DistributedDataParallel):  # which does so itself
+                self.world.broadcast(self.bare[name].buffers())
         self.step += 1
 
     def _turn(
@@ -112,6 +152,7 @@ class Engine:
                 else self._backward(name, batch, last, divide=alone)
                 for batch, last in _marking_the_last(micro_batches)
             ]
+        self._share_gradients(name, player)
         if alone:
             total, asked = losses[0].total, _NOTHING
         else:
@@ -126,7 +167,7 @@ class Engine:
         with summed_up(self.nets[name], last):
             loss = self.architecture.loss(self.nets, batch, name)
             self._reached_the_backward_pass(last)
-            self._differentiate(loss.total / loss.count if divide else loss.total)
+            self._differentiate(name, loss.total / loss.count if divide else loss.total)
         return _detached(loss)
 
     def _reached_the_backward_pass(self, last: bool) -> None:
@@ -134,7 +175,14 @@ class Engine:
         mark = self.world.mark
         mark.reach(mark.at + (_A_LITTLE if last else 0))
 
-    def _differentiate(self, total: Tensor) -> None:
+    def _differentiate(self, name: str, total: Tensor) -> None:
+        if not total.requires_grad:
+            raise UserError(
+                f"the loss of player '{name}' does not depend on any of its parameters",
+                hint=f"It has {len(self.players[name].parameters)} that require a gradient. "
+                "Networks that are not to learn take no turn: leave them out of `players`.",
+                exit_code=EXIT_FAILED,
+            )
         (self.scaler.scale(total) if self.scaler else total).backward()
 
     def _move(self, optimizer: torch.optim.Optimizer, total: Tensor) -> None:
@@ -151,12 +199,22 @@ class Engine:
 
     def _go_through_the_motions(self, name: str, example: Batch, last: bool) -> Loss:
         """Take part in the gradients' sum with nothing, as a rank must whose slice is empty."""
-        with summed_up(self.nets[name], last):
+        with summed_up(self.nets[name], last), of_a_dummy(self.bare.values()):
             loss = self.architecture.loss(self.nets, example, name)
             nothing = Loss(loss.total * 0, 0, {key: value * 0 for key, value in loss.logs.items()})
             self._reached_the_backward_pass(last)
-            self._differentiate(nothing.total)
+            self._differentiate(name, nothing.total)
         return _detached(nothing)
+
+    def _share_gradients(self, name: str, player: Player) -> None:
+        """See that all ranks have the gradients of all, and of the parameters that are known."""
+        alone = self.world.size == 1
+        if not alone and not self.sharded and player.network is self.bare[name]:
+            gradients.average(player.parameters, self.world)
+        elif not alone or name not in self.unused:
+            missing = gradients.without(player.named)
+            if missing != self.unused.setdefault(name, missing):
+                raise gradients.changed(self.step, name, missing, self.unused[name])
 
     def _divide_by_the_global_count(
         self, player: Player, losses: Sequence[Loss]
@@ -171,8 +229,8 @@ class Engine:
         local = [sum(loss.count for loss in losses), self._asked(), total]
         row = torch.stack([torch.as_tensor(v, dtype=torch.float64, device=device) for v in local])
         count, asked, total = self.world.sum(row)
-        gradients = [p.grad for p in player.parameters if p.grad is not None]
-        torch._foreach_mul_(gradients, (size / count).to(gradients[0].dtype))
+        if held := player.gradients():
+            torch._foreach_mul_(held, (size / count).to(held[0].dtype))
         return total, asked
 
     def _clip(self, name: str, player: Player, report: bool) -> None:
@@ -180,8 +238,7 @@ class Engine:
             return
         if self.scaler:
             self.scaler.unscale_(player.optimizer)
-        gradients = [p.grad for p in player.parameters if p.grad is not None]
-        norm = whole(nn.utils.get_total_norm(gradients))
+        norm = whole(nn.utils.get_total_norm(player.gradients()))
         if self.clip_norm is not None:
             nn.utils.clip_grads_with_norm_(player.parameters, self.clip_norm, norm)
         self._norms[name] = norm

@@ -25,13 +25,21 @@ def ran_out(error: BaseException) -> bool:
     return is_ours or _OF_THE_CPU.search(str(error)) is not None
 
 
-def explain(error: BaseException, device: torch.device, tried: int, fits: int) -> UserError:
-    """The error for people; `tried` and `fits` are in examples that a rank computes at once."""
+def explain(
+    error: BaseException, device: torch.device, tried: int, fits: int, *, mixes: bool = False
+) -> UserError:
+    """The error for people; `tried` and `fits` are in examples that a rank computes at once.
+
+    `mixes` says that the network has batch norm, and what it gives depends on that number.
+    """
+    result = "other statistics of batch norm" if mixes else "the same result"
     advice = (
-        f"train.micro_batch={fits} fits: the step is then computed in parts, with the same result"
+        f"train.micro_batch={fits} fits: the step is then computed in parts, with {result}"
         if fits
         else "Not even one example fits: a smaller model, or more memory (resources.mem, other GPU)"
     )
+    if fits and mixes:
+        advice += ", which more ranks and train.sync_batch_norm=true leave as they are"
     return UserError(
         f"out of memory on {device} of {socket.gethostname()} at {tried} examples at once: "
         f"{_asked(error)} asked for, {_there(device)}",

@@ -17,7 +17,8 @@ def optimizer(spec: Optimizer, network: nn.Module) -> torch.optim.Optimizer:
 
     Its learning rate is set anew at every step.
     """
-    parameters = [p for p in network.parameters() if p.requires_grad]
+    # As a group, which may be empty: a frozen network has an optimizer that does nothing.
+    parameters = [{"params": [p for p in network.parameters() if p.requires_grad]}]
     match spec:
         case SGD():
             return torch.optim.SGD(

@@ -21,10 +21,17 @@ class Player:
     optimizer: torch.optim.Optimizer
     rate: Callable[[int], float]
     average: Average | None = None
+    named: dict[str, nn.Parameter] = field(init=False)
+    """The parameters that it moves."""
     parameters: list[nn.Parameter] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.parameters = [p for p in self.network.parameters() if p.requires_grad]
+        self.named = {name: p for name, p in self.network.named_parameters() if p.requires_grad}
+        self.parameters = list(self.named.values())
+
+    def gradients(self) -> list[torch.Tensor]:
+        """Of the parameters that have one."""
+        return [it.grad for it in self.parameters if it.grad is not None]
 
     def set_rate(self, step: int, factor: float) -> None:
         for group in self.optimizer.param_groups:

@@ -67,6 +67,7 @@ def peak_rate(
     known = world.gather_objects(_trial(run) if world.rank == 0 else None)[0]
     if known is None:
         engine = build_engine(spec, plan, splits, world, run.code, trial_rate, lambda: 0)
+        engine.settle_in(batches)
         rates, losses = _try(engine, batches)
         known = Trial(steepest(rates, losses), rates, losses)
         if world.rank == 0:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import torch.distributed as dist
 from torch import nn
 
+from hpc_dl import division, journal
 from hpc_dl.data import sources
 from hpc_dl.data.batches import held_out
 from hpc_dl.data.split import Split, Splits
@@ -24,7 +25,7 @@ from hpc_dl.plan import Plan
 from hpc_dl.rundir import RunDir
 from hpc_dl.spec import units
 from hpc_dl.spec.job import JobSpec
-from hpc_dl.train import disk, finish, memory, rate_finder, signals
+from hpc_dl.train import batch_norm, disk, finish, gradients, memory, rate_finder, signals
 from hpc_dl.train.build import build_batches, build_engine
 from hpc_dl.train.environment import environment
 from hpc_dl.train.evaluate import Measure, evaluate
@@ -70,13 +71,13 @@ class Training:
         self.saving = Saving(run, spec, self.engine, self.patience, guard, journal)
         self.rhythm = Rhythm(spec.checkpoint.every, plan)
         self.seconds = 0.0
+        self.warned: set[str] = set()
         self.evaluation_batch = max(plan.micro_batch, 256)
 
     def train(self) -> str:
         """Train to the end or to a signal; returns the outcome, as `worker.run` does."""
         if self.world.size > 1:
-            batch = (self.batches.of_step(0) or [self.batches.filler()])[0]
-            self._in_memory(lambda: self.engine.settle_in(batch))
+            self._in_memory(lambda: self.engine.settle_in(self.batches))
         resumed_from = self.saving.resume()
         self._begin(resumed_from)
         if resumed_from is None and self.spec.train.on_nonfinite == "back":
@@ -119,6 +120,22 @@ class Training:
         ranks = "1 rank" if self.world.size == 1 else f"{self.world.size} ranks"
         reason = f"{ranks} on {socket.gethostname()}, {self.world.device.type}, {begins}"
         self.journal.append("state", state="running", reason=reason)
+        self._warn_of_statistics()
+
+    def _warn_of_statistics(self) -> None:
+        """Say of which layers the losses depend on how a batch is divided."""
+        plan, names = self.plan, batch_norm.of_each_rank(self.engine.bare)
+        accumulates = plan.micro_batches > 1
+        if names and (self.world.size > 1 or accumulates):
+            self._warn_once(
+                f"batch norm ({gradients.listed(names)}) takes its statistics of the "
+                f"{plan.micro_batch} examples that a rank computes at once: the losses depend on "
+                f"the number of ranks; {division.remedy(self.world.size, accumulates)}"
+            )
+        elif self.spec.train.sync_batch_norm and not any(
+            batch_norm.layers(net) for net in self.engine.bare.values()
+        ):
+            self._warn_once("train.sync_batch_norm changes nothing: there is no batch norm")
 
     def _note_start(self) -> None:
         self._note(
@@ -156,6 +173,7 @@ class Training:
         for event in train(self.engine, self.batches, self._evaluate, self.patience, cadence):
             match event:
                 case Stepped():
+                    self._warn_of_unused()
                     self._note_metrics(event.step, event.epoch, event.values)
                 case NonFinite():
                     if self.saving.guard.handle(event.turns[0], self.saving.go_back, self._warn):
@@ -168,13 +186,27 @@ class Training:
                         return self._stop(event)
         return "completed"
 
+    def _warn_of_unused(self) -> None:
+        """Say which parameters the first step has left as they were."""
+        if self.spec.train.find_unused_parameters:
+            return
+        for player, names in self.engine.unused.items():
+            if names:
+                self._warn_once(
+                    f"parameters without a part in the loss of player '{player}', which stay as "
+                    f"they are unless a later step uses them: {gradients.listed(names)}"
+                )
+
     def _evaluate(self) -> dict[str, float]:
         return self._measured(self.architecture.measure, self.splits.validation)
 
     def _measured(self, measure: Measure, split: Split) -> dict[str, float]:
+        nets = self.engine.best_nets
+        # Statistics that each rank has taken for itself: those are judged that will be kept.
+        self.world.broadcast(buffer for net in nets.values() for buffer in net.buffers())
         return evaluate(
             measure,
-            self.engine.best_nets,
+            nets,
             split,
             self.world,
             batch_size=self.evaluation_batch,
@@ -194,9 +226,12 @@ class Training:
         parts = self.batches.of_step(self.engine.step)
         batch = max(parts, key=lambda part: len(part["index"]))
         turns, fits = self.architecture.turns(self.engine.step), len(batch["index"]) // 2
+        mixes = any(batch_norm.layers(net) for net in self.engine.bare.values())
         if not self.engine.sharded:
+            for net in self.engine.bare.values():
+                batch_norm.separate(net)
             fits = memory.fitting(self.architecture, self.engine.bare, batch, turns)
-        return memory.explain(error, self.world.device, len(batch["index"]), fits)
+        return memory.explain(error, self.world.device, len(batch["index"]), fits, mixes=mixes)
 
     def _stop(self, event: Boundary) -> str:
         """Save what there is, and say why; which outcome follows from the signal."""
@@ -286,6 +321,15 @@ class Training:
                 self.journal.append("artifact", **drawn)
         except OSError as error:
             self._warn(f"no pictures of step {self.engine.step}: {disk.reason(error)}")
+
+    def _warn_once(self, message: str) -> None:
+        """Unless it has been said, be it by an earlier attempt."""
+        if self.journal is None or message in self.warned:
+            return
+        self.warned.add(message)
+        said = (event for event in journal.view(self.run.journal) if event["event"] == "warning")
+        if all(event["message"] != message for event in said):
+            self._warn(message)
 
     def _warn(self, message: str) -> None:
         sys.stderr.write(f"warning: {message}\n")

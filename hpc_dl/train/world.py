@@ -82,7 +82,7 @@ class World:
         """Give every rank the values of rank 0; in place."""
         if self.size > 1:
             for tensor in tensors:
-                dist.broadcast(tensor, src=0)
+                dist.broadcast(tensor.detach(), src=0)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import math
 
 from torch import nn
 
-from hpc_dl.zoo.layers import ACTIVATIONS, dense
+from hpc_dl.zoo.layers import ACTIVATIONS, dense, norm
 from hpc_dl.zoo.supervised import Supervised
 
 
@@ -24,8 +24,9 @@ class Convolutional(Supervised):
         before, *sides = self.facts.shape
         layers: list[nn.Module] = []
         for channels in it.channels:
-            layers += [convolution(before, channels, it.kernel), ACTIVATIONS[it.activation]()]
-            layers.append(nn.MaxPool2d(2, ceil_mode=True))
+            layers.append(convolution(before, channels, it.kernel))
+            layers += [] if it.norm == "none" else [norm(it.norm, channels)]
+            layers += [ACTIVATIONS[it.activation](), nn.MaxPool2d(2, ceil_mode=True)]
             before, sides = channels, [math.ceil(side / 2) for side in sides]
         widths = [before * math.prod(sides), *it.hidden, self.facts.outputs]
         head = dense(widths, it.activation, it.dropout)

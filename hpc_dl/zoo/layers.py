@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -16,6 +17,17 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "tanh": nn.Tanh,
     "sigmoid": nn.Sigmoid,
 }
+
+GROUPS = 8
+
+
+def norm(kind: str, channels: int) -> nn.Module:
+    """Normalisation of images (B, channels, H, W): of a `batch`; or of each example by itself in a
+    `group` of its channels, 8 groups of them or as many as share the channels evenly (Wu and He,
+    arXiv:1803.08494)."""
+    if kind == "batch":
+        return nn.BatchNorm2d(channels)
+    return nn.GroupNorm(math.gcd(GROUPS, channels), channels)
 
 
 def dense(widths: Sequence[int], activation: str, dropout: float = 0.0) -> nn.Sequential:

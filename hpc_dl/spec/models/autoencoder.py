@@ -30,6 +30,10 @@ class Autoencoder(Coder):
         description="standard deviation of `gaussian`, of pixels in [0, 1]; or share of the pixels",
     )
 
+    @property
+    def draws(self) -> str:
+        return "noise on the images" if self.use == "denoise" else ""
+
     def conflict(self, facts: DataFacts) -> Conflict | None:
         if self.use == "anomaly" and not 0 < len(facts.only) < len(facts.classes):
             return Conflict(

@@ -24,3 +24,7 @@ class Diffusion(Generative):
     sampling_steps: Annotated[int, Field(ge=2)] = Field(
         50, description="steps by which an image is made (DDIM)"
     )
+
+    @property
+    def draws(self) -> str:
+        return "noise and its levels"

@@ -34,6 +34,10 @@ class GenerativeAdversarial(Generative):
     )
 
     @property
+    def draws(self) -> str:
+        return "codes"
+
+    @property
     def divisible(self) -> bool:
         return self.loss != "wasserstein-gp"
 

@@ -21,3 +21,12 @@ class Residual(Model):
     width: PositiveInt = Field(
         16, description="channels of the first stage, doubled with each of the next"
     )
+    norm: Literal["batch", "group"] = Field(
+        "batch",
+        description="after each convolution: of a batch, or of groups of each example's channels, "
+        "which is the same however a batch is divided over ranks",
+    )
+
+    @property
+    def batch_norm(self) -> bool:
+        return self.norm == "batch"

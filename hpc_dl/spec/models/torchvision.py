@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, PositiveInt
 
 from hpc_dl.spec.data import DataFacts
 from hpc_dl.spec.model import Conflict, Model, Task
-from hpc_dl.spec.torchvision import CLASSIFIERS
+from hpc_dl.spec.torchvision import CLASSIFIERS, WITHOUT_BATCH_NORM, WITHOUT_RANDOMNESS
 
 
 def _known(name: str) -> str:
@@ -39,6 +39,16 @@ class Torchvision(Model):
         description="file of a state dict to begin with; its last layer is made anew where the "
         "number of classes differs",
     )
+
+    @property
+    def batch_norm(self) -> bool:
+        member = self.name.partition(":")[2]
+        return member.endswith("_bn") or not member.startswith(WITHOUT_BATCH_NORM)
+
+    @property
+    def draws(self) -> str:
+        member = self.name.partition(":")[2]
+        return "" if member.startswith(WITHOUT_RANDOMNESS) else "dropout"
 
     def conflict(self, facts: DataFacts) -> Conflict | None:
         if self.weights is None or Path(self.weights).is_file():

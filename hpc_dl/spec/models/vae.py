@@ -29,6 +29,10 @@ class VariationalAutoencoder(Coder):
         64, description="codes of each image in the importance-weighted bound, at the end"
     )
 
+    @property
+    def draws(self) -> str:
+        return "noise on the codes" if self.noise else ""
+
     def conflict(self, facts: DataFacts) -> Conflict | None:
         if self.conditional and not facts.classes:
             hint = "Leave it out, or take data that have classes."

@@ -1,0 +1,74 @@
+"""A few steps of an engine without a run around it: what they lose, on one rank or on several.
+
+Several ranks are processes that do so for one spec after the other, for a start takes longer than
+the steps.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from hpc_dl import plan as planning
+from hpc_dl.data import sources, staged
+from hpc_dl.plan import Machine, Plan
+from hpc_dl.site import Site
+from hpc_dl.spec.job import JobSpec
+from tests import ranks
+
+Losses = list[dict[str, float]]
+STEPS = 3
+RATE = 1e-4
+"""Low, for what two ways of adding up differ by is not to grow."""
+
+
+def job(**sections: Any) -> JobSpec:
+    """A short job on the digits, with sections merged into it."""
+    merged: dict[str, Any] = {
+        "name": "division",
+        "data": {"name": "digits", "batch_size": 15},
+        "train": {"steps": STEPS},
+        "resources": {"cpus_per_task": 1},
+    }
+    for key, value in sections.items():
+        merged[key] = {**merged.get(key, {}), **value}
+    return JobSpec.model_validate(merged)
+
+
+def plan_of(spec: JobSpec, code: Path) -> Plan:
+    """What a spec means on a machine with many cores."""
+    root = Path(os.environ.get("HPCDL_DATA", "data")).resolve()
+    facts = staged.facts(spec.data, root, code)
+    here, run, machine = Site(name="test"), code / "run-1", Machine(cpus=64, gpus=0)
+    return planning.make(
+        spec, here, facts, run_dir=run, run_root=code, data_root=root, machine=machine
+    )
+
+
+def losses(spec: JobSpec, code: Path, world: Any = None) -> Losses:
+    """The reported losses of each step, by the name of the player; on one rank without a world."""
+    import torch
+
+    from hpc_dl.train.build import build_batches, build_engine
+    from hpc_dl.train.world import World
+
+    world = world or World(0, 1, torch.device("cpu"))
+    plan = plan_of(spec, code)
+    splits = sources.load(spec.data, Path(plan.data_root), 0, code, None).to(world.device)
+    batches = build_batches(spec, plan, splits, world)
+    engine = build_engine(spec, plan, splits, world, code, lambda step: RATE, lambda: 0)
+    engine.settle_in(batches)
+    found = []
+    for _, micro_batches in zip(range(STEPS), batches.steps(0), strict=False):
+        engine.play(micro_batches, batches.filler, report=False)
+        engine.settle(wait=True)
+        found.append({name: means["loss"] for name, means in engine.tally.means().items()})
+    return found
+
+
+def on_ranks(specs: dict[str, JobSpec], code: Path, size: int) -> dict[str, Losses]:
+    """The losses of every spec on so many ranks."""
+    return ranks.call_on_all(_losses_of_each, size, code, specs, code)
+
+
+def _losses_of_each(world: Any, specs: dict[str, JobSpec], code: Path) -> dict[str, Losses]:
+    return {name: losses(spec, code, world) for name, spec in specs.items()}

@@ -1,0 +1,133 @@
+"""The same losses on one rank and on eight: for which networks that is so, and what the plan says
+of the others."""
+
+import pytest
+
+from hpc_dl.conflicts import SpecConflict
+from hpc_dl.spec.models import ZOO
+from tests import steps
+
+DIGITS, KARATE = {"name": "digits"}, {"name": "karate", "batch_size": 4}
+SYNC = {"train": {"sync_batch_norm": True}}
+USERS = '''
+import torch
+from torch import nn
+from hpc_dl.zoo.supervised import Supervised
+
+class Mine(nn.BatchNorm2d):
+    """A user's own kind of torch's layer."""
+
+class Net(Supervised):
+    """Batch norm of every sort: of images and of vectors, cumulative, without weights; tied."""
+
+    def network(self):
+        twice = nn.BatchNorm1d(8, momentum=None)
+        return nn.Sequential(
+            nn.Conv2d(1, 4, 3), Mine(4), nn.ReLU(), nn.Conv2d(4, 8, 6), nn.Flatten(),
+            twice, nn.Linear(8, 8), twice, nn.BatchNorm1d(8, affine=False),
+            nn.Linear(8, 10),
+        )
+
+class Synchronised(Supervised):
+    """Asks for it by itself."""
+
+    def network(self):
+        layers = nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(144, 10)
+        return nn.SyncBatchNorm.convert_sync_batchnorm(nn.Sequential(*layers))
+
+class Plain(Supervised):
+    def network(self):
+        return nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.LayerNorm(8), nn.Linear(8, 10))
+'''
+
+JOBS = {
+    "autoencoder": {"model": {"hidden": [16], "channels": [4]}},
+    "autoencoder that denoises": {"model": {"hidden": [16], "channels": [4], "use": "denoise"}},
+    "cnn": {"model": {"channels": [4], "dropout": 0.0}},
+    "cnn with batch norm": {"model": {"channels": [4], "norm": "batch", "dropout": 0.0}},
+    "cnn with batch norm of all": {
+        "model": {"channels": [4], "norm": "batch", "dropout": 0},
+        **SYNC,
+    },
+    "cnn with group norm": {"model": {"channels": [6], "norm": "group", "dropout": 0.0}},
+    "cnn with dropout": {"model": {"channels": [4], "dropout": 0.5}},
+    "diffusion": {"model": {"width": 8, "blocks": 1, "steps": 10, "sampling_steps": 2}},
+    "ffnn": {"model": {"hidden": [16]}},
+    "ffnn, augmented": {"model": {"hidden": [16]}, "data": {"augment": {"noise": 0.1}}},
+    "gan": {"model": {"channels": [4], "latent_dim": 4}},
+    "gnn": {"model": {"hidden": 8, "heads": 2, "dropout": 0.0}, "data": KARATE},
+    "lstm": {"model": {"hidden": 8, "dropout": 0.0}},
+    "resnet": {"model": {"width": 4}},
+    "resnet with batch norm of all": {"model": {"width": 4}, **SYNC},
+    "resnet with group norm": {"model": {"width": 6, "norm": "group"}},
+    "rnn": {"model": {"hidden": 8}},
+    "torchvision:shufflenet_v2_x0_5": {"model": {"size": 32}},
+    "torchvision:shufflenet_v2_x0_5 of all": {"model": {"size": 32}, **SYNC},
+    "transformer": {"model": {"width": 8, "depth": 1, "heads": 2, "dropout": 0.0}},
+    "vae": {"model": {"hidden": [16], "channels": [4], "noise": 0.0}},
+    "vae with noise": {"model": {"hidden": [16], "channels": [4]}},
+    "users.py:Net": {},
+    "users.py:Net of all": SYNC,
+    "users.py:Synchronised": {},
+    "users.py:Plain": {},
+}
+"""By the name of the architecture, and what is special."""
+KNOWN = {
+    *("autoencoder", "cnn", "ffnn", "gnn", "lstm", "rnn", "transformer", "vae"),
+    *("cnn with batch norm of all", "cnn with group norm"),
+    *("resnet with batch norm of all", "resnet with group norm"),
+    "torchvision:shufflenet_v2_x0_5 of all",
+    "users.py:Net of all",
+}
+"""Those of which the plan says nothing, for they are the same however they are divided."""
+
+
+def spec_of(name, **division):
+    job = JOBS[name]
+    model = {"name": name.partition(" ")[0].rstrip(","), **job.get("model", {})}
+    train = {**job.get("train", {}), **division.pop("train", {})}
+    return steps.job(model=model, data=job.get("data", DIGITS), train=train, resources=division)
+
+
+@pytest.fixture(scope="module")
+def code(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("division")
+    (folder / "users.py").write_text(USERS)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def on_two(code):
+    return steps.on_ranks({name: spec_of(name, tasks_per_node=2) for name in JOBS}, code, 2)
+
+
+def test_every_architecture_is_tried_and_of_these_alone_the_plan_says_nothing(code):
+    assert {name.partition(" ")[0].partition(":")[0].rstrip(",") for name in JOBS} >= set(ZOO)
+    plans = {name: steps.plan_of(spec_of(name, tasks_per_node=2), code) for name in JOBS}
+    assert {name for name, plan in plans.items() if not plan.notes} == KNOWN
+    assert not any(steps.plan_of(spec_of(name), code).notes for name in JOBS)
+
+
+@pytest.mark.parametrize("name", [*sorted(KNOWN), "users.py:Plain", "users.py:Synchronised"])
+def test_the_losses_on_two_ranks_are_those_on_one(name, code, on_two):
+    for ours, theirs in zip(steps.losses(spec_of(name), code), on_two[name], strict=True):
+        assert ours == pytest.approx(theirs, rel=2e-5)
+
+
+@pytest.mark.parametrize("name", ["cnn with batch norm", "resnet", "users.py:Net", "gan"])
+def test_where_the_plan_says_so_the_losses_do_differ(name, code, on_two):
+    assert steps.losses(spec_of(name), code)[-1] != pytest.approx(on_two[name][-1], rel=1e-4)
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_the_losses_of_micro_batches_are_those_of_a_batch_unless_the_plan_says_otherwise(
+    name, code
+):
+    divided = spec_of(name, train={"micro_batch": 4 if "data" not in JOBS[name] else 3})
+    if divided.train.sync_batch_norm:
+        with pytest.raises(SpecConflict, match="statistics over a whole batch"):
+            steps.plan_of(divided, code)
+    elif not steps.plan_of(divided, code).notes:
+        whole, parts = steps.losses(spec_of(name), code), steps.losses(divided, code)
+        for ours, theirs in zip(whole, parts, strict=True):
+            assert ours == pytest.approx(theirs, rel=2e-5)
