@@ -19,8 +19,8 @@ from hpc_dl.spec.sources import OwnData
 from hpc_dl.submission import Submission
 from hpc_dl.submit import local
 from hpc_dl.submit.prepare import prepare
-from tests import empty_store
 from hpc_dl.submit.snapshot import Snapshot
+from tests import empty_store
 from tests.waiting import wait_until
 
 QUICK = {
