@@ -76,18 +76,12 @@ def test_what_does_not_fit_is_warned_of(tmp_path: Path, capsys: Capture) -> None
     assert not left_over(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("model", "message"),
-    [("Failing", "RuntimeError: the loss exploded (own.py:"), ("Absent", "own.py defines no")],
-)
-def test_a_failure_is_shown_here_and_not_in_the_queue(
-    tmp_path: Path, capsys: Capture, model: str, message: str
-) -> None:
+def test_a_failure_is_shown_here_and_not_in_the_queue(tmp_path: Path, capsys: Capture) -> None:
     own_models(tmp_path)
-    text = QUICK.replace("{name: ffnn, hidden: [32]}", f"{{name: 'own.py:{model}'}}")
+    text = QUICK.replace("{name: ffnn, hidden: [32]}", "{name: 'own.py:Failing'}")
     assert main(["submit", job_file(tmp_path, text), "--local", "--dry-run"]) == 1
     said = capsys.readouterr().err
-    assert f"the rehearsal failed: {message}" in said
+    assert "the rehearsal failed: RuntimeError: the loss exploded (own.py:" in said
     assert "The end of its log" in said
     assert not left_over(tmp_path)
 

@@ -19,6 +19,9 @@ from tests.running import new_run, start
 from tests.typed import QUICK, job_file
 
 
+pytestmark = pytest.mark.usefixtures("forked_check")
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     return tmp_path / "runs"

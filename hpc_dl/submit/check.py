@@ -82,12 +82,12 @@ def _discover(request: dict[str, Any]) -> dict[str, Any]:
     base, places = Path(request["base"]), _places(request)
     imports.import_originals(base)
     sys.path += [str(_importable(Path(path))) for path in request["code"]]
-    reads = discovery.Reads()
+    before, reads = set(sys.modules), discovery.Reads()
     sys.addaudithook(reads)
     facts, seconds = _attempt(request, request["facts"], base, lambda: None)
     reads.active = False
     spaces = {key: imports.namespace_of(base, place) for key, place in places.items()}
-    found = discovery.collect(spaces.values(), reads, base)
+    found = discovery.collect(spaces.values(), before, reads, base)
     return {
         "facts": facts,
         "seconds": seconds,
@@ -105,7 +105,7 @@ def _try_copy(
     sys.path[:] = [entry for entry in sys.path if entry and not installed.is_users(Path(entry))]
     os.chdir(elsewhere)
     target, originals = Path(request["target"]), set(copied["originals"])
-    importing = [True]
+    before, importing = set(sys.modules), [True]
 
     def refuse_originals(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open" and importing and isinstance(arguments[0], str | os.PathLike):
@@ -123,7 +123,7 @@ def _try_copy(
             "from a copy of its code it returns other examples",
             "Does it look for files beside the code? Name them in the spec: `code: [FOLDER]`.",
         )
-    for path, name in discovery.loaded_modules():
+    for path, name in discovery.loaded_modules(before):
         if not path.resolve().is_relative_to(target.resolve()):
             raise UserError(
                 f"{path}, the module {name}, is imported, but not from the copy of your code",

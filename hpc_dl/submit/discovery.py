@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,11 +65,13 @@ class Found:
     notes: list[str]
 
 
-def collect(places: Iterable[imports.Namespace], reads: Reads, base: Path) -> Found:
-    """What the modules consist of that were imported in this process."""
+def collect(
+    places: Iterable[imports.Namespace], before: Container[str], reads: Reads, base: Path
+) -> Found:
+    """What the modules consist of that were imported in this process, `before` being others."""
     spaces = list(places)
     path = [Path(entry) for space in spaces for entry in space.path()]
-    loaded = dict(loaded_modules())
+    loaded = dict(loaded_modules(before))
     code = _with_lazy_imports(set(loaded), path)
     tops = {_root(file, name) for file, name in loaded.items()}
     used = [root for root in dict.fromkeys(path) if root in tops]
@@ -102,11 +104,11 @@ def walk(folder: Path) -> Iterator[Path]:
                 yield path
 
 
-def loaded_modules() -> Iterator[tuple[Path, str]]:
-    """The user's own modules in this process: their files and names."""
+def loaded_modules(before: Container[str]) -> Iterator[tuple[Path, str]]:
+    """The user's own modules in this process that were not there `before`: files and names."""
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if name == "__main__" or not isinstance(file, str):
+        if name in before or not isinstance(file, str):
             continue
         path = installed.absolute(file)
         if path.is_file() and installed.is_users(path):

@@ -130,6 +130,15 @@ def _existing(base: Path, name: str, number: int) -> Path:
 
 def _ask(request: dict[str, Any], names: list[str]) -> dict[str, Any]:
     """Have the code copied and tried. Raises UserError where it cannot be imported."""
+    said = _check(request, names)
+    if "message" not in said:
+        return said
+    if "key" in said:
+        raise SpecConflict(said["key"], said["message"], said["hint"])
+    raise UserError(said["message"], hint=said["hint"])
+
+
+def _check(request: dict[str, Any], names: list[str]) -> dict[str, Any]:
     checking = subprocess.Popen(
         [sys.executable, "-m", "hpc_dl.submit.check"],
         stdin=subprocess.PIPE,
@@ -152,11 +161,7 @@ def _ask(request: dict[str, Any], names: list[str]) -> dict[str, Any]:
             f"{checking.returncode}",
             hint="\n".join(err.strip().splitlines()[-5:]),
         ) from None
-    if "message" not in said:
-        return said
-    if "key" in said:
-        raise SpecConflict(said["key"], said["message"], said["hint"])
-    raise UserError(said["message"], hint=said["hint"])
+    return said
 
 
 def _communicate(

@@ -1,0 +1,41 @@
+"""A user's code checked by forks of the test's process: a new one would import torch each time."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hpc_dl.data import staged
+from hpc_dl.spec.job import JobSpec
+from hpc_dl.spec.sources import OwnData
+from hpc_dl.submit import check, snapshot
+from hpc_dl.submit.snapshot import Snapshot
+
+
+@pytest.fixture
+def forked_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `python -m hpc_dl.submit.check` does, without its own start."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+
+    def report(request: dict[str, Any], names: list[str]) -> dict[str, Any]:
+        return check._report(request, str(elsewhere))
+
+    monkeypatch.setattr(snapshot, "_check", report)
+
+
+def taken(base: Path, **sections: Any) -> Snapshot:
+    """The snapshot of a job's code."""
+    sections = {"data": {"name": "digits"}, "model": {"name": "ffnn"}} | sections
+    spec = JobSpec.model_validate({"name": "x", "train": {"steps": 1}, **sections})
+    facts = None if isinstance(spec.data, OwnData) else staged.facts(spec.data, base)
+    return snapshot.take(spec, base, base, facts)
+
+
+def write(folder: Path, files: dict[str, str]) -> Path:
+    """Write files, in which HERE stands for their folder."""
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text.replace("HERE", str(folder)))
+    return folder
