@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable
@@ -26,6 +27,7 @@ from hpc_dl.lease import Holder, Lease
 from hpc_dl.machine import Process, identity, user
 from hpc_dl.place import Place, find_place
 from hpc_dl.rundir import DamagedFile, RunDir
+from hpc_dl.scratch import temporary_folder
 from hpc_dl.submission import Submission
 
 TRACKING_PATIENCE = 60.0
@@ -49,6 +51,13 @@ class TrainJob:
         Slurm's dependencies see it.
         """
         run, place = RunDir(Path(self.run_dir)), find_place(os.environ)
+        with temporary_folder(run, place):
+            outcome = self._work(run, place)
+        if place.rank == 0 and outcome != "completed":
+            raise SystemExit(1)
+        return outcome
+
+    def _work(self, run: RunDir, place: Place) -> str:
         _quieten_signals(place)
         _remove_leftovers(place)
         if self.visible_gpus is not None:
@@ -76,8 +85,6 @@ class TrainJob:
                 held.release()
             if tracking is not None:
                 _finish_tracking(tracking)
-        if place.rank == 0 and outcome != "completed":
-            raise SystemExit(1)
         return outcome
 
 
@@ -211,6 +218,7 @@ def _start_tracking(run: RunDir) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [sys.executable, "-m", "hpc_dl.tracking.follow", str(run.path)],
             stdin=subprocess.PIPE,
+            env={**os.environ, "TMPDIR": tempfile.gettempdir()},
             stdout=log,
             stderr=log,
         )

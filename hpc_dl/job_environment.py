@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from hpc_dl.credentials import hidden
 
 _NAMES = (
+    "PATH",
     "PYTHONPATH",
     "LD_LIBRARY_PATH",
     "REQUESTS_CA_BUNDLE",
@@ -34,8 +35,15 @@ def secrets(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def exports(variables: Mapping[str, str]) -> list[str]:
-    """The lines of shell that set them."""
-    return [f"export {name}={shlex.quote(value)}" for name, value in sorted(variables.items())]
+    """The lines of shell that set them; a PATH in which there is Slurm stays as it is."""
+    lines = []
+    for name, value in sorted(variables.items()):
+        if name == "PATH":
+            lines.append(f"command -v srun >/dev/null || PATH=$PATH:{shlex.quote(value)}")
+            lines.append("export PATH")
+        else:
+            lines.append(f"export {name}={shlex.quote(value)}")
+    return lines
 
 
 def _wanted(environment: Mapping[str, str]) -> dict[str, str]:

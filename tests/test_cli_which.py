@@ -18,7 +18,6 @@ from tests.own_models import own_models
 from tests.running import new_run, start
 from tests.typed import QUICK, job_file
 
-
 pytestmark = pytest.mark.usefixtures("forked_check")
 
 

@@ -18,6 +18,12 @@ echo "$SLURM_JOB_NODELIST"
 [ -n "$SLURM_RESTART_COUNT" ] || sleep 300
 """
 
+LINGERS = """#!/bin/bash
+trap 'sleep 3; exit' TERM
+echo started
+[ -n "$SLURM_RESTART_COUNT" ] || { sleep 300 & wait; }
+"""
+
 REQUEUES_ITSELF_WHEN_TOLD = """#!/bin/bash
 trap 'echo told; scontrol requeue $SLURM_JOB_ID' USR2
 echo "started"
@@ -118,6 +124,21 @@ def test_high_takes_from_low_and_gives_back(
     wait_for_state(cluster, job, "COMPLETED")
     said = [line for line in output.read_text().splitlines() if line in {"started", "told"}]
     assert said == ["started", "told", "started"]
+
+
+@pytest.mark.every_release
+def test_haste_waits_for_the_end_of_the_earlier_attempt(
+    cluster: Cluster, fragile_nodes: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Slurm drains a node that is sent a job which it has not yet ended: "Duplicate jobid"."""
+    node = fragile_nodes[0]
+    job, output = submit(cluster, tmp_path, LINGERS, f"--nodelist={node}", "--partition=fragile")
+    wait_until(lambda: output.exists() and "started" in output.read_text(), message="no start")
+    cluster.run("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
+    cluster.haste(job)
+    wait_for_state(cluster, job, "COMPLETED")
+    assert output.read_text().split().count("started") == 2
+    assert "drain" not in cluster.run("sinfo", "-hNn", node, "-o", "%T")
 
 
 @pytest.mark.every_release

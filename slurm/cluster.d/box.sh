@@ -20,6 +20,15 @@ box_alive() {
   grep -qzxF "HPCDL_BOX=$DIR/$1" "/proc/$pid/environ" 2>/dev/null
 }
 
+# box_of NAMESPACE: the box of this cluster that has this PID namespace.
+box_of() {
+  local file
+  for file in "$DIR"/run/*.pid; do
+    [[ $1 != "$(readlink "/proc/$(<"$file")/ns/pid_for_children")" ]] || { echo "${file##*/}"; return; }
+  done
+  return 1
+}
+
 box_dead() { ! box_alive "$1"; }
 
 # Kills the box's init; the kernel kills the rest, and `unshare` ends when the last one is gone.
