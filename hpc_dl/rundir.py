@@ -23,6 +23,8 @@ LARGEST = 2**26
 REPAIRS = {
     "spec.yaml": "The job spec that it was submitted from, with `hpcdl submit`, makes a new run.",
     "plan.json": "`hpcdl submit` of the same job spec, or `hpcdl resume`, writes it anew.",
+    "tracking-uri": "Write the URI of the MLflow store there, with its password, for you alone to "
+    "read, or submit the job again.",
     "submission.json": "Once none of its jobs is left (`squeue --me`, or `ps` for a local one), "
     "remove the file: `hpcdl submit` then goes on with the run.",
     "journal.jsonl": "Move the file away: the checkpoints are whole without it, and `hpcdl submit` "

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 from hpc_dl.credentials import hidden
-from hpc_dl.errors import UserError
-from hpc_dl.rundir import RunDir, write_atomic
+from hpc_dl.rundir import DamagedFile, RunDir, read_bytes, read_json, write_atomic
 
 
 def keep(run: RunDir, uri: str) -> None:
@@ -19,7 +16,7 @@ def keep(run: RunDir, uri: str) -> None:
         return
     try:
         known = _kept(run)
-    except UserError:
+    except DamagedFile:
         known = ""
     if uri != hidden(known):
         run.tracking_uri.unlink(missing_ok=True)
@@ -28,37 +25,26 @@ def keep(run: RunDir, uri: str) -> None:
 def find(run: RunDir) -> str | None:
     """The URI in full; None where the run has no plan.
 
-    Raises UserError, with the file's name, where the plan or the file with the password is damaged.
+    Raises DamagedFile where the plan or the file with the password is damaged.
     """
-    try:
-        planned = json.loads(run.plan.read_bytes())["tracking_uri"]
-    except FileNotFoundError:
+    plan = read_json(run.plan)
+    if plan is None:
         return None
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-        raise UserError(
-            f"{run.plan} is damaged ({type(error).__name__}: {error})",
-            hint="It says which store the run goes to; submit the job again.",
-        ) from None
+    planned = plan.get("tracking_uri") if isinstance(plan, dict) else None
+    if not isinstance(planned, str) or not planned:
+        raise DamagedFile(run.plan, "is damaged: it names no store")
     kept = _kept(run)
-    if "***@" in str(planned) and hidden(kept) != planned:
-        what = "does not hold the URI of" if kept else "is missing or empty, with the password for"
-        raise UserError(
-            f"{run.tracking_uri} {what} {planned}",
-            hint="Write the URI with its password there (for you alone to read: chmod 600), "
-            "or submit the job again.",
-        )
-    return kept or str(planned)
+    if "***@" in planned and hidden(kept) != planned:
+        fault = "does not hold the URI of" if kept else "is missing or empty, with the password for"
+        raise DamagedFile(run.tracking_uri, f"{fault} {planned}")
+    return kept or planned
 
 
 def _kept(run: RunDir) -> str:
-    """The URI with its password, or "". Raises UserError where it cannot be read."""
+    """The URI with its password, or "". Raises DamagedFile where it cannot be read."""
     try:
-        return run.tracking_uri.read_text().strip()
+        return read_bytes(run.tracking_uri).decode().strip()
     except FileNotFoundError:
         return ""
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise UserError(
-            f"{run.tracking_uri} cannot be read: {why}",
-            hint="It holds the URI of the MLflow store with its password; write it there again.",
-        ) from None
+    except UnicodeDecodeError:
+        raise DamagedFile(run.tracking_uri, "is damaged: it is no text") from None

@@ -89,7 +89,7 @@ def test_a_deleted_experiment_comes_back_by_the_command_that_is_given(tmp_path, 
         bring(run)
         found = client.get_run(Position.load(run).mlflow_id).info.experiment_id
     else:
-        found = client.create_experiment(description.experiment(run))
+        found = client.create_experiment(description.experiment(run), tmp_path.as_uri())
     client.delete_experiment(found)
     write_history(log, 6, 10)
     for _ in range(2):

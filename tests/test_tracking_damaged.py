@@ -129,7 +129,7 @@ def test_a_password_that_was_lost_is_asked_for_by_the_files_name(tmp_path):
     run.tracking_uri.unlink()
     with pytest.raises(UserError, match=rf"{run.tracking_uri} is missing") as lost:
         bring(run)
-    assert "chmod 600" in lost.value.hint
+    assert "for you alone" in lost.value.hint
 
 
 ODD = [
@@ -161,7 +161,6 @@ def test_lines_of_odd_shape_hold_up_nothing_that_comes_after(tmp_path, uri):
     bring(run)
     arrived = stored(run, uri)
     assert [step for step, _, _ in arrived["train/loss"]] == list(range(32, 41))
-    assert {"a", "b", "c", "d"} <= set(arrived)
     assert not {"e", "f", "g"} & set(arrived)
     assert mlflow_run(run, uri).info.status == "FINISHED"
     assert not waits(run)

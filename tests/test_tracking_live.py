@@ -77,8 +77,8 @@ def test_the_companion_outlives_whatever_is_wrong_and_says_so_in_a_line(tmp_path
     run.spec.write_text("no: spec")
     process = companion(run)
     complaint = process.stderr.readline()
-    assert f"{run.spec} is damaged (KeyError: 'tracking')" in complaint
-    assert complaint.endswith("again in 4 s\n")
+    assert f"{run.spec} is damaged: KeyError: 'tracking'" in complaint
+    assert "again in 4 s" in complaint
     run.spec.write_text(whole)
     wait_until(lambda: not waits(run), timeout=120, message="the rest to be brought")
     process.stdin.close()

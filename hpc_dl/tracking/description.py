@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,15 +11,11 @@ from typing import Any
 import yaml
 
 from hpc_dl.credentials import hidden
-from hpc_dl.errors import UserError
-from hpc_dl.rundir import RunDir
+from hpc_dl.rundir import DamagedFile, RunDir, read_bytes, read_json
 
 RUN_TAG = "hpcdl.run_dir"
 """Tells which run folder an MLflow run stands for."""
 _LONGEST_NAME, _LONGEST_PARAMETER, _LONGEST_TAG = 250, 6000, 5000
-_NEVER = 1e12
-"""Seconds since 1970 that no clock shows."""
-_MOST_STEPS = 2**63
 
 
 def parameters(run: RunDir) -> dict[str, str]:
@@ -38,14 +33,13 @@ def experiment(run: RunDir) -> str:
 
 def _spec(run: RunDir) -> dict[str, Any]:
     try:
-        spec: dict[str, Any] = yaml.safe_load(run.spec.read_bytes())
+        spec: dict[str, Any] = yaml.safe_load(read_bytes(run.spec))
         spec["tracking"]["experiment"]  # a damaged one shall not get as far as the store
-    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError, RecursionError) as error:
+    except FileNotFoundError:
+        raise DamagedFile(run.spec, "is missing") from None
+    except (ValueError, yaml.YAMLError, KeyError, TypeError, RecursionError) as error:
         why = f"{type(error).__name__}: {error}".partition("\n")[0]
-        raise UserError(
-            f"{run.spec} is damaged ({why})",
-            hint="It says in which experiment the run is shown; submit the job again.",
-        ) from None
+        raise DamagedFile(run.spec, f"is damaged: {why}") from None
     return spec
 
 
@@ -119,13 +113,7 @@ def number(said: Any) -> float | None:
 
 def milliseconds(event: Mapping[str, Any]) -> int:
     """When it happened, as MLflow counts; 0 where the event does not say."""
-    seconds = number(event.get("t")) or 0.0
-    return round(seconds * 1000) if 0 <= seconds < _NEVER else 0
-
-
-def is_step(said: Any) -> bool:
-    """Whether it is a number of steps as a database takes it."""
-    return type(said) is int and 0 <= said < _MOST_STEPS
+    return round((number(event.get("t")) or 0) * 1000)
 
 
 @functools.lru_cache
@@ -154,8 +142,8 @@ def plain(said: str, longest: int | None = None) -> str:
 def mapping(path: Path) -> dict[str, Any]:
     """What a JSON file says; nothing where it is damaged: metrics do not wait for notes."""
     try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        found = read_json(path)
+    except DamagedFile:
         return {}
     return found if isinstance(found, dict) else {}
 

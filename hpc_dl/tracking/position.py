@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from pydantic import NonNegativeInt, TypeAdapter, ValidationError
 
 from hpc_dl.errors import EXIT_FAILED, UserError
-from hpc_dl.rundir import RunDir, write_json
+from hpc_dl.rundir import DamagedFile, RunDir, read_bytes, write_json
 
 Offset = NonNegativeInt
 """Bytes of the journal that have been dealt with."""
@@ -50,7 +50,7 @@ def load(path: Path, kind: type[T]) -> T | None:
     """What a state file holds, without fields of another hpcdl; None where absent or damaged."""
     try:
         return _read(path, kind)
-    except (OSError, ValueError):
+    except DamagedFile:
         return None
 
 
@@ -70,22 +70,21 @@ def damage(path: Path, kind: type[Any]) -> str:
     """What is wrong with a state file, in a line; "" if nothing."""
     try:
         _read(path, kind)
-    except OSError as error:
-        return f"{path} cannot be read ({error.strerror})"
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        return f"{path} is damaged ({where and f'{where}: '}{first['msg']})"
+    except DamagedFile as error:
+        return error.message
     return ""
 
 
 def _read(path: Path, kind: type[T]) -> T | None:
-    """Raises OSError or ValidationError."""
     try:
-        content = path.read_bytes()
+        content = read_bytes(path)
+        found: T = _adapter(kind).validate_json(content, strict=True)  # type: ignore[arg-type]
     except FileNotFoundError:
         return None
-    found: T = _adapter(kind).validate_json(content, strict=True)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise DamagedFile(path, f"is damaged: {where and f'{where}: '}{first['msg']}") from None
     return found
 
 

@@ -215,9 +215,7 @@ class _Pass:
     def _take(self, event: Event, start: int) -> None:
         """Do what an event asks for; those of an older or a newer hpcdl that say less, nothing."""
         match event:
-            case {"event": "metrics" | "system", "step": step, "values": dict(values)}:
-                if not description.is_step(step):
-                    return
+            case {"event": "metrics" | "system", "step": int(), "values": dict(values)}:
                 if len(self.points) + len(values) > batch.METRICS:
                     self._send(start)
                 self._collect(event)
