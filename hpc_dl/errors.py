@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+
 EXIT_FAILED = 1
 """The run failed."""
 EXIT_USAGE = 2
@@ -24,3 +29,26 @@ class UserError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+
+def reason(error: OSError) -> str:
+    """What the operating system has refused, and of which file where that is known; never empty."""
+    if isinstance(error, shutil.Error) and error.args and isinstance(error.args[0], list):
+        _, to, why = error.args[0][0]  # of several files that were to be copied, the first
+        return f"{why}" if str(to) in str(why) else f"{why}: {to}"
+    said = error.strerror or (os.strerror(error.errno) if error.errno else str(error))
+    said = " ".join(said.split()) or type(error).__name__
+    names = [os.fsdecode(it) for it in (error.filename, error.filename2) if it not in (None, "")]
+    return f"{said}: {' -> '.join(names)}" if names else said
+
+
+@contextlib.contextmanager
+def naming(path: object) -> Iterator[None]:
+    """Have an error of the operating system name a file, where it names none: what fails in the
+    writing, rather than in the opening, does not."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)
+        raise

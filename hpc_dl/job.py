@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from hpc_dl.errors import UserError
 from hpc_dl.journal import Journal
 from hpc_dl.place import Place, find_place
 from hpc_dl.rundir import DamagedFile, RunDir
+from hpc_dl.scratch import temporary_folder
 
 TRACKING_PATIENCE = 60.0
 """Seconds that a finished job waits for the tracking to bring the rest."""
@@ -41,6 +43,13 @@ class TrainJob:
         Slurm's dependencies see it.
         """
         run, place = RunDir(Path(self.run_dir)), find_place(os.environ)
+        with temporary_folder(run, place):
+            outcome = self._work(run, place)
+        if place.rank == 0 and outcome != "completed":
+            raise SystemExit(1)
+        return outcome
+
+    def _work(self, run: RunDir, place: Place) -> str:
         _quieten_signals(place)
         _remove_leftovers(place)
         if self.visible_gpus is not None:
@@ -62,8 +71,6 @@ class TrainJob:
         finally:
             if tracking is not None:
                 _finish_tracking(tracking)
-        if place.rank == 0 and outcome != "completed":
-            raise SystemExit(1)
         return outcome
 
 
@@ -153,6 +160,7 @@ def _start_tracking(run: RunDir) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [sys.executable, "-m", "hpc_dl.tracking.follow", str(run.path)],
             stdin=subprocess.PIPE,
+            env={**os.environ, "TMPDIR": tempfile.gettempdir()},
             stdout=log,
             stderr=log,
         )

@@ -33,9 +33,9 @@ _ATTEMPTS = itertools.count()
 
 
 def start(
-    run: RunDir, sabotage: Sabotage | None = None, victim: int = 0, *, drawing: bool = False
+    run: RunDir, sabotage: Sabotage | None = None, victim: int | None = 0, *, drawing: bool = False
 ) -> list[BaseProcess]:
-    """Start every rank that the plan asks for, the `victim` with the sabotage.
+    """Start every rank that the plan asks for, the `victim`, or each, with the sabotage.
 
     Without `drawing` the pictures are black: drawing takes longer than a short training.
     """
@@ -43,7 +43,7 @@ def start(
     ranks = Plan.from_json(read_json(run.plan)).world_size
     for rank in range(ranks):
         place = Place(rank, ranks, rank, ranks, attempt, attempt, 0)
-        arguments = (run, place, sabotage if rank == victim else None, drawing)
+        arguments = (run, place, sabotage if victim in (rank, None) else None, drawing)
         # Not daemonic, for those may have no processes of their own, and a rank has workers.
         process = _CONTEXT.Process(target=_rank, args=arguments)
         process.start()

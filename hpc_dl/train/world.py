@@ -21,6 +21,7 @@ from hpc_dl.errors import EXIT_CLUSTER, UserError
 from hpc_dl.place import Place
 from hpc_dl.plan import Plan
 from hpc_dl.rundir import RunDir, write_json
+from hpc_dl.train import address
 
 MEETING_SECONDS = 300
 """How long a rank waits for the others to arrive."""
@@ -92,9 +93,9 @@ def join(run: RunDir, plan: Plan, place: Place, patience: float) -> Iterator[Wor
     `patience` is for how long, in seconds, a rank waits for the others in what they do together.
     """
     device = _device(plan, place)
-    address = _meet(run, place, device, patience) if place.world_size > 1 else None
+    store = _meet(run, place, device, patience) if place.world_size > 1 else None
     try:
-        yield World(place.rank, place.world_size, device, address)
+        yield World(place.rank, place.world_size, device, store)
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()
@@ -134,16 +135,17 @@ def _meet(run: RunDir, place: Place, device: torch.device, patience: float) -> t
     """
     wait = datetime.timedelta(seconds=MEETING_SECONDS)
     file = run.rendezvous(place.attempt)
+    ours = address.choose(alone=place.local_world_size == place.world_size)
     if place.rank == 0:
-        host = socket.gethostname()
-        store = TCPStore(host, 0, None, is_master=True, timeout=wait, wait_for_workers=False)
-        port = store.port
-        write_json(file, {"host": host, "port": port})
+        store = TCPStore(ours, 0, None, is_master=True, timeout=wait, wait_for_workers=False)
+        master, port = ours, store.port
+        write_json(file, {"host": socket.gethostname(), "address": master, "port": port})
     else:
-        host, port = _address(run, place)
-        store = TCPStore(host, port, None, is_master=False, timeout=wait)
+        host, master, port = _address(run, place)
+        address.try_out(place.rank, host, master, port)
+        store = TCPStore(master, port, None, is_master=False, timeout=wait)
     os.environ.update(
-        MASTER_ADDR=host,
+        MASTER_ADDR=master,
         MASTER_PORT=str(port),
         RANK=str(place.rank),
         WORLD_SIZE=str(place.world_size),
@@ -160,19 +162,20 @@ def _meet(run: RunDir, place: Place, device: torch.device, patience: float) -> t
     )
     if place.rank == 0:
         file.unlink(missing_ok=True)
-    return host, port
+    return master, port
 
 
-def _address(run: RunDir, place: Place) -> tuple[str, int]:
+def _address(run: RunDir, place: Place) -> tuple[str, str, int]:
+    """The name of rank 0's host, its address and its port."""
     file, patience = run.rendezvous(place.attempt), time.monotonic() + MEETING_SECONDS
     while time.monotonic() < patience:
         os.listdir(run.path)  # noqa: PTH208  a listing makes network file systems look again
         try:
-            address = json.loads(file.read_text())
+            said = json.loads(file.read_text())
         except (FileNotFoundError, ValueError):
             time.sleep(0.05)
         else:
-            return address["host"], address["port"]
+            return said["host"], said["address"], said["port"]
     raise UserError(
         f"rank {place.rank} on {socket.gethostname()} waited {MEETING_SECONDS} s for rank 0",
         hint="See the log of rank 0.",

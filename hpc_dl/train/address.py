@@ -1,0 +1,107 @@
+"""Addresses at which the ranks of a run reach each other.
+
+A host's name is for people: it may not resolve, or to an address of another machine, or to the
+loopback. So ranks on one machine meet on the loopback; and across machines each takes an address
+that one of its own interfaces has, which the others try out before they wait for anybody.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+
+import psutil
+
+from hpc_dl.errors import EXIT_CLUSTER, UserError
+
+LOOPBACK = "127.0.0.1"
+LOOKUP_SECONDS = 5.0
+"""How long the name service may take: a broken one takes minutes."""
+CONNECT_SECONDS = 10.0
+"""How long a connection may take to rank 0, which listens already."""
+GLOO, NCCL = "GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"
+_ELSEWHERE = ("192.0.2.1", 9)
+"""An address that nobody has (RFC 5737), to ask which interface leads away; nothing is sent."""
+
+
+def choose(*, alone: bool) -> str:
+    """This machine's address for the other ranks, which may be `alone` on it.
+
+    gloo would look for one by the host's name: it is told the interface, unless the user has.
+    """
+    address = LOOPBACK if alone else next(_candidates(), LOOPBACK)
+    interface = _interfaces().get(address)
+    if interface and (alone or address not in lookup(socket.gethostname())):
+        os.environ.setdefault(GLOO, interface)
+    return address
+
+
+def _candidates() -> Iterator[str]:
+    """Addresses of this machine that others may reach, the most likely first."""
+    ours = {ip: name for ip, name in _interfaces().items() if not _is_loopback(ip)}
+    for variable in (GLOO, NCCL):
+        asked = os.environ.get(variable, "").split(",")[0].removeprefix("=")
+        yield from (ip for ip, name in ours.items() if name == asked)
+    yield from (ip for ip in lookup(socket.gethostname()) if ip in ours)
+    # The node on which srun was called is that of rank 0.
+    yield from (ip for ip in [os.environ.get("SLURM_LAUNCH_NODE_IPADDR", "")] if ip in ours)
+    yield from (ip for ip in _leading_away() if ip in ours)
+    yield from ours
+
+
+def _interfaces() -> dict[str, str]:
+    """Address → interface, IPv4 first; link-local ones of IPv6 mean nothing elsewhere."""
+    found = {}
+    for family in (socket.AF_INET, socket.AF_INET6):
+        for name, addresses in psutil.net_if_addrs().items():
+            for it in addresses:
+                if it.family == family and not it.address.startswith("fe80"):
+                    found[it.address] = name
+    return found
+
+
+def _is_loopback(address: str) -> bool:
+    return address.startswith("127.") or address == "::1"
+
+
+def _leading_away() -> Iterator[str]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(_ELSEWHERE)
+        except OSError:  # no route
+            return
+        yield probe.getsockname()[0]
+
+
+def lookup(host: str) -> list[str]:
+    """What a name resolves to; nothing where it does not, or not within LOOKUP_SECONDS."""
+    found: list[str] = []
+
+    def resolve() -> None:
+        try:
+            answers = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
+            return
+        found.extend(dict.fromkeys(str(answer[4][0]) for answer in answers))
+
+    thread = threading.Thread(target=resolve, daemon=True)
+    thread.start()
+    thread.join(LOOKUP_SECONDS)
+    return list(found)
+
+
+def try_out(rank: int, host: str, address: str, port: int) -> None:
+    """Raise UserError where rank 0, on `host`, cannot be reached at the address it has given."""
+    try:
+        socket.create_connection((address, port), CONNECT_SECONDS).close()
+    except OSError as error:
+        resolved = ", ".join(lookup(host)) or "nothing"
+        raise UserError(
+            f"rank {rank} on {socket.gethostname()} cannot reach rank 0 on {host} at "
+            f"{address}:{port}: {error.strerror or error} (here {host} resolves to {resolved})",
+            hint=f"Name the network between the nodes in the site's `setup`, like `export "
+            f"{GLOO}=ib0 {NCCL}=ib0`, or give {host} its address in DNS or /etc/hosts.",
+            exit_code=EXIT_CLUSTER,
+        ) from None
