@@ -36,7 +36,8 @@ def reason(error: OSError) -> str:
     if isinstance(error, shutil.Error) and error.args and isinstance(error.args[0], list):
         _, to, why = error.args[0][0]  # of several files that were to be copied, the first
         return f"{why}" if str(to) in str(why) else f"{why}: {to}"
-    said = error.strerror or " ".join(str(error).split()) or type(error).__name__
+    said = error.strerror or (os.strerror(error.errno) if error.errno else str(error))
+    said = " ".join(said.split()) or type(error).__name__
     names = [os.fsdecode(it) for it in (error.filename, error.filename2) if it not in (None, "")]
     return f"{said}: {' -> '.join(names)}" if names else said
 

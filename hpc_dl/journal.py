@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from hpc_dl.errors import reason
 from hpc_dl.events import ENDED, STATES, Event, parse
 from hpc_dl.rundir import DamagedFile, open_file
 
@@ -52,7 +53,7 @@ class Journal:
     """
 
     def __init__(self, path: Path, check: Callable[..., None] | None = None) -> None:
-        self._check = check
+        self._path, self._check = path, check
         try:
             descriptor = os.open(path, _APPEND, 0o666)  # to open a pipe would wait
         except OSError as error:
@@ -81,7 +82,7 @@ class Journal:
                     os.fsync(self._file.fileno())
             except OSError as error:
                 if not self._refused:
-                    sys.stderr.write(f"journal: {error}; events wait in memory\n")
+                    sys.stderr.write(f"{self._path}: {reason(error)}; events wait in memory\n")
                 self._refused = True
 
     def _write(self) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from hpc_dl.errors import UserError
+from hpc_dl.errors import UserError, naming
 
 LARGEST = 2**26
 """Bytes of a file that is read whole; a longer one is none of ours."""
@@ -276,7 +276,7 @@ def write_atomic(path: Path, content: str | bytes, mode: int = 0o666) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     temporary.unlink(missing_ok=True)
     try:
-        with os.fdopen(os.open(temporary, _NEW, mode), "wb") as file:
+        with naming(path), os.fdopen(os.open(temporary, _NEW, mode), "wb") as file:
             file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
@@ -303,7 +303,8 @@ def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        with naming(folder):
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

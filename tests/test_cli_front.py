@@ -4,15 +4,17 @@ import argparse
 import errno
 import importlib
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from hpc_dl import cli
+from hpc_dl import cli, errors
 from hpc_dl.cli import COMMANDS, main
 from hpc_dl.errors import EXIT_CLUSTER, UserError
+from hpc_dl.rundir import write_json
 
 Capture = pytest.CaptureFixture[str]
 
@@ -99,6 +101,34 @@ def test_what_the_file_system_does_is_no_bug(
     said = capsys.readouterr().err
     assert f"{os.strerror(number)}: /scratch/run" in said
     assert "bug" not in said
+
+
+@pytest.mark.parametrize(
+    "error, said",
+    [
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (OSError(28, "No space left on device", "/a", None, "/b"), "device: /a -> /b"),
+        (OSError(28, None), "No space left on device"),
+        (OSError(), "OSError"),
+        (shutil.Error([("/a", "/b", "[Errno 28] No space left: '/b'")]), "No space left: '/b'"),
+        (shutil.Error([("/a", "/b", "too much")]), "too much: /b"),
+    ],
+)
+def test_an_error_without_a_file_is_said_without_a_none(error: OSError, said: str) -> None:
+    assert said in errors.reason(error)
+    assert "None" not in errors.reason(error)
+
+
+def test_what_fails_in_the_writing_names_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError) as raised:
+        write_json(tmp_path / "plan.json", {})
+    assert errors.reason(raised.value) == f"No space left on device: {tmp_path}/plan.json"
 
 
 def test_ctrl_c_is_quiet(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 
 import hpc_dl
-from hpc_dl.errors import EXIT_USAGE, UserError
+from hpc_dl.errors import EXIT_USAGE, UserError, reason
 
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
@@ -172,7 +172,7 @@ def _unexpected(error: Exception) -> int:
         traceback.print_exception(error)
         return EXIT_BUG
     if isinstance(error, OSError) and error.errno in _CIRCUMSTANCES:
-        _complain(f"{error.strerror}: {error.filename}", "HPCDL_DEBUG=1 shows where it happened.")
+        _complain(reason(error), "HPCDL_DEBUG=1 shows where it happened.")
         return EXIT_USAGE
     with tempfile.NamedTemporaryFile(
         "w", prefix="hpcdl-bug-", suffix=".txt", delete=False

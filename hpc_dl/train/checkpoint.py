@@ -24,6 +24,7 @@ import torch
 from pydantic import BaseModel, ValidationError
 from torch.distributed.checkpoint.api import CheckpointException
 
+from hpc_dl.errors import naming
 from hpc_dl.rundir import sync_folder
 from hpc_dl.train import disk
 
@@ -111,7 +112,8 @@ class Checkpoints:
         try:
             if shards is not None:
                 shards.result()
-            path = _write_whole(self.folder, step, self._copy, self._check)
+            with naming(self.folder / f"step-{step:08d}"):
+                path = _write_whole(self.folder, step, self._copy, self._check)
             self._check()
             if best:
                 self._keep_as_best(path, step)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch.distributed.checkpoint.api import CheckpointException
 
+from hpc_dl import errors
+
 _OF_TORCH = ("PytorchStreamWriter", "inline_container")
 """torch's own writer of files raises a RuntimeError with one of these in it."""
 
@@ -20,8 +22,6 @@ def reason(error: BaseException) -> str:
     if isinstance(error, CheckpointException):
         rank = min(error.failures)
         return f"{reason(error.failures[rank][0])}, on rank {rank}"
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror} ({error.filename})" if error.filename else error.strerror
     if isinstance(error, OSError):
-        return str(error) or type(error).__name__
+        return errors.reason(error)
     return "the disk is full, or a quota is reached"

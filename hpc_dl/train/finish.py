@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from hpc_dl.data.order import mix
 from hpc_dl.data.split import Split
+from hpc_dl.errors import naming
 from hpc_dl.plan import Plan
 from hpc_dl.rundir import RunDir, write_json
 from hpc_dl.spec.job import JobSpec
@@ -52,7 +53,8 @@ def keep(picture: Picture, name: str, run: RunDir, step: int) -> dict[str, Any]:
     """Write a picture of a step into the run folder; returns what to journal of it."""
     path = run.artifacts / name / f"step-{step:08d}.png"
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(picture.pixels(f", step {step}")).save(path)
+    with naming(path):
+        Image.fromarray(picture.pixels(f", step {step}")).save(path)
     place = path.relative_to(run.path).as_posix()
     return {"step": step, "path": place, "caption": f"{picture.caption}, step {step}"}
 
