@@ -1,10 +1,13 @@
 # The verbs of the project. `make` lists them.
 
-.PHONY: help install test lint chaos chaos-ranks chaos-slurm bench cluster cluster-stop
+.PHONY: help install test fast lowest python lint chaos chaos-ranks chaos-slurm bench cluster cluster-stop
 
 help:
 	@echo "make install       this project and its tools into the current Python environment"
 	@echo "make test          the test suite; starts a private Slurm where it can (root, packages)"
+	@echo "make fast          the tests that need no Slurm, no server and no processes of a job"
+	@echo "make lowest        those, with the lowest versions that pyproject.toml admits"
+	@echo "make python        those, with another Python and the newest versions: PYTHON=3.13"
 	@echo "make lint          style, types and import contracts"
 	@echo "make chaos         both of the following"
 	@echo "make chaos-ranks   hundreds of runs killed at random points, each compared bit by bit"
@@ -18,6 +21,18 @@ install:
 
 test:
 	python -m pytest
+
+fast:
+	python -m pytest -m fast
+
+# Each in an environment of its own, which uv makes anew and fills with a few GB.
+lowest: export UV_RESOLUTION = lowest-direct
+lowest: PYTHON = 3.11
+python: PYTHON = 3.13
+lowest python:
+	uv venv --clear --python $(PYTHON) build/$@
+	uv pip install --python build/$@ -e '.[test]'
+	build/$@/bin/python -m pytest -m fast
 
 lint:
 	ruff check .

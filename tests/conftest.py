@@ -5,4 +5,10 @@ import os
 # Tests run side by side: threads of each would only wait for those of the others.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-pytest_plugins = ["tests.cluster", "tests.empty_store", "tests.stores", "tests.snapshots"]
+pytest_plugins = [
+    "tests.cluster",
+    "tests.empty_store",
+    "tests.fast",
+    "tests.snapshots",
+    "tests.stores",
+]

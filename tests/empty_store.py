@@ -37,6 +37,7 @@ def made() -> Path:
 
 def put(root: Path) -> None:
     """Make the empty store that of the runs in `root`, unless they have one."""
+    root.mkdir(parents=True, exist_ok=True)
     if not (root / "mlflow.db").exists():
         shutil.copy(made(), root)
 

@@ -14,6 +14,8 @@ import pytest
 from hpc_dl import journal, rundir
 from hpc_dl.cli import main
 from hpc_dl.rundir import RunDir
+from tests import ranks
+from tests.empty_store import put
 from tests.own_models import line_of, own_models
 from tests.running import events, final_state, kill_at, new_run, start, wait_for_end
 from tests.typed import QUICK, hpcdl, job_file, settings
@@ -62,7 +64,10 @@ def test_a_run_is_trained_and_summed_up(tmp_path: Path, root: Path) -> None:
     assert accuracy.split()[1:] == [f"{values[f'{s}/accuracy']:.5g}" for s in ("val", "test")]
 
 
-def test_a_completed_run_is_shown_and_not_trained_again(tmp_path: Path, capsys: Capture) -> None:
+def test_a_completed_run_is_shown_and_not_trained_again(
+    tmp_path: Path, root: Path, capsys: Capture
+) -> None:
+    put(root)
     file = job_file(tmp_path)
     assert main(["submit", file, "--local", "--json"]) == 0
     first = json.loads(capsys.readouterr().out)
@@ -95,8 +100,7 @@ def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been(
     begins = events(run, "started", since_start=False)[-1]["step"]
     assert begins >= 36
     assert f"goes on from step {begins}" in said.err
-    assert main(["submit", job_file(tmp_path), *words, "--new"]) == 0
-    assert final_state(run) == final_state(RunDir(root / "quick-2"))
+    assert final_state(run) == final_state(ranks.train(new_run(root, **sections)))
 
 
 def test_what_is_being_trained_is_not_trained_twice(
@@ -126,6 +130,7 @@ def test_a_failure_is_shown_with_its_reason_and_the_log(tmp_path: Path, root: Pa
 
 
 def test_ctrl_c_leaves_the_run_running_and_says_what_to_type(tmp_path: Path, root: Path) -> None:
+    put(root)
     command = [sys.executable, "-m", "hpc_dl", "submit", own_job(tmp_path, "Slow"), "--local"]
     typed = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     run = RunDir(root / "quick-1")
@@ -164,6 +169,7 @@ def test_two_at_once_do_not_go_on_with_the_same_run(
     run = new_run(root)
     folder = os.open(run.path, os.O_RDONLY)
     fcntl.flock(folder, fcntl.LOCK_EX)
+    put(root)
     for command in (["submit", job_file(tmp_path), "--local"], ["resume", "quick", "--local"]):
         assert main(command) == 2
         assert "quick-1 is being submitted by another command" in capsys.readouterr().err
@@ -198,6 +204,7 @@ def test_a_refused_submission_is_no_running_run(
     (programs / "sbatch").chmod(0o700)
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     monkeypatch.setenv("SLURM_CONF", str(tmp_path / "slurm.conf"))
+    put(root)
     assert main(["submit", job_file(tmp_path)]) == 2
     assert "no such account" in capsys.readouterr().err
     state, reason = journal.last_state(RunDir(root / "quick-1").journal)

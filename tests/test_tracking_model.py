@@ -1,6 +1,7 @@
 """A real run, from its job to what MLflow makes of it: a model that predicts."""
 
 import numpy as np
+import pytest
 
 from hpc_dl import predictor
 from hpc_dl.tracking.sync import waits
@@ -9,6 +10,7 @@ from tests.stores import journalled, mlflow_run, same
 from tests.waiting import wait_until
 
 
+@pytest.mark.fast
 def test_a_trained_run_is_in_mlflow_with_files_and_a_model_that_predicts(
     tmp_path, uri, monkeypatch
 ):

@@ -11,6 +11,7 @@ from hpc_dl.spec.load import load
 from hpc_dl.verify import reached, targets
 from hpc_dl.verify.reached import Reached
 from hpc_dl.verify.targets import TARGETS, Check, Target
+from tests.empty_store import put
 
 QUICK = Target(
     "quick",
@@ -32,6 +33,7 @@ def test_the_mean_over_seeds_and_cases_is_held_against_the_target_and_kept(
 ):
     monkeypatch.setattr(targets, "TARGETS", (QUICK,))
     monkeypatch.setenv("HPCDL_RUN_ROOT", str(tmp_path))
+    put(tmp_path)
     assert main(["verify", "quick", "--local", "--json"]) == 1  # the loss is missed
     said = json.loads(capsys.readouterr().out)
     assert said == json.loads((tmp_path / "verified.json").read_text())

@@ -1,0 +1,57 @@
+"""The marker `fast`: tests that need no Slurm, no server and no processes of a job.
+
+`python -m pytest -m fast` takes a minute or two, and goes through everything but those; it is what
+is tried with other versions of Python and of the libraries. A few tests of the engine, which do
+start ranks, carry the marker themselves.
+"""
+
+from types import ModuleType
+
+import pytest
+
+from tests import chaos, ranks, running, stores, typed
+
+STARTERS = (
+    chaos,
+    ranks,
+    ranks.train,
+    running.kill_at,
+    running.start,
+    running.train,
+    stores.Server,
+    stores.bring_elsewhere,
+    typed.hpcdl,
+)
+"""A module that has one of them is not fast."""
+
+SLOW = (
+    "test_cli_plan.py::test_the_script_makes_its_run_folder_once_and_trains",
+    "test_cli_rehearsal",
+    "test_dashboard",
+    "test_tracking_crowd",
+    "test_tracking_live",
+    "test_tracking_truth",
+    "test_tracking_turns",
+    "test_sbatch_options.py::test_secrets_are_kept_where_the_owner_alone_can_read",
+    "test_verify",
+)
+"""Modules and tests that start processes by other means."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Say what the marker means."""
+    config.addinivalue_line("markers", "fast: without Slurm, servers and processes of a job")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is fast."""
+    for item in items:
+        module = item.getparent(pytest.Module)
+        assert module is not None
+        slow = "cluster" in item.fixturenames or any(name in item.nodeid for name in SLOW)
+        if not slow and _starts_nothing(module.obj):
+            item.add_marker("fast")
+
+
+def _starts_nothing(module: ModuleType) -> bool:
+    return not any(thing is starter for thing in vars(module).values() for starter in STARTERS)
