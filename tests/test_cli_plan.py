@@ -15,7 +15,6 @@ from hpc_dl.cli import main, planning
 from hpc_dl.rundir import RunDir
 from hpc_dl.spec.models.torchvision import Torchvision
 from hpc_dl.submission import Submission
-from hpc_dl.submit import script, slurm
 from tests.running import new_run
 from tests.typed import QUICK, job_file, settings
 
@@ -187,16 +186,6 @@ def test_a_file_that_is_not_there(capsys: Capture, tmp_path: Path) -> None:
 def test_overrides_may_stand_behind_options(capsys: Capture, tmp_path: Path) -> None:
     found = plan_of(capsys, "--local", job_file(tmp_path), "--new", "train.epochs=5")
     assert found["plan"]["epochs"] == 5
-
-
-def test_the_script_that_is_shown_is_the_one_that_is_submitted(tmp_path: Path) -> None:
-    request = planning.read(Path(job_file(tmp_path)), ["resources.mem=1G"], "generic")
-    run = RunDir(tmp_path)
-    plan = request.plan(run.path, None)
-    executor = slurm._executor(run, plan)
-    sent = executor._make_submission_file_text(executor._submitit_command_str, "some-uid")
-    assert "#SBATCH --mem=1G" in sent
-    assert script.preview(plan) == sent
 
 
 def test_the_script_alone_is_a_script(capsys: Capture, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from hpc_dl.tracking.sync import bring
 from tests.running import QUICK
 from tests.stores import mlflow_run, run_for, same, write_history
 
-ODD = 'it\'s "odd" %j 100% :x #1 & ü`;\\'
+ODD = 'it\'s "odd" %d 100% :x #1 & ü`;\\'
 """A folder's name in which every language that a path goes through finds something to object to."""
 
 
