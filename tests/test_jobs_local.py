@@ -2,14 +2,18 @@
 
 import os
 import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hpc_dl import jobs, journal
+from hpc_dl import jobs, journal, lease
+from hpc_dl.errors import UserError
 from hpc_dl.jobs import Status
+from hpc_dl.journal import Journal
+from hpc_dl.machine import Process
 from hpc_dl.rundir import RunDir
 from hpc_dl.submission import Submission
 from tests.own_models import line_of, own_models
@@ -43,6 +47,37 @@ def kill_9(run: RunDir) -> None:
     assert submission is not None
     assert submission.group is not None
     os.killpg(submission.group, signal.SIGKILL)
+
+
+def test_a_job_that_nobody_knows_but_that_touches_its_lease_is_not_dead(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    Journal(run.journal).append("state", state="running", reason="1 rank")
+    gone = Submission("local", "999999", os.uname().nodename, time.time(), 999999)
+    gone.save(run)
+    elsewhere = Process("another boot/pid:[1]", 1, 1.0)
+    lease._make(run, 1, lease.Holder(gone, 0, elsewhere, "n3", time.time()))
+    assert jobs.status(run).state == "running"
+    assert journal.last_state(run.journal)[0] == "running"
+    os.utime(run.path / "lease-1.json", (0, 0))
+    assert jobs.status(run).state == "failed"
+
+
+def test_a_machine_of_the_same_name_is_another(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    Journal(run.journal).append("state", state="running", reason="1 rank")
+    there = Submission(
+        "local", "9", os.uname().nodename, time.time(), 9, machine="another boot/pid:[1]"
+    )
+    there.save(run)
+    lease._make(run, 1, lease.Holder(there, 0, Process(there.machine, 9, 1.0), "n", time.time()))
+    assert jobs.status(run).state == "running"
+    with pytest.raises(UserError, match="ask there"):
+        jobs.cancel(run)
+    os.utime(run.path / "lease-1.json", (0, 0))  # it was this one, before it was restarted
+    assert (jobs.status(run).state, jobs.status(run).reason) == (
+        "failed",
+        f"{os.uname().nodename} was restarted",
+    )
 
 
 def test_a_run_is_seen_from_planned_to_completed(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from hpc_dl.errors import UserError
 from hpc_dl.journal import Journal
 from hpc_dl.place import Place
 from hpc_dl.rundir import RunDir, read_json, write_json
+from hpc_dl.submission import Submission
 from tests.slurm_runs import new_slurm_run
 
 KILLED, FAILED = 137, 1
@@ -60,14 +61,12 @@ class Stage:
         log.append("state", state="running", reason="1 rank")
         log.append("saved", step=step + 10)
         log.close()
-        folder = self.run.path / "submitit"  # a follow-up job is found by what the first one left
-        folder.mkdir(exist_ok=True)
-        (folder / f"{self.place.job_id}_submitted.pkl").touch()
 
     def again(self) -> None:
         """As Slurm starts the next attempt."""
         if self.follow_up:
-            job = str(int(self.place.job_id) + 1)
+            sent = Submission.load(self.run)
+            job = sent.job_id if sent else str(int(self.place.job_id) + 1)
             self.place = Place(0, 1, 0, 1, f"{job}.0", job, 0, slurm=True)
         else:
             restarts = self.place.restarts + 1

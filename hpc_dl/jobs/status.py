@@ -212,7 +212,17 @@ def _seen(one: _Known, jobs: dict[Submission, Seen]) -> Seen:
     seen = process.look(one.run, job) if job.backend == "local" else jobs[job]
     if seen.phase == "unanswered" and (age(one.run.submission) or 0) > UNANSWERED_SECONDS:
         seen = Seen("gone", "Slurm never got it; `hpcdl submit` sends it again")
+    if seen.phase == "over" and one.state in UNFINISHED and (other := _another(one.run, job)):
+        return Seen("running", f"trained by {other}")
     return _gone(one, job, seen) if seen.phase in ("gone", "unanswered") else seen
+
+
+def _another(run: RunDir, job: Submission) -> str:
+    """Who else has the lease of the run of a job that is over, and touches it."""
+    _, holder = lease.newest(run)
+    if holder is None or holder.submission.job_id == job.job_id or not lease.is_touched(run):
+        return ""
+    return str(holder)
 
 
 def _gone(one: _Known, job: Submission, seen: Seen) -> Seen:
