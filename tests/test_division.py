@@ -2,10 +2,12 @@
 of the others."""
 
 import pytest
+import torch
 
 from hpc_dl.conflicts import SpecConflict
 from hpc_dl.spec.models import ZOO
-from tests import steps
+from tests import ranks, steps
+from tests.running import events, final_state, history, new_run
 
 DIGITS, KARATE = {"name": "digits"}, {"name": "karate", "batch_size": 4}
 SYNC = {"train": {"sync_batch_norm": True}}
@@ -131,3 +133,55 @@ def test_the_losses_of_micro_batches_are_those_of_a_batch_unless_the_plan_says_o
         whole, parts = steps.losses(spec_of(name), code), steps.losses(divided, code)
         for ours, theirs in zip(whole, parts, strict=True):
             assert ours == pytest.approx(theirs, rel=2e-5)
+
+
+def batch_normed(root, size, name="synced", **train):
+    """A run of a few short batches, in which some of four ranks have no example."""
+    return new_run(
+        root,
+        name=name,
+        model={"name": "cnn", "channels": [4], "hidden": [8], "norm": "batch", "dropout": 0.0},
+        data={"batch_size": 3},
+        train={
+            "epochs": None,
+            "steps": 30,
+            "log_every": 1,
+            "sync_batch_norm": True,
+            "optimizer": {"name": "sgd", "lr": 1e-3},
+            **train,
+        },
+        checkpoint={"every": "5 steps"},
+        resources={"tasks_per_node": size, "cpus_per_task": 1},
+    )
+
+
+@pytest.mark.parametrize("train", [{"average": 0.9}, {"strategy": "fsdp"}], ids=str)
+def test_ranks_without_an_example_add_nothing_to_the_statistics(tmp_path, train):
+    """Nor to the running ones, with which the evaluation is done and which are kept."""
+    one = ranks.train(batch_normed(tmp_path, 1, "one", **train))
+    four = ranks.train(batch_normed(tmp_path, 4, "four", **train))
+    for (step, ours), (_, theirs) in zip(history(one), history(four), strict=True):
+        for name in (it for it in ours if it.endswith("/loss")):
+            assert ours[name] == pytest.approx(theirs[name], rel=1e-4), (step, name)
+    kept = [torch.load(it.export / "weights.pt", weights_only=True)["model"] for it in (one, four)]
+    for name, weight in kept[0].items():
+        torch.testing.assert_close(weight, kept[1][name], rtol=1e-4, atol=1e-6)
+    assert events(four, "warning") == []
+
+
+def test_with_shared_statistics_a_killed_run_ends_with_the_same_bits(tmp_path):
+    calm = ranks.train(batch_normed(tmp_path, 2, "calm"))
+    killed = batch_normed(tmp_path, 2, "killed")
+    ranks.kill_at(killed, 17)
+    ranks.train(killed)
+    assert final_state(killed) == final_state(calm)
+    assert history(killed) == history(calm)
+
+
+def test_layers_whose_statistics_are_each_ranks_own_are_named_once(tmp_path):
+    run = batch_normed(tmp_path, 2, sync_batch_norm=False)
+    ranks.kill_at(run, 10)
+    ranks.train(run)
+    (warning,) = events(run, "warning")
+    assert warning["message"].startswith("batch norm (1) takes its statistics of the 2 examples")
+    assert "train.sync_batch_norm=true" in warning["message"]

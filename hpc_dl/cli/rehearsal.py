@@ -61,13 +61,27 @@ def run(request: Request, outlook: Outlook, *, as_json: bool) -> int:
             stored = not waits(folder)
             out.print(Text("  done: brought to a scratch store" if stored else "  not tracked"))
             found = forecast.measure(folder, trial, outlook.plan)
+            warnings = _warnings(folder)
         finally:
             _end(folder)
     if as_json:
-        print_json({**show_plan.as_json(outlook), "rehearsal": dataclasses.asdict(found)})
+        print_json(
+            {
+                **show_plan.as_json(outlook),
+                "rehearsal": {**dataclasses.asdict(found), "warnings": warnings},
+            }
+        )
     else:
         forecast.show(found, out)
+        for message in warnings:
+            out.print(Text(f"warning: {message}", style="bold yellow"), soft_wrap=True)
     return 0
+
+
+def _warnings(run: RunDir) -> list[str]:
+    """What the rehearsal has warned of, each once."""
+    said = (event for event in journal.view(run.journal) if event["event"] == "warning")
+    return list(dict.fromkeys(event["message"] for event in said))
 
 
 def _prepare(request: Request, plan: Plan, root: Path, machine: Machine) -> tuple[RunDir, Plan]:
