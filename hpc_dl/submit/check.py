@@ -74,7 +74,11 @@ def _report(request: dict[str, Any], elsewhere: str) -> dict[str, Any]:
         return anchor / path.relative_to(resolved) if path.is_relative_to(resolved) else path
 
     tried = _in_fork(lambda: _try_copy(request, found, copied, elsewhere), names, seconds, original)
-    return tried if "message" in tried else {**copied, "facts": tried["facts"]}
+    if "message" in tried:
+        said, inside = tried["message"], f"{target.resolve()}/"
+        more = " (in a copy of the code)" if inside in said else ""
+        return {**tried, "message": said.replace(inside, f"{anchor}/") + more}
+    return {**copied, "facts": tried["facts"]}
 
 
 def _discover(request: dict[str, Any]) -> dict[str, Any]:
@@ -94,8 +98,13 @@ def _discover(request: dict[str, Any]) -> dict[str, Any]:
         "files": sorted(map(str, found.files)),
         "used": [str(root) for root in found.roots],
         "paths": {key: space.path() for key, space in spaces.items()},
-        "notes": found.notes,
+        "notes": [*found.notes, *_slow(seconds)],
     }
+
+
+def _slow(seconds: float) -> list[str]:
+    said = f"your data took {seconds:.0f} s; they were not asked again from the copy of their code"
+    return [said] if seconds > TWICE else []
 
 
 def _try_copy(
@@ -110,7 +119,7 @@ def _try_copy(
     def refuse_originals(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open" and importing and isinstance(arguments[0], str | os.PathLike):
             path = str(installed.absolute(os.fspath(arguments[0])))
-            if path in originals and not _is_ours(sys._getframe(1)):
+            if path in originals:
                 raise _ReadsOriginal(f"it reads {path}, of which the job has a copy")
 
     sys.addaudithook(refuse_originals)
@@ -298,10 +307,6 @@ def _described(
         hint = _NO_FILE
     text = re.sub(rf"{imports.PREFIX}\d+\.", "", text)
     return {"message": (where or f"{names}: ") + text, "hint": hint}
-
-
-def _is_ours(frame: FrameType) -> bool:
-    return frame.f_code.co_filename == __file__
 
 
 def _ending(status: int) -> str:
