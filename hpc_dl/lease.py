@@ -18,6 +18,7 @@ import re
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -242,7 +243,7 @@ def _read(run: RunDir, number: int) -> Holder | None:
 def _make(run: RunDir, number: int, holder: Holder) -> bool:
     """Whether it was this process that made the file; then the former ones are gone."""
     target = _path(run, number)
-    new = target.with_name(f".{target.name}.{os.uname().nodename}.{os.getpid()}")
+    new = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
     try:
         _write(new, holder)
         try:

@@ -1,5 +1,7 @@
 """A user's code checked by forks of the test's process: a new one would import torch each time."""
 
+import io
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,8 @@ def forked_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         return check._report(request, str(elsewhere))
 
     monkeypatch.setattr(snapshot, "_check", report)
+    monkeypatch.setattr("sys.stdin", io.StringIO())  # read to its end, as it is there
+    monkeypatch.setattr("sys.path", [*sys.path])  # the code of a test may add to it
 
 
 def taken(base: Path, **sections: Any) -> Snapshot:

@@ -151,8 +151,8 @@ def test_an_override_is_what_is_used(job, word, path, value):
     ],
 )
 def test_an_ordinary_word_arrives_as_it_was_typed(job, tmp_path, text):
-    spec = load(job, [f"tracking.experiment={text}"])
-    assert spec.tracking.experiment == text
+    spec = load(job, [f"resources.account={text}"])
+    assert spec.resources.account == text
     (tmp_path / "resolved.yaml").write_text(dump(spec))
     assert load(tmp_path / "resolved.yaml") == spec
 

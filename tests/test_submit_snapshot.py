@@ -207,10 +207,13 @@ REFUSED = {
     "an error in a neighbour": ("import b", r"b\.py:1: ZeroDivisionError"),
     "a syntax error in a neighbour": ("import c", r"c\.py:1: .*(invalid|was never closed)"),
     "a file beside the working directory": (
-        "open('a.py')",
+        "open('a.py')\n" + NET,
         r"net\.py:1: FileNotFoundError.*'a.py'",
     ),
-    "a file by its old path": ("open('HERE/a.py')", r"net\.py:1: it reads .*/a\.py, of which"),
+    "a file by its old path": (
+        "open('HERE/a.py')\n" + NET,
+        r"net\.py:1: it reads .*/a\.py, of which",
+    ),
     "an end of the program": ("raise SystemExit(3)", r"net\.py:1: it ends the program .*\(3\)"),
     "an end of the process": ("import os; os._exit(3)", r"net\.py ended its process \(exit code 3"),
     "a question": ("input()", r"net\.py:1: EOFError"),

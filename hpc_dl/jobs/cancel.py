@@ -39,7 +39,7 @@ def cancel(run: RunDir) -> Status:
     if submission is None:
         Journal(run.journal).append("state", state="cancelled", reason="before it was submitted")
     elif submission.backend == "slurm":
-        _cancel_slurm(run, submission)
+        _cancel_slurm(run, submission, fault)
     else:
         _cancel_local(run, submission)
     after = status(run)
@@ -50,11 +50,11 @@ def cancel(run: RunDir) -> Status:
     return after
 
 
-def _cancel_slurm(run: RunDir, submission: Submission) -> None:
+def _cancel_slurm(run: RunDir, submission: Submission, fault: str) -> None:
     if not is_id(submission.job_id):
         raise UserError(
             f"not known yet whether Slurm has the job of {run.id}; if so, it will not train",
-            hint=f"`hpcdl status {run.id}` looks for it again.",
+            hint=f"{fault}\n`hpcdl status {run.id}` looks for it again.".lstrip(),
             exit_code=EXIT_CLUSTER,
         )
     here = slurm.cluster_name() if submission.cluster else ""

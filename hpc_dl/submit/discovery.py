@@ -31,9 +31,10 @@ _JUNK = {
 
 @dataclass
 class Reads:
-    """An audit hook that notes which of the user's files are opened, and which folders listed."""
+    """An audit hook that notes which files are read and written, and which folders listed."""
 
     opened: set[Path] = field(default_factory=set)
+    written: set[Path] = field(default_factory=set)
     listed: set[Path] = field(default_factory=set)
     active: bool = True
     """A hook cannot be taken away."""
@@ -46,13 +47,15 @@ class Reads:
         name = arguments[0]
         if not isinstance(name, str | bytes | os.PathLike):
             return
+        path = installed.absolute(os.fsdecode(name))
         if event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax"):
+            self.written.add(path)
             return
         asking = sys._getframe(2).f_code.co_filename
         if event != "open" and asking.startswith("<frozen importlib"):
             return
         into = self.opened if event in ("open", "ctypes.dlopen") else self.listed
-        into.add(installed.absolute(os.fsdecode(name)))
+        into.add(path)
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ def collect(
             near |= {it for it in _files(folder) if it.suffix not in (".pyc",)}
     for package in packages:
         near |= set(walk(package))
-    data, notes = _affordable(wanted - code, near - wanted - code)
+    data, notes = _affordable(wanted - code, near - wanted - code - reads.written)
     return Found({it for it in code | data if it.is_file()}, used, notes)
 
 
