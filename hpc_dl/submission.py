@@ -95,7 +95,9 @@ def recover(run: RunDir) -> Submission | None:
     """
     traces = list(_traces(run, "submitit", rf"({_JOB})_submitted\.pkl"))
     traces = traces or list(_traces(run, "logs", rf"({_JOB})-(?:batch|\d+)\.log"))
-    if not traces and run.script.is_file() and _backend(run, "") == "slurm":  # it may know a job that has this script
+    if (
+        not traces and run.script.is_file() and _backend(run, "") == "slurm"
+    ):  # it may know one by this
         return Submission("slurm", "", "", run.script.stat().st_mtime, mark=str(run.script))
     if not traces:
         return None
