@@ -147,7 +147,7 @@ def test_a_rank_hangs(cluster: Cluster, tmp_path: Path) -> None:
         tmp_path / "runs",
         own_models(tmp_path / "base"),
         model={"name": "own.py:Hanging", "rank": 1, "at": 20},
-        train={"epochs": 5, "hang_timeout": "0:05"},
+        train={"epochs": 5, "hang_timeout": "0:08"},
         checkpoint={"every": "5 steps"},
         resources={"tasks_per_node": 2, "cpus_per_task": 1},
     )

@@ -39,7 +39,8 @@ def cancel(run: RunDir) -> Status:
     if submission is None:
         Journal(run.journal).append("state", state="cancelled", reason="before it was submitted")
     elif submission.backend == "slurm":
-        _cancel_slurm(run, submission, fault)
+        found = submission.became(before.job_id or "", submission.cluster)
+        _cancel_slurm(run, found, fault)
     else:
         _cancel_local(run, submission)
     after = status(run)

@@ -102,6 +102,7 @@ class Engine:
             dummy = of_a_dummy(self.bare.values()) if batch is None else nullcontext()
             with self._only(name), dummy:
                 loss = self.architecture.loss(self.nets, filler() if batch is None else batch, name)
+                self._reached_the_backward_pass(last=True)
                 self._differentiate(name, loss.total)
             missing[name] = gradients.without(self.players[name].named)
             self.bare[name].zero_grad()

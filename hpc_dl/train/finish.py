@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,14 +39,15 @@ def draw(
     held_out: Iterable[Batch],
     run: RunDir,
     key: tuple[int, ...],
-) -> list[dict[str, Any]]:
-    """Write the architecture's pictures into the run folder; returns what to journal of each."""
+) -> Iterator[dict[str, Any]]:
+    """Write the architecture's pictures into the run folder; yields what to journal of each."""
     step, sample = key[-1], _beside(nets, sample)
     held_out = (_beside(nets, batch) for batch in held_out)
     seed_generators(sample["index"].device, *key, DRAWING)
     with evaluating(nets), torch.no_grad():
         pictures = architecture.artifacts(nets, sample, held_out)
-    return [keep(picture, name, run, step) for name, picture in pictures.items()]
+    for name, picture in pictures.items():
+        yield keep(picture, name, run, step)
 
 
 def keep(picture: Picture, name: str, run: RunDir, step: int) -> dict[str, Any]:

@@ -319,6 +319,7 @@ class Training:
         try:
             for drawn in finish.draw(self.architecture, nets, self.sample, shown, self.run, key):
                 self.journal.append("artifact", **drawn)
+                self.world.mark.reach(self.world.mark.at)  # no hang, though it takes seconds
         except OSError as error:
             self._warn(f"no pictures of step {self.engine.step}: {disk.reason(error)}")
 
