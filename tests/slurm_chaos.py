@@ -234,9 +234,10 @@ def given_to_sbatch_again(scene: Scene) -> None:
 def controller_silent(scene: Scene) -> None:
     """The controller does not answer for a while, and users ask."""
     scene.train_for_a_while()
-    scene.shim("squeue", "sleep 10; exit 1")
+    scene.shim("squeue", "sleep 2; exit 1")
     assert scene.status()["state"] == "running"
-    assert scene.submit().returncode == 2, "a second job while nobody knows of the first"
+    again = scene.submit()
+    assert again.returncode == 2, f"a second job while nobody knows of the first: {again}"
     scene.shims = []
 
 

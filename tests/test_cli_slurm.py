@@ -2,10 +2,12 @@
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from hpc_dl import rundir
 from hpc_dl.cli import main
 from hpc_dl.jobs import status
 from hpc_dl.rundir import RunDir
@@ -105,3 +107,15 @@ def test_a_cluster_that_does_not_answer_is_exit_code_3(
     monkeypatch.setenv("SLURM_CONF", str(conf))
     assert main(["submit", job_file(tmp_path)]) == 3
     assert "the cluster cannot be reached" in capsys.readouterr().err
+
+
+def test_of_two_submissions_at_once_one_begins_a_run(tmp_path: Path, root: Path) -> None:
+    file = job_file(tmp_path)
+    words = [sys.executable, "-m", "hpc_dl", "submit", file, "resources.slurm.begin=now+1hour"]
+    both = [subprocess.Popen(words, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [process.communicate(timeout=120)[1] for process in both]
+    assert sorted(process.returncode for process in both) == [0, 2]
+    assert any("quick-1 is training this already" in it for it in said)
+    assert [it.id for it in rundir.runs(root)] == ["quick-1"]
+    assert not list(root.glob(".submitting*"))
+    assert main(["cancel", "quick"]) == 0

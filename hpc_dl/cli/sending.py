@@ -69,6 +69,18 @@ def send(request: Request, choice: Choice, machine: Machine | None, manner: Mann
         raise active(choice.run, manner, choice.status or jobs.status(choice.run))
     if choice.run:
         return go_on(choice.run, lambda run: _prepare(request, run, machine), manner)
+    with which.in_turn(request.run_root, request.spec, request.code):
+        if choice.seen is not None:
+            place = request.run_root, request.spec, request.code
+            choice = which.choose(*place, but=choice.seen)
+        if choice.run is None:
+            run, plan = _begin(request, choice, machine)
+    if choice.run:
+        return send(request, choice, machine, manner)
+    return _report(run, plan, "a new run", 0, manner)
+
+
+def _begin(request: Request, choice: Choice, machine: Machine | None) -> tuple[RunDir, Plan]:
     request.plan(folder(request, choice), machine)  # what fails here leaves no folder behind
     run = rundir.create(request.run_root, request.spec.name, request.site.run_folder_mode)
     try:
@@ -77,7 +89,7 @@ def send(request: Request, choice: Choice, machine: Machine | None, manner: Mann
         shutil.rmtree(run.path)
         raise
     _hand_over(run, plan)
-    return _report(run, plan, "a new run", 0, manner)
+    return run, plan
 
 
 def go_on(run: RunDir, prepare_again: Callable[[RunDir], Plan], manner: Manner) -> int:

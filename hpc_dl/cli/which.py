@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import json
+import os
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -29,19 +32,49 @@ class Choice:
     action: Action
     run: RunDir | None = None
     status: Status | None = None
+    seen: frozenset[RunDir] | None = field(default=None, compare=False)
+    """The runs that train something else; None where none was looked at."""
 
 
-def choose(root: Path, spec: JobSpec, code: Snapshot) -> Choice:
-    """The newest run of the same name and the same training decides.
+def choose(root: Path, spec: JobSpec, code: Snapshot, but: Collection[RunDir] = ()) -> Choice:
+    """The newest run of the same name and the same training decides, `but` these.
 
     `code` is the snapshot of the user's own files as they are now.
     """
     wanted = submitted_identity(spec, code)
-    for run, its in _identities(reversed(rundir.own(rundir.runs(root, spec.name)))):
+    found = [run for run in rundir.own(rundir.runs(root, spec.name)) if run not in but]
+    seen = set()
+    for run, its in _identities(reversed(found)):
+        seen.add(run)  # not those that are being made just now
         if its == wanted:
             status = jobs.status(run, lease.GRACE)
             return Choice(action_for(status), run, status)
-    return Choice("begin")
+    return Choice("begin", seen=frozenset(seen))
+
+
+@contextlib.contextmanager
+def in_turn(root: Path, spec: JobSpec, code: Snapshot) -> Iterator[None]:
+    """Wait for other commands that begin a run of the same training, and have them wait."""
+    path = root / f".submitting.{submitted_identity(spec, code)[:16]}"
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # no such folder, or a file system without locks
+            root.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(_lock(path))
+        yield
+
+
+@contextlib.contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """Hold the lock of a file that is there only as long as somebody holds it."""
+    while True:
+        with path.open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                try:
+                    yield
+                finally:
+                    path.unlink(missing_ok=True)
+                return
 
 
 def action_for(status: Status) -> Action:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from hpc_dl.data.augment import Augmentation
 from hpc_dl.data.batches import Batches
@@ -17,7 +18,6 @@ from hpc_dl.train.average import Average
 from hpc_dl.train.engine import Engine
 from hpc_dl.train.player import Player
 from hpc_dl.train.randomness import INITIALISATION, seed_generators
-from hpc_dl.train.sharding import shard
 from hpc_dl.train.world import World, accelerator
 from hpc_dl.zoo import build, objectives
 from hpc_dl.zoo.units import deviation, learn_units
@@ -55,7 +55,7 @@ def build_engine(
         # Layer by layer it comes to the device where that may be too small for the whole.
         whole = not sharded or world.size == 1
         prepared = accelerate.prepare_model(network, device_placement=whole, evaluation_mode=True)
-        prepared = prepared if whole else shard(prepared, world)
+        prepared = prepared if whole else _shard(prepared, world)
         optimizer = optim.optimizer(spec.train.optimizer, network)
         average = Average(network, spec.train.average) if spec.train.average else None
         players[name] = Player(prepared, optimizer, rate, average)
@@ -87,3 +87,9 @@ def class_weights(options: Train, splits: Splits) -> Sequence[float] | None:
     counts = torch.bincount(labels, minlength=classes).clamp(min=1)
     weights: list[float] = (len(labels) / (classes * counts)).tolist()
     return weights
+
+
+def _shard(network: nn.Module, world: World) -> nn.Module:
+    from hpc_dl.train.sharding import shard
+
+    return shard(network, world)

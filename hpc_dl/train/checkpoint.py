@@ -22,7 +22,6 @@ from typing import Any
 
 import torch
 from pydantic import BaseModel, ValidationError
-from torch.distributed.checkpoint.api import CheckpointException
 
 from hpc_dl.errors import naming
 from hpc_dl.rundir import sync_folder
@@ -118,7 +117,7 @@ class Checkpoints:
             if best:
                 self._keep_as_best(path, step)
             self._forget_old()
-        except (OSError, RuntimeError, CheckpointException) as error:
+        except BaseException as error:  # what torch raises for shards is no Exception
             shutil.rmtree(temporary(self.folder, step), ignore_errors=True)
             if not disk.refuses(error):
                 raise

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from torch.distributed.checkpoint.api import CheckpointException
-
 from hpc_dl import errors
+from hpc_dl.train.divided import failures
 
 _OF_TORCH = ("PytorchStreamWriter", "inline_container")
 """torch's own writer of files raises a RuntimeError with one of these in it."""
@@ -12,16 +11,16 @@ _OF_TORCH = ("PytorchStreamWriter", "inline_container")
 
 def refuses(error: BaseException) -> bool:
     """Whether an error comes from a file that could not be written."""
-    if isinstance(error, CheckpointException):
-        return all(refuses(cause) for cause, _ in error.failures.values())
+    if ranks := failures(error):
+        return all(refuses(cause) for cause, _ in ranks.values())
     return isinstance(error, OSError) or any(word in str(error) for word in _OF_TORCH)
 
 
 def reason(error: BaseException) -> str:
     """The error in one line; of shards, that of the first rank whose disk refused."""
-    if isinstance(error, CheckpointException):
-        rank = min(error.failures)
-        return f"{reason(error.failures[rank][0])}, on rank {rank}"
+    if ranks := failures(error):
+        rank = min(ranks)
+        return f"{reason(ranks[rank][0])}, on rank {rank}"
     if isinstance(error, OSError):
         return errors.reason(error)
     return "the disk is full, or a quota is reached"

@@ -19,9 +19,9 @@ from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.spec.job import Train
 from hpc_dl.train import gradients
 from hpc_dl.train.batch_norm import of_a_dummy
+from hpc_dl.train.divided import summed_up, whole
 from hpc_dl.train.player import Player
 from hpc_dl.train.randomness import STEP, seed_generators
-from hpc_dl.train.sharding import summed_up, whole, whole_weights
 from hpc_dl.train.tally import Tally, Turn
 from hpc_dl.train.world import World
 from hpc_dl.zoo.contract import Architecture, Batch, Loss
@@ -294,6 +294,8 @@ class Engine:
         """Networks with all weights, on rank 0 at least; all ranks have to call this together."""
         if not self.sharded:
             return self.best_nets
+        from hpc_dl.train.sharding import whole_weights
+
         weights = {name: whole_weights(net) for name, net in self.bare.items()}
         if self.world.rank > 0:
             return {}

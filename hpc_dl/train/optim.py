@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import torch
 from torch import nn
-from torch.distributed.fsdp import FSDPModule
 
 from hpc_dl.spec.job import SGD, Adam, AdamW, Constant, Cosine, Linear, Optimizer, Schedule
+from hpc_dl.train.divided import is_divided
 
 
 def optimizer(spec: Optimizer, network: nn.Module) -> torch.optim.Optimizer:
@@ -26,7 +26,7 @@ def optimizer(spec: Optimizer, network: nn.Module) -> torch.optim.Optimizer:
                 momentum=spec.momentum,
                 nesterov=spec.nesterov,
                 weight_decay=spec.weight_decay,
-                fused=not isinstance(network, FSDPModule),  # torch has it for Adam alone there
+                fused=not is_divided(network),  # torch has it for Adam alone there
             )
         case AdamW() | Adam():
             kind = torch.optim.AdamW if isinstance(spec, AdamW) else torch.optim.Adam

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import nn
-from torch.distributed.fsdp import FSDPModule
 from torch.nn.parallel import DistributedDataParallel
 
 from hpc_dl.train.average import Average
+from hpc_dl.train.divided import is_divided, sum_up
 
 
 @dataclass
@@ -43,5 +43,5 @@ class Player:
             parameter.requires_grad_(learning)
         if isinstance(self.network, DistributedDataParallel):
             self.network.require_backward_grad_sync = learning
-        elif isinstance(self.network, FSDPModule):
-            self.network.set_requires_gradient_sync(learning)
+        elif is_divided(self.network):
+            sum_up(self.network, learning)

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch.distributed as dist
 
@@ -19,7 +19,16 @@ from hpc_dl.train.checkpoint import Checkpoints, Saved
 from hpc_dl.train.engine import Engine
 from hpc_dl.train.loop import Patience
 from hpc_dl.train.nonfinite import Guard
-from hpc_dl.train.sharding import Shards
+
+if TYPE_CHECKING:
+    from hpc_dl.train.sharding import Shards
+
+
+def _shards_of(engine: Engine) -> Shards:
+    from hpc_dl.train.sharding import Shards
+
+    pairs = {name: (engine.bare[name], it.optimizer) for name, it in engine.players.items()}
+    return Shards(pairs, engine.world)
 
 
 class Saving:
@@ -44,8 +53,7 @@ class Saving:
         self.cut = 0
         """Where in the journal the steps begin that are trained again."""
         self._checkpoints = self._open(journal) if journal else None
-        pairs = {name: (engine.bare[name], it.optimizer) for name, it in engine.players.items()}
-        self._shards = Shards(pairs, engine.world) if engine.sharded else None
+        self._shards = _shards_of(engine) if engine.sharded else None
 
     def _open(self, journal: Journal) -> Checkpoints:
         def saved(it: Saved) -> None:

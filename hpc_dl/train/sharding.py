@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +27,7 @@ from torch.distributed.checkpoint.state_dict import (
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import async_save
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import FSDPModule, fully_shard
-from torch.distributed.tensor import DTensor
-from torch.nn.parallel import DistributedDataParallel
+from torch.distributed.fsdp import fully_shard
 
 from hpc_dl.errors import UserError
 from hpc_dl.train.shard_files import Planner, Reader
@@ -69,24 +66,6 @@ def _layers(network: nn.Module) -> Iterator[nn.Module]:
 def _uses(network: nn.Module) -> Counter[int]:
     """How often each parameter, by its identity, occurs in a network."""
     return Counter(id(it) for _, it in network.named_parameters(remove_duplicate=False))
-
-
-@contextmanager
-def summed_up(network: nn.Module, now: bool) -> Iterator[None]:
-    """Sum up a backward pass's gradients over the ranks, or leave that for a later one."""
-    if isinstance(network, FSDPModule):
-        network.set_requires_gradient_sync(now)
-        yield
-    elif isinstance(network, DistributedDataParallel) and not now:
-        with network.no_sync():
-            yield
-    else:
-        yield
-
-
-def whole(number: Tensor) -> Tensor:
-    """A tensor that may be divided, as every rank needs it."""
-    return number.full_tensor() if isinstance(number, DTensor) else number
 
 
 def whole_weights(network: nn.Module) -> dict[str, Any]:
