@@ -8,7 +8,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 pytest_plugins = [
     "tests.cluster",
     "tests.empty_store",
-    "tests.fast",
+    "tests.markers",
     "tests.snapshots",
     "tests.stores",
 ]

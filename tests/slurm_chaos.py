@@ -383,7 +383,10 @@ def main() -> int:
     cluster = Cluster(Path(os.environ["SLURM_CONF"]).parent.parent)
     cases = [case for case in CASES if args.only in (None, case.trouble.__name__)]
     counts, wrong = Counter[str](), []
-    with tempfile.TemporaryDirectory() as root, ThreadPoolExecutor(args.at_once) as pool:
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as root,
+        ThreadPoolExecutor(args.at_once) as pool,
+    ):
         folder = own_models(Path(root))
         for size in (1, 2):
             undisturbed(folder, size)

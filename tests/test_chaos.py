@@ -13,7 +13,11 @@ from tests.running import events, final_state, history
 
 @pytest.mark.parametrize(
     "architecture, size",
-    [*((name, 2) for name in ZOO), ("ffnn", 1), ("gan", 1), ("gnn", 1), ("ffnn", 4)],
+    [
+        *(("ffnn", 2), ("gan", 1), ("gnn", 1)),
+        *(pytest.param(name, 2, marks=pytest.mark.long) for name in ZOO if name != "ffnn"),
+        *(pytest.param("ffnn", size, marks=pytest.mark.long) for size in (1, 4)),
+    ],
 )
 def test_killed_at_random_points_it_ends_with_the_same_bits(tmp_path, architecture, size):
     tally = chaos.torment(tmp_path, architecture, size, kills=2, seed=0)

@@ -202,6 +202,7 @@ exec "$@"
 """
 
 
+@pytest.mark.long
 def test_the_script_makes_its_run_folder_once_and_trains(
     capsys: Capture, tmp_path: Path, root: Path
 ) -> None:

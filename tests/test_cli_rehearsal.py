@@ -46,6 +46,7 @@ def processes(tmp_path: Path) -> list[int]:
     return found
 
 
+@pytest.mark.long
 def test_the_rehearsal_goes_through_everything(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
@@ -66,6 +67,7 @@ def test_the_rehearsal_goes_through_everything(
     assert not left_over(tmp_path)
 
 
+@pytest.mark.long
 def test_what_does_not_fit_is_warned_of(tmp_path: Path, capsys: Capture) -> None:
     words = ["train.epochs=100000", "resources.time=1", "resources.max_requeues=1"]
     assert main(["submit", job_file(tmp_path), *words, "--local", "--dry-run"]) == 0

@@ -64,6 +64,7 @@ def test_a_run_is_trained_and_summed_up(tmp_path: Path, root: Path) -> None:
     assert accuracy.split()[1:] == [f"{values[f'{s}/accuracy']:.5g}" for s in ("val", "test")]
 
 
+@pytest.mark.long
 def test_a_completed_run_is_shown_and_not_trained_again(
     tmp_path: Path, root: Path, capsys: Capture
 ) -> None:
@@ -144,6 +145,7 @@ def test_ctrl_c_leaves_the_run_running_and_says_what_to_type(tmp_path: Path, roo
     assert wait_for_end(run)[0] == "completed"
 
 
+@pytest.mark.long
 def test_a_cancelled_run_is_resumed_with_other_resources(
     tmp_path: Path, root: Path, capsys: Capture
 ) -> None:

@@ -92,6 +92,7 @@ def test_it_opens_for_one_person_through_a_tunnel_too_and_leaves_nothing_behind(
     assert not any(psutil.pid_exists(pid) for pid in family)
 
 
+@pytest.mark.long
 def test_a_port_that_is_taken_while_mlflow_starts_is_left_to_who_was_quicker(
     tmp_path, uri, taken, monkeypatch
 ):

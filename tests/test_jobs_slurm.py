@@ -78,6 +78,7 @@ def test_a_job_is_found_though_its_submission_is_damaged(tmp_path: Path) -> None
     assert jobs.cancel(other).state == "cancelled"
 
 
+@pytest.mark.long
 def test_two_nodes_with_two_tasks_train_to_the_end(tmp_path: Path) -> None:
     run = submitted(
         tmp_path, "Own", train={"epochs": 2}, resources={"nodes": 2, "tasks_per_node": 2}
@@ -145,6 +146,7 @@ def test_an_exception_on_another_node_is_shown_as_such(tmp_path: Path) -> None:
     wait_until(lambda: journal.last_state(run.journal)[1] == status.reason, message="not settled")
 
 
+@pytest.mark.long
 def test_a_rank_killed_with_kill_9_fails_the_run(tmp_path: Path) -> None:
     asked = {"nodes": 2, "max_requeues": 0}
     run = submitted(tmp_path, "KilledOnRank1", train=LONG, resources=asked)
@@ -189,6 +191,7 @@ def test_a_run_cancelled_with_scancel_is_cancelled_and_not_requeued(
     wait_until(lambda: jobs.status(run).state == "cancelled", 60, message="not cancelled")
 
 
+@pytest.mark.long
 def test_a_run_that_may_not_be_requeued_runs_out_of_time(tmp_path: Path) -> None:
     run = submitted(tmp_path, train=LONG, resources={"time": "1", "max_requeues": 0})
     status = wait_for(run, "timeout", seconds=180)

@@ -77,7 +77,9 @@ def test_a_shipped_job_learns(tmp_path: Path, job: str) -> None:
     assert (run.export / "weights.pt").exists()
 
 
-@pytest.mark.parametrize("job", ON_SLURM)
+@pytest.mark.parametrize(
+    "job", [job if job == "ffnn" else pytest.param(job, marks=pytest.mark.long) for job in ON_SLURM]
+)
 def test_it_trains_on_two_ranks_of_a_real_slurm(tmp_path: Path, cluster: Cluster, job: str) -> None:
     words = (*SHORT, "train.steps=20", "resources.cpus_per_task=1", "--json")
     two = ("resources.tasks_per_node=2", "--follow")
@@ -89,6 +91,7 @@ def test_it_trains_on_two_ranks_of_a_real_slurm(tmp_path: Path, cluster: Cluster
         assert final(there) == pytest.approx(final(here), rel=1e-4)
 
 
+@pytest.mark.long
 def test_one_rank_or_four_on_a_real_slurm_give_the_same_losses(
     tmp_path: Path, cluster: Cluster
 ) -> None:

@@ -72,6 +72,7 @@ def why(run: RunDir) -> list[str]:
     return [event["reason"] for event in states if event["state"] == "requeued"]
 
 
+@pytest.mark.long
 def test_kill_9_of_one_of_two_ranks(cluster: Cluster, tmp_path: Path) -> None:
     run = submitted(tmp_path, tasks_per_node=2)
     rank_processes(run)[1].send_signal(signal.SIGKILL)
@@ -79,6 +80,7 @@ def test_kill_9_of_one_of_two_ranks(cluster: Cluster, tmp_path: Path) -> None:
     assert any("gone without a word" in reason or "killed" in reason for reason in why(run))
 
 
+@pytest.mark.long
 def test_kill_9_of_the_only_rank(cluster: Cluster, tmp_path: Path) -> None:
     run = submitted(tmp_path, max_requeues=1)
     rank_processes(run)[0].send_signal(signal.SIGKILL)
@@ -86,6 +88,7 @@ def test_kill_9_of_the_only_rank(cluster: Cluster, tmp_path: Path) -> None:
     assert why(run) == ["a rank was killed (signal 9)"]
 
 
+@pytest.mark.long
 def test_sigterm_of_a_rank(cluster: Cluster, tmp_path: Path) -> None:
     run = submitted(tmp_path)
     rank_processes(run)[0].send_signal(signal.SIGTERM)
@@ -93,6 +96,7 @@ def test_sigterm_of_a_rank(cluster: Cluster, tmp_path: Path) -> None:
     assert why(run) == ["terminated by a signal"]
 
 
+@pytest.mark.long
 def test_the_time_limits_signal_to_one_of_four_ranks_on_two_nodes(
     cluster: Cluster, tmp_path: Path
 ) -> None:
@@ -102,6 +106,7 @@ def test_the_time_limits_signal_to_one_of_four_ranks_on_two_nodes(
     assert why(run) == ["wall-clock limit"]
 
 
+@pytest.mark.long
 def test_scontrol_requeue(cluster: Cluster, tmp_path: Path) -> None:
     run = submitted(tmp_path, max_requeues=1)
     assert " Requeue=1 " in cluster.run("scontrol", "--oneliner", "show", "job", job_of(run))
@@ -119,6 +124,7 @@ def test_a_node_loses_its_power(
     goes_on(cluster, run, tmp_path)
 
 
+@pytest.mark.long
 def test_an_administrator_takes_a_node_down(
     cluster: Cluster, fragile_nodes: tuple[str, ...], tmp_path: Path
 ) -> None:
@@ -129,6 +135,7 @@ def test_an_administrator_takes_a_node_down(
 
 
 @pytest.mark.parametrize("told", [True, False], ids=["with its signal", "with TERM alone"])
+@pytest.mark.long
 def test_pre_emption(
     another: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: bool
 ) -> None:
@@ -142,6 +149,7 @@ def test_pre_emption(
     assert "pre-empted" in why(run)[-1]
 
 
+@pytest.mark.long
 def test_a_rank_hangs(cluster: Cluster, tmp_path: Path) -> None:
     run, plan = new_slurm_run(
         tmp_path / "runs",

@@ -7,6 +7,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+import pytest
+
 from hpc_dl.journal import Journal
 from hpc_dl.rundir import RunDir
 from hpc_dl.tracking import follow
@@ -59,6 +61,7 @@ def train_on(run: RunDir) -> float:
     return time.perf_counter() - before
 
 
+@pytest.mark.long
 def test_64_jobs_on_a_fresh_store_all_arrive_and_none_waits_or_fails(tmp_path, capfd):
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     runs = crowd(uri, tmp_path)

@@ -32,6 +32,7 @@ def journalled_run(uri, folder, events):
     return run
 
 
+@pytest.mark.long
 def test_a_journal_ten_times_as_long_takes_no_more_memory(tmp_path, uri):
     short, long = journalled_run(uri, tmp_path, 2500), journalled_run(uri, tmp_path, 25_000)
     words = [sys.executable, "-c", MEASURE, str(short.path), str(long.path)]

@@ -28,6 +28,7 @@ QUICK = Target(
 )
 
 
+@pytest.mark.long
 def test_the_mean_over_seeds_and_cases_is_held_against_the_target_and_kept(
     tmp_path, monkeypatch, capsys
 ):

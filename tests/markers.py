@@ -1,8 +1,10 @@
-"""The marker `fast`: tests that need no Slurm, no server and no processes of a job.
+"""Markers of tests by what they take: `fast`, `long`, and those between.
 
-`python -m pytest -m fast` takes a minute or two, and goes through everything but those; it is what
-is tried with other versions of Python and of the libraries. A few tests of the engine, which do
-start ranks, carry the marker themselves.
+`python -m pytest -m fast` takes minutes, and goes through everything that needs no Slurm, no server
+and no processes of a job; it is what is tried with other versions of Python and of the libraries. A
+few tests of the engine, which do start ranks, carry the marker themselves. `long` are those that
+take half a minute or more, where a shorter one shows much of the same: CI does without them, `make
+test` does not.
 """
 
 from types import ModuleType
@@ -39,8 +41,9 @@ SLOW = (
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Say what the marker means."""
+    """Say what the markers mean."""
     config.addinivalue_line("markers", "fast: without Slurm, servers and processes of a job")
+    config.addinivalue_line("markers", "long: half a minute or more; not in CI")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
