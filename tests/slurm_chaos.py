@@ -363,7 +363,7 @@ def perform(cluster: Cluster, folder: Path, number: int, case: Case, seed: int) 
     name = f"{number:03}-{case.trouble.__name__.replace('_', '-')}"
     rng = random.Random(f"{seed} {name}")
     scene = Scene(cluster, folder, name, rng.choice((1, 2)), case.partition, rng)
-    scene.write_spec(pace=0.02)
+    scene.write_spec(pace=0.08)  # longer than any trouble takes to come
     alone = {
         "fragile": (("n5", "n6"), ("fragile",)),
         "low": (("n7", "n8"), ("low", "high")),
