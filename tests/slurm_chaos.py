@@ -13,6 +13,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -382,6 +383,9 @@ def main() -> int:
     console = Console()
     cluster = Cluster(Path(os.environ["SLURM_CONF"]).parent.parent)
     cases = [case for case in CASES if args.only in (None, case.trouble.__name__)]
+    if shutil.which("faketime") is None:
+        console.print("clock_ahead is left out: apt-get install faketime")
+        cases = [case for case in cases if case.trouble is not clock_ahead]
     counts, wrong = Counter[str](), []
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as root,
