@@ -69,9 +69,8 @@ def _look_up(submission: Submission, error: SlurmError | None) -> JobId | None:
             records = slurm_records.queued(user=user())
         except SlurmError:
             records = []
-        for record in records:  # of a job that it has refused, Slurm keeps one without nodes
-            accepted = record.phase != "over" or record.nodes
-            if submission.mark in record.text and accepted:
+        for record in slurm_records.marked(submission, records):
+            if record.phase != "over" or record.nodes:  # of a refused job, Slurm keeps one without
                 return JobId(record.job_id)
         if time.monotonic() > patience:
             return None

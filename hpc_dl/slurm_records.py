@@ -6,6 +6,7 @@ Slurm documents as final end a job; one that nobody has heard of is alive, under
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -91,6 +92,26 @@ class Record:
             return False
         ranges = [part.split("-") for part in waiting[1].strip(",-").split(",")]
         return any(int(ends[0]) <= int(task) <= int(ends[-1]) for ends in ranges)
+
+
+def marked(submission: Submission, records: Iterable[Record]) -> list[Record]:
+    """The records of the submission's job, by its mark.
+
+    squeue of Slurm 26.05 shows no script's arguments, and a comment may be the user's own: then
+    scontrol is asked about the jobs of the run's script.
+    """
+    if not submission.mark:
+        return []
+    script = f"/{submission.mark.removeprefix(MARK).partition(':')[0]}/"
+    found = []
+    for record in records:
+        whole = record
+        if MARK not in record.text and script in record.text and is_id(record.job_id):
+            with contextlib.suppress(SlurmError):
+                whole = shown(record.job_id) or record
+        if submission.mark in whole.text:
+            found.append(record)
+    return found
 
 
 def is_id(text: str) -> bool:

@@ -47,7 +47,8 @@ def test_the_lines_before_the_job_come_in_order(tmp_path: Path) -> None:
 def test_a_strange_run_folder_is_one_word_to_bash_and_no_pattern_to_slurm(tmp_path: Path) -> None:
     plan = some_plan(tmp_path, run_dir=str(tmp_path / "100% of it" / "quick-1"))
     words = shlex.split(render(plan, "true").split("\nsrun ")[1])
-    assert f"--output={tmp_path}/100%% of it/quick-1/logs/%j-%t.log" in words
+    assert f"--chdir={tmp_path}/100% of it/quick-1" in words
+    assert "--output=logs/%j-%t.log" in words
     assert plan.run_dir in words
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import groupby
 
-from hpc_dl import slurm
+from hpc_dl import slurm, slurm_records
 from hpc_dl.jobs import reach, words
 from hpc_dl.jobs.seen import Seen
 from hpc_dl.machine import user
@@ -88,9 +88,9 @@ def _matching(jobs: list[Submission], records: list[Record]) -> dict[Submission,
 
 
 def _marked(job: Submission, records: list[Record]) -> Record | None:
-    marked = [record for record in records if job.mark and job.mark in record.text]
-    alive = [record for record in marked if record.phase != "over"]
-    return next(iter(alive or marked), None)
+    found = slurm_records.marked(job, records)
+    alive = [record for record in found if record.phase != "over"]
+    return next(iter(alive or found), None)
 
 
 # ---- what the controller has not, or no longer

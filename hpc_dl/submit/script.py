@@ -6,6 +6,7 @@ import re
 import shlex
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from hpc_dl import job_environment
 from hpc_dl.plan import Plan
@@ -66,6 +67,14 @@ def _environment(plan: Plan) -> list[str]:
     return lines
 
 
+def _logs(run_dir: Path) -> list[str]:
+    """Where the tasks print; a `%` in the path is kept from srun, which in Slurm 26.05 reads even a
+    doubled one as a pattern."""
+    if "%" in str(run_dir):
+        return [f"--chdir={run_dir}", "--output=logs/%j-%t.log"]
+    return [f"--output={log_pattern(run_dir, '%j-%t.log')}"]
+
+
 def _srun(plan: Plan) -> str:
     """One process a task: a rank that fails ends the others, and one that is done does not."""
     return shlex.join(
@@ -77,6 +86,6 @@ def _srun(plan: Plan) -> str:
             "--export=ALL",  # what sbatch was told to export is no rule for the script's own
             "--unbuffered",
             "--open-mode=append",
-            f"--output={log_pattern(plan.path, '%j-%t.log')}",
+            *_logs(plan.path),
         ]
     )
