@@ -69,19 +69,19 @@ def send(request: Request, choice: Choice, machine: Machine | None, manner: Mann
         raise active(choice.run, manner, choice.status or jobs.status(choice.run))
     if choice.run:
         return go_on(choice.run, lambda run: _prepare(request, run, machine), manner)
+    request.plan(folder(request, choice), machine)  # what fails here leaves no folder behind
     with which.in_turn(request.run_root, request.spec, request.code):
         if choice.seen is not None:
             place = request.run_root, request.spec, request.code
             choice = which.choose(*place, but=choice.seen)
         if choice.run is None:
-            run, plan = _begin(request, choice, machine)
+            run, plan = _begin(request, machine)
     if choice.run:
         return send(request, choice, machine, manner)
     return _report(run, plan, "a new run", 0, manner)
 
 
-def _begin(request: Request, choice: Choice, machine: Machine | None) -> tuple[RunDir, Plan]:
-    request.plan(folder(request, choice), machine)  # what fails here leaves no folder behind
+def _begin(request: Request, machine: Machine | None) -> tuple[RunDir, Plan]:
     run = rundir.create(request.run_root, request.spec.name, request.site.run_folder_mode)
     try:
         plan = _prepare(request, run, machine)
