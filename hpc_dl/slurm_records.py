@@ -97,21 +97,30 @@ class Record:
 def marked(submission: Submission, records: Iterable[Record]) -> list[Record]:
     """The records of the submission's job, by its mark.
 
-    squeue of Slurm 26.05 shows no script's arguments, and a comment may be the user's own: then
-    scontrol is asked about the jobs of the run's script.
+    Since Slurm 24.11 squeue shows no script's arguments, and a comment may be the user's own: then
+    sacct and scontrol are asked how the jobs of the run's script were submitted.
     """
     if not submission.mark:
         return []
     script = f"/{submission.mark.removeprefix(MARK).partition(':')[0]}/"
     found = []
     for record in records:
-        whole = record
-        if MARK not in record.text and script in record.text and is_id(record.job_id):
-            with contextlib.suppress(SlurmError):
-                whole = shown(record.job_id) or record
-        if submission.mark in whole.text:
+        told = record.text
+        if MARK not in told and script in told and is_id(record.job_id):
+            told += _how_submitted(record.job_id)
+        if submission.mark in told:
             found.append(record)
     return found
+
+
+def _how_submitted(job_id: str) -> str:
+    """The line that a job was submitted with, among others; nothing where no command tells it."""
+    told = []
+    with contextlib.suppress(SlurmError):
+        told += [record.text for record in accounted([f"--jobs={job_id}"])]
+    with contextlib.suppress(SlurmError):
+        told += [record.text for record in [shown(job_id)] if record]
+    return "\n".join(told)
 
 
 def is_id(text: str) -> bool:
