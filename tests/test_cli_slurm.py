@@ -75,6 +75,7 @@ def test_the_plan_says_when_it_would_start(tmp_path: Path, root: Path, capsys: C
     assert not root.exists()
 
 
+@pytest.mark.long
 def test_sbatch_takes_the_script_as_it_is(
     cluster: Cluster, tmp_path: Path, root: Path, capsys: Capture
 ) -> None:

@@ -104,6 +104,7 @@ def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been(
     assert final_state(run) == final_state(ranks.train(new_run(root, **sections)))
 
 
+@pytest.mark.long
 def test_what_is_being_trained_is_not_trained_twice(
     tmp_path: Path, root: Path, capsys: Capture
 ) -> None:
@@ -130,6 +131,7 @@ def test_a_failure_is_shown_with_its_reason_and_the_log(tmp_path: Path, root: Pa
     assert done.stderr == ""
 
 
+@pytest.mark.long
 def test_ctrl_c_leaves_the_run_running_and_says_what_to_type(tmp_path: Path, root: Path) -> None:
     put(root)
     command = [sys.executable, "-m", "hpc_dl", "submit", own_job(tmp_path, "Slow"), "--local"]
@@ -197,6 +199,7 @@ def test_where_preparing_fails_no_folder_is_left(
     assert not root.exists()
 
 
+@pytest.mark.long
 def test_a_refused_submission_is_no_running_run(
     tmp_path: Path, root: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

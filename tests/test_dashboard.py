@@ -57,6 +57,7 @@ def command(tmp_path, taken):
     process.wait()
 
 
+@pytest.mark.long
 def test_it_opens_for_one_person_through_a_tunnel_too_and_leaves_nothing_behind(
     tmp_path, uri, taken, command
 ):

@@ -113,6 +113,7 @@ def test_the_statistics_of_batches_are_the_same_on_every_rank_and_after_a_kill(t
     assert all(torch.equal(ours[key], theirs[key]) for key in ours)
 
 
+@pytest.mark.long
 def test_ranks_without_examples_and_with_fewer_batches_to_measure_take_part(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # where own data are looked for
     data = {"name": "own.py:few", "batch_size": 2}  # the last batch has one, for rank 0 alone

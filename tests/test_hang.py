@@ -56,6 +56,7 @@ def test_the_final_test_is_watched_too_and_said_to_be_under_way(tmp_path):
     assert "in test" in next(run.logs.glob("*.log")).read_text()
 
 
+@pytest.mark.long
 def test_a_rank_that_is_stopped_is_the_one_that_is_behind(tmp_path):
     run = new_run(
         tmp_path,

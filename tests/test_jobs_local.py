@@ -96,6 +96,7 @@ def test_a_run_is_seen_from_planned_to_completed(tmp_path: Path) -> None:
     assert done.created <= done.started <= done.ended
 
 
+@pytest.mark.long
 def test_an_exception_in_the_users_model_is_shown_with_its_place(tmp_path: Path) -> None:
     run = own_run(tmp_path, "Failing")
     start(run)

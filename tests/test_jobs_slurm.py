@@ -132,12 +132,14 @@ def test_a_suspended_run_is_said_to_be_so_as_soon_as_slurm_knows(
 # ---- failures
 
 
+@pytest.mark.long
 def test_an_exception_in_the_users_model_is_shown_with_its_place(tmp_path: Path) -> None:
     run = submitted(tmp_path, "Failing")
     status = wait_for(run, "failed")
     assert status.reason == f"RuntimeError: the loss exploded (own.py:{line_of('exploded')})"
 
 
+@pytest.mark.long
 def test_an_exception_on_another_node_is_shown_as_such(tmp_path: Path) -> None:
     run = submitted(tmp_path, "FailingOnRank1", train=LONG, resources={"nodes": 2})
     status = wait_for(run, "failed")
@@ -154,6 +156,7 @@ def test_a_rank_killed_with_kill_9_fails_the_run(tmp_path: Path) -> None:
     wait_until(lambda: "without a word" in jobs.status(run).reason, message="not explained")
 
 
+@pytest.mark.long
 def test_a_node_that_fails_is_named(
     cluster: Cluster, fragile_nodes: tuple[str, ...], tmp_path: Path
 ) -> None:

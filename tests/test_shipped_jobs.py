@@ -21,6 +21,7 @@ from tests.running import history, prepared
 
 ROOT = Path(__file__).parent.parent
 JOBS = (*ZOO, "own")
+QUICK = ("ffnn", "vae", "gnn", "own")
 SHORT = ("train.epochs=null", "train.precision=fp32")
 """Half precision takes ten times as long on processors that have no instructions for it."""
 FIXED = {"autoencoder": (), "ffnn": (), "vae": ("model.noise=0.0",)}
@@ -62,7 +63,9 @@ def final(run: RunDir) -> dict[str, float]:
     return found
 
 
-@pytest.mark.parametrize("job", JOBS)
+@pytest.mark.parametrize(
+    "job", [it if it in QUICK else pytest.param(it, marks=pytest.mark.long) for it in JOBS]
+)
 def test_a_shipped_job_learns(tmp_path: Path, job: str) -> None:
     file = ROOT / "jobs" / f"{job}.yaml"
     one_core = "resources.cpus_per_task=1"  # other tests run beside this one
@@ -77,9 +80,8 @@ def test_a_shipped_job_learns(tmp_path: Path, job: str) -> None:
     assert (run.export / "weights.pt").exists()
 
 
-@pytest.mark.parametrize(
-    "job", [job if job == "ffnn" else pytest.param(job, marks=pytest.mark.long) for job in ON_SLURM]
-)
+@pytest.mark.parametrize("job", ON_SLURM)
+@pytest.mark.long
 def test_it_trains_on_two_ranks_of_a_real_slurm(tmp_path: Path, cluster: Cluster, job: str) -> None:
     words = (*SHORT, "train.steps=20", "resources.cpus_per_task=1", "--json")
     two = ("resources.tasks_per_node=2", "--follow")

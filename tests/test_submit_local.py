@@ -43,6 +43,7 @@ def submit_from_a_terminal_of_its_own(run: RunDir) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+@pytest.mark.long
 def test_what_ends_the_foreground_does_not_end_the_job(
     tmp_path: Path, number: signal.Signals
 ) -> None:

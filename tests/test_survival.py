@@ -170,6 +170,7 @@ def test_a_rank_hangs(cluster: Cluster, tmp_path: Path) -> None:
         assert "most recent call first" in (run.logs / f"{job_of(run)}-{rank}.log").read_text()
 
 
+@pytest.mark.long
 def test_the_time_limit(cluster: Cluster, tmp_path: Path) -> None:
     """One minute, of which Slurm may announce the end at any moment, for a run of more."""
     run, plan = job(tmp_path, pace=0.12, time="1", partition="short")
@@ -197,6 +198,7 @@ def test_where_requeues_are_forbidden_another_job_follows(cluster: Cluster, tmp_
 # ---- but not for ever
 
 
+@pytest.mark.long
 def test_a_run_that_makes_no_progress_is_not_started_for_ever(
     cluster: Cluster, tmp_path: Path
 ) -> None:

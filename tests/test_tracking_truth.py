@@ -46,11 +46,13 @@ def test_status_finds_out_and_the_next_who_brings_tells(killed, uri, capsys):
     is_told(killed, uri)
 
 
+@pytest.mark.long
 def test_sync_finds_out_and_tells(killed, uri, capsys):
     assert cli.main(["sync", killed.id]) == 0
     is_told(killed, uri)
 
 
+@pytest.mark.long
 def test_the_dashboard_finds_out_and_tells(killed, uri, capsys):
     _Bringing(killed.root).bring()
     is_told(killed, uri)

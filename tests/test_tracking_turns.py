@@ -68,6 +68,7 @@ def test_while_a_large_file_is_copied_another_run_is_brought(tmp_path, uri, monk
     assert mlflow_run(first, uri).info.status == "FAILED"
 
 
+@pytest.mark.long
 def test_while_many_points_are_brought_another_run_has_its_turn(tmp_path, uri, monkeypatch):
     monkeypatch.setattr(sync, "TURN", 0.1)
     many, few = journalled_run(uri, tmp_path, 6000), journalled_run(uri, tmp_path, 10)

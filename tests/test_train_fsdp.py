@@ -41,6 +41,7 @@ def test_it_trains_as_one_rank_does(tmp_path):
         agree(ranks.train(job(tmp_path, "divided", size)), whole)
 
 
+@pytest.mark.long
 def test_every_rank_holds_its_share_of_weights_and_moments_alone(tmp_path):
     run = ranks.train(job(tmp_path, "divided", 4))
     newest = sorted(run.checkpoints.glob("step-*"))[-1]
@@ -89,6 +90,7 @@ def test_a_checkpoint_goes_on_on_another_number_of_ranks(tmp_path, before, after
     agree(moved, calm)
 
 
+@pytest.mark.long
 def test_a_damaged_shard_is_noticed_and_the_checkpoint_before_it_taken(tmp_path):
     run = job(tmp_path, "damaged", 2)
     ranks.kill_at(run, 36)
