@@ -1,5 +1,6 @@
 """Shards of a checkpoint: saving them changes nothing, and reading them runs nothing."""
 
+import io
 import pickle
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from torch.distributed.checkpoint.state_dict import get_state_dict
 
 from hpc_dl.errors import UserError
 from hpc_dl.train import disk
+from hpc_dl.train.shard_files import Contents
 from hpc_dl.train.sharding import Shards
 from hpc_dl.train.world import World
 
@@ -96,3 +98,9 @@ def test_what_hinders_a_rank_from_writing_is_told_from_other_faults():
     )
     assert disk.refuses(CheckpointException("write", {3: (full, None)}))
     assert not disk.refuses(CheckpointException("write", {3: (ValueError("a fault"), None)}))
+
+
+def test_a_path_is_read_as_any_python_writes_it():
+    for module in (b"pathlib", b"pathlib._local"):
+        written = b"c" + module + b"\nPosixPath\n(Vshard\ntR."
+        assert Contents(io.BytesIO(written)).load() == Path("shard")

@@ -41,6 +41,8 @@ class Contents(pickle.Unpickler):
     """Reads a table of contents, and nothing else."""
 
     def find_class(self, module: str, name: str) -> Any:
+        if module == "pathlib._local":  # so Python 3.13 writes it, and no other reads it
+            module = "pathlib"
         is_format = module == "torch" and isinstance(getattr(torch, name, None), torch.dtype)
         if is_format or name in _PLAIN.get(module, ()):
             return super().find_class(module, name)
