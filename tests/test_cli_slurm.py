@@ -57,6 +57,7 @@ def test_follow_stays_to_the_end(tmp_path: Path, root: Path) -> None:
     assert "epoch 2/2  step 24/24" in done.stderr
 
 
+@pytest.mark.long
 def test_a_failed_job_says_why(tmp_path: Path) -> None:
     own_models(tmp_path)
     text = QUICK.replace("{name: ffnn, hidden: [32]}", "{name: 'own.py:Failing'}")

@@ -85,6 +85,7 @@ def test_a_completed_run_is_shown_and_not_trained_again(
     assert second["values"]["test/loss"] == first["values"]["test/loss"]
 
 
+@pytest.mark.long
 def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been(
     tmp_path: Path, root: Path, capsys: Capture
 ) -> None:

@@ -185,6 +185,7 @@ def test_a_cancelled_run_has_saved(tmp_path: Path) -> None:
     assert list(run.checkpoints.glob("step-*"))
 
 
+@pytest.mark.long
 def test_a_run_cancelled_with_scancel_is_cancelled_and_not_requeued(
     cluster: Cluster, tmp_path: Path
 ) -> None:

@@ -180,6 +180,7 @@ def test_the_time_limit(cluster: Cluster, tmp_path: Path) -> None:
     goes_on(cluster, run, tmp_path)
 
 
+@pytest.mark.long
 def test_where_requeues_are_forbidden_another_job_follows(cluster: Cluster, tmp_path: Path) -> None:
     run, plan = job(tmp_path)
     sbatch = {name: value for name, value in plan.sbatch.items() if name != "requeue"}

@@ -39,6 +39,7 @@ def killed(tmp_path, uri, monkeypatch):
     return run
 
 
+@pytest.mark.long
 def test_status_finds_out_and_the_next_who_brings_tells(killed, uri, capsys):
     assert cli.main(["status", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["state"] == "failed"
