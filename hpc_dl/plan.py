@@ -181,6 +181,7 @@ def make(
             *ranks.notes,
             *_idle(batch, ranks.world_size),
             *division.notes(spec, ranks.world_size, rank_batch, micro_batch),
+            *facts.notes,
             *loads.notes,
             *([_NO_INTERNET] if out_of_reach else []),
         ],

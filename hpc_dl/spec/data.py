@@ -34,6 +34,8 @@ class DataFacts:
     """Of a table: what its columns are; `colour=red` is 1 where the word is that, and else 0."""
     only: tuple[str, ...] = ()
     """The classes that are trained on, where the test has others as well."""
+    notes: tuple[str, ...] = ()
+    """What was assumed or left out as the data were read, a sentence each, for the plan."""
 
     @property
     def outputs(self) -> int:
