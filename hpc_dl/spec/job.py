@@ -185,6 +185,11 @@ class Train(Spec):
         description="time without progress after which the ranks' stacks are logged and the job "
         "is started again",
     )
+    deterministic: bool = Field(
+        True,
+        description="compute the same bits each time on the same type of GPU; false may be faster "
+        "(convolutions, graphs), and a run that is killed and resumed then ends with others",
+    )
     seed: NonNegativeInt = Field(0, description="from which all random numbers follow")
     log_every: PositiveInt = Field(50, description="steps between two reports within an epoch")
 
@@ -263,7 +268,13 @@ class Tracking(Spec):
     )
 
 
-_MANNER_OF_TRAINING = {"log_every", "on_nonfinite", "hang_timeout", "find_unused_parameters"}
+_MANNER_OF_TRAINING = {
+    "log_every",
+    "on_nonfinite",
+    "hang_timeout",
+    "find_unused_parameters",
+    "deterministic",
+}
 """Options of `train` with which a run may go on that was begun with others."""
 
 

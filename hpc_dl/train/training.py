@@ -25,7 +25,16 @@ from hpc_dl.plan import Plan
 from hpc_dl.rundir import RunDir
 from hpc_dl.spec import units
 from hpc_dl.spec.job import JobSpec
-from hpc_dl.train import batch_norm, disk, finish, gradients, memory, rate_finder, signals
+from hpc_dl.train import (
+    batch_norm,
+    deterministic,
+    disk,
+    finish,
+    gradients,
+    memory,
+    rate_finder,
+    signals,
+)
 from hpc_dl.train.build import build_batches, build_engine
 from hpc_dl.train.environment import environment
 from hpc_dl.train.evaluate import Measure, evaluate
@@ -85,13 +94,15 @@ class Training:
         first_step, started = self.engine.step, time.perf_counter()
         watching = Monitor(self.engine, self.plan, self.journal) if self.journal else nullcontext()
         timeout = units.seconds(self.spec.train.hang_timeout)
-        with Pulse(self.world, self.journal, timeout, self.on_hang), watching:
+        pulse = Pulse(self.world, self.journal, timeout, self.on_hang)
+        with pulse, watching, deterministic.reported(self._warn_once):
             outcome = self._in_memory(self._loop)
             self.seconds = time.perf_counter() - started
             self.saving.wait()
             found = self._in_memory(self._test) if outcome == "completed" else {}
         if outcome == "completed":
-            self._finish(found, self.engine.step - first_step)
+            with deterministic.reported(self._warn_once):
+                self._finish(found, self.engine.step - first_step)
         return outcome
 
     def _load_data(self) -> Splits:
