@@ -185,7 +185,11 @@ class Train(Spec):
         description="time without progress after which the ranks' stacks are logged and the job "
         "is started again",
     )
-    seed: NonNegativeInt = Field(0, description="from which all random numbers follow")
+    seed: NonNegativeInt = Field(
+        0,
+        description="from which all random numbers follow, but for those that divide the data: "
+        "data.split_seed",
+    )
     log_every: PositiveInt = Field(50, description="steps between two reports within an epoch")
 
     @model_validator(mode="after")
