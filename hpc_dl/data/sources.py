@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from hpc_dl.data import (
     arrays,
@@ -25,6 +26,7 @@ from hpc_dl.data import (
     torchvision_sets,
 )
 from hpc_dl.data.binarize import binarized
+from hpc_dl.data.counts import Holdout
 from hpc_dl.data.some_classes import divide_some
 from hpc_dl.data.split import Split, Splits, Tensors, divide
 from hpc_dl.spec.data import Data, DataFacts
@@ -44,10 +46,8 @@ from hpc_dl.spec.sources import (
 )
 
 
-def load(
-    source: Data, data_root: Path, seed: int, code: Path, workers: int | None = None
-) -> Splits:
-    """The splits of a source, on the CPU; which example is in which is a function of the seed.
+def load(source: Data, data_root: Path, code: Path, workers: int | None = None) -> Splits:
+    """The splits of a source, on the CPU; which example is in which, the source alone decides.
 
     `data_root` is the folder of staged data, `code` that of the user's own files; `workers` is
     how many processes read examples while training, None to have all of them in memory.
@@ -59,9 +59,11 @@ def load(
         found = folders.scan(source)
         image_folder.check(found, data_root / "cache")
         facts, splits = folders.facts(source, found), streamed.splits(source, found, workers)
+        splits["train"].tensors.update(_groups(source, found))
     else:
         facts, splits = given(source, data_root, code)
-    divided = divide_some(splits, facts, seed) if facts.only else divide(splits, facts, seed)
+    holdout = Holdout.of(source)
+    divided = divide_some(splits, facts, holdout) if facts.only else divide(splits, facts, holdout)
     checks.every_class_is_trained_on(divided.train, facts)
     return divided
 
@@ -88,7 +90,8 @@ def _tensors(source: Data, data_root: Path) -> tuple[DataFacts, Mapping[str, Ten
         case ImageFolder():
             found = folders.scan(source)
             pictures = image_folder.load(source, found, data_root / "cache")
-            return folders.facts(source, found), pictures
+            train = {**pictures["train"], **_groups(source, found)}
+            return folders.facts(source, found), {**pictures, "train": train}
         case MNIST() | FashionMNIST():
             grey = mnist.load(source.name, idx.root_of(source, data_root))
             return staged.facts(source, data_root), _as_asked(source, grey)
@@ -106,13 +109,19 @@ def _tensors(source: Data, data_root: Path) -> tuple[DataFacts, Mapping[str, Ten
     raise AssertionError(f"{source!r} is none of hpcdl's sources")
 
 
+def _groups(source: ImageFolder, found: folders.Found) -> Tensors:
+    """Which training pictures are to stay together, where the spec says so."""
+    groups = folders.groups(source, found)
+    return {} if groups is None else {"group": torch.from_numpy(groups)}
+
+
 def _as_asked(source: GreyImages, grey: Mapping[str, Tensors]) -> Mapping[str, Tensors]:
     return binarized(grey) if source.binarize else grey
 
 
 def _examples(source: Arrays) -> Mapping[str, Tensors]:
     """All arrays of a file, looked through."""
-    facts, splits = arrays.facts(source), {}
+    facts, splits = arrays.facts(source), dict[str, dict[str, Tensor]]()
     with arrays.opened(source) as file:
         for name, (inputs, labels) in arrays.names(source).items():
             array = arrays.as_examples(source, file[inputs][()])
@@ -125,4 +134,7 @@ def _examples(source: Arrays) -> Mapping[str, Tensors]:
                 if facts.task == "regress"
                 else {"label": checks.labels(said, count, where)}
             )
+        if source.groups:
+            groups = arrays.groups_of(source, file, len(splits["train"][facts.kind]))
+            splits["train"]["group"] = torch.from_numpy(groups)
     return splits

@@ -190,7 +190,11 @@ class Train(Spec):
         description="compute the same bits each time on the same type of GPU; false may be faster "
         "(convolutions, graphs), and a run that is killed and resumed then ends with others",
     )
-    seed: NonNegativeInt = Field(0, description="from which all random numbers follow")
+    seed: NonNegativeInt = Field(
+        0,
+        description="from which all random numbers follow, but for those that divide the data: "
+        "data.split_seed",
+    )
     log_every: PositiveInt = Field(50, description="steps between two reports within an epoch")
 
     @model_validator(mode="after")

@@ -109,8 +109,8 @@ class Training:
         """Rank 0 prepares and caches; the others wait, and find it done."""
         if self.world.rank > 0:
             dist.barrier()
-        root, seed = Path(self.plan.data_root), self.spec.train.seed
-        splits = sources.load(self.spec.data, root, seed, self.run.code, self.plan.workers)
+        root = Path(self.plan.data_root)
+        splits = sources.load(self.spec.data, root, self.run.code, self.plan.workers)
         if self.world.rank == 0 and self.world.size > 1:
             dist.barrier()
         if splits.facts != self.plan.facts:
