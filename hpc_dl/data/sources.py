@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -26,6 +27,7 @@ from hpc_dl.data import (
     torchvision_sets,
 )
 from hpc_dl.data.binarize import binarized
+from hpc_dl.data.contents import digests
 from hpc_dl.data.counts import Holdout
 from hpc_dl.data.some_classes import divide_some
 from hpc_dl.data.split import Split, Splits, Tensors, divide
@@ -72,17 +74,23 @@ def given(source: Data, data_root: Path, code: Path) -> tuple[DataFacts, Mapping
     """What is known of a source, and the splits that it has, in memory."""
     match source:
         case OwnData():
-            return own.load(source, code)
+            return _with_contents(*own.load(source, code))
         case Karate():
             return geometric.karate()
         case Cora():
             return geometric.planetoid(cora.folder(source, data_root))
         case TorchGeometric():
-            return geometric_sets.load(source, data_root)
+            return _with_contents(*geometric_sets.load(source, data_root))
         case TorchVision():
-            return torchvision_sets.load(source, data_root)
+            return _with_contents(*torchvision_sets.load(source, data_root))
     facts, tensors = _tensors(source, data_root)
     return facts, {name: Split(it) for name, it in tensors.items()}
+
+
+def _with_contents(
+    facts: DataFacts, splits: Mapping[str, Split]
+) -> tuple[DataFacts, Mapping[str, Split]]:
+    return replace(facts, contents=digests(splits)), splits
 
 
 def _tensors(source: Data, data_root: Path) -> tuple[DataFacts, Mapping[str, Tensors]]:
