@@ -82,7 +82,8 @@ def _digest(source: ImageFolder, pictures: list[Picture]) -> str:
             state = path.stat()
         except OSError as error:
             raise _unreadable(path, error) from None
-        digest.update(repr((str(path), number, state.st_size, state.st_mtime_ns)).encode())
+        times = state.st_mtime_ns, state.st_ctime_ns  # `touch -r` and `cp -p` set only the first
+        digest.update(repr((str(path), number, state.st_size, *times)).encode())
     return digest.hexdigest()[:32]
 
 

@@ -28,6 +28,7 @@ from hpc_dl.data import (
     torchvision_sets,
 )
 from hpc_dl.data.binarize import binarized
+from hpc_dl.data.contents import digests
 from hpc_dl.data.counts import Holdout
 from hpc_dl.data.some_classes import divide_some
 from hpc_dl.data.split import Split, Splits, Tensors, divide
@@ -81,17 +82,23 @@ def given(
     """
     match source:
         case OwnData():
-            return own.load(source, code)
+            return _with_contents(*own.load(source, code))
         case Karate():
             return geometric.karate()
         case Cora():
             return geometric.planetoid(cora.folder(source, data_root))
         case TorchGeometric():
-            return geometric_sets.load(source, data_root)
+            return _with_contents(*geometric_sets.load(source, data_root))
         case TorchVision():
-            return torchvision_sets.load(source, data_root)
+            return _with_contents(*torchvision_sets.load(source, data_root))
     facts, tensors = _tensors(source, data_root, found)
     return facts, {name: Split(it) for name, it in tensors.items()}
+
+
+def _with_contents(
+    facts: DataFacts, splits: Mapping[str, Split]
+) -> tuple[DataFacts, Mapping[str, Split]]:
+    return replace(facts, contents=digests(splits)), splits
 
 
 def _tensors(
