@@ -30,7 +30,7 @@ from hpc_dl.data import (
 from hpc_dl.data.binarize import binarized
 from hpc_dl.data.contents import digests
 from hpc_dl.data.counts import Holdout
-from hpc_dl.data.some_classes import divide_some
+from hpc_dl.data.some_classes import divide_some, numbers
 from hpc_dl.data.split import Split, Splits, Tensors, divide
 from hpc_dl.spec.data import Data, DataFacts
 from hpc_dl.spec.sources import (
@@ -67,6 +67,8 @@ def load(source: Data, data_root: Path, code: Path, workers: int | None = None) 
         facts, splits = given(source, data_root, code, found)
     files = [path for part in found.pictures.values() for path, _ in part] if found else []
     named = names.of(source, splits, files)
+    if facts.only:
+        named = replace(named, labels=numbers(splits, facts))
     holdout = Holdout.of(source)
     divided = divide_some(splits, facts, holdout) if facts.only else divide(splits, facts, holdout)
     checks.every_class_is_trained_on(divided.train, facts)
