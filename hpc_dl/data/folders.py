@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from hpc_dl.data import headers, split_folders
+from hpc_dl.data.class_names import alike
 from hpc_dl.data.counts import split_counts
 from hpc_dl.data.picture import SUFFIXES
 from hpc_dl.data.split_folders import expected, listed
@@ -73,19 +73,6 @@ def facts(source: ImageFolder, found: Found) -> DataFacts:
     notes = (*found.notes, *headers.notes(paths, source))
     shape = (source.channels, *source.size)
     return DataFacts("image", "classify", shape, found.classes, *sizes, notes=notes)
-
-
-def alike(classes: Iterable[str]) -> tuple[str, ...]:
-    """A note on classes that differ in case, in spaces or in how letters are encoded alone."""
-    groups: dict[str, list[str]] = {}
-    for name in classes:
-        key = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
-        groups.setdefault(key, []).append(name)
-    return tuple(
-        f"classes {', '.join(map(repr, names))} are several, though their names are nearly the same"
-        for names in groups.values()
-        if len(names) > 1
-    )
 
 
 def _classes(folder: Path) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hpc_dl.data import cora, staged
+from hpc_dl.data import checks, cora, staged
 from hpc_dl.data.counts import split_counts
 from hpc_dl.data.graphs import Graph, GraphSplit, NodeSplit
 from hpc_dl.data.split import Split, Tensors
@@ -65,6 +65,7 @@ def of(said: Any, where: str, validation: float = 0.1, test: float = 0.1) -> Giv
     if isinstance(said, Data):
         return nodes(said, where, validation, test)
     by_name = said if isinstance(said, Mapping) else {"train": said}
+    checks.known_names(by_name, tuple(_MASKS), where)
     splits = {name: list(graphs) for name, graphs in by_name.items()}
     if any(not isinstance(it, Data) for graphs in splits.values() for it in graphs):
         raise UserError(f"{where}: its graphs have to be torch_geometric's Data")

@@ -3,10 +3,11 @@
     def my_dataset(**options):
         return {"train": {"image": images, "label": labels}, "test": {...}, "classes": names}
 
-Examples are an `image`, (N, C, H, W), uint8 or float in [0, 1]; a `sequence`, (N, T, F); or a
-`table`, (N, columns). What is said of them is a `label`, (N,) integers from 0, or a `target`, (N,)
-or (N, targets) floats. `validation`, `test`, `classes` (or `targets`, the names of the numbers) may
-be left out, and missing splits are taken from `train` by the seed.
+Examples are an `image`, (N, C, H, W) or with 1, 3 or 4 channels last, uint8 or float in [0, 1]; a
+`sequence`, (N, T, F); or a `table`, (N, columns). What is to be predicted is a `label`, (N,)
+integers from 0, or a `target`, (N,) or (N, targets) floats. `validation`, `test`, `classes` (or
+`targets`, the names of the numbers) may be left out, and missing splits are taken from `train` by
+the seed.
 
 Instead it may return a Data of torch_geometric, whose nodes are the examples (`train_mask`,
 `val_mask` and `test_mask` divide them), a list of Data, or lists by split.
@@ -18,11 +19,13 @@ and at submission, and has to return the same each time.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 from hpc_dl.data import checks, geometric
 from hpc_dl.data.counts import split_counts
+from hpc_dl.data.layout import channels_last
 from hpc_dl.data.split import Split, Tensors
 from hpc_dl.errors import UserError
 from hpc_dl.imports import load_object
@@ -45,13 +48,35 @@ def load(source: OwnData, code: Path) -> tuple[DataFacts, Mapping[str, Split]]:
         return geometric.of(said, source.name, source.validation, TEST)
     if not isinstance(said, Mapping) or "train" not in said:
         raise UserError(f"{source.name} has to return a mapping with 'train'")
-    given = {
-        name: _checked(said[name], f"{source.name}: {name}") for name in SPLITS if name in said
-    }
+    checks.known_names(said, (*SPLITS, "classes", "targets"), source.name)
+    given, notes = _channels_first(
+        {name: _checked(said[name], f"{source.name}: {name}") for name in SPLITS if name in said},
+        source.name,
+    )
     there = {name: len(next(iter(tensors.values()))) for name, tensors in given.items()}
     sizes = split_counts(there, source.validation, TEST)
-    facts = _facts(said, given, sizes, source.name)
-    return facts, {name: Split(tensors) for name, tensors in given.items()}
+    facts = replace(_facts(said, given, sizes, source.name), notes=notes)
+    splits = {name: Split(tensors) for name, tensors in given.items()}
+    checks.varied(given["train"][facts.kind], f"{source.name}: train: {facts.kind}")
+    checks.every_class_is_trained_on(splits["train"], facts)
+    return facts, splits
+
+
+def _channels_first(
+    given: Mapping[str, Tensors], where: str
+) -> tuple[Mapping[str, Tensors], tuple[str, ...]]:
+    """Images as (N, C, H, W) in every split, and notes for the plan; all else as it is."""
+    image = given["train"].get("image")
+    if image is None:
+        return given, ()
+    last, notes = channels_last(tuple(image.shape), f"{where}: image")
+    if not last:
+        return given, notes
+    moved = {
+        name: {key: it.movedim(-1, 1) if key == "image" else it for key, it in tensors.items()}
+        for name, tensors in given.items()
+    }
+    return moved, notes
 
 
 def _facts(
