@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -54,8 +54,8 @@ def facts(source: Arrays) -> DataFacts:
         inputs = {split: file[name] for split, (name, _) in names(source).items()}
         shapes = {split: tuple(array.shape or ()) for split, array in inputs.items()}
         kind = _kind(source, shapes["train"])
-        for split, (name, _) in names(source).items():
-            _refuse_other_than_numbers(kind, inputs[split].dtype, f"data.inputs: '{name}'")
+        for split, array in inputs.items():
+            _refuse_other_than_numbers(kind, array.dtype, _place(source, split, "inputs"))
         given = _labels(source, file)
     _refuse_differing(shapes, given)
     example, notes = _example(source, kind, shapes["train"], inputs["train"].dtype)
@@ -65,7 +65,7 @@ def facts(source: Arrays) -> DataFacts:
     if source.task == "regress":
         targets = _targets(source, given)
         return DataFacts(kind, "regress", example, (), *sizes, targets=targets, notes=notes)
-    found = classes.read(given, f"data.labels: '{source.labels}'")
+    found = classes.read(given, _places(source))
     notes = (*notes, *found.notes)
     return DataFacts(kind, "classify", example, found.names, *sizes, notes=notes)
 
@@ -126,7 +126,18 @@ def as_labels(source: Arrays, file: Mapping[str, Any]) -> dict[str, Array]:
     given = _labels(source, file)
     if source.task == "regress":
         return given
-    return classes.read(given, f"data.labels: '{source.labels}'").labels
+    return classes.read(given, _places(source)).labels
+
+
+def _place(source: Arrays, split: str, key: Literal["inputs", "labels"]) -> str:
+    """Where an array is named, and its name."""
+    name = names(source)[split][key == "labels"]
+    return f"data.{'' if split == 'train' else f'{split}_'}{key}: '{name}'"
+
+
+def _places(source: Arrays) -> dict[str, str]:
+    """Where the labels of each split are from."""
+    return {split: _place(source, split, "labels") for split in names(source)}
 
 
 def _open(source: Arrays, path: Path) -> Any:
@@ -241,7 +252,7 @@ def _labels(source: Arrays, file: Mapping[str, Any]) -> dict[str, Array]:
     for split, (_, name) in names(source).items():
         if isinstance(source, Npz) and file[name].dtype.kind == "O":
             raise UserError(
-                f"data.labels: '{name}' holds Python objects",
+                f"{_place(source, split, 'labels')} holds Python objects",
                 hint="Save words by numpy.array(y, dtype=str), numbers as numbers.",
             )
         found[split] = np.asarray(file[name][()])
@@ -252,7 +263,7 @@ def _targets(source: Arrays, given: Mapping[str, Array]) -> tuple[str, ...]:
     """The names of the numbers to predict. Raises UserError where there are none."""
     widths = set()
     for split, array in given.items():
-        where = f"data.labels: '{names(source)[split][1]}'"
+        where = _place(source, split, "labels")
         if array.ndim > 2 or array.dtype.kind not in "iufb" or array.size == 0:
             raise UserError(
                 f"{where} is {array.shape} {array.dtype}, but numbers to predict are (N,) or "

@@ -27,26 +27,27 @@ class Classes:
     """What they were, where they were not plain numbers."""
 
 
-def read(given: Mapping[str, Array], where: str) -> Classes:
+def read(given: Mapping[str, Array], places: Mapping[str, str]) -> Classes:
     """Classes of labels by split: whole numbers from 0, truth, words, or rows with a single 1.
 
-    Raises UserError for other labels, and for a class that is not trained on.
+    `places` says where the labels of a split are from. Raises UserError for other labels, and for a class that is not trained on.
     """
     notes = []
     flat: dict[str, Array] = {}
     for split, array in given.items():
-        flat[split], note = _one_each(array, where)
+        flat[split], note = _one_each(array, places[split])
         notes.append(note)
+    where = places["train"]
     kinds = {"word" if it.dtype.kind == "U" else "number" for it in flat.values()}
     if len(kinds) > 1:
         raise UserError(f"{where}: labels are words in one split, and numbers in another")
     if kinds == {"word"}:
-        found = _of_words(flat, where)
+        found = _of_words(flat, places)
     elif all(it.dtype.kind == "b" for it in flat.values()):
         numbers = {split: it.astype(np.int64) for split, it in flat.items()}
         found = Classes(numbers, ("False", "True"), ("labels are True and False, as 1 and 0",))
     else:
-        found = _of_numbers(flat, where)
+        found = _of_numbers(flat, places)
     _refuse_as_many_as_examples(found, where)
     _refuse_untrained(found, where)
     return Classes(found.labels, found.names, (*filter(None, dict.fromkeys(notes)), *found.notes))
@@ -84,10 +85,10 @@ def _is_one_hot(array: Array) -> bool:
     return bool(((array == 0) | (array == 1)).all() and (array.sum(axis=1) == 1).all())
 
 
-def _of_words(flat: Mapping[str, Array], where: str) -> Classes:
-    for labels in flat.values():
+def _of_words(flat: Mapping[str, Array], places: Mapping[str, str]) -> Classes:
+    for split, labels in flat.items():
         if empty := np.flatnonzero(np.char.strip(labels) == "").tolist():
-            raise UserError(f"{where}: the label of example {empty[0]} is empty")
+            raise UserError(f"{places[split]}: the label of example {empty[0]} is empty")
     names = np.unique(np.concatenate(list(flat.values())))
     numbers = {split: np.searchsorted(names, labels) for split, labels in flat.items()}
     classes = tuple(names.tolist())
@@ -95,15 +96,16 @@ def _of_words(flat: Mapping[str, Array], where: str) -> Classes:
     return Classes(numbers, classes, (note, *alike(classes)))
 
 
-def _of_numbers(flat: Mapping[str, Array], where: str) -> Classes:
+def _of_numbers(flat: Mapping[str, Array], places: Mapping[str, str]) -> Classes:
     notes = []
-    for labels in flat.values():
-        _refuse_no_whole_number(labels, where)
+    for split, labels in flat.items():
+        _refuse_no_whole_number(labels, places[split])
         if labels.dtype.kind == "f":
             notes.append(f"labels are whole numbers as {labels.dtype}")
     last = max(int(labels.max()) for labels in flat.values())
     most = sum(map(len, flat.values()))
     if last >= most:
+        where = places["train"]
         raise UserError(f"{where}: label {last}, with {most} examples in all", hint=_NUMBERS)
     numbers = {split: labels.astype(np.int64) for split, labels in flat.items()}
     return Classes(numbers, tuple(map(str, range(last + 1))), tuple(dict.fromkeys(notes)))
