@@ -30,7 +30,8 @@ class Classes:
 def read(given: Mapping[str, Array], places: Mapping[str, str]) -> Classes:
     """Classes of labels by split: whole numbers from 0, truth, words, or rows with a single 1.
 
-    `places` says where the labels of a split are from. Raises UserError for other labels, and for a class that is not trained on.
+    `places` says where the labels of a split are from. Raises UserError for other labels, and for
+    a class that is not trained on.
     """
     notes = []
     flat: dict[str, Array] = {}
