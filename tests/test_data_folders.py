@@ -34,7 +34,9 @@ def found(root, *places):
     wanted = make(root, *places)
     facts = staged.facts(wanted, root.parent)
     for workers in (None, 0):
-        assert sources.load(wanted, root.parent, 0, root, workers).facts == facts
+        splits = sources.load(wanted, root.parent, 0, root, workers)
+        assert splits.facts == facts
+        assert splits.facts.notes == facts.notes
     return facts
 
 
@@ -97,6 +99,14 @@ def test_files_that_are_no_pictures_are_counted_by_suffix(root):
     assert "files of classes that are not read: 2 .txt, 1 .csv, 1 without suffix" in (
         staged.facts(source(root), root).notes
     )
+
+
+def test_a_file_that_is_put_beside_the_pictures_is_no_change_of_the_data(root):
+    before = staged.facts(make(root, "a", "b"), root)
+    (root / "README.txt").touch()
+    after = staged.facts(source(root), root)
+    assert before == after
+    assert after.notes == ("not read in pictures: README.txt",)
 
 
 def test_hidden_folders_are_read_nowhere(root):

@@ -1,6 +1,5 @@
 """A user's own pictures: found, decoded, cached, and what is said of broken ones."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -129,7 +128,7 @@ def test_other_files_and_hidden_ones_are_passed_over(pictures, tmp_path):
     (pictures / "dark" / "._00.png").write_bytes(b"left by another file system")
     (pictures / ".ipynb_checkpoints").mkdir()
     after = staged.facts(folder(pictures), tmp_path)
-    assert after == replace(before, notes=after.notes)
+    assert after == before
     assert "files of classes that are not read: 1 .txt" in after.notes
 
 

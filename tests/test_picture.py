@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from hpc_dl.data import picture, sources, staged
+from hpc_dl.data import headers, picture, sources, staged
 from hpc_dl.data.picture import decode, header
 from hpc_dl.errors import UserError
 from hpc_dl.spec.sources import ImageFolder
@@ -220,6 +220,12 @@ def test_the_plan_says_how_pictures_are_decoded(mixed, tmp_path):
     )
     grey = staged.facts(mixed.model_copy(update={"channels": 1}), tmp_path).notes
     assert "6 of 8 pictures have colours, and become grey (data.channels: 3 keeps them)" in grey
+
+
+def test_of_very_many_pictures_some_are_looked_at(mixed, tmp_path, monkeypatch):
+    monkeypatch.setattr(headers, "MOST", 4)
+    notes = staged.facts(mixed, tmp_path).notes
+    assert "2 of 4 pictures looked at, of 8, have transparency: white is put behind them" in notes
 
 
 def test_resident_and_streamed_pictures_are_decoded_alike(mixed, tmp_path):

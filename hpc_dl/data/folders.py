@@ -7,11 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hpc_dl.data import headers, split_folders
+from hpc_dl.data import split_folders
 from hpc_dl.data.class_names import alike
 from hpc_dl.data.counts import split_counts
-from hpc_dl.data.picture import SUFFIXES
-from hpc_dl.data.split_folders import expected, listed
+from hpc_dl.data.split_folders import SUFFIXES, expected, listed
 from hpc_dl.data.walk import Walk, listing, walk
 from hpc_dl.errors import UserError
 from hpc_dl.spec.data import DataFacts
@@ -67,6 +66,8 @@ def facts(source: ImageFolder, found: Found) -> DataFacts:
 
     Raises UserError naming a file that is no picture, among those that are looked at.
     """
+    from hpc_dl.data import headers  # numpy and Pillow, for those who have pictures
+
     there = {name: len(pictures) for name, pictures in found.pictures.items()}
     sizes = split_counts(there, source.validation, source.test)
     paths = [path for pictures in found.pictures.values() for path, _ in pictures]

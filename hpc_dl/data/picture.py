@@ -20,8 +20,6 @@ from hpc_dl.errors import UserError
 RULE = 2
 """To be raised with every change that gives other bytes for the same file: decoded pictures are
 cached under it."""
-SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
-"""Of the files that are read as pictures, in any case."""
 
 Pixels = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 Given = Path | str | IO[bytes] | Image.Image
@@ -39,7 +37,7 @@ def decode(given: Given, channels: int, size: Sequence[int] | None = None) -> Pi
     """
     try:
         with _opened(given) as picture:
-            flat = _flat(picture).convert("L" if channels == 1 else "RGB")
+            flat = _as(_flat(picture), "L" if channels == 1 else "RGB")
         if size is not None:
             flat = flat.resize((size[1], size[0]), Image.Resampling.BILINEAR)
         pixels = np.array(flat)
@@ -114,12 +112,19 @@ def _flat(picture: Image.Image) -> Image.Image:
     """The upright picture in L or RGB."""
     deep = picture.mode.startswith("I") or picture.mode == "F"
     most = _brightest(picture) if deep else 255
-    upright = ImageOps.exif_transpose(picture)
+    picture.load()
+    turned = ExifTags.Base.Orientation in picture.getexif()
+    upright = ImageOps.exif_transpose(picture) if turned else picture
     if deep:
         return _from_16_bits(upright, most)
     if upright.has_transparency_data:
         return _on_white(upright)
-    return upright.convert("L" if is_grey(upright) else "RGB")
+    return _as(upright, "L" if is_grey(upright) else "RGB")
+
+
+def _as(picture: Image.Image, mode: str) -> Image.Image:
+    """A picture in a mode; itself if it is, where Pillow would copy it."""
+    return picture if picture.mode == mode else picture.convert(mode)
 
 
 def _brightest(picture: Image.Image) -> int:

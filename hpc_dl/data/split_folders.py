@@ -7,10 +7,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from hpc_dl.data.picture import SUFFIXES
 from hpc_dl.data.walk import listing
 from hpc_dl.errors import UserError
 
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+"""Of the files that are read as pictures, in any case."""
 NAMES = {
     "train": ("train", "training"),
     "validation": ("validation", "val", "valid", "dev"),

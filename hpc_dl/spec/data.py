@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
@@ -34,8 +34,9 @@ class DataFacts:
     """Of a table: what its columns are; `colour=red` is 1 where the word is that, and else 0."""
     only: tuple[str, ...] = ()
     """The classes that are trained on, where the test has others as well."""
-    notes: tuple[str, ...] = ()
-    """What was assumed or left out as the data were read, a sentence each, for the plan."""
+    notes: tuple[str, ...] = field(default=(), compare=False)
+    """What was assumed or left out as the data were read, a sentence each, for the plan. They may
+    change without the examples, as when a file is put beside them."""
 
     @property
     def outputs(self) -> int:

@@ -58,9 +58,7 @@ class FashionMNIST(GreyImages):
 
 
 class ImageFolder(Data):
-    """A user's own pictures: ROOT/CLASS/*.png, or ROOT/{train,validation,test}/CLASS/*.png.
-
-    Transparent parts become white, and EXIF orientation is applied."""
+    """A user's own pictures: ROOT/CLASS/*.png, or ROOT/{train,validation,test}/CLASS/*.png."""
 
     streams: ClassVar[bool] = True
     manner: ClassVar[set[str]] = {"loading", "workers"}
