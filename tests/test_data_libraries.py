@@ -95,6 +95,16 @@ def test_pictures_of_mixed_sizes_are_refused_unless_they_are_resized(folders):
     assert (facts.shape, facts.classes) == ((3, 7, 9), ("a", "b"))
 
 
+def test_torchvisions_folders_do_not_make_classes_of_splits(tmp_path):
+    for split in ("train", "test"):
+        (tmp_path / split / "a").mkdir(parents=True)
+        Image.new("L", (8, 8)).save(tmp_path / split / "a" / "0.png")
+    wanted = source("torchvision:ImageFolder", root=str(tmp_path))
+    with pytest.raises(UserError, match="test, train look like splits") as refused:
+        sources.given(wanted, tmp_path, tmp_path)
+    assert "image_folder" in refused.value.hint
+
+
 def test_grey_pictures_among_coloured_ones_become_rgb_and_the_plan_says_so(tmp_path, monkeypatch):
     class Some:
         """A data set of torchvision's that gives pictures as they are in their files."""

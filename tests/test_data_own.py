@@ -140,6 +140,7 @@ def test_an_own_function_that_is_not_there_is_said_with_those_that_are(code):
         ("given", {"label": [0.0, 1.0, 2.0, 1.0]}, "label is .* torch.float32"),
         ("given", {"label": [0, 1, -1, 1]}, "label -1 of example 2, but classes count from 0"),
         ("given", {"classes": ["a", "b"]}, "label 2 with 2 classes"),
+        ("given", {"classes": ["a", "b", "a"]}, "two classes have the same name: a, b, a"),
         ("given", {"validation": 0.99}, "none is left to train on"),
         ("oblique", {}, "mine.py:oblique: image is .* 12 channels of 12 x 2 pixels"),
         ("blank", {}, "mine.py:blank: train: table: every value is 1: there is nothing to learn"),

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from hpc_dl.data import checks, geometric
+from hpc_dl.data.class_names import alike
 from hpc_dl.data.counts import split_counts
 from hpc_dl.data.layout import channels_last
 from hpc_dl.data.split import Split, Tensors
@@ -55,7 +56,8 @@ def load(source: OwnData, code: Path) -> tuple[DataFacts, Mapping[str, Split]]:
     )
     there = {name: len(next(iter(tensors.values()))) for name, tensors in given.items()}
     sizes = split_counts(there, source.validation, TEST)
-    facts = replace(_facts(said, given, sizes, source.name), notes=notes)
+    facts = _facts(said, given, sizes, source.name)
+    facts = replace(facts, notes=(*notes, *alike(facts.classes)))
     splits = {name: Split(tensors) for name, tensors in given.items()}
     checks.varied(given["train"][facts.kind], f"{source.name}: train: {facts.kind}")
     checks.every_class_is_trained_on(splits["train"], facts)
@@ -99,6 +101,8 @@ def _facts(
     classes = tuple(map(str, said.get("classes", range(last + 1))))
     if last >= len(classes):
         raise UserError(f"{where}: label {last} with {len(classes)} classes")
+    if len(set(classes)) < len(classes):
+        raise UserError(f"{where}: two classes have the same name: {', '.join(classes)}")
     return DataFacts(kind, "classify", shapes.pop(), classes, *sizes)
 
 

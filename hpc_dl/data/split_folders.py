@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +49,16 @@ def layout(root: Path) -> Layout:
             f"data.root: {root} has {', '.join(named)} but no train", hint=expected(root)
         )
     return Layout(splits, (*_renamed(named), *strays(root, {*named})))
+
+
+def refuse_as_classes(names: Iterable[str], where: str) -> None:
+    """Raise UserError where the names of classes are those of several splits."""
+    found = [name for name in names if _split(name)]
+    if len({_split(name) for name in found}) > 1:
+        raise UserError(
+            f"{where}: {listed(found)} look like splits, but would be classes",
+            hint="data.name: image_folder reads folders of splits.",
+        )
 
 
 def strays(folder: Path, wanted: set[str]) -> tuple[str, ...]:

@@ -12,9 +12,11 @@ from PIL import Image
 from torch import Tensor
 
 from hpc_dl.data import libraries
+from hpc_dl.data.class_names import alike
 from hpc_dl.data.counts import split_counts
 from hpc_dl.data.picture import decode, is_grey
 from hpc_dl.data.split import Split, Tensors
+from hpc_dl.data.split_folders import refuse_as_classes
 from hpc_dl.errors import UserError
 from hpc_dl.spec.data import DataFacts
 from hpc_dl.spec.sources import TorchVision
@@ -39,6 +41,8 @@ def load(source: TorchVision, data_root: Path) -> tuple[DataFacts, Mapping[str, 
     there = {name: len(tensors["label"]) for name, tensors in given.items()}
     sizes = split_counts(there, source.validation, source.test)
     classes = _classes(datasets["train"], 1 + max(int(it["label"].max()) for it in given.values()))
+    refuse_as_classes(classes, source.name)
+    notes = (*notes, *alike(classes))
     facts = DataFacts("image", "classify", shapes.pop(), classes, *sizes, notes=notes)
     return facts, {name: Split(tensors) for name, tensors in given.items()}
 
