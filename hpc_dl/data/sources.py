@@ -143,16 +143,19 @@ def _examples(source: Arrays) -> Mapping[str, Tensors]:
     """All arrays of a file, looked through."""
     facts, splits = arrays.facts(source), dict[str, dict[str, Tensor]]()
     with arrays.opened(source) as file:
-        for name, (inputs, labels) in arrays.names(source).items():
+        labels = arrays.as_labels(source, file)
+        for name, (inputs, named) in arrays.names(source).items():
             array = arrays.as_examples(source, file[inputs][()])
             where = f"data.path: {source.path}: {inputs}"
-            examples = checks.examples(torch.from_numpy(array), facts.kind, where)
-            said = checks.tensor(file[labels][()], labels)
-            where, count = f"data.path: {source.path}: {labels}", len(examples)
+            examples = checks.examples(checks.tensor(array, where), facts.kind, where)
+            if name == "train":
+                checks.varied(examples, where)
+            where, count = f"data.path: {source.path}: {named}", len(examples)
+            known = checks.tensor(labels[name], where)
             splits[name] = {facts.kind: examples} | (
-                {"target": checks.targets(said, count, where)}
+                {"target": checks.targets(known, count, where)}
                 if facts.task == "regress"
-                else {"label": checks.labels(said, count, where)}
+                else {"label": checks.labels(known, count, where)}
             )
         if source.groups:
             groups = arrays.groups_of(source, file, len(splits["train"][facts.kind]))
