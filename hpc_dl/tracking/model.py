@@ -82,18 +82,20 @@ def _logged(client: MlflowClient, mlflow_id: str) -> LoggedModel | None:
 
 
 def signature(said: dict[str, Any]) -> ModelSignature:
-    """MLflow's description of what goes in and comes out, from `model.json`."""
+    """MLflow's description of what comes out, from `model.json`.
+
+    What goes in is checked by the predictor, which also takes pictures, paths, bytes and doubles;
+    MLflow would refuse all but one shape and type.
+    """
     import numpy as np
     from mlflow.models import ModelSignature
     from mlflow.types import Schema, TensorSpec
 
-    def spec(of: dict[str, Any], name: str | None) -> TensorSpec:
-        return TensorSpec(np.dtype(of["dtype"]), tuple(of["shape"]), name)
-
-    outputs = [spec(of, name) for name, of in said["outputs"].items()]
-    alone = len(said["inputs"]) == 1  # then it needs no name
-    inputs = [spec(of, None if alone else name) for name, of in said["inputs"].items()]
-    return ModelSignature(Schema(inputs), Schema(outputs))
+    outputs = [
+        TensorSpec(np.dtype(of["dtype"]), tuple(of["shape"]), name)
+        for name, of in said["outputs"].items()
+    ]
+    return ModelSignature(inputs=None, outputs=Schema(outputs))
 
 
 def _version(name: str) -> str | None:
