@@ -1,0 +1,158 @@
+"""An export has in it all that its network needs: it predicts elsewhere, with nothing beside it."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+import torch
+
+from hpc_dl.predictor import load
+from hpc_dl.spec.models import ZOO
+from hpc_dl.vision import torchvision
+from tests import exports
+from tests.exports import GREY, MEMBERS
+from tests.snapshots import taken, write
+
+OWN = {
+    "own/net.py": """
+from pathlib import Path
+import torch
+from hpc_dl.zoo.supervised import Supervised
+from own.layers import layer
+
+class Net(Supervised):
+    def network(self):
+        width = int((Path(__file__).parent / "width.txt").read_text())
+        network = torch.nn.Sequential(torch.nn.Flatten(), layer(width, self.facts.outputs))
+        self.scale = torch.load(self.options.scale, weights_only=True)
+        self.words = [Path(it["file"]).read_text() for it in self.options.words]
+        return network
+
+    def predict(self, nets, batch):
+        assert self.words == ["one", "two"]
+        return {name: it * self.scale for name, it in super().predict(nets, batch).items()}
+""",
+    "own/__init__.py": "",
+    "own/layers.py": "import torch\ndef layer(a, b): return torch.nn.Linear(a, b)",
+    "own/width.txt": "64",
+    "elsewhere/words.txt": "one",
+    "far/words.txt": "two",
+}
+"""A network of the user's own: modules and a file beside it, and files that its options name."""
+
+ELSEWHERE = """
+import socket, sys
+from pathlib import Path
+import numpy as np
+
+was, here = sys.argv[1:]
+
+def watch(event, arguments):
+    if event in ("socket.connect", "socket.getaddrinfo"):
+        raise OSError(f"the network is asked: {arguments}")
+    if event == "open" and str(arguments[0]).startswith(was):
+        raise OSError(f"{arguments[0]} is outside")
+
+sys.addaudithook(watch)
+from hpc_dl.predictor import load
+for export in sorted(Path(here).iterdir()):
+    with np.load(export / "given.npz") as given:
+        said = load(export).predict(dict(given))
+    np.savez(export / "said.npz", **said)
+"""
+
+
+@pytest.fixture
+def members(tmp_path, forked_check):
+    """Exports of every architecture, some of which were trained with files that are outside."""
+    root = tmp_path / "was"
+    found = {name: (*member, None) for name, member in MEMBERS.items()}
+    member = torchvision("models").get_model("shufflenet_v2_x0_5", num_classes=7)
+    root.mkdir()
+    torch.save(member.state_dict(), root / "weights.pt")
+    options, facts = MEMBERS["torchvision"]
+    found["with weights"] = {**options, "weights": str(root / "weights.pt")}, facts, None
+    judge = exports.export(root / "judge", *MEMBERS["cnn"])
+    for name in ("gan", "diffusion"):
+        options, facts = MEMBERS[name]
+        found[f"judged {name}"] = {**options, "judge": str(judge)}, facts, None
+    write(root / "code", OWN)
+    torch.save(torch.tensor(3), root / "scale.pt")
+    words = [{"file": str(root / f"code/{it}/words.txt")} for it in ("elsewhere", "far")]
+    options = {"name": "own/net.py:Net", "scale": str(root / "scale.pt"), "words": words}
+    snapshot = taken(root / "code", model=options, code=["own/width.txt"])
+    snapshot.copy_to(root / "copied")
+    found["own"] = {**options, **snapshot.spec["model"]}, GREY, root / "copied"
+    return found
+
+
+def test_every_export_predicts_the_same_elsewhere_with_nothing_else_and_offline(tmp_path, members):
+    was, here, expected = tmp_path / "was", tmp_path / "here", {}
+    for name, (options, facts, code) in members.items():
+        place = name.replace(" ", "-")
+        export = exports.export(was / "runs" / place, options, facts, code)
+        if code:
+            shutil.copytree(code, export / "code")
+        given = exports.inputs(options, facts, code or was)
+        expected[place] = load(export).predict(given)
+        np.savez(export / "given.npz", **given)
+    assert {it["name"].partition(":")[0] for it, *_ in members.values()} == {*ZOO, "own/net.py"}
+    shutil.copytree(was / "runs", here)
+    shutil.rmtree(was)
+    predicted_elsewhere(tmp_path, was, here)
+    for place, outputs in expected.items():
+        assert str(was) not in (here / place / "model.json").read_text()
+        with np.load(here / place / "said.npz") as said:
+            assert set(said) == set(outputs)
+            for name, values in outputs.items():
+                np.testing.assert_array_equal(said[name], values, err_msg=f"{place}: {name}")
+
+
+def predicted_elsewhere(tmp_path: Path, was: Path, here: Path) -> None:
+    """Have a process predict that may open nothing of what was, and ask no network."""
+    empty = tmp_path / "home"
+    empty.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", ELSEWHERE, str(was), str(here)],
+        cwd=empty,
+        env={
+            "HOME": str(empty),
+            "OMP_NUM_THREADS": "1",  # more would add up in another order
+            "PYTHONPATH": str(Path(__file__).parents[1]),
+            "MPLCONFIGDIR": matplotlib.get_cachedir(),  # or it looks for fonts for seconds
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_older_export_does_not_look_for_the_weights_that_it_began_with(tmp_path):
+    options, facts = MEMBERS["torchvision"]
+    export = exports.export(tmp_path / "export", options, facts)
+    said = json.loads((export / "model.json").read_text())
+    said["model"]["weights"] = "/gone/weights.pt"
+    del said["files"], said["resized"]
+    (export / "model.json").write_text(json.dumps(said))
+    assert load(export).predict(np.zeros((1, 3, 32, 32)))["label"].shape == (1,)
+
+
+@pytest.mark.parametrize(
+    ("data", "resized"),
+    [
+        ({"name": "image_folder", "root": "x"}, True),
+        ({"name": "torchvision:CIFAR10", "size": [32, 32]}, True),
+        ({"name": "torchvision:CIFAR10"}, False),
+        ({"name": "digits"}, False),
+        ({"name": "mine.py:data", "size": 3}, False),
+    ],
+)
+def test_pictures_are_resized_only_where_the_source_did_so(tmp_path, data, resized):
+    export = exports.export(tmp_path / "export", *MEMBERS["ffnn"], data=data)
+    assert json.loads((export / "model.json").read_text())["resized"] == resized
