@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from hpc_dl.errors import UserError
 from hpc_dl.predictor import load
 from hpc_dl.spec.models import ZOO
 from hpc_dl.vision import torchvision
@@ -44,6 +45,17 @@ class Net(Supervised):
     "far/words.txt": "two",
 }
 """A network of the user's own: modules and a file beside it, and files that its options name."""
+
+OWN_PATH = """
+import torch
+from hpc_dl.zoo.supervised import Supervised
+
+class Net(Supervised):
+    def network(self):
+        width = int(open("HERE/gone.txt").read())
+        return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(width, self.facts.outputs))
+"""
+"""A network that names a file by its place on this machine."""
 
 ELSEWHERE = """
 import socket, sys
@@ -141,6 +153,15 @@ def test_an_older_export_does_not_look_for_the_weights_that_it_began_with(tmp_pa
     del said["files"], said["resized"]
     (export / "model.json").write_text(json.dumps(said))
     assert load(export).predict(np.zeros((1, 3, 32, 32)))["label"].shape == (1,)
+
+
+def test_a_network_that_reads_a_file_of_its_own_which_is_gone_says_so(tmp_path):
+    gone = write(tmp_path / "code", {"own.py": OWN_PATH, "gone.txt": "64"}) / "gone.txt"
+    export = exports.export(tmp_path / "export", {"name": "own.py:Net"}, GREY, tmp_path / "code")
+    shutil.copytree(tmp_path / "code", export / "code")
+    gone.unlink()
+    with pytest.raises(UserError, match=rf"reads what is not there: No such file.*{gone}"):
+        load(export)
 
 
 @pytest.mark.parametrize(
