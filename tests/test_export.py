@@ -10,6 +10,7 @@ import matplotlib
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from hpc_dl.errors import UserError
 from hpc_dl.predictor import load
@@ -17,7 +18,7 @@ from hpc_dl.spec.models import ZOO
 from hpc_dl.vision import torchvision
 from tests import exports
 from tests.exports import GREY, MEMBERS
-from tests.snapshots import taken, write
+from tests.snapshots import write
 
 OWN = {
     "own/net.py": """
@@ -76,13 +77,35 @@ for export in sorted(Path(here).iterdir()):
     with np.load(export / "given.npz") as given:
         said = load(export).predict(dict(given))
     np.savez(export / "said.npz", **said)
+    if pictures := sorted(export.glob("*.png")):
+        np.savez(export / "said_of_files.npz", **load(export).predict(pictures))
 """
 
 
-@pytest.fixture
-def members(tmp_path, forked_check):
-    """Exports of every architecture, some of which were trained with files that are outside."""
-    root = tmp_path / "was"
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory):
+    """A folder of copies of the exports, with what they predict where nothing else is, and what
+    they predicted before."""
+    root = tmp_path_factory.mktemp("exports")
+    was, here, expected = root / "was", root / "here", {}
+    for name, (options, facts, code) in members(was).items():
+        export = exports.export(was / "runs" / name.replace(" ", "-"), options, facts, code)
+        if code:
+            shutil.copytree(code, export / "code")
+        given = exports.inputs(options, facts, code or was)
+        expected[export.name] = load(export).predict(given)
+        np.savez(export / "given.npz", **given)
+    for number in range(3):
+        pixels = np.random.default_rng(number).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(was / f"runs/cnn-of-colours/{number}.png")
+    shutil.copytree(was / "runs", here)
+    shutil.rmtree(was)
+    predict_elsewhere(root / "home", was, here)
+    return here, expected
+
+
+def members(root):
+    """Every architecture; some are trained with files that lie outside their exports."""
     found = {name: (*member, None) for name, member in MEMBERS.items()}
     member = torchvision("models").get_model("shufflenet_v2_x0_5", num_classes=7)
     root.mkdir()
@@ -93,41 +116,29 @@ def members(tmp_path, forked_check):
     for name in ("gan", "diffusion"):
         options, facts = MEMBERS[name]
         found[f"judged {name}"] = {**options, "judge": str(judge)}, facts, None
-    write(root / "code", OWN)
+    code = write(root / "code", OWN)
     torch.save(torch.tensor(3), root / "scale.pt")
-    words = [{"file": str(root / f"code/{it}/words.txt")} for it in ("elsewhere", "far")]
+    words = [{"file": str(code / it / "words.txt")} for it in ("elsewhere", "far")]
     options = {"name": "own/net.py:Net", "scale": str(root / "scale.pt"), "words": words}
-    snapshot = taken(root / "code", model=options, code=["own/width.txt"])
-    snapshot.copy_to(root / "copied")
-    found["own"] = {**options, **snapshot.spec["model"]}, GREY, root / "copied"
+    found["own"] = options, GREY, code
     return found
 
 
-def test_every_export_predicts_the_same_elsewhere_with_nothing_else_and_offline(tmp_path, members):
-    was, here, expected = tmp_path / "was", tmp_path / "here", {}
-    for name, (options, facts, code) in members.items():
-        place = name.replace(" ", "-")
-        export = exports.export(was / "runs" / place, options, facts, code)
-        if code:
-            shutil.copytree(code, export / "code")
-        given = exports.inputs(options, facts, code or was)
-        expected[place] = load(export).predict(given)
-        np.savez(export / "given.npz", **given)
-    assert {it["name"].partition(":")[0] for it, *_ in members.values()} == {*ZOO, "own/net.py"}
-    shutil.copytree(was / "runs", here)
-    shutil.rmtree(was)
-    predicted_elsewhere(tmp_path, was, here)
+def test_every_export_predicts_the_same_elsewhere_with_nothing_else_and_offline(elsewhere):
+    here, expected = elsewhere
+    said = {place: (here / place / "model.json").read_text() for place in expected}
+    names = {json.loads(it)["model"]["name"].partition(":")[0] for it in said.values()}
+    assert names == {*ZOO, "own/net.py"}
+    assert not [place for place, it in said.items() if f"{here.parent}/was" in it]
     for place, outputs in expected.items():
-        assert str(was) not in (here / place / "model.json").read_text()
         with np.load(here / place / "said.npz") as said:
             assert set(said) == set(outputs)
             for name, values in outputs.items():
                 np.testing.assert_array_equal(said[name], values, err_msg=f"{place}: {name}")
 
 
-def predicted_elsewhere(tmp_path: Path, was: Path, here: Path) -> None:
+def predict_elsewhere(empty: Path, was: Path, here: Path) -> None:
     """Have a process predict that may open nothing of what was, and ask no network."""
-    empty = tmp_path / "home"
     empty.mkdir()
     done = subprocess.run(
         [sys.executable, "-c", ELSEWHERE, str(was), str(here)],
@@ -143,6 +154,15 @@ def predicted_elsewhere(tmp_path: Path, was: Path, here: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_pictures_are_predicted_from_files_elsewhere_as_from_arrays_here(elsewhere):
+    here, _ = elsewhere
+    pixels = np.stack([np.asarray(Image.open(here / f"cnn-of-colours/{n}.png")) for n in range(3)])
+    expected = load(here / "cnn-of-colours").predict(pixels)
+    with np.load(here / "cnn-of-colours/said_of_files.npz") as said:
+        for name, values in expected.items():
+            np.testing.assert_array_equal(said[name], values)
 
 
 def test_an_older_export_does_not_look_for_the_weights_that_it_began_with(tmp_path):

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from hpc_dl.errors import UserError
-from hpc_dl.predictor import load
+from hpc_dl.predictor import CHUNK, load
 from hpc_dl.spec.models import ZOO
 from tests import exports
 from tests.exports import MEMBERS
@@ -149,6 +149,14 @@ def test_what_is_wrong_is_said(predictors, member, change, message):
 def test_names_that_are_missing_or_unknown_are_said(predictors, given, message):
     with pytest.raises(UserError, match=message):
         predictors["vae conditional"].predict(given)
+
+
+def test_many_examples_are_predicted_in_order(predictors):
+    rows = np.random.default_rng(0).random((CHUNK + 3, 5))
+    predictor = predictors["ffnn of tables"]
+    said = predictor.predict(rows)["target"]
+    ends = predictor.predict(rows[[0, CHUNK - 1, CHUNK, CHUNK + 2]])["target"]
+    np.testing.assert_allclose(said[[0, CHUNK - 1, CHUNK, CHUNK + 2]], ends, 1e-5)
 
 
 def test_truth_values_and_integers_are_numbers(predictors):
