@@ -126,10 +126,10 @@ def members(root):
 
 def test_every_export_predicts_the_same_elsewhere_with_nothing_else_and_offline(elsewhere):
     here, expected = elsewhere
-    said = {place: (here / place / "model.json").read_text() for place in expected}
-    names = {json.loads(it)["model"]["name"].partition(":")[0] for it in said.values()}
+    about = {place: (here / place / "model.json").read_text() for place in expected}
+    names = {json.loads(it)["model"]["name"].partition(":")[0] for it in about.values()}
     assert names == {*ZOO, "own/net.py"}
-    assert not [place for place, it in said.items() if f"{here.parent}/was" in it]
+    assert not [place for place, it in about.items() if f"{here.parent}/was" in it]
     for place, outputs in expected.items():
         with np.load(here / place / "said.npz") as said:
             assert set(said) == set(outputs)
