@@ -27,12 +27,12 @@ def images(given: Any, shape: Sequence[int], *, resized: bool) -> Array:
     If `resized`, files and PIL's pictures may be of any size, as they may in the training.
     """
     several = list(given) if isinstance(given, list | tuple) else [given]
-    drawn = [_is_picture(it) for it in several]
-    if not any(drawn):
+    to_decode = [_is_picture(it) for it in several]
+    if not any(to_decode):
         return _from_array(array(given, "image"), shape)
-    if not all(drawn):
+    if not all(to_decode):
         raise UserError(
-            f"image is {type(several[drawn.index(False)]).__name__} beside pictures",
+            f"image is {type(several[to_decode.index(False)]).__name__} beside pictures",
             hint="Give pictures and paths alone, or arrays alone.",
         )
     return _as_floats(np.stack([_decoded(it, shape, resized=resized) for it in several]))
@@ -55,14 +55,14 @@ def _decoded(given: Any, shape: Sequence[int], *, resized: bool) -> Array:
     if pixels.shape[1:] != (height, width):
         name = f"image: {given}" if isinstance(given, Path) else "image"
         raise UserError(
-            f"{name} has {_side_by_side(pixels.shape[1:])} pixels, height x width, but has to have "
-            f"{_side_by_side((height, width))}",
+            f"{name} has {_by(pixels.shape[1:])} pixels, height x width, but has to have "
+            f"{_by((height, width))}",
             hint="Resize it as you resized those that the network was trained on.",
         )
     return pixels
 
 
-def _side_by_side(sides: Sequence[int]) -> str:
+def _by(sides: Sequence[int]) -> str:
     return " x ".join(map(str, sides))
 
 
@@ -77,7 +77,7 @@ def _from_array(found: Array, shape: Sequence[int]) -> Array:
 
 
 def _channels_first(found: Array, shape: Sequence[int]) -> Array:
-    """Pictures (N, C, H, W), of which only the axes are told apart, by their sizes."""
+    """The array as (N, C, H, W); which axis is which follows from the sizes."""
     sizes = dict(zip("CHW", shape, strict=True))
     for layout in LAYOUTS:
         known = len(layout) == found.ndim and ("C" in layout or sizes["C"] == 1)
