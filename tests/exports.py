@@ -12,6 +12,7 @@ from hpc_dl import zoo
 from hpc_dl.spec.data import DataFacts
 from hpc_dl.spec.job import JobSpec
 from hpc_dl.train import finish
+from hpc_dl.weights import Weights
 
 SIZES = (8, 4, 4)
 GREY = DataFacts("image", "classify", (1, 8, 8), ("cat", "dog", "owl"), *SIZES)
@@ -65,7 +66,7 @@ def export(
     nets = architecture.networks()
     plan: Any = SimpleNamespace(to_json=lambda: {"facts": asdict(facts)})
     folder.mkdir(parents=True)
-    finish.export(architecture, nets, spec, plan, examples(facts), folder)
+    finish.export(architecture, nets, spec, plan, examples(facts), folder, Weights(step=1))
     return folder
 
 
