@@ -34,7 +34,7 @@ def found(root, *places):
     wanted = make(root, *places)
     facts = staged.facts(wanted, root.parent)
     for workers in (None, 0):
-        splits = sources.load(wanted, root.parent, 0, root, workers)
+        splits = sources.load(wanted, root.parent, root, workers)
         assert splits.facts == facts
         assert splits.facts.notes == facts.notes
     return facts
@@ -155,7 +155,7 @@ def test_a_class_that_a_split_lacks_is_named(root):
     facts = staged.facts(source(root), root)
     assert "validation has no picture of c" in facts.notes
     assert "test has no picture of a, c" in facts.notes
-    labels = sources.load(source(root), root, 0, root).test.tensors["label"]
+    labels = sources.load(source(root), root, root).test.tensors["label"]
     assert labels.unique().tolist() == [1]
 
 

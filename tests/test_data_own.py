@@ -43,9 +43,9 @@ def oblique():
 def blank():
     return {"train": {"table": torch.ones(20, 3), "label": torch.arange(20) % 2}}
 
-def named(**splits):
-    return {n: {"table": torch.rand(len(it), 3), "label": torch.tensor(it)}
-            for n, it in splits.items()}
+def named(**labels):
+    return {name.removeprefix("of_"): {"table": torch.rand(len(it), 3), "label": torch.tensor(it)}
+            for name, it in labels.items()}
 
 def nothing():
     pass
@@ -104,14 +104,14 @@ def test_an_own_function_describes_itself_to_the_plan(code):
     facts = staged.facts(source, HERE, code)
     assert (facts.shape, facts.classes) == ((1, 4, 4), ("dark", "light"))
     assert (facts.train, facts.validation, facts.test) == (35, 10, 5)
-    splits = sources.load(source, HERE, 0, code)
+    splits = sources.load(source, HERE, code)
     assert splits.facts == facts
     assert len(splits.train) == 35
 
 
 def test_tensors_of_another_shape_are_refused_with_the_function_and_the_shape(code):
     with pytest.raises(UserError, match=r"mine.py:crooked: train: image is \(4, 6, 6\)"):
-        sources.load(own("crooked"), HERE, 0, code)
+        sources.load(own("crooked"), HERE, code)
 
 
 def test_an_own_function_that_fails_is_refused_at_submission_with_its_words(code):
@@ -123,7 +123,7 @@ def test_an_own_function_that_fails_is_refused_at_submission_with_its_words(code
 
 def test_an_own_function_that_is_not_there_is_said_with_those_that_are(code):
     with pytest.raises(UserError, match="defines no 'circles'") as caught:
-        sources.load(own("circles"), HERE, 0, code)
+        sources.load(own("circles"), HERE, code)
     assert "squares" in caught.value.hint
 
 
@@ -144,13 +144,13 @@ def test_an_own_function_that_is_not_there_is_said_with_those_that_are(code):
         ("given", {"validation": 0.99}, "none is left to train on"),
         ("oblique", {}, "mine.py:oblique: image is .* 12 channels of 12 x 2 pixels"),
         ("blank", {}, "mine.py:blank: train: table: every value is 1: there is nothing to learn"),
-        ("named", {"train": [0, 1], "val": [1]}, "mine.py:named: 'val' is none of train, vali"),
-        ("named", {"train": [0, 1], "test": [2]}, "no example of '2' to train on"),
+        ("named", {"of_train": [0, 1], "of_val": [1]}, "mine.py:named: 'val' is none of train,"),
+        ("named", {"of_train": [0, 1], "of_test": [2]}, "no example of '2' to train on"),
     ],
 )
 def test_what_is_no_source_is_refused_with_the_function_and_the_fault(code, name, options, message):
     with pytest.raises(UserError, match=message) as caught:
-        sources.load(own(name, **options), HERE, 0, code)
+        sources.load(own(name, **options), HERE, code)
     assert f"mine.py:{name}" in str(caught.value) or message.startswith(("none is", "no example"))
 
 

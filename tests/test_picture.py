@@ -253,8 +253,8 @@ def test_of_very_many_pictures_some_are_looked_at(mixed, tmp_path, monkeypatch):
 
 
 def test_resident_and_streamed_pictures_are_decoded_alike(mixed, tmp_path):
-    resident = sources.load(mixed, tmp_path, 0, tmp_path)
-    streamed = sources.load(mixed, tmp_path, 0, tmp_path, 0)
+    resident = sources.load(mixed, tmp_path, tmp_path)
+    streamed = sources.load(mixed, tmp_path, tmp_path, 0)
     assert resident.facts == streamed.facts == staged.facts(mixed, tmp_path)
     found = []
     for name in ("train", "validation", "test"):
@@ -267,16 +267,16 @@ def test_resident_and_streamed_pictures_are_decoded_alike(mixed, tmp_path):
 
 def test_pictures_that_were_decoded_by_another_rule_are_decoded_anew(mixed, tmp_path, monkeypatch):
     monkeypatch.setattr(picture, "RULE", 1)
-    sources.load(mixed, tmp_path, 0, tmp_path)
+    sources.load(mixed, tmp_path, tmp_path)
     (old,) = (tmp_path / "cache").glob("*.npy")
     np.save(old, np.zeros_like(np.load(old)))
     monkeypatch.undo()
-    assert sources.load(mixed, tmp_path, 0, tmp_path).train.tensors["image"].any()
+    assert sources.load(mixed, tmp_path, tmp_path).train.tensors["image"].any()
 
 
 def test_a_picture_that_changes_is_looked_at_again_before_it_is_streamed(mixed, tmp_path):
-    sources.load(mixed, tmp_path, 0, tmp_path, 0)
+    sources.load(mixed, tmp_path, tmp_path, 0)
     (file,) = (tmp_path / "pictures" / "a").glob("turned.png")
     file.write_bytes(b"no picture")
     with pytest.raises(UserError, match=r"turned\.png is not a readable picture"):
-        sources.load(mixed, tmp_path, 0, tmp_path, 0)
+        sources.load(mixed, tmp_path, tmp_path, 0)

@@ -10,13 +10,14 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from hpc_dl.data import classes
-from hpc_dl.data.counts import split_counts
+from hpc_dl.data import classes, holdout
+from hpc_dl.data.counts import Holdout, group_count, split_counts
 from hpc_dl.data.layout import channels_last
 from hpc_dl.errors import UserError
 from hpc_dl.spec.data import DataFacts
@@ -57,17 +58,17 @@ def facts(source: Arrays) -> DataFacts:
         for split, array in inputs.items():
             _refuse_other_than_numbers(kind, array.dtype, _place(source, split, "inputs"))
         given = _labels(source, file)
+        groups = groups_of(source, file, shapes["train"][0]) if source.groups else None
     _refuse_differing(shapes, given)
     example, notes = _example(source, kind, shapes["train"], inputs["train"].dtype)
     there = {split: shape[0] for split, shape in shapes.items()}
-    sizes = split_counts(there, source.validation, source.test)
+    sizes, count = split_counts(there, Holdout.of(source), groups), group_count(groups)
+    known = partial(DataFacts, kind, source.task, example, groups=count)
     notes = (*_unread(source), *notes)
     if source.task == "regress":
-        targets = _targets(source, given)
-        return DataFacts(kind, "regress", example, (), *sizes, targets=targets, notes=notes)
+        return known((), *sizes, targets=_targets(source, given), notes=notes)
     found = classes.read(given, _places(source))
-    notes = (*notes, *found.notes)
-    return DataFacts(kind, "classify", example, found.names, *sizes, notes=notes)
+    return known(found.names, *sizes, notes=(*notes, *found.notes))
 
 
 def names(source: Arrays) -> dict[str, tuple[str, str]]:
@@ -90,6 +91,18 @@ def names(source: Arrays) -> dict[str, tuple[str, str]]:
     return given
 
 
+def groups_of(source: Arrays, file: Mapping[str, Any], count: int) -> Array:
+    """Which of the `count` training examples are to stay together, (N,) int64."""
+    assert source.groups is not None
+    found = np.asarray(file[source.groups][()])
+    if found.shape != (count,):
+        raise UserError(
+            f"data.groups: '{source.groups}' is {found.shape}, but has to be one value for each of "
+            f"{count} examples"
+        )
+    return holdout.codes(found)
+
+
 @contextlib.contextmanager
 def opened(source: Arrays) -> Iterator[Mapping[str, Any]]:
     """The arrays that a source names; each is read when it is indexed."""
@@ -99,6 +112,7 @@ def opened(source: Arrays) -> Iterator[Mapping[str, Any]]:
     wanted = [name for pair in names(source).values() for name in pair]
     try:
         with _open(source, path) as file:
+            wanted += [source.groups] if source.groups else []
             for name in wanted:
                 if name not in file:
                     raise _absent(name, _all_names(file), path)
@@ -177,6 +191,7 @@ def _unread(source: Arrays) -> tuple[str, ...]:
     """A note on the arrays of the file that nothing names."""
     path = Path(source.path).expanduser()
     named = {name.strip("/") for pair in names(source).values() for name in pair}
+    named |= {source.groups.strip("/")} if source.groups else set()
     with _open(source, path) as file:
         left = [name for name in _all_names(file) if name not in named]
     if not left:

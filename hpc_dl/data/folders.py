@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hpc_dl.data import split_folders
 from hpc_dl.data.class_names import alike
-from hpc_dl.data.counts import split_counts
+from hpc_dl.data.counts import Holdout, group_count, split_counts
 from hpc_dl.data.split_folders import SUFFIXES, expected, listed
 from hpc_dl.data.walk import Walk, listing, walk
 from hpc_dl.errors import UserError
 from hpc_dl.spec.data import DataFacts
 from hpc_dl.spec.sources import ImageFolder
+
+if TYPE_CHECKING:
+    from hpc_dl.data.holdout import Array
 
 Picture = tuple[Path, int]
 """A file and the number of its class."""
@@ -69,11 +74,39 @@ def facts(source: ImageFolder, found: Found) -> DataFacts:
     from hpc_dl.data import headers  # numpy and Pillow, for those who have pictures
 
     there = {name: len(pictures) for name, pictures in found.pictures.items()}
-    sizes = split_counts(there, source.validation, source.test)
+    grouped = groups(source, found)
+    sizes, count = split_counts(there, Holdout.of(source), grouped), group_count(grouped)
     paths = [path for pictures in found.pictures.values() for path, _ in pictures]
     notes = (*found.notes, *headers.notes(paths, source))
-    shape = (source.channels, *source.size)
-    return DataFacts("image", "classify", shape, found.classes, *sizes, notes=notes)
+    shape, classes = (source.channels, *source.size), found.classes
+    return DataFacts("image", "classify", shape, classes, *sizes, groups=count, notes=notes)
+
+
+def groups(source: ImageFolder, found: Found) -> Array | None:
+    """Which training pictures are to stay together, (N,) int64, by their names; None if any may
+    be parted. Raises UserError for a name that does not say."""
+    if source.groups is None:
+        return None
+    from hpc_dl.data import holdout
+
+    pattern, root = re.compile(source.groups), Path(source.root).expanduser()
+    named = {
+        name: [_group(pattern, path.relative_to(root)) for path, _ in pictures]
+        for name, pictures in found.pictures.items()
+    }
+    for name in set(named) - {"train"}:
+        holdout.refuse_shared(named["train"], named[name], name)
+    return holdout.codes(named["train"])
+
+
+def _group(pattern: re.Pattern[str], path: Path) -> str:
+    match = pattern.search(path.as_posix())
+    if match is None or match[1] is None:
+        raise UserError(
+            f"data.groups: '{pattern.pattern}' does not match {path}",
+            hint="It is searched for in the path of each picture below data.root.",
+        )
+    return match[1]
 
 
 def _classes(folder: Path) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from hpc_dl.data import libraries
 from hpc_dl.data.class_names import alike
-from hpc_dl.data.counts import split_counts
+from hpc_dl.data.counts import Holdout, split_counts
 from hpc_dl.data.picture import decode, is_grey
 from hpc_dl.data.split import Split, Tensors
 from hpc_dl.data.split_folders import refuse_as_classes
@@ -39,7 +39,7 @@ def load(source: TorchVision, data_root: Path) -> tuple[DataFacts, Mapping[str, 
     if len(shapes) > 1:
         raise _mixed("the splits", shapes)
     there = {name: len(tensors["label"]) for name, tensors in given.items()}
-    sizes = split_counts(there, source.validation, source.test)
+    sizes = split_counts(there, Holdout.of(source))
     classes = _classes(datasets["train"], 1 + max(int(it["label"].max()) for it in given.values()))
     refuse_as_classes(classes, source.name)
     notes = (*notes, *alike(classes))
