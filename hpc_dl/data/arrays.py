@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -62,15 +63,12 @@ def facts(source: Arrays) -> DataFacts:
     example, notes = _example(source, kind, shapes["train"], inputs["train"].dtype)
     there = {split: shape[0] for split, shape in shapes.items()}
     sizes, count = split_counts(there, Holdout.of(source), groups), group_count(groups)
+    known = partial(DataFacts, kind, source.task, example, groups=count)
     notes = (*_unread(source), *notes)
     if source.task == "regress":
-        targets = _targets(source, given)
-        return DataFacts(
-            kind, "regress", example, (), *sizes, targets=targets, groups=count, notes=notes
-        )
+        return known((), *sizes, targets=_targets(source, given), notes=notes)
     found = classes.read(given, _places(source))
-    notes = (*notes, *found.notes)
-    return DataFacts(kind, "classify", example, found.names, *sizes, groups=count, notes=notes)
+    return known(found.names, *sizes, notes=(*notes, *found.notes))
 
 
 def names(source: Arrays) -> dict[str, tuple[str, str]]:
@@ -193,6 +191,7 @@ def _unread(source: Arrays) -> tuple[str, ...]:
     """A note on the arrays of the file that nothing names."""
     path = Path(source.path).expanduser()
     named = {name.strip("/") for pair in names(source).values() for name in pair}
+    named |= {source.groups.strip("/")} if source.groups else set()
     with _open(source, path) as file:
         left = [name for name in _all_names(file) if name not in named]
     if not left:
