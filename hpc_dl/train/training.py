@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -129,6 +130,7 @@ class Training:
         if splits.facts != self.plan.facts:
             now = fingerprint.take(spec.data, spec.model, root, splits.facts)
             fingerprint.check(self.run, now)
+        if replace(splits.facts, contents=self.plan.facts.contents) != self.plan.facts:
             raise UserError(
                 f"the data have changed since the submission: {splits.facts} now, "
                 f"{self.plan.facts} then",
