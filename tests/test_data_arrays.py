@@ -20,7 +20,7 @@ def npz(folder, x, y=LABELS, **options):
 
 
 def load(source, folder):
-    splits = sources.load(source, folder, 0, folder)
+    splits = sources.load(source, folder, folder)
     assert staged.facts(source, folder) == splits.facts
     return splits
 

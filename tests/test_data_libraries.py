@@ -44,7 +44,7 @@ def kmnist(tmp_path):
 
 def test_the_splits_and_the_names_of_the_classes_are_torchvisions_own(kmnist):
     wanted = source("torchvision:KMNIST")
-    splits = sources.load(wanted, kmnist, 0, kmnist)
+    splits = sources.load(wanted, kmnist, kmnist)
     assert splits.facts == staged.facts(wanted, kmnist)
     assert splits.facts.classes[:3] == ("o", "ki", "su")
     assert (splits.facts.train, splits.facts.validation, splits.facts.test) == (45, 5, 20)
@@ -98,8 +98,8 @@ def test_pictures_of_mixed_sizes_are_refused_unless_they_are_resized(folders):
 @pytest.mark.skipif(not CORA.exists(), reason="Cora is not staged")
 def test_planetoid_read_by_torch_geometric_itself_is_our_cora(tmp_path):
     wanted = source("torch_geometric:Planetoid:Cora", root=str(CORA.parent))
-    theirs = sources.load(wanted, tmp_path, 0, tmp_path)
-    ours = sources.load(source("cora"), CORA.parent.parent, 0, tmp_path)
+    theirs = sources.load(wanted, tmp_path, tmp_path)
+    ours = sources.load(source("cora"), CORA.parent.parent, tmp_path)
     assert theirs.facts.train == ours.facts.train == 140
     for name in ("train", "validation", "test"):
         a, b = (getattr(it, name).batch(torch.arange(9)) for it in (theirs, ours))

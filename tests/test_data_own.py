@@ -89,14 +89,14 @@ def test_an_own_function_describes_itself_to_the_plan(code):
     facts = staged.facts(source, HERE, code)
     assert (facts.shape, facts.classes) == ((1, 4, 4), ("dark", "light"))
     assert (facts.train, facts.validation, facts.test) == (35, 10, 5)
-    splits = sources.load(source, HERE, 0, code)
+    splits = sources.load(source, HERE, code)
     assert splits.facts == facts
     assert len(splits.train) == 35
 
 
 def test_tensors_of_another_shape_are_refused_with_the_function_and_the_shape(code):
     with pytest.raises(UserError, match=r"mine.py:crooked: train: image is \(4, 6, 6\)"):
-        sources.load(own("crooked"), HERE, 0, code)
+        sources.load(own("crooked"), HERE, code)
 
 
 def test_an_own_function_that_fails_is_refused_at_submission_with_its_words(code):
@@ -108,7 +108,7 @@ def test_an_own_function_that_fails_is_refused_at_submission_with_its_words(code
 
 def test_an_own_function_that_is_not_there_is_said_with_those_that_are(code):
     with pytest.raises(UserError, match="defines no 'circles'") as caught:
-        sources.load(own("circles"), HERE, 0, code)
+        sources.load(own("circles"), HERE, code)
     assert "squares" in caught.value.hint
 
 
@@ -130,7 +130,7 @@ def test_an_own_function_that_is_not_there_is_said_with_those_that_are(code):
 )
 def test_what_is_no_source_is_refused_with_the_function_and_the_fault(code, name, options, message):
     with pytest.raises(UserError, match=message) as caught:
-        sources.load(own(name, **options), HERE, 0, code)
+        sources.load(own(name, **options), HERE, code)
     assert f"mine.py:{name}" in str(caught.value) or "none is left" in message
 
 

@@ -29,7 +29,7 @@ def source(tmp_path_factory):
 
 
 def load(source, tmp_path, workers=None):
-    return sources.load(source, tmp_path, 3, tmp_path, workers)
+    return sources.load(source, tmp_path, tmp_path, workers)
 
 
 def same(ours, theirs):
@@ -147,7 +147,7 @@ from hpc_dl.spec.sources import ImageFolder
 if __name__ == "__main__":
     here = pathlib.Path()
     source = ImageFolder(name="image_folder", root=sys.argv[1])
-    steps = Batches(sources.load(source, here, 0, here, workers=2).train, 4, 4, 0, 0, 1).steps(0)
+    steps = Batches(sources.load(source, here, here, workers=2).train, 4, 4, 0, 0, 1).steps(0)
     next(steps)
     sys.exit(5)
 """

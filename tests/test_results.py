@@ -192,7 +192,7 @@ def tables(folder: Path, model: str, data: dict, workers: int | None = None):
     spec = JobSpec.model_validate(
         {"name": "t", "model": {"name": model}, "data": data, "train": {"epochs": 1}}
     )
-    splits = sources.load(spec.data, folder, 0, folder, workers)
+    splits = sources.load(spec.data, folder, folder, workers)
     architecture = build(spec.model, splits.facts, folder)
     parts = predictions.predict(
         architecture,

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from hpc_dl.data.counts import split_counts
+from hpc_dl.data import holdout
+from hpc_dl.data.counts import Holdout, group_count, split_counts
 from hpc_dl.errors import UserError
 from hpc_dl.spec.data import DataFacts
 from hpc_dl.spec.model import Kind
@@ -48,6 +49,7 @@ def facts(source: Arrays) -> DataFacts:
     with opened(source) as file:
         shapes = {name: file[inputs].shape for name, (inputs, _) in names(source).items()}
         said = {name: np.asarray(file[labels][()]) for name, (_, labels) in names(source).items()}
+        groups = groups_of(source, file, shapes["train"][0]) if source.groups else None
     kind, example = _kind(source, shapes["train"]), _example(source, shapes["train"])
     for name, shape in shapes.items():
         if _example(source, shape) != example:
@@ -56,17 +58,18 @@ def facts(source: Arrays) -> DataFacts:
             raise UserError(
                 f"data.path: {shape[0]} examples to {name}, and {len(said[name])} labels"
             )
-    sizes = split_counts(
-        {n: shape[0] for n, shape in shapes.items()}, source.validation, source.test
-    )
+    there = {name: shape[0] for name, shape in shapes.items()}
+    sizes, count = split_counts(there, Holdout.of(source), groups), group_count(groups)
     if source.task == "regress":
         width = said["train"].reshape(len(said["train"]), -1).shape[1]
-        targets = (source.labels,) if width == 1 else (f"{source.labels}{n}" for n in range(width))
-        return DataFacts(kind, "regress", example, (), *sizes, targets=tuple(targets))
+        several = tuple(f"{source.labels}{n}" for n in range(width))
+        targets = (source.labels,) if width == 1 else several
+        return DataFacts(kind, "regress", example, (), *sizes, targets=targets, groups=count)
     for labels in said.values():
         _refuse_no_labels(source, labels)
     last = max(int(labels.max()) for labels in said.values())
-    return DataFacts(kind, "classify", example, tuple(map(str, range(last + 1))), *sizes)
+    classes = tuple(map(str, range(last + 1)))
+    return DataFacts(kind, "classify", example, classes, *sizes, groups=count)
 
 
 def names(source: Arrays) -> dict[str, tuple[str, str]]:
@@ -75,6 +78,18 @@ def names(source: Arrays) -> dict[str, tuple[str, str]]:
     if source.test_inputs and source.test_labels:
         given["test"] = (source.test_inputs, source.test_labels)
     return given
+
+
+def groups_of(source: Arrays, file: Mapping[str, Any], count: int) -> Array:
+    """Which of the `count` training examples are to stay together, (N,) int64."""
+    assert source.groups is not None
+    found = np.asarray(file[source.groups][()])
+    if found.shape != (count,):
+        raise UserError(
+            f"data.groups: '{source.groups}' is {found.shape}, but has to be one value for each of "
+            f"{count} examples"
+        )
+    return holdout.codes(found)
 
 
 @contextlib.contextmanager
@@ -86,6 +101,7 @@ def opened(source: Arrays) -> Iterator[Mapping[str, Any]]:
     try:
         with _open(source, path) as file:
             wanted = [name for pair in names(source).values() for name in pair]
+            wanted += [source.groups] if source.groups else []
             for name in wanted:
                 if name not in file:
                     raise _absent(name, list(file), path)

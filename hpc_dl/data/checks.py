@@ -80,8 +80,8 @@ def every_class_is_trained_on(train: Split, facts: DataFacts) -> None:
         raise UserError(
             f"data: there is no example of {shown}{more} to train on, "
             f"among the {len(train)} of the training split",
-            hint="Add examples, hold fewer out (data.validation, data.test), or leave the class "
-            "out.",
+            hint="Add examples, hold fewer or others out (data.validation, data.test, "
+            "data.split_seed), or leave the class out.",
         )
 
 

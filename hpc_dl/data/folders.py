@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hpc_dl.data.counts import split_counts
+from hpc_dl.data.counts import Holdout, group_count, split_counts
 from hpc_dl.errors import UserError
 from hpc_dl.spec.data import DataFacts
 from hpc_dl.spec.sources import ImageFolder
+
+if TYPE_CHECKING:
+    from hpc_dl.data.holdout import Array
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 FOLDERS = {"train": ("train",), "validation": ("validation", "val"), "test": ("test",)}
@@ -53,8 +58,37 @@ def scan(source: ImageFolder) -> Found:
 def facts(source: ImageFolder, found: Found) -> DataFacts:
     """What a plan needs to know of the folder; what it does not divide, the spec's shares do."""
     there = {name: len(pictures) for name, pictures in found.pictures.items()}
-    sizes = split_counts(there, source.validation, source.test)
-    return DataFacts("image", "classify", (source.channels, *source.size), found.classes, *sizes)
+    grouped = groups(source, found)
+    sizes = split_counts(there, Holdout.of(source), grouped)
+    shape, count = (source.channels, *source.size), group_count(grouped)
+    return DataFacts("image", "classify", shape, found.classes, *sizes, groups=count)
+
+
+def groups(source: ImageFolder, found: Found) -> Array | None:
+    """Which training pictures are to stay together, (N,) int64, by their names; None if any may
+    be parted. Raises UserError for a name that does not say."""
+    if source.groups is None:
+        return None
+    from hpc_dl.data import holdout
+
+    pattern, root = re.compile(source.groups), Path(source.root).expanduser()
+    named = {
+        name: [_group(pattern, path.relative_to(root)) for path, _ in pictures]
+        for name, pictures in found.pictures.items()
+    }
+    for name in set(named) - {"train"}:
+        holdout.refuse_shared(named["train"], named[name], name)
+    return holdout.codes(named["train"])
+
+
+def _group(pattern: re.Pattern[str], path: Path) -> str:
+    match = pattern.search(path.as_posix())
+    if match is None or match[1] is None:
+        raise UserError(
+            f"data.groups: '{pattern.pattern}' does not match {path}",
+            hint="It is searched for in the path of each picture below data.root.",
+        )
+    return match[1]
 
 
 def _splits(root: Path) -> dict[str, Path]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from hpc_dl.data import (
     arrays,
@@ -27,6 +28,7 @@ from hpc_dl.data import (
     torchvision_sets,
 )
 from hpc_dl.data.binarize import binarized
+from hpc_dl.data.counts import Holdout
 from hpc_dl.data.some_classes import divide_some, numbers
 from hpc_dl.data.split import Split, Splits, Tensors, divide
 from hpc_dl.spec.data import Data, DataFacts
@@ -46,10 +48,8 @@ from hpc_dl.spec.sources import (
 )
 
 
-def load(
-    source: Data, data_root: Path, seed: int, code: Path, workers: int | None = None
-) -> Splits:
-    """The splits of a source, on the CPU; which example is in which is a function of the seed.
+def load(source: Data, data_root: Path, code: Path, workers: int | None = None) -> Splits:
+    """The splits of a source, on the CPU; which example is in which, the source alone decides.
 
     `data_root` is the folder of staged data, `code` that of the user's own files; `workers` is
     how many processes read examples while training, None to have all of them in memory.
@@ -61,13 +61,15 @@ def load(
     if isinstance(source, ImageFolder) and found and workers is not None:
         image_folder.check(found, data_root / "cache")
         facts, splits = folders.facts(source, found), streamed.splits(source, found, workers)
+        splits["train"].tensors.update(_groups(source, found))
     else:
         facts, splits = given(source, data_root, code, found)
     files = [path for part in found.pictures.values() for path, _ in part] if found else []
     named = names.of(source, splits, files)
     if facts.only:
         named = replace(named, labels=numbers(splits, facts))
-    divided = divide_some(splits, facts, seed) if facts.only else divide(splits, facts, seed)
+    holdout = Holdout.of(source)
+    divided = divide_some(splits, facts, holdout) if facts.only else divide(splits, facts, holdout)
     checks.every_class_is_trained_on(divided.train, facts)
     return replace(divided, names=named)
 
@@ -101,7 +103,8 @@ def _tensors(
         case ImageFolder():
             found = found or folders.scan(source)
             pictures = image_folder.load(source, found, data_root / "cache")
-            return folders.facts(source, found), pictures
+            train = {**pictures["train"], **_groups(source, found)}
+            return folders.facts(source, found), {**pictures, "train": train}
         case MNIST() | FashionMNIST():
             grey = mnist.load(source.name, idx.root_of(source, data_root))
             return staged.facts(source, data_root), _as_asked(source, grey)
@@ -119,13 +122,19 @@ def _tensors(
     raise AssertionError(f"{source!r} is none of hpcdl's sources")
 
 
+def _groups(source: ImageFolder, found: folders.Found) -> Tensors:
+    """Which training pictures are to stay together, where the spec says so."""
+    groups = folders.groups(source, found)
+    return {} if groups is None else {"group": torch.from_numpy(groups)}
+
+
 def _as_asked(source: GreyImages, grey: Mapping[str, Tensors]) -> Mapping[str, Tensors]:
     return binarized(grey) if source.binarize else grey
 
 
 def _examples(source: Arrays) -> Mapping[str, Tensors]:
     """All arrays of a file, looked through."""
-    facts, splits = arrays.facts(source), {}
+    facts, splits = arrays.facts(source), dict[str, dict[str, Tensor]]()
     with arrays.opened(source) as file:
         for name, (inputs, labels) in arrays.names(source).items():
             array = arrays.as_examples(source, file[inputs][()])
@@ -138,4 +147,7 @@ def _examples(source: Arrays) -> Mapping[str, Tensors]:
                 if facts.task == "regress"
                 else {"label": checks.labels(said, count, where)}
             )
+        if source.groups:
+            groups = arrays.groups_of(source, file, len(splits["train"][facts.kind]))
+            splits["train"]["group"] = torch.from_numpy(groups)
     return splits

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from hpc_dl.data import libraries
-from hpc_dl.data.counts import split_counts
+from hpc_dl.data.counts import Holdout, split_counts
 from hpc_dl.data.split import Split, Tensors
 from hpc_dl.errors import UserError
 from hpc_dl.spec.data import DataFacts
@@ -35,7 +35,7 @@ def load(source: TorchVision, data_root: Path) -> tuple[DataFacts, Mapping[str, 
     if len(shapes) > 1:
         raise _mixed(f"{source.name}: the splits", shapes)
     there = {name: len(tensors["label"]) for name, tensors in given.items()}
-    sizes = split_counts(there, source.validation, source.test)
+    sizes = split_counts(there, Holdout.of(source))
     classes = _classes(datasets["train"], 1 + max(int(it["label"].max()) for it in given.values()))
     facts = DataFacts("image", "classify", shapes.pop(), classes, *sizes)
     return facts, {name: Split(tensors) for name, tensors in given.items()}

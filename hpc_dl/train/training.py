@@ -27,6 +27,7 @@ from hpc_dl.spec import units
 from hpc_dl.spec.job import JobSpec
 from hpc_dl.train import (
     batch_norm,
+    deterministic,
     disk,
     finish,
     gradients,
@@ -100,7 +101,8 @@ class Training:
         first_step, started = self.engine.step, time.perf_counter()
         watching = Monitor(self.engine, self.plan, self.journal) if self.journal else nullcontext()
         timeout = units.seconds(self.spec.train.hang_timeout)
-        with Pulse(self.world, self.journal, timeout, self.on_hang), watching:
+        pulse = Pulse(self.world, self.journal, timeout, self.on_hang)
+        with pulse, watching, deterministic.reported(self._warn_once):
             outcome = self._in_memory(self._loop)
             self.seconds = time.perf_counter() - started
             self.saving.wait()
@@ -109,15 +111,16 @@ class Training:
                 found = self._in_memory(lambda: self._test(weights))
                 self._in_memory(lambda: self._predict(weights))
         if outcome == "completed":
-            self._finish(found, weights, self.engine.step - first_step)
+            with deterministic.reported(self._warn_once):
+                self._finish(found, weights, self.engine.step - first_step)
         return outcome
 
     def _load_data(self) -> Splits:
         """Rank 0 prepares and caches; the others wait, and find it done."""
         if self.world.rank > 0:
             dist.barrier()
-        root, seed = Path(self.plan.data_root), self.spec.train.seed
-        splits = sources.load(self.spec.data, root, seed, self.run.code, self.plan.workers)
+        root = Path(self.plan.data_root)
+        splits = sources.load(self.spec.data, root, self.run.code, self.plan.workers)
         if self.world.rank == 0 and self.world.size > 1:
             dist.barrier()
         if splits.facts != self.plan.facts:
