@@ -19,6 +19,7 @@ from hpc_dl.data import (
     image_folder,
     mnist,
     own,
+    precision,
     staged,
     streamed,
     tables,
@@ -63,7 +64,7 @@ def load(
         facts, splits = given(source, data_root, code)
     divided = divide_some(splits, facts, seed) if facts.only else divide(splits, facts, seed)
     checks.every_class_is_trained_on(divided.train, facts)
-    return divided
+    return precision.narrow(divided)
 
 
 def given(source: Data, data_root: Path, code: Path) -> tuple[DataFacts, Mapping[str, Split]]:

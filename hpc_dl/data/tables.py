@@ -157,14 +157,14 @@ def _columns(name: str, words: Sequence[str] | None) -> list[str]:
 
 
 def _encoded(frame: DataFrame, names: Sequence[str], words: Mapping[str, Sequence[str]]) -> Array:
-    """The inputs (N, columns) float32."""
+    """The inputs (N, columns) float64."""
     parts = [
         frame[name].astype(str).to_numpy()[:, None] == np.array(words[name], dtype=object)
         if name in words
         else frame[name].to_numpy()[:, None]
         for name in names
     ]
-    return np.concatenate([part.astype(np.float32) for part in parts], axis=1)
+    return np.concatenate([part.astype(np.float64) for part in parts], axis=1)
 
 
 def _classes(frames: Frames, targets: Sequence[str]) -> list[Any]:
@@ -198,4 +198,4 @@ def _targets(frames: Frames, frame: DataFrame, names: Sequence[str]) -> Array:
                 f"data.target: column '{name}' is of words, and numbers are to be foretold",
                 hint="To tell classes: data.task: classify.",
             )
-    return frame[list(names)].to_numpy().astype(np.float32)
+    return frame[list(names)].to_numpy().astype(np.float64)
