@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -67,8 +68,8 @@ def _cached(source: ImageFolder, pictures: list[Picture], cache: Path) -> Pixels
         return kept
     images = np.empty((len(pictures), source.channels, *source.size), np.uint8)
     with ThreadPoolExecutor() as pool:  # Pillow decodes and resizes without holding the lock
-        for number, pixels in enumerate(pool.map(lambda it: decode(it[0], source), pictures)):
-            images[number] = pixels
+        for number, image in enumerate(pool.map(lambda it: decode(it[0], source), pictures)):
+            images[number] = image
     with contextlib.suppress(OSError):  # a cache that cannot be written costs only time
         _write(file, images)
     return images
@@ -99,14 +100,26 @@ def _write(file: Path, images: Pixels) -> None:
 
 def decode(path: Path, source: ImageFolder) -> Pixels:
     """One picture as (C, H, W) bytes. Raises UserError naming one that cannot be read."""
-    height, width = source.size
+    with opened(path) as picture:
+        return pixels(picture, source)
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[Image.Image]:
+    """A picture in a file. Raises UserError naming one that cannot be read."""
     try:
         with Image.open(path) as picture:
-            flat = _as_bytes(picture).convert("L" if source.channels == 1 else "RGB")
-            pixels = np.asarray(flat.resize((width, height), Image.Resampling.BILINEAR))
+            yield picture
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise _unreadable(path, error) from None
-    return pixels[None] if source.channels == 1 else pixels.transpose(2, 0, 1)
+
+
+def pixels(picture: Image.Image, source: ImageFolder) -> Pixels:
+    """An open picture as (C, H, W) bytes. Raises ValueError for pixels of unknown range."""
+    height, width = source.size
+    flat = _as_bytes(picture).convert("L" if source.channels == 1 else "RGB")
+    found = np.asarray(flat.resize((width, height), Image.Resampling.BILINEAR))
+    return found[None] if source.channels == 1 else found.transpose(2, 0, 1)
 
 
 def _as_bytes(picture: Image.Image) -> Image.Image:

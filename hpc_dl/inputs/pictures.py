@@ -1,0 +1,113 @@
+"""Pictures as a network takes them: (N, C, H, W) floats in [0, 1], from files, PIL or arrays."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from hpc_dl.data import image_folder
+from hpc_dl.errors import UserError
+from hpc_dl.inputs.arrays import Array, array
+from hpc_dl.inputs.numbers import wrong_axes
+from hpc_dl.spec.sources import ImageFolder
+
+LAYOUTS = ("NCHW", "CHW", "NHWC", "HWC", "NHW", "HW")
+"""How the axes of an array may stand; the first that fits counts. Without C the pictures are grey.
+
+Channels first is what is documented, so that 3 x 3 x 3 is read so."""
+
+
+def images(given: Any, shape: Sequence[int], *, resized: bool) -> Array:
+    """Pictures of `shape`, (C, H, W): bytes divided by 255, floats as they are.
+
+    If `resized`, files and PIL's pictures may be of any size, as they may in the training.
+    """
+    several = list(given) if isinstance(given, list | tuple) else [given]
+    drawn = [_is_picture(it) for it in several]
+    if not any(drawn):
+        return _from_array(array(given, "image"), shape)
+    if not all(drawn):
+        raise UserError(
+            f"image is {type(several[drawn.index(False)]).__name__} beside pictures",
+            hint="Give pictures and paths alone, or arrays alone.",
+        )
+    return _as_floats(np.stack([_decoded(it, shape, resized=resized) for it in several]))
+
+
+def _is_picture(given: Any) -> bool:
+    return isinstance(given, Image.Image | str | os.PathLike)
+
+
+def _decoded(given: Any, shape: Sequence[int], *, resized: bool) -> Array:
+    """One picture as (C, H, W) bytes, decoded as those of the training."""
+    if isinstance(given, Image.Image):
+        try:
+            return _pixels(given, "image", shape, resized=resized)
+        except (OSError, ValueError, SyntaxError) as error:
+            raise UserError(f"image is not a readable picture: {error}") from None
+    path = Path(given).expanduser()
+    if not path.is_file():
+        raise UserError(f"image: there is no file {path}")
+    with image_folder.opened(path) as picture:
+        return _pixels(picture, f"image: {path}", shape, resized=resized)
+
+
+def _pixels(picture: Image.Image, where: str, shape: Sequence[int], *, resized: bool) -> Array:
+    channels, height, width = shape
+    if channels not in (1, 3):
+        raise UserError(f"{where}: the network takes {channels} channels", hint="Give arrays.")
+    upright = ImageOps.exif_transpose(picture)
+    if not resized and upright.size != (width, height):
+        raise UserError(
+            f"{where} is {upright.width} x {upright.height} pixels (width x height), but has to be "
+            f"{width} x {height}",
+            hint="Resize it as you resized those that it was trained on.",
+        )
+    return image_folder.pixels(upright, _source(channels, height, width))
+
+
+def _source(channels: int, height: int, width: int) -> ImageFolder:
+    """The source that reads pictures in this way."""
+    grey = channels == 1
+    size = [height, width]
+    return ImageFolder(name="image_folder", root="", size=size, channels=1 if grey else 3)
+
+
+def _from_array(found: Array, shape: Sequence[int]) -> Array:
+    if found.dtype.kind in "iu" and found.dtype != np.uint8:
+        raise UserError(
+            f"image is {found.dtype}, but has to be uint8, from 0 to 255, or floats in [0, 1]",
+            hint="If its values are those of bytes: x.astype('uint8').",
+        )
+    laid = _channels_first(found, shape)
+    return _as_floats(laid) if laid.dtype == np.uint8 else laid
+
+
+def _channels_first(found: Array, shape: Sequence[int]) -> Array:
+    """Pictures (N, C, H, W), of which only the axes are told apart, by their sizes."""
+    sizes = dict(zip("CHW", shape, strict=True))
+    for layout in LAYOUTS:
+        known = len(layout) == found.ndim and ("C" in layout or sizes["C"] == 1)
+        axes = zip(layout, found.shape, strict=False)
+        if known and all(sizes.get(axis, there) == there for axis, there in axes):
+            break
+    else:
+        raise wrong_axes(found, "image", [-1, *shape], _HINT)
+    if layout.endswith("C"):
+        found = np.moveaxis(found, -1, -3)
+    elif "C" not in layout:
+        found = np.expand_dims(found, -3)
+    return found if layout.startswith("N") else found[None]
+
+
+_HINT = "Channels may be the last axis, too; one picture needs no N."
+
+
+def _as_floats(pixels: Array) -> Array:
+    floats: Array = pixels.astype(np.float32) / np.float32(255)
+    return floats
