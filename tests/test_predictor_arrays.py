@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from hpc_dl.errors import UserError
-from hpc_dl.predictor import load
+from hpc_dl.predictor import CHUNK, load
 from hpc_dl.spec.models import ZOO
 from tests import exports
 from tests.exports import MEMBERS
@@ -150,6 +151,14 @@ def test_names_that_are_missing_or_unknown_are_said(predictors, given, message):
         predictors["vae conditional"].predict(given)
 
 
+def test_many_examples_are_predicted_in_order(predictors):
+    rows = np.random.default_rng(0).random((CHUNK + 3, 5))
+    predictor = predictors["ffnn of tables"]
+    said = predictor.predict(rows)["target"]
+    ends = predictor.predict(rows[[0, CHUNK - 1, CHUNK, CHUNK + 2]])["target"]
+    np.testing.assert_allclose(said[[0, CHUNK - 1, CHUNK, CHUNK + 2]], ends, 1e-5)
+
+
 def test_truth_values_and_integers_are_numbers(predictors):
     rows = np.array([[0, 1, 1, 0, 1]])
     expected = predictors["ffnn of tables"].predict(rows.astype(float))["target"]
@@ -157,6 +166,23 @@ def test_truth_values_and_integers_are_numbers(predictors):
         np.testing.assert_array_equal(
             predictors["ffnn of tables"].predict(given)["target"], expected
         )
+
+
+def test_arrays_of_any_layout_in_memory_are_taken_and_left_as_they_are(predictors):
+    rows = INPUTS["ffnn of tables"]["table"]
+    expected = predictors["ffnn of tables"].predict(rows)["target"]
+    kept = np.broadcast_to(rows, rows.shape)  # which cannot be written
+    for given in (kept, rows.astype(">f8"), np.asfortranarray(rows), rows[::-1].copy()[::-1]):
+        np.testing.assert_array_equal(
+            predictors["ffnn of tables"].predict(given)["target"], expected
+        )
+
+
+def test_a_picture_is_taken_beside_other_inputs(predictors):
+    pixels = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    expected = predictors["vae conditional"].predict({"image": pixels, "label": np.array([2])})
+    said = predictors["vae conditional"].predict({"image": Image.fromarray(pixels), "label": 2})
+    np.testing.assert_array_equal(said["mean"], expected["mean"])
 
 
 def test_a_graph_may_have_no_edges(predictors):

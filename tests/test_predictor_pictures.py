@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from hpc_dl.data import image_folder
+from hpc_dl.data.image_folder import decode
 from hpc_dl.errors import UserError
 from hpc_dl.predictor import load
 from hpc_dl.spec.data import DataFacts
@@ -108,7 +108,7 @@ def test_files_and_pictures_of_any_mode_are_decoded_as_in_the_training(root, res
     path = root / f"mode.{'tif' if mode in ('CMYK', 'I;16') else 'png'}"
     picture.save(path)
     source = ImageFolder(name="image_folder", root="", size=[32, 32])
-    expected = resizing.predict(image_folder.decode(path, source))["probabilities"]
+    expected = resizing.predict(decode(path, source))["probabilities"]
     for given in (path, picture, [picture]):
         np.testing.assert_array_equal(resizing.predict(given)["probabilities"], expected)
 
@@ -151,7 +151,7 @@ REFUSED = {
     "of mixed sizes": ([PIXELS[0], PIXELS[1][:5]], "its parts are of different shapes"),
     "PIL of another size": (
         [PICTURES[0], PICTURES[1].resize((30, 20))],
-        r"image is 30 x 20 pixels \(width x height\), but has to be 32 x 32",
+        "image has 20 x 30 pixels, height x width, but has to have 32 x 32",
     ),
 }
 

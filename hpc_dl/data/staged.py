@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from hpc_dl.data import cora, folders, idx, labels
+from hpc_dl.data import cora, idx, labels
 from hpc_dl.data.counts import split_counts
 from hpc_dl.errors import UserError
 from hpc_dl.spec.data import Data, DataFacts
@@ -54,6 +54,8 @@ def facts(source: Data, data_root: Path, code: Path = Path()) -> DataFacts:
             classes, read = idx.CLASSES[source.name], partial(labels.idx, folder)
             known = _grey(source, (1, 28, 28), classes, idx.EXAMPLES, 0, read)
         case ImageFolder():
+            from hpc_dl.data import folders  # numpy and Pillow, for those who have pictures
+
             known = folders.facts(source, folders.scan(source))
         case Karate():
             known = KARATE

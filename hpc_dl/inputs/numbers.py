@@ -34,7 +34,7 @@ def checked(
     numbers = _as_floats(found, name, dtype) if "float" in dtype else _as_is(found, name, dtype)
     if limits is not None:
         _check_limits(numbers, name, *limits)
-    return np.ascontiguousarray(numbers)
+    return np.require(numbers, requirements=["C", "W"])  # as torch wants it
 
 
 def with_axes(found: Array, name: str, shape: Sequence[int], *, alone: bool) -> Array:

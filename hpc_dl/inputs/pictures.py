@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
-from hpc_dl.data import image_folder
+from hpc_dl.data.picture import decode
 from hpc_dl.errors import UserError
 from hpc_dl.inputs.arrays import Array, array
 from hpc_dl.inputs.numbers import wrong_axes
-from hpc_dl.spec.sources import ImageFolder
 
 LAYOUTS = ("NCHW", "CHW", "NHWC", "HWC", "NHW", "HW")
 """How the axes of an array may stand; the first that fits counts. Without C the pictures are grey.
@@ -45,37 +44,26 @@ def _is_picture(given: Any) -> bool:
 
 def _decoded(given: Any, shape: Sequence[int], *, resized: bool) -> Array:
     """One picture as (C, H, W) bytes, decoded as those of the training."""
-    if isinstance(given, Image.Image):
-        try:
-            return _pixels(given, "image", shape, resized=resized)
-        except (OSError, ValueError, SyntaxError) as error:
-            raise UserError(f"image is not a readable picture: {error}") from None
-    path = Path(given).expanduser()
-    if not path.is_file():
-        raise UserError(f"image: there is no file {path}")
-    with image_folder.opened(path) as picture:
-        return _pixels(picture, f"image: {path}", shape, resized=resized)
-
-
-def _pixels(picture: Image.Image, where: str, shape: Sequence[int], *, resized: bool) -> Array:
     channels, height, width = shape
     if channels not in (1, 3):
-        raise UserError(f"{where}: the network takes {channels} channels", hint="Give arrays.")
-    upright = ImageOps.exif_transpose(picture)
-    if not resized and upright.size != (width, height):
+        raise UserError(f"image: the network takes {channels} channels", hint="Give arrays.")
+    if isinstance(given, str | os.PathLike):
+        given = Path(given).expanduser()
+        if not given.is_file():
+            raise UserError(f"image: there is no file {given}")
+    pixels = decode(given, channels, (height, width) if resized else None)
+    if pixels.shape[1:] != (height, width):
+        name = f"image: {given}" if isinstance(given, Path) else "image"
         raise UserError(
-            f"{where} is {upright.width} x {upright.height} pixels (width x height), but has to be "
-            f"{width} x {height}",
-            hint="Resize it as you resized those that it was trained on.",
+            f"{name} has {_side_by_side(pixels.shape[1:])} pixels, height x width, but has to have "
+            f"{_side_by_side((height, width))}",
+            hint="Resize it as you resized those that the network was trained on.",
         )
-    return image_folder.pixels(upright, _source(channels, height, width))
+    return pixels
 
 
-def _source(channels: int, height: int, width: int) -> ImageFolder:
-    """The source that reads pictures in this way."""
-    grey = channels == 1
-    size = [height, width]
-    return ImageFolder(name="image_folder", root="", size=size, channels=1 if grey else 3)
+def _side_by_side(sides: Sequence[int]) -> str:
+    return " x ".join(map(str, sides))
 
 
 def _from_array(found: Array, shape: Sequence[int]) -> Array:

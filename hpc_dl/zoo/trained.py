@@ -11,7 +11,7 @@ import torch
 from pydantic import BaseModel, ValidationError
 from torch import nn
 
-from hpc_dl.errors import UserError
+from hpc_dl.errors import UserError, reason
 from hpc_dl.spec.data import DataFacts
 from hpc_dl.spec.model import Model
 from hpc_dl.spec.models import ModelSpec
@@ -62,8 +62,15 @@ def load(folder: Path) -> Trained:
         ) from None
     except (OSError, ValueError) as error:
         raise _damaged(description, error) from None
-    architecture = build(_options(said, folder), said.facts, folder / "code")
-    nets = architecture.networks()
+    try:
+        architecture = build(_options(said, folder), said.facts, folder / "code")
+        nets = architecture.networks()
+    except OSError as error:
+        raise UserError(
+            f"the network in {folder} reads what is not there: {reason(error)}",
+            hint="Files are copied into an export if an option of the network gives their absolute "
+            "paths, or if they lie beside its code.",
+        ) from None
     _load_weights(nets, folder / "weights.pt")
     inputs = {name: it.model_dump() for name, it in said.inputs.items()}
     return Trained(architecture, nets, inputs, said.resized)

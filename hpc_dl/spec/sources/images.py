@@ -58,7 +58,9 @@ class FashionMNIST(GreyImages):
 
 
 class ImageFolder(Data):
-    """A user's own pictures: ROOT/CLASS/*.png, or ROOT/{train,validation,test}/CLASS/*.png."""
+    """A user's own pictures: ROOT/CLASS/*.png, or ROOT/{train,validation,test}/CLASS/*.png.
+
+    Transparent parts become white, and EXIF orientation is applied."""
 
     streams: ClassVar[bool] = True
     manner: ClassVar[set[str]] = {"loading", "workers"}
