@@ -101,7 +101,10 @@ def _refuse_repeated(names: Sequence[str], file: Path) -> None:
     names = [name.strip() for name in names]
     for name in names:
         if name and names.count(name) > 1:
-            raise UserError(f"{file} has {names.count(name)} columns '{name}'")
+            raise UserError(
+                f"{file} has {names.count(name)} columns '{name}'",
+                hint="Its first row has to name the columns, each with a name of its own.",
+            )
 
 
 def _is_decimal_comma(frame: DataFrame, file: Path) -> bool:

@@ -87,10 +87,8 @@ def frame_of(source: Table, path: str) -> DataFrame:
 
 def read_file(file: Path, *, parquet: bool) -> csv_files.Read:
     """A file as it is, and notes. Raises UserError where it cannot be read."""
-    import pandas
-
     try:
-        frame, notes = (pandas.read_parquet(file), []) if parquet else csv_files.read(file)
+        frame, notes = _parquet(file) if parquet else csv_files.read(file)
     except UnicodeDecodeError as error:
         raise UserError(
             f"{file} is not UTF-8: {error}",
@@ -104,6 +102,14 @@ def read_file(file: Path, *, parquet: bool) -> csv_files.Read:
         name = frame.columns[frame.columns.duplicated()][0]
         raise UserError(f"{file} has several columns '{name}'")
     return frame, notes
+
+
+def _parquet(file: Path) -> csv_files.Read:
+    import pandas
+
+    frame = pandas.read_parquet(file)
+    named = [str(name) for name in frame.index.names if name is not None]
+    return frame, [f"the index '{name}' of {file.name} is not looked at" for name in named]
 
 
 def _targets_of(source: Table) -> list[str]:
