@@ -98,7 +98,8 @@ def test_one_row_and_a_file_are_as_all_rows(predictor, tmp_path):
         np.testing.assert_allclose(predictor.predict(given)["probabilities"], expected[5:6], 1e-6)
     people()[without_some(people()).columns].to_csv(tmp_path / "some.csv", index=False, sep=";")
     people().to_parquet(tmp_path / "all.parquet")
-    for file in ("some.csv", "all.parquet"):
+    people().to_csv(tmp_path / "index.csv")
+    for file in ("some.csv", "all.parquet", "index.csv"):
         found = predictor.predict(str(tmp_path / file))["probabilities"]
         np.testing.assert_array_equal(found, expected)
 
@@ -121,6 +122,7 @@ def change(column, value, row=7):
         (lambda: people()[["age", *people().columns]], "several columns 'age'"),
         (lambda: people().iloc[:0], "no rows"),
         (lambda: [{"age": 1}, {"age": 1, "job": "clerk"}], "row 2 and row 1 do not have the same"),
+        (lambda: {"age": [1, 2], "job": ["clerk"]}, "the table: .* same length"),
         (lambda: np.zeros((3, 7)), "has columns of words, such as 'job', and is no array"),
         (lambda: np.zeros((3, 4)), "has columns of words, such as 'job', and is no array"),
         (lambda: "nowhere.csv", "there is no file nowhere.csv"),

@@ -21,7 +21,7 @@ def without_index(frame: DataFrame) -> DataFrame:
 
     They are noted in its attributes. Raises UserError for others without a name.
     """
-    for name in [it for it in frame.columns if _NAMELESS.fullmatch(it)]:
+    for name in filter(is_nameless, frame.columns):
         column = frame[name]
         if not column.isna().all() and not numbers_rows(column):
             place = frame.columns.get_loc(name) + 1
@@ -33,6 +33,11 @@ def without_index(frame: DataFrame) -> DataFrame:
         frame.attrs["notes"].append(f"a column without a name {what}, and is left out")
         frame = frame.drop(columns=name)
     return frame
+
+
+def is_nameless(name: str) -> bool:
+    """Whether this is what a column without a name is called."""
+    return bool(_NAMELESS.fullmatch(name))
 
 
 def numbers_rows(column: Series[Any]) -> bool:

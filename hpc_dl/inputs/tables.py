@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpc_dl.data import encoding
+from hpc_dl.data.row_numbers import is_nameless
 from hpc_dl.data.tables import read_file, refuse_absent
 from hpc_dl.errors import UserError
 from hpc_dl.inputs.arrays import Array, array
@@ -54,9 +55,7 @@ def _frame(given: Any, names: Sequence[str], columns: Sequence[Column]) -> DataF
         case pandas.Series():
             frame = given.to_frame().T.infer_objects()
         case Mapping():
-            values = given.values()
-            one = not any(isinstance(it, list | tuple) or hasattr(it, "shape") for it in values)
-            frame = pandas.DataFrame([given] if one else given)
+            frame = _of_columns(given)
         case [Mapping(), *_]:
             frame = pandas.DataFrame(_alike(given))
         case _:
@@ -71,6 +70,19 @@ def _file(path: Path) -> DataFrame:
     frame, _ = read_file(path, parquet=path.suffix == ".parquet")
     frame.attrs["file"] = str(path)
     return frame
+
+
+def _of_columns(given: Mapping[str, Any]) -> DataFrame:
+    """Columns by name; or one row, if there is one value for each."""
+    import pandas
+
+    values = given.values()
+    if not any(isinstance(it, list | tuple) or hasattr(it, "__array__") for it in values):
+        return pandas.DataFrame([given])
+    try:
+        return pandas.DataFrame(given)
+    except ValueError as error:
+        raise UserError(f"the table: {error}") from None
 
 
 def _alike(given: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
@@ -109,7 +121,7 @@ def _check_names(frame: DataFrame, columns: Sequence[Column]) -> None:
         twice = frame.columns[frame.columns.duplicated()][0]
         raise UserError(f"{frame.attrs['file']} has several columns '{twice}'")
     known = {column.name for column in columns}
-    unknown = [name for name in frame.columns if name not in known]
+    unknown = [it for it in frame.columns if it not in known and not is_nameless(it)]
     if unknown:
         raise UserError(
             f"{frame.attrs['file']} has a column '{unknown[0]}', which the training did not have",

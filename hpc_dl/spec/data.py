@@ -45,7 +45,8 @@ class DataFacts:
     targets: tuple[str, ...] = ()
     """The names of the numbers that are to be foretold, where the task is to regress."""
     columns: tuple[str, ...] = ()
-    """Of a table: what its columns are; `colour=red` is 1 where the word is that, and else 0."""
+    """Of a table: what its columns are; `colour=red` is 1 where the word is that, and else 0, and
+    `size is missing` where that is a gap."""
     raw: tuple[Column, ...] = ()
     """Of a table in a file: the columns of the file, from which those above are made."""
     only: tuple[str, ...] = ()
