@@ -16,7 +16,7 @@ OWN = """\
 import torch
 
 def squares(n=40, width=6):
-    images = torch.rand(n, 1, width, width)
+    images = torch.rand(n, 1, width, width, generator=torch.Generator().manual_seed(0))
     labels = (images.mean((1, 2, 3)) > 0.5).long()
     return {"train": {"image": images, "label": labels}, "classes": ["dark", "light"]}
 
@@ -66,7 +66,7 @@ def fails():
     raise ValueError("the disk is not mounted")
 
 def counted(n=40, steps=7):
-    steps = torch.randn(n, steps, 3)
+    steps = torch.randn(n, steps, 3, generator=torch.Generator().manual_seed(0))
     return {"train": {"sequence": steps, "target": steps.sum((1, 2))}, "targets": ["sum"]}
 """
 

@@ -192,7 +192,7 @@ def tables(folder: Path, model: str, data: dict, workers: int | None = None):
     spec = JobSpec.model_validate(
         {"name": "t", "model": {"name": model}, "data": data, "train": {"epochs": 1}}
     )
-    splits = sources.load(spec.data, folder, 0, folder, workers)
+    splits = sources.load(spec.data, folder, folder, workers)
     architecture = build(spec.model, splits.facts, folder)
     parts = predictions.predict(
         architecture,
@@ -249,6 +249,13 @@ def test_rows_are_those_of_the_file_that_they_are_in(tmp_path):
     assert [int(row["row"]) for row in found] == list(range(1, 21))
     assert [row["true"] for row in found] == list("ab" * 10)
     assert splits.names.listed([0, 19]) == "rows 1, 20"
+
+
+def test_examples_keep_their_number_where_some_classes_alone_are_trained_on(tmp_path):
+    (found, _), _ = tables(tmp_path, "ffnn", {"name": "digits", "only": [3, 5]})
+    label = digits.load()["label"]
+    assert {row["true"] for row in found} == set(map(str, range(10)))
+    assert all(int(row["true"]) == label[int(row["example"])] for row in found)
 
 
 def test_nodes_are_named_by_their_number_in_the_graph(tmp_path):

@@ -28,8 +28,9 @@ from hpc_dl.data import (
     torchvision_sets,
 )
 from hpc_dl.data.binarize import binarized
+from hpc_dl.data.contents import digests
 from hpc_dl.data.counts import Holdout
-from hpc_dl.data.some_classes import divide_some
+from hpc_dl.data.some_classes import divide_some, numbers
 from hpc_dl.data.split import Split, Splits, Tensors, divide
 from hpc_dl.spec.data import Data, DataFacts
 from hpc_dl.spec.sources import (
@@ -66,6 +67,8 @@ def load(source: Data, data_root: Path, code: Path, workers: int | None = None) 
         facts, splits = given(source, data_root, code, found)
     files = [path for part in found.pictures.values() for path, _ in part] if found else []
     named = names.of(source, splits, files)
+    if facts.only:
+        named = replace(named, labels=numbers(splits, facts))
     holdout = Holdout.of(source)
     divided = divide_some(splits, facts, holdout) if facts.only else divide(splits, facts, holdout)
     checks.every_class_is_trained_on(divided.train, facts)
@@ -81,17 +84,23 @@ def given(
     """
     match source:
         case OwnData():
-            return own.load(source, code)
+            return _with_contents(*own.load(source, code))
         case Karate():
             return geometric.karate()
         case Cora():
             return geometric.planetoid(cora.folder(source, data_root))
         case TorchGeometric():
-            return geometric_sets.load(source, data_root)
+            return _with_contents(*geometric_sets.load(source, data_root))
         case TorchVision():
-            return torchvision_sets.load(source, data_root)
+            return _with_contents(*torchvision_sets.load(source, data_root))
     facts, tensors = _tensors(source, data_root, found)
     return facts, {name: Split(it) for name, it in tensors.items()}
+
+
+def _with_contents(
+    facts: DataFacts, splits: Mapping[str, Split]
+) -> tuple[DataFacts, Mapping[str, Split]]:
+    return replace(facts, contents=digests(splits)), splits
 
 
 def _tensors(
