@@ -44,7 +44,7 @@ def blank():
     return {"train": {"table": torch.ones(20, 3), "label": torch.arange(20) % 2}}
 
 def named(**labels):
-    return {name.removeprefix("of_"): {"table": torch.rand(len(it), 3), "label": torch.tensor(it)}
+    return {name: {"table": torch.rand(len(it), 3), "label": torch.tensor(it)}
             for name, it in labels.items()}
 
 def nothing():
@@ -144,8 +144,8 @@ def test_an_own_function_that_is_not_there_is_said_with_those_that_are(code):
         ("given", {"validation": 0.99}, "none is left to train on"),
         ("oblique", {}, "mine.py:oblique: image is .* 12 channels of 12 x 2 pixels"),
         ("blank", {}, "mine.py:blank: train: table: every value is 1: there is nothing to learn"),
-        ("named", {"of_train": [0, 1], "of_val": [1]}, "mine.py:named: 'val' is none of train,"),
-        ("named", {"of_train": [0, 1], "of_test": [2]}, "no example of '2' to train on"),
+        ("named", {"train": [0, 1], "val": [1]}, "mine.py:named: 'val' is none of train,"),
+        ("named", {"train": [0, 1], "test": [2]}, "no example of '2' to train on"),
     ],
 )
 def test_what_is_no_source_is_refused_with_the_function_and_the_fault(code, name, options, message):

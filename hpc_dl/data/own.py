@@ -61,9 +61,7 @@ def load(source: OwnData, code: Path) -> tuple[DataFacts, Mapping[str, Split]]:
     groups = None if group is None else group.numpy()
     sizes = split_counts(there, Holdout.of(source), groups)
     facts = _facts(said, given, sizes, source.name)
-    notes = (*notes, *alike(facts.classes))
-    facts = replace(facts, groups=group_count(groups), notes=notes)
-    given["train"] |= {} if group is None else {"group": group}
+    facts = replace(facts, groups=group_count(groups), notes=(*notes, *alike(facts.classes)))
     splits = {name: Split(tensors) for name, tensors in given.items()}
     checks.varied(given["train"][facts.kind], f"{source.name}: train: {facts.kind}")
     checks.every_class_is_trained_on(splits["train"], facts)
@@ -72,23 +70,18 @@ def load(source: OwnData, code: Path) -> tuple[DataFacts, Mapping[str, Split]]:
     return facts, splits
 
 
-Given = dict[str, dict[str, Tensor]]
-"""Tensors by split and name."""
-
-
-def _channels_first(given: Given, where: str) -> tuple[Given, tuple[str, ...]]:
+def _channels_first(
+    given: Mapping[str, Tensors], where: str
+) -> tuple[dict[str, dict[str, Tensor]], tuple[str, ...]]:
     """Images as (N, C, H, W) in every split, and notes for the plan; all else as it is."""
-    image = given["train"].get("image")
-    if image is None:
-        return given, ()
-    last, notes = channels_last(tuple(image.shape), f"{where}: image")
-    if not last:
-        return given, notes
-    moved = {
-        name: {key: it.movedim(-1, 1) if key == "image" else it for key, it in tensors.items()}
-        for name, tensors in given.items()
-    }
-    return moved, notes
+    there = {name: dict(tensors) for name, tensors in given.items()}
+    if "image" not in there["train"]:
+        return there, ()
+    last, notes = channels_last(tuple(there["train"]["image"].shape), f"{where}: image")
+    if last:
+        for tensors in there.values():
+            tensors["image"] = tensors["image"].movedim(-1, 1)
+    return there, notes
 
 
 def _facts(
