@@ -75,7 +75,7 @@ def test_a_broken_picture_is_named(pictures, tmp_path):
 
 def test_a_class_without_pictures_is_named(pictures, tmp_path):
     (pictures / "empty").mkdir()
-    with pytest.raises(UserError, match=r"class .*/empty has no picture"):
+    with pytest.raises(UserError, match="has no picture of class empty"):
         staged.facts(folder(pictures), tmp_path)
 
 
@@ -113,7 +113,7 @@ def test_a_test_split_that_is_missing_is_taken_from_the_training_pictures(tmp_pa
 
 def test_splits_whose_classes_differ_are_refused_with_the_classes(tmp_path):
     source = divided(tmp_path, train=["cat", "dog"], test=["cat", "bird"])
-    with pytest.raises(UserError, match="differ in their classes: bird, dog"):
+    with pytest.raises(UserError, match=r"test has classes that .*/train has not: bird"):
         staged.facts(source, tmp_path)
 
 
@@ -127,7 +127,9 @@ def test_other_files_and_hidden_ones_are_passed_over(pictures, tmp_path):
     (pictures / "dark" / "notes.txt").write_text("not a picture")
     (pictures / "dark" / "._00.png").write_bytes(b"left by another file system")
     (pictures / ".ipynb_checkpoints").mkdir()
-    assert staged.facts(folder(pictures), tmp_path) == before
+    after = staged.facts(folder(pictures), tmp_path)
+    assert after == before
+    assert "files of classes that are not read: 1 .txt" in after.notes
 
 
 def test_a_link_to_nowhere_is_named(pictures, tmp_path):
@@ -153,7 +155,7 @@ def test_pictures_of_16_bits_keep_their_range(tmp_path):
             wide = np.full((4, 4), 1000 * (number + 1), np.uint16)
             Image.fromarray(wide).save(tmp_path / label / f"{number}.tif")
     images = sources.load(folder(tmp_path, channels=1), tmp_path, HERE).train.tensors["image"]
-    assert set(images.unique().tolist()) <= {3, 7, 11, 15, 19}
+    assert set(images.unique().tolist()) <= {4, 8, 12, 16, 19}, "white is 65535"
     assert len(images.unique()) > 1
 
 

@@ -73,6 +73,7 @@ def rows(outlook: Outlook) -> list[tuple[str, str]]:
         ("run", outlook.run),
         ("model", _with_options(spec.model.name, spec.model.model_dump(mode="json"))),
         ("data", _data(spec, plan)),
+        ("fingerprint", f"{plan.fingerprint[:12]}, of the data that are there now"),
         *([("split", _split(spec, plan))] if spec.data.drawn else []),
         ("loading", _loading(plan)),
         ("where", _where(outlook)),

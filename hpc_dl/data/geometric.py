@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hpc_dl.data import cora, staged
+from hpc_dl.data import checks, cora, staged
 from hpc_dl.data.counts import Holdout, split_counts
 from hpc_dl.data.graphs import Graph, GraphSplit, NodeSplit
 from hpc_dl.data.split import Split, Tensors
@@ -66,6 +66,7 @@ def of(said: Any, where: str, holdout: Holdout) -> Given:
     if isinstance(said, Data):
         return nodes(said, where, holdout)
     by_name = said if isinstance(said, Mapping) else {"train": said}
+    checks.known_names(by_name, tuple(_MASKS), where)
     splits = {name: list(graphs) for name, graphs in by_name.items()}
     if any(not isinstance(it, Data) for graphs in splits.values() for it in graphs):
         raise UserError(f"{where}: its graphs have to be torch_geometric's Data")

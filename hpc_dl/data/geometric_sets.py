@@ -72,7 +72,8 @@ def _digest(source: TorchGeometric, root: Path) -> str:
     digest.update(repr(sorted(source.options.items())).encode())
     for file in _files(root):
         state = file.stat()
-        digest.update(repr((str(file), state.st_size, state.st_mtime_ns)).encode())
+        times = state.st_mtime_ns, state.st_ctime_ns  # `touch -r` and `cp -p` set only the first
+        digest.update(repr((str(file), state.st_size, *times)).encode())
     return digest.hexdigest()[:32]
 
 

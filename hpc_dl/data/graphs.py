@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -39,6 +39,10 @@ class NodeSplit(Split):
         taken = super().subset(chosen)
         return NodeSplit(self.graph, taken.tensors, taken.index)
 
+    def contents(self) -> dict[str, Iterable[Tensor]]:
+        shared = self.graph.on(self.device)
+        return {**{name: [tensor] for name, tensor in shared.items()}, **super().contents()}
+
     def batch(self, chosen: Tensor) -> Batch:
         return {**self.graph.on(self.device), **super().batch(chosen)}
 
@@ -59,6 +63,10 @@ class GraphSplit(Split):
     def subset(self, chosen: Tensor) -> GraphSplit:
         taken = super().subset(chosen)
         return GraphSplit(self._graphs(chosen), taken.tensors, taken.index)
+
+    def contents(self) -> dict[str, Iterable[Tensor]]:
+        node, edge = zip(*((graph.x, graph.edge_index) for graph in self.graphs), strict=True)
+        return {"node": node, "edge": edge, **super().contents()}
 
     def batch(self, chosen: Tensor) -> Batch:
         from torch_geometric.data import Batch as Union  # 2 s, for those who have graphs

@@ -28,6 +28,7 @@ from hpc_dl.data import (
     torchvision_sets,
 )
 from hpc_dl.data.binarize import binarized
+from hpc_dl.data.contents import digests
 from hpc_dl.data.counts import Holdout
 from hpc_dl.data.some_classes import divide_some, numbers
 from hpc_dl.data.split import Split, Splits, Tensors, divide
@@ -83,17 +84,23 @@ def given(
     """
     match source:
         case OwnData():
-            return own.load(source, code)
+            return _with_contents(*own.load(source, code))
         case Karate():
             return geometric.karate()
         case Cora():
             return geometric.planetoid(cora.folder(source, data_root))
         case TorchGeometric():
-            return geometric_sets.load(source, data_root)
+            return _with_contents(*geometric_sets.load(source, data_root))
         case TorchVision():
-            return torchvision_sets.load(source, data_root)
+            return _with_contents(*torchvision_sets.load(source, data_root))
     facts, tensors = _tensors(source, data_root, found)
     return facts, {name: Split(it) for name, it in tensors.items()}
+
+
+def _with_contents(
+    facts: DataFacts, splits: Mapping[str, Split]
+) -> tuple[DataFacts, Mapping[str, Split]]:
+    return replace(facts, contents=digests(splits)), splits
 
 
 def _tensors(
@@ -136,16 +143,19 @@ def _examples(source: Arrays) -> Mapping[str, Tensors]:
     """All arrays of a file, looked through."""
     facts, splits = arrays.facts(source), dict[str, dict[str, Tensor]]()
     with arrays.opened(source) as file:
-        for name, (inputs, labels) in arrays.names(source).items():
+        labels = arrays.as_labels(source, file)
+        for name, (inputs, named) in arrays.names(source).items():
             array = arrays.as_examples(source, file[inputs][()])
             where = f"data.path: {source.path}: {inputs}"
-            examples = checks.examples(torch.from_numpy(array), facts.kind, where)
-            said = checks.tensor(file[labels][()], labels)
-            where, count = f"data.path: {source.path}: {labels}", len(examples)
+            examples = checks.examples(checks.tensor(array, where), facts.kind, where)
+            if name == "train":
+                checks.varied(examples, where)
+            where, count = f"data.path: {source.path}: {named}", len(examples)
+            known = checks.tensor(labels[name], where)
             splits[name] = {facts.kind: examples} | (
-                {"target": checks.targets(said, count, where)}
+                {"target": checks.targets(known, count, where)}
                 if facts.task == "regress"
-                else {"label": checks.labels(said, count, where)}
+                else {"label": checks.labels(known, count, where)}
             )
         if source.groups:
             groups = arrays.groups_of(source, file, len(splits["train"][facts.kind]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
@@ -45,8 +45,11 @@ class DataFacts:
     """The classes that are trained on, where the test has others as well."""
     groups: int = 0
     """Of the training examples; the members of a group are in the same split. 0 without groups."""
-    notes: tuple[str, ...] = ()
-    """What was assumed or left out as the data were read, a sentence each, for the plan."""
+    contents: tuple[tuple[str, str], ...] = ()
+    """Digests of the tensors by name, of examples that are in no files known to hpcdl."""
+    notes: tuple[str, ...] = field(default=(), compare=False)
+    """What was assumed or left out as the data were read, a sentence each, for the plan. They may
+    change without the examples, as when a file is put beside them."""
 
     @property
     def outputs(self) -> int:

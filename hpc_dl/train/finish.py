@@ -17,12 +17,18 @@ from hpc_dl.data.split import Split
 from hpc_dl.errors import naming
 from hpc_dl.plan import Plan
 from hpc_dl.rundir import RunDir, write_json
+from hpc_dl.spec.data import Data
 from hpc_dl.spec.job import JobSpec
+from hpc_dl.spec.sources import ImageFolder, TorchVision
 from hpc_dl.train.evaluate import evaluating
 from hpc_dl.train.randomness import DRAWING, seed_generators
 from hpc_dl.weights import Weights
+from hpc_dl.zoo.class_names import class_names
 from hpc_dl.zoo.contract import Architecture, Batch, Picture
+from hpc_dl.zoo.option_files import copy_into
 
+CLASS_NAMES = {"shape": [-1], "dtype": "str"}
+"""How names of classes are described among the outputs."""
 SAMPLE_SIZE = 32
 """Held-out examples that pictures are drawn from."""
 
@@ -116,16 +122,26 @@ def export(
     with evaluating(nets), torch.no_grad():
         inputs = architecture.inputs(sample)
         outputs = architecture.predict(nets, inputs)
+    options, files = copy_into(folder, spec.model.without_paths().model_dump(mode="json"))
+    described = {name: _described(name, tensor) for name, tensor in outputs.items()}
+    described |= dict.fromkeys(class_names(outputs, architecture.facts), CLASS_NAMES)
     write_json(
         folder / "model.json",
         {
-            "model": spec.model.model_dump(mode="json"),
+            "model": options,
             "weights": weights.to_json(),
             "facts": plan.to_json()["facts"],
             "inputs": {name: _described(name, tensor) for name, tensor in inputs.items()},
-            "outputs": {name: _described(name, tensor) for name, tensor in outputs.items()},
+            "outputs": described,
+            "files": files,
+            "resized": _resizes(spec.data),
         },
     )
+
+
+def _resizes(source: Data) -> bool:
+    """Whether a source makes pictures of any size those that the network takes."""
+    return isinstance(source, ImageFolder | TorchVision) and source.size is not None
 
 
 def _described(name: str, tensor: Tensor) -> dict[str, Any]:

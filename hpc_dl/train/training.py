@@ -15,7 +15,7 @@ import torch.distributed as dist
 from torch import nn
 
 from hpc_dl import division, journal
-from hpc_dl.data import sources
+from hpc_dl.data import fingerprint, sources
 from hpc_dl.data.batches import held_out
 from hpc_dl.data.split import Batch, Split, Splits
 from hpc_dl.errors import EXIT_FAILED, UserError
@@ -119,11 +119,16 @@ class Training:
         """Rank 0 prepares and caches; the others wait, and find it done."""
         if self.world.rank > 0:
             dist.barrier()
-        root = Path(self.plan.data_root)
-        splits = sources.load(self.spec.data, root, self.run.code, self.plan.workers)
+        spec, root = self.spec, Path(self.plan.data_root)
+        if self.world.rank == 0:
+            now = fingerprint.take(spec.data, spec.model, root, self.plan.facts)
+            fingerprint.check(self.run, now)
+        splits = sources.load(spec.data, root, self.run.code, self.plan.workers)
         if self.world.rank == 0 and self.world.size > 1:
             dist.barrier()
         if splits.facts != self.plan.facts:
+            now = fingerprint.take(spec.data, spec.model, root, splits.facts)
+            fingerprint.check(self.run, now)
             raise UserError(
                 f"the data have changed since the submission: {splits.facts} now, "
                 f"{self.plan.facts} then",

@@ -48,7 +48,7 @@ class Steps:
             data_root=folder,
             machine=Machine(cpus=64, gpus=world.size),
         )
-        splits = sources.load(spec.data, folder, 0, folder, None).to(world.device)
+        splits = sources.load(spec.data, folder, folder, None).to(world.device)
         self.batches = build_batches(spec, plan, splits, world)
         self.engine = build_engine(spec, plan, splits, world, folder, lambda _: RATE, lambda: 0)
         self.engine.settle_in(self.batches)
