@@ -62,12 +62,15 @@ def facts(source: Arrays) -> DataFacts:
     example, notes = _example(source, kind, shapes["train"], inputs["train"].dtype)
     there = {split: shape[0] for split, shape in shapes.items()}
     sizes, count = split_counts(there, Holdout.of(source), groups), group_count(groups)
-    known = partial(DataFacts, kind, source.task, example, groups=count)
     notes = (*_unread(source), *notes)
     if source.task == "regress":
-        return known((), *sizes, targets=_targets(source, given), notes=notes)
+        targets = _targets(source, given)
+        return DataFacts(
+            kind, "regress", example, (), *sizes, targets=targets, groups=count, notes=notes
+        )
     found = classes.read(given, _places(source))
-    return known(found.names, *sizes, notes=(*notes, *found.notes))
+    notes = (*notes, *found.notes)
+    return DataFacts(kind, "classify", example, found.names, *sizes, groups=count, notes=notes)
 
 
 def names(source: Arrays) -> dict[str, tuple[str, str]]:
