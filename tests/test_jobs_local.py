@@ -143,7 +143,7 @@ def test_many_who_look_at_once_journal_the_end_once(tmp_path: Path) -> None:
 def test_a_rank_killed_with_kill_9_ends_the_run(tmp_path: Path) -> None:
     run = own_run(tmp_path, "KilledOnRank1", resources={"tasks_per_node": 2}, train=LONG)
     start(run)
-    wait_for(run, "failed", "another rank is gone without a word")
+    wait_for(run, "failed", f"rank 1 on {os.uname().nodename} is gone without a word")
 
 
 @pytest.mark.long

@@ -74,7 +74,7 @@ def test_what_ended_by_itself_does_not(run, state, code, decided):
 
 def test_a_rank_that_has_lost_another_does_not_hinder_it(run):
     note(run, "running")
-    reason = {"t": 0, "reason": failure.PEER_GONE}
+    reason = {"t": 0, "reason": f"rank 1 on n2 {failure.GONE}", "peer_gone": True}
     write_json(run.path / "failure-7.0.json", reason)
     assert requeued(run, FAILED)
 

@@ -108,7 +108,8 @@ class Reader:
                     raise images
                 yield images.to(self.device, non_blocking=True)
         except (RuntimeError, *_LOST) as error:
-            if not isinstance(error, _LOST) and "DataLoader worker (pid" not in str(error):
+            killed = isinstance(error, _LOST) or "DataLoader worker (pid" in str(error)
+            if not killed or "shared memory" in str(error):  # of which it says itself what is wrong
                 raise
             raise UserError(
                 "a process that decodes pictures is gone without a word: killed, or out of memory?",
