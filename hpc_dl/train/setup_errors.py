@@ -61,27 +61,29 @@ def explained(*, meeting: bool = False) -> Iterator[None]:
 
 def explain(error: BaseException, *, meeting: bool) -> UserError | None:
     """The error for people; None where its own words have to do."""
-
-    def says(words: str) -> bool:
-        return re.search(words, str(error), re.IGNORECASE) is not None
-
-    here = socket.gethostname()
     if isinstance(error, UserError):
         return None
-    if says(_NO_MEMORY):
+    here = socket.gethostname()
+    if _says(_NO_MEMORY, error):
         return _error(f"{SHARED_MEMORY} of {here} has no room ({_left()})", error, _LESS_MEMORY)
-    if says(_DUPLICATE):
+    if _says(_DUPLICATE, error):
         return _error("two ranks have the same GPU", error, ONE_EACH)
-    if not meeting:
-        return None
-    if says(_NO_INTERFACE):
+    return _while_meeting(error, here) if meeting else None
+
+
+def _while_meeting(error: BaseException, here: str) -> UserError | None:
+    if _says(_NO_INTERFACE, error):
         there = f"There are: {', '.join(address.interfaces())}. {_INTERFACE}"
         return _error(f"the network interface asked for is not on {here}", error, there)
-    if says(_NO_ROUTE):
+    if _says(_NO_ROUTE, error):
         return _error(f"{here} cannot reach the node of another rank", error, _INTERFACE)
-    if says("nccl|gloo") and not tells_of_another(error):
+    if _says("nccl|gloo", error) and not tells_of_another(error):
         return _error("the ranks could not be connected", error, _MORE)
     return None
+
+
+def _says(words: str, error: BaseException) -> bool:
+    return re.search(words, str(error), re.IGNORECASE) is not None
 
 
 def _left() -> str:
