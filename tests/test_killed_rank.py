@@ -1,10 +1,12 @@
 """A rank that is killed is noticed at once, one whose machine is gone within half a minute."""
 
+import contextlib
 import os
 import signal
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import psutil
@@ -29,29 +31,32 @@ class Two:
         self.store = dist.HashStore()
         self.lost = {0: [], 1: []}
         self.ranks = [
-            Presence(
-                self.store, "127.0.0.1", rank, lambda error, r=rank: self.lost[r].append(error)
-            )
-            for rank in (0, 1)
+            Presence(self.store, "127.0.0.1", rank, self.lost[rank].append) for rank in (0, 1)
         ]
-        wait_until(lambda: len(self.ranks[0]._open) == 2)
 
     def kill(self, rank):
-        for connection in self.ranks[rank]._open:
-            connection.shutdown(socket.SHUT_RDWR)
+        self.ranks[rank]._on_gone = lambda error: None  # who is killed hears nothing any more
+        for connection in self.ranks[rank]._open():
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def leave(self, rank):
+        """Begin to; what came of it is the future's result."""
+        return self.pool.submit(self.ranks[rank].leave)
 
 
 @pytest.fixture
-def two():
+def two(monkeypatch):
+    monkeypatch.setattr(presence, "_LEAVE_SECONDS", 5.0)
     both = Two()
-    yield both
-    for it in both.ranks:
-        it.leave()
+    with ThreadPoolExecutor() as both.pool:
+        yield both
+        for rank in (0, 1):
+            both.kill(rank)
 
 
 @pytest.mark.parametrize("victim", [0, 1])
 def test_one_whose_connection_ends_is_gone(two, victim):
-    two.ranks[victim]._left = True  # who is killed hears nothing any more
     two.kill(victim)
     wait_until(lambda: two.lost[1 - victim], timeout=5)
     assert str(two.lost[1 - victim][0]) == f"rank {victim} on {HERE} {failure.GONE}"
@@ -59,17 +64,35 @@ def test_one_whose_connection_ends_is_gone(two, victim):
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_one_that_takes_its_leave_is_not(two, order):
-    for rank in order:
-        two.ranks[rank].leave()
+    left = [two.leave(rank) for rank in order]
+    assert [it.result(10) for it in left] == [True, True]
     wait_until(lambda: not any(it.name == "presence" for it in threading.enumerate()), timeout=5)
     assert two.lost == {0: [], 1: []}
+
+
+def test_who_is_done_still_hears_of_the_end_of_rank_0(two):
+    left = two.leave(1)
+    two.kill(0)
+    assert left.result(10) is False
+    assert "rank 0" in str(two.lost[1][0])
+
+
+def test_who_is_killed_when_it_is_done_is_not_missed_but_no_longer_there(two):
+    left = two.leave(1)
+    wait_until(two.ranks[0]._peers[0].heard.is_set)
+    two.kill(1)
+    wait_until(lambda: two.ranks[0]._peers[0].gone)
+    assert two.leave(0).result(10) is False
+    assert two.lost[0] == []
+    left.result(10)
 
 
 def test_a_stranger_that_looks_in_is_no_rank(two):
     port = int(two.store.get("presence"))
     socket.create_connection(("127.0.0.1", port)).close()
-    two.ranks[1].leave()
-    wait_until(lambda: len(two.ranks[0]._open) == 3)
+    wait_until(lambda: len(two.ranks[0]._peers) == 2)
+    two.leave(1)
+    assert two.leave(0).result(10) is True
     assert two.lost[0] == []
 
 
@@ -94,9 +117,9 @@ def test_the_kernel_asks_often_enough_whether_a_machine_is_there(two):
     for it in two.ranks:
         options = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
         idle, between, count = (
-            it._open[-1].getsockopt(socket.IPPROTO_TCP, option) for option in options
+            it._peers[0].connection.getsockopt(socket.IPPROTO_TCP, option) for option in options
         )
-        assert it._open[-1].getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert it._peers[0].connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         assert idle + between * count == presence.SILENCE < 30
 
 

@@ -22,7 +22,21 @@ SILENCE = 25
 _PROBE = 5
 """Seconds between two probes."""
 _CONNECT_SECONDS = 60.0
+_LEAVE_SECONDS = 60.0
+"""How long rank 0, with all of its work done, waits for the others to be done with theirs."""
 _KEY, _BYE = "presence", "bye\n"
+
+
+class _Peer:
+    """The other end of a connection."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self.met = threading.Event()
+        """Set when it has greeted."""
+        self.heard = threading.Event()
+        """Set when it has taken leave, or is gone."""
+        self.gone = False
 
 
 class Presence:
@@ -36,62 +50,78 @@ class Presence:
         on_gone: Callable[[PeerGone], None],
     ) -> None:
         self._rank, self._on_gone = rank, on_gone
-        self._left = False
-        self._open: list[socket.socket] = []
+        self._leaves = False
+        self._peers: list[_Peer] = []
+        self._server: socket.socket | None = None
         os.register_at_fork(after_in_child=self._forget)
         if rank == 0:
             family = socket.AF_INET6 if ":" in address else socket.AF_INET
-            server = socket.create_server((address, 0), family=family, backlog=1024)
-            self._open.append(server)
-            self._start(self._accept, server)
-            store.set(_KEY, str(server.getsockname()[1]))
+            self._server = socket.create_server((address, 0), family=family, backlog=1024)
+            threading.Thread(target=self._accept, args=(self._server,), daemon=True).start()
+            store.set(_KEY, str(self._server.getsockname()[1]))
         else:
             try:
                 there = (address, int(store.get(_KEY)))
-                self._greet(socket.create_connection(there, _CONNECT_SECONDS))
+                peer = self._greet(socket.create_connection(there, _CONNECT_SECONDS))
+                peer.met.wait(_CONNECT_SECONDS)  # from then on rank 0 will not leave without a word
             except OSError:
                 raise PeerGone(0, address) from None
 
-    def leave(self) -> None:
-        """Take leave of the others, who would else take this rank for killed."""
-        self._left = True
-        for connection in self._open[self._rank == 0 :]:
+    def leave(self) -> bool:
+        """Take leave of the others, and wait for theirs; whether all are there to the last.
+
+        Rank 0 leaves last, for it has more to do. Until then the others hear of its end.
+        """
+        self._leaves = True
+        for peer in self._peers:
             with contextlib.suppress(OSError):
-                connection.sendall(_BYE.encode())
-        for connection in self._open:
+                peer.connection.sendall(_BYE.encode())
+        limit = _LEAVE_SECONDS if self._rank == 0 else None
+        all_there = all(peer.heard.wait(limit) and not peer.gone for peer in self._peers)
+        for connection in self._open():
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)  # wakes the threads that wait
+        return all_there
 
-    def _start(self, function: Callable[[socket.socket], None], of: socket.socket) -> None:
-        threading.Thread(target=function, args=(of,), name="presence", daemon=True).start()
+    def _open(self) -> list[socket.socket]:
+        server = [self._server] if self._server else []
+        return [*server, *(peer.connection for peer in self._peers)]
 
     def _accept(self, server: socket.socket) -> None:
-        while not self._left:
+        while not self._leaves:
             with contextlib.suppress(OSError):
                 self._greet(server.accept()[0])
 
-    def _greet(self, connection: socket.socket) -> None:
+    def _greet(self, connection: socket.socket) -> _Peer:
         """Say who is at this end, and from then on listen to the other."""
         connection.settimeout(None)
         _probe(connection)
-        self._open.append(connection)
+        peer = _Peer(connection)
+        self._peers.append(peer)
         connection.sendall(f"{self._rank} {socket.gethostname()}\n".encode())
-        self._start(self._listen, connection)
+        threading.Thread(target=self._listen, args=(peer,), name="presence", daemon=True).start()
+        return peer
 
-    def _listen(self, connection: socket.socket) -> None:
-        """Wait for the end of a connection; one without a greeting is not of a rank."""
-        greeting, bye = "", ""
-        with contextlib.suppress(OSError), connection.makefile() as lines:
-            greeting = lines.readline()
+    def _listen(self, peer: _Peer) -> None:
+        """Listen until a connection ends; one without a greeting is not of a rank."""
+        rank, host, bye = "", "", ""
+        with contextlib.suppress(OSError), peer.connection.makefile() as lines:
+            rank, _, host = lines.readline().strip().partition(" ")
+            peer.met.set()
             bye = lines.readline()
-        rank, _, host = greeting.strip().partition(" ")
-        if rank.isdecimal() and bye != _BYE and not self._left:
+            if bye == _BYE:
+                peer.heard.set()
+                lines.readline()  # it lives as long as this rank has not taken leave
+        known = rank.isdecimal()
+        peer.gone = known and (bye != _BYE or not self._leaves)
+        if known and bye != _BYE and not (self._leaves and self._rank == 0):
             self._on_gone(PeerGone(int(rank), host))
+        peer.heard.set()
 
     def _forget(self) -> None:
         """Let go of the connections in a forked child, which may outlive the rank."""
         nothing = os.open(os.devnull, os.O_RDWR)
-        for connection in self._open:
+        for connection in self._open():
             if connection.fileno() >= 0:
                 os.dup2(nothing, connection.fileno())
         os.close(nothing)

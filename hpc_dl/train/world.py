@@ -113,10 +113,10 @@ def join(
     if place.rank == 0:
         run.rendezvous(place.attempt).unlink(missing_ok=True)
     yield World(place.rank, place.world_size, device, at)
-    # Only now: NCCL destroys a group together with the other ranks, and after a failure of this
-    # one they are elsewhere, and would be waited for before the failure is recorded.
-    presence.leave()
-    dist.destroy_process_group()
+    # Not after a failure: NCCL destroys a group together with the other ranks, which are elsewhere
+    # then, and would be waited for before the failure is recorded.
+    if presence.leave():
+        dist.destroy_process_group()
 
 
 def accelerator(plan: Plan, world: World, precision: str) -> Accelerator:
