@@ -108,12 +108,13 @@ class Reader:
                     raise images
                 yield images.to(self.device, non_blocking=True)
         except (RuntimeError, *_LOST) as error:
-            killed = isinstance(error, _LOST) or "DataLoader worker (pid" in str(error)
-            if not killed or "shared memory" in str(error):  # of which it says itself what is wrong
+            if not isinstance(error, _LOST) and "DataLoader worker (pid" not in str(error):
                 raise
             raise UserError(
                 "a process that decodes pictures is gone without a word: killed, or out of memory?",
-                hint="Raise resources.mem, or lower data.workers or train.micro_batch.",
+                hint="Raise resources.mem, or lower data.workers or train.micro_batch. After a bus "
+                "error, of which the log tells, it is /dev/shm that was full: lower them, or give "
+                "the container more of it (--shm-size).",
                 exit_code=EXIT_FAILED,
             ) from None
 

@@ -89,8 +89,12 @@ class Presence:
 
     def _accept(self, server: socket.socket) -> None:
         while not self._leaves:
+            try:
+                connection, _ = server.accept()
+            except OSError:  # this rank has left
+                return
             with contextlib.suppress(OSError):
-                self._greet(server.accept()[0])
+                self._greet(connection)
 
     def _greet(self, connection: socket.socket) -> _Peer:
         """Say who is at this end, and from then on listen to the other."""
