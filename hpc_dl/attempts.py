@@ -14,6 +14,8 @@ class Attempts(NamedTuple):
 
     names: tuple[str, ...]
     """Each as JOB.RESTARTS, those that have not come so far as to train among them."""
+    trained: tuple[str, ...]
+    """The names of those that have come so far."""
     began: tuple[int, ...]
     """The step at which each that trained began."""
     saved: int
@@ -25,6 +27,11 @@ class Attempts(NamedTuple):
     def stand_still(self) -> bool:
         """Whether an attempt that followed another has come no further than where it began."""
         return len(self.began) > 1 and self.saved <= self.began[-1]
+
+    def start_in_vain(self, attempt: str) -> bool:
+        """Whether neither this attempt nor the one before has come so far as to train."""
+        former = [name for name in self.names if name != attempt]
+        return bool(former) and not {attempt, former[-1]} & set(self.trained)
 
     def requeues(self, place: Place) -> int:
         """How often the run was started again, whoever did it, before the attempt at `place`.
@@ -57,4 +64,4 @@ def attempts(run: RunDir) -> Attempts:
                 began.setdefault(str(attempt), saved)
             case "saved":
                 saved = event["step"]
-    return Attempts(tuple(names), tuple(began.values()), saved, decided)
+    return Attempts(tuple(names), tuple(began), tuple(began.values()), saved, decided)

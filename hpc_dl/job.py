@@ -12,13 +12,15 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
-from hpc_dl import failure, journal, lease, slurm_job
+from hpc_dl import aborted, failure, journal, lease, slurm_job
 from hpc_dl import submission as submissions
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.jobs import queue
@@ -51,8 +53,15 @@ class TrainJob:
         Slurm's dependencies see it.
         """
         run, place = RunDir(Path(self.run_dir)), find_place(os.environ)
-        with temporary_folder(run, place):
-            outcome = self._work(run, place)
+        if place.restarts:  # its log begins with those of the attempts before
+            sys.stderr.write(f"{aborted.marker(place)}\n")
+        try:
+            with temporary_folder(run, place):
+                outcome = self._work(run, place)
+        except SystemExit:
+            if place.world_size > 1:
+                _leave()
+            raise
         if place.rank == 0 and outcome != "completed":
             raise SystemExit(1)
         return outcome
@@ -65,27 +74,45 @@ class TrainJob:
         held = _claim(run, place, self.mark) if place.rank == 0 else None
         tracking = _start_tracking(run) if held else None
 
-        def on_hang(reason: str) -> None:
+        ending = threading.Lock()
+
+        def fail(error: BaseException) -> None:
+            """Print and record what ends the attempt; whoever comes second waits for its end."""
+            _print(error)
             if held is not None:
                 held.check()
-            _end_hung(run, place, reason)
+            reason = failure.record(run, place, error)
+            ending.acquire()  # never released
+            _note_end(run, place, reason, hung=isinstance(error, failure.NoProgress))
+            _stop_the_others(place)
+
+        def close() -> None:
             if held is not None:
                 held.release()
             if tracking is not None:
                 _finish_tracking(tracking)
-            os._exit(1)  # the training's own thread will not
+
+        def on_end(error: Exception) -> None:
+            fail(error)
+            close()
+            _leave()  # the training's own thread will not
 
         try:
-            outcome = _train(run, place, on_hang, held)
+            outcome = _train(run, place, on_end, fail, held)
             if held and place.slurm:
                 held.check()
                 slurm_job.after(outcome, run, place)
         finally:
-            if held is not None:
-                held.release()
-            if tracking is not None:
-                _finish_tracking(tracking)
+            close()
         return outcome
+
+
+def _leave() -> NoReturn:
+    """End this process at once: at the interpreter's own end, NCCL would wait for other ranks."""
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(EXIT_FAILED)
 
 
 def _quieten_signals(place: Place) -> None:
@@ -157,33 +184,33 @@ def _give_back(run: RunDir, place: Place) -> None:
         holder.submission.save(run)
 
 
-def _end_hung(run: RunDir, place: Place, reason: str) -> None:
-    """Have Slurm start the job again; a local one fails."""
-    sys.stderr.write(f"error: {reason}\n")
-    sys.stderr.flush()
-    if place.slurm:
-        slurm_job.go_on(run, place, reason, "failed")
-    else:
-        _note_failed(run, reason)
-        _stop_the_others(place)
+def _note_end(run: RunDir, place: Place, failed: failure.Failure, *, hung: bool) -> None:
+    """Journal a failure, unless it is for the batch script, which may start the job again.
+
+    After a hang Slurm is asked to do so here: nothing has ended from which the script could tell.
+    """
+    if hung and place.slurm:
+        slurm_job.go_on(run, place, failed.reason, "failed")
+    elif place.rank == 0 and not (place.slurm and failed.peer_gone):
+        _note_failed(run, failed.reason)
 
 
-def _train(run: RunDir, place: Place, on_hang: Callable[[str], None], held: Lease | None) -> str:
+def _train(
+    run: RunDir,
+    place: Place,
+    on_end: Callable[[Exception], None],
+    fail: Callable[[BaseException], None],
+    held: Lease | None,
+) -> str:
     """The outcome of the worker. A failure is printed and recorded before anything else is done."""
     try:
         if place.slurm and place.rank == 0:
             slurm_job.check_restart(run, place)
         worker = importlib.import_module("hpc_dl.train.worker")
-        return str(worker.run(run, place, on_hang, held.check if held else None))
+        return str(worker.run(run, place, on_end, held.check if held else None))
     except BaseException as error:
-        _print(error)
-        if held is not None:
-            held.check()
-        reason = failure.record(run, place, error)
-        if place.rank == 0 and not (place.slurm and reason == failure.PEER_GONE):
-            _note_failed(run, reason)  # in the other case the batch script may start it again
-        _stop_the_others(place)
-        raise SystemExit(1) from None  # submitit would print it all once more, at the very end
+        fail(error)
+        raise SystemExit(EXIT_FAILED) from None  # submitit would print it all once more
 
 
 def _note_failed(run: RunDir, reason: str) -> None:
@@ -194,7 +221,7 @@ def _note_failed(run: RunDir, reason: str) -> None:
 
 def _print(error: BaseException) -> None:
     """What the log shows of a failure: where it comes from, unless it is the user's to mend."""
-    if isinstance(error, UserError):
+    if isinstance(error, UserError | failure.PeerGone | failure.NoProgress):
         sys.stderr.write(f"error: {error}\n")
     else:
         traceback.print_exception(error)

@@ -232,11 +232,18 @@ def _for_slurm(
     secrets = job_environment.secrets(environment) if sbatch_options.exports_less(sbatch) else {}
     return {
         "sbatch": sbatch,
-        "setup": list(asked.site.setup),
+        "setup": _setup(spec, asked.site),
         "origins": asked.origins,
         "environment": job_environment.needed(environment),
         "secrets": sorted(secrets),
     }
+
+
+def _setup(spec: JobSpec, site: Site) -> list[str]:
+    """The site's own lines; a network interface is for the way between nodes, where not set."""
+    name = site.network_interface if spec.resources.nodes > 1 else None
+    variables = ("NCCL_SOCKET_IFNAME", "GLOO_SOCKET_IFNAME") if name else ()
+    return [*(f'export {it}="${{{it}:-{name}}}"' for it in variables), *site.setup]
 
 
 @dataclass(frozen=True)

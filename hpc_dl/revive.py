@@ -12,7 +12,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from hpc_dl import failure, journal, slurm_job
+from hpc_dl import aborted, failure, journal, slurm_job
 from hpc_dl import submission as submissions
 from hpc_dl.errors import UserError
 from hpc_dl.place import Place, find_place
@@ -30,15 +30,27 @@ def revive(run: RunDir, place: Place, code: int) -> None:
     state, _ = journal.last_state(run.journal)
     if state in journal.ENDED - {"stopped"} or run.cancel.exists() or _out_of_memory(run, place):
         return
-    if why := _blame(run, place, state, code):
+    failed = failure.find(run, place.job_id)
+    own = failed is not None and not failed.peer_gone
+    if code - 128 == signal.SIGABRT and state != "stopped" and not own:
+        _after_abort(run, place)
+    elif why := _blame(state, code, failed):
         slurm_job.go_on(run, place, why, "failed")
 
 
-def _blame(run: RunDir, place: Place, state: str, code: int) -> str:
+def _after_abort(run: RunDir, place: Place) -> None:
+    """Go on where ranks have aborted because others were lost; not after an error of their own."""
+    why = aborted.why(run, place)
+    if why.peer_gone:
+        slurm_job.go_on(run, place, why.reason, "failed")
+    else:
+        slurm_job.give_up(run, place, why.reason)
+
+
+def _blame(state: str, code: int, failed: failure.Failure | None) -> str:
     """What ended the tasks from outside, or nothing."""
-    died_of = failure.reason(run, place.job_id)
-    if died_of is not None:
-        return failure.PEER_GONE if died_of == failure.PEER_GONE else ""
+    if failed:
+        return failed.reason if failed.peer_gone else ""
     if state == "stopped":
         return "terminated by a signal"
     number = code - 128

@@ -47,6 +47,11 @@ class Site(Spec):
     account: str | None = None
     slurm: SbatchOptions = Field({}, description="sbatch options of every job")
     setup: list[str] = Field([], description="shell lines before the job, such as module load")
+    network_interface: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9_.-]+(,[A-Za-z0-9_.-]+)*$",
+        description="interface of the network between the nodes, such as ib0, for NCCL and gloo",
+    )
     run_root: str = Field("${SCRATCH:-$HOME}/hpcdl", description="where run folders go")
     runs_readable_by: Literal["owner", "group", "everyone"] = Field(
         "owner", description="who may look into run folders"

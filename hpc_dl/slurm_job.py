@@ -18,6 +18,7 @@ from hpc_dl.submission import Submission
 
 GO_ON = "`hpcdl submit` again goes on"
 _NO_PROGRESS = "no progress between two requeues"
+_NO_START = "in two attempts the training has not begun; see the logs of the ranks"
 _FASTER = "Ask for more time (resources.time), or save more often (checkpoint.every)."
 
 
@@ -104,6 +105,8 @@ def go_on(run: RunDir, place: Place, why: str, otherwise: str) -> None:
         return _note(run, place, otherwise, f"{why}{times}; {GO_ON}")
     if so_far.stand_still:
         return _note(run, place, "failed", f"{why}, and {_NO_PROGRESS}. {_FASTER}")
+    if so_far.start_in_vain(place.attempt):
+        return _note(run, place, "failed", f"{why}, and {_NO_START}")
     _note(run, place, "requeued", why)
     try:
         if plan.follow_up:
@@ -116,6 +119,12 @@ def go_on(run: RunDir, place: Place, why: str, otherwise: str) -> None:
         if not (error.lost or _is_requeued(_job(place), place)):  # by Slurm itself, meanwhile
             why = f"{why}, and not started again: {error.message}; {GO_ON}"
             _note(run, place, otherwise, why)
+
+
+def give_up(run: RunDir, place: Place, why: str) -> None:
+    """End in failure, unless it has been decided already what follows this attempt."""
+    if attempts(run).decided != place.attempt:
+        _note(run, place, "failed", why)
 
 
 def _times(requeues: int) -> str:
@@ -163,6 +172,7 @@ def _is_requeued(job: dict[str, str], place: Place) -> bool:
 
 
 def _note(run: RunDir, place: Place, state: str, reason: str) -> None:
+    """Journal what was decided after this attempt."""
     journal = Journal(run.journal)
     journal.append("state", state=state, reason=reason, attempt=place.attempt)
     journal.close()

@@ -19,7 +19,8 @@ from typing import Any, cast
 import numpy as np
 
 from hpc_dl import journal
-from hpc_dl.place import Place
+from hpc_dl.failure import NoProgress
+from hpc_dl.place import Place, find_place
 from hpc_dl.plan import Plan
 from hpc_dl.rundir import RunDir, read_json
 from tests.running import events
@@ -49,6 +50,32 @@ def start(
         process.start()
         processes.append(process)
     return processes
+
+
+def start_job(run: RunDir, sabotage: Sabotage | None = None, size: int = 2) -> list[BaseProcess]:
+    """Start what a job runs in each of its tasks, without tracking and without a launcher.
+
+    Nobody but the ranks themselves ends those that are left; the sabotage is called in each.
+    """
+    attempt, processes = f"{os.getpid()}{next(_ATTEMPTS)}", []
+    for rank in range(size):
+        process = _CONTEXT.Process(target=_job, args=(run, rank, size, attempt, sabotage))
+        process.start()
+        processes.append(process)
+    return processes
+
+
+def _job(run: RunDir, rank: int, size: int, attempt: str, sabotage: Sabotage | None) -> None:
+    launched = {"GLOBALID": str(rank), "NTASKS": str(size), "JOB_ID": attempt}
+    os.environ.update({f"SUBMITIT_LOCAL_{name}": value for name, value in launched.items()})
+    _log(run, find_place(os.environ))
+    from hpc_dl import job
+
+    job._start_tracking = lambda run: None  # type: ignore[assignment, return-value]
+    job._stop_the_others = lambda place: None
+    if sabotage is not None:
+        sabotage()
+    job.TrainJob(str(run.path))()
 
 
 def train(run: RunDir, *, drawing: bool = False) -> RunDir:
@@ -155,7 +182,8 @@ def _black(_picture: object, _more: str = "") -> Any:
     return np.zeros((8, 8, 3), np.uint8)
 
 
-def _hung(reason: str) -> None:
-    sys.stderr.write(f"hung: {reason}\n")
-    sys.stderr.flush()
-    os._exit(7)
+def _hung(error: Exception) -> None:
+    if isinstance(error, NoProgress):  # who has lost another is left to fail by itself
+        sys.stderr.write(f"hung: {error}\n")
+        sys.stderr.flush()
+        os._exit(7)

@@ -71,6 +71,9 @@ IB, ETH = {"10.1.0.7": "ib0"}, {"10.0.0.7": "eth0"}
     [
         (["10.1.0.7"], {**ETH, **IB}, ["10.0.0.7"], {}, "10.1.0.7", None),
         (["127.0.1.1"], {**ETH, **IB}, ["10.1.0.7"], {}, "10.1.0.7", "ib0"),
+        (["127.0.1.1", "10.0.0.7"], {**ETH, **IB}, [], {}, "10.0.0.7", "eth0"),
+        (["2001:db8::7"], {**ETH, "2001:db8::7": "eth0"}, [], {}, "2001:db8::7", None),
+        (["::1"], {"::1": "lo", "2001:db8::7": "eth0"}, [], {}, "2001:db8::7", "eth0"),
         ([], {**ETH, **IB}, ["10.0.0.7"], {}, "10.0.0.7", "eth0"),
         (["192.0.2.1"], {**ETH, **IB}, [], {}, "10.0.0.7", "eth0"),
         ([], {**ETH, **IB}, [], {"SLURM_LAUNCH_NODE_IPADDR": "10.1.0.7"}, "10.1.0.7", "ib0"),
@@ -90,6 +93,14 @@ def test_across_machines_each_takes_an_address_of_its_own(
     machine(resolves_to, interfaces, leads_away, **environment)
     assert address.choose(alone=True) == "127.0.0.1"
     assert os.environ[address.GLOO] == environment.get(address.GLOO, "lo")
+
+
+def test_an_interface_that_is_not_there_is_named_with_those_that_are(machine):
+    machine(["10.0.0.7"], ETH, (), GLOO_SOCKET_IFNAME="ib0")
+    with pytest.raises(UserError, match="names ib0, which") as raised:
+        address.choose(alone=False)
+    assert "There are: eth0, lo" in raised.value.hint
+    assert address.choose(alone=True) == "127.0.0.1"
 
 
 def test_the_real_interfaces_are_found():
@@ -112,6 +123,7 @@ def test_what_cannot_be_reached_is_said_at_once(monkeypatch, there):
         f"rank 3 on {socket.gethostname()} cannot reach rank 0 on node1 at {there}:{port}" in said
     )
     assert "node1 resolves to 10.0.0.9" in said
+    assert "network_interface" in said
     assert "GLOO_SOCKET_IFNAME" in said
     assert raised.value.exit_code == EXIT_CLUSTER
 

@@ -1,6 +1,8 @@
 """Streamed pictures: the batches of the resident path bit for bit; workers that come and go."""
 
 import multiprocessing
+import os
+import signal
 import subprocess
 import sys
 from multiprocessing import forkserver
@@ -128,14 +130,16 @@ def workers():
     return [it for it in multiprocessing.active_children() if it.daemon]
 
 
-def test_a_worker_that_is_killed_is_said_to_be_gone(source, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGBUS])
+def test_a_worker_that_is_killed_is_said_to_be_gone(source, tmp_path, number):
     steps = Batches(load(source, tmp_path, 1).train, 2, 1, 0, 0, 1).steps(0)
     next(steps)
     (worker,) = workers()
-    worker.kill()
+    os.kill(worker.pid, number)
     with pytest.raises(UserError, match="decodes pictures is gone") as caught:
         list(steps)
     assert "data.workers" in caught.value.hint
+    assert "/dev/shm" in caught.value.hint
 
 
 PROGRAM = """

@@ -140,12 +140,6 @@ def test_many_who_look_at_once_journal_the_end_once(tmp_path: Path) -> None:
     assert states == ["planned", "running", "failed"]
 
 
-def test_a_rank_killed_with_kill_9_ends_the_run(tmp_path: Path) -> None:
-    run = own_run(tmp_path, "KilledOnRank1", resources={"tasks_per_node": 2}, train=LONG)
-    start(run)
-    wait_for(run, "failed", "another rank is gone without a word")
-
-
 @pytest.mark.long
 def test_a_cancelled_run_has_saved_and_goes_on_when_submitted_again(tmp_path: Path) -> None:
     run = own_run(tmp_path, "Slow", train={"epochs": 20, "log_every": 100})

@@ -54,6 +54,13 @@ CASES = [
         "failed",
         "killed without a word (signal 9)",
     ),
+    (
+        "running",
+        "",
+        words.ending("FAILED", "n1", "134:0"),
+        "failed",
+        "crashed (signal 6); see the end of its log",
+    ),
     ("running", "", GONE, "failed", "killed without a word"),
     ("planned", "", GONE, "failed", "ended before the training began"),
     ("failed", "boom", QUEUED, "requeued", "waiting for a free node (Resources)"),

@@ -170,3 +170,13 @@ def test_the_store_is_the_specs_before_the_sites_before_sqlite_in_the_run_root()
 def test_a_plan_is_the_same_after_a_round_through_json():
     plan = make(resources={"nodes": 2, "slurm": {"exclusive": True}})
     assert Plan.from_json(plan.to_json()) == plan
+
+
+def test_the_sites_network_is_for_the_way_between_nodes():
+    site = Site(name="here", network_interface="ib0", setup=["module load cuda"])
+    assert make(site, resources={"nodes": 1}).setup == ["module load cuda"]
+    assert make(site, resources={"nodes": 2}).setup == [
+        'export NCCL_SOCKET_IFNAME="${NCCL_SOCKET_IFNAME:-ib0}"',
+        'export GLOO_SOCKET_IFNAME="${GLOO_SOCKET_IFNAME:-ib0}"',
+        "module load cuda",
+    ]

@@ -200,3 +200,27 @@ def test_slurm_was_first(cluster_of_paper: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir(cluster_of_paper)
     killed(stage)
     assert journal.last_state(stage.run.journal) == ("requeued", "a rank was killed (signal 9)")
+
+
+def test_ranks_that_fail_to_meet_are_not_started_for_ever(cluster_of_paper: Path) -> None:
+    stage = Stage(cluster_of_paper, 10, follow_up=False)
+    stage.begin()
+    killed(stage)
+    for _ in range(2):  # the second attempt may have had bad luck, the third has the same
+        stage.again()
+        killed(stage)
+    assert stage.asked().count("requeue 7") == 2
+    state, reason = journal.last_state(stage.run.journal)
+    assert state == "failed"
+    assert "in two attempts the training has not begun" in reason
+
+
+def test_an_attempt_that_trains_again_may_fail_to_start_again(cluster_of_paper: Path) -> None:
+    stage = Stage(cluster_of_paper, 10, follow_up=False)
+    for _ in range(3):
+        killed(stage)
+        stage.again()
+        stage.begin()
+        killed(stage)
+        stage.again()
+    assert stage.asked().count("requeue 7") == 6

@@ -1,8 +1,10 @@
 """Who is started again after a failure, and who is not; what Slurm does then is another test's."""
 
+import dataclasses
+
 import pytest
 
-from hpc_dl import failure, journal, revive
+from hpc_dl import aborted, failure, journal, revive
 from hpc_dl.journal import Journal
 from hpc_dl.place import Place
 from hpc_dl.rundir import write_json
@@ -11,7 +13,14 @@ from tests.slurm_runs import new_slurm_run
 
 PLACE = Place(0, 2, 0, 2, "7.0", "7", 0, slurm=True)
 EARLIER = "6.0"
-KILLED, TERMINATED, FAILED = 137, 143, 1
+KILLED, TERMINATED, ABORTED, FAILED = 137, 143, 134, 1
+WATCHDOG = "Process group watchdog thread terminated with exception: "
+TIMED_OUT = (
+    "[Rank 1] Watchdog caught collective operation timeout: WorkNCCL(SeqNum=5, "
+    "OpType=ALLREDUCE) ran for 600000 milliseconds before timing out."
+)
+PEER_LOST = "NCCL error: remote process exited or there was a network error, NCCL version 2.27"
+ASSERTION = "CUDA error: device-side assert triggered"
 
 
 @pytest.fixture
@@ -74,7 +83,7 @@ def test_what_ended_by_itself_does_not(run, state, code, decided):
 
 def test_a_rank_that_has_lost_another_does_not_hinder_it(run):
     note(run, "running")
-    reason = {"t": 0, "reason": failure.PEER_GONE}
+    reason = {"t": 0, "reason": f"rank 1 on n2 {failure.GONE}", "peer_gone": True}
     write_json(run.path / "failure-7.0.json", reason)
     assert requeued(run, FAILED)
 
@@ -83,6 +92,60 @@ def test_an_error_of_a_rank_does(run):
     note(run, "running")
     write_json(run.path / "failure-7.0.json", {"t": 0, "reason": "ValueError: no (net.py:3)"})
     assert not requeued(run, KILLED)
+
+
+def abort(run, *causes):
+    """Leave the ranks' logs as torch does where its watchdog has thrown."""
+    for rank, cause in enumerate(causes):
+        thrown = "terminate called after throwing an instance of 'c10::DistBackendError'"
+        said = f"[PG ID 0 PG GUID 0(default_pg) Rank {rank}] {WATCHDOG}{cause}"
+        log = f"step 7\n[rank{rank}]:[E829 17:28:57] {said}\n{thrown}\n  what():  {said}\n"
+        with (run.logs / f"7-{rank}.log").open("a") as file:
+            file.write(f"{log}frame #6: c10d::ProcessGroupNCCL::ncclCommWatchdog() + 0x10c\n")
+
+
+@pytest.mark.parametrize("cause", [TIMED_OUT, PEER_LOST])
+def test_where_the_watchdog_has_aborted_for_the_others_it_starts_again(run, cause):
+    note(run, "running")
+    abort(run, cause)
+    assert requeued(run, ABORTED)
+    assert journal.last_state(run.journal) == ("requeued", f"aborted: {cause}")
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_where_it_has_aborted_for_an_error_of_its_own_it_does_not(run, gone):
+    note(run, "running")
+    abort(run, TIMED_OUT, ASSERTION, PEER_LOST)
+    if gone:  # is all that a rank on the CPU's side has seen
+        write_json(run.path / "failure-7.0.json", {"reason": failure.GONE, "peer_gone": True})
+    assert not requeued(run, ABORTED)
+    assert journal.last_state(run.journal) == ("failed", f"aborted: {ASSERTION}")
+
+
+def test_an_abort_of_another_kind_is_the_users_to_look_at(run):
+    note(run, "running")
+    (run.logs / "7-0.log").write_text("free(): invalid pointer\n")
+    assert not requeued(run, ABORTED)
+    state, reason = journal.last_state(run.journal)
+    assert (state, "aborted (signal 6)" in reason) == ("failed", True)
+
+
+def test_what_an_earlier_attempt_has_aborted_of_does_not_count(run):
+    place = dataclasses.replace(PLACE, attempt="7.1", restarts=1)
+    note(run, "running")
+    abort(run, TIMED_OUT)
+    with (run.logs / "7-0.log").open("a") as log:
+        log.write(f"{aborted.marker(place)}\nfree(): invalid pointer\n")
+    revive.revive(run, place, ABORTED)
+    assert journal.last_state(run.journal)[0] == "failed"
+
+
+@pytest.mark.parametrize("state", ["requeued", "timeout"])
+def test_an_abort_after_it_was_decided_changes_nothing(run, state):
+    note(run, state, decided=PLACE.attempt)
+    abort(run, ASSERTION)
+    assert not requeued(run, ABORTED)
+    assert journal.last_state(run.journal) == (state, "as it is")
 
 
 def test_out_of_memory_is_not_tried_again(run):

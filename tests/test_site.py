@@ -58,6 +58,13 @@ def test_a_malformed_site_is_shown_with_its_place(config):
     assert "site.yaml:2:1: unknown key 'partitons'; did you mean 'partitions'?" in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["=ib0", "^docker", "ib0; rm x", "ib 0"])
+def test_a_network_interface_is_a_name_that_nccl_and_gloo_both_take(config, name):
+    (config / "site.yaml").write_text(f"name: mine\nnetwork_interface: {name!r}\n")
+    with pytest.raises(UserError, match=r"site.yaml:2:\d+: network_interface"):
+        site.load(None, {})
+
+
 @pytest.mark.parametrize(
     "text, path",
     [

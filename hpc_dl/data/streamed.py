@@ -112,7 +112,9 @@ class Reader:
                 raise
             raise UserError(
                 "a process that decodes pictures is gone without a word: killed, or out of memory?",
-                hint="Raise resources.mem, or lower data.workers or train.micro_batch.",
+                hint="Raise resources.mem, or lower data.workers or train.micro_batch. After a bus "
+                "error, of which the log tells, it is /dev/shm that was full: lower them, or give "
+                "the container more of it (--shm-size).",
                 exit_code=EXIT_FAILED,
             ) from None
 

@@ -41,7 +41,9 @@ _WAITING_BEGINNINGS = {
 }
 RESTING = {"SUSPENDED": "suspended by Slurm", "STOPPED": "stopped by a signal of Slurm's"}
 """What is said of jobs that have their nodes and do not run on them."""
-_KILLS = (signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGTERM)
+_KILLS = (signal.SIGKILL, signal.SIGTERM)
+_CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS)
+"""What a process does to itself; its log tells more."""
 
 
 def seen(record: Record) -> Seen:
@@ -124,6 +126,8 @@ def _failed(nodes: str, status: int | None, number: int) -> Seen:
     number = number or (status - 128 if status > 128 else status)
     if number in _KILLS:
         reason = f"killed without a word (signal {number})"
+    elif number in _CRASHES:
+        reason = f"crashed (signal {number}); see the end of its log"
     else:
         reason = f"ended with exit code {status} and no other word"
     return Seen("over", reason, "failed", nodes, telling=number not in (1, signal.SIGTERM))

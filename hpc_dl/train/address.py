@@ -31,11 +31,29 @@ def choose(*, alone: bool) -> str:
 
     gloo would look for one by the host's name: it is told the interface, unless the user has.
     """
+    if not alone:
+        _check_asked()
     address = LOOPBACK if alone else next(_candidates(), LOOPBACK)
     interface = _interfaces().get(address)
-    if interface and (alone or address not in lookup(socket.gethostname())):
+    if interface and (alone or lookup(socket.gethostname())[:1] != [address]):
         os.environ.setdefault(GLOO, interface)
     return address
+
+
+def interfaces() -> list[str]:
+    """The names of this machine's network interfaces that have an address."""
+    return sorted(set(_interfaces().values()))
+
+
+def _check_asked() -> None:
+    """Raise UserError where gloo is to use an interface that this machine does not have."""
+    asked = [name.strip() for name in os.environ.get(GLOO, "").split(",") if name.strip()]
+    if missing := [name for name in asked if name not in interfaces()]:
+        raise UserError(
+            f"{GLOO} names {', '.join(missing)}, which {socket.gethostname()} does not have",
+            hint=f"There are: {', '.join(interfaces())}. The site's `network_interface` sets it.",
+            exit_code=EXIT_CLUSTER,
+        )
 
 
 def _candidates() -> Iterator[str]:
@@ -101,7 +119,7 @@ def try_out(rank: int, host: str, address: str, port: int) -> None:
         raise UserError(
             f"rank {rank} on {socket.gethostname()} cannot reach rank 0 on {host} at "
             f"{address}:{port}: {error.strerror or error} (here {host} resolves to {resolved})",
-            hint=f"Name the network between the nodes in the site's `setup`, like `export "
-            f"{GLOO}=ib0 {NCCL}=ib0`, or give {host} its address in DNS or /etc/hosts.",
+            hint="Name the network between the nodes in the site's file, like `network_interface: "
+            f"ib0`, which sets {GLOO} and {NCCL}; or give {host} its address in DNS or /etc/hosts.",
             exit_code=EXIT_CLUSTER,
         ) from None

@@ -20,6 +20,7 @@ from datetime import timedelta
 
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
+from hpc_dl.failure import NoProgress
 from hpc_dl.journal import Journal
 from hpc_dl.spec import units
 from hpc_dl.train.world import World
@@ -42,7 +43,7 @@ class Pulse:
         world: World,
         journal: Journal | None,
         timeout: float,
-        on_hang: Callable[[str], None],
+        on_hang: Callable[[NoProgress], None],
     ) -> None:
         self._world, self._journal, self._on_hang = world, journal, on_hang
         self._timeout, self._beat = timeout, min(BEAT, timeout / 4)
@@ -65,9 +66,10 @@ class Pulse:
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._stop.set()
-        self._thread.join()
+        if kind is None:  # after a failure the store may be gone, and be waited for
+            self._thread.join()
         faulthandler.cancel_dump_traceback_later()
 
     def _run(self) -> None:
@@ -106,7 +108,8 @@ class Pulse:
             self._stop.set()
             who = f" ({behind})" if behind else ""
             how_long = units.roughly(min(idle))
-            self._on_hang(f"no progress for {how_long}{who}; the stacks are in the logs")
+            stacks = "the stacks are in the logs"
+            self._on_hang(NoProgress(f"no progress for {how_long}{who}; {stacks}"))
 
     def _told(self) -> list[tuple[int, float, str]]:
         if self._store is None:

@@ -20,6 +20,7 @@ from hpc_dl.data import fingerprint, sources
 from hpc_dl.data.batches import held_out
 from hpc_dl.data.split import Batch, Split, Splits
 from hpc_dl.errors import EXIT_FAILED, UserError
+from hpc_dl.failure import NoProgress
 from hpc_dl.journal import Journal
 from hpc_dl.place import Place
 from hpc_dl.plan import Plan
@@ -66,7 +67,7 @@ class Training:
         world: World,
         journal: Journal | None,
         received: signals.Signals,
-        on_hang: Callable[[str], None],
+        on_hang: Callable[[NoProgress], None],
     ) -> None:
         self.run, self.spec, self.plan, self.place = run, spec, plan, place
         self.world, self.journal, self.received = world, journal, received

@@ -13,6 +13,7 @@ from hpc_dl.plan import Plan
 from hpc_dl.rundir import RunDir
 from hpc_dl.spec import units
 from hpc_dl.spec.load import load as load_spec
+from hpc_dl.train import setup_errors
 from hpc_dl.train.deterministic import use_deterministic_algorithms
 from hpc_dl.train.signals import Signals
 from hpc_dl.train.training import Training
@@ -25,16 +26,16 @@ HANG_MARGIN = 120.0
 def run(
     run: RunDir,
     place: Place,
-    on_hang: Callable[[str], None],
+    on_end: Callable[[Exception], None],
     check_lease: Callable[..., None] | None = None,
 ) -> str:
     """Train a run to its end, from its newest checkpoint on.
 
     Returns the outcome: `completed`; `requeue` (the time limit is near: go on in another job);
     `cancelled` or `stopped`, each journalled. What goes wrong is raised, for the job to journal:
-    which rank failed first, and of what, is known only there. `on_hang` is called in a thread of
-    rank 0, with the reason, when no rank gets on any more; it has to end the process. Before rank 0
-    writes, `check_lease` ends it if the run has been taken over.
+    which rank failed first, and of what, is known only there. `on_end` is called in another thread
+    while the training's own is stuck, with NoProgress on rank 0 or with PeerGone; it has to end the
+    process. Before rank 0 writes, `check_lease` ends it if the run has been taken over.
     """
     if log.last_state(run.journal)[0] == "completed":
         return "completed"
@@ -45,8 +46,8 @@ def run(
         spec, plan = load_spec(run.spec), run_files.load(run.plan, Plan)
         use_deterministic_algorithms(spec.train.deterministic)
         patience = units.seconds(spec.train.hang_timeout) + HANG_MARGIN
-        with join(run, plan, place, patience) as world:
-            outcome = Training(run, spec, plan, place, world, journal, signals, on_hang).train()
+        with setup_errors.explained(), join(run, plan, place, patience, on_end) as world:
+            outcome = Training(run, spec, plan, place, world, journal, signals, on_end).train()
             # DDP holds the process group, whose threads must not outlive the interpreter.
             gc.collect()
             return outcome

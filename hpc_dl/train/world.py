@@ -7,7 +7,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,10 +18,12 @@ from accelerate import Accelerator
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 from hpc_dl.errors import EXIT_CLUSTER, UserError
+from hpc_dl.failure import PeerGone
 from hpc_dl.place import Place
 from hpc_dl.plan import Plan
 from hpc_dl.rundir import RunDir, write_json
-from hpc_dl.train import address
+from hpc_dl.train import address, devices, setup_errors
+from hpc_dl.train.presence import Presence
 
 MEETING_SECONDS = 300
 """How long a rank waits for the others to arrive."""
@@ -87,18 +89,34 @@ class World:
 
 
 @contextmanager
-def join(run: RunDir, plan: Plan, place: Place, patience: float) -> Iterator[World]:
+def join(
+    run: RunDir,
+    plan: Plan,
+    place: Place,
+    patience: float,
+    on_gone: Callable[[PeerGone], None] = lambda gone: None,
+) -> Iterator[World]:
     """Meet the other ranks for as long as the context lasts.
 
-    `patience` is for how long, in seconds, a rank waits for the others in what they do together.
+    `patience` is for how long, in seconds, a rank waits for the others in what they do together;
+    `on_gone` is called, in another thread, when one has left without taking leave.
     """
-    device = _device(plan, place)
-    store = _meet(run, place, device, patience) if place.world_size > 1 else None
-    try:
-        yield World(place.rank, place.world_size, device, store)
-    finally:
-        if dist.is_initialized():
-            dist.destroy_process_group()
+    torch.set_num_threads(plan.cpus_per_task)
+    if place.world_size == 1:
+        yield World(0, 1, devices.find(plan.gpus_per_node, place, None))
+        return
+    store, at = _meet(run, place)
+    presence = Presence(store, at[0], place.rank, on_gone)
+    with setup_errors.explained(meeting=True):
+        device = devices.find(plan.gpus_per_node, place, store)
+        _connect(store, at, place, device, patience)
+    if place.rank == 0:
+        run.rendezvous(place.attempt).unlink(missing_ok=True)
+    yield World(place.rank, place.world_size, device, at)
+    # Not after a failure: NCCL destroys a group together with the other ranks, which are elsewhere
+    # then, and would be waited for before the failure is recorded.
+    if presence.leave():
+        dist.destroy_process_group()
 
 
 def accelerator(plan: Plan, world: World, precision: str) -> Accelerator:
@@ -107,49 +125,35 @@ def accelerator(plan: Plan, world: World, precision: str) -> Accelerator:
     return Accelerator(cpu=world.device.type == "cpu", mixed_precision=mixed)
 
 
-def _device(plan: Plan, place: Place) -> torch.device:
-    """This rank's GPU, or the CPU with this rank's share of the cores."""
-    torch.set_num_threads(plan.cpus_per_task)
-    on_purpose = os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("1", "true", "yes")
-    if not plan.gpus_per_node or on_purpose:
-        return torch.device("cpu")
-    if not torch.cuda.is_available():
-        raise UserError(
-            f"the job has {plan.gpus_per_node} GPUs a node, but torch {torch.__version__} sees "
-            f"none on {socket.gethostname()}",
-            hint="Install the CUDA build of torch, load the driver's module in the site's `setup`, "
-            "or train on CPUs with resources.gpus_per_node=0.",
-        )
-    # Where Slurm binds each task to its own GPU, that one is number 0 for all of them.
-    index = 0 if torch.cuda.device_count() == 1 else place.local_rank
-    device = torch.device("cuda", index)
-    torch.cuda.set_device(device)
-    return device
-
-
-def _meet(run: RunDir, place: Place, device: torch.device, patience: float) -> tuple[str, int]:
-    """Form the process group, through a store on a port that rank 0 holds from the beginning.
+def _meet(run: RunDir, place: Place) -> tuple[TCPStore, tuple[str, int]]:
+    """The store of rank 0, and its address: on a port that rank 0 holds from the beginning.
 
     Rank 0 has the system choose the port and writes it into the run folder; a port agreed
     beforehand could be taken by another job of the same node in the meantime.
     """
     wait = datetime.timedelta(seconds=MEETING_SECONDS)
-    file = run.rendezvous(place.attempt)
     ours = address.choose(alone=place.local_world_size == place.world_size)
     if place.rank == 0:
         store = TCPStore(ours, 0, None, is_master=True, timeout=wait, wait_for_workers=False)
-        master, port = ours, store.port
-        write_json(file, {"host": socket.gethostname(), "address": master, "port": port})
-    else:
-        host, master, port = _address(run, place)
-        address.try_out(place.rank, host, master, port)
-        store = TCPStore(master, port, None, is_master=False, timeout=wait)
+        there = {"host": socket.gethostname(), "address": ours, "port": store.port}
+        write_json(run.rendezvous(place.attempt), there)
+        return store, (ours, store.port)
+    host, master, port = _address(run, place)
+    address.try_out(place.rank, host, master, port)
+    return TCPStore(master, port, None, is_master=False, timeout=wait), (master, port)
+
+
+def _connect(
+    store: TCPStore, at: tuple[str, int], place: Place, device: torch.device, patience: float
+) -> None:
+    """Form the process group, and use it once: NCCL connects the ranks when they first do."""
     os.environ.update(
-        MASTER_ADDR=master,
-        MASTER_PORT=str(port),
+        MASTER_ADDR=at[0],
+        MASTER_PORT=str(at[1]),
         RANK=str(place.rank),
         WORLD_SIZE=str(place.world_size),
-        LOCAL_RANK=str(place.local_rank),
+        # By it accelerate chooses the device, which may be number 0 for all ranks of the node.
+        LOCAL_RANK=str(place.local_rank if device.index is None else device.index),
         LOCAL_WORLD_SIZE=str(place.local_world_size),
     )
     dist.init_process_group(
@@ -160,9 +164,9 @@ def _meet(run: RunDir, place: Place, device: torch.device, patience: float) -> t
         timeout=datetime.timedelta(seconds=patience),
         device_id=device if device.type == "cuda" else None,
     )
-    if place.rank == 0:
-        file.unlink(missing_ok=True)
-    return master, port
+    dist.all_reduce(torch.zeros(1, device=device))
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
 
 
 def _address(run: RunDir, place: Place) -> tuple[str, str, int]:

@@ -1,0 +1,145 @@
+"""A rank that is killed is noticed at once, one whose machine is gone within half a minute."""
+
+import contextlib
+import os
+import signal
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+
+import psutil
+import pytest
+import torch.distributed as dist
+
+from hpc_dl import failure, journal
+from hpc_dl.train import presence
+from hpc_dl.train.presence import Presence
+from tests import ranks
+from tests.running import events, group_is_alive, start
+from tests.test_rank_fails import leaving
+from tests.waiting import wait_until
+
+HERE = socket.gethostname()
+
+
+class Two:
+    """Two ranks of one process that are there for each other."""
+
+    def __init__(self):
+        self.store = dist.HashStore()
+        self.lost = {0: [], 1: []}
+        self.ranks = [
+            Presence(self.store, "127.0.0.1", rank, self.lost[rank].append) for rank in (0, 1)
+        ]
+
+    def kill(self, rank):
+        self.ranks[rank]._on_gone = lambda error: None  # who is killed hears nothing any more
+        for connection in self.ranks[rank]._open():
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def leave(self, rank):
+        """Begin to; what came of it is the future's result."""
+        return self.pool.submit(self.ranks[rank].leave)
+
+
+@pytest.fixture
+def two(monkeypatch):
+    monkeypatch.setattr(presence, "_LEAVE_SECONDS", 5.0)
+    both = Two()
+    with ThreadPoolExecutor() as both.pool:
+        yield both
+        for rank in (0, 1):
+            both.kill(rank)
+
+
+@pytest.mark.parametrize("victim", [0, 1])
+def test_one_whose_connection_ends_is_gone(two, victim):
+    two.kill(victim)
+    wait_until(lambda: two.lost[1 - victim], timeout=5)
+    assert str(two.lost[1 - victim][0]) == f"rank {victim} on {HERE} {failure.GONE}"
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_one_that_takes_its_leave_is_not(two, order):
+    left = [two.leave(rank) for rank in order]
+    assert [it.result(10) for it in left] == [True, True]
+    wait_until(lambda: not any(it.name == "presence" for it in threading.enumerate()), timeout=5)
+    assert two.lost == {0: [], 1: []}
+
+
+def test_who_is_done_still_hears_of_the_end_of_rank_0(two):
+    left = two.leave(1)
+    two.kill(0)
+    assert left.result(10) is False
+    assert "rank 0" in str(two.lost[1][0])
+
+
+def test_who_is_killed_when_it_is_done_is_not_missed_but_no_longer_there(two):
+    left = two.leave(1)
+    wait_until(two.ranks[0]._peers[0].heard.is_set)
+    two.kill(1)
+    wait_until(lambda: two.ranks[0]._peers[0].gone)
+    assert two.leave(0).result(10) is False
+    assert two.lost[0] == []
+    left.result(10)
+
+
+def test_a_stranger_that_looks_in_is_no_rank(two):
+    port = int(two.store.get("presence"))
+    socket.create_connection(("127.0.0.1", port)).close()
+    wait_until(lambda: len(two.ranks[0]._peers) == 2)
+    two.leave(1)
+    assert two.leave(0).result(10) is True
+    assert two.lost[0] == []
+
+
+def killed_beside_its_child(port):
+    """Be a rank with a process of a user's own, which outlives it."""
+    Presence(SimpleNamespace(get=lambda key: port), "127.0.0.1", 7, print)
+    if os.fork() == 0:
+        time.sleep(8)
+        os._exit(0)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_forked_child_does_not_stand_in_for_it(two):
+    rank = ranks._CONTEXT.Process(target=killed_beside_its_child, args=(two.store.get("presence"),))
+    rank.start()
+    rank.join()
+    wait_until(lambda: two.lost[0], timeout=5)
+    assert "rank 7" in str(two.lost[0][0])
+
+
+def test_the_kernel_asks_often_enough_whether_a_machine_is_there(two):
+    for it in two.ranks:
+        options = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+        idle, between, count = (
+            it._peers[0].connection.getsockopt(socket.IPPROTO_TCP, option) for option in options
+        )
+        assert it._peers[0].connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert idle + between * count == presence.SILENCE < 30
+
+
+def test_a_local_run_ends_though_the_other_rank_would_wait_for_ever(tmp_path):
+    run = leaving(tmp_path, 1, killed=True)
+    submission = start(run)
+    wait_until(lambda: events(run, "started"), timeout=90, message="no start")
+    wait_until(
+        lambda: journal.last_state(run.journal)[0] in journal.ENDED,
+        timeout=30,
+        message="nobody has noticed",
+    )
+    assert journal.last_state(run.journal) == ("failed", f"rank 1 on {HERE} {failure.GONE}")
+    wait_until(lambda: not _of(submission.group), timeout=30, message="a rank is left")
+
+
+def _of(group):
+    """Whether a process of a group is left that is no zombie."""
+    return group_is_alive(group) and any(
+        os.getpgid(it.pid) == group
+        for it in psutil.process_iter(["status"])
+        if it.info["status"] != psutil.STATUS_ZOMBIE and psutil.pid_exists(it.pid)
+    )
