@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 import torch
+import torch.distributed as dist
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from hpc_dl.data import geometric
 from hpc_dl.data.augment import Augmentation
 from hpc_dl.data.split import Splits, divide
 from hpc_dl.spec.models import ZOO
-from hpc_dl.train import build, global_mean
+from hpc_dl.train import build, global_mean, gradients
 from hpc_dl.train.world import World
 from tests import steps
 from tests.pictures import folder_of_pictures
@@ -130,8 +131,8 @@ def graphs() -> Splits:
     return divide(given, facts, 0)
 
 
-def engine_of(name: str, code: Path) -> tuple[Any, Any]:
-    """The engine, built from data in main memory, and batches of data on the device."""
+def engine_of(name: str, code: Path, ranks: int = 1) -> tuple[Any, Any]:
+    """The first rank's engine, built from data in main memory, and batches on the device."""
     job = JOBS[name]
     model, data = {"name": name.partition(",")[0], **job["model"]}, job.get("data", {})
     if data == "pictures":
@@ -140,7 +141,7 @@ def engine_of(name: str, code: Path) -> tuple[Any, Any]:
     spec = steps.job(model=model, data=data, train=job.get("train", {}))
     _, plan, splits, _, _ = steps.surroundings(spec, code)
     splits = graphs() if data is GRAPHS else splits
-    world = World(0, 1, META)
+    world = World(0, ranks, META)
     engine = build.build_engine(spec, plan, splits, world, code, lambda _: steps.RATE, lambda: 0)
     return engine, build.build_batches(spec, plan, splits.to(META), world)
 
@@ -156,3 +157,16 @@ def test_no_step_waits_for_the_device(name, code):
         for _, micro_batches in zip(range(2), batches.steps(0), strict=False):
             engine.play(micro_batches, batches.filler, report=False)
     assert engine.step > 0
+
+
+@pytest.mark.parametrize("name", ["cnn", "ffnn, accumulated", "gan", "gnn, graphs"])
+def test_no_step_of_several_ranks_waits_for_the_device(name, code, monkeypatch):
+    """Of networks that are not DDP's, which waits for nothing; the other ranks are silent."""
+    monkeypatch.setattr(dist, "all_reduce", lambda *_, **__: None)
+    monkeypatch.setattr(dist, "broadcast", lambda *_, **__: None)
+    engine, batches = engine_of(name, code, ranks=2)
+    engine._averaging = gradients.Averaging(engine.world)
+    with NeverWaiting():
+        micro_batches = next(batches.steps(0))
+        engine.play([*micro_batches, None], batches.filler, report=False)
+    assert engine.step == 1

@@ -66,6 +66,8 @@ class Engine:
         """By which every learning rate is multiplied; lowered after a loss that was not finite."""
         self.tally = Tally(world)
         self._buffers = Buffers(self.bare.values())
+        self._averaging: gradients.Averaging | None = None
+        """For networks that are not DDP's."""
         self._norms: dict[str, Tensor] = {}
         self._asked = asked_to_stop
 
@@ -91,6 +93,8 @@ class Engine:
                 else:
                     self.world.broadcast(self.bare[name].parameters())
                 self.nets[name] = player.network
+            if any(player.network is self.bare[name] for name, player in self.players.items()):
+                self._averaging = gradients.Averaging(self.world)
         self._look_for_unused(batch, filler)
         for buffer, value in zip(buffers, before, strict=True):
             buffer.copy_(value)
@@ -223,7 +227,8 @@ class Engine:
         """See that all ranks have the gradients of all, and of the parameters that are known."""
         alone = self.world.size == 1
         if not alone and not self.sharded and player.network is self.bare[name]:
-            gradients.average(player.parameters, self.world)
+            assert self._averaging is not None
+            self._averaging.average(player.parameters)
         elif not alone or name not in self.unused:
             missing = gradients.without(player.named)
             if missing != self.unused.setdefault(name, missing):
