@@ -8,9 +8,10 @@ from accelerate.utils import convert_outputs_to_fp32
 
 from hpc_dl.train import build
 from hpc_dl.train.global_mean import GlobalMean
+from hpc_dl.train.optim import ShardedSGD
 from hpc_dl.train.world import World
 from hpc_dl.zoo.contract import Loss
-from tests import ranks, steps
+from tests import every_architecture, ranks, steps
 
 PRECISIONS = ["fp32", "bf16", "fp16"]
 ONE, TWO = {"tasks_per_node": 1}, {"tasks_per_node": 2}
@@ -138,3 +139,40 @@ def test_a_gradient_is_that_of_the_sum_over_the_count(losses, expected):
     assert gradient == pytest.approx(expected, rel=1e-6)
     assert greatest <= max(total for total, _ in losses)
     assert total == sum(total for total, _ in losses)
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+@pytest.mark.parametrize("name", every_architecture.JOBS)
+def test_every_architecture_computes_in_half_precision(name, precision, code, monkeypatch):
+    if (name, precision) == ("lstm", "fp16"):
+        pytest.skip("torch has no such cells for CPUs")
+    monkeypatch.setattr(build, "accelerator", lambda *_: Accelerator(precision))
+    engine, batches = every_architecture.engine_of(name, code, World(0, 1, torch.device("cpu")))
+    _, bad = engine.play(batches.of_step(0), batches.filler, report=True)
+    assert bad is None
+    assert all(it.isfinite().all() for net in engine.bare.values() for it in net.parameters())
+
+
+SGD = {"optimizer": {"name": "sgd", "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}}
+
+
+def shards_in_fp16(world, spec, code):
+    """The losses of divided networks, and the scale; one step is skipped."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(build, "accelerator", lambda *_: Accelerator("fp16"))
+        engine, batches = steps.engine_of(spec, code, world)
+    engine.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**40, growth_interval=100)
+    engine.scaler.scale(torch.zeros(()))
+    losses = steps.losses_of(engine, batches)
+    engine.scaler.update(2.0**8)
+    return losses + steps.losses_of(engine, batches), type(engine.players["model"].optimizer)
+
+
+def test_sgd_of_divided_networks_steps_and_skips_as_of_whole_ones(code):
+    job = {"model": {"name": "ffnn", "hidden": [15]}}
+    whole, kind = shards_in_fp16(None, spec_of(job, ONE, SGD), code)
+    assert kind is torch.optim.SGD
+    fsdp = spec_of(job, TWO, {**SGD, "strategy": "fsdp"})
+    divided, kind = ranks.call_on_all(shards_in_fp16, 2, code, fsdp, code)
+    assert kind is ShardedSGD
+    assert divided == [pytest.approx(losses, rel=2e-3) for losses in whole]

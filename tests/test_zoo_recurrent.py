@@ -1,7 +1,5 @@
 """Recurrent networks step as their formulas say, and read images row by row."""
 
-import warnings
-
 import pytest
 import torch
 from torch import nn
@@ -9,7 +7,6 @@ from torch import nn
 from hpc_dl.spec.data import DataFacts
 from hpc_dl.spec.models.lstm import LongShortTermMemory as LSTMOptions
 from hpc_dl.spec.models.rnn import Recurrent as Options
-from hpc_dl.zoo import recurrent
 from hpc_dl.zoo.lstm import CELLS, LongShortTermMemory
 from hpc_dl.zoo.recurrent import rows
 from hpc_dl.zoo.rnn import Recurrent
@@ -117,12 +114,11 @@ def test_nothing_is_dropped_within_a_layer_by_torch():
     assert network.between == network.head[0].p == 0.4
 
 
-def test_bf16_on_a_gpu_does_not_take_fp16_for_the_cells(monkeypatch):
-    """As torch's autocast does with cuDNN's, whatever it was asked for."""
-    monkeypatch.setattr(torch, "get_autocast_dtype", lambda _: torch.bfloat16)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # there is no GPU
-        fp32 = recurrent.without_fp16("cuda")
-    assert isinstance(fp32, torch.autocast)
-    assert not fp32._enabled
-    assert not isinstance(recurrent.without_fp16("cpu"), torch.autocast)
+@pytest.mark.parametrize("made", [rnn, lstm])
+def test_cells_compute_in_fp32_where_the_rest_does_in_bf16(made):
+    """Of cuDNN's, autocast takes those for fp16 then, and of an LSTM on a CPU often none."""
+    network, sequence, seen = made(), torch.rand(4, 7, 3), []
+    network.cells[0].register_forward_hook(lambda *it: seen.append(it[2][0].dtype))
+    with torch.autocast("cpu", torch.bfloat16):
+        outputs = network(sequence)
+    assert (seen, outputs.dtype) == ([torch.float32], torch.bfloat16)

@@ -49,7 +49,7 @@ class Reader(nn.Module):
 
     def forward(self, example: Tensor) -> Tensor:
         sequence = rows(example).transpose(0, 1)
-        with without_fp16(example.device.type):
+        with _in_fp32(example.device.type):
             sequence, last = self.cells[0](sequence)
             for layer in self.cells[1:]:
                 sequence, last = layer(F.dropout(sequence, self.between, self.training))
@@ -65,9 +65,13 @@ def _divide(_: nn.Module, weights: dict[str, Any], prefix: str, *__: Any) -> Non
             weights[f"{prefix}{cells}{layer}.{kind}0{reverse}"] = weights.pop(name)
 
 
-def without_fp16(device: str) -> Any:
-    """Compute in fp32 where autocast to bf16 would take fp16, as torch does for cuDNN's cells."""
-    if device == "cuda" and torch.get_autocast_dtype(device) == torch.bfloat16:
+def _in_fp32(device: str) -> Any:
+    """Compute in fp32 where autocast is to bf16, for which there are no cells.
+
+    Of cuDNN's, torch takes those for fp16 instead, and on most CPUs an LSTM is an error.
+    """
+    available = torch.amp.is_autocast_available(device)
+    if available and torch.get_autocast_dtype(device) == torch.bfloat16:
         return torch.autocast(device, enabled=False)
     return nullcontext()
 
