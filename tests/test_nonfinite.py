@@ -112,7 +112,7 @@ def test_a_turn_whose_loss_is_not_finite_leaves_all_as_it_was(tmp_path, monkeypa
     """Statistics, momentum and average too; who would move next in that step does not."""
     model, player = UNTOUCHED[case]
     engine, batches = steps.engine_of(steps.job(model=model, train=MOVING), tmp_path)
-    engine.play(batches.of_step(0), batches.filler, report=False)
+    engine.play(batches.of_step(0), batches.filler, report=True)
     before = copy.deepcopy(engine.state())
     sound = engine.architecture.loss
 
@@ -127,6 +127,8 @@ def test_a_turn_whose_loss_is_not_finite_leaves_all_as_it_was(tmp_path, monkeypa
     assert (bad.step, bad.player, bad.total) == (1, player, math.inf)
     assert nonfinite.samples(engine, batch, player) == [3]
     assert_same(engine.state() | {"step": 1}, before)
+    reported = engine.report()
+    assert not any(name.endswith("grad_norm") for name in reported), "nor has a run resumed here"
 
 
 def assert_same(ours, theirs):

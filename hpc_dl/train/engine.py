@@ -137,6 +137,7 @@ class Engine:
         """
         seed_generators(self.world.device, self.seed, STEP, self.step, self.world.rank)
         turns = self.architecture.turns(self.step)
+        self._norms = {}  # a run that is resumed here knows no others
         asked, bad = 0, None
         for number, name in enumerate(turns):
             self.world.mark.reach(self.step + number / len(turns))
