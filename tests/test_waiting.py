@@ -13,6 +13,7 @@ import torch
 import torch.distributed as dist
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from hpc_dl.data import transfer
 from hpc_dl.data.augment import Augmentation
 from hpc_dl.spec.models import ZOO
 from hpc_dl.train import build, global_mean, gradients
@@ -90,7 +91,7 @@ def test_no_step_waits_for_the_device(name, code):
     engine, batches = engine_of(name, code, World(0, 1, META))
     with NeverWaiting():
         for _, micro_batches in zip(range(2), batches.steps(0), strict=False):
-            engine.play(micro_batches, batches.filler, report=False)
+            engine.play(micro_batches, batches.filler, report=True)
     assert engine.step > 0
 
 
@@ -105,3 +106,12 @@ def test_no_step_of_several_ranks_waits_for_the_device(name, code, monkeypatch):
         micro_batches = next(batches.steps(0))
         engine.play([*micro_batches, None], batches.filler, report=False)
     assert engine.step == 1
+
+
+def test_what_goes_to_a_gpu_is_pinned(monkeypatch):
+    """Else the copy waits, whatever is asked for."""
+    seen = []
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda it: seen.append("pinned") or it)
+    monkeypatch.setattr(torch.Tensor, "to", lambda it, _, **how: seen.append(how) or it)
+    transfer.to_device(torch.zeros(1), torch.device("cuda"))
+    assert seen == ["pinned", {"non_blocking": True}]

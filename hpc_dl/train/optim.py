@@ -22,11 +22,12 @@ class ShardedSGD(torch.optim.SGD):
         """Move the parameters that have a gradient."""
         for group in self.param_groups:
             moved = [it for it in group["params"] if it.grad is not None]
-            momenta = [self.state[it].get("momentum_buffer") for it in moved]
+            has_momentum = group["momentum"] != 0
+            momenta = [self.state[it]["momentum_buffer"] for it in moved] if has_momentum else []
             sgd(
                 _local(moved),
                 _local([it.grad for it in moved]),
-                _local(momenta) if group["momentum"] else [],
+                _local(momenta),
                 fused=True,
                 grad_scale=getattr(self, "grad_scale", None),
                 found_inf=getattr(self, "found_inf", None),
