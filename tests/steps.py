@@ -44,23 +44,40 @@ def plan_of(spec: JobSpec, code: Path) -> Plan:
     )
 
 
-def losses(spec: JobSpec, code: Path, world: Any = None) -> Losses:
-    """The reported losses of each step, by the name of the player; on one rank without a world."""
+def surroundings(spec: JobSpec, code: Path, world: Any = None) -> tuple[Any, ...]:
+    """What an engine is built from: spec, plan, splits, batches and world; without one, one rank's
+    on the CPU."""
     import torch
 
-    from hpc_dl.train.build import build_batches, build_engine
+    from hpc_dl.train.build import build_batches
     from hpc_dl.train.world import World
 
     world = world or World(0, 1, torch.device("cpu"))
     plan = plan_of(spec, code)
     splits = sources.load(spec.data, Path(plan.data_root), code, None).to(world.device)
-    batches = build_batches(spec, plan, splits, world)
+    return spec, plan, splits, build_batches(spec, plan, splits, world), world
+
+
+def engine_of(spec: JobSpec, code: Path, world: Any = None) -> tuple[Any, Any]:
+    """The engine of a spec, ready to step, and its batches."""
+    from hpc_dl.train.build import build_engine
+
+    spec, plan, splits, batches, world = surroundings(spec, code, world)
     engine = build_engine(spec, plan, splits, world, code, lambda step: RATE, lambda: 0)
     engine.settle_in(batches)
+    return engine, batches
+
+
+def losses(spec: JobSpec, code: Path, world: Any = None) -> Losses:
+    """The reported losses of each step, by the name of the player; on one rank without a world."""
+    return losses_of(*engine_of(spec, code, world))
+
+
+def losses_of(engine: Any, batches: Any) -> Losses:
+    """The losses of the next steps of an engine."""
     found = []
     for _, micro_batches in zip(range(STEPS), batches.steps(0), strict=False):
         engine.play(micro_batches, batches.filler, report=False)
-        engine.settle(wait=True)
         found.append({name: means["loss"] for name, means in engine.tally.means().items()})
     return found
 

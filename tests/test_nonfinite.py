@@ -1,12 +1,15 @@
 """A loss that is not finite: named, kept for a look, and then stop, skip the step, or go back."""
 
+import copy
+import dataclasses
 import json
 import math
 
 import pytest
 import torch
 
-from tests import ranks
+from hpc_dl.train import nonfinite
+from tests import ranks, steps
 from tests.own_models import own_models
 from tests.running import events, final_state, history, new_run
 
@@ -46,6 +49,7 @@ def test_stop_names_step_player_and_samples_and_keeps_the_state(tmp_path, size):
     assert f"on training example{several} {', '.join(map(str, found['samples']))}" in said
     assert "train.on_nonfinite can be `skip` or `back`" in said
     state = torch.load(kept / "state.pt", weights_only=True)
+    assert state["step"] == found["step"], "the step that fails is the next"
     assert all(tensor.isfinite().all() for tensor in state["networks"]["model"].values())
 
 
@@ -94,3 +98,49 @@ def test_back_goes_to_the_last_checkpoint_at_half_the_rate(tmp_path):
     rates = {at: values["train/lr"] for at, values in history(run) if "train/lr" in values}
     assert [rates[step - 1], rates[step]] == [0.001, 0.00025]
     assert list(rates) == list(range(1, 25)), "every step is once in the history"
+
+
+MOVING = {"optimizer": {"name": "sgd", "lr": 0.1, "momentum": 0.9}, "average": 0.9}
+UNTOUCHED = {
+    "batch norm": ({"name": "cnn", "channels": [4], "norm": "batch"}, "model"),
+    "first player": ({"name": "gan", "channels": [4], "latent_dim": 4}, "critic"),
+    "penalty": ({"name": "gan", "channels": [4], "loss": "wasserstein-gp"}, "critic"),
+}
+
+
+@pytest.mark.parametrize("case", UNTOUCHED)
+def test_a_turn_whose_loss_is_not_finite_leaves_all_as_it_was(tmp_path, monkeypatch, case):
+    """Statistics, momentum and average too; who would move next in that step does not."""
+    model, player = UNTOUCHED[case]
+    engine, batches = steps.engine_of(steps.job(model=model, train=MOVING), tmp_path)
+    engine.play(batches.of_step(0), batches.filler, report=True)
+    before = copy.deepcopy(engine.state())
+    sound = engine.architecture.loss
+
+    def infinite(nets, batch, of):
+        loss = sound(nets, batch, of)
+        bad = math.inf if of == player and 3 in batch["index"] else 0
+        return dataclasses.replace(loss, total=loss.total + bad)
+
+    monkeypatch.setattr(engine.architecture, "loss", infinite)
+    batch = next(it for it in map(batches.of_step, range(1, 120)) if 3 in it[0]["index"])
+    _, bad = engine.play(batch, batches.filler, report=True)
+    assert (bad.step, bad.player, bad.total) == (1, player, math.inf)
+    assert nonfinite.samples(engine, batch, player) == [3]
+    assert_same(engine.state() | {"step": 1}, before)
+    reported = engine.report()
+    assert not any(name.endswith("grad_norm") for name in reported), "nor has a run resumed here"
+
+
+def assert_same(ours, theirs):
+    if isinstance(ours, torch.Tensor):
+        assert torch.equal(ours, theirs)
+    elif isinstance(ours, dict):
+        assert ours.keys() == theirs.keys()
+        for key in ours:
+            assert_same(ours[key], theirs[key])
+    elif isinstance(ours, list):
+        for one, other in zip(ours, theirs, strict=True):
+            assert_same(one, other)
+    else:
+        assert ours == theirs

@@ -1,10 +1,12 @@
-"""Learning rates are functions of the step."""
+"""Learning rates are functions of the step; optimizers may have to skip a step."""
+
+from typing import get_args
 
 import pytest
 import torch
 from torch import nn
 
-from hpc_dl.spec.job import SGD, Adam, AdamW, Constant, Cosine, Linear, StepDown
+from hpc_dl.spec.job import SGD, Adam, AdamW, Constant, Cosine, Linear, Optimizer, StepDown
 from hpc_dl.train import optim
 
 
@@ -60,3 +62,63 @@ def test_frozen_parameters_are_left_out(spec, kind):
     optimizer = optim.optimizer(spec, network)
     assert type(optimizer) is kind
     assert [len(group["params"]) for group in optimizer.param_groups] == [1]
+
+
+SPECS = [
+    SGD(name="sgd", lr=0.2),
+    SGD(name="sgd", lr=0.2, momentum=0.0, nesterov=False),
+    Adam(name="adam", lr=0.2),
+    AdamW(name="adamw", lr=0.2),
+]
+
+
+@pytest.fixture
+def uninitialised_memory_is_nan():
+    """What torch allocates without writing it shows."""
+    torch.use_deterministic_algorithms(True)
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+def after_steps(spec, gradients, *, forget=False):
+    """The weights after a step with each of the gradients, of which fp16 skips the infinite."""
+    network = nn.Linear(2, 1, bias=False)
+    nn.init.ones_(network.weight)
+    optimizer, scaler = optim.optimizer(spec, network), torch.amp.GradScaler("cpu", init_scale=2.0)
+    if forget:
+        state = optimizer.state_dict() | {"state": {}}
+        optimizer.load_state_dict(state)
+    for gradient in gradients:
+        for group in optimizer.param_groups:
+            group["lr"] = 0.1
+        scaler.scale(torch.zeros(()))
+        network.weight.grad = torch.full_like(network.weight, gradient * scaler.get_scale())
+        scaler.step(optimizer)
+        scaler.update()
+    return network.weight.detach()
+
+
+def test_every_optimizer_is_tried():
+    tagged = get_args(get_args(Optimizer)[0])
+    assert {type(spec) for spec in SPECS} == {get_args(kind)[0] for kind in tagged}
+
+
+@pytest.mark.parametrize("forget", [False, True])
+@pytest.mark.parametrize("spec", SPECS, ids=str)
+def test_a_first_step_that_is_skipped_leaves_nothing_behind(
+    spec, forget, uninitialised_memory_is_nan
+):
+    """Also where the state that was loaded is that of an optimizer that has not stepped."""
+    skipped = after_steps(spec, [torch.inf, 0.5, 0.25], forget=forget)
+    assert torch.equal(skipped, after_steps(spec, [0.5, 0.25]))
+
+
+def test_momentum_that_begins_at_zero_is_torchs_own():
+    ours = after_steps(SPECS[0], [0.5, 0.25, 0.125])
+    weight = nn.Parameter(torch.ones(1, 2))
+    momentum, nesterov = SPECS[0].momentum, SPECS[0].nesterov
+    theirs = torch.optim.SGD([weight], lr=0.1, momentum=momentum, nesterov=nesterov)
+    for gradient in (0.5, 0.25, 0.125):
+        weight.grad = torch.full_like(weight, gradient)
+        theirs.step()
+    assert torch.equal(ours, weight.detach())

@@ -23,7 +23,7 @@ class Knowing(nn.Module):
 
     def __init__(self, image, steps):
         super().__init__()
-        self.image, self.left = image, alpha_bar(steps)
+        self.image, self.left = image, alpha_bar(steps, torch.device("cpu"))
 
     def forward(self, state, t):
         left = self.left[t][:, None, None, None]
@@ -33,7 +33,7 @@ class Knowing(nn.Module):
 def test_the_closed_form_agrees_with_the_chain():
     """q(x_t|x_0) against 20 000 walks along q(x_t|x_{t-1})."""
     torch.manual_seed(0)
-    left = alpha_bar(50)
+    left = alpha_bar(50, torch.device("cpu"))
     beta = 1 - left / torch.cat([torch.ones(1), left[:-1]])
     state = torch.full((20_000,), 0.8)
     for t in range(30):
@@ -48,7 +48,7 @@ def test_the_closed_form_agrees_with_the_chain():
 
 @pytest.mark.parametrize("steps", [10, 1000])
 def test_almost_nothing_is_left_of_an_image_at_the_last_level(steps):
-    left = alpha_bar(steps)
+    left = alpha_bar(steps, torch.device("cpu"))
     assert (left.diff() < 0).all()
     assert left[0] > 0.95
     assert left[-1] < 1e-3

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from torch_geometric.data import Data
+from torch.nn import functional as F
+from torch_geometric.data import Batch, Data
 
 from hpc_dl.conflicts import SpecConflict, check
 from hpc_dl.data import geometric, sources, staged
@@ -13,7 +14,7 @@ from hpc_dl.spec.data import DataFacts
 from hpc_dl.spec.job import JobSpec
 from hpc_dl.spec.models.gnn import GraphNeuralNetwork as Options
 from hpc_dl.spec.sources import Karate
-from hpc_dl.zoo.gnn import GraphNeuralNetwork
+from hpc_dl.zoo.gnn import GraphNeuralNetwork, with_loops
 from tests import ranks
 from tests.running import history, new_run
 
@@ -38,19 +39,32 @@ def graph(nodes=9, seed=0):
 def test_a_gcn_layer_is_the_dense_product():
     """D^-1/2 (A + I) D^-1/2 X W + b."""
     node, edge, links = graph()
-    layer = network(layer="gcn").body[0]
+    made = network(layer="gcn")
+    layer = made.body[0]
     looped = links + torch.eye(9)
     scale = looped.sum(dim=1).rsqrt()
     dense = scale[:, None] * looped * scale @ node @ layer.lin.weight.T + layer.bias
-    torch.testing.assert_close(layer(node, edge), dense)
+    torch.testing.assert_close(made.hear(layer, node, edge), dense)
 
 
 def test_the_attention_of_a_gat_layer_sums_to_one_over_those_who_are_heard():
     node, edge, _ = graph()
     layer = network(layer="gat").body[0]
-    _, (edges, attention) = layer(node, edge, return_attention_weights=True)
+    looped, padded = with_loops(edge, 9), F.pad(node, [0, 0, 0, 1])
+    _, (edges, attention) = layer(padded, looped, return_attention_weights=True)
     total = torch.zeros(9, 2).index_add(0, edges[1], attention)
     torch.testing.assert_close(total, torch.ones(9, 2))
+
+
+@pytest.mark.parametrize("layer", ["gcn", "gat"])
+def test_a_node_hears_itself_once_also_where_the_graph_has_such_edges(layer):
+    """As torch_geometric has it, which removes these edges first."""
+    node, edge, _ = graph()
+    edge = torch.cat([edge[:, :5], torch.tensor([[3, 3, 0], [3, 3, 0]]), edge[:, 5:]], dim=1)
+    made = network(layer=layer)
+    ours = made.hear(made.body[0], node, edge)
+    made.body[0].add_self_loops = True
+    assert torch.equal(ours, made.body[0](node, edge))
 
 
 @pytest.mark.parametrize("layer", LAYERS)
@@ -69,9 +83,29 @@ def test_a_batch_of_graphs_is_judged_as_each_by_itself(layer, pooling):
     given = [Data(x=node, edge_index=edge, y=torch.tensor([0])) for node, edge, _ in graphs]
     _, splits = geometric.graphs_of({"train": given}, "these", Holdout())
     batch = splits["train"].batch(torch.arange(3))
-    together = made(batch["node"], batch["edge"], batch["graph"])
+    together = made(batch["node"], batch["edge"], batch["graph"], len(batch["graphs"]))
+    assert torch.equal(together, made(batch["node"], batch["edge"], batch["graph"]))
     alone = [made(node, edge, torch.zeros(len(node)).long())[0] for node, edge, _ in graphs]
     torch.testing.assert_close(together, torch.stack(alone))
+
+
+def test_a_batch_of_graphs_is_torch_geometrics():
+    """Of some, in any order, one without an edge; and of a part of a split."""
+    edges = [torch.zeros(2, 0).long(), *(graph(nodes, seed=nodes)[1] for nodes in (3, 9, 6))]
+    given = [
+        Data(x=torch.rand(nodes, 5), edge_index=edge, y=torch.tensor([0]))
+        for nodes, edge in zip((2, 3, 9, 6), edges, strict=True)
+    ]
+    _, splits = geometric.graphs_of({"train": given}, "these", 0.1, 0.1)
+    part = splits["train"].subset(torch.tensor([3, 0, 2]))
+    for split, chosen in ((splits["train"], [2, 0, 2, 3]), (part, [2, 0, 1])):
+        batch = split.batch(torch.tensor(chosen))
+        numbers = batch["index"].tolist()
+        theirs = Batch.from_data_list([given[number] for number in numbers])
+        assert numbers == [split.index[position] for position in chosen]
+        assert torch.equal(batch["node"], theirs.x)
+        assert torch.equal(batch["edge"], theirs.edge_index)
+        assert torch.equal(batch["graph"], theirs.batch)
 
 
 def test_batches_of_nodes_share_the_graph(tmp_path):

@@ -7,8 +7,8 @@ from torch import nn
 from hpc_dl.spec.data import DataFacts
 from hpc_dl.spec.models.lstm import LongShortTermMemory as LSTMOptions
 from hpc_dl.spec.models.rnn import Recurrent as Options
-from hpc_dl.zoo.lstm import LongShortTermMemory
-from hpc_dl.zoo.recurrent import Reader, rows
+from hpc_dl.zoo.lstm import CELLS, LongShortTermMemory
+from hpc_dl.zoo.recurrent import rows
 from hpc_dl.zoo.rnn import Recurrent
 
 SEQUENCES = DataFacts("sequence", "classify", (7, 3), ("a", "b"), 10, 10, 10)
@@ -35,7 +35,7 @@ def weights(cells, layer=""):
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
 def test_the_recurrent_network_is_what_one_gets_by_hand(activation):
     network, sequence = rnn(activation=activation), torch.rand(4, 7, 3)
-    (into, back), biases = weights(network.cells)
+    (into, back), biases = weights(network.cells[0])
     state = torch.zeros(4, 5)
     for t in range(7):
         state = getattr(torch, activation)(sequence[:, t] @ into.T + state @ back.T + sum(biases))
@@ -44,7 +44,7 @@ def test_the_recurrent_network_is_what_one_gets_by_hand(activation):
 
 def test_the_gates_of_an_lstm_are_what_one_gets_by_hand():
     network, sequence = lstm(), torch.rand(4, 7, 3)
-    (into, back), biases = weights(network.cells)
+    (into, back), biases = weights(network.cells[0])
     state, memory = torch.zeros(4, 5), torch.zeros(4, 5)
     for t in range(7):
         enter, forget, new, out = (sequence[:, t] @ into.T + state @ back.T + sum(biases)).chunk(
@@ -57,7 +57,7 @@ def test_the_gates_of_an_lstm_are_what_one_gets_by_hand():
 
 def test_the_gates_of_a_gru_are_what_one_gets_by_hand():
     network, sequence = lstm(cell="gru"), torch.rand(4, 7, 3)
-    (into, back), (bias_in, bias_back) = weights(network.cells)
+    (into, back), (bias_in, bias_back) = weights(network.cells[0])
     state = torch.zeros(4, 5)
     for t in range(7):
         given = (sequence[:, t] @ into.T + bias_in).chunk(3, dim=1)
@@ -69,8 +69,8 @@ def test_the_gates_of_a_gru_are_what_one_gets_by_hand():
 
 def test_both_ways_are_judged_each_by_its_last_state():
     network, sequence = lstm(bidirectional=True), torch.rand(4, 7, 3)
-    seen, _ = network.cells(sequence)
-    ends = torch.cat([seen[:, -1, :5], seen[:, 0, 5:]], dim=1)
+    seen, _ = network.cells[0](sequence.transpose(0, 1))
+    ends = torch.cat([seen[-1, :, :5], seen[0, :, 5:]], dim=1)
     torch.testing.assert_close(network(sequence), network.head(ends))
 
 
@@ -84,21 +84,41 @@ def test_an_image_is_read_from_its_top_row_to_its_last():
     assert lstm(IMAGES, layers=2, bidirectional=True)(image).shape == (4, 10)
 
 
-def test_dropout_lies_between_layers_too():
+@pytest.mark.parametrize("ways", [False, True])
+@pytest.mark.parametrize("cell", CELLS)
+def test_layers_with_dropout_between_them_are_torchs(cell, ways):
+    """Bit by bit; and what a module with all the layers was saved with is loaded."""
+    network = lstm(cell=cell, layers=3, dropout=0.4, bidirectional=ways).train()
+    torch.manual_seed(0)
+    theirs = CELLS[cell](3, 5, 3, batch_first=True, bidirectional=ways, dropout=0.4)
+    assert all(map(torch.equal, network.cells.parameters(), theirs.parameters()))
+    for parameter in theirs.parameters():
+        nn.init.uniform_(parameter)
+    saved = {f"cells.{name}": it for name, it in theirs.state_dict().items()}
+    saved |= {f"head.{name}": it for name, it in network.head.state_dict().items()}
+    network.load_state_dict(saved)
+    sequence = torch.rand(4, 7, 3)
+    torch.manual_seed(1)
+    _, last = theirs(sequence)
+    state = last[0] if cell == "lstm" else last
+    expected = network.head(torch.cat(list(state[-2:] if ways else state[-1:]), dim=1))
+    torch.manual_seed(1)
+    assert torch.equal(network(sequence), expected)
+
+
+def test_nothing_is_dropped_within_a_layer_by_torch():
+    """For cuDNN's random numbers are no function of the step, and slow to seed."""
     network = lstm(layers=2, dropout=0.4)
-    assert network.cells.dropout == 0.4
-    assert network.head[0].p == 0.4
-    assert lstm(layers=1, dropout=0.4).cells.dropout == 0.0  # torch would warn
+    assert [it.num_layers for it in network.cells] == [1, 1]
+    assert [it.dropout for it in network.cells] == [0.0, 0.0]
+    assert network.between == network.head[0].p == 0.4
 
 
-@pytest.mark.parametrize("cells", [nn.RNN, nn.LSTM, nn.GRU])
-def test_under_bf16_recurrent_layers_compute_in_fp32(cells):
-    reader = Reader(cells(8, 16, 2, batch_first=True, dropout=0.0), 0.0, 3)
-    sequence, seen = torch.rand(4, 5, 8), []
-    reader.cells.register_forward_hook(lambda _cells, _given, made: seen.append(made[0].dtype))
+@pytest.mark.parametrize("made", [rnn, lstm])
+def test_cells_compute_in_fp32_where_the_rest_does_in_bf16(made):
+    """Of cuDNN's, autocast takes those for fp16 then, and of an LSTM on a CPU often none."""
+    network, sequence, seen = made(), torch.rand(4, 7, 3), []
+    network.cells[0].register_forward_hook(lambda *it: seen.append(it[2][0].dtype))
     with torch.autocast("cpu", torch.bfloat16):
-        outputs = reader(sequence)
-    outputs.float().sum().backward()
-    assert seen == [torch.float32]
-    assert outputs.dtype == torch.bfloat16, "the dense layer is in bf16"
-    assert all(p.grad.isfinite().all() for p in reader.parameters())
+        outputs = network(sequence)
+    assert (seen, outputs.dtype) == ([torch.float32], torch.bfloat16)

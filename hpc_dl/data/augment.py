@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from hpc_dl.data.order import mix
 from hpc_dl.data.split import Batch
+from hpc_dl.data.transfer import to_device
 from hpc_dl.spec.data import Augment
 from hpc_dl.spec.model import Kind
 
@@ -77,7 +78,7 @@ class Augmentation:
         """Each example with another of the batch (mixup: Zhang et al., arXiv:1710.09412)."""
         example, alpha = batch[self.kind], self.options.mixup
         shares = np.random.default_rng(seed).beta(alpha, alpha, len(example))
-        share = torch.from_numpy(shares).to(example)
+        share = to_device(torch.from_numpy(shares).to(example.dtype), example.device)
         other = torch.randperm(len(example), generator=self.generator, device=example.device)
         mixed = {**batch, self.kind: _between(example[other], example, share)}
         if "target" in batch:

@@ -12,6 +12,7 @@ from torch import Tensor
 from hpc_dl.data.augment import Augmentation
 from hpc_dl.data.order import AUGMENTATION, epoch_order, rank_slice
 from hpc_dl.data.split import Batch, Split
+from hpc_dl.data.transfer import to_device
 
 
 class Batches:
@@ -57,7 +58,7 @@ class Batches:
 
     def _shares(self, epoch: int, first: int) -> Iterator[Sequence[Tensor]]:
         """Step by step the positions (B,) int64 in each of this rank's micro-batches."""
-        order = epoch_order(len(self.split), self.seed, epoch).to(self.split.device)
+        order = to_device(epoch_order(len(self.split), self.seed, epoch), self.split.device)
         for start in range(first * self.batch_size, len(order), self.batch_size):
             chosen = order[start : start + self.batch_size]
             mine = chosen[rank_slice(len(chosen), self.rank, self.world_size)]

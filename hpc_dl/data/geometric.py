@@ -116,7 +116,7 @@ def graphs_of(splits: Mapping[str, Sequence[Any]], where: str, holdout: Holdout)
             node, edge = _checked(graph, f"{where}: graph {number} of {name}")
             widths.add(node.shape[1])
             kept.append(Data(x=node, edge_index=edge))
-        given[name] = GraphSplit(kept, _said_of_graphs(graphs, f"{where}: {name}"))
+        given[name] = GraphSplit.of(kept, _said_of_graphs(graphs, f"{where}: {name}"))
     if len(widths) > 1:
         raise UserError(f"{where}: its nodes differ in their number of features: {sorted(widths)}")
     sizes = split_counts({name: len(it) for name, it in given.items()}, holdout)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from hpc_dl.data.split import Batch, Split, Tensors
+from hpc_dl.data.transfer import to_device
 
 
 class Graph:
@@ -33,6 +35,7 @@ class NodeSplit(Split):
 
     def to(self, device: torch.device) -> NodeSplit:
         moved = super().to(device)
+        self.graph.on(device)  # now, and not in the first step
         return NodeSplit(self.graph, moved.tensors, moved.index)
 
     def subset(self, chosen: Tensor) -> NodeSplit:
@@ -47,38 +50,83 @@ class NodeSplit(Split):
         return {**self.graph.on(self.device), **super().batch(chosen)}
 
 
+@dataclass(frozen=True)
+class Ragged:
+    """Tensors of different lengths as one, (all, ...), and their lengths, (n,) int64."""
+
+    values: Tensor
+    lengths: Tensor
+
+    @classmethod
+    def of(cls, parts: Sequence[Tensor]) -> Ragged:
+        return cls(torch.cat(list(parts)), torch.tensor([len(part) for part in parts]))
+
+    def rows(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
+        """The rows of the chosen tensors (m,), and for each row of which of the m it is."""
+        lengths = self.lengths[chosen]
+        part = torch.repeat_interleave(lengths)
+        moved = starts(self.lengths)[chosen] - starts(lengths)
+        return torch.arange(len(part)) + moved[part], part
+
+    def subset(self, chosen: Tensor) -> Ragged:
+        return Ragged(self.values[self.rows(chosen)[0]], self.lengths[chosen])
+
+
+def starts(lengths: Tensor) -> Tensor:
+    """Where each begins of things that lie in a row."""
+    return lengths.cumsum(0) - lengths
+
+
 class GraphSplit(Split):
-    """Graphs, each a Data of torch_geometric; a batch of them is their disjoint union."""
+    """Graphs; a batch of them is their disjoint union.
+
+    Features and what is said of the graphs may be on a GPU. Edges and sizes stay in main memory:
+    on these depends how many nodes a batch has, which the GPU would have to be asked for.
+    """
 
     def __init__(
-        self, graphs: Sequence[Any], tensors: Tensors, index: Tensor | None = None
+        self, nodes: Ragged, edges: Ragged, tensors: Tensors, index: Tensor | None = None
     ) -> None:
         super().__init__(tensors, index)
-        self.graphs = graphs
+        self.nodes, self.edges = nodes, edges
+
+    @classmethod
+    def of(cls, graphs: Sequence[Any], tensors: Tensors) -> GraphSplit:
+        """A split of torch_geometric's Data."""
+        nodes = Ragged.of([graph.x for graph in graphs])
+        return cls(nodes, Ragged.of([graph.edge_index.t() for graph in graphs]), tensors)
 
     def to(self, device: torch.device) -> GraphSplit:
-        moved = super().to(device)
-        return GraphSplit([graph.to(device) for graph in self.graphs], moved.tensors, moved.index)
+        nodes = Ragged(self.nodes.values.to(device), self.nodes.lengths)
+        moved = {name: tensor.to(device) for name, tensor in self.tensors.items()}
+        return GraphSplit(nodes, self.edges, moved, self.index)
 
     def subset(self, chosen: Tensor) -> GraphSplit:
         taken = super().subset(chosen)
-        return GraphSplit(self._graphs(chosen), taken.tensors, taken.index)
+        nodes, edges = self.nodes.subset(chosen), self.edges.subset(chosen)
+        return GraphSplit(nodes, edges, taken.tensors, taken.index)
 
     def contents(self) -> dict[str, Iterable[Tensor]]:
-        node, edge = zip(*((graph.x, graph.edge_index) for graph in self.graphs), strict=True)
-        return {"node": node, "edge": edge, **super().contents()}
+        parts = {"node": self.nodes, "edge": self.edges}
+        found = {name: (it.values, it.lengths) for name, it in parts.items()}
+        return {**found, **super().contents()}
 
     def batch(self, chosen: Tensor) -> Batch:
-        from torch_geometric.data import Batch as Union  # 2 s, for those who have graphs
-
-        union = Union.from_data_list(self._graphs(chosen))
+        device, chosen = self.nodes.values.device, chosen.cpu()
+        there, number = to_device(chosen, device), torch.arange(len(chosen), device=device)
+        rows, graph = self.nodes.rows(chosen)
         return {
-            "node": union.x,
-            "edge": union.edge_index,
-            "graph": union.batch,
-            "at": torch.arange(len(chosen), device=self.device),
-            **super().batch(chosen),
+            "node": self.nodes.values.index_select(0, to_device(rows, device)),
+            "edge": to_device(self._edges(chosen), device),
+            "graph": to_device(graph, device),
+            "graphs": number,
+            "at": number,
+            **{name: it.index_select(0, there) for name, it in self.tensors.items()},
+            "index": to_device(self.index[chosen], device),
         }
 
-    def _graphs(self, chosen: Tensor) -> list[Any]:
-        return [self.graphs[position] for position in chosen.tolist()]
+    def _edges(self, chosen: Tensor) -> Tensor:
+        """(2, E) int64, from node to node of the union."""
+        rows, graph = self.edges.rows(chosen)
+        first = starts(self.nodes.lengths[chosen])
+        return (self.edges.values[rows] + first[graph][:, None]).t().contiguous()

@@ -20,6 +20,7 @@ from hpc_dl.data import workers
 from hpc_dl.data.folders import Found
 from hpc_dl.data.image_folder import decode
 from hpc_dl.data.split import Batch, Split, as_floats
+from hpc_dl.data.transfer import to_device
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.spec.sources import ImageFolder
 
@@ -74,8 +75,8 @@ class StreamedSplit(Split):
         device = self.reader.device
         return {
             "image": as_floats(image),
-            "label": self.tensors["label"][chosen].to(device),
-            "index": self.index[chosen].to(device),
+            "label": to_device(self.tensors["label"][chosen], device),
+            "index": to_device(self.index[chosen], device),
         }
 
     def _files(self, chosen: Tensor) -> list[Path]:
@@ -95,7 +96,7 @@ class Reader:
         images = np.empty((len(files), self.source.channels, *self.source.size), np.uint8)
         for image, file in zip(images, files, strict=True):
             image[:] = decode(file, self.source)
-        return torch.from_numpy(images).to(self.device)
+        return to_device(torch.from_numpy(images), self.device)
 
     def read_ahead(self, batches: Iterator[Files]) -> Iterator[Tensor]:
         """The pictures of each batch, in turn; some batches are always in work.

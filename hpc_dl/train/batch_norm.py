@@ -34,8 +34,9 @@ class Synchronised(_BatchNorm):
             return super().forward(input)
         values = input.to(torch.promote_types(input.dtype, torch.float32))
         mean, variance, count = self._statistics(values)
-        if values.numel() == values.shape[1] and count.item() <= 1:
-            raise ValueError(f"batch norm of a single value per channel: {list(input.shape)}")
+        if values.numel() == values.shape[1]:  # and then maybe on no other rank
+            problem = f"batch norm of a single value per channel: {list(input.shape)}"
+            torch._assert_async(count > 1, problem)  # which is for the device to see
         self._track(mean.detach(), variance.detach(), count)
         scale = (variance + self.eps).rsqrt()
         if self.weight is not None:

@@ -19,14 +19,15 @@ from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.spec.job import Train
 from hpc_dl.train import gradients
 from hpc_dl.train.batch_norm import of_a_dummy
+from hpc_dl.train.buffers import Buffers
 from hpc_dl.train.divided import summed_up, whole
+from hpc_dl.train.global_mean import GlobalMean
 from hpc_dl.train.player import Player
 from hpc_dl.train.randomness import STEP, seed_generators
-from hpc_dl.train.tally import Tally, Turn
+from hpc_dl.train.tally import BadTurn, Tally
 from hpc_dl.train.world import World
 from hpc_dl.zoo.contract import Architecture, Batch, Loss
 
-_NOTHING = torch.zeros(())
 _A_LITTLE = 0.01  # of a step
 
 
@@ -64,6 +65,9 @@ class Engine:
         self.rate_factor = 1.0
         """By which every learning rate is multiplied; lowered after a loss that was not finite."""
         self.tally = Tally(world)
+        self._buffers = Buffers(self.bare.values())
+        self._averaging: gradients.Averaging | None = None
+        """For networks that are not DDP's."""
         self._norms: dict[str, Tensor] = {}
         self._asked = asked_to_stop
 
@@ -89,6 +93,8 @@ class Engine:
                 else:
                     self.world.broadcast(self.bare[name].parameters())
                 self.nets[name] = player.network
+            if any(player.network is self.bare[name] for name, player in self.players.items()):
+                self._averaging = gradients.Averaging(self.world)
         self._look_for_unused(batch, filler)
         for buffer, value in zip(buffers, before, strict=True):
             buffer.copy_(value)
@@ -102,8 +108,8 @@ class Engine:
             dummy = of_a_dummy(self.bare.values()) if batch is None else nullcontext()
             with self._only(name), dummy:
                 loss = self.architecture.loss(self.nets, filler() if batch is None else batch, name)
-                self._reached_the_backward_pass(last=True)
-                self._differentiate(name, loss.total)
+                self._reached_the_backward_pass(waits=True)
+                self._differentiate(name, loss.total / loss.count)
             missing[name] = gradients.without(self.players[name].named)
             self.bare[name].zero_grad()
         ranks = self.world.gather_objects(missing)
@@ -119,22 +125,30 @@ class Engine:
 
     def play(
         self, micro_batches: Sequence[Batch | None], filler: Callable[[], Batch], report: bool
-    ) -> None:
+    ) -> tuple[int, BadTurn | None]:
         """Take one optimizer step for each player whose turn it is.
 
         `micro_batches` are this rank's part of the global batch; where there is None, `filler`
         gives one example to go through the motions with. Before a `report` the gradients are
-        measured. Nothing here waits for the device.
+        measured. A turn whose loss is not finite changes nothing, and ends the step.
+
+        Returns what the ranks were asked for, added up, and such a turn: the same on every rank.
+        The device is waited for until it knows the loss, while it has its gradients to compute.
         """
         seed_generators(self.world.device, self.seed, STEP, self.step, self.world.rank)
         turns = self.architecture.turns(self.step)
+        self._norms = {}  # a run that is resumed here knows no others
+        asked, bad = 0, None
         for number, name in enumerate(turns):
             self.world.mark.reach(self.step + number / len(turns))
-            self._turn(name, micro_batches, filler, report)
+            asked, bad = self._turn(name, micro_batches, filler, report)
+            if bad:
+                break
         for name, net in self.nets.items():
             if not isinstance(net, DistributedDataParallel):  # which does so itself
                 self.world.broadcast(self.bare[name].buffers())
         self.step += 1
+        return asked, bad
 
     def _turn(
         self,
@@ -142,39 +156,55 @@ class Engine:
         micro_batches: Sequence[Batch | None],
         filler: Callable[[], Batch],
         report: bool,
-    ) -> None:
+    ) -> tuple[int, BadTurn | None]:
         player = self.players[name]
         player.set_rate(self.step, self.rate_factor)
-        alone = self.world.size == 1 and len(micro_batches) == 1
+        mean = GlobalMean(self.world, len(micro_batches), self._asked)
+        self._buffers.keep()
         with self._only(name):
             losses = [
-                self._go_through_the_motions(name, filler(), last)
-                if batch is None
-                else self._backward(name, batch, last, divide=alone)
-                for batch, last in _marking_the_last(micro_batches)
+                self._backward(name, batch, filler, mean, number, len(micro_batches))
+                for number, batch in enumerate(micro_batches, start=1)
             ]
         self._share_gradients(name, player)
-        if alone:
-            total, asked = losses[0].total, _NOTHING
-        else:
-            total, asked = self._divide_by_the_global_count(player, losses)
-        self.tally.take(Turn(self.step, name, _summed(name, losses), total, asked))
+        mean.correct(player.gradients())
+        total, asked = mean.read()
+        if not math.isfinite(total):
+            player.optimizer.zero_grad()
+            self._buffers.restore()
+            return asked, BadTurn(self.step, name, total)
+        self.tally.add(name, losses)
         self._clip(name, player, report)
-        self._move(player.optimizer, total)
+        self._move(player.optimizer)
         if player.average:
             player.average.follow(self.step)
+        return asked, None
 
-    def _backward(self, name: str, batch: Batch, last: bool, *, divide: bool) -> Loss:
-        with summed_up(self.nets[name], last):
-            loss = self.architecture.loss(self.nets, batch, name)
-            self._reached_the_backward_pass(last)
-            self._differentiate(name, loss.total / loss.count if divide else loss.total)
+    def _backward(
+        self,
+        name: str,
+        batch: Batch | None,
+        filler: Callable[[], Batch],
+        mean: GlobalMean,
+        number: int,
+        count: int,
+    ) -> Loss:
+        """Add the gradients of micro-batch `number` of so many; without a batch, nothing.
+
+        A rank whose share is empty goes through the motions all the same.
+        """
+        dummy = of_a_dummy(self.bare.values()) if batch is None else nullcontext()
+        with summed_up(self.nets[name], number == count), dummy:
+            loss = self.architecture.loss(self.nets, filler() if batch is None else batch, name)
+            loss = loss if batch is not None else _nothing_of(loss)
+            self._reached_the_backward_pass(waits=number in (1, count))
+            self._differentiate(name, mean.add(loss))
         return _detached(loss)
 
-    def _reached_the_backward_pass(self, last: bool) -> None:
-        """In the last of them the ranks wait for each other: who is not there holds them up."""
+    def _reached_the_backward_pass(self, *, waits: bool) -> None:
+        """In some of them the ranks wait for each other: who is not there holds them up."""
         mark = self.world.mark
-        mark.reach(mark.at + (_A_LITTLE if last else 0))
+        mark.reach(mark.at + (_A_LITTLE if waits else 0))
 
     def _differentiate(self, name: str, total: Tensor) -> None:
         if not total.requires_grad:
@@ -186,53 +216,24 @@ class Engine:
             )
         (self.scaler.scale(total) if self.scaler else total).backward()
 
-    def _move(self, optimizer: torch.optim.Optimizer, total: Tensor) -> None:
-        """Step, unless the loss is not finite: the device decides, and nobody waits for it."""
+    def _move(self, optimizer: torch.optim.Optimizer) -> None:
         if self.scaler:
             self.scaler.step(optimizer)
             self.scaler.update()
-        elif self.world.device.type == "cuda" and optimizer.defaults["fused"]:
-            optimizer.found_inf = (total - total).ne(0).float()  # type: ignore[attr-defined]
-            optimizer.step()
-        elif math.isfinite(total.item()):
+        else:
             optimizer.step()
         optimizer.zero_grad()
-
-    def _go_through_the_motions(self, name: str, example: Batch, last: bool) -> Loss:
-        """Take part in the gradients' sum with nothing, as a rank must whose slice is empty."""
-        with summed_up(self.nets[name], last), of_a_dummy(self.bare.values()):
-            loss = self.architecture.loss(self.nets, example, name)
-            nothing = Loss(loss.total * 0, 0, {key: value * 0 for key, value in loss.logs.items()})
-            self._reached_the_backward_pass(last)
-            self._differentiate(name, nothing.total)
-        return _detached(nothing)
 
     def _share_gradients(self, name: str, player: Player) -> None:
         """See that all ranks have the gradients of all, and of the parameters that are known."""
         alone = self.world.size == 1
         if not alone and not self.sharded and player.network is self.bare[name]:
-            gradients.average(player.parameters, self.world)
+            assert self._averaging is not None
+            self._averaging.average(player.parameters)
         elif not alone or name not in self.unused:
             missing = gradients.without(player.named)
             if missing != self.unused.setdefault(name, missing):
                 raise gradients.changed(self.step, name, missing, self.unused[name])
-
-    def _divide_by_the_global_count(
-        self, player: Player, losses: Sequence[Loss]
-    ) -> tuple[Tensor, Tensor]:
-        """Turn gradients of sums, averaged over the ranks, into the gradient of the mean.
-
-        Returns the loss over all ranks and what they were asked for meanwhile (`asked_to_stop`),
-        which travel with the count.
-        """
-        device, size = self.world.device, self.world.size
-        total = sum(loss.total for loss in losses)
-        local = [sum(loss.count for loss in losses), self._asked(), total]
-        row = torch.stack([torch.as_tensor(v, dtype=torch.float64, device=device) for v in local])
-        count, asked, total = self.world.sum(row)
-        if held := player.gradients():
-            torch._foreach_mul_(held, (size / count).to(held[0].dtype))
-        return total, asked
 
     def _clip(self, name: str, player: Player, report: bool) -> None:
         if self.clip_norm is None and not report:
@@ -255,20 +256,6 @@ class Engine:
         finally:
             for player in others:
                 player.learn(True)
-
-    def settle(self, *, wait: bool) -> tuple[int, list[Turn]]:
-        """What the ranks were asked for, added up, and the turns whose loss was not finite.
-
-        The same on every rank. On a GPU it is the answer of the step before, unless one is to
-        `wait` for the device.
-        """
-        asked, bad = self.tally.settle(wait=wait)
-        if self.world.size == 1:
-            asked = self._asked()
-        if asked:  # something comes now for which nothing may be left open
-            more, late = self.tally.settle(wait=True)
-            return asked + more, bad + late
-        return asked, bad
 
     def report(self) -> dict[str, float]:
         """Means over all ranks since the last report, learning rates and gradient norms.
@@ -338,21 +325,10 @@ class Engine:
                 nets[name].load_state_dict(weights)
 
 
-def _marking_the_last(items: Sequence[Batch | None]) -> Iterator[tuple[Batch | None, bool]]:
-    for number, item in enumerate(items, start=1):
-        yield item, number == len(items)
-
-
 def _detached(loss: Loss) -> Loss:
     logs = {name: value.detach() for name, value in loss.logs.items()}
     return Loss(loss.total.detach(), loss.count, logs)
 
 
-def _summed(player: str, losses: Sequence[Loss]) -> dict[str, Tensor | float]:
-    """What a turn adds to the sums since the last report."""
-    sums: dict[str, Tensor | float] = {}
-    for loss in losses:
-        for key, value in (("loss", loss.total), *loss.logs.items(), ("count", loss.count)):
-            name = f"{player}/{key}"
-            sums[name] = sums[name] + value if name in sums else value
-    return sums
+def _nothing_of(loss: Loss) -> Loss:
+    return Loss(loss.total * 0, 0, {name: value * 0 for name, value in loss.logs.items()})

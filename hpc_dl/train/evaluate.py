@@ -46,7 +46,7 @@ def evaluate(
         for _ in range(math.ceil(math.ceil(len(split) / world.size) / batch_size)):
             batch = next(batches, None)
             if batch is None:  # this rank's share is smaller than the others'
-                one = split.batch(torch.zeros(1, dtype=torch.int64, device=world.device))
+                one = split.batch(torch.zeros(1, dtype=torch.int64, device=split.device))
                 seen.add_nothing(measure(nets, one))
             else:
                 seen.add(measure(nets, batch))

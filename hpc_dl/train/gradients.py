@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -30,27 +31,39 @@ def without(parameters: Mapping[str, nn.Parameter]) -> list[str]:
     return [name for name, parameter in parameters.items() if parameter.grad is None]
 
 
-@torch.no_grad()
-def average(parameters: Iterable[nn.Parameter], world: World) -> None:
-    """Average the gradients over the ranks, in place; all of them have to call this together.
+class Averaging:
+    """Averages the gradients of parameters over the ranks, after they have been computed.
 
-    A parameter that only some ranks used has no gradient on the others, which counts as 0. One that
-    none used keeps none, so that no optimizer moves it, as on a single rank.
+    Which have one is told in main memory, among all ranks, while their devices go on computing.
     """
-    owners = list(parameters)
-    used = torch.tensor([float(it.grad is not None) for it in owners], device=world.device)
-    of_type: dict[torch.dtype, list[Tensor]] = {}
-    for owner, ranks in zip(owners, world.sum(used).tolist(), strict=True):
-        if ranks and owner.grad is None:
-            owner.grad = torch.zeros_like(owner)
-        if owner.grad is not None:
-            of_type.setdefault(owner.grad.dtype, []).append(owner.grad)
-    for gradients in of_type.values():
-        flat = torch.cat([it.reshape(-1) for it in gradients])
-        world.sum(flat).div_(world.size)
-        sizes = [it.numel() for it in gradients]
-        for gradient, values in zip(gradients, flat.split(sizes), strict=True):
-            gradient.copy_(values.view_as(gradient))
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        on_gpus = world.device.type == "cuda"
+        self._group = dist.new_group(backend="gloo") if on_gpus else None  # or that of all
+
+    @torch.no_grad()
+    def average(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Average the gradients in place; all ranks have to call this together.
+
+        A parameter that only some ranks used has no gradient on the others, which counts as 0. One
+        that none used keeps none, so that no optimizer moves it, as on a single rank.
+        """
+        owners = list(parameters)
+        used = torch.tensor([int(it.grad is not None) for it in owners])
+        dist.all_reduce(used, group=self._group)
+        of_type: dict[torch.dtype, list[Tensor]] = {}
+        for owner, ranks in zip(owners, used.tolist(), strict=True):
+            if ranks and owner.grad is None:
+                owner.grad = torch.zeros_like(owner)
+            if owner.grad is not None:
+                of_type.setdefault(owner.grad.dtype, []).append(owner.grad)
+        for gradients in of_type.values():
+            flat = torch.cat([it.reshape(-1) for it in gradients])
+            self._world.sum(flat).div_(self._world.size)
+            sizes = [it.numel() for it in gradients]
+            for gradient, values in zip(gradients, flat.split(sizes), strict=True):
+                gradient.copy_(values.view_as(gradient))
 
 
 def changed(step: int, player: str, now: Sequence[str], before: Sequence[str]) -> UserError:

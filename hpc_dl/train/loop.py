@@ -7,13 +7,13 @@ the place in it follow from the step, and so does the order of the samples.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from hpc_dl.data.batches import Batches
 from hpc_dl.train.engine import Engine
 from hpc_dl.train.patience import Patience
-from hpc_dl.train.tally import Turn
+from hpc_dl.train.tally import BadTurn
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ class Boundary:
 
 @dataclass(frozen=True)
 class NonFinite:
-    """Turns whose loss was not finite, and which moved nothing."""
+    """A turn whose loss was not finite."""
 
-    turns: Sequence[Turn]
+    turn: BadTurn
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,7 @@ def train(
             ends = in_epoch == cadence.steps_per_epoch or number == cadence.steps
             reports = ends or in_epoch % cadence.log_every == 0
             saves = cadence.saves(number) or number == cadence.pause_at
-            engine.play(micro_batches, batches.filler, reports)
-            asked, bad = engine.settle(wait=reports or saves)
+            asked, bad = engine.play(micro_batches, batches.filler, reports)
             if bad:
                 yield NonFinite(bad)
                 if engine.step != number:

@@ -16,7 +16,7 @@ from hpc_dl.rundir import RunDir
 from hpc_dl.train import disk
 from hpc_dl.train.engine import Engine
 from hpc_dl.train.evaluate import evaluating
-from hpc_dl.train.tally import Turn
+from hpc_dl.train.tally import BadTurn
 from hpc_dl.zoo.contract import Batch, part
 
 LOWER = 0.5
@@ -39,7 +39,7 @@ class Guard:
         self.last = -1
 
     def handle(
-        self, turn: Turn, go_back: Callable[[int], str | None], warn: Callable[[str], None]
+        self, turn: BadTurn, go_back: Callable[[int], str | None], warn: Callable[[str], None]
     ) -> bool:
         """Say where it was, keep the state, and go on or back; whether it went back.
 
@@ -65,11 +65,11 @@ class Guard:
             exit_code=EXIT_FAILED,
         )
 
-    def _looked_at(self, turn: Turn) -> str:
+    def _looked_at(self, turn: BadTurn) -> str:
         """The fault in words, with its samples; the state is kept."""
         engine = self.engine
         chosen = samples(engine, self.batches.of_step(turn.step), turn.player)
-        folder, state = self.run.nonfinite(turn.step), engine.state()
+        folder, state = self.run.nonfinite(turn.step), engine.state() | {"step": turn.step}
         if engine.sharded:
             whole = {name: net.state_dict() for name, net in engine.whole_nets().items()}
             state |= {"networks": whole}
@@ -110,7 +110,7 @@ def samples(engine: Engine, micro_batches: Sequence[Batch], player: str) -> list
     every = world.gather_objects(mine)
     if engine.sharded:  # divided networks compute together, or not at all
         return [number for rank in every for number in rank]
-    with evaluating(nets), torch.no_grad():
+    with evaluating(nets):  # with gradients, of which a loss may be made
         bad = [
             not torch.isfinite(
                 engine.architecture.loss(nets, part(batch, slice(n, n + 1)), player).total
@@ -123,16 +123,16 @@ def samples(engine: Engine, micro_batches: Sequence[Batch], player: str) -> list
     return [number for rank in found for number in rank] or [n for rank in every for n in rank]
 
 
-def _describe(turn: Turn, chosen: Sequence[int], names: Names) -> str:
+def _describe(turn: BadTurn, chosen: Sequence[int], names: Names) -> str:
     """The fault in one line, with a few of its examples by name."""
     return (
-        f"step {turn.step}: the loss of player '{turn.player}' is {turn.total.item()}, "
+        f"step {turn.step}: the loss of player '{turn.player}' is {turn.total}, "
         f"on training {names.listed(chosen)}"
     )
 
 
 def _keep(
-    folder: Path, state: Mapping[str, Any], turn: Turn, chosen: Sequence[int], names: Names
+    folder: Path, state: Mapping[str, Any], turn: BadTurn, chosen: Sequence[int], names: Names
 ) -> None:
     """Write the state before the step, and which examples it was, for a person to look at."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -140,7 +140,7 @@ def _keep(
     said = {
         "step": turn.step,
         "player": turn.player,
-        "loss": str(turn.total.item()),
+        "loss": str(turn.total),
         "samples": list(chosen),
         "names": [f"{names.kind} {names.of(number)}" for number in chosen],
     }

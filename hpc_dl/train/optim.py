@@ -4,12 +4,62 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import nn
+from torch.optim.sgd import sgd
 
 from hpc_dl.spec.job import SGD, Adam, AdamW, Constant, Cosine, Linear, Optimizer, Schedule
 from hpc_dl.train.divided import is_divided
+
+
+class ShardedSGD(torch.optim.SGD):
+    """Fused SGD of divided parameters, for which torch has none: over this rank's shards."""
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """Move the parameters that have a gradient."""
+        for group in self.param_groups:
+            moved = [it for it in group["params"] if it.grad is not None]
+            has_momentum = group["momentum"] != 0
+            momenta = [self.state[it]["momentum_buffer"] for it in moved] if has_momentum else []
+            sgd(
+                _local(moved),
+                _local([it.grad for it in moved]),
+                _local(momenta),
+                fused=True,
+                grad_scale=getattr(self, "grad_scale", None),
+                found_inf=getattr(self, "found_inf", None),
+                weight_decay=group["weight_decay"],
+                momentum=group["momentum"],
+                lr=group["lr"],
+                dampening=group["dampening"],
+                nesterov=group["nesterov"],
+                maximize=group["maximize"],
+            )
+
+
+def _local(divided: list[Any]) -> list[Any]:
+    return [it.to_local() for it in divided]
+
+
+def _with_momentum(optimizer: torch.optim.SGD) -> torch.optim.SGD:
+    """Give each parameter a momentum of 0 now, and after loading a state that has none.
+
+    torch would allocate it in the first step, and not write it if that one is skipped for a
+    gradient that is not finite.
+    """
+
+    def fill(it: torch.optim.Optimizer) -> None:
+        for group in it.param_groups:
+            for parameter in group["params"] if group["momentum"] else ():
+                if it.state[parameter].get("momentum_buffer") is None:
+                    it.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+
+    fill(optimizer)
+    optimizer.register_load_state_dict_post_hook(fill)
+    return optimizer
 
 
 def optimizer(spec: Optimizer, network: nn.Module) -> torch.optim.Optimizer:
@@ -21,12 +71,15 @@ def optimizer(spec: Optimizer, network: nn.Module) -> torch.optim.Optimizer:
     parameters = [{"params": [p for p in network.parameters() if p.requires_grad]}]
     match spec:
         case SGD():
-            return torch.optim.SGD(
-                parameters,
-                momentum=spec.momentum,
-                nesterov=spec.nesterov,
-                weight_decay=spec.weight_decay,
-                fused=not is_divided(network),  # torch has it for Adam alone there
+            sgd_of = ShardedSGD if is_divided(network) else torch.optim.SGD
+            return _with_momentum(
+                sgd_of(
+                    parameters,
+                    momentum=spec.momentum,
+                    nesterov=spec.nesterov,
+                    weight_decay=spec.weight_decay,
+                    fused=True,
+                )
             )
         case AdamW() | Adam():
             kind = torch.optim.AdamW if isinstance(spec, AdamW) else torch.optim.Adam

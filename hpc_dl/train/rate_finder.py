@@ -7,6 +7,7 @@ logarithm (the range test of Smith, arXiv:1506.01186, and the choice that fastai
 from __future__ import annotations
 
 import dataclasses
+import gc
 import itertools
 import math
 import sys
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
+import torch
 from pydantic import Field
 
 from hpc_dl import run_files
@@ -66,13 +68,28 @@ def peak_rate(
         return asked
     known = world.gather_objects(_trial(run) if world.rank == 0 else None)[0]
     if known is None:
-        engine = build_engine(spec, plan, splits, world, run.code, trial_rate, lambda: 0)
-        engine.settle_in(batches)
-        rates, losses = _try(engine, batches)
-        known = Trial(steepest(rates, losses), rates, losses)
+        known = _found(spec, plan, splits, batches, world, run)
+        _free_memory()
         if world.rank == 0:
             write_json(run.learning_rate, dataclasses.asdict(known))
     return float(known.learning_rate)
+
+
+def _found(
+    spec: JobSpec, plan: Plan, splits: Splits, batches: Batches, world: World, run: RunDir
+) -> Trial:
+    """A new trial, whose networks and optimizers nobody needs any more."""
+    engine = build_engine(spec, plan, splits, world, run.code, trial_rate, lambda: 0)
+    engine.settle_in(batches)
+    rates, losses = _try(engine, batches)
+    return Trial(steepest(rates, losses), rates, losses)
+
+
+def _free_memory() -> None:
+    """Give back what nothing refers to but itself, as a prepared network does."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def _trial(run: RunDir) -> Trial | None:
@@ -93,8 +110,7 @@ def _try(engine: Engine, batches: Batches) -> tuple[list[float], list[float]]:
     losses: list[float] = []
     smoothed, best = 0.0, math.inf
     for step, micro_batches in zip(range(STEPS), _endlessly(batches), strict=False):
-        engine.play(micro_batches, batches.filler, report=False)
-        _, bad = engine.settle(wait=True)
+        _, bad = engine.play(micro_batches, batches.filler, report=False)
         if bad:
             break
         loss = sum(means["loss"] for means in engine.tally.means().values())

@@ -1,64 +1,39 @@
-"""The running sums between two reports, and what the ranks said with each turn.
-
-A turn is judged when its verdict is known: without waiting for a GPU, that is one step later. Until
-then its sums are kept apart, for a turn whose loss is not finite is not to spoil the others'.
-"""
+"""The running sums between two reports, and a turn that is left out of them."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from hpc_dl.train.world import World
-
-Sums = Mapping[str, Tensor | float]
+from hpc_dl.zoo.contract import Loss
 
 
 @dataclass(frozen=True)
-class Turn:
-    """One player's move."""
+class BadTurn:
+    """One player's turn whose loss was not finite, and which moved nothing."""
 
     step: int
     player: str
-    sums: Sums
-    """This rank's, by `PLAYER/NAME`."""
-    total: Tensor
+    total: float
     """The loss over all ranks."""
-    asked: Tensor
-    """What the ranks were asked for meanwhile, added up; see `signals`."""
 
 
 class Tally:
-    """Sums of the turns that count."""
+    """This rank's sums by `PLAYER/NAME`."""
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.sums: dict[str, Tensor | float] = {}
-        self._open: list[Turn] = []
 
-    def take(self, turn: Turn) -> None:
-        """Keep a turn, to be judged later."""
-        self._open.append(turn)
-
-    def settle(self, *, wait: bool) -> tuple[int, list[Turn]]:
-        """Judge the turns: what was asked for in them, and those whose loss is not finite.
-
-        The newest step's are left open unless it costs nothing or `wait` is true. The same on
-        every rank.
-        """
-        newest = self._open[-1].step if self._open else 0
-        late = self.world.device.type == "cuda" and not wait
-        known = [turn for turn in self._open if not late or turn.step < newest]
-        self._open = self._open[len(known) :]
-        bad = [turn for turn in known if not math.isfinite(turn.total.item())]
-        for turn in known:
-            if turn not in bad:
-                for key, value in turn.sums.items():
-                    self.sums[key] = self.sums[key] + value if key in self.sums else value
-        return sum(int(turn.asked) for turn in known), bad
+    def add(self, player: str, losses: Iterable[Loss]) -> None:
+        """Add the losses of a turn, and what is reported beside them."""
+        for loss in losses:
+            for key, value in (("loss", loss.total), *loss.logs.items(), ("count", loss.count)):
+                name = f"{player}/{key}"
+                self.sums[name] = self.sums[name] + value if name in self.sums else value
 
     def means(self) -> dict[str, dict[str, float]]:
         """Means over all ranks by player and name; the sums begin anew."""
@@ -75,14 +50,13 @@ class Tally:
         return found
 
     def state(self) -> list[dict[str, float]]:
-        """Every rank's sums; all ranks have to call this together, with every turn settled."""
+        """Every rank's sums; all ranks have to call this together."""
         names = sorted(self.sums)
         rows = self.world.gather([self.sums[name] for name in names])
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     def load(self, rows: Sequence[Mapping[str, float]]) -> None:
         """Take this rank's sums; on another world size rank 0 takes them all."""
-        self._open = []
         if len(rows) == self.world.size:
             self.sums = dict(rows[self.world.rank])
             return

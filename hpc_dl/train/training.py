@@ -206,7 +206,7 @@ class Training:
                     self._warn_of_unused()
                     self._note_metrics(event.step, event.epoch, event.values)
                 case NonFinite():
-                    if self.saving.guard.handle(event.turns[0], self.saving.go_back, self._warn):
+                    if self.saving.guard.handle(event.turn, self.saving.go_back, self._warn):
                         self._note_start()
                 case Evaluated():
                     self._on_evaluated(event)

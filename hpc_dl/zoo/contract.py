@@ -32,10 +32,11 @@ After mixup an example is of two classes: of `label` with `share`, (B,) float, a
 `other_label`.
 
 Graphs come as one, whose parts are SHARED by the examples: `node`, (N, F) float; `edge`, (2, E)
-int64, from node to node; `graph`, (N,) int64, where there are several. `at`, (B,) int64, is the row
-of a network's outputs that belongs to the example: the number of a node, or of a graph."""
+int64, from node to node; and where there are several, `graph`, (N,) int64, and `graphs`, their
+numbers. `at`, (B,) int64, is the row of a network's outputs that belongs to the example: the number
+of a node, or of a graph."""
 
-SHARED = frozenset({"node", "edge", "graph"})
+SHARED = frozenset({"node", "edge", "graph", "graphs"})
 
 FARTHEST = 10.0
 """Deviations from 0 beyond which a number is not standard normal: one in 10²³."""

@@ -14,6 +14,7 @@ made from noise down a few of the levels t > s > ...,
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Mapping
 
@@ -29,12 +30,16 @@ SHOWN = 64
 MOST_BETA = 0.999
 
 
-def alpha_bar(steps: int) -> Tensor:
-    """ᾱ of the noise levels 1 to `steps`, (steps,): how much of an image's variance is left."""
+@functools.cache
+def alpha_bar(steps: int, device: torch.device) -> Tensor:
+    """ᾱ of the noise levels 1 to `steps`, (steps,): how much of an image's variance is left.
+
+    To be read only: it is the same tensor whenever it is asked for.
+    """
     time = torch.arange(steps + 1, dtype=torch.float64) / steps
     left = torch.cos((time + 0.008) / 1.008 * math.pi / 2) ** 2
     beta = (1 - left[1:] / left[:-1]).clamp(max=MOST_BETA)
-    return torch.cumprod(1 - beta, dim=0).float()
+    return torch.cumprod(1 - beta, dim=0).float().to(device, non_blocking=True)
 
 
 class Block(nn.Module):
@@ -116,7 +121,7 @@ class Diffusion(Architecture):
 
     def noised(self, image: Tensor, t: Tensor, noise: Tensor) -> Tensor:
         """x_t of images x_0 (B, C, H, W) in [-1, 1], at levels (B,) from 0, for their noise."""
-        left = alpha_bar(self.options.steps).to(image.device)[t][:, None, None, None]
+        left = alpha_bar(self.options.steps, image.device)[t][:, None, None, None]
         return left.sqrt() * image + (1 - left).sqrt() * noise
 
     def loss(self, nets: Nets, batch: Batch, player: str) -> Loss:
@@ -159,7 +164,7 @@ class Diffusion(Architecture):
 
     def states(self, nets: Nets, noise: Tensor) -> list[Tensor]:
         """Noise (B, C, H, W) and what becomes of it, step by step, as images in [0, 1]."""
-        left = alpha_bar(self.options.steps).to(noise.device)
+        left = alpha_bar(self.options.steps, noise.device)
         levels = (
             torch.linspace(self.options.steps - 1, 0, self.options.sampling_steps).round().int()
         )

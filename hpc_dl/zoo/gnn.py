@@ -34,6 +34,20 @@ POOLINGS = {
 }
 
 
+OF_ITSELF = ("gcn", "gat")
+"""Layers in which a node is one of its own neighbours."""
+
+
+def with_loops(edge: Tensor, nodes: int) -> Tensor:
+    """Edges (2, E), and one from each of so many nodes to itself.
+
+    Those that are there already go to a node more, of which nobody hears. To remove them would be
+    to ask the device how many there are, which is why torch_geometric is not left to do so.
+    """
+    loops = torch.arange(nodes, device=edge.device).expand(2, -1)
+    return torch.cat([edge.masked_fill(edge[0] == edge[1], nodes), loops], dim=1)
+
+
 class GraphNetwork(nn.Module):
     """Graph layers, the last of which judges the nodes, or after them a dense one that judges
     graphs."""
@@ -53,9 +67,11 @@ class GraphNetwork(nn.Module):
         it = self.options
         match it.layer:
             case "gcn":
-                return geometric.GCNConv(before, after)
+                return geometric.GCNConv(before, after, add_self_loops=False)  # see `with_loops`
             case "gat":
-                return geometric.GATConv(before, after // heads, heads, dropout=it.dropout)
+                return geometric.GATConv(
+                    before, after // heads, heads, dropout=it.dropout, add_self_loops=False
+                )
             case "sage":
                 return geometric.SAGEConv(before, after)
             case _:
@@ -66,14 +82,31 @@ class GraphNetwork(nn.Module):
         if self.options.normalise:
             node = F.normalize(node, p=1)
         for layer in self.body:
-            node = self.activation(layer(self._drop(node), edge))
+            node = self.activation(self.hear(layer, self._drop(node), edge))
         return node
 
-    def forward(self, node: Tensor, edge: Tensor, graph: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        node: Tensor,
+        edge: Tensor,
+        graph: Tensor | None = None,
+        graphs: int | None = None,
+    ) -> Tensor:
         """What is said of the nodes, (N, outputs), or of the graphs, to which `graph` (N,) says
-        that they belong: (graphs, outputs)."""
+        that they belong: (graphs, outputs).
+
+        How many graphs there are need not be given, but a GPU is waited for to find out.
+        """
         hidden = self._drop(self.embed(node, edge))
-        return self.head(hidden, edge) if self.pool is None else self.head(self.pool(hidden, graph))
+        if self.pool is None:
+            return self.hear(self.head, hidden, edge)
+        return self.head(self.pool(hidden, graph, graphs))
+
+    def hear(self, layer: nn.Module, node: Tensor, edge: Tensor) -> Tensor:
+        """What the nodes hear of their neighbours in a layer, and of themselves."""
+        if self.options.layer not in OF_ITSELF:
+            return layer(node, edge)
+        return layer(F.pad(node, [0, 0, 0, 1]), with_loops(edge, len(node)))[:-1]
 
     def _drop(self, hidden: Tensor) -> Tensor:
         return F.dropout(hidden, self.options.dropout, self.training)
@@ -91,7 +124,8 @@ class GraphNeuralNetwork(Supervised):
         return {name: sample[name] for name in ("node", "edge", "graph") if name in sample}
 
     def outputs(self, nets: Nets, batch: Batch) -> Tensor:
-        return nets["model"](**self.inputs(batch))[batch["at"]]
+        graphs = len(batch["graphs"]) if "graphs" in batch else None
+        return nets["model"](**self.inputs(batch), graphs=graphs)[batch["at"]]
 
     def predict(self, nets: Nets, batch: Batch) -> Mapping[str, Tensor]:
         """Of all nodes, or all graphs."""

@@ -24,12 +24,15 @@ class LongShortTermMemory(Supervised):
 
     def network(self) -> nn.Module:
         it = self.options
-        cells = CELLS[it.cell](
-            features(self.facts),
-            it.hidden,
+
+        def layer(width: int) -> nn.RNNBase:
+            return CELLS[it.cell](width, it.hidden, bidirectional=it.bidirectional)
+
+        return Reader(
+            layer,
             it.layers,
-            batch_first=True,
-            bidirectional=it.bidirectional,
-            dropout=it.dropout if it.layers > 1 else 0.0,
+            features(self.facts),
+            self.facts.outputs,
+            between=it.dropout,
+            last=it.dropout,
         )
-        return Reader(cells, it.dropout, self.facts.outputs)

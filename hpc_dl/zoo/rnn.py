@@ -18,11 +18,15 @@ class Recurrent(Supervised):
 
     def network(self) -> nn.Module:
         it = self.options
-        cells = nn.RNN(
-            features(self.facts),
-            it.hidden,
+
+        def layer(width: int) -> nn.RNNBase:
+            return nn.RNN(width, it.hidden, nonlinearity=it.activation)
+
+        return Reader(
+            layer,
             it.layers,
-            nonlinearity=it.activation,
-            batch_first=True,
+            features(self.facts),
+            self.facts.outputs,
+            between=0.0,
+            last=it.dropout,
         )
-        return Reader(cells, it.dropout, self.facts.outputs)

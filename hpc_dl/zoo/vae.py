@@ -116,7 +116,9 @@ class VariationalAutoencoder(Architecture):
         """What the network is told of the images: see `encode`."""
         if not self.options.conditional:
             return None
-        return F.one_hot(batch["label"], self.facts.outputs).float()
+        label = batch["label"]
+        classes = torch.arange(self.facts.outputs, device=label.device)
+        return (label[:, None] == classes).float()  # F.one_hot may look at the labels first
 
     def loss(self, nets: Nets, batch: Batch, player: str) -> Loss:
         reconstruction, kl = (term.sum() for term in self.terms(nets, batch))

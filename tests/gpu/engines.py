@@ -63,15 +63,14 @@ class Steps:
     def take(self, count: int) -> None:
         """Take so many steps without a report."""
         for micro_batches in islice(self._steps, count):
-            self.engine.play(micro_batches, self.batches.filler, report=False)
-            self.engine.settle(wait=False)
+            _, bad = self.engine.play(micro_batches, self.batches.filler, report=False)
+            assert bad is None, bad
 
     def losses(self, count: int) -> list[float]:
         """Take so many steps; the mean loss of each."""
         found = []
         for _ in range(count):
             self.take(1)
-            self.engine.settle(wait=True)
             means = self.engine.tally.means()
             found.append(next(iter(means.values()))["loss"])
         return found
@@ -89,8 +88,6 @@ def check_architectures(precision: str, folder: Path) -> str:
     for name, job in JOBS.items():
         steps = Steps(job, folder, alone(), precision)
         steps.take(20)
-        bad, _ = steps.engine.settle(wait=True)
-        assert not bad, f"{name} was asked to stop"
         for player in steps.engine.players.values():
             _all_finite(player.network.state_dict(), f"weights of {name}")
             moments = player.optimizer.state_dict()["state"]

@@ -53,7 +53,6 @@ def _apart(world: World, folder: Path) -> float:
     """How far the weights of two ranks are apart after a few steps."""
     steps = Steps(JOBS["wgan-gp"], folder, world)
     steps.take(STEPS)
-    steps.engine.settle(wait=True)
     weights = [p.detach().flatten() for net in steps.engine.bare.values() for p in net.parameters()]
     mine = torch.cat(weights).double()
     assert mine.isfinite().all(), "the weights are not finite"

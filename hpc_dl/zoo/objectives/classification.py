@@ -57,7 +57,7 @@ class Classification(Objective):
 
     def _weights(self, device: torch.device) -> Tensor | None:
         if self.weights is not None:
-            self.weights = self.weights.to(device)
+            self.weights = self.weights.to(device, non_blocking=True)
         return self.weights
 
     def _cross_entropy(

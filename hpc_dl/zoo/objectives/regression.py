@@ -34,7 +34,7 @@ class Regression(Objective):
 
     def loss(self, outputs: Tensor, batch: Batch) -> Loss:
         """Squared error in units of the targets' variances, the mean over the targets."""
-        self.deviation = self.deviation.to(outputs.device)
+        self.deviation = self.deviation.to(outputs.device, non_blocking=True)
         error = ((outputs - batch["target"]) / self.deviation).float()
         return Loss(error.square().mean(dim=1).sum(), len(error))
 

@@ -1,0 +1,81 @@
+"""Every architecture with a small network, and what is special in the data and the options: its
+engine and its batches, wherever they are."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hpc_dl.data import geometric
+from hpc_dl.data.split import Splits, divide
+from hpc_dl.train import build
+from hpc_dl.train.world import World
+from tests import steps
+from tests.pictures import folder_of_pictures
+
+KARATE = {"name": "karate"}
+GRAPHS = {"name": "karate", "batch_size": 9}
+"""Stands for many graphs in the place of one."""
+JOBS: dict[str, dict[str, Any]] = {
+    "autoencoder": {"model": {"hidden": [8], "channels": [4]}},
+    "autoencoder, salt": {
+        "model": {"hidden": [8], "use": "denoise", "noise": "salt_and_pepper"},
+    },
+    "cnn": {"model": {"channels": [4], "norm": "batch"}, "train": {"average": 0.9}},
+    "cnn, mixup": {
+        "model": {"channels": [4]},
+        "data": {"augment": {"crop": 1, "flip": True, "rotation": 9, "noise": 0.1, "mixup": 0.2}},
+        "train": {"class_weights": "balanced", "label_smoothing": 0.1},
+    },
+    "cnn, streamed": {"model": {"channels": [4]}, "data": "pictures"},
+    "diffusion": {"model": {"width": 8, "blocks": 1, "steps": 10, "sampling_steps": 2}},
+    "ffnn": {"model": {"hidden": [8], "dropout": 0.5}, "train": {"clip_norm": 1.0}},
+    "ffnn, accumulated": {"model": {"hidden": [8]}, "train": {"micro_batch": 4}},
+    "gan": {"model": {"channels": [4], "latent_dim": 4}},
+    "gan, penalty": {"model": {"channels": [4], "latent_dim": 4, "loss": "wasserstein-gp"}},
+    "gnn": {"model": {"hidden": 8}, "data": KARATE},
+    "gnn, gat": {"model": {"hidden": 8, "layer": "gat"}, "data": KARATE},
+    "gnn, sage": {"model": {"hidden": 8, "layer": "sage"}, "data": KARATE},
+    "gnn, graphs": {"model": {"hidden": 8}, "data": GRAPHS},
+    "gnn, graphs, gat": {"model": {"hidden": 8, "layer": "gat"}, "data": GRAPHS},
+    "gnn, graphs, gin": {"model": {"hidden": 8, "layer": "gin", "pooling": "max"}, "data": GRAPHS},
+    "lstm": {"model": {"hidden": 8, "layers": 2, "dropout": 0.5}},
+    "resnet": {"model": {"width": 4}},
+    "rnn": {"model": {"hidden": 8}},
+    "torchvision:shufflenet_v2_x0_5": {"model": {"size": 32}},
+    "transformer": {"model": {"width": 8, "depth": 1, "heads": 2}},
+    "vae": {"model": {"hidden": [8], "channels": [4], "conditional": True}},
+}
+"""By the name of the architecture, and what is special."""
+
+
+def engine_of(name: str, code: Path, world: World) -> tuple[Any, Any]:
+    """The engine of a job, and its batches on the device of `world`."""
+    job = JOBS[name]
+    model, data = {"name": name.partition(",")[0], **job["model"]}, job.get("data", {})
+    if data == "pictures":
+        data = {"name": "image_folder", "root": str(pictures(code)), "size": [8, 8]}
+    spec = steps.job(model=model, data=data, train=job.get("train", {}))
+    _, plan, splits, _, _ = steps.surroundings(spec, code)
+    splits = graphs() if data is GRAPHS else splits
+    engine = build.build_engine(spec, plan, splits, world, code, lambda _: steps.RATE, lambda: 0)
+    return engine, build.build_batches(spec, plan, splits.to(world.device), world)
+
+
+def pictures(code: Path) -> Path:
+    """A folder of them, which is made once."""
+    root = code / "pictures"
+    return root if root.exists() else folder_of_pictures(root, 40)
+
+
+def graphs() -> Splits:
+    """Graphs of all sizes, with a class each, and a node that is its own neighbour."""
+    from torch_geometric.data import Data
+
+    edge = torch.tensor([[0, 1, 2, 0], [1, 2, 0, 0]])
+    made = [
+        Data(x=torch.rand(count, 34), edge_index=edge, y=torch.tensor([count % 4]))
+        for count in range(3, 33)
+    ]
+    facts, given = geometric.of(made, "graphs")
+    return divide(given, facts, 0)
