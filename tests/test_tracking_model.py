@@ -1,7 +1,10 @@
 """A real run, from its job to what MLflow makes of it: a model that predicts."""
 
+import shutil
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from hpc_dl import predictor
 from hpc_dl.tracking.sync import waits
@@ -25,6 +28,12 @@ def test_a_trained_run_is_in_mlflow_with_files_and_a_model_that_predicts(
     assert found.info.end_time > found.info.start_time
     assert same(run, uri)
     assert {"train/loss", "val/loss"} <= set(journalled(run))
+    best = int(next(run.checkpoints.glob("best-*")).name.rpartition("-")[2])
+    assert found.data.tags["hpcdl.weights"].startswith(f"best checkpoint: step {best} ")
+    assert f"Test, weights of step {best}: " in found.data.tags["mlflow.note.content"]
+    assert [it.step for it in found.outputs.model_outputs] == [best]
+    tables = client.list_artifacts(found.info.run_id, "artifacts/test")
+    assert {it.path.split("/")[-1] for it in tables} == {"predictions.csv", "per_class.csv"}
     for kind in ("last", "best"):
         files = client.list_artifacts(found.info.run_id, f"checkpoints/{kind}")
         assert {file.path.split("/")[-1] for file in files} == {"state.pt", "manifest.json"}
@@ -36,5 +45,13 @@ def test_a_trained_run_is_in_mlflow_with_files_and_a_model_that_predicts(
     assert set(answer) == set(expected)
     for name, values in expected.items():
         np.testing.assert_array_equal(answer[name], values)
+    elsewhere = predictor.load(shutil.copytree(run.export, tmp_path / "elsewhere"))
+    pixels = (images * 255).astype(np.uint8)
+    expected = elsewhere.predict(pixels)
+    for given in ([Image.fromarray(it[0]) for it in pixels], pixels.transpose(0, 2, 3, 1)):
+        assert model.predict(given)["class"].tolist() == expected["class"].tolist()
+        np.testing.assert_array_equal(
+            model.predict(given)["probabilities"], expected["probabilities"]
+        )
     said = (run.logs / "tracking.log").read_text()
     assert said == ""

@@ -14,6 +14,10 @@ from hpc_dl.plan import Plan
 from hpc_dl.spec import units
 from hpc_dl.spec.job import JobSpec
 
+MOST_COLUMNS = 40
+"""Of a table, that are shown one by one."""
+MOST_LETTERS = 30
+
 
 @dataclass(frozen=True)
 class Outlook:
@@ -73,6 +77,9 @@ def rows(outlook: Outlook) -> list[tuple[str, str]]:
         ("run", outlook.run),
         ("model", _with_options(spec.model.name, spec.model.model_dump(mode="json"))),
         ("data", _data(spec, plan)),
+        ("fingerprint", f"{plan.fingerprint[:12]}, of the data that are there now"),
+        *([("columns", _columns(plan))] if plan.facts.raw else []),
+        *([("split", _split(spec, plan))] if spec.data.drawn else []),
         ("loading", _loading(plan)),
         ("where", _where(outlook)),
         ("ranks", _ranks(plan)),
@@ -105,6 +112,34 @@ def _data(spec: JobSpec, plan: Plan) -> str:
         f"{spec.data.name}: {_many(facts.train, 'training example')}, {facts.validation} "
         f"validation, {facts.test} test; {facts.kind} {shape}{classes}{place}"
     )
+
+
+def _split(spec: JobSpec, plan: Plan) -> str:
+    """How examples are divided."""
+    data, groups = spec.data, plan.facts.groups
+    said = [
+        f"{' and '.join(data.drawn)} drawn with split_seed {data.split_seed}, where the data have "
+        "none of their own"
+    ]
+    if data.folds:
+        said.append(f"the test is fold {data.fold} of {data.folds}, counted from 0")
+    if groups:
+        by = getattr(data, "groups", None) or "group"
+        said.append(f"{_many(groups, 'group')} by '{by}', each in one split")
+    return "; ".join(said)
+
+
+def _columns(plan: Plan) -> str:
+    """The columns of a table's file, one a line: what they are, and what is in them."""
+    raw = plan.facts.raw
+    wide = min(max(len(it.name) for it in raw), MOST_LETTERS)
+    lines = [
+        f"{it.name:{wide}}  {it.part:7}  {it.type:6}  {_many(it.values, 'value')}"
+        + (f", {_many(it.gaps, 'gap')}" if it.gaps else "")
+        for it in raw[:MOST_COLUMNS]
+    ]
+    more = [f"and {len(raw) - MOST_COLUMNS} more"] if len(raw) > MOST_COLUMNS else []
+    return "\n".join(lines + more)
 
 
 def _loading(plan: Plan) -> str:

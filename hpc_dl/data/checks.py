@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 import torch
@@ -12,6 +15,9 @@ from hpc_dl.errors import UserError
 from hpc_dl.spec.data import DataFacts
 
 AXES = {"image": 4, "sequence": 3, "table": 2}
+MOST_INTEGER = 2**53
+"""Up to here float64 has every integer."""
+_FEW_DIGITS = (torch.float16, torch.bfloat16, torch.float32, torch.bool, torch.uint8, torch.int8)
 _LAYOUTS = {"image": "(N, C, H, W)", "sequence": "(N, T, F)", "table": "(N, columns)"}
 
 
@@ -31,17 +37,32 @@ def examples(given: Tensor, kind: str, where: str) -> Tensor:
 
 
 def numbers(given: Tensor, where: str) -> Tensor:
-    """Finite floats. Raises UserError naming the first that is not finite."""
+    """Finite floats, in float64 if they are so many digits or integers; see `precision`.
+
+    Raises UserError naming the first that is not finite, or that floats cannot hold.
+    """
     if given.is_complex():
         raise UserError(f"{where} is {given.dtype}, but has to be real numbers")
-    floats = given.float()
-    if not floats.isfinite().all():
-        place = (~floats.isfinite()).nonzero()[0].tolist()
+    floats = given.float() if given.dtype in _FEW_DIGITS else given.double()
+    bad = ~(floats.abs() <= torch.finfo(torch.float32).max)  # so written that NaN is bad
+    if not given.is_floating_point():
+        bad |= floats.abs() > MOST_INTEGER
+    if bad.any():
+        place = bad.nonzero()[0].tolist()
+        value = given[tuple(place)].item()
+        shown = f"{value}, which floats cannot hold" if math.isfinite(value) else f"{value:g}"
         raise UserError(
-            f"{where}{place} is {floats[tuple(place)]:g}",
+            f"{where}{place} is {shown}",
             hint="Places count from 0, the example first. Fill it in, or leave the example out.",
         )
     return floats
+
+
+def varied(train: Tensor, where: str) -> None:
+    """Raise UserError for training examples that are all the same."""
+    low, high = train.aminmax()
+    if low == high:
+        raise UserError(f"{where}: every value is {low:g}: there is nothing to learn from")
 
 
 def labels(given: Tensor, count: int, where: str) -> Tensor:
@@ -50,12 +71,13 @@ def labels(given: Tensor, count: int, where: str) -> Tensor:
         raise UserError(
             f"{where}: label is {tuple(given.shape)} {given.dtype}, but has to be {count} integers"
         )
-    if given.min() < 0:
+    numbers = given.long()  # of which there is a minimum, unlike of uint16
+    if numbers.min() < 0:
         raise UserError(
-            f"{where}: label {int(given.min())} of example {int(given.argmin())}, "
+            f"{where}: label {int(numbers.min())} of example {int(numbers.argmin())}, "
             "but classes count from 0"
         )
-    return given.long()
+    return numbers
 
 
 def targets(given: Tensor, count: int, where: str) -> Tensor:
@@ -65,6 +87,15 @@ def targets(given: Tensor, count: int, where: str) -> Tensor:
             f"{where}: target is {tuple(given.shape)}, but has to be ({count}, targets)"
         )
     return numbers(given.reshape(count, -1), f"{where}: target")
+
+
+def known_names(given: Iterable[object], known: Sequence[str], where: str) -> None:
+    """Raise UserError for a name that would be passed over, such as `val` for `validation`."""
+    for name in map(str, given):
+        if name not in known:
+            near = get_close_matches(name, known, 1, 0.4)
+            guess = f"Did you mean {near[0]}?" if near else ""
+            raise UserError(f"{where}: '{name}' is none of {', '.join(known)}", hint=guess)
 
 
 def every_class_is_trained_on(train: Split, facts: DataFacts) -> None:
@@ -80,14 +111,16 @@ def every_class_is_trained_on(train: Split, facts: DataFacts) -> None:
         raise UserError(
             f"data: there is no example of {shown}{more} to train on, "
             f"among the {len(train)} of the training split",
-            hint="Add examples, hold fewer out (data.validation, data.test), or leave the class "
-            "out.",
+            hint="Add examples, hold fewer or others out (data.validation, data.test, "
+            "data.split_seed), or leave the class out.",
         )
 
 
 def _pixels(image: Tensor, where: str) -> Tensor:
     if image.dtype == torch.uint8:
         return image
+    if image.dtype == torch.bool:
+        return image.float()
     if not image.is_floating_point():
         raise UserError(f"{where}: image is {image.dtype}, but has to be uint8 or floats")
     low, high = image.min().item(), image.max().item()

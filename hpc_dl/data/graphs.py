@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +41,10 @@ class NodeSplit(Split):
     def subset(self, chosen: Tensor) -> NodeSplit:
         taken = super().subset(chosen)
         return NodeSplit(self.graph, taken.tensors, taken.index)
+
+    def contents(self) -> dict[str, Iterable[Tensor]]:
+        shared = self.graph.on(self.device)
+        return {**{name: [tensor] for name, tensor in shared.items()}, **super().contents()}
 
     def batch(self, chosen: Tensor) -> Batch:
         return {**self.graph.on(self.device), **super().batch(chosen)}
@@ -101,6 +105,11 @@ class GraphSplit(Split):
         taken = super().subset(chosen)
         nodes, edges = self.nodes.subset(chosen), self.edges.subset(chosen)
         return GraphSplit(nodes, edges, taken.tensors, taken.index)
+
+    def contents(self) -> dict[str, Iterable[Tensor]]:
+        sizes = [self.nodes.lengths, self.edges.lengths]
+        values = {"node": [self.nodes.values], "edge": [self.edges.values], "sizes": sizes}
+        return {**values, **super().contents()}
 
     def batch(self, chosen: Tensor) -> Batch:
         device, chosen = self.nodes.values.device, chosen.cpu()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field
 
+from hpc_dl.spec import metrics
 from hpc_dl.spec.base import Spec
 
 if TYPE_CHECKING:
@@ -39,7 +40,14 @@ class Model(Spec):
     adversarial: ClassVar[bool] = False
     """Whether its players play against each other, so that their losses need not fall."""
 
+    last_is_best: ClassVar[bool] = False
+    """Whether no metric tells which weights are better, so that the last ones are exported."""
+
     name: str
+
+    def monitors(self, facts: DataFacts) -> tuple[str, ...]:
+        """The validation metrics that `checkpoint.monitor` may name."""
+        return metrics.of_task(facts)
 
     @property
     def divisible(self) -> bool:
@@ -56,6 +64,10 @@ class Model(Spec):
     def draws(self) -> str:
         """The random numbers of a training step, which each rank draws for itself; "" if none."""
         return "dropout" if getattr(self, "dropout", 0) else ""
+
+    def without_paths(self) -> Self:
+        """The same, once trained: what it was to read is in its weights, or no longer needed."""
+        return self.model_copy(update=dict.fromkeys(self.paths))
 
     def conflict(self, facts: DataFacts) -> Conflict | None:
         """What of the options does not go with the data; None where all does."""

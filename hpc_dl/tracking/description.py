@@ -12,9 +12,11 @@ import yaml
 
 from hpc_dl.credentials import hidden
 from hpc_dl.rundir import DamagedFile, RunDir, read_bytes, read_json
+from hpc_dl.weights import Weights
 
 RUN_TAG = "hpcdl.run_dir"
 """Tells which run folder an MLflow run stands for."""
+_NOTE, _BEGINS = "mlflow.note.content", "Tested, drawn and exported:"
 _LONGEST_NAME, _LONGEST_PARAMETER, _LONGEST_TAG = 250, 6000, 5000
 
 
@@ -31,6 +33,12 @@ def experiment(run: RunDir) -> str:
     return str(_spec(run)["tracking"]["experiment"])
 
 
+def data(run: RunDir) -> dict[str, Any]:
+    """What the spec says of the data. Raises UserError where the spec is damaged."""
+    found = _spec(run).get("data")
+    return found if isinstance(found, dict) else {}
+
+
 def _spec(run: RunDir) -> dict[str, Any]:
     try:
         spec: dict[str, Any] = yaml.safe_load(read_bytes(run.spec))
@@ -44,8 +52,8 @@ def _spec(run: RunDir) -> dict[str, Any]:
 
 
 def files(run: RunDir) -> list[str]:
-    """What is there before the run starts: spec, plan, script, provenance, the user's code."""
-    single = [run.spec, run.plan, run.script, run.provenance, run.diff]
+    """What is there before the run starts: spec, plan, script, origin, the user's code."""
+    single = [run.spec, run.plan, run.script, run.provenance, run.fingerprint, run.diff]
     found = [*single, *sorted(run.code.rglob("*"))]
     names = [path.relative_to(run.path).as_posix() for path in found if path.is_file()]
     return [name for name in names if name == plain(name)]  # JSON has no other characters
@@ -94,6 +102,29 @@ def started_tags(event: Mapping[str, Any], environment: Mapping[str, Any]) -> di
             **{f"slurm.{key}": value for key, value in job.items()},
         }
     )
+
+
+def results(event: Mapping[str, Any], there: Mapping[str, str]) -> dict[str, str]:
+    """Which weights were tested and exported, and what they reach, by a `summary` event: as a tag,
+    and as the description that MLflow shows above the metrics, unless a user has written one, as
+    the tags that are `there` tell."""
+    weights = Weights.from_json(event.get("weights"))
+    if weights is None:
+        return {}
+    lines = [f"{_BEGINS} {weights.describe()}."]
+    for split, key in (("Validation", "validation"), ("Test", "values")):
+        said = event.get(key)
+        if isinstance(said, dict) and said:
+            lines.append(f"{split}, {weights.name}: {_listed(said)}.")
+    found = {"hpcdl.weights": weights.describe()}
+    if there.get(_NOTE, _BEGINS).startswith(_BEGINS):
+        found[_NOTE] = "\n\n".join(lines)
+    return _worth_saying(found)
+
+
+def _listed(values: Mapping[str, Any]) -> str:
+    found = {key.removeprefix("test/"): number(value) for key, value in values.items()}
+    return ", ".join(f"{key} {value:.5g}" for key, value in found.items() if value is not None)
 
 
 def state_tags(event: Mapping[str, Any]) -> dict[str, str]:

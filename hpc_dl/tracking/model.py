@@ -10,14 +10,17 @@ import json
 import tempfile
 import warnings
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpc_dl.rundir import RunDir
+from hpc_dl.weights import Weights
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import LoggedModel
-    from mlflow.models import ModelSignature
+    from mlflow.models import Model, ModelSignature
+    from mlflow.types import Schema
 
 NAME = "model"
 LOADER = "hpc_dl.predictor"
@@ -32,37 +35,48 @@ def log(run: RunDir, client: MlflowClient, mlflow_id: str) -> None:
     """
     if not (run.export / "model.json").is_file():
         return
-    import mlflow
     from mlflow.models import Model
 
-    logged = _logged(client, mlflow_id) or _create(client, mlflow_id)
+    said = json.loads((run.export / "model.json").read_text())
+    weights = Weights.from_json(said.get("weights"))
+    step = weights.step if weights else 0
+    logged = _logged(client, mlflow_id) or _create(client, mlflow_id, step)
     if logged.status == "READY":
         return
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(action="ignore"):
-        mlflow.pyfunc.save_model(  # which asks for an example of the input
-            f"{folder}/{NAME}",
-            loader_module=LOADER,
-            data_path=str(run.export),
-            mlflow_model=Model(
-                artifact_path=logged.artifact_location,
-                model_uuid=logged.model_id,
-                model_id=logged.model_id,
-                run_id=mlflow_id,
-            ),
-            signature=signature(json.loads((run.export / "model.json").read_text())),
-            pip_requirements=[f"{name}=={found}" for name in _NEEDED if (found := _version(name))],
+    with tempfile.TemporaryDirectory() as folder:
+        about = Model(
+            artifact_path=logged.artifact_location,
+            model_uuid=logged.model_id,
+            model_id=logged.model_id,
+            run_id=mlflow_id,
         )
+        save(run.export, f"{folder}/{NAME}", about)
         client.log_model_artifacts(logged.model_id, f"{folder}/{NAME}")
     client.finalize_logged_model(logged.model_id, "READY")
 
 
-def _create(client: MlflowClient, mlflow_id: str) -> LoggedModel:
+def save(export: Path, path: str, about: Model | None = None) -> None:
+    """Write an export as a model of MLflow's into the folder `path`, which is made."""
+    import mlflow
+
+    with warnings.catch_warnings(action="ignore"):  # it asks for an example of the input
+        mlflow.pyfunc.save_model(
+            path,
+            loader_module=LOADER,
+            data_path=str(export),
+            mlflow_model=about,
+            signature=signature(json.loads((export / "model.json").read_text())),
+            pip_requirements=[f"{name}=={found}" for name in _NEEDED if (found := _version(name))],
+        )
+
+
+def _create(client: MlflowClient, mlflow_id: str, step: int) -> LoggedModel:
     from mlflow.entities import LoggedModelOutput
 
     run = client.get_run(mlflow_id)
     params = {key: value[:_LONGEST_PARAMETER] for key, value in run.data.params.items()}
     made = client.create_logged_model(run.info.experiment_id, NAME, mlflow_id, params=params)
-    client.log_outputs(mlflow_id, [LoggedModelOutput(made.model_id, step=0)])
+    client.log_outputs(mlflow_id, [LoggedModelOutput(made.model_id, step=step)])
     return made
 
 
@@ -82,18 +96,30 @@ def _logged(client: MlflowClient, mlflow_id: str) -> LoggedModel | None:
 
 
 def signature(said: dict[str, Any]) -> ModelSignature:
-    """MLflow's description of what goes in and comes out, from `model.json`."""
+    """MLflow's description of what comes out, from `model.json`.
+
+    What goes in is checked by the predictor, which also takes pictures, paths, bytes and doubles;
+    MLflow would refuse all but one shape and type.
+    """
     import numpy as np
     from mlflow.models import ModelSignature
     from mlflow.types import Schema, TensorSpec
 
-    def spec(of: dict[str, Any], name: str | None) -> TensorSpec:
-        return TensorSpec(np.dtype(of["dtype"]), tuple(of["shape"]), name)
+    outputs = [
+        TensorSpec(np.dtype(of["dtype"]), tuple(of["shape"]), name)
+        for name, of in said["outputs"].items()
+    ]
+    return ModelSignature(inputs=_columns(said["facts"]), outputs=Schema(outputs))
 
-    outputs = [spec(of, name) for name, of in said["outputs"].items()]
-    alone = len(said["inputs"]) == 1  # then it needs no name
-    inputs = [spec(of, None if alone else name) for name, of in said["inputs"].items()]
-    return ModelSignature(Schema(inputs), Schema(outputs))
+
+def _columns(facts: dict[str, Any]) -> Schema | None:
+    """The raw columns of a table, by name. Of any type: MLflow would refuse the integers of one
+    frame and the floats of another, and gaps; the predictor says what is wrong."""
+    from mlflow.types import ColSpec, Schema
+    from mlflow.types.schema import AnyType
+
+    names = [column["name"] for column in facts.get("raw", ()) if column["part"] == "input"]
+    return Schema([ColSpec(AnyType(), name) for name in names]) if names else None
 
 
 def _version(name: str) -> str | None:

@@ -25,7 +25,8 @@ Batch = Mapping[str, Tensor]
 """Tensors by name, the first axis being the example: `index`, (B,) int64, its number; `label`, (B,)
 int64 where there are classes; `target`, (B, targets) float where numbers are to be foretold; and
 what is known of it, under the name of its kind: `image`, (B, C, H, W) float in [0, 1]; `sequence`,
-(B, T, F) float; `table`, (B, columns) float.
+(B, T, F) float; `table`, (B, columns) float, NaN where a number is missing. Tables and targets are
+float64 where float32 would lose what they differ by.
 
 After mixup an example is of two classes: of `label` with `share`, (B,) float, and else of
 `other_label`.
@@ -36,6 +37,9 @@ numbers. `at`, (B,) int64, is the row of a network's outputs that belongs to the
 of a node, or of a graph."""
 
 SHARED = frozenset({"node", "edge", "graph", "graphs"})
+
+FARTHEST = 10.0
+"""Deviations from 0 beyond which a number is not standard normal: one in 10²³."""
 
 Nets = Mapping[str, nn.Module]
 
@@ -71,6 +75,8 @@ class Picture:
 
     figure: Figure
     caption: str
+    generated: bool = False
+    """Whether it is of no example of the data, but made by the network alone."""
 
     def pixels(self, more: str = "") -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
         """The figure as (H, W, 3) bytes, with `more` after the caption in its title.
@@ -87,7 +93,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Headline:
-    """The held-out metric that says which of two models is better."""
+    """The validation metric that is monitored: it says which of two models is better."""
 
     metric: str
     goal: Literal["min", "max"]
@@ -180,6 +186,11 @@ class Architecture:
     def inputs(self, sample: Batch) -> Batch:
         """What `predict` is to be given, taken from a few held-out examples or made up."""
         return {self.facts.kind: sample[self.facts.kind]}
+
+    def ranges(self) -> Mapping[str, tuple[float, float]]:
+        """The least and the greatest number that `predict` takes, of the inputs that have such."""
+        labels = {"label": (0, len(self.facts.classes) - 1)} if self.facts.classes else {}
+        return {"image": (0, 1), **labels}
 
     def predict(self, nets: Nets, batch: Batch) -> Mapping[str, Tensor]:
         """What a user wants back for new examples: tensors by name, the first axis an example."""

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hpc_dl.zoo.contract import Architecture, Batch, Loss, Nets, Observed, Picture
+from hpc_dl.zoo.contract import FARTHEST, Architecture, Batch, Loss, Nets, Observed, Picture
 from hpc_dl.zoo.judge import judged
 from hpc_dl.zoo.pictures.grids import grid
 
@@ -158,8 +158,8 @@ class Diffusion(Architecture):
         stages = torch.linspace(0, len(states) - 1, 8).round().int().tolist()
         way = torch.stack([states[stage][:4] for stage in stages], dim=1).flatten(0, 1)
         return {
-            "samples": grid(states[-1], 8, "Samples from the same noise"),
-            "way": grid(way, 8, "From noise to an image"),
+            "samples": grid(states[-1], 8, "Samples from the same noise", generated=True),
+            "way": grid(way, 8, "From noise to an image", generated=True),
         }
 
     def states(self, nets: Nets, noise: Tensor) -> list[Tensor]:
@@ -185,6 +185,9 @@ class Diffusion(Architecture):
     def inputs(self, sample: Batch) -> Batch:
         """Noise (B, C, H, W), standard normal: each makes an image."""
         return {"noise": torch.randn_like(sample["image"])}
+
+    def ranges(self) -> Mapping[str, tuple[float, float]]:
+        return {"noise": (-FARTHEST, FARTHEST)}
 
     def predict(self, nets: Nets, batch: Batch) -> Mapping[str, Tensor]:
         return {"image": self.states(nets, batch["noise"])[-1]}

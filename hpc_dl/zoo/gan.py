@@ -23,7 +23,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hpc_dl.zoo.contract import Architecture, Batch, Headline, Loss, Nets, Observed, Picture
+from hpc_dl.zoo.contract import (
+    FARTHEST,
+    Architecture,
+    Batch,
+    Headline,
+    Loss,
+    Nets,
+    Observed,
+    Picture,
+)
 from hpc_dl.zoo.judge import judged
 from hpc_dl.zoo.pictures.grids import grid
 
@@ -176,12 +185,22 @@ class GenerativeAdversarial(Architecture):
         generator, image = nets["generator"], sample["image"]
         codes = fixed_codes(SHOWN, self.options.latent_dim).to(image.device)
         return {
-            "samples": grid(generator(codes), 8, "Generated images, always of the same codes"),
-            "walk": grid(generator(walk(codes[:4], codes[4:8], 8)), 8, "Walks from code to code"),
+            "samples": grid(
+                generator(codes), 8, "Generated images, always of the same codes", generated=True
+            ),
+            "walk": grid(
+                generator(walk(codes[:4], codes[4:8], 8)),
+                8,
+                "Walks from code to code",
+                generated=True,
+            ),
         }
 
     def inputs(self, sample: Batch) -> Batch:
         return {"code": self.codes(len(sample["image"]), sample["image"])}
+
+    def ranges(self) -> Mapping[str, tuple[float, float]]:
+        return {"code": (-FARTHEST, FARTHEST)}
 
     def predict(self, nets: Nets, batch: Batch) -> Mapping[str, Tensor]:
         return {"image": nets["generator"](batch["code"])}
