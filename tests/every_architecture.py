@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from hpc_dl.data import geometric
+from hpc_dl.data.counts import Holdout
 from hpc_dl.data.split import Splits, divide
 from hpc_dl.train import build
 from hpc_dl.train.world import World
@@ -77,5 +78,5 @@ def graphs() -> Splits:
         Data(x=torch.rand(count, 34), edge_index=edge, y=torch.tensor([count % 4]))
         for count in range(3, 33)
     ]
-    facts, given = geometric.of(made, "graphs")
-    return divide(given, facts, 0)
+    facts, given = geometric.of(made, "graphs", Holdout())
+    return divide(given, facts, Holdout())

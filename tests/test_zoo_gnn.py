@@ -96,7 +96,7 @@ def test_a_batch_of_graphs_is_torch_geometrics():
         Data(x=torch.rand(nodes, 5), edge_index=edge, y=torch.tensor([0]))
         for nodes, edge in zip((2, 3, 9, 6), edges, strict=True)
     ]
-    _, splits = geometric.graphs_of({"train": given}, "these", 0.1, 0.1)
+    _, splits = geometric.graphs_of({"train": given}, "these", Holdout())
     part = splits["train"].subset(torch.tensor([3, 0, 2]))
     for split, chosen in ((splits["train"], [2, 0, 2, 3]), (part, [2, 0, 1])):
         batch = split.batch(torch.tensor(chosen))

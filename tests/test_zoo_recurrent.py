@@ -1,5 +1,7 @@
 """Recurrent networks step as their formulas say, and read images row by row."""
 
+import functools
+
 import pytest
 import torch
 from torch import nn
@@ -114,11 +116,14 @@ def test_nothing_is_dropped_within_a_layer_by_torch():
     assert network.between == network.head[0].p == 0.4
 
 
-@pytest.mark.parametrize("made", [rnn, lstm])
-def test_cells_compute_in_fp32_where_the_rest_does_in_bf16(made):
-    """Of cuDNN's, autocast takes those for fp16 then, and of an LSTM on a CPU often none."""
-    network, sequence, seen = made(), torch.rand(4, 7, 3), []
-    network.cells[0].register_forward_hook(lambda *it: seen.append(it[2][0].dtype))
+@pytest.mark.parametrize("made", [rnn, lstm, functools.partial(lstm, cell="gru")])
+def test_under_bf16_recurrent_layers_compute_in_fp32(made):
+    network, sequence, seen = made(layers=2), torch.rand(4, 7, 3), []
+    for layer in network.cells:
+        layer.register_forward_hook(lambda _cells, _given, made: seen.append(made[0].dtype))
     with torch.autocast("cpu", torch.bfloat16):
         outputs = network(sequence)
-    assert (seen, outputs.dtype) == ([torch.float32], torch.bfloat16)
+    outputs.float().sum().backward()
+    assert seen == [torch.float32] * 2
+    assert outputs.dtype == torch.bfloat16, "the dense layer is in bf16"
+    assert all(p.grad.isfinite().all() for p in network.parameters())

@@ -107,9 +107,9 @@ class GraphSplit(Split):
         return GraphSplit(nodes, edges, taken.tensors, taken.index)
 
     def contents(self) -> dict[str, Iterable[Tensor]]:
-        parts = {"node": self.nodes, "edge": self.edges}
-        found = {name: (it.values, it.lengths) for name, it in parts.items()}
-        return {**found, **super().contents()}
+        sizes = [self.nodes.lengths, self.edges.lengths]
+        values = {"node": [self.nodes.values], "edge": [self.edges.values], "sizes": sizes}
+        return {**values, **super().contents()}
 
     def batch(self, chosen: Tensor) -> Batch:
         device, chosen = self.nodes.values.device, chosen.cpu()

@@ -83,8 +83,7 @@ class Engine:
             return
         mine = batches.of_step(0)
         batch, filler = mine[0] if mine else None, batches.filler
-        buffers = [b for net in self.bare.values() for b in net.buffers()]
-        before = [buffer.clone() for buffer in buffers]
+        self._buffers.keep()
         if not self.sharded:
             self._look_for_unused(batch, filler)
             for name, player in self.players.items():
@@ -96,9 +95,8 @@ class Engine:
             if any(player.network is self.bare[name] for name, player in self.players.items()):
                 self._averaging = gradients.Averaging(self.world)
         self._look_for_unused(batch, filler)
-        for buffer, value in zip(buffers, before, strict=True):
-            buffer.copy_(value)
-        self.world.broadcast(buffers)
+        self._buffers.restore()
+        self.world.broadcast(b for net in self.bare.values() for b in net.buffers())
 
     def _look_for_unused(self, batch: Batch | None, filler: Callable[[], Batch]) -> None:
         """Take each player's gradient for nothing; what some rank leaves out of it is `unused`."""

@@ -49,7 +49,7 @@ class Reader(nn.Module):
 
     def forward(self, example: Tensor) -> Tensor:
         sequence = rows(example).transpose(0, 1)
-        with _in_fp32(example.device.type):
+        with _without_bf16(example.device.type):
             sequence, last = self.cells[0](sequence)
             for layer in self.cells[1:]:
                 sequence, last = layer(F.dropout(sequence, self.between, self.training))
@@ -65,15 +65,18 @@ def _divide(_: nn.Module, weights: dict[str, Any], prefix: str, *__: Any) -> Non
             weights[f"{prefix}{cells}{layer}.{kind}0{reverse}"] = weights.pop(name)
 
 
-def _in_fp32(device: str) -> AbstractContextManager[object]:
-    """Compute in fp32 where autocast is to bf16, for which there are no cells.
+def _without_bf16(device: str) -> AbstractContextManager[object]:
+    """Have recurrent layers compute in fp32 where the rest is to compute in bf16.
 
-    Of cuDNN's, torch takes those for fp16 instead, and on most CPUs an LSTM is an error.
+    Autocast has no bf16 for them: on a GPU it takes fp16, whose range is not bf16's, and on CPUs
+    some of them have no kernel.
     """
-    available = torch.amp.is_autocast_available(device)
-    if available and torch.get_autocast_dtype(device) == torch.bfloat16:
-        return torch.autocast(device, enabled=False)
-    return nullcontext()
+    in_bf16 = (
+        torch.amp.is_autocast_available(device)
+        and torch.is_autocast_enabled(device)
+        and torch.get_autocast_dtype(device) is torch.bfloat16
+    )
+    return torch.autocast(device, enabled=False) if in_bf16 else nullcontext()
 
 
 def rows(example: Tensor) -> Tensor:
