@@ -7,7 +7,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,6 +29,7 @@ from hpc_dl.train import batch_norm, disk, finish, gradients, memory, rate_finde
 from hpc_dl.train.build import build_batches, build_engine
 from hpc_dl.train.environment import environment
 from hpc_dl.train.evaluate import Measure, evaluate
+from hpc_dl.train.gpu_metrics import Gathering
 from hpc_dl.train.loop import Boundary, Cadence, Evaluated, NonFinite, Patience, Stepped, train
 from hpc_dl.train.monitor import Monitor
 from hpc_dl.train.nonfinite import Guard
@@ -83,9 +84,12 @@ class Training:
         if resumed_from is None and self.spec.train.on_nonfinite == "back":
             self._save()  # to have something to go back to
         first_step, started = self.engine.step, time.perf_counter()
-        watching = Monitor(self.engine, self.plan, self.journal) if self.journal else nullcontext()
         timeout = units.seconds(self.spec.train.hang_timeout)
-        with Pulse(self.world, self.journal, timeout, self.on_hang), watching:
+        with (
+            Pulse(self.world, self.journal, timeout, self.on_hang),
+            Gathering(self.world) as gpus,
+            self._watching(gpus),
+        ):
             outcome = self._in_memory(self._loop)
             self.seconds = time.perf_counter() - started
             self.saving.wait()
@@ -93,6 +97,12 @@ class Training:
         if outcome == "completed":
             self._finish(found, self.engine.step - first_step)
         return outcome
+
+    def _watching(self, gpus: Gathering) -> AbstractContextManager[object]:
+        """Journal progress and load meanwhile, where there is a journal."""
+        if self.journal is None:
+            return nullcontext()
+        return Monitor(self.engine, self.plan, self.journal, gpus)
 
     def _load_data(self) -> Splits:
         """Rank 0 prepares and caches; the others wait, and find it done."""
