@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hpc_dl.data.split import Batch, Split, Tensors
+from hpc_dl.data.split import Batch, Split, Tensors, bytes_of
 
 
 class Graph:
@@ -25,7 +25,10 @@ class Graph:
 
 
 class NodeSplit(Split):
-    """Some nodes of a graph, which is whole in each batch: `at`, (n,) int64, are their numbers."""
+    """Some nodes of a graph, which is whole in each batch: `at`, (n,) int64, are their numbers.
+
+    Of its size the graph is no part: that has to be on the device, whatever becomes of the nodes.
+    """
 
     def __init__(self, graph: Graph, tensors: Tensors, index: Tensor | None = None) -> None:
         super().__init__(tensors, index)
@@ -39,8 +42,8 @@ class NodeSplit(Split):
         taken = super().subset(chosen)
         return NodeSplit(self.graph, taken.tensors, taken.index)
 
-    def batch(self, chosen: Tensor) -> Batch:
-        return {**self.graph.on(self.device), **super().batch(chosen)}
+    def rows(self, chosen: Tensor) -> Batch:
+        return {**self.graph.on(self.device), **super().rows(chosen)}
 
 
 class GraphSplit(Split):
@@ -60,7 +63,12 @@ class GraphSplit(Split):
         taken = super().subset(chosen)
         return GraphSplit(self._graphs(chosen), taken.tensors, taken.index)
 
-    def batch(self, chosen: Tensor) -> Batch:
+    @property
+    def size(self) -> int:
+        graphs = sum(bytes_of(graph.x) + bytes_of(graph.edge_index) for graph in self.graphs)
+        return super().size + graphs
+
+    def rows(self, chosen: Tensor) -> Batch:
         from torch_geometric.data import Batch as Union  # 2 s, for those who have graphs
 
         union = Union.from_data_list(self._graphs(chosen))
@@ -69,7 +77,7 @@ class GraphSplit(Split):
             "edge": union.edge_index,
             "graph": union.batch,
             "at": torch.arange(len(chosen), device=self.device),
-            **super().batch(chosen),
+            **super().rows(chosen),
         }
 
     def _graphs(self, chosen: Tensor) -> list[Any]:

@@ -1,9 +1,9 @@
-"""Examples as tensors in memory: once on the device, a batch is one index_select."""
+"""Examples as tensors in memory: on the device, where a batch is one index_select, or beside it."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -55,11 +55,39 @@ class Split:
 
     def batch(self, chosen: Tensor) -> Batch:
         """The examples at positions `chosen` (B,) int64; bytes become floats in [0, 1] here."""
-        batch = {
-            name: as_floats(tensor.index_select(0, chosen)) for name, tensor in self.tensors.items()
-        }
-        batch["index"] = self.index.index_select(0, chosen)
-        return batch
+        return {name: as_floats(tensor) for name, tensor in self.rows(chosen).items()}
+
+    def rows(self, chosen: Tensor) -> Batch:
+        """The examples at positions `chosen` (B,) int64, as they are held."""
+        rows = {name: tensor.index_select(0, chosen) for name, tensor in self.tensors.items()}
+        return {**rows, "index": self.index.index_select(0, chosen)}
+
+    @property
+    def size(self) -> int:
+        """Bytes of the examples."""
+        return sum(map(bytes_of, self.tensors.values()))
+
+
+class HostSplit(Split):
+    """Examples in main memory, of which each batch is copied to a device."""
+
+    def __init__(self, split: Split, device: torch.device) -> None:
+        super().__init__(split.tensors, split.index)
+        self.held, self.target = split, device
+
+    def batch(self, chosen: Tensor) -> Batch:
+        rows = self.held.rows(chosen.cpu())
+        return {name: as_floats(self._copied(tensor)) for name, tensor in rows.items()}
+
+    def _copied(self, tensor: Tensor) -> Tensor:
+        """On the device; nobody waits for a copy from memory that the system cannot move."""
+        if self.target.type == "cuda":
+            tensor = tensor.pin_memory()
+        return tensor.to(self.target, non_blocking=True)
+
+
+def bytes_of(tensor: Tensor) -> int:
+    return tensor.numel() * tensor.element_size()
 
 
 def as_floats(tensor: Tensor) -> Tensor:
@@ -77,11 +105,24 @@ class Splits:
     test: Split
 
     def to(self, device: torch.device) -> Splits:
+        """With all examples on a device."""
+        return self._each(lambda split: split.to(device))
+
+    def held_for(self, device: torch.device) -> Splits:
+        """With the examples where they are, and their batches on a device."""
+        return self._each(lambda split: HostSplit(split, device))
+
+    @property
+    def size(self) -> int:
+        """Bytes of all examples."""
+        return self.train.size + self.validation.size + self.test.size
+
+    def _each(self, change: Callable[[Split], Split]) -> Splits:
         return replace(
             self,
-            train=self.train.to(device),
-            validation=self.validation.to(device),
-            test=self.test.to(device),
+            train=change(self.train),
+            validation=change(self.validation),
+            test=change(self.test),
         )
 
 

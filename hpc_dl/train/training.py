@@ -17,7 +17,7 @@ from torch import nn
 from hpc_dl import division, journal
 from hpc_dl.data import sources
 from hpc_dl.data.batches import held_out
-from hpc_dl.data.split import Split, Splits
+from hpc_dl.data.split import HostSplit, Split, Splits
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.journal import Journal
 from hpc_dl.place import Place
@@ -26,7 +26,7 @@ from hpc_dl.rundir import RunDir
 from hpc_dl.spec import units
 from hpc_dl.spec.job import JobSpec
 from hpc_dl.train import batch_norm, disk, finish, gradients, memory, rate_finder, signals
-from hpc_dl.train.build import build_batches, build_engine
+from hpc_dl.train.build import beside, build_batches, build_engine
 from hpc_dl.train.environment import environment
 from hpc_dl.train.evaluate import Measure, evaluate
 from hpc_dl.train.gpu_metrics import Gathering
@@ -59,7 +59,7 @@ class Training:
         self.run, self.spec, self.plan, self.place = run, spec, plan, place
         self.world, self.journal, self.received = world, journal, received
         self.on_hang = on_hang
-        self.splits = self._load_data().to(world.device)
+        self.splits = beside(self._load_data(), world.device)
         self.batches = build_batches(spec, plan, self.splits, world)
         peak = rate_finder.peak_rate(spec, plan, self.splits, self.batches, world, run)
         rate = learning_rate(spec.train.schedule, peak, plan.steps, plan.steps_per_epoch)
@@ -128,7 +128,9 @@ class Training:
             self._note("artifact", **finish.keep(curve, "learning_rate", self.run, 0))
         begins = f"from {resumed_from}" if resumed_from else "from the beginning"
         ranks = "1 rank" if self.world.size == 1 else f"{self.world.size} ranks"
-        reason = f"{ranks} on {socket.gethostname()}, {self.world.device.type}, {begins}"
+        beside = ", examples in main memory" if isinstance(self.splits.train, HostSplit) else ""
+        device = f"{self.world.device.type}{beside}"
+        reason = f"{ranks} on {socket.gethostname()}, {device}, {begins}"
         self.journal.append("state", state="running", reason=reason)
         self._warn_of_statistics()
 
