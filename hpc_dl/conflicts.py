@@ -6,6 +6,7 @@ from hpc_dl.errors import UserError
 from hpc_dl.site import Site
 from hpc_dl.spec import units
 from hpc_dl.spec.data import DataFacts
+from hpc_dl.spec.explain import closest
 from hpc_dl.spec.job import JobSpec
 from hpc_dl.spec.model import Kind, OwnModel
 from hpc_dl.spec.models import ZOO
@@ -36,6 +37,7 @@ def check(spec: JobSpec, facts: DataFacts, site: Site | None) -> None:
     _check_loading(spec)
     _check_augmentation(spec, facts)
     _check_options_of_labels(spec, facts)
+    _check_monitor(spec, facts)
     _check_average(spec)
     _check_strategy(spec)
     _check_rate(spec)
@@ -101,6 +103,29 @@ def _check_options_of_labels(spec: JobSpec, facts: DataFacts) -> None:
             "train.class_weights",
             f"{len(weights)} weights for the {len(facts.classes)} classes of {spec.data.name}",
             f"One each, in this order: {', '.join(facts.classes)}.",
+        )
+
+
+def _check_monitor(spec: JobSpec, facts: DataFacts) -> None:
+    """What a user's own network measures, its first validation tells."""
+    monitor, model = spec.checkpoint.monitor, spec.model
+    if monitor and not facts.validation:
+        raise SpecConflict("checkpoint.monitor", f"{spec.data.name} has no validation examples")
+    if isinstance(model, OwnModel):
+        return
+    known = model.monitors(facts)
+    if monitor and monitor not in known:
+        raise SpecConflict(
+            "checkpoint.monitor",
+            f"the validation of {model.name} has no metric '{monitor}' that tells which weights "
+            f"are better{closest(monitor, list(known))}",
+            f"Allowed: {', '.join(known)}" if known else "Leave it out: the last are exported.",
+        )
+    if spec.train.early_stopping and model.last_is_best and not monitor:
+        raise SpecConflict(
+            "train.early_stopping",
+            f"no metric of {model.name} tells which weights are better: it would never stop",
+            f"Name one, if you trust it: checkpoint.monitor: {known[0]}" if known else "",
         )
 
 

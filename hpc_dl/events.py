@@ -2,17 +2,20 @@
 
 state     state (see STATES), reason: the run's life, section by section; with attempt: what
           was decided about going on after that attempt
-started   attempt, step, cut, world_size, device, environment: a worker begins at `step`;
-          what was journalled from byte `cut` on belongs to steps that are trained again
+started   attempt, step, cut, world_size, device, environment, monitor (the metric of
+          validation that is monitored): a worker begins at `step`; what was journalled from
+          byte `cut` on belongs to steps that are trained again
 progress  epoch, epochs, step, steps, examples_per_second, seconds_left
-metrics   step, epoch, values: {"train/loss": ...}, also val/ and test/
+metrics   step, epoch, values: {"train/loss": ...}, also val/ and test/: of the weights of
+          that step, so that test/ may be of an earlier one than was journalled before
 system    step, values: {"system/cpu_utilization_percentage": ...}
 artifact  step, path (in the run folder), caption
 saved     step, path (in the run folder), best, seconds, held (the training, meanwhile)
 heartbeat at, idle, behind: of every rank, the place (in steps) and the seconds without
           progress; and the ranks that the others wait for
 warning   message
-summary   parameters, seconds, seconds_per_step, peak_memory (bytes), values
+summary   parameters, seconds, seconds_per_step, peak_memory (bytes); values, of the test;
+          weights (see Weights), which are tested, drawn and exported; validation, of these
 """
 
 from __future__ import annotations
@@ -131,7 +134,8 @@ _TYPES: dict[str, Callable[[Any], bool]] = {
     **dict.fromkeys(("reason", "attempt", "device", "path", "caption"), _is_text),
     **dict.fromkeys(("message", "behind"), _is_text),
     "best": lambda value: isinstance(value, bool),
-    "values": _is_mapping,
+    **dict.fromkeys(("values", "weights", "validation"), _is_mapping),
+    "monitor": _is_text,
     "environment": _is_environment,
     **dict.fromkeys(("at", "idle"), _are_numbers),
 }

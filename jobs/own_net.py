@@ -35,7 +35,7 @@ class Probed(Architecture):
     def measure(self, nets, batch):  # on held-out data, over all ranks; `loss` is among them
         code, again = nets["autoencoder"](batch["image"])
         error = (again - batch["image"].flatten(1)).square().sum()
-        judged = self.objective.measure(nets["probe"](code), batch)  # accuracy, F1, AUROC ...
+        judged = self.objective.measure(nets["probe"](code), batch)  # accuracy, macro F1 ...
         return {**judged, "loss": Loss(error, len(code))}
 
     headline = Headline("accuracy", "max")  # by which the best checkpoint is kept
@@ -43,7 +43,7 @@ class Probed(Architecture):
     def artifacts(self, nets, sample, held_out):  # pictures for MLflow and the run folder
         again = nets["autoencoder"](sample["image"])[1].view_as(sample["image"])
         pairs = torch.cat([sample["image"][:8], again[:8]])
-        return {"pairs": grid(pairs, 8, "Held-out images", rows=["original", "decoded"])}
+        return {"pairs": grid(pairs, 8, "Images and what is decoded", rows=["original", "decoded"])}
 
     def predict(self, nets, batch):  # what `hpc_dl.predictor` and MLflow give a user
         code, _ = nets["autoencoder"](batch["image"])

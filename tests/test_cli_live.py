@@ -87,7 +87,8 @@ def test_the_summary_has_the_last_metrics_and_where_things_are(run: RunDir) -> N
     for line in (
         "quick-1: completed 24 steps trained: no improvement for 1 epochs",
         "warning: the checkpoint of step 12 could not be written",
-        "train val test",
+        "train validation test",
+        "step 24 step 24 step 24",
         "loss 1 2 2.25",
         "training 2,410 parameters, 00:01:05",
         f"run folder {run.path}",

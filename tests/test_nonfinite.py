@@ -42,7 +42,8 @@ def test_stop_names_step_player_and_samples_and_keeps_the_state(tmp_path, size):
     found = json.loads((kept / "samples.json").read_text())
     assert found["samples"] in ([1500], [7], [1500, 7], [7, 1500]), "not the others of the batch"
     assert f"step {found['step']}: the loss of player 'model' is inf" in said
-    assert f"on training samples {', '.join(map(str, found['samples']))}" in said
+    several = "s" if len(found["samples"]) > 1 else ""
+    assert f"on training example{several} {', '.join(map(str, found['samples']))}" in said
     assert "train.on_nonfinite can be `skip` or `back`" in said
     state = torch.load(kept / "state.pt", weights_only=True)
     assert all(tensor.isfinite().all() for tensor in state["networks"]["model"].values())

@@ -82,9 +82,9 @@ def test_the_metrics_are_scikit_learns():
         return float(metric.compute())
 
     assert value("accuracy") == pytest.approx((chance.argmax(1) == truth).mean())
-    assert value("f1") == pytest.approx(f1_score(truth, chance.argmax(1), average="macro"))
+    assert value("f1_macro") == pytest.approx(f1_score(truth, chance.argmax(1), average="macro"))
     area = roc_auc_score(truth, chance.astype(np.float64), multi_class="ovr")
-    assert value("auroc") == pytest.approx(area, abs=1e-4)
+    assert value("auroc_macro") == pytest.approx(area, abs=1e-4)
     assert value("top5") == pytest.approx(top_k_accuracy_score(truth, chance, k=5))
 
 
@@ -104,7 +104,7 @@ def test_held_out_metrics_are_the_same_on_one_rank_on_two_and_where_one_has_noth
             )
             for size in (1, 2)
         )
-        assert {"accuracy", "f1", "auroc", "top5", "loss"} <= set(one), some
+        assert {"accuracy", "f1_macro", "auroc_macro", "top5", "loss"} <= set(one), some
         assert two == pytest.approx(one, rel=1e-4, abs=1e-6), some
 
 

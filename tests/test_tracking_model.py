@@ -25,6 +25,12 @@ def test_a_trained_run_is_in_mlflow_with_files_and_a_model_that_predicts(
     assert found.info.end_time > found.info.start_time
     assert same(run, uri)
     assert {"train/loss", "val/loss"} <= set(journalled(run))
+    best = int(next(run.checkpoints.glob("best-*")).name.rpartition("-")[2])
+    assert found.data.tags["hpcdl.weights"].startswith(f"best checkpoint: step {best} ")
+    assert f"Test, weights of step {best}: " in found.data.tags["mlflow.note.content"]
+    assert [it.step for it in found.outputs.model_outputs] == [best]
+    tables = client.list_artifacts(found.info.run_id, "artifacts/test")
+    assert {it.path.split("/")[-1] for it in tables} == {"predictions.csv", "per_class.csv"}
     for kind in ("last", "best"):
         files = client.list_artifacts(found.info.run_id, f"checkpoints/{kind}")
         assert {file.path.split("/")[-1] for file in files} == {"state.pt", "manifest.json"}

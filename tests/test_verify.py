@@ -20,7 +20,7 @@ QUICK = Target(
     (
         Check("test/accuracy", 0.3),
         Check("test/loss", 0.001, at="most"),
-        Check("test/f1"),
+        Check("test/f1_macro"),
         Check("test/top5", as_of="other"),
     ),
     seeds=2,

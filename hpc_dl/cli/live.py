@@ -40,6 +40,8 @@ class Watched:
     """Examples per second since the report before, all ranks together."""
     seconds_left: float | None = None
     values: dict[str, float | str] = field(default_factory=dict)
+    steps: dict[str, int] = field(default_factory=dict)
+    """The step of each of these values."""
     ending: bool = False
     """The worker has said its last word; who asks will hear of it at any moment."""
 
@@ -60,9 +62,11 @@ class Watched:
                 self.step, self.epoch = event["step"], event["epoch"]
                 self.seconds_left = event.get("seconds_left", self.seconds_left)
             case "metrics":
-                self.step = event["step"]
-                self.epoch = self.epoch if event.get("epoch") is None else event["epoch"] + 1
+                if event["step"] >= self.step:  # a test may be of weights from before
+                    self.step = event["step"]
+                    self.epoch = self.epoch if event.get("epoch") is None else event["epoch"] + 1
                 self.values.update(event["values"])
+                self.steps.update(dict.fromkeys(event["values"], event["step"]))
                 pace = event["values"].get("train/examples_per_second")
                 self.pace = pace if isinstance(pace, int | float) else self.pace
 
@@ -78,9 +82,10 @@ class Watched:
         return said
 
     def metrics(self) -> str:
-        """The newest losses, held-out metrics and learning rate."""
+        """The newest losses, validation metrics and learning rate; of an earlier step, with it."""
         shown = [
             f"{name} {short(value)}"
+            + (f" (step {self.steps[name]})" if self.steps[name] != self.step else "")
             for name, value in self.values.items()
             if name.startswith("val/") or name.rpartition("/")[2] in ("loss", "lr")
         ]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hpc_dl import jobs, rundir
 from hpc_dl.cli import runs
@@ -14,6 +15,7 @@ from hpc_dl.jobs import Status
 from hpc_dl.rundir import RunDir
 from hpc_dl.spec import units
 from hpc_dl.tracking import uploads
+from hpc_dl.weights import Weights
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -107,7 +109,7 @@ def _details(status: Status) -> Text:
         "reason": Text(status.reason),
         "where": Text(", ".join(part for part in (status.where, job) if part)),
         "progress": Text(_progress(status) + left),
-        "metric": Text(_metric(status)),
+        **_results(status),
         "age": Text(units.roughly(status.age)),
         "tracking": Text(uploads.describe(RunDir(Path(status.path)))),
         "run folder": Text(status.path),
@@ -131,5 +133,30 @@ def _progress(status: Status) -> str:
 def _metric(status: Status) -> str:
     if status.metric is None or status.value is None:
         return ""
-    value = status.value if isinstance(status.value, str) else f"{status.value:.4g}"
-    return f"{status.metric} {value}"
+    step = "" if status.metric_step is None else f" (step {status.metric_step})"
+    return f"{status.metric} {_short(status.value)}{step}"
+
+
+def _results(status: Status) -> dict[str, Text]:
+    """The newest metric; of a completed run also what the exported weights reach, and which."""
+    from rich.text import Text
+
+    weights = Weights.from_json(status.weights)
+    if weights is None:
+        return {"metric": Text(_metric(status))}
+    last = f"last: {_metric(status)}" if status.metric_step != weights.step else ""
+    return {
+        "weights": Text(weights.describe()),
+        "validation": Text(_listed(status.validation, f"of the {weights.name}")),
+        "test": Text(_listed(status.test, f"of the {weights.name}")),
+        "metric": Text(last),
+    }
+
+
+def _listed(values: Mapping[str, Any], of: str) -> str:
+    said = ", ".join(f"{name} {_short(value)}" for name, value in values.items())
+    return f"{said}, {of}" if said else ""
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, int | float) else str(value)

@@ -12,6 +12,7 @@ from rich.text import Text
 from hpc_dl import journal
 from hpc_dl.rundir import RunDir
 from hpc_dl.spec import units
+from hpc_dl.weights import Weights
 
 DASHBOARD = "hpcdl dashboard"
 
@@ -26,12 +27,21 @@ class Summary:
     state: str = ""
     reason: str = ""
     step: int = 0
+    """How far the training is."""
     values: dict[str, float | str] = field(default_factory=dict)
     """The newest value of every metric; "nan" and "inf" are strings."""
+    steps: dict[str, int] = field(default_factory=dict)
+    """The step of each of these values."""
+    weights: Weights | None = None
+    """Those that were tested, drawn and exported."""
+    validation: dict[str, float | str] = field(default_factory=dict)
+    """What these weights reach on the validation split, by metric."""
     cost: dict[str, Any] = field(default_factory=dict)
     """parameters, seconds, seconds_per_step, peak_memory (bytes), as far as they are known."""
     warnings: list[str] = field(default_factory=list)
     pictures: bool = False
+    tables: list[str] = field(default_factory=list)
+    """CSV files of the test, relative to the run folder."""
 
 
 def summarise(run: RunDir) -> Summary:
@@ -42,8 +52,11 @@ def summarise(run: RunDir) -> Summary:
             case "state":
                 found.state, found.reason = event["state"], event.get("reason") or ""
             case "metrics":
-                found.step = event["step"]
+                found.step = max(found.step, event["step"])
                 found.values.update(event["values"])
+                found.steps.update(dict.fromkeys(event["values"], event["step"]))
+            case "artifact" if event["path"].endswith(".csv"):
+                found.tables = list(dict.fromkeys([*found.tables, event["path"]]))
             case "artifact":
                 found.pictures = True
             case "warning":
@@ -51,6 +64,8 @@ def summarise(run: RunDir) -> Summary:
             case "summary":
                 keys = ("parameters", "seconds", "seconds_per_step", "peak_memory")
                 found.cost = {key: event.get(key) for key in keys}
+                found.weights = Weights.from_json(event.get("weights"))
+                found.validation = event.get("validation") or {}
     return found
 
 
@@ -62,10 +77,14 @@ def as_json(summary: Summary) -> dict[str, Any]:
         "reason": summary.reason,
         "step": summary.step,
         "values": summary.values,
+        "steps": summary.steps,
+        "weights": summary.weights.to_json() if summary.weights else None,
+        "validation": summary.validation,
         **summary.cost,
         "warnings": summary.warnings,
         "run_dir": str(summary.run.path),
         "pictures": str(summary.run.artifacts) if summary.pictures else None,
+        "tables": [str(summary.run.path / name) for name in summary.tables],
         "dashboard": DASHBOARD,
     }
 
@@ -76,35 +95,55 @@ def show(summary: Summary, console: Console) -> None:
     console.print(Text(f"  {summary.reason}"), soft_wrap=True)
     for message in summary.warnings:
         console.print(Text(f"warning: {message}", style="yellow"), soft_wrap=True)
-    console.print(_metrics(summary.values))
+    console.print(_metrics(summary))
     for name, value in _places(summary):
         console.print(Text.assemble((f"{name:11}", "bold"), value), soft_wrap=True)
 
 
-def _metrics(values: dict[str, float | str]) -> Table:
-    """One line a metric, one column a split."""
-    splits = [s for s in ("train", "val", "test") if any(k.startswith(f"{s}/") for k in values)]
-    names = dict.fromkeys(key.partition("/")[2] for key in values)
+def _metrics(summary: Summary) -> Table:
+    """One line a metric, one column a split and step: what is compared is of the same weights."""
+    columns = _columns(summary)
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("")
-    for split in splits:
-        table.add_column(split, justify="right")
-    for name in names:
+    for title, _ in columns:
+        table.add_column(title, justify="right")
+    for name in dict.fromkeys(key.partition("/")[2] for key in summary.values):
+        cells = [values.get(name) for _, values in columns]
         if not name.endswith(_NOT_RESULTS):
-            cells = [values.get(f"{split}/{name}") for split in splits]
             table.add_row(Text(name), *("" if cell is None else short(cell) for cell in cells))
     return table
+
+
+def _columns(summary: Summary) -> list[tuple[str, dict[str, float | str]]]:
+    """The columns that have values: the split and the step, and the metrics by name."""
+    found, exported = [], summary.weights
+    for split, title in (("train", "train"), ("val", "validation"), ("test", "test")):
+        values = {
+            key.partition("/")[2]: value
+            for key, value in summary.values.items()
+            if key.startswith(f"{split}/")
+        }
+        if values:
+            step = max(at for key, at in summary.steps.items() if key.startswith(f"{split}/"))
+            if split == "val" and exported and summary.validation and step != exported.step:
+                found.append((f"last validation\nstep {step}", values))
+                step, values = exported.step, summary.validation
+            found.append((f"{title}\nstep {step}", values))
+    return found
 
 
 def _places(summary: Summary) -> list[tuple[str, str]]:
     cost = summary.cost
     lines = []
+    if summary.weights:
+        lines.append(("weights", f"{summary.weights.describe()}; tested, drawn and exported"))
     if cost.get("seconds") is not None:
         size = f"{cost['parameters']:,} parameters, " if cost.get("parameters") else ""
         lines.append(("training", f"{size}{units.clock(cost['seconds'])}"))
     lines.append(("run folder", str(summary.run.path)))
     if summary.pictures:
         lines.append(("pictures", str(summary.run.artifacts)))
+    lines += [("table", str(summary.run.path / name)) for name in summary.tables]
     return [*lines, ("dashboard", DASHBOARD)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -18,6 +19,7 @@ from hpc_dl.data import (
     idx,
     image_folder,
     mnist,
+    names,
     own,
     staged,
     streamed,
@@ -55,19 +57,26 @@ def load(
     """
     facts: DataFacts
     splits: Mapping[str, Split]
-    if isinstance(source, ImageFolder) and workers is not None:
-        found = folders.scan(source)
+    found = folders.scan(source) if isinstance(source, ImageFolder) else None
+    if isinstance(source, ImageFolder) and found and workers is not None:
         image_folder.check(found, data_root / "cache")
         facts, splits = folders.facts(source, found), streamed.splits(source, found, workers)
     else:
-        facts, splits = given(source, data_root, code)
+        facts, splits = given(source, data_root, code, found)
+    files = [path for part in found.pictures.values() for path, _ in part] if found else []
+    named = names.of(source, splits, files)
     divided = divide_some(splits, facts, seed) if facts.only else divide(splits, facts, seed)
     checks.every_class_is_trained_on(divided.train, facts)
-    return divided
+    return replace(divided, names=named)
 
 
-def given(source: Data, data_root: Path, code: Path) -> tuple[DataFacts, Mapping[str, Split]]:
-    """What is known of a source, and the splits that it has, in memory."""
+def given(
+    source: Data, data_root: Path, code: Path, found: folders.Found | None = None
+) -> tuple[DataFacts, Mapping[str, Split]]:
+    """What is known of a source, and the splits that it has, in memory.
+
+    `found` is what a folder of pictures holds, where that is known already.
+    """
     match source:
         case OwnData():
             return own.load(source, code)
@@ -79,14 +88,16 @@ def given(source: Data, data_root: Path, code: Path) -> tuple[DataFacts, Mapping
             return geometric_sets.load(source, data_root)
         case TorchVision():
             return torchvision_sets.load(source, data_root)
-    facts, tensors = _tensors(source, data_root)
+    facts, tensors = _tensors(source, data_root, found)
     return facts, {name: Split(it) for name, it in tensors.items()}
 
 
-def _tensors(source: Data, data_root: Path) -> tuple[DataFacts, Mapping[str, Tensors]]:
+def _tensors(
+    source: Data, data_root: Path, found: folders.Found | None
+) -> tuple[DataFacts, Mapping[str, Tensors]]:
     match source:
         case ImageFolder():
-            found = folders.scan(source)
+            found = found or folders.scan(source)
             pictures = image_folder.load(source, found, data_root / "cache")
             return folders.facts(source, found), pictures
         case MNIST() | FashionMNIST():

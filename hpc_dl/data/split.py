@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
+from hpc_dl.data.names import Names
 from hpc_dl.data.order import mix
 from hpc_dl.spec.data import DataFacts
 
@@ -103,6 +104,8 @@ class Splits:
     train: Split
     validation: Split
     test: Split
+    names: Names = field(default_factory=Names)
+    """What the examples are called, by their numbers."""
 
     def to(self, device: torch.device) -> Splits:
         """With all examples on a device."""

@@ -21,6 +21,7 @@ from hpc_dl.journal import Event, Journal
 from hpc_dl.rundir import DamagedFile, RunDir, age, open_file
 from hpc_dl.spec import units
 from hpc_dl.submission import Submission
+from hpc_dl.weights import Weights
 
 UNANSWERED_SECONDS = 120.0
 """After so long a job whose answer was lost is in the queue, or Slurm never got it. One that comes
@@ -56,6 +57,13 @@ class Status:
     seconds_left: float | None = None
     metric: str | None = None
     value: float | str | None = None
+    metric_step: int | None = None
+    """The step that the metric was measured after."""
+    weights: dict[str, Any] | None = None
+    """Of a completed run, which weights were tested, drawn and exported; see Weights."""
+    validation: dict[str, Any] = field(default_factory=dict)
+    test: dict[str, Any] = field(default_factory=dict)
+    """What these weights reach on the validation and on the test split, by metric."""
     created: float | None = None
     started: float | None = None
     ended: float | None = None
@@ -134,7 +142,8 @@ class _Known:
         facts, stillness = _facts(NO_EVENTS), ""
         with _noting(run, faults), ends(run.journal) as found:
             last = found.newest("state") or {}
-            facts, stillness = _facts(found), _stillness(found, last.get("t") or 0.0)
+            facts = _facts(found, completed=last.get("state") == "completed")
+            stillness = _stillness(found, last.get("t") or 0.0)
         submission, fault = submissions.find(run)
         state, reason = last.get("state", ""), last.get("reason") or ""
         if fault:
@@ -180,16 +189,33 @@ def _stillness(found: Ends, since: float) -> str:
     return f"no progress for {units.roughly(seconds)}{who}"
 
 
-def _facts(found: Ends) -> dict[str, Any]:
+def _results(found: Ends) -> dict[str, Any]:
+    """What the trained weights reach, and which they are."""
+    said = found.newest("summary") or {}
+    weights = Weights.from_json(said.get("weights"))
+    return {
+        "weights": weights.to_json() if weights else None,
+        "validation": said.get("validation") or {},
+        "test": {
+            name.removeprefix("test/"): value for name, value in (said.get("values") or {}).items()
+        },
+    }
+
+
+def _facts(found: Ends, *, completed: bool = False) -> dict[str, Any]:
     progress, metrics = found.newest("progress") or {}, found.newest("metrics", '"val/')
-    began = (found.newest("started") or {}).get("environment") or {}
-    values = (metrics or found.newest("metrics") or {"values": {}})["values"]
-    metric = next((name for name in (*_HEADLINES, *values) if name in values), None)
+    started = found.newest("started") or {}
+    began, monitored = started.get("environment") or {}, f"val/{started.get('monitor')}"
+    newest = metrics or found.newest("metrics") or {"values": {}}
+    values = newest["values"]
+    metric = next((it for it in (monitored, *_HEADLINES, *values) if it in values), None)
     return {
         **{key: progress.get(key) for key in ("epoch", "epochs", "step", "steps", "seconds_left")},
         "where": (began.get("slurm") or {}).get("job_nodelist") or began.get("host") or "",
         "metric": metric,
         "value": values.get(metric),
+        "metric_step": newest.get("step") if metric else None,
+        **(_results(found) if completed else {}),
         "created": (found.oldest("state") or {}).get("t"),
         "started": (found.oldest("started") or {}).get("t"),
     }

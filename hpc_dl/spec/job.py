@@ -122,7 +122,7 @@ Schedule = Annotated[
 
 
 class EarlyStopping(Spec):
-    """Stop when the architecture's headline metric has not improved for `patience` epochs."""
+    """Stop when the monitored metric of validation has not improved for `patience` epochs."""
 
     patience: PositiveInt = Field(5, description="epochs without improvement")
     min_delta: NonNegativeFloat = Field(0.0, description="what counts as an improvement")
@@ -233,6 +233,12 @@ class Checkpoint(Spec):
 
     every: Interval = Field("1 epoch", description="1 epoch, 500 steps or 10 min")
     keep: PositiveInt = Field(3, description="the newest ones, beside the best")
+    monitor: str | None = Field(
+        None,
+        description="the metric of validation, like loss or f1_macro, by which the best "
+        "checkpoint is chosen and early stopping decides; accuracy where there are classes to "
+        "predict, else the loss, if unset",
+    )
 
 
 def _experiment(name: str) -> str:
@@ -289,11 +295,14 @@ class JobSpec(Spec):
     def training(self) -> dict[str, Any]:
         """What the trained weights depend on, as plain values: with other resources, tracking and
         manners of reporting and loading it is the same training."""
-        return self.model_dump(
+        said = self.model_dump(
             mode="json",
             include={"model", "data", "train"},
             exclude={"data": self.data.manner, "train": _MANNER_OF_TRAINING},
         )
+        if self.checkpoint.monitor:  # by which the exported weights are chosen
+            said["checkpoint"] = {"monitor": self.checkpoint.monitor}
+        return said
 
     def without_password(self) -> Self:
         """The spec as it may be written and shown."""

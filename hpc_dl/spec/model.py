@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
+from hpc_dl.spec import metrics
 from hpc_dl.spec.base import Spec
 
 if TYPE_CHECKING:
@@ -39,7 +40,14 @@ class Model(Spec):
     adversarial: ClassVar[bool] = False
     """Whether its players play against each other, so that their losses need not fall."""
 
+    last_is_best: ClassVar[bool] = False
+    """Whether no metric tells which weights are better, so that the last ones are exported."""
+
     name: str
+
+    def monitors(self, facts: DataFacts) -> tuple[str, ...]:
+        """The validation metrics that `checkpoint.monitor` may name."""
+        return metrics.of_task(facts)
 
     @property
     def divisible(self) -> bool:

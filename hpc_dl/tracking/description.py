@@ -12,9 +12,11 @@ import yaml
 
 from hpc_dl.credentials import hidden
 from hpc_dl.rundir import DamagedFile, RunDir, read_bytes, read_json
+from hpc_dl.weights import Weights
 
 RUN_TAG = "hpcdl.run_dir"
 """Tells which run folder an MLflow run stands for."""
+_NOTE, _BEGINS = "mlflow.note.content", "Tested, drawn and exported:"
 _LONGEST_NAME, _LONGEST_PARAMETER, _LONGEST_TAG = 250, 6000, 5000
 
 
@@ -94,6 +96,29 @@ def started_tags(event: Mapping[str, Any], environment: Mapping[str, Any]) -> di
             **{f"slurm.{key}": value for key, value in job.items()},
         }
     )
+
+
+def results(event: Mapping[str, Any], there: Mapping[str, str]) -> dict[str, str]:
+    """Which weights were tested and exported, and what they reach, by a `summary` event: as a tag,
+    and as the description that MLflow shows above the metrics, unless a user has written one, as
+    the tags that are `there` tell."""
+    weights = Weights.from_json(event.get("weights"))
+    if weights is None:
+        return {}
+    lines = [f"{_BEGINS} {weights.describe()}."]
+    for split, key in (("Validation", "validation"), ("Test", "values")):
+        said = event.get(key)
+        if isinstance(said, dict) and said:
+            lines.append(f"{split}, {weights.name}: {_listed(said)}.")
+    found = {"hpcdl.weights": weights.describe()}
+    if there.get(_NOTE, _BEGINS).startswith(_BEGINS):
+        found[_NOTE] = "\n\n".join(lines)
+    return _worth_saying(found)
+
+
+def _listed(values: Mapping[str, Any]) -> str:
+    found = {key.removeprefix("test/"): number(value) for key, value in values.items()}
+    return ", ".join(f"{key} {value:.5g}" for key, value in found.items() if value is not None)
 
 
 def state_tags(event: Mapping[str, Any]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from hpc_dl.rundir import RunDir
+from hpc_dl.weights import Weights
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -35,7 +36,10 @@ def log(run: RunDir, client: MlflowClient, mlflow_id: str) -> None:
     import mlflow
     from mlflow.models import Model
 
-    logged = _logged(client, mlflow_id) or _create(client, mlflow_id)
+    said = json.loads((run.export / "model.json").read_text())
+    weights = Weights.from_json(said.get("weights"))
+    step = weights.step if weights else 0
+    logged = _logged(client, mlflow_id) or _create(client, mlflow_id, step)
     if logged.status == "READY":
         return
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(action="ignore"):
@@ -49,20 +53,20 @@ def log(run: RunDir, client: MlflowClient, mlflow_id: str) -> None:
                 model_id=logged.model_id,
                 run_id=mlflow_id,
             ),
-            signature=signature(json.loads((run.export / "model.json").read_text())),
+            signature=signature(said),
             pip_requirements=[f"{name}=={found}" for name in _NEEDED if (found := _version(name))],
         )
         client.log_model_artifacts(logged.model_id, f"{folder}/{NAME}")
     client.finalize_logged_model(logged.model_id, "READY")
 
 
-def _create(client: MlflowClient, mlflow_id: str) -> LoggedModel:
+def _create(client: MlflowClient, mlflow_id: str, step: int) -> LoggedModel:
     from mlflow.entities import LoggedModelOutput
 
     run = client.get_run(mlflow_id)
     params = {key: value[:_LONGEST_PARAMETER] for key, value in run.data.params.items()}
     made = client.create_logged_model(run.info.experiment_id, NAME, mlflow_id, params=params)
-    client.log_outputs(mlflow_id, [LoggedModelOutput(made.model_id, step=0)])
+    client.log_outputs(mlflow_id, [LoggedModelOutput(made.model_id, step=step)])
     return made
 
 

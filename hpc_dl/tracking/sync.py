@@ -222,6 +222,9 @@ class _Pass:
             case {"event": "started"}:
                 found = description.environment(event)
                 self._tag(description.tags(self.run) | description.started_tags(event, found))
+            case {"event": "summary"}:
+                there = self.client.get_run(self.mlflow_id).data.tags
+                self._tag(description.results(event, there))
             case {"event": "state", "state": str()}:
                 self.position.untold = event
 

@@ -160,6 +160,11 @@ def best(folder: Path) -> Path | None:
     return max((path for _, path in _of_kind(folder, "best")), default=None)
 
 
+def step_of(path: Path) -> int:
+    """The step of a checkpoint, by the name of its folder."""
+    return int(path.name.rpartition("-")[2])
+
+
 def newest_whole(folder: Path, on_damage: Callable[[str], None]) -> Path | None:
     """The newest checkpoint that is whole; damaged ones are named to `on_damage`."""
     for _, path in candidates(folder):

@@ -1,9 +1,10 @@
-"""The end of a run: the best weights are tested, drawn, exported and summed up."""
+"""Pictures of a run, and its end: what is exported and summed up."""
 
 from __future__ import annotations
 
 import resource
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,34 @@ from hpc_dl.rundir import RunDir, write_json
 from hpc_dl.spec.job import JobSpec
 from hpc_dl.train.evaluate import evaluating
 from hpc_dl.train.randomness import DRAWING, seed_generators
+from hpc_dl.weights import Weights
 from hpc_dl.zoo.contract import Architecture, Batch, Picture
 
 SAMPLE_SIZE = 32
 """Held-out examples that pictures are drawn from."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What pictures are of: a split, and the weights with which it was gone through."""
+
+    split: str
+    weights: Weights
+    final: bool = False
+    """Whether they are of the trained weights, at the end."""
+
+    def title(self, picture: Picture) -> str:
+        """The caption of a picture with the split and the step in it."""
+        split = [] if picture.generated else [f"{self.split} split"]
+        named = self.final or self.weights.averaged
+        step = self.weights.name if named else f"step {self.weights.step}"
+        return ", ".join([picture.caption, *split, step])
+
+    @property
+    def file(self) -> str:
+        """The name of their files; the final ones do not take the place of others."""
+        before = f"{self.split}-" if self.final else ""
+        return f"{before}step-{self.weights.step:08d}.png"
 
 
 def sample_of(split: Split, device: torch.device, seed: int) -> Batch:
@@ -39,25 +64,36 @@ def draw(
     held_out: Iterable[Batch],
     run: RunDir,
     key: tuple[int, ...],
+    shown: Shown,
 ) -> Iterator[dict[str, Any]]:
     """Write the architecture's pictures into the run folder; yields what to journal of each."""
-    step, sample = key[-1], _beside(nets, sample)
+    sample = _beside(nets, sample)
     held_out = (_beside(nets, batch) for batch in held_out)
     seed_generators(sample["index"].device, *key, DRAWING)
     with evaluating(nets), torch.no_grad():
         pictures = architecture.artifacts(nets, sample, held_out)
     for name, picture in pictures.items():
-        yield keep(picture, name, run, step)
+        path, title = run.artifacts / name / shown.file, shown.title(picture)
+        yield _keep(picture, path, title, run, shown.weights.step)
 
 
-def keep(picture: Picture, name: str, run: RunDir, step: int) -> dict[str, Any]:
-    """Write a picture of a step into the run folder; returns what to journal of it."""
-    path = run.artifacts / name / f"step-{step:08d}.png"
+def _keep(picture: Picture, path: Path, title: str, run: RunDir, step: int) -> dict[str, Any]:
+    """Write a picture into the run folder; returns what to journal of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with naming(path):
-        Image.fromarray(picture.pixels(f", step {step}")).save(path)
-    place = path.relative_to(run.path).as_posix()
-    return {"step": step, "path": place, "caption": f"{picture.caption}, step {step}"}
+        Image.fromarray(picture.pixels(title.removeprefix(picture.caption))).save(path)
+    return artifact(run, path, step, title)
+
+
+def keep_curve(picture: Picture, name: str, run: RunDir) -> dict[str, Any]:
+    """Write a picture from before the training; returns what to journal of it."""
+    title = f"{picture.caption}, before the first step"
+    return _keep(picture, run.artifacts / name / "step-00000000.png", title, run, 0)
+
+
+def artifact(run: RunDir, path: Path, step: int, caption: str) -> dict[str, Any]:
+    """What to journal of a file under `artifacts/`."""
+    return {"step": step, "path": path.relative_to(run.path).as_posix(), "caption": caption}
 
 
 def export(
@@ -67,15 +103,16 @@ def export(
     plan: Plan,
     sample: Batch,
     folder: Path,
+    weights: Weights,
 ) -> None:
     """Write what `hpc_dl.predictor` needs to load the trained networks and predict."""
     folder.mkdir(exist_ok=True)
     sample = _beside(nets, sample)
-    weights = {
+    tensors = {
         name: {key: tensor.cpu() for key, tensor in net.state_dict().items()}
         for name, net in nets.items()
     }
-    torch.save(weights, folder / "weights.pt")
+    torch.save(tensors, folder / "weights.pt")
     with evaluating(nets), torch.no_grad():
         inputs = architecture.inputs(sample)
         outputs = architecture.predict(nets, inputs)
@@ -83,6 +120,7 @@ def export(
         folder / "model.json",
         {
             "model": spec.model.model_dump(mode="json"),
+            "weights": weights.to_json(),
             "facts": plan.to_json()["facts"],
             "inputs": {name: _described(name, tensor) for name, tensor in inputs.items()},
             "outputs": {name: _described(name, tensor) for name, tensor in outputs.items()},

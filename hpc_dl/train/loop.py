@@ -11,10 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from hpc_dl.data.batches import Batches
-from hpc_dl.spec.job import EarlyStopping
 from hpc_dl.train.engine import Engine
+from hpc_dl.train.patience import Patience
 from hpc_dl.train.tally import Turn
-from hpc_dl.zoo.contract import Headline
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class Stepped:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """The held-out metrics at the end of an epoch; `improved` by the headline metric."""
+    """The held-out metrics at the end of an epoch; `improved` by the monitored metric."""
 
     step: int
     epoch: int
@@ -50,38 +49,6 @@ class NonFinite:
     """Turns whose loss was not finite, and which moved nothing."""
 
     turns: Sequence[Turn]
-
-
-@dataclass
-class Patience:
-    """The best headline metric so far, and for how many epochs there was no better one."""
-
-    headline: Headline | None
-    rule: EarlyStopping | None
-    best: float | None = None
-    idle_epochs: int = 0
-
-    def see(self, values: dict[str, float]) -> bool:
-        """Take note of an evaluation; whether it is the best so far."""
-        margin = self.rule.min_delta if self.rule else 0.0
-        value = values.get(self.headline.metric) if self.headline else None
-        if self.headline is None or value is None:
-            return False
-        improved = self.headline.better(value, self.best, margin)
-        self.best = value if improved else self.best
-        self.idle_epochs = 0 if improved else self.idle_epochs + 1
-        return improved
-
-    @property
-    def exhausted(self) -> bool:
-        return self.rule is not None and self.idle_epochs >= self.rule.patience
-
-    def state(self) -> dict[str, float | int | None]:
-        return {"best": self.best, "idle_epochs": self.idle_epochs}
-
-    def load(self, state: dict[str, float | int | None]) -> None:
-        self.best = state["best"]
-        self.idle_epochs = int(state["idle_epochs"] or 0)
 
 
 @dataclass(frozen=True)
@@ -130,8 +97,9 @@ def train(
                 yield Stepped(engine.step, epoch, values)
                 since, started = engine.step, time.perf_counter()
             if ends:
-                held_out = evaluate()
-                yield Evaluated(engine.step, epoch, held_out, patience.see(held_out))
+                found = evaluate()
+                improved = patience.see(engine.step, found)
+                yield Evaluated(engine.step, epoch, found, improved)
             if asked or saves or cadence.saves(number):  # the last epoch may have been the best
                 yield Boundary(engine.step, asked)
                 started = time.perf_counter()

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import torch
 
 from hpc_dl.data.batches import Batches
+from hpc_dl.data.names import Names
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.rundir import RunDir
 from hpc_dl.train import disk
@@ -22,7 +23,6 @@ LOWER = 0.5
 """What the learning rate is multiplied by when the training goes back."""
 MOST_BACK, MOST_SKIPPED = 5, 10
 """How often it goes back, and how many steps in a row are skipped, before it stops all the same."""
-_SHOWN = 8
 
 Action = Literal["stop", "skip", "back"]
 
@@ -30,8 +30,11 @@ Action = Literal["stop", "skip", "back"]
 class Guard:
     """Decides what follows; every rank decides alike, and a resumed run as it did before."""
 
-    def __init__(self, policy: Action, run: RunDir, engine: Engine, batches: Batches) -> None:
+    def __init__(
+        self, policy: Action, run: RunDir, engine: Engine, batches: Batches, names: Names
+    ) -> None:
         self.policy, self.run, self.engine, self.batches = policy, run, engine, batches
+        self.names = names
         self.in_a_row = 0
         self.last = -1
 
@@ -57,7 +60,7 @@ class Guard:
                     return True
         raise UserError(
             f"{what}; stopped",
-            hint="Look at these samples, lower the learning rate or clip the gradient; "
+            hint="Look at these examples, lower the learning rate or clip the gradient; "
             "train.on_nonfinite can be `skip` or `back`.",
             exit_code=EXIT_FAILED,
         )
@@ -73,13 +76,13 @@ class Guard:
         kept = ""
         if engine.world.rank == 0:
             try:
-                _keep(folder, state, turn, chosen)
+                _keep(folder, state, turn, chosen, self.names)
                 kept = f"; state kept in {folder}"
             except (OSError, RuntimeError) as error:
                 if not disk.refuses(error):
                     raise
                 kept = f"; its state could not be kept: {disk.reason(error)}"
-        return _describe(turn, chosen) + kept
+        return _describe(turn, chosen, self.names) + kept
 
     def _judge(self, step: int) -> Action:
         self.in_a_row = self.in_a_row + 1 if step == self.last + 1 else 1
@@ -120,19 +123,25 @@ def samples(engine: Engine, micro_batches: Sequence[Batch], player: str) -> list
     return [number for rank in found for number in rank] or [n for rank in every for n in rank]
 
 
-def _describe(turn: Turn, chosen: Sequence[int]) -> str:
-    """The fault in one line, with a few of its samples."""
-    shown = ", ".join(str(number) for number in chosen[:_SHOWN])
-    more = f" and {len(chosen) - _SHOWN} more" if len(chosen) > _SHOWN else ""
+def _describe(turn: Turn, chosen: Sequence[int], names: Names) -> str:
+    """The fault in one line, with a few of its examples by name."""
     return (
         f"step {turn.step}: the loss of player '{turn.player}' is {turn.total.item()}, "
-        f"on training samples {shown}{more}"
+        f"on training {names.listed(chosen)}"
     )
 
 
-def _keep(folder: Path, state: Mapping[str, Any], turn: Turn, chosen: Sequence[int]) -> None:
-    """Write the state before the step, and which samples it was, for a person to look at."""
+def _keep(
+    folder: Path, state: Mapping[str, Any], turn: Turn, chosen: Sequence[int], names: Names
+) -> None:
+    """Write the state before the step, and which examples it was, for a person to look at."""
     folder.mkdir(parents=True, exist_ok=True)
     torch.save(state, folder / "state.pt")
-    said = {"step": turn.step, "player": turn.player, "loss": str(turn.total.item())}
-    (folder / "samples.json").write_text(json.dumps({**said, "samples": list(chosen)}) + "\n")
+    said = {
+        "step": turn.step,
+        "player": turn.player,
+        "loss": str(turn.total.item()),
+        "samples": list(chosen),
+        "names": [f"{names.kind} {names.of(number)}" for number in chosen],
+    }
+    (folder / "samples.json").write_text(json.dumps(said) + "\n")

@@ -17,8 +17,9 @@ from hpc_dl.spec.job import JobSpec
 from hpc_dl.train import checkpoint
 from hpc_dl.train.checkpoint import Checkpoints, Saved
 from hpc_dl.train.engine import Engine
-from hpc_dl.train.loop import Patience
 from hpc_dl.train.nonfinite import Guard
+from hpc_dl.train.patience import Patience
+from hpc_dl.weights import Weights
 
 if TYPE_CHECKING:
     from hpc_dl.train.sharding import Shards
@@ -128,10 +129,23 @@ class Saving:
         if self._checkpoints:
             self._checkpoints.wait()
 
-    def load_best(self) -> None:
-        """Give all ranks' networks the best weights."""
+    def load_best(self) -> Weights:
+        """Give all ranks' networks the best weights, or leave the last ones; which they are."""
+        best = self.engine.world.gather_objects(self._whole_best())[0]
+        self._load_weights(best)
+        averaged = bool(self.engine.averages)
+        if best is None:
+            return Weights(self.engine.step, averaged=averaged)
+        step, found = checkpoint.step_of(best), self.patience.best
+        if found is None or found.step not in (None, step):
+            return Weights(step, best=True, averaged=averaged)
+        metric = str(self.patience.metric)
+        return Weights(
+            step, True, averaged, metric, str(self.patience.goal), found.values.get(metric)
+        )
+
+    def _load_weights(self, best: Path | None) -> None:
         world = self.engine.world
-        best = world.gather_objects(self._whole_best())[0]
         if best is not None and self._shards:
             self._shards.load_weights(best / checkpoint.SHARDS)
         if best is None or self._shards:

@@ -17,7 +17,7 @@ from torch import nn
 from hpc_dl import division, journal
 from hpc_dl.data import sources
 from hpc_dl.data.batches import held_out
-from hpc_dl.data.split import HostSplit, Split, Splits
+from hpc_dl.data.split import Batch, HostSplit, Split, Splits
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.journal import Journal
 from hpc_dl.place import Place
@@ -25,19 +25,30 @@ from hpc_dl.plan import Plan
 from hpc_dl.rundir import RunDir
 from hpc_dl.spec import units
 from hpc_dl.spec.job import JobSpec
-from hpc_dl.train import batch_norm, disk, finish, gradients, memory, rate_finder, signals
+from hpc_dl.train import (
+    batch_norm,
+    disk,
+    finish,
+    gradients,
+    memory,
+    predictions,
+    rate_finder,
+    signals,
+)
 from hpc_dl.train.build import beside, build_batches, build_engine
 from hpc_dl.train.environment import environment
 from hpc_dl.train.evaluate import Measure, evaluate
 from hpc_dl.train.gpu_metrics import Gathering
-from hpc_dl.train.loop import Boundary, Cadence, Evaluated, NonFinite, Patience, Stepped, train
+from hpc_dl.train.loop import Boundary, Cadence, Evaluated, NonFinite, Stepped, train
 from hpc_dl.train.monitor import Monitor
 from hpc_dl.train.nonfinite import Guard
 from hpc_dl.train.optim import learning_rate
+from hpc_dl.train.patience import Patience
 from hpc_dl.train.pulse import Pulse
 from hpc_dl.train.rhythm import Rhythm
 from hpc_dl.train.saving import Saving
 from hpc_dl.train.world import World
+from hpc_dl.weights import Weights
 
 T = TypeVar("T")
 
@@ -65,10 +76,14 @@ class Training:
         rate = learning_rate(spec.train.schedule, peak, plan.steps, plan.steps_per_epoch)
         self.engine = build_engine(spec, plan, self.splits, world, run.code, rate, self._asked)
         self.architecture = self.engine.architecture
-        self.patience = Patience(self.architecture.headline, spec.train.early_stopping)
-        shown = self.splits.validation if len(self.splits.validation) else self.splits.train
-        self.sample = finish.sample_of(shown, world.device, spec.train.seed)
-        guard = Guard(spec.train.on_nonfinite, run, self.engine, self.batches)
+        default, rule = self.architecture.headline, spec.train.early_stopping
+        self.patience = Patience(default, rule, spec.checkpoint.monitor)
+        self.shown, self.watched = "validation", self.splits.validation
+        if not len(self.watched):
+            self.shown, self.watched = "training", self.splits.train
+        self.sample = finish.sample_of(self.watched, world.device, spec.train.seed)
+        names = self.splits.names
+        guard = Guard(spec.train.on_nonfinite, run, self.engine, self.batches, names)
         self.saving = Saving(run, spec, self.engine, self.patience, guard, journal)
         self.rhythm = Rhythm(spec.checkpoint.every, plan)
         self.seconds = 0.0
@@ -93,9 +108,12 @@ class Training:
             outcome = self._in_memory(self._loop)
             self.seconds = time.perf_counter() - started
             self.saving.wait()
-            found = self._in_memory(self._test) if outcome == "completed" else {}
+            if outcome == "completed":
+                weights = self.saving.load_best()
+                found = self._in_memory(lambda: self._test(weights))
+                self._in_memory(lambda: self._predict(weights))
         if outcome == "completed":
-            self._finish(found, self.engine.step - first_step)
+            self._finish(found, weights, self.engine.step - first_step)
         return outcome
 
     def _watching(self, gpus: Gathering) -> AbstractContextManager[object]:
@@ -125,7 +143,7 @@ class Training:
             return
         self._note_start()
         if resumed_from is None and (curve := rate_finder.curve(self.run)):
-            self._note("artifact", **finish.keep(curve, "learning_rate", self.run, 0))
+            self._note("artifact", **finish.keep_curve(curve, "learning_rate", self.run))
         begins = f"from {resumed_from}" if resumed_from else "from the beginning"
         ranks = "1 rank" if self.world.size == 1 else f"{self.world.size} ranks"
         beside = ", examples in main memory" if isinstance(self.splits.train, HostSplit) else ""
@@ -155,6 +173,7 @@ class Training:
             attempt=self.place.attempt,
             step=self.engine.step,
             cut=self.saving.cut,
+            monitor=self.patience.metric,
             world_size=self.world.size,
             device=str(self.world.device),
             environment=environment(self.world.device),
@@ -231,7 +250,9 @@ class Training:
         self._note_metrics(event.step, event.epoch, values)
         ordinal = event.epoch + 1
         if ordinal & (ordinal - 1) == 0:  # after epochs 1, 2, 4, 8, ...: often while much changes
-            self._draw(self.engine.whole_nets(), self.splits.validation)
+            weights = Weights(event.step, averaged=bool(self.engine.averages))
+            shown = finish.Shown(self.shown, weights)
+            self._draw(self.engine.whole_nets(), self.sample, self.watched, shown)
 
     def _out_of_memory(self, error: Exception) -> UserError:
         """What to tell the user, after trying how much would fit."""
@@ -277,22 +298,45 @@ class Training:
 
     # ---- the end
 
-    def _test(self) -> dict[str, float]:
-        """What the best weights reach on the held-out test split."""
-        self.saving.load_best()
+    def _test(self, weights: Weights) -> dict[str, float]:
+        """What the weights reach on the test split."""
         self._note("state", state="running", reason="trained, and being tested")
-        return self._measured(self.architecture.test, self.splits.test)
-
-    def _finish(self, found: Mapping[str, float], steps: int) -> None:
-        """Note what was found in the test, draw, export, and sum up."""
+        found = self._measured(self.architecture.test, self.splits.test)
         values = {f"test/{name}": value for name, value in found.items()}
-        epoch = (self.engine.step - 1) // self.plan.steps_per_epoch
-        self._note_metrics(self.engine.step, epoch, values)
+        self._note_metrics(weights.step, (weights.step - 1) // self.plan.steps_per_epoch, values)
+        return values
+
+    def _predict(self, weights: Weights) -> None:
+        """Write tables of what is predicted of the test examples."""
+        parts = predictions.predict(
+            self.architecture,
+            self.engine.best_nets,
+            self.splits.test,
+            self.world,
+            batch_size=self.evaluation_batch,
+            seed=(self.spec.train.seed, self.engine.step),
+        )
+        if self.journal is None:
+            for _ in parts:  # the ranks compute them together
+                pass
+            return
+        folder, names = self.run.artifacts / "test", self.splits.names
+        try:
+            for path in predictions.write(parts, self.splits.facts, names, folder):
+                caption = f"{path.stem}, test split, {weights.name}"
+                self._note("artifact", **finish.artifact(self.run, path, weights.step, caption))
+        except OSError as error:
+            self._warn(f"no table of the test predictions: {disk.reason(error)}")
+
+    def _finish(self, values: Mapping[str, float], weights: Weights, steps: int) -> None:
+        """Draw, export, and sum up."""
         nets = self.engine.whole_nets()
         if self.journal is None:
             return
-        self._draw(nets, self.splits.test)
-        self._export(nets)
+        if len(test := self.splits.test):
+            sample = finish.sample_of(test, self.world.device, self.spec.train.seed)
+            self._draw(nets, sample, test, finish.Shown("test", weights, final=True))
+        self._export(nets, weights)
         self._note(
             "summary",
             parameters=finish.parameter_count(self.engine.bare),
@@ -300,16 +344,20 @@ class Training:
             seconds_per_step=self.seconds / steps if steps else None,
             peak_memory=finish.peak_memory(self.world.device),
             values=values,
+            weights=weights.to_json(),
+            validation=self.patience.values_of(weights.step),
         )
         early = self.engine.step < self.plan.steps
         why = f"no improvement for {self.patience.idle_epochs} epochs" if early else "all steps"
         self._note("state", state="completed", reason=f"{self.engine.step} steps trained: {why}")
 
-    def _export(self, nets: Mapping[str, nn.Module]) -> None:
+    def _export(self, nets: Mapping[str, nn.Module], weights: Weights) -> None:
         """Write the trained networks, without which the training would have been for nothing."""
         run = self.run
         try:
-            finish.export(self.architecture, nets, self.spec, self.plan, self.sample, run.export)
+            finish.export(
+                self.architecture, nets, self.spec, self.plan, self.sample, run.export, weights
+            )
             if run.code.is_dir():
                 shutil.copytree(run.code, run.export / "code", dirs_exist_ok=True)
         except (OSError, RuntimeError) as error:
@@ -323,17 +371,19 @@ class Training:
 
     # ---- the journal
 
-    def _draw(self, nets: Mapping[str, nn.Module], split: Split) -> None:
+    def _draw(
+        self, nets: Mapping[str, nn.Module], sample: Batch, split: Split, shown: finish.Shown
+    ) -> None:
         if self.journal is None:
             return
-        key = (self.spec.train.seed, self.engine.step)
-        shown = held_out(split, self.evaluation_batch, 0, 1)
+        key, found = (self.spec.train.seed, self.engine.step), self.architecture
+        batches = held_out(split, self.evaluation_batch, 0, 1)
         try:
-            for drawn in finish.draw(self.architecture, nets, self.sample, shown, self.run, key):
+            for drawn in finish.draw(found, nets, sample, batches, self.run, key, shown):
                 self.journal.append("artifact", **drawn)
                 self.world.mark.reach(self.world.mark.at)  # no hang, though it takes seconds
         except OSError as error:
-            self._warn(f"no pictures of step {self.engine.step}: {disk.reason(error)}")
+            self._warn(f"no pictures of step {shown.weights.step}: {disk.reason(error)}")
 
     def _warn_once(self, message: str) -> None:
         """Unless it has been said, be it by an earlier attempt."""

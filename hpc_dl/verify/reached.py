@@ -113,7 +113,8 @@ def _value(run: RunDir, metric: str) -> float:
 
 def _seconds(run: RunDir) -> float:
     """How long a run has trained, however often it was interrupted."""
-    return float(_newest(run, "metrics", "step") * _newest(run, "summary", "seconds_per_step"))
+    steps = max((event["step"] for event in _events(run, "metrics")), default=0)
+    return float(steps * _newest(run, "summary", "seconds_per_step"))
 
 
 def _device(run: RunDir) -> str:

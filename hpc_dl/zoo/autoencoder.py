@@ -124,7 +124,7 @@ class Autoencoder(Architecture):
             noise = f"{self.options.noise.replace('_', ' ')} noise, {self.options.noise_level:g}"
             rows = ["noisy", "cleaned", "original"]
             return grid(torch.cat([given, decoded, image]), COLUMNS, noise.capitalize(), rows=rows)
-        caption, rows = "Reconstructions of held-out images", ["original", "decoded"]
+        caption, rows = "Reconstructions", ["original", "decoded"]
         return grid(torch.cat([image, decoded]), COLUMNS, caption, rows=rows)
 
     def predict(self, nets: Nets, batch: Batch) -> Mapping[str, Tensor]:

@@ -70,6 +70,8 @@ class Picture:
 
     figure: Figure
     caption: str
+    generated: bool = False
+    """Whether it is of no example of the data, but made by the network alone."""
 
     def pixels(self, more: str = "") -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
         """The figure as (H, W, 3) bytes, with `more` after the caption in its title.
@@ -86,7 +88,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Headline:
-    """The held-out metric that says which of two models is better."""
+    """The validation metric that is monitored: it says which of two models is better."""
 
     metric: str
     goal: Literal["min", "max"]

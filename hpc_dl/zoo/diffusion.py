@@ -153,8 +153,8 @@ class Diffusion(Architecture):
         stages = torch.linspace(0, len(states) - 1, 8).round().int().tolist()
         way = torch.stack([states[stage][:4] for stage in stages], dim=1).flatten(0, 1)
         return {
-            "samples": grid(states[-1], 8, "Samples from the same noise"),
-            "way": grid(way, 8, "From noise to an image"),
+            "samples": grid(states[-1], 8, "Samples from the same noise", generated=True),
+            "way": grid(way, 8, "From noise to an image", generated=True),
         }
 
     def states(self, nets: Nets, noise: Tensor) -> list[Tensor]:

@@ -176,8 +176,15 @@ class GenerativeAdversarial(Architecture):
         generator, image = nets["generator"], sample["image"]
         codes = fixed_codes(SHOWN, self.options.latent_dim).to(image.device)
         return {
-            "samples": grid(generator(codes), 8, "Generated images, always of the same codes"),
-            "walk": grid(generator(walk(codes[:4], codes[4:8], 8)), 8, "Walks from code to code"),
+            "samples": grid(
+                generator(codes), 8, "Generated images, always of the same codes", generated=True
+            ),
+            "walk": grid(
+                generator(walk(codes[:4], codes[4:8], 8)),
+                8,
+                "Walks from code to code",
+                generated=True,
+            ),
         }
 
     def inputs(self, sample: Batch) -> Batch:

@@ -163,20 +163,21 @@ class VariationalAutoencoder(Architecture):
         generator = torch.Generator().manual_seed(SAMPLES_SEED)
         if not self.options.conditional:
             codes = torch.randn(SAMPLES, self.options.latent_dim, generator=generator).to(device)
-            return grid(self._pixels(network, codes, None), COLUMNS, "Samples from the prior")
+            caption = "Samples from the prior"
+            return grid(self._pixels(network, codes, None), COLUMNS, caption, generated=True)
         names = self.facts.classes[:SAMPLES]
         codes = torch.randn(COLUMNS, self.options.latent_dim, generator=generator).to(device)
         label = torch.arange(len(names), device=device).repeat_interleave(COLUMNS)
         known = self._known({"label": label})
         pixels = self._pixels(network, codes.repeat(len(names), 1), known)
         caption = "Samples of each class; a column has one code"
-        return grid(pixels, COLUMNS, caption, rows=names)
+        return grid(pixels, COLUMNS, caption, rows=names, generated=True)
 
     def _reconstructions(self, network: Autoencoder, sample: Batch) -> Picture:
         shown = {name: tensor[:COLUMNS] for name, tensor in sample.items()}
         known = self._known(shown)
         again = self._pixels(network, network.encode(shown["image"], known)[0], known)
-        caption, rows = "Reconstructions of held-out images", ["original", "decoded"]
+        caption, rows = "Reconstructions", ["original", "decoded"]
         return grid(torch.cat([shown["image"], again]), COLUMNS, caption, rows=rows)
 
     def _walk(self, network: Autoencoder, sample: Batch) -> Picture:

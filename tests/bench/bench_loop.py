@@ -24,7 +24,8 @@ from hpc_dl.site import Site
 from hpc_dl.spec.data import DataFacts
 from hpc_dl.spec.job import JobSpec
 from hpc_dl.train.build import build_engine
-from hpc_dl.train.loop import Cadence, Patience, Stepped, train
+from hpc_dl.train.loop import Cadence, Stepped, train
+from hpc_dl.train.patience import Patience
 from hpc_dl.train.world import World
 from hpc_dl.zoo.contract import Headline
 

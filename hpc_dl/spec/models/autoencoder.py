@@ -34,6 +34,9 @@ class Autoencoder(Coder):
     def draws(self) -> str:
         return "noise on the images" if self.use == "denoise" else ""
 
+    def monitors(self, facts: DataFacts) -> tuple[str, ...]:
+        return ("loss", "psnr", *(("psnr_gain",) if self.use == "denoise" else ()))
+
     def conflict(self, facts: DataFacts) -> Conflict | None:
         if self.use == "anomaly" and not 0 < len(facts.only) < len(facts.classes):
             return Conflict(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
+from hpc_dl.spec.data import DataFacts
 from hpc_dl.spec.generative import Generative
 
 
 class Diffusion(Generative):
     """Diffusion model: a U-Net that takes noise away step by step; generates new images."""
+
+    last_is_best: ClassVar[bool] = True
 
     name: Literal["diffusion"]
     width: Annotated[int, Field(ge=8, multiple_of=8)] = Field(
@@ -28,3 +31,6 @@ class Diffusion(Generative):
     @property
     def draws(self) -> str:
         return "noise and its levels"
+
+    def monitors(self, facts: DataFacts) -> tuple[str, ...]:
+        return ("loss",)

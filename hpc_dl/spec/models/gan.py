@@ -16,6 +16,7 @@ class GenerativeAdversarial(Generative):
     from real ones; both are convolutional."""
 
     adversarial: ClassVar[bool] = True
+    last_is_best: ClassVar[bool] = True
 
     name: Literal["gan"]
     loss: Literal["non-saturating", "wasserstein-gp", "hinge"] = Field(
@@ -32,6 +33,9 @@ class GenerativeAdversarial(Generative):
     penalty: NonNegativeFloat = Field(
         10.0, description="weight of the gradient penalty, of wasserstein-gp alone"
     )
+
+    def monitors(self, facts: DataFacts) -> tuple[str, ...]:
+        return ()
 
     @property
     def draws(self) -> str:

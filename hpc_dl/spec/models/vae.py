@@ -33,6 +33,9 @@ class VariationalAutoencoder(Coder):
     def draws(self) -> str:
         return "noise on the codes" if self.noise else ""
 
+    def monitors(self, facts: DataFacts) -> tuple[str, ...]:
+        return ("loss", "elbo", "reconstruction", "bits_per_dimension")
+
     def conflict(self, facts: DataFacts) -> Conflict | None:
         if self.conditional and not facts.classes:
             hint = "Leave it out, or take data that have classes."

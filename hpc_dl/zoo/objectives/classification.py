@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hpc_dl.spec.data import DataFacts
+from hpc_dl.spec.metrics import TOP
 from hpc_dl.vision import torchvision
 from hpc_dl.zoo.contract import Batch, Headline, Loss, Objective, Observed, Picture
 from hpc_dl.zoo.pictures import charts
@@ -20,7 +21,6 @@ from hpc_dl.zoo.pictures.grids import grid
 if TYPE_CHECKING:
     from torchmetrics import Metric
 
-TOP = 5
 WORST = 32
 """How many of the most wrong images are shown."""
 
@@ -75,15 +75,16 @@ class Classification(Objective):
         return weights[label].sum() if share is None else (weights[label] * share).sum()
 
     def measure(self, outputs: Tensor, batch: Batch) -> Mapping[str, Loss | Observed]:
-        """The loss, accuracy and top-5 accuracy, and over all classes alike the mean F1 score and
-        the mean area under the curve of each class against the others; shares in [0, 1]."""
+        """The loss, accuracy and top-5 accuracy, and the macro averages, in which all classes count
+        alike, of the F1 score and of the area under the curve of each class against the others;
+        shares in [0, 1]."""
         label, classes = batch["label"], self.facts.outputs
         right = Loss((outputs.argmax(dim=1) == label).sum(), len(label))
         measured: dict[str, Loss | Observed] = {
             "loss": self.loss(outputs, batch),
             "accuracy": right,
-            "f1": Observed(partial(_f1, classes), (outputs, label)),
-            "auroc": Observed(partial(_auroc, classes), (outputs.softmax(dim=1), label)),
+            "f1_macro": Observed(partial(_f1, classes), (outputs, label)),
+            "auroc_macro": Observed(partial(_auroc, classes), (outputs.softmax(dim=1), label)),
         }
         if classes > TOP:
             among = (outputs.topk(TOP).indices == label[:, None]).any(dim=1).sum()
@@ -137,7 +138,7 @@ class _Worst:
     def draw(self, names: Sequence[str]) -> Picture:
         pairs = zip(self.kept["guess"].tolist(), self.kept["truth"].tolist(), strict=True)
         cells = [names[a] if a == b else f"{names[a]}, not {names[b]}" for a, b in pairs]
-        return grid(self.kept["image"], 8, "Held-out images it is most wrong about", cells=cells)
+        return grid(self.kept["image"], 8, "Images it is most wrong about", cells=cells)
 
 
 def _f1(classes: int) -> Metric:

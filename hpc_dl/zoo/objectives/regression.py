@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from hpc_dl.spec.data import DataFacts
+from hpc_dl.spec.metrics import has_r2
 from hpc_dl.vision import torchvision
 from hpc_dl.zoo.contract import Batch, Headline, Loss, Objective, Observed, Picture
 from hpc_dl.zoo.pictures import charts
@@ -42,7 +43,7 @@ class Regression(Objective):
             "mae": Loss((outputs - target).abs().mean(dim=1).sum(), len(target)),
             "rmse": Observed(_rmse, (outputs, target)),
         }
-        if min(self.facts.validation or 2, self.facts.test or 2) > 1:  # R² is of two at least
+        if has_r2(self.facts):
             measured["r2"] = Observed(_r2, (outputs, target))
         return measured
 

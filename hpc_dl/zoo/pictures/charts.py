@@ -44,7 +44,7 @@ def confusion(guess: Tensor, truth: Tensor, names: Sequence[str]) -> Picture:
     bar = drawing.colorbar(image, ax=axis, fraction=0.046)
     bar.set_label("share of the class", fontsize=8)
     bar.ax.tick_params(labelsize=7)
-    return Picture(drawing, "Confusion matrix of held-out examples")
+    return Picture(drawing, "Confusion matrix")
 
 
 def receiver_operating_curves(chance: Tensor, truth: Tensor, names: Sequence[str]) -> Picture:
@@ -71,7 +71,7 @@ def receiver_operating_curves(chance: Tensor, truth: Tensor, names: Sequence[str
     axis.set_ylabel("true positive rate", fontsize=8)
     axis.tick_params(labelsize=7)
     axis.legend(title="class: area", fontsize=6, title_fontsize=7, loc="lower right", ncols=2)
-    return Picture(drawing, "Receiver operating curves of held-out examples")
+    return Picture(drawing, "Receiver operating curves")
 
 
 def foretold(foretold: Tensor, true: Tensor, names: Sequence[str]) -> Picture:
@@ -87,7 +87,7 @@ def foretold(foretold: Tensor, true: Tensor, names: Sequence[str]) -> Picture:
     axis.set_ylabel("foretold", fontsize=8)
     axis.tick_params(labelsize=7)
     axis.legend(fontsize=7)
-    return Picture(drawing, "Held-out examples")
+    return Picture(drawing, "Predicted against true")
 
 
 def residuals(error: Tensor, names: Sequence[str]) -> Picture:
@@ -98,10 +98,10 @@ def residuals(error: Tensor, names: Sequence[str]) -> Picture:
         axis.hist(counted, bins=40, histtype="step", color=COLOURS[number], label=name)
     axis.axvline(0, color="0.5", linewidth=0.8)
     axis.set_xlabel("foretold less true", fontsize=8)
-    axis.set_ylabel("held-out examples", fontsize=8)
+    axis.set_ylabel("examples", fontsize=8)
     axis.tick_params(labelsize=7)
     axis.legend(fontsize=7)
-    return Picture(drawing, "Errors of held-out examples")
+    return Picture(drawing, "Errors")
 
 
 def roc(scores: Tensor, positive: Tensor) -> tuple[Tensor, Tensor, float]:

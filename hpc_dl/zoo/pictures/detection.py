@@ -46,7 +46,7 @@ def _histograms(scores: Tensor, anomalous: Tensor) -> Picture:
     axis.set_ylabel("density", fontsize=8)
     axis.tick_params(labelsize=7)
     axis.legend(fontsize=7)
-    return Picture(drawing, "Scores of held-out images")
+    return Picture(drawing, "Scores")
 
 
 def _curve(scores: Tensor, anomalous: Tensor) -> Picture:
@@ -58,4 +58,4 @@ def _curve(scores: Tensor, anomalous: Tensor) -> Picture:
     axis.set_ylabel("anomalous images found, share", fontsize=8)
     axis.tick_params(labelsize=7)
     axis.legend(fontsize=7, loc="lower right")
-    return Picture(drawing, "Receiver operating curve of held-out images")
+    return Picture(drawing, "Receiver operating curve")

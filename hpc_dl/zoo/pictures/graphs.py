@@ -64,7 +64,7 @@ def plane(hidden: Tensor, label: Tensor, names: Sequence[str]) -> Picture:
     axis.set_ylabel(second, fontsize=8)
     axis.tick_params(labelsize=7)
     _legend(axis, "is")
-    return Picture(drawing, "Held-out nodes in the last hidden layer")
+    return Picture(drawing, "Nodes in the last hidden layer")
 
 
 def _scatter(

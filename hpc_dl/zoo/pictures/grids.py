@@ -21,8 +21,12 @@ def grid(
     caption: str,
     rows: Sequence[str] = (),
     cells: Sequence[str] = (),
+    *,
+    generated: bool = False,
 ) -> Picture:
     """Images (N, C, H, W) in [0, 1], row by row; `rows` names the rows, `cells` each image.
+
+    `generated` ones are of no example of the data, and their title names no split.
 
     All images are drawn as one: an axis for each would take a hundred times as long.
     """
@@ -41,7 +45,7 @@ def grid(
     for number, text in enumerate(labels(cells)):
         top, left = tops[number // columns], lefts[number % columns]
         axis.text(left + middle, top - 1, text, fontsize=5.5, ha="center", va="bottom")
-    return Picture(drawing, caption)
+    return Picture(drawing, caption, generated)
 
 
 def _sheet(

@@ -41,7 +41,7 @@ def latent_plane(seen: Iterable[tuple[Tensor, Batch]], names: Sequence[str]) -> 
     axis.set_xlabel(across, fontsize=8)
     axis.set_ylabel(up, fontsize=8)
     axis.tick_params(labelsize=7)
-    return Picture(drawing, "Codes of held-out images")
+    return Picture(drawing, "Codes of images")
 
 
 def _plane(codes: Tensor) -> tuple[Tensor, list[str]]:

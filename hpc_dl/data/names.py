@@ -1,0 +1,64 @@
+"""What the examples of a source are called: a file, a row of a table, a node, or a place."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+
+from hpc_dl.spec.data import Data
+from hpc_dl.spec.sources import ImageFolder, Table
+
+if TYPE_CHECKING:
+    from hpc_dl.data.split import Split
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names of examples by the numbers that they have as `index` in a batch.
+
+    Without `labels` the name is the place in the part of the source that an example was read from:
+    from 1 for the rows after a table's header, else from 0 as in an array.
+    """
+
+    kind: Literal["file", "row", "node", "example"] = "example"
+    sizes: tuple[int, ...] = ()
+    """How many examples each part of the source has, in the order in which they are numbered."""
+    labels: Sequence[Any] = ()
+    root: Path | None = None
+    """The folder to which the names of files are relative."""
+
+    def of(self, number: int) -> str:
+        """The name of an example."""
+        if self.labels:
+            label = str(self.labels[number])
+            return os.path.relpath(label, self.root) if self.root else label
+        for size in self.sizes[:-1]:
+            if number < size:
+                break
+            number -= size
+        return str(number + 1 if self.kind == "row" else number)
+
+    def listed(self, numbers: Sequence[int], most: int = 8) -> str:
+        """Some examples for a message: `files a/1.png, b/2.png and 3 more`."""
+        shown = ", ".join(self.of(number) for number in numbers[:most])
+        more = f" and {len(numbers) - most} more" if len(numbers) > most else ""
+        return f"{self.kind}{'s' if len(numbers) > 1 else ''} {shown}{more}"
+
+
+def of(source: Data, splits: Mapping[str, Split], files: Sequence[Path] = ()) -> Names:
+    """The names of a source's examples; `splits` are its parts, `files` those of pictures."""
+    sizes = tuple(map(len, splits.values()))
+    if isinstance(source, ImageFolder):
+        return Names("file", sizes, files, Path(source.root).expanduser())
+    if isinstance(source, Table):
+        return Names("row", sizes)
+    if all("at" in split.tensors for split in splits.values()):
+        return Names(
+            "node", sizes, torch.cat([it.tensors["at"] for it in splits.values()]).tolist()
+        )
+    return Names("example", sizes)
