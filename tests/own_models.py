@@ -75,12 +75,53 @@ class HangingInTheTest(Own):
 
 
 class Hungry(Own):
-    """Takes `mib` of memory an example, and as much again for the way back."""
+    """Takes `mib` of memory an example, and as much again for the way back; has `weights` MiB."""
+
+    def networks(self):
+        network = super().networks()["model"]
+        network.register_parameter("large", nn.Parameter(torch.zeros(self.options.weights, 2**18)))
+        return {"model": network}
 
     def loss(self, nets, batch, player):
         loss = super().loss(nets, batch, player)
         much = torch.ones(len(batch["image"]), self.options.mib, 2**18)
-        return dataclasses.replace(loss, total=loss.total + (much * loss.total).mean())
+        large = nets["model"].large.mean() if self.options.weights else 0
+        return dataclasses.replace(loss, total=loss.total + (much * loss.total).mean() + large)
+
+
+class Backward(torch.autograd.Function):
+    """The way back of more than `fits` examples takes too much memory."""
+
+    @staticmethod
+    def forward(ctx, total, count, fits):
+        ctx.too_many = count > fits
+        return total.clone()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        if ctx.too_many:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 3.00 GiB. GPU 0")
+        return gradient, None, None
+
+
+class Tight(Own):
+    """Memory runs out with more than `fits` examples: on the way back, from the third step on, or
+    in the evaluation."""
+
+    times = 0
+
+    def loss(self, nets, batch, player):
+        Tight.times += torch.is_grad_enabled()
+        loss = super().loss(nets, batch, player)
+        if self.options.where != "backward" or Tight.times < 5:  # two of them settle in
+            return loss
+        total = Backward.apply(loss.total, len(batch["index"]), self.options.fits)
+        return dataclasses.replace(loss, total=total)
+
+    def measure(self, nets, batch):
+        if self.options.where == "measure" and len(batch["index"]) > self.options.fits:
+            raise RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`")
+        return super().measure(nets, batch)
 
 
 class Failing(Own):

@@ -44,7 +44,7 @@ def test_a_better_one_takes_the_place_of_the_best(saved):
 
 def test_the_newest_is_loaded_as_it_was_saved(saved):
     path = checkpoint.newest_whole(saved, pytest.fail)
-    loaded = checkpoint.load(path, torch.device("cpu"))
+    loaded = checkpoint.load(path)
     assert loaded["engine"]["networks"]["model"]["w"].tolist() == [30.0, 30.0, 30.0]
 
 
@@ -88,7 +88,7 @@ def test_what_is_saved_is_the_state_at_that_moment(tmp_path):
     writer.save(live, 1, best=False)
     live["engine"]["networks"]["model"]["w"].zero_()  # the training goes on
     writer.wait()
-    loaded = checkpoint.load(tmp_path / "step-00000001", torch.device("cpu"))
+    loaded = checkpoint.load(tmp_path / "step-00000001")
     assert loaded["engine"]["networks"]["model"]["w"].tolist() == [1.0, 1.0, 1.0]
 
 

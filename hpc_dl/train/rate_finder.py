@@ -22,6 +22,7 @@ from hpc_dl.data.split import Splits
 from hpc_dl.plan import Plan
 from hpc_dl.rundir import DamagedFile, RunDir, write_json
 from hpc_dl.spec.job import JobSpec
+from hpc_dl.train import fitting, memory
 from hpc_dl.train.build import build_engine
 from hpc_dl.train.engine import Engine
 from hpc_dl.train.world import World
@@ -66,9 +67,12 @@ def peak_rate(
         return asked
     known = world.gather_objects(_trial(run) if world.rank == 0 else None)[0]
     if known is None:
-        engine = build_engine(spec, plan, splits, world, run.code, trial_rate, lambda: 0)
-        engine.settle_in(batches)
-        rates, losses = _try(engine, batches)
+        with memory.during(memory.BUILDING, world.device):
+            engine = build_engine(spec, plan, splits, world, run.code, trial_rate, lambda: 0)
+        rates, losses = memory.attempt(
+            lambda: _try(engine, batches),
+            lambda error: fitting.explain_step(error, engine, batches),
+        )
         known = Trial(steepest(rates, losses), rates, losses)
         if world.rank == 0:
             write_json(run.learning_rate, dataclasses.asdict(known))
@@ -89,6 +93,7 @@ def _try(engine: Engine, batches: Batches) -> tuple[list[float], list[float]]:
 
     The same on every rank. The engine is spoilt.
     """
+    engine.settle_in(batches)
     rates: list[float] = []
     losses: list[float] = []
     smoothed, best = 0.0, math.inf

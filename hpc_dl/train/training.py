@@ -29,6 +29,7 @@ from hpc_dl.train import (
     batch_norm,
     disk,
     finish,
+    fitting,
     gradients,
     memory,
     predictions,
@@ -70,11 +71,15 @@ class Training:
         self.run, self.spec, self.plan, self.place = run, spec, plan, place
         self.world, self.journal, self.received = world, journal, received
         self.on_hang = on_hang
-        self.splits = beside(self._load_data(), world.device)
+        with memory.during(memory.LOADING, world.device):
+            loaded = self._load_data()
+        with memory.during(memory.MOVING, world.device):
+            self.splits = beside(loaded, world.device)
         self.batches = build_batches(spec, plan, self.splits, world)
         peak = rate_finder.peak_rate(spec, plan, self.splits, self.batches, world, run)
         rate = learning_rate(spec.train.schedule, peak, plan.steps, plan.steps_per_epoch)
-        self.engine = build_engine(spec, plan, self.splits, world, run.code, rate, self._asked)
+        with memory.during(memory.BUILDING, world.device):
+            self.engine = build_engine(spec, plan, self.splits, world, run.code, rate, self._asked)
         self.architecture = self.engine.architecture
         default, rule = self.architecture.headline, spec.train.early_stopping
         self.patience = Patience(default, rule, spec.checkpoint.monitor)
@@ -88,12 +93,14 @@ class Training:
         self.rhythm = Rhythm(spec.checkpoint.every, plan)
         self.seconds = 0.0
         self.warned: set[str] = set()
-        self.evaluation_batch = max(plan.micro_batch, 256)
+        self.evaluation_batch = plan.micro_batch
+        if spec.train.micro_batch is None:  # nobody has asked for small parts
+            self.evaluation_batch = max(plan.micro_batch, 256)
 
     def train(self) -> str:
         """Train to the end or to a signal; returns the outcome, as `worker.run` does."""
         if self.world.size > 1:
-            self._in_memory(lambda: self.engine.settle_in(self.batches))
+            self._stepping(lambda: self.engine.settle_in(self.batches))
         resumed_from = self.saving.resume()
         self._begin(resumed_from)
         if resumed_from is None and self.spec.train.on_nonfinite == "back":
@@ -105,13 +112,13 @@ class Training:
             Gathering(self.world) as gpus,
             self._watching(gpus),
         ):
-            outcome = self._in_memory(self._loop)
+            outcome = self._stepping(self._loop)
             self.seconds = time.perf_counter() - started
             self.saving.wait()
             if outcome == "completed":
                 weights = self.saving.load_best()
-                found = self._in_memory(lambda: self._test(weights))
-                self._in_memory(lambda: self._predict(weights))
+                found = self._test(weights)
+                self._predict(weights)
         if outcome == "completed":
             self._finish(found, weights, self.engine.step - first_step)
         return outcome
@@ -181,15 +188,11 @@ class Training:
 
     # ---- the loop
 
-    def _in_memory(self, work: Callable[[], T]) -> T:
-        """What `work` returns; where memory runs out, the error says what would fit."""
-        try:
-            return work()
-        except (RuntimeError, MemoryError) as error:
-            if not memory.ran_out(error):
-                raise
-            problem = error.with_traceback(None)  # whose frames hold the memory
-        raise self._out_of_memory(problem)
+    def _stepping(self, work: Callable[[], T]) -> T:
+        """What `work` returns; where memory runs out, the error says of what batch a step fits."""
+        return memory.attempt(
+            work, lambda error: fitting.explain_step(error, self.engine, self.batches)
+        )
 
     def _loop(self) -> str:
         plan = self.plan
@@ -232,16 +235,13 @@ class Training:
         return self._measured(self.architecture.measure, self.splits.validation)
 
     def _measured(self, measure: Measure, split: Split) -> dict[str, float]:
-        nets = self.engine.best_nets
+        engine, size = self.engine, self.evaluation_batch
+        nets, seed = engine.best_nets, (self.spec.train.seed, engine.step)
         # Statistics that each rank has taken for itself: those are judged that will be kept.
         self.world.broadcast(buffer for net in nets.values() for buffer in net.buffers())
-        return evaluate(
-            measure,
-            nets,
-            split,
-            self.world,
-            batch_size=self.evaluation_batch,
-            seed=(self.spec.train.seed, self.engine.step),
+        return memory.attempt(
+            lambda: evaluate(measure, nets, split, self.world, batch_size=size, seed=seed),
+            lambda error: fitting.explain_evaluation(error, engine, measure, split, size),
         )
 
     def _on_evaluated(self, event: Evaluated) -> None:
@@ -253,18 +253,6 @@ class Training:
             weights = Weights(event.step, averaged=bool(self.engine.averages))
             shown = finish.Shown(self.shown, weights)
             self._draw(self.engine.whole_nets(), self.sample, self.watched, shown)
-
-    def _out_of_memory(self, error: Exception) -> UserError:
-        """What to tell the user, after trying how much would fit."""
-        parts = self.batches.of_step(self.engine.step)
-        batch = max(parts, key=lambda part: len(part["index"]))
-        turns, fits = self.architecture.turns(self.engine.step), len(batch["index"]) // 2
-        mixes = any(batch_norm.layers(net) for net in self.engine.bare.values())
-        if not self.engine.sharded:
-            for net in self.engine.bare.values():
-                batch_norm.separate(net)
-            fits = memory.fitting(self.architecture, self.engine.bare, batch, turns)
-        return memory.explain(error, self.world.device, len(batch["index"]), fits, mixes=mixes)
 
     def _stop(self, event: Boundary) -> str:
         """Save what there is, and say why; which outcome follows from the signal."""
@@ -293,7 +281,8 @@ class Training:
         return self.received.seen + (signals.SAVE if due else 0)
 
     def _save(self) -> None:
-        self.saving.save(best=self.rhythm.improved)
+        with memory.during(memory.SAVING, self.world.device):
+            self.saving.save(best=self.rhythm.improved)
         self.rhythm.saved()
 
     # ---- the end
@@ -330,13 +319,15 @@ class Training:
 
     def _finish(self, values: Mapping[str, float], weights: Weights, steps: int) -> None:
         """Draw, export, and sum up."""
-        nets = self.engine.whole_nets()
+        with memory.during(memory.EXPORTING, self.world.device):
+            nets = self.engine.whole_nets()
         if self.journal is None:
             return
         if len(test := self.splits.test):
             sample = finish.sample_of(test, self.world.device, self.spec.train.seed)
             self._draw(nets, sample, test, finish.Shown("test", weights, final=True))
-        self._export(nets, weights)
+        with memory.during(memory.EXPORTING, self.world.device):
+            self._export(nets, weights)
         self._note(
             "summary",
             parameters=finish.parameter_count(self.engine.bare),
