@@ -251,6 +251,13 @@ def test_rows_are_those_of_the_file_that_they_are_in(tmp_path):
     assert splits.names.listed([0, 19]) == "rows 1, 20"
 
 
+def test_examples_keep_their_number_where_some_classes_alone_are_trained_on(tmp_path):
+    (found, _), _ = tables(tmp_path, "ffnn", {"name": "digits", "only": [3, 5]})
+    label = digits.load()["label"]
+    assert {row["true"] for row in found} == set(map(str, range(10)))
+    assert all(int(row["true"]) == label[int(row["example"])] for row in found)
+
+
 def test_nodes_are_named_by_their_number_in_the_graph(tmp_path):
     (found, _), splits = tables(tmp_path, "gnn", {"name": "karate"})
     test = splits.test.tensors

@@ -17,15 +17,30 @@ def divide_some(given: Mapping[str, Split], facts: DataFacts, seed: int) -> Spli
 
     The training examples of all others go into the test, where none is given.
     """
-    numbers = [facts.classes.index(name) for name in facts.only]
     every = given["train"].tensors
-    kept = torch.isin(every["label"], torch.tensor(numbers))
+    kept = _usual(every, facts)
     splits = {**given, "train": Split(_where(kept, every))}
     if "test" in given:
         return divide(splits, facts, seed)
     others = Split(_where(~kept, every)).numbered_from(len(splits["train"]))
     found = divide(splits, replace(facts, test=facts.test - len(others)), seed)
     return replace(found, facts=facts, test=_joined(found.test, others))
+
+
+def numbers(given: Mapping[str, Split], facts: DataFacts) -> list[int]:
+    """Where in its part of the source each example was, by the number that `divide_some` gives."""
+    kept = _usual(given["train"].tensors, facts)
+    found = kept.nonzero()[:, 0].tolist()
+    if "test" not in given:
+        return found + (~kept).nonzero()[:, 0].tolist()
+    others = [len(split) for name, split in given.items() if name != "train"]
+    return found + [number for size in others for number in range(size)]
+
+
+def _usual(tensors: Tensors, facts: DataFacts) -> Tensor:
+    """Whether examples (N,) are of the classes that are trained on."""
+    wanted = [facts.classes.index(name) for name in facts.only]
+    return torch.isin(tensors["label"], torch.tensor(wanted))
 
 
 def _where(mask: Tensor, tensors: Tensors) -> Tensors:

@@ -27,7 +27,7 @@ from hpc_dl.data import (
     torchvision_sets,
 )
 from hpc_dl.data.binarize import binarized
-from hpc_dl.data.some_classes import divide_some
+from hpc_dl.data.some_classes import divide_some, numbers
 from hpc_dl.data.split import Split, Splits, Tensors, divide
 from hpc_dl.spec.data import Data, DataFacts
 from hpc_dl.spec.sources import (
@@ -65,6 +65,8 @@ def load(
         facts, splits = given(source, data_root, code, found)
     files = [path for part in found.pictures.values() for path, _ in part] if found else []
     named = names.of(source, splits, files)
+    if facts.only:
+        named = replace(named, labels=numbers(splits, facts))
     divided = divide_some(splits, facts, seed) if facts.only else divide(splits, facts, seed)
     checks.every_class_is_trained_on(divided.train, facts)
     return replace(divided, names=named)
