@@ -9,6 +9,7 @@ import os
 import signal
 import threading
 import time
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -122,6 +123,32 @@ class Tight(Own):
         if self.options.where == "measure" and len(batch["index"]) > self.options.fits:
             raise RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`")
         return super().measure(nets, batch)
+
+
+class Fragile(Own):
+    """Trains, and then fails in what `where` says, on rank `rank` alone; says what is there."""
+
+    def fail(self, where):
+        if where == self.options.where and RANK == self.options.rank:
+            exported = (Path(__file__).parents[1] / "export" / "model.json").exists()
+            kind = torch.OutOfMemoryError if self.options.memory else ValueError
+            raise kind(f"exported before: {exported}")
+
+    def test(self, nets, batch):
+        self.fail("test")
+        return super().test(nets, batch)
+
+    def predict(self, nets, batch):
+        if len(batch["image"]) > 2:
+            self.fail("predict")
+        return super().predict(nets, batch)
+
+    def artifacts(self, nets, sample, held_out):
+        self.fail("artifacts")
+        pictures = dict(super().artifacts(nets, sample, held_out))
+        if self.options.where == "picture":
+            pictures["confusion"] = None
+        return pictures
 
 
 class Failing(Own):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,17 +15,21 @@ from torch import Tensor, nn
 
 from hpc_dl.data.order import mix
 from hpc_dl.data.split import Split
-from hpc_dl.errors import naming
+from hpc_dl.errors import EXIT_FAILED, UserError, naming
 from hpc_dl.plan import Plan
 from hpc_dl.rundir import RunDir, write_json
 from hpc_dl.spec.job import JobSpec
+from hpc_dl.train import disk, memory
 from hpc_dl.train.evaluate import evaluating
+from hpc_dl.train.extras import Extras
 from hpc_dl.train.randomness import DRAWING, seed_generators
 from hpc_dl.weights import Weights
-from hpc_dl.zoo.contract import Architecture, Batch, Picture
+from hpc_dl.zoo.contract import Architecture, Batch, Picture, part
 
 SAMPLE_SIZE = 32
 """Held-out examples that pictures are drawn from."""
+FEW = 2
+"""Of these, so many show what a trained network takes and gives."""
 
 
 @dataclass(frozen=True)
@@ -65,16 +70,22 @@ def draw(
     run: RunDir,
     key: tuple[int, ...],
     shown: Shown,
+    extras: Extras,
 ) -> Iterator[dict[str, Any]]:
-    """Write the architecture's pictures into the run folder; yields what to journal of each."""
+    """Write the architecture's pictures into the run folder; yields what to journal of each.
+
+    One that cannot be drawn takes no other with it.
+    """
     sample = _beside(nets, sample)
     held_out = (_beside(nets, batch) for batch in held_out)
     seed_generators(sample["index"].device, *key, DRAWING)
     with evaluating(nets), torch.no_grad():
         pictures = architecture.artifacts(nets, sample, held_out)
     for name, picture in pictures.items():
-        path, title = run.artifacts / name / shown.file, shown.title(picture)
-        yield _keep(picture, path, title, run, shown.weights.step)
+        path, kept = run.artifacts / name / shown.file, []
+        with extras.alone(f"picture '{name}' of step {shown.weights.step}"):
+            kept.append(_keep(picture, path, shown.title(picture), run, shown.weights.step))
+        yield from kept
 
 
 def _keep(picture: Picture, path: Path, title: str, run: RunDir, step: int) -> dict[str, Any]:
@@ -102,30 +113,54 @@ def export(
     spec: JobSpec,
     plan: Plan,
     sample: Batch,
-    folder: Path,
+    run: RunDir,
     weights: Weights,
 ) -> None:
-    """Write what `hpc_dl.predictor` needs to load the trained networks and predict."""
-    folder.mkdir(exist_ok=True)
-    sample = _beside(nets, sample)
+    """Write what `hpc_dl.predictor` needs to load the trained networks and predict.
+
+    Raises UserError where the disk refuses: without it, the training would have been for nothing.
+    """
+    run.export.mkdir(exist_ok=True)
+    try:
+        _write_weights(nets, run.export / "weights.pt")
+        said = {
+            "model": spec.model.model_dump(mode="json"),
+            "weights": weights.to_json(),
+            "facts": plan.to_json()["facts"],
+            **_signature(architecture, nets, _beside(nets, part(sample, slice(FEW)))),
+        }
+        write_json(run.export / "model.json", said)
+        if run.code.is_dir():
+            shutil.copytree(run.code, run.export / "code", dirs_exist_ok=True)
+    except (OSError, RuntimeError) as error:
+        if memory.ran_out(error) or not disk.refuses(error):
+            raise
+        raise UserError(
+            f"trained, but the model could not be written: {disk.reason(error)}",
+            hint=f"Make room for {run.path}, and `hpcdl submit` again finishes the run.",
+            exit_code=EXIT_FAILED,
+        ) from error
+
+
+def _write_weights(nets: Mapping[str, nn.Module], path: Path) -> None:
     tensors = {
         name: {key: tensor.cpu() for key, tensor in net.state_dict().items()}
         for name, net in nets.items()
     }
-    torch.save(tensors, folder / "weights.pt")
+    torch.save(tensors, path)
+
+
+def _signature(
+    architecture: Architecture, nets: Mapping[str, nn.Module], few: Batch
+) -> dict[str, Any]:
+    """What `predict` is given, and what it returns."""
     with evaluating(nets), torch.no_grad():
-        inputs = architecture.inputs(sample)
+        inputs = architecture.inputs(few)
         outputs = architecture.predict(nets, inputs)
-    write_json(
-        folder / "model.json",
-        {
-            "model": spec.model.model_dump(mode="json"),
-            "weights": weights.to_json(),
-            "facts": plan.to_json()["facts"],
-            "inputs": {name: _described(name, tensor) for name, tensor in inputs.items()},
-            "outputs": {name: _described(name, tensor) for name, tensor in outputs.items()},
-        },
-    )
+    return {
+        "inputs": {name: _described(name, tensor) for name, tensor in inputs.items()},
+        "outputs": {name: _described(name, tensor) for name, tensor in outputs.items()},
+    }
 
 
 def _described(name: str, tensor: Tensor) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import sys
 import time
@@ -18,7 +17,7 @@ from hpc_dl import division, journal
 from hpc_dl.data import sources
 from hpc_dl.data.batches import held_out
 from hpc_dl.data.split import Batch, HostSplit, Split, Splits
-from hpc_dl.errors import EXIT_FAILED, UserError
+from hpc_dl.errors import UserError
 from hpc_dl.journal import Journal
 from hpc_dl.place import Place
 from hpc_dl.plan import Plan
@@ -27,7 +26,6 @@ from hpc_dl.spec import units
 from hpc_dl.spec.job import JobSpec
 from hpc_dl.train import (
     batch_norm,
-    disk,
     finish,
     fitting,
     gradients,
@@ -38,7 +36,8 @@ from hpc_dl.train import (
 )
 from hpc_dl.train.build import beside, build_batches, build_engine
 from hpc_dl.train.environment import environment
-from hpc_dl.train.evaluate import Measure, evaluate
+from hpc_dl.train.evaluate import Measure, Seen, evaluate
+from hpc_dl.train.extras import Extras
 from hpc_dl.train.gpu_metrics import Gathering
 from hpc_dl.train.loop import Boundary, Cadence, Evaluated, NonFinite, Stepped, train
 from hpc_dl.train.monitor import Monitor
@@ -91,6 +90,7 @@ class Training:
         guard = Guard(spec.train.on_nonfinite, run, self.engine, self.batches, names)
         self.saving = Saving(run, spec, self.engine, self.patience, guard, journal)
         self.rhythm = Rhythm(spec.checkpoint.every, plan)
+        self.extras = Extras(run, self.engine, self._warn)
         self.seconds = 0.0
         self.warned: set[str] = set()
         self.evaluation_batch = plan.micro_batch
@@ -117,10 +117,12 @@ class Training:
             self.saving.wait()
             if outcome == "completed":
                 weights = self.saving.load_best()
-                found = self._test(weights)
-                self._predict(weights)
-        if outcome == "completed":
-            self._finish(found, weights, self.engine.step - first_step)
+                nets = self._export(weights)
+                values = self._test(weights)
+                self.extras.together("test predictions", lambda: self._predict(weights))
+        if outcome == "completed" and self.journal is not None:
+            self._draw_test(nets, weights)
+            self._sum_up(values, weights, self.engine.step - first_step)
         return outcome
 
     def _watching(self, gpus: Gathering) -> AbstractContextManager[object]:
@@ -149,8 +151,9 @@ class Training:
         if self.journal is None:
             return
         self._note_start()
-        if resumed_from is None and (curve := rate_finder.curve(self.run)):
-            self._note("artifact", **finish.keep_curve(curve, "learning_rate", self.run))
+        if resumed_from is None:
+            with self.extras.alone("picture of the search for a learning rate"):
+                self._draw_search()
         begins = f"from {resumed_from}" if resumed_from else "from the beginning"
         ranks = "1 rank" if self.world.size == 1 else f"{self.world.size} ranks"
         beside = ", examples in main memory" if isinstance(self.splits.train, HostSplit) else ""
@@ -158,6 +161,10 @@ class Training:
         reason = f"{ranks} on {socket.gethostname()}, {device}, {begins}"
         self.journal.append("state", state="running", reason=reason)
         self._warn_of_statistics()
+
+    def _draw_search(self) -> None:
+        if curve := rate_finder.curve(self.run):
+            self._note("artifact", **finish.keep_curve(curve, "learning_rate", self.run))
 
     def _warn_of_statistics(self) -> None:
         """Say of which layers the losses depend on how a batch is divided."""
@@ -232,9 +239,10 @@ class Training:
                 )
 
     def _evaluate(self) -> dict[str, float]:
-        return self._measured(self.architecture.measure, self.splits.validation)
+        return self._measured(self.architecture.measure, self.splits.validation).values()
 
-    def _measured(self, measure: Measure, split: Split) -> dict[str, float]:
+    def _measured(self, measure: Measure, split: Split) -> Seen:
+        """What is measured of this rank's share of a split."""
         engine, size = self.engine, self.evaluation_batch
         nets, seed = engine.best_nets, (self.spec.train.seed, engine.step)
         # Statistics that each rank has taken for itself: those are judged that will be kept.
@@ -287,11 +295,25 @@ class Training:
 
     # ---- the end
 
+    def _export(self, weights: Weights) -> Mapping[str, nn.Module]:
+        """Write the trained networks before anything else; they, with all weights, on rank 0."""
+        with memory.during(memory.EXPORTING, self.world.device):
+            nets = self.engine.whole_nets()
+            if self.journal is not None:
+                some, run = self.sample, self.run
+                finish.export(self.architecture, nets, self.spec, self.plan, some, run, weights)
+        self.world.mark.reach(self.world.mark.at)
+        return nets
+
     def _test(self, weights: Weights) -> dict[str, float]:
-        """What the weights reach on the test split."""
+        """What the weights reach on the test split; nothing where that cannot be measured."""
         self._note("state", state="running", reason="trained, and being tested")
-        found = self._measured(self.architecture.test, self.splits.test)
-        values = {f"test/{name}": value for name, value in found.items()}
+        what, found = "test metrics", None
+        measure, split = self.architecture.test, self.splits.test
+        seen = self.extras.together(what, lambda: self._measured(measure, split))
+        if seen is not None:
+            found = self.extras.together(what, seen.values)
+        values = {f"test/{name}": value for name, value in (found or {}).items()}
         self._note_metrics(weights.step, (weights.step - 1) // self.plan.steps_per_epoch, values)
         return values
 
@@ -305,29 +327,24 @@ class Training:
             batch_size=self.evaluation_batch,
             seed=(self.spec.train.seed, self.engine.step),
         )
-        if self.journal is None:
-            for _ in parts:  # the ranks compute them together
-                pass
-            return
         folder, names = self.run.artifacts / "test", self.splits.names
         try:
-            for path in predictions.write(parts, self.splits.facts, names, folder):
-                caption = f"{path.stem}, test split, {weights.name}"
-                self._note("artifact", **finish.artifact(self.run, path, weights.step, caption))
-        except OSError as error:
-            self._warn(f"no table of the test predictions: {disk.reason(error)}")
+            if self.journal is not None:
+                for path in predictions.write(parts, self.splits.facts, names, folder):
+                    caption = f"{path.stem}, test split, {weights.name}"
+                    self._note("artifact", **finish.artifact(self.run, path, weights.step, caption))
+        finally:
+            for _ in parts:  # the ranks compute them together
+                pass
 
-    def _finish(self, values: Mapping[str, float], weights: Weights, steps: int) -> None:
-        """Draw, export, and sum up."""
-        with memory.during(memory.EXPORTING, self.world.device):
-            nets = self.engine.whole_nets()
-        if self.journal is None:
-            return
+    def _draw_test(self, nets: Mapping[str, nn.Module], weights: Weights) -> None:
         if len(test := self.splits.test):
-            sample = finish.sample_of(test, self.world.device, self.spec.train.seed)
-            self._draw(nets, sample, test, finish.Shown("test", weights, final=True))
-        with memory.during(memory.EXPORTING, self.world.device):
-            self._export(nets, weights)
+            shown = finish.Shown("test", weights, final=True)
+            with self.extras.alone("pictures of the test split"):
+                sample = finish.sample_of(test, self.world.device, self.spec.train.seed)
+                self._draw(nets, sample, test, shown)
+
+    def _sum_up(self, values: Mapping[str, float], weights: Weights, steps: int) -> None:
         self._note(
             "summary",
             parameters=finish.parameter_count(self.engine.bare),
@@ -342,24 +359,6 @@ class Training:
         why = f"no improvement for {self.patience.idle_epochs} epochs" if early else "all steps"
         self._note("state", state="completed", reason=f"{self.engine.step} steps trained: {why}")
 
-    def _export(self, nets: Mapping[str, nn.Module], weights: Weights) -> None:
-        """Write the trained networks, without which the training would have been for nothing."""
-        run = self.run
-        try:
-            finish.export(
-                self.architecture, nets, self.spec, self.plan, self.sample, run.export, weights
-            )
-            if run.code.is_dir():
-                shutil.copytree(run.code, run.export / "code", dirs_exist_ok=True)
-        except (OSError, RuntimeError) as error:
-            if not disk.refuses(error):
-                raise
-            raise UserError(
-                f"trained, but the model could not be written: {disk.reason(error)}",
-                hint=f"Make room for {run.path}, and `hpcdl submit` again finishes the run.",
-                exit_code=EXIT_FAILED,
-            ) from error
-
     # ---- the journal
 
     def _draw(
@@ -369,12 +368,11 @@ class Training:
             return
         key, found = (self.spec.train.seed, self.engine.step), self.architecture
         batches = held_out(split, self.evaluation_batch, 0, 1)
-        try:
-            for drawn in finish.draw(found, nets, sample, batches, self.run, key, shown):
+        more = self.run, key, shown, self.extras
+        with self.extras.alone(f"pictures of step {shown.weights.step}"):
+            for drawn in finish.draw(found, nets, sample, batches, *more):
                 self.journal.append("artifact", **drawn)
                 self.world.mark.reach(self.world.mark.at)  # no hang, though it takes seconds
-        except OSError as error:
-            self._warn(f"no pictures of step {shown.weights.step}: {disk.reason(error)}")
 
     def _warn_once(self, message: str) -> None:
         """Unless it has been said, be it by an earlier attempt."""
