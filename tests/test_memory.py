@@ -89,6 +89,37 @@ def test_so_it_is_in_the_search_for_a_learning_rate(tmp_path):
     assert "train.micro_batch=16 fits" in said
 
 
+def lacking_in_the_second_step():
+    from hpc_dl.train.engine import Engine
+
+    move = Engine._move
+
+    def moved(engine, *arguments):
+        move(engine, *arguments)
+        if engine.step == 1:
+            lacking()
+
+    Engine._move = moved
+
+
+@pytest.mark.parametrize(
+    ("model", "size", "train", "advice"),
+    [
+        ({"name": "gan"}, 2, {}, "train.micro_batch=32 fits"),
+        ({"name": "cnn", "norm": "batch"}, 2, {"sync_batch_norm": True}, "train.micro_batch=32"),
+        ({"name": "ffnn"}, 2, {"strategy": "fsdp"}, "A smaller train.micro_batch may fit"),
+    ],
+)
+def test_players_shared_statistics_and_divided_networks_are_tried_by_one_rank_or_not_at_all(
+    tmp_path, model, size, train, advice
+):
+    resources = {"tasks_per_node": size, "cpus_per_task": 1}
+    run = new_run(tmp_path, model=model, train={"average": None, **train}, resources=resources)
+    said = failed(run, lacking_in_the_second_step)
+    assert "while training on 64 examples at once" in said
+    assert advice in said
+
+
 def lacking(*_, **__):
     raise RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be ...")
 
