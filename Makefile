@@ -1,6 +1,6 @@
 # The verbs of the project. `make` lists them.
 
-.PHONY: help install test fast lowest python lint chaos chaos-ranks chaos-slurm bench cluster cluster-stop
+.PHONY: help install test fast lowest python gpu-check lint chaos chaos-ranks chaos-slurm bench cluster cluster-stop
 
 help:
 	@echo "make install       this project and its tools into the current Python environment"
@@ -8,6 +8,7 @@ help:
 	@echo "make fast          the tests that need no Slurm, no server and no processes of a job"
 	@echo "make lowest        those, with the lowest versions that pyproject.toml admits"
 	@echo "make python        those, with another Python and the newest versions: PYTHON=3.13"
+	@echo "make gpu-check what only a machine with NVIDIA GPUs can show: a table, and gpu-check.json"
 	@echo "make lint          style, types and import contracts"
 	@echo "make chaos         both of the following"
 	@echo "make chaos-ranks   hundreds of runs killed at random points, each compared bit by bit"
@@ -33,6 +34,9 @@ lowest python:
 	uv venv --clear --python $(PYTHON) build/$@
 	uv pip install --python build/$@ -e '.[test]'
 	build/$@/bin/python -m pytest -m fast
+
+gpu-check:
+	python -m tests.gpu_check
 
 lint:
 	ruff check .

@@ -34,6 +34,7 @@ class SpecConflict(UserError):
 def check(spec: JobSpec, facts: DataFacts, site: Site | None) -> None:
     """Raise SpecConflict for what cannot be; without a site the run stays on this machine."""
     _check_kind_and_task(spec, facts)
+    _check_classes(spec, facts)
     _check_loading(spec)
     _check_augmentation(spec, facts)
     _check_options_of_labels(spec, facts)
@@ -63,6 +64,21 @@ def _check_kind_and_task(spec: JobSpec, facts: DataFacts) -> None:
         raise SpecConflict("data", f"{spec.data.name} has no training examples")
     if found := model.conflict(facts):
         raise SpecConflict(f"model.{found.option}", found.message, found.hint)
+
+
+def _check_classes(spec: JobSpec, facts: DataFacts) -> None:
+    """Raise SpecConflict where a single class is to be learnt, which every network gets right."""
+    model, classes = spec.model, facts.only or facts.classes
+    if isinstance(model, OwnModel) or "none" in model.tasks or facts.task not in CLASSIFYING:
+        return
+    if len(classes) < 2:
+        raise SpecConflict(
+            "data",
+            f"{spec.data.name} has one class, {', '.join(classes)}, and {model.name} needs two "
+            "classes to tell apart",
+            "Models that need no classes: "
+            + ", ".join(name for name, it in ZOO.items() if "none" in it.tasks),
+        )
 
 
 def _check_loading(spec: JobSpec) -> None:

@@ -85,6 +85,8 @@ class Plan:
     """The variable of the environment that an sbatch option comes from, by the option's name."""
     environment: dict[str, str] = field(default_factory=dict)
     """Variables of the submission that the batch script sets."""
+    fingerprint: str = ""
+    """The digest of the data, and of other files that the training begins from."""
     secrets: list[str] = field(default_factory=list)
     """The names of those that it reads from a file, for they hold passwords."""
 

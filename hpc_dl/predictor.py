@@ -6,16 +6,15 @@ probabilities = load("~/hpcdl/ffnn-digits-1/export").predict(images)["probabilit
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from hpc_dl.errors import UserError
+from hpc_dl.inputs import Inputs
 from hpc_dl.zoo import trained as trained_networks
+from hpc_dl.zoo.class_names import class_names
 from hpc_dl.zoo.contract import SHARED, part
 
 CHUNK = 1024
@@ -29,14 +28,17 @@ class Predictor:
         trained = trained_networks.load(folder)
         self.architecture, self.nets = trained.architecture, trained.nets
         self.inputs = trained.inputs
+        self._taken = Inputs(trained.inputs, trained.architecture.ranges(), trained.resized)
 
     def predict(self, given: Any, params: object = None) -> dict[str, np.ndarray[Any, Any]]:
         """Arrays by name for examples: an array, or several by the names of the inputs.
 
-        An image is (C, H, W) in [0, 1], or anything that reshapes to it; all of `self.inputs` says
-        what is wanted. Raises UserError for arrays that do not fit the network.
+        The first axis of what comes back is the example; classes have a number, `label`, and a
+        name, `class`. A picture is a path, PIL's, or an array of bytes or of floats in [0, 1], (C,
+        H, W) or (H, W, C); several are a list or an array. `self.inputs` says which arrays are
+        wanted. Raises UserError for what does not fit the network.
         """
-        batch = self._batch(given)
+        batch = self._taken.batch(given)
         whole = any(name in SHARED for name in batch)
         count = len(next(iter(batch.values())))
         with torch.no_grad():
@@ -44,24 +46,9 @@ class Predictor:
                 self.architecture.predict(self.nets, part(batch, slice(first, first + CHUNK)))
                 for first in range(0, 1 if whole else count, CHUNK)
             ]
-        return {name: torch.cat([p[name] for p in parts]).numpy() for name in parts[0]}
-
-    def _batch(self, given: Any) -> dict[str, Tensor]:
-        if not isinstance(given, Mapping):
-            given = {next(iter(self.inputs)): given}
-        if set(given) != set(self.inputs):
-            raise UserError(f"the network wants {', '.join(self.inputs)}, not {', '.join(given)}")
-        return {name: self._tensor(name, given[name]) for name in self.inputs}
-
-    def _tensor(self, name: str, given: Any) -> Tensor:
-        shape, dtype = self.inputs[name]["shape"], self.inputs[name]["dtype"]
-        array = np.ascontiguousarray(given, dtype=dtype)
-        try:
-            return torch.from_numpy(array.reshape(*shape))
-        except ValueError:
-            raise UserError(
-                f"{name} of shape {array.shape} does not fit a network of {tuple(shape[1:])}"
-            ) from None
+        outputs = {name: torch.cat([p[name] for p in parts]) for name in parts[0]}
+        arrays = {name: tensor.numpy() for name, tensor in outputs.items()}
+        return {**arrays, **class_names(outputs, self.architecture.facts)}
 
 
 def load(folder: str | Path) -> Predictor:

@@ -27,6 +27,7 @@ REPAIRS = {
     "read, or submit the job again.",
     "submission.json": "Once none of its jobs is left (`squeue --me`, or `ps` for a local one), "
     "remove the file: `hpcdl submit` then goes on with the run.",
+    "fingerprint.json": "Move the file away: `hpcdl resume` goes on with the data that are there.",
     "journal.jsonl": "Move the file away: the checkpoints are whole without it, and `hpcdl submit` "
     "goes on from the newest.",
 }
@@ -74,6 +75,11 @@ class RunDir:
     def provenance(self) -> Path:
         """What code was submitted: git commit, packages, who, where."""
         return self.path / "provenance.json"
+
+    @property
+    def fingerprint(self) -> Path:
+        """Digests of the data, and of other files that the training begins from."""
+        return self.path / "fingerprint.json"
 
     @property
     def diff(self) -> Path:

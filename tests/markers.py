@@ -44,6 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Say what the markers mean."""
     config.addinivalue_line("markers", "fast: without Slurm, servers and processes of a job")
     config.addinivalue_line("markers", "long: half a minute or more; not in CI")
+    config.addinivalue_line("markers", "gpu: needs an NVIDIA GPU; see tests/gpu_check.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -77,17 +77,21 @@ def wait_for_step(run: RunDir, step: int) -> None:
     )
 
 
-def call_on_all(function: Callable[..., Any], size: int, folder: Path, *arguments: Any) -> Any:
+def call_on_all(
+    function: Callable[..., Any], size: int, folder: Path, *arguments: Any, gpus: int = 0
+) -> Any:
     """What a function returns on rank 0, which is called on so many ranks that have met.
 
-    It is given the world, and the arguments.
+    It is given the world, and the arguments. With `gpus`, each rank has one.
     """
     run, answer = RunDir(folder), folder / "answer.pkl"
     attempt, processes = f"{os.getpid()}.{next(_ATTEMPTS)}", []
     run.logs.mkdir(exist_ok=True)
     for rank in range(size):
         place = Place(rank, size, rank, size, attempt, attempt, 0)
-        process = _CONTEXT.Process(target=_call, args=(run, place, answer, function, arguments))
+        process = _CONTEXT.Process(
+            target=_call, args=(run, place, answer, function, arguments, gpus)
+        )
         process.start()
         processes.append(process)
     with ended(processes):
@@ -98,12 +102,17 @@ def call_on_all(function: Callable[..., Any], size: int, folder: Path, *argument
 
 
 def _call(
-    run: RunDir, place: Place, answer: Path, function: Callable[..., Any], arguments: Any
+    run: RunDir,
+    place: Place,
+    answer: Path,
+    function: Callable[..., Any],
+    arguments: Any,
+    gpus: int,
 ) -> None:
     _log(run, place)
     from hpc_dl.train.world import join
 
-    plan = SimpleNamespace(cpus_per_task=1, gpus_per_node=0)
+    plan = SimpleNamespace(cpus_per_task=1, gpus_per_node=gpus)
     with join(run, cast(Plan, plan), place, 60.0) as world:
         found = function(world, *arguments)
         if place.rank == 0:

@@ -34,7 +34,12 @@ QUICK = {
 
 
 def new_run(
-    root: Path, base: Path | None = None, *, checked: bool = False, **sections: Any
+    root: Path,
+    base: Path | None = None,
+    *,
+    checked: bool = False,
+    gpus: int = 0,
+    **sections: Any,
 ) -> RunDir:
     """A prepared run folder under `root` of the quick job, with sections merged into it."""
     merged = dict(QUICK)
@@ -42,13 +47,20 @@ def new_run(
         merged[key] = {**QUICK.get(key, {}), **value} if isinstance(value, dict) else value
     if "model" in sections:
         merged["model"] = sections["model"]
-    return prepared(root, JobSpec.model_validate(merged), base, checked=checked)
+    return prepared(root, JobSpec.model_validate(merged), base, checked=checked, gpus=gpus)
 
 
 def prepared(
-    root: Path, spec: JobSpec, base: Path | None = None, *, checked: bool = False
+    root: Path,
+    spec: JobSpec,
+    base: Path | None = None,
+    *,
+    checked: bool = False,
+    gpus: int = 0,
 ) -> RunDir:
     """A prepared run folder under `root` of a spec, whose own files are in `base`.
+
+    The machine that it is planned for has four cores, and so many `gpus`.
 
     Unless it is to be `checked`, that code is copied without having been imported, which takes
     seconds.
@@ -62,7 +74,7 @@ def prepared(
         run_dir=run.path,
         run_root=root,
         data_root=data_root,
-        machine=Machine(cpus=4, gpus=0),
+        machine=Machine(cpus=4, gpus=gpus),
     )
     own = isinstance(spec.model, OwnModel) or isinstance(spec.data, OwnData)
     files = tuple(it.name for it in (base or root).glob("*.py")) if own else ()

@@ -53,7 +53,7 @@ def losses(spec: JobSpec, code: Path, world: Any = None) -> Losses:
 
     world = world or World(0, 1, torch.device("cpu"))
     plan = plan_of(spec, code)
-    splits = sources.load(spec.data, Path(plan.data_root), 0, code, None).to(world.device)
+    splits = sources.load(spec.data, Path(plan.data_root), code, None).to(world.device)
     batches = build_batches(spec, plan, splits, world)
     engine = build_engine(spec, plan, splits, world, code, lambda step: RATE, lambda: 0)
     engine.settle_in(batches)

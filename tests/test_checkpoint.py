@@ -42,6 +42,17 @@ def test_a_better_one_takes_the_place_of_the_best(saved):
     assert names(saved) == ["best-00000040", "step-00000030", "step-00000040"]
 
 
+def test_a_best_one_that_a_kill_left_unmarked_is_kept_as_the_best_after_all(saved):
+    writer = Checkpoints(saved, 2, lambda _: None, pytest.fail)
+    assert writer.has_best(20)
+    assert writer.has_best(30)
+    assert names(saved) == ["best-00000030", "step-00000020", "step-00000030"]
+    assert not writer.has_best(25)
+    (saved / "step-00000020" / "manifest.json").unlink()
+    assert not writer.has_best(20)
+    assert names(saved) == ["best-00000030", "step-00000020", "step-00000030"]
+
+
 def test_the_newest_is_loaded_as_it_was_saved(saved):
     path = checkpoint.newest_whole(saved, pytest.fail)
     loaded = checkpoint.load(path)

@@ -8,7 +8,7 @@ import pytest
 from hpc_dl import journal
 from hpc_dl.cli import which
 from hpc_dl.cli.which import Choice
-from hpc_dl.data import staged
+from hpc_dl.data import fingerprint, staged
 from hpc_dl.errors import UserError
 from hpc_dl.jobs import cancel
 from hpc_dl.rundir import RunDir
@@ -30,7 +30,9 @@ def choice(root: Path, tmp_path: Path, *words: str, text: str = QUICK) -> Choice
     """What is to be done about the quick job."""
     spec = load(job_file(tmp_path, text), words)
     facts = staged.facts(load(job_file(tmp_path)).data, tmp_path)
-    return which.choose(root, spec, snapshot.take(spec, tmp_path, tmp_path, facts))
+    code = snapshot.take(spec, tmp_path, tmp_path, facts)
+    data = fingerprint.take(spec.data, spec.model, tmp_path, facts)
+    return which.choose(root, spec, code, data)
 
 
 def ended(root: Path, state: str) -> RunDir:

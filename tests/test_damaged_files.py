@@ -27,6 +27,7 @@ FILES = (
     "plan.json",
     "submission.json",
     "provenance.json",
+    "fingerprint.json",
     "journal.jsonl",
     "learning_rate.json",
     "failure-17.0.json",

@@ -10,7 +10,7 @@ import torch
 
 from hpc_dl.data import digits as digits_module
 from hpc_dl.data import idx, sources, staged
-from hpc_dl.data.counts import split_counts
+from hpc_dl.data.counts import Holdout, split_counts
 from hpc_dl.data.listing import listing
 from hpc_dl.data.split import Split, divide
 from hpc_dl.errors import UserError
@@ -24,7 +24,7 @@ needs_data = pytest.mark.skipif(not DATA, reason="HPCDL_DATA names no folder of 
 
 
 def digits(seed=0, **options):
-    return sources.load(Digits(name="digits", **options), HERE, seed, HERE)
+    return sources.load(Digits(name="digits", split_seed=seed, **options), HERE, HERE)
 
 
 # ---- splits
@@ -93,7 +93,7 @@ def test_a_class_that_is_not_there_is_refused_with_those_that_are():
 @needs_data
 def test_of_mnist_some_classes_are_trained_on_and_its_test_is_whole():
     source = MNIST(name="mnist", only=[7], binarize=True)
-    splits = sources.load(source, Path(str(DATA)), 0, HERE)
+    splits = sources.load(source, Path(str(DATA)), HERE)
     assert splits.facts == staged.facts(source, Path(str(DATA)))
     assert (len(splits.train), len(splits.validation), len(splits.test)) == (5639, 626, 10_000)
     assert splits.train.tensors["label"].unique().tolist() == [7]
@@ -124,8 +124,9 @@ def test_splits_that_are_not_given_are_taken_from_the_training_examples(given):
         name: examples(start, start + 100)
         for name, start in zip(given, range(0, 1000, 100), strict=False)
     }
-    counts = split_counts(dict.fromkeys(given, 100), validation=0.2, test=0.1)
-    splits = divide(given_splits, DataFacts("image", "classify", (1,), (), *counts), seed=3)
+    holdout = Holdout(validation=0.2, test=0.1, seed=3)
+    counts = split_counts(dict.fromkeys(given, 100), holdout)
+    splits = divide(given_splits, DataFacts("image", "classify", (1,), (), *counts), holdout)
     parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
     assert [len(part) for part in parts.values()] == list(counts)
     for name in set(given) - {"train"}:
@@ -137,7 +138,7 @@ def test_splits_that_are_not_given_are_taken_from_the_training_examples(given):
 
 def test_shares_that_leave_nothing_to_train_on_are_refused():
     with pytest.raises(UserError, match="180 for validation and 36 for test: none is left"):
-        split_counts({"train": 180}, validation=0.999, test=0.2)
+        split_counts({"train": 180}, Holdout(validation=0.999, test=0.2))
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
@@ -155,7 +156,7 @@ def test_moving_a_split_keeps_bytes_as_bytes(dtype):
 @needs_data
 def test_mnist_is_read_from_where_it_is_staged():
     source = MNIST(name="mnist")
-    splits = sources.load(source, Path(DATA), 0, HERE)
+    splits = sources.load(source, Path(DATA), HERE)
     assert splits.facts == staged.facts(source, Path(DATA))
     assert [len(splits.train), len(splits.validation), len(splits.test)] == [54000, 6000, 10000]
     assert splits.test.tensors["label"][:5].tolist() == [7, 2, 1, 0, 4]

@@ -20,7 +20,7 @@ def npz(folder, x, y=LABELS, **options):
 
 
 def load(source, folder):
-    splits = sources.load(source, folder, 0, folder)
+    splits = sources.load(source, folder, folder)
     assert staged.facts(source, folder) == splits.facts
     return splits
 
@@ -87,7 +87,27 @@ def with_nan():
         (RNG.random((40, 8, 8)) * 255, LABELS, "floats have to lie in"),
         (RNG.random((40, 5)), LABELS[:39], "40 examples to train, and 39 labels"),
         (RNG.random((40, 5)), LABELS - 1, "label -1 of example 0"),
-        (RNG.random((40, 5)), LABELS / 2, "classes are one integer for each example"),
+        (RNG.random((40, 5)), LABELS / 2, r"'y'\[1\] is 0.5, but classes are one integer"),
+        (RNG.random((40, 5)), np.where(LABELS == 3, np.nan, LABELS), r"'y'\[3\] is nan"),
+        (RNG.random((40, 5)), LABELS + 1, "no example of '0' to train on"),
+        (RNG.random((40, 5)), np.choose(LABELS, [0, 2, 2, 5]), "no example of '1', '3', '4' to"),
+        (RNG.random((40, 5)), LABELS * 10**9, "label 3000000000, with 40 examples"),
+        (RNG.random((40, 5)), np.arange(40), "40 different labels for 40 examples: hardly"),
+        (RNG.random((40, 5)), np.eye(4, dtype=int)[LABELS] * 2, r"'y' is \(40, 4\) int64"),
+        (RNG.random((40, 5)), np.array(["b", " "] * 20), "label of example 1 is empty"),
+        (RNG.random((40, 5)), np.array(1), "40 examples to train, and 0 labels"),
+        (RNG.random((40, 5)), LABELS.astype("M8[s]"), r"'y' is \(40,\) datetime64"),
+        (RNG.random((40, 5)), LABELS.astype(object), "'y' holds Python objects"),
+        (RNG.random((40, 5)).astype(object), LABELS, "'x' holds Python objects"),
+        (RNG.random((40, 5)).astype(str), LABELS, "'x' is <U.*, but examples are real numbers"),
+        (RNG.random((40, 5)) * 1j, LABELS, "'x' is complex128, but examples are real numbers"),
+        (np.zeros((0, 5)), LABELS[:0], "there are none"),
+        (np.zeros((40, 0)), LABELS, "there are none"),
+        (np.ones((40, 5)), LABELS, "every value is 1: there is nothing to learn from"),
+        (RNG.integers(0, 4096, (40, 8, 8), np.uint16), LABELS, "'x' is uint16, but images are"),
+        (RNG.integers(0, 256, (40, 8, 8, 3)), LABELS, "'x' is int64, but images are"),
+        (RNG.random((40, 12, 12, 2)), LABELS, "12 channels of 12 x 2 pixels"),
+        (RNG.random((40, 9, 9, 200)), LABELS, "9 channels of 9 x 200 pixels"),
         (RNG.random(40), LABELS, "which is no kind of example"),
         (RNG.random((40, 5)), np.where(LABELS == 2, 0, LABELS), "no example of '2'"),
     ],
@@ -109,3 +129,140 @@ def test_a_file_that_is_none_is_named(tmp_path):
     source = Npz(name="npz", path=str(tmp_path / "arrays.npz"), inputs="x", labels="y")
     with pytest.raises(UserError, match=r"arrays\.npz is no readable npz"):
         staged.facts(source, tmp_path)
+
+
+def test_a_damaged_archive_is_named(tmp_path):
+    source = npz(tmp_path, RNG.random((40, 5)))
+    path = tmp_path / "arrays.npz"
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(UserError, match=r"arrays\.npz is no readable npz"):
+        staged.facts(source, tmp_path)
+
+
+WORDS = np.array(["cat", "dog", "ant", "bee"])
+
+
+@pytest.mark.parametrize(
+    ("y", "classes", "labels", "note"),
+    [
+        (LABELS.astype(np.uint16), "0123", LABELS, None),
+        (LABELS[:, None], "0123", LABELS, None),
+        (LABELS.astype(np.float32), "0123", LABELS, "labels are whole numbers as float32"),
+        (np.eye(4)[LABELS], "0123", LABELS, "labels are rows with a single 1, whose"),
+        (LABELS % 2 == 1, ("False", "True"), LABELS % 2, "labels are True and False, as 1 and 0"),
+        (
+            WORDS[LABELS],
+            ("ant", "bee", "cat", "dog"),
+            np.array([2, 3, 0, 1])[LABELS],
+            "labels are words, and classes in alphabetical order",
+        ),
+        (WORDS[LABELS].astype("S"), ("ant", "bee", "cat", "dog"), None, "labels are words"),
+    ],
+)
+def test_labels_that_are_clear_become_classes_and_the_plan_says_so(
+    tmp_path, y, classes, labels, note
+):
+    x = np.arange(40)[:, None] + np.zeros((40, 3))
+    splits = load(npz(tmp_path, x, y), tmp_path)
+    assert splits.facts.classes == tuple(classes)
+    notes = " ".join(splits.facts.notes)
+    assert notes.startswith(note) if note else not notes
+    if labels is not None:
+        rows = splits.train.tensors["table"][:, 0].long()
+        assert splits.train.tensors["label"].tolist() == labels[rows.numpy()].tolist()
+
+
+def test_words_in_hdf5_are_classes(tmp_path):
+    with h5py.File(tmp_path / "arrays.h5", "w") as file:
+        file["data/x"] = RNG.standard_normal((40, 5))
+        file["data/y"] = WORDS[LABELS].astype(object)
+        file["data/weights"] = np.ones(40)
+    source = Hdf5(name="hdf5", path=str(tmp_path / "arrays.h5"), inputs="data/x", labels="data/y")
+    splits = load(source, tmp_path)
+    assert splits.facts.classes == ("ant", "bee", "cat", "dog")
+    assert splits.facts.notes[0].startswith("arrays that are not read: data/weights;")
+    with pytest.raises(UserError, match=r"'data' in .* is a group, not an array") as refused:
+        staged.facts(source.model_copy(update={"inputs": "data"}), tmp_path)
+    assert "data/x" in refused.value.hint
+
+
+def file_of(folder, *, options=None, **arrays):
+    path = folder / "arrays.npz"
+    np.savez(path, **arrays)
+    return Npz(name="npz", path=str(path), **(options or {}))
+
+
+def with_test(folder, y=LABELS, more=LABELS[:6], x=None, **options):
+    named = {"test_inputs": "more", "test_labels": "known", **options}
+    inputs = RNG.standard_normal((40, 5)) if x is None else x
+    return file_of(folder, options=named, x=inputs, y=y, more=inputs[:6], known=more)
+
+
+@pytest.mark.parametrize("half, other", [("inputs", "labels"), ("labels", "inputs")])
+def test_half_a_test_is_refused(tmp_path, half, other):
+    source = with_test(tmp_path, **{f"test_{other}": None})
+    for ask in (staged.facts, load):
+        with pytest.raises(UserError, match=f"data.test_{half}: there is no data.test_{other}"):
+            ask(source, tmp_path)
+
+
+def test_what_differs_between_training_and_test_is_refused(tmp_path):
+    for options, message in [
+        ({"test_inputs": "x"}, "array 'x' is named for two different things"),
+        ({"more": LABELS[:6] / 2}, r"data.test_labels: 'known'\[1\] is 0.5"),
+        ({"more": LABELS[:6] + 1}, "no example of '4' to train on"),
+        ({"more": WORDS[LABELS[:6]]}, "words in one split, and numbers in another"),
+        ({"y": np.array(["a", "b"] * 20), "more": WORDS[:1].repeat(6)}, "no example of 'cat'"),
+        ({"y": RNG.random((40, 2)), "more": RNG.random(6), "task": "regress"}, "1 and 2 targets"),
+    ]:
+        with pytest.raises(UserError, match=message):
+            staged.facts(with_test(tmp_path, **options), tmp_path)
+
+
+def test_a_class_that_the_test_lacks_is_none_the_less_one(tmp_path):
+    facts = staged.facts(with_test(tmp_path, more=LABELS[:1].repeat(6)), tmp_path)
+    assert (facts.classes, facts.test) == (tuple("0123"), 6)
+
+
+def test_arrays_that_are_not_read_are_named(tmp_path):
+    x = RNG.standard_normal((40, 5))
+    source = file_of(tmp_path, x=x, y=LABELS, x_test=x[:5], y_test=LABELS[:5])
+    assert load(source, tmp_path).facts.notes == (
+        "arrays that are not read: x_test, y_test; data.test_inputs and data.test_labels name a "
+        "test",
+    )
+
+
+@pytest.mark.parametrize(
+    ("x", "shape", "note"),
+    [
+        (RNG.random((40, 8, 6, 3)), (3, 8, 6), "8 x 6 pixels with 3 channels, which come last"),
+        (RNG.random((40, 3, 8, 6)), (3, 8, 6), None),
+        (RNG.random((40, 2, 8, 8)), (2, 8, 8), "2 channels of 8 x 8 pixels"),
+        (RNG.random((40, 30, 9, 9)), (30, 9, 9), "30 channels of 9 x 9 pixels"),
+        (RNG.random((40, 3, 8, 4)), (3, 8, 4), "3 channels of 8 x 4 pixels"),
+        (RNG.random((40, 8, 6)), (1, 8, 6), "grey images of 8 x 6 pixels; data.kind: sequence"),
+        (RNG.integers(0, 255, (40, 8, 6), np.uint8), (1, 8, 6), None),
+        (RNG.random((40, 8, 6)) > 0.5, (1, 8, 6), "grey images"),
+    ],
+)
+def test_how_images_are_laid_out_is_told_in_the_plan(tmp_path, x, shape, note):
+    splits = load(npz(tmp_path, x), tmp_path)
+    assert splits.facts.shape == shape
+    notes = " ".join(splits.facts.notes)
+    assert note in notes if note else not notes
+
+
+def test_numbers_of_other_machines_are_read(tmp_path):
+    x = RNG.standard_normal((40, 5))
+    splits = load(npz(tmp_path, x.astype(">f4"), LABELS.astype(">i2")), tmp_path)
+    rows = splits.train.index.numpy()
+    torch.testing.assert_close(splits.train.tensors["table"], torch.from_numpy(x[rows]).float())
+    assert splits.train.tensors["label"].tolist() == LABELS[rows].tolist()
+
+
+def test_a_number_to_predict_that_is_missing_is_named(tmp_path):
+    y = RNG.standard_normal(40)
+    y[5] = np.nan
+    with pytest.raises(UserError, match=r"'y'\[5\] is nan"):
+        staged.facts(npz(tmp_path, RNG.random((40, 5)), y, task="regress"), tmp_path)

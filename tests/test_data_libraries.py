@@ -44,7 +44,7 @@ def kmnist(tmp_path):
 
 def test_the_splits_and_the_names_of_the_classes_are_torchvisions_own(kmnist):
     wanted = source("torchvision:KMNIST")
-    splits = sources.load(wanted, kmnist, 0, kmnist)
+    splits = sources.load(wanted, kmnist, kmnist)
     assert splits.facts == staged.facts(wanted, kmnist)
     assert splits.facts.classes[:3] == ("o", "ki", "su")
     assert (splits.facts.train, splits.facts.validation, splits.facts.test) == (45, 5, 20)
@@ -95,11 +95,47 @@ def test_pictures_of_mixed_sizes_are_refused_unless_they_are_resized(folders):
     assert (facts.shape, facts.classes) == ((3, 7, 9), ("a", "b"))
 
 
+def test_torchvisions_folders_do_not_make_classes_of_splits(tmp_path):
+    for split in ("train", "test"):
+        (tmp_path / split / "a").mkdir(parents=True)
+        Image.new("L", (8, 8)).save(tmp_path / split / "a" / "0.png")
+    wanted = source("torchvision:ImageFolder", root=str(tmp_path))
+    with pytest.raises(UserError, match="test, train look like splits") as refused:
+        sources.given(wanted, tmp_path, tmp_path)
+    assert "image_folder" in refused.value.hint
+
+
+def test_grey_pictures_among_coloured_ones_become_rgb_and_the_plan_says_so(tmp_path, monkeypatch):
+    class Some:
+        """A data set of torchvision's that gives pictures as they are in their files."""
+
+        def __init__(self, root):
+            modes = ("L", "RGB", "RGBA", "I;16")
+            self.pictures = [Image.new(mode, (4, 4), (9,) * len(mode)) for mode in modes[1:3]]
+            self.pictures += [Image.new(mode, (4, 4), 9 * 257) for mode in modes[3:]]
+            self.pictures += [Image.new("L", (4, 4), 9)]
+
+        def __len__(self):
+            return 40
+
+        def __getitem__(self, number):
+            return self.pictures[number % 4], number % 2
+
+    monkeypatch.setattr("hpc_dl.data.libraries.class_of", lambda *_: Some)
+    facts, given = sources.given(source("torchvision:Some"), tmp_path, tmp_path)
+    assert (facts.shape, facts.notes) == (
+        (3, 4, 4),
+        ("20 of 40 pictures are grey, and become RGB",),
+    )
+    first = given["train"].tensors["image"][:4, :, 0, 0]
+    assert first.tolist() == [[9] * 3, [246] * 3, [9] * 3, [9] * 3]
+
+
 @pytest.mark.skipif(not CORA.exists(), reason="Cora is not staged")
 def test_planetoid_read_by_torch_geometric_itself_is_our_cora(tmp_path):
     wanted = source("torch_geometric:Planetoid:Cora", root=str(CORA.parent))
-    theirs = sources.load(wanted, tmp_path, 0, tmp_path)
-    ours = sources.load(source("cora"), CORA.parent.parent, 0, tmp_path)
+    theirs = sources.load(wanted, tmp_path, tmp_path)
+    ours = sources.load(source("cora"), CORA.parent.parent, tmp_path)
     assert theirs.facts.train == ours.facts.train == 140
     for name in ("train", "validation", "test"):
         a, b = (getattr(it, name).batch(torch.arange(9)) for it in (theirs, ours))

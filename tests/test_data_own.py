@@ -16,7 +16,7 @@ OWN = """\
 import torch
 
 def squares(n=40, width=6):
-    images = torch.rand(n, 1, width, width)
+    images = torch.rand(n, 1, width, width, generator=torch.Generator().manual_seed(0))
     labels = (images.mean((1, 2, 3)) > 0.5).long()
     return {"train": {"image": images, "label": labels}, "classes": ["dark", "light"]}
 
@@ -33,6 +33,20 @@ def given(image=None, label=(0, 1, 2, 1), classes=None):
     said = {"train": {"image": image, "label": torch.tensor(label)}}
     return said | ({"classes": classes} if classes else {})
 
+def last(width=6):
+    split = lambda n: {"image": torch.rand(n, width, width, 3), "label": torch.arange(n) % 2}
+    return {"train": split(20), "test": split(4)}
+
+def oblique():
+    return {"train": {"image": torch.rand(20, 12, 12, 2), "label": torch.arange(20) % 2}}
+
+def blank():
+    return {"train": {"table": torch.ones(20, 3), "label": torch.arange(20) % 2}}
+
+def named(**splits):
+    return {n: {"table": torch.rand(len(it), 3), "label": torch.tensor(it)}
+            for n, it in splits.items()}
+
 def nothing():
     pass
 
@@ -41,7 +55,8 @@ def words():
 
 def chatty():
     print("loading ...", end="")
-    return {"train": {"image": torch.zeros(20, 3, 2, 2).byte(), "label": torch.arange(20) % 2}}
+    images = torch.eye(2).byte().expand(20, 3, 2, 2)
+    return {"train": {"image": images, "label": torch.arange(20) % 2}}
 
 def killed():
     import os
@@ -51,7 +66,7 @@ def fails():
     raise ValueError("the disk is not mounted")
 
 def counted(n=40, steps=7):
-    steps = torch.randn(n, steps, 3)
+    steps = torch.randn(n, steps, 3, generator=torch.Generator().manual_seed(0))
     return {"train": {"sequence": steps, "target": steps.sum((1, 2))}, "targets": ["sum"]}
 """
 
@@ -89,14 +104,14 @@ def test_an_own_function_describes_itself_to_the_plan(code):
     facts = staged.facts(source, HERE, code)
     assert (facts.shape, facts.classes) == ((1, 4, 4), ("dark", "light"))
     assert (facts.train, facts.validation, facts.test) == (35, 10, 5)
-    splits = sources.load(source, HERE, 0, code)
+    splits = sources.load(source, HERE, code)
     assert splits.facts == facts
     assert len(splits.train) == 35
 
 
 def test_tensors_of_another_shape_are_refused_with_the_function_and_the_shape(code):
     with pytest.raises(UserError, match=r"mine.py:crooked: train: image is \(4, 6, 6\)"):
-        sources.load(own("crooked"), HERE, 0, code)
+        sources.load(own("crooked"), HERE, code)
 
 
 def test_an_own_function_that_fails_is_refused_at_submission_with_its_words(code):
@@ -108,7 +123,7 @@ def test_an_own_function_that_fails_is_refused_at_submission_with_its_words(code
 
 def test_an_own_function_that_is_not_there_is_said_with_those_that_are(code):
     with pytest.raises(UserError, match="defines no 'circles'") as caught:
-        sources.load(own("circles"), HERE, 0, code)
+        sources.load(own("circles"), HERE, code)
     assert "squares" in caught.value.hint
 
 
@@ -125,13 +140,26 @@ def test_an_own_function_that_is_not_there_is_said_with_those_that_are(code):
         ("given", {"label": [0.0, 1.0, 2.0, 1.0]}, "label is .* torch.float32"),
         ("given", {"label": [0, 1, -1, 1]}, "label -1 of example 2, but classes count from 0"),
         ("given", {"classes": ["a", "b"]}, "label 2 with 2 classes"),
+        ("given", {"classes": ["a", "b", "a"]}, "two classes have the same name: a, b, a"),
         ("given", {"validation": 0.99}, "none is left to train on"),
+        ("oblique", {}, "mine.py:oblique: image is .* 12 channels of 12 x 2 pixels"),
+        ("blank", {}, "mine.py:blank: train: table: every value is 1: there is nothing to learn"),
+        ("named", {"train": [0, 1], "val": [1]}, "mine.py:named: 'val' is none of train, vali"),
+        ("named", {"train": [0, 1], "test": [2]}, "no example of '2' to train on"),
     ],
 )
 def test_what_is_no_source_is_refused_with_the_function_and_the_fault(code, name, options, message):
     with pytest.raises(UserError, match=message) as caught:
-        sources.load(own(name, **options), HERE, 0, code)
-    assert f"mine.py:{name}" in str(caught.value) or "none is left" in message
+        sources.load(own(name, **options), HERE, code)
+    assert f"mine.py:{name}" in str(caught.value) or message.startswith(("none is", "no example"))
+
+
+def test_channels_may_come_last_and_the_plan_says_so(code):
+    facts, given = sources.given(own("last"), HERE, code)
+    assert facts.shape == (3, 6, 6)
+    assert given["test"].tensors["image"].shape == (4, 3, 6, 6)
+    (note,) = facts.notes
+    assert note == "mine.py:last: image is read as 6 x 6 pixels with 3 channels, which come last"
 
 
 def test_what_the_function_prints_is_no_part_of_its_facts(code):

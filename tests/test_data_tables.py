@@ -40,7 +40,7 @@ def csv(folder, table=None, **options):
 
 
 def load(source, folder):
-    return sources.load(source, folder, 0, folder)
+    return sources.load(source, folder, folder)
 
 
 def test_numbers_stay_words_become_columns_and_values_of_the_target_classes(tmp_path):
@@ -120,7 +120,7 @@ def test_a_class_that_is_not_trained_on_is_named(tmp_path):
     seeds = range(40)
     with pytest.raises(UserError, match="no example of 'maybe' to train on"):
         for seed in seeds:  # in one of which the only one is held out
-            sources.load(csv(tmp_path, table), tmp_path, seed, tmp_path)
+            sources.load(csv(tmp_path, table, split_seed=seed), tmp_path, tmp_path)
 
 
 def test_tables_are_not_for_networks_of_images(tmp_path):

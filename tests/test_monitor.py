@@ -80,6 +80,8 @@ def test_a_users_own_network_is_told_what_it_measures_at_its_first_evaluation():
     with pytest.raises(UserError, match="no metric 'acuracy'") as caught:
         Patience(ACCURACY, None, "acuracy").see(1, {"accuracy": 0.9, "loss": 0.5})
     assert caught.value.hint == "It has: accuracy, loss."
+    with pytest.raises(UserError, match=r"headline, of the network: .* no metric 'acuracy'"):
+        Patience(Headline("acuracy", "max"), None).see(1, {"accuracy": 0.9, "loss": 0.5})
     with pytest.raises(UserError, match="a low or a high 'score' is better is not known"):
         Patience(ACCURACY, None, "score").see(1, {"score": 0.9, "loss": 0.5})
     own = Patience(Headline("score", "min"), None, "score")

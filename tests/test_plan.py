@@ -1,5 +1,6 @@
 """The plan: what a spec means on a cluster and on a laptop."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,15 @@ def test_one_rank_a_gpu_and_the_global_batch_shared_out():
     assert (plan.world_size, plan.tasks_per_node, plan.rank_batch) == (8, 4, 16)
     assert plan.sbatch["gpus-per-node"] == 4
     assert plan.sbatch["ntasks-per-node"] == 4
+
+
+@pytest.mark.parametrize("one", [{"classes": ("cat",)}, {"only": ("7",)}])
+def test_a_single_class_is_nothing_to_tell_apart_but_enough_to_generate(one):
+    facts = replace(FACTS, **one)
+    with pytest.raises(SpecConflict, match=r"has one class, .* needs two classes") as refused:
+        make(facts=facts)
+    assert "vae" in refused.value.hint
+    assert make(facts=facts, model={"name": "vae"}).facts == facts
 
 
 def test_the_last_partial_batch_counts_as_a_step():

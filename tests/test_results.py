@@ -3,6 +3,7 @@ predicted of each test example."""
 
 import csv
 import io
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from hpc_dl.cli import status as status_command
 from hpc_dl.cli import summary
 from hpc_dl.data import digits, sources
 from hpc_dl.data.names import Names
-from hpc_dl.rundir import RunDir, read_json
+from hpc_dl.rundir import RunDir, read_json, write_json
 from hpc_dl.spec.data import DataFacts
 from hpc_dl.spec.job import JobSpec
 from hpc_dl.tracking import description
@@ -58,14 +59,29 @@ STEPS = 12
 """Of an epoch."""
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory) -> RunDir:
-    """Four epochs, the best of which are the second and, with a lower loss, the third."""
-    folder = tmp_path_factory.mktemp("results")
+def scripted(folder: Path, epochs: int) -> RunDir:
     (folder / "code").mkdir()
     (folder / "code" / "own.py").write_text(SCRIPTED)
     model = {"name": "own.py:Scripted", "hidden": [16], "activation": "relu", "dropout": 0.0}
-    return ranks.train(new_run(folder, folder / "code", model=model, train={"epochs": 4}))
+    return new_run(folder, folder / "code", model=model, train={"epochs": epochs})
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> RunDir:
+    """Four epochs, the best of which are the second and, with a lower loss, the third."""
+    return ranks.train(scripted(tmp_path_factory.mktemp("results"), 4))
+
+
+def test_a_kill_before_the_best_was_marked_loses_nothing(tmp_path):
+    run = scripted(tmp_path, 3)
+    write_json(run.plan, {**read_json(run.plan), "pause_at": 30})
+    with ranks.ended(ranks.start(run)) as (process,):
+        process.join(60)
+    shutil.rmtree(run.checkpoints / "best-00000024")
+    ranks.train(run)
+    (said,) = events(run, "summary")
+    described = "best checkpoint: step 24 (validation accuracy 0.9, the highest)"
+    assert said["weights"]["described"] == described
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -192,7 +208,7 @@ def tables(folder: Path, model: str, data: dict, workers: int | None = None):
     spec = JobSpec.model_validate(
         {"name": "t", "model": {"name": model}, "data": data, "train": {"epochs": 1}}
     )
-    splits = sources.load(spec.data, folder, 0, folder, workers)
+    splits = sources.load(spec.data, folder, folder, workers)
     architecture = build(spec.model, splits.facts, folder)
     parts = predictions.predict(
         architecture,

@@ -32,7 +32,7 @@ from pathlib import Path
 def data(at=None):
     there = Path(at) if at else Path(__file__).with_name("size.txt")
     size = int(there.read_text())
-    return {"train": {"image": torch.zeros(size, 1, 2, 2), "label": torch.arange(size) % 2}}
+    return {"train": {"image": torch.eye(2).expand(size, 1, 2, 2), "label": torch.arange(size) % 2}}
 """
 
 

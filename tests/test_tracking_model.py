@@ -1,7 +1,10 @@
 """A real run, from its job to what MLflow makes of it: a model that predicts."""
 
+import shutil
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from hpc_dl import predictor
 from hpc_dl.tracking.sync import waits
@@ -42,5 +45,13 @@ def test_a_trained_run_is_in_mlflow_with_files_and_a_model_that_predicts(
     assert set(answer) == set(expected)
     for name, values in expected.items():
         np.testing.assert_array_equal(answer[name], values)
+    elsewhere = predictor.load(shutil.copytree(run.export, tmp_path / "elsewhere"))
+    pixels = (images * 255).astype(np.uint8)
+    expected = elsewhere.predict(pixels)
+    for given in ([Image.fromarray(it[0]) for it in pixels], pixels.transpose(0, 2, 3, 1)):
+        assert model.predict(given)["class"].tolist() == expected["class"].tolist()
+        np.testing.assert_array_equal(
+            model.predict(given)["probabilities"], expected["probabilities"]
+        )
     said = (run.logs / "tracking.log").read_text()
     assert said == ""

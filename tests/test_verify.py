@@ -1,11 +1,13 @@
 """Recipes are held against what is expected of them, by the command that a user types."""
 
+import argparse
 import json
+import subprocess
 
 import pytest
 
 from hpc_dl import recipe
-from hpc_dl.cli import main
+from hpc_dl.cli import main, verify
 from hpc_dl.errors import UserError
 from hpc_dl.spec.load import load
 from hpc_dl.verify import reached, targets
@@ -85,3 +87,17 @@ def test_every_target_is_of_a_shipped_job_and_options_that_there_are(target):
 def test_the_listing_says_what_is_expected(capsys):
     assert main(["verify", "--list"]) == 0
     assert "test/accuracy >= 0.984" in capsys.readouterr().out
+
+
+def test_the_seeds_vary_the_training_and_leave_the_split(monkeypatch, tmp_path):
+    asked = []
+
+    def submit(command, **options):
+        asked.append([word for word in command if "=" in word and not word.startswith("name=")])
+        return subprocess.CompletedProcess(command, 0, json.dumps({"run_dir": str(tmp_path)}))
+
+    monkeypatch.setattr(verify.subprocess, "run", submit)
+    args = argparse.Namespace(words=[], local=True, site=None)
+    for seed in (0, 1):
+        verify._train_cases(targets.of("ffnn"), seed, args)
+    assert set(asked[0]) ^ set(asked[1]) == {"train.seed=0", "train.seed=1"}

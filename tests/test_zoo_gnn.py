@@ -7,6 +7,7 @@ from torch_geometric.data import Data
 
 from hpc_dl.conflicts import SpecConflict, check
 from hpc_dl.data import geometric, sources, staged
+from hpc_dl.data.counts import Holdout
 from hpc_dl.predictor import load as load_predictor
 from hpc_dl.spec.data import DataFacts
 from hpc_dl.spec.job import JobSpec
@@ -66,7 +67,7 @@ def test_a_batch_of_graphs_is_judged_as_each_by_itself(layer, pooling):
     made = network(GRAPHS, layer=layer, pooling=pooling)
     graphs = [graph(nodes, seed=nodes) for nodes in (3, 9, 6)]
     given = [Data(x=node, edge_index=edge, y=torch.tensor([0])) for node, edge, _ in graphs]
-    _, splits = geometric.graphs_of({"train": given}, "these", 0.1, 0.1)
+    _, splits = geometric.graphs_of({"train": given}, "these", Holdout())
     batch = splits["train"].batch(torch.arange(3))
     together = made(batch["node"], batch["edge"], batch["graph"])
     alone = [made(node, edge, torch.zeros(len(node)).long())[0] for node, edge, _ in graphs]
@@ -75,7 +76,7 @@ def test_a_batch_of_graphs_is_judged_as_each_by_itself(layer, pooling):
 
 def test_batches_of_nodes_share_the_graph(tmp_path):
     source = Karate(name="karate")
-    splits = sources.load(source, tmp_path, 0, tmp_path)
+    splits = sources.load(source, tmp_path, tmp_path)
     assert splits.facts == staged.facts(source, tmp_path)
     some = splits.test.batch(torch.tensor([1, 4]))
     assert some["node"].shape == (34, 34)
@@ -102,7 +103,7 @@ def test_three_ranks_learn_what_one_learns_though_the_last_batch_leaves_some_wit
 
 def test_it_is_exported_with_the_graph_as_its_input(tmp_path):
     run = ranks.train(job(tmp_path))
-    splits = sources.load(Karate(name="karate"), tmp_path, 0, tmp_path)
+    splits = sources.load(Karate(name="karate"), tmp_path, tmp_path)
     batch = splits.test.batch(torch.arange(3))
     predictor = load_predictor(run.export)
     said = predictor.predict({name: batch[name].numpy() for name in ("node", "edge")})

@@ -2,12 +2,13 @@
 
 import pytest
 import torch
+from torch import nn
 
 from hpc_dl.spec.data import DataFacts
 from hpc_dl.spec.models.lstm import LongShortTermMemory as LSTMOptions
 from hpc_dl.spec.models.rnn import Recurrent as Options
 from hpc_dl.zoo.lstm import LongShortTermMemory
-from hpc_dl.zoo.recurrent import rows
+from hpc_dl.zoo.recurrent import Reader, rows
 from hpc_dl.zoo.rnn import Recurrent
 
 SEQUENCES = DataFacts("sequence", "classify", (7, 3), ("a", "b"), 10, 10, 10)
@@ -88,3 +89,16 @@ def test_dropout_lies_between_layers_too():
     assert network.cells.dropout == 0.4
     assert network.head[0].p == 0.4
     assert lstm(layers=1, dropout=0.4).cells.dropout == 0.0  # torch would warn
+
+
+@pytest.mark.parametrize("cells", [nn.RNN, nn.LSTM, nn.GRU])
+def test_under_bf16_recurrent_layers_compute_in_fp32(cells):
+    reader = Reader(cells(8, 16, 2, batch_first=True, dropout=0.0), 0.0, 3)
+    sequence, seen = torch.rand(4, 5, 8), []
+    reader.cells.register_forward_hook(lambda _cells, _given, made: seen.append(made[0].dtype))
+    with torch.autocast("cpu", torch.bfloat16):
+        outputs = reader(sequence)
+    outputs.float().sum().backward()
+    assert seen == [torch.float32]
+    assert outputs.dtype == torch.bfloat16, "the dense layer is in bf16"
+    assert all(p.grad.isfinite().all() for p in reader.parameters())

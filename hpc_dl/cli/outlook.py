@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 import shlex
 import sys
 from pathlib import Path
@@ -12,12 +11,11 @@ from pathlib import Path
 from hpc_dl import rundir, sbatch_variables
 from hpc_dl.cli.planning import Request
 from hpc_dl.cli.show_plan import Outlook
-from hpc_dl.cli.which import Choice
+from hpc_dl.cli.which import Choice, saved_step
 from hpc_dl.credentials import hidden
 from hpc_dl.errors import UserError
 from hpc_dl.imports import MANIFEST
 from hpc_dl.plan import Machine, Plan
-from hpc_dl.rundir import RunDir
 from hpc_dl.submit import script
 
 
@@ -54,7 +52,7 @@ def folder(request: Request, choice: Choice) -> Path:
 def sentence(choice: Choice, run_id: str) -> str:
     """Which run it will be, and why."""
     if choice.run is None:
-        return f"{run_id}, a new run"
+        return f"{run_id}, a new run" + (f": {choice.changed}" if choice.changed else "")
     state = choice.status.state if choice.status else ""
     match choice.action:
         case "go_on":
@@ -63,13 +61,6 @@ def sentence(choice: Choice, run_id: str) -> str:
             return f"{choice.run.id} of this training is {state}; --new would start {run_id}"
         case _:
             return f"{choice.run.id} has trained this already; --new would start {run_id}"
-
-
-def saved_step(run: RunDir) -> int:
-    """The step of the newest checkpoint; 0 without one."""
-    names = (path.name for path in run.checkpoints.glob("step-*"))
-    steps = (re.fullmatch(r"step-(\d+)", name) for name in names)
-    return max((int(step[1]) for step in steps if step), default=0)
 
 
 def expected_start(plan: Plan) -> str:

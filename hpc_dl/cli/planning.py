@@ -16,7 +16,8 @@ from hpc_dl import plan as planner
 from hpc_dl import site as sites
 from hpc_dl import slurm
 from hpc_dl.conflicts import SpecConflict
-from hpc_dl.data import staged
+from hpc_dl.data import fingerprint, staged
+from hpc_dl.data.fingerprint import Fingerprint
 from hpc_dl.plan import Machine, Plan
 from hpc_dl.site import Site
 from hpc_dl.spec import load as specs
@@ -41,6 +42,8 @@ class Request:
     run_root: Path
     data_root: Path
     facts: DataFacts
+    fingerprint: Fingerprint
+    """Of the data, and of other files that the training begins from, as they are now."""
     code: Snapshot
     """The spec's own files, as they are now."""
     environment: Mapping[str, str]
@@ -66,7 +69,8 @@ class Request:
                 machine=machine,
                 environment=self.environment,
             )
-        return dataclasses.replace(plan, notes=[*plan.notes, *self.code.notes])
+        notes = [*plan.notes, *self.code.notes]
+        return dataclasses.replace(plan, notes=notes, fingerprint=self.fingerprint.digest)
 
 
 @contextlib.contextmanager
@@ -105,6 +109,7 @@ def read(
         run_root=sites.expand(site.run_root, os.environ),
         data_root=data_root,
         facts=known,
+        fingerprint=fingerprint.take(spec.data, spec.model, data_root, known),
         code=code,
         environment=dict(os.environ),
     )

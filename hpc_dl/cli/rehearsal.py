@@ -94,7 +94,7 @@ def _prepare(request: Request, plan: Plan, root: Path, machine: Machine) -> tupl
     short = dataclasses.replace(short, spec=short.spec.model_copy(update={"data": data}))
     trial = short.plan(folder.path, machine)
     trial = dataclasses.replace(trial, pause_at=trial.steps // 2)
-    prepare(folder, short.spec, trial, request.base, request.code)
+    prepare(folder, short.spec, trial, request.base, request.code, request.fingerprint)
     return folder, trial
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from hpc_dl import jobs, lease
 from hpc_dl.cli import planning, runs, sending, which
 from hpc_dl.cli.which import Choice
+from hpc_dl.data import fingerprint
 from hpc_dl.errors import UserError
 from hpc_dl.plan import Plan
 from hpc_dl.rundir import RunDir
@@ -49,6 +50,8 @@ def run(args: argparse.Namespace) -> int:
     machine = planning.this_machine(local=args.local)
     if action != "go_on":
         return sending.send(request, Choice(action, found, status), machine, manner)
+
+    fingerprint.check(found, request.fingerprint)
 
     def replanned(run: RunDir) -> Plan:
         plan = request.plan(run.path, machine)

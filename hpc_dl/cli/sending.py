@@ -18,11 +18,12 @@ from rich.text import Text
 from hpc_dl import jobs, lease, run_files, rundir, slurm
 from hpc_dl import submission as submissions
 from hpc_dl.cli import live, logs, summary, which
-from hpc_dl.cli.outlook import folder, saved_step
+from hpc_dl.cli.outlook import folder
 from hpc_dl.cli.planning import Request
 from hpc_dl.cli.runs import print_json
 from hpc_dl.cli.screen import console
-from hpc_dl.cli.which import Choice
+from hpc_dl.cli.which import Choice, saved_step
+from hpc_dl.data import fingerprint
 from hpc_dl.errors import EXIT_CLUSTER, EXIT_FAILED, UserError
 from hpc_dl.jobs import Status
 from hpc_dl.journal import Journal
@@ -69,16 +70,17 @@ def send(request: Request, choice: Choice, machine: Machine | None, manner: Mann
         raise active(choice.run, manner, choice.status or jobs.status(choice.run))
     if choice.run:
         return go_on(choice.run, lambda run: _prepare(request, run, machine), manner)
+    reason = f": {choice.changed}" if choice.changed else ""
     request.plan(folder(request, choice), machine)  # what fails here leaves no folder behind
     with which.in_turn(request.run_root, request.spec, request.code):
         if choice.seen is not None:
-            place = request.run_root, request.spec, request.code
+            place = request.run_root, request.spec, request.code, request.fingerprint
             choice = which.choose(*place, but=choice.seen)
         if choice.run is None:
             run, plan = _begin(request, machine)
     if choice.run:
         return send(request, choice, machine, manner)
-    return _report(run, plan, "a new run", 0, manner)
+    return _report(run, plan, f"a new run{reason}", 0, manner)
 
 
 def _begin(request: Request, machine: Machine | None) -> tuple[RunDir, Plan]:
@@ -122,7 +124,8 @@ def _alone_with(run: RunDir) -> Iterator[None]:
 
 def _prepare(request: Request, run: RunDir, machine: Machine | None) -> Plan:
     plan = request.plan(run.path, machine)
-    prepare(run, request.resolved(machine), plan, request.base, request.code)
+    spec = request.resolved(machine)
+    prepare(run, spec, plan, request.base, request.code, request.fingerprint)
     return plan
 
 
@@ -204,9 +207,11 @@ def prepare_within_job(request: Request, run_dir: Path) -> int:
             )
         if which.action_for(status) == "is_active":
             raise active(run, Manner(), status)
+        fingerprint.check(run, request.fingerprint)
     if not run.path.exists():
         rundir.make_folder(run.path, request.site.run_folder_mode)
-    prepare(run, request.spec, request.plan(run.path, None), request.base, request.code)
+    plan = request.plan(run.path, None)
+    prepare(run, request.spec, plan, request.base, request.code, request.fingerprint)
     reopen(run)
     host, cluster = os.uname().nodename, slurm.cluster_name()
     Submission("slurm", job, host, time.time(), user=user(), cluster=cluster).save(run)

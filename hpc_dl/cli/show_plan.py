@@ -73,6 +73,8 @@ def rows(outlook: Outlook) -> list[tuple[str, str]]:
         ("run", outlook.run),
         ("model", _with_options(spec.model.name, spec.model.model_dump(mode="json"))),
         ("data", _data(spec, plan)),
+        ("fingerprint", f"{plan.fingerprint[:12]}, of the data that are there now"),
+        *([("split", _split(spec, plan))] if spec.data.drawn else []),
         ("loading", _loading(plan)),
         ("where", _where(outlook)),
         ("ranks", _ranks(plan)),
@@ -105,6 +107,21 @@ def _data(spec: JobSpec, plan: Plan) -> str:
         f"{spec.data.name}: {_many(facts.train, 'training example')}, {facts.validation} "
         f"validation, {facts.test} test; {facts.kind} {shape}{classes}{place}"
     )
+
+
+def _split(spec: JobSpec, plan: Plan) -> str:
+    """How examples are divided."""
+    data, groups = spec.data, plan.facts.groups
+    said = [
+        f"{' and '.join(data.drawn)} drawn with split_seed {data.split_seed}, where the data have "
+        "none of their own"
+    ]
+    if data.folds:
+        said.append(f"the test is fold {data.fold} of {data.folds}, counted from 0")
+    if groups:
+        by = getattr(data, "groups", None) or "group"
+        said.append(f"{_many(groups, 'group')} by '{by}', each in one split")
+    return "; ".join(said)
 
 
 def _loading(plan: Plan) -> str:

@@ -52,7 +52,8 @@ def run(args: argparse.Namespace) -> int:
         return sending.prepare_within_job(request, args.prepare)
     choice = Choice("begin")
     if not args.new:
-        choice = which.choose(request.run_root, request.spec, request.code)
+        place = request.run_root, request.spec, request.code, request.fingerprint
+        choice = which.choose(*place)
     machine = planning.this_machine(local=args.local)
     if args.dry_run:
         return _dry_run(args, request, choice, machine)

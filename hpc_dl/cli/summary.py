@@ -117,6 +117,7 @@ def _metrics(summary: Summary) -> Table:
 def _columns(summary: Summary) -> list[tuple[str, dict[str, float | str]]]:
     """The columns that have values: the split and the step, and the metrics by name."""
     found, exported = [], summary.weights
+    averaged = ", averaged" if exported and exported.averaged else ""
     for split, title in (("train", "train"), ("val", "validation"), ("test", "test")):
         values = {
             key.partition("/")[2]: value
@@ -126,9 +127,10 @@ def _columns(summary: Summary) -> list[tuple[str, dict[str, float | str]]]:
         if values:
             step = max(at for key, at in summary.steps.items() if key.startswith(f"{split}/"))
             if split == "val" and exported and summary.validation and step != exported.step:
-                found.append((f"last validation\nstep {step}", values))
+                found.append((f"last validation\nstep {step}{averaged}", values))
                 step, values = exported.step, summary.validation
-            found.append((f"{title}\nstep {step}", values))
+            of = "" if split == "train" else averaged  # whose losses are those of the raw weights
+            found.append((f"{title}\nstep {step}{of}", values))
     return found
 
 

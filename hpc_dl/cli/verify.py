@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 HELP = """Train the shipped recipes on real data with several seeds, and compare what they reach
 with what is expected of them. A run that is complete already is not trained again."""
+SAME_SPLIT = "each seed is a train.seed; all are validated and tested on the same examples"
 FILE = "verified.json"
 """In the folder of the runs."""
 
@@ -71,6 +72,7 @@ def run(args: argparse.Namespace) -> int:
         print_json([dataclasses.asdict(it) for it in found])
     else:
         out.print(_table(found))
+        out.print(SAME_SPLIT)
         out.print(f"kept in {file}", soft_wrap=True)
     return EXIT_FAILED if any(it.met is False for it in found) else 0
 

@@ -7,16 +7,18 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import sys
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from hpc_dl import jobs, lease, rundir
+from hpc_dl import jobs, lease, run_files, rundir
+from hpc_dl.data.fingerprint import Fingerprint
 from hpc_dl.errors import UserError
 from hpc_dl.jobs import Status
-from hpc_dl.rundir import RunDir
+from hpc_dl.rundir import DamagedFile, RunDir
 from hpc_dl.spec.job import JobSpec
 from hpc_dl.spec.load import load
 from hpc_dl.submit import snapshot
@@ -34,22 +36,58 @@ class Choice:
     status: Status | None = None
     seen: frozenset[RunDir] | None = field(default=None, compare=False)
     """The runs that train something else; None where none was looked at."""
+    changed: str = field(default="", compare=False)
+    """Which run of the same training had other data, and in what they differ."""
 
 
-def choose(root: Path, spec: JobSpec, code: Snapshot, but: Collection[RunDir] = ()) -> Choice:
-    """The newest run of the same name and the same training decides, `but` these.
+def choose(
+    root: Path, spec: JobSpec, code: Snapshot, data: Fingerprint, but: Collection[RunDir] = ()
+) -> Choice:
+    """The newest run of the same name and the same training, of the same data, decides, `but`
+    these.
 
-    `code` is the snapshot of the user's own files as they are now.
+    `code` is the snapshot of the user's own files as they are now, `data` the fingerprint of the
+    data. Raises UserError where a run stopped halfway that had other data.
     """
     wanted = submitted_identity(spec, code)
     found = [run for run in rundir.own(rundir.runs(root, spec.name)) if run not in but]
-    seen = set()
+    seen, others = set(), []
     for run, its in _identities(reversed(found)):
         seen.add(run)  # not those that are being made just now
         if its == wanted:
-            status = jobs.status(run, lease.GRACE)
-            return Choice(action_for(status), run, status)
-    return Choice("begin", seen=frozenset(seen))
+            then = _data_of(run)
+            if then and then.digest == data.digest:
+                status = jobs.status(run, lease.GRACE)
+                return Choice(action_for(status), run, status)
+            others.append((run, then))
+    changed = _changed(*others[0], data) if others else ""
+    return Choice("begin", seen=frozenset(seen), changed=changed)
+
+
+def _data_of(run: RunDir) -> Fingerprint | None:
+    """What is known of the data that a run began with."""
+    with contextlib.suppress(DamagedFile):
+        return run_files.find(run.fingerprint, Fingerprint)
+    return None
+
+
+def _changed(run: RunDir, then: Fingerprint | None, now: Fingerprint) -> str:
+    """In what the data differ from those of a run. Raises UserError where that stopped halfway."""
+    what = then.difference(now) if then else "which, is not known"
+    said = f"{run.id} had other data ({what})"
+    if saved_step(run) and action_for(jobs.status(run, lease.GRACE)) == "go_on":
+        raise UserError(
+            f"{said}, and stopped at step {saved_step(run)}",
+            hint="Restore the data to go on with it, or train a new run: hpcdl submit --new.",
+        )
+    return said
+
+
+def saved_step(run: RunDir) -> int:
+    """The step of the newest checkpoint; 0 without one."""
+    names = (path.name for path in run.checkpoints.glob("step-*"))
+    steps = (re.fullmatch(r"step-(\d+)", name) for name in names)
+    return max((int(step[1]) for step in steps if step), default=0)
 
 
 @contextlib.contextmanager

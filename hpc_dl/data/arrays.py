@@ -1,4 +1,4 @@
-"""Arrays in files: which there are, of what shape, and what is said of the examples.
+"""Arrays in files: which there are, of what shape, and the labels of the examples.
 
 Light: without torch, and without reading the examples themselves.
 """
@@ -6,14 +6,18 @@ Light: without torch, and without reading the examples themselves.
 from __future__ import annotations
 
 import contextlib
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from hpc_dl.data.counts import split_counts
+from hpc_dl.data import classes, holdout
+from hpc_dl.data.counts import Holdout, group_count, split_counts
+from hpc_dl.data.layout import channels_last
 from hpc_dl.errors import UserError
 from hpc_dl.spec.data import DataFacts
 from hpc_dl.spec.model import Kind
@@ -21,22 +25,23 @@ from hpc_dl.spec.sources import Arrays, Npz
 
 Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
 KINDS: dict[int, Kind] = {2: "table", 3: "image", 4: "image"}
-CHANNELS = (1, 3, 4)
+_AXES = {"table": (2,), "image": (3, 4), "sequence": (3,)}
+_DAMAGED = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
+SHOWN = 8
+"""Names of arrays that are listed."""
 
 
 class Packed:
-    """An array in a file of numpy's, of which the shape can be had without the rest."""
+    """An array in a file of numpy's, of which shape and type can be had without the rest."""
 
     def __init__(self, file: Any, name: str) -> None:
-        self.file, self.name = file, name
-
-    @property
-    def shape(self) -> tuple[int, ...]:
+        self.file = file
+        self.name = name
         form = np.lib.format
-        with self.file.zip.open(f"{self.name}.npy") as member:
+        with file.zip.open(f"{name}.npy") as member:
             first = form.read_magic(member) == (1, 0)
             read = form.read_array_header_1_0 if first else form.read_array_header_2_0
-            return tuple(read(member)[0])
+            self.shape, _, self.dtype = read(member)
 
     def __getitem__(self, key: Any) -> Array:
         found: Array = self.file[self.name][key]
@@ -46,35 +51,58 @@ class Packed:
 def facts(source: Arrays) -> DataFacts:
     """What a plan needs to know. Raises UserError for arrays that are not there or do not fit."""
     with opened(source) as file:
-        shapes = {name: file[inputs].shape for name, (inputs, _) in names(source).items()}
-        said = {name: np.asarray(file[labels][()]) for name, (_, labels) in names(source).items()}
-    kind, example = _kind(source, shapes["train"]), _example(source, shapes["train"])
-    for name, shape in shapes.items():
-        if _example(source, shape) != example:
-            raise UserError(f"data.path: examples of {name} are {shape[1:]}, others {example}")
-        if not len(said[name]) == shape[0] > 0:
-            raise UserError(
-                f"data.path: {shape[0]} examples to {name}, and {len(said[name])} labels"
-            )
-    sizes = split_counts(
-        {n: shape[0] for n, shape in shapes.items()}, source.validation, source.test
-    )
+        inputs = {split: file[name] for split, (name, _) in names(source).items()}
+        shapes = {split: tuple(array.shape or ()) for split, array in inputs.items()}
+        kind = _kind(source, shapes["train"])
+        for split, array in inputs.items():
+            _refuse_other_than_numbers(kind, array.dtype, _place(source, split, "inputs"))
+        given = _labels(source, file)
+        groups = groups_of(source, file, shapes["train"][0]) if source.groups else None
+    _refuse_differing(shapes, given)
+    example, notes = _example(source, kind, shapes["train"], inputs["train"].dtype)
+    there = {split: shape[0] for split, shape in shapes.items()}
+    sizes, count = split_counts(there, Holdout.of(source), groups), group_count(groups)
+    notes = (*_unread(source), *notes)
     if source.task == "regress":
-        width = said["train"].reshape(len(said["train"]), -1).shape[1]
-        targets = (source.labels,) if width == 1 else (f"{source.labels}{n}" for n in range(width))
-        return DataFacts(kind, "regress", example, (), *sizes, targets=tuple(targets))
-    for labels in said.values():
-        _refuse_no_labels(source, labels)
-    last = max(int(labels.max()) for labels in said.values())
-    return DataFacts(kind, "classify", example, tuple(map(str, range(last + 1))), *sizes)
+        targets = _targets(source, given)
+        return DataFacts(
+            kind, "regress", example, (), *sizes, targets=targets, groups=count, notes=notes
+        )
+    found = classes.read(given, _places(source))
+    notes = (*notes, *found.notes)
+    return DataFacts(kind, "classify", example, found.names, *sizes, groups=count, notes=notes)
 
 
 def names(source: Arrays) -> dict[str, tuple[str, str]]:
-    """The arrays of each split: of its examples, and of what is said of them."""
+    """The arrays of each split: of its examples, and of their labels.
+
+    Raises UserError for half a pair, and for an array that is named twice.
+    """
     given = {"train": (source.inputs, source.labels)}
     if source.test_inputs and source.test_labels:
         given["test"] = (source.test_inputs, source.test_labels)
+    elif source.test_inputs or source.test_labels:
+        here, other = ("inputs", "labels") if source.test_inputs else ("labels", "inputs")
+        raise UserError(
+            f"data.test_{here}: there is no data.test_{other}, and a test needs both",
+            hint=f"Give data.test_{other} too, or neither for a share of the examples.",
+        )
+    every = [name for pair in given.values() for name in pair]
+    if twice := next((name for name in every if every.count(name) > 1), None):
+        raise UserError(f"data.path: array '{twice}' is named for two different things")
     return given
+
+
+def groups_of(source: Arrays, file: Mapping[str, Any], count: int) -> Array:
+    """Which of the `count` training examples are to stay together, (N,) int64."""
+    assert source.groups is not None
+    found = np.asarray(file[source.groups][()])
+    if found.shape != (count,):
+        raise UserError(
+            f"data.groups: '{source.groups}' is {found.shape}, but has to be one value for each of "
+            f"{count} examples"
+        )
+    return holdout.codes(found)
 
 
 @contextlib.contextmanager
@@ -83,27 +111,49 @@ def opened(source: Arrays) -> Iterator[Mapping[str, Any]]:
     path = Path(source.path).expanduser()
     if not path.is_file():
         raise UserError(f"data.path: there is no file {path}")
+    wanted = [name for pair in names(source).values() for name in pair]
+    wanted += [source.groups] if source.groups else []
     try:
         with _open(source, path) as file:
-            wanted = [name for pair in names(source).values() for name in pair]
             for name in wanted:
                 if name not in file:
-                    raise _absent(name, list(file), path)
-            yield {
-                name: Packed(file, name) if isinstance(source, Npz) else file[name]
-                for name in wanted
-            }
-    except (OSError, ValueError, EOFError) as error:
+                    raise _absent(name, _all_names(file), path)
+            yield {name: _array(file, name, path) for name in wanted}
+    except _DAMAGED as error:
         raise UserError(f"data.path: {path} is no readable {source.name}: {error}") from None
 
 
 def as_examples(source: Arrays, array: Array) -> Array:
     """Images as (N, C, H, W), from grey ones or such with the channels last; all else as it is."""
-    if _kind(source, array.shape) != "image":
-        return array
-    if array.ndim == 3:
-        return array[:, None]
-    return np.moveaxis(array, -1, 1) if _channels_last(array.shape) else array
+    kind = _kind(source, array.shape)
+    native = array.astype(array.dtype.newbyteorder("="), copy=False)
+    if native.dtype.kind == "f" and native.dtype.itemsize > 8:
+        native = native.astype(np.float64)
+    if kind != "image":
+        return native
+    if native.ndim == 3:
+        return native[:, None]
+    last, _ = channels_last(native.shape, f"data.inputs: '{source.inputs}'")
+    return np.moveaxis(native, -1, 1) if last else native
+
+
+def as_labels(source: Arrays, file: Mapping[str, Any]) -> dict[str, Array]:
+    """The classes of each split from 0, (N,) int64, or the numbers to predict as they are."""
+    given = _labels(source, file)
+    if source.task == "regress":
+        return given
+    return classes.read(given, _places(source)).labels
+
+
+def _place(source: Arrays, split: str, key: Literal["inputs", "labels"]) -> str:
+    """Where an array is named, and its name."""
+    name = names(source)[split][key == "labels"]
+    return f"data.{'' if split == 'train' else f'{split}_'}{key}: '{name}'"
+
+
+def _places(source: Arrays) -> dict[str, str]:
+    """Where the labels of each split are from."""
+    return {split: _place(source, split, "labels") for split in names(source)}
 
 
 def _open(source: Arrays, path: Path) -> Any:
@@ -117,6 +167,41 @@ def _open(source: Arrays, path: Path) -> Any:
     return h5py.File(path, "r")
 
 
+def _array(file: Any, name: str, path: Path) -> Any:
+    """An array of an open file, not read yet. Raises UserError for an HDF5 group."""
+    if isinstance(file, np.lib.npyio.NpzFile):
+        return Packed(file, name)
+    found = file[name]
+    if not hasattr(found, "shape"):
+        raise UserError(
+            f"data.path: '{name}' in {path} is a group, not an array",
+            hint=f"It has: {', '.join(f'{name}/{it}' for it in list(found)[:SHOWN])}.",
+        )
+    return found
+
+
+def _all_names(file: Any) -> list[str]:
+    """The names of all arrays of an open file, in HDF5 those in groups as well."""
+    if isinstance(file, np.lib.npyio.NpzFile):
+        return list(file)
+    found: list[str] = []
+    file.visititems(lambda name, it: found.append(name) if hasattr(it, "shape") else None)
+    return found
+
+
+def _unread(source: Arrays) -> tuple[str, ...]:
+    """A note on the arrays of the file that nothing names."""
+    path = Path(source.path).expanduser()
+    named = {name.strip("/") for pair in names(source).values() for name in pair}
+    with _open(source, path) as file:
+        left = [name for name in _all_names(file) if name not in named]
+    if not left:
+        return ()
+    more = f" and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
+    hint = "" if source.test_inputs else "; data.test_inputs and data.test_labels name a test"
+    return (f"arrays that are not read: {', '.join(left[:SHOWN])}{more}{hint}",)
+
+
 def _absent(name: str, there: list[str], path: Path) -> UserError:
     near = get_close_matches(name, there, 3)
     guess = f"Did you mean {' or '.join(near)}?" if near else f"It has: {', '.join(there)}."
@@ -128,8 +213,7 @@ def _absent(name: str, there: list[str], path: Path) -> UserError:
 
 def _kind(source: Arrays, shape: tuple[int, ...]) -> Kind:
     kind = source.kind or KINDS.get(len(shape))
-    axes = {"table": (2,), "image": (3, 4), "sequence": (3,)}
-    if kind is None or len(shape) not in axes[kind]:
+    if kind is None or len(shape) not in _AXES[kind]:
         raise UserError(
             f"data.inputs: '{source.inputs}' is {shape}, which is no {kind or 'kind of example'}",
             hint="A table has 2 axes, sequences 3 (data.kind: sequence), images 3 or 4.",
@@ -137,25 +221,75 @@ def _kind(source: Arrays, shape: tuple[int, ...]) -> Kind:
     return kind
 
 
-def _example(source: Arrays, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape of one example, as `as_examples` gives it."""
-    if _kind(source, shape) != "image":
-        return tuple(shape[1:])
-    if len(shape) == 3:
-        return (1, *shape[1:])
-    return (shape[3], *shape[1:3]) if _channels_last(shape) else tuple(shape[1:])
-
-
-def _channels_last(shape: tuple[int, ...]) -> bool:
-    return shape[-1] in CHANNELS and shape[1] not in CHANNELS
-
-
-def _refuse_no_labels(source: Arrays, labels: Array) -> None:
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+def _refuse_other_than_numbers(kind: Kind, dtype: np.dtype[Any], where: str) -> None:
+    """Raise UserError for a type that examples of a kind cannot be of."""
+    if dtype.kind == "O":
+        raise UserError(f"{where} holds Python objects", hint="Save it as an array of numbers.")
+    if dtype.kind not in "iufb":
+        raise UserError(f"{where} is {dtype}, but examples are real numbers")
+    if kind == "image" and dtype.kind in "iu" and dtype != np.uint8:
         raise UserError(
-            f"data.labels: '{source.labels}' is {labels.shape} {labels.dtype}, but classes are "
-            "one integer for each example, from 0",
-            hint="To foretell numbers: data.task: regress.",
+            f"{where} is {dtype}, but images are bytes (uint8), or floats in [0, 1]",
+            hint="Bytes: x.astype('uint8'); 16 bits: (x / 65535).astype('float32').",
         )
-    if labels.min() < 0:
-        raise UserError(f"data.labels: label {labels.min()} of example {labels.argmin()}")
+
+
+def _refuse_differing(shapes: Mapping[str, tuple[int, ...]], given: Mapping[str, Array]) -> None:
+    """Raise UserError for splits that differ in their examples, or have other than one label."""
+    example = shapes["train"][1:]
+    for split, shape in shapes.items():
+        if shape[1:] != example:
+            raise UserError(f"data.path: examples of {split} are {shape[1:]}, others {example}")
+        labels = given[split].shape[0] if given[split].ndim else 0
+        if not labels == shape[0]:
+            raise UserError(f"data.path: {shape[0]} examples to {split}, and {labels} labels")
+        if 0 in shape:
+            raise UserError(f"data.path: the examples to {split} are {shape}: there are none")
+
+
+def _example(
+    source: Arrays, kind: Kind, shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """The shape of one example, as `as_examples` gives it, and notes on how it is read."""
+    where = f"'{source.inputs}'"
+    if kind != "image":
+        return shape[1:], ()
+    if len(shape) == 3:
+        note = f"{where} is read as grey images of {shape[1]} x {shape[2]} pixels"
+        unsure = source.kind is None and dtype != np.uint8
+        return (1, *shape[1:]), (f"{note}; data.kind: sequence is for sequences",) * unsure
+    last, notes = channels_last(shape, f"data.inputs: {where}")
+    return ((shape[3], *shape[1:3]) if last else shape[1:]), notes
+
+
+def _labels(source: Arrays, file: Mapping[str, Any]) -> dict[str, Array]:
+    """The labels of each split as they are in the file."""
+    found = {}
+    for split, (_, name) in names(source).items():
+        if isinstance(source, Npz) and file[name].dtype.kind == "O":
+            raise UserError(
+                f"{_place(source, split, 'labels')} holds Python objects",
+                hint="Save words by numpy.array(y, dtype=str), numbers as numbers.",
+            )
+        found[split] = np.asarray(file[name][()])
+    return found
+
+
+def _targets(source: Arrays, given: Mapping[str, Array]) -> tuple[str, ...]:
+    """The names of the numbers to predict. Raises UserError where there are none."""
+    widths = set()
+    for split, array in given.items():
+        where = _place(source, split, "labels")
+        if array.ndim > 2 or array.dtype.kind not in "iufb" or array.size == 0:
+            raise UserError(
+                f"{where} is {array.shape} {array.dtype}, but numbers to predict are (N,) or "
+                "(N, targets)"
+            )
+        if (bad := np.argwhere(~np.isfinite(array))).size:
+            place = tuple(bad[0].tolist())
+            raise UserError(f"{where}{list(place)} is {array[place]:g}", hint="Leave it out.")
+        widths.add(array.reshape(len(array), -1).shape[1])
+    if len(widths) > 1:
+        raise UserError(f"data.labels: the splits have {' and '.join(map(str, widths))} targets")
+    width = widths.pop()
+    return (source.labels,) if width == 1 else tuple(f"{source.labels}{n}" for n in range(width))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 import torch
@@ -44,18 +46,26 @@ def numbers(given: Tensor, where: str) -> Tensor:
     return floats
 
 
+def varied(train: Tensor, where: str) -> None:
+    """Raise UserError for training examples that are all the same."""
+    low, high = train.aminmax()
+    if low == high:
+        raise UserError(f"{where}: every value is {low:g}: there is nothing to learn from")
+
+
 def labels(given: Tensor, count: int, where: str) -> Tensor:
     """One class for each of `count` examples: (count,) int64, from 0."""
     if given.shape != (count,) or given.is_floating_point():
         raise UserError(
             f"{where}: label is {tuple(given.shape)} {given.dtype}, but has to be {count} integers"
         )
-    if given.min() < 0:
+    numbers = given.long()  # of which there is a minimum, unlike of uint16
+    if numbers.min() < 0:
         raise UserError(
-            f"{where}: label {int(given.min())} of example {int(given.argmin())}, "
+            f"{where}: label {int(numbers.min())} of example {int(numbers.argmin())}, "
             "but classes count from 0"
         )
-    return given.long()
+    return numbers
 
 
 def targets(given: Tensor, count: int, where: str) -> Tensor:
@@ -65,6 +75,15 @@ def targets(given: Tensor, count: int, where: str) -> Tensor:
             f"{where}: target is {tuple(given.shape)}, but has to be ({count}, targets)"
         )
     return numbers(given.reshape(count, -1), f"{where}: target")
+
+
+def known_names(given: Iterable[object], known: Sequence[str], where: str) -> None:
+    """Raise UserError for a name that would be passed over, such as `val` for `validation`."""
+    for name in map(str, given):
+        if name not in known:
+            near = get_close_matches(name, known, 1, 0.4)
+            guess = f"Did you mean {near[0]}?" if near else ""
+            raise UserError(f"{where}: '{name}' is none of {', '.join(known)}", hint=guess)
 
 
 def every_class_is_trained_on(train: Split, facts: DataFacts) -> None:
@@ -80,14 +99,16 @@ def every_class_is_trained_on(train: Split, facts: DataFacts) -> None:
         raise UserError(
             f"data: there is no example of {shown}{more} to train on, "
             f"among the {len(train)} of the training split",
-            hint="Add examples, hold fewer out (data.validation, data.test), or leave the class "
-            "out.",
+            hint="Add examples, hold fewer or others out (data.validation, data.test, "
+            "data.split_seed), or leave the class out.",
         )
 
 
 def _pixels(image: Tensor, where: str) -> Tensor:
     if image.dtype == torch.uint8:
         return image
+    if image.dtype == torch.bool:
+        return image.float()
     if not image.is_floating_point():
         raise UserError(f"{where}: image is {image.dtype}, but has to be uint8 or floats")
     low, high = image.min().item(), image.max().item()

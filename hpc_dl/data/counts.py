@@ -1,29 +1,75 @@
-"""How many examples go into which split: what the plan says is what the training gets."""
+"""How many examples go into which split: what the plan says is what the training gets. Light."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from hpc_dl.errors import UserError
+from hpc_dl.spec.data import Data
+
+if TYPE_CHECKING:
+    from hpc_dl.data.holdout import Array
+
+TEST = 0.1
+"""Share of the examples for the test, where a source has no option for it."""
 
 
-def split_counts(there: Mapping[str, int], validation: float, test: float) -> tuple[int, int, int]:
+@dataclass(frozen=True)
+class Holdout:
+    """Which share of the training examples is held out; `hpc_dl.data.holdout` says which ones."""
+
+    validation: float = 0.1
+    test: float = TEST
+    seed: int = 0
+    folds: int | None = None
+    fold: int = 0
+
+    @classmethod
+    def of(cls, source: Data) -> Holdout:
+        """What a spec says of it."""
+        test = getattr(source, "test", TEST)
+        return cls(source.validation, test, source.split_seed, source.folds, source.fold or 0)
+
+    def wanted(self, count: int) -> dict[str, int]:
+        """How many of `count` examples are to be held out, where each can be taken by itself."""
+        tested = round(count * self.test)
+        if self.folds:
+            tested = len(range(self.fold, count, self.folds))
+        return {"validation": round(count * self.validation), "test": tested}
+
+
+def group_count(groups: Array | None) -> int:
+    """How many groups there are, numbered from 0; none where any example may be parted."""
+    return 0 if groups is None else int(groups.max()) + 1
+
+
+def split_counts(
+    there: Mapping[str, int], holdout: Holdout, groups: Array | None = None
+) -> tuple[int, int, int]:
     """Train, validation and test, given how many examples a source has for `train` and others.
 
-    A split that the source does not have is that fraction of its training examples.
-    Raises UserError where none would be left to train on.
+    A split that the source does not have is taken from its training examples, of which `groups`
+    says which belong together. Raises UserError where none would be left to train on.
     """
-    fractions = {"validation": validation, "test": test}
-    made = {
-        name: round(there["train"] * fraction)
-        for name, fraction in fractions.items()
-        if name not in there
-    }
+    if holdout.folds and "test" in there:
+        raise UserError(
+            "data.folds: the data have a test split of their own",
+            hint="Leave out folds and fold, or the test split.",
+        )
+    missing = [name for name in ("validation", "test") if name not in there]
+    made = {name: holdout.wanted(there["train"])[name] for name in missing}
+    if groups is not None and missing:
+        from hpc_dl.data.holdout import positions
+
+        taken = positions(len(groups), missing, holdout, groups)
+        made = {name: len(taken[name]) for name in missing}
     train = there["train"] - sum(made.values())
     if train < 1:
-        taken = " and ".join(f"{count} for {name}" for name, count in made.items())
+        listed = " and ".join(f"{count} for {name}" for name, count in made.items())
         raise UserError(
-            f"data: of {there['train']} examples, {taken or 'all there are'}: "
+            f"data: of {there['train']} examples, {listed or 'all there are'}: "
             "none is left to train on",
             hint="Lower data.validation or data.test, or add examples." if made else "",
         )

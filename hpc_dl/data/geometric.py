@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hpc_dl.data import cora, staged
-from hpc_dl.data.counts import split_counts
+from hpc_dl.data import checks, cora, staged
+from hpc_dl.data.counts import Holdout, split_counts
 from hpc_dl.data.graphs import Graph, GraphSplit, NodeSplit
 from hpc_dl.data.split import Split, Tensors
 from hpc_dl.errors import UserError
@@ -23,6 +23,7 @@ from hpc_dl.spec.data import DataFacts
 
 Given = tuple[DataFacts, Mapping[str, Split]]
 
+_DEFAULT = Holdout()
 _MASKS = {"train": "train_mask", "validation": "val_mask", "test": "test_mask"}
 
 
@@ -55,7 +56,7 @@ def planetoid(folder: Path) -> Given:
     return known, given
 
 
-def of(said: Any, where: str, validation: float = 0.1, test: float = 0.1) -> Given:
+def of(said: Any, where: str, holdout: Holdout) -> Given:
     """Examples of a Data, whose nodes they are, or of several, or of splits of several by name.
 
     A data set of one graph, with a label for each of its nodes, is that graph.
@@ -63,8 +64,9 @@ def of(said: Any, where: str, validation: float = 0.1, test: float = 0.1) -> Giv
     from torch_geometric.data import Data
 
     if isinstance(said, Data):
-        return nodes(said, where, validation, test)
+        return nodes(said, where, holdout)
     by_name = said if isinstance(said, Mapping) else {"train": said}
+    checks.known_names(by_name, tuple(_MASKS), where)
     splits = {name: list(graphs) for name, graphs in by_name.items()}
     if any(not isinstance(it, Data) for graphs in splits.values() for it in graphs):
         raise UserError(f"{where}: its graphs have to be torch_geometric's Data")
@@ -72,8 +74,8 @@ def of(said: Any, where: str, validation: float = 0.1, test: float = 0.1) -> Giv
     if first is None:
         raise UserError(f"{where}: there is no graph to train on")
     if len(splits["train"]) == 1 and len(splits) == 1 and _is_labelled_by_node(first):
-        return nodes(first, where, validation, test)
-    return graphs_of(splits, where, validation, test)
+        return nodes(first, where, holdout)
+    return graphs_of(splits, where, holdout)
 
 
 def is_graph(said: Any) -> bool:
@@ -88,7 +90,7 @@ def is_graph(said: Any) -> bool:
     return isinstance(said[0] if several else said, Data | Dataset)
 
 
-def nodes(graph: Any, where: str, validation: float = 0.1, test: float = 0.1) -> Given:
+def nodes(graph: Any, where: str, holdout: Holdout = _DEFAULT) -> Given:
     """The labelled nodes of one graph, divided by its masks, where it has them."""
     label, (node, edge) = _label_of_nodes(graph, where), _checked(graph, where)
     known = label >= 0
@@ -98,14 +100,12 @@ def nodes(graph: Any, where: str, validation: float = 0.1, test: float = 0.1) ->
     for name, mask in masks.items():
         at = ((mask if mask.ndim == 1 else mask[:, 0]).bool() & known).nonzero()[:, 0]
         given[name] = NodeSplit(shared, {"at": at, "label": label[at]})
-    sizes = split_counts({name: len(it) for name, it in given.items()}, validation, test)
+    sizes = split_counts({name: len(it) for name, it in given.items()}, holdout)
     classes = tuple(map(str, range(int(label.max()) + 1)))
     return DataFacts("graph", "classify_nodes", (node.shape[1],), classes, *sizes), given
 
 
-def graphs_of(
-    splits: Mapping[str, Sequence[Any]], where: str, validation: float, test: float
-) -> Given:
+def graphs_of(splits: Mapping[str, Sequence[Any]], where: str, holdout: Holdout) -> Given:
     """Graphs with a class each, if their `y` is an integer, or else with numbers to foretell."""
     from torch_geometric.data import Data
 
@@ -119,7 +119,7 @@ def graphs_of(
         given[name] = GraphSplit(kept, _said_of_graphs(graphs, f"{where}: {name}"))
     if len(widths) > 1:
         raise UserError(f"{where}: its nodes differ in their number of features: {sorted(widths)}")
-    sizes = split_counts({name: len(it) for name, it in given.items()}, validation, test)
+    sizes = split_counts({name: len(it) for name, it in given.items()}, holdout)
     shape, first = (widths.pop(),), given["train"].tensors
     if "target" in first:
         targets = tuple(f"y{number}" for number in range(first["target"].shape[1]))

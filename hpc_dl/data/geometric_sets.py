@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hpc_dl.data import geometric, libraries
+from hpc_dl.data.counts import Holdout
 from hpc_dl.data.split import Split
 from hpc_dl.spec.data import DataFacts
 from hpc_dl.spec.sources import TorchGeometric
@@ -31,7 +32,7 @@ def load(source: TorchGeometric, data_root: Path) -> tuple[DataFacts, Mapping[st
         graphs = _processed(source, kind, root, data_root / "cache")
     else:
         graphs = list(libraries.make(source, kind, root))
-    return geometric.of(graphs, source.name, source.validation, source.test)
+    return geometric.of(graphs, source.name, Holdout.of(source))
 
 
 def _offline(kind: Any) -> Any:
@@ -71,7 +72,8 @@ def _digest(source: TorchGeometric, root: Path) -> str:
     digest.update(repr(sorted(source.options.items())).encode())
     for file in _files(root):
         state = file.stat()
-        digest.update(repr((str(file), state.st_size, state.st_mtime_ns)).encode())
+        times = state.st_mtime_ns, state.st_ctime_ns  # `touch -r` and `cp -p` set only the first
+        digest.update(repr((str(file), state.st_size, *times)).encode())
     return digest.hexdigest()[:32]
 
 

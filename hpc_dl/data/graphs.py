@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -42,6 +42,10 @@ class NodeSplit(Split):
         taken = super().subset(chosen)
         return NodeSplit(self.graph, taken.tensors, taken.index)
 
+    def contents(self) -> dict[str, Iterable[Tensor]]:
+        shared = self.graph.on(self.device)
+        return {**{name: [tensor] for name, tensor in shared.items()}, **super().contents()}
+
     def rows(self, chosen: Tensor) -> Batch:
         return {**self.graph.on(self.device), **super().rows(chosen)}
 
@@ -65,8 +69,11 @@ class GraphSplit(Split):
 
     @property
     def size(self) -> int:
-        graphs = sum(bytes_of(graph.x) + bytes_of(graph.edge_index) for graph in self.graphs)
-        return super().size + graphs
+        return sum(sum(map(bytes_of, tensors)) for tensors in self.contents().values())
+
+    def contents(self) -> dict[str, Iterable[Tensor]]:
+        node, edge = zip(*((graph.x, graph.edge_index) for graph in self.graphs), strict=True)
+        return {"node": node, "edge": edge, **super().contents()}
 
     def rows(self, chosen: Tensor) -> Batch:
         from torch_geometric.data import Batch as Union  # 2 s, for those who have graphs

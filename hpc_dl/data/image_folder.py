@@ -5,19 +5,18 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 
+from hpc_dl.data import picture
 from hpc_dl.data.folders import Found, Picture
+from hpc_dl.data.picture import Pixels
 from hpc_dl.data.split import Tensors
-from hpc_dl.errors import UserError
 from hpc_dl.spec.sources import ImageFolder
-
-Pixels = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
 
 def load(source: ImageFolder, found: Found, cache: Path) -> dict[str, Tensors]:
@@ -40,28 +39,21 @@ def check(found: Found, cache: Path) -> None:
     Raises UserError naming a picture that is none.
     """
     paths = [path for pictures in found.pictures.values() for path, _ in pictures]
-    names = hashlib.sha256("\0".join(map(str, paths)).encode()).hexdigest()[:32]
-    noted = cache / f"{names}.checked"
+    noted = cache / f"{_digest('headers', paths)}.checked"
     if noted.exists():
         return
     with ThreadPoolExecutor() as pool:
-        for _ in pool.map(_look_at, paths):
+        for _ in pool.map(picture.header, paths):
             pass
     with contextlib.suppress(OSError):
         cache.mkdir(parents=True, exist_ok=True)
         noted.touch()
 
 
-def _look_at(path: Path) -> None:
-    try:
-        Image.open(path).close()
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise _unreadable(path, error) from None
-
-
 def _cached(source: ImageFolder, pictures: list[Picture], cache: Path) -> Pixels:
     """Decoded pictures, (N, C, H, W), kept under a name that changes with any of them."""
-    file = cache / f"{_digest(source, pictures)}.npy"
+    way = repr((source.size, source.channels))
+    file = cache / f"{_digest(way, [path for path, _ in pictures])}.npy"
     with contextlib.suppress(OSError, ValueError, EOFError):  # absent, or damaged by a crash
         kept: Pixels = np.load(file, allow_pickle=False)
         return kept
@@ -74,16 +66,22 @@ def _cached(source: ImageFolder, pictures: list[Picture], cache: Path) -> Pixels
     return images
 
 
-def _digest(source: ImageFolder, pictures: list[Picture]) -> str:
+def _digest(way: str, paths: Sequence[Path]) -> str:
     """What tells these pictures, as they are now and read in this way, from all others."""
-    digest = hashlib.sha256(repr((source.size, source.channels)).encode())
-    for path, number in pictures:
-        try:
-            state = path.stat()
-        except OSError as error:
-            raise _unreadable(path, error) from None
-        digest.update(repr((str(path), number, state.st_size, state.st_mtime_ns)).encode())
+    digest = hashlib.sha256(f"{picture.RULE} {way}".encode())
+    with ThreadPoolExecutor() as pool:  # a network's disk answers many at a time
+        for path, stamps in zip(paths, pool.map(_stamps, paths), strict=True):
+            digest.update(os.fsencode(path) + repr(stamps).encode())
     return digest.hexdigest()[:32]
+
+
+def _stamps(path: Path) -> tuple[int, int, int]:
+    """What changes with a file; the last also where a copy is given the former's time."""
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise picture.unreadable(path, error) from None
+    return state.st_size, state.st_mtime_ns, state.st_ctime_ns
 
 
 def _write(file: Path, images: Pixels) -> None:
@@ -99,24 +97,4 @@ def _write(file: Path, images: Pixels) -> None:
 
 def decode(path: Path, source: ImageFolder) -> Pixels:
     """One picture as (C, H, W) bytes. Raises UserError naming one that cannot be read."""
-    height, width = source.size
-    try:
-        with Image.open(path) as picture:
-            flat = _as_bytes(picture).convert("L" if source.channels == 1 else "RGB")
-            pixels = np.asarray(flat.resize((width, height), Image.Resampling.BILINEAR))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise _unreadable(path, error) from None
-    return pixels[None] if source.channels == 1 else pixels.transpose(2, 0, 1)
-
-
-def _as_bytes(picture: Image.Image) -> Image.Image:
-    """16-bit grey scaled to 8 bits, where Pillow would cut it off at 255."""
-    if picture.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
-    if picture.mode in ("I", "F"):
-        raise ValueError("it has 32 bits a pixel, whose range is not known; save it with 8 or 16")
-    return picture
-
-
-def _unreadable(path: Path, error: Exception) -> UserError:
-    return UserError(f"{path} is not a readable picture: {error}", hint="Remove or replace it.")
+    return picture.decode(path, source.channels, source.size)

@@ -3,26 +3,34 @@
     def my_dataset(**options):
         return {"train": {"image": images, "label": labels}, "test": {...}, "classes": names}
 
-Examples are an `image`, (N, C, H, W), uint8 or float in [0, 1]; a `sequence`, (N, T, F); or a
-`table`, (N, columns). What is said of them is a `label`, (N,) integers from 0, or a `target`, (N,)
-or (N, targets) floats. `validation`, `test`, `classes` (or `targets`, the names of the numbers) may
-be left out, and missing splits are taken from `train` by the seed.
+Examples are an `image`, (N, C, H, W) or with 1, 3 or 4 channels last, uint8 or float in [0, 1]; a
+`sequence`, (N, T, F); or a `table`, (N, columns). What is to be predicted is a `label`, (N,)
+integers from 0, or a `target`, (N,) or (N, targets) floats. `validation`, `test`, `classes` (or
+`targets`, the names of the numbers) may be left out, and missing splits are taken from `train` by
+`data.split_seed`. A `group` beside the examples of `train`, (N,) integers, says which of them are
+to stay in the same split.
 
 Instead it may return a Data of torch_geometric, whose nodes are the examples (`train_mask`,
 `val_mask` and `test_mask` divide them), a list of Data, or lists by split.
 
 Options are what the spec says beside the keys of every source. The function runs on every rank
-and at submission, and has to return the same each time.
+and at submission, and has to return the same each time, bit for bit: random numbers need a seed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+import torch
+from torch import Tensor
+
 from hpc_dl.data import checks, geometric
-from hpc_dl.data.counts import split_counts
+from hpc_dl.data.class_names import alike
+from hpc_dl.data.counts import Holdout, group_count, split_counts
+from hpc_dl.data.layout import channels_last
 from hpc_dl.data.split import Split, Tensors
 from hpc_dl.errors import UserError
 from hpc_dl.imports import load_object
@@ -30,8 +38,6 @@ from hpc_dl.spec.data import DataFacts
 from hpc_dl.spec.model import Kind
 from hpc_dl.spec.sources import OwnData
 
-TEST = 0.1
-"""Share of the examples for the test, where the function gives no test split."""
 SPLITS = ("train", "validation", "test")
 
 
@@ -42,16 +48,40 @@ def load(source: OwnData, code: Path) -> tuple[DataFacts, Mapping[str, Split]]:
     """
     said = load_object(source.name, code)(**source.options)
     if geometric.is_graph(said):
-        return geometric.of(said, source.name, source.validation, TEST)
+        return geometric.of(said, source.name, Holdout.of(source))
     if not isinstance(said, Mapping) or "train" not in said:
         raise UserError(f"{source.name} has to return a mapping with 'train'")
-    given = {
-        name: _checked(said[name], f"{source.name}: {name}") for name in SPLITS if name in said
-    }
+    checks.known_names(said, (*SPLITS, "classes", "targets"), source.name)
+    given, notes = _channels_first(
+        {name: _checked(said[name], f"{source.name}: {name}") for name in SPLITS if name in said},
+        source.name,
+    )
     there = {name: len(next(iter(tensors.values()))) for name, tensors in given.items()}
-    sizes = split_counts(there, source.validation, TEST)
+    group = given["train"].pop("group", None)
+    groups = None if group is None else group.numpy()
+    sizes = split_counts(there, Holdout.of(source), groups)
     facts = _facts(said, given, sizes, source.name)
-    return facts, {name: Split(tensors) for name, tensors in given.items()}
+    facts = replace(facts, groups=group_count(groups), notes=(*notes, *alike(facts.classes)))
+    splits = {name: Split(tensors) for name, tensors in given.items()}
+    checks.varied(given["train"][facts.kind], f"{source.name}: train: {facts.kind}")
+    checks.every_class_is_trained_on(splits["train"], facts)
+    if group is not None:
+        splits["train"].tensors["group"] = group
+    return facts, splits
+
+
+def _channels_first(
+    given: Mapping[str, Tensors], where: str
+) -> tuple[dict[str, dict[str, Tensor]], tuple[str, ...]]:
+    """Images as (N, C, H, W) in every split, and notes for the plan; all else as it is."""
+    there = {name: dict(tensors) for name, tensors in given.items()}
+    if "image" not in there["train"]:
+        return there, ()
+    last, notes = channels_last(tuple(there["train"]["image"].shape), f"{where}: image")
+    if last:
+        for tensors in there.values():
+            tensors["image"] = tensors["image"].movedim(-1, 1)
+    return there, notes
 
 
 def _facts(
@@ -74,20 +104,35 @@ def _facts(
     classes = tuple(map(str, said.get("classes", range(last + 1))))
     if last >= len(classes):
         raise UserError(f"{where}: label {last} with {len(classes)} classes")
+    if len(set(classes)) < len(classes):
+        raise UserError(f"{where}: two classes have the same name: {', '.join(classes)}")
     return DataFacts(kind, "classify", shapes.pop(), classes, *sizes)
 
 
-def _checked(tensors: Any, where: str) -> Tensors:
+def _checked(tensors: Any, where: str) -> dict[str, Tensor]:
     """A split as the rest of hpcdl wants it: the kind first, then what is said of the examples."""
     names = set(tensors) if isinstance(tensors, Mapping) else set()
     kinds, judged = names & set(checks.AXES), names & {"label", "target"}
-    if len(kinds) != 1 or len(judged) != 1 or names != kinds | judged:
+    if len(kinds) != 1 or len(judged) != 1 or names - {"group"} != kinds | judged:
         raise UserError(
             f"{where} has to be a mapping of 'image', 'sequence' or 'table', and 'label' or "
-            "'target'"
+            "'target'; and 'group', if examples are to stay together"
         )
     (kind,), (said,) = kinds, judged
     given, about = (checks.tensor(tensors[name], f"{where}: {name}") for name in (kind, said))
     examples = checks.examples(given, kind, where)
     check = checks.labels if said == "label" else checks.targets
-    return {kind: examples, said: check(about, len(examples), where)}
+    checked = {kind: examples, said: check(about, len(examples), where)}
+    if "group" in names and where.endswith(": train"):
+        checked["group"] = _groups(tensors["group"], len(examples), f"{where}: group")
+    return checked
+
+
+def _groups(given: Any, count: int, where: str) -> Tensor:
+    """A number for each different group, (count,) int64."""
+    group = checks.tensor(given, where)
+    if group.shape != (count,) or group.is_floating_point():
+        raise UserError(
+            f"{where} is {tuple(group.shape)} {group.dtype}, but has to be {count} integers"
+        )
+    return torch.unique(group, return_inverse=True)[1]

@@ -8,11 +8,12 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from hpc_dl.data.counts import Holdout
 from hpc_dl.data.split import Split, Splits, Tensors, divide
 from hpc_dl.spec.data import DataFacts
 
 
-def divide_some(given: Mapping[str, Split], facts: DataFacts, seed: int) -> Splits:
+def divide_some(given: Mapping[str, Split], facts: DataFacts, holdout: Holdout) -> Splits:
     """As `divide`, but training and validation are of the classes `facts.only` alone.
 
     The training examples of all others go into the test, where none is given.
@@ -21,10 +22,10 @@ def divide_some(given: Mapping[str, Split], facts: DataFacts, seed: int) -> Spli
     kept = _usual(every, facts)
     splits = {**given, "train": Split(_where(kept, every))}
     if "test" in given:
-        return divide(splits, facts, seed)
+        return divide(splits, facts, holdout)
     others = Split(_where(~kept, every)).numbered_from(len(splits["train"]))
-    found = divide(splits, replace(facts, test=facts.test - len(others)), seed)
-    return replace(found, facts=facts, test=_joined(found.test, others))
+    found = divide(splits, facts, holdout)
+    return replace(found, test=_joined(found.test, others))
 
 
 def numbers(given: Mapping[str, Split], facts: DataFacts) -> list[int]:

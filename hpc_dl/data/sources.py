@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from hpc_dl.data import (
     arrays,
@@ -27,6 +28,8 @@ from hpc_dl.data import (
     torchvision_sets,
 )
 from hpc_dl.data.binarize import binarized
+from hpc_dl.data.contents import digests
+from hpc_dl.data.counts import Holdout
 from hpc_dl.data.some_classes import divide_some, numbers
 from hpc_dl.data.split import Split, Splits, Tensors, divide
 from hpc_dl.spec.data import Data, DataFacts
@@ -46,10 +49,8 @@ from hpc_dl.spec.sources import (
 )
 
 
-def load(
-    source: Data, data_root: Path, seed: int, code: Path, workers: int | None = None
-) -> Splits:
-    """The splits of a source, on the CPU; which example is in which is a function of the seed.
+def load(source: Data, data_root: Path, code: Path, workers: int | None = None) -> Splits:
+    """The splits of a source, on the CPU; which example is in which, the source alone decides.
 
     `data_root` is the folder of staged data, `code` that of the user's own files; `workers` is
     how many processes read examples while training, None to have all of them in memory.
@@ -61,13 +62,15 @@ def load(
     if isinstance(source, ImageFolder) and found and workers is not None:
         image_folder.check(found, data_root / "cache")
         facts, splits = folders.facts(source, found), streamed.splits(source, found, workers)
+        splits["train"].tensors.update(_groups(source, found))
     else:
         facts, splits = given(source, data_root, code, found)
     files = [path for part in found.pictures.values() for path, _ in part] if found else []
     named = names.of(source, splits, files)
     if facts.only:
         named = replace(named, labels=numbers(splits, facts))
-    divided = divide_some(splits, facts, seed) if facts.only else divide(splits, facts, seed)
+    holdout = Holdout.of(source)
+    divided = divide_some(splits, facts, holdout) if facts.only else divide(splits, facts, holdout)
     checks.every_class_is_trained_on(divided.train, facts)
     return replace(divided, names=named)
 
@@ -81,17 +84,23 @@ def given(
     """
     match source:
         case OwnData():
-            return own.load(source, code)
+            return _with_contents(*own.load(source, code))
         case Karate():
             return geometric.karate()
         case Cora():
             return geometric.planetoid(cora.folder(source, data_root))
         case TorchGeometric():
-            return geometric_sets.load(source, data_root)
+            return _with_contents(*geometric_sets.load(source, data_root))
         case TorchVision():
-            return torchvision_sets.load(source, data_root)
+            return _with_contents(*torchvision_sets.load(source, data_root))
     facts, tensors = _tensors(source, data_root, found)
     return facts, {name: Split(it) for name, it in tensors.items()}
+
+
+def _with_contents(
+    facts: DataFacts, splits: Mapping[str, Split]
+) -> tuple[DataFacts, Mapping[str, Split]]:
+    return replace(facts, contents=digests(splits)), splits
 
 
 def _tensors(
@@ -101,7 +110,8 @@ def _tensors(
         case ImageFolder():
             found = found or folders.scan(source)
             pictures = image_folder.load(source, found, data_root / "cache")
-            return folders.facts(source, found), pictures
+            train = {**pictures["train"], **_groups(source, found)}
+            return folders.facts(source, found), {**pictures, "train": train}
         case MNIST() | FashionMNIST():
             grey = mnist.load(source.name, idx.root_of(source, data_root))
             return staged.facts(source, data_root), _as_asked(source, grey)
@@ -119,23 +129,35 @@ def _tensors(
     raise AssertionError(f"{source!r} is none of hpcdl's sources")
 
 
+def _groups(source: ImageFolder, found: folders.Found) -> Tensors:
+    """Which training pictures are to stay together, where the spec says so."""
+    groups = folders.groups(source, found)
+    return {} if groups is None else {"group": torch.from_numpy(groups)}
+
+
 def _as_asked(source: GreyImages, grey: Mapping[str, Tensors]) -> Mapping[str, Tensors]:
     return binarized(grey) if source.binarize else grey
 
 
 def _examples(source: Arrays) -> Mapping[str, Tensors]:
     """All arrays of a file, looked through."""
-    facts, splits = arrays.facts(source), {}
+    facts, splits = arrays.facts(source), dict[str, dict[str, Tensor]]()
     with arrays.opened(source) as file:
-        for name, (inputs, labels) in arrays.names(source).items():
+        labels = arrays.as_labels(source, file)
+        for name, (inputs, named) in arrays.names(source).items():
             array = arrays.as_examples(source, file[inputs][()])
             where = f"data.path: {source.path}: {inputs}"
-            examples = checks.examples(torch.from_numpy(array), facts.kind, where)
-            said = checks.tensor(file[labels][()], labels)
-            where, count = f"data.path: {source.path}: {labels}", len(examples)
+            examples = checks.examples(checks.tensor(array, where), facts.kind, where)
+            if name == "train":
+                checks.varied(examples, where)
+            where, count = f"data.path: {source.path}: {named}", len(examples)
+            known = checks.tensor(labels[name], where)
             splits[name] = {facts.kind: examples} | (
-                {"target": checks.targets(said, count, where)}
+                {"target": checks.targets(known, count, where)}
                 if facts.task == "regress"
-                else {"label": checks.labels(said, count, where)}
+                else {"label": checks.labels(known, count, where)}
             )
+        if source.groups:
+            groups = arrays.groups_of(source, file, len(splits["train"][facts.kind]))
+            splits["train"]["group"] = torch.from_numpy(groups)
     return splits

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from hpc_dl.data.counts import Holdout
+from hpc_dl.data.holdout import positions
 from hpc_dl.data.names import Names
-from hpc_dl.data.order import mix
 from hpc_dl.spec.data import DataFacts
 
 Batch = Mapping[str, Tensor]
@@ -43,6 +44,10 @@ class Split:
         """The examples at positions `chosen` (n,) int64, as a split."""
         taken = {name: tensor[chosen] for name, tensor in self.tensors.items()}
         return Split(taken, self.index[chosen])
+
+    def contents(self) -> dict[str, Iterable[Tensor]]:
+        """All that the examples consist of, by name."""
+        return {name: [tensor] for name, tensor in self.tensors.items()}
 
     def numbered_from(self, first: int) -> Split:
         """The same examples, with other numbers."""
@@ -129,22 +134,20 @@ class Splits:
         )
 
 
-def divide(given: Mapping[str, Split], facts: DataFacts, seed: int) -> Splits:
+def divide(given: Mapping[str, Split], facts: DataFacts, holdout: Holdout) -> Splits:
     """The splits that a source gives, and those that it does not give.
 
-    These are taken from its training examples at random, as a function of the seed, with as many
-    examples as `facts` says. An example keeps one number, counted through all that is given.
+    These are taken from its training examples, of which a tensor `group` may say which are to stay
+    together. An example keeps one number, counted through all that is given.
     """
     splits, first = {}, 0
     for name, split in given.items():
         splits[name] = split.numbered_from(first)
         first += len(split)
     missing = [name for name in ("validation", "test") if name not in given]
+    group = splits["train"].tensors.pop("group", None)
     if missing:
-        whole = splits["train"]
-        generator = torch.Generator().manual_seed(mix(seed, len(whole)))
-        order = torch.randperm(len(whole), generator=generator)
-        counts = [getattr(facts, name) for name in ("train", *missing)]
-        for name, chosen in zip(("train", *missing), order.split(counts), strict=True):
-            splits[name] = whole.subset(chosen)
+        whole, groups = splits["train"], None if group is None else group.numpy()
+        for name, chosen in positions(len(whole), missing, holdout, groups).items():
+            splits[name] = whole.subset(torch.from_numpy(chosen))
     return Splits(facts, splits["train"], splits["validation"], splits["test"])

@@ -15,7 +15,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from hpc_dl.data import cora, folders, idx, labels
-from hpc_dl.data.counts import split_counts
+from hpc_dl.data.counts import Holdout, split_counts
 from hpc_dl.errors import UserError
 from hpc_dl.spec.data import Data, DataFacts
 from hpc_dl.spec.sources import (
@@ -47,12 +47,12 @@ def facts(source: Data, data_root: Path, code: Path = Path()) -> DataFacts:
     match source:
         case Digits():
             there, classes = {"train": DIGITS}, tuple("0123456789")
-            known = _grey(source, (1, 8, 8), classes, there, source.test, labels.digits)
+            known = _grey(source, (1, 8, 8), classes, there, labels.digits)
         case MNIST() | FashionMNIST():
             idx.check(source, data_root)
             folder = idx.folder(source.name, idx.root_of(source, data_root))
             classes, read = idx.CLASSES[source.name], partial(labels.idx, folder)
-            known = _grey(source, (1, 28, 28), classes, idx.EXAMPLES, 0, read)
+            known = _grey(source, (1, 28, 28), classes, idx.EXAMPLES, read)
         case ImageFolder():
             known = folders.facts(source, folders.scan(source))
         case Karate():
@@ -78,15 +78,15 @@ def _grey(
     shape: tuple[int, ...],
     classes: tuple[str, ...],
     there: Mapping[str, int],
-    test: float,
     labels_of_train: Callable[[], Sequence[int]],
 ) -> DataFacts:
     """The facts of a source with so many examples `there`, some classes of which may be asked for.
 
     The training examples of all others go into the test, where the source has none of its own.
     """
+    holdout = Holdout.of(source)
     if source.only is None:
-        sizes = split_counts(there, source.validation, test)
+        sizes = split_counts(there, holdout)
         return DataFacts("image", "classify", shape, classes, *sizes)
     only = tuple(dict.fromkeys(map(str, source.only)))
     if unknown := set(only) - set(classes):
@@ -96,7 +96,7 @@ def _grey(
         )
     chosen = {classes.index(name) for name in only}
     kept = sum(label in chosen for label in labels_of_train())
-    train, validation, tested = split_counts({**there, "train": kept}, source.validation, test)
+    train, validation, tested = split_counts({**there, "train": kept}, holdout)
     if "test" not in there:
         tested += there["train"] - kept
     return DataFacts("image", "classify", shape, classes, train, validation, tested, only=only)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hpc_dl.data.counts import split_counts
+from hpc_dl.data import holdout
+from hpc_dl.data.counts import Holdout, group_count, split_counts
 from hpc_dl.errors import UserError
 from hpc_dl.spec.data import DataFacts
 from hpc_dl.spec.sources import Csv, Table
@@ -36,11 +37,14 @@ def read(source: Table) -> tuple[DataFacts, dict[str, dict[str, Array]]]:
     files = {"train": source.path, "validation": source.validation_path, "test": source.test_path}
     frames = {name: _frame(source, path) for name, path in files.items() if path is not None}
     targets = [source.target] if isinstance(source.target, str) else source.target
-    names = _inputs(frames["train"], targets, source.drop)
+    grouping = [source.groups] if source.groups else []
+    _refuse_absent(frames["train"], grouping, "data.groups: ")
+    names = _inputs(frames["train"], targets, [*source.drop, *grouping])
     for frame in frames.values():
-        _refuse_gaps(frame, [*names, *targets])
+        _refuse_gaps(frame, [*names, *targets, *grouping])
+    groups = _groups(frames, source.groups) if source.groups else None
     words = {name: _words(frames, name) for name in names if not _is_number(frames, name)}
-    sizes = split_counts({n: len(f) for n, f in frames.items()}, source.validation, source.test)
+    sizes = split_counts({n: len(f) for n, f in frames.items()}, Holdout.of(source), groups)
     columns = tuple(column for name in names for column in _columns(name, words.get(name)))
     classes = _classes(frames, targets) if source.task == "classify" else []
     facts = DataFacts(
@@ -51,6 +55,7 @@ def read(source: Table) -> tuple[DataFacts, dict[str, dict[str, Array]]]:
         *sizes,
         targets=() if classes else tuple(targets),
         columns=columns,
+        groups=group_count(groups),
     )
     splits = {}
     for name, frame in frames.items():
@@ -60,6 +65,8 @@ def read(source: Table) -> tuple[DataFacts, dict[str, dict[str, Array]]]:
             else {"target": _targets(frames, frame, targets)}
         )
         splits[name] = {"table": _encoded(frame, names, words), **said}
+    if groups is not None:
+        splits["train"]["group"] = groups
     return facts, splits
 
 
@@ -118,6 +125,14 @@ def _refuse_gaps(frame: DataFrame, names: Sequence[str]) -> None:
 
 def _place(frame: DataFrame, row: int, name: str) -> str:
     return f"data.path: {frame.attrs['file']}: row {row + 1} after the header, column '{name}'"
+
+
+def _groups(frames: Frames, column: str) -> Array:
+    """Which training rows are to stay together. Raises UserError where other files have some."""
+    named = {name: frame[column].astype(str).to_numpy() for name, frame in frames.items()}
+    for name in set(named) - {"train"}:
+        holdout.refuse_shared(named["train"], named[name], name)
+    return holdout.codes(named["train"].astype(str))
 
 
 def _is_number(frames: Frames, name: str) -> bool:

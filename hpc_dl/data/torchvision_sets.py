@@ -12,8 +12,11 @@ from PIL import Image
 from torch import Tensor
 
 from hpc_dl.data import libraries
-from hpc_dl.data.counts import split_counts
+from hpc_dl.data.class_names import alike
+from hpc_dl.data.counts import Holdout, split_counts
+from hpc_dl.data.picture import decode, is_grey
 from hpc_dl.data.split import Split, Tensors
+from hpc_dl.data.split_folders import refuse_as_classes
 from hpc_dl.errors import UserError
 from hpc_dl.spec.data import DataFacts
 from hpc_dl.spec.sources import TorchVision
@@ -30,14 +33,17 @@ def load(source: TorchVision, data_root: Path) -> tuple[DataFacts, Mapping[str, 
     """
     root = Path(source.root).expanduser() if source.root else data_root / "torchvision"
     datasets = dict(_datasets(source, root))
-    given = {n: _tensors(it, source, f"{source.name}: {n}") for n, it in datasets.items()}
+    read = {n: _read(it, source, f"{source.name}: {n}") for n, it in datasets.items()}
+    given, notes = _with_as_many_channels(read)
     shapes = {tuple(tensors["image"].shape[1:]) for tensors in given.values()}
     if len(shapes) > 1:
-        raise _mixed(f"{source.name}: the splits", shapes)
+        raise _mixed("the splits", shapes)
     there = {name: len(tensors["label"]) for name, tensors in given.items()}
-    sizes = split_counts(there, source.validation, source.test)
+    sizes = split_counts(there, Holdout.of(source))
     classes = _classes(datasets["train"], 1 + max(int(it["label"].max()) for it in given.values()))
-    facts = DataFacts("image", "classify", shapes.pop(), classes, *sizes)
+    refuse_as_classes(classes, source.name)
+    notes = (*notes, *alike(classes))
+    facts = DataFacts("image", "classify", shapes.pop(), classes, *sizes, notes=notes)
     return facts, {name: Split(tensors) for name, tensors in given.items()}
 
 
@@ -58,26 +64,42 @@ def _datasets(source: TorchVision, root: Path) -> Iterator[tuple[str, Any]]:
         yield "train", libraries.make(source, kind, root)
 
 
-def _tensors(dataset: Any, source: TorchVision, where: str) -> Tensors:
-    """Bytes (N, C, H, W) and classes (N,)."""
+Read = tuple[list[Tensor], list[int]]
+"""Pictures, (C, H, W) bytes each, and their classes."""
+
+
+def _read(dataset: Any, source: TorchVision, where: str) -> Read:
     images, labels = [], []
     for number in range(len(dataset)):
         picture, label = dataset[number]
         if not isinstance(picture, Image.Image) or not isinstance(label, int | np.integer):
             raise UserError(f"{where} is not of pictures with one class each")
-        images.append(_bytes(picture, source.size))
+        try:
+            pixels = decode(picture, 1 if is_grey(picture) else 3, source.size)
+        except UserError as error:
+            raise UserError(f"{where}: picture {number}: {error.message}") from None
+        images.append(torch.from_numpy(pixels).contiguous())
         labels.append(int(label))
-    if shapes := {tuple(image.shape) for image in images} - {tuple(images[0].shape)}:
-        raise _mixed(where, {tuple(images[0].shape), *shapes})
-    return {"image": torch.stack(images), "label": torch.tensor(labels)}
+    if not images:
+        raise UserError(f"{where} has no picture")
+    return images, labels
 
 
-def _bytes(picture: Image.Image, size: list[int] | None) -> Tensor:
-    flat = picture if picture.mode == "L" else picture.convert("RGB")
-    if size:
-        flat = flat.resize((size[1], size[0]), Image.Resampling.BILINEAR)
-    pixels = torch.from_numpy(np.array(flat))
-    return pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1)
+def _with_as_many_channels(read: Mapping[str, Read]) -> tuple[dict[str, Tensors], tuple[str, ...]]:
+    """Bytes (N, C, H, W) and classes (N,) of each split; all in RGB where one picture is.
+
+    Raises UserError for pictures of several sizes.
+    """
+    channels = [len(image) for images, _ in read.values() for image in images]
+    most, grey = max(channels), channels.count(1)
+    given: dict[str, Tensors] = {}
+    for name, (images, labels) in read.items():
+        alike = [image.expand(most, -1, -1) for image in images]
+        if len(shapes := {tuple(image.shape) for image in alike}) > 1:
+            raise _mixed(name, shapes)
+        given[name] = {"image": torch.stack(alike), "label": torch.tensor(labels)}
+    note = f"{grey} of {len(channels)} pictures are grey, and become RGB"
+    return given, (note,) if most > 1 and grey else ()
 
 
 def _classes(dataset: Any, count: int) -> tuple[str, ...]:
@@ -87,7 +109,8 @@ def _classes(dataset: Any, count: int) -> tuple[str, ...]:
 
 
 def _mixed(where: str, shapes: set[tuple[int, ...]]) -> UserError:
+    some = ", ".join(map(str, sorted(shapes)[:4]))
     return UserError(
-        f"{where} are of mixed sizes: {', '.join(map(str, sorted(shapes)[:4]))}",
+        f"data.name: pictures of {where} are of mixed sizes: {some}",
         hint="Give the height and width to resize to: data.size: [64, 64].",
     )

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
+from pydantic import (
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from hpc_dl.spec.base import Spec
 from hpc_dl.spec.model import Kind, Task
@@ -34,8 +43,13 @@ class DataFacts:
     """Of a table: what its columns are; `colour=red` is 1 where the word is that, and else 0."""
     only: tuple[str, ...] = ()
     """The classes that are trained on, where the test has others as well."""
-    notes: tuple[str, ...] = ()
-    """What was assumed or left out as the data were read, a sentence each, for the plan."""
+    groups: int = 0
+    """Of the training examples; the members of a group are in the same split. 0 without groups."""
+    contents: tuple[tuple[str, str], ...] = ()
+    """Digests of the tensors by name, of examples that are in no files known to hpcdl."""
+    notes: tuple[str, ...] = field(default=(), compare=False)
+    """What was assumed or left out as the data were read, a sentence each, for the plan. They may
+    change without the examples, as when a file is put beside them."""
 
     @property
     def outputs(self) -> int:
@@ -71,6 +85,8 @@ class Data(Spec):
     tasks: ClassVar[tuple[Task, ...]] = ("classify",)
     streams: ClassVar[bool] = False
     """Whether its examples can be read while training."""
+    drawn: ClassVar[tuple[str, ...]] = ("validation", "test")
+    """The splits that are drawn from the training examples, unless the data have them."""
     manner: ClassVar[set[str]] = {"loading"}
     """Options that change no batch."""
 
@@ -79,11 +95,47 @@ class Data(Spec):
         128, description="examples in a global batch, all ranks together"
     )
     validation: Fraction = Field(0.1, description="share of the training examples held out")
+    split_seed: NonNegativeInt = Field(
+        0,
+        description="decides, and nothing else does, which examples are drawn for validation and "
+        "test; train.seed does not change them",
+    )
+    folds: Annotated[int, Field(ge=2)] | None = Field(
+        None,
+        description="for cross-validation: divide the examples into so many parts, of which one, "
+        "`fold`, is the test, in place of the share `test`",
+    )
+    fold: NonNegativeInt | None = Field(
+        None, description="which of the `folds` is the test, counted from 0"
+    )
     augment: Augment | None = Field(None, description="random changes to training examples")
     loading: Literal["auto", "resident", "streaming"] = Field(
         "auto",
         description="all examples in memory, or read while training; by their size if `auto`",
     )
+
+    @field_validator("folds")
+    @classmethod
+    def _test_is_drawn(cls, folds: int | None) -> int | None:
+        if folds is not None and "test" not in cls.drawn:
+            raise ValueError("these data have a test split of their own, and cannot be folded")
+        return folds
+
+    @field_validator("fold")
+    @classmethod
+    def _fold_is_one_of_them(cls, fold: int | None, info: ValidationInfo) -> int | None:
+        folds = info.data.get("folds")
+        if fold is not None and folds is not None and fold >= folds:
+            raise ValueError(f"there are {folds} folds, 0 to {folds - 1}, not {fold}")
+        return fold
+
+    @model_validator(mode="after")
+    def _folds_and_fold(self) -> Self:
+        if (self.folds is None) != (self.fold is None):
+            raise ValueError(
+                "folds and fold go together: how many there are, and which is the test"
+            )
+        return self
 
 
 class LibraryData(Data):
@@ -95,3 +147,12 @@ class LibraryData(Data):
     def options(self) -> dict[str, Any]:
         """What the user wrote beside the keys that the source has here."""
         return dict(self.model_extra or {})
+
+    @model_validator(mode="after")
+    def _no_groups(self) -> Self:
+        if "groups" in self.options:
+            raise ValueError(
+                f"groups is not for {self.name}: image_folder, csv, parquet, npz and hdf5 take it, "
+                "and a source of your own returns a tensor `group` beside its examples"
+            )
+        return self

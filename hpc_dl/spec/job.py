@@ -187,7 +187,16 @@ class Train(Spec):
         description="time without progress after which the ranks' stacks are logged and the job "
         "is started again",
     )
-    seed: NonNegativeInt = Field(0, description="from which all random numbers follow")
+    deterministic: bool = Field(
+        True,
+        description="compute the same bits each time on the same type of GPU; false may be faster "
+        "(convolutions, graphs), and a run that is killed and resumed then ends with others",
+    )
+    seed: NonNegativeInt = Field(
+        0,
+        description="from which all random numbers follow, but for those that divide the data: "
+        "data.split_seed",
+    )
     log_every: PositiveInt = Field(50, description="steps between two reports within an epoch")
 
     @model_validator(mode="after")
@@ -271,7 +280,13 @@ class Tracking(Spec):
     )
 
 
-_MANNER_OF_TRAINING = {"log_every", "on_nonfinite", "hang_timeout", "find_unused_parameters"}
+_MANNER_OF_TRAINING = {
+    "log_every",
+    "on_nonfinite",
+    "hang_timeout",
+    "find_unused_parameters",
+    "deterministic",
+}
 """Options of `train` with which a run may go on that was begun with others."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field
 
@@ -64,6 +64,10 @@ class Model(Spec):
     def draws(self) -> str:
         """The random numbers of a training step, which each rank draws for itself; "" if none."""
         return "dropout" if getattr(self, "dropout", 0) else ""
+
+    def without_paths(self) -> Self:
+        """The same, once trained: what it was to read is in its weights, or no longer needed."""
+        return self.model_copy(update=dict.fromkeys(self.paths))
 
     def conflict(self, facts: DataFacts) -> Conflict | None:
         """What of the options does not go with the data; None where all does."""

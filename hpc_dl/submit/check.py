@@ -130,7 +130,8 @@ def _try_copy(
         raise SpecConflict(
             "data.name",
             "from a copy of its code it returns other examples",
-            "Does it look for files beside the code? Name them in the spec: `code: [FOLDER]`.",
+            "Does it look for files beside the code? Name them in the spec: `code: [FOLDER]`. "
+            "Does it draw random numbers? Give them a seed: it has to return the same each time.",
         )
     for path, name in discovery.loaded_modules(before):
         if not path.resolve().is_relative_to(target.resolve()):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 
 from hpc_dl import job_environment, tracking_uri
+from hpc_dl.data import fingerprint
+from hpc_dl.data.fingerprint import Fingerprint
 from hpc_dl.journal import Journal, last_state
 from hpc_dl.plan import Plan
 from hpc_dl.rundir import RunDir, make_folder, mode_of, write_atomic, write_json
@@ -17,12 +20,17 @@ from hpc_dl.submit.snapshot import Snapshot
 
 
 def prepare(
-    run: RunDir, spec: JobSpec, plan: Plan, base: Path, code: Snapshot | None = None
+    run: RunDir,
+    spec: JobSpec,
+    plan: Plan,
+    base: Path,
+    code: Snapshot | None = None,
+    data: Fingerprint | None = None,
 ) -> None:
     """Fill a new run folder; `base` is where the spec's own files are looked for.
 
-    The code that will run is `code`, or what is there now. Raises UserError where a file that the
-    spec names is missing, or cannot be imported.
+    The code that will run is `code`, the data are `data`, or what is there now. Raises UserError
+    where a file that the spec names is missing, or cannot be imported.
     """
     if code is None:
         facts = None if isinstance(spec.data, OwnData) else plan.facts
@@ -32,7 +40,10 @@ def prepare(
         if not folder.exists():
             make_folder(folder, mode_of(run))
     repositories = provenance.repositories(base)
-    write_json(run.provenance, provenance.describe(repositories))
+    if data is None:
+        data = fingerprint.take(spec.data, spec.model, Path(plan.data_root), plan.facts)
+    write_json(run.fingerprint, dataclasses.asdict(data))
+    write_json(run.provenance, {**provenance.describe(repositories), "data": data.digest})
     write_atomic(run.diff, provenance.diff(repositories))
     replan(run, code.renamed(spec), plan)
     _note_planned(run)

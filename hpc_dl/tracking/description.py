@@ -33,6 +33,12 @@ def experiment(run: RunDir) -> str:
     return str(_spec(run)["tracking"]["experiment"])
 
 
+def data(run: RunDir) -> dict[str, Any]:
+    """What the spec says of the data. Raises UserError where the spec is damaged."""
+    found = _spec(run).get("data")
+    return found if isinstance(found, dict) else {}
+
+
 def _spec(run: RunDir) -> dict[str, Any]:
     try:
         spec: dict[str, Any] = yaml.safe_load(read_bytes(run.spec))
@@ -46,8 +52,8 @@ def _spec(run: RunDir) -> dict[str, Any]:
 
 
 def files(run: RunDir) -> list[str]:
-    """What is there before the run starts: spec, plan, script, provenance, the user's code."""
-    single = [run.spec, run.plan, run.script, run.provenance, run.diff]
+    """What is there before the run starts: spec, plan, script, origin, the user's code."""
+    single = [run.spec, run.plan, run.script, run.provenance, run.fingerprint, run.diff]
     found = [*single, *sorted(run.code.rglob("*"))]
     names = [path.relative_to(run.path).as_posix() for path in found if path.is_file()]
     return [name for name in names if name == plain(name)]  # JSON has no other characters

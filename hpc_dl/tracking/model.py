@@ -10,6 +10,7 @@ import json
 import tempfile
 import warnings
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpc_dl.rundir import RunDir
@@ -18,7 +19,7 @@ from hpc_dl.weights import Weights
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import LoggedModel
-    from mlflow.models import ModelSignature
+    from mlflow.models import Model, ModelSignature
 
 NAME = "model"
 LOADER = "hpc_dl.predictor"
@@ -33,7 +34,6 @@ def log(run: RunDir, client: MlflowClient, mlflow_id: str) -> None:
     """
     if not (run.export / "model.json").is_file():
         return
-    import mlflow
     from mlflow.models import Model
 
     said = json.loads((run.export / "model.json").read_text())
@@ -42,22 +42,31 @@ def log(run: RunDir, client: MlflowClient, mlflow_id: str) -> None:
     logged = _logged(client, mlflow_id) or _create(client, mlflow_id, step)
     if logged.status == "READY":
         return
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(action="ignore"):
-        mlflow.pyfunc.save_model(  # which asks for an example of the input
-            f"{folder}/{NAME}",
-            loader_module=LOADER,
-            data_path=str(run.export),
-            mlflow_model=Model(
-                artifact_path=logged.artifact_location,
-                model_uuid=logged.model_id,
-                model_id=logged.model_id,
-                run_id=mlflow_id,
-            ),
-            signature=signature(said),
-            pip_requirements=[f"{name}=={found}" for name in _NEEDED if (found := _version(name))],
+    with tempfile.TemporaryDirectory() as folder:
+        about = Model(
+            artifact_path=logged.artifact_location,
+            model_uuid=logged.model_id,
+            model_id=logged.model_id,
+            run_id=mlflow_id,
         )
+        save(run.export, f"{folder}/{NAME}", about)
         client.log_model_artifacts(logged.model_id, f"{folder}/{NAME}")
     client.finalize_logged_model(logged.model_id, "READY")
+
+
+def save(export: Path, path: str, about: Model | None = None) -> None:
+    """Write an export as a model of MLflow's into the folder `path`, which is made."""
+    import mlflow
+
+    with warnings.catch_warnings(action="ignore"):  # it asks for an example of the input
+        mlflow.pyfunc.save_model(
+            path,
+            loader_module=LOADER,
+            data_path=str(export),
+            mlflow_model=about,
+            signature=signature(json.loads((export / "model.json").read_text())),
+            pip_requirements=[f"{name}=={found}" for name in _NEEDED if (found := _version(name))],
+        )
 
 
 def _create(client: MlflowClient, mlflow_id: str, step: int) -> LoggedModel:
@@ -86,18 +95,20 @@ def _logged(client: MlflowClient, mlflow_id: str) -> LoggedModel | None:
 
 
 def signature(said: dict[str, Any]) -> ModelSignature:
-    """MLflow's description of what goes in and comes out, from `model.json`."""
+    """MLflow's description of what comes out, from `model.json`.
+
+    What goes in is checked by the predictor, which also takes pictures, paths, bytes and doubles;
+    MLflow would refuse all but one shape and type.
+    """
     import numpy as np
     from mlflow.models import ModelSignature
     from mlflow.types import Schema, TensorSpec
 
-    def spec(of: dict[str, Any], name: str | None) -> TensorSpec:
-        return TensorSpec(np.dtype(of["dtype"]), tuple(of["shape"]), name)
-
-    outputs = [spec(of, name) for name, of in said["outputs"].items()]
-    alone = len(said["inputs"]) == 1  # then it needs no name
-    inputs = [spec(of, None if alone else name) for name, of in said["inputs"].items()]
-    return ModelSignature(Schema(inputs), Schema(outputs))
+    outputs = [
+        TensorSpec(np.dtype(of["dtype"]), tuple(of["shape"]), name)
+        for name, of in said["outputs"].items()
+    ]
+    return ModelSignature(inputs=None, outputs=Schema(outputs))
 
 
 def _version(name: str) -> str | None:

@@ -20,7 +20,7 @@ from hpc_dl.credentials import hidden
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.journal import ENDED, Entry, Event
 from hpc_dl.rundir import RunDir
-from hpc_dl.tracking import batch, description, lock, position, store, target, uploads
+from hpc_dl.tracking import batch, dataset, description, lock, position, store, target, uploads
 from hpc_dl.tracking.position import Position
 
 if TYPE_CHECKING:
@@ -197,6 +197,8 @@ class _Pass:
         told = self.client.get_run(self.mlflow_id).data.params  # which MLflow lets nobody change
         said = description.parameters(self.run)
         self.batches.params([Param(key, it) for key, it in said.items() if key not in told])
+        if refused := dataset.tell(self.client, self.mlflow_id, self.run):
+            self.refused["the data set"] = refused
 
     def _take_turn(self, entries: Iterator[Entry]) -> bool:
         """Send points until the turn is over; whether there are more."""

@@ -126,6 +126,25 @@ class Checkpoints:
         else:
             self._on_saved(Saved(step, path, best, time.perf_counter() - started, held))
 
+    def has_best(self, step: int) -> bool:
+        """Whether the best checkpoint is there, of this step.
+
+        One that a kill left with its ordinary name alone is kept as the best now.
+        """
+        if (self.folder / f"best-{step:08d}").exists():
+            return True
+        path = self.folder / f"step-{step:08d}"
+        if damage(path):
+            return False
+        try:
+            self._keep_as_best(path, step)
+        except OSError as error:
+            if not disk.refuses(error):
+                raise
+            self._on_failure(f"{path.name} could not be kept as the best: {disk.reason(error)}")
+            return False
+        return True
+
     def _keep_as_best(self, path: Path, step: int) -> None:
         former = list(self.folder.glob("best-*"))
         target, temporary = self.folder / f"best-{step:08d}", self.folder / f".best-{step}.tmp"

@@ -18,14 +18,20 @@ from hpc_dl.data.split import Split
 from hpc_dl.errors import EXIT_FAILED, UserError, naming
 from hpc_dl.plan import Plan
 from hpc_dl.rundir import RunDir, write_json
+from hpc_dl.spec.data import Data
 from hpc_dl.spec.job import JobSpec
+from hpc_dl.spec.sources import ImageFolder, TorchVision
 from hpc_dl.train import disk, memory
 from hpc_dl.train.evaluate import evaluating
 from hpc_dl.train.extras import Extras
 from hpc_dl.train.randomness import DRAWING, seed_generators
 from hpc_dl.weights import Weights
+from hpc_dl.zoo.class_names import class_names
 from hpc_dl.zoo.contract import Architecture, Batch, Picture, part
+from hpc_dl.zoo.option_files import copy_into
 
+CLASS_NAMES = {"shape": [-1], "dtype": "str"}
+"""How names of classes are described among the outputs."""
 SAMPLE_SIZE = 32
 """Held-out examples that pictures are drawn from."""
 FEW = 2
@@ -123,11 +129,15 @@ def export(
     run.export.mkdir(exist_ok=True)
     try:
         _write_weights(nets, run.export / "weights.pt")
+        options = spec.model.without_paths().model_dump(mode="json")
+        options, files = copy_into(run.export, options)
         said = {
-            "model": spec.model.model_dump(mode="json"),
+            "model": options,
             "weights": weights.to_json(),
             "facts": plan.to_json()["facts"],
             **_signature(architecture, nets, _beside(nets, part(sample, slice(FEW)))),
+            "files": files,
+            "resized": _resizes(spec.data),
         }
         write_json(run.export / "model.json", said)
         if run.code.is_dir():
@@ -157,10 +167,17 @@ def _signature(
     with evaluating(nets), torch.no_grad():
         inputs = architecture.inputs(few)
         outputs = architecture.predict(nets, inputs)
+    described = {name: _described(name, tensor) for name, tensor in outputs.items()}
+    described |= dict.fromkeys(class_names(outputs, architecture.facts), CLASS_NAMES)
     return {
         "inputs": {name: _described(name, tensor) for name, tensor in inputs.items()},
-        "outputs": {name: _described(name, tensor) for name, tensor in outputs.items()},
+        "outputs": described,
     }
+
+
+def _resizes(source: Data) -> bool:
+    """Whether a source makes pictures of any size those that the network takes."""
+    return isinstance(source, ImageFolder | TorchVision) and source.size is not None
 
 
 def _described(name: str, tensor: Tensor) -> dict[str, Any]:

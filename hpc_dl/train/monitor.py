@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import psutil
@@ -15,6 +16,13 @@ from hpc_dl.train.gpu_metrics import Gathering
 
 SYSTEM_SECONDS = 10.0
 MIB = 2**20
+
+
+def watching(
+    engine: Engine, plan: Plan, journal: Journal | None, gpus: Gathering
+) -> AbstractContextManager[object]:
+    """A monitor, where there is a journal."""
+    return nullcontext() if journal is None else Monitor(engine, plan, journal, gpus)
 
 
 class Monitor:

@@ -34,6 +34,7 @@ class Patience:
         self, default: Headline | None, rule: EarlyStopping | None, monitor: str | None = None
     ) -> None:
         self.metric = monitor or (default.metric if default else None)
+        self.named_by = "checkpoint.monitor" if monitor else "headline, of the network"
         self.rule = rule
         self.goal: Goal | None = GOALS.get(self.metric or "")
         if default and default.metric == self.metric:
@@ -65,7 +66,7 @@ class Patience:
         """The monitored metric, which only an evaluation can tell of a user's own network."""
         if metric not in values:
             raise UserError(
-                f"checkpoint.monitor: the validation has no metric '{metric}'",
+                f"{self.named_by}: the validation has no metric '{metric}'",
                 hint=f"It has: {', '.join(values)}.",
                 exit_code=EXIT_FAILED,
             )

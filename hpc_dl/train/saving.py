@@ -95,9 +95,19 @@ class Saving:
         if self._shards:
             self._shards.load(path / checkpoint.SHARDS)
         self.patience.load(state["patience"])
+        self._look_for_best()
         self.guard.load(state["guard"])
         self.cut = state["journal"]
         return path.name
+
+    def _look_for_best(self) -> None:
+        """Forget the best evaluation where its checkpoint is lost, for it could not be exported."""
+        best = self.patience.best
+        if best is None or best.step is None:
+            return
+        there = self._checkpoints.has_best(best.step) if self._checkpoints else False
+        if not self.engine.world.gather_objects(there)[0]:
+            self.patience.best = None
 
     def go_back(self, step: int) -> str | None:
         """Stand at the newest checkpoint from before `step`, and forget the later ones.

@@ -6,7 +6,6 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,7 +13,7 @@ import torch.distributed as dist
 from torch import nn
 
 from hpc_dl import division, journal
-from hpc_dl.data import sources
+from hpc_dl.data import fingerprint, sources
 from hpc_dl.data.batches import held_out
 from hpc_dl.data.split import Batch, HostSplit, Split, Splits
 from hpc_dl.errors import UserError
@@ -26,6 +25,7 @@ from hpc_dl.spec import units
 from hpc_dl.spec.job import JobSpec
 from hpc_dl.train import (
     batch_norm,
+    deterministic,
     finish,
     fitting,
     gradients,
@@ -40,7 +40,7 @@ from hpc_dl.train.evaluate import Measure, Seen, evaluate
 from hpc_dl.train.extras import Extras
 from hpc_dl.train.gpu_metrics import Gathering
 from hpc_dl.train.loop import Boundary, Cadence, Evaluated, NonFinite, Stepped, train
-from hpc_dl.train.monitor import Monitor
+from hpc_dl.train.monitor import watching
 from hpc_dl.train.nonfinite import Guard
 from hpc_dl.train.optim import learning_rate
 from hpc_dl.train.patience import Patience
@@ -110,7 +110,8 @@ class Training:
         with (
             Pulse(self.world, self.journal, timeout, self.on_hang),
             Gathering(self.world) as gpus,
-            self._watching(gpus),
+            watching(self.engine, self.plan, self.journal, gpus),
+            deterministic.reported(self._warn_once),
         ):
             outcome = self._stepping(self._loop)
             self.seconds = time.perf_counter() - started
@@ -121,25 +122,25 @@ class Training:
                 values = self._test(weights)
                 self.extras.together("test predictions", lambda: self._predict(weights))
         if outcome == "completed" and self.journal is not None:
-            self._draw_test(nets, weights)
+            with deterministic.reported(self._warn_once):
+                self._draw_test(nets, weights)
             self._sum_up(values, weights, self.engine.step - first_step)
         return outcome
-
-    def _watching(self, gpus: Gathering) -> AbstractContextManager[object]:
-        """Journal progress and load meanwhile, where there is a journal."""
-        if self.journal is None:
-            return nullcontext()
-        return Monitor(self.engine, self.plan, self.journal, gpus)
 
     def _load_data(self) -> Splits:
         """Rank 0 prepares and caches; the others wait, and find it done."""
         if self.world.rank > 0:
             dist.barrier()
-        root, seed = Path(self.plan.data_root), self.spec.train.seed
-        splits = sources.load(self.spec.data, root, seed, self.run.code, self.plan.workers)
+        spec, root = self.spec, Path(self.plan.data_root)
+        if self.world.rank == 0:
+            now = fingerprint.take(spec.data, spec.model, root, self.plan.facts)
+            fingerprint.check(self.run, now)
+        splits = sources.load(spec.data, root, self.run.code, self.plan.workers)
         if self.world.rank == 0 and self.world.size > 1:
             dist.barrier()
         if splits.facts != self.plan.facts:
+            now = fingerprint.take(spec.data, spec.model, root, splits.facts)
+            fingerprint.check(self.run, now)
             raise UserError(
                 f"the data have changed since the submission: {splits.facts} now, "
                 f"{self.plan.facts} then",

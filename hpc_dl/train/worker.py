@@ -13,6 +13,7 @@ from hpc_dl.plan import Plan
 from hpc_dl.rundir import RunDir
 from hpc_dl.spec import units
 from hpc_dl.spec.load import load as load_spec
+from hpc_dl.train.deterministic import use_deterministic_algorithms
 from hpc_dl.train.signals import Signals
 from hpc_dl.train.training import Training
 from hpc_dl.train.world import join
@@ -42,6 +43,7 @@ def run(
     journal = Journal(run.journal, check_lease) if place.rank == 0 else None
     try:
         spec, plan = load_spec(run.spec), run_files.load(run.plan, Plan)
+        use_deterministic_algorithms(spec.train.deterministic)
         patience = units.seconds(spec.train.hang_timeout) + HANG_MARGIN
         with join(run, plan, place, patience) as world:
             outcome = Training(run, spec, plan, place, world, journal, signals, on_hang).train()

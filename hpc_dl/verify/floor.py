@@ -28,7 +28,7 @@ BATCH = 512
 def distance(run: RunDir) -> float:
     """The Fréchet distance between the training and the test images of a run."""
     spec, plan = load(run.spec), run_files.load(run.plan, Plan)
-    splits = sources.load(spec.data, Path(plan.data_root), spec.train.seed, run.code)
+    splits = sources.load(spec.data, Path(plan.data_root), run.code)
     judge = Judge(spec.model.model_dump()["judge"])
     return judge.distance(_images(splits.train), _images(splits.test))
 

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from hpc_dl.spec.models.autoencoder import Autoencoder as Options
 from hpc_dl.vision import torchvision
 from hpc_dl.zoo.coders import Decoder, Encoder
-from hpc_dl.zoo.contract import Architecture, Batch, Loss, Nets, Observed, Picture
+from hpc_dl.zoo.contract import FARTHEST, Architecture, Batch, Loss, Nets, Observed, Picture
 from hpc_dl.zoo.noise import NOISES
 from hpc_dl.zoo.pictures.detection import detection
 from hpc_dl.zoo.pictures.grids import grid
@@ -137,6 +137,12 @@ class Autoencoder(Architecture):
             return grid(torch.cat([given, decoded, image]), COLUMNS, noise.capitalize(), rows=rows)
         caption, rows = "Reconstructions", ["original", "decoded"]
         return grid(torch.cat([image, decoded]), COLUMNS, caption, rows=rows)
+
+    def ranges(self) -> Mapping[str, tuple[float, float]]:
+        """Gaussian noise, which is to be removed, is not cut off at 0 and 1."""
+        it = self.options
+        beyond = FARTHEST * it.noise_level if (it.use, it.noise) == ("denoise", "gaussian") else 0
+        return {"image": (-beyond, 1 + beyond)}
 
     def predict(self, nets: Nets, batch: Batch) -> Mapping[str, Tensor]:
         """The code, what is decoded of it, and the error: of an image that is noisy already, how

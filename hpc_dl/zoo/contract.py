@@ -36,6 +36,9 @@ of a network's outputs that belongs to the example: the number of a node, or of 
 
 SHARED = frozenset({"node", "edge", "graph"})
 
+FARTHEST = 10.0
+"""Deviations from 0 beyond which a number is not standard normal: one in 10²³."""
+
 Nets = Mapping[str, nn.Module]
 
 
@@ -181,6 +184,11 @@ class Architecture:
     def inputs(self, sample: Batch) -> Batch:
         """What `predict` is to be given, taken from a few held-out examples or made up."""
         return {self.facts.kind: sample[self.facts.kind]}
+
+    def ranges(self) -> Mapping[str, tuple[float, float]]:
+        """The least and the greatest number that `predict` takes, of the inputs that have such."""
+        labels = {"label": (0, len(self.facts.classes) - 1)} if self.facts.classes else {}
+        return {"image": (0, 1), **labels}
 
     def predict(self, nets: Nets, batch: Batch) -> Mapping[str, Tensor]:
         """What a user wants back for new examples: tensors by name, the first axis an example."""

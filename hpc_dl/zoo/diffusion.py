@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hpc_dl.zoo.contract import Architecture, Batch, Loss, Nets, Observed, Picture
+from hpc_dl.zoo.contract import FARTHEST, Architecture, Batch, Loss, Nets, Observed, Picture
 from hpc_dl.zoo.judge import judged
 from hpc_dl.zoo.pictures.grids import grid
 
@@ -180,6 +180,9 @@ class Diffusion(Architecture):
     def inputs(self, sample: Batch) -> Batch:
         """Noise (B, C, H, W), standard normal: each makes an image."""
         return {"noise": torch.randn_like(sample["image"])}
+
+    def ranges(self) -> Mapping[str, tuple[float, float]]:
+        return {"noise": (-FARTHEST, FARTHEST)}
 
     def predict(self, nets: Nets, batch: Batch) -> Mapping[str, Tensor]:
         return {"image": self.states(nets, batch["noise"])[-1]}

@@ -23,7 +23,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hpc_dl.zoo.contract import Architecture, Batch, Headline, Loss, Nets, Observed, Picture
+from hpc_dl.zoo.contract import (
+    FARTHEST,
+    Architecture,
+    Batch,
+    Headline,
+    Loss,
+    Nets,
+    Observed,
+    Picture,
+)
 from hpc_dl.zoo.judge import judged
 from hpc_dl.zoo.pictures.grids import grid
 
@@ -189,6 +198,9 @@ class GenerativeAdversarial(Architecture):
 
     def inputs(self, sample: Batch) -> Batch:
         return {"code": self.codes(len(sample["image"]), sample["image"])}
+
+    def ranges(self) -> Mapping[str, tuple[float, float]]:
+        return {"code": (-FARTHEST, FARTHEST)}
 
     def predict(self, nets: Nets, batch: Batch) -> Mapping[str, Tensor]:
         return {"image": nets["generator"](batch["code"])}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor, nn
 
@@ -18,10 +20,24 @@ class Reader(nn.Module):
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(ways * cells.hidden_size, outputs))
 
     def forward(self, example: Tensor) -> Tensor:
-        _, last = self.cells(rows(example))
+        sequence = rows(example)
+        with _without_bf16(sequence.device.type):
+            _, last = self.cells(sequence)
         state = last[0] if isinstance(last, tuple) else last  # (layers * ways, B, hidden)
         ways = 2 if self.cells.bidirectional else 1
         return self.head(torch.cat(list(state[-ways:]), dim=1))
+
+
+def _without_bf16(device: str) -> AbstractContextManager[object]:
+    """Have recurrent layers compute in fp32 where the rest is to compute in bf16.
+
+    Autocast has no bf16 for them: on a GPU it takes fp16, whose range is not bf16's, and on CPUs
+    some of them have no kernel.
+    """
+    in_bf16 = (
+        torch.is_autocast_enabled(device) and torch.get_autocast_dtype(device) is torch.bfloat16
+    )
+    return torch.autocast(device, enabled=False) if in_bf16 else nullcontext()
 
 
 def rows(example: Tensor) -> Tensor:

@@ -11,11 +11,13 @@ import torch
 from pydantic import BaseModel, ValidationError
 from torch import nn
 
-from hpc_dl.errors import UserError
+from hpc_dl.errors import UserError, reason
 from hpc_dl.spec.data import DataFacts
+from hpc_dl.spec.model import Model
 from hpc_dl.spec.models import ModelSpec
 from hpc_dl.zoo import build
 from hpc_dl.zoo.contract import Architecture
+from hpc_dl.zoo.option_files import find_in
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class Trained:
     nets: Mapping[str, nn.Module]
     inputs: Mapping[str, Mapping[str, Any]]
     """The `shape` and the `dtype` of each tensor that `predict` wants."""
+    resized: bool
+    """Whether the source of its training resized pictures of any size to those of the network."""
 
 
 class _Array(BaseModel):
@@ -41,6 +45,9 @@ class _Description(BaseModel):
     model: ModelSpec
     facts: DataFacts
     inputs: dict[str, _Array]
+    resized: bool = False
+    files: list[str] = []
+    """Which options of the model name files in the export."""
 
 
 def load(folder: Path) -> Trained:
@@ -55,11 +62,26 @@ def load(folder: Path) -> Trained:
         ) from None
     except (OSError, ValueError) as error:
         raise _damaged(description, error) from None
-    architecture = build(said.model, said.facts, folder / "code")
-    nets = architecture.networks()
+    try:
+        architecture = build(_options(said, folder), said.facts, folder / "code")
+        nets = architecture.networks()
+    except OSError as error:
+        raise UserError(
+            f"the network in {folder} reads what is not there: {reason(error)}",
+            hint="Files are copied into an export if an option of the network gives their absolute "
+            "paths, or if they lie beside its code.",
+        ) from None
     _load_weights(nets, folder / "weights.pt")
     inputs = {name: it.model_dump() for name, it in said.inputs.items()}
-    return Trained(architecture, nets, inputs)
+    return Trained(architecture, nets, inputs, said.resized)
+
+
+def _options(said: _Description, folder: Path) -> Model:
+    """The model's options, which name no file but in the export."""
+    options = said.model.without_paths()
+    if not said.files:
+        return options
+    return options.model_copy(update=find_in(folder, options.model_dump(), said.files))
 
 
 def _load_weights(nets: Mapping[str, nn.Module], file: Path) -> None:

@@ -56,7 +56,7 @@ def bare(source: ImageFolder, workers: int) -> Epoch:
 
 
 def ours(source: ImageFolder, cache: Path, workers: int | None, *, augment: bool = False) -> Epoch:
-    split = sources.load(source, cache, 0, cache, workers).train
+    split = sources.load(source, cache, cache, workers).train
     change = Augmentation(AUGMENT, "image", split.device) if augment else None
     batches = Batches(split, BATCH, BATCH, 0, 0, 1, change)
     return lambda epoch: (batch for step in batches.steps(epoch) for batch in step)

@@ -31,6 +31,11 @@ class Arrays(Data):
         "classify", description="whether the labels are classes, from 0, or numbers to foretell"
     )
     test: Fraction = Field(0.1, description="share of the examples for the test, if not apart")
+    groups: str | None = Field(
+        None,
+        description="name of an array, like one of patients: examples with the same value are kept "
+        "in the same split",
+    )
 
 
 class Npz(Arrays):

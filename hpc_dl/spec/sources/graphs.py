@@ -15,6 +15,7 @@ class Karate(Data):
 
     kinds: ClassVar[tuple[Kind, ...]] = ("graph",)
     tasks: ClassVar[tuple[Task, ...]] = ("classify_nodes",)
+    drawn: ClassVar[tuple[str, ...]] = ()
 
     name: Literal["karate"]
 
@@ -24,6 +25,7 @@ class Cora(Data):
 
     kinds: ClassVar[tuple[Kind, ...]] = ("graph",)
     tasks: ClassVar[tuple[Task, ...]] = ("classify_nodes",)
+    drawn: ClassVar[tuple[str, ...]] = ()
     paths: ClassVar[tuple[str, ...]] = ("root",)
 
     name: Literal["cora"]

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import AfterValidator, Field, NonNegativeInt, PositiveInt
 
 from hpc_dl.spec.data import Data, Fraction, LibraryData
 
 Size = Annotated[list[PositiveInt], Field(min_length=2, max_length=2)]
 """Height and width."""
+
+
+def _with_a_group(pattern: str) -> str:
+    try:
+        groups = re.compile(pattern).groups
+    except re.error as error:
+        raise ValueError(f"'{pattern}' is no regular expression: {error}") from None
+    if not groups:
+        raise ValueError(f"'{pattern}' has no (...) around what names the group")
+    return pattern
+
+
+Pattern = Annotated[str, AfterValidator(_with_a_group)]
 
 
 class GreyImages(Data):
@@ -39,6 +53,7 @@ class MNIST(GreyImages):
     """MNIST: 60 000 + 10 000 handwritten digits, 28x28 grey."""
 
     paths: ClassVar[tuple[str, ...]] = ("root",)
+    drawn: ClassVar[tuple[str, ...]] = ("validation",)
 
     name: Literal["mnist"]
     root: str | None = Field(
@@ -50,6 +65,7 @@ class FashionMNIST(GreyImages):
     """Fashion-MNIST: 60 000 + 10 000 pictures of clothes, 28x28 grey."""
 
     paths: ClassVar[tuple[str, ...]] = ("root",)
+    drawn: ClassVar[tuple[str, ...]] = ("validation",)
 
     name: Literal["fashion_mnist"]
     root: str | None = Field(
@@ -69,6 +85,12 @@ class ImageFolder(Data):
     size: Size = Field([64, 64], description="height and width to resize to, pixels")
     channels: Literal[1, 3] = Field(3, description="1 reads the pictures as grey, 3 as RGB")
     test: Fraction = Field(0.1, description="share kept for the test where there is no test folder")
+    groups: Pattern | None = Field(
+        None,
+        description="a regular expression that is searched for in each path below `root`; pictures "
+        "with the same text in its first (...), like a patient's number, are kept in the same "
+        "split",
+    )
     workers: NonNegativeInt | None = Field(
         None,
         description="processes of each rank that decode pictures while it trains, where they are "

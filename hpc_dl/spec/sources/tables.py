@@ -26,6 +26,11 @@ class Table(Data):
         "classify", description="whether the target is a class or a number"
     )
     drop: list[str] = Field([], description="columns that are not to be looked at")
+    groups: str | None = Field(
+        None,
+        description="a column, like one of patients: rows with the same value are kept in the same "
+        "split; it is no input",
+    )
     validation_path: str | None = Field(None, description="a file of rows to hold out, if any")
     test_path: str | None = Field(None, description="a file of rows for the final test, likewise")
     test: Fraction = Field(0.1, description="share of the rows for the test, without such a file")

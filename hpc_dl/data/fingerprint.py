@@ -1,0 +1,141 @@
+"""A digest of all files that a training begins from: its data, and weights that its model names.
+
+So other data under the same path are noticed. Files are told apart by their contents, wherever they
+lie; beyond MOST_FILES or MOST_BYTES by name, size and time of change. What a library or the user's
+own code returns is told apart by its tensors (`DataFacts.contents`). Light.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from hpc_dl import run_files
+from hpc_dl.data import cora, folders, idx, labels
+from hpc_dl.errors import UserError
+from hpc_dl.rundir import RunDir
+from hpc_dl.spec.data import Data, DataFacts
+from hpc_dl.spec.model import Model
+from hpc_dl.spec.sources import MNIST, Arrays, Cora, Digits, FashionMNIST, ImageFolder, Table
+
+MOST_FILES = 10_000
+"""More are not read for their digests, and are kept by folder."""
+MOST_BYTES = 2**30
+"""Of the data, and of the model's files: more are not read for their digests."""
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """The digest of everything, and those of its parts: files, folders, or tensors."""
+
+    digest: str
+    parts: dict[str, str]
+
+    def difference(self, now: Fingerprint) -> str:
+        """What has changed since; empty where nothing has."""
+        there, here = self.parts, now.parts
+        sorts = {
+            "changed": [it for it in there if it in here and there[it] != here[it]],
+            "added": [it for it in here if it not in there],
+            "removed": [it for it in there if it not in here],
+        }
+        return "; ".join(_listed(names, word) for word, names in sorts.items() if names)
+
+
+def take(data: Data, model: Model, data_root: Path, facts: DataFacts) -> Fingerprint:
+    """The fingerprint of what is there now. Raises UserError for a file that cannot be read."""
+    parts = dict(facts.contents)
+    for files in (_of_data(data, data_root), _of_model(model)):
+        parts |= _digests(files)
+    if len(parts) > MOST_FILES:
+        parts = _by_folder(parts)
+    return Fingerprint(_of_lines(parts), parts)
+
+
+def check(run: RunDir, now: Fingerprint) -> None:
+    """Raise UserError where a run began with other data."""
+    then = run_files.find(run.fingerprint, Fingerprint)
+    if then is not None and (what := then.difference(now)):
+        raise UserError(
+            f"the data of {run.id} have changed since it was submitted: {what}",
+            hint="Restore them, or train on the new ones as a new run: hpcdl submit --new.",
+        )
+
+
+def _of_data(source: Data, data_root: Path) -> dict[str, Path]:
+    """The files of a source by names that do not depend on where they lie."""
+    match source:
+        case Digits():
+            return {"digits": labels.digits_file()}
+        case MNIST() | FashionMNIST():
+            folder = idx.folder(source.name, idx.root_of(source, data_root))
+            return {name: folder / name for name in idx.FILES}
+        case Cora():
+            return {name: cora.folder(source, data_root) / name for name in cora.FILES}
+        case ImageFolder():
+            found, root = folders.scan(source), Path(source.root).expanduser()
+            pictures = [path for split in found.pictures.values() for path, _ in split]
+            return {path.relative_to(root).as_posix(): path for path in pictures}
+        case Table() | Arrays():
+            named = {f"data.{key}": getattr(source, key) for key in source.paths}
+            return {key: Path(path).expanduser() for key, path in named.items() if path}
+    return {}
+
+
+def _of_model(model: Model) -> dict[str, Path]:
+    """The files that a model's options name, like pretrained weights; all of a folder."""
+    found: dict[str, Path] = {}
+    for key in model.paths:
+        if path := getattr(model, key):
+            place = Path(path).expanduser()
+            below = sorted(it for it in place.rglob("*") if it.is_file())
+            found |= {f"model.{key}/{it.relative_to(place).as_posix()}": it for it in below}
+            found |= {f"model.{key}": place} if place.is_file() else {}
+    return found
+
+
+def _digests(files: Mapping[str, Path]) -> dict[str, str]:
+    """What tells each file from others."""
+    try:
+        with ThreadPoolExecutor() as pool:
+            states = list(pool.map(os.stat, files.values()))
+            few = len(files) <= MOST_FILES and sum(it.st_size for it in states) <= MOST_BYTES
+            known = pool.map(_of_contents, files.values()) if few else map(_of_state, states)
+            return dict(zip(files, known, strict=True))
+    except OSError as error:
+        raise UserError(f"{error.filename} cannot be read: {error.strerror}") from None
+
+
+def _of_contents(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=8)).hexdigest()
+
+
+def _of_state(state: os.stat_result) -> str:
+    return f"{state.st_size} {state.st_mtime_ns}"
+
+
+def _by_folder(parts: Mapping[str, str]) -> dict[str, str]:
+    """The digests of folders, of the names and the digests of their files."""
+    folders: dict[str, dict[str, str]] = {}
+    for name, digest in parts.items():
+        folders.setdefault(f"{name.rpartition('/')[0]}/", {})[name] = digest
+    if len(folders) > MOST_FILES:
+        return {"the files": _of_lines(parts)}
+    return {name: _of_lines(files) for name, files in folders.items()}
+
+
+def _of_lines(parts: Mapping[str, str]) -> str:
+    lines = "".join(f"{name}\0{digest}\n" for name, digest in sorted(parts.items()))
+    return hashlib.blake2b(lines.encode(errors="surrogateescape"), digest_size=16).hexdigest()
+
+
+def _listed(names: list[str], word: str) -> str:
+    """`3 changed, the first is train/cat/1.png`."""
+    if len(names) == 1:
+        return f"{names[0]} {word}"
+    return f"{len(names)} {word}, the first is {min(names)}"

@@ -1,0 +1,33 @@
+"""Whether the channels of images come first, as in PyTorch, or last, as in most files. Light."""
+
+from __future__ import annotations
+
+from hpc_dl.errors import UserError
+
+CHANNELS = (1, 3, 4)
+"""Numbers of channels by which they are known: grey, RGB, and RGB with transparency."""
+
+
+def channels_last(shape: tuple[int, ...], where: str) -> tuple[bool, tuple[str, ...]]:
+    """Whether images (N, a, b, c) are (N, H, W, C) and not (N, C, H, W), and notes for the plan.
+
+    Raises UserError where neither can be taken for granted.
+    """
+    _, first, middle, last = shape
+    if last in CHANNELS and first not in CHANNELS:
+        size = f"{first} x {middle}"
+        return True, (f"{where} is read as {size} pixels with {last} channels, which come last",)
+    standard = first in CHANNELS and last not in CHANNELS
+    if not standard and first not in CHANNELS and _looks_last(first, middle, last):
+        raise UserError(
+            f"{where} is {shape}: as (N, channels, height, width) it has {first} channels of "
+            f"{middle} x {last} pixels",
+            hint="If its channels come last, put them first: numpy.moveaxis(x, -1, 1).",
+        )
+    note = f"{where} is read as {first} channels of {middle} x {last} pixels"
+    return False, () if standard and first != middle else (note,)
+
+
+def _looks_last(first: int, middle: int, last: int) -> bool:
+    """Whether the last axis is the odd one, and the two before it a picture's sides."""
+    return last < min(first, middle) or first == middle != last

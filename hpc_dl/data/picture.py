@@ -1,0 +1,182 @@
+"""One picture as bytes: upright, on white where it is transparent, 8 bits a channel.
+
+All that reads pictures decodes them here, so that training, held in memory or streamed, and
+prediction see the same pixels. Light: without torch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from PIL import ExifTags, Image, ImageOps
+
+from hpc_dl.errors import UserError
+
+RULE = 2
+"""To be raised with every change that gives other bytes for the same file: decoded pictures are
+cached under it."""
+
+Pixels = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
+Given = Path | str | IO[bytes] | Image.Image
+
+_TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_BITS = 256, 257, 258
+"""TIFF's tags."""
+_SIDEWAYS = (5, 6, 7, 8)
+"""EXIF orientations that swap height and width."""
+
+
+def decode(given: Given, channels: int, size: Sequence[int] | None = None) -> Pixels:
+    """A picture as (C, H, W) bytes: grey for 1 channel, RGB for 3; resized to (height, width).
+
+    Raises UserError naming one that cannot be read.
+    """
+    try:
+        with _opened(given) as picture:
+            flat = _as(_flat(picture), "L" if channels == 1 else "RGB")
+        if size is not None:
+            flat = flat.resize((size[1], size[0]), Image.Resampling.BILINEAR)
+        pixels = np.array(flat)
+    except Exception as error:  # Pillow's readers raise all kinds at malformed files
+        raise unreadable(given, error) from None
+    return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
+
+
+@dataclass(frozen=True)
+class Header:
+    """How a picture will be decoded, as far as its header shows."""
+
+    size: tuple[int, int]
+    """Height and width, upright."""
+    grey: bool
+    turned: bool
+    transparent: bool
+    deep: bool
+    """Whether it has 16 bits a channel."""
+    several: bool
+    """Whether it has more than one frame or page."""
+
+
+def header(path: Path) -> Header:
+    """Read a header, and no pixel. Raises UserError naming a picture that is none."""
+    try:
+        with Image.open(path) as picture:
+            turn = _orientation(picture)
+            width, height = _stored_size(picture)
+            return Header(
+                size=(width, height) if turn in _SIDEWAYS else (height, width),
+                grey=is_grey(picture),
+                turned=turn != 1,
+                transparent=picture.has_transparency_data,
+                deep=picture.mode.startswith("I") or "16" in _stored_mode(picture),
+                # a telephone's MPO is one picture with previews or another angle
+                several=picture.format != "MPO" and getattr(picture, "is_animated", False),
+            )
+    except Exception as error:  # Pillow's readers raise all kinds at malformed files
+        raise unreadable(path, error) from None
+
+
+def is_grey(picture: Image.Image) -> bool:
+    """Whether a picture has one channel, beside its transparency."""
+    return picture.mode[0] in "1LIF" and picture.mode != "LAB"
+
+
+def unreadable(given: Given, error: Exception) -> UserError:
+    """The refusal of a picture, by its name."""
+    name = getattr(given, "filename", None) or getattr(given, "name", None)
+    name = given if isinstance(given, Path | str) else name or "the picture"
+    if isinstance(error, Image.DecompressionBombError):
+        most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+        return UserError(
+            f"{name} has more than {most / 1e6:.0f} million pixels, the most that are decoded",
+            hint="Scale it down, or cut it into tiles.",
+        )
+    return UserError(f"{name} is not a readable picture: {error}", hint="Remove or replace it.")
+
+
+@contextlib.contextmanager
+def _opened(given: Given) -> Any:
+    """A picture to read from, closed at the end if it was opened here."""
+    if isinstance(given, Image.Image):
+        yield given
+    else:
+        with Image.open(given) as picture:
+            yield picture
+
+
+def _flat(picture: Image.Image) -> Image.Image:
+    """The upright picture in L or RGB."""
+    deep = picture.mode.startswith("I") or picture.mode == "F"
+    most = _brightest(picture) if deep else 255
+    picture.load()
+    turned = ExifTags.Base.Orientation in picture.getexif()
+    upright = ImageOps.exif_transpose(picture) if turned else picture
+    if deep:
+        return _from_16_bits(upright, most)
+    if upright.has_transparency_data:
+        return _on_white(upright)
+    return _as(upright, "L" if is_grey(upright) else "RGB")
+
+
+def _as(picture: Image.Image, mode: str) -> Image.Image:
+    """A picture in a mode; itself if it is, where Pillow would copy it."""
+    return picture if picture.mode == mode else picture.convert(mode)
+
+
+def _brightest(picture: Image.Image) -> int:
+    """The value of white in a picture of more than 8 bits. Raises ValueError if it is not known."""
+    if picture.mode.startswith("I;16"):
+        bits = getattr(picture, "tag_v2", {}).get(_TIFF_BITS, (16,))[0]
+        return int(2**bits - 1)
+    if picture.mode == "I" and picture.format in ("PNG", "PPM"):  # 16 bits to these formats
+        return 2**16 - 1
+    raise ValueError("it has 32 bits a pixel, whose range is not known; save it with 8 or 16")
+
+
+def _from_16_bits(picture: Image.Image, most: int) -> Image.Image:
+    """Grey of 16 bits as grey of 8, rounded, where Pillow would cut it off at 255."""
+    values = np.asarray(picture).astype(np.int64)
+    if values.min() < 0 or values.max() > most:
+        raise ValueError(f"it goes from {values.min()} to {values.max()}, and white is {most}")
+    bytes_ = ((values * 255 + most // 2) // most).astype(np.uint8)
+    if (clear := picture.info.get("transparency")) is not None:
+        bytes_[values == clear] = 255
+    return Image.fromarray(bytes_)
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    """A picture on a white background. Raises ValueError for one that is invisible on it."""
+    drawn = picture.convert("RGBA")
+    white = Image.new("RGBA", drawn.size, "white")
+    flat = Image.alpha_composite(white, drawn).convert("RGB")
+    alpha = np.asarray(drawn.getchannel("A"))
+    if alpha.min() < alpha.max() and np.asarray(flat).min() == 255:
+        raise ValueError(
+            "what it shows is white on transparent, and transparent becomes white; save it on a "
+            "dark background"
+        )
+    return flat.convert("L") if is_grey(picture) else flat
+
+
+def _stored_size(picture: Image.Image) -> tuple[int, int]:
+    """Width and height before it is turned, which Pillow knows of a TIFF after that alone."""
+    tags = getattr(picture, "tag_v2", {})
+    return tags.get(_TIFF_WIDTH, picture.width), tags.get(_TIFF_HEIGHT, picture.height)
+
+
+def _stored_mode(picture: Image.Image) -> str:
+    """The mode in the file, such as RGB;16B, of which Pillow keeps 8 bits."""
+    tile = getattr(picture, "tile", None)
+    arguments = tile[0][3] if tile else ""
+    return str(arguments[0] if isinstance(arguments, tuple) else arguments)
+
+
+def _orientation(picture: Image.Image) -> int:
+    """EXIF's, from 1 to 8; 1 is upright."""
+    # Of a PNG, its own `getexif` decodes all pixels, as EXIF may stand behind them.
+    found = Image.Image.getexif(picture).get(ExifTags.Base.Orientation, 1)
+    return found if found in range(2, 9) else 1

@@ -1,0 +1,97 @@
+"""Folders of files: what lies in them, each read once, and none passed over in silence. Light."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+
+from hpc_dl.errors import UserError
+
+NOT_USERS = ("@eaDir", "Thumbs.db", "desktop.ini", "lost+found")
+"""What operating systems and disks leave in folders, beside names that begin with a dot."""
+
+_Identity = tuple[int, int]
+
+
+@dataclass
+class Listing:
+    """What lies directly in a folder, sorted; hidden names are left out."""
+
+    folders: list[str] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Walk:
+    """The files in a folder and those below."""
+
+    files: list[str] = field(default_factory=list)
+    """Paths of those with one of the suffixes."""
+    others: Counter[str] = field(default_factory=Counter)
+    """How many have another suffix, by that."""
+    repeated: list[str] = field(default_factory=list)
+    """Folders that were not read, as they lead back to one that was."""
+    folders: dict[_Identity, str] = field(default_factory=dict)
+    """What was read, by device and inode."""
+
+
+def listing(folder: Path | str) -> Listing:
+    """Look into a folder. Raises UserError where it cannot be read."""
+    found, links = Listing(), []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in sorted(entries, key=lambda it: it.name):
+                if entry.name.startswith(".") or entry.name in NOT_USERS:
+                    continue
+                if not entry.is_dir():
+                    found.files.append(entry.name)
+                elif entry.is_symlink():
+                    links.append(entry.name)
+                else:
+                    found.folders.append(entry.name)
+    except OSError as error:
+        raise UserError(
+            f"data.root: {error.filename or folder} cannot be read: {error.strerror or error}",
+            hint="Mend its permissions, or move it out of the folder.",
+        ) from None
+    found.folders += links  # after the folders that they may lead to
+    return found
+
+
+def walk(folder: Path, suffixes: tuple[str, ...]) -> Walk:
+    """Go through a folder and all below, links followed, each folder once.
+
+    Raises UserError for one that cannot be read.
+    """
+    found = Walk()
+    left = [str(folder)]
+    while left:
+        place = left.pop()
+        if (identity := _identity(place)) in found.folders:
+            found.repeated.append(place)
+            continue
+        found.folders[identity] = place
+        here = listing(place)
+        left += [f"{place}/{name}" for name in reversed(here.folders)]
+        for name in here.files:
+            if name.lower().endswith(suffixes):
+                found.files.append(f"{place}/{name}")
+            else:
+                found.others[suffix(name)] += 1
+    found.files.sort()
+    return found
+
+
+def suffix(name: str) -> str:
+    """What a file's name ends with, in lower case."""
+    return PurePath(name).suffix.lower() or "without suffix"
+
+
+def _identity(folder: str) -> _Identity:
+    try:
+        state = os.stat(folder)  # noqa: PTH116  paths are made of text here, for speed
+    except OSError as error:
+        raise UserError(f"data.root: {folder} cannot be read: {error.strerror}") from None
+    return state.st_dev, state.st_ino

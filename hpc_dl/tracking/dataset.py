@@ -1,0 +1,56 @@
+"""The data of a run as MLflow knows data sets: by name, digest, source and sizes."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from hpc_dl.rundir import RunDir
+from hpc_dl.tracking import description
+from hpc_dl.tracking.store import http_code, what
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_UNKNOWN = ("INVALID_PARAMETER_VALUE", "ENDPOINT_NOT_FOUND", "NOT_IMPLEMENTED")
+"""How a store of before MLflow 2.4 answers, which has no data sets."""
+
+
+def tell(client: MlflowClient, mlflow_id: str, run: RunDir) -> str:
+    """Log the data as the run's input; doing so twice adds nothing. Returns why it was refused."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+    from mlflow.exceptions import MlflowException
+
+    said = describe(run)
+    if not said["digest"]:
+        return ""
+    tags = [InputTag("mlflow.data.context", "training")]
+    try:
+        client.log_inputs(mlflow_id, [DatasetInput(Dataset(**said), tags)])
+    except MlflowException as error:
+        if error.error_code not in _UNKNOWN and http_code(error) != "404":
+            raise
+        return what(error)
+    return ""
+
+
+def describe(run: RunDir) -> dict[str, Any]:
+    """The data set in MLflow's words; without a digest where the run folder does not say."""
+    data = description.data(run)
+    digest = description.mapping(run.fingerprint).get("digest")
+    facts = description.mapping(run.plan).get("facts")
+    known = facts if isinstance(facts, dict) else {}
+    place = data.get("root") or data.get("path") or data.get("name")
+    sizes = {name: known.get(name) for name in ("train", "validation", "test")}
+    return {
+        "name": description.plain(str(data.get("name")), _LONGEST_NAME),
+        "digest": digest if isinstance(digest, str) else "",
+        "source_type": "local",
+        "source": json.dumps({"uri": str(place)}),
+        "schema": json.dumps({"kind": known.get("kind"), "shape": known.get("shape")}),
+        "profile": json.dumps(sizes),
+    }
+
+
+_LONGEST_NAME = 500
+"""Characters that MLflow's databases keep."""

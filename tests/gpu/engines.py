@@ -1,0 +1,191 @@
+"""Engines without a run around them: steps of every architecture, on a GPU and on the CPU."""
+
+import math
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate.state import AcceleratorState
+from torch import Tensor
+
+from hpc_dl import plan as planning
+from hpc_dl.data import sources, staged
+from hpc_dl.plan import Machine
+from hpc_dl.site import Site
+from hpc_dl.spec.job import JobSpec
+from hpc_dl.train.build import build_batches, build_engine
+from hpc_dl.train.deterministic import use_deterministic_algorithms
+from hpc_dl.train.world import World
+from tests.gpu import machine
+from tests.gpu.jobs import DETERMINISTIC, JOBS, sections
+
+RATE = 1e-3
+
+
+class Steps:
+    """The steps of a job, one after the other, on one device."""
+
+    def __init__(
+        self, job: dict[str, Any], folder: Path, world: World, precision: str = "fp32"
+    ) -> None:
+        use_deterministic_algorithms(True)
+        AcceleratorState._reset_state(reset_partial_state=True)  # one process, several precisions
+        asked = sections(job, train={"steps": 1000, "precision": precision})
+        if world.device.type == "cuda":
+            asked["resources"] = {"gpus_per_node": world.size}
+        spec = JobSpec.model_validate(asked)
+        plan = planning.make(
+            spec,
+            Site(name="check"),
+            staged.facts(spec.data, folder, folder),
+            run_dir=folder / "check-1",
+            run_root=folder,
+            data_root=folder,
+            machine=Machine(cpus=64, gpus=world.size),
+        )
+        splits = sources.load(spec.data, folder, folder, None).to(world.device)
+        self.batches = build_batches(spec, plan, splits, world)
+        self.engine = build_engine(spec, plan, splits, world, folder, lambda _: RATE, lambda: 0)
+        self.engine.settle_in(self.batches)
+        self._steps = self._forever()
+
+    def _forever(self) -> Iterator[Any]:
+        epoch = 0
+        while True:
+            yield from self.batches.steps(epoch)
+            epoch += 1
+
+    def take(self, count: int) -> None:
+        """Take so many steps without a report."""
+        for micro_batches in islice(self._steps, count):
+            self.engine.play(micro_batches, self.batches.filler, report=False)
+            self.engine.settle(wait=False)
+
+    def losses(self, count: int) -> list[float]:
+        """Take so many steps; the mean loss of each."""
+        found = []
+        for _ in range(count):
+            self.take(1)
+            self.engine.settle(wait=True)
+            means = self.engine.tally.means()
+            found.append(next(iter(means.values()))["loss"])
+        return found
+
+
+def alone(number: int = 0) -> World:
+    """One rank, on a GPU."""
+    return World(0, 1, machine.device(number))
+
+
+def check_architectures(precision: str, folder: Path) -> str:
+    """Twenty steps of every architecture leave finite weights and moments."""
+    if precision == "fp16" and machine.ON_CPU:
+        raise machine.Skipped("fp16 needs a GPU")
+    for name, job in JOBS.items():
+        steps = Steps(job, folder, alone(), precision)
+        steps.take(20)
+        bad, _ = steps.engine.settle(wait=True)
+        assert not bad, f"{name} was asked to stop"
+        for player in steps.engine.players.values():
+            _all_finite(player.network.state_dict(), f"weights of {name}")
+            moments = player.optimizer.state_dict()["state"]
+            for state in moments.values():
+                _all_finite(state, f"moments of {name}")
+    return f"{len(JOBS)} architectures"
+
+
+def _all_finite(tensors: dict[str, Any], what: str) -> None:
+    for key, value in tensors.items():
+        if isinstance(value, Tensor) and value.is_floating_point():
+            assert value.isfinite().all(), f"{what}: {key} is not finite"
+
+
+def check_agreement_with_the_cpu(folder: Path) -> str:
+    """The losses of five fp32 steps are those of the CPU, up to rounding."""
+    furthest = 0.0
+    with _full_precision():
+        for name, job in DETERMINISTIC.items():
+            ours = Steps(job, folder, alone()).losses(5)
+            theirs = Steps(job, folder, World(0, 1, torch.device("cpu"))).losses(5)
+            apart = max(abs(a - b) / abs(b) for a, b in zip(ours, theirs, strict=True))
+            assert apart < 1e-3, f"{name}: {ours} on the GPU, {theirs} on the CPU"
+            furthest = max(furthest, apart)
+    return f"at most {furthest:.1e} apart, relatively"
+
+
+@contextmanager
+def _full_precision() -> Iterator[None]:
+    """Without TF32, which convolutions and recurrent cells of cuDNN have by default."""
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
+
+
+def check_no_waiting(folder: Path) -> str:
+    """Between two reports no step waits for the device."""
+    if machine.ON_CPU:
+        raise machine.Skipped("a CPU has nothing to wait for")
+    for name, job in JOBS.items():
+        steps = Steps(job, folder, alone())
+        steps.take(3)  # what is done once may wait
+        torch.cuda.synchronize()
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            steps.take(5)
+        except RuntimeError as error:
+            raise AssertionError(f"{name}: {error}") from error
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+    return f"{len(JOBS)} architectures"
+
+
+def check_step_times(folder: Path) -> str:
+    """A step beside the bare loop in CUDA, in one run; prints ratios, and judges nothing."""
+    said = []
+    for name in ("ffnn", "cnn", "transformer"):
+        steps = Steps(JOBS[name], folder, alone())
+        network = next(iter(Steps(JOBS[name], folder, alone()).engine.nets.values()))
+        bare = _Bare(network, steps)
+        for loop in (steps.take, bare.take):
+            loop(20)
+        rounds = [(_seconds(steps.take, 100), _seconds(bare.take, 100)) for _ in range(5)]
+        ours, theirs = (statistics.median(column) for column in zip(*rounds, strict=True))
+        said.append(f"{name} {ours * 1e4:.0f} µs, bare {theirs * 1e4:.0f}, {ours / theirs:.2f}")
+    return "; ".join(said)
+
+
+class _Bare:
+    """The least that a training loop can do: batches that are there already, and a step."""
+
+    def __init__(self, network: torch.nn.Module, steps: Steps) -> None:
+        self.network = network
+        self.optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, fused=True)
+        self.batch = steps.batches.of_step(0)[0]
+
+    def take(self, count: int) -> None:
+        for _ in range(count):
+            outputs = self.network(self.batch["image"])
+            torch.nn.functional.cross_entropy(outputs, self.batch["label"]).backward()
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+
+
+def _seconds(take: Any, count: int) -> float:
+    began = time.perf_counter()
+    take(count)
+    if not machine.ON_CPU:
+        torch.cuda.synchronize()
+    return time.perf_counter() - began
+
+
+def is_close(ours: list[float], theirs: list[float]) -> bool:
+    """Whether losses agree up to rounding."""
+    return all(math.isclose(a, b, rel_tol=2e-3) for a, b in zip(ours, theirs, strict=True))

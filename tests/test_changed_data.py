@@ -1,0 +1,165 @@
+"""Other data under the same path: what submit, resume, a job and MLflow make of them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas
+import pytest
+
+from hpc_dl import journal
+from hpc_dl.cli import main, which
+from hpc_dl.cli.outlook import sentence
+from hpc_dl.data import fingerprint, staged
+from hpc_dl.errors import UserError
+from hpc_dl.rundir import read_json, write_json
+from hpc_dl.spec.load import load
+from hpc_dl.submit.snapshot import Snapshot
+from hpc_dl.tracking.sync import bring
+from tests import ranks
+from tests.running import new_run
+from tests.stores import mlflow_run, run_for
+
+
+def write(folder, flip=0):
+    """A table of two classes, the same size whichever way they are told."""
+    number = np.arange(64)
+    table = pandas.DataFrame({"x": number / 10, "y": (number + flip) % 2})
+    table.to_csv(folder / "table.csv", index=False)
+    return folder / "table.csv"
+
+
+def a_run(tmp_path, **train):
+    path = write(tmp_path)
+    data = {"name": "csv", "path": str(path), "target": "y", "batch_size": 16}
+    return new_run(tmp_path / "runs", data=data, train={"epochs": 2, **train})
+
+
+def ended(run, state, step=None):
+    log = journal.Journal(run.journal)
+    log.append("state", state=state, reason="")
+    log.close()
+    if step:
+        (run.checkpoints / f"step-{step:08d}").mkdir()
+    return run
+
+
+def choice(run):
+    spec = load(run.spec)
+    now = fingerprint.take(spec.data, spec.model, Path(), staged.facts(spec.data, Path()))
+    return which.choose(run.root, spec, Snapshot(), now)
+
+
+def test_a_completed_run_of_other_data_is_not_trained_already(tmp_path):
+    run = ended(a_run(tmp_path), "completed")
+    assert choice(run).action == "is_complete"
+    write(tmp_path, flip=1)
+    found = choice(run)
+    assert (found.action, found.run) == ("begin", None)
+    assert sentence(found, "quick-2") == (
+        f"quick-2, a new run: {run.id} had other data (data.path changed)"
+    )
+    write(tmp_path)
+    assert choice(run).action == "is_complete"
+
+
+def test_a_run_that_stopped_halfway_does_not_go_on_with_other_data(tmp_path):
+    run = ended(a_run(tmp_path), "failed")
+    write(tmp_path, flip=1)
+    assert choice(run).action == "begin"  # nothing was trained yet: a new run, and it says so
+    ended(run, "failed", step=3)
+    with pytest.raises(
+        UserError, match=r"other data \(data\.path changed\), and stopped at step 3"
+    ):
+        choice(run)
+    write(tmp_path)
+    assert choice(run).action == "go_on"
+
+
+def test_an_older_run_of_the_data_that_are_there_goes_on(tmp_path):
+    first = ended(a_run(tmp_path), "stopped", step=3)
+    other = ended(a_run(tmp_path), "completed")
+    said = read_json(other.fingerprint)
+    write_json(other.fingerprint, {**said, "digest": "0", "parts": {"data.path": "0"}})
+    assert choice(first).run == first
+
+
+@pytest.mark.parametrize("fault", ["missing", "damaged"])
+def test_a_run_whose_data_are_not_known_is_not_taken_for_the_same(tmp_path, fault):
+    run = ended(a_run(tmp_path), "completed")
+    run.fingerprint.unlink()
+    if fault == "damaged":
+        run.fingerprint.write_text("{")
+    assert "which, is not known" in choice(run).changed
+
+
+def test_resume_refuses_other_data_and_says_what_to_do(tmp_path, monkeypatch, capsys):
+    run = ended(a_run(tmp_path), "failed", step=3)
+    monkeypatch.setenv("HPCDL_RUN_ROOT", str(run.root))
+    write(tmp_path, flip=1)
+    assert main(["resume", run.id, "--local"]) == 2
+    said = capsys.readouterr().err
+    assert f"the data of {run.id} have changed since it was submitted: data.path changed" in said
+    assert "hpcdl submit --new" in said
+
+
+def test_the_plan_shows_the_fingerprint_and_which_run_had_other_data(tmp_path, monkeypatch, capsys):
+    run = ended(a_run(tmp_path), "completed")
+    monkeypatch.setenv("HPCDL_RUN_ROOT", str(run.root))
+
+    def plan():
+        assert main(["submit", str(run.spec), "--dry-run=plan", "--local", "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    before = plan()
+    assert "has trained this already" in before["run"]
+    assert before["plan"]["fingerprint"] == read_json(run.fingerprint)["digest"]
+    write(tmp_path, flip=1)
+    after = plan()
+    assert after["run"] == f"quick-2, a new run: {run.id} had other data (data.path changed)"
+    assert after["plan"]["fingerprint"] != before["plan"]["fingerprint"]
+
+
+def test_the_run_folder_notes_the_data(tmp_path):
+    run = a_run(tmp_path)
+    noted = read_json(run.fingerprint)
+    assert list(noted["parts"]) == ["data.path"]
+    assert read_json(run.provenance)["data"] == noted["digest"]
+
+
+def attempt(run):
+    """Have a rank train as far as it comes; what it has printed."""
+    with ranks.ended(ranks.start(run)) as processes:
+        for process in processes:
+            process.join(120)
+    return "".join(log.read_text() for log in run.logs.glob("*.log"))
+
+
+def test_a_job_does_not_resume_with_inverted_labels(tmp_path):
+    run = a_run(tmp_path)
+    plan = read_json(run.plan)
+    write_json(run.plan, {**plan, "pause_at": 2})
+    attempt(run)
+    assert journal.last_state(run.journal)[0] == "stopped"
+    assert list(run.checkpoints.glob("step-*2"))
+    write_json(run.plan, plan)
+    write(tmp_path, flip=1)
+    said = attempt(run)
+    assert "have changed since it was submitted: data.path changed" in said
+    assert journal.last_state(run.journal)[0] != "completed"
+    write(tmp_path)
+    attempt(run)
+    assert journal.last_state(run.journal)[0] == "completed"
+
+
+def test_the_data_are_a_data_set_in_mlflow(tmp_path, uri):
+    run = run_for(uri, tmp_path)
+    journal.Journal(run.journal).append("state", state="running", reason="")
+    bring(run)
+    run.tracking.unlink()  # as if it had been killed before it could remember
+    bring(run)
+    (found,) = mlflow_run(run, uri).inputs.dataset_inputs
+    assert found.dataset.name == "digits"
+    assert found.dataset.digest == read_json(run.fingerprint)["digest"]
+    assert '"train": 1437' in found.dataset.profile
+    assert [(tag.key, tag.value) for tag in found.tags] == [("mlflow.data.context", "training")]
