@@ -94,30 +94,39 @@ class Backward(torch.autograd.Function):
     """The way back of more than `fits` examples takes too much memory."""
 
     @staticmethod
-    def forward(ctx, total, count, fits):
-        ctx.too_many = count > fits
-        return total.clone()
+    def forward(ctx, hidden, fits):
+        ctx.too_many = len(hidden) > fits
+        return hidden.clone()
 
     @staticmethod
     def backward(ctx, gradient):
         if ctx.too_many:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 3.00 GiB. GPU 0")
-        return gradient, None, None
+        return gradient, None
 
 
-class Tight(Own):
-    """Memory runs out with more than `fits` examples: on the way back, from the third step on, or
-    in the evaluation."""
+class Narrow(nn.Module):
+    """Memory runs out here from the third step on: two passes settle in."""
 
     times = 0
 
-    def loss(self, nets, batch, player):
-        Tight.times += torch.is_grad_enabled()
-        loss = super().loss(nets, batch, player)
-        if self.options.where != "backward" or Tight.times < 5:  # two of them settle in
-            return loss
-        total = Backward.apply(loss.total, len(batch["index"]), self.options.fits)
-        return dataclasses.replace(loss, total=total)
+    def __init__(self, fits):
+        super().__init__()
+        self.fits = fits
+
+    def forward(self, hidden):
+        Narrow.times += self.training
+        return Backward.apply(hidden, self.fits) if Narrow.times > 4 else hidden
+
+
+class Tight(Own):
+    """Memory runs out with more than `fits` examples: on the way back, or in the evaluation."""
+
+    def networks(self):
+        flatten, layer = super().networks()["model"]
+        width = layer.in_features
+        fits = self.options.fits if self.options.where == "backward" else math.inf
+        return {"model": nn.Sequential(flatten, nn.Linear(width, width), Narrow(fits), layer)}
 
     def measure(self, nets, batch):
         if self.options.where == "measure" and len(batch["index"]) > self.options.fits:

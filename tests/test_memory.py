@@ -52,9 +52,9 @@ def failed(run, sabotage=None):
 
 
 def test_the_error_names_a_micro_batch_and_with_it_the_run_trains_on(tmp_path):
-    """Of 64 examples the first step would fit, and with Adam's moments of 64 MiB no other."""
-    hungry = functools.partial(own, tmp_path, "Hungry", mib=2, weights=32)
-    limited = functools.partial(limit, 390 * MIB)
+    """Of 64 examples the first step would fit, and with Adam's moments of 128 MiB no other."""
+    hungry = functools.partial(own, tmp_path, "Hungry", mib=2, weights=64)
+    limited = functools.partial(limit, 512 * MIB)
     said = failed(hungry(), limited)
     assert "out of memory on cpu of" in said
     assert "while training on 128 examples at once: 0.25 GiB asked for" in said
@@ -62,9 +62,8 @@ def test_the_error_names_a_micro_batch_and_with_it_the_run_trains_on(tmp_path):
     (fits,) = re.findall(r"train.micro_batch=(\d+) fits", said)
     assert int(fits) == 32
     again = hungry(train={"micro_batch": int(fits), "steps": 3, "epochs": None})
-    with ranks.ended(ranks.start(again, limited)) as (process,):
-        process.join(100)
-        assert process.exitcode == 0
+    with ranks.ended(ranks.start(again, limited)):
+        ranks.wait_for_step(again, 3)
 
 
 def test_ddp_that_was_interrupted_on_the_way_back_does_not_get_in_the_way(tmp_path):
