@@ -6,12 +6,15 @@ probabilities = load("~/hpcdl/ffnn-digits-1/export").predict(images)["probabilit
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from hpc_dl.answers import by_name
+from hpc_dl.errors import UserError
 from hpc_dl.inputs import Inputs
 from hpc_dl.zoo import trained as trained_networks
 from hpc_dl.zoo.class_names import class_names
@@ -28,7 +31,8 @@ class Predictor:
         trained = trained_networks.load(folder)
         self.architecture, self.nets = trained.architecture, trained.nets
         self.inputs = trained.inputs
-        self._taken = Inputs(trained.inputs, trained.architecture.ranges(), trained.resized)
+        ranges, facts = trained.architecture.ranges(), trained.architecture.facts
+        self._taken = Inputs(trained.inputs, ranges, trained.resized, facts.raw)
 
     def predict(self, given: Any, params: object = None) -> dict[str, np.ndarray[Any, Any]]:
         """Arrays by name for examples: an array, or several by the names of the inputs.
@@ -58,3 +62,17 @@ def load(folder: str | Path) -> Predictor:
 
 _load_pyfunc = load
 """The name under which MLflow looks for a loader."""
+
+
+def main(export: str, table: str) -> None:
+    """`python -m hpc_dl.predictor EXPORT TABLE`: print what is predicted of a table, as CSV."""
+    predictor = load(export)
+    answers = by_name(predictor.predict(table), predictor.architecture.facts)
+    sys.stdout.write(answers.to_csv(index=False))
+
+
+if __name__ == "__main__":
+    try:
+        main(*sys.argv[1:])
+    except UserError as error:
+        sys.exit(str(error))

@@ -73,8 +73,9 @@ def pipe(path: Path) -> None:
     os.mkfifo(path)
 
 
-def halve(path: Path) -> None:
-    os.truncate(path, path.stat().st_size // 2)
+def cut(path: Path) -> None:
+    """Leave a quarter: half of a spec, whose last keys have the values by default, may be one."""
+    os.truncate(path, path.stat().st_size // 4)
 
 
 def content(name: str) -> Callable[[Path], object]:
@@ -83,7 +84,7 @@ def content(name: str) -> Callable[[Path], object]:
 
 DAMAGES: dict[str, Callable[[Path], object]] = {
     **{name: content(name) for name in CONTENTS},
-    "half of it": halve,
+    "a quarter of it": cut,
     "missing": Path.unlink,
     "a folder": mkdir,
     "a link to nowhere": dangle,
@@ -187,7 +188,7 @@ def _asked_by_status(kind: str) -> list[str]:
     asked = ["submission.json", "journal.jsonl", "failure-17.0.json", "spec.yaml"]
     if kind in CONTENTS and kind != "empty":
         asked.remove("spec.yaml")  # what it says is not asked for
-    if kind == "half of it":
+    if kind == "a quarter of it":
         return asked[:1] + asked[2:3]  # the beginning of a journal is one
     if kind == "missing":
         return ["spec.yaml", "journal.jsonl"]  # as a run that has not failed, or was not submitted

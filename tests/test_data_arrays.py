@@ -266,3 +266,9 @@ def test_a_number_to_predict_that_is_missing_is_named(tmp_path):
     y[5] = np.nan
     with pytest.raises(UserError, match=r"'y'\[5\] is nan"):
         staged.facts(npz(tmp_path, RNG.random((40, 5)), y, task="regress"), tmp_path)
+
+
+def test_the_array_of_groups_is_one_that_is_read(tmp_path):
+    x, patients = RNG.standard_normal((40, 5)), np.arange(40) // 4
+    source = file_of(tmp_path, x=x, y=LABELS, patient=patients, options={"groups": "patient"})
+    assert load(source, tmp_path).facts.notes == ()

@@ -159,11 +159,27 @@ def test_graphs_are_known_by_nodes_edges_and_classes():
         assert {name for name in before if before[name] != label[name]} == {"train/label"}
 
 
+def test_floats_may_differ_in_their_last_bits_and_in_no_more():
+    table = torch.rand(1000, 7, generator=torch.Generator().manual_seed(0))
+
+    def of_floats(tensor):
+        parts = dict(digests({"train": Split({"target": tensor})}))
+        return fingerprint.Fingerprint("", parts)
+
+    before = of_floats(table)
+    assert not before.difference(of_floats(table * (1 + 1e-7)))
+    changed = table.clone()
+    changed[500, 3] += 0.5
+    swapped = table[[1, 0, *range(2, 1000)]]
+    for other in (changed, swapped, 1 - table, 2 * table, table.flip(0), table.flip(1)):
+        assert before.difference(of_floats(other)) == "train/target changed"
+
+
 def test_of_tensors_also_shape_and_type_count():
     def of_tensor(tensor):
         return digests({"train": Split({"image": tensor})})
 
-    zeros = torch.zeros(4, 2)
+    zeros = torch.zeros(4, 2).long()
     assert of_tensor(zeros) == of_tensor(zeros.clone())
     assert of_tensor(zeros) != of_tensor(zeros.view(4, 1, 2))
     assert of_tensor(zeros) != of_tensor(zeros.int())

@@ -43,9 +43,9 @@ def oblique():
 def blank():
     return {"train": {"table": torch.ones(20, 3), "label": torch.arange(20) % 2}}
 
-def named(**splits):
-    return {n: {"table": torch.rand(len(it), 3), "label": torch.tensor(it)}
-            for n, it in splits.items()}
+def named(**labels):
+    return {name: {"table": torch.rand(len(it), 3), "label": torch.tensor(it)}
+            for name, it in labels.items()}
 
 def nothing():
     pass
@@ -144,7 +144,7 @@ def test_an_own_function_that_is_not_there_is_said_with_those_that_are(code):
         ("given", {"validation": 0.99}, "none is left to train on"),
         ("oblique", {}, "mine.py:oblique: image is .* 12 channels of 12 x 2 pixels"),
         ("blank", {}, "mine.py:blank: train: table: every value is 1: there is nothing to learn"),
-        ("named", {"train": [0, 1], "val": [1]}, "mine.py:named: 'val' is none of train, vali"),
+        ("named", {"train": [0, 1], "val": [1]}, "mine.py:named: 'val' is none of train,"),
         ("named", {"train": [0, 1], "test": [2]}, "no example of '2' to train on"),
     ],
 )

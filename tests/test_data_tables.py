@@ -72,7 +72,7 @@ def test_what_is_known_before_is_what_is_loaded(tmp_path):
 
 
 def gap(table):
-    table.loc[6, "size"] = np.nan
+    table.loc[6, "dear"] = np.nan
 
 
 def infinity(table):
@@ -91,7 +91,7 @@ def word(table):
 @pytest.mark.parametrize(
     ("change", "options", "message"),
     [
-        (gap, {}, "row 7 after the header, column 'size' is nan"),
+        (gap, {}, "row 7 after the header, column 'dear', a target, is missing"),
         (infinity, {}, "row 8 after the header, column 'size' is inf"),
         (word, {}, "row 4 after the header, column 'size' is no number: 'many'"),
         (None, {"target": "dare"}, "has no column 'dare'"),
@@ -150,8 +150,8 @@ def test_numbers_are_foretold_in_their_own_units_from_columns_as_they_are(tmp_pa
     assert tested["test/mae"] < 40  # of prices that differ by hundreds
     names = {path.name for path in run.artifacts.iterdir()}
     assert {"foretold", "residuals"} <= names
-    rows = [[100.0, 0, 0, 1], [890.0, 0, 1, 0]]  # rows 0 and 79
-    foretold = load_predictor(run.export).predict(np.array(rows))["target"][:, 0]
+    rows = [{"size": 100, "colour": "red"}, {"size": 890, "colour": "blue"}]  # rows 0 and 79
+    foretold = load_predictor(run.export).predict(rows)["target"][:, 0]
     assert foretold == pytest.approx([1050, 1553], abs=120)
 
 

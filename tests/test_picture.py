@@ -2,6 +2,7 @@
 
 import io
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -127,6 +128,29 @@ def test_16_bits_become_8_of_the_same_brightness(tmp_path, file):
 def test_16_bits_big_endian_and_in_colour_are_grey_in_every_channel():
     big = Image.frombytes("I;16B", (16, 16), RAMP.astype(">u2").tobytes())
     assert (decode(big, 3).reshape(3, 256) == np.arange(256)).all()
+
+
+def test_16_bits_are_turned_too(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    Image.fromarray(np.ascontiguousarray(RAMP[::-1, ::-1])).save(tmp_path / "x.png", exif=exif)
+    assert np.array_equal(decode(tmp_path / "x.png", 1)[0].flatten(), np.arange(256))
+
+
+def test_colours_of_16_bits_become_8(tmp_path):
+    """Of a PNG, which Pillow reads and does not write."""
+    chunks = [
+        (b"IHDR", struct.pack(">IIBBBBB", 1, 1, 16, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(b"\0" + struct.pack(">HHH", 0, 128 * 257, 65535))),
+        (b"IEND", b""),
+    ]
+    packed = (
+        struct.pack(">I", len(it)) + name + it + struct.pack(">I", zlib.crc32(name + it))
+        for name, it in chunks
+    )
+    (tmp_path / "x.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(packed))
+    assert decode(tmp_path / "x.png", 3).flatten().tolist() == [0, 128, 255]
+    assert header(tmp_path / "x.png").deep
 
 
 def tiff_of_12_bits(path, left, right):

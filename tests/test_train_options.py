@@ -175,12 +175,12 @@ def test_averaged_weights_are_what_is_kept(tmp_path):
 def test_balanced_classes_count_alike_and_given_weights_are_taken(tmp_path):
     """Digits are nearly balanced: so weights change the loss little, and lopsided ones much."""
     plain, balanced, lopsided = (
-        losses(train(new_run(tmp_path, train={"epochs": 1, "class_weights": weights})))[0]
+        losses(train(new_run(tmp_path, train={"epochs": 2, "class_weights": weights})))
         for weights in (None, "balanced", [1000.0] + 9 * [1.0])
     )
-    assert balanced != plain
-    assert balanced == pytest.approx(plain, rel=0.02)
-    assert lopsided != pytest.approx(plain, rel=0.01)
+    assert balanced[0] != plain[0]
+    assert balanced[0] == pytest.approx(plain[0], rel=0.02)
+    assert lopsided[-1] < 0.9 * plain[-1], "it is the loss of one class, which is learned first"
 
 
 def test_labels_are_smoothed(tmp_path):

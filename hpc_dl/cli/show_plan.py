@@ -14,6 +14,10 @@ from hpc_dl.plan import Plan
 from hpc_dl.spec import units
 from hpc_dl.spec.job import JobSpec
 
+MOST_COLUMNS = 40
+"""Of a table, that are shown one by one."""
+MOST_LETTERS = 30
+
 
 @dataclass(frozen=True)
 class Outlook:
@@ -74,6 +78,7 @@ def rows(outlook: Outlook) -> list[tuple[str, str]]:
         ("model", _with_options(spec.model.name, spec.model.model_dump(mode="json"))),
         ("data", _data(spec, plan)),
         ("fingerprint", f"{plan.fingerprint[:12]}, of the data that are there now"),
+        *([("columns", _columns(plan))] if plan.facts.raw else []),
         *([("split", _split(spec, plan))] if spec.data.drawn else []),
         ("loading", _loading(plan)),
         ("where", _where(outlook)),
@@ -122,6 +127,19 @@ def _split(spec: JobSpec, plan: Plan) -> str:
         by = getattr(data, "groups", None) or "group"
         said.append(f"{_many(groups, 'group')} by '{by}', each in one split")
     return "; ".join(said)
+
+
+def _columns(plan: Plan) -> str:
+    """The columns of a table's file, one a line: what they are, and what is in them."""
+    raw = plan.facts.raw
+    wide = min(max(len(it.name) for it in raw), MOST_LETTERS)
+    lines = [
+        f"{it.name:{wide}}  {it.part:7}  {it.type:6}  {_many(it.values, 'value')}"
+        + (f", {_many(it.gaps, 'gap')}" if it.gaps else "")
+        for it in raw[:MOST_COLUMNS]
+    ]
+    more = [f"and {len(raw) - MOST_COLUMNS} more"] if len(raw) > MOST_COLUMNS else []
+    return "\n".join(lines + more)
 
 
 def _loading(plan: Plan) -> str:

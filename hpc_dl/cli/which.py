@@ -56,7 +56,7 @@ def choose(
         seen.add(run)  # not those that are being made just now
         if its == wanted:
             then = _data_of(run)
-            if then and then.digest == data.digest:
+            if then and not then.difference(data):
                 status = jobs.status(run, lease.GRACE)
                 return Choice(action_for(status), run, status)
             others.append((run, then))

@@ -193,6 +193,7 @@ def _unread(source: Arrays) -> tuple[str, ...]:
     """A note on the arrays of the file that nothing names."""
     path = Path(source.path).expanduser()
     named = {name.strip("/") for pair in names(source).values() for name in pair}
+    named |= {source.groups.strip("/")} if source.groups else set()
     with _open(source, path) as file:
         left = [name for name in _all_names(file) if name not in named]
     if not left:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any
@@ -14,6 +15,9 @@ from hpc_dl.errors import UserError
 from hpc_dl.spec.data import DataFacts
 
 AXES = {"image": 4, "sequence": 3, "table": 2}
+MOST_INTEGER = 2**53
+"""Up to here float64 has every integer."""
+_FEW_DIGITS = (torch.float16, torch.bfloat16, torch.float32, torch.bool, torch.uint8, torch.int8)
 _LAYOUTS = {"image": "(N, C, H, W)", "sequence": "(N, T, F)", "table": "(N, columns)"}
 
 
@@ -33,14 +37,22 @@ def examples(given: Tensor, kind: str, where: str) -> Tensor:
 
 
 def numbers(given: Tensor, where: str) -> Tensor:
-    """Finite floats. Raises UserError naming the first that is not finite."""
+    """Finite floats, in float64 if they are so many digits or integers; see `precision`.
+
+    Raises UserError naming the first that is not finite, or that floats cannot hold.
+    """
     if given.is_complex():
         raise UserError(f"{where} is {given.dtype}, but has to be real numbers")
-    floats = given.float()
-    if not floats.isfinite().all():
-        place = (~floats.isfinite()).nonzero()[0].tolist()
+    floats = given.float() if given.dtype in _FEW_DIGITS else given.double()
+    bad = ~(floats.abs() <= torch.finfo(torch.float32).max)  # so written that NaN is bad
+    if not given.is_floating_point():
+        bad |= floats.abs() > MOST_INTEGER
+    if bad.any():
+        place = bad.nonzero()[0].tolist()
+        value = given[tuple(place)].item()
+        shown = f"{value}, which floats cannot hold" if math.isfinite(value) else f"{value:g}"
         raise UserError(
-            f"{where}{place} is {floats[tuple(place)]:g}",
+            f"{where}{place} is {shown}",
             hint="Places count from 0, the example first. Fill it in, or leave the example out.",
         )
     return floats

@@ -29,7 +29,8 @@ class Holdout:
     @classmethod
     def of(cls, source: Data) -> Holdout:
         """What a spec says of it."""
-        test = getattr(source, "test", TEST)
+        has_key = "test" in type(source).model_fields  # a user's function may have such an option
+        test = getattr(source, "test", TEST) if has_key else TEST
         return cls(source.validation, test, source.split_seed, source.folds, source.fold or 0)
 
     def wanted(self, count: int) -> dict[str, int]:

@@ -78,8 +78,8 @@ def facts(source: ImageFolder, found: Found) -> DataFacts:
     sizes, count = split_counts(there, Holdout.of(source), grouped), group_count(grouped)
     paths = [path for pictures in found.pictures.values() for path, _ in pictures]
     notes = (*found.notes, *headers.notes(paths, source))
-    shape = (source.channels, *source.size)
-    return DataFacts("image", "classify", shape, found.classes, *sizes, groups=count, notes=notes)
+    shape, classes = (source.channels, *source.size), found.classes
+    return DataFacts("image", "classify", shape, classes, *sizes, groups=count, notes=notes)
 
 
 def groups(source: ImageFolder, found: Found) -> Array | None:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hpc_dl.data import checks, cora, staged
+from hpc_dl.data import checks, cora, precision, staged
 from hpc_dl.data.counts import Holdout, split_counts
 from hpc_dl.data.graphs import Graph, GraphSplit, NodeSplit
 from hpc_dl.data.split import Split, Tensors
@@ -137,7 +137,7 @@ def _checked(graph: Any, where: str) -> tuple[Tensor, Tensor]:
     count, edge = graph.num_nodes or 0, graph.edge_index
     if not count or edge is None:
         raise UserError(f"{where} has no {'edge_index' if count else 'node'}")
-    node = torch.ones(count, 1) if graph.x is None else graph.x.float().view(count, -1)
+    node = torch.ones(count, 1) if graph.x is None else graph.x.view(count, -1)
     if not node.isfinite().all():
         row, column = (~node.isfinite()).nonzero()[0].tolist()
         raise UserError(f"{where}: feature {column} of node {row} is {node[row, column]:g}")
@@ -145,7 +145,7 @@ def _checked(graph: Any, where: str) -> tuple[Tensor, Tensor]:
         raise UserError(
             f"{where}: an edge from {int(edge.min())} or to {int(edge.max())}, of {count} nodes"
         )
-    return node, edge.long()
+    return precision.single(node, f"{where}: x"), edge.long()
 
 
 def _label_of_nodes(graph: Any, where: str) -> Tensor:
@@ -167,7 +167,7 @@ def _said_of_graphs(graphs: Sequence[Any], where: str) -> Tensors:
             raise UserError(f"{where}: y of graph {number} is not finite: {graph.y.tolist()}")
     said = torch.stack([graph.y.view(-1) for graph in graphs])
     if said.is_floating_point():
-        return {"target": said.float()}
+        return {"target": said}
     if said.shape[1] > 1 or said.min() < 0:
         raise UserError(f"{where}: y has to be one class, from 0, or floats to foretell")
     return {"label": said[:, 0].long()}

@@ -14,7 +14,7 @@ Instead it may return a Data of torch_geometric, whose nodes are the examples (`
 `val_mask` and `test_mask` divide them), a list of Data, or lists by split.
 
 Options are what the spec says beside the keys of every source. The function runs on every rank
-and at submission, and has to return the same each time, bit for bit: random numbers need a seed.
+and at submission, and has to return the same each time: random numbers need a seed.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ from hpc_dl.data import (
     mnist,
     names,
     own,
+    precision,
     staged,
     streamed,
     tables,
@@ -72,7 +73,7 @@ def load(source: Data, data_root: Path, code: Path, workers: int | None = None) 
     holdout = Holdout.of(source)
     divided = divide_some(splits, facts, holdout) if facts.only else divide(splits, facts, holdout)
     checks.every_class_is_trained_on(divided.train, facts)
-    return replace(divided, names=named)
+    return replace(precision.narrow(divided), names=named)
 
 
 def given(

@@ -67,7 +67,7 @@ def strays(folder: Path, wanted: set[str]) -> tuple[str, ...]:
     left = [f"{name}/" for name in there.folders if name not in wanted]
     left += [name for name in there.files if name.lower().endswith(SUFFIXES)]
     left += [name for name in there.files if not name.lower().endswith(SUFFIXES)]
-    return (f"not read in {folder.name}: {listed(left)}",) if left else ()
+    return (f"not read in {folder.name or '.'}: {listed(left)}",) if left else ()
 
 
 def listed(names: list[str]) -> str:

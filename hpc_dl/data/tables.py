@@ -12,21 +12,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hpc_dl.data import holdout
+from hpc_dl.data import csv_files, encoding, holdout
+from hpc_dl.data.columns import as_words, is_text, place, plain, refuse_disguises
 from hpc_dl.data.counts import Holdout, group_count, split_counts
+from hpc_dl.data.row_numbers import numbers_rows, without_index
 from hpc_dl.errors import UserError
-from hpc_dl.spec.data import DataFacts
+from hpc_dl.spec.data import Column, DataFacts
 from hpc_dl.spec.sources import Csv, Table
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
 Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
-Frames = Mapping[str, "DataFrame"]
-"""The rows of each split that has a file."""
 
 MOST_WORDS = 256
 """Of a column; with more they are hardly categories."""
+FEW_WORDS = 20
+"""So many different words may be as many as there are rows."""
 
 
 def read(source: Table) -> tuple[DataFacts, dict[str, dict[str, Array]]]:
@@ -35,99 +37,180 @@ def read(source: Table) -> tuple[DataFacts, dict[str, dict[str, Array]]]:
     Raises UserError with the file, the row and the column of what is wrong.
     """
     files = {"train": source.path, "validation": source.validation_path, "test": source.test_path}
-    frames = {name: _frame(source, path) for name, path in files.items() if path is not None}
-    targets = [source.target] if isinstance(source.target, str) else source.target
-    grouping = [source.groups] if source.groups else []
-    _refuse_absent(frames["train"], grouping, "data.groups: ")
-    names = _inputs(frames["train"], targets, [*source.drop, *grouping])
+    frames = {name: frame_of(source, path) for name, path in files.items() if path is not None}
+    train, targets = frames["train"], _targets_of(source)
+    columns = _columns(train, targets, source.drop, source.groups)
+    inputs = encoding.inputs(columns)
+    needed = [*targets, source.groups] if source.groups else targets
     for frame in frames.values():
-        _refuse_gaps(frame, [*names, *targets, *grouping])
+        refuse_absent(frame, [*(it.name for it in inputs), *needed])
+        _refuse_gaps(frame, needed)
     groups = _groups(frames, source.groups) if source.groups else None
-    words = {name: _words(frames, name) for name in names if not _is_number(frames, name)}
     sizes = split_counts({n: len(f) for n, f in frames.items()}, Holdout.of(source), groups)
-    columns = tuple(column for name in names for column in _columns(name, words.get(name)))
-    classes = _classes(frames, targets) if source.task == "classify" else []
+    classes = _classes(frames, targets[0]) if source.task == "classify" else []
+    made = tuple(name for column in inputs for name in encoding.names(column))
     facts = DataFacts(
         "table",
         source.task,
-        (len(columns),),
+        (len(made),),
         tuple(map(str, classes)),
         *sizes,
         targets=() if classes else tuple(targets),
-        columns=columns,
+        columns=made,
+        raw=tuple(columns),
         groups=group_count(groups),
+        notes=(*train.attrs["notes"], *_notes(train, inputs, targets)),
     )
     splits = {}
     for name, frame in frames.items():
+        rows = encoding.encoded(frame, columns)
         said = (
             {"label": _labels(frame[targets[0]], classes)}
             if classes
-            else {"target": _targets(frames, frame, targets)}
+            else {"target": _numbers_of(frame, targets)}
         )
-        splits[name] = {"table": _encoded(frame, names, words), **said}
+        splits[name] = {"table": rows, **said}
     if groups is not None:
         splits["train"]["group"] = groups
     return facts, splits
 
 
-def _frame(source: Table, path: str) -> DataFrame:
-    """A file as it is. Raises UserError where it is none, or has no rows."""
-    import pandas
-
+def frame_of(source: Table, path: str) -> DataFrame:
+    """A file as a frame. Raises UserError where it is none, or has no rows."""
     file = Path(path).expanduser()
     if not file.is_file():
         raise UserError(f"data.path: there is no file {file}")
-    load = pandas.read_csv if isinstance(source, Csv) else pandas.read_parquet
     try:
-        frame = load(file)
-    except (OSError, ValueError) as error:  # of which those of pandas and pyarrow are kinds
-        raise UserError(f"data.path: {file} is no readable {source.name}: {error}") from None
+        frame, notes = read_file(file, parquet=not isinstance(source, Csv))
+    except UserError as error:
+        raise UserError(f"data.path: {error.message}", hint=error.hint) from None
+    frame.attrs.update(file=f"data.path: {file}", after=" after the header", notes=notes)
     if frame.empty:
         raise UserError(f"data.path: {file} has no rows")
-    frame.attrs["file"] = str(file)
-    return frame
+    return without_index(frame)
 
 
-def _inputs(train: DataFrame, targets: Sequence[str], drop: Sequence[str]) -> list[str]:
-    """The columns that are looked at. Raises UserError for a named one that is not there."""
-    for key, wanted in (("target", targets), ("drop", drop)):
-        _refuse_absent(train, wanted, f"data.{key}: ")
-    names = [str(name) for name in train.columns if name not in {*targets, *drop}]
-    if not names:
-        raise UserError(f"data.path: {train.attrs['file']} has no column beside the target")
-    return names
+def read_file(file: Path, *, parquet: bool) -> csv_files.Read:
+    """A file as it is, and notes. Raises UserError where it cannot be read."""
+    try:
+        frame, notes = _parquet(file) if parquet else csv_files.read(file)
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{file} is not UTF-8: {error}",
+            hint="If it is Latin-1: iconv -f latin1 -t utf-8 OLD > NEW",
+        ) from None
+    except (OSError, ValueError) as error:  # of which those of pandas and pyarrow are kinds
+        kind = "parquet" if parquet else "csv"
+        raise UserError(f"{file} is no readable {kind}: {error}") from None
+    frame.columns = frame.columns.map(str).str.strip()
+    if frame.columns.has_duplicates:
+        name = frame.columns[frame.columns.duplicated()][0]
+        raise UserError(f"{file} has several columns '{name}'")
+    return frame, notes
 
 
-def _refuse_absent(frame: DataFrame, wanted: Sequence[str], key: str = "data.path: ") -> None:
-    there = list(map(str, frame.columns))
+def _parquet(file: Path) -> csv_files.Read:
+    import pandas
+
+    frame = pandas.read_parquet(file)
+    named = [str(name) for name in frame.index.names if name is not None]
+    return frame, [f"the index '{name}' of {file.name} is not looked at" for name in named]
+
+
+def _targets_of(source: Table) -> list[str]:
+    """The columns to tell. Raises UserError where one is named twice, or also to be dropped."""
+    targets = [source.target] if isinstance(source.target, str) else list(source.target)
+    for name in targets:
+        if targets.count(name) > 1 or name in source.drop:
+            where = "in data.drop, too" if name in source.drop else "several times"
+            raise UserError(f"data.target: '{name}' is named {where}")
+    if source.task == "classify" and len(targets) > 1:
+        raise UserError("data.target: an example has one class, in one column")
+    return targets
+
+
+def _columns(
+    train: DataFrame, targets: Sequence[str], drop: Sequence[str], groups: str | None
+) -> list[Column]:
+    """All columns of the file. Raises UserError for a named one that is not there."""
+    aside = {**dict.fromkeys(drop, "dropped"), **dict.fromkeys(targets, "target")}
+    refuse_absent(train, targets, "data.target: ")
+    refuse_absent(train, drop, "data.drop: ")
+    if groups:
+        refuse_absent(train, [groups], "data.groups: ")
+        aside[groups] = "group"
+    if not set(train.columns) - set(aside):
+        raise UserError(f"{train.attrs['file']} has no column beside the target")
+    return [
+        _set_aside(train, name, aside[name]) if name in aside else _input(train, name)
+        for name in train.columns
+    ]
+
+
+def _set_aside(train: DataFrame, name: str, part: Any) -> Column:
+    column = train[name]
+    kind: Any = "words" if is_text(column) else "bool" if column.dtype.kind == "b" else "number"
+    return Column(name, part, kind, int(column.nunique()), int(column.isna().sum()))
+
+
+def _input(train: DataFrame, name: str) -> Column:
+    """A column that is looked at. Raises UserError for words that are hardly categories."""
+    kind, values = plain(train, name)
+    different, gaps = int(values.nunique()), int(values.isna().sum())
+    if kind != "words":
+        return Column(name, "input", kind, different, gaps)
+    refuse_disguises(train, name, values)
+    if different > MOST_WORDS or different > max(0.9 * (len(train) - gaps), FEW_WORDS):
+        shown = ", ".join(repr(word) for word in values.dropna().unique()[:3])
+        raise UserError(
+            f"{train.attrs['file']}: column '{name}' has {different} different words, which are "
+            f"hardly categories: {shown}",
+            hint="Leave it out: data.drop.",
+        )
+    return Column(name, "input", kind, different, gaps, tuple(sorted(values.dropna().unique())))
+
+
+def refuse_absent(frame: DataFrame, wanted: Sequence[str], key: str = "data.path: ") -> None:
+    """Raise UserError for the first column that is not there."""
+    there, file = list(frame.columns), frame.attrs["file"].removeprefix("data.path: ")
     for name in wanted:
         if name not in there:
             near = get_close_matches(name, there, 3)
             guess = f"Did you mean {' or '.join(near)}?" if near else f"It has: {', '.join(there)}."
-            raise UserError(f"{key}{frame.attrs['file']} has no column '{name}'", hint=guess)
+            raise UserError(f"{key}{file} has no column '{name}'", hint=guess)
 
 
-def _refuse_gaps(frame: DataFrame, names: Sequence[str]) -> None:
-    """Raise UserError for the first value of these columns that is missing or infinite."""
-    _refuse_absent(frame, names)
-    for name in names:
-        column = frame[name]
-        bad = column.isna()
-        if column.dtype.kind == "f":
-            bad |= np.isinf(column)
-        if bad.any():
-            row = int(bad.to_numpy().argmax())
+def _refuse_gaps(frame: DataFrame, targets: Sequence[str]) -> None:
+    """Raise UserError for the first target that is missing."""
+    for name in targets:
+        missing = as_words(frame[name]).isna().to_numpy()
+        if missing.any():
             raise UserError(
-                f"{_place(frame, row, name)} is {column.iloc[row]}",
-                hint="Fill it in, leave the row out, or the column: data.drop.",
+                f"{place(frame, int(missing.argmax()), name)}, a target, is missing",
+                hint="Fill it in, or leave the row out.",
             )
 
 
-def _place(frame: DataFrame, row: int, name: str) -> str:
-    return f"data.path: {frame.attrs['file']}: row {row + 1} after the header, column '{name}'"
+def _notes(train: DataFrame, inputs: Sequence[Column], targets: Sequence[str]) -> list[str]:
+    """What in the inputs a person should know of."""
+    notes = []
+    for column in inputs:
+        values, name = train[column.name], column.name
+        if column.values == 1 and not column.gaps:
+            notes.append(f"column '{name}' is the same in all rows: it says nothing")
+        elif any(_tells(values, train[target]) for target in targets):
+            notes.append(f"column '{name}' says all of the target: is it known beforehand?")
+        elif numbers_rows(values):
+            notes.append(f"column '{name}' numbers the rows; data.drop leaves it out")
+    if missing := [f"{it.gaps} in '{it.name}'" for it in inputs if it.gaps]:
+        notes.append(
+            f"gaps: {', '.join(missing)}; each of these columns has another beside it that says "
+            "what is missing, and a number that is missing counts as the mean"
+        )
+    return notes
 
 
-def _groups(frames: Frames, column: str) -> Array:
+def _groups(frames: Mapping[str, DataFrame], column: str) -> Array:
     """Which training rows are to stay together. Raises UserError where other files have some."""
     named = {name: frame[column].astype(str).to_numpy() for name, frame in frames.items()}
     for name in set(named) - {"train"}:
@@ -135,65 +218,25 @@ def _groups(frames: Frames, column: str) -> Array:
     return holdout.codes(named["train"].astype(str))
 
 
-def _is_number(frames: Frames, name: str) -> bool:
-    """Whether a column is of numbers in all files; truth counts as 0 and 1."""
-    return all(frame[name].dtype.kind in "iufb" for frame in frames.values())
-
-
-def _words(frames: Frames, name: str) -> list[str]:
-    """The different words of a column. Raises UserError where they are hardly categories."""
+def _tells(values: Series[Any], target: Series[Any]) -> bool:
+    """Whether each value goes with one value of the target, and that with no other."""
     import pandas
 
-    found: set[str] = set()
-    for frame in frames.values():
-        column = frame[name]
-        if column.dtype.kind in "mM":
-            raise UserError(
-                f"data.path: {frame.attrs['file']}: column '{name}' is of times",
-                hint="Make numbers of them, or leave them out: data.drop.",
-            )
-        numbers = pandas.to_numeric(column, errors="coerce")
-        if len(column) / 2 < numbers.notna().sum() < len(column):
-            row = int(numbers.isna().to_numpy().argmax())
-            raise UserError(f"{_place(frame, row, name)} is no number: {column.iloc[row]!r}")
-        found |= set(column.astype(str))
-    if len(found) > MOST_WORDS:
-        raise UserError(
-            f"data.path: column '{name}' has {len(found)} different words, which are hardly "
-            "categories",
-            hint="Leave it out: data.drop.",
-        )
-    return sorted(found)
+    return bool((pandas.factorize(values)[0] == pandas.factorize(target)[0]).all())
 
 
-def _columns(name: str, words: Sequence[str] | None) -> list[str]:
-    """What becomes of a column: itself, or one for each of its words."""
-    return [name] if words is None else [f"{name}={word}" for word in words]
-
-
-def _encoded(frame: DataFrame, names: Sequence[str], words: Mapping[str, Sequence[str]]) -> Array:
-    """The inputs (N, columns) float32."""
-    parts = [
-        frame[name].astype(str).to_numpy()[:, None] == np.array(words[name], dtype=object)
-        if name in words
-        else frame[name].to_numpy()[:, None]
-        for name in names
-    ]
-    return np.concatenate([part.astype(np.float32) for part in parts], axis=1)
-
-
-def _classes(frames: Frames, targets: Sequence[str]) -> list[Any]:
+def _classes(frames: Mapping[str, DataFrame], target: str) -> list[Any]:
     """The values of the target, sorted. Raises UserError where they are hardly classes."""
-    if len(targets) > 1:
-        raise UserError("data.target: an example has one class, in one column")
-    values = [frame[targets[0]] for frame in frames.values()]
-    if not _is_number(frames, targets[0]):
-        values = [column.astype(str) for column in values]
+    values = [frame[target] for frame in frames.values()]
+    if any(is_text(column) for column in values):
+        values = [as_words(column) for column in values]
     found = sorted({value for column in values for value in column.tolist()})
     rows = sum(map(len, values))
+    if len(found) == 1:
+        raise UserError(f"data.target: '{target}' is {found[0]!r} in all rows: one class alone")
     if len(found) > max(rows / 2, 2):
         raise UserError(
-            f"data.target: '{targets[0]}' has {len(found)} values in {rows} rows: hardly classes",
+            f"data.target: '{target}' has {len(found)} values in {rows} rows: hardly classes",
             hint="To foretell a number: data.task: regress.",
         )
     return found
@@ -201,16 +244,20 @@ def _classes(frames: Frames, targets: Sequence[str]) -> list[Any]:
 
 def _labels(column: Series[Any], classes: Sequence[Any]) -> Array:
     numbers = {value: number for number, value in enumerate(classes)}
-    as_words = isinstance(classes[0], str)
-    values = (column.astype(str) if as_words else column).tolist()
+    values = (as_words(column) if isinstance(classes[0], str) else column).tolist()
     return np.array([numbers[value] for value in values], dtype=np.int64)
 
 
-def _targets(frames: Frames, frame: DataFrame, names: Sequence[str]) -> Array:
-    for name in names:
-        if not _is_number(frames, name):
+def _numbers_of(frame: DataFrame, targets: Sequence[str]) -> Array:
+    """The targets (N, targets). Raises UserError for one that is of words."""
+    found = []
+    for name in targets:
+        kind, values = plain(frame, name)
+        if kind == "words":
+            refuse_disguises(frame, name, values)
             raise UserError(
                 f"data.target: column '{name}' is of words, and numbers are to be foretold",
                 hint="To tell classes: data.task: classify.",
             )
-    return frame[list(names)].to_numpy().astype(np.float32)
+        found.append(values.to_numpy())
+    return np.stack(found, axis=1)

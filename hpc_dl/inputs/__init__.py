@@ -7,7 +7,7 @@ another, and no number is guessed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from torch import Tensor
 from hpc_dl.errors import UserError
 from hpc_dl.inputs import graphs, numbers, pictures, tables
 from hpc_dl.inputs.arrays import Array
+from hpc_dl.spec.data import Column
 from hpc_dl.zoo.contract import SHARED
 
 
@@ -30,9 +31,14 @@ class Inputs:
     """The least and the greatest number of those inputs that have such."""
     resized: bool
     """Whether pictures of any size are resized to the network's, as they were in the training."""
+    columns: Sequence[Column] = ()
+    """Of the file, if a table was trained on: then its raw rows are taken."""
 
     def batch(self, given: Any) -> dict[str, Tensor]:
         """The tensors for `predict`. Raises UserError naming the input and what was wanted."""
+        if self.columns and set(self.wanted) == {"table"}:
+            raw = tables.encoded(given, self.columns)
+            return {"table": torch.from_numpy(raw.astype(self.wanted["table"]["dtype"]))}
         named = self._named(given)
         arrays = {name: self._array(name, named[name]) for name in self.wanted}
         graphs.check(arrays)

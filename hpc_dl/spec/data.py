@@ -23,6 +23,20 @@ Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
 @dataclass(frozen=True)
+class Column:
+    """A column of a table's file, as it was read."""
+
+    name: str
+    part: Literal["input", "target", "dropped", "group"]
+    type: Literal["number", "bool", "words"]
+    values: int
+    """How many different ones there are, gaps aside."""
+    gaps: int
+    words: tuple[str, ...] = ()
+    """Those that are known, where an input is of words."""
+
+
+@dataclass(frozen=True)
 class DataFacts:
     """What is known of a source before training: what the plan and the architecture need.
 
@@ -40,7 +54,10 @@ class DataFacts:
     targets: tuple[str, ...] = ()
     """The names of the numbers that are to be foretold, where the task is to regress."""
     columns: tuple[str, ...] = ()
-    """Of a table: what its columns are; `colour=red` is 1 where the word is that, and else 0."""
+    """Of a table: what its columns are; `colour=red` is 1 where the word is that, and else 0, and
+    `size is missing` where that is a gap."""
+    raw: tuple[Column, ...] = ()
+    """Of a table in a file: the columns of the file, from which those above are made."""
     only: tuple[str, ...] = ()
     """The classes that are trained on, where the test has others as well."""
     groups: int = 0

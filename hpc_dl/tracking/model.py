@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import LoggedModel
     from mlflow.models import Model, ModelSignature
+    from mlflow.types import Schema
 
 NAME = "model"
 LOADER = "hpc_dl.predictor"
@@ -108,7 +109,17 @@ def signature(said: dict[str, Any]) -> ModelSignature:
         TensorSpec(np.dtype(of["dtype"]), tuple(of["shape"]), name)
         for name, of in said["outputs"].items()
     ]
-    return ModelSignature(inputs=None, outputs=Schema(outputs))
+    return ModelSignature(inputs=_columns(said["facts"]), outputs=Schema(outputs))
+
+
+def _columns(facts: dict[str, Any]) -> Schema | None:
+    """The raw columns of a table, by name. Of any type: MLflow would refuse the integers of one
+    frame and the floats of another, and gaps; the predictor says what is wrong."""
+    from mlflow.types import ColSpec, Schema
+    from mlflow.types.schema import AnyType
+
+    names = [column["name"] for column in facts.get("raw", ()) if column["part"] == "input"]
+    return Schema([ColSpec(AnyType(), name) for name in names]) if names else None
 
 
 def _version(name: str) -> str | None:

@@ -21,7 +21,7 @@ from hpc_dl.train.player import Player
 from hpc_dl.train.randomness import INITIALISATION, seed_generators
 from hpc_dl.train.world import World, accelerator
 from hpc_dl.zoo import build, objectives
-from hpc_dl.zoo.units import deviation, learn_units
+from hpc_dl.zoo.units import learn_units
 
 
 def build_engine(
@@ -43,7 +43,7 @@ def build_engine(
         splits.facts,
         smoothing,
         class_weights(spec.train, splits),
-        deviation(examples["target"]).tolist() if "target" in examples else None,
+        examples.get("target"),
     )
     architecture = build(spec.model, splits.facts, code, objective)
     seed_generators(world.device, spec.train.seed, INITIALISATION)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
@@ -113,33 +114,12 @@ def artifact(run: RunDir, path: Path, step: int, caption: str) -> dict[str, Any]
     return {"step": step, "path": path.relative_to(run.path).as_posix(), "caption": caption}
 
 
-def export(
-    architecture: Architecture,
-    nets: Mapping[str, nn.Module],
-    spec: JobSpec,
-    plan: Plan,
-    sample: Batch,
-    run: RunDir,
-    weights: Weights,
-) -> None:
-    """Write what `hpc_dl.predictor` needs to load the trained networks and predict.
-
-    Raises UserError where the disk refuses: without it, the training would have been for nothing.
-    """
-    run.export.mkdir(exist_ok=True)
+@contextlib.contextmanager
+def whole_export(run: RunDir) -> Iterator[None]:
+    """Add the user's own code to an export; UserError where the disk refuses any of it, for without
+    the export the training would have been for nothing."""
     try:
-        _write_weights(nets, run.export / "weights.pt")
-        options = spec.model.without_paths().model_dump(mode="json")
-        options, files = copy_into(run.export, options)
-        said = {
-            "model": options,
-            "weights": weights.to_json(),
-            "facts": plan.to_json()["facts"],
-            **_signature(architecture, nets, _beside(nets, part(sample, slice(FEW)))),
-            "files": files,
-            "resized": _resizes(spec.data),
-        }
-        write_json(run.export / "model.json", said)
+        yield
         if run.code.is_dir():
             shutil.copytree(run.code, run.export / "code", dirs_exist_ok=True)
     except (OSError, RuntimeError) as error:
@@ -150,6 +130,32 @@ def export(
             hint=f"Make room for {run.path}, and `hpcdl submit` again finishes the run.",
             exit_code=EXIT_FAILED,
         ) from error
+
+
+def export(
+    architecture: Architecture,
+    nets: Mapping[str, nn.Module],
+    spec: JobSpec,
+    plan: Plan,
+    sample: Batch,
+    folder: Path,
+    weights: Weights,
+) -> None:
+    """Write what `hpc_dl.predictor` needs to load the trained networks and predict."""
+    folder.mkdir(exist_ok=True)
+    _write_weights(nets, folder / "weights.pt")
+    options, files = copy_into(folder, spec.model.without_paths().model_dump(mode="json"))
+    write_json(
+        folder / "model.json",
+        {
+            "model": options,
+            "weights": weights.to_json(),
+            "facts": plan.to_json()["facts"],
+            **_signature(architecture, nets, _beside(nets, part(sample, slice(FEW)))),
+            "files": files,
+            "resized": _resizes(spec.data),
+        },
+    )
 
 
 def _write_weights(nets: Mapping[str, nn.Module], path: Path) -> None:

@@ -6,6 +6,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -141,6 +142,7 @@ class Training:
         if splits.facts != self.plan.facts:
             now = fingerprint.take(spec.data, spec.model, root, splits.facts)
             fingerprint.check(self.run, now)
+        if replace(splits.facts, contents=self.plan.facts.contents) != self.plan.facts:
             raise UserError(
                 f"the data have changed since the submission: {splits.facts} now, "
                 f"{self.plan.facts} then",
@@ -301,8 +303,9 @@ class Training:
         with memory.during(memory.EXPORTING, self.world.device):
             nets = self.engine.whole_nets()
             if self.journal is not None:
-                some, run = self.sample, self.run
-                finish.export(self.architecture, nets, self.spec, self.plan, some, run, weights)
+                what = self.architecture, nets, self.spec, self.plan, self.sample
+                with finish.whole_export(self.run):
+                    finish.export(*what, self.run.export, weights)
         self.world.mark.reach(self.world.mark.at)
         return nets
 

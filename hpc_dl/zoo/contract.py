@@ -25,7 +25,8 @@ Batch = Mapping[str, Tensor]
 """Tensors by name, the first axis being the example: `index`, (B,) int64, its number; `label`, (B,)
 int64 where there are classes; `target`, (B, targets) float where numbers are to be foretold; and
 what is known of it, under the name of its kind: `image`, (B, C, H, W) float in [0, 1]; `sequence`,
-(B, T, F) float; `table`, (B, columns) float.
+(B, T, F) float; `table`, (B, columns) float, NaN where a number is missing. Tables and targets are
+float64 where float32 would lose what they differ by.
 
 After mixup an example is of two classes: of `label` with `share`, (B,) float, and else of
 `other_label`.

@@ -3,45 +3,65 @@ learned from the training split once, and is kept with the weights."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+ROUNDING = 1e-13
+"""A deviation that is less, beside the mean, comes of rounding in float64."""
 
-def deviation(values: Tensor) -> Tensor:
-    """The standard deviation of each column of (N, numbers); 1 of what never changes."""
-    found = values.std(dim=0, unbiased=False)
-    return torch.where(found > 0, found, 1.0)
+
+def mean(values: Tensor) -> Tensor:
+    """The mean of each column of (N, numbers), in float64; NaN is no value."""
+    return values.double().nanmean(dim=0).nan_to_num()
+
+
+def deviation(values: Tensor, of_constants: float = 1.0) -> Tensor:
+    """The standard deviation of each column of (N, numbers), likewise."""
+    centre = mean(values)
+    found = (values.double() - centre).square().nanmean(dim=0).sqrt()
+    return torch.where(found > ROUNDING * centre.abs(), found, of_constants)
 
 
 class Units(nn.Module):
-    """The mean and the deviation of some numbers, (numbers,) each."""
+    """The mean and the deviation of some numbers, (numbers,) each, in float64: of numbers that
+    are large beside what they differ by, float32 would lose the difference."""
 
     mean: Tensor
     deviation: Tensor
+    of_constants = 1.0
+    """The deviation of what never changes."""
 
     def __init__(self, shape: Sequence[int]) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.zeros(*shape))
-        self.register_buffer("deviation", torch.ones(*shape))
+        self.register_buffer("mean", torch.zeros(*shape, dtype=torch.float64))
+        self.register_buffer("deviation", torch.ones(*shape, dtype=torch.float64))
 
     def learn(self, values: Tensor) -> None:
         """Take them from examples (N, numbers)."""
-        self.mean.copy_(values.mean(dim=0))
-        self.deviation.copy_(deviation(values))
+        self.mean.copy_(mean(values))
+        self.deviation.copy_(deviation(values, self.of_constants))
 
 
 class Standardise(Units):
-    """(x - mean) / deviation, of examples (B, numbers)."""
+    """(x - mean) / deviation, of examples (B, numbers), in float32.
+
+    0, as of the mean, where x is NaN, for a gap, and of what never changed in training, about
+    which nothing was learned.
+    """
+
+    of_constants = math.inf
 
     def forward(self, example: Tensor) -> Tensor:
-        return (example - self.mean) / self.deviation
+        return ((example - self.mean) / self.deviation).nan_to_num().float()
 
 
 class Rescaled(nn.Module):
-    """A network whose outputs (B, targets) are in units of the targets' deviation, in their own."""
+    """A network whose outputs (B, targets) are in units of the targets' deviation, in their own,
+    in float64."""
 
     def __init__(self, network: nn.Module, targets: int) -> None:
         super().__init__()

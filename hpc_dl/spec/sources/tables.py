@@ -37,7 +37,7 @@ class Table(Data):
 
 
 class Csv(Table):
-    """A user's own table, comma-separated: numbers, and words, each of which becomes a column."""
+    """A user's own table, in CSV: numbers, and words, each of which becomes a column."""
 
     name: Literal["csv"]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from torch import Tensor
+
 from hpc_dl.spec.data import DataFacts
 from hpc_dl.zoo.contract import Objective
 from hpc_dl.zoo.objectives.classification import Classification
@@ -14,14 +16,14 @@ def of(
     facts: DataFacts,
     label_smoothing: float = 0.0,
     class_weights: Sequence[float] | None = None,
-    deviation: Sequence[float] | None = None,
+    targets: Tensor | None = None,
 ) -> Objective | None:
     """The objective of the data's task; None where there is none.
 
-    `deviation` is that of the training targets, where numbers are to be foretold.
+    `targets` (N, targets) are the training split's, where numbers are to be foretold.
     """
     if facts.task in ("classify", "classify_nodes"):
         return Classification(facts, label_smoothing, class_weights)
     if facts.task == "regress":
-        return Regression(facts, deviation)
+        return Regression(facts, targets)
     return None

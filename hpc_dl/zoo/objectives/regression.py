@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,6 +13,7 @@ from hpc_dl.spec.metrics import has_r2
 from hpc_dl.vision import torchvision
 from hpc_dl.zoo.contract import Batch, Headline, Loss, Objective, Observed, Picture
 from hpc_dl.zoo.pictures import charts
+from hpc_dl.zoo.units import deviation, mean
 
 if TYPE_CHECKING:
     from torchmetrics import Metric
@@ -23,28 +24,33 @@ class Regression(Objective):
 
     headline = Headline("loss", "min")
 
-    def __init__(self, facts: DataFacts, deviation: Sequence[float] | None = None) -> None:
+    def __init__(self, facts: DataFacts, training: Tensor | None = None) -> None:
         self.facts = facts
-        self.deviation = torch.tensor(deviation or [1.0] * facts.outputs)
-        """Of the training targets: in its units errors of several targets are added up."""
+        if training is None:
+            training = torch.zeros(1, facts.outputs)
+        self.mean, self.deviation = mean(training), deviation(training)
+        """Of the training targets: in the unit of the deviation errors of several targets are added
+        up; without the mean, sums of squares keep their digits."""
 
     def loss(self, outputs: Tensor, batch: Batch) -> Loss:
         """Squared error in units of the targets' variances, the mean over the targets."""
         self.deviation = self.deviation.to(outputs.device)
-        error = ((outputs - batch["target"]) / self.deviation).square().mean(dim=1)
-        return Loss(error.sum(), len(error))
+        error = ((outputs - batch["target"]) / self.deviation).float()
+        return Loss(error.square().mean(dim=1).sum(), len(error))
 
     def measure(self, outputs: Tensor, batch: Batch) -> Mapping[str, Loss | Observed]:
         """The loss; the mean and the root mean squared error, in the targets' own units and the
         mean over them; and R², the share of the variance that is foretold."""
-        target = batch["target"]
+        target = batch["target"].double()
+        self.mean = self.mean.to(outputs.device)
+        centred = (outputs - self.mean, target - self.mean)
         measured: dict[str, Loss | Observed] = {
             "loss": self.loss(outputs, batch),
             "mae": Loss((outputs - target).abs().mean(dim=1).sum(), len(target)),
-            "rmse": Observed(_rmse, (outputs, target)),
+            "rmse": Observed(_rmse, centred),
         }
         if has_r2(self.facts):
-            measured["r2"] = Observed(_r2, (outputs, target))
+            measured["r2"] = Observed(_r2, centred)
         return measured
 
     def predict(self, outputs: Tensor) -> Mapping[str, Tensor]:
@@ -65,11 +71,11 @@ def _rmse() -> Metric:
     torchvision()  # which torchmetrics imports
     from torchmetrics.regression import MeanSquaredError
 
-    return MeanSquaredError(squared=False)
+    return MeanSquaredError(squared=False).set_dtype(torch.float64)
 
 
 def _r2() -> Metric:
     torchvision()
     from torchmetrics.regression import R2Score
 
-    return R2Score()
+    return R2Score().set_dtype(torch.float64)

@@ -1,0 +1,94 @@
+"""From the rows of a table to what a network takes: numbers as they are, a column of 0 and 1 for
+each word, and one more for the gaps of a column that has some.
+
+Which words and which gaps there are is known from the file to train on, and is kept in the export.
+Light: without torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hpc_dl.data.columns import as_words, place, plain
+from hpc_dl.errors import UserError
+from hpc_dl.spec.data import Column
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
+
+Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
+SHOWN = 20
+"""How many known words a message names."""
+
+
+def inputs(columns: Sequence[Column]) -> list[Column]:
+    """Those of a file that are looked at."""
+    return [column for column in columns if column.part == "input"]
+
+
+def names(column: Column) -> list[str]:
+    """What becomes of a column: itself, or one for each of its words; and one for gaps."""
+    own = [f"{column.name}={word}" for word in column.words] or [column.name]
+    return own + ([f"{column.name} is missing"] if column.gaps else [])
+
+
+def encoded(frame: DataFrame, columns: Sequence[Column]) -> Array:
+    """The rows of a frame as (N, inputs) float64, NaN where a number is missing.
+
+    Raises UserError for a value that the training did not know, with its row and column.
+    """
+    parts = [_encoded(frame, column) for column in inputs(columns)]
+    return np.concatenate(parts, axis=1)
+
+
+def _encoded(frame: DataFrame, column: Column) -> Array:
+    values = _values(frame, column)
+    missing = values.isna().to_numpy()[:, None]
+    if missing.any() and not column.gaps:
+        raise UserError(
+            f"{place(frame, int(missing.argmax()), column.name)} is missing, and no row to train "
+            "on misses it",
+            hint="Fill it in, or leave the row out.",
+        )
+    own = _of_words(frame, column, values) if column.words else values.to_numpy()[:, None]
+    return np.concatenate([own, missing], axis=1) if column.gaps else own.astype(np.float64)
+
+
+def _values(frame: DataFrame, column: Column) -> Series[Any]:
+    """The values, of the type that the column had. Raises UserError for those of another."""
+    import pandas
+
+    if column.type == "words":
+        return as_words(frame[column.name])
+    if frame[column.name].isna().all():
+        return frame[column.name].astype("float64")
+    kind, values = plain(frame, column.name)
+    if kind != "words":
+        return values
+    row = int(pandas.to_numeric(values, errors="coerce").isna().to_numpy().argmax())
+    raise UserError(
+        f"{place(frame, row, column.name)} is no number: {frame[column.name].iloc[row]!r}",
+        hint="All rows that were trained on have a number there.",
+    )
+
+
+def _of_words(frame: DataFrame, column: Column, values: Series[Any]) -> Array:
+    """(N, words): 1 where the word is that."""
+    import pandas
+
+    codes = pandas.Index(column.words, dtype=object).get_indexer(values.astype(object))
+    unknown = (codes < 0) & values.notna().to_numpy()
+    if unknown.any():
+        row = int(unknown.argmax())
+        known = ", ".join(column.words[:SHOWN])
+        more = f" and {len(column.words) - SHOWN} more" if len(column.words) > SHOWN else ""
+        raise UserError(
+            f"{place(frame, row, column.name)} is {values.iloc[row]!r}, a word that no row to "
+            "train on has",
+            hint=f"It knows: {known}{more}.",
+        )
+    found: Array = codes[:, None] == np.arange(len(column.words))
+    return found

@@ -1,0 +1,56 @@
+"""As many digits as the numbers need: float32, or float64 for tables and targets whose values
+differ by too little beside their size, such as times in seconds since 1970.
+
+Networks compute in float32 all the same, once they have subtracted the mean.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from hpc_dl.data.split import Splits
+from hpc_dl.errors import UserError
+
+LOST = 1e-5
+"""The most by which float32 may change a value, in standard deviations of its column."""
+WIDE = ("table", "target")
+"""Of these networks subtract the mean in float64."""
+
+
+def narrow(splits: Splits) -> Splits:
+    """The same splits, in float32 where it keeps what the training examples differ by."""
+    parts = (splits.train, splits.validation, splits.test)
+    for name, values in splits.train.tensors.items():
+        if values.dtype == torch.float64:
+            wide = name in WIDE and bool(lossy(values).any())
+            for part in parts:
+                tensor = part.tensors[name]
+                part.tensors[name] = tensor if wide else single(tensor, f"data: {name}")
+    return splits
+
+
+def lossy(values: Tensor) -> Tensor:
+    """Of which columns of (..., columns) float32 would lose digits; NaN is no value."""
+    columns = values.double().reshape(-1, values.shape[-1])
+    centred = (columns - columns.nanmean(dim=0)).nan_to_num()
+    lost = (columns - columns.float()).nan_to_num().abs().amax(dim=0)
+    return (lost > LOST * centred.square().mean(dim=0).sqrt()) & _varies(columns)
+
+
+def single(values: Tensor, where: str) -> Tensor:
+    """As float32. Raises UserError naming the first column that would lose digits."""
+    if values.dtype == torch.float64 and len(values) and (lost := lossy(values)).any():
+        column = int(lost.nonzero()[0])
+        raise UserError(
+            f"{where}: column {column}, like {values.flatten(0, -2)[0, column]:.17g}, differs by "
+            "less than float32 can hold beside its size",
+            hint="Subtract its mean in float64 before. Columns count from 0.",
+        )
+    return values.float()
+
+
+def _varies(columns: Tensor) -> Tensor:
+    known = columns.isnan().logical_not()
+    high = columns.where(known, -torch.inf).amax(dim=0)
+    return high > columns.where(known, torch.inf).amin(dim=0)

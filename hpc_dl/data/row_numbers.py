@@ -1,0 +1,47 @@
+"""Columns that number the rows: pandas' index in a file is no property of an example."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hpc_dl.errors import UserError
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
+
+_NAMELESS = re.compile(r"Unnamed: \d+|__index_level_\d+__|")
+"""What pandas calls a column without a name."""
+
+
+def without_index(frame: DataFrame) -> DataFrame:
+    """The frame without columns that have no name, and number the rows or are empty.
+
+    They are noted in its attributes. Raises UserError for others without a name.
+    """
+    for name in filter(is_nameless, frame.columns):
+        column = frame[name]
+        if not column.isna().all() and not numbers_rows(column):
+            place = frame.columns.get_loc(name) + 1
+            raise UserError(
+                f"{frame.attrs['file']}: column {place} has no name",
+                hint="Name it in the first row, or remove it.",
+            )
+        what = "is empty" if column.isna().all() else "numbers the rows"
+        frame.attrs["notes"].append(f"a column without a name {what}, and is left out")
+        frame = frame.drop(columns=name)
+    return frame
+
+
+def is_nameless(name: str) -> bool:
+    """Whether this is what a column without a name is called."""
+    return bool(_NAMELESS.fullmatch(name))
+
+
+def numbers_rows(column: Series[Any]) -> bool:
+    """Whether a column counts 0, 1, 2, ... or 1, 2, 3, ..."""
+    if column.dtype.kind not in "iuf" or len(column) < 3:
+        return False
+    return any(np.array_equal(column, np.arange(len(column)) + first) for first in (0, 1))

@@ -1,0 +1,280 @@
+"""Columns of a table's file: numbers however the file writes them, and no number as a category."""
+
+import datetime
+import decimal
+import json
+
+import numpy as np
+import pandas
+import pytest
+
+from hpc_dl.cli import main
+from hpc_dl.data import sources, staged
+from hpc_dl.data.disguises import disguised
+from hpc_dl.errors import UserError
+from hpc_dl.spec.sources import Csv, Parquet
+from tests.typed import QUICK, job_file, settings
+
+ROWS = 60
+ADULT = """Bachelors HS-grad 11th Masters 9th Some-college Assoc-acdm Assoc-voc 7th-8th Doctorate
+Prof-school 5th-6th 10th 1st-4th Preschool 12th"""
+"""How Adult writes education: seven of sixteen begin with a digit."""
+
+
+def written(folder, lines, encoding="utf-8", name="table.csv"):
+    """A source of a file with these lines, which tells `kind`."""
+    (folder / name).write_bytes("\n".join(lines).encode(encoding))
+    return Csv(name="csv", path=str(folder / name), target="kind")
+
+
+def lines_of(separator=",", *, price, other="length"):
+    """A table of a price, and of a length in halves."""
+    head = separator.join([other, "price", "kind"])
+    rows = [separator.join([str(n % 7 + 1), price(n), "ab"[n * 7 % 60 > 30]]) for n in range(ROWS)]
+    return [head, *rows]
+
+
+def facts(source, folder):
+    return staged.facts(source, folder)
+
+
+def column(source, folder, name):
+    """The inputs (N,) of a column in the order of the file, which has to be one of numbers."""
+    found = sources.load(
+        source.model_copy(update={"validation": 0.001, "test": 0.001}), folder, 0, folder
+    )
+    assert name in found.facts.columns, found.facts.columns
+    at, split = found.facts.columns.index(name), found.train
+    return split.tensors["table"][:, at][split.index.argsort()]
+
+
+def prices(n):
+    return 1000 + 250.75 * n
+
+
+def german(n):
+    return f"{prices(n):,.2f}".translate(str.maketrans(",.", ".,"))
+
+
+@pytest.mark.parametrize(
+    ("separator", "price", "note"),
+    [
+        (",", lambda n: f"{prices(n)}", None),
+        (";", lambda n: f"{prices(n)}".replace(".", ","), "numbers have a decimal comma"),
+        (";", german, "'.' stands between thousands in column 'price'"),
+        (";", lambda n: f"{prices(n)}", "numbers have a decimal point"),
+        ("\t", lambda n: f"{prices(n)}", "columns are separated by tabs"),
+        ("|", lambda n: f"{prices(n):,.2f}", "',' stands between thousands in column 'price'"),
+        (",", lambda n: f'"{prices(n):,.2f}"', "',' stands between thousands in column 'price'"),
+        (",", lambda n: f'"{prices(n)}"'.replace(".", ","), "numbers have a decimal comma"),
+        (",", lambda n: f" +{prices(n):e}", None),
+    ],
+)
+def test_numbers_are_numbers_in_every_dialect(tmp_path, separator, price, note):
+    source = written(tmp_path, lines_of(separator, price=price))
+    assert column(source, tmp_path, "price").tolist() == pytest.approx(
+        list(map(prices, range(ROWS)))
+    )
+    notes = facts(source, tmp_path).notes
+    assert note in notes if note else notes == ()
+
+
+def test_in_a_file_with_decimal_commas_points_stand_between_thousands(tmp_path):
+    lines = ["length;price;kind"]
+    lines += [f"{n},5;{n + 1}.250;{'ab'[n % 3 > 0]}" for n in range(ROWS)]
+    source = written(tmp_path, lines)
+    assert column(source, tmp_path, "price").tolist() == [1000 * (n + 1) + 250 for n in range(ROWS)]
+    assert column(source, tmp_path, "length").tolist() == [n + 0.5 for n in range(ROWS)]
+
+
+@pytest.mark.parametrize(
+    ("separator", "price", "message"),
+    [
+        (
+            ";",
+            lambda n: f"{n + 1},250",
+            "'price' can be read with decimal commas.*: '1,250', '2,250'",
+        ),
+        (",", lambda n: f'"{n + 1},250"', "'price' can be read with decimal commas, and with"),
+        (
+            ",",
+            lambda n: f"{n} kg",
+            "column 'price' is of numbers in disguise.*'0 kg', '1 kg', '2 kg'",
+        ),
+        (",", lambda n: f"{n}%", "numbers in disguise"),
+        (",", lambda n: f"${n}.50", "numbers in disguise"),
+        (",", lambda n: f"2020-{n % 12 + 1:02}-{n % 28 + 1:02}", "numbers in disguise"),
+        (",", lambda n: f"{n % 24}:30", "numbers in disguise"),
+        (",", lambda n: f"{n % 28 + 1} Jan 2020", "numbers in disguise"),
+        (",", hex, "numbers in disguise"),
+        (",", lambda n: f"<{n}", "numbers in disguise"),
+        (",", lambda n: f"{n}-{n + 5}", "numbers in disguise"),
+        (",", lambda n: "many" if n == 3 else str(n), "row 4 after .* is no number: 'many'"),
+        (",", lambda n: "?" if n % 9 == 4 else str(n), "row 5 after .* is no number: '\\?'"),
+        (
+            ",",
+            lambda n: "inf" if n == 3 else str(n),
+            "row 4 after the header, column 'price' is inf",
+        ),
+        (
+            ",",
+            lambda n: "1e300" if n == 3 else str(n),
+            "row 4 .*1e\\+300, which floats cannot hold",
+        ),
+        (",", lambda n: str(2**60 + n), f"row 1 .*{2**60 + 1}|row 2 .*{2**60 + 1}"),
+        (",", lambda n: f"item-{n}", "column 'price' has 60 different words.*'item-0', 'item-1'"),
+        (",", lambda n: "", "column 'price' has no value"),
+    ],
+)
+def test_what_is_no_plain_number_is_refused_with_values(tmp_path, separator, price, message):
+    with pytest.raises(UserError, match=message):
+        facts(written(tmp_path, lines_of(separator, price=price)), tmp_path)
+
+
+def test_words_with_digits_are_words():
+    assert disguised(ADULT.split()) == []
+    assert disguised(["A12", "C85", "1st", "v1.2", "level 3", "3D", "S1", "Q1 2020"]) == []
+
+
+def frame(**columns):
+    number = np.arange(ROWS)
+    kind = np.where(number * 7 % 60 > 30, "a", "b")
+    return pandas.DataFrame({"length": number % 7, **columns, "kind": kind})
+
+
+def typed(folder, table, parquet=True):
+    """What is known of the columns of a frame in a file, by name."""
+    path = folder / f"table.{'parquet' if parquet else 'csv'}"
+    table.to_parquet(path) if parquet else table.to_csv(path)
+    kind = Parquet if parquet else Csv
+    source = kind(name="parquet" if parquet else "csv", path=str(path), target="kind")
+    found = facts(source, folder)
+    return {it.name: it for it in found.raw}, found
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "gaps"),
+    [
+        (pandas.array([1, None, 3] * 20, dtype="Int64"), "number", 20),
+        (pandas.array([0.5, None, 3] * 20, dtype="Float32"), "number", 20),
+        (pandas.array([True, None, False] * 20, dtype="boolean"), "bool", 20),
+        ([True, False, False] * 20, "bool", 0),
+        ([decimal.Decimal("1.50"), None, decimal.Decimal("2")] * 20, "number", 20),
+        (pandas.Categorical(["x", None, "z"] * 20), "words", 20),
+        (pandas.Categorical([4, 5, 6] * 20), "number", 0),
+        (["x", None, "z"] * 20, "words", 20),
+    ],
+)
+def test_every_type_of_pandas_is_numbers_or_words_with_gaps(tmp_path, values, kind, gaps):
+    column = typed(tmp_path, frame(x=values))[0]["x"]
+    assert (column.type, column.gaps, column.values) == (
+        kind,
+        gaps,
+        2 if gaps or kind == "bool" else 3,
+    )
+
+
+@pytest.mark.parametrize(
+    "value", [pandas.Timestamp(2020, 1, 1), datetime.date(2020, 1, 1), datetime.time(3)]
+)
+def test_times_are_refused(tmp_path, value):
+    with pytest.raises(UserError, match="column 'x' is of times"):
+        typed(tmp_path, frame(x=[value] * ROWS))
+
+
+def test_gaps_are_inputs_of_their_own_and_noted(tmp_path):
+    table = frame(size=np.arange(ROWS) / 2.0, colour=["red", "blue", "red"] * 20)
+    table.loc[3, "size"], table.loc[4:5, "colour"] = np.nan, None
+    table.to_csv(tmp_path / "t.csv", index=False)
+    source = Csv(name="csv", path=str(tmp_path / "t.csv"), target="kind")
+    found = facts(source, tmp_path)
+    assert found.columns == (
+        *("length", "size", "size is missing"),
+        *("colour=blue", "colour=red", "colour is missing"),
+    )
+    assert any("1 in 'size', 2 in 'colour'" in note for note in found.notes)
+    assert column(source, tmp_path, "size is missing").nonzero().flatten().tolist() == [3]
+    assert column(source, tmp_path, "colour is missing").nonzero().flatten().tolist() == [4, 5]
+
+
+def test_pandas_index_is_not_trained_on(tmp_path):
+    columns, found = typed(tmp_path, frame(), parquet=False)
+    assert list(columns) == ["length", "kind"]
+    assert "a column without a name numbers the rows, and is left out" in found.notes
+    with pytest.raises(UserError, match="column 1 has no name"):
+        typed(tmp_path, frame().set_index(np.arange(ROWS) * 3), parquet=False)
+
+
+def test_what_a_person_should_know_of_columns_is_noted(tmp_path):
+    table = frame(same=[1] * ROWS, number=np.arange(1, ROWS + 1))
+    table["leak"] = np.where(table["kind"] == "a", "yes", "no")
+    notes = " ".join(typed(tmp_path, table)[1].notes)
+    assert "column 'same' is the same in all rows" in notes
+    assert "column 'number' numbers the rows" in notes
+    assert "column 'leak' says all of the target" in notes
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["x,y,x,kind", *["1,2,3,a", "2,3,4,b"] * 9], "has 2 columns 'x'"),
+        (["x, x ,kind", *["1,2,a", "2,3,b"] * 9], "has 2 columns 'x'"),
+        (["x,kind", *["1,2,a", "2,3,b"] * 9], "rows have more fields than its first row has names"),
+        (["x kind", *["1 a", "2 b"] * 9], "separated by nothing that is known"),
+        (["x;y,kind", *["1;2,a", "2;3,b"] * 9], "separated by commas or semicolons"),
+        (["x,kind", *["1,a", "2,a"] * 9], "'kind' is 'a' in all rows: one class alone"),
+        (["x,kind", *["1,a", "2,"] * 9], "row 2 .*'kind', a target, is missing"),
+    ],
+)
+def test_files_that_can_be_read_wrongly_are_refused(tmp_path, lines, message):
+    with pytest.raises(UserError, match=message):
+        facts(written(tmp_path, lines), tmp_path)
+
+
+def test_a_column_is_named_once_as_a_target(tmp_path):
+    source = written(tmp_path, lines_of(price=str))
+    for update in ({"target": ["price", "price"]}, {"drop": ["kind"]}):
+        with pytest.raises(UserError, match=r"data\.target: '(price|kind)' is named"):
+            facts(source.model_copy(update=update), tmp_path)
+
+
+def test_encodings(tmp_path):
+    lines = ["größe,kind", *["1,é", "2,b"] * 9]
+    for encoding in ("utf-8", "utf-8-sig"):
+        assert facts(written(tmp_path, lines, encoding), tmp_path).columns == ("größe",)
+    for encoding in ("latin-1", "utf-16"):
+        with pytest.raises(UserError, match="is not UTF-8") as caught:
+            facts(written(tmp_path, lines, encoding), tmp_path)
+    assert "iconv" in caught.value.hint
+
+
+def test_words_of_the_test_that_are_not_trained_on_are_named(tmp_path):
+    lines = ["colour,kind", *["red,a", "blue,b"] * 9]
+    other = written(tmp_path, ["colour,kind", "red,a", "grey,b"], name="test.csv").path
+    source = written(tmp_path, lines).model_copy(update={"test_path": other})
+    with pytest.raises(
+        UserError, match=r"test\.csv: row 2 .*'colour' is 'grey', a word that"
+    ) as it:
+        facts(source, tmp_path)
+    assert it.value.hint == "It knows: blue, red."
+
+
+def test_the_plan_shows_every_column(tmp_path, monkeypatch, capsys):
+    for name, value in settings(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    source = written(tmp_path, lines_of(";", price=lambda n: german(n) if n else ""))
+    data = f"data: {json.dumps(source.model_dump(exclude_unset=True))}"
+    file = job_file(tmp_path, QUICK.replace("data: {name: digits}", data))
+    assert main(["submit", file, "--local", "--dry-run=plan"]) == 0
+    said = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert "columns      length  input    number  7 values" in said
+    assert "price   input    number  59 values, 1 gap" in said
+    assert "kind    target   words   2 values" in said
+    assert "note         numbers have a decimal comma" in said
+    assert main(["submit", file, "--local", "--dry-run=plan", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["plan"]["facts"]["raw"]
+    assert [(it["name"], it["type"], it["gaps"]) for it in told] == [
+        ("length", "number", 0),
+        ("price", "number", 1),
+        ("kind", "words", 0),
+    ]

@@ -1,0 +1,205 @@
+"""What is predicted of the raw rows of a table, by the names of their columns."""
+
+import json
+from io import StringIO
+
+import numpy as np
+import pandas
+import pytest
+
+from hpc_dl.data import staged
+from hpc_dl.errors import UserError
+from hpc_dl.predictor import load, main
+from hpc_dl.spec.sources import Csv, Npz
+from hpc_dl.tracking import model
+from tests import exports
+
+FFNN = {"name": "ffnn", "hidden": [8]}
+
+
+def people(count=60):
+    """Rows of numbers and words with gaps, one true or false, and what is not looked at."""
+    random, number = np.random.default_rng(0), np.arange(count)
+    table = pandas.DataFrame(
+        {
+            "age": random.integers(17, 80, count),
+            "job": np.array(["clerk", "manager", "sales"])[number % 3],
+            "hours": random.integers(10, 70, count) / 1.0,
+            "married": number % 2 == 0,
+            "name": [f"person {n}" for n in number],
+            "height": 150 + random.random(count) * 40,
+            "income": np.where(random.random(count) > 0.4, "<=50K", ">50K"),
+        }
+    )
+    table.loc[3, "hours"], table.loc[4, "job"] = np.nan, None
+    return table
+
+
+def exported(folder, table=None, **options):
+    """The export of a network for the rows of a file."""
+    options = {"target": "income", "drop": ["name", "height"], **options}
+    (people() if table is None else table).to_csv(folder / "people.csv", index=False)
+    source = Csv(name="csv", path=str(folder / "people.csv"), **options)
+    facts = staged.facts(source, folder)
+    return exports.export(folder / "export", FFNN, facts, data=source.model_dump())
+
+
+@pytest.fixture(scope="module")
+def export(tmp_path_factory):
+    return exported(tmp_path_factory.mktemp("people"))
+
+
+@pytest.fixture(scope="module")
+def predictor(export):
+    return load(export)
+
+
+LOOKED_AT = ["age", "job", "hours", "married"]
+
+
+def by_columns(table):
+    return {name: table[name].tolist() for name in LOOKED_AT}
+
+
+def by_rows(table):
+    return table[LOOKED_AT].to_dict("records")
+
+
+def with_none(table):
+    return table.astype(object).where(table.notna(), None)
+
+
+def of_other_types(table):
+    return table.astype({"age": "float64", "job": "category", "married": "Int64"})
+
+
+def without_some(table):
+    return table[LOOKED_AT[::-1]]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [without_some, by_columns, by_rows, with_none, of_other_types],
+    ids=lambda it: it.__name__,
+)
+def test_rows_are_known_by_the_names_of_their_columns(predictor, changed):
+    expected, found = predictor.predict(people()), predictor.predict(changed(people()))
+    assert set(found) == {"probabilities", "label", "class"}
+    assert len(np.unique(expected["probabilities"])) > 50  # they do differ from row to row
+    np.testing.assert_array_equal(found["probabilities"], expected["probabilities"])
+    assert set(found["class"]) <= {"<=50K", ">50K"}
+    assert found["class"].tolist() == np.array(["<=50K", ">50K"])[found["label"]].tolist()
+
+
+def test_one_row_and_a_file_are_as_all_rows(predictor, tmp_path):
+    expected = predictor.predict(people())["probabilities"]
+    row = people().iloc[5]
+    for given in (row, row[LOOKED_AT].to_dict(), [row[LOOKED_AT].to_dict()]):
+        np.testing.assert_allclose(predictor.predict(given)["probabilities"], expected[5:6], 1e-6)
+    people()[without_some(people()).columns].to_csv(tmp_path / "some.csv", index=False, sep=";")
+    people().to_parquet(tmp_path / "all.parquet")
+    people().to_csv(tmp_path / "index.csv")
+    for file in ("some.csv", "all.parquet", "index.csv"):
+        found = predictor.predict(str(tmp_path / file))["probabilities"]
+        np.testing.assert_array_equal(found, expected)
+
+
+def change(column, value, row=7):
+    def changed():
+        table = people().astype({column: object})
+        table.loc[row, column] = value
+        return table
+
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (lambda: people().drop(columns="hours"), "the table has no column 'hours'"),
+        (lambda: people().rename(columns={"hours": "Hours"}), "no column 'hours'"),
+        (lambda: people().assign(extra=1), "a column 'extra', which the training did not have"),
+        (lambda: people()[["age", *people().columns]], "several columns 'age'"),
+        (lambda: people().iloc[:0], "no rows"),
+        (lambda: [{"age": 1}, {"age": 1, "job": "clerk"}], "row 2 and row 1 do not have the same"),
+        (lambda: {"age": [1, 2], "job": ["clerk"]}, "the table: .* same length"),
+        (lambda: np.zeros((3, 7)), "has columns of words, such as 'job', and is no array"),
+        (lambda: np.zeros((3, 4)), "has columns of words, such as 'job', and is no array"),
+        (lambda: "nowhere.csv", "there is no file nowhere.csv"),
+        (change("job", "Clerk"), "row 8, column 'job' is 'Clerk', a word that no row"),
+        (change("age", None), "row 8, column 'age' is missing, and no row to train on misses it"),
+        (change("age", "old"), "row 8, column 'age' is no number: 'old'"),
+        (change("age", "1,5"), "row 8, column 'age' is no number: '1,5'"),
+        (change("age", np.inf), "row 8, column 'age' is inf"),
+        (change("age", 1e300), "row 8, column 'age' is 1e.300, which floats cannot hold"),
+        (change("age", pandas.Timestamp(0)), "row 8, column 'age' is no number: Time"),
+    ],
+)
+def test_rows_that_do_not_fit_are_refused_with_their_place(predictor, given, message):
+    with pytest.raises(UserError, match=message):
+        predictor.predict(given())
+
+
+def test_numbers_alone_may_be_an_array_in_the_order_of_the_file(tmp_path):
+    table = people()[["age", "married", "height", "income"]]
+    predictor = load(exported(tmp_path, table, drop=[]))
+    expected = predictor.predict(table)["probabilities"]
+    array = table[["age", "married", "height"]].to_numpy().astype(float)
+    for given in (array, array.tolist()):
+        np.testing.assert_array_equal(predictor.predict(given)["probabilities"], expected)
+    with pytest.raises(UserError, match=r"\(60, 2\), but has to be \(N, 3\): age, married, height"):
+        predictor.predict(array[:, :2])
+
+
+def test_numbers_come_in_their_own_units_under_their_own_names(tmp_path, capsys):
+    export = exported(
+        tmp_path,
+        target=["height", "hours2"],
+        task="regress",
+        drop=["name", "income"],
+        table=people().assign(hours2=7),
+    )
+    found = load(export).predict(people())["target"]
+    main(str(export), str(tmp_path / "people.csv"))
+    printed = pandas.read_csv(StringIO(capsys.readouterr().out))
+    assert printed.columns.tolist() == ["height", "hours2"]
+    np.testing.assert_allclose(printed.to_numpy(), found)
+
+
+def test_a_table_prints_classes_and_their_probabilities(export, capsys):
+    main(str(export), str(export.parent / "people.csv"))
+    printed = pandas.read_csv(StringIO(capsys.readouterr().out))
+    found = load(export).predict(people())
+    assert printed["class"].tolist() == found["class"].tolist()
+    columns = ["probability of <=50K", "probability of >50K"]
+    np.testing.assert_allclose(printed[columns], found["probabilities"], rtol=1e-5)
+
+
+def test_mlflow_knows_columns_by_name_and_takes_what_pandas_has(export, predictor, tmp_path):
+    import mlflow
+
+    model.save(export, str(tmp_path / "model"))
+    loaded = mlflow.pyfunc.load_model(str(tmp_path / "model"))
+    assert loaded.metadata.get_input_schema().input_names() == LOOKED_AT
+    expected = predictor.predict(people())
+    for changed in (lambda it: it, without_some, by_rows, by_columns, of_other_types, with_none):
+        found = loaded.predict(changed(people()))
+        np.testing.assert_array_equal(found["probabilities"], expected["probabilities"])
+        assert found["class"].tolist() == expected["class"].tolist()
+    with pytest.raises(Exception, match="hours"):
+        loaded.predict(people().drop(columns="hours"))
+
+
+def test_the_export_says_what_its_columns_are(export):
+    said = json.loads((export / "model.json").read_text())["facts"]["raw"]
+    assert [it["name"] for it in said if it["part"] == "input"] == LOOKED_AT
+
+
+def test_a_frame_is_refused_where_the_training_knew_no_names(tmp_path):
+    np.savez(tmp_path / "x.npz", x=np.zeros((40, 2)), y=np.arange(40) % 2)
+    facts = staged.facts(Npz(name="npz", path=str(tmp_path / "x.npz")), tmp_path)
+    predictor = load(exports.export(tmp_path / "export", FFNN, facts))
+    table = pandas.DataFrame(np.zeros((3, 2)), columns=["b", "a"])
+    with pytest.raises(UserError, match="was trained on arrays without any") as caught:
+        predictor.predict(table)
+    assert "to_numpy" in caught.value.hint
