@@ -9,6 +9,7 @@ import os
 import signal
 import threading
 import time
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -75,12 +76,88 @@ class HangingInTheTest(Own):
 
 
 class Hungry(Own):
-    """Takes `mib` of memory an example, and as much again for the way back."""
+    """Takes `mib` of memory an example, and as much again for the way back; has `weights` MiB."""
+
+    def networks(self):
+        network = super().networks()["model"]
+        network.register_parameter("large", nn.Parameter(torch.zeros(self.options.weights, 2**18)))
+        return {"model": network}
 
     def loss(self, nets, batch, player):
         loss = super().loss(nets, batch, player)
         much = torch.ones(len(batch["image"]), self.options.mib, 2**18)
-        return dataclasses.replace(loss, total=loss.total + (much * loss.total).mean())
+        large = nets["model"].large.mean() if self.options.weights else 0
+        return dataclasses.replace(loss, total=loss.total + (much * loss.total).mean() + large)
+
+
+class Backward(torch.autograd.Function):
+    """The way back of more than `fits` examples takes too much memory."""
+
+    @staticmethod
+    def forward(ctx, hidden, fits):
+        ctx.too_many = len(hidden) > fits
+        return hidden.clone()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        if ctx.too_many:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 3.00 GiB. GPU 0")
+        return gradient, None
+
+
+class Narrow(nn.Module):
+    """Memory runs out here from the third step on: two passes settle in."""
+
+    times = 0
+
+    def __init__(self, fits):
+        super().__init__()
+        self.fits = fits
+
+    def forward(self, hidden):
+        Narrow.times += self.training
+        return Backward.apply(hidden, self.fits) if Narrow.times > 4 else hidden
+
+
+class Tight(Own):
+    """Memory runs out with more than `fits` examples: on the way back, or in the evaluation."""
+
+    def networks(self):
+        flatten, layer = super().networks()["model"]
+        width = layer.in_features
+        fits = self.options.fits if self.options.where == "backward" else math.inf
+        return {"model": nn.Sequential(flatten, nn.Linear(width, width), Narrow(fits), layer)}
+
+    def measure(self, nets, batch):
+        if self.options.where == "measure" and len(batch["index"]) > self.options.fits:
+            raise RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`")
+        return super().measure(nets, batch)
+
+
+class Fragile(Own):
+    """Trains, and then fails in what `where` says, on rank `rank` alone; says what is there."""
+
+    def fail(self, where):
+        if where == self.options.where and RANK == self.options.rank:
+            exported = (Path(__file__).parents[1] / "export" / "model.json").exists()
+            kind = torch.OutOfMemoryError if self.options.memory else ValueError
+            raise kind(f"exported before: {exported}")
+
+    def test(self, nets, batch):
+        self.fail("test")
+        return super().test(nets, batch)
+
+    def predict(self, nets, batch):
+        if len(batch["image"]) > 2:
+            self.fail("predict")
+        return super().predict(nets, batch)
+
+    def artifacts(self, nets, sample, held_out):
+        self.fail("artifacts")
+        pictures = dict(super().artifacts(nets, sample, held_out))
+        if self.options.where == "picture":
+            pictures["confusion"] = None
+        return pictures
 
 
 class Failing(Own):

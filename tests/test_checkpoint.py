@@ -55,7 +55,7 @@ def test_a_best_one_that_a_kill_left_unmarked_is_kept_as_the_best_after_all(save
 
 def test_the_newest_is_loaded_as_it_was_saved(saved):
     path = checkpoint.newest_whole(saved, pytest.fail)
-    loaded = checkpoint.load(path, torch.device("cpu"))
+    loaded = checkpoint.load(path)
     assert loaded["engine"]["networks"]["model"]["w"].tolist() == [30.0, 30.0, 30.0]
 
 
@@ -99,7 +99,7 @@ def test_what_is_saved_is_the_state_at_that_moment(tmp_path):
     writer.save(live, 1, best=False)
     live["engine"]["networks"]["model"]["w"].zero_()  # the training goes on
     writer.wait()
-    loaded = checkpoint.load(tmp_path / "step-00000001", torch.device("cpu"))
+    loaded = checkpoint.load(tmp_path / "step-00000001")
     assert loaded["engine"]["networks"]["model"]["w"].tolist() == [1.0, 1.0, 1.0]
 
 

@@ -50,10 +50,35 @@ def test_a_local_run_goes_by_the_memory_of_the_machine():
     assert plan(machine=Machine(4, 0, 8 * GIB), mem="64G").workers == 3
 
 
-def test_on_gpus_as_much_is_resident_as_fits_any_of_them():
-    assert plan(2000, mem="512G").workers is None
-    assert plan(2000, mem="512G", gpus_per_node=1).workers is not None
-    assert plan(1000, mem="512G", gpus_per_node=1).workers is None
+def test_what_is_too_large_for_a_gpu_stays_in_main_memory_as_long_as_that_is_enough():
+    assert plan(2000, mem="512G").notes == plan(1000, mem="512G", gpus_per_node=1).notes == []
+    found = plan(2000, mem="512G", gpus_per_node=1)
+    assert found.workers is None
+    assert found.notes == [
+        "the examples take 5.9 GiB: unless that fits into a quarter of a GPU's memory, "
+        "they stay in main memory, and each batch is copied to the GPU"
+    ]
+    assert plan(2000, mem="16G", gpus_per_node=1).workers is not None
+
+
+def of_a_table(rows, **resources):
+    facts = DataFacts("table", "regress", (1024,), (), rows, 0, 0, targets=("y",))
+    spec = {
+        "name": "x",
+        "model": {"name": "ffnn"},
+        "data": {"name": "own.py:rows"},
+        "train": {"epochs": 1},
+        "resources": resources,
+    }
+    return planning.make(JobSpec.model_validate(spec), Site(name="s"), facts, **PATHS)
+
+
+def test_so_it_is_with_every_source_and_one_that_cannot_be_streamed_says_what_it_needs():
+    assert of_a_table(2**20, mem="64G").notes == []
+    (note,) = of_a_table(2**21, mem="64G", gpus_per_node=1).notes
+    assert note.startswith("the examples take 8.0 GiB: ")
+    (note,) = of_a_table(2**21, mem="64G", tasks_per_node=4).notes
+    assert "4 x 8.0 GiB a node" in note
 
 
 def test_the_note_says_how_much_there_is_and_how_much_fits():

@@ -1,57 +1,228 @@
 """Out of memory: what was asked for, what there was, and the micro-batch that fits, by trying."""
 
+import ctypes
+import errno
 import functools
 import re
 import resource
+import socket
 
+import numpy as np
 import psutil
 import pytest
 import torch
 
+from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.train import memory
 from tests import ranks
 from tests.own_models import own_models
 from tests.running import new_run
 
-GIB = 2**30
+MIB = 2**20
+MMAP_THRESHOLD, ARENA_MAX = -3, -8
+"""mallopt's numbers for them."""
+CPU = torch.device("cpu")
 
 
 def limit(more: int) -> None:
-    """Let this process have so many bytes more than it has, and no more."""
+    """Let this process have so many bytes more than it has, and no more.
+
+    What it frees counts no longer, and its threads allocate in one place.
+    """
+    libc = ctypes.CDLL(None)
+    libc.mallopt(MMAP_THRESHOLD, 2**16)
+    libc.mallopt(ARENA_MAX, 1)
     most = psutil.Process().memory_info().vms + more
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
-def hungry(root, **train):
+def own(root, name, size=1, train=None, **options):
     code = own_models(root / "code")
-    return new_run(root, code, model={"name": "own.py:Hungry", "mib": 4}, train=train)
+    model = {"name": f"own.py:{name}", **options}
+    resources = {"tasks_per_node": size, "cpus_per_task": 1}
+    return new_run(root, code, model=model, train=train or {}, resources=resources)
 
 
-def test_the_error_names_a_micro_batch_and_with_it_the_run_trains(tmp_path):
-    run = hungry(tmp_path)
-    with ranks.ended(ranks.start(run, functools.partial(limit, GIB))) as (process,):
-        process.join(100)
-        assert process.exitcode == 1
-    said = next(run.logs.glob("*.log")).read_text()
+def failed(run, sabotage=None):
+    """What a run that fails says on rank 0."""
+    with ranks.ended(ranks.start(run, sabotage, None)) as processes:
+        processes[0].join(100)
+        assert processes[0].exitcode == 1
+    return next(run.logs.glob("*-0.log")).read_text()
+
+
+def test_the_error_names_a_micro_batch_and_with_it_the_run_trains_on(tmp_path):
+    """Of 64 examples the first step would fit, and with Adam's moments of 128 MiB no other."""
+    hungry = functools.partial(own, tmp_path, "Hungry", mib=2, weights=64)
+    limited = functools.partial(limit, 512 * MIB)
+    said = failed(hungry(), limited)
     assert "out of memory on cpu of" in said
-    assert "at 128 examples at once: 0.50 GiB asked for" in said
+    assert "while training on 128 examples at once: 0.25 GiB asked for" in said
     assert re.search(r"[\d.]+ GiB held by this rank", said)
     (fits,) = re.findall(r"train.micro_batch=(\d+) fits", said)
-    assert 1 <= int(fits) <= 64
-    again = hungry(tmp_path, micro_batch=int(fits), steps=2, epochs=None)
-    with ranks.ended(ranks.start(again, functools.partial(limit, GIB))) as (process,):
-        process.join(100)
-        assert process.exitcode == 0
+    assert int(fits) == 32
+    again = hungry(train={"micro_batch": int(fits), "steps": 3, "epochs": None})
+    with ranks.ended(ranks.start(again, limited)):
+        ranks.wait_for_step(again, 3)
 
 
-def test_a_gpu_without_memory_is_recognised_by_torchs_own_error():
-    error = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has ...")
+def test_ddp_that_was_interrupted_on_the_way_back_does_not_get_in_the_way(tmp_path):
+    said = failed(own(tmp_path, "Tight", 2, where="backward", fits=20))
+    assert "while training on 64 examples at once: 3.00 GiB asked for" in said
+    assert "train.micro_batch=16 fits" in said
+    assert "mark a variable ready" not in said
+
+
+def test_an_evaluation_obeys_the_micro_batch_and_says_which_one_it_needs(tmp_path):
+    said = failed(own(tmp_path, "Tight", where="measure", fits=20))
+    assert re.search(r"while evaluating \d{3} examples at once: more asked for", said)
+    (fits,) = re.findall(r"train.micro_batch=(\d+) fits", said)
+    assert 10 < int(fits) <= 20
+    ranks.train(own(tmp_path, "Tight", where="measure", fits=20, train={"micro_batch": int(fits)}))
+
+
+def test_so_it_is_in_the_search_for_a_learning_rate(tmp_path):
+    train = {"optimizer": {"name": "adam", "lr": "auto"}}
+    said = failed(own(tmp_path, "Tight", where="backward", fits=20, train=train))
+    assert "while training on 128 examples at once: 3.00 GiB asked for" in said
+    assert "train.micro_batch=16 fits" in said
+
+
+def lacking_in_the_second_step():
+    from hpc_dl.train.engine import Engine
+
+    move = Engine._move
+
+    def moved(engine, *arguments):
+        move(engine, *arguments)
+        if engine.step == 1:
+            lacking()
+
+    Engine._move = moved
+
+
+@pytest.mark.parametrize(
+    ("model", "size", "train", "advice"),
+    [
+        ({"name": "gan"}, 2, {}, "train.micro_batch=32 fits"),
+        ({"name": "cnn", "norm": "batch"}, 2, {"sync_batch_norm": True}, "train.micro_batch=32"),
+        ({"name": "ffnn"}, 2, {"strategy": "fsdp"}, "A smaller train.micro_batch may fit"),
+    ],
+)
+def test_players_shared_statistics_and_divided_networks_are_tried_by_one_rank_or_not_at_all(
+    tmp_path, model, size, train, advice
+):
+    resources = {"tasks_per_node": size, "cpus_per_task": 1}
+    run = new_run(tmp_path, model=model, train={"average": None, **train}, resources=resources)
+    said = failed(run, lacking_in_the_second_step)
+    assert "while training on 64 examples at once" in said
+    assert advice in said
+
+
+def lacking(*_, **__):
+    raise RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be ...")
+
+
+def lacking_in(module, name):
+    """Have a function run out of memory."""
+    import importlib
+
+    setattr(importlib.import_module(module), name, lacking)
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "doing", "hint"),
+    [
+        ("data.sources", "load", "loading the data", "resources.mem"),
+        ("train.training", "beside", "moving the data to the device", "nvidia-smi"),
+        ("train.training", "build_engine", "building the networks", "strategy=fsdp"),
+        ("train.checkpoint", "load", "loading a checkpoint", "GPU with more memory"),
+        ("train.finish", "write_json", "exporting the trained network", "hpcdl submit"),
+    ],
+)
+def test_every_part_of_a_run_says_that_it_ran_out_and_what_helps_there(
+    tmp_path, module, name, doing, hint
+):
+    run = new_run(tmp_path, train={"epochs": 1})
+    said = failed(run, functools.partial(lacking_in, f"hpc_dl.{module}", name))
+    assert f"while {doing}" in said
+    assert hint in said
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has ..."),
+        torch.AcceleratorError("CUDA error: out of memory\nSearch for `cudaErrorMemoryAllocation'"),
+        RuntimeError("CUDA driver error: out of memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_NOT_SUPPORTED. no room for the workspace"),
+        RuntimeError("CUDA error: CUSPARSE_STATUS_ALLOC_FAILED when calling `cusparseCreate`"),
+        RuntimeError(
+            "NCCL error in: ProcessGroupNCCL.cpp:3690, unhandled cuda error\nLast error:\n"
+            "Cuda failure 2 'out of memory'"
+        ),
+    ],
+)
+def test_a_gpu_without_memory_is_recognised_in_the_words_of_every_library(error):
     assert memory.ran_out(error)
-    said = str(memory.explain(error, torch.device("cpu"), tried=64, fits=0))
-    assert "20.00 MiB asked for" in said
-    assert "Not even one example fits" in said
+    assert not memory.of_main_memory(error)
 
 
-@pytest.mark.parametrize("error", [RuntimeError("shapes differ"), OSError("no space left")])
+def refused(count):
+    with pytest.raises(MemoryError) as caught:
+        np.empty(count)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("error", "asked"),
+    [
+        (MemoryError(), "more"),
+        (refused(2**47), "1.00 PiB"),
+        (RuntimeError("std::bad_alloc"), "more"),
+        (
+            RuntimeError(
+                "DefaultCPUAllocator: can't allocate memory: you tried to allocate 536870912 bytes."
+            ),
+            "0.50 GiB",
+        ),
+        (
+            RuntimeError(
+                "unable to mmap 1073741824 bytes from file </x>: Cannot allocate memory (12)"
+            ),
+            "1.00 GiB",
+        ),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "more"),
+    ],
+)
+def test_main_memory_that_ran_out_is_told_from_that_of_the_gpu(error, asked):
+    assert memory.ran_out(error)
+    said = memory.explain(error, torch.device("cuda", 0), "loading the data", "Ask for more.")
+    assert str(said).startswith(f"out of main memory on {socket.gethostname()} while")
+    assert f"while loading the data: {asked} asked for" in str(said)
+    assert said.exit_code == EXIT_FAILED
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("shapes differ"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_NOT_SUPPORTED. non-contiguous input"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED"),
+        OSError(errno.ENOSPC, "no space left"),
+    ],
+)
 def test_other_errors_are_not_taken_for_it(error):
     assert not memory.ran_out(error)
+    with pytest.raises(type(error), match=re.escape(str(error))), memory.during(memory.SAVING, CPU):
+        raise error
+
+
+def test_a_phase_has_advice_of_its_own():
+    with pytest.raises(UserError) as caught, memory.during(memory.SAVING, CPU):
+        raise MemoryError
+    assert "while saving a checkpoint" in caught.value.message
+    assert "resources.mem" in caught.value.hint

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hpc_dl.data.split import Batch, Split, Tensors
+from hpc_dl.data.split import Batch, Split, Tensors, bytes_of
 from hpc_dl.data.transfer import to_device
 
 
@@ -27,7 +27,10 @@ class Graph:
 
 
 class NodeSplit(Split):
-    """Some nodes of a graph, which is whole in each batch: `at`, (n,) int64, are their numbers."""
+    """Some nodes of a graph, which is whole in each batch: `at`, (n,) int64, are their numbers.
+
+    Of its size the graph is no part: that has to be on the device, whatever becomes of the nodes.
+    """
 
     def __init__(self, graph: Graph, tensors: Tensors, index: Tensor | None = None) -> None:
         super().__init__(tensors, index)
@@ -46,8 +49,8 @@ class NodeSplit(Split):
         shared = self.graph.on(self.device)
         return {**{name: [tensor] for name, tensor in shared.items()}, **super().contents()}
 
-    def batch(self, chosen: Tensor) -> Batch:
-        return {**self.graph.on(self.device), **super().batch(chosen)}
+    def rows(self, chosen: Tensor) -> Batch:
+        return {**self.graph.on(self.device), **super().rows(chosen)}
 
 
 @dataclass(frozen=True)
@@ -106,12 +109,16 @@ class GraphSplit(Split):
         nodes, edges = self.nodes.subset(chosen), self.edges.subset(chosen)
         return GraphSplit(nodes, edges, taken.tensors, taken.index)
 
+    @property
+    def size(self) -> int:
+        return sum(sum(map(bytes_of, tensors)) for tensors in self.contents().values())
+
     def contents(self) -> dict[str, Iterable[Tensor]]:
         sizes = [self.nodes.lengths, self.edges.lengths]
         values = {"node": [self.nodes.values], "edge": [self.edges.values], "sizes": sizes}
         return {**values, **super().contents()}
 
-    def batch(self, chosen: Tensor) -> Batch:
+    def rows(self, chosen: Tensor) -> Batch:
         device, chosen = self.nodes.values.device, chosen.cpu()
         there, number = to_device(chosen, device), torch.arange(len(chosen), device=device)
         rows, graph = self.nodes.rows(chosen)

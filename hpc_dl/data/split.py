@@ -1,9 +1,9 @@
-"""Examples as tensors in memory: once on the device, a batch is one index_select."""
+"""Examples as tensors in memory: on the device, where a batch is one index_select, or beside it."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 from hpc_dl.data.counts import Holdout
 from hpc_dl.data.holdout import positions
 from hpc_dl.data.names import Names
+from hpc_dl.data.transfer import to_device
 from hpc_dl.spec.data import DataFacts
 
 Batch = Mapping[str, Tensor]
@@ -61,11 +62,33 @@ class Split:
 
     def batch(self, chosen: Tensor) -> Batch:
         """The examples at positions `chosen` (B,) int64; bytes become floats in [0, 1] here."""
-        batch = {
-            name: as_floats(tensor.index_select(0, chosen)) for name, tensor in self.tensors.items()
-        }
-        batch["index"] = self.index.index_select(0, chosen)
-        return batch
+        return {name: as_floats(tensor) for name, tensor in self.rows(chosen).items()}
+
+    def rows(self, chosen: Tensor) -> Batch:
+        """The examples at positions `chosen` (B,) int64, as they are held."""
+        rows = {name: tensor.index_select(0, chosen) for name, tensor in self.tensors.items()}
+        return {**rows, "index": self.index.index_select(0, chosen)}
+
+    @property
+    def size(self) -> int:
+        """Bytes of the examples."""
+        return sum(map(bytes_of, self.tensors.values()))
+
+
+class HostSplit(Split):
+    """Examples in main memory, of which each batch is copied to a device."""
+
+    def __init__(self, split: Split, device: torch.device) -> None:
+        super().__init__(split.tensors, split.index)
+        self.held, self.target = split, device
+
+    def batch(self, chosen: Tensor) -> Batch:
+        rows = self.held.rows(chosen.cpu())
+        return {name: as_floats(to_device(it, self.target)) for name, it in rows.items()}
+
+
+def bytes_of(tensor: Tensor) -> int:
+    return tensor.numel() * tensor.element_size()
 
 
 def as_floats(tensor: Tensor) -> Tensor:
@@ -85,11 +108,24 @@ class Splits:
     """What the examples are called, by their numbers."""
 
     def to(self, device: torch.device) -> Splits:
+        """With all examples on a device."""
+        return self._each(lambda split: split.to(device))
+
+    def held_for(self, device: torch.device) -> Splits:
+        """With the examples where they are, and their batches on a device."""
+        return self._each(lambda split: HostSplit(split, device))
+
+    @property
+    def size(self) -> int:
+        """Bytes of all examples."""
+        return self.train.size + self.validation.size + self.test.size
+
+    def _each(self, change: Callable[[Split], Split]) -> Splits:
         return replace(
             self,
-            train=self.train.to(device),
-            validation=self.validation.to(device),
-            test=self.test.to(device),
+            train=change(self.train),
+            validation=change(self.validation),
+            test=change(self.test),
         )
 
 

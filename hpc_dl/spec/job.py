@@ -160,7 +160,9 @@ class Train(Spec):
     )
     clip_norm: PositiveFloat | None = Field(None, description="largest norm of the gradient")
     micro_batch: PositiveInt | None = Field(
-        None, description="most examples a rank computes at once; a step accumulates over them"
+        None,
+        description="most examples a rank computes at once, evaluation included; a step "
+        "accumulates over them",
     )
     sync_batch_norm: bool = Field(
         False,

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from hpc_dl import loading
 from hpc_dl.data.augment import Augmentation
 from hpc_dl.data.batches import Batches
 from hpc_dl.data.split import Splits
@@ -60,6 +61,15 @@ def build_engine(
         average = Average(network, spec.train.average) if spec.train.average else None
         players[name] = Player(prepared, optimizer, rate, average)
     return Engine(architecture, players, accelerate.scaler, world, spec.train, asked_to_stop)
+
+
+def beside(splits: Splits, device: torch.device) -> Splits:
+    """Splits whose batches are on a device: all examples are there, if they leave it room."""
+    if device.type == "cuda":
+        memory = torch.cuda.get_device_properties(device).total_memory
+        if splits.size > memory // loading.SHARE:
+            return splits.held_for(device)
+    return splits.to(device)
 
 
 def build_batches(spec: JobSpec, plan: Plan, splits: Splits, world: World) -> Batches:

@@ -211,9 +211,15 @@ def damage(path: Path) -> str | None:
     return None if STATE in manifest.files else f"{MANIFEST} does not speak of {STATE}"
 
 
-def load(path: Path, device: torch.device) -> dict[str, Any]:
-    """The state in a whole checkpoint. Only tensors and plain values are ever unpickled."""
-    state: dict[str, Any] = torch.load(path / STATE, map_location=device, weights_only=True)
+def load(path: Path, *, mapped: bool = False) -> dict[str, Any]:
+    """The state in a whole checkpoint. Only tensors and plain values are ever unpickled.
+
+    Tensors that are `mapped` stay in the file until they are copied from there: beside the state of
+    a training there may be no room for another.
+    """
+    state: dict[str, Any] = torch.load(
+        path / STATE, map_location="cpu", mmap=mapped, weights_only=True
+    )
     return state
 
 

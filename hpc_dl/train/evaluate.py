@@ -31,16 +31,16 @@ def evaluate(
     *,
     batch_size: int,
     seed: tuple[int, ...],
-) -> dict[str, float]:
-    """What `measure` finds over the whole of `split`; {} where the split is empty.
+) -> Seen:
+    """What `measure` finds in this rank's share of `split`; the ranks add it up in `values`.
 
     `nets` are bare: a wrapper would wait for ranks whose share has fewer batches. All ranks measure
     the same number of batches all the same, for networks that are divided over them.
     """
+    seen = Seen(world)
     if not len(split):
-        return {}
+        return seen
     seed_generators(world.device, *seed, EVALUATION, world.rank)
-    seen = _Seen(world)
     with evaluating(nets), torch.no_grad():
         batches = held_out(split, batch_size, world.rank, world.size)
         for _ in range(math.ceil(math.ceil(len(split) / world.size) / batch_size)):
@@ -51,10 +51,10 @@ def evaluate(
             else:
                 seen.add(measure(nets, batch))
             world.mark.reach(world.mark.at)
-    return seen.values()
+    return seen
 
 
-class _Seen:
+class Seen:
     """What has been measured so far: sums and counts, and metrics that are no means."""
 
     def __init__(self, world: World) -> None:
@@ -85,7 +85,7 @@ class _Seen:
         return self.metrics[name]
 
     def values(self) -> dict[str, float]:
-        """Over all ranks, on each of them."""
+        """Over all ranks, on each of them; {} where nothing was seen."""
         names = sorted(self.sums)
         totals = self.world.sums([part for name in names for part in self.sums[name]])
         warnings.filterwarnings("ignore", "The ``compute`` method of metric")  # of a rank without

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import resource
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,23 +16,27 @@ from torch import Tensor, nn
 
 from hpc_dl.data.order import mix
 from hpc_dl.data.split import Split
-from hpc_dl.errors import naming
+from hpc_dl.errors import EXIT_FAILED, UserError, naming
 from hpc_dl.plan import Plan
 from hpc_dl.rundir import RunDir, write_json
 from hpc_dl.spec.data import Data
 from hpc_dl.spec.job import JobSpec
 from hpc_dl.spec.sources import ImageFolder, TorchVision
+from hpc_dl.train import disk, memory
 from hpc_dl.train.evaluate import evaluating
+from hpc_dl.train.extras import Extras
 from hpc_dl.train.randomness import DRAWING, seed_generators
 from hpc_dl.weights import Weights
 from hpc_dl.zoo.class_names import class_names
-from hpc_dl.zoo.contract import Architecture, Batch, Picture
+from hpc_dl.zoo.contract import Architecture, Batch, Picture, part
 from hpc_dl.zoo.option_files import copy_into
 
 CLASS_NAMES = {"shape": [-1], "dtype": "str"}
 """How names of classes are described among the outputs."""
 SAMPLE_SIZE = 32
 """Held-out examples that pictures are drawn from."""
+FEW = 2
+"""Of these, so many show what a trained network takes and gives."""
 
 
 @dataclass(frozen=True)
@@ -71,16 +77,22 @@ def draw(
     run: RunDir,
     key: tuple[int, ...],
     shown: Shown,
+    extras: Extras,
 ) -> Iterator[dict[str, Any]]:
-    """Write the architecture's pictures into the run folder; yields what to journal of each."""
+    """Write the architecture's pictures into the run folder; yields what to journal of each.
+
+    One that cannot be drawn takes no other with it.
+    """
     sample = _beside(nets, sample)
     held_out = (_beside(nets, batch) for batch in held_out)
     seed_generators(sample["index"].device, *key, DRAWING)
     with evaluating(nets), torch.no_grad():
         pictures = architecture.artifacts(nets, sample, held_out)
     for name, picture in pictures.items():
-        path, title = run.artifacts / name / shown.file, shown.title(picture)
-        yield _keep(picture, path, title, run, shown.weights.step)
+        path, kept = run.artifacts / name / shown.file, []
+        with extras.alone(f"picture '{name}' of step {shown.weights.step}"):
+            kept.append(_keep(picture, path, shown.title(picture), run, shown.weights.step))
+        yield from kept
 
 
 def _keep(picture: Picture, path: Path, title: str, run: RunDir, step: int) -> dict[str, Any]:
@@ -102,6 +114,24 @@ def artifact(run: RunDir, path: Path, step: int, caption: str) -> dict[str, Any]
     return {"step": step, "path": path.relative_to(run.path).as_posix(), "caption": caption}
 
 
+@contextlib.contextmanager
+def whole_export(run: RunDir) -> Iterator[None]:
+    """Add the user's own code to an export; UserError where the disk refuses any of it, for without
+    the export the training would have been for nothing."""
+    try:
+        yield
+        if run.code.is_dir():
+            shutil.copytree(run.code, run.export / "code", dirs_exist_ok=True)
+    except (OSError, RuntimeError) as error:
+        if memory.ran_out(error) or not disk.refuses(error):
+            raise
+        raise UserError(
+            f"trained, but the model could not be written: {disk.reason(error)}",
+            hint=f"Make room for {run.path}, and `hpcdl submit` again finishes the run.",
+            exit_code=EXIT_FAILED,
+        ) from error
+
+
 def export(
     architecture: Architecture,
     nets: Mapping[str, nn.Module],
@@ -113,30 +143,42 @@ def export(
 ) -> None:
     """Write what `hpc_dl.predictor` needs to load the trained networks and predict."""
     folder.mkdir(exist_ok=True)
-    sample = _beside(nets, sample)
-    tensors = {
-        name: {key: tensor.cpu() for key, tensor in net.state_dict().items()}
-        for name, net in nets.items()
-    }
-    torch.save(tensors, folder / "weights.pt")
-    with evaluating(nets), torch.no_grad():
-        inputs = architecture.inputs(sample)
-        outputs = architecture.predict(nets, inputs)
+    _write_weights(nets, folder / "weights.pt")
     options, files = copy_into(folder, spec.model.without_paths().model_dump(mode="json"))
-    described = {name: _described(name, tensor) for name, tensor in outputs.items()}
-    described |= dict.fromkeys(class_names(outputs, architecture.facts), CLASS_NAMES)
     write_json(
         folder / "model.json",
         {
             "model": options,
             "weights": weights.to_json(),
             "facts": plan.to_json()["facts"],
-            "inputs": {name: _described(name, tensor) for name, tensor in inputs.items()},
-            "outputs": described,
+            **_signature(architecture, nets, _beside(nets, part(sample, slice(FEW)))),
             "files": files,
             "resized": _resizes(spec.data),
         },
     )
+
+
+def _write_weights(nets: Mapping[str, nn.Module], path: Path) -> None:
+    tensors = {
+        name: {key: tensor.cpu() for key, tensor in net.state_dict().items()}
+        for name, net in nets.items()
+    }
+    torch.save(tensors, path)
+
+
+def _signature(
+    architecture: Architecture, nets: Mapping[str, nn.Module], few: Batch
+) -> dict[str, Any]:
+    """What `predict` is given, and what it returns."""
+    with evaluating(nets), torch.no_grad():
+        inputs = architecture.inputs(few)
+        outputs = architecture.predict(nets, inputs)
+    described = {name: _described(name, tensor) for name, tensor in outputs.items()}
+    described |= dict.fromkeys(class_names(outputs, architecture.facts), CLASS_NAMES)
+    return {
+        "inputs": {name: _described(name, tensor) for name, tensor in inputs.items()},
+        "outputs": described,
+    }
 
 
 def _resizes(source: Data) -> bool:

@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import psutil
-import torch
 
 from hpc_dl.journal import Journal
 from hpc_dl.plan import Plan
 from hpc_dl.train.engine import Engine
+from hpc_dl.train.gpu_metrics import Gathering
 
 SYSTEM_SECONDS = 10.0
 MIB = 2**20
 
 
+def watching(
+    engine: Engine, plan: Plan, journal: Journal | None, gpus: Gathering
+) -> AbstractContextManager[object]:
+    """A monitor, where there is a journal."""
+    return nullcontext() if journal is None else Monitor(engine, plan, journal, gpus)
+
+
 class Monitor:
     """Journals while its context lasts: progress often at first, then every 10 s."""
 
-    def __init__(self, engine: Engine, plan: Plan, journal: Journal) -> None:
-        self._engine, self._plan, self._journal = engine, plan, journal
+    def __init__(self, engine: Engine, plan: Plan, journal: Journal, gpus: Gathering) -> None:
+        self._engine, self._plan, self._journal, self._gpus = engine, plan, journal, gpus
         self._first_step, self._started = engine.step, time.monotonic()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="monitor", daemon=True)
@@ -42,7 +50,7 @@ class Monitor:
             self.progress()
             if time.monotonic() - sampled >= SYSTEM_SECONDS:
                 sampled = time.monotonic()
-                values = system_metrics(self._engine.world.device)
+                values = system_metrics() | self._gpus.metrics()
                 self._journal.append("system", step=self._engine.step, values=values)
 
     def _pause(self) -> float:
@@ -67,18 +75,12 @@ class Monitor:
         self._journal.append("progress", **fields)
 
 
-def system_metrics(device: torch.device) -> dict[str, float]:
+def system_metrics() -> dict[str, float]:
     """Load and memory of this node under the names that MLflow's dashboard groups."""
     memory = psutil.virtual_memory()
-    values = {
+    return {
         "system/cpu_utilization_percentage": psutil.cpu_percent(),
         "system/system_memory_usage_megabytes": memory.used / MIB,
         "system/system_memory_usage_percentage": memory.percent,
         "system/process_memory_usage_megabytes": psutil.Process().memory_info().rss / MIB,
     }
-    if device.type == "cuda":
-        free, total = torch.cuda.mem_get_info(device)
-        number = device.index
-        values[f"system/gpu_{number}_memory_usage_megabytes"] = (total - free) / MIB
-        values[f"system/gpu_{number}_memory_usage_percentage"] = 100 * (1 - free / total)
-    return values

@@ -8,6 +8,7 @@ is held at once, beside the true and predicted class or numbers themselves.
 from __future__ import annotations
 
 import csv
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,8 +21,10 @@ from torch import Tensor, nn
 
 from hpc_dl.data.names import Names
 from hpc_dl.data.split import Split
+from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.spec.data import DataFacts
 from hpc_dl.spec.model import OwnModel
+from hpc_dl.train.divided import is_divided
 from hpc_dl.train.evaluate import evaluating
 from hpc_dl.train.randomness import EVALUATION, seed_generators
 from hpc_dl.train.world import World
@@ -62,17 +65,37 @@ def predict(
     order = split.index.argsort().to(split.device)
     rounds = [part.split(batch_size) for part in order.split(batch_size * world.size)]
     mine = [parts[world.rank] for parts in rounds if world.rank < len(parts)]
-    batches = split.batches(mine)
     one = torch.zeros(1, dtype=torch.int64, device=split.device)
+    fillers = (split.batch(one) for _ in itertools.count())
+    batches = itertools.chain(split.batches(mine), fillers)
     with evaluating(nets), torch.no_grad():
         for parts in rounds:
             takes_part = world.rank < len(parts)
-            batch = next(batches) if takes_part else split.batch(one)
-            every = world.gather_objects(_part(architecture, nets, batch, takes_part))
+            every = world.gather_objects(_tried(architecture, nets, batches, takes_part))
             world.mark.reach(world.mark.at)
+            if errors := [it for it in every if isinstance(it, str)]:
+                raise UserError(errors[0], exit_code=EXIT_FAILED)
             if any(part is None for part in every):
                 return
             yield _joined(every)
+
+
+def _tried(
+    architecture: Architecture,
+    nets: Mapping[str, nn.Module],
+    batches: Iterator[Batch],
+    takes_part: bool,
+) -> Part | str | None:
+    """The predictions of the next batch, or in words the error, which the others have to know.
+
+    Networks that are divided compute nothing alone: the others would never come to know it.
+    """
+    try:
+        return _part(architecture, nets, next(batches), takes_part)
+    except Exception as error:
+        if any(map(is_divided, nets.values())):
+            raise
+        return f"{type(error).__name__}: {error}"
 
 
 def _may_predict(architecture: Architecture) -> bool:

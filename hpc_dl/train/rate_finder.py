@@ -24,6 +24,7 @@ from hpc_dl.data.split import Splits
 from hpc_dl.plan import Plan
 from hpc_dl.rundir import DamagedFile, RunDir, write_json
 from hpc_dl.spec.job import JobSpec
+from hpc_dl.train import fitting, memory
 from hpc_dl.train.build import build_engine
 from hpc_dl.train.engine import Engine
 from hpc_dl.train.world import World
@@ -79,9 +80,12 @@ def _found(
     spec: JobSpec, plan: Plan, splits: Splits, batches: Batches, world: World, run: RunDir
 ) -> Trial:
     """A new trial, whose networks and optimizers nobody needs any more."""
-    engine = build_engine(spec, plan, splits, world, run.code, trial_rate, lambda: 0)
-    engine.settle_in(batches)
-    rates, losses = _try(engine, batches)
+    with memory.during(memory.BUILDING, world.device):
+        engine = build_engine(spec, plan, splits, world, run.code, trial_rate, lambda: 0)
+    rates, losses = memory.attempt(
+        lambda: _try(engine, batches),
+        lambda error: fitting.explain_step(error, engine, batches),
+    )
     return Trial(steepest(rates, losses), rates, losses)
 
 
@@ -106,6 +110,7 @@ def _try(engine: Engine, batches: Batches) -> tuple[list[float], list[float]]:
 
     The same on every rank. The engine is spoilt.
     """
+    engine.settle_in(batches)
     rates: list[float] = []
     losses: list[float] = []
     smoothed, best = 0.0, math.inf

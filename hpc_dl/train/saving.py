@@ -14,7 +14,7 @@ from hpc_dl.errors import UserError
 from hpc_dl.journal import Journal
 from hpc_dl.rundir import RunDir
 from hpc_dl.spec.job import JobSpec
-from hpc_dl.train import checkpoint
+from hpc_dl.train import checkpoint, memory
 from hpc_dl.train.checkpoint import Checkpoints, Saved
 from hpc_dl.train.engine import Engine
 from hpc_dl.train.nonfinite import Guard
@@ -81,7 +81,11 @@ class Saving:
         path = self._agree()
         if path is None:
             return None
-        state = checkpoint.load(path, self.engine.world.device)
+        device = self.engine.world.device
+        with memory.during(memory.RESUMING, device):
+            return self._take_up(path, checkpoint.load(path, mapped=device.type != "cpu"))
+
+    def _take_up(self, path: Path, state: Mapping[str, Any]) -> str:
         if differences := _differences(state["identity"], self.spec.training()):
             raise UserError(
                 f"{path} belongs to another spec: {'; '.join(differences)}",
@@ -161,7 +165,8 @@ class Saving:
         if best is None or self._shards:
             return
         if world.rank == 0:
-            self.engine.load_networks(checkpoint.load(best, world.device)["engine"])
+            with memory.during(memory.RESUMING, world.device):
+                self.engine.load_networks(checkpoint.load(best, mapped=True)["engine"])
         nets = self.engine.best_nets.values()
         world.broadcast(tensor for net in nets for tensor in net.state_dict().values())
 

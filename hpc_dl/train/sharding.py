@@ -37,30 +37,61 @@ Pairs = Mapping[str, tuple[nn.Module, torch.optim.Optimizer]]
 """Each player's network and optimizer."""
 
 
+LARGEST = 0.2
+"""The share of a network's weights above which a part is divided further, where it can be."""
+_LISTS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+
+
 def shard(network: nn.Module, world: World) -> nn.Module:
-    """Divide a network over the ranks, layer by layer, so that one layer at a time is whole.
+    """Divide a network over the ranks, unit by unit, so that one or two at a time are whole.
 
     A network in main memory comes to the ranks' devices in the same manner.
     """
     if world.size > 1:
         mesh = init_device_mesh(world.device.type, (world.size,))
-        everywhere = _uses(network)
-        for layer in list(_layers(network)):
-            uses = _uses(layer)
-            # Weights that are tied to another layer's have to be whole when that one is, too.
-            if uses and all(everywhere[weight] == times for weight, times in uses.items()):
-                fully_shard(layer, mesh=mesh)
+        for unit in units(network):
+            fully_shard(unit, mesh=mesh)
         fully_shard(network, mesh=mesh)
     return network
 
 
-def _layers(network: nn.Module) -> Iterator[nn.Module]:
-    """The parts that compute one after the other; lists of parts do not compute themselves."""
+def units(network: nn.Module) -> list[nn.Module]:
+    """The parts of a network that FSDP gathers one after the other: its repeated blocks.
+
+    What belongs to none of them is gathered once for the whole pass.
+    """
+    everywhere = _uses(network)
+    found = []
+    for part in _parts(network, LARGEST * _weights(network)):
+        uses = _uses(part)
+        # Weights that are tied to another part's have to be whole when that one is, too.
+        if uses and all(everywhere[weight] == times for weight, times in uses.items()):
+            found.append(part)
+    return found
+
+
+def _parts(network: nn.Module, largest: float) -> Iterator[nn.Module]:
+    """The parts that compute one after the other, divided where they have more than `largest`.
+
+    A part is divided where it has a list of layers in it, which are called one by one. Others may
+    use the weights of their layers without calling these, as attention does. ModuleList and
+    ModuleDict compute nothing themselves.
+    """
     for part in network.children():
-        if isinstance(part, (nn.Sequential, nn.ModuleList, nn.ModuleDict)):
-            yield from _layers(part)
+        is_large = _weights(part) > largest
+        if type(part).forward is nn.Module.forward or (is_large and _has_a_list(part)):
+            yield from _parts(part, largest)
         else:
             yield part
+
+
+def _has_a_list(part: nn.Module) -> bool:
+    return any(isinstance(it, _LISTS) for it in part.modules())
+
+
+def _weights(network: nn.Module) -> int:
+    """How many numbers the parameters of a network hold."""
+    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def _uses(network: nn.Module) -> Counter[int]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,8 +16,8 @@ from torch import nn
 from hpc_dl import division, journal
 from hpc_dl.data import fingerprint, sources
 from hpc_dl.data.batches import held_out
-from hpc_dl.data.split import Batch, Split, Splits
-from hpc_dl.errors import EXIT_FAILED, UserError
+from hpc_dl.data.split import Batch, HostSplit, Split, Splits
+from hpc_dl.errors import UserError
 from hpc_dl.failure import NoProgress
 from hpc_dl.journal import Journal
 from hpc_dl.place import Place
@@ -30,19 +28,21 @@ from hpc_dl.spec.job import JobSpec
 from hpc_dl.train import (
     batch_norm,
     deterministic,
-    disk,
     finish,
+    fitting,
     gradients,
     memory,
     predictions,
     rate_finder,
     signals,
 )
-from hpc_dl.train.build import build_batches, build_engine
+from hpc_dl.train.build import beside, build_batches, build_engine
 from hpc_dl.train.environment import environment
-from hpc_dl.train.evaluate import Measure, evaluate
+from hpc_dl.train.evaluate import Measure, Seen, evaluate
+from hpc_dl.train.extras import Extras
+from hpc_dl.train.gpu_metrics import Gathering
 from hpc_dl.train.loop import Boundary, Cadence, Evaluated, NonFinite, Stepped, train
-from hpc_dl.train.monitor import Monitor
+from hpc_dl.train.monitor import watching
 from hpc_dl.train.nonfinite import Guard
 from hpc_dl.train.optim import learning_rate
 from hpc_dl.train.patience import Patience
@@ -72,11 +72,15 @@ class Training:
         self.run, self.spec, self.plan, self.place = run, spec, plan, place
         self.world, self.journal, self.received = world, journal, received
         self.on_hang = on_hang
-        self.splits = self._load_data().to(world.device)
+        with memory.during(memory.LOADING, world.device):
+            loaded = self._load_data()
+        with memory.during(memory.MOVING, world.device):
+            self.splits = beside(loaded, world.device)
         self.batches = build_batches(spec, plan, self.splits, world)
         peak = rate_finder.peak_rate(spec, plan, self.splits, self.batches, world, run)
         rate = learning_rate(spec.train.schedule, peak, plan.steps, plan.steps_per_epoch)
-        self.engine = build_engine(spec, plan, self.splits, world, run.code, rate, self._asked)
+        with memory.during(memory.BUILDING, world.device):
+            self.engine = build_engine(spec, plan, self.splits, world, run.code, rate, self._asked)
         self.architecture = self.engine.architecture
         default, rule = self.architecture.headline, spec.train.early_stopping
         self.patience = Patience(default, rule, spec.checkpoint.monitor)
@@ -88,33 +92,41 @@ class Training:
         guard = Guard(spec.train.on_nonfinite, run, self.engine, self.batches, names)
         self.saving = Saving(run, spec, self.engine, self.patience, guard, journal)
         self.rhythm = Rhythm(spec.checkpoint.every, plan)
+        self.extras = Extras(run, self.engine, self._warn)
         self.seconds = 0.0
         self.warned: set[str] = set()
-        self.evaluation_batch = max(plan.micro_batch, 256)
+        self.evaluation_batch = plan.micro_batch
+        if spec.train.micro_batch is None:  # nobody has asked for small parts
+            self.evaluation_batch = max(plan.micro_batch, 256)
 
     def train(self) -> str:
         """Train to the end or to a signal; returns the outcome, as `worker.run` does."""
         if self.world.size > 1:
-            self._in_memory(lambda: self.engine.settle_in(self.batches))
+            self._stepping(lambda: self.engine.settle_in(self.batches))
         resumed_from = self.saving.resume()
         self._begin(resumed_from)
         if resumed_from is None and self.spec.train.on_nonfinite == "back":
             self._save()  # to have something to go back to
         first_step, started = self.engine.step, time.perf_counter()
-        watching = Monitor(self.engine, self.plan, self.journal) if self.journal else nullcontext()
         timeout = units.seconds(self.spec.train.hang_timeout)
-        pulse = Pulse(self.world, self.journal, timeout, self.on_hang)
-        with pulse, watching, deterministic.reported(self._warn_once):
-            outcome = self._in_memory(self._loop)
+        with (
+            Pulse(self.world, self.journal, timeout, self.on_hang),
+            Gathering(self.world) as gpus,
+            watching(self.engine, self.plan, self.journal, gpus),
+            deterministic.reported(self._warn_once),
+        ):
+            outcome = self._stepping(self._loop)
             self.seconds = time.perf_counter() - started
             self.saving.wait()
             if outcome == "completed":
                 weights = self.saving.load_best()
-                found = self._in_memory(lambda: self._test(weights))
-                self._in_memory(lambda: self._predict(weights))
-        if outcome == "completed":
+                nets = self._export(weights)
+                values = self._test(weights)
+                self.extras.together("test predictions", lambda: self._predict(weights))
+        if outcome == "completed" and self.journal is not None:
             with deterministic.reported(self._warn_once):
-                self._finish(found, weights, self.engine.step - first_step)
+                self._draw_test(nets, weights)
+            self._sum_up(values, weights, self.engine.step - first_step)
         return outcome
 
     def _load_data(self) -> Splits:
@@ -143,13 +155,20 @@ class Training:
         if self.journal is None:
             return
         self._note_start()
-        if resumed_from is None and (curve := rate_finder.curve(self.run)):
-            self._note("artifact", **finish.keep_curve(curve, "learning_rate", self.run))
+        if resumed_from is None:
+            with self.extras.alone("picture of the search for a learning rate"):
+                self._draw_search()
         begins = f"from {resumed_from}" if resumed_from else "from the beginning"
         ranks = "1 rank" if self.world.size == 1 else f"{self.world.size} ranks"
-        reason = f"{ranks} on {socket.gethostname()}, {self.world.device.type}, {begins}"
+        beside = ", examples in main memory" if isinstance(self.splits.train, HostSplit) else ""
+        device = f"{self.world.device.type}{beside}"
+        reason = f"{ranks} on {socket.gethostname()}, {device}, {begins}"
         self.journal.append("state", state="running", reason=reason)
         self._warn_of_statistics()
+
+    def _draw_search(self) -> None:
+        if curve := rate_finder.curve(self.run):
+            self._note("artifact", **finish.keep_curve(curve, "learning_rate", self.run))
 
     def _warn_of_statistics(self) -> None:
         """Say of which layers the losses depend on how a batch is divided."""
@@ -180,15 +199,11 @@ class Training:
 
     # ---- the loop
 
-    def _in_memory(self, work: Callable[[], T]) -> T:
-        """What `work` returns; where memory runs out, the error says what would fit."""
-        try:
-            return work()
-        except (RuntimeError, MemoryError) as error:
-            if not memory.ran_out(error):
-                raise
-            problem = error.with_traceback(None)  # whose frames hold the memory
-        raise self._out_of_memory(problem)
+    def _stepping(self, work: Callable[[], T]) -> T:
+        """What `work` returns; where memory runs out, the error says of what batch a step fits."""
+        return memory.attempt(
+            work, lambda error: fitting.explain_step(error, self.engine, self.batches)
+        )
 
     def _loop(self) -> str:
         plan = self.plan
@@ -228,19 +243,17 @@ class Training:
                 )
 
     def _evaluate(self) -> dict[str, float]:
-        return self._measured(self.architecture.measure, self.splits.validation)
+        return self._measured(self.architecture.measure, self.splits.validation).values()
 
-    def _measured(self, measure: Measure, split: Split) -> dict[str, float]:
-        nets = self.engine.best_nets
+    def _measured(self, measure: Measure, split: Split) -> Seen:
+        """What is measured of this rank's share of a split."""
+        engine, size = self.engine, self.evaluation_batch
+        nets, seed = engine.best_nets, (self.spec.train.seed, engine.step)
         # Statistics that each rank has taken for itself: those are judged that will be kept.
         self.world.broadcast(buffer for net in nets.values() for buffer in net.buffers())
-        return evaluate(
-            measure,
-            nets,
-            split,
-            self.world,
-            batch_size=self.evaluation_batch,
-            seed=(self.spec.train.seed, self.engine.step),
+        return memory.attempt(
+            lambda: evaluate(measure, nets, split, self.world, batch_size=size, seed=seed),
+            lambda error: fitting.explain_evaluation(error, engine, measure, split, size),
         )
 
     def _on_evaluated(self, event: Evaluated) -> None:
@@ -252,18 +265,6 @@ class Training:
             weights = Weights(event.step, averaged=bool(self.engine.averages))
             shown = finish.Shown(self.shown, weights)
             self._draw(self.engine.whole_nets(), self.sample, self.watched, shown)
-
-    def _out_of_memory(self, error: Exception) -> UserError:
-        """What to tell the user, after trying how much would fit."""
-        parts = self.batches.of_step(self.engine.step)
-        batch = max(parts, key=lambda part: len(part["index"]))
-        turns, fits = self.architecture.turns(self.engine.step), len(batch["index"]) // 2
-        mixes = any(batch_norm.layers(net) for net in self.engine.bare.values())
-        if not self.engine.sharded:
-            for net in self.engine.bare.values():
-                batch_norm.separate(net)
-            fits = memory.fitting(self.architecture, self.engine.bare, batch, turns)
-        return memory.explain(error, self.world.device, len(batch["index"]), fits, mixes=mixes)
 
     def _stop(self, event: Boundary) -> str:
         """Save what there is, and say why; which outcome follows from the signal."""
@@ -292,16 +293,32 @@ class Training:
         return self.received.seen + (signals.SAVE if due else 0)
 
     def _save(self) -> None:
-        self.saving.save(best=self.rhythm.improved)
+        with memory.during(memory.SAVING, self.world.device):
+            self.saving.save(best=self.rhythm.improved)
         self.rhythm.saved()
 
     # ---- the end
 
+    def _export(self, weights: Weights) -> Mapping[str, nn.Module]:
+        """Write the trained networks before anything else; they, with all weights, on rank 0."""
+        with memory.during(memory.EXPORTING, self.world.device):
+            nets = self.engine.whole_nets()
+            if self.journal is not None:
+                what = self.architecture, nets, self.spec, self.plan, self.sample
+                with finish.whole_export(self.run):
+                    finish.export(*what, self.run.export, weights)
+        self.world.mark.reach(self.world.mark.at)
+        return nets
+
     def _test(self, weights: Weights) -> dict[str, float]:
-        """What the weights reach on the test split."""
+        """What the weights reach on the test split; nothing where that cannot be measured."""
         self._note("state", state="running", reason="trained, and being tested")
-        found = self._measured(self.architecture.test, self.splits.test)
-        values = {f"test/{name}": value for name, value in found.items()}
+        what, found = "test metrics", None
+        measure, split = self.architecture.test, self.splits.test
+        seen = self.extras.together(what, lambda: self._measured(measure, split))
+        if seen is not None:
+            found = self.extras.together(what, seen.values)
+        values = {f"test/{name}": value for name, value in (found or {}).items()}
         self._note_metrics(weights.step, (weights.step - 1) // self.plan.steps_per_epoch, values)
         return values
 
@@ -315,27 +332,24 @@ class Training:
             batch_size=self.evaluation_batch,
             seed=(self.spec.train.seed, self.engine.step),
         )
-        if self.journal is None:
-            for _ in parts:  # the ranks compute them together
-                pass
-            return
         folder, names = self.run.artifacts / "test", self.splits.names
         try:
-            for path in predictions.write(parts, self.splits.facts, names, folder):
-                caption = f"{path.stem}, test split, {weights.name}"
-                self._note("artifact", **finish.artifact(self.run, path, weights.step, caption))
-        except OSError as error:
-            self._warn(f"no table of the test predictions: {disk.reason(error)}")
+            if self.journal is not None:
+                for path in predictions.write(parts, self.splits.facts, names, folder):
+                    caption = f"{path.stem}, test split, {weights.name}"
+                    self._note("artifact", **finish.artifact(self.run, path, weights.step, caption))
+        finally:
+            for _ in parts:  # the ranks compute them together
+                pass
 
-    def _finish(self, values: Mapping[str, float], weights: Weights, steps: int) -> None:
-        """Draw, export, and sum up."""
-        nets = self.engine.whole_nets()
-        if self.journal is None:
-            return
+    def _draw_test(self, nets: Mapping[str, nn.Module], weights: Weights) -> None:
         if len(test := self.splits.test):
-            sample = finish.sample_of(test, self.world.device, self.spec.train.seed)
-            self._draw(nets, sample, test, finish.Shown("test", weights, final=True))
-        self._export(nets, weights)
+            shown = finish.Shown("test", weights, final=True)
+            with self.extras.alone("pictures of the test split"):
+                sample = finish.sample_of(test, self.world.device, self.spec.train.seed)
+                self._draw(nets, sample, test, shown)
+
+    def _sum_up(self, values: Mapping[str, float], weights: Weights, steps: int) -> None:
         self._note(
             "summary",
             parameters=finish.parameter_count(self.engine.bare),
@@ -350,24 +364,6 @@ class Training:
         why = f"no improvement for {self.patience.idle_epochs} epochs" if early else "all steps"
         self._note("state", state="completed", reason=f"{self.engine.step} steps trained: {why}")
 
-    def _export(self, nets: Mapping[str, nn.Module], weights: Weights) -> None:
-        """Write the trained networks, without which the training would have been for nothing."""
-        run = self.run
-        try:
-            finish.export(
-                self.architecture, nets, self.spec, self.plan, self.sample, run.export, weights
-            )
-            if run.code.is_dir():
-                shutil.copytree(run.code, run.export / "code", dirs_exist_ok=True)
-        except (OSError, RuntimeError) as error:
-            if not disk.refuses(error):
-                raise
-            raise UserError(
-                f"trained, but the model could not be written: {disk.reason(error)}",
-                hint=f"Make room for {run.path}, and `hpcdl submit` again finishes the run.",
-                exit_code=EXIT_FAILED,
-            ) from error
-
     # ---- the journal
 
     def _draw(
@@ -377,12 +373,11 @@ class Training:
             return
         key, found = (self.spec.train.seed, self.engine.step), self.architecture
         batches = held_out(split, self.evaluation_batch, 0, 1)
-        try:
-            for drawn in finish.draw(found, nets, sample, batches, self.run, key, shown):
+        more = self.run, key, shown, self.extras
+        with self.extras.alone(f"pictures of step {shown.weights.step}"):
+            for drawn in finish.draw(found, nets, sample, batches, *more):
                 self.journal.append("artifact", **drawn)
                 self.world.mark.reach(self.world.mark.at)  # no hang, though it takes seconds
-        except OSError as error:
-            self._warn(f"no pictures of step {shown.weights.step}: {disk.reason(error)}")
 
     def _warn_once(self, message: str) -> None:
         """Unless it has been said, be it by an earlier attempt."""

@@ -13,7 +13,7 @@ PSNR = -10 log10(MSE), in dB. It is not the mean of the images' own ratios.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -105,17 +105,28 @@ class Autoencoder(Architecture):
     def artifacts(
         self, nets: Nets, sample: Batch, held_out: Iterable[Batch]
     ) -> Mapping[str, Picture]:
-        seen = [(*nets["model"](self.given(it["image"])), it) for it in held_out]
-        codes = [(code, batch) for code, _, batch in seen]
+        scores: list[tuple[Tensor, Tensor]] = []
+        coded = self._coded(nets, held_out, scores)
         pictures = {
             "reconstructions": self._reconstructions(nets, sample["image"][:COLUMNS]),
-            "plane": latent_plane(codes, self.facts.classes),
+            "plane": latent_plane(coded, self.facts.classes),
         }
         if self.options.use == "anomaly":
-            scores = torch.cat([errors(decoded, batch["image"]) for _, decoded, batch in seen])
-            labels = torch.cat([batch["label"] for _, _, batch in seen])
-            pictures |= detection(scores, self._anomalous(labels))
+            for _ in coded:  # the scores are those of all
+                pass
+            pictures |= detection(*(torch.cat(column) for column in zip(*scores, strict=True)))
         return pictures
+
+    def _coded(
+        self, nets: Nets, held_out: Iterable[Batch], scores: list[tuple[Tensor, Tensor]]
+    ) -> Iterator[tuple[Tensor, Batch]]:
+        """The codes of each batch; of anomalies also, into `scores`, its errors and which are."""
+        for batch in held_out:
+            code, decoded = nets["model"](self.given(batch["image"]))
+            if self.options.use == "anomaly":
+                anomalous = self._anomalous(batch["label"])
+                scores.append((errors(decoded, batch["image"]).cpu(), anomalous.cpu()))
+            yield code, batch
 
     def _reconstructions(self, nets: Nets, image: Tensor) -> Picture:
         given = self.given(image)

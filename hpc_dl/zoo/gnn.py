@@ -136,11 +136,11 @@ class GraphNeuralNetwork(Supervised):
     ) -> Mapping[str, Picture]:
         """What the objective draws; and of nodes the graph, if it is small, and where the last
         hidden layer puts them."""
-        judged = [(self.outputs(nets, batch), batch) for batch in held_out]
-        pictures = dict(self.objective.draw(judged))
-        if self.facts.task == "classify_nodes":
-            pictures |= self._draw_nodes(nets, judged)
-        return pictures
+        judged = ((self.outputs(nets, batch), batch) for batch in held_out)
+        if self.facts.task != "classify_nodes":
+            return self.objective.draw(judged)
+        every = list(judged)  # of one graph, which they share
+        return {**self.objective.draw(every), **self._draw_nodes(nets, every)}
 
     def _draw_nodes(self, nets: Nets, judged: list[tuple[Tensor, Batch]]) -> Mapping[str, Picture]:
         network = nets["model"]

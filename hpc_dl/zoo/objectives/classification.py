@@ -98,16 +98,17 @@ class Classification(Objective):
     def draw(self, judged: Iterable[tuple[Tensor, Batch]]) -> Mapping[str, Picture]:
         """The confusion matrix, the curve of each class against the others, and, of images, those
         that the network is most wrong about."""
-        chances, labels, worst = [], [], _Worst()
+        kept, worst, names = [], _Worst(), self.facts.classes
         for outputs, batch in judged:
-            chances.append(outputs.softmax(dim=1))
-            labels.append(batch["label"])
+            chance, label = outputs.softmax(dim=1), batch["label"]
+            shown = chance[:, : charts.MOST_CURVES]
+            kept.append((chance.argmax(dim=1).cpu(), shown.cpu(), label.cpu()))
             if "image" in batch:
-                worst.see(chances[-1], batch)
-        chance, label, names = torch.cat(chances), torch.cat(labels), self.facts.classes
+                worst.see(chance, batch)
+        guesses, chances, labels = (torch.cat(column) for column in zip(*kept, strict=True))
         pictures = {
-            "confusion": charts.confusion(chance.argmax(dim=1), label, names),
-            "roc": charts.receiver_operating_curves(chance, label, names),
+            "confusion": charts.confusion(guesses, labels, names),
+            "roc": charts.receiver_operating_curves(chances, labels, names),
         }
         if worst.surprise is not None:
             pictures["most_wrong"] = worst.draw(names)

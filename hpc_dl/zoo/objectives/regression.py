@@ -58,7 +58,7 @@ class Regression(Objective):
 
     def draw(self, judged: Iterable[tuple[Tensor, Batch]]) -> Mapping[str, Picture]:
         """What was foretold against what is true, and by how much it was off."""
-        pairs = [(outputs, batch["target"]) for outputs, batch in judged]
+        pairs = [(outputs.cpu(), batch["target"].cpu()) for outputs, batch in judged]
         foretold, true = (torch.cat(column) for column in zip(*pairs, strict=True))
         names = self.facts.targets
         return {

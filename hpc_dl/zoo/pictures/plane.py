@@ -25,16 +25,14 @@ MOST_CLASSES = 40
 
 
 def latent_plane(seen: Iterable[tuple[Tensor, Batch]], names: Sequence[str]) -> Picture:
-    """Codes (B, D) of batches, by class, where there are classes.
+    """Codes (B, D) of the first batches, by class, where there are classes.
 
     Of other than two dimensions the first two principal components are shown.
     """
-    every = list(seen)
-    codes = torch.cat([code for code, _ in every])[:MOST_POINTS].float().cpu()
+    codes, label = _first(seen, with_label=0 < len(names) <= MOST_CLASSES)
     drawing, axis = figure(5.0, 3.6)
     points, (across, up) = _plane(codes)
-    if 0 < len(names) <= MOST_CLASSES:
-        label = torch.cat([batch["label"] for _, batch in every])[:MOST_POINTS].cpu()
+    if label is not None:
         _scatter(axis, points, label, names)
     else:
         axis.scatter(points[:, 0], points[:, 1], s=5, color=COLOURS[0], linewidths=0)
@@ -42,6 +40,21 @@ def latent_plane(seen: Iterable[tuple[Tensor, Batch]], names: Sequence[str]) -> 
     axis.set_ylabel(up, fontsize=8)
     axis.tick_params(labelsize=7)
     return Picture(drawing, "Codes of images")
+
+
+def _first(
+    seen: Iterable[tuple[Tensor, Batch]], *, with_label: bool
+) -> tuple[Tensor, Tensor | None]:
+    """As many codes as are drawn, (N, D), and their classes, (N,); no batch is kept."""
+    codes, labels, count = [], [], 0
+    for code, batch in seen:
+        codes.append(code.float().cpu())
+        labels += [batch["label"].cpu()] if with_label else []
+        count += len(code)
+        if count >= MOST_POINTS:
+            break
+    label = torch.cat(labels)[:MOST_POINTS] if with_label else None
+    return torch.cat(codes)[:MOST_POINTS], label
 
 
 def _plane(codes: Tensor) -> tuple[Tensor, list[str]]:

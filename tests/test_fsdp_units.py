@@ -1,0 +1,89 @@
+"""What FSDP gathers at once: a block, never a whole network, and so a rank needs less than DDP."""
+
+import ctypes
+import re
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+from torch import nn
+
+from hpc_dl.train import gradients, sharding
+from hpc_dl.vision import torchvision
+from hpc_dl.zoo.torchvision import Prepared
+from hpc_dl.zoo.transformer import Encoder
+from tests import ranks
+
+MIB = 2**20
+MMAP_THRESHOLD = -3
+"""mallopt's number for it."""
+
+
+def of_torchvision(name):
+    return Prepared(torchvision("models").get_model(name, weights=None), None)
+
+
+def transformer(depth=24, width=256):
+    layer = nn.TransformerEncoderLayer(width, 4, 4 * width, 0.0, batch_first=True, norm_first=True)
+    layers = nn.TransformerEncoder(layer, depth, enable_nested_tensor=False)
+    return Encoder(nn.Linear(width, width), 2, layers, width, 10)
+
+
+def count(module):
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize(
+    "name", ["resnet50", "vit_l_16", "convnext_large", "swin_v2_b", "transformer"]
+)
+def test_no_unit_has_more_than_a_fifth_of_the_weights(name):
+    with torch.device("meta"):
+        network = transformer() if name == "transformer" else of_torchvision(name)
+    units = sharding.units(network)
+    assert max(map(count, units)) <= 0.2 * count(network)
+    assert sum(map(count, units)) >= 0.99 * count(network), "the rest is whole all the time"
+    assert not any(isinstance(it, nn.ModuleList) for it in units), "it is never called"
+
+
+class Tied(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.blocks = nn.ModuleList([nn.Linear(8, 8) for _ in range(6)])
+        self.last = nn.Linear(8, 8)
+        self.last.weight = self.blocks[0].weight
+
+
+@pytest.mark.fast
+def test_tied_weights_and_attention_are_left_whole():
+    tied = Tied()
+    assert sharding.units(tied) == list(tied.blocks[1:])
+    short = transformer(depth=2, width=8)  # each layer has half of the weights
+    assert sharding.units(short) == [short.enter, *short.layers.layers, short.head]
+
+
+def needed(world, divided):
+    """The most bytes that this rank holds while it trains, over what it held without a network."""
+    ctypes.CDLL(None).mallopt(MMAP_THRESHOLD, 2**16)  # what is freed goes back at once
+    before = psutil.Process().memory_info().rss
+    torch.manual_seed(0)
+    network = transformer()
+    network = sharding.shard(network, world) if divided else gradients.ddp(network, world)
+    optimizer = torch.optim.Adam(network.parameters(), fused=True)
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    for _ in range(2):
+        network(torch.ones(2, 2, 256)).sum().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    said = Path("/proc/self/status").read_text()
+    return 1024 * int(re.findall(r"VmHWM:\s+(\d+)", said)[0]) - before
+
+
+def test_a_rank_needs_half_of_what_it_needs_with_ddp(tmp_path):
+    weights = 4 * count(transformer())
+    with_ddp, with_fsdp = (
+        ranks.call_on_all(needed, 2, tmp_path, divided) for divided in (False, True)
+    )
+    assert with_ddp > 4 * weights, "weights, gradients and Adam's two moments"
+    assert with_fsdp < 0.6 * with_ddp, (with_fsdp / MIB, with_ddp / MIB)

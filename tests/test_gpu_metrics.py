@@ -1,0 +1,126 @@
+"""What the GPUs of all ranks do, by a made-up NVML: names, numbers, and what is missing."""
+
+import dataclasses
+import sys
+import time
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from hpc_dl.train.gpu_metrics import GPU, Gathering
+from hpc_dl.train.monitor import Monitor
+from tests import ranks
+from tests.waiting import wait_until
+
+CUDA = torch.device("cuda", 0)
+GIB = 2**30
+ALL = {
+    "memory_usage_megabytes": 20480.0,
+    "memory_usage_percentage": 25.0,
+    "utilization_percentage": 87.0,
+    "power_usage_watts": 350.0,
+    "power_usage_percentage": 50.0,
+    "temperature_celsius": 61.0,
+}
+
+
+class NVMLError(Exception):
+    """Of the driver."""
+
+
+def nvml(uuid, temperature=61):
+    """NVML of a node with one GPU, or one MIG instance, of that UUID."""
+
+    def handle(asked):
+        if asked != uuid:
+            raise NVMLError("Not Found")
+        return uuid
+
+    def of_a_card(value):
+        def answer(handle, *_):
+            if handle.startswith("MIG"):
+                raise NVMLError("Not Supported")
+            return value
+
+        return answer
+
+    return SimpleNamespace(
+        NVMLError=NVMLError,
+        NVML_TEMPERATURE_GPU=0,
+        nvmlInit=lambda: None,
+        nvmlDeviceGetHandleByUUID=handle,
+        nvmlDeviceGetMemoryInfo=lambda _: SimpleNamespace(used=20 * GIB, total=80 * GIB),
+        nvmlDeviceGetUtilizationRates=of_a_card(SimpleNamespace(gpu=87)),
+        nvmlDeviceGetPowerUsage=of_a_card(350_000),
+        nvmlDeviceGetEnforcedPowerLimit=of_a_card(700_000),
+        nvmlDeviceGetTemperature=of_a_card(temperature),
+    )
+
+
+def visible(uuid):
+    """Have torch see a GPU of that UUID."""
+    torch.cuda.get_device_properties = lambda _: SimpleNamespace(uuid=uuid)
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_properties", None)
+    visible("dcdb5f9e")
+    return monkeypatch
+
+
+@pytest.mark.fast
+def test_a_gpu_is_found_by_its_uuid_and_all_of_it_is_read(gpu):
+    gpu.setitem(sys.modules, "pynvml", nvml("GPU-dcdb5f9e"))
+    assert GPU(CUDA).read() == ALL
+
+
+@pytest.mark.fast
+def test_of_a_mig_instance_what_it_has_of_its_own_is_read(gpu):
+    gpu.setitem(sys.modules, "pynvml", nvml("MIG-dcdb5f9e"))
+    assert set(GPU(CUDA).read()) == {"memory_usage_megabytes", "memory_usage_percentage"}
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("module", [None, SimpleNamespace(), nvml("GPU-another")])
+def test_without_the_module_or_the_driver_there_is_nothing(gpu, module):
+    gpu.setitem(sys.modules, "pynvml", module)
+    assert GPU(CUDA).read() == {}
+    assert GPU(torch.device("cpu")).read() == {}
+
+
+def gathered(world):
+    """What rank 0 knows of three ranks, each with the only GPU that it sees."""
+    visible(f"of-{world.rank}")
+    sys.modules["pynvml"] = nvml(f"GPU-of-{world.rank}", 61 + world.rank)
+    with Gathering(dataclasses.replace(world, device=CUDA)) as gpus:
+        patience = time.monotonic() + 20
+        while world.rank == 0 and len(gpus.metrics()) < 18 and time.monotonic() < patience:
+            time.sleep(0.02)
+        found = gpus.metrics() if world.rank == 0 else None
+        world.gather_objects(None)  # rank 0 has the store
+    return found
+
+
+def test_rank_0_has_the_metrics_of_all_ranks_numbered_by_rank(tmp_path):
+    found = ranks.call_on_all(gathered, 3, tmp_path)
+    assert found == {
+        f"system/gpu_{rank}_{name}": value + rank * (name == "temperature_celsius")
+        for rank in range(3)
+        for name, value in ALL.items()
+    }
+
+
+@pytest.mark.fast
+def test_they_are_journalled_beside_the_load_of_the_machine():
+    said = []
+    engine = SimpleNamespace(step=0)
+    plan = SimpleNamespace(steps_per_epoch=1, epochs=1, steps=1)
+    journal = SimpleNamespace(append=lambda kind, **fields: said.append((kind, fields)))
+    gpus = SimpleNamespace(metrics=lambda: {"system/gpu_1_utilization_percentage": 87.0})
+    with Monitor(engine, plan, journal, gpus):
+        wait_until(lambda: any(kind == "system" for kind, _ in said), message="a sample")
+    values = next(fields["values"] for kind, fields in said if kind == "system")
+    assert values["system/gpu_1_utilization_percentage"] == 87.0
+    assert values["system/system_memory_usage_megabytes"] > 0
