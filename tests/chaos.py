@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -36,16 +37,17 @@ TRAIN = {
     "epochs": None,
     "steps": 36,
     "log_every": 1,
-    "early_stopping": {"patience": 50},
     "average": 0.9,
 }
 """With the 1797 digits and batches of 128, 3 epochs."""
+NEVER_BETTER = ("gan", "diffusion")
+"""Architectures without a metric by which to stop early."""
 
 POINTS = {
     "in a step": ("hpc_dl.train.engine:Engine._differentiate", 36),
     "between the gradient and the step": ("hpc_dl.train.engine:Engine._clip", 36),
     "between two players": ("hpc_dl.train.engine:Engine._turn", 36),
-    "in an evaluation": ("hpc_dl.train.evaluate:_add", 6),
+    "in an evaluation": ("hpc_dl.train.evaluate:_Seen.add", 6),
     "while the state is copied": ("hpc_dl.train.checkpoint:_copied", 200),
     "before the checksum of a checkpoint": ("hpc_dl.train.checkpoint:_sha256", 9),
     "before and after a checkpoint has its name": ("hpc_dl.train.checkpoint:sync_folder", 20),
@@ -57,6 +59,12 @@ POINTS = {
 """Functions at whose call a rank is killed, and about how often a whole run calls them."""
 
 
+def resolved(point: str) -> tuple[Any, str]:
+    """Where the function of a point is, and its name there."""
+    owner, name = re.split(r"[:.](?=\w+$)", POINTS[point][0])
+    return pkgutil.resolve_name(owner), name
+
+
 @dataclass(frozen=True)
 class Kill:
     """A sabotage: the rank sends itself a signal at a certain call of a function."""
@@ -66,8 +74,7 @@ class Kill:
     number: signal.Signals = signal.SIGKILL
 
     def __call__(self) -> None:
-        *owner, name = re.split(r"[:.](?=\w+$)", POINTS[self.point][0])
-        place = pkgutil.resolve_name(owner[0])
+        place, name = resolved(self.point)
         original, calls = getattr(place, name), itertools.count(1)
 
         def struck(*args: object, **kwargs: object) -> object:
@@ -99,12 +106,14 @@ def job(root: Path, name: str, architecture: str, size: int) -> RunDir:
     """A short run of the architecture's own job file, with everything that randomness is in."""
     spec = load(JOBS / f"{architecture}.yaml")
     sections = spec.model_dump(include={"model", "data"})
-    optimizer = spec.train.optimizer.model_dump()
+    train = {**TRAIN, "optimizer": spec.train.optimizer.model_dump()}
+    if architecture not in NEVER_BETTER:
+        train["early_stopping"] = {"patience": 50}
     return new_run(
         root,
         name=name,
         **sections,
-        train={**TRAIN, "optimizer": optimizer, "micro_batch": 50, "clip_norm": 5.0},
+        train={**train, "micro_batch": 50, "clip_norm": 5.0},
         checkpoint={"every": "4 steps", "keep": 2},
         resources={"tasks_per_node": size, "cpus_per_task": 1},
     )
