@@ -47,7 +47,7 @@ POINTS = {
     "in a step": ("hpc_dl.train.engine:Engine._differentiate", 36),
     "between the gradient and the step": ("hpc_dl.train.engine:Engine._clip", 36),
     "between two players": ("hpc_dl.train.engine:Engine._turn", 36),
-    "in an evaluation": ("hpc_dl.train.evaluate:_Seen.add", 6),
+    "in an evaluation": ("hpc_dl.train.evaluate:Seen.add", 6),
     "while the state is copied": ("hpc_dl.train.checkpoint:_copied", 200),
     "before the checksum of a checkpoint": ("hpc_dl.train.checkpoint:_sha256", 9),
     "before and after a checkpoint has its name": ("hpc_dl.train.checkpoint:sync_folder", 20),
