@@ -7,6 +7,8 @@ probabilities = load("~/hpcdl/ffnn-digits-1/export").predict(images)["probabilit
 from __future__ import annotations
 
 import sys
+from argparse import ArgumentParser
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,15 +66,21 @@ _load_pyfunc = load
 """The name under which MLflow looks for a loader."""
 
 
-def main(export: str, table: str) -> None:
+def main(arguments: Sequence[str] | None = None) -> int:
     """`python -m hpc_dl.predictor EXPORT TABLE`: print what is predicted of a table, as CSV."""
-    predictor = load(export)
-    answers = by_name(predictor.predict(table), predictor.architecture.facts)
+    parser = ArgumentParser(prog="python -m hpc_dl.predictor", description=main.__doc__)
+    parser.add_argument("export", help="the folder `export` of a completed run")
+    parser.add_argument("table", help="a csv or parquet file of rows like those trained on")
+    asked = parser.parse_args(arguments)
+    try:
+        predictor = load(asked.export)
+        answers = by_name(predictor.predict(asked.table), predictor.architecture.facts)
+    except UserError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return error.exit_code
     sys.stdout.write(answers.to_csv(index=False))
+    return 0
 
 
 if __name__ == "__main__":
-    try:
-        main(*sys.argv[1:])
-    except UserError as error:
-        sys.exit(str(error))
+    sys.exit(main())

@@ -34,7 +34,7 @@ def graphs():
         )
         for n in range(1, COUNT + 1)
     ]
-    return GraphSplit(every, {"label": torch.arange(COUNT) % 3})
+    return GraphSplit.of(every, {"label": torch.arange(COUNT) % 3})
 
 
 def same(one, other):
@@ -89,7 +89,8 @@ def test_a_gpu_holds_the_examples_if_they_fit_into_a_quarter_of_it(make, monkeyp
 def test_the_size_is_that_of_all_that_is_held():
     assert pictures().size == COUNT * (36 + 8)
     nodes = COUNT * (COUNT + 1) // 2
-    assert graphs().size == nodes * 2 * (4 + 2 * 8) + COUNT * 8
+    lengths, labels = COUNT * 2 * 8, COUNT * 8
+    assert graphs().size == nodes * 2 * (4 + 2 * 8) + lengths + labels
 
 
 def left_in_main_memory():

@@ -67,7 +67,7 @@ def test_the_readmes_three_commands_train_on_words_and_gaps_and_predict_classes(
     assert main(train[1:]) == 0
     capsys.readouterr()
     assert predict[:3] == ["python", "-m", predictor.__name__]
-    predictor.main(*predict[3:5])
+    assert predictor.main(predict[3:5]) == 0
     found = pandas.read_csv(StringIO(capsys.readouterr().out))
     assert (found["class"] == people()["income"]).mean() > 0.85
     assert found.columns.tolist() == ["class", "probability of <=50K", "probability of >50K"]

@@ -160,14 +160,14 @@ def test_numbers_come_in_their_own_units_under_their_own_names(tmp_path, capsys)
         table=people().assign(hours2=7),
     )
     found = load(export).predict(people())["target"]
-    main(str(export), str(tmp_path / "people.csv"))
+    assert main([str(export), str(tmp_path / "people.csv")]) == 0
     printed = pandas.read_csv(StringIO(capsys.readouterr().out))
     assert printed.columns.tolist() == ["height", "hours2"]
     np.testing.assert_allclose(printed.to_numpy(), found)
 
 
 def test_a_table_prints_classes_and_their_probabilities(export, capsys):
-    main(str(export), str(export.parent / "people.csv"))
+    assert main([str(export), str(export.parent / "people.csv")]) == 0
     printed = pandas.read_csv(StringIO(capsys.readouterr().out))
     found = load(export).predict(people())
     assert printed["class"].tolist() == found["class"].tolist()
@@ -203,3 +203,11 @@ def test_a_frame_is_refused_where_the_training_knew_no_names(tmp_path):
     with pytest.raises(UserError, match="was trained on arrays without any") as caught:
         predictor.predict(table)
     assert "to_numpy" in caught.value.hint
+
+
+def test_a_table_that_is_not_there_is_an_error_in_one_line(export, capsys):
+    assert main([str(export), "nowhere.csv"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("error: ")
+    assert "nowhere.csv" in err

@@ -18,6 +18,10 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from hpc_dl import division
+from hpc_dl.plan import Plan
+from hpc_dl.train.gradients import listed
+
 
 class Synchronised(_BatchNorm):
     """A batch norm layer that has been given to `synchronise`; a mixin before its own class."""
@@ -164,3 +168,19 @@ def _mark(shared: list[Synchronised], others: list[_BatchNorm], dummy: bool) -> 
         layer.dummy = dummy
     for other in others:
         other.training = not dummy
+
+
+def warning(
+    nets: Mapping[str, nn.Module], plan: Plan, ranks: int, *, synchronised: bool
+) -> str | None:
+    """What there is to say of layers by which the losses depend on how a batch is divided."""
+    names, accumulates = of_each_rank(nets), plan.micro_batches > 1
+    if names and (ranks > 1 or accumulates):
+        return (
+            f"batch norm ({listed(names)}) takes its statistics of the {plan.micro_batch} examples "
+            "that a rank computes at once: the losses depend on the number of ranks; "
+            f"{division.remedy(ranks, accumulates)}"
+        )
+    if synchronised and not any(layers(net) for net in nets.values()):
+        return "train.sync_batch_norm changes nothing: there is no batch norm"
+    return None

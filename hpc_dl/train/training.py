@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import torch.distributed as dist
 from torch import nn
 
-from hpc_dl import division, journal
+from hpc_dl import journal
 from hpc_dl.data import fingerprint, sources
 from hpc_dl.data.batches import held_out
 from hpc_dl.data.split import Batch, HostSplit, Split, Splits
@@ -164,26 +164,13 @@ class Training:
         device = f"{self.world.device.type}{beside}"
         reason = f"{ranks} on {socket.gethostname()}, {device}, {begins}"
         self.journal.append("state", state="running", reason=reason)
-        self._warn_of_statistics()
+        asked, nets = self.spec.train.sync_batch_norm, self.engine.bare
+        if warning := batch_norm.warning(nets, self.plan, self.world.size, synchronised=asked):
+            self._warn_once(warning)
 
     def _draw_search(self) -> None:
         if curve := rate_finder.curve(self.run):
             self._note("artifact", **finish.keep_curve(curve, "learning_rate", self.run))
-
-    def _warn_of_statistics(self) -> None:
-        """Say of which layers the losses depend on how a batch is divided."""
-        plan, names = self.plan, batch_norm.of_each_rank(self.engine.bare)
-        accumulates = plan.micro_batches > 1
-        if names and (self.world.size > 1 or accumulates):
-            self._warn_once(
-                f"batch norm ({gradients.listed(names)}) takes its statistics of the "
-                f"{plan.micro_batch} examples that a rank computes at once: the losses depend on "
-                f"the number of ranks; {division.remedy(self.world.size, accumulates)}"
-            )
-        elif self.spec.train.sync_batch_norm and not any(
-            batch_norm.layers(net) for net in self.engine.bare.values()
-        ):
-            self._warn_once("train.sync_batch_norm changes nothing: there is no batch norm")
 
     def _note_start(self) -> None:
         self._note(
