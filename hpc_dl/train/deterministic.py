@@ -12,7 +12,16 @@ import torch
 
 WORKSPACE = ":4096:8"
 """cuBLAS reuses one workspace a stream with it, and so sums in the same order every time."""
-_WITHOUT = re.compile(r"(\S+) does not have a deterministic implementation")
+_WITHOUT = re.compile(
+    r"(\S+) does not have a deterministic implementation"
+    r"|(\S.*attention) defaults to a non-deterministic algorithm",
+    re.IGNORECASE,
+)
+_FUSED_ATTENTION = (
+    torch.backends.cuda.enable_flash_sdp,
+    torch.backends.cuda.enable_mem_efficient_sdp,
+    torch.backends.cuda.enable_cudnn_sdp,
+)
 
 
 def use_deterministic_algorithms(wanted: bool) -> None:
@@ -24,6 +33,9 @@ def use_deterministic_algorithms(wanted: bool) -> None:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", WORKSPACE)
     torch.use_deterministic_algorithms(wanted, warn_only=True)
     torch.backends.cudnn.benchmark = not wanted
+    if torch.cuda.is_available():
+        for enable in _FUSED_ATTENTION:  # deterministic only where torch is to raise, not to warn
+            enable(not wanted)
     # It would fill what `empty` returns, which hpcdl and torch never read, on every call.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
@@ -38,7 +50,7 @@ def reported(warn: Callable[[str], None]) -> Iterator[None]:
         def report(message: Warning | str, *where: object, **more: object) -> None:
             if found := _WITHOUT.match(str(message)):
                 warn(
-                    f"{found[1]} has no deterministic implementation in torch {torch.__version__}: "
+                    f"{found[1] or found[2]} has no deterministic implementation in torch {torch.__version__}: "
                     "on a GPU a run that is repeated, or killed and resumed, may end with other "
                     "bits; train.deterministic=false computes all else faster"
                 )
