@@ -27,6 +27,12 @@ from hpc_dl.train.presence import Presence
 
 MEETING_SECONDS = 300
 """How long a rank waits for the others to arrive."""
+_OF_LAUNCHERS = (
+    *("LOCAL_RANK", "WORLD_SIZE"),
+    *("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE"),
+)
+"""By these accelerate looks for other ranks, also where they are left from another launcher: in a
+shell that was started by srun or mpirun, or in a user's profile."""
 
 
 @dataclass
@@ -103,6 +109,8 @@ def join(
     """
     torch.set_num_threads(plan.cpus_per_task)
     if place.world_size == 1:
+        for name in _OF_LAUNCHERS:
+            os.environ.pop(name, None)
         yield World(0, 1, devices.find(plan.gpus_per_node, place, None))
         return
     store, at = _meet(run, place)
