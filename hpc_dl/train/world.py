@@ -27,6 +27,8 @@ from hpc_dl.train.presence import Presence
 
 MEETING_SECONDS = 300
 """How long a rank waits for the others to arrive."""
+ANSWER_SECONDS = 20
+"""How long the store of rank 0 may take to answer, which is there already."""
 _OF_LAUNCHERS = (
     *("LOCAL_RANK", "WORLD_SIZE"),
     *("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE"),
@@ -140,15 +142,30 @@ def _meet(run: RunDir, place: Place) -> tuple[TCPStore, tuple[str, int]]:
     beforehand could be taken by another job of the same node in the meantime.
     """
     wait = datetime.timedelta(seconds=MEETING_SECONDS)
-    ours = address.choose(alone=place.local_world_size == place.world_size)
+    alone = place.local_world_size == place.world_size
+    ours = address.choose(alone=alone)
     if place.rank == 0:
         store = TCPStore(ours, 0, None, is_master=True, timeout=wait, wait_for_workers=False)
         there = {"host": socket.gethostname(), "address": ours, "port": store.port}
         write_json(run.rendezvous(place.attempt), there)
         return store, (ours, store.port)
     host, master, port = _address(run, place)
-    address.try_out(place.rank, host, master, port)
-    return TCPStore(master, port, None, is_master=False, timeout=wait), (master, port)
+    address.try_out(place.rank, host, master, port, alone=alone)
+    return _store_of(host, master, port, wait), (master, port)
+
+
+def _store_of(host: str, master: str, port: int, wait: datetime.timedelta) -> TCPStore:
+    """The store of rank 0 on `host`, with so much patience for what the ranks write into it.
+
+    torch tries again and again to connect; but who does not answer now has ended meanwhile.
+    """
+    answers = datetime.timedelta(seconds=ANSWER_SECONDS)
+    try:
+        store = TCPStore(master, port, None, is_master=False, timeout=answers)
+    except RuntimeError:
+        raise PeerGone(0, host) from None
+    store.set_timeout(wait)
+    return store
 
 
 def _connect(
