@@ -22,7 +22,7 @@ from hpc_dl.failure import PeerGone
 from hpc_dl.place import Place
 from hpc_dl.plan import Plan
 from hpc_dl.rundir import RunDir, write_json
-from hpc_dl.train import address, devices, setup_errors
+from hpc_dl.train import address, devices, setup_errors, siblings
 from hpc_dl.train.presence import Presence
 
 MEETING_SECONDS = 300
@@ -115,11 +115,12 @@ def join(
             os.environ.pop(name, None)
         yield World(0, 1, devices.find(plan.gpus_per_node, place, None))
         return
-    store, at = _meet(run, place)
-    presence = Presence(store, at[0], place.rank, on_gone)
-    with setup_errors.explained(meeting=True):
-        device = devices.find(plan.gpus_per_node, place, store)
-        _connect(store, at, place, device, patience)
+    with siblings.watched(place, on_gone):
+        store, at = _meet(run, place)
+        presence = Presence(store, at[0], place.rank, on_gone)
+        with setup_errors.explained(meeting=True):
+            device = devices.find(plan.gpus_per_node, place, store)
+            _connect(store, at, place, device, patience)
     if place.rank == 0:
         run.rendezvous(place.attempt).unlink(missing_ok=True)
     yield World(place.rank, place.world_size, device, at)
