@@ -8,7 +8,7 @@ help:
 	@echo "make fast          the tests that need no Slurm, no server and no processes of a job"
 	@echo "make lowest        those, with the lowest versions that pyproject.toml admits"
 	@echo "make python        those, with another Python and the newest versions: PYTHON=3.13"
-	@echo "make gpu-check what only a machine with NVIDIA GPUs can show: a table, and gpu-check.json"
+	@echo "make gpu-check     what only a machine with NVIDIA GPUs can show: a table, and gpu-check.json"
 	@echo "make lint          style, types and import contracts"
 	@echo "make chaos         both of the following"
 	@echo "make chaos-ranks   hundreds of runs killed at random points, each compared bit by bit"

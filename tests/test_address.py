@@ -6,11 +6,14 @@ import os
 import socket
 import subprocess
 import time
+from datetime import timedelta
 
 import pytest
+from torch.distributed import TCPStore
 
 from hpc_dl.errors import EXIT_CLUSTER, UserError
-from hpc_dl.train import address
+from hpc_dl.failure import PeerGone
+from hpc_dl.train import address, world
 from tests import ranks
 from tests.running import final_state, new_run
 
@@ -126,6 +129,34 @@ def test_what_cannot_be_reached_is_said_at_once(monkeypatch, there):
     assert "network_interface" in said
     assert "GLOO_SOCKET_IFNAME" in said
     assert raised.value.exit_code == EXIT_CLUSTER
+
+
+def nobody_listens():
+    """A port of this machine on which nobody answers."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
+def test_on_one_machine_it_is_rank_0_that_is_gone_and_no_network():
+    with pytest.raises(PeerGone, match="rank 0 on node1 is gone"):
+        address.try_out(1, "node1", "127.0.0.1", nobody_listens(), alone=True)
+
+
+def test_a_rank_0_that_ends_while_the_others_come_is_not_waited_for(monkeypatch):
+    """torch itself would try for as long as it waits for anything."""
+    monkeypatch.setattr(world, "ANSWER_SECONDS", 0.5)
+    began = time.monotonic()
+    with pytest.raises(PeerGone, match="rank 0 on node1 is gone"):
+        world._store_of("node1", "127.0.0.1", nobody_listens(), timedelta(seconds=60))
+    assert time.monotonic() - began < 10
+
+
+def test_a_rank_0_that_is_there_is_waited_for_as_long_as_is_asked(monkeypatch):
+    monkeypatch.setattr(world, "ANSWER_SECONDS", 1.0)
+    there = TCPStore("127.0.0.1", 0, None, is_master=True, wait_for_workers=False)
+    store = world._store_of("node1", "127.0.0.1", there.port, timedelta(seconds=60))
+    assert store.timeout == timedelta(seconds=60)
 
 
 def test_a_name_service_that_does_not_answer_is_not_waited_for(monkeypatch):

@@ -133,6 +133,28 @@ def test_gpus_that_are_not_here_are_noted(
     assert plan_of(capsys, *words)["plan"]["world_size"] == 2
 
 
+@pytest.mark.parametrize(
+    ("visible", "count"),
+    [
+        ("", 0),
+        ("-1", 0),
+        ("NoDevFiles", 0),
+        ("0", 1),
+        (" 2, 0", 2),
+        ("0,-1,1", 1),  # CUDA ignores what follows a name that is none
+        ("GPU-8932f937-d72c,GPU-1c2d", 2),
+        ("MIG-a4f5b6c7", 1),
+    ],
+)
+def test_the_gpus_here_are_those_that_cuda_will_see(
+    monkeypatch: pytest.MonkeyPatch, visible: str, count: int
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    machine = planning.this_machine(local=True)
+    assert machine is not None
+    assert machine.gpus == count
+
+
 def test_without_sbatch_the_job_is_local(
     capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 import warnings
 
 import pytest
+import torch
 
 from hpc_dl.train import deterministic
 from tests import ranks
@@ -68,3 +69,37 @@ def test_speed_can_be_had_instead(tmp_path, code):
 def test_other_warnings_are_shown_as_ever():
     with pytest.warns(UserWarning, match="mind the step"), deterministic.reported(pytest.fail):
         warnings.warn("mind the step", stacklevel=1)
+
+
+@pytest.fixture
+def fused(monkeypatch):
+    """Which kernels of attention are allowed, on a machine with a GPU; as before in the end."""
+    kinds = ("flash", "mem_efficient", "cudnn", "math")
+    enabled = lambda: [getattr(torch.backends.cuda, f"{it}_sdp_enabled")() for it in kinds]  # noqa: E731
+    before = enabled()
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")
+    yield enabled
+    for kind, was in zip(kinds, before, strict=True):
+        getattr(torch.backends.cuda, f"enable_{kind}_sdp")(was)
+    torch.use_deterministic_algorithms(False)
+
+
+def test_attention_on_gpus_is_computed_by_the_kernel_that_is_deterministic(fused):
+    """torch's fused ones are not while it is to warn only, and it warns in other words."""
+    deterministic.use_deterministic_algorithms(True)
+    assert fused() == [False, False, False, True]
+    deterministic.use_deterministic_algorithms(False)
+    assert fused() == [True, True, True, True]
+
+
+@pytest.mark.parametrize("kind", ["Flash Attention", "Memory Efficient attention"])
+def test_an_own_network_that_asks_for_fused_attention_is_told(kind):
+    said: list[str] = []
+    with deterministic.reported(said.append):
+        warnings.warn(
+            f"{kind} defaults to a non-deterministic algorithm. To explicitly enable determinism "
+            "call torch.use_deterministic_algorithms(True, warn_only=False).",
+            stacklevel=1,
+        )
+    assert [it.split(" has no")[0] for it in said] == [kind]

@@ -83,6 +83,18 @@ def test_a_rank_alone_has_the_first_it_sees(cuda):
     assert chosen == [torch.device("cuda", 0)]
 
 
+@pytest.mark.parametrize("left", ["LOCAL_RANK", "WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE"])
+@pytest.mark.parametrize("gpus", [0, 1])
+def test_a_rank_alone_waits_for_none_of_another_launcher(cuda, monkeypatch, left, gpus):
+    """Variables of one are there in a shell that was started by srun or mpirun."""
+    cuda(A)
+    monkeypatch.setattr(os, "environ", {**os.environ, left: "2"})
+    plan = SimpleNamespace(cpus_per_task=1, gpus_per_node=gpus)
+    with world.join(None, plan, place(0, 1), 60.0):
+        backend, _ = PartialState._prepare_backend(SimpleNamespace(), cpu=not gpus)
+    assert backend is None
+
+
 def test_on_cpus_nobody_asks_for_gpus(cuda, monkeypatch):
     cuda(A)
     assert devices.find(0, place(0, 1), None).type == "cpu"

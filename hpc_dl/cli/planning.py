@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import os
 import re
 import sys
@@ -27,6 +28,9 @@ from hpc_dl.spec.model import Model
 from hpc_dl.spec.sources import OwnData
 from hpc_dl.submit import snapshot
 from hpc_dl.submit.snapshot import Snapshot
+
+_GPU = re.compile(r"\d+$|GPU-|MIG-")
+"""How CUDA_VISIBLE_DEVICES names one; `NoDevFiles`, as Slurm has it, is none."""
 
 
 @dataclass(frozen=True)
@@ -158,5 +162,6 @@ def _gpus() -> int:
     """The GPUs that a program sees here, without asking torch, which takes seconds."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
-        return len([name for name in visible.split(",") if name and name != "-1"])
+        names = [name.strip() for name in visible.split(",")]
+        return len(list(itertools.takewhile(_GPU.match, names)))  # CUDA ignores what follows
     return sum(bool(re.fullmatch(r"nvidia\d+", path.name)) for path in Path("/dev").glob("nvidia*"))

@@ -190,7 +190,8 @@ class Train(Spec):
     deterministic: bool = Field(
         True,
         description="compute the same bits each time on the same type of GPU; false may be faster "
-        "(convolutions, graphs), and a run that is killed and resumed then ends with others",
+        "(convolutions, graphs, attention, which also takes less memory then), and a run that is "
+        "killed and resumed then ends with others",
     )
     seed: NonNegativeInt = Field(
         0,

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 import psutil
 
 from hpc_dl.errors import EXIT_CLUSTER, UserError
+from hpc_dl.failure import PeerGone
 
 LOOPBACK = "127.0.0.1"
 LOOKUP_SECONDS = 5.0
@@ -110,11 +111,16 @@ def lookup(host: str) -> list[str]:
     return list(found)
 
 
-def try_out(rank: int, host: str, address: str, port: int) -> None:
-    """Raise UserError where rank 0, on `host`, cannot be reached at the address it has given."""
+def try_out(rank: int, host: str, address: str, port: int, *, alone: bool = False) -> None:
+    """Raise UserError where rank 0, on `host`, cannot be reached at the address it has given.
+
+    Where the ranks are `alone` on this machine, there is no network in between: it is gone then.
+    """
     try:
         socket.create_connection((address, port), CONNECT_SECONDS).close()
     except OSError as error:
+        if alone:
+            raise PeerGone(0, host) from None
         resolved = ", ".join(lookup(host)) or "nothing"
         raise UserError(
             f"rank {rank} on {socket.gethostname()} cannot reach rank 0 on {host} at "

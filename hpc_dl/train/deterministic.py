@@ -12,7 +12,15 @@ import torch
 
 WORKSPACE = ":4096:8"
 """cuBLAS reuses one workspace a stream with it, and so sums in the same order every time."""
-_WITHOUT = re.compile(r"(\S+) does not have a deterministic implementation")
+_WITHOUT = re.compile(
+    r"(\S.*?) (does not have a deterministic implementation"
+    r"|defaults to a non-deterministic algorithm)"  # so do kernels of attention
+)
+_FUSED_ATTENTION = (
+    torch.backends.cuda.enable_flash_sdp,
+    torch.backends.cuda.enable_mem_efficient_sdp,
+    torch.backends.cuda.enable_cudnn_sdp,
+)
 
 
 def use_deterministic_algorithms(wanted: bool) -> None:
@@ -24,6 +32,9 @@ def use_deterministic_algorithms(wanted: bool) -> None:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", WORKSPACE)
     torch.use_deterministic_algorithms(wanted, warn_only=True)
     torch.backends.cudnn.benchmark = not wanted
+    if torch.cuda.is_available():
+        for enable in _FUSED_ATTENTION:  # deterministic only where torch is to raise, not to warn
+            enable(not wanted)
     # It would fill what `empty` returns, which hpcdl and torch never read, on every call.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 

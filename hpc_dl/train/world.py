@@ -22,11 +22,19 @@ from hpc_dl.failure import PeerGone
 from hpc_dl.place import Place
 from hpc_dl.plan import Plan
 from hpc_dl.rundir import RunDir, write_json
-from hpc_dl.train import address, devices, setup_errors
+from hpc_dl.train import address, devices, setup_errors, siblings
 from hpc_dl.train.presence import Presence
 
 MEETING_SECONDS = 300
 """How long a rank waits for the others to arrive."""
+ANSWER_SECONDS = 20
+"""How long the store of rank 0 may take to answer, which is there already."""
+_OF_LAUNCHERS = (
+    *("LOCAL_RANK", "WORLD_SIZE"),
+    *("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE"),
+)
+"""By these accelerate looks for other ranks, also where they are left from another launcher: in a
+shell that was started by srun or mpirun, or in a user's profile."""
 
 
 @dataclass
@@ -103,13 +111,16 @@ def join(
     """
     torch.set_num_threads(plan.cpus_per_task)
     if place.world_size == 1:
+        for name in _OF_LAUNCHERS:
+            os.environ.pop(name, None)
         yield World(0, 1, devices.find(plan.gpus_per_node, place, None))
         return
-    store, at = _meet(run, place)
-    presence = Presence(store, at[0], place.rank, on_gone)
-    with setup_errors.explained(meeting=True):
-        device = devices.find(plan.gpus_per_node, place, store)
-        _connect(store, at, place, device, patience)
+    with siblings.watched(place, on_gone):
+        store, at = _meet(run, place)
+        presence = Presence(store, at[0], place.rank, on_gone)
+        with setup_errors.explained(meeting=True):
+            device = devices.find(plan.gpus_per_node, place, store)
+            _connect(store, at, place, device, patience)
     if place.rank == 0:
         run.rendezvous(place.attempt).unlink(missing_ok=True)
     yield World(place.rank, place.world_size, device, at)
@@ -132,15 +143,30 @@ def _meet(run: RunDir, place: Place) -> tuple[TCPStore, tuple[str, int]]:
     beforehand could be taken by another job of the same node in the meantime.
     """
     wait = datetime.timedelta(seconds=MEETING_SECONDS)
-    ours = address.choose(alone=place.local_world_size == place.world_size)
+    alone = place.local_world_size == place.world_size
+    ours = address.choose(alone=alone)
     if place.rank == 0:
         store = TCPStore(ours, 0, None, is_master=True, timeout=wait, wait_for_workers=False)
         there = {"host": socket.gethostname(), "address": ours, "port": store.port}
         write_json(run.rendezvous(place.attempt), there)
         return store, (ours, store.port)
     host, master, port = _address(run, place)
-    address.try_out(place.rank, host, master, port)
-    return TCPStore(master, port, None, is_master=False, timeout=wait), (master, port)
+    address.try_out(place.rank, host, master, port, alone=alone)
+    return _store_of(host, master, port, wait), (master, port)
+
+
+def _store_of(host: str, master: str, port: int, wait: datetime.timedelta) -> TCPStore:
+    """The store of rank 0 on `host`, with so much patience for what the ranks write into it.
+
+    torch tries again and again to connect; but who does not answer now has ended meanwhile.
+    """
+    answers = datetime.timedelta(seconds=ANSWER_SECONDS)
+    try:
+        store = TCPStore(master, port, None, is_master=False, timeout=answers)
+    except RuntimeError:
+        raise PeerGone(0, host) from None
+    store.set_timeout(wait)
+    return store
 
 
 def _connect(

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from hpc_dl.train.world import World
+from hpc_dl.vision import torchvision
 from hpc_dl.zoo.contract import Observed
 from tests import ranks
 from tests.gpu import machine
@@ -69,6 +70,7 @@ def check_metrics(folder: Path) -> str:
 
 
 def _metrics(world: World) -> dict[str, float]:
+    torchvision()  # which torchmetrics imports
     from torchmetrics.classification import BinaryAUROC
 
     from hpc_dl.zoo.metrics import Frechet
