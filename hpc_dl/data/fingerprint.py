@@ -141,8 +141,11 @@ def _alike(one: str, other: str) -> bool:
     """Whether two digests are of the same; those of floats may differ in the last bits."""
     if not one.startswith(_FLOATS) or not other.startswith(_FLOATS):
         return one == other
-    pairs = zip(one[1:].split(), other[1:].split(), strict=True)
-    return all(math.isclose(float(a), float(b), rel_tol=1e-5, abs_tol=1e-5) for a, b in pairs)
+    try:
+        pairs = list(zip(*(map(float, it[1:].split()) for it in (one, other)), strict=True))
+    except ValueError:  # a file that is damaged, or of another version
+        return False
+    return all(math.isclose(a, b, rel_tol=1e-5, abs_tol=1e-5) for a, b in pairs)
 
 
 def _listed(names: list[str], word: str) -> str:
