@@ -127,9 +127,10 @@ def test_weights_that_a_model_begins_from_are_part_of_it(tmp_path):
 def test_what_an_own_source_returns_is_known_again_by_its_tensors(tmp_path):
     code = (
         "import torch\n"
-        "def mine(flip=0):\n"
+        "def mine(flip=0, classes=('cat', 'dog')):\n"
         "    x = torch.arange(40.0)[:, None]\n"
-        "    return {'train': {'table': x, 'label': (torch.arange(40) + flip) % 2}}\n"
+        "    train = {'table': x, 'label': (torch.arange(40) + flip) % 2}\n"
+        "    return {'train': train, 'classes': classes}\n"
     )
     (tmp_path / "mine.py").write_text(code)
 
@@ -140,6 +141,8 @@ def test_what_an_own_source_returns_is_known_again_by_its_tensors(tmp_path):
 
     assert parts() == parts()
     assert parts().difference(parts(flip=1)) == "train/label changed"
+    exchanged = parts(classes=["dog", "cat"])
+    assert parts().difference(exchanged) == "the names of classes changed"
 
 
 def test_graphs_are_known_by_nodes_edges_and_classes():

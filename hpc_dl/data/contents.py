@@ -26,6 +26,11 @@ def digests(splits: Mapping[str, Split]) -> tuple[tuple[str, str], ...]:
     )
 
 
+def of_words(words: Iterable[str]) -> str:
+    """The digest of what classes or targets are called, in their order."""
+    return hashlib.blake2b(repr(list(words)).encode(), digest_size=8).hexdigest()
+
+
 def _digest(tensors: Iterable[Tensor]) -> str:
     digest, floats = hashlib.blake2b(digest_size=8), list[Tensor]()
     for tensor in tensors:
