@@ -103,6 +103,16 @@ def test_resume_refuses_other_data_and_says_what_to_do(tmp_path, monkeypatch, ca
     assert "hpcdl submit --new" in said
 
 
+def test_resume_refuses_another_monitor_and_leaves_the_run_as_it_is(tmp_path, monkeypatch, capsys):
+    run = ended(a_run(tmp_path), "failed", step=3)
+    monkeypatch.setenv("HPCDL_RUN_ROOT", str(run.root))
+    before = run.spec.read_text()
+    for word in ("checkpoint.monitor=loss", "checkpoint={monitor: loss}"):
+        assert main(["resume", run.id, word, "--local"]) == 2
+        assert "another checkpoint.monitor would make it another" in capsys.readouterr().err
+    assert run.spec.read_text() == before
+
+
 def test_the_plan_shows_the_fingerprint_and_which_run_had_other_data(tmp_path, monkeypatch, capsys):
     run = ended(a_run(tmp_path), "completed")
     monkeypatch.setenv("HPCDL_RUN_ROOT", str(run.root))
