@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -62,7 +63,9 @@ def take(data: Data, model: Model, data_root: Path, facts: DataFacts) -> Fingerp
 def check(run: RunDir, now: Fingerprint) -> None:
     """Raise UserError where a run began with other data."""
     then = run_files.find(run.fingerprint, Fingerprint)
-    if then is not None and (what := then.difference(now)):
+    if then is None:
+        sys.stderr.write(f"warning: whether {run.id} began with these data is not known\n")
+    elif what := then.difference(now):
         raise UserError(
             f"the data of {run.id} have changed since it was submitted: {what}",
             hint="Restore them, or train on the new ones as a new run: hpcdl submit --new.",
