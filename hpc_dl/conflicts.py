@@ -127,6 +127,10 @@ def _check_monitor(spec: JobSpec, facts: DataFacts) -> None:
     monitor, model = spec.checkpoint.monitor, spec.model
     if monitor and not facts.validation:
         raise SpecConflict("checkpoint.monitor", f"{spec.data.name} has no validation examples")
+    if spec.train.early_stopping and not facts.validation:
+        raise SpecConflict(
+            "train.early_stopping", f"{spec.data.name} has no validation examples: it never stops"
+        )
     if isinstance(model, OwnModel):
         return
     known = model.monitors(facts)

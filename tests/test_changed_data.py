@@ -7,7 +7,7 @@ import numpy as np
 import pandas
 import pytest
 
-from hpc_dl import journal
+from hpc_dl import journal, run_files
 from hpc_dl.cli import main, which
 from hpc_dl.cli.outlook import sentence
 from hpc_dl.data import fingerprint, staged
@@ -90,7 +90,18 @@ def test_a_run_whose_data_are_not_known_is_not_taken_for_the_same(tmp_path, faul
     run.fingerprint.unlink()
     if fault == "damaged":
         run.fingerprint.write_text("{")
-    assert "which, is not known" in choice(run).changed
+    assert choice(run).changed == f"the data of {run.id} are not known"
+
+
+def test_a_run_of_before_there_were_fingerprints_goes_on_if_the_user_says_so(tmp_path, capsys):
+    run = ended(a_run(tmp_path), "failed", step=3)
+    now = run_files.load(run.fingerprint, fingerprint.Fingerprint)
+    run.fingerprint.unlink()
+    with pytest.raises(UserError, match=f"the data of {run.id} are not known") as refused:
+        choice(run)
+    assert f"`hpcdl resume {run.id}` goes on, if you know" in refused.value.hint
+    fingerprint.check(run, now)
+    assert f"whether {run.id} began with these data is not known" in capsys.readouterr().err
 
 
 def test_resume_refuses_other_data_and_says_what_to_do(tmp_path, monkeypatch, capsys):
@@ -101,6 +112,16 @@ def test_resume_refuses_other_data_and_says_what_to_do(tmp_path, monkeypatch, ca
     said = capsys.readouterr().err
     assert f"the data of {run.id} have changed since it was submitted: data.path changed" in said
     assert "hpcdl submit --new" in said
+
+
+def test_resume_refuses_another_monitor_and_leaves_the_run_as_it_is(tmp_path, monkeypatch, capsys):
+    run = ended(a_run(tmp_path), "failed", step=3)
+    monkeypatch.setenv("HPCDL_RUN_ROOT", str(run.root))
+    before = run.spec.read_text()
+    for word in ("checkpoint.monitor=loss", "checkpoint={monitor: loss}"):
+        assert main(["resume", run.id, word, "--local"]) == 2
+        assert "another checkpoint.monitor would make it another" in capsys.readouterr().err
+    assert run.spec.read_text() == before
 
 
 def test_the_plan_shows_the_fingerprint_and_which_run_had_other_data(tmp_path, monkeypatch, capsys):

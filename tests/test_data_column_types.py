@@ -214,6 +214,14 @@ def test_what_a_person_should_know_of_columns_is_noted(tmp_path):
     assert "column 'leak' says all of the target" in notes
 
 
+def test_a_column_of_other_numbers_does_not_say_all_of_a_target_of_numbers(tmp_path):
+    random = np.random.default_rng(0)
+    table = pandas.DataFrame({"x": random.random(ROWS), "y": random.random(ROWS)})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    source = Csv(name="csv", path=str(tmp_path / "t.csv"), target="y", task="regress")
+    assert staged.facts(source, tmp_path).notes == ()
+
+
 @pytest.mark.parametrize(
     ("lines", "message"),
     [

@@ -127,9 +127,10 @@ def test_weights_that_a_model_begins_from_are_part_of_it(tmp_path):
 def test_what_an_own_source_returns_is_known_again_by_its_tensors(tmp_path):
     code = (
         "import torch\n"
-        "def mine(flip=0):\n"
+        "def mine(flip=0, classes=('cat', 'dog')):\n"
         "    x = torch.arange(40.0)[:, None]\n"
-        "    return {'train': {'table': x, 'label': (torch.arange(40) + flip) % 2}}\n"
+        "    train = {'table': x, 'label': (torch.arange(40) + flip) % 2}\n"
+        "    return {'train': train, 'classes': classes}\n"
     )
     (tmp_path / "mine.py").write_text(code)
 
@@ -140,6 +141,8 @@ def test_what_an_own_source_returns_is_known_again_by_its_tensors(tmp_path):
 
     assert parts() == parts()
     assert parts().difference(parts(flip=1)) == "train/label changed"
+    exchanged = parts(classes=["dog", "cat"])
+    assert parts().difference(exchanged) == "the names of classes changed"
 
 
 def test_graphs_are_known_by_nodes_edges_and_classes():
@@ -173,6 +176,35 @@ def test_floats_may_differ_in_their_last_bits_and_in_no_more():
     swapped = table[[1, 0, *range(2, 1000)]]
     for other in (changed, swapped, 1 - table, 2 * table, table.flip(0), table.flip(1)):
         assert before.difference(of_floats(other)) == "train/target changed"
+
+
+def test_large_numbers_do_not_hide_what_changes_beside_them_or_by_less():
+    """Targets around -406757 that are shuffled, and a column beside times in seconds since 1970."""
+    random = torch.Generator().manual_seed(0)
+    small = torch.randn(2000, 1, generator=random, dtype=torch.float64)
+    energy, time = 7 * small - 406757, 1.7e9 + 1e6 * small
+
+    def of_floats(tensor):
+        parts = dict(digests({"train": Split({"target": tensor})}))
+        return fingerprint.Fingerprint("", parts)
+
+    pairs = [
+        (energy, energy.flip(0)),
+        (energy, 2 * energy.mean() - energy),
+        (torch.cat([time, small], 1), torch.cat([time, -small], 1)),
+        (torch.cat([time, small], 1), torch.cat([time, small + 0.1], 1)),
+    ]
+    for before, after in pairs:
+        assert of_floats(before).difference(of_floats(after)) == "train/target changed"
+        assert not of_floats(before).difference(of_floats(before * (1 + 1e-8)))
+    assert not of_floats(energy).difference(of_floats(energy.float()))
+
+
+@pytest.mark.parametrize("digest", ["~0.1 nonsense 2", "~", "~1 2", "0"])
+def test_a_digest_that_is_damaged_or_of_another_version_is_that_of_other_data(digest):
+    now = dict(digests({"train": Split({"target": torch.rand(5, 2)})}))
+    then = fingerprint.Fingerprint("", {"train/target": digest})
+    assert then.difference(fingerprint.Fingerprint("", now)) == "train/target changed"
 
 
 def test_of_tensors_also_shape_and_type_count():

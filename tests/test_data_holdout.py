@@ -84,6 +84,23 @@ def test_more_folds_than_groups_are_refused():
         held(Holdout(folds=21), PATIENTS)
 
 
+def test_more_folds_than_examples_are_refused_for_some_would_test_nothing():
+    with pytest.raises(UserError, match=r"data\.folds: 20 folds of 10 examples"):
+        split_counts({"train": 10}, Holdout(folds=20, fold=15))
+    assert split_counts({"train": 10}, Holdout(folds=10, fold=9)) == (8, 1, 1)
+
+
+@pytest.mark.parametrize("folds", [None, 2])
+def test_groups_that_are_too_few_are_refused_with_their_number_and_size(folds):
+    two = np.arange(50) % 2
+    with pytest.raises(UserError, match="none is left to train on") as refused:
+        split_counts({"train": 50}, Holdout(folds=folds), two)
+    assert "data.groups makes 2, the largest of 25 examples" in refused.value.hint
+    assert ("raise data.folds" if folds else "lower data.test") in refused.value.hint
+    with pytest.raises(UserError, match="none is left to train on"):
+        split_counts({"train": 50}, Holdout(), np.zeros(50, int))
+
+
 @pytest.mark.parametrize("groups", [None, PATIENTS, PATIENTS % 7], ids=["none", "equal", "other"])
 @pytest.mark.parametrize("there", [["train"], ["train", "test"], ["train", "validation"]])
 @pytest.mark.parametrize("parts", [None, 4])
@@ -141,6 +158,35 @@ def test_a_group_in_a_test_file_too_is_refused(tmp_path):
         staged.facts(folded, tmp_path)
 
 
+def test_a_group_is_one_however_it_is_written(tmp_path):
+    """As whole numbers here, with a decimal point in a file with others, and with blanks around."""
+    table(np.arange(60) % 12).to_csv(tmp_path / "t.csv", index=False)
+    table([3.0, 99.5]).to_csv(tmp_path / "test.csv", index=False)
+    files = {"path": str(tmp_path / "t.csv"), "test_path": str(tmp_path / "test.csv")}
+    source = Csv(name="csv", target="y", groups="who", **files)
+    with pytest.raises(UserError, match="1 groups are both in train and in test, like '3'"):
+        staged.facts(source, tmp_path)
+    table([f"{who}{' ' * (n % 5)}" for n, who in enumerate(WHO)]).to_csv(
+        tmp_path / "t.csv", index=False
+    )
+    check(source.model_copy(update={"test_path": None}), tmp_path, WHO)
+    with pytest.raises(UserError, match=r"data\.groups: 'y' is the target"):
+        staged.facts(source.model_copy(update={"groups": "y"}), tmp_path)
+
+
+def test_a_group_that_is_missing_is_refused_with_its_place(tmp_path):
+    for gap, who in ((np.nan, np.arange(60) % 12 * 1.0), (" ", np.array(WHO))):
+        who[7] = gap
+        np.savez(tmp_path / "a.npz", x=np.random.rand(60, 3), y=np.arange(60) % 2, who=who)
+        source = Npz(name="npz", path=str(tmp_path / "a.npz"), groups="who")
+        with pytest.raises(UserError, match=r"data\.groups: 'who'\[7\], a group, is missing"):
+            staged.facts(source, tmp_path)
+        table(["" if n == 7 else it for n, it in enumerate(who)]).to_csv(tmp_path / "t.csv")
+        source = Csv(name="csv", path=str(tmp_path / "t.csv"), target="y", groups="who")
+        with pytest.raises(UserError, match="row 8 after the header, column 'who', a group, is"):
+            staged.facts(source, tmp_path)
+
+
 @pytest.mark.parametrize("kind", ["npz", "hdf5"])
 def test_arrays_stay_together_by_another_array(tmp_path, kind):
     arrays = {"x": np.random.rand(60, 3), "y": np.arange(60) % 2, "who": np.array(WHO)}
@@ -178,17 +224,25 @@ def test_pictures_stay_together_by_what_their_names_say(tmp_path, workers):
 def test_an_own_source_says_itself_what_stays_together(tmp_path):
     (tmp_path / "mine.py").write_text(
         "import torch\n"
-        "def people(bad=False):\n"
+        "def people(bad=False, test=()):\n"
         "    n = torch.arange(60)\n"
         "    group = n / 2 if bad else n % 12 * 7\n"
         "    train = {'table': n[:, None].float(), 'label': n // 12 % 2, 'group': group}\n"
-        "    return {'train': train}\n"
+        "    if not test:\n"
+        "        return {'train': train}\n"
+        "    few = {name: it[:len(test)] for name, it in train.items()}\n"
+        "    return {'train': train, 'test': {**few, 'group': torch.tensor(test)}}\n"
     )
     source = OwnData.model_validate({"name": "mine.py:people"})
     check(source, tmp_path, WHO)
     bad = OwnData.model_validate({"name": "mine.py:people", "bad": True})
     with pytest.raises(UserError, match=r"train: group is \(60,\) torch.float32, but has to be 60"):
         sources.given(bad, tmp_path, tmp_path)
+    apart = source.model_copy(update={"test": [1, 2]})
+    assert sources.given(apart, tmp_path, tmp_path)[0].test == 2
+    shared = source.model_copy(update={"test": [1, 7]})
+    with pytest.raises(UserError, match="people: group: 1 groups are both in train and in test"):
+        sources.given(shared, tmp_path, tmp_path)
 
 
 def test_folds_of_digits_of_some_classes_and_of_all(tmp_path):

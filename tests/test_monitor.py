@@ -128,6 +128,11 @@ def test_early_stopping_that_would_never_stop_is_refused(tmp_path):
             prepared(tmp_path, job(model=model, **stopping))
         assert caught.value.key == "train.early_stopping"
     assert prepared(tmp_path, job("loss", "diffusion", **stopping))
+    asked = job(**stopping)
+    data = asked.data.model_copy(update={"validation": 1e-4})
+    with pytest.raises(SpecConflict, match="no validation examples: it never stops") as caught:
+        prepared(tmp_path, asked.model_copy(update={"data": data}))
+    assert caught.value.key == "train.early_stopping"
 
 
 def test_with_another_metric_it_is_another_training_and_without_one_the_same_as_before():

@@ -41,6 +41,16 @@ def test_it_goes_by_the_monitored_metric():
     assert patience.best.step == 4
 
 
+def test_what_has_no_finite_loss_is_never_the_best_however_often_it_is_right():
+    """Outputs that are NaN are taken for the first class, which may be the most frequent one."""
+    patience = Patience(Headline("accuracy", "max"), EarlyStopping(patience=2))
+    assert patience.see(1, {"accuracy": 0.6, "loss": 1.0})
+    assert not patience.see(2, {"accuracy": 0.9, "loss": float("nan")})
+    assert not patience.see(3, {"accuracy": 0.9, "loss": float("inf")})
+    assert (patience.best.step, patience.exhausted) == (1, True)
+    assert patience.see(4, {"accuracy": 0.7, "loss": 1.0})
+
+
 def test_without_any_evaluation_it_waits():
     patience = Patience(Headline("accuracy", "max"), EarlyStopping(patience=1))
     assert not patience.see(1, {})

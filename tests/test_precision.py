@@ -4,6 +4,7 @@ import numpy as np
 import pandas
 import pytest
 import torch
+from sklearn.metrics import r2_score
 
 from hpc_dl.data import checks, precision, sources
 from hpc_dl.errors import UserError
@@ -186,3 +187,16 @@ def test_a_target_with_a_large_offset_is_learned_and_measured(tmp_path):
     error = np.square(predicted - energy).sum() / np.square(energy - energy.mean()).sum()
     assert error < 0.02
     assert 0.95 < final(run)["test/r2"] < 1
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1e9])
+def test_r2_is_the_same_in_any_unit(unit):
+    """torchmetrics takes a sum of squares below 1e-4 for none, of which R² would be 1."""
+    target, outputs = (torch.from_numpy((it - OFFSET) * unit) for it in energies())
+    facts = DataFacts("table", "regress", (1,), (), 10, 10, 10, targets=("energy",))
+    objective = objectives.of(facts, targets=target)
+    found = objective.measure(torch.flip(outputs, [0]), {"target": target})["r2"]
+    metric = found.metric()
+    metric.update(*found.seen)
+    truth = target.numpy()
+    assert float(metric.compute()) == pytest.approx(r2_score(truth, outputs.flip(0).numpy()))

@@ -256,6 +256,21 @@ def test_rows_of_a_table_are_counted_after_its_header_and_targets_have_their_own
     assert float(price["mae"]) == pytest.approx(np.mean(errors), rel=1e-4)
 
 
+def test_true_numbers_are_those_of_the_file_however_large(tmp_path):
+    energies = [str(-406757 + 0.01 * np.sin(n)) for n in range(40)]
+    lines = ["size,energy,share"] + [f"{n},{it},0.{n % 9 + 1}" for n, it in enumerate(energies)]
+    (tmp_path / "molecules.csv").write_text("\n".join(lines) + "\n")
+    data = {"name": "csv", "path": str(tmp_path / "molecules.csv"), "target": ["energy"]}
+    (found, _), _ = tables(tmp_path, "ffnn", {**data, "task": "regress", "drop": ["share"]})
+    for row in found:
+        assert float(row["true energy"]) == pytest.approx(
+            float(energies[int(row["row"]) - 1]), 1e-14
+        )
+    data["target"] = ["share"]
+    (found, _), _ = tables(tmp_path, "ffnn", {**data, "task": "regress", "drop": ["energy"]})
+    assert all(row["true share"] == lines[int(row["row"])].split(",")[2] for row in found)
+
+
 def test_rows_are_those_of_the_file_that_they_are_in(tmp_path):
     for name, first in (("train", 0), ("test", 100)):
         lines = ["x,kind"] + [f"{first + n},{'ab'[n % 2]}" for n in range(20)]

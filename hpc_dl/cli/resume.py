@@ -12,6 +12,7 @@ from hpc_dl.data import fingerprint
 from hpc_dl.errors import UserError
 from hpc_dl.plan import Plan
 from hpc_dl.rundir import RunDir
+from hpc_dl.spec.load import load
 from hpc_dl.submit.prepare import replan
 
 HELP = """Go on with a run that stopped, from its newest checkpoint. Of its spec, the resources, the
@@ -51,6 +52,11 @@ def run(args: argparse.Namespace) -> int:
     if action != "go_on":
         return sending.send(request, Choice(action, found, status), machine, manner)
 
+    if request.spec.training() != load(found.spec).training():
+        raise UserError(
+            "another checkpoint.monitor would make it another training",
+            hint="By it the best checkpoint was chosen so far; for another, hpcdl submit --new.",
+        )
     fingerprint.check(found, request.fingerprint)
 
     def replanned(run: RunDir) -> Plan:

@@ -73,12 +73,15 @@ def _data_of(run: RunDir) -> Fingerprint | None:
 
 def _changed(run: RunDir, then: Fingerprint | None, now: Fingerprint) -> str:
     """In what the data differ from those of a run. Raises UserError where that stopped halfway."""
-    what = then.difference(now) if then else "which, is not known"
-    said = f"{run.id} had other data ({what})"
+    said = f"the data of {run.id} are not known"
+    go_on = f"`hpcdl resume {run.id}` goes on, if you know that they are the same"
+    if then:
+        said = f"{run.id} had other data ({then.difference(now)})"
+        go_on = "Restore the data to go on with it"
     if saved_step(run) and action_for(jobs.status(run, lease.GRACE)) == "go_on":
         raise UserError(
             f"{said}, and stopped at step {saved_step(run)}",
-            hint="Restore the data to go on with it, or train a new run: hpcdl submit --new.",
+            hint=f"{go_on}; hpcdl submit --new trains a new run.",
         )
     return said
 

@@ -102,7 +102,22 @@ def groups_of(source: Arrays, file: Mapping[str, Any], count: int) -> Array:
             f"data.groups: '{source.groups}' is {found.shape}, but has to be one value for each of "
             f"{count} examples"
         )
-    return holdout.codes(found)
+    if found.dtype.kind in "SUO":
+        named = np.array([_word(it) for it in found.tolist()])
+        missing = named == ""
+    else:
+        named, missing = found, np.isnan(found)
+    if missing.any():
+        raise UserError(
+            f"data.groups: '{source.groups}'[{int(missing.argmax())}], a group, is missing",
+            hint="Fill it in, or leave the example out.",
+        )
+    return holdout.codes(named)
+
+
+def _word(said: Any) -> str:
+    """A word of an array, without blanks around it."""
+    return (said.decode(errors="replace") if isinstance(said, bytes) else str(said)).strip()
 
 
 @contextlib.contextmanager

@@ -1,14 +1,15 @@
 """Digests of tensors, by which to know again examples that a library or own code returns.
 
-Of floats it is two sums, written `~SUM NORM`, which `fingerprint` compares with a tolerance: code
-that computes them may differ in the last bits from one type of processor to another.
+Of floats it is three sums, written `~VALUES MEANS SCALES`, which `fingerprint` compares with a
+tolerance: code that computes them may differ in the last bits from one processor to another.
+Each column is centred and scaled before: large numbers, such as times, do not hide the others.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor
@@ -25,6 +26,11 @@ def digests(splits: Mapping[str, Split]) -> tuple[tuple[str, str], ...]:
     )
 
 
+def of_words(words: Iterable[str]) -> str:
+    """The digest of what classes or targets are called, in their order."""
+    return hashlib.blake2b(repr(list(words)).encode(), digest_size=8).hexdigest()
+
+
 def _digest(tensors: Iterable[Tensor]) -> str:
     digest, floats = hashlib.blake2b(digest_size=8), list[Tensor]()
     for tensor in tensors:
@@ -33,25 +39,39 @@ def _digest(tensors: Iterable[Tensor]) -> str:
             continue
         digest.update(repr((tuple(tensor.shape), tensor.dtype)).encode())
         digest.update(tensor.contiguous().numpy().data)
-    return _sums(floats) if floats else digest.hexdigest()
+    return f"~{' '.join(map(_sums, floats))}" if floats else digest.hexdigest()
 
 
-def _sums(tensors: Sequence[Tensor]) -> str:
-    """The sum of all values with a weight by their place, relative to their norm; and the norm."""
-    weighted = squares = 0.0
-    place = 0
-    for part in (part for tensor in tensors for part in tensor.reshape(-1).split(_AT_ONCE)):
-        places = torch.arange(place, place + len(part))
-        weights = (
-            places * _STEP % 2**32
-        ).double() / 2**32 - 0.5  # exact, and unrelated to the data
-        weighted += float(part.double() @ weights)
-        squares += float(part.double() @ part.double())
-        place += len(part)
-    norm = math.sqrt(squares)
-    return f"~{weighted / norm if norm else 0:.8f} {norm:.8g}"
+def _sums(tensor: Tensor) -> str:
+    """Three sums of a tensor (N, ...), with weights by place: of all values, centred and in units
+    of their column; of the columns' means, in units of their size; of the sizes' logarithms."""
+    rows = tensor.flatten(1) if tensor.ndim > 1 else tensor[:, None]
+    if not rows.numel():
+        return "0 0 0"
+    parts = rows.split(max(1, _AT_ONCE // rows.shape[1]))
+    mean = torch.stack([it.double().sum(0) for it in parts]).sum(0) / len(rows)
+    square = torch.stack([it.double().square().sum(0) for it in parts]).sum(0) / len(rows)
+    unit = (square - (1 - _LEAST**2) * mean**2).clamp(min=0).sqrt() + _NOTHING
+    values, place = 0.0, 0
+    for part in parts:
+        values += _weighted((part.double() - mean) / unit, place)
+        place += part.numel()
+    size = square.sqrt() + _NOTHING
+    return (
+        f"{values / math.sqrt(place):.8f} {_weighted(mean / size):.8f} {_weighted(size.log()):.8f}"
+    )
+
+
+def _weighted(values: Tensor, first: int = 0) -> float:
+    """A sum with weights that are exact, and unrelated to the data."""
+    places = torch.arange(first, first + values.numel())
+    return float(values.reshape(-1) @ ((places * _STEP % 2**32).double() / 2**32 - 0.5))
 
 
 _STEP = 2654435769
 """The golden ratio of 2**32: multiples of it are spread evenly."""
 _AT_ONCE = 2**20
+_LEAST = 1e-2
+"""A column's unit is its deviation, or this share of its mean: less may be rounding."""
+_NOTHING = 1e-12
+"""What is no larger is as good as zero."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -54,11 +55,8 @@ def split_counts(
     A split that the source does not have is taken from its training examples, of which `groups`
     says which belong together. Raises UserError where none would be left to train on.
     """
-    if holdout.folds and "test" in there:
-        raise UserError(
-            "data.folds: the data have a test split of their own",
-            hint="Leave out folds and fold, or the test split.",
-        )
+    if holdout.folds:
+        _refuse_folds(there, holdout.folds)
     missing = [name for name in ("validation", "test") if name not in there]
     made = {name: holdout.wanted(there["train"])[name] for name in missing}
     if groups is not None and missing:
@@ -72,7 +70,32 @@ def split_counts(
         raise UserError(
             f"data: of {there['train']} examples, {listed or 'all there are'}: "
             "none is left to train on",
-            hint="Lower data.validation or data.test, or add examples." if made else "",
+            hint=_remedy(holdout, groups) if made else "",
         )
     sizes = {**there, **made}
     return train, sizes["validation"], sizes["test"]
+
+
+def _refuse_folds(there: Mapping[str, int], folds: int) -> None:
+    """Raise UserError where the data have a test already, or some fold would have no example."""
+    if "test" in there:
+        raise UserError(
+            "data.folds: the data have a test split of their own",
+            hint="Leave out folds and fold, or the test split.",
+        )
+    if there["train"] < folds:
+        raise UserError(
+            f"data.folds: {folds} folds of {there['train']} examples", hint="Take as many at most."
+        )
+
+
+def _remedy(holdout: Holdout, groups: Array | None) -> str:
+    """What helps where no example is left to train on."""
+    other = "raise data.folds" if holdout.folds else "lower data.test"
+    if groups is None:
+        return f"Lower data.validation, {other}, or add examples."
+    ((_, largest),) = Counter(groups.tolist()).most_common(1)
+    return (
+        f"Groups are never divided, and data.groups makes {group_count(groups)}, the largest of "
+        f"{largest} examples. Lower data.validation, {other}, or make more and smaller groups."
+    )

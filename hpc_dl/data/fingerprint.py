@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -62,7 +63,9 @@ def take(data: Data, model: Model, data_root: Path, facts: DataFacts) -> Fingerp
 def check(run: RunDir, now: Fingerprint) -> None:
     """Raise UserError where a run began with other data."""
     then = run_files.find(run.fingerprint, Fingerprint)
-    if then is not None and (what := then.difference(now)):
+    if then is None:
+        sys.stderr.write(f"warning: whether {run.id} began with these data is not known\n")
+    elif what := then.difference(now):
         raise UserError(
             f"the data of {run.id} have changed since it was submitted: {what}",
             hint="Restore them, or train on the new ones as a new run: hpcdl submit --new.",
@@ -141,8 +144,11 @@ def _alike(one: str, other: str) -> bool:
     """Whether two digests are of the same; those of floats may differ in the last bits."""
     if not one.startswith(_FLOATS) or not other.startswith(_FLOATS):
         return one == other
-    pairs = zip(one[1:].split(), other[1:].split(), strict=True)
-    return all(math.isclose(float(a), float(b), rel_tol=1e-5, abs_tol=1e-5) for a, b in pairs)
+    try:
+        pairs = list(zip(*(map(float, it[1:].split()) for it in (one, other)), strict=True))
+    except ValueError:  # a file that is damaged, or of another version
+        return False
+    return all(math.isclose(a, b, rel_tol=1e-5, abs_tol=1e-5) for a, b in pairs)
 
 
 def _listed(names: list[str], word: str) -> str:

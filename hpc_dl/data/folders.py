@@ -101,7 +101,7 @@ def groups(source: ImageFolder, found: Found) -> Array | None:
 
 def _group(pattern: re.Pattern[str], path: Path) -> str:
     match = pattern.search(path.as_posix())
-    if match is None or match[1] is None:
+    if match is None or not match[1]:
         raise UserError(
             f"data.groups: '{pattern.pattern}' does not match {path}",
             hint="It is searched for in the path of each picture below data.root.",

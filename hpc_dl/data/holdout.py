@@ -42,12 +42,13 @@ def codes(values: Sequence[Any] | Array) -> Array:
     return np.unique(np.asarray(values), return_inverse=True)[1].reshape(-1)
 
 
-def refuse_shared(train: Iterable[Any], others: Iterable[Any], split: str) -> None:
+def refuse_shared(
+    train: Iterable[Any], others: Iterable[Any], split: str, where: str = "data.groups"
+) -> None:
     """Raise UserError where a group is both in the training examples and in a given split."""
     if shared := sorted(map(str, set(train) & set(others))):
         raise UserError(
-            f"data.groups: {len(shared)} groups are both in train and in {split}, like "
-            f"'{shared[0]}'",
+            f"{where}: {len(shared)} groups are both in train and in {split}, like '{shared[0]}'",
             hint="What belongs together has to be in one split.",
         )
 
@@ -72,7 +73,7 @@ def _about(groups: Array, sizes: Array, wanted: int) -> list[int]:
         if abs(total + sizes[group] - wanted) < abs(total - wanted):
             taken.append(group)
             total += int(sizes[group])
-    return taken or [min(groups.tolist(), key=lambda group: sizes[group])]
+    return taken or sorted(groups.tolist(), key=lambda group: sizes[group])[:1]
 
 
 def _fold_of(groups: Array, sizes: Array, folds: int, fold: int) -> list[int]:

@@ -27,7 +27,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from hpc_dl.data import checks, geometric
+from hpc_dl.data import checks, geometric, holdout
 from hpc_dl.data.class_names import alike
 from hpc_dl.data.counts import Holdout, group_count, split_counts
 from hpc_dl.data.layout import channels_last
@@ -57,7 +57,7 @@ def load(source: OwnData, code: Path) -> tuple[DataFacts, Mapping[str, Split]]:
         source.name,
     )
     there = {name: len(next(iter(tensors.values()))) for name, tensors in given.items()}
-    group = given["train"].pop("group", None)
+    group = _groups(given, source.name)
     groups = None if group is None else group.numpy()
     sizes = split_counts(there, Holdout.of(source), groups)
     facts = _facts(said, given, sizes, source.name)
@@ -123,16 +123,30 @@ def _checked(tensors: Any, where: str) -> dict[str, Tensor]:
     examples = checks.examples(given, kind, where)
     check = checks.labels if said == "label" else checks.targets
     checked = {kind: examples, said: check(about, len(examples), where)}
-    if "group" in names and where.endswith(": train"):
-        checked["group"] = _groups(tensors["group"], len(examples), f"{where}: group")
+    if "group" in names:
+        checked["group"] = _group(tensors["group"], len(examples), f"{where}: group")
     return checked
 
 
-def _groups(given: Any, count: int, where: str) -> Tensor:
-    """A number for each different group, (count,) int64."""
+def _groups(given: Mapping[str, dict[str, Tensor]], where: str) -> Tensor | None:
+    """Take the groups out of all splits: a number for each different one of `train`, (N,) int64.
+
+    Raises UserError for one that is in another split, too.
+    """
+    found = {name: tensors.pop("group") for name, tensors in given.items() if "group" in tensors}
+    if "train" not in found:
+        return None
+    for name in found.keys() - {"train"}:
+        train, others = found["train"].tolist(), found[name].tolist()
+        holdout.refuse_shared(train, others, name, f"{where}: group")
+    return torch.unique(found["train"], return_inverse=True)[1]
+
+
+def _group(given: Any, count: int, where: str) -> Tensor:
+    """The groups of a split's examples, (count,) of integers."""
     group = checks.tensor(given, where)
     if group.shape != (count,) or group.is_floating_point():
         raise UserError(
             f"{where} is {tuple(group.shape)} {group.dtype}, but has to be {count} integers"
         )
-    return torch.unique(group, return_inverse=True)[1]
+    return group

@@ -29,7 +29,7 @@ from hpc_dl.data import (
     torchvision_sets,
 )
 from hpc_dl.data.binarize import binarized
-from hpc_dl.data.contents import digests
+from hpc_dl.data.contents import digests, of_words
 from hpc_dl.data.counts import Holdout
 from hpc_dl.data.some_classes import divide_some, numbers
 from hpc_dl.data.split import Split, Splits, Tensors, divide
@@ -101,7 +101,9 @@ def given(
 def _with_contents(
     facts: DataFacts, splits: Mapping[str, Split]
 ) -> tuple[DataFacts, Mapping[str, Split]]:
-    return replace(facts, contents=digests(splits)), splits
+    what = "targets" if facts.targets else "classes"
+    called = (f"the names of {what}", of_words(facts.targets or facts.classes))
+    return replace(facts, contents=(*digests(splits), called)), splits
 
 
 def _tensors(

@@ -41,10 +41,11 @@ def read(source: Table) -> tuple[DataFacts, dict[str, dict[str, Array]]]:
     train, targets = frames["train"], _targets_of(source)
     columns = _columns(train, targets, source.drop, source.groups)
     inputs = encoding.inputs(columns)
-    needed = [*targets, source.groups] if source.groups else targets
+    aside = [source.groups] if source.groups else []
     for frame in frames.values():
-        refuse_absent(frame, [*(it.name for it in inputs), *needed])
-        _refuse_gaps(frame, needed)
+        refuse_absent(frame, [*(it.name for it in inputs), *targets, *aside])
+        _refuse_gaps(frame, targets, "a target")
+        _refuse_gaps(frame, aside, "a group")
     groups = _groups(frames, source.groups) if source.groups else None
     sizes = split_counts({n: len(f) for n, f in frames.items()}, Holdout.of(source), groups)
     classes = _classes(frames, targets[0]) if source.task == "classify" else []
@@ -138,6 +139,8 @@ def _columns(
     refuse_absent(train, drop, "data.drop: ")
     if groups:
         refuse_absent(train, [groups], "data.groups: ")
+        if groups in targets:
+            raise UserError(f"data.groups: '{groups}' is the target")
         aside[groups] = "group"
     if not set(train.columns) - set(aside):
         raise UserError(f"{train.attrs['file']} has no column beside the target")
@@ -180,13 +183,13 @@ def refuse_absent(frame: DataFrame, wanted: Sequence[str], key: str = "data.path
             raise UserError(f"{key}{file} has no column '{name}'", hint=guess)
 
 
-def _refuse_gaps(frame: DataFrame, targets: Sequence[str]) -> None:
-    """Raise UserError for the first target that is missing."""
-    for name in targets:
+def _refuse_gaps(frame: DataFrame, columns: Sequence[str], what: str) -> None:
+    """Raise UserError for the first value that is missing in columns that need all."""
+    for name in columns:
         missing = as_words(frame[name]).isna().to_numpy()
         if missing.any():
             raise UserError(
-                f"{place(frame, int(missing.argmax()), name)}, a target, is missing",
+                f"{place(frame, int(missing.argmax()), name)}, {what}, is missing",
                 hint="Fill it in, or leave the row out.",
             )
 
@@ -212,17 +215,26 @@ def _notes(train: DataFrame, inputs: Sequence[Column], targets: Sequence[str]) -
 
 def _groups(frames: Mapping[str, DataFrame], column: str) -> Array:
     """Which training rows are to stay together. Raises UserError where other files have some."""
-    named = {name: frame[column].astype(str).to_numpy() for name, frame in frames.items()}
+    named = {name: _named(frame[column]) for name, frame in frames.items()}
     for name in set(named) - {"train"}:
         holdout.refuse_shared(named["train"], named[name], name)
-    return holdout.codes(named["train"].astype(str))
+    return holdout.codes(named["train"])
+
+
+def _named(groups: Series[Any]) -> Array:
+    """Groups by their names, (N,) of words: 3 and 3.0 are one, and blanks around are no part."""
+    if groups.dtype.kind == "f":
+        groups = groups.map("{:.17g}".format)
+    return as_words(groups).to_numpy().astype(str)
 
 
 def _tells(values: Series[Any], target: Series[Any]) -> bool:
-    """Whether each value goes with one value of the target, and that with no other."""
+    """Whether each value goes with one value of the target, and that with no other; of numbers that
+    are all different any column would."""
     import pandas
 
-    return bool((pandas.factorize(values)[0] == pandas.factorize(target)[0]).all())
+    different, classes = (pandas.factorize(it)[0] for it in (values, target))
+    return bool((different == classes).all()) and len(set(classes.tolist())) < len(classes)
 
 
 def _classes(frames: Mapping[str, DataFrame], target: str) -> list[Any]:

@@ -26,7 +26,8 @@ class Evaluation:
 class Patience:
     """Compares evaluations by the monitored metric, for the best checkpoint and early stopping.
 
-    The best checkpoint has the best value; of equal ones the lowest loss, then the latest. Early
+    The best checkpoint has the best value; of equal ones the lowest loss, then the latest. It has a
+    finite loss: outputs that are NaN are taken for the first class, and may often be right. Early
     stopping counts the epochs without an improvement by more than `min_delta`.
     """
 
@@ -56,8 +57,9 @@ class Patience:
         if self.metric is None:
             return False
         by = self._headline(self.metric, values)
-        self._count(by, values[by.metric])
-        improved = self._is_best(by, values)
+        value = values[by.metric] if math.isfinite(values.get(LOSS, 0.0)) else math.nan
+        self._count(by, value)
+        improved = math.isfinite(value) and self._is_best(by, values)
         if improved:
             self.best = self.newest
         return improved
@@ -86,12 +88,9 @@ class Patience:
             self.idle_epochs += 1
 
     def _is_best(self, by: Headline, values: Mapping[str, float]) -> bool:
-        value = values[by.metric]
-        if not math.isfinite(value):
-            return False
         if self.best is None:
             return True
-        before = self.best.values
+        value, before = values[by.metric], self.best.values
         if value != before[by.metric]:
             return by.better(value, before[by.metric])
         return _loss(values) <= _loss(before)

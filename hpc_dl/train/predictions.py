@@ -121,7 +121,8 @@ def _part(
 
 
 def _array(tensor: Tensor) -> Array:
-    array: Array = (tensor.float() if tensor.is_floating_point() else tensor).cpu().numpy()
+    short = tensor.dtype in (torch.float16, torch.bfloat16)  # of which numpy has not all
+    array: Array = (tensor.float() if short else tensor).cpu().numpy()
     return array
 
 
@@ -207,11 +208,16 @@ def _rows(part: Part, guess: Array, facts: DataFacts, names: Names) -> list[list
     ):
         if facts.task == "regress":
             pairs = zip(truth, found, strict=True)
-            cells = [f"{value:.9g}" for pair in pairs for value in pair]
+            cells = [_digits(value) for pair in pairs for value in pair]
         else:
             cells = [facts.classes[truth], facts.classes[one], *(f"{it:.6g}" for it in found)]
         rows.append([names.of(number), *cells])
     return rows
+
+
+def _digits(value: np.floating[Any]) -> str:
+    """A number with as many digits as its type holds: 0.1 in float32 is 0.1."""
+    return f"{float(str(value)):.15g}"
 
 
 def _by_class(truth: Array, guess: Array, facts: DataFacts) -> list[list[Any]]:

@@ -150,10 +150,19 @@ def _f1(classes: int) -> Metric:
 
 
 def _auroc(classes: int) -> Metric:
+    """The mean of the areas of those classes that have examples among those held out, and are not
+    all of them: of others torchmetrics says 0, and means that, too."""
     torchvision()
     from torchmetrics.classification import MulticlassAUROC
+    from torchmetrics.utilities import dim_zero_cat
+
+    class OfClassesThere(MulticlassAUROC):
+        def compute(self) -> Tensor:
+            there = torch.bincount(dim_zero_cat(self.target), minlength=classes)
+            areas: Tensor = super().compute()
+            return areas[(there > 0) & (there < there.sum())].mean()
 
     # That a class has no example among those held out is no news here.
     warnings.filterwarnings("ignore", "No (positive|negative) samples in targets")
     warnings.filterwarnings("ignore", "Average precision score for one or more classes")
-    return MulticlassAUROC(classes, average="macro", validate_args=False)
+    return OfClassesThere(classes, average=None, validate_args=False)

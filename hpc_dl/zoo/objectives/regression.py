@@ -30,7 +30,8 @@ class Regression(Objective):
             training = torch.zeros(1, facts.outputs)
         self.mean, self.deviation = mean(training), deviation(training)
         """Of the training targets: in the unit of the deviation errors of several targets are added
-        up; without the mean, sums of squares keep their digits."""
+        up, and R², for which torchmetrics takes small numbers for none; without the mean, sums of
+        squares keep their digits."""
 
     def loss(self, outputs: Tensor, batch: Batch) -> Loss:
         """Squared error in units of the targets' variances, the mean over the targets."""
@@ -50,7 +51,8 @@ class Regression(Objective):
             "rmse": Observed(_rmse, centred),
         }
         if has_r2(self.facts):
-            measured["r2"] = Observed(_r2, centred)
+            deviation = self.deviation.to(outputs.device)
+            measured["r2"] = Observed(_r2, tuple(it / deviation for it in centred))
         return measured
 
     def predict(self, outputs: Tensor) -> Mapping[str, Tensor]:
