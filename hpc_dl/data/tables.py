@@ -114,7 +114,9 @@ def _parquet(file: Path) -> csv_files.Read:
 
     frame = pandas.read_parquet(file)
     named = [str(name) for name in frame.index.names if name is not None]
-    return frame, [f"the index '{name}' of {file.name} is not looked at" for name in named]
+    return frame.reset_index(drop=True), [
+        f"the index '{name}' of {file.name} is not looked at" for name in named
+    ]
 
 
 def _targets_of(source: Table) -> list[str]:

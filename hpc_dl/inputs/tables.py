@@ -51,7 +51,7 @@ def _frame(given: Any, names: Sequence[str], columns: Sequence[Column]) -> DataF
         case str() | Path():
             return _file(Path(given).expanduser())
         case pandas.DataFrame():
-            frame = given.copy()
+            frame = given.reset_index(drop=True)
         case pandas.Series():
             frame = given.to_frame().T.infer_objects()
         case Mapping():
