@@ -116,12 +116,15 @@ def _part(
     rows = found[batch["at"]] if "at" in batch else found
     if rows.shape != (len(batch["index"]), architecture.facts.outputs):
         return None
+    if batch[said].is_floating_point():
+        rows = rows.to(batch[said].dtype)  # float64 where float32 would lose the target's digits
     count = len(rows) if takes_part else 0
     return Part(*(_array(it[:count]) for it in (batch["index"], batch[said], rows)))
 
 
 def _array(tensor: Tensor) -> Array:
-    array: Array = (tensor.float() if tensor.is_floating_point() else tensor).cpu().numpy()
+    whole = not tensor.is_floating_point() or tensor.dtype == torch.float64
+    array: Array = (tensor if whole else tensor.float()).cpu().numpy()
     return array
 
 
@@ -207,7 +210,8 @@ def _rows(part: Part, guess: Array, facts: DataFacts, names: Names) -> list[list
     ):
         if facts.task == "regress":
             pairs = zip(truth, found, strict=True)
-            cells = [f"{value:.9g}" for pair in pairs for value in pair]
+            digits = 15 if truth.dtype == np.float64 else 9
+            cells = [f"{value:.{digits}g}" for pair in pairs for value in pair]
         else:
             cells = [facts.classes[truth], facts.classes[one], *(f"{it:.6g}" for it in found)]
         rows.append([names.of(number), *cells])
