@@ -5,6 +5,7 @@ from io import StringIO
 
 import numpy as np
 import pandas
+import pyarrow
 import pytest
 
 from hpc_dl.data import staged
@@ -103,6 +104,17 @@ def test_one_row_of_gaps_and_rows_of_a_repeated_index_are_as_all_rows(predictor)
     np.testing.assert_array_equal(
         predictor.predict(twice)["probabilities"], np.concatenate([expected, expected])
     )
+
+
+def test_columns_keep_their_names_in_tables_of_others_and_their_order_in_a_dict(tmp_path):
+    table = people()[["age", "height", "income"]]
+    predictor = load(exported(tmp_path, table, drop=[]))
+    expected = predictor.predict(table)["probabilities"]
+    moved = {"age": table["age"].set_axis(range(100, 160)), "height": table["height"]}
+    table.to_parquet(tmp_path / "people.pq")
+    arrow = pyarrow.Table.from_pandas(table[["height", "age"]])
+    for given in (arrow, moved, tmp_path / "people.pq"):
+        np.testing.assert_array_equal(predictor.predict(given)["probabilities"], expected)
 
 
 def test_one_row_and_a_file_are_as_all_rows(predictor, tmp_path):

@@ -47,6 +47,8 @@ def encoded(given: Any, columns: Sequence[Column]) -> Array:
 def _frame(given: Any, names: Sequence[str], columns: Sequence[Column]) -> DataFrame:
     import pandas
 
+    if hasattr(given, "to_pandas"):  # pyarrow's, polars', and others' tables
+        given = given.to_pandas()
     match given:
         case str() | Path():
             return _file(Path(given).expanduser())
@@ -60,14 +62,16 @@ def _frame(given: Any, names: Sequence[str], columns: Sequence[Column]) -> DataF
             frame = pandas.DataFrame(_alike(given))
         case _:
             frame = pandas.DataFrame(_numbers(given, columns), columns=list(names))
-    frame.columns = frame.columns.map(str).str.strip()
+    frame.columns = [str(name).strip() for name in frame.columns]
     return frame
 
 
 def _file(path: Path) -> DataFrame:
     if not path.is_file():
         raise UserError(f"there is no file {path}")
-    frame, _ = read_file(path, parquet=path.suffix == ".parquet")
+    with path.open("rb") as opened:
+        parquet = opened.read(4) == b"PAR1"
+    frame, _ = read_file(path, parquet=parquet)
     frame.attrs["file"] = str(path)
     return frame
 
@@ -80,7 +84,9 @@ def _of_columns(given: Mapping[str, Any]) -> DataFrame:
     if not any(isinstance(it, list | tuple) or hasattr(it, "__array__") for it in values):
         return pandas.DataFrame([given])
     try:
-        return pandas.DataFrame(given)
+        return pandas.DataFrame(
+            {name: getattr(it, "array", it) for name, it in given.items()}  # without its index
+        )
     except ValueError as error:
         raise UserError(f"the table: {error}") from None
 
