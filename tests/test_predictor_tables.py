@@ -106,15 +106,17 @@ def test_one_row_of_gaps_and_rows_of_a_repeated_index_are_as_all_rows(predictor)
     )
 
 
-def test_columns_keep_their_names_in_tables_of_others_and_their_order_in_a_dict(tmp_path):
+def test_columns_keep_their_names_in_tables_of_any_kind(tmp_path):
     table = people()[["age", "height", "income"]]
     predictor = load(exported(tmp_path, table, drop=[]))
     expected = predictor.predict(table)["probabilities"]
-    moved = {"age": table["age"].set_axis(range(100, 160)), "height": table["height"]}
     table.to_parquet(tmp_path / "people.pq")
     arrow = pyarrow.Table.from_pandas(table[["height", "age"]])
-    for given in (arrow, moved, tmp_path / "people.pq"):
+    for given in (arrow, dict(table), tmp_path / "people.pq"):
         np.testing.assert_array_equal(predictor.predict(given)["probabilities"], expected)
+    for age in (table["age"][::-1], table["age"].set_axis(range(100, 160))):
+        with pytest.raises(UserError, match="its columns have different indices"):
+            predictor.predict({"age": age, "height": table["height"]})
 
 
 def test_one_row_and_a_file_are_as_all_rows(predictor, tmp_path):
@@ -162,7 +164,7 @@ def change(column, value, row=7):
             change("age", pandas.Timestamp(0)),
             "row 8, column 'age' is Time.*, but has to be a number",
         ),
-        (change("age", "30"), "row 8, column 'age' is '30', but has to be a number, and no text"),
+        (change("age", "30"), "row 8, column 'age' is '30', but has to be a number, not text"),
         (lambda: people().assign(age=True), "row 1, column 'age' is True, but has to be a number"),
         (change("married", 2), "row 8, column 'married' is 2, but has to be true or false"),
         (change("married", "yes"), "row 8, column 'married' is 'yes', but has to be true or false"),

@@ -81,7 +81,7 @@ def _refuse_text(frame: DataFrame, column: Column, values: Series[Any]) -> None:
     odd = pandas.to_numeric(values, errors="coerce").isna() & values.notna()
     _refuse(frame, column, odd, "a number")
     text = frame[column.name].map(lambda it: isinstance(it, str)).astype(bool)
-    _refuse(frame, column, text, "a number, and no text")
+    _refuse(frame, column, text, "a number, not text")
 
 
 def _refuse(frame: DataFrame, column: Column, wrong: Series[Any], wanted: str) -> None:
@@ -91,7 +91,7 @@ def _refuse(frame: DataFrame, column: Column, wrong: Series[Any], wanted: str) -
         value = frame[column.name].astype(object).iloc[row]
         raise UserError(
             f"{place(frame, row, column.name)} is {value!r}, but has to be {wanted}",
-            hint=f"All rows that were trained on have {wanted} there, or a gap.",
+            hint=f"In all rows that were trained on it is {wanted}, or missing.",
         )
 
 

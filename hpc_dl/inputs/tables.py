@@ -83,10 +83,14 @@ def _of_columns(given: Mapping[str, Any]) -> DataFrame:
     values = given.values()
     if not any(isinstance(it, list | tuple) or hasattr(it, "__array__") for it in values):
         return pandas.DataFrame([given])
-    try:
-        return pandas.DataFrame(
-            {name: getattr(it, "array", it) for name, it in given.items()}  # without its index
+    indices = [it.index for it in values if isinstance(it, pandas.Series)]
+    if any(not it.equals(indices[0]) for it in indices):
+        raise UserError(
+            "the table: its columns have different indices",
+            hint="Give each column as it.reset_index(drop=True), or all as one DataFrame.",
         )
+    try:
+        return pandas.DataFrame(given)
     except ValueError as error:
         raise UserError(f"the table: {error}") from None
 
