@@ -352,6 +352,13 @@ def test_names_that_nearly_agree_and_rows_that_repeat_are_noted(tmp_path):
     assert "rows that repeat another: " in notes
 
 
+def test_numbers_as_classes_are_noted(tmp_path):
+    lines = ["x,kind", *(f"{n},{n % 7}" for n in range(ROWS))]
+    found = facts(written(tmp_path, lines), tmp_path)
+    assert found.classes == tuple("0123456")
+    assert "the 7 numbers in 'kind' are classes, without an order" in " ".join(found.notes)
+
+
 def test_what_is_dropped_may_be_of_any_type(tmp_path):
     path = str(tmp_path / "table.parquet")
     frame(x=[[1.0, 2.0]] * ROWS).to_parquet(path)

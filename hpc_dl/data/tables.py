@@ -52,7 +52,7 @@ def read(source: Table) -> tuple[DataFacts, dict[str, dict[str, Array]]]:
     classes = _classes(frames, targets[0]) if source.task == "classify" else []
     said = {name: _said(frame, targets, classes) for name, frame in frames.items()}
     about = (
-        alike(map(str, classes))
+        _of_classes(classes, targets[0])
         if classes
         else constant(said["train"]["target"], targets, "data.target")
     )
@@ -83,6 +83,17 @@ def _said(frame: DataFrame, targets: Sequence[str], classes: Sequence[Any]) -> d
     if classes:
         return {"label": _labels(frame[targets[0]], classes)}
     return {"target": _numbers_of(frame, targets)}
+
+
+def _of_classes(classes: Sequence[Any], target: str) -> list[str]:
+    """Notes on classes: names that are nearly the same, and numbers that have an order."""
+    notes = list(alike(map(str, classes)))
+    if len(classes) > 2 and not isinstance(classes[0], str):
+        notes.append(
+            f"the {len(classes)} numbers in '{target}' are classes, without an order; data.task: "
+            "regress predicts numbers"
+        )
+    return notes
 
 
 def _of_files(frames: Mapping[str, DataFrame]) -> list[str]:
