@@ -268,6 +268,14 @@ def test_a_number_to_predict_that_is_missing_is_named(tmp_path):
         staged.facts(npz(tmp_path, RNG.random((40, 5)), y, task="regress"), tmp_path)
 
 
+def test_targets_that_never_change_are_refused_or_noted(tmp_path):
+    y = np.stack([np.full(40, 3.0), RNG.standard_normal(40)], axis=1)
+    found = staged.facts(npz(tmp_path, RNG.random((40, 5)), y, task="regress"), tmp_path)
+    assert found.notes == ("target 'y0' is the same in all training examples",)
+    with pytest.raises(UserError, match="'y' is 3 in all training examples: there is nothing to"):
+        staged.facts(npz(tmp_path, RNG.random((40, 5)), y[:, 0], task="regress"), tmp_path)
+
+
 def test_the_array_of_groups_is_one_that_is_read(tmp_path):
     x, patients = RNG.standard_normal((40, 5)), np.arange(40) // 4
     source = file_of(tmp_path, x=x, y=LABELS, patient=patients, options={"groups": "patient"})

@@ -286,3 +286,97 @@ def test_the_plan_shows_every_column(tmp_path, monkeypatch, capsys):
         ("price", "number", 1),
         ("kind", "words", 0),
     ]
+
+
+def test_points_that_may_stand_between_thousands_are_refused(tmp_path):
+    lines = lines_of(";", price=lambda n: f"{n + 1}.250")
+    with pytest.raises(UserError, match="'price' can be read with decimal points, and with"):
+        facts(written(tmp_path, lines), tmp_path)
+    plain = lines_of(";", price=lambda n: f"{n + 1}.25")
+    source = written(tmp_path, plain)
+    assert "numbers have a decimal point" in facts(source, tmp_path).notes
+    other = written(tmp_path, [*lines[:5]], name="test.csv").path
+    with pytest.raises(UserError, match=r"test\.csv: column 'price' can be read with decimal"):
+        facts(source.model_copy(update={"test_path": other}), tmp_path)
+
+
+def test_another_dialect_of_the_test_file_is_noted(tmp_path):
+    test = written(tmp_path, lines_of("\t", price=str)[:9], name="test.csv").path
+    source = written(tmp_path, lines_of(price=str)).model_copy(update={"test_path": test})
+    assert "in the test file columns are separated by tabs" in facts(source, tmp_path).notes
+
+
+def test_groups_are_the_same_however_they_are_typed(tmp_path):
+    lines = ["who,x,kind", *["1,1,a", "2,2,b", "3,1,b", "4,2,a"] * 6]
+    test = written(tmp_path, ["who,x,kind", "4.0,1,a", "5.0,2,b"], name="test.csv").path
+    source = written(tmp_path, lines).model_copy(update={"test_path": test, "groups": "who"})
+    with pytest.raises(UserError, match="1 groups are both in train and in test"):
+        facts(source, tmp_path)
+
+
+def test_a_row_with_too_few_fields_is_no_gap(tmp_path):
+    lines = ["kind,x,size", *["a,1,2", "b,2,"] * 9]
+    assert facts(written(tmp_path, lines), tmp_path).raw[2].gaps == 9
+    lines[7] = "b,2"
+    with pytest.raises(UserError, match="row 7 after the header has 2 of 3 fields"):
+        facts(written(tmp_path, lines), tmp_path)
+
+
+def test_numbers_as_text_are_called_so(tmp_path):
+    with pytest.raises(UserError, match=r"column 'x' has numbers as text: '0\.5', '1\.5'"):
+        typed(tmp_path, frame(x=[f"{n}.5" for n in range(ROWS)]))
+    with pytest.raises(UserError, match="column 'price' is of numbers in disguise"):
+        facts(written(tmp_path, lines_of(price=lambda n: f"'{n}'")), tmp_path)
+
+
+def test_a_file_without_names_of_columns_is_refused_with_that_hint(tmp_path):
+    with pytest.raises(UserError, match="no column 'kind'") as caught:
+        facts(written(tmp_path, lines_of(price=str)[1:]), tmp_path)
+    assert "first row has to name the columns" in caught.value.hint
+
+
+def test_targets_that_are_hardly_right_are_refused_or_noted(tmp_path):
+    table = frame(x=np.arange(ROWS) % 7 + np.arange(ROWS) // 50, size=np.arange(ROWS) % 25 / 2)
+    table["when"] = pandas.to_datetime(["2020-01-01", "2020-01-02"] * (ROWS // 2))
+    path = str(tmp_path / "table.parquet")
+    table.to_parquet(path)
+    for name, task, message in (
+        ("size", "classify", "'size' has 25 different values, such as 0.5: hardly classes"),
+        ("when", "classify", "'when' has values such as 2020-01-01.*, which are no classes"),
+        ("one", "regress", "'one' is 1 in all training examples: there is nothing to predict"),
+    ):
+        table.assign(one=1).to_parquet(path)
+        drop = [it for it in ("size", "when", "one") if it != name]
+        with pytest.raises(UserError, match=message):
+            facts(Parquet(name="parquet", path=path, target=name, task=task, drop=drop), tmp_path)
+
+
+def test_names_that_nearly_agree_and_rows_that_repeat_are_noted(tmp_path):
+    table = frame(sex=["Male", "male ", "F"] * (ROWS // 3))
+    table["kind"] = np.array(["Yes", "no", "yes"])[np.arange(ROWS) % 3]
+    notes = " ".join(typed(tmp_path, table)[1].notes)
+    assert "words of column 'sex': 'Male', 'male' are several" in notes
+    assert "classes 'Yes', 'yes' are several" in notes
+    assert "rows that repeat another: " in notes
+
+
+def test_numbers_as_classes_are_noted(tmp_path):
+    lines = ["x,kind", *(f"{n},{n % 7}" for n in range(ROWS))]
+    found = facts(written(tmp_path, lines), tmp_path)
+    assert found.classes == tuple("0123456")
+    assert "the 7 numbers in 'kind' are classes, without an order" in " ".join(found.notes)
+
+
+def test_what_is_dropped_may_be_of_any_type(tmp_path):
+    path = str(tmp_path / "table.parquet")
+    frame(x=[[1.0, 2.0]] * ROWS).to_parquet(path)
+    source = Parquet(name="parquet", path=path, target="kind", drop=["x"])
+    assert facts(source, tmp_path).raw[1].values == 1
+
+
+def test_targets_that_are_all_different_are_not_said_by_every_column(tmp_path):
+    path = str(tmp_path / "table.parquet")
+    table = frame(x=np.arange(ROWS) ** 2, y=np.arange(ROWS) * 1.5)
+    table.to_parquet(path)
+    source = Parquet(name="parquet", path=path, target="y", task="regress")
+    assert not [it for it in facts(source, tmp_path).notes if "says all" in it]

@@ -187,6 +187,11 @@ def test_a_target_with_a_large_offset_is_learned_and_measured(tmp_path):
     error = np.square(predicted - energy).sum() / np.square(energy - energy.mean()).sum()
     assert error < 0.02
     assert 0.95 < final(run)["test/r2"] < 1
+    table = pandas.read_csv(run.artifacts / "test" / "predictions.csv")
+    distance = np.abs(table["true y"].to_numpy()[:, None] - energy).min(axis=1)
+    assert distance.max() < 1e-8
+    quality = pandas.read_csv(run.artifacts / "test" / "per_target.csv")
+    assert quality["r2"][0] == pytest.approx(final(run)["test/r2"], abs=1e-5)
 
 
 @pytest.mark.parametrize("unit", [1e-9, 1e9])

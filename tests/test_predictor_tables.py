@@ -5,6 +5,7 @@ from io import StringIO
 
 import numpy as np
 import pandas
+import pyarrow
 import pytest
 
 from hpc_dl.data import staged
@@ -91,6 +92,33 @@ def test_rows_are_known_by_the_names_of_their_columns(predictor, changed):
     assert found["class"].tolist() == np.array(["<=50K", ">50K"])[found["label"]].tolist()
 
 
+def test_one_row_of_gaps_and_rows_of_a_repeated_index_are_as_all_rows(predictor):
+    expected = predictor.predict(people())["probabilities"]
+    for row, name in ((3, "hours"), (4, "job")):
+        for gap in (None, np.nan, pandas.NA):
+            alone = people()[LOOKED_AT].iloc[row].to_dict() | {name: gap}
+            for given in (alone, [alone], pandas.DataFrame([alone])):
+                found = predictor.predict(given)["probabilities"]
+                np.testing.assert_array_equal(found, expected[[row]])
+    twice = pandas.concat([people(), people()])
+    np.testing.assert_array_equal(
+        predictor.predict(twice)["probabilities"], np.concatenate([expected, expected])
+    )
+
+
+def test_columns_keep_their_names_in_tables_of_any_kind(tmp_path):
+    table = people()[["age", "height", "income"]]
+    predictor = load(exported(tmp_path, table, drop=[]))
+    expected = predictor.predict(table)["probabilities"]
+    table.to_parquet(tmp_path / "people.pq")
+    arrow = pyarrow.Table.from_pandas(table[["height", "age"]])
+    for given in (arrow, dict(table), tmp_path / "people.pq"):
+        np.testing.assert_array_equal(predictor.predict(given)["probabilities"], expected)
+    for age in (table["age"][::-1], table["age"].set_axis(range(100, 160))):
+        with pytest.raises(UserError, match="its columns have different indices"):
+            predictor.predict({"age": age, "height": table["height"]})
+
+
 def test_one_row_and_a_file_are_as_all_rows(predictor, tmp_path):
     expected = predictor.predict(people())["probabilities"]
     row = people().iloc[5]
@@ -128,11 +156,18 @@ def change(column, value, row=7):
         (lambda: "nowhere.csv", "there is no file nowhere.csv"),
         (change("job", "Clerk"), "row 8, column 'job' is 'Clerk', a word that no row"),
         (change("age", None), "row 8, column 'age' is missing, and no row to train on misses it"),
-        (change("age", "old"), "row 8, column 'age' is no number: 'old'"),
-        (change("age", "1,5"), "row 8, column 'age' is no number: '1,5'"),
+        (change("age", "old"), "row 8, column 'age' is 'old', but has to be a number"),
+        (change("age", "1,5"), "row 8, column 'age' is '1,5', but has to be a number"),
         (change("age", np.inf), "row 8, column 'age' is inf"),
         (change("age", 1e300), "row 8, column 'age' is 1e.300, which floats cannot hold"),
-        (change("age", pandas.Timestamp(0)), "row 8, column 'age' is no number: Time"),
+        (
+            change("age", pandas.Timestamp(0)),
+            "row 8, column 'age' is Time.*, but has to be a number",
+        ),
+        (change("age", "30"), "row 8, column 'age' is '30', but has to be a number, not text"),
+        (lambda: people().assign(age=True), "row 1, column 'age' is True, but has to be a number"),
+        (change("married", 2), "row 8, column 'married' is 2, but has to be true or false"),
+        (change("married", "yes"), "row 8, column 'married' is 'yes', but has to be true or false"),
     ],
 )
 def test_rows_that_do_not_fit_are_refused_with_their_place(predictor, given, message):

@@ -18,6 +18,7 @@ import numpy as np
 from hpc_dl.data import classes, holdout
 from hpc_dl.data.counts import Holdout, group_count, split_counts
 from hpc_dl.data.layout import channels_last
+from hpc_dl.data.targets import constant
 from hpc_dl.errors import UserError
 from hpc_dl.spec.data import DataFacts
 from hpc_dl.spec.model import Kind
@@ -65,6 +66,7 @@ def facts(source: Arrays) -> DataFacts:
     notes = (*_unread(source), *notes)
     if source.task == "regress":
         targets = _targets(source, given)
+        notes = (*notes, *constant(given["train"], targets, _place(source, "train", "labels")))
         return DataFacts(
             kind, "regress", example, (), *sizes, targets=targets, groups=count, notes=notes
         )

@@ -50,7 +50,7 @@ def plain(frame: DataFrame, name: str) -> tuple[Type, Series[Any]]:
             f"{where} is of times", hint="Make numbers of them, or leave them out: data.drop."
         )
     if kind == "boolean":
-        return "bool", _floats(column)
+        return "bool", floats(column)
     if kind in _NUMBERS:
         return "number", _numbers(frame, name)
     if kind in ("string", "mixed-integer"):
@@ -62,18 +62,19 @@ def plain(frame: DataFrame, name: str) -> tuple[Type, Series[Any]]:
 
 def as_words(column: Series[Any]) -> Series[Any]:
     """Whatever a column is of, as words without blanks around them; gaps, and nothing, are NaN."""
-    words = column.dropna().map(str).str.strip()
-    return words[words != ""].astype(object).reindex(column.index)
+    words = column.astype(object).map(lambda it: str(it).strip(), na_action="ignore")
+    return words.where(words.notna() & (words != ""), math.nan)
 
 
-def _floats(column: Series[Any]) -> Series[Any]:
+def floats(column: Series[Any]) -> Series[Any]:
+    """Numbers or truth as float64; gaps are NaN."""
     return column.astype(object).where(column.notna(), math.nan).astype("float64")
 
 
 def _numbers(frame: DataFrame, name: str) -> Series[Any]:
     """As float64. Raises UserError for the first that is infinite, or too large for it."""
     column = frame[name]
-    numbers = _floats(column)
+    numbers = floats(column)
     bad = numbers.abs() > MOST
     if numbers.abs().max() > MOST_INTEGER:
         integers = column.map(lambda it: isinstance(it, int) and int(float(it)) != it)
@@ -96,8 +97,14 @@ def refuse_disguises(frame: DataFrame, name: str, words: Series[Any]) -> None:
     known = words.dropna()
     different = known.unique().tolist()[:LOOKED_AT]
     numbers = pandas.to_numeric(words, errors="coerce").notna()
+    odd = ~numbers & words.notna()
+    if numbers.any() and not odd.any():
+        raise UserError(
+            f"{frame.attrs['file']}: column '{name}' has numbers as text: {_some(different)}",
+            hint="Write them as the other numbers of the file; in pandas, pandas.to_numeric "
+            "makes numbers of them. Or leave the column out: data.drop.",
+        )
     if len(known) / 2 < numbers.sum():
-        odd = ~numbers & words.notna()
         row = int(odd.to_numpy().argmax())
         raise UserError(
             f"{place(frame, row, name)} is no number: {words.iloc[row]!r}",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpc_dl.data.columns import is_text
+from hpc_dl.data.row_numbers import is_nameless
 from hpc_dl.errors import UserError
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ SAMPLE = 200
 """Lines that the separator is found by."""
 
 _DECIMAL_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?([eE][+-]?\d+)?")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
 _DECIMAL_POINT = re.compile(r"[+-]?\d{1,3}(,\d{3})*(\.\d+)?")
 
 
@@ -44,11 +46,14 @@ def read(file: Path) -> Read:
     comma = _is_decimal_comma(frame, file)
     if comma and separator != ",":
         frame = pandas.read_csv(file, decimal=",", **options)
+    elif separator == ";":
+        _refuse_unclear_points(file, frame, options)
     if not isinstance(frame.index, pandas.RangeIndex):
         raise UserError(
             f"{file}: its rows have more fields than its first row has names",
             hint="Name every column, and let no row end with a separator.",
         )
+    _refuse_short_rows(file, frame, separator)
     return frame, [*_notes(separator, frame, comma=comma), *_with_numbers(frame, comma=comma)]
 
 
@@ -62,15 +67,15 @@ def _notes(separator: str, frame: DataFrame, *, comma: bool) -> list[str]:
     return notes
 
 
-def _lines(file: Path) -> list[str]:
-    """The first lines, by pandas, which reads compressed files, too."""
+def _lines(file: Path, most: int | None = SAMPLE) -> list[str]:
+    """The first lines, or all, by pandas, which reads compressed files, too."""
     import pandas
 
     lines = pandas.read_csv(
         file,
         sep="\x1f",  # which no text has
         header=None,
-        nrows=SAMPLE,
+        nrows=most,
         dtype=str,
         quoting=csv.QUOTE_NONE,
         keep_default_na=False,
@@ -105,6 +110,38 @@ def _refuse_repeated(names: Sequence[str], file: Path) -> None:
                 f"{file} has {names.count(name)} columns '{name}'",
                 hint="Its first row has to name the columns, each with a name of its own.",
             )
+
+
+def _refuse_short_rows(file: Path, frame: DataFrame, separator: str) -> None:
+    """Raise UserError for the first row with too few fields, which pandas would read as gaps."""
+    if not frame.iloc[:, -1].isna().any() or is_nameless(str(frame.columns[-1])):
+        return
+    rows = csv.reader(_lines(file, None), delimiter=separator, skipinitialspace=True)
+    for number, row in enumerate(rows):
+        if len(row) < len(frame.columns):
+            raise UserError(
+                f"{file}: row {number} after the header has {len(row)} of "
+                f"{len(frame.columns)} fields",
+                hint="A gap is an empty field between two separators.",
+            )
+
+
+def _refuse_unclear_points(file: Path, frame: DataFrame, options: dict[str, Any]) -> None:
+    """Raise UserError where all points may be decimal ones, or stand between thousands."""
+    import pandas
+
+    floats = [place for place, type_ in enumerate(frame.dtypes) if type_.kind == "f"]
+    table = pandas.read_csv(file, usecols=floats, dtype=str, **options)
+    words = [(name, it.strip()) for name in table for it in table[name].dropna().unique()]
+    pointed = [(name, word) for name, word in words if "." in word]
+    if pointed and all(_THOUSANDS.fullmatch(word) for _, word in pointed):
+        name = pointed[0][0]
+        shown = ", ".join([repr(word) for it, word in pointed if it == name][:3])
+        raise UserError(
+            f"{file}: column '{name}' can be read with decimal points, and with "
+            f"thousands separators: {shown}",
+            hint="Write the numbers without separators, or separate columns by commas.",
+        )
 
 
 def _is_decimal_comma(frame: DataFrame, file: Path) -> bool:

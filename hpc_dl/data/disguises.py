@@ -17,6 +17,7 @@ _UNITS = (
 )
 _AFTER = rf"\s*({_UNITS}|%|‰|°\s?[CFK]?|[$€£¥]|\+|\s[A-Za-zµ²³/]{{1,12}}[.]?)?\)?"
 _ONE = _BEFORE + _NUMBER + _AFTER
+_QUOTES = "'\"`´‘’“”"
 _FORMS = (
     re.compile(_ONE),
     re.compile(rf"{_ONE}\s*(-|–|to|\.\.|/|:)\s*{_ONE}"),
@@ -29,8 +30,13 @@ _DIGITS_OF_A_DATE = 3
 
 def disguised(words: Sequence[str]) -> list[str]:
     """Which of the words are numbers, in disguise or not."""
-    dates = _dates(words)
-    return [word for word in words if word in dates or any(it.fullmatch(word) for it in _FORMS)]
+    plain = {word: word.strip(_QUOTES) for word in words}
+    dates = _dates(list(plain.values()))
+    return [
+        word
+        for word, it in plain.items()
+        if it in dates or any(form.fullmatch(it) for form in _FORMS)
+    ]
 
 
 def _dates(words: Sequence[str]) -> set[str]:

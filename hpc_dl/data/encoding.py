@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hpc_dl.data.columns import as_words, place, plain
+from hpc_dl.data.columns import as_words, floats, place, plain
 from hpc_dl.errors import UserError
 from hpc_dl.spec.data import Column
 
@@ -59,20 +59,40 @@ def _encoded(frame: DataFrame, column: Column) -> Array:
 
 def _values(frame: DataFrame, column: Column) -> Series[Any]:
     """The values, of the type that the column had. Raises UserError for those of another."""
-    import pandas
-
     if column.type == "words":
         return as_words(frame[column.name])
-    if frame[column.name].isna().all():
-        return frame[column.name].astype("float64")
+    given = frame[column.name].astype(object)
+    if column.type == "bool":
+        _refuse(frame, column, given.notna() & ~given.isin([0, 1]), "true or false")
+    if column.type == "bool" or given.isna().all():
+        return floats(given)
     kind, values = plain(frame, column.name)
-    if kind != "words":
-        return values
-    row = int(pandas.to_numeric(values, errors="coerce").isna().to_numpy().argmax())
-    raise UserError(
-        f"{place(frame, row, column.name)} is no number: {frame[column.name].iloc[row]!r}",
-        hint="All rows that were trained on have a number there.",
-    )
+    if kind == "words":
+        _refuse_text(frame, column, values)
+    elif kind == "bool" and column.values > 2:
+        _refuse(frame, column, values.notna(), "a number")
+    return values
+
+
+def _refuse_text(frame: DataFrame, column: Column, values: Series[Any]) -> None:
+    """Raise UserError for a word among numbers, or for numbers that are text."""
+    import pandas
+
+    odd = pandas.to_numeric(values, errors="coerce").isna() & values.notna()
+    _refuse(frame, column, odd, "a number")
+    text = frame[column.name].map(lambda it: isinstance(it, str)).astype(bool)
+    _refuse(frame, column, text, "a number, not text")
+
+
+def _refuse(frame: DataFrame, column: Column, wrong: Series[Any], wanted: str) -> None:
+    """Raise UserError for the first value that is wrong, if any is."""
+    if wrong.any():
+        row = int(wrong.to_numpy().argmax())
+        value = frame[column.name].astype(object).iloc[row]
+        raise UserError(
+            f"{place(frame, row, column.name)} is {value!r}, but has to be {wanted}",
+            hint=f"In all rows that were trained on it is {wanted}, or missing.",
+        )
 
 
 def _of_words(frame: DataFrame, column: Column, values: Series[Any]) -> Array:

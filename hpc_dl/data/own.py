@@ -32,6 +32,7 @@ from hpc_dl.data.class_names import alike
 from hpc_dl.data.counts import Holdout, group_count, split_counts
 from hpc_dl.data.layout import channels_last
 from hpc_dl.data.split import Split, Tensors
+from hpc_dl.data.targets import constant
 from hpc_dl.errors import UserError
 from hpc_dl.imports import load_object
 from hpc_dl.spec.data import DataFacts
@@ -61,7 +62,11 @@ def load(source: OwnData, code: Path) -> tuple[DataFacts, Mapping[str, Split]]:
     groups = None if group is None else group.numpy()
     sizes = split_counts(there, Holdout.of(source), groups)
     facts = _facts(said, given, sizes, source.name)
-    facts = replace(facts, groups=group_count(groups), notes=(*notes, *alike(facts.classes)))
+    about = alike(facts.classes)
+    if facts.targets:
+        known = given["train"]["target"].numpy()
+        about = tuple(constant(known, facts.targets, f"{source.name}: train: target"))
+    facts = replace(facts, groups=group_count(groups), notes=(*notes, *about))
     splits = {name: Split(tensors) for name, tensors in given.items()}
     checks.varied(given["train"][facts.kind], f"{source.name}: train: {facts.kind}")
     checks.every_class_is_trained_on(splits["train"], facts)

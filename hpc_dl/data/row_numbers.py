@@ -41,7 +41,8 @@ def is_nameless(name: str) -> bool:
 
 
 def numbers_rows(column: Series[Any]) -> bool:
-    """Whether a column counts 0, 1, 2, ... or 1, 2, 3, ..."""
+    """Whether a column counts the rows, from any number and in any order."""
     if column.dtype.kind not in "iuf" or len(column) < 3:
         return False
-    return any(np.array_equal(column, np.arange(len(column)) + first) for first in (0, 1))
+    numbers = np.sort(column.to_numpy())
+    return bool(np.array_equal(numbers, numbers[0] + np.arange(len(numbers))))

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hpc_dl.data import csv_files, encoding, holdout
+from hpc_dl.data.class_names import alike
 from hpc_dl.data.columns import as_words, is_text, place, plain, refuse_disguises
 from hpc_dl.data.counts import Holdout, group_count, split_counts
 from hpc_dl.data.row_numbers import numbers_rows, without_index
+from hpc_dl.data.targets import constant
 from hpc_dl.errors import UserError
 from hpc_dl.spec.data import Column, DataFacts
 from hpc_dl.spec.sources import Csv, Table
@@ -49,6 +51,12 @@ def read(source: Table) -> tuple[DataFacts, dict[str, dict[str, Array]]]:
     groups = _groups(frames, source.groups) if source.groups else None
     sizes = split_counts({n: len(f) for n, f in frames.items()}, Holdout.of(source), groups)
     classes = _classes(frames, targets[0]) if source.task == "classify" else []
+    said = {name: _said(frame, targets, classes) for name, frame in frames.items()}
+    about = (
+        _of_classes(classes, targets[0])
+        if classes
+        else constant(said["train"]["target"], targets, "data.target")
+    )
     made = tuple(name for column in inputs for name in encoding.names(column))
     facts = DataFacts(
         "table",
@@ -60,20 +68,46 @@ def read(source: Table) -> tuple[DataFacts, dict[str, dict[str, Array]]]:
         columns=made,
         raw=tuple(columns),
         groups=group_count(groups),
-        notes=(*train.attrs["notes"], *_notes(train, inputs, targets)),
+        notes=(*_of_files(frames), *_notes(train, inputs, targets), *about),
     )
-    splits = {}
-    for name, frame in frames.items():
-        rows = encoding.encoded(frame, columns)
-        said = (
-            {"label": _labels(frame[targets[0]], classes)}
-            if classes
-            else {"target": _numbers_of(frame, targets)}
-        )
-        splits[name] = {"table": rows, **said}
+    splits = {
+        name: {"table": encoding.encoded(frame, columns), **said[name]}
+        for name, frame in frames.items()
+    }
     if groups is not None:
         splits["train"]["group"] = groups
     return facts, splits
+
+
+def _said(frame: DataFrame, targets: Sequence[str], classes: Sequence[Any]) -> dict[str, Array]:
+    """What is to be predicted of each row: its class, or numbers."""
+    if classes:
+        return {"label": _labels(frame[targets[0]], classes)}
+    return {"target": _numbers_of(frame, targets)}
+
+
+def _of_classes(classes: Sequence[Any], target: str) -> list[str]:
+    """Notes on classes: names that are nearly the same, and numbers that have an order."""
+    notes = list(alike(map(str, classes)))
+    if len(classes) > 2 and not isinstance(classes[0], str):
+        notes.append(
+            f"the {len(classes)} numbers in '{target}' are classes, without an order; data.task: "
+            "regress predicts numbers"
+        )
+    return notes
+
+
+def _of_files(frames: Mapping[str, DataFrame]) -> list[str]:
+    """How the files were read; of those beside the training's, what is other."""
+    train = frames["train"].attrs["notes"]
+    others = {name: frame.attrs["notes"] for name, frame in frames.items() if name != "train"}
+    more = [
+        f"in the {name} file {note}"
+        for name, notes in others.items()
+        for note in notes
+        if note not in train
+    ]
+    return [*train, *more]
 
 
 def frame_of(source: Table, path: str) -> DataFrame:
@@ -98,7 +132,7 @@ def read_file(file: Path, *, parquet: bool) -> csv_files.Read:
     except UnicodeDecodeError as error:
         raise UserError(
             f"{file} is not UTF-8: {error}",
-            hint="If it is Latin-1: iconv -f latin1 -t utf-8 OLD > NEW",
+            hint=f"If it is {_guess(file)}: iconv -f {_guess(file)} -t utf-8 OLD > NEW",
         ) from None
     except (OSError, ValueError) as error:  # of which those of pandas and pyarrow are kinds
         kind = "parquet" if parquet else "csv"
@@ -110,12 +144,20 @@ def read_file(file: Path, *, parquet: bool) -> csv_files.Read:
     return frame, notes
 
 
+def _guess(file: Path) -> str:
+    """What a file that is not in UTF-8 is likely to be in."""
+    with file.open("rb") as opened:
+        return "UTF-16" if opened.read(2) in (b"\xff\xfe", b"\xfe\xff") else "LATIN1"
+
+
 def _parquet(file: Path) -> csv_files.Read:
     import pandas
 
     frame = pandas.read_parquet(file)
     named = [str(name) for name in frame.index.names if name is not None]
-    return frame, [f"the index '{name}' of {file.name} is not looked at" for name in named]
+    return frame.reset_index(drop=True), [
+        f"the index '{name}' of {file.name} is not looked at" for name in named
+    ]
 
 
 def _targets_of(source: Table) -> list[str]:
@@ -153,7 +195,8 @@ def _columns(
 def _set_aside(train: DataFrame, name: str, part: Any) -> Column:
     column = train[name]
     kind: Any = "words" if is_text(column) else "bool" if column.dtype.kind == "b" else "number"
-    return Column(name, part, kind, int(column.nunique()), int(column.isna().sum()))
+    different = (as_words(column) if kind == "words" else column).nunique()
+    return Column(name, part, kind, int(different), int(column.isna().sum()))
 
 
 def _input(train: DataFrame, name: str) -> Column:
@@ -180,6 +223,8 @@ def refuse_absent(frame: DataFrame, wanted: Sequence[str], key: str = "data.path
         if name not in there:
             near = get_close_matches(name, there, 3)
             guess = f"Did you mean {' or '.join(near)}?" if near else f"It has: {', '.join(there)}."
+            if any(it.replace(".", "").isdigit() for it in there):
+                guess += " A file's first row has to name the columns."
             raise UserError(f"{key}{file} has no column '{name}'", hint=guess)
 
 
@@ -190,7 +235,8 @@ def _refuse_gaps(frame: DataFrame, columns: Sequence[str], what: str) -> None:
         if missing.any():
             raise UserError(
                 f"{place(frame, int(missing.argmax()), name)}, {what}, is missing",
-                hint="Fill it in, or leave the row out.",
+                hint="Fill it in, or leave the row out. In CSV files words such as None, NA and "
+                "null are gaps, too.",
             )
 
 
@@ -205,6 +251,10 @@ def _notes(train: DataFrame, inputs: Sequence[Column], targets: Sequence[str]) -
             notes.append(f"column '{name}' says all of the target: is it known beforehand?")
         elif numbers_rows(values):
             notes.append(f"column '{name}' numbers the rows; data.drop leaves it out")
+        notes += alike(column.words, f"words of column '{name}':")
+    looked_at = [*(it.name for it in inputs), *targets]
+    if copies := int(train[looked_at].duplicated().sum()):
+        notes.append(f"rows that repeat another: {copies}; one may be trained on, the other tested")
     if missing := [f"{it.gaps} in '{it.name}'" for it in inputs if it.gaps]:
         notes.append(
             f"gaps: {', '.join(missing)}; each of these columns has another beside it that says "
@@ -244,6 +294,7 @@ def _classes(frames: Mapping[str, DataFrame], target: str) -> list[Any]:
         values = [as_words(column) for column in values]
     found = sorted({value for column in values for value in column.tolist()})
     rows = sum(map(len, values))
+    _refuse_no_classes(found, target)
     if len(found) == 1:
         raise UserError(f"data.target: '{target}' is {found[0]!r} in all rows: one class alone")
     if len(found) > max(rows / 2, 2):
@@ -252,6 +303,22 @@ def _classes(frames: Mapping[str, DataFrame], target: str) -> list[Any]:
             hint="To foretell a number: data.task: regress.",
         )
     return found
+
+
+def _refuse_no_classes(found: Sequence[Any], target: str) -> None:
+    """Raise UserError for many fractions, and for times, which are no classes."""
+    fractions = [it for it in found if isinstance(it, float) and it % 1]
+    if len(found) > FEW_WORDS and fractions:
+        raise UserError(
+            f"data.target: '{target}' has {len(found)} different values, such as {fractions[0]}: "
+            "hardly classes",
+            hint="To predict a number: data.task: regress.",
+        )
+    if not isinstance(found[0], str | int | float):
+        raise UserError(
+            f"data.target: '{target}' has values such as {found[0]}, which are no classes",
+            hint="Make words or whole numbers of them.",
+        )
 
 
 def _labels(column: Series[Any], classes: Sequence[Any]) -> Array:

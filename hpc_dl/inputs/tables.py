@@ -47,11 +47,13 @@ def encoded(given: Any, columns: Sequence[Column]) -> Array:
 def _frame(given: Any, names: Sequence[str], columns: Sequence[Column]) -> DataFrame:
     import pandas
 
+    if hasattr(given, "to_pandas"):  # pyarrow's, polars', and others' tables
+        given = given.to_pandas()
     match given:
         case str() | Path():
             return _file(Path(given).expanduser())
         case pandas.DataFrame():
-            frame = given.copy()
+            frame = given.reset_index(drop=True)
         case pandas.Series():
             frame = given.to_frame().T.infer_objects()
         case Mapping():
@@ -60,14 +62,16 @@ def _frame(given: Any, names: Sequence[str], columns: Sequence[Column]) -> DataF
             frame = pandas.DataFrame(_alike(given))
         case _:
             frame = pandas.DataFrame(_numbers(given, columns), columns=list(names))
-    frame.columns = frame.columns.map(str).str.strip()
+    frame.columns = [str(name).strip() for name in frame.columns]
     return frame
 
 
 def _file(path: Path) -> DataFrame:
     if not path.is_file():
         raise UserError(f"there is no file {path}")
-    frame, _ = read_file(path, parquet=path.suffix == ".parquet")
+    with path.open("rb") as opened:
+        parquet = opened.read(4) == b"PAR1"
+    frame, _ = read_file(path, parquet=parquet)
     frame.attrs["file"] = str(path)
     return frame
 
@@ -79,6 +83,12 @@ def _of_columns(given: Mapping[str, Any]) -> DataFrame:
     values = given.values()
     if not any(isinstance(it, list | tuple) or hasattr(it, "__array__") for it in values):
         return pandas.DataFrame([given])
+    indices = [it.index for it in values if isinstance(it, pandas.Series)]
+    if any(not it.equals(indices[0]) for it in indices):
+        raise UserError(
+            "the table: its columns have different indices",
+            hint="Give each column as it.reset_index(drop=True), or all as one DataFrame.",
+        )
     try:
         return pandas.DataFrame(given)
     except ValueError as error:

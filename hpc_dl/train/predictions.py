@@ -116,6 +116,8 @@ def _part(
     rows = found[batch["at"]] if "at" in batch else found
     if rows.shape != (len(batch["index"]), architecture.facts.outputs):
         return None
+    if batch[said].is_floating_point():
+        rows = rows.to(batch[said].dtype)  # float64 where float32 would lose the target's digits
     count = len(rows) if takes_part else 0
     return Part(*(_array(it[:count]) for it in (batch["index"], batch[said], rows)))
 
