@@ -47,6 +47,10 @@ def named(**labels):
     return {name: {"table": torch.rand(len(it), 3), "label": torch.tensor(it)}
             for name, it in labels.items()}
 
+def truths():
+    images = torch.arange(80).reshape(20, 1, 2, 2) % 2
+    return {"train": {"image": images.byte(), "label": torch.arange(20) % 2}}
+
 def nothing():
     pass
 
@@ -55,7 +59,7 @@ def words():
 
 def chatty():
     print("loading ...", end="")
-    images = torch.eye(2).byte().expand(20, 3, 2, 2)
+    images = torch.eye(2).mul(255).byte().expand(20, 3, 2, 2)
     return {"train": {"image": images, "label": torch.arange(20) % 2}}
 
 def killed():
@@ -184,6 +188,11 @@ def test_channels_may_come_last_and_the_plan_says_so(code):
     assert note == "mine.py:last: image is read as 6 x 6 pixels with 3 channels, which come last"
 
 
+def test_truth_values_as_bytes_are_no_pictures(code):
+    with pytest.raises(UserError, match="brightest pixel of all images is 1, but white is 255"):
+        sources.given(own("truths"), HERE, code)
+
+
 def test_what_the_function_prints_is_no_part_of_its_facts(code):
     facts = staged.facts(own("chatty"), HERE, code)
     assert (facts.shape, facts.classes, facts.train) == ((3, 2, 2), ("0", "1"), 16)
@@ -202,6 +211,9 @@ def test_a_function_that_does_not_return_is_given_up(code, monkeypatch):
 
 def test_sequences_with_numbers_to_foretell(code):
     facts, _ = sources.given(own("counted"), HERE, code)
+    assert facts.notes == (
+        "mine.py:counted: sequence is read as 7 steps in time of 3 numbers each",
+    )
     assert (facts.kind, facts.task, facts.shape, facts.targets) == (
         "sequence",
         "regress",
