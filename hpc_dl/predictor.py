@@ -34,7 +34,7 @@ class Predictor:
         self.architecture, self.nets = trained.architecture, trained.nets
         self.inputs = trained.inputs
         ranges, facts = trained.architecture.ranges(), trained.architecture.facts
-        self._taken = Inputs(trained.inputs, ranges, trained.resized, facts.raw)
+        self._taken = Inputs(trained.inputs, ranges, trained.resized, facts.raw, facts.undirected)
 
     def predict(self, given: Any, params: object = None) -> dict[str, np.ndarray[Any, Any]]:
         """Arrays by name for examples: an array, or several by the names of the inputs.

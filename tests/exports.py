@@ -76,7 +76,7 @@ def examples(facts: DataFacts, count: int = 4) -> dict[str, Tensor]:
     label = {"label": torch.arange(count) % 2, "index": torch.arange(count)}
     if facts.kind != "graph":
         return {facts.kind: torch.rand(count, *facts.shape), **label}
-    edge = torch.tensor([[0, 1, 1, 2, 4, 5], [1, 0, 2, 1, 5, 4]])
+    edge = torch.tensor([[0, 1, 2, 3, 4, 5], [1, 0, 3, 2, 4, 5]])
     graph = {} if facts.task == "classify_nodes" else {"graph": torch.tensor([0, 0, 1, 1, 2, 3])}
     return {"node": torch.rand(6, *facts.shape), "edge": edge, **graph, "at": torch.arange(4)}
 

@@ -60,6 +60,18 @@ def test_the_plan_says_what_will_happen(capsys: Capture, root: Path) -> None:
         assert words in said
 
 
+def test_the_plan_names_the_classes_in_their_order(capsys: Capture, tmp_path: Path) -> None:
+    for name in ("10", "2", "cat"):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        Image.new("L", (8, 8), 200).save(tmp_path / "pictures" / name / "0.png")
+    data = f"data: {{name: image_folder, root: {tmp_path}/pictures}}"
+    job = job_file(tmp_path, f"name: x\nmodel: {{name: cnn}}\ntrain: {{steps: 1}}\n{data}")
+    said = shown(capsys, job, "--dry-run=plan", "--local")
+    assert [line.split() for line in said.splitlines() if line.startswith("classes")] == [
+        ["classes", "10,", "2,", "cat"]
+    ]
+
+
 def test_the_plan_leaves_nothing_behind(capsys: Capture, root: Path, tmp_path: Path) -> None:
     file = job_file(tmp_path)
     for mode in ("plan", "script"):

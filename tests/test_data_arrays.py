@@ -107,6 +107,9 @@ def with_nan():
         (RNG.integers(0, 4096, (40, 8, 8), np.uint16), LABELS, "'x' is uint16, but images are"),
         (RNG.integers(0, 256, (40, 8, 8, 3)), LABELS, "'x' is int64, but images are"),
         (RNG.random((40, 12, 12, 2)), LABELS, "12 channels of 12 x 2 pixels"),
+        (RNG.random((8, 8, 40)), LABELS, r"8 examples .*, and 40 labels\n.*moveaxis\(x, 2, 0\)"),
+        (RNG.integers(0, 2, (40, 8, 8), np.uint8), LABELS, "brightest pixel of all images is 1,"),
+        (RNG.random((40, 8, 8)) / 255, LABELS, "but white is 1\nScale them"),
         (RNG.random((40, 9, 9, 200)), LABELS, "9 channels of 9 x 200 pixels"),
         (RNG.random(40), LABELS, "which is no kind of example"),
         (RNG.random((40, 5)), np.where(LABELS == 2, 0, LABELS), "no example of '2'"),
@@ -251,6 +254,11 @@ def test_how_images_are_laid_out_is_told_in_the_plan(tmp_path, x, shape, note):
     assert splits.facts.shape == shape
     notes = " ".join(splits.facts.notes)
     assert note in notes if note else not notes
+
+
+def test_which_axis_of_sequences_is_time_is_told_in_the_plan(tmp_path):
+    facts = staged.facts(npz(tmp_path, RNG.random((40, 8, 1)), kind="sequence"), tmp_path)
+    assert facts.notes == ("'x' is read as 8 steps in time of 1 number each",)
 
 
 def test_numbers_of_other_machines_are_read(tmp_path):

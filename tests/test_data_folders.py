@@ -140,6 +140,12 @@ def test_pictures_below_a_class_count_to_it_and_the_plan_says_so(root):
         (["a/train", "a/test", "b/train", "b/test"], "class a .*: test, train", "test/a"),
         (["train_images/a", "test_images/a"], "look like splits", "train, validation and test"),
         (["trainA", "trainB", "testA", "testB"], "look like splits", "train, validation and test"),
+        (["trainset/a", "testset/a"], "look like splits", "train, validation and test"),
+        (["seg_train/a", "seg_test/a", "seg_pred"], "seg_test, seg_train in .* look like", "train"),
+        (["train", "test1"], "test1, train in .* look like splits", "train, validation and test"),
+        (["train/train/a", "train/train/b"], "has one folder, train, which holds", "up into"),
+        (["images", "masks"], "images, masks in .* pictures and their masks", "one class"),
+        (["train/Images/a", "train/Labels/a"], "look like pictures and their masks", "one class"),
     ],
 )
 def test_what_would_be_guessed_is_refused(root, places, message, hint):
@@ -184,6 +190,23 @@ def test_classes_of_nearly_the_same_name_are_pointed_out(root):
     notes = staged.facts(make(root, *names), root).notes
     assert sum("names are nearly the same" in note for note in notes) == 2
     assert any("'Cat'" in note and "'cat '" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    "names, said", [(["1", "2"], "0 .* is class '1'"), (["0", "1", "10", "2"], "2 .* class '10'")]
+)
+def test_classes_that_are_numbers_are_not_taken_for_their_places(root, names, said):
+    (note,) = staged.facts(make(root, *names), root).notes
+    assert re.search(f"the `label` {said}", note)
+    assert not staged.facts(make(root / "plain", "0", "1", "2"), root).notes
+
+
+def test_what_windows_leaves_is_no_class(root):
+    make(root, "a", "b", "$RECYCLE.BIN")
+    (root / "a" / "Desktop.ini").touch()
+    facts = staged.facts(source(root), root)
+    assert facts.classes == ("a", "b")
+    assert facts.notes == ("not read in pictures: $RECYCLE.BIN/",)
 
 
 def test_a_class_whose_name_is_no_text_is_refused(root):

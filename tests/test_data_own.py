@@ -47,6 +47,10 @@ def named(**labels):
     return {name: {"table": torch.rand(len(it), 3), "label": torch.tensor(it)}
             for name, it in labels.items()}
 
+def truths():
+    images = torch.arange(80).reshape(20, 1, 2, 2) % 2
+    return {"train": {"image": images.byte(), "label": torch.arange(20) % 2}}
+
 def nothing():
     pass
 
@@ -55,7 +59,7 @@ def words():
 
 def chatty():
     print("loading ...", end="")
-    images = torch.eye(2).byte().expand(20, 3, 2, 2)
+    images = torch.eye(2).mul(255).byte().expand(20, 3, 2, 2)
     return {"train": {"image": images, "label": torch.arange(20) % 2}}
 
 def killed():
@@ -85,6 +89,28 @@ def rings_and_lines():
 def loose():
     return [ring_or_line(4, torch.tensor([0])), Data(x=torch.full((2, 1), torch.nan),
         edge_index=torch.zeros(2, 0).long(), y=torch.tensor([1]))]
+
+def nodes(**harm):
+    edge = torch.tensor([[0, 1, 1, 2, 2, 3], [1, 0, 2, 1, 3, 2]])
+    return Data(**{"x": torch.rand(4, 2), "edge_index": edge, "y": torch.arange(4) % 2, **harm})
+
+def turned():
+    return nodes(edge_index=nodes().edge_index.t())
+
+def of_floats():
+    return nodes(edge_index=nodes().edge_index.float())
+
+def one_way():
+    return nodes(edge_index=torch.tensor([[0, 1], [1, 2]]), edge_weight=torch.rand(2))
+
+def masked(**said):
+    return nodes(**{name: torch.tensor([it == "1" for it in said[name]]) for name in said})
+
+def places():
+    return nodes(train_mask=torch.tensor([0, 2]))
+
+def floats():
+    return [nodes(y=torch.tensor([float(n % 2)])) for n in range(8)]
 """
 
 
@@ -162,6 +188,11 @@ def test_channels_may_come_last_and_the_plan_says_so(code):
     assert note == "mine.py:last: image is read as 6 x 6 pixels with 3 channels, which come last"
 
 
+def test_truth_values_as_bytes_are_no_pictures(code):
+    with pytest.raises(UserError, match="brightest pixel of all images is 1, but white is 255"):
+        sources.given(own("truths"), HERE, code)
+
+
 def test_what_the_function_prints_is_no_part_of_its_facts(code):
     facts = staged.facts(own("chatty"), HERE, code)
     assert (facts.shape, facts.classes, facts.train) == ((3, 2, 2), ("0", "1"), 16)
@@ -180,6 +211,9 @@ def test_a_function_that_does_not_return_is_given_up(code, monkeypatch):
 
 def test_sequences_with_numbers_to_foretell(code):
     facts, _ = sources.given(own("counted"), HERE, code)
+    assert facts.notes == (
+        "mine.py:counted: sequence is read as 7 steps in time of 3 numbers each",
+    )
     assert (facts.kind, facts.task, facts.shape, facts.targets) == (
         "sequence",
         "regress",
@@ -208,3 +242,38 @@ def test_a_graph_that_is_wrong_is_named_with_its_place(code):
     loose = OwnData(name="graphs.py:loose")
     with pytest.raises(UserError, match="graph 1 of train: feature 0 of node 0 is nan"):
         sources.given(loose, HERE, code)
+
+
+def graph(code, name, **options):
+    """The facts of a graph of the user's own."""
+    source = OwnData.model_validate({"name": f"graphs.py:{name}", **options})
+    return sources.given(source, HERE, code)[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("turned", {}, r"edge_index is \(6, 2\), but has to be \(2, edges\)"),
+        ("of_floats", {}, "edge_index is torch.float32, but has to be integers"),
+        ("masked", {"test_mask": "1100"}, "has test_mask, but no train_mask"),
+        ("masked", {"train_mask": "1100", "test_mask": "0111"}, "1 nodes of test_mask are in an"),
+        ("places", {}, "train_mask is .* but has to be true or false for each of 4 nodes"),
+    ],
+)
+def test_a_graph_that_would_be_read_as_another_is_refused(code, name, options, message):
+    with pytest.raises(UserError, match=message):
+        graph(code, name, **options)
+
+
+def test_the_plan_says_what_of_graphs_is_easily_a_mistake(code):
+    assert graph(code, "nodes").undirected
+    assert not graph(code, "nodes").notes
+    facts = graph(code, "one_way")
+    assert not facts.undirected
+    said = " ".join(facts.notes)
+    for what in ("edges that go one way", "nodes without an edge", "edge_weight, which is not"):
+        assert f"the graph has {what}" in said
+    rings = graph(code, "rings_and_lines")
+    assert rings.undirected
+    assert rings.notes == ("80 of 80 graphs have no x: 1 is what is known of each node",)
+    assert any("whole numbers as floats" in it for it in graph(code, "floats").notes)

@@ -152,11 +152,19 @@ def test_pictures_of_16_bits_keep_their_range(tmp_path):
     for label in "ab":
         (tmp_path / label).mkdir()
         for number in range(5):
-            wide = np.full((4, 4), 1000 * (number + 1), np.uint16)
+            wide = np.full((4, 4), 10000 * (number + 1), np.uint16)
             Image.fromarray(wide).save(tmp_path / label / f"{number}.tif")
     images = sources.load(folder(tmp_path, channels=1), tmp_path, HERE).train.tensors["image"]
-    assert set(images.unique().tolist()) <= {4, 8, 12, 16, 19}, "white is 65535"
+    assert set(images.unique().tolist()) <= {39, 78, 117, 156, 195}, "white is 65535"
     assert len(images.unique()) > 1
+
+
+def test_pictures_of_12_bits_in_16_are_refused_before_they_become_black(tmp_path):
+    for label in "ab":
+        (tmp_path / label).mkdir()
+        Image.fromarray(np.full((4, 4), 4095, np.uint16)).save(tmp_path / label / "0.png")
+    with pytest.raises(UserError, match=r"almost black.* the brightest of the 2 looked at has 16"):
+        staged.facts(folder(tmp_path), tmp_path)
 
 
 def test_pictures_of_an_unknown_range_are_refused(tmp_path):

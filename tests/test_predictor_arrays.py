@@ -1,5 +1,7 @@
 """What a predictor takes: every input of every architecture is checked, and never reshaped."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -115,6 +117,7 @@ def test_tensors_and_other_types_of_numbers_are_taken(predictors, member):
         ("gnn", {"edge": np.array([[0, -1], [1, 0]])}, "edge has the number -1"),
         ("gnn", {"edge": np.array([[0.0, 1.0], [1.0, 0.0]])}, "edge is float64, but .* integers"),
         ("gnn", {"edge": np.eye(2, dtype=bool)}, "edge is bool, but has to be integers"),
+        ("gnn of graphs", {"edge": np.array([[0, 1], [1, 2]])}, "node 1 to node 2, .* 0 and 1"),
         ("gnn of graphs", {"graph": np.zeros(5, int)}, "graph is of 5 nodes, but node of 6"),
         ("gnn of graphs", {"graph": np.array([0, 0, 2, 2, 3, 3])}, "graph 1 has no node"),
         ("gnn of graphs", {"graph": np.array([0, 0, -1, 0, 0, 0])}, "graph has the number -1"),
@@ -189,6 +192,17 @@ def test_a_graph_may_have_no_edges(predictors):
     node = INPUTS["gnn"]["node"]
     said = predictors["gnn"].predict({"node": node, "edge": np.zeros((2, 0))})
     assert said["label"].shape == (6,)
+
+
+def test_edges_go_both_ways_where_those_of_the_training_did(predictors, tmp_path):
+    options, facts = MEMBERS["gnn"]
+    undirected = load(exports.export(tmp_path / "gnn", options, replace(facts, undirected=True)))
+    one_way = {"node": INPUTS["gnn"]["node"], "edge": np.array([[0, 2, 1], [2, 0, 5]])}
+    assert predictors["gnn"].predict(one_way)["label"].shape == (6,)
+    with pytest.raises(UserError, match="from node 1 to node 5, but none back"):
+        undirected.predict(one_way)
+    both = np.hstack([one_way["edge"], one_way["edge"][::-1]])
+    assert undirected.predict({**one_way, "edge": both})["label"].shape == (6,)
 
 
 def test_noisy_pictures_may_leave_0_to_1_where_noise_is_to_be_removed(tmp_path):

@@ -139,6 +139,8 @@ REFUSED = {
     "flat": (PIXELS.reshape(5, -1), r"image is \(5, 3072\)"),
     "floats of bytes": (PIXELS.astype(float), r"from 0 to 1\nDivide .* bytes by 255"),
     "standardised": (PIXELS / 127.5 - 1, "from 0 to 1"),
+    "truth values as bytes": ((PIXELS > 99).astype(np.uint8), "almost black"),
+    "a folder": (".", r"image: \. is a folder"),
     "integers": (PIXELS.astype(int), r"image is int64, .* uint8, .*\n.*astype\('uint8'\)"),
     "not a number": (changed(np.nan), r"image\[2, 1, 5, 7\] is nan"),
     "infinite": (changed(np.inf), r"image\[2, 1, 5, 7\] is inf"),

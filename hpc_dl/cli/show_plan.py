@@ -17,6 +17,7 @@ from hpc_dl.spec.job import JobSpec
 MOST_COLUMNS = 40
 """Of a table, that are shown one by one."""
 MOST_LETTERS = 30
+MOST_CLASSES = 20
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ def rows(outlook: Outlook) -> list[tuple[str, str]]:
         ("model", _with_options(spec.model.name, spec.model.model_dump(mode="json"))),
         ("data", _data(spec, plan)),
         ("fingerprint", f"{plan.fingerprint[:12]}, of the data that are there now"),
+        *([("classes", _classes(plan.facts.classes))] if plan.facts.classes else []),
         *([("columns", _columns(plan))] if plan.facts.raw else []),
         *([("split", _split(spec, plan))] if spec.data.drawn else []),
         ("loading", _loading(plan)),
@@ -112,6 +114,12 @@ def _data(spec: JobSpec, plan: Plan) -> str:
         f"{spec.data.name}: {_many(facts.train, 'training example')}, {facts.validation} "
         f"validation, {facts.test} test; {facts.kind} {shape}{classes}{place}"
     )
+
+
+def _classes(names: tuple[str, ...]) -> str:
+    """The names of the classes in the order of their numbers."""
+    more = f" and {len(names) - MOST_CLASSES} more" if len(names) > MOST_CLASSES else ""
+    return ", ".join(names[:MOST_CLASSES]) + more
 
 
 def _split(spec: JobSpec, plan: Plan) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 
 from hpc_dl.data import classes, holdout
 from hpc_dl.data.counts import Holdout, group_count, split_counts
-from hpc_dl.data.layout import channels_last
+from hpc_dl.data.layout import channels_last, of_sequence
 from hpc_dl.data.targets import constant
 from hpc_dl.errors import UserError
 from hpc_dl.spec.data import DataFacts
@@ -259,8 +259,13 @@ def _refuse_differing(shapes: Mapping[str, tuple[int, ...]], given: Mapping[str,
         if shape[1:] != example:
             raise UserError(f"data.path: examples of {split} are {shape[1:]}, others {example}")
         labels = given[split].shape[0] if given[split].ndim else 0
-        if not labels == shape[0]:
-            raise UserError(f"data.path: {shape[0]} examples to {split}, and {labels} labels")
+        if labels != shape[0]:
+            place = shape.index(labels) if labels in shape else 0
+            raise UserError(
+                f"data.path: {shape[0]} examples to {split}, and {labels} labels",
+                hint="The first axis has to be the example"
+                + (f": numpy.moveaxis(x, {place}, 0)." if place else "."),
+            )
         if 0 in shape:
             raise UserError(f"data.path: the examples to {split} are {shape}: there are none")
 
@@ -270,6 +275,8 @@ def _example(
 ) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """The shape of one example, as `as_examples` gives it, and notes on how it is read."""
     where = f"'{source.inputs}'"
+    if kind == "sequence":
+        return shape[1:], of_sequence(shape, where)
     if kind != "image":
         return shape[1:], ()
     if len(shape) == 3:

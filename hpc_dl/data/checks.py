@@ -17,6 +17,8 @@ from hpc_dl.spec.data import DataFacts
 AXES = {"image": 4, "sequence": 3, "table": 2}
 MOST_INTEGER = 2**53
 """Up to here float64 has every integer."""
+DARK = 1 / 8
+"""Of white; below it are the pixels of no whole set of images."""
 _FEW_DIGITS = (torch.float16, torch.bfloat16, torch.float32, torch.bool, torch.uint8, torch.int8)
 _LAYOUTS = {"image": "(N, C, H, W)", "sequence": "(N, T, F)", "table": "(N, columns)"}
 
@@ -63,6 +65,17 @@ def varied(train: Tensor, where: str) -> None:
     low, high = train.aminmax()
     if low == high:
         raise UserError(f"{where}: every value is {low:g}: there is nothing to learn from")
+
+
+def bright(train: Tensor, where: str) -> None:
+    """Raise UserError for training images that are all almost black, as where truth values are
+    bytes, or what was divided by 255 is divided again."""
+    white, most = 255 if train.dtype == torch.uint8 else 1, train.max().item()
+    if most < white * DARK:
+        raise UserError(
+            f"{where}: the brightest pixel of all images is {most:g}, but white is {white}",
+            hint=f"Scale them so that white is {white}; truth values: x.astype(bool).",
+        )
 
 
 def labels(given: Tensor, count: int, where: str) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from hpc_dl.data.class_names import alike
+from hpc_dl.data.class_names import alike, in_order
 from hpc_dl.errors import UserError
 
 Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
@@ -94,7 +94,7 @@ def _of_words(flat: Mapping[str, Array], places: Mapping[str, str]) -> Classes:
     numbers = {split: np.searchsorted(names, labels) for split, labels in flat.items()}
     classes = tuple(names.tolist())
     note = "labels are words, and classes in alphabetical order"
-    return Classes(numbers, classes, (note, *alike(classes)))
+    return Classes(numbers, classes, (note, *alike(classes), *in_order(classes)))
 
 
 def _of_numbers(flat: Mapping[str, Array], places: Mapping[str, str]) -> Classes:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpc_dl.data import split_folders
-from hpc_dl.data.class_names import alike
+from hpc_dl.data.class_names import alike, in_order
 from hpc_dl.data.counts import Holdout, group_count, split_counts
 from hpc_dl.data.split_folders import SUFFIXES, expected, listed
 from hpc_dl.data.walk import Walk, listing, walk
@@ -45,6 +45,7 @@ def scan(source: ImageFolder) -> Found:
     layout = split_folders.layout(root)
     there = {split: _classes(folder) for split, folder in layout.splits.items()}
     classes = there["train"]
+    split_folders.refuse_masks(classes, layout.splits["train"])
     _refuse_unknown(there, layout.splits)
     walks = {
         (split, name): walk(layout.splits[split] / name, SUFFIXES)
@@ -62,7 +63,13 @@ def scan(source: ImageFolder) -> Found:
         for split, names in there.items()
     }
     beside = [it for split, at in layout.splits.items() for it in _beside(at, there[split])]
-    notes = (*layout.notes, *beside, *alike(classes), *_notes(walks, classes, root))
+    notes = (
+        *layout.notes,
+        *beside,
+        *alike(classes),
+        *in_order(classes),
+        *_notes(walks, classes, root),
+    )
     return Found(classes, pictures, notes)
 
 

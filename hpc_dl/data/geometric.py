@@ -1,20 +1,21 @@
 """From torch_geometric's graphs to examples: the nodes of one, or many, with a class or numbers.
 
 A node has features, or else a 1; weights and attributes of edges are not looked at. Where a graph
-has several masks for a split, the first counts.
+has several masks for a split, the first counts. `graph_notes` says so in the plan.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from hpc_dl.data import checks, cora, precision, staged
+from hpc_dl.data import checks, cora, graph_notes, precision, staged
 from hpc_dl.data.counts import Holdout, split_counts
 from hpc_dl.data.graphs import Graph, GraphSplit, NodeSplit
 from hpc_dl.data.split import Split, Tensors
@@ -95,14 +96,39 @@ def nodes(graph: Any, where: str, holdout: Holdout = _DEFAULT) -> Given:
     label, (node, edge) = _label_of_nodes(graph, where), _checked(graph, where)
     known = label >= 0
     masks = {name: graph[mask] for name, mask in _MASKS.items() if mask in graph}
-    masks = masks if "train" in masks else {"train": known}
+    chosen = _chosen(masks, known, where)
     shared, given = Graph(node, edge), {}
-    for name, mask in masks.items():
-        at = ((mask if mask.ndim == 1 else mask[:, 0]).bool() & known).nonzero()[:, 0]
+    for name, at in chosen.items():
         given[name] = NodeSplit(shared, {"at": at, "label": label[at]})
     sizes = split_counts({name: len(it) for name, it in given.items()}, holdout)
     classes = tuple(map(str, range(int(label.max()) + 1)))
-    return DataFacts("graph", "classify_nodes", (node.shape[1],), classes, *sizes), given
+    facts = DataFacts("graph", "classify_nodes", (node.shape[1],), classes, *sizes)
+    undirected = graph_notes.both_ways(edge, len(node))
+    notes = (*graph_notes.of([graph]), *graph_notes.several(masks))
+    return replace(facts, undirected=undirected, notes=notes), given
+
+
+def _chosen(masks: Mapping[str, Tensor], known: Tensor, where: str) -> dict[str, Tensor]:
+    """The numbers of the labelled nodes of each split, (n,) int64; of all where there are no masks.
+
+    Raises UserError for masks of other nodes, of none to train on, and for such as overlap.
+    """
+    if masks and "train" not in masks:
+        raise UserError(
+            f"{where} has {', '.join(_MASKS[name] for name in masks)}, but no train_mask"
+        )
+    chosen, taken = {}, torch.zeros_like(known)
+    for name, mask in (masks or {"train": known}).items():
+        first = mask if mask.ndim == 1 else mask[:, 0]
+        if first.dtype != torch.bool or first.shape != known.shape:
+            raise UserError(
+                f"{where}: {_MASKS[name]} is {tuple(mask.shape)} {mask.dtype}, but has to be true "
+                f"or false for each of {len(known)} nodes"
+            )
+        if both := int((first & taken).sum()):
+            raise UserError(f"{where}: {both} nodes of {_MASKS[name]} are in another mask as well")
+        taken, chosen[name] = taken | first, (first & known).nonzero()[:, 0]
+    return chosen
 
 
 def graphs_of(splits: Mapping[str, Sequence[Any]], where: str, holdout: Holdout) -> Given:
@@ -120,12 +146,23 @@ def graphs_of(splits: Mapping[str, Sequence[Any]], where: str, holdout: Holdout)
     if len(widths) > 1:
         raise UserError(f"{where}: its nodes differ in their number of features: {sorted(widths)}")
     sizes = split_counts({name: len(it) for name, it in given.items()}, holdout)
-    shape, first = (widths.pop(),), given["train"].tensors
+    every = [graph for graphs in splits.values() for graph in graphs]
+    undirected = all(graph_notes.both_ways(it.edge_index, it.num_nodes) for it in every)
+    shape, first, notes = (widths.pop(),), given["train"].tensors, graph_notes.of(every)
     if "target" in first:
         targets = tuple(f"y{number}" for number in range(first["target"].shape[1]))
-        return DataFacts("graph", "regress", shape, (), *sizes, targets=targets), given
-    last = max(int(split.tensors["label"].max()) for split in given.values())
-    return DataFacts("graph", "classify", shape, tuple(map(str, range(last + 1))), *sizes), given
+        facts = DataFacts("graph", "regress", shape, (), *sizes, targets=targets)
+        notes = (*notes, *_whole(first["target"]))
+    else:
+        last = max(int(split.tensors["label"].max()) for split in given.values())
+        facts = DataFacts("graph", "classify", shape, tuple(map(str, range(last + 1))), *sizes)
+    return replace(facts, undirected=undirected, notes=notes), given
+
+
+def _whole(target: Tensor) -> tuple[str, ...]:
+    """A note on numbers to foretell that may be classes."""
+    whole = target.shape[1] == 1 and bool((target == target.round()).all())
+    return ("y is of whole numbers as floats, which are foretold; classes are integers",) * whole
 
 
 def _is_labelled_by_node(graph: Any) -> bool:
@@ -138,14 +175,28 @@ def _checked(graph: Any, where: str) -> tuple[Tensor, Tensor]:
     if not count or edge is None:
         raise UserError(f"{where} has no {'edge_index' if count else 'node'}")
     node = torch.ones(count, 1) if graph.x is None else graph.x.view(count, -1)
+    _check_edges(edge, count, where)
     if not node.isfinite().all():
         row, column = (~node.isfinite()).nonzero()[0].tolist()
         raise UserError(f"{where}: feature {column} of node {row} is {node[row, column]:g}")
+    return precision.single(node, f"{where}: x"), edge.long()
+
+
+def _check_edges(edge: Tensor, count: int, where: str) -> None:
+    """Raise UserError for what is not (2, E) integers, or not between so many nodes."""
+    if edge.ndim != 2 or len(edge) != 2:
+        turned = edge.ndim == 2 and edge.shape[1] == 2
+        raise UserError(
+            f"{where}: edge_index is {tuple(edge.shape)}, but has to be (2, edges)",
+            hint="Turn it: edge_index.t()." if turned else "",
+        )
+    if edge.numel() and (edge.is_floating_point() or edge.dtype == torch.bool):
+        raise UserError(f"{where}: edge_index is {edge.dtype}, but has to be integers")
     if edge.numel() and not 0 <= int(edge.min()) <= int(edge.max()) < count:
         raise UserError(
-            f"{where}: an edge from {int(edge.min())} or to {int(edge.max())}, of {count} nodes"
+            f"{where}: an edge from {int(edge.min())} or to {int(edge.max())}, of {count} nodes",
+            hint="Nodes count from 0.",
         )
-    return precision.single(node, f"{where}: x"), edge.long()
 
 
 def _label_of_nodes(graph: Any, where: str) -> Tensor:

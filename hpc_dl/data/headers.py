@@ -6,9 +6,14 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from hpc_dl.data.picture import Header, header
+from hpc_dl.data.picture import Header, decode, header
+from hpc_dl.errors import UserError
 from hpc_dl.spec.sources import ImageFolder
 
+FEW = 16
+"""Pictures of 16 bits that are decoded before a submission."""
+DARK = 1 / 8
+"""Of white; below it are the pixels of no whole set of pictures."""
 MOST = 2000
 """Pictures whose headers are read before a submission; of more, so many at even distances."""
 
@@ -24,7 +29,20 @@ def notes(paths: Sequence[Path], source: ImageFolder) -> tuple[str, ...]:
     many = f"{len(chosen)} pictures"
     if len(chosen) < len(paths):
         many = f"{len(chosen)} pictures looked at, of {len(paths)},"
+    _refuse_dark([it for it, known in zip(chosen, found, strict=True) if known.deep])
     return (*_counted(found, many, source.channels), *_resized(found, source))
+
+
+def _refuse_dark(deep: Sequence[Path]) -> None:
+    """Raise UserError for pictures of 16 bits that use the lowest of these alone, as those of 12
+    bits do: of 8 bits too few would be left."""
+    most = max((int(decode(path, 1).max()) for path in deep[:FEW]), default=255)
+    if most < 255 * DARK:
+        raise UserError(
+            f"the pictures of 16 bits are almost black, such as {deep[0]}: the brightest of the "
+            f"{min(len(deep), FEW)} looked at has {most} of 255",
+            hint="Scale them so that white is 65535, or save them with 8 bits.",
+        )
 
 
 def _counted(found: list[Header], many: str, channels: int) -> list[str]:

@@ -16,7 +16,9 @@ def channels_last(shape: tuple[int, ...], where: str) -> tuple[bool, tuple[str, 
     _, first, middle, last = shape
     if last in CHANNELS and first not in CHANNELS:
         size = f"{first} x {middle}"
-        return True, (f"{where} is read as {size} pixels with {last} channels, which come last",)
+        return True, (
+            f"{where} is read as {size} pixels with {_many(last, 'channel')}, which come last",
+        )
     standard = first in CHANNELS and last not in CHANNELS
     if not standard and first not in CHANNELS and _looks_last(first, middle, last):
         raise UserError(
@@ -24,8 +26,18 @@ def channels_last(shape: tuple[int, ...], where: str) -> tuple[bool, tuple[str, 
             f"{middle} x {last} pixels",
             hint="If its channels come last, put them first: numpy.moveaxis(x, -1, 1).",
         )
-    note = f"{where} is read as {first} channels of {middle} x {last} pixels"
+    note = f"{where} is read as {_many(first, 'channel')} of {middle} x {last} pixels"
     return False, () if standard and first != middle else (note,)
+
+
+def of_sequence(shape: tuple[int, ...], where: str) -> tuple[str, ...]:
+    """A note for the plan on which axis of sequences (N, T, F) is read as time."""
+    _, steps, features = shape
+    return (f"{where} is read as {steps} steps in time of {_many(features, 'number')} each",)
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _looks_last(first: int, middle: int, last: int) -> bool:

@@ -30,7 +30,7 @@ from torch import Tensor
 from hpc_dl.data import checks, geometric, holdout
 from hpc_dl.data.class_names import alike
 from hpc_dl.data.counts import Holdout, group_count, split_counts
-from hpc_dl.data.layout import channels_last
+from hpc_dl.data.layout import channels_last, of_sequence
 from hpc_dl.data.split import Split, Tensors
 from hpc_dl.data.targets import constant
 from hpc_dl.errors import UserError
@@ -69,6 +69,8 @@ def load(source: OwnData, code: Path) -> tuple[DataFacts, Mapping[str, Split]]:
     facts = replace(facts, groups=group_count(groups), notes=(*notes, *about))
     splits = {name: Split(tensors) for name, tensors in given.items()}
     checks.varied(given["train"][facts.kind], f"{source.name}: train: {facts.kind}")
+    if facts.kind == "image":
+        checks.bright(given["train"]["image"], f"{source.name}: train: image")
     checks.every_class_is_trained_on(splits["train"], facts)
     if group is not None:
         splits["train"].tensors["group"] = group
@@ -80,6 +82,8 @@ def _channels_first(
 ) -> tuple[dict[str, dict[str, Tensor]], tuple[str, ...]]:
     """Images as (N, C, H, W) in every split, and notes for the plan; all else as it is."""
     there = {name: dict(tensors) for name, tensors in given.items()}
+    if "sequence" in there["train"]:
+        return there, of_sequence(tuple(there["train"]["sequence"].shape), f"{where}: sequence")
     if "image" not in there["train"]:
         return there, ()
     last, notes = channels_last(tuple(there["train"]["image"].shape), f"{where}: image")

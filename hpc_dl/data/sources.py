@@ -153,6 +153,8 @@ def _examples(source: Arrays) -> Mapping[str, Tensors]:
             examples = checks.examples(checks.tensor(array, where), facts.kind, where)
             if name == "train":
                 checks.varied(examples, where)
+                if facts.kind == "image":
+                    checks.bright(examples, where)
             where, count = f"data.path: {source.path}: {named}", len(examples)
             known = checks.tensor(labels[name], where)
             splits[name] = {facts.kind: examples} | (

@@ -19,8 +19,13 @@ NAMES = {
     "test": ("test", "testing"),
 }
 """What the folder of a split may be called, in any case."""
-NO_CLASSES = ("__MACOSX",)
+NO_CLASSES = ("__MACOSX", "$RECYCLE.BIN", "System Volume Information")
 """Folders that programs make, and not users."""
+PARTS = {
+    "pictures": ("image", "images", "img", "imgs", "jpegimages", "pictures"),
+    "what is said of each pixel": ("mask", "masks", "label", "labels", "annotations", "gt"),
+}
+"""What the folders of pictures and of their masks are called, in any case."""
 SHOWN = 5
 """Names of many that a message lists."""
 
@@ -38,12 +43,14 @@ def layout(root: Path) -> Layout:
     folders = [name for name in listing(root).folders if name not in NO_CLASSES]
     named = {name: split for name in folders if (split := _split(name))}
     if named and (lone := _lone_class(root, named, folders)):
+        _refuse_likely_splits(root, folders)
         note = f"folder {lone} is read as a class, not as a split: it has no folders of classes"
         return Layout({"train": root}, (note,))
     if not named:
         _refuse_hidden_splits(root, folders)
         return Layout({"train": root}, _beside(root))
     splits = _one_each(root, named)
+    _refuse_doubled(splits)
     if "train" not in splits:
         raise UserError(
             f"data.root: {root} has {', '.join(named)} but no train", hint=expected(root)
@@ -58,6 +65,17 @@ def refuse_as_classes(names: Iterable[str], where: str) -> None:
         raise UserError(
             f"{where}: {listed(found)} look like splits, but would be classes",
             hint="data.name: image_folder reads folders of splits.",
+        )
+
+
+def refuse_masks(names: Iterable[str], folder: Path) -> None:
+    """Raise UserError for classes that are pictures and their masks."""
+    found = {part for name in names for part, known in PARTS.items() if name.lower() in known}
+    if len(found) == len(PARTS):
+        raise UserError(
+            f"data.root: {listed(list(names))} in {folder} look like pictures and their masks, but "
+            "would be classes",
+            hint="A picture has one class here: the name of the folder that it lies in.",
         )
 
 
@@ -120,6 +138,17 @@ def _one_each(root: Path, named: dict[str, str]) -> dict[str, Path]:
     return splits
 
 
+def _refuse_doubled(splits: dict[str, Path]) -> None:
+    """Raise UserError for a split whose one folder is itself again, as archives unpack to."""
+    for folder in splits.values():
+        inner = [name for name in listing(folder).folders if name not in NO_CLASSES]
+        if len(inner) == 1 and _split(inner[0]) and _holds_folders_alone(folder / inner[0]):
+            raise UserError(
+                f"data.root: {folder} has one folder, {inner[0]}, which holds folders alone",
+                hint=f"Move what is in {folder / inner[0]} up into {folder}.",
+            )
+
+
 def _renamed(named: dict[str, str]) -> tuple[str, ...]:
     others = [f"{name}/ as {split}" for name, split in named.items() if name != split]
     return (f"splits by the names of folders: {', '.join(others)}",) if others else ()
@@ -132,12 +161,7 @@ def _refuse_hidden_splits(root: Path, folders: list[str]) -> None:
             f"data.root: {root} has one folder, {folders[0]}, which holds folders alone",
             hint=f"Should it be data.root: {inner}?",
         )
-    by_words = {name: {it for word in _words(name) if (it := _split(word))} for name in folders}
-    if len(set().union(*by_words.values())) > 1 and all(by_words.values()):
-        raise UserError(
-            f"data.root: {listed(folders)} in {root} look like splits, but would be classes",
-            hint="Call the folders of splits train, validation and test.",
-        )
+    _refuse_likely_splits(root, folders)
     for name in folders:
         below = [it for it in listing(root / name).folders if _split(it)]
         if len(below) > 1:
@@ -147,9 +171,22 @@ def _refuse_hidden_splits(root: Path, folders: list[str]) -> None:
             )
 
 
+def _refuse_likely_splits(root: Path, folders: list[str]) -> None:
+    """Raise UserError for folders named after splits, all of them or those that hold folders."""
+    by_words = {name: {it for word in _words(name) if (it := _split(word))} for name in folders}
+    likely = {name: it for name, it in by_words.items() if it}
+    nested = all(_holds_folders_alone(root / name) for name in likely)
+    if len(set().union(*likely.values())) > 1 and (nested or all(by_words.values())):
+        raise UserError(
+            f"data.root: {listed(list(likely))} in {root} look like splits, but would be classes",
+            hint="Call the folders of splits train, validation and test.",
+        )
+
+
 def _words(name: str) -> list[str]:
-    """train_images, trainA and Train2 have `train` among them."""
-    return re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)
+    """train_images, trainA, Train2 and trainset have `train` among them."""
+    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)
+    return [re.sub(r"(?<=.)(set|data|images?)$", "", word.lower()) for word in words]
 
 
 def _beside(root: Path) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ from hpc_dl.spec.sources import (
 
 DIGITS = 1797
 """Examples in scikit-learn's digits."""
-KARATE = DataFacts("graph", "classify_nodes", (34,), tuple("0123"), 4, 10, 20)
+KARATE = DataFacts("graph", "classify_nodes", (34,), tuple("0123"), 4, 10, 20, undirected=True)
 """Of the members one of each group is told; every third of the others is for the validation."""
 DESCRIBE_SECONDS = 300
 

@@ -9,8 +9,9 @@ from pathlib import Path, PurePath
 
 from hpc_dl.errors import UserError
 
-NOT_USERS = ("@eaDir", "Thumbs.db", "desktop.ini", "lost+found")
-"""What operating systems and disks leave in folders, beside names that begin with a dot."""
+NOT_USERS = ("@eadir", "thumbs.db", "desktop.ini", "lost+found")
+"""What operating systems and disks leave in folders, in any case, beside names that begin with a
+dot."""
 
 _Identity = tuple[int, int]
 
@@ -43,7 +44,7 @@ def listing(folder: Path | str) -> Listing:
     try:
         with os.scandir(folder) as entries:
             for entry in sorted(entries, key=lambda it: it.name):
-                if entry.name.startswith(".") or entry.name in NOT_USERS:
+                if entry.name.startswith(".") or entry.name.lower() in NOT_USERS:
                     continue
                 if not entry.is_dir():
                     found.files.append(entry.name)

@@ -33,6 +33,8 @@ class Inputs:
     """Whether pictures of any size are resized to the network's, as they were in the training."""
     columns: Sequence[Column] = ()
     """Of the file, if a table was trained on: then its raw rows are taken."""
+    undirected: bool = False
+    """Whether the edges of the training's graphs all went both ways."""
 
     def batch(self, given: Any) -> dict[str, Tensor]:
         """The tensors for `predict`. Raises UserError naming the input and what was wanted."""
@@ -41,7 +43,7 @@ class Inputs:
             return {"table": torch.from_numpy(raw.astype(self.wanted["table"]["dtype"]))}
         named = self._named(given)
         arrays = {name: self._array(name, named[name]) for name in self.wanted}
-        graphs.check(arrays)
+        graphs.check(arrays, undirected=self.undirected)
         _check_counts(arrays)
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 

@@ -10,14 +10,19 @@ from hpc_dl.errors import UserError
 from hpc_dl.inputs.arrays import Array
 
 
-def check(arrays: Mapping[str, Array]) -> None:
-    """Refuse a graph with an edge to no node, nodes of no graph, or a graph of no nodes."""
+def check(arrays: Mapping[str, Array], *, undirected: bool = False) -> None:
+    """Refuse a graph with an edge to no node, nodes of no graph, or a graph of no nodes; and edges
+    that go one way alone where those of the training, `undirected`, do not."""
     if "node" not in arrays:
         return
     nodes = len(arrays["node"])
     if "edge" in arrays:
         _check_numbers(arrays["edge"], "edge", nodes, "nodes")
     graphs = _check_membership(arrays["graph"], nodes) if "graph" in arrays else nodes
+    if "edge" in arrays and "graph" in arrays:
+        _check_within(arrays["edge"], arrays["graph"])
+    if "edge" in arrays and undirected:
+        _check_both_ways(arrays["edge"], nodes)
     if "at" in arrays:
         _check_numbers(arrays["at"], "at", graphs, "graphs" if "graph" in arrays else "nodes")
 
@@ -36,6 +41,29 @@ def _check_membership(graph: Array, nodes: int) -> int:
             hint="Number the graphs from 0, without gaps.",
         )
     return len(there)
+
+
+def _check_within(edge: Array, graph: Array) -> None:
+    apart = (graph[edge[0]] != graph[edge[1]]).nonzero()[0]
+    if apart.size:
+        one, other = edge[:, apart[0]]
+        raise UserError(
+            f"there is an edge from node {one} to node {other}, which are of graphs {graph[one]} "
+            f"and {graph[other]}",
+            hint="Nodes are counted through all graphs: add to the edges of each how many nodes "
+            "are before it.",
+        )
+
+
+def _check_both_ways(edge: Array, nodes: int) -> None:
+    alone = np.setdiff1d(edge[0] * nodes + edge[1], edge[1] * nodes + edge[0])
+    if alone.size:
+        one, other = divmod(int(alone[0]), nodes)
+        raise UserError(
+            f"there is an edge from node {one} to node {other}, but none back; in the training all "
+            "edges went both ways",
+            hint="Add the others: numpy.hstack([edge, edge[::-1]]).",
+        )
 
 
 def _check_numbers(found: Array, name: str, count: int, what: str) -> None:

@@ -49,6 +49,11 @@ def _decoded(given: Any, shape: Sequence[int], *, resized: bool) -> Array:
         raise UserError(f"image: the network takes {channels} channels", hint="Give arrays.")
     if isinstance(given, str | os.PathLike):
         given = Path(given).expanduser()
+        if given.is_dir():
+            raise UserError(
+                f"image: {given} is a folder",
+                hint="Give its pictures: sorted(Path(FOLDER).glob('*.png')).",
+            )
         if not given.is_file():
             raise UserError(f"image: there is no file {given}")
     pixels = decode(given, channels, (height, width) if resized else None)
@@ -71,6 +76,11 @@ def _from_array(found: Array, shape: Sequence[int]) -> Array:
         raise UserError(
             f"image is {found.dtype}, but has to be uint8, from 0 to 255, or floats in [0, 1]",
             hint="If its values are those of bytes: x.astype('uint8').",
+        )
+    if found.dtype == np.uint8 and found.size and found.max() == 1:
+        raise UserError(
+            "image is of the bytes 0 and 1, which are almost black: white is 255",
+            hint="If they are truth values: x.astype(bool).",
         )
     laid = _channels_first(found, shape)
     return _as_floats(laid) if laid.dtype == np.uint8 else laid

@@ -62,6 +62,8 @@ class DataFacts:
     """The classes that are trained on, where the test has others as well."""
     groups: int = 0
     """Of the training examples; the members of a group are in the same split. 0 without groups."""
+    undirected: bool = False
+    """Of graphs: whether each of their edges is there in both directions."""
     contents: tuple[tuple[str, str], ...] = ()
     """Digests of the tensors by name, of examples that are in no files known to hpcdl."""
     notes: tuple[str, ...] = field(default=(), compare=False)
