@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from hpc_dl.spec.data import DataFacts
 from hpc_dl.zoo import objectives
 from hpc_dl.zoo.contract import Observed
+from hpc_dl.zoo.objectives.classification import _f1
 from tests import ranks
 from tests.running import history, new_run
 
@@ -103,6 +104,23 @@ def test_a_class_without_an_example_has_no_part_in_the_area_under_the_curve():
     metric = one.metric()
     metric.update(*one.seen)
     assert metric.compute().isnan()
+
+
+def test_the_f1_score_of_very_many_classes_fits_into_memory_also_where_torch_is_deterministic():
+    classes, generator = 20_000, torch.Generator().manual_seed(0)
+    outputs = torch.randn(64, classes, generator=generator)
+    label = torch.randint(classes, (64,), generator=generator)
+    outputs[:32].scatter_(1, label[:32, None], 100.0)
+    torch.use_deterministic_algorithms(True)
+    try:
+        metric = _f1(classes)
+        metric.update(outputs[:40], label[:40])
+        metric.update(outputs[40:], label[40:])
+        found = float(metric.compute())
+    finally:
+        torch.use_deterministic_algorithms(False)
+    guess = outputs.argmax(dim=1)
+    assert found == pytest.approx(f1_score(label, guess, average="macro"), rel=1e-5)
 
 
 def test_held_out_metrics_are_the_same_on_one_rank_on_two_and_where_one_has_nothing(tmp_path):
