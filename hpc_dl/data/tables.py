@@ -46,7 +46,8 @@ def read(source: Table) -> tuple[DataFacts, dict[str, dict[str, Array]]]:
     needed = [*targets, source.groups] if source.groups else targets
     for frame in frames.values():
         refuse_absent(frame, [*(it.name for it in inputs), *needed])
-        _refuse_gaps(frame, needed)
+        _refuse_gaps(frame, targets, "a target")
+        _refuse_gaps(frame, needed[len(targets) :], "a group")
     groups = _groups(frames, source.groups) if source.groups else None
     sizes = split_counts({n: len(f) for n, f in frames.items()}, Holdout.of(source), groups)
     classes = _classes(frames, targets[0]) if source.task == "classify" else []
@@ -225,13 +226,13 @@ def refuse_absent(frame: DataFrame, wanted: Sequence[str], key: str = "data.path
             raise UserError(f"{key}{file} has no column '{name}'", hint=guess)
 
 
-def _refuse_gaps(frame: DataFrame, targets: Sequence[str]) -> None:
-    """Raise UserError for the first target that is missing."""
-    for name in targets:
+def _refuse_gaps(frame: DataFrame, names: Sequence[str], what: str) -> None:
+    """Raise UserError for the first value that is missing where all rows need one."""
+    for name in names:
         missing = as_words(frame[name]).isna().to_numpy()
         if missing.any():
             raise UserError(
-                f"{place(frame, int(missing.argmax()), name)}, a target, is missing",
+                f"{place(frame, int(missing.argmax()), name)}, {what}, is missing",
                 hint="Fill it in, or leave the row out. In CSV files words such as None, NA and "
                 "null are gaps, too.",
             )
