@@ -312,6 +312,9 @@ def test_groups_are_the_same_however_they_are_typed(tmp_path):
     source = written(tmp_path, lines).model_copy(update={"test_path": test, "groups": "who"})
     with pytest.raises(UserError, match="1 groups are both in train and in test"):
         facts(source, tmp_path)
+    written(tmp_path, [*lines[:9], ",1,a", *lines[9:]])
+    with pytest.raises(UserError, match=r"row 9 .* column 'who', a group, is missing"):
+        facts(source, tmp_path)
 
 
 def test_a_row_with_too_few_fields_is_no_gap(tmp_path):
