@@ -144,7 +144,7 @@ def test_pictures_below_a_class_count_to_it_and_the_plan_says_so(root):
         (["seg_train/a", "seg_test/a", "seg_pred"], "seg_test, seg_train in .* look like", "train"),
         (["train", "test1"], "test1, train in .* look like splits", "train, validation and test"),
         (["train/train/a", "train/train/b"], "has one folder, train, which holds", "up into"),
-        (["images", "masks"], "images, masks in .* pictures and their masks", "one class"),
+        (["images", "masks"], "images, masks look like pictures and their masks", "one class"),
         (["train/Images/a", "train/Labels/a"], "look like pictures and their masks", "one class"),
     ],
 )

@@ -105,6 +105,28 @@ def test_torchvisions_folders_do_not_make_classes_of_splits(tmp_path):
     assert "image_folder" in refused.value.hint
 
 
+@pytest.mark.parametrize(
+    "names, message", [(("trainset", "testset"), "like splits"), (("images", "masks"), "masks")]
+)
+def test_torchvisions_folders_of_other_things_are_no_classes(tmp_path, names, message):
+    for name in names:
+        (tmp_path / name).mkdir()
+        Image.new("L", (8, 8)).save(tmp_path / name / "0.png")
+    wanted = source("torchvision:ImageFolder", root=str(tmp_path))
+    with pytest.raises(UserError, match=f"{message}, but would be classes"):
+        sources.given(wanted, tmp_path, tmp_path)
+
+
+def test_an_option_that_a_data_set_asserts_is_refused_by_its_value(tmp_path):
+    with pytest.raises(UserError, match=r"does not take these options: .*split='nope'"):
+        sources.given(source("torch_geometric:Planetoid:Cora", split="nope"), tmp_path, tmp_path)
+
+
+def test_a_data_set_that_makes_its_graphs_is_there(tmp_path):
+    facts, _ = sources.given(source("torch_geometric:KarateClub"), tmp_path, tmp_path)
+    assert (facts.task, facts.shape, facts.undirected) == ("classify_nodes", (34,), True)
+
+
 def test_grey_pictures_among_coloured_ones_become_rgb_and_the_plan_says_so(tmp_path, monkeypatch):
     class Some:
         """A data set of torchvision's that gives pictures as they are in their files."""

@@ -45,7 +45,7 @@ def scan(source: ImageFolder) -> Found:
     layout = split_folders.layout(root)
     there = {split: _classes(folder) for split, folder in layout.splits.items()}
     classes = there["train"]
-    split_folders.refuse_masks(classes, layout.splits["train"])
+    split_folders.refuse_masks(classes, f"data.root: {layout.splits['train']}")
     _refuse_unknown(there, layout.splits)
     walks = {
         (split, name): walk(layout.splits[split] / name, SUFFIXES)

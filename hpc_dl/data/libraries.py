@@ -42,9 +42,9 @@ def make(source: LibraryData, kind: Any, root: Path, at: Path | None = None, **m
         )
     try:
         return kind(**where, **_options(source), **more)
-    except TypeError as error:
+    except (TypeError, AssertionError) as error:
         raise UserError(
-            f"{source.name} does not take these options: {error}",
+            f"{source.name} does not take these options: {str(error) or _values(source)}",
             hint=f"It takes {', '.join(inspect.signature(kind).parameters)}.",
         ) from None
     except (RuntimeError, OSError) as error:
@@ -59,9 +59,13 @@ def _options(source: LibraryData) -> dict[str, Any]:
     return {**({"name": which[0]} if which else {}), **source.options}
 
 
+def _values(source: LibraryData) -> str:
+    return ", ".join(f"{key}={value!r}" for key, value in _options(source).items())
+
+
 def _staging(source: LibraryData, kind: Any, root: Path) -> str:
     """How to have the library fetch it."""
-    options = "".join(f", {key}={value!r}" for key, value in _options(source).items())
+    options = f", {_values(source)}" if _options(source) else ""
     download = ", download=True" if takes(kind, "download") else ""
     library, name = source.name.split(":")[:2]
     return (

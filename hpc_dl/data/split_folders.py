@@ -59,21 +59,25 @@ def layout(root: Path) -> Layout:
 
 
 def refuse_as_classes(names: Iterable[str], where: str) -> None:
-    """Raise UserError where the names of classes are those of several splits."""
-    found = [name for name in names if _split(name)]
-    if len({_split(name) for name in found}) > 1:
+    """Raise UserError where the names of classes are those of several splits, or have such words in
+    each of them."""
+    every = list(names)
+    worded = {name: next(filter(None, map(_split, _words(name))), None) for name in every}
+    exact = {name: _split(name) for name in every if _split(name)}
+    found = worded if all(worded.values()) else exact
+    if len(set(found.values())) > 1:
         raise UserError(
-            f"{where}: {listed(found)} look like splits, but would be classes",
+            f"{where}: {listed(list(found))} look like splits, but would be classes",
             hint="data.name: image_folder reads folders of splits.",
         )
 
 
-def refuse_masks(names: Iterable[str], folder: Path) -> None:
+def refuse_masks(names: Iterable[str], where: str) -> None:
     """Raise UserError for classes that are pictures and their masks."""
     found = {part for name in names for part, known in PARTS.items() if name.lower() in known}
     if len(found) == len(PARTS):
         raise UserError(
-            f"data.root: {listed(list(names))} in {folder} look like pictures and their masks, but "
+            f"{where}: {listed(list(names))} look like pictures and their masks, but "
             "would be classes",
             hint="A picture has one class here: the name of the folder that it lies in.",
         )

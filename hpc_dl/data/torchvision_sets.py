@@ -16,7 +16,7 @@ from hpc_dl.data.class_names import alike
 from hpc_dl.data.counts import Holdout, split_counts
 from hpc_dl.data.picture import decode, is_grey
 from hpc_dl.data.split import Split, Tensors
-from hpc_dl.data.split_folders import refuse_as_classes
+from hpc_dl.data.split_folders import refuse_as_classes, refuse_masks
 from hpc_dl.errors import UserError
 from hpc_dl.spec.data import DataFacts
 from hpc_dl.spec.sources import TorchVision
@@ -42,6 +42,7 @@ def load(source: TorchVision, data_root: Path) -> tuple[DataFacts, Mapping[str, 
     sizes = split_counts(there, Holdout.of(source))
     classes = _classes(datasets["train"], 1 + max(int(it["label"].max()) for it in given.values()))
     refuse_as_classes(classes, source.name)
+    refuse_masks(classes, source.name)
     notes = (*notes, *alike(classes))
     facts = DataFacts("image", "classify", shapes.pop(), classes, *sizes, notes=notes)
     return facts, {name: Split(tensors) for name, tensors in given.items()}
