@@ -280,6 +280,7 @@ data:
         ("name: digits\n  fold: 1", ":5:3", "folds and fold go together"),
         ("name: mnist\n  folds: 5\n  fold: 1", ":6:10", "have a test split of their own"),
         ("name: cora\n  folds: 5\n  fold: 1", ":6:10", "have a test split of their own"),
+        ("name: cora\n  split_seed: 1", ":6:15", "splits of their own, which no seed changes"),
         ("name: digits\n  groups: who", ":6:3", "unknown key 'groups'"),
         ("name: cora\n  groups: who", ":6:3", "unknown key 'groups'"),
         ("name: torchvision:CIFAR10\n  groups: who", ":5:3", "groups is not for torchvision"),

@@ -133,6 +133,13 @@ class Data(Spec):
         description="all examples in memory, or read while training; by their size if `auto`",
     )
 
+    @field_validator("split_seed")
+    @classmethod
+    def _something_is_drawn(cls, seed: int) -> int:
+        if seed and not cls.drawn:
+            raise ValueError("these data have all splits of their own, which no seed changes")
+        return seed
+
     @field_validator("folds")
     @classmethod
     def _test_is_drawn(cls, folds: int | None) -> int | None:
