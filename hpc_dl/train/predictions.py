@@ -145,7 +145,7 @@ def write(parts: Iterator[Part], facts: DataFacts, names: Names, folder: Path) -
     truths, guesses = [], []
     table = _Table(folder / "predictions.csv")
     table.rows([_header(facts, names)])
-    for part in _chained(first, parts):
+    for part in itertools.chain([first], parts):
         guess = part.predicted if facts.task == "regress" else part.predicted.argmax(axis=1)
         table.rows(_rows(part, guess, facts, names))
         truths.append(part.truth)
@@ -157,11 +157,6 @@ def write(parts: Iterator[Part], facts: DataFacts, names: Names, folder: Path) -
     quality.rows(by(np.concatenate(truths), np.concatenate(guesses), facts))
     quality.close()
     return [table.path, quality.path]
-
-
-def _chained(first: Part, others: Iterator[Part]) -> Iterator[Part]:
-    yield first
-    yield from others
 
 
 class _Table:
