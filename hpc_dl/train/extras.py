@@ -9,11 +9,9 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-import torch
-
 from hpc_dl import failure
 from hpc_dl.rundir import RunDir
-from hpc_dl.train import disk
+from hpc_dl.train import disk, memory
 from hpc_dl.train.engine import Engine
 
 T = TypeVar("T")
@@ -32,7 +30,7 @@ class Extras:
             yield
         except Exception as error:
             self._warn(f"no {what}: {self._reason(error)}")
-            _free_memory()
+            memory.release()
 
     def together(self, what: str, work: Callable[[], T]) -> T | None:
         """What `work` returns, which all ranks do; None on all of them where it fails on one.
@@ -47,7 +45,7 @@ class Extras:
             if self._engine.sharded and self._engine.world.size > 1:
                 raise
             problem = self._reason(error)
-            _free_memory()
+            memory.release()
         problems = [it for it in self._engine.world.gather_objects(problem) if it is not None]
         if not problems:
             return found
@@ -59,8 +57,3 @@ class Extras:
         """The error in one line."""
         said = disk.reason(error) if disk.refuses(error) else failure.describe(self._run, error)
         return " ".join(said.split())
-
-
-def _free_memory() -> None:
-    with contextlib.suppress(RuntimeError):
-        torch.cuda.empty_cache()

@@ -130,8 +130,7 @@ def _fits(batch: Batch, work: Callable[[Batch], None], nets: Mapping[str, nn.Mod
     finally:
         for net in nets.values():
             net.zero_grad()
-        with contextlib.suppress(RuntimeError):
-            torch.cuda.empty_cache()
+        memory.release()
     return True
 
 

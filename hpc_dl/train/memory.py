@@ -105,6 +105,12 @@ def attempt(work: Callable[[], T], explained: Callable[[Exception], UserError]) 
     raise explained(problem)
 
 
+def release() -> None:
+    """Give the GPU's memory back that torch holds and nothing uses; nothing without a GPU."""
+    with contextlib.suppress(RuntimeError):  # of a GPU that has failed
+        torch.cuda.empty_cache()
+
+
 def explain(error: BaseException, device: torch.device, doing: str, hint: str) -> UserError:
     """The error for people, with what was asked for and what there was."""
     host, place = socket.gethostname(), device

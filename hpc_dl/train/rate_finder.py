@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
-import torch
 from pydantic import Field
 
 from hpc_dl import run_files
@@ -70,7 +69,8 @@ def peak_rate(
     known = world.gather_objects(_trial(run) if world.rank == 0 else None)[0]
     if known is None:
         known = _found(spec, plan, splits, batches, world, run)
-        _free_memory()
+        gc.collect()  # a prepared network is referred to by nothing but itself
+        memory.release()
         if world.rank == 0:
             write_json(run.learning_rate, dataclasses.asdict(known))
     return float(known.learning_rate)
@@ -87,13 +87,6 @@ def _found(
         lambda error: fitting.explain_step(error, engine, batches),
     )
     return Trial(steepest(rates, losses), rates, losses)
-
-
-def _free_memory() -> None:
-    """Give back what nothing refers to but itself, as a prepared network does."""
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
 
 
 def _trial(run: RunDir) -> Trial | None:
