@@ -6,7 +6,8 @@ from typing import Any
 import psutil
 import pytest
 
-from hpc_dl import jobs, journal
+from hpc_dl import journal
+from hpc_dl.jobs import read_status
 from hpc_dl import plan as planning
 from hpc_dl.data import staged
 from hpc_dl.jobs import Status
@@ -55,7 +56,7 @@ def wait_for(run: RunDir, state: str, reason: str = "", seconds: float = 120) ->
     """Wait until `hpcdl status` would show this; another end is an error."""
 
     def seen() -> Status | None:
-        now = jobs.status(run)
+        now = read_status(run)
         if now.state != state and now.state in journal.ENDED:
             pytest.fail(f"{now.state}: {now.reason}")
         latest.append(f"{now.state}: {now.reason}")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from hpc_dl import jobs
+from hpc_dl.jobs import read_status
 from hpc_dl.cli import live, summary
 from hpc_dl.cli.live import Watched
 from hpc_dl.journal import Journal
@@ -47,7 +47,7 @@ def printed(run: RunDir, *, terminal: bool) -> str:
     """What following the run prints."""
     out = io.StringIO()
     console = Console(file=out, force_terminal=terminal, width=120, color_system=None)
-    live.follow(watched(run), lambda: jobs.status(run), console)
+    live.follow(watched(run), lambda: read_status(run), console)
     return out.getvalue()
 
 
@@ -76,7 +76,7 @@ def test_attempts_before_are_not_shown_again(run: RunDir) -> None:
     late = watched(run)
     late.offset = run.journal.stat().st_size
     out = io.StringIO()
-    live.follow(late, lambda: jobs.status(run), Console(file=out, force_terminal=False))
+    live.follow(late, lambda: read_status(run), Console(file=out, force_terminal=False))
     assert "epoch" not in out.getvalue()
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from hpc_dl import rundir
 from hpc_dl.cli import main
-from hpc_dl.jobs import status
+from hpc_dl.jobs import read_status
 from hpc_dl.rundir import RunDir
 from tests.cluster import Cluster
 from tests.own_models import own_models
@@ -38,7 +38,7 @@ def test_submit_returns_at_once_with_what_to_type_next(
     assert main(words) == 0
     said = capsys.readouterr().out
     run = RunDir(root / "quick-1")
-    job = status(run).job_id
+    job = read_status(run).job_id
     assert f"quick-1: Slurm job {job}, a new run" in said
     for command in ("hpcdl status quick-1", "hpcdl logs quick-1 -f", "hpcdl cancel quick-1"):
         assert command in said
@@ -93,7 +93,7 @@ def test_sbatch_takes_the_script_as_it_is(
     run = RunDir(root / "quick-1")
     wait_until(run.journal.exists, 120, message="the run folder to be made")
     assert wait_for_end(run) == ("completed", "24 steps trained: all steps")
-    now = status(run)
+    now = read_status(run)
     assert (now.state, now.job_id) == ("completed", sent.stdout.strip())
     assert main(["submit", job_file(tmp_path)]) == 0
     assert "quick-1 has trained this already" in capsys.readouterr().out

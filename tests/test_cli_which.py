@@ -10,7 +10,7 @@ from hpc_dl.cli import which
 from hpc_dl.cli.which import Choice
 from hpc_dl.data import fingerprint, staged
 from hpc_dl.errors import UserError
-from hpc_dl.jobs import cancel
+from hpc_dl.jobs import cancel_run
 from hpc_dl.rundir import RunDir
 from hpc_dl.spec.load import load
 from hpc_dl.submit import snapshot
@@ -76,7 +76,7 @@ def test_a_running_one_is_active(root: Path, tmp_path: Path) -> None:
         found = choice(root, tmp_path, text=text)
         assert (found.action, found.run) == ("is_active", run)
     finally:
-        cancel(run)
+        cancel_run(run)
     assert choice(root, tmp_path, text=text).action == "go_on"
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from hpc_dl import jobs, journal, run_files, rundir
+from hpc_dl import journal, run_files, rundir
+from hpc_dl.jobs import read_status, read_statuses
 from hpc_dl.cli import main, summary
 from hpc_dl.errors import UserError
 from hpc_dl.jobs.reading import ends
@@ -347,7 +348,7 @@ def test_a_file_in_the_place_of_the_folder_of_runs_is_named(
 def test_a_run_that_is_removed_while_it_is_looked_at_costs_the_others_nothing(root: Path) -> None:
     found = rundir.runs(root)
     shutil.rmtree(found[3].path)
-    statuses = jobs.statuses(found)
+    statuses = read_statuses(found)
     assert statuses[3].state == "unknown"
     assert str(found[3].path) in statuses[3].reason
     assert {one.state for one in statuses[:3] + statuses[4:]} == {"failed"}
@@ -357,7 +358,7 @@ def test_a_run_whose_journal_is_lost_is_not_said_to_have_failed(tmp_path: Path) 
     run = new_run(tmp_path)
     Submission("local", "1", os.uname().nodename, 0.0, 1).save(run)
     run.journal.write_bytes(b"\0" * 1000)
-    status = jobs.status(run)
+    status = read_status(run)
     assert (status.state, status.active) == ("unknown", False)
     assert str(run.journal) in status.reason
     assert run.journal.read_bytes() == b"\0" * 1000
@@ -372,7 +373,7 @@ def test_a_job_that_may_be_running_is_not_submitted_again(
     shutil.rmtree(run.path / "submitit")
     shutil.rmtree(run.logs)
     run.submission.write_bytes(b"")
-    status = jobs.status(run)
+    status = read_status(run)
     assert (status.state, status.active, status.job_id) == ("running", True, None)
     assert main(["submit", job_file(tmp_path), "--local"]) == 2
     said = capsys.readouterr().err
@@ -381,7 +382,7 @@ def test_a_job_that_may_be_running_is_not_submitted_again(
     assert main(["cancel", "quick-1"]) == 2
     assert str(run.submission) in capsys.readouterr().err
     run.submission.unlink()  # as the hint says
-    assert not jobs.status(run).active
+    assert not read_status(run).active
 
 
 @pytest.mark.parametrize("file", ["spec.yaml", "plan.json", "journal.jsonl"])

@@ -8,7 +8,7 @@ import pytest
 
 from hpc_dl import rundir
 from hpc_dl.errors import UserError
-from hpc_dl.jobs import find
+from hpc_dl.jobs import find_run
 from hpc_dl.rundir import RunDir
 from hpc_dl.submission import Submission
 
@@ -39,18 +39,18 @@ def root(tmp_path: Path) -> Path:
     ],
 )
 def test_a_run_is_found(root: Path, word: str, run_id: str) -> None:
-    assert find(root, word).id == run_id
+    assert find_run(root, word).id == run_id
 
 
 @pytest.mark.parametrize(("word", "guess"), [("vea", "vae"), ("ffnn-2", "ffnn-1"), ("14", "")])
 def test_a_wrong_word_is_answered_with_a_guess(root: Path, word: str, guess: str) -> None:
     with pytest.raises(UserError, match=f"there is no run '{word}'") as caught:
-        find(root, word)
+        find_run(root, word)
     assert guess in caught.value.hint
     assert caught.value.exit_code == 2
 
 
 def test_without_runs_it_says_how_to_begin(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no runs") as caught:
-        find(tmp_path / "not-there", "latest")
+        find_run(tmp_path / "not-there", "latest")
     assert "hpcdl submit" in caught.value.hint

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from hpc_dl import jobs, journal, lease
+from hpc_dl import journal, lease
+from hpc_dl.jobs import cancel_run, read_status
 from hpc_dl.errors import UserError
 from hpc_dl.jobs import Status
 from hpc_dl.journal import Journal
@@ -30,7 +31,7 @@ def own_run(tmp_path: Path, model: str, **sections: Any) -> RunDir:
 
 def wait_for(run: RunDir, state: str, reason: str = "") -> Status:
     def seen() -> Status | None:
-        now = jobs.status(run)
+        now = read_status(run)
         if now.state != state and now.state in journal.ENDED:
             pytest.fail(f"{now.state}: {now.reason}")
         return now if now.state == state and now.reason.startswith(reason) else None
@@ -56,10 +57,10 @@ def test_a_job_that_nobody_knows_but_that_touches_its_lease_is_not_dead(tmp_path
     gone.save(run)
     elsewhere = Process("another boot/pid:[1]", 1, 1.0)
     lease._make(run, 1, lease.Holder(gone, 0, elsewhere, "n3", time.time()))
-    assert jobs.status(run).state == "running"
+    assert read_status(run).state == "running"
     assert journal.last_state(run.journal)[0] == "running"
     os.utime(run.path / "lease-1.json", (0, 0))
-    assert jobs.status(run).state == "failed"
+    assert read_status(run).state == "failed"
 
 
 def test_a_machine_of_the_same_name_is_another(tmp_path: Path) -> None:
@@ -70,11 +71,11 @@ def test_a_machine_of_the_same_name_is_another(tmp_path: Path) -> None:
     )
     there.save(run)
     lease._make(run, 1, lease.Holder(there, 0, Process(there.machine, 9, 1.0), "n", time.time()))
-    assert jobs.status(run).state == "running"
+    assert read_status(run).state == "running"
     with pytest.raises(UserError, match="ask there"):
-        jobs.cancel(run)
+        cancel_run(run)
     os.utime(run.path / "lease-1.json", (0, 0))  # it was this one, before it was restarted
-    assert (jobs.status(run).state, jobs.status(run).reason) == (
+    assert (read_status(run).state, read_status(run).reason) == (
         "failed",
         f"{os.uname().nodename} was restarted",
     )
@@ -82,9 +83,9 @@ def test_a_machine_of_the_same_name_is_another(tmp_path: Path) -> None:
 
 def test_a_run_is_seen_from_planned_to_completed(tmp_path: Path) -> None:
     run = new_run(tmp_path)
-    assert jobs.status(run).state == "planned"
+    assert read_status(run).state == "planned"
     start(run)
-    assert jobs.status(run).state == "running"
+    assert read_status(run).state == "running"
     done = wait_for(run, "completed")
     assert (done.epoch, done.epochs, done.step, done.steps) == (2, 2, 24, 24)
     assert done.metric == "val/accuracy"
@@ -110,7 +111,7 @@ def test_an_exception_on_another_rank_is_shown_as_such(tmp_path: Path) -> None:
     wait_for(run, "failed", "RuntimeError: the loss exploded (own.py:")
     # whatever rank 0 thought of it, and however it ended:
     wait_until(lambda: journal.last_state(run.journal)[0] == "failed", message="the last word")
-    assert "on rank 1" in jobs.status(run).reason
+    assert "on rank 1" in read_status(run).reason
 
 
 def test_an_error_before_the_training_is_shown(tmp_path: Path) -> None:
@@ -134,7 +135,7 @@ def test_many_who_look_at_once_journal_the_end_once(tmp_path: Path) -> None:
     journal.Journal(run.journal).append("state", state="running", reason="1 rank")
     Submission("local", "1", os.uname().nodename, 0.0, 1).save(run)
     with ThreadPoolExecutor(8) as pool:
-        seen = list(pool.map(lambda _: jobs.status(run).state, range(32)))
+        seen = list(pool.map(lambda _: read_status(run).state, range(32)))
     assert seen == ["failed"] * 32
     states = [e.event["state"] for e in journal.read(run.journal) if e.event["event"] == "state"]
     assert states == ["planned", "running", "failed"]
@@ -145,7 +146,7 @@ def test_a_cancelled_run_has_saved_and_goes_on_when_submitted_again(tmp_path: Pa
     run = own_run(tmp_path, "Slow", train={"epochs": 20, "log_every": 100})
     start(run)
     wait_until_training(run)
-    cancelled = jobs.cancel(run)
+    cancelled = cancel_run(run)
     assert cancelled.state == "cancelled"
     assert cancelled.reason.startswith("cancelled by the user; saved at step ")
     assert list(run.checkpoints.glob("step-*"))
@@ -160,21 +161,21 @@ def test_a_run_whose_submission_is_damaged_is_found_and_cancelled(tmp_path: Path
     submission = start(run)
     wait_until_training(run)
     run.submission.write_bytes(b"")
-    status = jobs.status(run)
+    status = read_status(run)
     assert (status.state, status.job_id, status.active) == ("running", submission.job_id, True)
     assert f"{run.submission} is damaged: it is empty" in status.reason
-    assert jobs.cancel(run).state == "cancelled"
+    assert cancel_run(run).state == "cancelled"
 
 
 def test_a_run_that_is_still_starting_can_be_cancelled(tmp_path: Path) -> None:
     run = own_run(tmp_path, "Slow", train=LONG)
     start(run)
-    assert jobs.cancel(run).state == "cancelled"
+    assert cancel_run(run).state == "cancelled"
 
 
 def test_a_run_that_was_never_submitted_can_be_cancelled(tmp_path: Path) -> None:
     run = new_run(tmp_path)
-    assert jobs.cancel(run).state == "cancelled"
+    assert cancel_run(run).state == "cancelled"
 
 
 def test_cancelling_what_has_ended_changes_nothing(tmp_path: Path) -> None:
@@ -182,7 +183,7 @@ def test_cancelling_what_has_ended_changes_nothing(tmp_path: Path) -> None:
     journal.Journal(run.journal).append("state", state="completed", reason="")
     Submission("local", "1", os.uname().nodename, 0.0, 1).save(run)
     before = run.journal.read_bytes()
-    assert jobs.cancel(run).state == "completed"
+    assert cancel_run(run).state == "completed"
     assert run.journal.read_bytes() == before
     assert not run.cancel.exists()
 
@@ -190,14 +191,14 @@ def test_cancelling_what_has_ended_changes_nothing(tmp_path: Path) -> None:
 def test_a_recycled_process_group_is_not_taken_for_the_run(tmp_path: Path) -> None:
     run = new_run(tmp_path)
     Submission("local", str(os.getpid()), os.uname().nodename, 0.0, os.getpgrp()).save(run)
-    assert jobs.status(run).state == "failed"
+    assert read_status(run).state == "failed"
 
 
 def test_a_run_on_another_machine_is_not_judged_from_here(tmp_path: Path) -> None:
     run = new_run(tmp_path)
     journal.Journal(run.journal).append("state", state="running", reason="")
     Submission("local", "1", "elsewhere", 0.0, 1).save(run)
-    status = jobs.status(run)
+    status = read_status(run)
     assert status.state == "running"
     assert "runs on elsewhere" in status.reason
     assert not status.reachable

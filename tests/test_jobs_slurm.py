@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from hpc_dl import jobs, journal
+from hpc_dl import journal
+from hpc_dl.jobs import cancel_run, read_status, read_statuses
 from hpc_dl.errors import UserError
 from hpc_dl.jobs import Status
 from hpc_dl.journal import Journal
@@ -57,10 +58,10 @@ def wait_until_training(run: RunDir) -> Status:
 @pytest.mark.every_release
 def test_a_queued_run_says_what_it_waits_for_and_can_be_cancelled(tmp_path: Path) -> None:
     run = submitted(tmp_path, resources={"slurm": {"begin": "now+1hour"}})
-    status = jobs.status(run)
+    status = read_status(run)
     assert (status.state, status.where) == ("queued", "main")
     assert wait_for(run, "queued", "waiting for its begin time (BeginTime)").job_id == job_of(run)
-    cancelled = jobs.cancel(run)
+    cancelled = cancel_run(run)
     assert (cancelled.state, cancelled.reason) == ("cancelled", "cancelled by the user")
     assert journal.last_state(run.journal)[0] == "cancelled"
 
@@ -70,12 +71,12 @@ def test_a_job_is_found_though_its_submission_is_damaged(tmp_path: Path) -> None
     other = submitted(tmp_path, resources={"slurm": {"begin": "now+1hour"}})
     job_id = job_of(run)
     run.submission.write_text('{"backend": "slurm", "job_id": "all"}')
-    damaged, whole = jobs.statuses([run, other])
+    damaged, whole = read_statuses([run, other])
     assert (damaged.state, damaged.job_id, damaged.active) == ("queued", job_id, True)
     assert str(run.submission) in damaged.reason
     assert (whole.state, whole.faults) == ("queued", [])
-    assert jobs.cancel(run).state == "cancelled"
-    assert jobs.cancel(other).state == "cancelled"
+    assert cancel_run(run).state == "cancelled"
+    assert cancel_run(other).state == "cancelled"
 
 
 @pytest.mark.long
@@ -99,7 +100,7 @@ def test_a_script_given_to_sbatch_by_hand_is_seen_too(cluster: Cluster, tmp_path
     job_id = cluster.run("sbatch", "--parsable", str(file))
     running = wait_until_training(run)
     assert running.job_id == job_id
-    assert jobs.cancel(run).state == "cancelled"
+    assert cancel_run(run).state == "cancelled"
 
 
 @pytest.mark.every_release
@@ -110,7 +111,7 @@ def test_a_task_of_an_array_is_told_from_the_others(cluster: Cluster, tmp_path: 
     array = cluster.run("sbatch", "--parsable", "--array=3", str(file))
     cluster.run("sbatch", "--array=4", "--output=/dev/null", "--wrap", "false")
     assert wait_until_training(run).job_id == f"{array}_3"
-    assert jobs.cancel(run).state == "cancelled"
+    assert cancel_run(run).state == "cancelled"
 
 
 @pytest.mark.every_release
@@ -120,13 +121,13 @@ def test_a_suspended_run_is_said_to_be_so_as_soon_as_slurm_knows(
     run = submitted(tmp_path, train=LONG)
     wait_until_training(run)
     cluster.run("scontrol", "suspend", job_of(run))
-    status = jobs.status(run)
+    status = read_status(run)
     assert (status.state, status.reason) == ("running", "suspended by Slurm")
     cluster.run("scontrol", "resume", job_of(run))
-    assert jobs.status(run).reason == "1 rank on n1, cpu, from the beginning".replace(
+    assert read_status(run).reason == "1 rank on n1, cpu, from the beginning".replace(
         "n1", status.where
     )
-    jobs.cancel(run)
+    cancel_run(run)
 
 
 # ---- failures
@@ -153,7 +154,7 @@ def test_a_rank_killed_with_kill_9_fails_the_run(tmp_path: Path) -> None:
     asked = {"nodes": 2, "max_requeues": 0}
     run = submitted(tmp_path, "KilledOnRank1", train=LONG, resources=asked)
     wait_for(run, "failed")
-    wait_until(lambda: "without a word" in jobs.status(run).reason, message="not explained")
+    wait_until(lambda: "without a word" in read_status(run).reason, message="not explained")
 
 
 @pytest.mark.long
@@ -179,7 +180,7 @@ def test_a_node_that_fails_is_named(
 def test_a_cancelled_run_has_saved(tmp_path: Path) -> None:
     run = submitted(tmp_path, train=LONG, resources={"nodes": 2})
     wait_until_training(run)
-    status = jobs.cancel(run)
+    status = cancel_run(run)
     assert status.state == "cancelled"
     assert status.reason.startswith("cancelled by the user; saved at step ")
     assert list(run.checkpoints.glob("step-*"))
@@ -192,7 +193,7 @@ def test_a_run_cancelled_with_scancel_is_cancelled_and_not_requeued(
     run = submitted(tmp_path, train=LONG)
     wait_until_training(run)
     cluster.run("scancel", job_of(run))
-    wait_until(lambda: jobs.status(run).state == "cancelled", 60, message="not cancelled")
+    wait_until(lambda: read_status(run).state == "cancelled", 60, message="not cancelled")
 
 
 @pytest.mark.long
@@ -218,16 +219,16 @@ def left_running(root: Path, job_id: str, submitted_at: float) -> RunDir:
 def test_a_recycled_job_id_is_not_believed(tmp_path: Path) -> None:
     other = submitted(tmp_path / "other", resources={"slurm": {"begin": "now+1hour"}})
     run = left_running(tmp_path / "root", job_of(other), time.time() - 86400)
-    assert jobs.status(run).state == "failed"
-    assert jobs.status(other).state == "queued"
-    jobs.cancel(other)
+    assert read_status(run).state == "failed"
+    assert read_status(other).state == "queued"
+    cancel_run(other)
 
 
 def test_without_any_trace_the_jobs_log_tells(tmp_path: Path) -> None:
     run = left_running(tmp_path, "999999", time.time())
     log = run.logs / "999999-batch.log"
     log.write_text("slurmstepd-n1: error: *** JOB 999999 ON n1 CANCELLED AT x DUE TO TIME LIMIT\n")
-    assert jobs.status(run).state == "timeout"
+    assert read_status(run).state == "timeout"
     assert journal.last_state(run.journal)[0] == "timeout"
 
 
@@ -244,7 +245,7 @@ def test_a_job_that_the_controller_has_forgotten_is_in_the_database(
     query = ("sacct", "-nXP", "-j", job_id, "--format=State")
     wait_until(lambda: cluster.run(*query) == "FAILED", 60, message="not in the database")
     monkeypatch.setenv("PATH", f"{forgetful.parent}:{os.environ['PATH']}")
-    status = jobs.status(left_running(tmp_path / "root", job_id, began))
+    status = read_status(left_running(tmp_path / "root", job_id, began))
     assert (status.state, status.reason) == ("failed", "ended with exit code 3 and no other word")
 
 
@@ -260,11 +261,11 @@ def test_one_squeue_answers_for_all_runs(tmp_path: Path, monkeypatch: pytest.Mon
         counting.write_text(f'#!/bin/sh\necho x >>{tmp_path}/{name}\nexec {real} "$@"\n')
         counting.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
-    assert [status.state for status in jobs.statuses(waiting)] == ["queued"] * 3
+    assert [status.state for status in read_statuses(waiting)] == ["queued"] * 3
     assert (tmp_path / "squeue").read_text() == "x\n"
     assert not (tmp_path / "sacct").exists()
     for run in waiting:
-        jobs.cancel(run)
+        cancel_run(run)
 
 
 @pytest.fixture
@@ -283,16 +284,16 @@ def test_without_a_controller_the_last_known_state_is_shown(
 ) -> None:
     run = left_running(tmp_path, "999999", time.time())
     before = datetime.now()
-    status = jobs.status(run)
+    status = read_status(run)
     assert status.state == "running"
     assert not status.reachable
     since = {f"cluster unreachable since {at:%H:%M}" for at in (before, datetime.now())}
     assert status.reason.removesuffix("; last known: running") in since
     (note,) = (tmp_path / "cache" / "hpcdl").iterdir()
     os.utime(note, (0, 0))  # so long ago
-    assert f"since {datetime.fromtimestamp(0):%H:%M}" in jobs.status(run).reason
+    assert f"since {datetime.fromtimestamp(0):%H:%M}" in read_status(run).reason
     monkeypatch.setenv("SLURM_CONF", cluster.env["SLURM_CONF"])
-    assert jobs.status(run).reachable
+    assert read_status(run).reachable
     assert not note.exists()
 
 
@@ -306,7 +307,7 @@ def test_without_accounting_a_job_that_is_gone_has_failed(
     sacct.chmod(0o755)
     monkeypatch.setenv("PATH", f"{sacct.parent}:{os.environ['PATH']}")
     run = left_running(tmp_path / "root", "999999", time.time())
-    assert jobs.status(run).state == "failed"
+    assert read_status(run).state == "failed"
     assert journal.last_state(run.journal) == ("failed", "killed without a word")
 
 
@@ -314,6 +315,6 @@ def test_without_accounting_a_job_that_is_gone_has_failed(
 def test_without_a_controller_nothing_is_cancelled(tmp_path: Path) -> None:
     run = left_running(tmp_path, "1", time.time())
     with pytest.raises(UserError, match="the cluster cannot be reached") as caught:
-        jobs.cancel(run)
+        cancel_run(run)
     assert caught.value.exit_code == 3
     assert not run.cancel.exists()

@@ -13,7 +13,7 @@ from PIL import Image
 from rich.console import Console
 from sklearn.metrics import precision_recall_fscore_support
 
-from hpc_dl import jobs
+from hpc_dl.jobs import read_status
 from hpc_dl.cli import status as status_command
 from hpc_dl.cli import summary
 from hpc_dl.data import digits, sources
@@ -145,7 +145,7 @@ def test_the_summary_puts_numbers_of_the_same_weights_side_by_side(run):
 
 
 def test_status_says_which_weights_were_tested_and_which_validation_was_last(run):
-    found = jobs.status(run)
+    found = read_status(run)
     lines = [" ".join(line.split()) for line in str(status_command._details(found)).splitlines()]
     said = "weights best checkpoint: step 36 (validation accuracy 0.9, the highest)"
     assert said in lines

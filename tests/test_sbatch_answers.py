@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from hpc_dl import jobs, journal, lease, sbatch, slurm, slurm_job
+from hpc_dl import journal, lease, sbatch, slurm, slurm_job
+from hpc_dl.jobs import cancel_run, read_status
 from hpc_dl.errors import UserError
 from hpc_dl.machine import Process
 from hpc_dl.place import Place
@@ -86,7 +87,7 @@ def test_the_job_is_known_whatever_sbatch_says(site: Site, answer: str) -> None:
     submission = site.submit()
     assert site.jobs == [submission.job_id]
     assert Submission.load(site.run) == submission
-    assert jobs.status(site.run).state == "queued"
+    assert read_status(site.run).state == "queued"
 
 
 def test_an_sbatch_that_hangs_has_submitted_all_the_same(
@@ -104,15 +105,15 @@ def test_a_job_that_comes_late_is_found_and_not_sent_again(site: Site, tmp_path:
     site.wrap("sbatch", f'echo "$@" >{tmp_path}/asked; echo "{TIMED_OUT}" >&2; exit 1')
     with pytest.raises(Unanswered, match="not known yet whether Slurm has the job"):
         site.submit()
-    status = jobs.status(site.run)
+    status = read_status(site.run)
     assert (status.state, status.reachable) == ("unknown", False)
     assert "not known yet whether Slurm has it" in status.reason
     with pytest.raises(UserError, match="not known yet"):
-        jobs.cancel(site.run)
+        cancel_run(site.run)
     site.run.cancel.unlink()
     site.unwrap("sbatch")
     late = site.cluster.run("sbatch", *(tmp_path / "asked").read_text().split()).split(";")[0]
-    assert (jobs.status(site.run).state, job_of(site.run)) == ("queued", late)
+    assert (read_status(site.run).state, job_of(site.run)) == ("queued", late)
     assert site.jobs == [late]
 
 
@@ -123,7 +124,7 @@ def test_a_job_that_slurm_never_got_may_be_sent_again(
     with pytest.raises(Unanswered):
         site.submit()
     monkeypatch.setattr(sys.modules["hpc_dl.jobs.status"], "UNANSWERED_SECONDS", 0.0)
-    status = jobs.status(site.run)
+    status = read_status(site.run)
     assert status.state == "failed"
     assert status.reason.startswith("Slurm never got it")
 
@@ -139,9 +140,9 @@ def test_a_submission_that_was_killed_before_the_answer_is_taken_up(site: Site) 
     intent = Submission.intend(site.run)
     given = ("--begin=now+1hour", f"--comment={intent.mark}", str(site.run.script), intent.mark)
     job = site.cluster.run("sbatch", "--parsable", *given)
-    status = jobs.status(site.run)
+    status = read_status(site.run)
     assert (status.state, status.job_id) == ("queued", job)
-    assert jobs.cancel(site.run).state == "cancelled"
+    assert cancel_run(site.run).state == "cancelled"
 
 
 def test_a_users_comment_stays_and_the_job_is_known(site: Site) -> None:
@@ -149,8 +150,8 @@ def test_a_users_comment_stays_and_the_job_is_known(site: Site) -> None:
     site.wrap("sbatch", f'$REAL "$@" >/dev/null; echo "{TIMED_OUT}" >&2; exit 1')
     job = cluster_jobs.submit(site.run, plan).job_id
     assert site.cluster.run("squeue", "-h", "-j", job, "-o", "%k") == "project 7"
-    assert jobs.status(site.run).state == "queued"
-    assert jobs.cancel(site.run).state == "cancelled"
+    assert read_status(site.run).state == "queued"
+    assert cancel_run(site.run).state == "cancelled"
 
 
 def test_the_follow_up_job_is_known_too(site: Site) -> None:
@@ -170,7 +171,7 @@ def test_the_follow_up_job_is_known_too(site: Site) -> None:
 def test_a_clock_that_is_wrong_does_not_end_a_job(site: Site) -> None:
     ahead = dataclasses.replace(site.submit(), submitted=time.time() + 86400)
     ahead.save(site.run)
-    assert jobs.status(site.run).state == "queued"
+    assert read_status(site.run).state == "queued"
 
 
 @pytest.mark.parametrize("output", ["", "echo 'CACHED AT 12:00'", "echo oops >&2; exit 1"])
@@ -178,14 +179,14 @@ def test_a_squeue_that_does_not_see_the_job_does_not_end_it(site: Site, output: 
     site.submit()
     for command in ("squeue", "sacct"):
         site.wrap(command, output)
-    assert jobs.status(site.run).state == "queued"
+    assert read_status(site.run).state == "queued"
     assert journal.last_state(site.run.journal)[0] == "planned"
 
 
 def test_a_job_of_another_cluster_is_not_ended_by_this_one(site: Site) -> None:
     job = dataclasses.replace(site.submit(), cluster="other", job_id="999999")
     job.save(site.run)
-    status = jobs.status(site.run)
+    status = read_status(site.run)
     assert (status.state, status.reachable) == ("queued", False)
     assert "ask there" in status.reason
 
@@ -193,7 +194,7 @@ def test_a_job_of_another_cluster_is_not_ended_by_this_one(site: Site) -> None:
 def test_another_users_job_is_not_ended_by_what_he_hides(site: Site) -> None:
     job = dataclasses.replace(site.submit(), user="ann", job_id="999999")
     job.save(site.run)
-    status = jobs.status(site.run)
+    status = read_status(site.run)
     assert (status.state, status.reachable) == ("queued", False)
 
 
@@ -204,7 +205,7 @@ def test_another_users_job_is_not_ended_by_what_he_hides(site: Site) -> None:
 def test_a_state_that_is_rare_or_new_does_not_end_a_job(site: Site, state: str, said: str) -> None:
     site.submit()
     site.wrap("squeue", f"$REAL \"$@\" | sed 's/|PENDING|/|{state}|/'")
-    status = jobs.status(site.run)
+    status = read_status(site.run)
     assert status.state == "queued"
     assert status.reason.startswith(said)
     assert journal.last_state(site.run.journal)[0] == "planned"
@@ -244,4 +245,4 @@ def test_a_second_job_in_the_folder_sees_the_first_and_leaves(site: Site, tmp_pa
     assert f"is being trained by Slurm job {first.job_id} on n3 since" in printed.read_text()
     assert site.run.journal.read_bytes() == said
     assert Submission.load(site.run) == first
-    assert jobs.status(site.run).state == "queued"
+    assert read_status(site.run).state == "queued"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hpc_dl import jobs
+from hpc_dl.jobs import read_status
 from hpc_dl.cli import main
 from hpc_dl.rundir import RunDir
 from hpc_dl.submit.script import render
@@ -80,7 +80,7 @@ def test_a_run_root_of_all_awkward_characters_trains_and_is_found(
     assert "in partition short" in plan
     assert main(words) == 0
     run = RunDir(root / "quick-1")
-    job = jobs.status(run).job_id
+    job = read_status(run).job_id
     assert cluster.run("squeue", "-h", "--states=all", "-j", str(job), "-o", "%P") == "short"
     wait_for(run, "completed")
     assert sorted(path.name for path in run.logs.glob("*-*.log")) == [

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from hpc_dl import jobs, journal
+from hpc_dl import journal
+from hpc_dl.jobs import read_status
 from hpc_dl.plan import Plan
 from hpc_dl.rundir import RunDir, read_json, write_json
 from hpc_dl.submit import slurm
@@ -120,7 +121,7 @@ def test_a_node_loses_its_power(
     cluster: Cluster, fragile_nodes: tuple[str, ...], tmp_path: Path
 ) -> None:
     run = submitted(tmp_path, partition="fragile")
-    cluster.kill_node(jobs.status(run).where)
+    cluster.kill_node(read_status(run).where)
     goes_on(cluster, run, tmp_path)
 
 
@@ -129,7 +130,7 @@ def test_an_administrator_takes_a_node_down(
     cluster: Cluster, fragile_nodes: tuple[str, ...], tmp_path: Path
 ) -> None:
     run = submitted(tmp_path, partition="fragile")
-    node = jobs.status(run).where
+    node = read_status(run).where
     cluster.run("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
     goes_on(cluster, run, tmp_path)
 
@@ -210,8 +211,8 @@ def test_a_run_that_makes_no_progress_is_not_started_for_ever(
     cluster.haste(job_of(run))
     wait_until(lambda: len(starts(run)) == 2, 60, message="no start")
     rank_processes(run)[0].send_signal(signal.SIGKILL)
-    wait_until(lambda: jobs.status(run).state == "failed", 60, message="it goes on and on")
-    assert "no progress between two requeues" in jobs.status(run).reason
+    wait_until(lambda: read_status(run).state == "failed", 60, message="it goes on and on")
+    assert "no progress between two requeues" in read_status(run).reason
 
 
 def starts(run: RunDir) -> list[dict[str, Any]]:

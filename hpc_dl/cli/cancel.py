@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from hpc_dl import jobs
+from hpc_dl.jobs import cancel_run
 from hpc_dl.cli import runs
 
 HELP = "Stop a run, queued or running. It saves first; `hpcdl submit` again goes on."
@@ -13,7 +13,7 @@ configure = runs.configure
 
 
 def run(args: argparse.Namespace) -> int:
-    status = jobs.cancel(runs.chosen(args))
+    status = cancel_run(runs.chosen(args))
     if args.json:
         runs.print_json(status.to_json())
     else:

@@ -91,12 +91,13 @@ class _Bringing:
 
     def bring(self, until: float = float("inf")) -> None:
         """Bring all runs; begin with none after `until` on the monotonic clock."""
-        from hpc_dl import jobs, rundir
+        from hpc_dl import rundir
+        from hpc_dl.jobs import read_statuses
         from hpc_dl.tracking.sync import bring_values
 
         runs = rundir.own(rundir.runs(self.root))
         if time.monotonic() - self.asked >= ASK_EVERY:
-            jobs.statuses(runs)  # journals how runs ended that could not say so themselves
+            read_statuses(runs)  # journals how runs ended that could not say so themselves
             self.asked = time.monotonic()
         for run in runs:
             if time.monotonic() < until:

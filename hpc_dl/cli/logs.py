@@ -7,7 +7,8 @@ import sys
 import time
 from pathlib import Path
 
-from hpc_dl import jobs, journal
+from hpc_dl import journal
+from hpc_dl.jobs import read_status
 from hpc_dl import submission as submissions
 from hpc_dl.cli import runs
 from hpc_dl.errors import EXIT_FAILED, UserError
@@ -59,7 +60,7 @@ def _log(run: RunDir, rank: int) -> Path:
     for path in others:
         if path.is_file() and path.stat().st_size:
             return path
-    status = jobs.status(run)
+    status = read_status(run)
     raise UserError(f"{run.id} has printed nothing: {status.state}", hint=status.reason)
 
 
@@ -76,7 +77,7 @@ def tail(run: RunDir, count: int) -> list[str]:
 def _follow(run: RunDir, rank: int) -> Status:
     """Print the log as it grows, until the run has ended and its last words are printed."""
     path, offset, last_words = None, 0, False
-    status, asked = jobs.status(run), time.monotonic()
+    status, asked = read_status(run), time.monotonic()
     while True:
         ended = status.state in journal.ENDED
         try:
@@ -92,7 +93,7 @@ def _follow(run: RunDir, rank: int) -> Status:
         last_words = ended  # a failure is printed right after it is journalled
         time.sleep(READ_SECONDS)
         if not ended and time.monotonic() - asked > ASK_SECONDS:
-            status, asked = jobs.status(run), time.monotonic()
+            status, asked = read_status(run), time.monotonic()
 
 
 def _copy(path: Path, offset: int) -> int:

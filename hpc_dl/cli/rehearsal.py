@@ -18,7 +18,8 @@ from types import FrameType
 
 from rich.text import Text
 
-from hpc_dl import jobs, journal, rundir
+from hpc_dl import journal, rundir
+from hpc_dl.jobs import read_status
 from hpc_dl.cli import forecast, logs, show_plan
 from hpc_dl.cli.planning import Request, this_machine
 from hpc_dl.cli.runs import print_json
@@ -108,7 +109,7 @@ def _shortened(spec: JobSpec, steps: int) -> JobSpec:
 def _perform(run: RunDir, plan: Plan, expected: str) -> None:
     """Start the run and wait for its end. Raises UserError if it is not the expected one."""
     submission = local.submit(run, plan)
-    while (status := jobs.status(run)).state not in journal.ENDED or process.members(
+    while (status := read_status(run)).state not in journal.ENDED or process.members(
         run, submission
     ):
         time.sleep(LOOK_SECONDS)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 
-from hpc_dl import jobs, lease
+from hpc_dl import lease
+from hpc_dl.jobs import read_status
 from hpc_dl.cli import planning, runs, sending, which
 from hpc_dl.cli.which import Choice
 from hpc_dl.data import fingerprint
@@ -44,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
                 hint=f"Only {', '.join(CHANGEABLE)} can change; for the rest `hpcdl submit`.",
             )
     manner = sending.Manner(follow=args.follow, as_json=args.json, site=args.site)
-    status = jobs.status(found, lease.GRACE)
+    status = read_status(found, lease.GRACE)
     action = which.action_for(status)
     request = planning.read(found.spec, args.words, args.site, copied=found.code)
     request = replace(request, run_root=found.root)

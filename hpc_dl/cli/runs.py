@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from hpc_dl import jobs
+from hpc_dl.jobs import find_run
 from hpc_dl import site as sites
 from hpc_dl.rundir import RunDir
 
@@ -28,7 +28,7 @@ def root(args: argparse.Namespace) -> Path:
 
 def chosen(args: argparse.Namespace) -> RunDir:
     """The run that is meant. Raises UserError."""
-    return jobs.find(root(args), args.word)
+    return find_run(root(args), args.word)
 
 
 def print_json(value: object) -> None:

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from rich.text import Text
 
-from hpc_dl import jobs, lease, run_files, rundir, slurm
+from hpc_dl import lease, run_files, rundir, slurm
+from hpc_dl.jobs import UNKNOWN, read_status
 from hpc_dl import submission as submissions
 from hpc_dl.cli import live, logs, summary, which
 from hpc_dl.cli.outlook import folder
@@ -67,7 +68,7 @@ def send(request: Request, choice: Choice, machine: Machine | None, manner: Mann
     if choice.run and choice.action == "is_active":
         if manner.follow:
             return watch(choice.run, 0, manner)
-        raise active(choice.run, manner, choice.status or jobs.status(choice.run))
+        raise active(choice.run, manner, choice.status or read_status(choice.run))
     if choice.run:
         return go_on(choice.run, lambda run: _prepare(request, run, machine), manner)
     reason = f": {choice.changed}" if choice.changed else ""
@@ -97,7 +98,7 @@ def _begin(request: Request, machine: Machine | None) -> tuple[RunDir, Plan]:
 def go_on(run: RunDir, prepare_again: Callable[[RunDir], Plan], manner: Manner) -> int:
     """Submit a stopped run again; returns the exit code. Of two who try at once, one is refused."""
     with _alone_with(run):
-        status = jobs.status(run, lease.GRACE)
+        status = read_status(run, lease.GRACE)
         if which.action_for(status) == "is_active":
             raise active(run, manner, status)
         plan, step = prepare_again(run), saved_step(run)
@@ -140,7 +141,7 @@ def _report(run: RunDir, plan: Plan, begins: str, offset: int, manner: Manner) -
     if manner.follow or plan.backend == "local":
         return watch(run, offset, manner)
     if manner.as_json:
-        print_json({**_job(run), "state": jobs.status(run).state})
+        print_json({**_job(run), "state": read_status(run).state})
     else:
         out.print(Text(manner.commands(run)), soft_wrap=True)
     return 0
@@ -154,7 +155,7 @@ def watch(run: RunDir, offset: int, manner: Manner) -> int:
     out = console(for_json=manner.as_json)
     watched = live.Watched(run, run_files.load(run.plan, Plan), offset)
     try:
-        live.follow(watched, lambda: jobs.status(run), out)
+        live.follow(watched, lambda: read_status(run), out)
     except KeyboardInterrupt:
         out.print(Text(f"\n{run.id} runs on.\n{manner.commands(run)}"), soft_wrap=True)
         raise
@@ -177,7 +178,7 @@ def active(run: RunDir, manner: Manner, status: Status) -> UserError:
             f"a job of {run.id} may be training this already: {'; '.join(status.faults)}",
             hint=f"{REPAIRS['submission.json']}\n--new starts another run.",
         )
-    if status.state == jobs.UNKNOWN:
+    if status.state == UNKNOWN:
         return UserError(
             f"{run.id} was submitted already, and is {status.reason}",
             hint="It is sent again once it is certain that Slurm never got it.",
@@ -197,7 +198,7 @@ def prepare_within_job(request: Request, run_dir: Path) -> int:
     if known and known.job_id == job:
         return 0  # requeued
     if run.spec.exists():
-        status = jobs.status(run, lease.GRACE)
+        status = read_status(run, lease.GRACE)
         if which.identity(load(run.spec), run.code) != which.submitted_identity(
             request.spec, request.code
         ):

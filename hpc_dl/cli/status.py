@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpc_dl import jobs, rundir
+from hpc_dl import rundir
+from hpc_dl.jobs import read_status, read_statuses
 from hpc_dl.cli import runs
 from hpc_dl.errors import EXIT_CLUSTER, EXIT_FAILED
 from hpc_dl.jobs import Status
@@ -44,10 +45,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     if args.word:
-        return _show_one(jobs.status(runs.chosen(args)), as_json=args.json)
+        return _show_one(read_status(runs.chosen(args)), as_json=args.json)
     root = runs.root(args)
     found = rundir.runs(root)
-    statuses = jobs.statuses(found if args.all else found[-SHOWN:])
+    statuses = read_statuses(found if args.all else found[-SHOWN:])
     if args.json:
         runs.print_json([status.to_json() for status in statuses])
     else:

@@ -26,12 +26,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Bring one run or all; the exit code is 1 if a store did not take everything."""
-    from hpc_dl import jobs, rundir
+    from hpc_dl import rundir
+    from hpc_dl.jobs import find_run, read_statuses
     from hpc_dl.cli import runs
 
     root = runs.root(args)
-    chosen = [jobs.find(root, args.word)] if args.word else rundir.own(rundir.runs(root))
-    jobs.statuses(chosen)  # journals how runs ended that could not say so themselves
+    chosen = [find_run(root, args.word)] if args.word else rundir.own(rundir.runs(root))
+    read_statuses(chosen)  # journals how runs ended that could not say so themselves
     outcomes = [_Outcome(one) for one in chosen]
     for outcome in outcomes:
         outcome.bring_values()

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from hpc_dl import jobs, lease, run_files, rundir
+from hpc_dl import lease, run_files, rundir
+from hpc_dl.jobs import read_status
 from hpc_dl.data.fingerprint import Fingerprint
 from hpc_dl.errors import UserError
 from hpc_dl.jobs import Status
@@ -57,7 +58,7 @@ def choose(
         if its == wanted:
             then = _data_of(run)
             if then and not then.difference(data):
-                status = jobs.status(run, lease.GRACE)
+                status = read_status(run, lease.GRACE)
                 return Choice(action_for(status), run, status)
             others.append((run, then))
     changed = _changed(*others[0], data) if others else ""
@@ -78,7 +79,7 @@ def _changed(run: RunDir, then: Fingerprint | None, now: Fingerprint) -> str:
     if then:
         said = f"{run.id} had other data ({then.difference(now)})"
         go_on = "Restore the data to go on with it"
-    if saved_step(run) and action_for(jobs.status(run, lease.GRACE)) == "go_on":
+    if saved_step(run) and action_for(read_status(run, lease.GRACE)) == "go_on":
         raise UserError(
             f"{said}, and stopped at step {saved_step(run)}",
             hint=f"{go_on}; hpcdl submit --new trains a new run.",

@@ -9,7 +9,7 @@ from hpc_dl import journal, slurm, slurm_records
 from hpc_dl import submission as submissions
 from hpc_dl.errors import EXIT_CLUSTER, EXIT_FAILED, UserError
 from hpc_dl.jobs import process
-from hpc_dl.jobs.status import Status, status
+from hpc_dl.jobs.status import Status, read_status
 from hpc_dl.journal import Journal
 from hpc_dl.rundir import REPAIRS, RunDir
 from hpc_dl.slurm_records import is_id
@@ -23,12 +23,12 @@ SLURM_SECONDS = 90.0
 """How long Slurm may take to end a job; it kills after its own grace time, often 30 s."""
 
 
-def cancel(run: RunDir) -> Status:
+def cancel_run(run: RunDir) -> Status:
     """Stop a run, queued or running, and return how it is then; one that has ended stays so.
 
     Raises UserError where the job cannot be reached, or does not end.
     """
-    before, (submission, fault) = status(run), submissions.find(run)
+    before, (submission, fault) = read_status(run), submissions.find(run)
     if before.state in journal.ENDED and not before.active:
         return before
     if submission is None and fault:
@@ -43,7 +43,7 @@ def cancel(run: RunDir) -> Status:
         _cancel_slurm(run, found, fault)
     else:
         _cancel_local(run, submission)
-    after = status(run)
+    after = read_status(run)
     if after.state not in journal.ENDED:
         raise UserError(
             f"{run.id} is still {after.state}", hint="Try again in a while.", exit_code=EXIT_FAILED
@@ -65,7 +65,7 @@ def _cancel_slurm(run: RunDir, submission: Submission, fault: str) -> None:
     except slurm.SlurmError as error:
         if error.lost and _wait(run, LOST_SECONDS):
             return
-        if status(run).state in journal.ENDED:
+        if read_status(run).state in journal.ENDED:
             return
         run.cancel.unlink(missing_ok=True)
         raise
@@ -91,7 +91,7 @@ def _cancel_local(run: RunDir, submission: Submission) -> None:
 def _wait(run: RunDir, seconds: float) -> bool:
     """Whether the run has ended within this time."""
     patience = time.monotonic() + seconds
-    while status(run).state not in journal.ENDED:
+    while read_status(run).state not in journal.ENDED:
         if time.monotonic() > patience:
             return False
         time.sleep(0.2)

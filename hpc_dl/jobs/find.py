@@ -11,7 +11,7 @@ from hpc_dl.rundir import RunDir, runs
 from hpc_dl.slurm_records import is_id
 
 
-def find(root: Path, word: str) -> RunDir:
+def find_run(root: Path, word: str) -> RunDir:
     """The run with this id; else the newest of this name; else the one with this Slurm job id.
 
     `latest` is the newest of all. Raises UserError where there is none.

@@ -90,15 +90,15 @@ class Status:
         return {**dataclasses.asdict(self), "age": round(self.age, 1)}
 
 
-def status(run: RunDir, patience: float = 0) -> Status:
+def read_status(run: RunDir, patience: float = 0) -> Status:
     """How a run is now; one that has ended is given so many seconds to let go of its lease."""
     until = time.monotonic() + patience
-    while (now := statuses([run])[0]).holder and time.monotonic() < until:
+    while (now := read_statuses([run])[0]).holder and time.monotonic() < until:
         time.sleep(0.2)
     return now
 
 
-def statuses(runs: Iterable[RunDir]) -> list[Status]:
+def read_statuses(runs: Iterable[RunDir]) -> list[Status]:
     """How runs are now, in their order; Slurm is asked once for all of them."""
     known = [_Known.read(run) for run in runs]
     seen = _look(known)

@@ -9,7 +9,8 @@ from typing import Any
 
 import psutil
 
-from hpc_dl import jobs, journal
+from hpc_dl import journal
+from hpc_dl.jobs import read_status
 from hpc_dl.jobs import process
 from hpc_dl.rundir import RunDir
 from hpc_dl.submission import Submission
@@ -132,11 +133,11 @@ def check_failure(name: str, folder: Path) -> str:
         _kill(run, failure.killed)
     began = time.monotonic()
     wait_until(
-        lambda: jobs.status(run).state in journal.ENDED,
+        lambda: read_status(run).state in journal.ENDED,
         timeout=SECONDS + (60 if failure.killed is None else 0),
         message=f"{name}: the run to end",
     )
-    reason = jobs.status(run).reason
+    reason = read_status(run).reason
     assert failure.words in reason, f"{reason!r} does not say {failure.words!r}"
     return f"{time.monotonic() - began:.0f} s: {reason.splitlines()[0][:90]}"
 
