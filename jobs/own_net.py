@@ -9,8 +9,8 @@ import math
 import torch
 from torch import nn
 
+from hpc_dl.tasks.pictures.grids import grid
 from hpc_dl.zoo.contract import Architecture, Headline, Loss
-from hpc_dl.zoo.pictures.grids import grid
 
 
 class Probed(Architecture):

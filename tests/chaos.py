@@ -23,11 +23,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from hpc_dl import journal
-from hpc_dl.journal import Journal
-from hpc_dl.rundir import RunDir
-from hpc_dl.spec.load import load
-from hpc_dl.spec.models import ZOO
+from hpc_dl.jobspec.architectures import ZOO
+from hpc_dl.jobspec.load import load
+from hpc_dl.run import journal
+from hpc_dl.run.journal import Journal
+from hpc_dl.run.layout import RunDir
 from tests import ranks
 from tests.running import final_state, history, new_run
 from tests.waiting import wait_until
@@ -52,9 +52,9 @@ POINTS = {
     "before the checksum of a checkpoint": ("hpc_dl.train.checkpoint:_sha256", 9),
     "before and after a checkpoint has its name": ("hpc_dl.train.checkpoint:sync_folder", 20),
     "while an old checkpoint is removed": ("shutil:rmtree", 12),
-    "while a picture is drawn": ("hpc_dl.train.finish:Image.fromarray", 4),
-    "while the model is exported": ("hpc_dl.train.finish:write_json", 1),
-    "in the middle of a line of the journal": ("hpc_dl.journal:Journal.append", 60),
+    "while a picture is drawn": ("hpc_dl.train.export:Image.fromarray", 4),
+    "while the model is exported": ("hpc_dl.train.export:write_json", 1),
+    "in the middle of a line of the journal": ("hpc_dl.run.journal:Journal.append", 60),
 }
 """Functions at whose call a rank is killed, and about how often a whole run calls them."""
 

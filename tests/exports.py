@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from hpc_dl import zoo
-from hpc_dl.spec.data import DataFacts
-from hpc_dl.spec.job import JobSpec
-from hpc_dl.train import finish
-from hpc_dl.weights import Weights
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.run.weights import Weights
+from hpc_dl.train.export import write_export
 
 SIZES = (8, 4, 4)
 GREY = DataFacts("image", "classify", (1, 8, 8), ("cat", "dog", "owl"), *SIZES)
@@ -66,7 +66,7 @@ def export(
     nets = architecture.networks()
     plan: Any = SimpleNamespace(to_json=lambda: {"facts": asdict(facts)})
     folder.mkdir(parents=True)
-    finish.export(architecture, nets, spec, plan, examples(facts), folder, Weights(step=1))
+    write_export(architecture, nets, spec, plan, examples(facts), folder, Weights(step=1))
     return folder
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from hpc_dl.zoo.ffnn import FeedForward
+from hpc_dl.zoo.architectures.ffnn import FeedForward
 
 RANK = int(os.environ.get("SLURM_PROCID", os.environ.get("SUBMITIT_LOCAL_GLOBALID", "0")))
 

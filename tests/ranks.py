@@ -18,11 +18,11 @@ from typing import Any, cast
 
 import numpy as np
 
-from hpc_dl import journal
-from hpc_dl.failure import NoProgress
-from hpc_dl.place import Place, find_place
-from hpc_dl.plan import Plan
-from hpc_dl.rundir import RunDir, read_json
+from hpc_dl.planning.plan import Plan
+from hpc_dl.run import journal
+from hpc_dl.run.failure import NoProgress
+from hpc_dl.run.layout import RunDir, read_json
+from hpc_dl.run.rank_info import Place, find_place
 from tests.running import events
 from tests.waiting import wait_until
 
@@ -69,13 +69,13 @@ def _job(run: RunDir, rank: int, size: int, attempt: str, sabotage: Sabotage | N
     launched = {"GLOBALID": str(rank), "NTASKS": str(size), "JOB_ID": attempt}
     os.environ.update({f"SUBMITIT_LOCAL_{name}": value for name, value in launched.items()})
     _log(run, find_place(os.environ))
-    from hpc_dl import job
+    from hpc_dl import worker
 
-    job._start_tracking = lambda run: None  # type: ignore[assignment, return-value]
-    job._stop_the_others = lambda place: None
+    worker._start_tracking = lambda run: None  # type: ignore[assignment, return-value]
+    worker._stop_the_others = lambda place: None
     if sabotage is not None:
         sabotage()
-    job.TrainJob(str(run.path))()
+    worker.TrainJob(str(run.path))()
 
 
 def train(run: RunDir, *, drawing: bool = False) -> RunDir:
@@ -167,7 +167,7 @@ def _log(run: RunDir, place: Place) -> None:
 
 def _rank(run: RunDir, place: Place, sabotage: Sabotage | None, drawing: bool) -> None:
     _log(run, place)
-    from hpc_dl.train import worker
+    from hpc_dl.train import main
     from hpc_dl.zoo.contract import Picture
 
     if not drawing:
@@ -175,7 +175,7 @@ def _rank(run: RunDir, place: Place, sabotage: Sabotage | None, drawing: bool) -
     os.environ["SUBMITIT_LOCAL_GLOBALID"] = str(place.rank)  # for models that behave by rank
     if sabotage is not None:
         sabotage()
-    worker.run(run, place, _hung)
+    main.run(run, place, _hung)
 
 
 def _black(_picture: object, _more: str = "") -> Any:

@@ -7,19 +7,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hpc_dl import journal, rundir
-from hpc_dl import plan as planning
-from hpc_dl.data import staged
-from hpc_dl.plan import Machine, Plan
-from hpc_dl.rundir import RunDir, read_json
-from hpc_dl.site import Site
-from hpc_dl.spec.job import JobSpec
-from hpc_dl.spec.model import OwnModel
-from hpc_dl.spec.sources import OwnData
-from hpc_dl.submission import Submission
-from hpc_dl.submit import local
-from hpc_dl.submit.prepare import prepare
-from hpc_dl.submit.snapshot import Snapshot
+from hpc_dl.data import source_facts
+from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.jobspec.model import OwnModel
+from hpc_dl.jobspec.sources import OwnData
+from hpc_dl.planning import plan as planning
+from hpc_dl.planning.plan import Machine, Plan
+from hpc_dl.planning.site import Site
+from hpc_dl.run import journal, layout
+from hpc_dl.run.layout import RunDir, read_json
+from hpc_dl.run.submission import Submission
+from hpc_dl.scheduler.local import submit
+from hpc_dl.submission.prepare import prepare
+from hpc_dl.submission.snapshot import Snapshot
 from tests import empty_store
 from tests.waiting import wait_until
 
@@ -66,11 +66,11 @@ def prepared(
     seconds.
     """
     data_root = Path(os.environ.get("HPCDL_DATA", root / "data")).resolve()
-    run = rundir.create(root, spec.name)
+    run = layout.create(root, spec.name)
     plan = planning.make(
         spec,
         Site(name="test"),
-        staged.facts(spec.data, data_root, base or Path()),
+        source_facts.facts(spec.data, data_root, base or Path()),
         run_dir=run.path,
         run_root=root,
         data_root=data_root,
@@ -86,7 +86,7 @@ def prepared(
 def start(run: RunDir) -> Submission:
     """Start a prepared run as a local job, or start it again."""
     empty_store.put(run.path.parent)
-    return local.submit(run, Plan.from_json(read_json(run.plan)))
+    return submit.submit(run, Plan.from_json(read_json(run.plan)))
 
 
 def train(run: RunDir, seconds: float = 120) -> RunDir:

@@ -30,9 +30,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from hpc_dl import journal
-from hpc_dl.rundir import RunDir
-from hpc_dl.spec.load import load
+from hpc_dl.jobspec.load import load
+from hpc_dl.run import journal
+from hpc_dl.run.layout import RunDir
 from tests import ranks
 from tests.cluster import Cluster
 from tests.own_models import own_models

@@ -6,17 +6,16 @@ from typing import Any
 import psutil
 import pytest
 
-from hpc_dl import journal
-from hpc_dl.jobs import read_status
-from hpc_dl import plan as planning
-from hpc_dl.data import staged
-from hpc_dl.jobs import Status
-from hpc_dl.plan import Plan
-from hpc_dl.rundir import RunDir, write_json
-from hpc_dl.site import Site
-from hpc_dl.spec.job import JobSpec
-from hpc_dl.spec.load import load
-from hpc_dl.submission import Submission
+from hpc_dl.data import source_facts
+from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.jobspec.load import load
+from hpc_dl.planning import plan as planning
+from hpc_dl.planning.plan import Plan
+from hpc_dl.planning.site import Site
+from hpc_dl.run import journal
+from hpc_dl.run.layout import RunDir, write_json
+from hpc_dl.run.submission import Submission
+from hpc_dl.status import Status, read_status
 from tests import empty_store
 from tests.running import QUICK, new_run
 from tests.waiting import wait_until
@@ -29,7 +28,7 @@ def plan_for(run_dir: Path, spec: JobSpec | None = None, site: Site | None = Non
     return planning.make(
         spec,
         site or Site(name="test"),
-        staged.facts(spec.data, root / "data"),
+        source_facts.facts(spec.data, root / "data"),
         run_dir=run_dir,
         run_root=root,
         data_root=root / "data",
@@ -74,7 +73,7 @@ def rank_processes(run: RunDir) -> dict[int, psutil.Process]:
     found = {}
     for process in psutil.process_iter():
         try:
-            if {"hpc_dl.job", str(run.path)} <= set(process.cmdline()):
+            if {"hpc_dl.worker", str(run.path)} <= set(process.cmdline()):
                 environment = process.environ()
                 if "SLURM_PROCID" in environment and "srun" not in process.name():
                     found[int(environment["SLURM_PROCID"])] = process

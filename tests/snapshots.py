@@ -7,21 +7,21 @@ from typing import Any
 
 import pytest
 
-from hpc_dl.data import staged
-from hpc_dl.spec.job import JobSpec
-from hpc_dl.spec.sources import OwnData
-from hpc_dl.submit import check, snapshot
-from hpc_dl.submit.snapshot import Snapshot
+from hpc_dl.data import source_facts
+from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.jobspec.sources import OwnData
+from hpc_dl.submission import code_check, snapshot
+from hpc_dl.submission.snapshot import Snapshot
 
 
 @pytest.fixture
 def forked_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What `python -m hpc_dl.submit.check` does, without its own start."""
+    """What `python -m hpc_dl.submission.code_check` does, without its own start."""
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
 
     def report(request: dict[str, Any], names: list[str]) -> dict[str, Any]:
-        return check._report(request, str(elsewhere))
+        return code_check._report(request, str(elsewhere))
 
     monkeypatch.setattr(snapshot, "_check", report)
     monkeypatch.setattr("sys.stdin", io.StringIO())  # read to its end, as it is there
@@ -32,7 +32,7 @@ def taken(base: Path, **sections: Any) -> Snapshot:
     """The snapshot of a job's code."""
     sections = {"data": {"name": "digits"}, "model": {"name": "ffnn"}} | sections
     spec = JobSpec.model_validate({"name": "x", "train": {"steps": 1}, **sections})
-    facts = None if isinstance(spec.data, OwnData) else staged.facts(spec.data, base)
+    facts = None if isinstance(spec.data, OwnData) else source_facts.facts(spec.data, base)
     return snapshot.take(spec, base, base, facts)
 
 

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from hpc_dl import journal, tracking_uri
-from hpc_dl.credentials import hidden
-from hpc_dl.journal import Journal
-from hpc_dl.rundir import RunDir, read_json, write_json
-from hpc_dl.tracking.position import Position
+from hpc_dl.jobspec.credentials import hidden
+from hpc_dl.run import journal
+from hpc_dl.run.journal import Journal
+from hpc_dl.run.layout import RunDir, read_json, write_json
+from hpc_dl.tracking import store_uri
+from hpc_dl.tracking.cursor import Position
 from tests.empty_store import made, put
 from tests.running import new_run
 from tests.waiting import wait_until
@@ -37,7 +38,7 @@ def uri(tmp_path: Path) -> str:
 def run_for(uri: str, root: Path, **sections: Any) -> RunDir:
     """A prepared run whose journal goes to the store at `uri`; nothing is trained."""
     run = new_run(root, **sections)
-    tracking_uri.keep(run, uri)
+    store_uri.keep(run, uri)
     write_json(run.plan, {**read_json(run.plan), "tracking_uri": hidden(uri)})
     return run
 
@@ -63,7 +64,7 @@ def journalled(run: RunDir) -> dict[str, list[tuple[int, float, int]]]:
 
 def bring_elsewhere(run: RunDir) -> subprocess.Popen[str]:
     """Bring a run's journal in another process; its complaints are on its standard error."""
-    words = "import sys; from pathlib import Path; from hpc_dl.rundir import RunDir; "
+    words = "import sys; from pathlib import Path; from hpc_dl.run.layout import RunDir; "
     words += "from hpc_dl.tracking.sync import bring; bring(RunDir(Path(sys.argv[1])), 100)"
     return subprocess.Popen(
         [sys.executable, "-c", words, str(run.path)], stderr=subprocess.PIPE, text=True

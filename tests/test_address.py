@@ -12,7 +12,7 @@ import pytest
 from torch.distributed import TCPStore
 
 from hpc_dl.errors import EXIT_CLUSTER, UserError
-from hpc_dl.failure import PeerGone
+from hpc_dl.run.failure import PeerGone
 from hpc_dl.train import address, world
 from tests import ranks
 from tests.running import final_state, new_run

@@ -7,14 +7,14 @@ import numpy as np
 import pandas
 import pytest
 
-from hpc_dl import journal, run_files
-from hpc_dl.cli import main, which
-from hpc_dl.cli.outlook import sentence
-from hpc_dl.data import fingerprint, staged
+from hpc_dl.cli import main, run_choice
+from hpc_dl.cli.preview import sentence
+from hpc_dl.data import fingerprint, source_facts
 from hpc_dl.errors import UserError
-from hpc_dl.rundir import read_json, write_json
-from hpc_dl.spec.load import load
-from hpc_dl.submit.snapshot import Snapshot
+from hpc_dl.jobspec.load import load
+from hpc_dl.run import journal, records
+from hpc_dl.run.layout import read_json, write_json
+from hpc_dl.submission.snapshot import Snapshot
 from hpc_dl.tracking.sync import bring
 from tests import ranks
 from tests.running import new_run
@@ -46,8 +46,8 @@ def ended(run, state, step=None):
 
 def choice(run):
     spec = load(run.spec)
-    now = fingerprint.take(spec.data, spec.model, Path(), staged.facts(spec.data, Path()))
-    return which.choose(run.root, spec, Snapshot(), now)
+    now = fingerprint.take(spec.data, spec.model, Path(), source_facts.facts(spec.data, Path()))
+    return run_choice.choose(run.root, spec, Snapshot(), now)
 
 
 def test_a_completed_run_of_other_data_is_not_trained_already(tmp_path):
@@ -95,7 +95,7 @@ def test_a_run_whose_data_are_not_known_is_not_taken_for_the_same(tmp_path, faul
 
 def test_a_run_of_before_there_were_fingerprints_goes_on_if_the_user_says_so(tmp_path, capsys):
     run = ended(a_run(tmp_path), "failed", step=3)
-    now = run_files.load(run.fingerprint, fingerprint.Fingerprint)
+    now = records.load(run.fingerprint, fingerprint.Fingerprint)
     run.fingerprint.unlink()
     with pytest.raises(UserError, match=f"the data of {run.id} are not known") as refused:
         choice(run)

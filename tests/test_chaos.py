@@ -5,8 +5,8 @@ Two kills each; `make chaos` runs hundreds, of every architecture on one, two an
 
 import pytest
 
-from hpc_dl.rundir import read_json, write_json
-from hpc_dl.spec.models import ZOO
+from hpc_dl.jobspec.architectures import ZOO
+from hpc_dl.run.layout import read_json, write_json
 from tests import chaos, ranks
 from tests.running import events, final_state, history
 

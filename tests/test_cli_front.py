@@ -14,7 +14,7 @@ import pytest
 from hpc_dl import cli, errors
 from hpc_dl.cli import COMMANDS, main
 from hpc_dl.errors import EXIT_CLUSTER, UserError
-from hpc_dl.rundir import write_json
+from hpc_dl.run.layout import write_json
 
 Capture = pytest.CaptureFixture[str]
 

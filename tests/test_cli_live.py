@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from hpc_dl.jobs import read_status
 from hpc_dl.cli import live, summary
 from hpc_dl.cli.live import Watched
-from hpc_dl.journal import Journal
-from hpc_dl.plan import Plan
-from hpc_dl.rundir import RunDir, read_json
+from hpc_dl.planning.plan import Plan
+from hpc_dl.run.journal import Journal
+from hpc_dl.run.layout import RunDir, read_json
+from hpc_dl.status import read_status
 from tests.running import new_run
 
 

@@ -6,12 +6,12 @@ import re
 import pytest
 from pydantic import BaseModel
 
-from hpc_dl import recipe
 from hpc_dl.cli import main
-from hpc_dl.spec.job import JobSpec
-from hpc_dl.spec.load import load
-from hpc_dl.spec.models import ZOO
-from hpc_dl.spec.options import written
+from hpc_dl.jobspec.architectures import ZOO
+from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.jobspec.load import load
+from hpc_dl.jobspec.options import written
+from hpc_dl.verify import recipes
 
 
 def said(capsys, *words):
@@ -53,7 +53,7 @@ def test_an_architecture_that_is_not_there_is_refused_with_a_near_one(capsys):
 def test_a_spec_to_begin_with_is_the_shipped_one(capsys, tmp_path, name):
     file = tmp_path / "my.yaml"
     file.write_text(said(capsys, "init", name))
-    assert load(file) == load(recipe.path(name))
+    assert load(file) == load(recipes.path(name))
 
 
 @pytest.mark.parametrize("name", ZOO)
@@ -62,7 +62,7 @@ def test_every_option_stands_in_it_and_has_its_default_when_uncommented(capsys, 
     file = tmp_path / "my.yaml"
     file.write_text(text.replace("  steps: null\n", "").replace("  epochs: null\n", ""))
     full = load(file)
-    assert full.model_dump() == load(recipe.path(name)).model_dump()
+    assert full.model_dump() == load(recipes.path(name)).model_dump()
     for section in ("model", "data", "train", "resources", "checkpoint", "tracking"):
         part = getattr(full, section)
         assert isinstance(part, BaseModel)

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from hpc_dl import journal
-from hpc_dl.cli import main, planning
-from hpc_dl.rundir import RunDir
-from hpc_dl.spec.models.torchvision import Torchvision
-from hpc_dl.submission import Submission
+from hpc_dl.cli import job_request, main
+from hpc_dl.jobspec.architectures.torchvision import Torchvision
+from hpc_dl.run import journal
+from hpc_dl.run.layout import RunDir
+from hpc_dl.run.submission import Submission
 from tests.running import new_run
 from tests.typed import QUICK, job_file, settings
 
@@ -125,7 +125,7 @@ def test_a_path_in_a_file_begins_beside_it_and_one_that_is_typed_where_it_is_typ
     monkeypatch.chdir(here)
 
     def weights(*words: str) -> str | None:
-        model = planning.read(file, words, None).spec.model
+        model = job_request.read(file, words, None).spec.model
         assert isinstance(model, Torchvision)
         return model.weights
 
@@ -162,7 +162,7 @@ def test_the_gpus_here_are_those_that_cuda_will_see(
     monkeypatch: pytest.MonkeyPatch, visible: str, count: int
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    machine = planning.this_machine(local=True)
+    machine = job_request.this_machine(local=True)
     assert machine is not None
     assert machine.gpus == count
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hpc_dl.cli import forecast, main
-from hpc_dl.journal import Journal
-from hpc_dl.plan import Plan
-from hpc_dl.rundir import RunDir, read_json
+from hpc_dl.cli import estimate, main
+from hpc_dl.planning.plan import Plan
+from hpc_dl.run.journal import Journal
+from hpc_dl.run.layout import RunDir, read_json
 from tests.own_models import own_models
 from tests.running import new_run
 from tests.typed import QUICK, job_file, settings
@@ -111,7 +111,7 @@ def test_the_forecast_leaves_out_what_warms_up(tmp_path: Path) -> None:
     for step, pace in paces.items():
         own.append("metrics", step=step, epoch=0, values={"train/examples_per_second": pace})
     own.append("summary", parameters=7, seconds=1, seconds_per_step=1, peak_memory=9, values={})
-    found = forecast.measure(run, plan, plan)
+    found = estimate.measure(run, plan, plan)
     assert found.seconds_per_step == 2.0
     assert found.projected_seconds == pytest.approx(2.0 * plan.steps)
     assert (found.parameters, found.peak_memory) == (7, 9)
@@ -136,5 +136,5 @@ def test_whether_the_time_will_do(
     tmp_path: Path, seconds: float, requeues: int, words: str
 ) -> None:
     run = new_run(tmp_path / "runs", resources={"time": "1", "max_requeues": requeues})
-    said = forecast.warning(seconds, planned(run))
+    said = estimate.warning(seconds, planned(run))
     assert said == "" if not words else words in said

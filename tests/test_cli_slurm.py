@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from hpc_dl import rundir
 from hpc_dl.cli import main
-from hpc_dl.jobs import read_status
-from hpc_dl.rundir import RunDir
+from hpc_dl.run import layout
+from hpc_dl.run.layout import RunDir
+from hpc_dl.status import read_status
 from tests.cluster import Cluster
 from tests.own_models import own_models
 from tests.running import wait_for_end
@@ -118,6 +118,6 @@ def test_of_two_submissions_at_once_one_begins_a_run(tmp_path: Path, root: Path)
     said = [process.communicate(timeout=120)[1] for process in both]
     assert sorted(process.returncode for process in both) == [0, 2]
     assert any("quick-1 is training this already" in it for it in said)
-    assert [it.id for it in rundir.runs(root)] == ["quick-1"]
+    assert [it.id for it in layout.runs(root)] == ["quick-1"]
     assert not list(root.glob(".submitting*"))
     assert main(["cancel", "quick"]) == 0

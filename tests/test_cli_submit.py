@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from hpc_dl import journal, rundir
 from hpc_dl.cli import main
-from hpc_dl.rundir import RunDir
+from hpc_dl.run import journal, layout
+from hpc_dl.run.layout import RunDir
 from tests import ranks
 from tests.empty_store import put
 from tests.own_models import line_of, own_models
@@ -121,7 +121,7 @@ def test_what_is_being_trained_is_not_trained_twice(
         assert "hpcdl cancel quick-1" in said
     assert main(["submit", file, "--local", "--follow"]) == 0
     assert "quick-1: completed" in capsys.readouterr().out
-    assert [it.id for it in rundir.runs(root)] == ["quick-1"]
+    assert [it.id for it in layout.runs(root)] == ["quick-1"]
 
 
 def test_a_failure_is_shown_with_its_reason_and_the_log(tmp_path: Path, root: Path) -> None:

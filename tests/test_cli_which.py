@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from hpc_dl import journal
-from hpc_dl.cli import which
-from hpc_dl.cli.which import Choice
-from hpc_dl.data import fingerprint, staged
+from hpc_dl.cli import run_choice
+from hpc_dl.cli.run_choice import Choice
+from hpc_dl.data import fingerprint, source_facts
 from hpc_dl.errors import UserError
-from hpc_dl.jobs import cancel_run
-from hpc_dl.rundir import RunDir
-from hpc_dl.spec.load import load
-from hpc_dl.submit import snapshot
+from hpc_dl.jobspec.load import load
+from hpc_dl.run import journal
+from hpc_dl.run.layout import RunDir
+from hpc_dl.status import cancel_run
+from hpc_dl.submission import snapshot
 from tests.own_models import own_models
 from tests.running import new_run, start
 from tests.typed import QUICK, job_file
@@ -29,10 +29,10 @@ def root(tmp_path: Path) -> Path:
 def choice(root: Path, tmp_path: Path, *words: str, text: str = QUICK) -> Choice:
     """What is to be done about the quick job."""
     spec = load(job_file(tmp_path, text), words)
-    facts = staged.facts(load(job_file(tmp_path)).data, tmp_path)
+    facts = source_facts.facts(load(job_file(tmp_path)).data, tmp_path)
     code = snapshot.take(spec, tmp_path, tmp_path, facts)
     data = fingerprint.take(spec.data, spec.model, tmp_path, facts)
-    return which.choose(root, spec, code, data)
+    return run_choice.choose(root, spec, code, data)
 
 
 def ended(root: Path, state: str) -> RunDir:

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from hpc_dl import cli, credentials, rundir, tracking_uri
-from hpc_dl.plan import Plan
-from hpc_dl.rundir import RunDir, read_json
-from hpc_dl.spec.load import load
-from hpc_dl.submit import prepare
+from hpc_dl import cli
+from hpc_dl.jobspec import credentials
+from hpc_dl.jobspec.load import load
+from hpc_dl.planning.plan import Plan
+from hpc_dl.run import layout
+from hpc_dl.run.layout import RunDir, read_json
+from hpc_dl.submission import prepare
+from hpc_dl.tracking import store_uri
 
 SECRET = "ge%40heim"
 JOB = """\
@@ -68,7 +71,7 @@ def test_a_run_that_was_trained_holds_the_password_in_one_file(
 ) -> None:
     assert typed(monkeypatch, "submit", str(job), URI, "--local", "--json") == 0
     assert typed(monkeypatch, "sync", "--all") == 1  # nobody is there
-    (run,) = rundir.runs(tmp_path / "runs")
+    (run,) = layout.runs(tmp_path / "runs")
     files = [path for path in (tmp_path / "runs").rglob("*") if path.is_file()]
     telling = [path for path in files if re.search(rb"ge(%40|@)heim", path.read_bytes())]
     assert telling == [run.tracking_uri]
@@ -87,8 +90,8 @@ def the_password_outlives_a_resume(run: RunDir) -> None:
     spec, plan = load(run.spec), Plan.from_json(read_json(run.plan))
     assert spec.tracking.uri == plan.tracking_uri == "http://***@127.0.0.1:9"
     prepare.replan(run, spec, plan)
-    assert tracking_uri.find(run) == URI.removeprefix("tracking.uri=")
-    tracking_uri.keep(run, "http://127.0.0.1:9")
+    assert store_uri.find(run) == URI.removeprefix("tracking.uri=")
+    store_uri.keep(run, "http://127.0.0.1:9")
     assert not run.tracking_uri.exists()
 
 

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from hpc_dl import journal, run_files, rundir
-from hpc_dl.jobs import read_status, read_statuses
 from hpc_dl.cli import main, summary
 from hpc_dl.errors import UserError
-from hpc_dl.jobs.reading import ends
-from hpc_dl.journal import LONGEST_LINE, Journal
-from hpc_dl.plan import Plan
-from hpc_dl.rundir import DamagedFile, RunDir, write_json
-from hpc_dl.submission import Submission
+from hpc_dl.planning.plan import Plan
+from hpc_dl.run import journal, layout, records
+from hpc_dl.run.journal import LONGEST_LINE, Journal
+from hpc_dl.run.journal_tail import ends
+from hpc_dl.run.layout import DamagedFile, RunDir, write_json
+from hpc_dl.run.submission import Submission
+from hpc_dl.status import read_status, read_statuses
 from tests.running import new_run
 from tests.typed import QUICK, job_file
 
@@ -263,7 +263,7 @@ def test_the_ends_of_a_journal_are_found_wherever_its_blocks_are_cut(
     for step in range(20):
         own.append("progress" if step % 7 else "metrics", step=step, epoch=0, values={"a": 1.0})
     for block in (20, 21, 33, 64, 1000):
-        monkeypatch.setattr("hpc_dl.jobs.reading.BLOCK", block)
+        monkeypatch.setattr("hpc_dl.run.journal_tail.BLOCK", block)
         with ends(path) as found:
             assert [(found.oldest(kind) or {})["step"] for kind in ("metrics", "progress")] == [
                 0,
@@ -304,27 +304,27 @@ def test_a_submission_with_a_wrong_field_is_damaged_and_one_with_more_fields_is_
 
 def test_a_plan_of_tomorrow_is_read_and_one_that_cannot_be_is_not(tmp_path: Path) -> None:
     run = new_run(tmp_path)
-    plan = rundir.read_json(run.plan)
+    plan = layout.read_json(run.plan)
     write_json(run.plan, {**plan, "of": "tomorrow"})
-    assert run_files.load(run.plan, Plan) == Plan.from_json(plan)
+    assert records.load(run.plan, Plan) == Plan.from_json(plan)
     write_json(run.plan, {**plan, "micro_batch": 0})
     with pytest.raises(DamagedFile, match=r"plan\.json is damaged: micro_batch"):
-        run_files.load(run.plan, Plan)
+        records.load(run.plan, Plan)
     run.plan.unlink()
     with pytest.raises(DamagedFile, match=r"plan\.json is missing"):
-        run_files.load(run.plan, Plan)
+        records.load(run.plan, Plan)
 
 
 def test_what_is_no_run_is_not_taken_for_one(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    known = len(rundir.runs(root))
+    known = len(layout.runs(root))
     (root / "x-1").touch()
     (root / "y-1").mkdir()
     (root / "z-1").symlink_to("nowhere")
     (root / "quick-99").mkdir()
     (root / "mlflow-artifacts").mkdir()
-    assert len(rundir.runs(root)) == known
+    assert len(layout.runs(root)) == known
     assert main(["status", "--all"]) == 0
     assert "99" not in capsys.readouterr().out
 
@@ -342,11 +342,11 @@ def test_a_file_in_the_place_of_the_folder_of_runs_is_named(
     assert main(words) == 2
     assert f"{tmp_path}/runs is no folder" in capsys.readouterr().err
     with pytest.raises(UserError, match="is no folder"):
-        rundir.create(tmp_path / "runs", "x")
+        layout.create(tmp_path / "runs", "x")
 
 
 def test_a_run_that_is_removed_while_it_is_looked_at_costs_the_others_nothing(root: Path) -> None:
-    found = rundir.runs(root)
+    found = layout.runs(root)
     shutil.rmtree(found[3].path)
     statuses = read_statuses(found)
     assert statuses[3].state == "unknown"
@@ -392,7 +392,7 @@ def test_on_the_node_a_damaged_file_is_one_line(tmp_path: Path, file: str) -> No
         mkdir(run.journal)
     else:
         (run.path / file).write_bytes(b"")
-    command = [sys.executable, "-m", "hpc_dl.job", str(run.path)]
+    command = [sys.executable, "-m", "hpc_dl.worker", str(run.path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=250, check=False)
     assert done.returncode == 1
     assert f"error: {run.path / file}" in done.stderr

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from hpc_dl.errors import UserError
-from hpc_dl.journal import Journal
+from hpc_dl.run.journal import Journal
 from hpc_dl.tracking import dashboard
 from hpc_dl.tracking.sync import waits
 from tests.stores import run_for, same, write_history

@@ -6,8 +6,8 @@ from torch.nn import functional as F
 
 from hpc_dl.data.augment import Augmentation
 from hpc_dl.data.batches import Batches
-from hpc_dl.data.split import Split
-from hpc_dl.spec.data import Augment
+from hpc_dl.data.dataset import Split
+from hpc_dl.jobspec.data import Augment
 
 CPU = torch.device("cpu")
 SPLIT = Split(

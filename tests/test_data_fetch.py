@@ -13,7 +13,7 @@ import pytest
 from hpc_dl.cli import main
 from hpc_dl.data import fetch as fetching
 from hpc_dl.data import idx
-from hpc_dl.vision import torchvision
+from hpc_dl.torchvision_compat import torchvision
 
 MAGIC = {"images-idx3": bytes([0, 0, 8, 3]), "labels-idx1": bytes([0, 0, 8, 1])}
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")

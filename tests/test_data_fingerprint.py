@@ -10,20 +10,20 @@ import pytest
 import torch
 from PIL import Image
 
-from hpc_dl.data import fingerprint, geometric, sources, staged
-from hpc_dl.data.contents import digests
+from hpc_dl.data import fingerprint, geometric, loading, source_facts
 from hpc_dl.data.counts import Holdout
-from hpc_dl.data.split import Split
-from hpc_dl.spec.models.ffnn import FeedForward
-from hpc_dl.spec.models.torchvision import Torchvision
-from hpc_dl.spec.sources import Csv, Digits, ImageFolder, Karate, Npz, OwnData
+from hpc_dl.data.dataset import Split
+from hpc_dl.data.tensor_digests import digests
+from hpc_dl.jobspec.architectures.ffnn import FeedForward
+from hpc_dl.jobspec.architectures.torchvision import Torchvision
+from hpc_dl.jobspec.sources import Csv, Digits, ImageFolder, Karate, Npz, OwnData
 
 HERE = Path()
 MODEL = FeedForward(name="ffnn")
 
 
 def of(source, model=MODEL, root=HERE):
-    return fingerprint.take(source, model, root, staged.facts(source, root, root))
+    return fingerprint.take(source, model, root, source_facts.facts(source, root, root))
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ def test_what_an_own_source_returns_is_known_again_by_its_tensors(tmp_path):
 
     def parts(**options):
         source = OwnData.model_validate({"name": "mine.py:mine", **options})
-        facts, _ = sources.given(source, HERE, tmp_path)
+        facts, _ = loading.given(source, HERE, tmp_path)
         return fingerprint.take(source, MODEL, HERE, facts)
 
     assert parts() == parts()
@@ -224,11 +224,11 @@ def test_a_picture_with_the_old_time_and_size_is_not_taken_from_the_cache(tmp_pa
             (root / label).mkdir(parents=True, exist_ok=True)
             Image.new("L", (4, 4), shade).save(root / label / f"{number}.bmp")
     source = ImageFolder(name="image_folder", root=str(root), size=[4, 4], channels=1)
-    before = sources.load(source, tmp_path, tmp_path).train
+    before = loading.load(source, tmp_path, tmp_path).train
     for path in root.rglob("*.bmp"):
         times = path.stat()
         Image.new("L", (4, 4), 255 * (path.parent.name == "a")).save(path)
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
         assert path.stat().st_size == times.st_size
-    after = sources.load(source, tmp_path, tmp_path).train
+    after = loading.load(source, tmp_path, tmp_path).train
     assert torch.equal(after.tensors["image"], 255 - before.tensors["image"])

@@ -8,9 +8,9 @@ from torch_geometric.data import Data
 
 from hpc_dl.data.augment import Augmentation
 from hpc_dl.data.batches import Batches, held_out
+from hpc_dl.data.dataset import HostSplit, Split, Splits
 from hpc_dl.data.graphs import GraphSplit
-from hpc_dl.data.split import HostSplit, Split, Splits
-from hpc_dl.spec.data import Augment, DataFacts
+from hpc_dl.jobspec.data import Augment, DataFacts
 from hpc_dl.train import build
 from tests import ranks
 from tests.running import events, history, new_run
@@ -94,9 +94,9 @@ def test_the_size_is_that_of_all_that_is_held():
 
 
 def left_in_main_memory():
-    from hpc_dl.train import training
+    from hpc_dl.train import trainer
 
-    training.beside = lambda splits, device: splits.held_for(device)
+    trainer.beside = lambda splits, device: splits.held_for(device)
 
 
 def test_a_run_is_the_same_bit_by_bit_and_says_where_its_examples_are(tmp_path):

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from hpc_dl.data.batches import Batches, held_out
+from hpc_dl.data.dataset import Split
 from hpc_dl.data.order import epoch_order, mix, rank_slice
-from hpc_dl.data.split import Split
 
 SPLIT = Split({"image": torch.arange(103, dtype=torch.float32).reshape(103, 1, 1, 1)})
 

@@ -10,12 +10,12 @@ from multiprocessing import forkserver
 import pytest
 import torch
 
-from hpc_dl.data import sources
+from hpc_dl.data import loading
 from hpc_dl.data.augment import Augmentation
 from hpc_dl.data.batches import Batches, held_out
 from hpc_dl.errors import UserError
-from hpc_dl.spec.data import Augment
-from hpc_dl.spec.sources import ImageFolder
+from hpc_dl.jobspec.data import Augment
+from hpc_dl.jobspec.sources import ImageFolder
 from tests import ranks  # for its warm server, from which workers are forked here
 from tests.pictures import folder_of_pictures
 from tests.waiting import wait_until
@@ -31,7 +31,7 @@ def source(tmp_path_factory):
 
 
 def load(source, tmp_path, workers=None):
-    return sources.load(source, tmp_path, tmp_path, workers)
+    return loading.load(source, tmp_path, tmp_path, workers)
 
 
 def same(ours, theirs):
@@ -146,7 +146,7 @@ PROGRAM = """
 import pathlib, sys
 from hpc_dl.data import sources
 from hpc_dl.data.batches import Batches
-from hpc_dl.spec.sources import ImageFolder
+from hpc_dl.jobspec.sources import ImageFolder
 
 if __name__ == "__main__":
     here = pathlib.Path(sys.argv[2])

@@ -10,7 +10,7 @@ import torch.distributed as dist
 from accelerate.state import PartialState
 
 from hpc_dl.errors import EXIT_CLUSTER, UserError
-from hpc_dl.place import Place
+from hpc_dl.run.rank_info import Place
 from hpc_dl.train import devices, world
 from hpc_dl.train.devices import Seen, assign
 

@@ -4,8 +4,8 @@ of the others."""
 import pytest
 import torch
 
-from hpc_dl.conflicts import SpecConflict
-from hpc_dl.spec.models import ZOO
+from hpc_dl.jobspec.architectures import ZOO
+from hpc_dl.planning.compatibility import SpecConflict
 from tests import ranks, steps
 from tests.running import events, final_state, history, new_run
 

@@ -13,9 +13,9 @@ import torch
 from PIL import Image
 
 from hpc_dl.errors import UserError
+from hpc_dl.jobspec.architectures import ZOO
 from hpc_dl.predictor import load
-from hpc_dl.spec.models import ZOO
-from hpc_dl.vision import torchvision
+from hpc_dl.torchvision_compat import torchvision
 from tests import exports
 from tests.exports import GREY, MEMBERS
 from tests.snapshots import write

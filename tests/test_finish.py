@@ -5,10 +5,10 @@ import weakref
 import pytest
 import torch
 
-from hpc_dl import predictor
-from hpc_dl.spec.data import DataFacts
-from hpc_dl.spec.models import ZOO
-from hpc_dl.zoo import build, objectives
+from hpc_dl import predictor, tasks
+from hpc_dl.jobspec.architectures import ZOO
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.zoo import build
 from tests import ranks
 from tests.own_models import own_models
 from tests.running import events, new_run
@@ -73,7 +73,7 @@ def test_pictures_keep_codes_and_not_the_images_of_a_split(options):
     only = ("a",) if options.get("use") == "anomaly" else ()
     facts = DataFacts("image", "classify", (1, 8, 8), ("a", "b"), 96, 96, 96, only=only)
     model = ZOO[options["name"]].model_validate(options)
-    architecture = build(model, facts, None, objectives.of(facts))
+    architecture = build(model, facts, None, tasks.of(facts))
     kept = []
     held_out = batches(facts, kept)
     sample = {"image": torch.rand(8, 1, 8, 8), "label": torch.arange(8) % 2}

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from hpc_dl.zoo.contract import Architecture, Loss
-from hpc_dl.zoo.ffnn import FeedForward
+from hpc_dl.zoo.architectures.ffnn import FeedForward
 
 
 class Blocks(nn.Module):

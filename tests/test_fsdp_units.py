@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import nn
 
+from hpc_dl.torchvision_compat import torchvision
 from hpc_dl.train import gradients, sharding
-from hpc_dl.vision import torchvision
-from hpc_dl.zoo.torchvision import Prepared
-from hpc_dl.zoo.transformer import Encoder
+from hpc_dl.zoo.architectures.torchvision import Prepared
+from hpc_dl.zoo.architectures.transformer import Encoder
 from tests import ranks
 
 MIB = 2**20

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from hpc_dl import journal
-from hpc_dl.journal import Journal
-from hpc_dl.rundir import RunDir
+from hpc_dl.run import journal
+from hpc_dl.run.journal import Journal
+from hpc_dl.run.layout import RunDir
 from hpc_dl.train import checkpoint
 from tests import ranks
 from tests.own_models import own_models

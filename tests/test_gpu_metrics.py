@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from hpc_dl.train.gpu_metrics import GPU, Gathering
-from hpc_dl.train.monitor import Monitor
+from hpc_dl.train.system_metrics import Monitor
 from tests import ranks
 from tests.waiting import wait_until
 

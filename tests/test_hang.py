@@ -9,8 +9,8 @@ import time
 import pytest
 
 from hpc_dl.cli import main
-from hpc_dl.journal import Journal
-from hpc_dl.submission import Submission
+from hpc_dl.run.journal import Journal
+from hpc_dl.run.submission import Submission
 from tests import ranks
 from tests.own_models import line_of, own_models
 from tests.running import events, new_run

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from hpc_dl import journal
 from hpc_dl.cli import main
-from hpc_dl.journal import Journal
-from hpc_dl.rundir import RunDir
-from hpc_dl.submission import Submission
+from hpc_dl.run import journal
+from hpc_dl.run.journal import Journal
+from hpc_dl.run.layout import RunDir
+from hpc_dl.run.submission import Submission
 from tests.own_models import own_models
 from tests.running import new_run, start
 

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from hpc_dl import rundir
 from hpc_dl.errors import UserError
-from hpc_dl.jobs import find_run
-from hpc_dl.rundir import RunDir
-from hpc_dl.submission import Submission
+from hpc_dl.run import layout
+from hpc_dl.run.layout import RunDir
+from hpc_dl.run.submission import Submission
+from hpc_dl.status import find_run
 
 
 def some_run(root: Path, name: str, job_id: str, age: float) -> RunDir:
-    run = rundir.create(root, name)
+    run = layout.create(root, name)
     run.spec.write_text("")
     os.utime(run.spec, (time.time() - age,) * 2)
     Submission("slurm", job_id, "here", 0.0).save(run)

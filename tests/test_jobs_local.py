@@ -9,14 +9,13 @@ from typing import Any
 
 import pytest
 
-from hpc_dl import journal, lease
-from hpc_dl.jobs import cancel_run, read_status
 from hpc_dl.errors import UserError
-from hpc_dl.jobs import Status
-from hpc_dl.journal import Journal
-from hpc_dl.machine import Process
-from hpc_dl.rundir import RunDir
-from hpc_dl.submission import Submission
+from hpc_dl.run import journal, lease
+from hpc_dl.run.journal import Journal
+from hpc_dl.run.layout import RunDir
+from hpc_dl.run.process_identity import Process
+from hpc_dl.run.submission import Submission
+from hpc_dl.status import Status, cancel_run, read_status
 from tests.own_models import line_of, own_models
 from tests.running import new_run, start, train
 from tests.waiting import wait_until

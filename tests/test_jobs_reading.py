@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from hpc_dl.jobs.reading import ends
-from hpc_dl.journal import Journal
+from hpc_dl.run.journal import Journal
+from hpc_dl.run.journal_tail import ends
 
 
 def test_the_newest_and_oldest_event_of_a_kind(tmp_path: Path) -> None:

@@ -10,15 +10,14 @@ from typing import Any
 
 import pytest
 
-from hpc_dl import journal
-from hpc_dl.jobs import cancel_run, read_status, read_statuses
 from hpc_dl.errors import UserError
-from hpc_dl.jobs import Status
-from hpc_dl.journal import Journal
-from hpc_dl.plan import Plan
-from hpc_dl.rundir import RunDir, read_json
-from hpc_dl.submission import Submission
-from hpc_dl.submit import script, slurm
+from hpc_dl.planning.plan import Plan
+from hpc_dl.run import journal
+from hpc_dl.run.journal import Journal
+from hpc_dl.run.layout import RunDir, read_json
+from hpc_dl.run.submission import Submission
+from hpc_dl.scheduler.slurm import script, submit
+from hpc_dl.status import Status, cancel_run, read_status, read_statuses
 from hpc_dl.tracking.sync import bring
 from tests.cluster import Cluster
 from tests.own_models import line_of, own_models
@@ -43,7 +42,7 @@ def planned(tmp_path: Path, model: str = "Slow", **sections: Any) -> tuple[RunDi
 
 def submitted(tmp_path: Path, model: str = "Slow", **sections: Any) -> RunDir:
     run, plan = planned(tmp_path, model, **sections)
-    slurm.submit(run, plan)
+    submit.submit(run, plan)
     return run
 
 
@@ -96,7 +95,7 @@ def test_two_nodes_with_two_tasks_train_to_the_end(tmp_path: Path) -> None:
 def test_a_script_given_to_sbatch_by_hand_is_seen_too(cluster: Cluster, tmp_path: Path) -> None:
     run, plan = planned(tmp_path, train=LONG)
     file = tmp_path / "job.sh"
-    file.write_text(script.render(plan, f"{sys.executable} -u -m hpc_dl.job {run.path}"))
+    file.write_text(script.render(plan, f"{sys.executable} -u -m hpc_dl.worker {run.path}"))
     job_id = cluster.run("sbatch", "--parsable", str(file))
     running = wait_until_training(run)
     assert running.job_id == job_id
@@ -107,7 +106,7 @@ def test_a_script_given_to_sbatch_by_hand_is_seen_too(cluster: Cluster, tmp_path
 def test_a_task_of_an_array_is_told_from_the_others(cluster: Cluster, tmp_path: Path) -> None:
     run, plan = planned(tmp_path, train=LONG)
     file = tmp_path / "job.sh"
-    file.write_text(script.render(plan, f"{sys.executable} -u -m hpc_dl.job {run.path}"))
+    file.write_text(script.render(plan, f"{sys.executable} -u -m hpc_dl.worker {run.path}"))
     array = cluster.run("sbatch", "--parsable", "--array=3", str(file))
     cluster.run("sbatch", "--array=4", "--output=/dev/null", "--wrap", "false")
     assert wait_until_training(run).job_id == f"{array}_3"

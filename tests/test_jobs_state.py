@@ -2,11 +2,12 @@
 
 import pytest
 
-from hpc_dl.jobs import memory, words
-from hpc_dl.jobs.seen import Seen
-from hpc_dl.jobs.state import Verdict, combine
-from hpc_dl.journal import Journal
-from hpc_dl.rundir import read_json, write_json
+from hpc_dl.run.journal import Journal
+from hpc_dl.run.layout import read_json, write_json
+from hpc_dl.scheduler.base import Seen
+from hpc_dl.scheduler.slurm import messages
+from hpc_dl.status import memory
+from hpc_dl.status.state import Verdict, combine
 from tests.running import new_run
 
 QUEUED = Seen("queued", "waiting for a free node (Resources)")
@@ -26,38 +27,38 @@ CASES = [
     ("requeued", "pre-empted", RUNNING, "requeued", "pre-empted"),
     ("stopped", "terminated", RUNNING, "running", "stopping"),
     ("stopped", "terminated", GONE, "stopped", "terminated"),
-    ("stopped", "terminated", words.ending("FAILED", "n1", "1:0"), "stopped", "terminated"),
-    ("stopped", "terminated", words.ending("FAILED", "n1", "143:0"), "stopped", "terminated"),
-    ("stopped", "terminated", words.ending("COMPLETED", "n1"), "stopped", "terminated"),
+    ("stopped", "terminated", messages.ending("FAILED", "n1", "1:0"), "stopped", "terminated"),
+    ("stopped", "terminated", messages.ending("FAILED", "n1", "143:0"), "stopped", "terminated"),
+    ("stopped", "terminated", messages.ending("COMPLETED", "n1"), "stopped", "terminated"),
     (
         "stopped",
         "terminated",
-        words.ending("FAILED", "n1", "137:0"),
+        messages.ending("FAILED", "n1", "137:0"),
         "failed",
         "killed without a word (signal 9)",
     ),
-    ("stopped", "", words.ending("CANCELLED by 7", "n1"), "cancelled", "cancelled with scancel"),
-    ("running", "", words.ending("TIMEOUT", "n1"), "timeout", f"wall-clock limit; {GO_ON}"),
-    ("running", "", words.ending("NODE_FAIL", "n3"), "failed", f"node n3 failed; {GO_ON}"),
-    ("running", "", words.ending("NODE_FAIL", "n[3-4]"), "failed", f"a node failed; {GO_ON}"),
+    ("stopped", "", messages.ending("CANCELLED by 7", "n1"), "cancelled", "cancelled with scancel"),
+    ("running", "", messages.ending("TIMEOUT", "n1"), "timeout", f"wall-clock limit; {GO_ON}"),
+    ("running", "", messages.ending("NODE_FAIL", "n3"), "failed", f"node n3 failed; {GO_ON}"),
+    ("running", "", messages.ending("NODE_FAIL", "n[3-4]"), "failed", f"a node failed; {GO_ON}"),
     (
         "running",
         "",
-        words.ending("OUT_OF_MEMORY", "n1"),
+        messages.ending("OUT_OF_MEMORY", "n1"),
         "failed",
         "out of memory: ask for more in resources.mem",
     ),
     (
         "running",
         "",
-        words.ending("FAILED", "n1", "0:9"),
+        messages.ending("FAILED", "n1", "0:9"),
         "failed",
         "killed without a word (signal 9)",
     ),
     (
         "running",
         "",
-        words.ending("FAILED", "n1", "134:0"),
+        messages.ending("FAILED", "n1", "134:0"),
         "failed",
         "crashed (signal 6); see the end of its log",
     ),
@@ -83,7 +84,7 @@ def test_what_is_journalled_and_seen_amounts_to(
 
 def test_the_first_rank_to_fail_has_the_word() -> None:
     died_of = "RuntimeError: boom on rank 1 (n2)"
-    for state, seen in (("running", words.ending("FAILED", "n2", "1:0")), ("stopped", GONE)):
+    for state, seen in (("running", messages.ending("FAILED", "n2", "1:0")), ("stopped", GONE)):
         assert combine(state, "", seen, died_of) == Verdict("failed", died_of, settled=True)
     lost_peer = combine("failed", "Connection closed by peer", GONE, died_of)
     assert lost_peer == Verdict("failed", died_of, settled=True)
@@ -110,7 +111,7 @@ def test_how_a_job_ended_is_not_settled_before_everybody_was_asked() -> None:
     ],
 )
 def test_why_a_job_waits(reason: str, told: str) -> None:
-    assert words.waiting(reason).startswith(told)
+    assert messages.waiting(reason).startswith(told)
 
 
 def test_the_last_word_of_slurm_in_a_log_counts() -> None:
@@ -119,8 +120,8 @@ def test_the_last_word_of_slurm_in_a_log_counts() -> None:
         "slurmstepd-n1: error: *** JOB 1 ON n1 CANCELLED AT 08:00 DUE TO TIME LIMIT ***\n"
         "srun: got SIGCONT\n"
     )
-    assert words.from_log(log) == words.ending("TIMEOUT", "")
-    assert words.from_log("Epoch 1: oom-kill\n") is None
+    assert messages.from_log(log) == messages.ending("TIMEOUT", "")
+    assert messages.from_log("Epoch 1: oom-kill\n") is None
 
 
 def test_a_run_that_slurm_killed_for_its_memory_says_what_to_try(tmp_path):
@@ -152,5 +153,5 @@ def test_a_run_that_slurm_killed_for_its_memory_says_what_to_try(tmp_path):
     ],
 )
 def test_an_exit_code_is_read_however_it_is_written(text: str, status: object) -> None:
-    assert words.exit_status(text) == status
-    assert words.ending("FAILED", "n1", text).state == "failed"
+    assert messages.exit_status(text) == status
+    assert messages.ending("FAILED", "n1", text).state == "failed"

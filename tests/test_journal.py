@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from hpc_dl import journal
-from hpc_dl.journal import Journal
+from hpc_dl.run import journal
+from hpc_dl.run.journal import Journal
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ import psutil
 import pytest
 import torch.distributed as dist
 
-from hpc_dl import failure, journal
-from hpc_dl.train import presence
-from hpc_dl.train.presence import Presence
+from hpc_dl.run import failure, journal
+from hpc_dl.train import peer_connections
+from hpc_dl.train.peer_connections import Presence
 from tests import ranks
 from tests.running import events, group_is_alive, start
 from tests.test_rank_fails import leaving
@@ -47,7 +47,7 @@ class Two:
 
 @pytest.fixture
 def two(monkeypatch):
-    monkeypatch.setattr(presence, "_LEAVE_SECONDS", 5.0)
+    monkeypatch.setattr(peer_connections, "_LEAVE_SECONDS", 5.0)
     both = Two()
     with ThreadPoolExecutor() as both.pool:
         yield both
@@ -120,7 +120,7 @@ def test_the_kernel_asks_often_enough_whether_a_machine_is_there(two):
             it._peers[0].connection.getsockopt(socket.IPPROTO_TCP, option) for option in options
         )
         assert it._peers[0].connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
-        assert idle + between * count == presence.SILENCE < 30
+        assert idle + between * count == peer_connections.SILENCE < 30
 
 
 def test_a_local_run_ends_though_the_other_rank_would_wait_for_ever(tmp_path):

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from hpc_dl import lease, machine
-from hpc_dl.lease import Held, Holder, Lease
-from hpc_dl.machine import Process
-from hpc_dl.rundir import RunDir
-from hpc_dl.submission import Submission
+from hpc_dl.run import lease, process_identity
+from hpc_dl.run.layout import RunDir
+from hpc_dl.run.lease import Held, Holder, Lease
+from hpc_dl.run.process_identity import Process
+from hpc_dl.run.submission import Submission
 from tests.waiting import wait_until
 
 ELSEWHERE = Process("another boot/pid:[1]", 1, 1.0)
@@ -73,7 +73,7 @@ def test_what_is_released_is_had_at_once(take) -> None:
 
 def test_a_dead_process_of_this_machine_holds_up_nobody(take) -> None:
     with subprocess.Popen(["true"]) as process:
-        dead = Process(machine.identity(), process.pid, 1.0)
+        dead = Process(process_identity.identity(), process.pid, 1.0)
     take(holder("8", dead), "no")._stop.set()  # it died without releasing it
     began = time.monotonic()
     take(holder("9"), "yes")

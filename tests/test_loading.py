@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from hpc_dl import plan as planning
-from hpc_dl.conflicts import SpecConflict
 from hpc_dl.errors import UserError
-from hpc_dl.plan import Machine
-from hpc_dl.site import Site
-from hpc_dl.spec.data import DataFacts
-from hpc_dl.spec.job import JobSpec
-from hpc_dl.spec.load import load
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.jobspec.load import load
+from hpc_dl.planning import plan as planning
+from hpc_dl.planning.compatibility import SpecConflict
+from hpc_dl.planning.plan import Machine
+from hpc_dl.planning.site import Site
 
 GIB = 2**30
 PICTURE = (3, 1024, 1024)  # 3 MiB

@@ -9,12 +9,12 @@ import torch
 import yaml
 
 from hpc_dl.cli import main
-from hpc_dl.conflicts import SpecConflict
 from hpc_dl.errors import UserError
-from hpc_dl.spec.data import DataFacts
-from hpc_dl.spec.job import JobSpec
-from hpc_dl.spec.metrics import GOALS
-from hpc_dl.train.patience import Patience
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.jobspec.metrics import GOALS
+from hpc_dl.planning.compatibility import SpecConflict
+from hpc_dl.train.early_stopping import Patience
 from hpc_dl.zoo import build
 from hpc_dl.zoo.contract import Headline
 from tests.running import prepared

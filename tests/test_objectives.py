@@ -6,10 +6,10 @@ import torch
 from sklearn.metrics import f1_score, roc_auc_score, top_k_accuracy_score
 from torch.nn import functional as F
 
-from hpc_dl.spec.data import DataFacts
-from hpc_dl.zoo import objectives
+from hpc_dl import tasks
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.tasks.classification import _f1
 from hpc_dl.zoo.contract import Observed
-from hpc_dl.zoo.objectives.classification import _f1
 from tests import ranks
 from tests.running import history, new_run
 
@@ -35,7 +35,7 @@ def mean(loss):
 @pytest.mark.parametrize("weights", [None, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]])
 def test_the_loss_is_torchs_smoothed_and_weighted_mean(smoothing, weights):
     outputs, batch = judged()
-    loss = objectives.of(FACTS, smoothing, weights).loss(outputs, batch)
+    loss = tasks.of(FACTS, smoothing, weights).loss(outputs, batch)
     expected = F.cross_entropy(
         outputs,
         batch["label"],
@@ -48,7 +48,7 @@ def test_the_loss_is_torchs_smoothed_and_weighted_mean(smoothing, weights):
 @pytest.mark.parametrize("weights", [None, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]])
 def test_parts_of_a_batch_add_up(weights):
     outputs, batch = judged()
-    objective = objectives.of(FACTS, 0.1, weights)
+    objective = tasks.of(FACTS, 0.1, weights)
     whole = objective.loss(outputs, batch)
     parts = [
         objective.loss(outputs[some], {name: it[some] for name, it in batch.items()})
@@ -65,13 +65,13 @@ def test_an_example_of_two_classes_pays_for_both_by_their_shares():
     mixed = {**batch, "other_label": other, "share": share}
     one_hot = F.one_hot(batch["label"], CLASSES) * share[:, None]
     one_hot = one_hot + F.one_hot(other, CLASSES) * (1 - share)[:, None]
-    loss = objectives.of(FACTS).loss(outputs, mixed)
+    loss = tasks.of(FACTS).loss(outputs, mixed)
     torch.testing.assert_close(mean(loss), F.cross_entropy(outputs, one_hot))
 
 
 def test_the_metrics_are_scikit_learns():
     outputs, batch = judged()
-    measured = objectives.of(FACTS).measure(outputs, batch)
+    measured = tasks.of(FACTS).measure(outputs, batch)
     truth, chance = batch["label"].numpy(), outputs.softmax(dim=1).numpy()
 
     def value(name):
@@ -92,7 +92,7 @@ def test_the_metrics_are_scikit_learns():
 def test_a_class_without_an_example_has_no_part_in_the_area_under_the_curve():
     outputs, batch = judged()
     few = {"label": batch["label"] % 3}
-    found = objectives.of(FACTS).measure(outputs, few)["auroc_macro"]
+    found = tasks.of(FACTS).measure(outputs, few)["auroc_macro"]
     metric = found.metric()
     metric.update(*found.seen)
     chance = outputs.softmax(dim=1).numpy()
@@ -100,7 +100,7 @@ def test_a_class_without_an_example_has_no_part_in_the_area_under_the_curve():
         roc_auc_score(few["label"].numpy() == number, chance[:, number]) for number in range(3)
     ]
     assert float(metric.compute()) == pytest.approx(np.mean(areas), abs=1e-4)
-    one = objectives.of(FACTS).measure(outputs, {"label": few["label"] * 0})["auroc_macro"]
+    one = tasks.of(FACTS).measure(outputs, {"label": few["label"] * 0})["auroc_macro"]
     metric = one.metric()
     metric.update(*one.seen)
     assert metric.compute().isnan()
@@ -158,7 +158,7 @@ def test_the_most_wrong_images_are_those_whose_class_seems_least_likely():
         (outputs[some], {name: it[some] for name, it in batch.items()})
         for some in (slice(0, 50), slice(50, 100))
     ]
-    pictures = objectives.of(FACTS).draw(halves)
+    pictures = tasks.of(FACTS).draw(halves)
     assert set(pictures) == {"confusion", "roc", "most_wrong"}
     (axis,) = pictures["most_wrong"].figure.axes
     sheet = axis.images[0].get_array()
@@ -171,7 +171,7 @@ def test_the_confusion_matrix_counts_who_is_held_for_whom():
     guess = torch.tensor([0, 0, 1, 1, 1, 0])
     outputs = 5.0 * F.one_hot(guess, CLASSES).float()
     batch = {"label": label, "index": torch.arange(6)}
-    pictures = objectives.of(FACTS).draw([(outputs, batch)])
+    pictures = tasks.of(FACTS).draw([(outputs, batch)])
     assert "most_wrong" not in pictures  # there are no images
     axis = pictures["confusion"].figure.axes[0]
     share = np.asarray(axis.images[0].get_array())

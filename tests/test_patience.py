@@ -1,7 +1,7 @@
 """Early stopping counts improvements by more than its margin; the best checkpoint needs none."""
 
-from hpc_dl.spec.job import EarlyStopping
-from hpc_dl.train.patience import Patience
+from hpc_dl.jobspec.job import EarlyStopping
+from hpc_dl.train.early_stopping import Patience
 from hpc_dl.zoo.contract import Headline
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from hpc_dl.errors import UserError
-from hpc_dl.place import find_place
+from hpc_dl.run.rank_info import find_place
 
 TASK = {
     "SLURM_JOB_ID": "8",

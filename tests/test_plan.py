@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from hpc_dl import plan as planning
-from hpc_dl.conflicts import SpecConflict
-from hpc_dl.plan import Machine, Plan
-from hpc_dl.site import Partition, Site
-from hpc_dl.spec.data import DataFacts
-from hpc_dl.spec.job import JobSpec
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.planning import plan as planning
+from hpc_dl.planning.compatibility import SpecConflict
+from hpc_dl.planning.plan import Machine, Plan
+from hpc_dl.planning.site import Partition, Site
 
 FACTS = DataFacts("image", "classify", (1, 8, 8), tuple("0123456789"), 1437, 180, 180)
 SITE = Site(name="here")

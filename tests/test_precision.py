@@ -6,13 +6,13 @@ import pytest
 import torch
 from sklearn.metrics import r2_score
 
-from hpc_dl.data import checks, precision, sources
+from hpc_dl import tasks
+from hpc_dl.data import loading, precision, validation
 from hpc_dl.errors import UserError
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.sources import Csv, Npz, OwnData
 from hpc_dl.predictor import load as load_predictor
-from hpc_dl.spec.data import DataFacts
-from hpc_dl.spec.sources import Csv, Npz, OwnData
-from hpc_dl.zoo import objectives
-from hpc_dl.zoo.units import Rescaled, Standardise
+from hpc_dl.zoo.layers.standardise import Rescaled, Standardise
 from tests import ranks
 from tests.running import history, new_run
 
@@ -31,7 +31,7 @@ def energies(count=4000):
 def measured(outputs, target, parts=4):
     """The metrics over batches, as an evaluation adds them up."""
     facts = DataFacts("table", "regress", (1,), (), 10, 10, 10, targets=("energy",))
-    objective = objectives.of(facts, targets=target)
+    objective = tasks.of(facts, targets=target)
     found, sums = {}, {}
     for out, true in zip(outputs.chunk(parts), target.chunk(parts), strict=True):
         for name, value in objective.measure(out, {"target": true}).items():
@@ -97,13 +97,13 @@ def test_float64_is_kept_only_where_it_is_needed():
 def test_numbers_that_cannot_be_held_are_named_with_their_place(value, shown):
     given = torch.from_numpy(np.array([[0, 0], [0, value]]))
     with pytest.raises(UserError) as caught:
-        checks.numbers(given, "x")
+        validation.numbers(given, "x")
     assert caught.value.message == f"x[1, 1] is {shown}"
 
 
 def test_large_integers_keep_their_last_digit():
     given = torch.tensor([[2**24], [2**24 + 1]])
-    assert checks.numbers(given, "x").diff(dim=0).item() == 1
+    assert validation.numbers(given, "x").diff(dim=0).item() == 1
 
 
 def seconds(count=400):
@@ -117,7 +117,7 @@ def test_sequences_that_would_lose_their_digits_are_refused(tmp_path):
     np.savez(tmp_path / "x.npz", x=np.stack([time, time], axis=1)[:, :, None], y=label)
     source = Npz(name="npz", path=str(tmp_path / "x.npz"), kind="sequence")
     with pytest.raises(UserError, match="data: sequence: column 0, like 17000000"):
-        sources.load(source, tmp_path, tmp_path)
+        loading.load(source, tmp_path, tmp_path)
 
 
 OWN = """
@@ -148,7 +148,7 @@ def test_own_tables_and_targets_keep_their_digits_and_graphs_are_refused(tmp_pat
     (tmp_path / "graphs.py").write_text(GRAPHS)
 
     def own(name):
-        return sources.load(OwnData.model_validate({"name": name}), tmp_path, tmp_path)
+        return loading.load(OwnData.model_validate({"name": name}), tmp_path, tmp_path)
 
     assert own("mine.py:times").train.tensors["table"].unique().tolist() == [UNIX, UNIX + 30]
     split = own("mine.py:energies").train
@@ -199,7 +199,7 @@ def test_r2_is_the_same_in_any_unit(unit):
     """torchmetrics takes a sum of squares below 1e-4 for none, of which R² would be 1."""
     target, outputs = (torch.from_numpy((it - OFFSET) * unit) for it in energies())
     facts = DataFacts("table", "regress", (1,), (), 10, 10, 10, targets=("energy",))
-    objective = objectives.of(facts, targets=target)
+    objective = tasks.of(facts, targets=target)
     found = objective.measure(torch.flip(outputs, [0]), {"target": target})["r2"]
     metric = found.metric()
     metric.update(*found.seen)

@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 
 from hpc_dl.errors import UserError
+from hpc_dl.jobspec.architectures import ZOO
 from hpc_dl.predictor import CHUNK, load
-from hpc_dl.spec.models import ZOO
 from tests import exports
 from tests.exports import MEMBERS
 

@@ -8,9 +8,9 @@ from PIL import Image
 
 from hpc_dl.data.image_folder import decode
 from hpc_dl.errors import UserError
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.sources import ImageFolder
 from hpc_dl.predictor import load
-from hpc_dl.spec.data import DataFacts
-from hpc_dl.spec.sources import ImageFolder
 from tests import exports
 
 CNN = {"name": "cnn", "channels": [4]}

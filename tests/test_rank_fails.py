@@ -10,7 +10,7 @@ import time
 import pytest
 import torch.distributed as dist
 
-from hpc_dl import failure, journal
+from hpc_dl.run import failure, journal
 from tests import ranks
 from tests.own_models import own_models
 from tests.running import new_run

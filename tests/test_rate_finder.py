@@ -3,7 +3,7 @@
 import gc
 import weakref
 
-from hpc_dl.rundir import RunDir
+from hpc_dl.run.layout import RunDir
 from hpc_dl.train import rate_finder
 from tests import steps
 

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from hpc_dl import journal, revive, slurm_job
 from hpc_dl.errors import UserError
-from hpc_dl.journal import Journal
-from hpc_dl.place import Place
-from hpc_dl.rundir import RunDir, read_json, write_json
-from hpc_dl.submission import Submission
+from hpc_dl.run import journal
+from hpc_dl.run.journal import Journal
+from hpc_dl.run.layout import RunDir, read_json, write_json
+from hpc_dl.run.rank_info import Place
+from hpc_dl.run.submission import Submission
+from hpc_dl.scheduler.slurm import requeue, requeue_on_failure
 from tests.slurm_runs import new_slurm_run
 
 KILLED, FAILED = 137, 1
@@ -55,7 +56,7 @@ class Stage:
 
     def begin(self) -> None:
         """An attempt that trains, and gets on."""
-        slurm_job.check_restart(self.run, self.place)
+        requeue.check_restart(self.run, self.place)
         log, step = Journal(self.run.journal), 10 * sum("started" in e for e in self.events())
         log.append("started", attempt=self.place.attempt, step=step, cut=0)
         log.append("state", state="running", reason="1 rank")
@@ -83,15 +84,15 @@ class Stage:
 
 def time_limit(stage: Stage) -> None:
     stage.note("stopped")
-    slurm_job.after("requeue", stage.run, stage.place)
-    revive.revive(stage.run, stage.place, FAILED)
+    requeue.after("requeue", stage.run, stage.place)
+    requeue_on_failure.revive(stage.run, stage.place, FAILED)
 
 
 def pre_emption(stage: Stage) -> None:
     stage.slurm_says(PreemptTime="1795421378")
     stage.note("stopped")
-    slurm_job.after("stopped", stage.run, stage.place)
-    revive.revive(stage.run, stage.place, FAILED)
+    requeue.after("stopped", stage.run, stage.place)
+    requeue_on_failure.revive(stage.run, stage.place, FAILED)
 
 
 def pre_emption_with_its_own_signal(stage: Stage) -> None:
@@ -101,17 +102,17 @@ def pre_emption_with_its_own_signal(stage: Stage) -> None:
 
 def terminated(stage: Stage) -> None:
     stage.note("stopped")
-    slurm_job.after("stopped", stage.run, stage.place)
-    revive.revive(stage.run, stage.place, FAILED)
+    requeue.after("stopped", stage.run, stage.place)
+    requeue_on_failure.revive(stage.run, stage.place, FAILED)
 
 
 def killed(stage: Stage) -> None:
-    revive.revive(stage.run, stage.place, KILLED)
+    requeue_on_failure.revive(stage.run, stage.place, KILLED)
 
 
 def hung(stage: Stage) -> None:
-    slurm_job.go_on(stage.run, stage.place, "no rank gets on", "failed")
-    revive.revive(stage.run, stage.place, FAILED)
+    requeue.go_on(stage.run, stage.place, "no rank gets on", "failed")
+    requeue_on_failure.revive(stage.run, stage.place, FAILED)
 
 
 CAUSES = (time_limit, pre_emption, pre_emption_with_its_own_signal, terminated, killed, hung)

@@ -13,29 +13,29 @@ from PIL import Image
 from rich.console import Console
 from sklearn.metrics import precision_recall_fscore_support
 
-from hpc_dl.jobs import read_status
 from hpc_dl.cli import status as status_command
 from hpc_dl.cli import summary
-from hpc_dl.data import digits, sources
+from hpc_dl.data import digits, loading
 from hpc_dl.data.names import Names
-from hpc_dl.rundir import RunDir, read_json, write_json
-from hpc_dl.spec.data import DataFacts
-from hpc_dl.spec.job import JobSpec
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.run.layout import RunDir, read_json, write_json
+from hpc_dl.run.weights import Weights
+from hpc_dl.status import read_status
+from hpc_dl.tasks.pictures import figure
 from hpc_dl.tracking import description
 from hpc_dl.train import predictions
-from hpc_dl.train.finish import Shown
+from hpc_dl.train.export import Shown
 from hpc_dl.train.predictions import Part
 from hpc_dl.train.world import World
-from hpc_dl.weights import Weights
 from hpc_dl.zoo import build
 from hpc_dl.zoo.contract import Picture
-from hpc_dl.zoo.pictures import figure
 from tests import ranks
 from tests.running import events, new_run
 
 SCRIPTED = '''
 from hpc_dl.zoo.contract import Loss
-from hpc_dl.zoo.ffnn import FeedForward
+from hpc_dl.zoo.architectures.ffnn import FeedForward
 
 ACCURACY, LOSS = [0.5, 0.9, 0.9, 0.25], [2.0, 1.0, 0.5, 3.0]
 
@@ -208,7 +208,7 @@ def tables(folder: Path, model: str, data: dict, workers: int | None = None):
     spec = JobSpec.model_validate(
         {"name": "t", "model": {"name": model}, "data": data, "train": {"epochs": 1}}
     )
-    splits = sources.load(spec.data, folder, folder, workers)
+    splits = loading.load(spec.data, folder, folder, workers)
     architecture = build(spec.model, splits.facts, folder)
     parts = predictions.predict(
         architecture,

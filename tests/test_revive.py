@@ -4,11 +4,12 @@ import dataclasses
 
 import pytest
 
-from hpc_dl import aborted, failure, journal, revive
-from hpc_dl.journal import Journal
-from hpc_dl.place import Place
-from hpc_dl.rundir import write_json
-from hpc_dl.submission import Submission
+from hpc_dl.run import aborts, failure, journal
+from hpc_dl.run.journal import Journal
+from hpc_dl.run.layout import write_json
+from hpc_dl.run.rank_info import Place
+from hpc_dl.run.submission import Submission
+from hpc_dl.scheduler.slurm import requeue_on_failure
 from tests.slurm_runs import new_slurm_run
 
 PLACE = Place(0, 2, 0, 2, "7.0", "7", 0, slurm=True)
@@ -36,7 +37,7 @@ def run(tmp_path, monkeypatch):
 
 def requeued(run, code):
     """Whether the job is asked to be started again after its tasks ended so."""
-    revive.revive(run, PLACE, code)
+    requeue_on_failure.revive(run, PLACE, code)
     asked = run.root.parent / "asked"
     return asked.exists() and asked.read_text() == "requeue 7\n"
 
@@ -135,8 +136,8 @@ def test_what_an_earlier_attempt_has_aborted_of_does_not_count(run):
     note(run, "running")
     abort(run, TIMED_OUT)
     with (run.logs / "7-0.log").open("a") as log:
-        log.write(f"{aborted.marker(place)}\nfree(): invalid pointer\n")
-    revive.revive(run, place, ABORTED)
+        log.write(f"{aborts.marker(place)}\nfree(): invalid pointer\n")
+    requeue_on_failure.revive(run, place, ABORTED)
     assert journal.last_state(run.journal)[0] == "failed"
 
 
@@ -176,7 +177,7 @@ def test_a_requeue_whose_answer_is_lost_is_no_failure(run, shown, asked, state):
     scontrol.write_text(
         f"#!/bin/sh\ncase $* in requeue*) echo x >>{run.root}/asked; {lost};; esac\necho {shown}\n"
     )
-    revive.revive(run, PLACE, KILLED)
+    requeue_on_failure.revive(run, PLACE, KILLED)
     assert (run.root / "asked").read_text() == asked * "x\n"
     assert journal.last_state(run.journal)[0] == state
 
@@ -188,7 +189,7 @@ def test_a_requeue_that_is_refused_ends_the_run(run):
         "#!/bin/sh\ncase $* in requeue*) echo 'Requested operation is presently disabled' >&2; "
         "exit 1;; esac\necho JobState=RUNNING Restarts=0\n"
     )
-    revive.revive(run, PLACE, KILLED)
+    requeue_on_failure.revive(run, PLACE, KILLED)
     state, reason = journal.last_state(run.journal)
     assert state == "failed"
     assert "not started again: Slurm refuses: Requested operation is presently disabled" in reason

@@ -9,45 +9,45 @@ from pathlib import Path
 
 import pytest
 
-from hpc_dl import rundir
-from hpc_dl.site import Site
+from hpc_dl.planning.site import Site
+from hpc_dl.run import layout
 
 
 def test_runs_of_a_name_are_numbered_and_found_in_order(tmp_path):
-    made = [rundir.create(tmp_path, "vae") for _ in range(11)]
+    made = [layout.create(tmp_path, "vae") for _ in range(11)]
     assert [run.id for run in made] == [f"vae-{n}" for n in range(1, 12)]
-    assert [run.id for run in rundir.runs(tmp_path, "vae")] == [run.id for run in made]
-    assert rundir.next_id(tmp_path, "vae") == "vae-12"
+    assert [run.id for run in layout.runs(tmp_path, "vae")] == [run.id for run in made]
+    assert layout.next_id(tmp_path, "vae") == "vae-12"
 
 
 def test_names_that_contain_another_name_are_not_mixed_up(tmp_path):
-    rundir.create(tmp_path, "vae-big")
-    rundir.create(tmp_path, "vae")
-    assert [run.id for run in rundir.runs(tmp_path, "vae")] == ["vae-1"]
-    assert rundir.runs(tmp_path, "vae")[0].name == "vae"
+    layout.create(tmp_path, "vae-big")
+    layout.create(tmp_path, "vae")
+    assert [run.id for run in layout.runs(tmp_path, "vae")] == ["vae-1"]
+    assert layout.runs(tmp_path, "vae")[0].name == "vae"
 
 
 def test_submissions_at_the_same_moment_get_folders_of_their_own(tmp_path):
     with ThreadPoolExecutor(16) as pool:
-        made = list(pool.map(lambda _: rundir.create(tmp_path, "vae"), range(64)))
+        made = list(pool.map(lambda _: layout.create(tmp_path, "vae"), range(64)))
     assert len({run.path for run in made}) == 64
 
 
 def test_a_run_folder_is_readable_by_its_owner_alone(tmp_path):
-    run = rundir.create(tmp_path, "vae")
+    run = layout.create(tmp_path, "vae")
     assert stat.S_IMODE(run.path.stat().st_mode) == 0o700
 
 
 def test_a_write_that_fails_leaves_the_old_content_and_nothing_else(tmp_path, monkeypatch):
     path = tmp_path / "plan.json"
-    rundir.write_atomic(path, "old")
+    layout.write_atomic(path, "old")
 
     def full_disk(_descriptor):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full_disk)
     with pytest.raises(OSError, match="No space"):
-        rundir.write_atomic(path, "new")
+        layout.write_atomic(path, "new")
     assert path.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["plan.json"]
 
@@ -71,13 +71,13 @@ def test_in_a_folder_that_users_share_those_that_keep_theirs_to_themselves_are_p
     with tempfile.TemporaryDirectory(prefix="shared-") as folder:
         root = Path(folder)
         root.chmod(0o755)
-        runs = [rundir.create(root, "vae", 0o755) for _ in range(2)]
+        runs = [layout.create(root, "vae", 0o755) for _ in range(2)]
         for run in runs:
             run.spec.write_text("name: vae")
         with somebody_else(runs[0].path):
-            assert rundir.runs(root) == runs[1:]
-            assert runs[0] not in rundir.own(runs)
-            assert rundir.next_id(root, "vae") == "vae-3"
+            assert layout.runs(root) == runs[1:]
+            assert runs[0] not in layout.own(runs)
+            assert layout.next_id(root, "vae") == "vae-3"
 
 
 @pytest.mark.parametrize("umask", [0o022, 0o077])
@@ -85,12 +85,12 @@ def test_a_site_may_let_others_look_into_run_folders_whatever_the_umask(tmp_path
     former = os.umask(umask)
     try:
         for who, mode in (("owner", 0o700), ("group", 0o750), ("everyone", 0o755)):
-            run = rundir.create(tmp_path, who, Site(name="x", runs_readable_by=who).run_folder_mode)
-            assert stat.S_IMODE(run.path.stat().st_mode) == rundir.mode_of(run) == mode
+            run = layout.create(tmp_path, who, Site(name="x", runs_readable_by=who).run_folder_mode)
+            assert stat.S_IMODE(run.path.stat().st_mode) == layout.mode_of(run) == mode
     finally:
         os.umask(former)
 
 
 def test_a_file_with_a_secret_is_never_readable_by_others(tmp_path):
-    rundir.write_atomic(tmp_path / "secret", "x", mode=0o600)
+    layout.write_atomic(tmp_path / "secret", "x", mode=0o600)
     assert stat.S_IMODE((tmp_path / "secret").stat().st_mode) == 0o600

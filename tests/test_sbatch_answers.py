@@ -9,16 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from hpc_dl import journal, lease, sbatch, slurm, slurm_job
-from hpc_dl.jobs import cancel_run, read_status
 from hpc_dl.errors import UserError
-from hpc_dl.machine import Process
-from hpc_dl.place import Place
-from hpc_dl.plan import Plan
-from hpc_dl.rundir import RunDir
-from hpc_dl.sbatch import Unanswered
-from hpc_dl.submission import Submission
-from hpc_dl.submit import slurm as cluster_jobs
+from hpc_dl.planning.plan import Plan
+from hpc_dl.run import journal, lease
+from hpc_dl.run.layout import RunDir
+from hpc_dl.run.process_identity import Process
+from hpc_dl.run.rank_info import Place
+from hpc_dl.run.submission import Submission
+from hpc_dl.scheduler.slurm import client, requeue, sbatch
+from hpc_dl.scheduler.slurm import submit as cluster_jobs
+from hpc_dl.scheduler.slurm.sbatch import Unanswered
+from hpc_dl.status import cancel_run, read_status
 from tests.cluster import Cluster
 from tests.slurm_runs import job_of, new_slurm_run
 
@@ -93,7 +94,7 @@ def test_the_job_is_known_whatever_sbatch_says(site: Site, answer: str) -> None:
 def test_an_sbatch_that_hangs_has_submitted_all_the_same(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(slurm, "PATIENCE", 2.0)
+    monkeypatch.setattr(client, "PATIENCE", 2.0)
     site.wrap("sbatch", '$REAL "$@"; sleep 600')
     began = time.monotonic()
     job = site.submit().job_id
@@ -123,7 +124,7 @@ def test_a_job_that_slurm_never_got_may_be_sent_again(
     site.wrap("sbatch", f'echo "{TIMED_OUT}" >&2; exit 1')
     with pytest.raises(Unanswered):
         site.submit()
-    monkeypatch.setattr(sys.modules["hpc_dl.jobs.status"], "UNANSWERED_SECONDS", 0.0)
+    monkeypatch.setattr(sys.modules["hpc_dl.status.status"], "UNANSWERED_SECONDS", 0.0)
     status = read_status(site.run)
     assert status.state == "failed"
     assert status.reason.startswith("Slurm never got it")
@@ -158,7 +159,7 @@ def test_the_follow_up_job_is_known_too(site: Site) -> None:
     first = site.submit()
     site.wrap("sbatch", f'$REAL "$@" >/dev/null; echo "{TIMED_OUT}" >&2; exit 1')
     place = Place(0, 1, 0, 1, f"{first.job_id}.0", first.job_id, 0, slurm=True)
-    slurm_job._follow_up(site.run, place)
+    requeue._follow_up(site.run, place)
     second = job_of(site.run)
     assert sorted(site.jobs) == sorted([first.job_id, second])
     dependency = site.cluster.run("squeue", "-h", "-j", second, "-o", "%E")
@@ -219,8 +220,8 @@ def test_a_job_that_has_been_replaced_leaves(site: Site) -> None:
     newer = Submission.intend(site.run)
     place = Place(0, 1, 0, 1, f"{former.job_id}.0", former.job_id, 0, slurm=True)
     with pytest.raises(UserError, match="has been submitted again"):
-        slurm_job.claim(site.run, place, former.mark)
-    assert slurm_job.claim(site.run, place, newer.mark).job_id == former.job_id
+        requeue.claim(site.run, place, former.mark)
+    assert requeue.claim(site.run, place, newer.mark).job_id == former.job_id
 
 
 @pytest.mark.long

@@ -8,18 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from hpc_dl import plan as planning
-from hpc_dl import sbatch_options, sbatch_variables, site
 from hpc_dl.cli import main
 from hpc_dl.errors import UserError
-from hpc_dl.plan import Machine, Plan
-from hpc_dl.site import Partition, Site
-from hpc_dl.spec.data import DataFacts
-from hpc_dl.spec.job import JobSpec
-from hpc_dl.spec.load import SpecError, load
-from hpc_dl.spec.slurm import check_name
-from hpc_dl.submit import prepare
-from hpc_dl.submit.script import preview
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.jobspec.load import SpecError, load
+from hpc_dl.jobspec.slurm import check_name
+from hpc_dl.planning import plan as planning
+from hpc_dl.planning import site
+from hpc_dl.planning.plan import Machine, Plan
+from hpc_dl.planning.site import Partition, Site
+from hpc_dl.scheduler.slurm import sbatch_options, sbatch_variables
+from hpc_dl.scheduler.slurm.script import preview
+from hpc_dl.submission import prepare
 from tests.running import QUICK
 from tests.slurm_runs import new_slurm_run
 from tests.typed import job_file, settings

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from hpc_dl.place import Place
-from hpc_dl.rundir import RunDir
-from hpc_dl.scratch import temporary_folder
-from hpc_dl.spec.load import load
+from hpc_dl.jobspec.load import load
+from hpc_dl.run.layout import RunDir
+from hpc_dl.run.rank_info import Place
+from hpc_dl.run.temporary_folder import temporary_folder
 from tests.running import prepared
 
 ROOT = Path(__file__).parent.parent
@@ -95,7 +95,7 @@ def test_a_graph_network_leaves_nothing(tmp_path):
     spec = load(file, ["train.epochs=1", "resources.cpus_per_task=1"])
     run = prepared(tmp_path, spec, file.parent)
     done = subprocess.run(
-        [sys.executable, "-m", "hpc_dl.job", str(run.path)],
+        [sys.executable, "-m", "hpc_dl.worker", str(run.path)],
         env={**os.environ, "TMPDIR": str(tmp)},
         capture_output=True,
         text=True,

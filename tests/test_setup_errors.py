@@ -6,9 +6,9 @@ import socket
 import pytest
 import torch.distributed as dist
 
-from hpc_dl import failure
 from hpc_dl.errors import EXIT_CLUSTER, UserError
-from hpc_dl.place import Place
+from hpc_dl.run import failure
+from hpc_dl.run.rank_info import Place
 from hpc_dl.train import setup_errors
 from tests import ranks
 from tests.running import new_run

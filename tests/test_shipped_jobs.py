@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from hpc_dl.rundir import RunDir
-from hpc_dl.spec.load import load
-from hpc_dl.spec.models import ZOO
+from hpc_dl.jobspec.architectures import ZOO
+from hpc_dl.jobspec.load import load
+from hpc_dl.run.layout import RunDir
 from tests import ranks
 from tests.cluster import Cluster
 from tests.running import history, prepared

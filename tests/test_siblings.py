@@ -6,15 +6,15 @@ import threading
 
 import pytest
 
-from hpc_dl.place import Place
-from hpc_dl.train import siblings
+from hpc_dl.run.rank_info import Place
+from hpc_dl.train import local_ranks
 from tests.waiting import wait_until
 
 
 @pytest.fixture
 def ranks(monkeypatch):
     """Three ranks of which this process is the controller."""
-    monkeypatch.setattr(siblings, "SECONDS", 0.05)
+    monkeypatch.setattr(local_ranks, "SECONDS", 0.05)
     monkeypatch.setattr(os, "getppid", os.getpid)
     started = [
         subprocess.Popen(["sleep", "60"], env={**os.environ, "SUBMITIT_LOCAL_GLOBALID": str(rank)})
@@ -29,7 +29,7 @@ def ranks(monkeypatch):
 def found(place, ranks, *, kill):
     """Who is said to be gone, of which some are killed while this one meets the others."""
     said = []
-    with siblings.watched(place, said.append):
+    with local_ranks.watched(place, said.append):
         threading.Event().wait(0.3)
         for rank in kill:
             ranks[rank].kill()
@@ -43,10 +43,10 @@ PLACE = Place(0, 3, 0, 3, "7.0", "7", 0)
 
 @pytest.mark.parametrize("kill", [(), (1,), (2,), (1, 2)])
 def test_one_that_is_killed_is_named(ranks, monkeypatch, kill):
-    monkeypatch.setattr(siblings, "_is_local", lambda: True)
+    monkeypatch.setattr(local_ranks, "_is_local", lambda: True)
     assert found(PLACE, ranks, kill=kill) == [f"rank {rank}" for rank in kill[:1]]
 
 
 def test_processes_of_another_launcher_are_left_to_it():
     """Whose processes are other ones, on other machines."""
-    assert not siblings._is_local()
+    assert not local_ranks._is_local()

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from hpc_dl import site
 from hpc_dl.errors import UserError
+from hpc_dl.planning import site
 
 
 @pytest.fixture

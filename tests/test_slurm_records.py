@@ -2,11 +2,10 @@
 
 import pytest
 
-from hpc_dl import slurm, slurm_records
-from hpc_dl.jobs import words
-from hpc_dl.slurm import Answer, JobId, SlurmError
-from hpc_dl.slurm_records import FINAL, Record
-from hpc_dl.submission import Submission
+from hpc_dl.run.submission import Submission
+from hpc_dl.scheduler.slurm import client, job_records, messages
+from hpc_dl.scheduler.slurm.client import Answer, JobId, SlurmError
+from hpc_dl.scheduler.slurm.job_records import FINAL, Record
 
 MARK = "hpcdl:quick-1:0b88de694c6140c6"
 OURS = Submission("slurm", "8", "login", 0.0, mark=MARK, user="ann")
@@ -14,8 +13,8 @@ OURS = Submission("slurm", "8", "login", 0.0, mark=MARK, user="ann")
 
 def answering(monkeypatch: pytest.MonkeyPatch, output: str, errors: str = "") -> None:
     """Slurm's commands print this, and succeed."""
-    monkeypatch.setattr(slurm, "ask", lambda *_, **__: Answer(output, errors))
-    monkeypatch.setattr(slurm, "call", lambda *_, **__: output)
+    monkeypatch.setattr(client, "ask", lambda *_, **__: Answer(output, errors))
+    monkeypatch.setattr(client, "call", lambda *_, **__: output)
 
 
 # ---- states
@@ -49,14 +48,14 @@ def test_only_what_slurm_documents_as_final_ends_a_job(state: str, phase: str) -
 
 @pytest.mark.parametrize("nodes", ["", "n1"])
 def test_a_state_that_nobody_has_heard_of_is_shown_under_its_own_name(nodes: str) -> None:
-    seen = words.seen(Record("8", "TELEPORTING", nodes=nodes, partition="main"))
+    seen = messages.seen(Record("8", "TELEPORTING", nodes=nodes, partition="main"))
     assert seen.phase == ("running" if nodes else "queued")
     assert seen.reason == "Slurm says TELEPORTING"
 
 
 @pytest.mark.parametrize("state", ["RESV_DEL_HOLD", "REQUEUE_HOLD", "SPECIAL_EXIT"])
 def test_a_held_job_is_queued_and_it_is_said_what_to_do(state: str) -> None:
-    seen = words.seen(Record("8", state))
+    seen = messages.seen(Record("8", state))
     assert seen.phase == "queued"
     assert "`scontrol release 8`" in seen.reason
     assert f"({state})" in seen.reason
@@ -78,15 +77,15 @@ SQUEUE = {
 
 def test_a_job_whose_reservation_has_ended_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
     answering(monkeypatch, "48|RESV_DEL_HOLD|Reservation rr was deleted||fragile|0|root|(null)||\n")
-    (record,) = slurm_records.queued(["48"])
-    assert words.seen(record).phase == "queued"
+    (record,) = job_records.queued(["48"])
+    assert messages.seen(record).phase == "queued"
 
 
 @pytest.mark.parametrize("release", SQUEUE)
 def test_squeue_is_read(release: str, monkeypatch: pytest.MonkeyPatch) -> None:
     answering(monkeypatch, SQUEUE[release])
-    failed, waits, task, ours = slurm_records.queued(["1", "9", "6", "8"])
-    assert words.seen(failed).reason == "ended with exit code 3 and no other word"
+    failed, waits, task, ours = job_records.queued(["1", "9", "6", "8"])
+    assert messages.seen(failed).reason == "ended with exit code 3 and no other word"
     assert (waits.state, waits.reason, waits.nodes) == ("PENDING", "BeginTime", "")
     assert task.has_number("6_3")
     assert [record.belongs_to(OURS) for record in (failed, waits, task, ours)] == [False] * 3 + [
@@ -96,7 +95,7 @@ def test_squeue_is_read(release: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_lines_between_that_are_no_jobs_are_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     answering(monkeypatch, f"CLUSTER: c2\nMaintenance on Monday | be warned\n{SQUEUE['22.05']}")
-    assert len(slurm_records.queued(["8"])) == 4
+    assert len(job_records.queued(["8"])) == 4
 
 
 @pytest.mark.parametrize("output", ["", "||\n||\n"])
@@ -105,7 +104,7 @@ def test_a_search_that_squeue_cannot_answer_has_not_found_nothing(
 ) -> None:
     answering(monkeypatch, output, "squeue: error: Invalid job format specification: x")
     with pytest.raises(SlurmError, match="cannot be read"):
-        slurm_records.queued(user="ann")
+        job_records.queued(user="ann")
 
 
 SACCT = (
@@ -117,9 +116,9 @@ SACCT = (
 
 def test_sacct_is_read_by_slurms_own_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     answering(monkeypatch, SACCT.format(mark=MARK))
-    ours = [record for record in slurm_records.accounted(["--jobs=8"]) if record.belongs_to(OURS)]
+    ours = [record for record in job_records.accounted(["--jobs=8"]) if record.belongs_to(OURS)]
     assert [record.state for record in ours] == ["REQUEUED", "CANCELLED"]
-    assert words.seen(ours[-1]).state == "cancelled"
+    assert messages.seen(ours[-1]).state == "cancelled"
     assert ours[-1].nodes == ""
 
 
@@ -129,14 +128,14 @@ def test_scontrol_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         f"ExitCode=0:0 NodeList= PreemptTime=None Command=/r/job.sh {MARK} Comment={MARK}"
     )
     answering(monkeypatch, f"{said}\n")
-    record = slurm_records.shown("8")
+    record = job_records.shown("8")
     assert record is not None
     assert record.belongs_to(OURS)
     assert (record.phase, record.nodes, record.user) == ("queued", "", "ann")
-    assert "PreemptTime" not in slurm_records.fields(said)
+    assert "PreemptTime" not in job_records.fields(said)
     answering(monkeypatch, "nothing that can be read\n")
     with pytest.raises(SlurmError, match="cannot be read"):
-        slurm_records.shown("8")
+        job_records.shown("8")
 
 
 # ---- whose job it is
@@ -196,7 +195,7 @@ def test_a_task_of_an_array_is_in_the_line_of_the_waiting_ones(
     ],
 )
 def test_sbatchs_answer_is_found_among_other_lines(output: str, job: JobId | None) -> None:
-    assert slurm.read_job_id(output) == job
+    assert client.read_job_id(output) == job
 
 
 @pytest.mark.parametrize(
@@ -211,4 +210,4 @@ def test_sbatchs_answer_is_found_among_other_lines(output: str, job: JobId | Non
     ],
 )
 def test_an_answer_that_is_lost_is_no_refusal(said: str, lost: bool) -> None:
-    assert slurm.error_of("sbatch", f"sbatch: error: {said}").lost == lost
+    assert client.error_of("sbatch", f"sbatch: error: {said}").lost == lost

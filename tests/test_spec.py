@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from hpc_dl.errors import UserError
-from hpc_dl.spec import units
-from hpc_dl.spec.load import dump, load
-from hpc_dl.spec.schema import schema
+from hpc_dl.jobspec import units
+from hpc_dl.jobspec.load import dump, load
+from hpc_dl.jobspec.schema import schema
 
 JOBS = sorted((Path(__file__).parent.parent / "jobs").glob("*.yaml"))
 GOOD = """\
@@ -266,7 +266,7 @@ def test_the_schema_knows_the_parts_the_choices_and_the_bounds():
 
 
 def test_reading_a_spec_imports_nothing_heavy():
-    program = "import sys, hpc_dl.spec.load, hpc_dl.site; print(*sys.modules)"
+    program = "import sys, hpc_dl.jobspec.load, hpc_dl.planning.site; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )

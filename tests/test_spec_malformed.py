@@ -6,7 +6,7 @@ import textwrap
 import pytest
 
 from hpc_dl.errors import UserError
-from hpc_dl.spec.load import load
+from hpc_dl.jobspec.load import load
 
 GOOD = """\
 name: run

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from hpc_dl import cli, store_uri
-from hpc_dl.conflicts import SpecConflict
+from hpc_dl import cli
 from hpc_dl.errors import UserError
-from hpc_dl.journal import Journal
-from hpc_dl.site import Site
-from hpc_dl.spec.job import JobSpec
+from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.planning import tracking_store
+from hpc_dl.planning.compatibility import SpecConflict
+from hpc_dl.planning.site import Site
+from hpc_dl.run.journal import Journal
 from hpc_dl.tracking.sync import bring
 from tests.running import QUICK
 from tests.stores import mlflow_run, run_for, same, write_history
@@ -20,7 +21,7 @@ ODD = 'it\'s "odd" %d 100% :x #1 & ü`;\\'
 
 def choose(root="/runs", uri=None, site=None):
     spec = JobSpec.model_validate({**QUICK, "tracking": {"uri": uri}})
-    return store_uri.choose(spec, Site(name="test", tracking_uri=site), Path(root))
+    return tracking_store.choose(spec, Site(name="test", tracking_uri=site), Path(root))
 
 
 @pytest.mark.parametrize(
@@ -41,7 +42,7 @@ def choose(root="/runs", uri=None, site=None):
 def test_what_can_be_taken_is_taken_as_it_is(uri):
     assert choose(uri=uri) == uri
     assert choose(site=uri) == uri
-    store_uri.check(uri)
+    tracking_store.check(uri)
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from hpc_dl.jobs import read_status
 from hpc_dl.cli import main
-from hpc_dl.rundir import RunDir
-from hpc_dl.submit.script import render
+from hpc_dl.run.layout import RunDir
+from hpc_dl.scheduler.slurm.script import render
+from hpc_dl.status import read_status
 from tests.cluster import Cluster
 from tests.slurm_runs import new_slurm_run, wait_for
 from tests.typed import QUICK, job_file, settings

@@ -9,19 +9,19 @@ from pathlib import Path
 import pytest
 
 from hpc_dl.errors import UserError
-from hpc_dl.plan import Plan
-from hpc_dl.rundir import RunDir, read_json, write_json
-from hpc_dl.submission import Submission
-from hpc_dl.submit import local
+from hpc_dl.planning.plan import Plan
+from hpc_dl.run.layout import RunDir, read_json, write_json
+from hpc_dl.run.submission import Submission
+from hpc_dl.scheduler.local import submit
 from tests.running import new_run, start, train, wait_for_end
 from tests.waiting import wait_until
 
 FOREGROUND = """
 import sys, time
 from pathlib import Path
-from hpc_dl.plan import Plan
-from hpc_dl.rundir import RunDir, read_json
-from hpc_dl.submit import local
+from hpc_dl.planning.plan import Plan
+from hpc_dl.run.layout import RunDir, read_json
+from hpc_dl.submission import local
 
 run = RunDir(Path(sys.argv[1]))
 local.submit(run, Plan.from_json(read_json(run.plan)))
@@ -112,7 +112,7 @@ def test_a_job_that_does_not_start_says_why(tmp_path: Path) -> None:
     plan = Plan.from_json(read_json(run.plan))
     run.plan.write_text("{")
     with pytest.raises(UserError, match=r"not start: \S+plan.json is damaged") as caught:
-        local.submit(run, plan)
+        submit.submit(run, plan)
     assert str(run.logs / "launcher.log") in caught.value.hint
 
 

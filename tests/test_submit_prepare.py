@@ -8,19 +8,20 @@ from typing import Any
 import pytest
 import yaml
 
-from hpc_dl import cli, journal
+from hpc_dl import cli
 from hpc_dl.errors import UserError
-from hpc_dl.imports import load_object
-from hpc_dl.plan import Plan
-from hpc_dl.rundir import RunDir, read_json
-from hpc_dl.spec.load import load
-from hpc_dl.submit import prepare
+from hpc_dl.jobspec.load import load
+from hpc_dl.planning.plan import Plan
+from hpc_dl.run import journal
+from hpc_dl.run.layout import RunDir, read_json
+from hpc_dl.submission import prepare
+from hpc_dl.user_code import load_object
 from tests.running import QUICK, new_run
 
 pytestmark = pytest.mark.usefixtures("forked_check")
 
 NET = """
-from hpc_dl.zoo.ffnn import FeedForward
+from hpc_dl.zoo.architectures.ffnn import FeedForward
 
 class Net(FeedForward):
     def networks(self):
@@ -112,8 +113,8 @@ def test_code_from_anywhere_is_named_by_its_copy(tmp_path: Path, place: str) -> 
 
 def test_an_installed_package_is_not_copied(tmp_path: Path) -> None:
     options = {"hidden": [4], "activation": "relu", "dropout": 0.0}
-    run = own_model(tmp_path, "hpc_dl.zoo.ffnn:FeedForward", **options)
-    assert load(run.spec).model.name == "hpc_dl.zoo.ffnn:FeedForward"
+    run = own_model(tmp_path, "hpc_dl.zoo.architectures.ffnn:FeedForward", **options)
+    assert load(run.spec).model.name == "hpc_dl.zoo.architectures.ffnn:FeedForward"
     assert not run.code.exists()
     with pytest.raises(UserError, match=r"there is no module 'some\.package'"):
         own_model(tmp_path, "some.package:Net")

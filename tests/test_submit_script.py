@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hpc_dl.plan import Plan
-from hpc_dl.submit.script import render
+from hpc_dl.planning.plan import Plan
+from hpc_dl.scheduler.slurm.script import render
 from tests.slurm_runs import plan_for
 
 

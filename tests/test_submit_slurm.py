@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from hpc_dl import journal
 from hpc_dl.errors import UserError
-from hpc_dl.submission import Submission
-from hpc_dl.submit import slurm
-from hpc_dl.submit.script import preview
+from hpc_dl.run import journal
+from hpc_dl.run.submission import Submission
+from hpc_dl.scheduler.slurm import submit
+from hpc_dl.scheduler.slurm.script import preview
 from tests.cluster import Cluster
 from tests.slurm_runs import new_slurm_run
 
@@ -27,7 +27,7 @@ WAITS = {"slurm": {"begin": "now+1hour"}}
 
 def test_what_is_shown_is_what_is_submitted(cluster: Cluster, tmp_path: Path) -> None:
     run, plan = new_slurm_run(tmp_path, resources=WAITS)
-    submission = slurm.submit(run, plan)
+    submission = submit.submit(run, plan)
     stored = cluster.run("scontrol", "write", "batch_script", submission.job_id, "-")
     assert stored == run.script.read_text().strip() == preview(plan).strip()
     assert Submission.load(run) == submission
@@ -40,7 +40,7 @@ def test_a_job_submitted_from_inside_a_job_is_one_of_its_own(
     for name, value in {"SLURM_JOB_ID": "1", "SLURM_NTASKS": "9", "SBATCH_PARTITION": "x"}.items():
         monkeypatch.setenv(name, value)
     run, plan = new_slurm_run(tmp_path, resources=WAITS)
-    job_id = slurm.submit(run, plan).job_id
+    job_id = submit.submit(run, plan).job_id
     assert cluster.run("squeue", "-h", "-j", job_id, "-o", "%P %C") == "main 1"
     cluster.run("scancel", job_id)
 
@@ -58,7 +58,7 @@ def test_a_refusal_comes_in_slurms_words(
 ) -> None:
     run, plan = new_slurm_run(tmp_path, resources=resources)
     with pytest.raises(UserError, match=f"Slurm refuses: .*({words})") as caught:
-        slurm.submit(run, plan)
+        submit.submit(run, plan)
     assert caught.value.exit_code == 2
     assert "\n" not in caught.value.message
     assert "".join(capfd.readouterr()) == ""  # the caller prints it, and once
@@ -75,7 +75,7 @@ def test_without_a_controller_it_is_the_cluster_that_is_away(
     monkeypatch.setenv("SLURM_CONF", str(conf))
     run, plan = new_slurm_run(tmp_path)
     with pytest.raises(UserError, match="the cluster cannot be reached") as caught:
-        slurm.submit(run, plan)
+        submit.submit(run, plan)
     assert caught.value.exit_code == 3
 
 
@@ -83,13 +83,13 @@ def test_without_slurm_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("PATH", str(tmp_path))
     run, plan = new_slurm_run(tmp_path)
     with pytest.raises(UserError, match="there is no `sbatch` on this machine") as caught:
-        slurm.submit(run, plan)
+        submit.submit(run, plan)
     assert "--local" in caught.value.hint
 
 
 def test_slurm_is_asked_for_the_start_time(tmp_path: Path) -> None:
     _, plan = new_slurm_run(tmp_path)
-    assert "to start at" in slurm.test_only(plan)
+    assert "to start at" in submit.test_only(plan)
 
 
 def test_the_script_is_one_that_sbatch_accepts(cluster: Cluster, tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ import pytest
 
 from hpc_dl.cli import main
 from hpc_dl.errors import UserError
-from hpc_dl.imports import MANIFEST, load_object
-from hpc_dl.submit import check, discovery, snapshot
-from hpc_dl.submit.snapshot import Snapshot
+from hpc_dl.submission import code_check, discovery, snapshot
+from hpc_dl.submission.snapshot import Snapshot
+from hpc_dl.user_code import MANIFEST, load_object
 from tests.snapshots import taken, write
 from tests.typed import QUICK, job_file, settings
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("forked_check")
 NET = """
 import torch
 from pathlib import Path
-from hpc_dl.zoo.ffnn import FeedForward
+from hpc_dl.zoo.architectures.ffnn import FeedForward
 
 class Net(FeedForward):
     def networks(self):
@@ -303,7 +303,7 @@ def test_the_check_is_a_process_of_its_own(tmp_path: Path, monkeypatch: pytest.M
     text += "threading.Thread(target=time.sleep, args=(600,)).start()\n"
     found = taken(write(tmp_path, {"net.py": text + NET}), model={"name": "net.py:Net"})
     assert copied(found) == {"net.py"}
-    assert check.GRACE < snapshot.SECONDS
+    assert code_check.GRACE < snapshot.SECONDS
 
 
 @pytest.mark.parametrize("lazy", [False, True], ids=["at import", "when called"])

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from hpc_dl.journal import Journal
-from hpc_dl.rundir import read_json
+from hpc_dl.run.journal import Journal
+from hpc_dl.run.layout import read_json
 from hpc_dl.tracking import store
+from hpc_dl.tracking.cursor import Position
 from hpc_dl.tracking.lock import Held
-from hpc_dl.tracking.position import Position
 from hpc_dl.tracking.sync import bring, waits
 from tests.stores import (
     bring_elsewhere,

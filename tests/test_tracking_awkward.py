@@ -9,10 +9,10 @@ import sys
 import pytest
 
 from hpc_dl.errors import UserError
-from hpc_dl.journal import Journal
-from hpc_dl.rundir import read_json, write_json
+from hpc_dl.run.journal import Journal
+from hpc_dl.run.layout import read_json, write_json
 from hpc_dl.tracking import description, store
-from hpc_dl.tracking.position import Position
+from hpc_dl.tracking.cursor import Position
 from hpc_dl.tracking.sync import bring
 from tests.stores import mlflow_run, run_for, same, stored, write_history
 

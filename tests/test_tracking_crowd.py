@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from hpc_dl.journal import Journal
-from hpc_dl.rundir import RunDir
-from hpc_dl.tracking import follow
+from hpc_dl.run.journal import Journal
+from hpc_dl.run.layout import RunDir
+from hpc_dl.tracking import sync_worker
 from hpc_dl.tracking.sync import waits
 from tests.stores import mlflow_run, run_for, same, write_history
 
@@ -20,8 +20,8 @@ JOBS, STEPS = 64, 40
 
 def companion(run: RunDir, training: Connection) -> None:
     """What a job starts beside its training; it is told of the end through a pipe."""
-    follow.LAST_PATIENCE = 120  # all of them share the cores of one machine
-    follow.follow(run, training.fileno())
+    sync_worker.LAST_PATIENCE = 120  # all of them share the cores of one machine
+    sync_worker.follow(run, training.fileno())
 
 
 def crowd(uri: str, root: Path) -> list[RunDir]:

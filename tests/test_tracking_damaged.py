@@ -4,12 +4,13 @@ import json
 
 import pytest
 
-from hpc_dl import cli, journal
+from hpc_dl import cli
 from hpc_dl.errors import UserError
-from hpc_dl.journal import Journal
-from hpc_dl.rundir import read_json, write_json
-from hpc_dl.tracking import target
-from hpc_dl.tracking.position import Position
+from hpc_dl.run import journal
+from hpc_dl.run.journal import Journal
+from hpc_dl.run.layout import read_json, write_json
+from hpc_dl.tracking import mlflow_run as mlflow_runs
+from hpc_dl.tracking.cursor import Position
 from hpc_dl.tracking.store import StoreAway
 from hpc_dl.tracking.sync import bring, waits
 from tests.stores import mlflow_run, run_for, same, stored, write_history
@@ -208,7 +209,7 @@ def test_a_run_that_is_deleted_in_the_middle_loses_nothing(tmp_path, uri, monkey
     client, mlflow_id = MlflowClient(tracking_uri=uri), Position.load(run).mlflow_id
     write_history(log, 6, 10)
     with monkeypatch.context() as patch:
-        patch.setattr(target, "is_there", lambda *_: client.delete_run(mlflow_id) or True)
+        patch.setattr(mlflow_runs, "is_there", lambda *_: client.delete_run(mlflow_id) or True)
         with pytest.raises(StoreAway, match="must be in the 'active' state"):
             bring(run)
     client.restore_run(mlflow_id)

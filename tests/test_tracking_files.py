@@ -7,8 +7,8 @@ import pytest
 
 from hpc_dl import cli
 from hpc_dl.cli.dashboard import _Bringing
-from hpc_dl.journal import Journal
-from hpc_dl.tracking import follow, uploads
+from hpc_dl.run.journal import Journal
+from hpc_dl.tracking import sync_worker, uploads
 from hpc_dl.tracking.files import Upload
 from hpc_dl.tracking.sync import bring, waits
 from hpc_dl.tracking.uploads import FilesWait, Uploads
@@ -184,9 +184,9 @@ def test_while_an_upload_hangs_points_and_the_end_arrive(tmp_path, uri, monkeypa
         original(upload, name)
 
     monkeypatch.setattr(Upload, "file", hang)
-    monkeypatch.setattr(follow, "PAUSE", 0.05)
+    monkeypatch.setattr(sync_worker, "PAUSE", 0.05)
     training, ours = os.pipe()
-    following = threading.Thread(target=follow.follow, args=(run, training))
+    following = threading.Thread(target=sync_worker.follow, args=(run, training))
     following.start()
     try:
         write_history(log, 1, 5)
@@ -208,10 +208,10 @@ def test_what_waits_is_said_once_in_the_log_of_the_job(
     tmp_path, uri, refusing, monkeypatch, capsys
 ):
     run = ended_run(uri, tmp_path)
-    monkeypatch.setattr(follow, "PAUSE", 0.01)
-    monkeypatch.setattr(follow, "LONGEST_PAUSE", 0.01)
+    monkeypatch.setattr(sync_worker, "PAUSE", 0.01)
+    monkeypatch.setattr(sync_worker, "LONGEST_PAUSE", 0.01)
     training, ours = os.pipe()
-    following = threading.Thread(target=follow.follow, args=(run, training))
+    following = threading.Thread(target=sync_worker.follow, args=(run, training))
     following.start()
     wait_until(run.uploads.exists, message="the files to be tried")
     os.close(ours)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from hpc_dl import cli, journal
-from hpc_dl.journal import Journal
+from hpc_dl import cli
+from hpc_dl.run import journal
+from hpc_dl.run.journal import Journal
 from hpc_dl.tracking.sync import bring, waits
 from tests.stores import journalled, mlflow_run, run_for, same, stored, write_history
 

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from hpc_dl.journal import Journal
-from hpc_dl.tracking.position import Position
+from hpc_dl.run.journal import Journal
+from hpc_dl.tracking.cursor import Position
 from hpc_dl.tracking.sync import bring, waits
 from tests.stores import mlflow_run, run_for, same, write_history
 from tests.waiting import wait_until
@@ -41,7 +41,7 @@ def companion():
     started = []
 
     def start(run):
-        words = [sys.executable, "-m", "hpc_dl.tracking.follow", str(run.path)]
+        words = [sys.executable, "-m", "hpc_dl.tracking.sync_worker", str(run.path)]
         pipe = subprocess.PIPE
         started.append(subprocess.Popen(words, stdin=pipe, stderr=pipe, text=True))
         return started[-1]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hpc_dl.journal import Journal
+from hpc_dl.run.journal import Journal
 from hpc_dl.tracking.store import StoreAway
 from hpc_dl.tracking.sync import bring
 from tests.stores import Server, bring_elsewhere, mlflow_run, run_for, same, stored, write_history

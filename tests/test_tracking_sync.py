@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from hpc_dl import cli
-from hpc_dl.journal import Journal
+from hpc_dl.run.journal import Journal
 from hpc_dl.tracking import store
 from hpc_dl.tracking.lock import Held
 from tests.stores import run_for, same, write_history

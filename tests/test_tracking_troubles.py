@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from hpc_dl.journal import Journal
-from hpc_dl.tracking import follow
+from hpc_dl.run.journal import Journal
+from hpc_dl.tracking import sync_worker
 from hpc_dl.tracking.store import StoreAway
 from hpc_dl.tracking.sync import bring, waits
 from tests.proxy import Proxy
@@ -26,10 +26,10 @@ SAID = {
 @contextmanager
 def companion(run, monkeypatch):
     """Follows a run as the job's companion does, with shorter pauses, while the context lasts."""
-    monkeypatch.setattr(follow, "PAUSE", 0.05)
-    monkeypatch.setattr(follow, "LONGEST_PAUSE", 0.2)
+    monkeypatch.setattr(sync_worker, "PAUSE", 0.05)
+    monkeypatch.setattr(sync_worker, "LONGEST_PAUSE", 0.2)
     theirs, ours = os.pipe()
-    following = threading.Thread(target=follow.follow, args=(run, theirs))
+    following = threading.Thread(target=sync_worker.follow, args=(run, theirs))
     following.start()
     try:
         yield

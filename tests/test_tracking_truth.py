@@ -12,8 +12,8 @@ import pytest
 
 from hpc_dl import cli
 from hpc_dl.cli.dashboard import _Bringing
-from hpc_dl.journal import Journal
-from hpc_dl.submission import Submission
+from hpc_dl.run.journal import Journal
+from hpc_dl.run.submission import Submission
 from hpc_dl.tracking.sync import bring
 from tests.stores import mlflow_run, run_for, write_history
 from tests.waiting import wait_until
@@ -69,7 +69,7 @@ def is_told(run, uri):
 
 OWNER = """
 import subprocess, sys
-leash = [sys.executable, "-m", "hpc_dl.tracking.leash"]
+leash = [sys.executable, "-m", "hpc_dl.tracking.child_process"]
 command = ["sh", "-c", "sleep 1000 & echo $$; sleep 1000"]
 subprocess.Popen([*leash, *command], stdin=subprocess.PIPE, start_new_session=True).wait()
 """
@@ -87,7 +87,7 @@ def test_what_is_on_a_leash_ends_with_its_owner_also_by_kill_9():
 
 
 def test_a_leash_ends_with_its_command_and_its_exit_code():
-    words = [sys.executable, "-m", "hpc_dl.tracking.leash", "sh", "-c", "exit 7"]
+    words = [sys.executable, "-m", "hpc_dl.tracking.child_process", "sh", "-c", "exit 7"]
     owner = subprocess.Popen(words, stdin=subprocess.PIPE)
     assert owner.wait(30) == 7
     owner.stdin.close()

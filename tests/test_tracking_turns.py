@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hpc_dl.journal import Journal
+from hpc_dl.run.journal import Journal
 from hpc_dl.tracking import sync
 from hpc_dl.tracking.files import Upload
 from hpc_dl.tracking.sync import bring
@@ -16,7 +16,7 @@ from tests.stores import mlflow_run, run_for, same, write_history
 MEASURE = """
 import resource, sys
 from pathlib import Path
-from hpc_dl.rundir import RunDir
+from hpc_dl.run.layout import RunDir
 from hpc_dl.tracking.sync import bring
 for folder in sys.argv[1:]:
     bring(RunDir(Path(folder)))

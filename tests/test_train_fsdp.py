@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from hpc_dl.plan import Plan
-from hpc_dl.rundir import read_json, write_json
+from hpc_dl.planning.plan import Plan
+from hpc_dl.run.layout import read_json, write_json
 from hpc_dl.train.shard_files import Contents
 from tests import ranks
 from tests.running import events, history, new_run

@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from hpc_dl.rundir import read_json, write_json
+from hpc_dl.run.layout import read_json, write_json
 from tests import chaos, ranks
 from tests.ranks import train
 from tests.running import events, final_state, history, new_run, start, wait_for_end
@@ -133,9 +133,9 @@ def test_a_damaged_best_checkpoint_is_named_and_the_last_weights_are_taken(tmp_p
 
 def tell_of_threads() -> None:
     """Have a rank say, when the training is over, how many threads it has."""
-    from hpc_dl.train import worker
+    from hpc_dl.train import main
 
-    run = worker.run
+    run = main.run
 
     def telling(*args):
         outcome = run(*args)
@@ -143,7 +143,7 @@ def tell_of_threads() -> None:
         sys.stdout.flush()
         return outcome
 
-    worker.run = telling
+    main.run = telling
 
 
 def test_no_thread_of_the_process_group_outlives_the_training(tmp_path):

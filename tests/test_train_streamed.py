@@ -6,8 +6,8 @@ import signal
 import psutil
 import pytest
 
-from hpc_dl import journal
-from hpc_dl.rundir import RunDir, read_json
+from hpc_dl.run import journal
+from hpc_dl.run.layout import RunDir, read_json
 from tests import ranks
 from tests.pictures import folder_of_pictures
 from tests.running import events, final_state, history, new_run

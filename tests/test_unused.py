@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from hpc_dl.conflicts import SpecConflict
+from hpc_dl.planning.compatibility import SpecConflict
 from tests import ranks
 from tests.running import events, history, new_run
 

@@ -6,12 +6,11 @@ import subprocess
 
 import pytest
 
-from hpc_dl import recipe
 from hpc_dl.cli import main, verify
 from hpc_dl.errors import UserError
-from hpc_dl.spec.load import load
-from hpc_dl.verify import reached, targets
-from hpc_dl.verify.reached import Reached
+from hpc_dl.jobspec.load import load
+from hpc_dl.verify import recipes, results, targets
+from hpc_dl.verify.results import Reached
 from hpc_dl.verify.targets import TARGETS, Check, Target
 from tests.empty_store import put
 
@@ -67,7 +66,7 @@ def test_a_goal_may_be_what_another_recipe_has_reached():
     worse = Reached("this", "test/frechet", [4.1], other.mean, "most", 1.0, "cpu", "")
     assert (better.met, worse.met) == (True, False)
     check = Check("test/frechet", at="most", as_of="other")
-    assert reached._goal(check, {("other", "test/frechet"): other}) == 4.0
+    assert results._goal(check, {("other", "test/frechet"): other}) == 4.0
 
 
 def test_a_name_that_is_not_there_is_refused_with_a_near_one():
@@ -79,7 +78,7 @@ def test_a_name_that_is_not_there_is_refused_with_a_near_one():
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
 def test_every_target_is_of_a_shipped_job_and_options_that_there_are(target):
     for case in target.cases or ("",):
-        load(recipe.path(target.job), [*target.words, *filter(None, [case])])
+        load(recipes.path(target.job), [*target.words, *filter(None, [case])])
     for check in target.checks:
         assert check.as_of is None or check.as_of in [it.name for it in TARGETS]
 

@@ -13,9 +13,9 @@ import torch
 import torch.distributed as dist
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from hpc_dl.data import transfer
+from hpc_dl.data import device_transfer
 from hpc_dl.data.augment import Augmentation
-from hpc_dl.spec.models import ZOO
+from hpc_dl.jobspec.architectures import ZOO
 from hpc_dl.train import build, global_mean, gradients
 from hpc_dl.train.world import World
 from tests.every_architecture import JOBS, engine_of
@@ -113,5 +113,5 @@ def test_what_goes_to_a_gpu_is_pinned(monkeypatch):
     seen = []
     monkeypatch.setattr(torch.Tensor, "pin_memory", lambda it: seen.append("pinned") or it)
     monkeypatch.setattr(torch.Tensor, "to", lambda it, _, **how: seen.append(how) or it)
-    transfer.to_device(torch.zeros(1), torch.device("cuda"))
+    device_transfer.to_device(torch.zeros(1), torch.device("cuda"))
     assert seen == ["pinned", {"non_blocking": True}]

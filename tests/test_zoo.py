@@ -7,37 +7,39 @@ from importlib import import_module
 
 import pytest
 
-from hpc_dl import recipe, zoo
-from hpc_dl.spec.data import DataFacts
-from hpc_dl.spec.load import load
-from hpc_dl.spec.models import ZOO
+from hpc_dl.jobspec.architectures import ZOO
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.load import load
+from hpc_dl.verify import recipes
+from hpc_dl.zoo import architectures
 from hpc_dl.zoo.contract import Architecture
 
 
-def architectures(module):
+def classes(module):
     """The architectures of a file of the zoo that are meant for users."""
     return [
         it
-        for _, it in inspect.getmembers(import_module(f"hpc_dl.zoo.{module}"), inspect.isclass)
-        if issubclass(it, Architecture) and it.__module__ == f"hpc_dl.zoo.{module}"
+        for _, it in inspect.getmembers(
+            import_module(f"hpc_dl.zoo.architectures.{module}"), inspect.isclass
+        )
+        if issubclass(it, Architecture) and it.__module__ == f"hpc_dl.zoo.architectures.{module}"
     ]
 
 
 def test_options_networks_and_jobs_are_there_for_the_same_architectures():
-    files = [it.name for it in pkgutil.iter_modules(zoo.__path__) if not it.ispkg]
-    shared = {"contract", "supervised"}
-    networks = {name for name in files if name not in shared and architectures(name)}
-    jobs = {path.stem for path in recipe.FOLDER.glob("*.yaml")} - {"own"}
+    files = [it.name for it in pkgutil.iter_modules(architectures.__path__) if not it.ispkg]
+    networks = {name for name in files if classes(name)}
+    jobs = {path.stem for path in recipes.FOLDER.glob("*.yaml")} - {"own"}
     assert networks == set(ZOO)
     assert jobs == set(ZOO)
 
 
 @pytest.mark.parametrize("name", ZOO)
 def test_it_says_where_it_comes_from_and_its_job_is_of_it(name):
-    (kind,) = architectures(name)
+    (kind,) = classes(name)
     said = import_module(kind.__module__).__doc__
     assert re.search(r"arXiv:\d|\b(19|20)\d\d\b", said), "which paper?"
-    assert load(recipe.path(name)).model.name.partition(":")[0] == name
+    assert load(recipes.path(name)).model.name.partition(":")[0] == name
 
 
 def test_facts_say_how_many_numbers_are_wanted():

@@ -7,11 +7,11 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from hpc_dl.spec.data import DataFacts
-from hpc_dl.spec.models.autoencoder import Autoencoder as Options
-from hpc_dl.zoo.autoencoder import Autoencoder
+from hpc_dl.jobspec.architectures.autoencoder import Autoencoder as Options
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.zoo.architectures.autoencoder import Autoencoder
 from hpc_dl.zoo.contract import part
-from hpc_dl.zoo.noise import NOISES
+from hpc_dl.zoo.layers.noise import NOISES
 
 USES = ("compress", "denoise", "anomaly")
 DIGITS = DataFacts(

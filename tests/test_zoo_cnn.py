@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from hpc_dl.spec.data import DataFacts
-from hpc_dl.spec.models.cnn import Convolutional as Options
-from hpc_dl.zoo.cnn import Convolutional, convolution
+from hpc_dl.jobspec.architectures.cnn import Convolutional as Options
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.zoo.architectures.cnn import Convolutional, convolution
 
 MNIST = DataFacts("image", "classify", (1, 28, 28), tuple("0123456789"), 54000, 6000, 10000)
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from hpc_dl.spec.data import DataFacts
-from hpc_dl.spec.models.diffusion import Diffusion as Options
-from hpc_dl.zoo.diffusion import Diffusion, UNet, alpha_bar, waves
+from hpc_dl.jobspec.architectures.diffusion import Diffusion as Options
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.zoo.architectures.diffusion import Diffusion, UNet, alpha_bar, waves
 
 DIGITS = DataFacts("image", "classify", (1, 8, 8), tuple("0123456789"), 1437, 180, 180)
 

@@ -3,9 +3,9 @@
 import torch
 from torch import nn
 
-from hpc_dl.spec.data import DataFacts
-from hpc_dl.spec.models.ffnn import FeedForward as Options
-from hpc_dl.zoo.ffnn import FeedForward
+from hpc_dl.jobspec.architectures.ffnn import FeedForward as Options
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.zoo.architectures.ffnn import FeedForward
 
 MNIST = DataFacts("image", "classify", (1, 28, 28), tuple("0123456789"), 54000, 6000, 10000)
 

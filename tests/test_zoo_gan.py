@@ -5,12 +5,11 @@ import math
 import pytest
 import torch
 
-from hpc_dl.conflicts import SpecConflict, check
-from hpc_dl.spec.data import DataFacts
-from hpc_dl.spec.job import JobSpec
-from hpc_dl.spec.models.gan import GenerativeAdversarial as Options
-from hpc_dl.zoo.contract import part
-from hpc_dl.zoo.gan import (
+from hpc_dl.jobspec.architectures.gan import GenerativeAdversarial as Options
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.planning.compatibility import SpecConflict, check
+from hpc_dl.zoo.architectures.gan import (
     GenerativeAdversarial,
     between,
     critics_loss,
@@ -18,6 +17,7 @@ from hpc_dl.zoo.gan import (
     gradient_norms,
     walk,
 )
+from hpc_dl.zoo.contract import part
 from tests import ranks
 from tests.running import final_state, history, new_run
 

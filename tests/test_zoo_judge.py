@@ -11,12 +11,12 @@ from torch.distributions import MultivariateNormal
 
 from hpc_dl import predictor
 from hpc_dl.errors import UserError
-from hpc_dl.spec.data import DataFacts
-from hpc_dl.spec.generative import Generative
-from hpc_dl.spec.models.ffnn import FeedForward as Options
-from hpc_dl.zoo.ffnn import FeedForward
-from hpc_dl.zoo.judge import Judge
-from hpc_dl.zoo.metrics import Frechet, RarestClass
+from hpc_dl.jobspec.architectures.ffnn import FeedForward as Options
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.generative import Generative
+from hpc_dl.tasks.metrics import Frechet, RarestClass
+from hpc_dl.zoo.architectures.ffnn import FeedForward
+from hpc_dl.zoo.evaluation_classifier import Judge
 
 FACTS = DataFacts("image", "classify", (1, 8, 8), ("a", "b", "c"), 10, 2, 2)
 

@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from hpc_dl.spec.data import DataFacts
-from hpc_dl.spec.models.lstm import LongShortTermMemory as LSTMOptions
-from hpc_dl.spec.models.rnn import Recurrent as Options
-from hpc_dl.zoo.lstm import CELLS, LongShortTermMemory
-from hpc_dl.zoo.recurrent import rows
-from hpc_dl.zoo.rnn import Recurrent
+from hpc_dl.jobspec.architectures.lstm import LongShortTermMemory as LSTMOptions
+from hpc_dl.jobspec.architectures.rnn import Recurrent as Options
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.zoo.architectures.lstm import CELLS, LongShortTermMemory
+from hpc_dl.zoo.architectures.rnn import Recurrent
+from hpc_dl.zoo.layers.recurrent import rows
 
 SEQUENCES = DataFacts("sequence", "classify", (7, 3), ("a", "b"), 10, 10, 10)
 IMAGES = DataFacts("image", "classify", (3, 28, 20), tuple("0123456789"), 10, 10, 10)

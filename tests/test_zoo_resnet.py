@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from hpc_dl.spec.data import DataFacts
-from hpc_dl.spec.models.resnet import Residual as Options
-from hpc_dl.zoo.resnet import Residual, block
+from hpc_dl.jobspec.architectures.resnet import Residual as Options
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.zoo.architectures.resnet import Residual, block
 
 CIFAR = DataFacts("image", "classify", (3, 32, 32), tuple("0123456789"), 45000, 5000, 10000)
 

@@ -4,14 +4,14 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from hpc_dl.conflicts import SpecConflict, check
 from hpc_dl.errors import UserError
-from hpc_dl.spec.data import DataFacts
-from hpc_dl.spec.job import JobSpec
-from hpc_dl.spec.models.torchvision import Torchvision as Options
-from hpc_dl.spec.torchvision import CLASSIFIERS
-from hpc_dl.vision import torchvision
-from hpc_dl.zoo.torchvision import IMAGENET, Torchvision
+from hpc_dl.jobspec.architectures.torchvision import Torchvision as Options
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.jobspec.torchvision import CLASSIFIERS
+from hpc_dl.planning.compatibility import SpecConflict, check
+from hpc_dl.torchvision_compat import torchvision
+from hpc_dl.zoo.architectures.torchvision import IMAGENET, Torchvision
 
 SMALL = "torchvision:shufflenet_v2_x0_5"
 GREY = DataFacts("image", "classify", (1, 32, 32), tuple("0123456"), 10, 10, 10)

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from hpc_dl.conflicts import SpecConflict, check
-from hpc_dl.spec.data import DataFacts
-from hpc_dl.spec.job import JobSpec
-from hpc_dl.spec.models.transformer import Transformer as Options
-from hpc_dl.zoo.transformer import Transformer
+from hpc_dl.jobspec.architectures.transformer import Transformer as Options
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.planning.compatibility import SpecConflict, check
+from hpc_dl.zoo.architectures.transformer import Transformer
 
 IMAGES = DataFacts("image", "classify", (1, 28, 28), tuple("0123456789"), 10, 10, 10)
 SEQUENCES = DataFacts("sequence", "classify", (6, 3), ("a", "b"), 10, 10, 10)

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch.distributions import Bernoulli, Independent, Normal
 
-from hpc_dl.spec.data import DataFacts
-from hpc_dl.spec.models.vae import VariationalAutoencoder as Options
+from hpc_dl.jobspec.architectures.vae import VariationalAutoencoder as Options
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.zoo.architectures.vae import VariationalAutoencoder, kl_divergence
 from hpc_dl.zoo.contract import part
-from hpc_dl.zoo.vae import VariationalAutoencoder, kl_divergence
 
 DIGITS = DataFacts("image", "classify", (1, 8, 8), tuple("0123456789"), 1437, 180, 180)
 

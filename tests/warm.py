@@ -10,15 +10,18 @@ import pkgutil
 
 os.environ["OMP_NUM_THREADS"] = "1"  # read once, at the import of torch, as in a real job
 
-from hpc_dl import zoo
+from hpc_dl.torchvision_compat import torchvision
 from hpc_dl.train.environment import packages
-from hpc_dl.vision import torchvision
+from hpc_dl.zoo import architectures
 
 for name in ("models.resnet", "datasets"):
     torchvision(name)
 for name in (
-    "hpc_dl.train.worker",
-    *(f"hpc_dl.zoo.{module.name}" for module in pkgutil.iter_modules(zoo.__path__)),
+    "hpc_dl.train.main",
+    *(
+        f"hpc_dl.zoo.architectures.{module.name}"
+        for module in pkgutil.iter_modules(architectures.__path__)
+    ),
     "torchmetrics.classification",
     "matplotlib.backends.backend_agg",
     "matplotlib.figure",

@@ -1,6 +1,6 @@
 """What a process of the crowd has imported before it is forked; see test_tracking_crowd."""
 
-from hpc_dl.tracking import follow, store
+from hpc_dl.tracking import store, sync_worker
 
 store.import_client("sqlite:///")
-__all__ = ["follow"]
+__all__ = ["sync_worker"]

@@ -151,7 +151,7 @@ def _parse(parser: argparse.ArgumentParser, words: list[str]) -> argparse.Namesp
 
 def _complain(message: str, hint: str = "") -> None:
     """Say on standard error what is wrong and what to do, in colour on a terminal."""
-    from hpc_dl.credentials import covered
+    from hpc_dl.jobspec.credentials import covered
 
     message, hint = covered(message), covered(hint)
     coloured = sys.stderr.isatty() and "NO_COLOR" not in os.environ
@@ -166,7 +166,7 @@ def _unexpected(error: Exception) -> int:
     import tempfile
     import traceback
 
-    from hpc_dl.credentials import hidden
+    from hpc_dl.jobspec.credentials import hidden
 
     if os.environ.get("HPCDL_DEBUG"):
         traceback.print_exception(error)

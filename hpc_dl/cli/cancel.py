@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-from hpc_dl.jobs import cancel_run
 from hpc_dl.cli import runs
+from hpc_dl.status import cancel_run
 
 HELP = "Stop a run, queued or running. It saves first; `hpcdl submit` again goes on."
 configure = runs.configure

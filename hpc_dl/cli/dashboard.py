@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
-from hpc_dl.credentials import hidden
-from hpc_dl.rundir import RunDir
+from hpc_dl.jobspec.credentials import hidden
+from hpc_dl.run.layout import RunDir
 
 HELP = "Open the MLflow dashboard on the runs, for you alone; Ctrl-C closes it."
 PORT = 5000
@@ -37,8 +37,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Open the dashboard until Ctrl-C, or say where that of a tracking server is."""
-    from hpc_dl import site as sites
-    from hpc_dl.store_uri import of_site
+    from hpc_dl.planning import site as sites
+    from hpc_dl.planning.tracking_store import of_site
     from hpc_dl.tracking import store
 
     site = sites.load(args.site, os.environ)
@@ -91,11 +91,11 @@ class _Bringing:
 
     def bring(self, until: float = float("inf")) -> None:
         """Bring all runs; begin with none after `until` on the monotonic clock."""
-        from hpc_dl import rundir
-        from hpc_dl.jobs import read_statuses
+        from hpc_dl.run import layout
+        from hpc_dl.status import read_statuses
         from hpc_dl.tracking.sync import bring_values
 
-        runs = rundir.own(rundir.runs(self.root))
+        runs = layout.own(layout.runs(self.root))
         if time.monotonic() - self.asked >= ASK_EVERY:
             read_statuses(runs)  # journals how runs ended that could not say so themselves
             self.asked = time.monotonic()

@@ -24,7 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from hpc_dl import site as sites
+    from hpc_dl.planning import site as sites
 
     site = sites.load(args.site, os.environ)
     data_root = sites.expand(site.data_root, os.environ)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from hpc_dl.cli import models
 
 if TYPE_CHECKING:
-    from hpc_dl.spec.base import Spec
-    from hpc_dl.spec.job import JobSpec
+    from hpc_dl.jobspec.base import Spec
+    from hpc_dl.jobspec.job import JobSpec
 
 HELP = "write a commented job spec of an architecture, to begin with"
 COLUMN, WIDTH = 34, 100
@@ -25,11 +25,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the spec."""
-    from hpc_dl import recipe
-    from hpc_dl.spec.load import load
+    from hpc_dl.jobspec.load import load
+    from hpc_dl.verify import recipes
 
     about = models.first_line(models.find(args.name))
-    lines = _lines(load(recipe.path(args.name)), args.name, about)
+    lines = _lines(load(recipes.path(args.name)), args.name, about)
     sys.stdout.write("\n".join(lines) + "\n")
     return 0
 
@@ -46,7 +46,7 @@ def _lines(spec: JobSpec, name: str, about: str) -> Iterator[str]:
 
 
 def _section(part: Spec) -> Iterator[str]:
-    from hpc_dl.spec.options import options, written
+    from hpc_dl.jobspec.options import options, written
 
     if name := getattr(part, "name", None):
         yield f"  name: {written(name)}"

@@ -12,12 +12,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from hpc_dl import journal
 from hpc_dl.cli.summary import short
-from hpc_dl.jobs import Status
-from hpc_dl.plan import Plan
-from hpc_dl.rundir import RunDir
-from hpc_dl.spec import units
+from hpc_dl.jobspec import units
+from hpc_dl.planning.plan import Plan
+from hpc_dl.run import journal
+from hpc_dl.run.layout import RunDir
+from hpc_dl.status import Status
 
 READ_SECONDS = 0.25
 ASK_SECONDS = 2.0

@@ -7,13 +7,12 @@ import sys
 import time
 from pathlib import Path
 
-from hpc_dl import journal
-from hpc_dl.jobs import read_status
-from hpc_dl import submission as submissions
 from hpc_dl.cli import runs
 from hpc_dl.errors import EXIT_FAILED, UserError
-from hpc_dl.jobs import Status
-from hpc_dl.rundir import DamagedFile, RunDir, open_file, read_bytes
+from hpc_dl.run import journal
+from hpc_dl.run import submission as submissions
+from hpc_dl.run.layout import DamagedFile, RunDir, open_file, read_bytes
+from hpc_dl.status import Status, read_status
 
 HELP = "What a run printed: the log of one rank, or of the launcher where there is no more."
 READ_SECONDS = 0.3

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from hpc_dl.errors import UserError
 
 if TYPE_CHECKING:
-    from hpc_dl.spec.model import Model
+    from hpc_dl.jobspec.model import Model
 
 HELP = "list the architectures, or show all options of one"
 
@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
     from hpc_dl.cli.runs import print_json
 
     if args.json:
-        from hpc_dl.spec.models import ZOO
+        from hpc_dl.jobspec.architectures import ZOO
 
         names = [args.name] if args.name else list(ZOO)
         found = [_as_json(name, find(name)) for name in names]
@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
 
 def find(name: str) -> type[Model]:
     """The options of an architecture. Raises UserError where there is none of that name."""
-    from hpc_dl.spec.models import ZOO
+    from hpc_dl.jobspec.architectures import ZOO
 
     if name not in ZOO:
         near = difflib.get_close_matches(name, ZOO, n=1, cutoff=0.5)
@@ -60,7 +60,7 @@ def _list() -> None:
     from rich.text import Text
 
     from hpc_dl.cli.screen import console
-    from hpc_dl.spec.models import ZOO
+    from hpc_dl.jobspec.architectures import ZOO
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for title in ("name", "learns from", "to", "what it is"):
@@ -78,7 +78,7 @@ def _show(name: str, model: type[Model]) -> None:
     from rich.text import Text
 
     from hpc_dl.cli.screen import console
-    from hpc_dl.spec.options import options, written
+    from hpc_dl.jobspec.options import options, written
 
     out = console()
     out.print(Text.assemble((name, "bold"), f": {first_line(model)}"), soft_wrap=True)
@@ -101,7 +101,7 @@ def _tasks(model: type[Model]) -> str:
 
 
 def _as_json(name: str, model: type[Model]) -> dict[str, object]:
-    from hpc_dl.spec.options import options
+    from hpc_dl.jobspec.options import options
 
     return {
         "name": name,

@@ -5,16 +5,16 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 
-from hpc_dl import lease
-from hpc_dl.jobs import read_status
-from hpc_dl.cli import planning, runs, sending, which
-from hpc_dl.cli.which import Choice
+from hpc_dl.cli import job_request, run_choice, runs, send
+from hpc_dl.cli.run_choice import Choice
 from hpc_dl.data import fingerprint
 from hpc_dl.errors import UserError
-from hpc_dl.plan import Plan
-from hpc_dl.rundir import RunDir
-from hpc_dl.spec.load import load
-from hpc_dl.submit.prepare import replan
+from hpc_dl.jobspec.load import load
+from hpc_dl.planning.plan import Plan
+from hpc_dl.run import lease
+from hpc_dl.run.layout import RunDir
+from hpc_dl.status import read_status
+from hpc_dl.submission.prepare import replan
 
 HELP = """Go on with a run that stopped, from its newest checkpoint. Of its spec, the resources, the
 tracking and the checkpoints can be changed; for another training, submit a new run."""
@@ -44,14 +44,14 @@ def run(args: argparse.Namespace) -> int:
                 f"`{word}` would make it another training",
                 hint=f"Only {', '.join(CHANGEABLE)} can change; for the rest `hpcdl submit`.",
             )
-    manner = sending.Manner(follow=args.follow, as_json=args.json, site=args.site)
+    manner = send.Manner(follow=args.follow, as_json=args.json, site=args.site)
     status = read_status(found, lease.GRACE)
-    action = which.action_for(status)
-    request = planning.read(found.spec, args.words, args.site, copied=found.code)
+    action = run_choice.action_for(status)
+    request = job_request.read(found.spec, args.words, args.site, copied=found.code)
     request = replace(request, run_root=found.root)
-    machine = planning.this_machine(local=args.local)
+    machine = job_request.this_machine(local=args.local)
     if action != "go_on":
-        return sending.send(request, Choice(action, found, status), machine, manner)
+        return send.send(request, Choice(action, found, status), machine, manner)
 
     if request.spec.training() != load(found.spec).training():
         raise UserError(
@@ -65,4 +65,4 @@ def run(args: argparse.Namespace) -> int:
         replan(run, request.resolved(machine), plan)
         return plan
 
-    return sending.go_on(found, replanned, manner)
+    return send.go_on(found, replanned, manner)

@@ -8,9 +8,9 @@ import os
 import sys
 from pathlib import Path
 
-from hpc_dl.jobs import find_run
-from hpc_dl import site as sites
-from hpc_dl.rundir import RunDir
+from hpc_dl.planning import site as sites
+from hpc_dl.run.layout import RunDir
+from hpc_dl.status import find_run
 
 
 def configure(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:

@@ -15,7 +15,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the schema."""
-    from hpc_dl.spec.schema import schema
+    from hpc_dl.jobspec.schema import schema
 
     sys.stdout.write(json.dumps(schema(), indent=2) + "\n")
     return 0

@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hpc_dl.credentials import hidden
-from hpc_dl.plan import Plan
-from hpc_dl.spec import units
-from hpc_dl.spec.job import JobSpec
+from hpc_dl.jobspec import units
+from hpc_dl.jobspec.credentials import hidden
+from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.planning.plan import Plan
 
 MOST_COLUMNS = 40
 """Of a table, that are shown one by one."""

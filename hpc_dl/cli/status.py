@@ -8,15 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpc_dl import rundir
-from hpc_dl.jobs import read_status, read_statuses
 from hpc_dl.cli import runs
 from hpc_dl.errors import EXIT_CLUSTER, EXIT_FAILED
-from hpc_dl.jobs import Status
-from hpc_dl.rundir import RunDir
-from hpc_dl.spec import units
+from hpc_dl.jobspec import units
+from hpc_dl.run import layout
+from hpc_dl.run.layout import RunDir
+from hpc_dl.run.weights import Weights
+from hpc_dl.status import Status, read_status, read_statuses
 from hpc_dl.tracking import uploads
-from hpc_dl.weights import Weights
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -47,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     if args.word:
         return _show_one(read_status(runs.chosen(args)), as_json=args.json)
     root = runs.root(args)
-    found = rundir.runs(root)
+    found = layout.runs(root)
     statuses = read_statuses(found if args.all else found[-SHOWN:])
     if args.json:
         runs.print_json([status.to_json() for status in statuses])

@@ -6,12 +6,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from hpc_dl.cli import planning, which
-from hpc_dl.cli.planning import Request
+from hpc_dl.cli import job_request, run_choice
+from hpc_dl.cli.job_request import Request
+from hpc_dl.cli.run_choice import Choice
 from hpc_dl.cli.runs import print_json
 from hpc_dl.cli.screen import console
-from hpc_dl.cli.which import Choice
-from hpc_dl.plan import Machine
+from hpc_dl.planning.plan import Machine
 
 HELP = """Train what a job spec describes: on Slurm where there is one, else on this machine.
 A run of the same training that stopped goes on where it was."""
@@ -45,29 +45,29 @@ def add_common(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    request = planning.read(Path(args.spec), args.words, args.site)
+    request = job_request.read(Path(args.spec), args.words, args.site)
     if args.prepare:
-        from hpc_dl.cli import sending
+        from hpc_dl.cli import send
 
-        return sending.prepare_within_job(request, args.prepare)
+        return send.prepare_within_job(request, args.prepare)
     choice = Choice("begin")
     if not args.new:
         place = request.run_root, request.spec, request.code, request.fingerprint
-        choice = which.choose(*place)
-    machine = planning.this_machine(local=args.local)
+        choice = run_choice.choose(*place)
+    machine = job_request.this_machine(local=args.local)
     if args.dry_run:
         return _dry_run(args, request, choice, machine)
-    from hpc_dl.cli import sending
+    from hpc_dl.cli import send
 
-    manner = sending.Manner(follow=args.follow, as_json=args.json, site=args.site)
-    return sending.send(request, choice, machine, manner)
+    manner = send.Manner(follow=args.follow, as_json=args.json, site=args.site)
+    return send.send(request, choice, machine, manner)
 
 
 def _dry_run(
     args: argparse.Namespace, request: Request, choice: Choice, machine: Machine | None
 ) -> int:
     from hpc_dl.cli import show_plan
-    from hpc_dl.cli.outlook import job_script, outlook
+    from hpc_dl.cli.preview import job_script, outlook
 
     if args.dry_run == "script":
         text = job_script(request, choice, args.site)
@@ -75,8 +75,8 @@ def _dry_run(
         return 0
     found = outlook(request, choice, machine)
     if args.dry_run == "rehearse":
-        from hpc_dl.cli import rehearsal
+        from hpc_dl.cli import dry_run
 
-        return rehearsal.run(request, found, as_json=args.json)
+        return dry_run.run(request, found, as_json=args.json)
     print_json(show_plan.as_json(found)) if args.json else show_plan.show(found, console())
     return 0

@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hpc_dl import journal
-from hpc_dl.rundir import RunDir
-from hpc_dl.spec import units
-from hpc_dl.weights import Weights
+from hpc_dl.jobspec import units
+from hpc_dl.run import journal
+from hpc_dl.run.layout import RunDir
+from hpc_dl.run.weights import Weights
 
 DASHBOARD = "hpcdl dashboard"
 

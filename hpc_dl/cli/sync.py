@@ -8,9 +8,9 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from hpc_dl.credentials import hidden
 from hpc_dl.errors import EXIT_FAILED, UserError
-from hpc_dl.rundir import RunDir
+from hpc_dl.jobspec.credentials import hidden
+from hpc_dl.run.layout import RunDir
 
 HELP = "Bring what runs have journalled to the MLflow store, where a job could not."
 PATIENCE = 60.0
@@ -26,12 +26,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Bring one run or all; the exit code is 1 if a store did not take everything."""
-    from hpc_dl import rundir
-    from hpc_dl.jobs import find_run, read_statuses
     from hpc_dl.cli import runs
+    from hpc_dl.run import layout
+    from hpc_dl.status import find_run, read_statuses
 
     root = runs.root(args)
-    chosen = [find_run(root, args.word)] if args.word else rundir.own(rundir.runs(root))
+    chosen = [find_run(root, args.word)] if args.word else layout.own(layout.runs(root))
     read_statuses(chosen)  # journals how runs ended that could not say so themselves
     outcomes = [_Outcome(one) for one in chosen]
     for outcome in outcomes:

@@ -11,14 +11,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hpc_dl import recipe
 from hpc_dl.errors import EXIT_FAILED, UserError
-from hpc_dl.rundir import RunDir
+from hpc_dl.run.layout import RunDir
+from hpc_dl.verify import recipes
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from hpc_dl.verify.reached import Reached
+    from hpc_dl.verify.results import Reached
     from hpc_dl.verify.targets import Target
 
 HELP = """Train the shipped recipes on real data with several seeds, and compare what they reach
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
 
     from hpc_dl.cli.runs import print_json, root
     from hpc_dl.cli.screen import console
-    from hpc_dl.verify import reached, targets
+    from hpc_dl.verify import results, targets
 
     chosen = targets.choose([word for word in args.words if "=" not in word])
     if args.list:
@@ -60,14 +60,14 @@ def run(args: argparse.Namespace) -> int:
     for target in chosen:
         out.print(Text.assemble((target.name, "bold"), f": {target.command}"), soft_wrap=True)
         runs = [_train_cases(target, seed, args) for seed in range(args.seeds or target.seeds)]
-        known = reached.load(file)  # another command may have added to it meanwhile
-        came = reached.judge(target, runs, known)
+        known = results.load(file)  # another command may have added to it meanwhile
+        came = results.judge(target, runs, known)
         if target.judge:
-            came.append(reached.floor(came[0], _floor(runs[0][0])))
+            came.append(results.floor(came[0], _floor(runs[0][0])))
         known |= {(it.recipe, it.metric): it for it in came}
-        reached.keep(file, known)
+        results.keep(file, known)
     names = [target.name for target in chosen]
-    found = [it for it in reached.load(file).values() if it.recipe in names]
+    found = [it for it in results.load(file).values() if it.recipe in names]
     if args.json:
         print_json([dataclasses.asdict(it) for it in found])
     else:
@@ -98,7 +98,7 @@ def _train(
 ) -> RunDir:
     """One run, through the same command that a user types. Raises UserError where it fails."""
     own = [word for word in args.words if "=" in word]
-    command = [sys.executable, "-m", "hpc_dl", "submit", str(recipe.path(target.job))]
+    command = [sys.executable, "-m", "hpc_dl", "submit", str(recipes.path(target.job))]
     command += [*words, f"name=verify-{name}", f"train.seed={seed}", *own]
     command += ["--follow", "--json", *(["--local"] if args.local else [])]
     command += ["--site", args.site] if args.site else []
@@ -114,7 +114,7 @@ def _train(
 
 def _floor(run: RunDir) -> float:
     """The Fréchet distance of the real images of a run, by its judge."""
-    command = [sys.executable, "-m", "hpc_dl.verify.floor", str(run.path)]
+    command = [sys.executable, "-m", "hpc_dl.verify.fid_floor", str(run.path)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return float(done.stdout.split()[-1])
 

@@ -20,9 +20,9 @@ from hpc_dl.data.counts import Holdout, group_count, split_counts
 from hpc_dl.data.layout import channels_last, of_sequence
 from hpc_dl.data.targets import constant
 from hpc_dl.errors import UserError
-from hpc_dl.spec.data import DataFacts
-from hpc_dl.spec.model import Kind
-from hpc_dl.spec.sources import Arrays, Npz
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.model import Kind
+from hpc_dl.jobspec.sources import Arrays, Npz
 
 Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
 KINDS: dict[int, Kind] = {2: "table", 3: "image", 4: "image"}

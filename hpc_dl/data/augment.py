@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from hpc_dl.data.dataset import Batch
+from hpc_dl.data.device_transfer import to_device
 from hpc_dl.data.order import mix
-from hpc_dl.data.split import Batch
-from hpc_dl.data.transfer import to_device
-from hpc_dl.spec.data import Augment
-from hpc_dl.spec.model import Kind
+from hpc_dl.jobspec.data import Augment
+from hpc_dl.jobspec.model import Kind
 
 
 class Augmentation:

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from hpc_dl.data.augment import Augmentation
+from hpc_dl.data.dataset import Batch, Split
+from hpc_dl.data.device_transfer import to_device
 from hpc_dl.data.order import AUGMENTATION, epoch_order, rank_slice
-from hpc_dl.data.split import Batch, Split
-from hpc_dl.data.transfer import to_device
 
 
 class Batches:

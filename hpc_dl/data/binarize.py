@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from hpc_dl.data.split import Tensors
+from hpc_dl.data.dataset import Tensors
 
 SEED = 0
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from hpc_dl.errors import UserError
-from hpc_dl.spec.data import DataFacts
-from hpc_dl.spec.sources import Cora
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.sources import Cora
 
 PARTS = ("x", "tx", "allx", "y", "ty", "ally", "graph", "test.index")
 FILES = tuple(f"ind.cora.{part}" for part in PARTS)

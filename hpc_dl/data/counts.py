@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hpc_dl.errors import UserError
-from hpc_dl.spec.data import Data
+from hpc_dl.jobspec.data import Data
 
 if TYPE_CHECKING:
     from hpc_dl.data.holdout import Array

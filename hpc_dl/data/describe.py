@@ -16,10 +16,10 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from hpc_dl.data import sources
+from hpc_dl.data import loading
 from hpc_dl.errors import UserError
-from hpc_dl.spec.data import Data
-from hpc_dl.spec.sources import DataSpec
+from hpc_dl.jobspec.data import Data
+from hpc_dl.jobspec.sources import DataSpec
 
 
 def main() -> None:
@@ -32,7 +32,7 @@ def main() -> None:
 
 def _describe(source: Data, code: Path, data_root: Path) -> dict[str, Any]:
     try:
-        facts, _ = sources.given(source, data_root, code)
+        facts, _ = loading.given(source, data_root, code)
     except UserError as error:
         return {"message": error.message, "hint": error.hint}
     except Exception as error:

@@ -7,8 +7,8 @@ import gzip
 import numpy as np
 import torch
 
+from hpc_dl.data.dataset import Tensors
 from hpc_dl.data.labels import digits_file
-from hpc_dl.data.split import Tensors
 
 SIDE, BRIGHTEST = 8, 16
 

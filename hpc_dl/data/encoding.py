@@ -14,7 +14,7 @@ import numpy as np
 
 from hpc_dl.data.columns import as_words, floats, place, plain
 from hpc_dl.errors import UserError
-from hpc_dl.spec.data import Column
+from hpc_dl.jobspec.data import Column
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series

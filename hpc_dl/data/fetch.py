@@ -13,7 +13,7 @@ from typing import Any
 
 from hpc_dl.data import idx
 from hpc_dl.errors import UserError
-from hpc_dl.vision import torchvision
+from hpc_dl.torchvision_compat import torchvision
 
 PATIENCE = 20.0
 """Seconds that a download may make no progress. A firewall that swallows packets lets name servers,

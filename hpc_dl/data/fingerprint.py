@@ -16,13 +16,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from hpc_dl import run_files
 from hpc_dl.data import cora, folders, idx, labels
 from hpc_dl.errors import UserError
-from hpc_dl.rundir import RunDir
-from hpc_dl.spec.data import Data, DataFacts
-from hpc_dl.spec.model import Model
-from hpc_dl.spec.sources import MNIST, Arrays, Cora, Digits, FashionMNIST, ImageFolder, Table
+from hpc_dl.jobspec.data import Data, DataFacts
+from hpc_dl.jobspec.model import Model
+from hpc_dl.jobspec.sources import MNIST, Arrays, Cora, Digits, FashionMNIST, ImageFolder, Table
+from hpc_dl.run import records
+from hpc_dl.run.layout import RunDir
 
 _FLOATS = "~"
 """What the digests of floats begin with; see `contents`."""
@@ -62,7 +62,7 @@ def take(data: Data, model: Model, data_root: Path, facts: DataFacts) -> Fingerp
 
 def check(run: RunDir, now: Fingerprint) -> None:
     """Raise UserError where a run began with other data."""
-    then = run_files.find(run.fingerprint, Fingerprint)
+    then = records.find(run.fingerprint, Fingerprint)
     if then is None:
         sys.stderr.write(f"warning: whether {run.id} began with these data is not known\n")
     elif what := then.difference(now):

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from hpc_dl.data import split_folders
 from hpc_dl.data.class_names import alike, in_order
 from hpc_dl.data.counts import Holdout, group_count, split_counts
+from hpc_dl.data.folder_walk import Walk, listing, walk
 from hpc_dl.data.split_folders import SUFFIXES, expected, listed
-from hpc_dl.data.walk import Walk, listing, walk
 from hpc_dl.errors import UserError
-from hpc_dl.spec.data import DataFacts
-from hpc_dl.spec.sources import ImageFolder
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.sources import ImageFolder
 
 if TYPE_CHECKING:
     from hpc_dl.data.holdout import Array

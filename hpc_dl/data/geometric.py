@@ -15,12 +15,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hpc_dl.data import checks, cora, graph_notes, precision, staged
+from hpc_dl.data import cora, graph_notes, precision, source_facts, validation
 from hpc_dl.data.counts import Holdout, split_counts
+from hpc_dl.data.dataset import Split, Tensors
 from hpc_dl.data.graphs import Graph, GraphSplit, NodeSplit
-from hpc_dl.data.split import Split, Tensors
 from hpc_dl.errors import UserError
-from hpc_dl.spec.data import DataFacts
+from hpc_dl.jobspec.data import DataFacts
 
 Given = tuple[DataFacts, Mapping[str, Split]]
 
@@ -38,7 +38,7 @@ def karate() -> Given:
     graph.val_mask, graph.test_mask = torch.zeros(2, graph.num_nodes, dtype=torch.bool)
     graph.val_mask[others[::3]] = True
     graph.test_mask[others] = ~graph.val_mask[others]
-    return staged.KARATE, nodes(graph, "karate")[1]
+    return source_facts.KARATE, nodes(graph, "karate")[1]
 
 
 def planetoid(folder: Path) -> Given:
@@ -67,7 +67,7 @@ def of(said: Any, where: str, holdout: Holdout) -> Given:
     if isinstance(said, Data):
         return nodes(said, where, holdout)
     by_name = said if isinstance(said, Mapping) else {"train": said}
-    checks.known_names(by_name, tuple(_MASKS), where)
+    validation.known_names(by_name, tuple(_MASKS), where)
     splits = {name: list(graphs) for name, graphs in by_name.items()}
     if any(not isinstance(it, Data) for graphs in splits.values() for it in graphs):
         raise UserError(f"{where}: its graphs have to be torch_geometric's Data")

@@ -13,9 +13,9 @@ from typing import Any
 
 from hpc_dl.data import geometric, libraries
 from hpc_dl.data.counts import Holdout
-from hpc_dl.data.split import Split
-from hpc_dl.spec.data import DataFacts
-from hpc_dl.spec.sources import TorchGeometric
+from hpc_dl.data.dataset import Split
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.sources import TorchGeometric
 
 
 def load(source: TorchGeometric, data_root: Path) -> tuple[DataFacts, Mapping[str, Split]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hpc_dl.data.picture import Header, decode, header
 from hpc_dl.errors import UserError
-from hpc_dl.spec.sources import ImageFolder
+from hpc_dl.jobspec.sources import ImageFolder
 
 FEW = 16
 """Pictures of 16 bits that are decoded before a submission."""

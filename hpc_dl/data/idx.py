@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hpc_dl.errors import UserError
-from hpc_dl.spec.sources import MNIST, FashionMNIST
+from hpc_dl.jobspec.sources import MNIST, FashionMNIST
 
 FILES = {
     "train-images-idx3-ubyte": 16 + 60_000 * 28 * 28,

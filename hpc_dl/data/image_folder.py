@@ -13,10 +13,10 @@ import numpy as np
 import torch
 
 from hpc_dl.data import picture
+from hpc_dl.data.dataset import Tensors
 from hpc_dl.data.folders import Found, Picture
 from hpc_dl.data.picture import Pixels
-from hpc_dl.data.split import Tensors
-from hpc_dl.spec.sources import ImageFolder
+from hpc_dl.jobspec.sources import ImageFolder
 
 
 def load(source: ImageFolder, found: Found, cache: Path) -> dict[str, Tensors]:

@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from hpc_dl.errors import UserError
-from hpc_dl.spec.data import LibraryData
+from hpc_dl.jobspec.data import LibraryData
 
 
 def class_of(source: LibraryData, module: ModuleType) -> Any:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from hpc_dl.data import cora, idx, staged
-from hpc_dl.spec.base import LIBRARIES
-from hpc_dl.spec.data import Data, DataFacts
-from hpc_dl.spec.sources import SOURCES, Cora
+from hpc_dl.data import cora, idx, source_facts
+from hpc_dl.jobspec.base import LIBRARIES
+from hpc_dl.jobspec.data import Data, DataFacts
+from hpc_dl.jobspec.sources import SOURCES, Cora
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ def _line(name: str, source: type[Data], data_root: Path) -> Listing:
     examples, there = None, None
     where = f"data.{source.paths[0]} of the spec" if source.paths else ""
     if name == "digits":
-        examples, there, where = staged.DIGITS, True, "in scikit-learn"
+        examples, there, where = source_facts.DIGITS, True, "in scikit-learn"
     elif name == "karate":
-        examples, there, where = _count(staged.KARATE), True, "in torch_geometric"
+        examples, there, where = _count(source_facts.KARATE), True, "in torch_geometric"
     elif name == "cora":
         folder = cora.folder(Cora(name="cora"), data_root)
         examples, there, where = _count(cora.FACTS), not cora.missing(folder), str(folder)

@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
+from hpc_dl.data.dataset import Tensors
 from hpc_dl.data.idx import KINDS
-from hpc_dl.data.split import Tensors
-from hpc_dl.vision import torchvision
+from hpc_dl.torchvision_compat import torchvision
 
 
 def load(name: str, root: Path) -> dict[str, Tensors]:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from hpc_dl.spec.data import Data
-from hpc_dl.spec.sources import ImageFolder, Table
+from hpc_dl.jobspec.data import Data
+from hpc_dl.jobspec.sources import ImageFolder, Table
 
 if TYPE_CHECKING:
-    from hpc_dl.data.split import Split
+    from hpc_dl.data.dataset import Split
 
 
 @dataclass(frozen=True)

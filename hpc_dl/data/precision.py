@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from hpc_dl.data.split import Splits
+from hpc_dl.data.dataset import Splits
 from hpc_dl.errors import UserError
 
 LOST = 1e-5

@@ -19,8 +19,8 @@ from hpc_dl.data.counts import Holdout, group_count, split_counts
 from hpc_dl.data.row_numbers import numbers_rows, without_index
 from hpc_dl.data.targets import constant
 from hpc_dl.errors import UserError
-from hpc_dl.spec.data import Column, DataFacts
-from hpc_dl.spec.sources import Csv, Table
+from hpc_dl.jobspec.data import Column, DataFacts
+from hpc_dl.jobspec.sources import Csv, Table
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series

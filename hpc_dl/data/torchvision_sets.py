@@ -14,13 +14,13 @@ from torch import Tensor
 from hpc_dl.data import libraries
 from hpc_dl.data.class_names import alike
 from hpc_dl.data.counts import Holdout, split_counts
+from hpc_dl.data.dataset import Split, Tensors
 from hpc_dl.data.picture import decode, is_grey
-from hpc_dl.data.split import Split, Tensors
 from hpc_dl.data.split_folders import refuse_as_classes, refuse_masks
 from hpc_dl.errors import UserError
-from hpc_dl.spec.data import DataFacts
-from hpc_dl.spec.sources import TorchVision
-from hpc_dl.vision import torchvision
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.sources import TorchVision
+from hpc_dl.torchvision_compat import torchvision
 
 _VALUES = {"train": "train", "validation": "val", "test": "test"}
 """What torchvision calls the splits."""

@@ -107,7 +107,7 @@ def _start(
     config.write_text(
         _AUTHENTICATION.format(folder=_as_value(folder), user=USER, password=password)
     )
-    words = [sys.executable, "-m", "hpc_dl.tracking.leash"]
+    words = [sys.executable, "-m", "hpc_dl.tracking.child_process"]
     words += [sys.executable, "-m", "mlflow", "server", "--app-name", "basic-auth"]
     words += ["--host", HOST, "--port", str(port), "--workers", "1"]
     words += ["--artifacts-destination", artifacts]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from hpc_dl.rundir import RunDir
+from hpc_dl.run.layout import RunDir
 from hpc_dl.tracking import description
 from hpc_dl.tracking.store import http_code, what
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import yaml
 
-from hpc_dl.credentials import hidden
-from hpc_dl.rundir import DamagedFile, RunDir, read_bytes, read_json
-from hpc_dl.weights import Weights
+from hpc_dl.jobspec.credentials import hidden
+from hpc_dl.run.layout import DamagedFile, RunDir, read_bytes, read_json
+from hpc_dl.run.weights import Weights
 
 RUN_TAG = "hpcdl.run_dir"
 """Tells which run folder an MLflow run stands for."""

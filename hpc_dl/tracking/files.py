@@ -9,8 +9,8 @@ import tempfile
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from hpc_dl import journal
-from hpc_dl.rundir import RunDir
+from hpc_dl.run import journal
+from hpc_dl.run.layout import RunDir
 from hpc_dl.tracking import description, model
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpc_dl.rundir import RunDir
-from hpc_dl.weights import Weights
+from hpc_dl.run.layout import RunDir
+from hpc_dl.run.weights import Weights
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hpc_dl.credentials import hidden
 from hpc_dl.errors import EXIT_FAILED, UserError
-from hpc_dl.store_uri import SQLITE
+from hpc_dl.jobspec.credentials import hidden
+from hpc_dl.planning.tracking_store import SQLITE
 from hpc_dl.tracking import lock
 
 if TYPE_CHECKING:

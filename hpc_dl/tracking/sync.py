@@ -15,13 +15,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpc_dl import journal, store_uri, tracking_uri
-from hpc_dl.credentials import hidden
 from hpc_dl.errors import EXIT_FAILED, UserError
-from hpc_dl.journal import ENDED, Entry, Event
-from hpc_dl.rundir import RunDir
-from hpc_dl.tracking import batch, dataset, description, lock, position, store, target, uploads
-from hpc_dl.tracking.position import Position
+from hpc_dl.jobspec.credentials import hidden
+from hpc_dl.planning import tracking_store
+from hpc_dl.run import journal
+from hpc_dl.run.journal import ENDED, Entry, Event
+from hpc_dl.run.layout import RunDir
+from hpc_dl.tracking import (
+    batch,
+    cursor,
+    dataset,
+    description,
+    lock,
+    mlflow_run,
+    store,
+    store_uri,
+    uploads,
+)
+from hpc_dl.tracking.cursor import Position
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric
@@ -98,14 +109,14 @@ def waits(run: RunDir) -> bool:
 def values_wait(run: RunDir) -> bool:
     """Whether the journal has anything but files that the store does not know."""
     sent = Position.load(run)
-    return sent.untold is not None or position.journal_size(run) > sent.offset
+    return sent.untold is not None or cursor.journal_size(run) > sent.offset
 
 
 def _uri(run: RunDir) -> str:
-    uri = tracking_uri.find(run)
+    uri = store_uri.find(run)
     if uri is None:
         raise UserError(f"{run.path} has no {run.plan.name}", hint="It was never submitted.")
-    if uri.startswith(store_uri.SQLITE):
+    if uri.startswith(tracking_store.SQLITE):
         submitted_in = description.mapping(run.provenance).get("folder")
         if not isinstance(submitted_in, str) and not store.database(uri).is_absolute():
             raise UserError(
@@ -113,7 +124,7 @@ def _uri(run: RunDir) -> str:
                 hint="Submit the job again, with a store whose path is absolute.",
             )
         uri = store.absolute(uri, Path(submitted_in or run.root))
-        store_uri.check(uri)
+        tracking_store.check(uri)
     return uri
 
 
@@ -149,8 +160,8 @@ class _Pass:
         self.notes = [
             f"{wrong}; it is made anew from the journal"
             for wrong in (
-                position.damage(run.tracking, Position),
-                position.damage(run.uploads, uploads.Uploads),
+                cursor.damage(run.tracking, Position),
+                cursor.damage(run.uploads, uploads.Uploads),
             )
             if wrong
         ]
@@ -174,8 +185,8 @@ class _Pass:
     def _begin(self) -> None:
         """Find the MLflow run, or make it. A store that was emptied is filled again."""
         known = self.position.mlflow_id
-        if known is None or not target.is_there(self.run, self.client, self.uri, known):
-            found = target.find_or_create(self.run, self.client, self.uri)
+        if known is None or not mlflow_run.is_there(self.run, self.client, self.uri, known):
+            found = mlflow_run.find_or_create(self.run, self.client, self.uri)
             self.position = Position(self.position.store, found)
             self.newest = {}
             self._describe()

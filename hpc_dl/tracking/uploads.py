@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from hpc_dl import journal
-from hpc_dl.credentials import hidden
 from hpc_dl.errors import EXIT_FAILED
-from hpc_dl.journal import ENDED, Event
-from hpc_dl.rundir import RunDir, make_folder, mode_of
-from hpc_dl.tracking import description, lock, position, store
+from hpc_dl.jobspec.credentials import hidden
+from hpc_dl.run import journal
+from hpc_dl.run.journal import ENDED, Event
+from hpc_dl.run.layout import RunDir, make_folder, mode_of
+from hpc_dl.tracking import cursor, description, lock, store
+from hpc_dl.tracking.cursor import Offset, Position
 from hpc_dl.tracking.files import CHECKPOINTS, ENVIRONMENT, MODEL, Replaced, Upload
-from hpc_dl.tracking.position import Offset, Position
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -50,13 +50,13 @@ class Uploads:
     def load(cls, run: RunDir, sent: Position) -> Uploads:
         """Where it was left; all files are uploaded again to another MLflow run, or where that is
         not known, for the journal says which there are."""
-        found = position.load(run.uploads, cls)
+        found = cursor.load(run.uploads, cls)
         if found is None or found.mlflow_id != sent.mlflow_id or found.offset > sent.offset:
             found = cls(sent.mlflow_id or "", waiting=dict.fromkeys(description.files(run), ""))
         return found
 
     def save(self, run: RunDir) -> None:
-        position.save(run.uploads, dataclasses.asdict(self))
+        cursor.save(run.uploads, dataclasses.asdict(self))
 
     def read_journal(self, run: RunDir, end: int) -> None:
         """Add the files that the journal names up to byte `end`."""
@@ -73,7 +73,7 @@ def wait(run: RunDir) -> bool:
     sent = Position.load(run)
     if sent.mlflow_id is None:
         return False
-    found = position.load(run.uploads, Uploads)
+    found = cursor.load(run.uploads, Uploads)
     if found is None or found.mlflow_id != sent.mlflow_id:
         return True
     return bool(found.waiting) or found.offset < sent.offset
@@ -81,7 +81,7 @@ def wait(run: RunDir) -> bool:
 
 def describe(run: RunDir) -> str:
     """Which files of a run the artifact store did not take when it was asked last; "" if none."""
-    found = position.load(run.uploads, Uploads) or Uploads()
+    found = cursor.load(run.uploads, Uploads) or Uploads()
     refused = {name: why for name, why in found.waiting.items() if why}
     if not refused:
         return ""

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import psutil
 
 from hpc_dl.errors import EXIT_CLUSTER, UserError
-from hpc_dl.failure import PeerGone
+from hpc_dl.run.failure import PeerGone
 
 LOOPBACK = "127.0.0.1"
 LOOKUP_SECONDS = 5.0

@@ -18,8 +18,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from hpc_dl import division
-from hpc_dl.plan import Plan
+from hpc_dl.planning import batch_division
+from hpc_dl.planning.plan import Plan
 from hpc_dl.train.gradients import listed
 
 
@@ -179,7 +179,7 @@ def warning(
         return (
             f"batch norm ({listed(names)}) takes its statistics of the {plan.micro_batch} examples "
             "that a rank computes at once: the losses depend on the number of ranks; "
-            f"{division.remedy(ranks, accumulates)}"
+            f"{batch_division.remedy(ranks, accumulates)}"
         )
     if synchronised and not any(layers(net) for net in nets.values()):
         return "train.sync_batch_norm changes nothing: there is no batch norm"

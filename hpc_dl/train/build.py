@@ -8,20 +8,21 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from hpc_dl import loading
+from hpc_dl import tasks
 from hpc_dl.data.augment import Augmentation
 from hpc_dl.data.batches import Batches
-from hpc_dl.data.split import Splits
-from hpc_dl.plan import Plan
-from hpc_dl.spec.job import JobSpec, Train
+from hpc_dl.data.dataset import Splits
+from hpc_dl.jobspec.job import JobSpec, Train
+from hpc_dl.planning import data_loading
+from hpc_dl.planning.plan import Plan
 from hpc_dl.train import batch_norm, optim
-from hpc_dl.train.average import Average
+from hpc_dl.train.ema import Average
 from hpc_dl.train.engine import Engine
-from hpc_dl.train.player import Player
+from hpc_dl.train.participant import Player
 from hpc_dl.train.randomness import INITIALISATION, seed_generators
 from hpc_dl.train.world import World, accelerator
-from hpc_dl.zoo import build, objectives
-from hpc_dl.zoo.units import learn_units
+from hpc_dl.zoo import build
+from hpc_dl.zoo.layers.standardise import learn_units
 
 
 def build_engine(
@@ -39,7 +40,7 @@ def build_engine(
     """
     accelerate = accelerator(plan, world, spec.train.precision)
     examples, smoothing = splits.train.tensors, spec.train.label_smoothing
-    objective = objectives.of(
+    objective = tasks.of(
         splits.facts,
         smoothing,
         class_weights(spec.train, splits),
@@ -67,7 +68,7 @@ def beside(splits: Splits, device: torch.device) -> Splits:
     """Splits whose batches are on a device: all examples are there, if they leave it room."""
     if device.type == "cuda":
         memory = torch.cuda.get_device_properties(device).total_memory
-        if splits.size > memory // loading.SHARE:
+        if splits.size > memory // data_loading.SHARE:
             return splits.held_for(device)
     return splits.to(device)
 

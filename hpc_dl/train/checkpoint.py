@@ -24,7 +24,7 @@ import torch
 from pydantic import BaseModel, ValidationError
 
 from hpc_dl.errors import naming
-from hpc_dl.rundir import sync_folder
+from hpc_dl.run.layout import sync_folder
 from hpc_dl.train import disk
 
 STATE, SHARDS, MANIFEST = "state.pt", "shards", "manifest.json"

@@ -18,7 +18,7 @@ import torch
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 from hpc_dl.errors import EXIT_CLUSTER, UserError
-from hpc_dl.place import Place
+from hpc_dl.run.rank_info import Place
 
 ONE_EACH = (
     "Every rank needs a GPU of its own. Ask sbatch for as many a node as there are ranks "

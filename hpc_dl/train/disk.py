@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hpc_dl import errors
-from hpc_dl.train.divided import failures
+from hpc_dl.train.sharded_tensors import failures
 
 _OF_TORCH = ("PytorchStreamWriter", "inline_container")
 """torch's own writer of files raises a RuntimeError with one of these in it."""

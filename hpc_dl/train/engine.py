@@ -16,15 +16,15 @@ from torch.nn.parallel import DistributedDataParallel
 
 from hpc_dl.data.batches import Batches
 from hpc_dl.errors import EXIT_FAILED, UserError
-from hpc_dl.spec.job import Train
+from hpc_dl.jobspec.job import Train
 from hpc_dl.train import gradients
 from hpc_dl.train.batch_norm import of_a_dummy
 from hpc_dl.train.buffers import Buffers
-from hpc_dl.train.divided import summed_up, whole
 from hpc_dl.train.global_mean import GlobalMean
-from hpc_dl.train.player import Player
+from hpc_dl.train.metric_accumulator import BadTurn, Tally
+from hpc_dl.train.participant import Player
 from hpc_dl.train.randomness import STEP, seed_generators
-from hpc_dl.train.tally import BadTurn, Tally
+from hpc_dl.train.sharded_tensors import summed_up, whole
 from hpc_dl.train.world import World
 from hpc_dl.zoo.contract import Architecture, Batch, Loss
 

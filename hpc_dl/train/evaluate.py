@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from hpc_dl.data.batches import held_out
-from hpc_dl.data.split import Split
+from hpc_dl.data.dataset import Split
 from hpc_dl.train.randomness import EVALUATION, seed_generators
 from hpc_dl.train.world import World
 from hpc_dl.zoo.contract import Batch, Loss, Nets, Observed

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from hpc_dl.data.batches import Batches
+from hpc_dl.train.early_stopping import Patience
 from hpc_dl.train.engine import Engine
-from hpc_dl.train.patience import Patience
-from hpc_dl.train.tally import BadTurn
+from hpc_dl.train.metric_accumulator import BadTurn
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ import torch
 from hpc_dl.data.batches import Batches
 from hpc_dl.data.names import Names
 from hpc_dl.errors import EXIT_FAILED, UserError
-from hpc_dl.rundir import RunDir
+from hpc_dl.run.layout import RunDir
 from hpc_dl.train import disk
 from hpc_dl.train.engine import Engine
 from hpc_dl.train.evaluate import evaluating
-from hpc_dl.train.tally import BadTurn
+from hpc_dl.train.metric_accumulator import BadTurn
 from hpc_dl.zoo.contract import Batch, part
 
 LOWER = 0.5

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 from torch.optim.sgd import sgd
 
-from hpc_dl.spec.job import SGD, Adam, AdamW, Constant, Cosine, Linear, Optimizer, Schedule
-from hpc_dl.train.divided import is_divided
+from hpc_dl.jobspec.job import SGD, Adam, AdamW, Constant, Cosine, Linear, Optimizer, Schedule
+from hpc_dl.train.sharded_tensors import is_divided
 
 
 class ShardedSGD(torch.optim.SGD):

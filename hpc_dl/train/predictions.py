@@ -19,14 +19,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from hpc_dl.data.dataset import Split
 from hpc_dl.data.names import Names
-from hpc_dl.data.split import Split
 from hpc_dl.errors import EXIT_FAILED, UserError
-from hpc_dl.spec.data import DataFacts
-from hpc_dl.spec.model import OwnModel
-from hpc_dl.train.divided import is_divided
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.model import OwnModel
 from hpc_dl.train.evaluate import evaluating
 from hpc_dl.train.randomness import EVALUATION, seed_generators
+from hpc_dl.train.sharded_tensors import is_divided
 from hpc_dl.train.world import World
 from hpc_dl.zoo.contract import Architecture, Batch
 

@@ -17,18 +17,18 @@ from typing import Annotated
 
 from pydantic import Field
 
-from hpc_dl import run_files
 from hpc_dl.data.batches import Batches
-from hpc_dl.data.split import Splits
-from hpc_dl.plan import Plan
-from hpc_dl.rundir import DamagedFile, RunDir, write_json
-from hpc_dl.spec.job import JobSpec
-from hpc_dl.train import fitting, memory
+from hpc_dl.data.dataset import Splits
+from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.planning.plan import Plan
+from hpc_dl.run import records
+from hpc_dl.run.layout import DamagedFile, RunDir, write_json
+from hpc_dl.tasks.pictures import figure
+from hpc_dl.train import memory, memory_advice
 from hpc_dl.train.build import build_engine
 from hpc_dl.train.engine import Engine
 from hpc_dl.train.world import World
 from hpc_dl.zoo.contract import Batch, Picture
-from hpc_dl.zoo.pictures import figure
 
 LOWEST, HIGHEST = 1e-6, 1.0
 STEPS = 120
@@ -84,7 +84,7 @@ def _found(
         engine = build_engine(spec, plan, splits, world, run.code, trial_rate, lambda: 0)
     rates, losses = memory.attempt(
         lambda: _try(engine, batches),
-        lambda error: fitting.explain_step(error, engine, batches),
+        lambda error: memory_advice.explain_step(error, engine, batches),
     )
     return Trial(steepest(rates, losses), rates, losses)
 
@@ -92,7 +92,7 @@ def _found(
 def _trial(run: RunDir) -> Trial | None:
     """The trial of an earlier attempt; one whose file is damaged is made again, and is the same."""
     try:
-        return run_files.find(run.learning_rate, Trial)
+        return records.find(run.learning_rate, Trial)
     except DamagedFile as error:
         sys.stderr.write(f"warning: {error.message}; the learning rate is found anew\n")
         return None

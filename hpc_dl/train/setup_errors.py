@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from hpc_dl.errors import EXIT_CLUSTER, UserError
-from hpc_dl.failure import own_words, tells_of_another
+from hpc_dl.run.failure import own_words, tells_of_another
 from hpc_dl.train import address
 from hpc_dl.train.devices import ONE_EACH
 

@@ -18,12 +18,12 @@ from accelerate import Accelerator
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 from hpc_dl.errors import EXIT_CLUSTER, UserError
-from hpc_dl.failure import PeerGone
-from hpc_dl.place import Place
-from hpc_dl.plan import Plan
-from hpc_dl.rundir import RunDir, write_json
-from hpc_dl.train import address, devices, setup_errors, siblings
-from hpc_dl.train.presence import Presence
+from hpc_dl.planning.plan import Plan
+from hpc_dl.run.failure import PeerGone
+from hpc_dl.run.layout import RunDir, write_json
+from hpc_dl.run.rank_info import Place
+from hpc_dl.train import address, devices, local_ranks, setup_errors
+from hpc_dl.train.peer_connections import Presence
 
 MEETING_SECONDS = 300
 """How long a rank waits for the others to arrive."""
@@ -115,7 +115,7 @@ def join(
             os.environ.pop(name, None)
         yield World(0, 1, devices.find(plan.gpus_per_node, place, None))
         return
-    with siblings.watched(place, on_gone):
+    with local_ranks.watched(place, on_gone):
         store, at = _meet(run, place)
         presence = Presence(store, at[0], place.rank, on_gone)
         with setup_errors.explained(meeting=True):

@@ -6,10 +6,10 @@ import inspect
 from importlib import import_module
 from pathlib import Path
 
-from hpc_dl.imports import load_object
-from hpc_dl.spec.data import DataFacts
-from hpc_dl.spec.model import Model, OwnModel
-from hpc_dl.zoo import objectives
+from hpc_dl import tasks
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.model import Model, OwnModel
+from hpc_dl.user_code import load_object
 from hpc_dl.zoo.contract import Architecture, Objective
 
 
@@ -27,12 +27,12 @@ def build(
         if isinstance(options, OwnModel)
         else _architecture(options.name.partition(":")[0])
     )
-    return kind(options, facts, objective or objectives.of(facts))
+    return kind(options, facts, objective or tasks.of(facts))
 
 
 def _architecture(name: str) -> type[Architecture]:
     """The one class of architectures in a file of this folder."""
-    module = import_module(f"{__name__}.{name}")
+    module = import_module(f"{__name__}.architectures.{name}")
     (found,) = (
         it
         for _, it in inspect.getmembers(module, inspect.isclass)

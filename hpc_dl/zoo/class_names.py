@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from hpc_dl.spec.data import DataFacts
+from hpc_dl.jobspec.data import DataFacts
 
 Strings = np.ndarray[tuple[int, ...], np.dtype[np.str_]]
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 
 from torch import Tensor, nn
 
-from hpc_dl.spec.data import DataFacts
-from hpc_dl.spec.model import Model
-from hpc_dl.zoo import objectives
+from hpc_dl import tasks
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.model import Model
 from hpc_dl.zoo.contract import (
     Architecture,
     Batch,
@@ -20,7 +20,7 @@ from hpc_dl.zoo.contract import (
     Observed,
     Picture,
 )
-from hpc_dl.zoo.units import Rescaled, Standardise
+from hpc_dl.zoo.layers.standardise import Rescaled, Standardise
 
 
 class Supervised(Architecture):
@@ -31,7 +31,7 @@ class Supervised(Architecture):
     def __init__(
         self, options: Model, facts: DataFacts, objective: Objective | None = None
     ) -> None:
-        objective = objective or objectives.of(facts)
+        objective = objective or tasks.of(facts)
         assert objective is not None, f"{facts.task} is no task that has an objective"
         super().__init__(options, facts, objective)
 

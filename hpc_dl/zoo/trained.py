@@ -12,9 +12,9 @@ from pydantic import BaseModel, ValidationError
 from torch import nn
 
 from hpc_dl.errors import UserError, reason
-from hpc_dl.spec.data import DataFacts
-from hpc_dl.spec.model import Model
-from hpc_dl.spec.models import ModelSpec
+from hpc_dl.jobspec.architectures import ModelSpec
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.model import Model
 from hpc_dl.zoo import build
 from hpc_dl.zoo.contract import Architecture
 from hpc_dl.zoo.option_files import find_in

@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from hpc_dl.journal import Journal
+from hpc_dl.run.journal import Journal
 from tests.running import new_run
 
 JOBS = Path(__file__).parent.parent.parent / "jobs"

@@ -18,12 +18,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from hpc_dl.data import folders, sources
+from hpc_dl.data import folders, loading
 from hpc_dl.data.augment import Augmentation
 from hpc_dl.data.batches import Batches
 from hpc_dl.data.image_folder import decode
-from hpc_dl.spec.data import Augment
-from hpc_dl.spec.sources import ImageFolder
+from hpc_dl.jobspec.data import Augment
+from hpc_dl.jobspec.sources import ImageFolder
 from tests.pictures import folder_of_pictures
 
 BATCH, WORKERS, ROUNDS = 64, 2, 5
@@ -56,7 +56,7 @@ def bare(source: ImageFolder, workers: int) -> Epoch:
 
 
 def ours(source: ImageFolder, cache: Path, workers: int | None, *, augment: bool = False) -> Epoch:
-    split = sources.load(source, cache, cache, workers).train
+    split = loading.load(source, cache, cache, workers).train
     change = Augmentation(AUGMENT, "image", split.device) if augment else None
     batches = Batches(split, BATCH, BATCH, 0, 0, 1, change)
     return lambda epoch: (batch for step in batches.steps(epoch) for batch in step)

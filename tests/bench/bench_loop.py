@@ -17,15 +17,15 @@ from accelerate import Accelerator
 from torch.utils.data import DataLoader, TensorDataset
 
 from hpc_dl.data.batches import Batches
-from hpc_dl.data.split import Split, Splits
-from hpc_dl.journal import Journal
-from hpc_dl.plan import Machine, make
-from hpc_dl.site import Site
-from hpc_dl.spec.data import DataFacts
-from hpc_dl.spec.job import JobSpec
+from hpc_dl.data.dataset import Split, Splits
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.planning.plan import Machine, make
+from hpc_dl.planning.site import Site
+from hpc_dl.run.journal import Journal
 from hpc_dl.train.build import build_engine
+from hpc_dl.train.early_stopping import Patience
 from hpc_dl.train.loop import Cadence, Stepped, train
-from hpc_dl.train.patience import Patience
 from hpc_dl.train.world import World
 from hpc_dl.zoo.contract import Headline
 

@@ -12,8 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from hpc_dl.journal import Journal
-from hpc_dl.rundir import RunDir
+from hpc_dl.run.journal import Journal
+from hpc_dl.run.layout import RunDir
 from hpc_dl.tracking import store
 from hpc_dl.tracking.sync import bring
 from tests.stores import run_for

@@ -13,11 +13,11 @@ import torch
 from accelerate.state import AcceleratorState
 from torch import Tensor
 
-from hpc_dl import plan as planning
-from hpc_dl.data import sources, staged
-from hpc_dl.plan import Machine
-from hpc_dl.site import Site
-from hpc_dl.spec.job import JobSpec
+from hpc_dl.data import loading, source_facts
+from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.planning import plan as planning
+from hpc_dl.planning.plan import Machine
+from hpc_dl.planning.site import Site
 from hpc_dl.train.build import build_batches, build_engine
 from hpc_dl.train.deterministic import use_deterministic_algorithms
 from hpc_dl.train.world import World
@@ -42,13 +42,13 @@ class Steps:
         plan = planning.make(
             spec,
             Site(name="check"),
-            staged.facts(spec.data, folder, folder),
+            source_facts.facts(spec.data, folder, folder),
             run_dir=folder / "check-1",
             run_root=folder,
             data_root=folder,
             machine=Machine(cpus=64, gpus=world.size),
         )
-        splits = sources.load(spec.data, folder, folder, None).to(world.device)
+        splits = loading.load(spec.data, folder, folder, None).to(world.device)
         self.batches = build_batches(spec, plan, splits, world)
         self.engine = build_engine(spec, plan, splits, world, folder, lambda _: RATE, lambda: 0)
         self.engine.settle_in(self.batches)

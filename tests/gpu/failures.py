@@ -9,11 +9,11 @@ from typing import Any
 
 import psutil
 
-from hpc_dl import journal
-from hpc_dl.jobs import read_status
-from hpc_dl.jobs import process
-from hpc_dl.rundir import RunDir
-from hpc_dl.submission import Submission
+from hpc_dl.run import journal
+from hpc_dl.run.layout import RunDir
+from hpc_dl.run.submission import Submission
+from hpc_dl.scheduler.local import processes
+from hpc_dl.status import read_status
 from tests.gpu import machine
 from tests.gpu.jobs import sections
 from tests.running import events, new_run, start
@@ -176,6 +176,6 @@ def _rank(run: RunDir, rank: int) -> int:
     assert submission is not None
     ranks = {
         psutil.Process(pid).environ().get("SUBMITIT_LOCAL_GLOBALID"): pid
-        for pid in process.members(run, submission)
+        for pid in processes.members(run, submission)
     }
     return ranks[str(rank)]

@@ -5,8 +5,8 @@ from typing import Any
 
 import torch
 
+from hpc_dl.torchvision_compat import torchvision
 from hpc_dl.train.world import World
-from hpc_dl.vision import torchvision
 from hpc_dl.zoo.contract import Observed
 from tests import ranks
 from tests.gpu import machine
@@ -73,7 +73,7 @@ def _metrics(world: World) -> dict[str, float]:
     torchvision()  # which torchmetrics imports
     from torchmetrics.classification import BinaryAUROC
 
-    from hpc_dl.zoo.metrics import Frechet
+    from hpc_dl.tasks.metrics import Frechet
 
     generator = torch.Generator().manual_seed(0)
     real, made = torch.randn(2, 100, 8, generator=generator).to(world.device)

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from hpc_dl.plan import Plan
+from hpc_dl.planning.plan import Plan
 from hpc_dl.predictor import load
-from hpc_dl.rundir import RunDir, read_json, write_json
+from hpc_dl.run.layout import RunDir, read_json, write_json
 from tests import ranks
 from tests.gpu import machine
 from tests.gpu.jobs import JOBS, sections

@@ -1,0 +1,148 @@
+"""Examples as tensors in memory: on the device, where a batch is one index_select, or beside it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from hpc_dl.data.counts import Holdout
+from hpc_dl.data.device_transfer import to_device
+from hpc_dl.data.holdout import positions
+from hpc_dl.data.names import Names
+from hpc_dl.jobspec.data import DataFacts
+
+Batch = Mapping[str, Tensor]
+Tensors = Mapping[str, Tensor]
+"""Examples by name, the first axis being the example: `image`, (N, C, H, W) uint8, or float in
+[0, 1]; `label`, (N,) int64."""
+
+
+class Split:
+    """Some of a source's examples, and the numbers that they have in it."""
+
+    def __init__(self, tensors: Tensors, index: Tensor | None = None) -> None:
+        self.tensors = dict(tensors)
+        first = next(iter(tensors.values()))
+        self.index = torch.arange(len(first), device=first.device) if index is None else index
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @property
+    def device(self) -> torch.device:
+        """Where positions are best."""
+        return self.index.device
+
+    def to(self, device: torch.device) -> Split:
+        moved = {name: tensor.to(device) for name, tensor in self.tensors.items()}
+        return Split(moved, self.index.to(device))
+
+    def subset(self, chosen: Tensor) -> Split:
+        """The examples at positions `chosen` (n,) int64, as a split."""
+        taken = {name: tensor[chosen] for name, tensor in self.tensors.items()}
+        return Split(taken, self.index[chosen])
+
+    def contents(self) -> dict[str, Iterable[Tensor]]:
+        """All that the examples consist of, by name."""
+        return {name: [tensor] for name, tensor in self.tensors.items()}
+
+    def numbered_from(self, first: int) -> Split:
+        """The same examples, with other numbers."""
+        same = copy.copy(self)
+        same.index = self.index + first
+        return same
+
+    def batches(self, parts: Iterable[Tensor]) -> Iterator[Batch]:
+        """A batch for each of `parts`, in turn: positions (B,) int64."""
+        return map(self.batch, parts)
+
+    def batch(self, chosen: Tensor) -> Batch:
+        """The examples at positions `chosen` (B,) int64; bytes become floats in [0, 1] here."""
+        return {name: as_floats(tensor) for name, tensor in self.rows(chosen).items()}
+
+    def rows(self, chosen: Tensor) -> Batch:
+        """The examples at positions `chosen` (B,) int64, as they are held."""
+        rows = {name: tensor.index_select(0, chosen) for name, tensor in self.tensors.items()}
+        return {**rows, "index": self.index.index_select(0, chosen)}
+
+    @property
+    def size(self) -> int:
+        """Bytes of the examples."""
+        return sum(map(bytes_of, self.tensors.values()))
+
+
+class HostSplit(Split):
+    """Examples in main memory, of which each batch is copied to a device."""
+
+    def __init__(self, split: Split, device: torch.device) -> None:
+        super().__init__(split.tensors, split.index)
+        self.held, self.target = split, device
+
+    def batch(self, chosen: Tensor) -> Batch:
+        rows = self.held.rows(chosen.cpu())
+        return {name: as_floats(to_device(it, self.target)) for name, it in rows.items()}
+
+
+def bytes_of(tensor: Tensor) -> int:
+    return tensor.numel() * tensor.element_size()
+
+
+def as_floats(tensor: Tensor) -> Tensor:
+    """Bytes as floats in [0, 1]; anything else as it is."""
+    return tensor.float().div_(255) if tensor.dtype == torch.uint8 else tensor
+
+
+@dataclass(frozen=True)
+class Splits:
+    """A source, divided; any split but the first may be empty."""
+
+    facts: DataFacts
+    train: Split
+    validation: Split
+    test: Split
+    names: Names = field(default_factory=Names)
+    """What the examples are called, by their numbers."""
+
+    def to(self, device: torch.device) -> Splits:
+        """With all examples on a device."""
+        return self._each(lambda split: split.to(device))
+
+    def held_for(self, device: torch.device) -> Splits:
+        """With the examples where they are, and their batches on a device."""
+        return self._each(lambda split: HostSplit(split, device))
+
+    @property
+    def size(self) -> int:
+        """Bytes of all examples."""
+        return self.train.size + self.validation.size + self.test.size
+
+    def _each(self, change: Callable[[Split], Split]) -> Splits:
+        return replace(
+            self,
+            train=change(self.train),
+            validation=change(self.validation),
+            test=change(self.test),
+        )
+
+
+def divide(given: Mapping[str, Split], facts: DataFacts, holdout: Holdout) -> Splits:
+    """The splits that a source gives, and those that it does not give.
+
+    These are taken from its training examples, of which a tensor `group` may say which are to stay
+    together. An example keeps one number, counted through all that is given.
+    """
+    splits, first = {}, 0
+    for name, split in given.items():
+        splits[name] = split.numbered_from(first)
+        first += len(split)
+    missing = [name for name in ("validation", "test") if name not in given]
+    group = splits["train"].tensors.pop("group", None)
+    if missing:
+        whole, groups = splits["train"], None if group is None else group.numpy()
+        for name, chosen in positions(len(whole), missing, holdout, groups).items():
+            splits[name] = whole.subset(torch.from_numpy(chosen))
+    return Splits(facts, splits["train"], splits["validation"], splits["test"])

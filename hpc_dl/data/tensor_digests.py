@@ -1,0 +1,77 @@
+"""Digests of tensors, by which to know again examples that a library or own code returns.
+
+Of floats it is three sums, written `~VALUES MEANS SCALES`, which `fingerprint` compares with a
+tolerance: code that computes them may differ in the last bits from one processor to another.
+Each column is centred and scaled before: large numbers, such as times, do not hide the others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor
+
+from hpc_dl.data.dataset import Split
+
+
+def digests(splits: Mapping[str, Split]) -> tuple[tuple[str, str], ...]:
+    """By `SPLIT/TENSOR` the digest of its shape, type and values."""
+    return tuple(
+        (f"{name}/{key}", _digest(tensors))
+        for name, split in splits.items()
+        for key, tensors in split.contents().items()
+    )
+
+
+def of_words(words: Iterable[str]) -> str:
+    """The digest of what classes or targets are called, in their order."""
+    return hashlib.blake2b(repr(list(words)).encode(), digest_size=8).hexdigest()
+
+
+def _digest(tensors: Iterable[Tensor]) -> str:
+    digest, floats = hashlib.blake2b(digest_size=8), list[Tensor]()
+    for tensor in tensors:
+        if tensor.is_floating_point():
+            floats.append(tensor)
+            continue
+        digest.update(repr((tuple(tensor.shape), tensor.dtype)).encode())
+        digest.update(tensor.contiguous().numpy().data)
+    return f"~{' '.join(map(_sums, floats))}" if floats else digest.hexdigest()
+
+
+def _sums(tensor: Tensor) -> str:
+    """Three sums of a tensor (N, ...), with weights by place: of all values, centred and in units
+    of their column; of the columns' means, in units of their size; of the sizes' logarithms."""
+    rows = tensor.flatten(1) if tensor.ndim > 1 else tensor[:, None]
+    if not rows.numel():
+        return "0 0 0"
+    parts = rows.split(max(1, _AT_ONCE // rows.shape[1]))
+    mean = torch.stack([it.double().sum(0) for it in parts]).sum(0) / len(rows)
+    square = torch.stack([it.double().square().sum(0) for it in parts]).sum(0) / len(rows)
+    unit = (square - (1 - _LEAST**2) * mean**2).clamp(min=0).sqrt() + _NOTHING
+    values, place = 0.0, 0
+    for part in parts:
+        values += _weighted((part.double() - mean) / unit, place)
+        place += part.numel()
+    size = square.sqrt() + _NOTHING
+    return (
+        f"{values / math.sqrt(place):.8f} {_weighted(mean / size):.8f} {_weighted(size.log()):.8f}"
+    )
+
+
+def _weighted(values: Tensor, first: int = 0) -> float:
+    """A sum with weights that are exact, and unrelated to the data."""
+    places = torch.arange(first, first + values.numel())
+    return float(values.reshape(-1) @ ((places * _STEP % 2**32).double() / 2**32 - 0.5))
+
+
+_STEP = 2654435769
+"""The golden ratio of 2**32: multiples of it are spread evenly."""
+_AT_ONCE = 2**20
+_LEAST = 1e-2
+"""A column's unit is its deviation, or this share of its mean: less may be rounding."""
+_NOTHING = 1e-12
+"""What is no larger is as good as zero."""

@@ -1,0 +1,145 @@
+"""What examples have to be like, whoever gives them. Every fault is named with its place."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hpc_dl.data.dataset import Split
+from hpc_dl.errors import UserError
+from hpc_dl.jobspec.data import DataFacts
+
+AXES = {"image": 4, "sequence": 3, "table": 2}
+MOST_INTEGER = 2**53
+"""Up to here float64 has every integer."""
+DARK = 1 / 8
+"""Of white; below it are the pixels of no whole set of images."""
+_FEW_DIGITS = (torch.float16, torch.bfloat16, torch.float32, torch.bool, torch.uint8, torch.int8)
+_LAYOUTS = {"image": "(N, C, H, W)", "sequence": "(N, T, F)", "table": "(N, columns)"}
+
+
+def tensor(value: Any, where: str) -> Tensor:
+    """A tensor or an array as a tensor."""
+    try:
+        return torch.as_tensor(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UserError(f"{where} is no tensor or array: {error}") from None
+
+
+def examples(given: Tensor, kind: str, where: str) -> Tensor:
+    """Examples of a kind as hpcdl wants them: bytes or floats in [0, 1], or finite floats."""
+    if given.ndim != AXES[kind] or not given.numel():
+        raise UserError(f"{where}: {kind} is {tuple(given.shape)}, but has to be {_LAYOUTS[kind]}")
+    return _pixels(given, where) if kind == "image" else numbers(given, f"{where}: {kind}")
+
+
+def numbers(given: Tensor, where: str) -> Tensor:
+    """Finite floats, in float64 if they are so many digits or integers; see `precision`.
+
+    Raises UserError naming the first that is not finite, or that floats cannot hold.
+    """
+    if given.is_complex():
+        raise UserError(f"{where} is {given.dtype}, but has to be real numbers")
+    floats = given.float() if given.dtype in _FEW_DIGITS else given.double()
+    bad = ~(floats.abs() <= torch.finfo(torch.float32).max)  # so written that NaN is bad
+    if not given.is_floating_point():
+        bad |= floats.abs() > MOST_INTEGER
+    if bad.any():
+        place = bad.nonzero()[0].tolist()
+        value = given[tuple(place)].item()
+        shown = f"{value}, which floats cannot hold" if math.isfinite(value) else f"{value:g}"
+        raise UserError(
+            f"{where}{place} is {shown}",
+            hint="Places count from 0, the example first. Fill it in, or leave the example out.",
+        )
+    return floats
+
+
+def varied(train: Tensor, where: str) -> None:
+    """Raise UserError for training examples that are all the same."""
+    low, high = train.aminmax()
+    if low == high:
+        raise UserError(f"{where}: every value is {low:g}: there is nothing to learn from")
+
+
+def bright(train: Tensor, where: str) -> None:
+    """Raise UserError for training images that are all almost black, as where truth values are
+    bytes, or what was divided by 255 is divided again."""
+    white, most = 255 if train.dtype == torch.uint8 else 1, train.max().item()
+    if most < white * DARK:
+        raise UserError(
+            f"{where}: the brightest pixel of all images is {most:g}, but white is {white}",
+            hint=f"Scale them so that white is {white}; truth values: x.astype(bool).",
+        )
+
+
+def labels(given: Tensor, count: int, where: str) -> Tensor:
+    """One class for each of `count` examples: (count,) int64, from 0."""
+    if given.shape != (count,) or given.is_floating_point():
+        raise UserError(
+            f"{where}: label is {tuple(given.shape)} {given.dtype}, but has to be {count} integers"
+        )
+    numbers = given.long()  # of which there is a minimum, unlike of uint16
+    if numbers.min() < 0:
+        raise UserError(
+            f"{where}: label {int(numbers.min())} of example {int(numbers.argmin())}, "
+            "but classes count from 0"
+        )
+    return numbers
+
+
+def targets(given: Tensor, count: int, where: str) -> Tensor:
+    """Numbers to foretell for each of `count` examples: (count, targets) float."""
+    if given.ndim not in (1, 2) or len(given) != count:
+        raise UserError(
+            f"{where}: target is {tuple(given.shape)}, but has to be ({count}, targets)"
+        )
+    return numbers(given.reshape(count, -1), f"{where}: target")
+
+
+def known_names(given: Iterable[object], known: Sequence[str], where: str) -> None:
+    """Raise UserError for a name that would be passed over, such as `val` for `validation`."""
+    for name in map(str, given):
+        if name not in known:
+            near = get_close_matches(name, known, 1, 0.4)
+            guess = f"Did you mean {near[0]}?" if near else ""
+            raise UserError(f"{where}: '{name}' is none of {', '.join(known)}", hint=guess)
+
+
+def every_class_is_trained_on(train: Split, facts: DataFacts) -> None:
+    """Raise UserError where the training split has no example of some class."""
+    if not facts.classes or "label" not in train.tensors:
+        return
+    counts = torch.bincount(train.tensors["label"].cpu(), minlength=len(facts.classes))
+    wanted = facts.only or facts.classes
+    absent = [it for it, n in zip(facts.classes, counts, strict=True) if it in wanted and not n]
+    if absent:
+        shown = ", ".join(f"'{name}'" for name in absent[:5])
+        more = f" and {len(absent) - 5} more classes" if len(absent) > 5 else ""
+        raise UserError(
+            f"data: there is no example of {shown}{more} to train on, "
+            f"among the {len(train)} of the training split",
+            hint="Add examples, hold fewer or others out (data.validation, data.test, "
+            "data.split_seed), or leave the class out.",
+        )
+
+
+def _pixels(image: Tensor, where: str) -> Tensor:
+    if image.dtype == torch.uint8:
+        return image
+    if image.dtype == torch.bool:
+        return image.float()
+    if not image.is_floating_point():
+        raise UserError(f"{where}: image is {image.dtype}, but has to be uint8 or floats")
+    low, high = image.min().item(), image.max().item()
+    if not (low >= 0 and high <= 1):  # so written that NaN, too, is refused
+        raise UserError(
+            f"{where}: image goes from {low:g} to {high:g}, but floats have to lie in [0, 1]",
+            hint="Scale them, or return bytes (uint8).",
+        )
+    return image.float()

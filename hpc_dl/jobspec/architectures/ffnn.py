@@ -1,0 +1,21 @@
+"""Options of the feed-forward network."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field, PositiveInt
+
+from hpc_dl.jobspec.model import Activation, Kind, Model, Probability, Task
+
+
+class FeedForward(Model):
+    """Feed-forward network: flatten, then dense layers with an activation between them."""
+
+    kinds: ClassVar[tuple[Kind, ...]] = ("image", "sequence", "table")
+    tasks: ClassVar[tuple[Task, ...]] = ("classify", "regress")
+
+    name: Literal["ffnn"]
+    hidden: list[PositiveInt] = Field([512, 512], description="width of each hidden layer, units")
+    activation: Activation = Field("relu", description="between the layers")
+    dropout: Probability = Field(0.0, description="probability of dropping a hidden unit")

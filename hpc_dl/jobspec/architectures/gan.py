@@ -1,0 +1,56 @@
+"""Options of the generative adversarial network."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field, NonNegativeFloat, PositiveInt
+
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.generative import Generative
+from hpc_dl.jobspec.model import Conflict
+
+
+class GenerativeAdversarial(Generative):
+    """Generative adversarial network (DCGAN): a generator makes images for a critic to tell apart
+    from real ones; both are convolutional."""
+
+    adversarial: ClassVar[bool] = True
+    last_is_best: ClassVar[bool] = True
+
+    name: Literal["gan"]
+    loss: Literal["non-saturating", "wasserstein-gp", "hinge"] = Field(
+        "non-saturating", description="what the two play for"
+    )
+    latent_dim: PositiveInt = Field(64, description="dimensions of the code, which is Gaussian")
+    channels: list[PositiveInt] = Field(
+        [32, 64],
+        min_length=1,
+        description="of the critic's convolutions, each of which halves the sides; mirrored in "
+        "the generator",
+    )
+    critic_steps: PositiveInt = Field(1, description="steps of the critic for one of the generator")
+    penalty: NonNegativeFloat = Field(
+        10.0, description="weight of the gradient penalty, of wasserstein-gp alone"
+    )
+
+    def monitors(self, facts: DataFacts) -> tuple[str, ...]:
+        return ()
+
+    @property
+    def draws(self) -> str:
+        return "codes"
+
+    @property
+    def divisible(self) -> bool:
+        return self.loss != "wasserstein-gp"
+
+    def conflict(self, facts: DataFacts) -> Conflict | None:
+        smaller, halvings = min(facts.shape[1:]), len(self.channels)
+        if smaller >> halvings:
+            return super().conflict(facts)
+        return Conflict(
+            "channels",
+            f"a side of {smaller} pixels cannot be halved {halvings} times",
+            "Give fewer convolutions.",
+        )

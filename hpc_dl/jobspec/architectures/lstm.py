@@ -1,0 +1,25 @@
+"""Options of the long short-term memory."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field, PositiveInt
+
+from hpc_dl.jobspec.model import Kind, Model, Probability, Task
+
+
+class LongShortTermMemory(Model):
+    """LSTM or GRU: a recurrent network with gates, which remembers longer."""
+
+    kinds: ClassVar[tuple[Kind, ...]] = ("image", "sequence")
+    tasks: ClassVar[tuple[Task, ...]] = ("classify", "regress")
+
+    name: Literal["lstm"]
+    cell: Literal["lstm", "gru"] = Field("lstm", description="with a memory of its own, or without")
+    hidden: PositiveInt = Field(128, description="numbers in the state of a layer, units")
+    layers: PositiveInt = Field(1, description="each reads the states of the one before")
+    bidirectional: bool = Field(False, description="read backwards as well, with other weights")
+    dropout: Probability = Field(
+        0.1, description="probability of dropping a unit between layers and of the last state"
+    )

@@ -1,0 +1,43 @@
+"""Options of the attention encoder."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal, Self
+
+from pydantic import Field, PositiveInt, model_validator
+
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.model import Conflict, Kind, Model, Probability, Task
+
+
+class Transformer(Model):
+    """Attention encoder: every part of an image or sequence looks at every other (ViT)."""
+
+    kinds: ClassVar[tuple[Kind, ...]] = ("image", "sequence")
+    tasks: ClassVar[tuple[Task, ...]] = ("classify", "regress")
+
+    name: Literal["transformer"]
+    patch: PositiveInt = Field(4, description="side of the squares an image is cut into, pixels")
+    width: PositiveInt = Field(64, description="numbers that stand for a part, units")
+    depth: PositiveInt = Field(4, description="layers")
+    heads: PositiveInt = Field(4, description="of attention, which share the width")
+    feedforward: PositiveInt = Field(128, description="width between two layers, units")
+    dropout: Probability = Field(0.1, description="probability of dropping a unit of a layer")
+
+    @model_validator(mode="after")
+    def _heads_share_the_width(self) -> Self:
+        if self.width % self.heads:
+            raise ValueError(f"{self.heads} heads cannot share a width of {self.width}")
+        return self
+
+    def conflict(self, facts: DataFacts) -> Conflict | None:
+        sides = facts.shape[-2:]
+        if facts.kind != "image" or all(side % self.patch == 0 for side in sides):
+            return None
+        fits = [str(n) for n in range(1, min(sides) + 1) if all(side % n == 0 for side in sides)]
+        return Conflict(
+            "patch",
+            f"{sides[0]} x {sides[1]} pixels are not cut into squares of {self.patch} x "
+            f"{self.patch}",
+            f"These do: {', '.join(fits)}.",
+        )

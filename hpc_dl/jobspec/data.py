@@ -1,0 +1,184 @@
+"""What every source of data shares: its kind and task, its options, and what is known of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import (
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from hpc_dl.jobspec.base import Spec
+from hpc_dl.jobspec.model import Kind, Task
+
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table's file, as it was read."""
+
+    name: str
+    part: Literal["input", "target", "dropped", "group"]
+    type: Literal["number", "bool", "words"]
+    values: int
+    """How many different ones there are, gaps aside."""
+    gaps: int
+    words: tuple[str, ...] = ()
+    """Those that are known, where an input is of words."""
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """What is known of a source before training: what the plan and the architecture need.
+
+    `shape` is that of one example: of an image (channels, height, width), of a sequence (length,
+    features), of a row of a table (columns,), of a graph (features of a node,).
+    """
+
+    kind: Kind
+    task: Task
+    shape: tuple[int, ...]
+    classes: tuple[str, ...]
+    train: int
+    validation: int
+    test: int
+    targets: tuple[str, ...] = ()
+    """The names of the numbers that are to be foretold, where the task is to regress."""
+    columns: tuple[str, ...] = ()
+    """Of a table: what its columns are; `colour=red` is 1 where the word is that, and else 0, and
+    `size is missing` where that is a gap."""
+    raw: tuple[Column, ...] = ()
+    """Of a table in a file: the columns of the file, from which those above are made."""
+    only: tuple[str, ...] = ()
+    """The classes that are trained on, where the test has others as well."""
+    groups: int = 0
+    """Of the training examples; the members of a group are in the same split. 0 without groups."""
+    undirected: bool = False
+    """Of graphs: whether each of their edges is there in both directions."""
+    contents: tuple[tuple[str, str], ...] = ()
+    """Digests of the tensors by name, of examples that are in no files known to hpcdl."""
+    notes: tuple[str, ...] = field(default=(), compare=False)
+    """What was assumed or left out as the data were read, a sentence each, for the plan. They may
+    change without the examples, as when a file is put beside them."""
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers a network has to give for an example: one a class, or a target."""
+        return len(self.targets if self.task == "regress" else self.classes)
+
+
+class Augment(Spec):
+    """Random changes to what is trained on, drawn anew each time; crop, flip and rotation are of
+    pictures."""
+
+    crop: NonNegativeInt = Field(
+        0, description="pixels of black border, out of which the old size is cut at random"
+    )
+    flip: bool = Field(False, description="mirror a picture, left to right, half of the time")
+    rotation: Annotated[float, Field(ge=0, le=180)] = Field(
+        0.0, description="most degrees that a picture is turned by, either way; corners are black"
+    )
+    noise: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.0, description="standard deviation of Gaussian noise; pixels lie in [0, 1]"
+    )
+    mixup: NonNegativeFloat = Field(
+        0.0,
+        description="α of Beta(α, α), by whose shares two examples and their labels are mixed; "
+        "0 mixes none",
+    )
+
+
+class Data(Spec):
+    """What every source shares."""
+
+    kinds: ClassVar[tuple[Kind, ...]] = ("image",)
+    tasks: ClassVar[tuple[Task, ...]] = ("classify",)
+    streams: ClassVar[bool] = False
+    """Whether its examples can be read while training."""
+    drawn: ClassVar[tuple[str, ...]] = ("validation", "test")
+    """The splits that are drawn from the training examples, unless the data have them."""
+    manner: ClassVar[set[str]] = {"loading"}
+    """Options that change no batch."""
+
+    name: str
+    batch_size: PositiveInt = Field(
+        128, description="examples in a global batch, all ranks together"
+    )
+    validation: Fraction = Field(0.1, description="share of the training examples held out")
+    split_seed: NonNegativeInt = Field(
+        0,
+        description="decides, and nothing else does, which examples are drawn for validation and "
+        "test; train.seed does not change them",
+    )
+    folds: Annotated[int, Field(ge=2)] | None = Field(
+        None,
+        description="for cross-validation: divide the examples into so many parts, of which one, "
+        "`fold`, is the test, in place of the share `test`",
+    )
+    fold: NonNegativeInt | None = Field(
+        None, description="which of the `folds` is the test, counted from 0"
+    )
+    augment: Augment | None = Field(None, description="random changes to training examples")
+    loading: Literal["auto", "resident", "streaming"] = Field(
+        "auto",
+        description="all examples in memory, or read while training; by their size if `auto`",
+    )
+
+    @field_validator("split_seed")
+    @classmethod
+    def _something_is_drawn(cls, seed: int) -> int:
+        if seed and not cls.drawn:
+            raise ValueError("these data have all splits of their own, which no seed changes")
+        return seed
+
+    @field_validator("folds")
+    @classmethod
+    def _test_is_drawn(cls, folds: int | None) -> int | None:
+        if folds is not None and "test" not in cls.drawn:
+            raise ValueError("these data have a test split of their own, and cannot be folded")
+        return folds
+
+    @field_validator("fold")
+    @classmethod
+    def _fold_is_one_of_them(cls, fold: int | None, info: ValidationInfo) -> int | None:
+        folds = info.data.get("folds")
+        if fold is not None and folds is not None and fold >= folds:
+            raise ValueError(f"there are {folds} folds, 0 to {folds - 1}, not {fold}")
+        return fold
+
+    @model_validator(mode="after")
+    def _folds_and_fold(self) -> Self:
+        if (self.folds is None) != (self.fold is None):
+            raise ValueError(
+                "folds and fold go together: how many there are, and which is the test"
+            )
+        return self
+
+
+class LibraryData(Data):
+    """A source that somebody else's code gives, which is handed every other key as an option."""
+
+    model_config = ConfigDict(extra="allow")
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What the user wrote beside the keys that the source has here."""
+        return dict(self.model_extra or {})
+
+    @model_validator(mode="after")
+    def _no_groups(self) -> Self:
+        if "groups" in self.options:
+            raise ValueError(
+                f"groups is not for {self.name}: image_folder, csv, parquet, npz and hdf5 take it, "
+                "and a source of your own returns a tensor `group` beside its examples"
+            )
+        return self

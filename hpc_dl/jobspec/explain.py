@@ -1,0 +1,195 @@
+"""From pydantic's errors to sentences in the field's own words, each at its place in the source."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from hpc_dl.jobspec import fields
+from hpc_dl.jobspec.yaml_text import Document, Mark, Path, Problem
+
+EXAMPLES = {
+    "name": "name: my-run",
+    "model": "model: {name: ffnn}",
+    "data": "data: {name: digits}",
+    "train": "train: {epochs: 10}",
+}
+"""What to write for a section that is missing."""
+
+_TYPES = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "string_type": "a word",
+    "list_type": "a list, like [64, 32]",
+    "dict_type": "a mapping of keys to values",
+    "model_type": "a mapping of keys to values",
+    "model_attributes_type": "a mapping of keys to values",
+}
+_BOUNDS = {
+    "greater_than": ("above", "gt"),
+    "greater_than_equal": ("at least", "ge"),
+    "less_than": ("below", "lt"),
+    "less_than_equal": ("at most", "le"),
+}
+_LENGTHS = {"too_short": ("at least", "min_length"), "too_long": ("at most", "max_length")}
+
+
+def problems(error: ValidationError, document: Document, root: type[BaseModel]) -> list[Problem]:
+    """All that pydantic found, one sentence a place, in the order of the source."""
+    found: dict[Path, Problem] = {}
+    for item in error.errors(include_url=False):
+        names_a_child = item["type"] in ("missing", "extra_forbidden")
+        path = _without_tags((*item["loc"], *_key_of(item)), document.values, names_a_child)
+        found.setdefault(path, _problem(item, path, document, root))
+    return list(found.values())
+
+
+def closest(word: str, known: list[str]) -> str:
+    """A question to ask after a word that is not known, or nothing."""
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.55)
+    return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def place(document: Document, path: Path) -> Mark:
+    """Where a value was written, or else the nearest thing around it."""
+    while path not in document.places and path:
+        path = path[:-1]
+    return document.places.get(path) or Mark("", 1, 1, "")
+
+
+def _key_of(item: Any) -> tuple[str, ...]:
+    """The key that an error of a whole mapping is about, if it says so."""
+    key = getattr(item.get("ctx", {}).get("error"), "key", None)
+    return () if key is None else (key,)
+
+
+def _without_tags(location: tuple[str | int, ...], values: Any, names_a_child: bool) -> Path:
+    """pydantic's location without the names of union members that it puts in between."""
+    path: list[str | int] = []
+    for number, key in enumerate(location):
+        inside = (isinstance(values, Mapping) and key in values) or (
+            isinstance(values, list) and isinstance(key, int)
+        )
+        if inside:
+            values = values[key]
+            path.append(key)
+        elif names_a_child and number == len(location) - 1:
+            path.append(key)
+    return tuple(path)
+
+
+def _problem(item: Any, path: Path, document: Document, root: type[BaseModel]) -> Problem:
+    kind, dotted = item["type"], ".".join(map(str, path)) or "the spec"
+    if kind == "extra_forbidden":
+        return _unknown_key(path, document, root)
+    if kind == "missing":
+        return _missing(path, document, root)
+    value_at = place(document, path)
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        return _no_such_name(path, document, root)
+    if kind == "literal_error":
+        allowed = [str(choice) for choice in _expected(item)]
+        guess = closest(str(item["input"]), allowed)
+        return Problem(
+            value_at, f"{dotted} cannot be {_shown(item['input'])}{guess}", _allowed(allowed)
+        )
+    return Problem(value_at, _sentence(item, dotted), _hint(item))
+
+
+def _sentence(item: Any, dotted: str) -> str:
+    kind, context, shown = item["type"], item.get("ctx", {}), _shown(item["input"])
+    if kind in _TYPES:
+        said = f" has to be {_TYPES[kind]}, not {shown}"
+    elif kind in _BOUNDS:
+        word, key = _BOUNDS[kind]
+        said = f" has to be {word} {context[key]:g}, not {shown}"
+    elif kind in _LENGTHS:
+        word, key = _LENGTHS[kind]
+        said = f" has to have {word} {context[key]} values, not {len(item['input'])}"
+    elif kind in ("string_too_short", "string_pattern_mismatch"):
+        said = f" cannot be {shown}"
+    else:
+        said = f": {context.get('error', item['msg'])}"
+    return dotted + said
+
+
+def _hint(item: Any) -> str:
+    if item["type"] == "string_type" and isinstance(item["input"], int | float):
+        return f'To mean it as a word, put it in quotes: "{item["input"]}"'
+    if item["type"] == "string_pattern_mismatch":
+        return "Letters, digits, '-', '_' and '.', at most 64 of them, the first a letter or digit."
+    return ""
+
+
+def _unknown_key(path: Path, document: Document, root: type[BaseModel]) -> Problem:
+    part = fields.part_at(root, document.values, path[:-1])
+    known = list(part.model_fields) if part else []
+    where = f" in {'.'.join(map(str, path[:-1]))}" if len(path) > 1 else ""
+    guess = closest(str(path[-1]), known)
+    mark = document.keys.get(path) or place(document, path)
+    return Problem(mark, f"unknown key '{path[-1]}'{where}{guess}", _allowed(known))
+
+
+def _missing(path: Path, document: Document, root: type[BaseModel]) -> Problem:
+    key, parent = str(path[-1]), path[:-1]
+    mark = document.keys.get(parent) or place(document, parent)
+    dotted = ".".join(map(str, path))
+    part = fields.part_at(root, document.values, parent)
+    described = part.model_fields[key].description if part and key in part.model_fields else None
+    example = EXAMPLES.get(key) if not parent else None
+    hint = f"Add for example: {example}" if example else f"{key}: {described}" if described else ""
+    return Problem(mark, f"{dotted} is missing", hint)
+
+
+def _no_such_name(path: Path, document: Document, root: type[BaseModel]) -> Problem:
+    names = fields.choices_at(root, document.values, path)
+    section = ".".join(map(str, path))
+    values: Any = document.values
+    for key in path:
+        values = values[key]
+    if not isinstance(values, Mapping):
+        hint = f"Write {section}: {{name: {values}}}" if values in names else _allowed(names)
+        message = f"{section} has to be a mapping of keys to values, not {_shown(values)}"
+        return Problem(place(document, path), message, hint)
+    if "name" not in values:
+        mark = document.keys.get(path) or place(document, path)
+        return Problem(mark, f"{section}.name is missing", _allowed(names))
+    name = values["name"]
+    mark = place(document, (*path, "name"))
+    if not isinstance(name, str):
+        return Problem(
+            mark, f"{section}.name has to be a word, not {_shown(name)}", _allowed(names)
+        )
+    own = " or your own, like my_code.py:MyNet" if section in ("model", "data") else ""
+    return Problem(
+        mark, f"there is no {section} '{name}'{closest(name, names)}", _allowed(names) + own
+    )
+
+
+def _expected(item: Any) -> list[str]:
+    return [word.strip().strip("'") for word in
+            item["ctx"]["expected"].replace(" or ", ", ").split(", ")]  # fmt: skip
+
+
+def _allowed(names: list[str]) -> str:
+    return f"Allowed: {', '.join(names)}" if names else ""
+
+
+_SHOW: list[tuple[type, Callable[[Any], str]]] = [
+    (bool, lambda value: str(value).lower()),
+    (type(None), lambda _: "empty"),
+    (str, lambda value: f"'{value}'"),
+    (dict, lambda _: "a mapping"),
+    (list, lambda _: "a list"),
+]
+
+
+def _shown(value: Any) -> str:
+    """A value as a user would have written it."""
+    return next((show(value) for kind, show in _SHOW if isinstance(value, kind)), str(value))

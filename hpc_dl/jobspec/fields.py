@@ -1,0 +1,73 @@
+"""What a spec may contain at each place: the models' fields, read from their annotations."""
+
+from __future__ import annotations
+
+import re
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from hpc_dl.jobspec.yaml_text import Path
+
+
+def part_at(root: type[BaseModel], values: Any, path: Path) -> type[BaseModel] | None:
+    """The model of the mapping at `path`, where a `name` may choose; None where there is none."""
+    part: type[BaseModel] | None = root
+    for key in path:
+        if part is None or not isinstance(key, str) or key not in part.model_fields:
+            return None
+        values = values.get(key) if isinstance(values, Mapping) else None
+        part = chosen(part.model_fields[key].annotation, values)
+    return part
+
+
+def chosen(annotation: Any, values: Any) -> type[BaseModel] | None:
+    """The one model in an annotation, or the one of several that the values' `name` picks."""
+    models = list(_models(annotation))
+    if len(models) == 1:
+        return models[0]
+    name = values.get("name") if isinstance(values, Mapping) else None
+    named = [model for model in models if name in names_of(model) or _may_be(model, name)]
+    return named[0] if named else None
+
+
+def names_of(model: type[BaseModel]) -> tuple[str, ...]:
+    """The names by which a model is chosen; () for a user's own."""
+    field = model.model_fields.get("name")
+    literal = field is not None and typing.get_origin(field.annotation) is Literal
+    return typing.get_args(field.annotation) if field and literal else ()
+
+
+def _may_be(model: type[BaseModel], name: Any) -> bool:
+    """Whether a name is of the pattern of those that a model has no list of."""
+    if names_of(model) or "name" not in model.model_fields:
+        return False
+    pattern = model.model_json_schema()["properties"]["name"].get("pattern")
+    return isinstance(name, str) and pattern is not None and re.match(pattern, name) is not None
+
+
+def choices_at(root: type[BaseModel], values: Any, path: Path) -> list[str]:
+    """The names that can be chosen from at `path`."""
+    parent = part_at(root, values, path[:-1])
+    if parent is None or path[-1] not in parent.model_fields:
+        return []
+    annotation = parent.model_fields[str(path[-1])].annotation
+    return [name for model in _models(annotation) for name in names_of(model)]
+
+
+def all_paths(root: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """Every dotted path that a spec may hold."""
+    for key, field in root.model_fields.items():
+        yield prefix + key
+        for model in _models(field.annotation):
+            yield from all_paths(model, f"{prefix}{key}.")
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    elif typing.get_origin(annotation) is not dict:
+        for inner in typing.get_args(annotation):
+            yield from _models(inner)

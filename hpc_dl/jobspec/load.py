@@ -1,0 +1,119 @@
+"""Reading specs and sites from files: all errors of a file at once, each with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from hpc_dl.errors import UserError
+from hpc_dl.jobspec import explain, overrides, yaml_text
+from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.jobspec.yaml_text import Document, Problem
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class SpecError(UserError):
+    """What is wrong with a spec, place by place."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = list(problems)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Puts in quotes what would be no text without them: `1e-3` and `08`, of which YAML 1.1, that
+    the library writes, knows nothing."""
+
+
+def _represent_text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
+    plain = yaml_text.scalar(value) == value and value.isprintable()
+    tag = "tag:yaml.org,2002:str"
+    return dumper.represent_scalar(tag, value, style=None if plain else '"')
+
+
+_Dumper.add_representer(str, _represent_text)
+
+
+def load(path: str | Path, words: Sequence[str] = ()) -> JobSpec:
+    """The job spec in a file, with overrides (`key.path=value`). Raises SpecError or UserError."""
+    return validate(read(path, words, JobSpec), JobSpec)
+
+
+def dump(spec: BaseModel) -> str:
+    """A spec as YAML that `load` reads back as the same spec."""
+    values = spec.model_dump(mode="json")
+    return str(yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
+
+
+def conflict(
+    path: str | Path, words: Sequence[str], key: str, message: str, hint: str = ""
+) -> SpecError:
+    """An error about a valid value, `key` being its dotted path: shown where it was written."""
+    document = read(path, words, JobSpec)
+    mark = explain.place(document, tuple(key.split(".")))
+    return SpecError([Problem(mark, message, hint)])
+
+
+def read(path: str | Path, words: Sequence[str], root: type[BaseModel]) -> Document:
+    """The values of a file and of the overrides. Raises SpecError where there are none."""
+    document = yaml_text.parse(_content(Path(path)), str(path))
+    if not isinstance(document.values, dict):
+        raise SpecError(document.problems or [_no_mapping(document, str(path))])
+    overrides.apply(document, words, root)
+    return document
+
+
+def validate(document: Document, root: type[Model]) -> Model:
+    """The values as a model. Raises SpecError with everything that is wrong."""
+    found = list(document.problems)
+    try:
+        model = root.model_validate(document.values)
+    except ValidationError as error:
+        found += explain.problems(error, document, root)
+    if found:
+        raise SpecError(
+            sorted(found, key=lambda it: (it.mark.source, it.mark.line, it.mark.column))
+        )
+    return model
+
+
+def _content(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(yaml_text.MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise UserError(f"there is no file {path}", hint=_beside(path)) from None
+    except IsADirectoryError:
+        raise UserError(f"{path} is a folder, not a job spec", hint=_beside(path / "x")) from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from None
+    if len(content) > yaml_text.MAX_BYTES:
+        raise UserError(
+            f"{path} is larger than {yaml_text.MAX_BYTES // 1_000_000} MB: that is no spec",
+            hint="A spec names its data; it does not hold them.",
+        )
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise UserError(f"{path}:{line}: not UTF-8 text", hint="Save it as UTF-8.") from None
+
+
+def _beside(path: Path) -> str:
+    folder = path.parent
+    found = sorted(folder.glob("*.yaml"))[:10] if folder.is_dir() else []
+    return f"There are: {', '.join(map(str, found))}" if found else ""
+
+
+def _no_mapping(document: Document, source: str) -> Problem:
+    mark = document.places.get((), yaml_text.Mark(source, 1, 1, ""))
+    hint = "A spec is keys and values; the least is:\n" + "\n".join(explain.EXAMPLES.values())
+    if document.values is None:
+        return Problem(mark, "the file is empty", hint)
+    what = "a list" if isinstance(document.values, list) else "a single value"
+    return Problem(mark, f"the file holds {what} at its top", hint)

@@ -1,0 +1,174 @@
+"""`key.path=value` on the command line: checked, and placed, like what stands in the file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+
+from hpc_dl.jobspec import fields
+from hpc_dl.jobspec.explain import closest
+from hpc_dl.jobspec.yaml_text import (
+    MERGE,
+    MERGE_HINT,
+    Document,
+    Mark,
+    Path,
+    Problem,
+    has_comment,
+    parse,
+    scalar,
+)
+
+SOURCE = "command line"
+_QUOTES, _BRACKETS = "'\"", "[{"
+_AS_IT_STANDS = """For a word as it stands, quote it twice: 'key="..."'."""
+_EXCLUDE_EACH_OTHER = ({("train", "epochs"), ("train", "steps")},)
+
+
+def apply(document: Document, words: Sequence[str], root: type[BaseModel]) -> None:
+    """Put the overrides into the document, in their order; `null` takes a key out.
+
+    Another `name` for a model, a source, an optimizer or a schedule drops the options that the
+    file gave to the former one and the new one does not have.
+    """
+    given: set[Path] = set()
+    for number, word in enumerate(words, start=1):
+        key, equals, text = word.partition("=")
+        mark = Mark(SOURCE, number, 1, word, max(1, len(key)))
+        if not equals or not key:
+            document.problems.append(
+                Problem(mark, f"'{word}' is no override", "Write key.path=value: train.epochs=3")
+            )
+            continue
+        path: Path = tuple(key.split("."))
+        if MERGE in path:
+            document.problems.append(Problem(mark, f"there is no '{key}'", MERGE_HINT))
+            continue
+        value = _value(document, text, number, word, len(key) + 2)
+        if not value.problems and _put(document, path, value, mark, root):
+            given.add(path)
+    for group in _EXCLUDE_EACH_OTHER:
+        if chosen := group & given:
+            for path in group - chosen:
+                _remove(document, path)
+    for path in given:
+        if path[-1] == "name" and len(path) > 1:
+            _drop_foreign_options(document, path[:-1], given, root)
+
+
+def _value(document: Document, text: str, number: int, word: str, column: int) -> Document:
+    """The value in an override, its places moved to where they are in the argument."""
+    inner = _read(text)
+
+    def moved(mark: Mark) -> Mark:
+        at = min(mark.column + column - 1, len(word) + 1)
+        return Mark(SOURCE, number, at, word, max(1, min(mark.width, len(word) - at + 1)))
+
+    inner.places = {path: moved(mark) for path, mark in inner.places.items()}
+    inner.keys = {path: moved(mark) for path, mark in inner.keys.items()}
+    inner.places.setdefault((), Mark(SOURCE, number, 1, word, len(word)))
+    problems = [Problem(moved(it.mark), it.message, it.hint) for it in inner.problems]
+    document.problems += problems
+    return inner
+
+
+def _read(text: str) -> Document:
+    """The value that an argument gives: YAML where it begins with a quote or a bracket, else the
+    text as it stands, or the number (`true`, `null`) that it is. The shell has taken what is no
+    part of it, so that nothing is a comment."""
+    mark = Mark(SOURCE, 1, 1, text, max(1, len(text)))
+    if not text.strip():
+        hint = "An empty word is '\"\"'; null takes the key out of the file."
+        return Document(problems=[Problem(mark, "there is no value after the '='", hint)])
+    if text.lstrip()[0] in _QUOTES + _BRACKETS:
+        found = parse(text, SOURCE)
+        if not found.problems and (fault := _fault(text, found.values)):
+            found.problems.append(Problem(mark, fault))
+        found.problems = [Problem(it.mark, it.message, _AS_IT_STANDS) for it in found.problems]
+        return found
+    if yaml.reader.Reader.NON_PRINTABLE.search(text):
+        return Document(problems=[Problem(mark, "a character in it cannot be printed")])
+    value = scalar(text.strip())
+    return Document(text if isinstance(value, str) else value, {}, {(): mark})
+
+
+def _fault(text: str, value: Any) -> str:
+    """Why YAML's reading of a value is not all of what was typed."""
+    begins, kind = text.lstrip()[0], type(value)
+    if kind is not (str if begins in _QUOTES else list if begins == "[" else dict):
+        return "something follows the closing quote or bracket"
+    return "a comment in it would be dropped" if has_comment(text) else ""
+
+
+def _put(
+    document: Document, path: Path, inner: Document, mark: Mark, root: type[BaseModel]
+) -> bool:
+    values = document.values
+    for depth, key in enumerate(path[:-1], start=1):
+        if not isinstance(values.get(key), dict):
+            if path[:depth] not in _sections(root):
+                _complain_of_path(document, path, mark, root)
+                return False
+            values[key] = {}
+            document.keys[path[:depth]] = document.places[path[:depth]] = mark
+        values = values[key]
+    _forget(document, path)
+    if inner.values is None:
+        values.pop(path[-1], None)
+        return True
+    part = fields.part_at(root, document.values, path[:-1])
+    known = part is None or path[-1] in part.model_fields or part.model_config["extra"] == "allow"
+    renamed = any((*path[:-1], "name") == other for other in document.keys)
+    if not known and not (renamed and ".".join(map(str, path)) in set(fields.all_paths(root))):
+        _complain_of_path(document, path, mark, root)
+        return False
+    values[path[-1]] = inner.values
+    document.keys[path] = mark
+    document.places |= {(*path, *tail): place for tail, place in inner.places.items()}
+    document.keys |= {(*path, *tail): place for tail, place in inner.keys.items()}
+    return True
+
+
+def _sections(root: type[BaseModel]) -> set[Path]:
+    """Paths that may have something below them."""
+    paths = {tuple(path.split(".")) for path in fields.all_paths(root)}
+    return {path[:-1] for path in paths if len(path) > 1} | {("resources", "slurm")}
+
+
+def _complain_of_path(document: Document, path: Path, mark: Mark, root: type[BaseModel]) -> None:
+    dotted, known = ".".join(map(str, path)), sorted(set(fields.all_paths(root)))
+    beside = [name for name in known if name.rpartition(".")[0] == dotted.rpartition(".")[0]]
+    hint = f"Beside it: {', '.join(beside)}" if beside else ""
+    document.problems.append(Problem(mark, f"there is no '{dotted}'{closest(dotted, known)}", hint))
+
+
+def _remove(document: Document, path: Path) -> None:
+    values: Any = document.values
+    for key in path[:-1]:
+        values = values.get(key, {}) if isinstance(values, dict) else {}
+    if isinstance(values, dict):
+        values.pop(path[-1], None)
+    _forget(document, path)
+
+
+def _forget(document: Document, path: Path) -> None:
+    for table in (document.keys, document.places):
+        for other in [other for other in table if other[: len(path)] == path]:
+            del table[other]
+
+
+def _drop_foreign_options(
+    document: Document, section: Path, given: set[Path], root: type[BaseModel]
+) -> None:
+    part = fields.part_at(root, document.values, section)
+    if part is None or part.model_config["extra"] == "allow":
+        return
+    values: Any = document.values
+    for key in section:
+        values = values[key]
+    for key in [key for key in values if key not in part.model_fields]:
+        if (*section, key) not in given:
+            _remove(document, (*section, key))

@@ -1,0 +1,50 @@
+"""Options of arrays in files."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from hpc_dl.jobspec.data import Data, Fraction
+from hpc_dl.jobspec.model import Kind, Task
+
+
+class Arrays(Data):
+    """What arrays share: the first axis is the example."""
+
+    kinds: ClassVar[tuple[Kind, ...]] = ("image", "sequence", "table")
+    tasks: ClassVar[tuple[Task, ...]] = ("classify", "regress")
+    paths: ClassVar[tuple[str, ...]] = ("path",)
+
+    name: str
+    path: str = Field(description="the file")
+    inputs: str = Field("x", description="name of the array of examples")
+    labels: str = Field("y", description="name of the array of classes, or of numbers to foretell")
+    test_inputs: str | None = Field(None, description="examples for the final test, if apart")
+    test_labels: str | None = Field(None, description="their classes or numbers")
+    kind: Literal["image", "sequence", "table"] | None = Field(
+        None,
+        description="what an example is; if unset, 2 axes are a table, 3 grey images, 4 images",
+    )
+    task: Literal["classify", "regress"] = Field(
+        "classify", description="whether the labels are classes, from 0, or numbers to foretell"
+    )
+    test: Fraction = Field(0.1, description="share of the examples for the test, if not apart")
+    groups: str | None = Field(
+        None,
+        description="name of an array, like one of patients: examples with the same value are kept "
+        "in the same split",
+    )
+
+
+class Npz(Arrays):
+    """A user's own arrays, saved by numpy.savez: images, sequences or a table."""
+
+    name: Literal["npz"]
+
+
+class Hdf5(Arrays):
+    """A user's own arrays, in HDF5: images, sequences or a table."""
+
+    name: Literal["hdf5"]

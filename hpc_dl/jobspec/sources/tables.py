@@ -1,0 +1,48 @@
+"""Options of tables in files."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from hpc_dl.jobspec.data import Data, Fraction
+from hpc_dl.jobspec.model import Kind, Task
+
+
+class Table(Data):
+    """What tables share: a row is an example."""
+
+    kinds: ClassVar[tuple[Kind, ...]] = ("table",)
+    tasks: ClassVar[tuple[Task, ...]] = ("classify", "regress")
+    paths: ClassVar[tuple[str, ...]] = ("path", "validation_path", "test_path")
+
+    name: str
+    path: str = Field(description="the file; its first row names the columns")
+    target: str | list[str] = Field(
+        description="the column that is foretold, or those, if numbers are"
+    )
+    task: Literal["classify", "regress"] = Field(
+        "classify", description="whether the target is a class or a number"
+    )
+    drop: list[str] = Field([], description="columns that are not to be looked at")
+    groups: str | None = Field(
+        None,
+        description="a column, like one of patients: rows with the same value are kept in the same "
+        "split; it is no input",
+    )
+    validation_path: str | None = Field(None, description="a file of rows to hold out, if any")
+    test_path: str | None = Field(None, description="a file of rows for the final test, likewise")
+    test: Fraction = Field(0.1, description="share of the rows for the test, without such a file")
+
+
+class Csv(Table):
+    """A user's own table, in CSV: numbers, and words, each of which becomes a column."""
+
+    name: Literal["csv"]
+
+
+class Parquet(Table):
+    """A user's own table, in Parquet: numbers, and words, each of which becomes a column."""
+
+    name: Literal["parquet"]

@@ -1,0 +1,58 @@
+"""What of a training depends on how its batches are divided over ranks and micro-batches.
+
+Nothing else does: losses are sums, divided by the count over all ranks. A pure function of the
+spec, for the plan to say.
+"""
+
+from __future__ import annotations
+
+from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.jobspec.model import OwnModel
+from hpc_dl.planning.compatibility import SpecConflict
+
+
+def notes(spec: JobSpec, world_size: int, rank_batch: int, micro_batch: int) -> list[str]:
+    """How the losses differ from those of one rank that computes a batch at once, in words.
+
+    Raises SpecConflict where batch norm is to be as on one rank, and cannot be.
+    """
+    model, said = spec.model, []
+    its_own = isinstance(model, OwnModel)
+    if spec.train.sync_batch_norm:
+        if micro_batch < rank_batch and (model.batch_norm or its_own):
+            raise SpecConflict(
+                "train.micro_batch",
+                f"sync_batch_norm takes statistics over a whole batch, and a rank would compute "
+                f"{micro_batch} of its {rank_batch} examples at a time",
+                f"Leave micro_batch out, and take more ranks{_or_group_norm(spec)}.",
+            )
+        if not model.batch_norm and not its_own:
+            said.append(f"train.sync_batch_norm changes nothing: {model.name} has no batch norm")
+    if world_size == 1 and micro_batch >= rank_batch:
+        return said
+    if (model.batch_norm or its_own) and not spec.train.sync_batch_norm:
+        who = f"of batch norm, if {model.name} has any," if its_own else "of batch norm"
+        said.append(
+            f"the statistics {who} are those of the {micro_batch} examples that a rank computes at "
+            f"once, and the losses not those of one rank that computes all {spec.data.batch_size}; "
+            f"{remedy(world_size, micro_batch < rank_batch)}{_or_group_norm(spec)}"
+        )
+    drawn = [model.draws, "data.augment" if spec.data.augment else ""]
+    if what := " and ".join(filter(None, drawn)):
+        said.append(
+            f"each rank draws its own random numbers ({what}): the losses are those on one rank "
+            "on average, not digit by digit"
+        )
+    return said
+
+
+def remedy(world_size: int, accumulates: bool) -> str:
+    """What makes the statistics of batch norm those of the whole batch."""
+    ways = ["leave out train.micro_batch"] if accumulates else []
+    ways += ["train.sync_batch_norm=true takes them over all ranks"] if world_size > 1 else []
+    return ", and ".join(ways)
+
+
+def _or_group_norm(spec: JobSpec) -> str:
+    has = "norm" in type(spec.model).model_fields
+    return "; model.norm=group needs none" if has else ""

@@ -1,0 +1,222 @@
+"""Parts of a valid spec that do not go together, or that the data or the site cannot give."""
+
+from __future__ import annotations
+
+from hpc_dl.errors import UserError
+from hpc_dl.jobspec import units
+from hpc_dl.jobspec.architectures import ZOO
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.explain import closest
+from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.jobspec.model import Kind, OwnModel
+from hpc_dl.jobspec.sources import SOURCES
+from hpc_dl.planning.site import Site
+
+CLASSIFYING = ("classify", "classify_nodes")
+AUGMENTED: dict[str, tuple[Kind, ...]] = {
+    "crop": ("image",),
+    "flip": ("image",),
+    "rotation": ("image",),
+    "noise": ("image", "sequence"),  # the columns of a table have units of their own
+    "mixup": ("image", "sequence", "table"),
+}
+"""What each way to augment can be done to."""
+
+
+class SpecConflict(UserError):
+    """Parts of a valid spec that do not go together; `key` is the place to point at."""
+
+    def __init__(self, key: str, message: str, hint: str = "") -> None:
+        super().__init__(f"{key}: {message}", hint=hint)
+        self.key = key
+
+
+def check(spec: JobSpec, facts: DataFacts, site: Site | None) -> None:
+    """Raise SpecConflict for what cannot be; without a site the run stays on this machine."""
+    _check_kind_and_task(spec, facts)
+    _check_classes(spec, facts)
+    _check_loading(spec)
+    _check_augmentation(spec, facts)
+    _check_options_of_labels(spec, facts)
+    _check_monitor(spec, facts)
+    _check_average(spec)
+    _check_strategy(spec)
+    _check_rate(spec)
+    if site is not None:
+        _check_partition(spec, site)
+
+
+def _check_kind_and_task(spec: JobSpec, facts: DataFacts) -> None:
+    model = spec.model
+    if isinstance(model, OwnModel):
+        return
+    if facts.kind not in model.kinds or facts.task not in model.tasks:
+        others = [
+            name for name, it in ZOO.items() if facts.kind in it.kinds and facts.task in it.tasks
+        ]
+        raise SpecConflict(
+            "model.name",
+            f"{model.name} takes {_these(model.kinds)} to {_these(model.tasks)}; "
+            f"{spec.data.name} is {facts.kind} data to {facts.task}",
+            f"For {spec.data.name} take one of: {', '.join(others) or 'none of the zoo'}.",
+        )
+    if facts.train == 0:
+        raise SpecConflict("data", f"{spec.data.name} has no training examples")
+    if found := model.conflict(facts):
+        raise SpecConflict(f"model.{found.option}", found.message, found.hint)
+
+
+def _check_classes(spec: JobSpec, facts: DataFacts) -> None:
+    """Raise SpecConflict where a single class is to be learnt, which every network gets right."""
+    model, classes = spec.model, facts.only or facts.classes
+    if isinstance(model, OwnModel) or "none" in model.tasks or facts.task not in CLASSIFYING:
+        return
+    if len(classes) < 2:
+        raise SpecConflict(
+            "data",
+            f"{spec.data.name} has one class, {', '.join(classes)}, and {model.name} needs two "
+            "classes to tell apart",
+            "Models that need no classes: "
+            + ", ".join(name for name, it in ZOO.items() if "none" in it.tasks),
+        )
+
+
+def _check_loading(spec: JobSpec) -> None:
+    if spec.data.loading == "streaming" and not spec.data.streams:
+        able = ", ".join(name for name, source in SOURCES.items() if source.streams)
+        raise SpecConflict(
+            "data.loading", f"{spec.data.name} is held in memory", f"Those that stream: {able}."
+        )
+
+
+def _check_augmentation(spec: JobSpec, facts: DataFacts) -> None:
+    if (augment := spec.data.augment) is None:
+        return
+    for option, kinds in AUGMENTED.items():
+        if getattr(augment, option) and facts.kind not in kinds:
+            raise SpecConflict(
+                f"data.augment.{option}",
+                f"{spec.data.name} is {facts.kind} data; this is done to {_these(kinds)} data",
+            )
+    border = augment.crop
+    if border and border >= min(facts.shape[-2:]):
+        raise SpecConflict(
+            "data.augment.crop",
+            f"of pictures of {facts.shape[-2]} x {facts.shape[-1]}, with a border of {border}, "
+            "some crops would be nothing but border",
+        )
+
+
+def _check_options_of_labels(spec: JobSpec, facts: DataFacts) -> None:
+    weights = spec.train.class_weights
+    for key, asked in (("label_smoothing", spec.train.label_smoothing), ("class_weights", weights)):
+        if asked and (facts.task not in CLASSIFYING or "none" in spec.model.tasks):
+            raise SpecConflict(
+                f"train.{key}", f"{spec.model.name} does not learn from classes here"
+            )
+    if isinstance(weights, list) and len(weights) != len(facts.classes):
+        raise SpecConflict(
+            "train.class_weights",
+            f"{len(weights)} weights for the {len(facts.classes)} classes of {spec.data.name}",
+            f"One each, in this order: {', '.join(facts.classes)}.",
+        )
+
+
+def _check_monitor(spec: JobSpec, facts: DataFacts) -> None:
+    """What a user's own network measures, its first validation tells."""
+    monitor, model = spec.checkpoint.monitor, spec.model
+    if monitor and not facts.validation:
+        raise SpecConflict("checkpoint.monitor", f"{spec.data.name} has no validation examples")
+    if spec.train.early_stopping and not facts.validation:
+        raise SpecConflict(
+            "train.early_stopping", f"{spec.data.name} has no validation examples: it never stops"
+        )
+    if isinstance(model, OwnModel):
+        return
+    known = model.monitors(facts)
+    if monitor and monitor not in known:
+        raise SpecConflict(
+            "checkpoint.monitor",
+            f"the validation of {model.name} has no metric '{monitor}' that tells which weights "
+            f"are better{closest(monitor, list(known))}",
+            f"Allowed: {', '.join(known)}" if known else "Leave it out: the last are exported.",
+        )
+    if spec.train.early_stopping and model.last_is_best and not monitor:
+        raise SpecConflict(
+            "train.early_stopping",
+            f"no metric of {model.name} tells which weights are better: it would never stop",
+            f"Name one, if you trust it: checkpoint.monitor: {known[0]}" if known else "",
+        )
+
+
+def _check_average(spec: JobSpec) -> None:
+    if spec.train.average and spec.train.strategy == "fsdp":
+        raise SpecConflict("train.average", "weights that fsdp divides are not averaged")
+
+
+def _check_strategy(spec: JobSpec) -> None:
+    if spec.train.strategy == "fsdp" and spec.train.find_unused_parameters:
+        raise SpecConflict(
+            "train.find_unused_parameters",
+            "what fsdp divides, all ranks compute alike in every step",
+            "Take strategy: ddp, or a network that always uses the same parameters.",
+        )
+    if spec.train.strategy == "fsdp" and not spec.model.divisible:
+        raise SpecConflict(
+            "train.strategy",
+            f"the loss of {spec.model.name} is made of gradients, which cannot be taken of weights "
+            "that fsdp divides",
+            "Take strategy: ddp, or a model.loss without a gradient penalty.",
+        )
+
+
+def _check_rate(spec: JobSpec) -> None:
+    if spec.train.optimizer.lr == "auto" and spec.model.adversarial:
+        raise SpecConflict(
+            "train.optimizer",
+            f"no learning rate can be found for {spec.model.name}, whose players play against "
+            "each other: no loss need fall",
+            "Give a number, like lr: 2e-4.",
+        )
+
+
+def _these(words: tuple[str, ...]) -> str:
+    return " or ".join(words)
+
+
+def _check_partition(spec: JobSpec, site: Site) -> None:
+    name = spec.resources.partition or site.default_partition
+    if name is None or not site.partitions:
+        return
+    if name not in site.partitions:
+        raise SpecConflict(
+            "resources.partition",
+            f"{site.name} has no partition '{name}'",
+            f"It has: {', '.join(site.partitions)}.",
+        )
+    offer, asked = site.partitions[name], spec.resources
+    limits: list[tuple[str, int, int | None]] = [
+        ("gpus_per_node", asked.gpus_per_node, offer.gpus_per_node),
+        (
+            "cpus_per_task",
+            asked.cpus_per_task * (asked.gpus_per_node or asked.tasks_per_node or 1),
+            offer.cpus_per_node,
+        ),
+    ]
+    for key, wanted, most in limits:
+        if most is not None and wanted > most:
+            what = key.split("_")[0]
+            raise SpecConflict(
+                f"resources.{key}",
+                f"a node of partition '{name}' has {most} {what}; the job asks for {wanted}",
+            )
+    if asked.mem and offer.mem_per_node:
+        wanted, most = units.bytes_of(asked.mem), units.bytes_of(offer.mem_per_node)
+        if wanted > most:
+            raise SpecConflict(
+                "resources.mem", f"a node of partition '{name}' has {offer.mem_per_node} of memory"
+            )
+    if offer.max_time and units.seconds(asked.time) > units.seconds(offer.max_time):
+        raise SpecConflict(
+            "resources.time", f"partition '{name}' runs jobs for at most {offer.max_time}"
+        )

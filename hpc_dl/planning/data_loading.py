@@ -1,0 +1,99 @@
+"""Resident or streamed: whether a rank's examples go into memory, or are read while it trains."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+from hpc_dl.jobspec import units
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.jobspec.sources import ImageFolder
+
+SHARE = 4
+"""Resident examples of all ranks of a node take at most one part in so many of its memory, and so
+of a GPU's. They are there twice for a moment, while they are divided into splits, and a training
+needs the rest."""
+UNKNOWN_MEMORY = 8 * 2**30
+"""Bytes of a node, where neither the spec nor the machine says."""
+GPU_BYTES = 4 * 2**30
+"""A quarter of a small GPU's memory: which one it will be is not known here."""
+MOST_WORKERS = 8
+
+
+class Ranks(Protocol):
+    """What a node does."""
+
+    @property
+    def tasks_per_node(self) -> int: ...
+    @property
+    def gpus_per_node(self) -> int: ...
+    @property
+    def cpus_per_task(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Loading:
+    """`workers` are processes of each rank that read while it trains; None: all are in memory."""
+
+    workers: int | None
+    notes: tuple[str, ...] = ()
+
+
+def choose(spec: JobSpec, facts: DataFacts, ranks: Ranks, memory: int | None) -> Loading:
+    """How the ranks of a node load, whose `memory` in bytes is what is asked for if not known."""
+    source, size, room = spec.data, _size(facts), _room(spec, ranks, memory)
+    if isinstance(source, ImageFolder) and source.loading == "streaming":
+        return Loading(_workers(source, ranks))
+    if isinstance(source, ImageFolder) and source.loading == "auto" and size > room:
+        note = (
+            f"the pictures are {_gigabytes(size)} when decoded, and a rank may hold "
+            f"{_gigabytes(room)} of them in memory: they are streamed"
+        )
+        return Loading(_workers(source, ranks), (note,))
+    notes = [_of_a_gpu(size)] if ranks.gpus_per_node and size > GPU_BYTES else []
+    notes += [_too_large(size, ranks)] if size > room else []
+    return Loading(None, tuple(notes))
+
+
+def _size(facts: DataFacts) -> int:
+    """Bytes of all examples, at least: those of graphs, and whether pictures are bytes, show later.
+
+    Numbers other than pixels are floats of 4 bytes.
+    """
+    if facts.kind == "graph":
+        return 0
+    width = 1 if facts.kind == "image" else 4
+    return width * math.prod(facts.shape) * (facts.train + facts.validation + facts.test)
+
+
+def _room(spec: JobSpec, ranks: Ranks, memory: int | None) -> int:
+    """Bytes of main memory for the examples of a rank."""
+    asked = spec.resources.mem
+    memory = memory or (units.bytes_of(asked) if asked else UNKNOWN_MEMORY)
+    return memory // SHARE // ranks.tasks_per_node
+
+
+def _workers(source: ImageFolder, ranks: Ranks) -> int:
+    if source.workers is not None:
+        return source.workers
+    return min(max(ranks.cpus_per_task - 1, 1), MOST_WORKERS)
+
+
+def _of_a_gpu(size: int) -> str:
+    return (
+        f"the examples take {_gigabytes(size)}: unless that fits into a quarter of a GPU's memory, "
+        "they stay in main memory, and each batch is copied to the GPU"
+    )
+
+
+def _too_large(size: int, ranks: Ranks) -> str:
+    return (
+        f"each rank holds all examples in memory: {ranks.tasks_per_node} x {_gigabytes(size)} a "
+        "node, and twice as much for a moment; resources.mem has to be enough"
+    )
+
+
+def _gigabytes(count: int) -> str:
+    return f"{count / 2**30:.1f} GiB"

@@ -1,0 +1,60 @@
+"""The variables that a batch script sets itself: what the tasks need, whatever sbatch exports."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+
+from hpc_dl.jobspec.credentials import hidden
+
+_NAMES = (
+    "PATH",
+    "PYTHONPATH",
+    "LD_LIBRARY_PATH",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "GOOGLE_APPLICATION_CREDENTIALS",
+)
+_BEGINNINGS = ("HPCDL_", "MLFLOW_", "ACCELERATE_", "AWS_", "AZURE_STORAGE_")
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")
+_SECRET = re.compile(r"PASSWORD|TOKEN|SECRET|_KEY|CONNECTION_STRING")
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def needed(environment: Mapping[str, str]) -> dict[str, str]:
+    """Those of the submission's variables that a job needs and everybody may read."""
+    return {k: v for k, v in _wanted(environment).items() if not _is_secret(k, v)}
+
+
+def secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """Those that hold a password or a key."""
+    return {k: v for k, v in _wanted(environment).items() if _is_secret(k, v)}
+
+
+def exports(variables: Mapping[str, str]) -> list[str]:
+    """The lines of shell that set them; a PATH in which there is Slurm stays as it is."""
+    lines = []
+    for name, value in sorted(variables.items()):
+        if name == "PATH":
+            lines.append(f"command -v srun >/dev/null || PATH=$PATH:{shlex.quote(value)}")
+            lines.append("export PATH")
+        else:
+            lines.append(f"export {name}={shlex.quote(value)}")
+    return lines
+
+
+def _wanted(environment: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: value
+        for name, value in sorted(environment.items())
+        if (name in _NAMES or name.startswith(_BEGINNINGS) or name.upper() in _PROXIES)
+        and name != "MLFLOW_TRACKING_URI"  # the plan has it, without its password
+        and _WORD.fullmatch(name)
+    }
+
+
+def _is_secret(name: str, value: str) -> bool:
+    return bool(_SECRET.search(name.upper())) or hidden(value) != value

@@ -1,0 +1,278 @@
+"""From a job spec and a site to a plan: a pure function, without disk, processes or torch.
+
+The plan is what the dry run prints, what the submission sends and what the worker obeys.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+from pydantic import NonNegativeInt, PositiveInt, TypeAdapter
+
+from hpc_dl.errors import UserError
+from hpc_dl.jobspec import units
+from hpc_dl.jobspec.credentials import hidden
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.planning import (
+    batch_division,
+    compatibility,
+    data_loading,
+    job_environment,
+    tracking_store,
+)
+from hpc_dl.planning.compatibility import SpecConflict
+from hpc_dl.planning.site import Site
+from hpc_dl.scheduler.slurm import sbatch_options, sbatch_variables
+from hpc_dl.scheduler.slurm.sbatch_variables import Resolved
+
+_NO_INTERNET = (
+    "compute nodes of this site have no internet: unless they reach the tracking server, "
+    "`hpcdl sync` on the login node brings the metrics"
+)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The machine at hand, for a run without Slurm."""
+
+    cpus: int
+    gpus: int
+    memory: int | None = None
+    """Bytes, if known."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that is decided before a run starts. Batches are in examples."""
+
+    run_dir: str
+    backend: Literal["slurm", "local"]
+    nodes: PositiveInt
+    tasks_per_node: PositiveInt
+    gpus_per_node: NonNegativeInt
+    cpus_per_task: PositiveInt
+    global_batch: PositiveInt
+    rank_batch: PositiveInt
+    micro_batch: PositiveInt
+    steps_per_epoch: PositiveInt
+    steps: NonNegativeInt
+    epochs: NonNegativeInt
+    seconds: NonNegativeInt
+    facts: DataFacts
+    data_root: str
+    tracking_uri: str
+    requeues: NonNegativeInt
+    """How often the job may be started again."""
+    sbatch: dict[str, str | int | bool] = field(default_factory=dict)
+    setup: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    follow_up: bool = False
+    """Whether another job goes on in its place, where the site forbids requeues."""
+    workers: int | None = None
+    """Processes of each rank that read examples while it trains; None: all are in memory."""
+    pause_at: int | None = None
+    """The step at which a rehearsal is interrupted, to resume from its checkpoint."""
+    origins: dict[str, str] = field(default_factory=dict)
+    """The variable of the environment that an sbatch option comes from, by the option's name."""
+    environment: dict[str, str] = field(default_factory=dict)
+    """Variables of the submission that the batch script sets."""
+    fingerprint: str = ""
+    """The digest of the data, and of other files that the training begins from."""
+    secrets: list[str] = field(default_factory=list)
+    """The names of those that it reads from a file, for they hold passwords."""
+
+    @property
+    def path(self) -> Path:
+        return Path(self.run_dir)
+
+    @property
+    def run_id(self) -> str:
+        return self.path.name
+
+    @property
+    def world_size(self) -> int:
+        """Ranks in all, one process each."""
+        return self.nodes * self.tasks_per_node
+
+    @property
+    def micro_batches(self) -> int:
+        """Forward and backward passes a rank makes for one optimizer step."""
+        return math.ceil(self.rank_batch / self.micro_batch)
+
+    def examples_seen(self, step: int) -> int:
+        """Training examples, of all ranks, that `step` steps have used; an epoch's last batch is
+        as small as it comes out."""
+        epochs, steps = divmod(step, self.steps_per_epoch)
+        return epochs * self.facts.train + min(steps * self.global_batch, self.facts.train)
+
+    def without_password(self) -> Plan:
+        """The plan as it may be written and shown."""
+        return dataclasses.replace(self, tracking_uri=hidden(self.tracking_uri))
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Plan:
+        return TypeAdapter(cls).validate_python(value)
+
+
+def make(
+    spec: JobSpec,
+    site: Site,
+    facts: DataFacts,
+    *,
+    run_dir: Path,
+    run_root: Path,
+    data_root: Path,
+    machine: Machine | None = None,
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> Plan:
+    """The plan for a Slurm job, or with a `machine` for a local one.
+
+    `facts` says what is known of the data; the three paths are absolute; `environment` is that of
+    the submission. Raises SpecConflict where the spec asks for what cannot be, and UserError where
+    the environment or a path does.
+    """
+    asked = resolve(spec, site, None if machine else environment)
+    spec, site = spec.model_copy(update={"resources": asked.resources}), asked.site
+    _check(spec, facts, asked, local=machine is not None)
+    if machine:
+        _check_folder(run_dir)
+    ranks = _on_this_machine(spec, machine) if machine else _as_asked(spec)
+    batch = spec.data.batch_size
+    rank_batch = math.ceil(batch / ranks.world_size)
+    steps_per_epoch = math.ceil(facts.train / batch)
+    steps = spec.train.steps or (spec.train.epochs or 0) * steps_per_epoch
+    if spec.train.precision == "fp16" and not ranks.gpus_per_node:
+        raise SpecConflict("train.precision", "fp16 needs a GPU", "Use bf16 or fp32 on CPUs.")
+    micro_batch = min(spec.train.micro_batch or rank_batch, rank_batch)
+    loads = data_loading.choose(spec, facts, ranks, machine.memory if machine else None)
+    store = tracking_store.choose(spec, site, run_root)
+    out_of_reach = machine is None and not site.internet and store.startswith("http")
+    return Plan(
+        run_dir=str(run_dir),
+        backend="local" if machine else "slurm",
+        nodes=ranks.nodes,
+        tasks_per_node=ranks.tasks_per_node,
+        gpus_per_node=ranks.gpus_per_node,
+        cpus_per_task=ranks.cpus_per_task,
+        global_batch=batch,
+        rank_batch=rank_batch,
+        micro_batch=micro_batch,
+        steps_per_epoch=steps_per_epoch,
+        steps=steps,
+        epochs=math.ceil(steps / steps_per_epoch),
+        seconds=units.seconds(spec.resources.time),
+        facts=facts,
+        data_root=str(data_root),
+        tracking_uri=store,
+        requeues=spec.resources.max_requeues,
+        follow_up=not site.requeue,
+        notes=[
+            *asked.notes,
+            *ranks.notes,
+            *_idle(batch, ranks.world_size),
+            *batch_division.notes(spec, ranks.world_size, rank_batch, micro_batch),
+            *facts.notes,
+            *loads.notes,
+            *([_NO_INTERNET] if out_of_reach else []),
+        ],
+        workers=loads.workers,
+        **({} if machine else _for_slurm(spec, asked, run_dir, environment)),
+    )
+
+
+def _idle(batch: int, ranks: int) -> list[str]:
+    idle = ranks - batch
+    return [f"batch_size {batch} leaves {idle} of the ranks idle"] if idle > 0 else []
+
+
+def resolve(spec: JobSpec, site: Site, environment: Mapping[str, str] | None) -> Resolved:
+    """The resources and the site with what sbatch's variables add; nothing without a Slurm."""
+    if environment is None:
+        return Resolved(spec.resources, site)
+    return sbatch_variables.resolve(spec.resources, site, environment)
+
+
+def _check(spec: JobSpec, facts: DataFacts, asked: Resolved, *, local: bool) -> None:
+    """Raise SpecConflict, or UserError where a variable of the environment asked for it."""
+    try:
+        compatibility.check(spec, facts, None if local else asked.site)
+    except SpecConflict as conflict:
+        if variable := asked.variable_of(conflict.key):
+            raise UserError(f"{variable}: {conflict.message}", hint=conflict.hint) from None
+        raise
+
+
+def _check_folder(run_dir: Path) -> None:
+    """Raise UserError for a folder in whose name submitit would put a job's numbers."""
+    if found := re.search(r"%[jtAa]", str(run_dir)):
+        raise UserError(
+            f"a local job cannot have its logs in {str(run_dir)!r}: submitit takes '{found[0]}' "
+            "for a job's number",
+            hint="Take another run_root: HPCDL_RUN_ROOT, or in the site's file.",
+        )
+
+
+def _for_slurm(
+    spec: JobSpec, asked: Resolved, run_dir: Path, environment: Mapping[str, str]
+) -> dict[str, Any]:
+    """What a plan has for Slurm alone."""
+    sbatch = sbatch_options.build(spec, asked.site, run_dir)
+    secrets = job_environment.secrets(environment) if sbatch_options.exports_less(sbatch) else {}
+    return {
+        "sbatch": sbatch,
+        "setup": _setup(spec, asked.site),
+        "origins": asked.origins,
+        "environment": job_environment.needed(environment),
+        "secrets": sorted(secrets),
+    }
+
+
+def _setup(spec: JobSpec, site: Site) -> list[str]:
+    """The site's own lines; a network interface is for the way between nodes, where not set."""
+    name = site.network_interface if spec.resources.nodes > 1 else None
+    variables = ("NCCL_SOCKET_IFNAME", "GLOO_SOCKET_IFNAME") if name else ()
+    return [*(f'export {it}="${{{it}:-{name}}}"' for it in variables), *site.setup]
+
+
+@dataclass(frozen=True)
+class _Ranks:
+    nodes: int
+    tasks_per_node: int
+    gpus_per_node: int
+    cpus_per_task: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def world_size(self) -> int:
+        return self.nodes * self.tasks_per_node
+
+
+def _as_asked(spec: JobSpec) -> _Ranks:
+    asked = spec.resources
+    tasks = asked.gpus_per_node or asked.tasks_per_node or 1
+    return _Ranks(asked.nodes, tasks, asked.gpus_per_node, asked.cpus_per_task)
+
+
+def _on_this_machine(spec: JobSpec, machine: Machine) -> _Ranks:
+    asked = _as_asked(spec)
+    notes = []
+    if asked.nodes > 1:
+        notes.append(f"asked for {asked.nodes} nodes; this run has one, this machine")
+    gpus = min(asked.gpus_per_node, machine.gpus)
+    if gpus < asked.gpus_per_node:
+        there = f"has {gpus}" if gpus else "has none: trains on the CPU"
+        notes.append(f"asked for {asked.gpus_per_node} GPUs; this machine {there}")
+    tasks = asked.tasks_per_node if not asked.gpus_per_node else max(gpus, 1)
+    cpus = max(1, min(asked.cpus_per_task, machine.cpus // tasks))
+    return _Ranks(1, tasks, gpus, cpus, tuple(notes))

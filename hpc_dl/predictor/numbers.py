@@ -1,0 +1,106 @@
+"""Whether numbers are what a network takes: axes, type and range, and that all are finite."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from hpc_dl.errors import UserError
+from hpc_dl.predictor.arrays import Array, array
+
+PLACES = "Places count from 0, the example first."
+HINTS = {"image": "Divide pixels by the greatest value that they can have: bytes by 255."}
+"""What to do about numbers that are out of range, by the name of the input."""
+ROUNDING = 1e-6
+"""By how much a float may leave its range, as resizing in floats lets it."""
+
+
+def checked(
+    given: Any,
+    name: str,
+    shape: Sequence[int],
+    dtype: str,
+    limits: tuple[float, float] | None = None,
+    *,
+    alone: bool = True,
+) -> Array:
+    """`given` as an array of such a shape, -1 being any size, and type.
+
+    If `alone`, the first axis may be missing: that is one example. Raises UserError.
+    """
+    found = with_axes(array(given, name), name, shape, alone=alone)
+    numbers = _as_floats(found, name, dtype) if "float" in dtype else _as_is(found, name, dtype)
+    if limits is not None:
+        _check_limits(numbers, name, *limits)
+    return np.require(numbers, requirements=["C", "W"])  # as torch wants it
+
+
+def with_axes(found: Array, name: str, shape: Sequence[int], *, alone: bool) -> Array:
+    """The array if its axes are these, with that of examples added to one example alone."""
+    if alone and found.ndim == len(shape) - 1:
+        found = found[None]
+    if found.ndim != len(shape) or any(
+        size not in (-1, there) for size, there in zip(shape, found.shape, strict=True)
+    ):
+        raise wrong_axes(found, name, shape)
+    if not found.size and name != "edge":
+        raise UserError(f"{name} is empty: {found.shape}, but has to be {_words(shape)}")
+    return found
+
+
+def wrong_axes(found: Array, name: str, shape: Sequence[int], hint: str = "") -> UserError:
+    """The refusal of an array whose axes are not the network's."""
+    return UserError(f"{name} is {found.shape}, but has to be {_words(shape)}", hint=hint)
+
+
+def _words(shape: Sequence[int]) -> str:
+    sizes = ["N" if size == -1 else str(size) for size in shape]
+    return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
+
+
+def _as_floats(found: Array, name: str, dtype: str) -> Array:
+    with np.errstate(over="ignore"):
+        floats = found.astype(dtype, copy=False)
+    if not (fine := np.isfinite(floats)).all():
+        place = _first(~fine)
+        why = f", which {dtype} cannot hold" if np.isfinite(found[place]) else ""
+        raise UserError(
+            f"{_at(name, place)} is {found[place]:g}{why}; it has to be finite",
+            hint=f"{PLACES} Fill it in, or leave the example out.",
+        )
+    return floats
+
+
+def _as_is(found: Array, name: str, dtype: str) -> Array:
+    """Integers stay integers, and truth values stay such: neither is made of the other."""
+    if not found.size:
+        return found.astype(dtype)
+    integers = dtype != "bool"
+    if found.dtype.kind not in ("iu" if integers else "b"):
+        wanted = "integers" if integers else "true or false"
+        raise UserError(f"{name} is {found.dtype}, but has to be {wanted}")
+    if integers:
+        limits = np.iinfo(dtype)
+        _check_limits(found, name, limits.min, limits.max)
+    return found.astype(dtype, copy=False)
+
+
+def _check_limits(found: Array, name: str, low: float, high: float) -> None:
+    slack = ROUNDING if found.dtype.kind == "f" else 0
+    outside = (found < low - slack) | (found > high + slack)
+    if outside.any():
+        place = _first(outside)
+        raise UserError(
+            f"{_at(name, place)} is {found[place]:g}, but has to be from {low:g} to {high:g}",
+            hint=HINTS.get(name, PLACES),
+        )
+
+
+def _first(wrong: Array) -> tuple[int, ...]:
+    return tuple(map(int, np.unravel_index(int(wrong.argmax()), wrong.shape)))
+
+
+def _at(name: str, place: tuple[int, ...]) -> str:
+    return f"{name}[{', '.join(map(str, place))}]"

@@ -1,0 +1,139 @@
+"""Rows of a table as a network takes them: raw, by the names of their columns, where it was trained
+on a file; or numbers alone, in the order of the training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hpc_dl.data import encoding
+from hpc_dl.data.row_numbers import is_nameless
+from hpc_dl.data.tables import read_file, refuse_absent
+from hpc_dl.errors import UserError
+from hpc_dl.jobspec.data import Column
+from hpc_dl.predictor.arrays import Array, array
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+def rows(given: Any) -> Any:
+    """Rows as arrays of numbers, (N, columns) or (columns,), in the order of the training."""
+    if hasattr(given, "columns"):
+        raise UserError(
+            "table has names of columns, but was trained on arrays without any",
+            hint="Give an array with the columns in the order of the training: x.to_numpy().",
+        )
+    return given
+
+
+def encoded(given: Any, columns: Sequence[Column]) -> Array:
+    """Raw rows as (N, inputs) float64: a frame, a list of mappings, a mapping of columns, the path
+    of a file; or an array, if all columns are of numbers without gaps.
+
+    Columns may be in any order, and those that the training did not look at may be there. Raises
+    UserError for what is missing or unknown, with its row and column.
+    """
+    frame = _frame(given, [column.name for column in encoding.inputs(columns)], columns)
+    frame.attrs.setdefault("file", "the table")
+    frame.attrs["after"] = " after the header" if isinstance(given, str | Path) else ""
+    if not len(frame):
+        raise UserError(f"{frame.attrs['file']} has no rows")
+    _check_names(frame, columns)
+    return encoding.encoded(frame, columns)
+
+
+def _frame(given: Any, names: Sequence[str], columns: Sequence[Column]) -> DataFrame:
+    import pandas
+
+    if hasattr(given, "to_pandas"):  # pyarrow's, polars', and others' tables
+        given = given.to_pandas()
+    match given:
+        case str() | Path():
+            return _file(Path(given).expanduser())
+        case pandas.DataFrame():
+            frame = given.reset_index(drop=True)
+        case pandas.Series():
+            frame = given.to_frame().T.infer_objects()
+        case Mapping():
+            frame = _of_columns(given)
+        case [Mapping(), *_]:
+            frame = pandas.DataFrame(_alike(given))
+        case _:
+            frame = pandas.DataFrame(_numbers(given, columns), columns=list(names))
+    frame.columns = [str(name).strip() for name in frame.columns]
+    return frame
+
+
+def _file(path: Path) -> DataFrame:
+    if not path.is_file():
+        raise UserError(f"there is no file {path}")
+    with path.open("rb") as opened:
+        parquet = opened.read(4) == b"PAR1"
+    frame, _ = read_file(path, parquet=parquet)
+    frame.attrs["file"] = str(path)
+    return frame
+
+
+def _of_columns(given: Mapping[str, Any]) -> DataFrame:
+    """Columns by name; or one row, if there is one value for each."""
+    import pandas
+
+    values = given.values()
+    if not any(isinstance(it, list | tuple) or hasattr(it, "__array__") for it in values):
+        return pandas.DataFrame([given])
+    indices = [it.index for it in values if isinstance(it, pandas.Series)]
+    if any(not it.equals(indices[0]) for it in indices):
+        raise UserError(
+            "the table: its columns have different indices",
+            hint="Give each column as it.reset_index(drop=True), or all as one DataFrame.",
+        )
+    try:
+        return pandas.DataFrame(given)
+    except ValueError as error:
+        raise UserError(f"the table: {error}") from None
+
+
+def _alike(given: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """Rows that all have the same names. Raises UserError for the first that has not."""
+    for number, row in enumerate(given, start=1):
+        differ = sorted(set(map(str, row)) ^ set(map(str, given[0])))
+        if differ:
+            raise UserError(
+                f"the table: row {number} and row 1 do not have the same columns: "
+                f"{', '.join(differ)}",
+                hint="A gap is None.",
+            )
+    return given
+
+
+def _numbers(given: Any, columns: Sequence[Column]) -> Array:
+    """An array (N, columns) in the order of the file."""
+    wanted = encoding.inputs(columns)
+    if named := [it.name for it in wanted if it.type == "words"]:
+        raise UserError(
+            f"the table has columns of words, such as '{named[0]}', and is no array",
+            hint="Give a DataFrame, a list of dicts, or the path of a file.",
+        )
+    found = array(given, "table")
+    found = found[None] if found.ndim == 1 else found
+    if found.ndim != 2 or found.shape[1] != len(wanted):
+        names = ", ".join(it.name for it in wanted)
+        raise UserError(f"table is {found.shape}, but has to be (N, {len(wanted)}): {names}")
+    return found
+
+
+def _check_names(frame: DataFrame, columns: Sequence[Column]) -> None:
+    """Raise UserError for a column that is missing, there twice, or unknown to the training."""
+    refuse_absent(frame, [column.name for column in encoding.inputs(columns)], "")
+    if frame.columns.has_duplicates:
+        twice = frame.columns[frame.columns.duplicated()][0]
+        raise UserError(f"{frame.attrs['file']} has several columns '{twice}'")
+    known = {column.name for column in columns}
+    unknown = [it for it in frame.columns if it not in known and not is_nameless(it)]
+    if unknown:
+        raise UserError(
+            f"{frame.attrs['file']} has a column '{unknown[0]}', which the training did not have",
+            hint=f"It had: {', '.join(column.name for column in columns)}.",
+        )

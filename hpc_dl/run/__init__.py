@@ -1,0 +1,1 @@
+"""A run folder as files: the truth about a run."""

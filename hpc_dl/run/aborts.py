@@ -1,0 +1,49 @@
+"""Why ranks have aborted, as their logs say.
+
+A thread of torch's own, such as NCCL's watchdog, ends its process by SIGABRT: Python is not asked,
+and records nothing. That is how a rank goes whose peers are lost, but also one whose own kernel on
+the GPU has failed, which would fail again.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from hpc_dl.run.failure import Failure, are_of_another
+from hpc_dl.run.layout import RunDir
+from hpc_dl.run.rank_info import Place
+
+_LAST_BYTES = 2**18
+_SAID = re.compile(
+    r"what\(\):|watchdog thread terminated with exception|Watchdog caught|watchdog got stuck"
+)
+_BEFORE = re.compile(r".*(?:what\(\):|exception:)\s*|^\[.*?\]:?\s*")
+
+
+def marker(place: Place) -> str:
+    """A line of the log with which another attempt of the same job begins."""
+    return f"hpcdl: restart {place.restarts} of job {place.job_id}"
+
+
+def why(run: RunDir, place: Place) -> Failure:
+    """What the ranks of this attempt have aborted of, one's own error before a loss of others."""
+    logs = sorted(run.logs.glob(f"{place.job_id}-[0-9]*.log"))
+    found = [words for log in logs for words in _words(_end_of(log), place)]
+    own = [words for words in found if not are_of_another(words)]
+    if not found:
+        return Failure("a rank has aborted (signal 6); see the end of its log")
+    return Failure(f"aborted: {(own or found)[0]}", peer_gone=not own)
+
+
+def _end_of(log: Path) -> str:
+    with log.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - _LAST_BYTES))
+        return file.read().decode(errors="replace")
+
+
+def _words(text: str, place: Place) -> list[str]:
+    lines = text.rpartition(marker(place))[2].splitlines()
+    return [_BEFORE.sub("", line).strip() for line in lines if _SAID.search(line)]

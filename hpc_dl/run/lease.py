@@ -1,0 +1,276 @@
+"""The lease on a run folder: one process trains in it, and two never do.
+
+A lease is a file `lease-NUMBER.json`, made whole and once, by a hard link; the one with the highest
+number counts. Its holder touches it every few seconds, from a thread. To take over from a holder
+that is dead is to make the next number and to remove the former ones, so a holder that was frozen
+meanwhile finds its file gone, and leaves before it writes again. No two clocks are compared, and no
+locks are needed: whoever waits looks whether the file changes while its own clock runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import errno
+import json
+import os
+import re
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hpc_dl.errors import EXIT_FAILED, UserError
+from hpc_dl.run.layout import RunDir, age, write_atomic
+from hpc_dl.run.process_identity import Process
+from hpc_dl.run.submission import Submission
+
+BEAT = 5.0
+"""Seconds between two touches."""
+EXPIRES = 60.0
+"""Seconds without a touch after which a holder of whom nothing can be learnt is taken for dead."""
+GRACE = 10.0
+"""Seconds that a holder which is alive has to let go, as it does at its end."""
+ENDING = 300.0
+"""Seconds that a job which Slurm is cleaning up has to be gone."""
+_ASK = 2.0
+"""Seconds between two questions about a holder."""
+_PAUSE = 0.2
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""Runs while the machine sleeps, too."""
+
+
+class Held(UserError):
+    """Another process trains in the run folder."""
+
+    def __init__(self, run: RunDir, lease: Holder) -> None:
+        super().__init__(
+            f"{run.id} is being trained by {lease}; this job leaves it alone",
+            hint=f"`hpcdl status {run.id}` shows it, `hpcdl cancel {run.id}` stops it.",
+            exit_code=EXIT_FAILED,
+        )
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who has a lease, or had it last. Times are seconds since 1970, by the holder's clock."""
+
+    submission: Submission
+    restarts: int
+    process: Process
+    host: str
+    since: float
+    released: bool = False
+
+    def __str__(self) -> str:
+        it = self.submission
+        kind = f"Slurm job {it.job_id}" if it.backend == "slurm" else "a local job"
+        began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.since))
+        return f"{kind} on {self.host} since {began}"
+
+    def is_earlier_attempt_of(self, other: Holder) -> bool:
+        """Whether the other is the same job, which the scheduler has started again."""
+        ours, theirs = self.submission, other.submission
+        same = (ours.backend, ours.job_id) == (theirs.backend, theirs.job_id)
+        clusters = {ours.cluster, theirs.cluster} - {""}
+        return same and ours.backend == "slurm" and len(clusters) < 2
+
+
+def newest(run: RunDir) -> tuple[int, Holder | None]:
+    """The number and the holder of the lease that counts; 0 where there never was one.
+
+    A lease whose file cannot be read has a holder nobody knows: None.
+    """
+    number = max(_numbers(run), default=0)
+    return number, _read(run, number) if number else None
+
+
+def is_touched(run: RunDir) -> bool:
+    """Whether the lease looks as if somebody had it; who waits for it knows better."""
+    number, holder = newest(run)
+    if number == 0 or (holder and (holder.released or holder.process.is_alive() is False)):
+        return False
+    since = age(_path(run, number))
+    return since is not None and since < EXPIRES
+
+
+class Lease:
+    """A lease that this process has."""
+
+    def __init__(
+        self, run: RunDir, number: int, holder: Holder, on_loss: Callable[[str], None]
+    ) -> None:
+        self._run, self._number, self._holder, self._on_loss = run, number, holder, on_loss
+        self._touched = time.clock_gettime(_CLOCK)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
+        self._thread.start()
+
+    def check(self, *, now: bool = True) -> None:
+        """Make sure of the lease; `on_loss` is called, and does not return, where it is lost.
+
+        Unless `now`, only if it was not touched in time: the process may have been frozen.
+        """
+        late = time.clock_gettime(_CLOCK) - self._touched > 2 * BEAT
+        if (now or late) and not self._stop.is_set():
+            self._touch()
+
+    def release(self) -> None:
+        """Let the next one have it at once."""
+        if self._stop.is_set():
+            return
+        self._stop.set()
+        with contextlib.suppress(OSError):  # a full disk: then it expires
+            if max(_numbers(self._run), default=0) == self._number:
+                _write(_path(self._run, self._number), self._holder, released=True)
+
+    def _keep(self) -> None:
+        while not self._stop.wait(BEAT):
+            self._touch()
+
+    def _touch(self) -> None:
+        try:
+            os.utime(_path(self._run, self._number))
+            taken = _path(self._run, self._number + 1).exists()
+        except OSError as error:
+            taken = error.errno in (errno.ENOENT, errno.ESTALE)
+            if not taken:
+                return  # the next one may succeed
+        self._touched = time.clock_gettime(_CLOCK)
+        if taken and not self._stop.is_set():
+            _, other = newest(self._run)
+            self._on_loss(f"{self._run.id} was taken over by {other or 'another job'}")
+
+
+def acquire(
+    run: RunDir,
+    holder: Holder,
+    is_alive: Callable[[Submission], str],
+    on_loss: Callable[[str], None],
+) -> Lease:
+    """Get the lease, from a former holder only if that is dead. Raises Held.
+
+    `is_alive` is what the scheduler says of a job: `yes`, `no`, `ending` or `unknown`.
+    """
+    watched, watch = 0, _Watch(run, 0)
+    while True:
+        number, former = newest(run)
+        if number != watched:
+            watched, watch = number, _Watch(run, number)
+        if number == 0 or (former and (former.released or former.is_earlier_attempt_of(holder))):
+            verdict = "free"
+        else:
+            verdict = watch.verdict(former, is_alive)
+        if verdict == "held":
+            raise Held(run, former or holder)
+        if verdict == "free" and _make(run, number + 1, holder):
+            return Lease(run, number + 1, holder, on_loss)
+        time.sleep(_PAUSE)
+
+
+class _Watch:
+    """What can be learnt of a holder while one's own clock runs."""
+
+    def __init__(self, run: RunDir, number: int) -> None:
+        self._path, self._began = _path(run, number), time.monotonic()
+        self._asked, self._said = float("-inf"), ""
+        self._seen, self._changed = self._touched(), self._began
+        self._touches = 0
+
+    def _touched(self) -> int | None:
+        try:
+            with self._path.open("rb") as file:  # to open it makes a network file system look
+                return os.fstat(file.fileno()).st_mtime_ns
+        except OSError:
+            return None
+
+    def verdict(self, holder: Holder | None, is_alive: Callable[[Submission], str]) -> str:
+        """`free`, `held`, or nothing as long as that cannot be told."""
+        now = time.monotonic()
+        if now - self._asked > _ASK:
+            self._asked = now
+            self._said = _alive(holder, is_alive)
+        match self._said:
+            case "no":
+                return "free"
+            case "yes":
+                return "held" if now - self._began > GRACE else ""
+            case "ending":
+                return "held" if now - self._began > ENDING else ""
+        touched = self._touched()
+        if touched not in (None, self._seen):
+            self._seen, self._changed = touched, now
+            self._touches += 1
+        if self._touches and now - self._began > GRACE:
+            return "held"
+        return "free" if now - self._changed > EXPIRES else ""
+
+
+def _alive(holder: Holder | None, is_alive: Callable[[Submission], str]) -> str:
+    if holder is None:
+        return "unknown"
+    alive = holder.process.is_alive()
+    if alive is not None:
+        return "yes" if alive else "no"
+    return is_alive(holder.submission)
+
+
+# ---- the files
+
+
+def _path(run: RunDir, number: int) -> Path:
+    return run.path / f"lease-{number}.json"
+
+
+def _numbers(run: RunDir) -> list[int]:
+    names = os.listdir(run.path)  # noqa: PTH208
+    return [int(match[1]) for name in names if (match := re.fullmatch(r"lease-(\d+)\.json", name))]
+
+
+def _read(run: RunDir, number: int) -> Holder | None:
+    try:
+        found: dict[str, Any] = json.loads(_path(run, number).read_text())
+        submission, process = Submission(**found.pop("submission")), Process(*found.pop("process"))
+        return Holder(submission, process=process, **found)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def _make(run: RunDir, number: int, holder: Holder) -> bool:
+    """Whether it was this process that made the file; then the former ones are gone."""
+    target = _path(run, number)
+    new = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+    try:
+        _write(new, holder)
+        try:
+            os.link(new, target)
+        except FileExistsError:
+            return False
+        except OSError:  # a file system without hard links
+            try:
+                with target.open("x") as file:
+                    file.write(new.read_text())
+            except FileExistsError:
+                return False
+    finally:
+        new.unlink(missing_ok=True)
+    for other in _numbers(run):
+        if other < number:
+            _path(run, other).unlink(missing_ok=True)
+    return True
+
+
+def _write(path: Path, holder: Holder, *, released: bool = False) -> None:
+    holder = dataclasses.replace(holder, released=released)
+    write_atomic(path, json.dumps(dataclasses.asdict(holder), indent=2) + "\n")
+
+
+def leave(message: str) -> None:
+    """End the process at once: from here on it must write nothing into the run folder."""
+    sys.stderr.write(f"error: {message}; this job leaves it alone\n")
+    sys.stderr.flush()
+    os._exit(EXIT_FAILED)

@@ -1,0 +1,51 @@
+"""The JSON files of a run folder as typed values: what does not fit its type is named, not used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from hpc_dl.run.layout import DamagedFile, parse_json, read_bytes
+
+T = TypeVar("T")
+
+
+def find(path: Path, kind: type[T]) -> T | None:
+    """The value of type `kind` in a JSON file, or None where there is no such file.
+
+    Fields that the type does not have are passed over: a newer hpcdl may have written them.
+    Raises DamagedFile.
+    """
+    try:
+        content = read_bytes(path)
+    except FileNotFoundError:
+        return None
+    try:
+        found: T = _adapter(kind).validate_python(parse_json(path, content))
+    except ValidationError as error:
+        raise DamagedFile(path, f"is damaged: {_first(error)}") from None
+    return found
+
+
+def load(path: Path, kind: type[T]) -> T:
+    """The same of a file that has to be there. Raises DamagedFile."""
+    found = find(path, kind)
+    if found is None:
+        raise DamagedFile(path, "is missing")
+    return found
+
+
+_ADAPTERS: dict[Any, TypeAdapter[Any]] = {}
+"""Made once a type, for there may be thousands of runs."""
+
+
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return _ADAPTERS.get(kind) or _ADAPTERS.setdefault(kind, TypeAdapter(kind))
+
+
+def _first(error: ValidationError) -> str:
+    """The first fault in words, without the value: it may be anything."""
+    fault = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    return f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}".removeprefix(": ")

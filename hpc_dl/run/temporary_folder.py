@@ -1,0 +1,83 @@
+"""A rank's own temporary folder: what libraries leave there is gone when the rank is.
+
+torch_geometric, for one, writes a module for every kind of layer and never removes it. The folder
+is on the node's temporary disk, which may be the only fast one. TMPDIR itself stays as it is, for a
+site or a user may have put data there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import glob
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from hpc_dl.run.layout import RunDir
+from hpc_dl.run.rank_info import Place
+
+
+@contextlib.contextmanager
+def temporary_folder(run: RunDir, place: Place) -> Iterator[None]:
+    """Have this process's temporary files in a folder that is removed at the end.
+
+    What a killed attempt of the run has left on this node is removed at the beginning; a folder
+    that is in use is locked, for another job may train here. After an error the other ranks of the
+    node are killed: their folders are removed, too.
+    """
+    prefix, former = _prefix(run), tempfile.tempdir
+    attempt = f"{prefix}{place.attempt}-"
+    if place.local_rank == 0:
+        others = (it for it in _beginning_with(prefix) if not str(it).startswith(attempt))
+        _remove(it for it in others if _is_unused(it))
+    mine = Path(f"{attempt}{place.rank}")
+    try:
+        mine.mkdir(mode=0o700)
+        lock = os.open(mine, os.O_RDONLY)
+    except OSError:  # no room, or it is somebody else's: then as without
+        yield
+        return
+    tempfile.tempdir = str(mine)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        yield
+    except BaseException:
+        _remove(_beginning_with(attempt))
+        raise
+    finally:
+        tempfile.tempdir = former
+        os.close(lock)
+        _remove([mine])
+
+
+def _prefix(run: RunDir) -> str:
+    """Of all the run's folders; short, for there will be sockets, whose paths have 107 bytes."""
+    digest = hashlib.sha256(os.fsencode(run.path.resolve())).hexdigest()[:12]
+    return str(Path(tempfile.gettempdir()) / f"hpcdl-{digest}-")
+
+
+def _beginning_with(prefix: str) -> list[Path]:
+    return list(Path(prefix).parent.glob(f"{glob.escape(Path(prefix).name)}*"))
+
+
+def _is_unused(folder: Path) -> bool:
+    try:
+        lock = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(lock)
+    return True
+
+
+def _remove(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)

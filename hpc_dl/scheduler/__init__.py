@@ -1,0 +1,1 @@
+"""Who runs jobs: one folder a scheduler."""

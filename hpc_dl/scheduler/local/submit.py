@@ -1,0 +1,104 @@
+"""A job on this machine, in a session of its own: it outlives the terminal, and Ctrl-C.
+
+`python -m hpc_dl.scheduler.local.submit RUN_DIR` is the launcher: it has submitit start a
+controller of the ranks, and exits; the controller stays behind in the launcher's session.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from hpc_dl.errors import EXIT_FAILED, UserError
+from hpc_dl.planning.plan import Plan
+from hpc_dl.run import records
+from hpc_dl.run.layout import RunDir
+from hpc_dl.run.process_identity import identity, user
+from hpc_dl.run.submission import Submission
+from hpc_dl.submission.prepare import reopen
+from hpc_dl.worker import TrainJob
+
+LAUNCH_SECONDS = 120
+"""How long the launcher may take; importing submitit from a busy file system takes a while."""
+SPIN = {"GOMP_SPINCOUNT": "10000"}
+"""Threads that wait for each other give up the core after some microseconds. By default they hold
+it for milliseconds, and beside other programs a step then takes a hundred times as long."""
+NO_LIMIT = 60 * 24 * 3650
+"""submitit wants a time limit: ten years, in minutes."""
+
+
+def submit(run: RunDir, plan: Plan) -> Submission:
+    """Start the job and return once it is on its own. Raises UserError if it does not start."""
+    reopen(run)
+    log = run.logs / "launcher.log"
+    with log.open("ab") as output:
+        launcher = subprocess.Popen(
+            [sys.executable, "-m", "hpc_dl.scheduler.local.submit", str(run.path)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=SPIN | os.environ | {"OMP_NUM_THREADS": str(plan.cpus_per_task)},
+            start_new_session=True,
+        )
+    if failed := _wait(launcher):
+        last = (log.read_text(errors="replace").strip().splitlines() or [failed])[-1]
+        raise UserError(
+            f"the local job did not start: {last}", hint=f"See {log}.", exit_code=EXIT_FAILED
+        )
+    submission = Submission.load(run)
+    assert submission is not None
+    return submission
+
+
+def _wait(launcher: subprocess.Popen[bytes]) -> str:
+    """What went wrong with the launcher, or nothing."""
+    try:
+        code = launcher.wait(LAUNCH_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(launcher.pid, signal.SIGKILL)
+        return f"nothing happened for {LAUNCH_SECONDS} s"
+    except BaseException:  # Ctrl-C: nothing is left half started
+        os.killpg(launcher.pid, signal.SIGKILL)
+        launcher.wait()
+        raise
+    return f"the launcher ended with code {code}" if code else ""
+
+
+def launch(run: RunDir, plan: Plan) -> None:
+    """Start the ranks, and record who controls them."""
+    from submitit.helpers import clean_env
+    from submitit.local.local import LocalExecutor
+
+    # Started from a shell's background, a process ignores SIGINT, and so would its children;
+    # but that is how submitit's controller is told to end its ranks.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with clean_env():
+        executor = LocalExecutor(run.path / "submitit")
+        executor.update_parameters(
+            tasks_per_node=plan.tasks_per_node,
+            timeout_min=NO_LIMIT,
+            stderr_to_stdout=True,
+            gpus_per_node=plan.gpus_per_node,
+        )
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES") if plan.gpus_per_node else None
+        job = executor.submit(TrainJob(str(run.path), visible))
+    for rank in range(plan.tasks_per_node):
+        link = run.logs / f"{job.job_id}-{rank}.log"
+        link.unlink(missing_ok=True)
+        link.symlink_to(Path("..", "submitit", f"{job.job_id}_{rank}_log.out"))
+    host, group = os.uname().nodename, os.getpgrp()
+    Submission("local", job.job_id, host, time.time(), group, user=user(), machine=identity()).save(
+        run
+    )
+
+
+if __name__ == "__main__":
+    folder = RunDir(Path(sys.argv[1]))
+    try:
+        launch(folder, records.load(folder.plan, Plan))
+    except UserError as error:
+        sys.exit(error.message)  # the last line of the log is what the user is told

@@ -1,0 +1,1 @@
+"""Slurm: what is submitted, what is asked, and how a job is started again."""

@@ -1,0 +1,150 @@
+"""Slurm's states and reasons in words that a user understands."""
+
+from __future__ import annotations
+
+import re
+import signal
+
+from hpc_dl.scheduler.base import Seen
+from hpc_dl.scheduler.slurm.job_records import Record
+from hpc_dl.scheduler.slurm.requeue import GO_ON
+
+_RELEASE = "`scontrol release {job}` lets it go, `hpcdl cancel` ends it"
+_HELD = {
+    "RESV_DEL_HOLD": f"held, for its reservation is gone; {_RELEASE}",
+    "REQUEUE_HOLD": f"requeued and held; {_RELEASE}",
+    "SPECIAL_EXIT": f"requeued and held, for it ended in a special way; {_RELEASE}",
+}
+"""What is said of jobs that wait for somebody."""
+_WAITING = {
+    "Priority": "waiting for jobs of a higher priority",
+    "Resources": "waiting for a free node",
+    "Dependency": "waiting for another job to end",
+    "BeginTime": "waiting for its begin time",
+    "Cleaning": "waiting for its last attempt to be cleaned up",
+    "JobHeldUser": f"held; {_RELEASE}",
+    "JobHeldAdmin": "held by an administrator, who has to release it",
+    "Reservation": "waiting for its reservation",
+    "Licenses": "waiting for a licence",
+    "PartitionDown": "its partition is down",
+    "PartitionInactive": "its partition is not active",
+    "PartitionTimeLimit": "asks for more time than its partition allows",
+    "PartitionNodeLimit": "asks for more nodes than its partition has",
+    "JobArrayTaskLimit": "waiting for other tasks of its array",
+}
+_WAITING_BEGINNINGS = {
+    "ReqNodeNotAvail": "the nodes it needs are down or reserved",
+    "Assoc": "a limit of the account is reached",
+    "QOS": "a limit of the quality of service is reached",
+    "MaxJobs": "a limit on the number of jobs is reached",
+    "launch failed": "could not be started; an administrator has to release it",
+}
+RESTING = {"SUSPENDED": "suspended by Slurm", "STOPPED": "stopped by a signal of Slurm's"}
+"""What is said of jobs that have their nodes and do not run on them."""
+_KILLS = (signal.SIGKILL, signal.SIGTERM)
+_CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS)
+"""What a process does to itself; its log tells more."""
+
+
+def seen(record: Record) -> Seen:
+    """How a job is that Slurm has a record of."""
+    where = record.nodes or record.partition
+    match record.phase:
+        case "over":
+            return ending(record.state, record.nodes, record.exit_code)
+        case "queued":
+            return Seen("queued", _why_it_waits(record), where=where)
+        case "running" | "ending":
+            resting = RESTING.get(record.state, "")
+            return Seen("running", resting, where=where, ending=record.phase == "ending")
+        case "revoked":
+            return Seen("unknown", "another cluster of the federation has the job (REVOKED)")
+        case _:
+            said = f"Slurm says {record.state}"
+            return Seen("running" if record.nodes else "queued", said, where=where)
+
+
+def _why_it_waits(record: Record) -> str:
+    held = next((said for word, said in _HELD.items() if word in record.state), "")
+    said = f"{held} ({record.state})" if held else waiting(record.reason)
+    return said.replace("{job}", record.job_id)
+
+
+def waiting(reason: str) -> str:
+    """Why a job is still in the queue, with Slurm's own word behind."""
+    if not reason:
+        return "waiting for the scheduler to look at it"
+    words = _WAITING.get(reason) or next(
+        (words for start, words in _WAITING_BEGINNINGS.items() if reason.startswith(start)), ""
+    )
+    return f"{words} ({reason})" if words else reason
+
+
+OUT_OF_MEMORY = "out of memory: ask for more in resources.mem"
+_ENDS = {
+    "COMPLETED": ("failed", "ended without a word"),
+    "TIMEOUT": ("timeout", f"wall-clock limit; {GO_ON}"),
+    "DEADLINE": ("timeout", f"its deadline has passed; {GO_ON}"),
+    "OUT_OF_MEMORY": ("failed", OUT_OF_MEMORY),
+    "NODE_FAIL": ("failed", "{node} failed; " + GO_ON),
+    "BOOT_FAIL": ("failed", "{node} did not boot"),
+    "CANCELLED": ("cancelled", "cancelled with scancel"),
+    "PREEMPTED": ("stopped", f"pre-empted; {GO_ON}"),
+}
+
+
+def ending(state: str, nodes: str, code: str = "") -> Seen:
+    """What a final state of Slurm says; `code` is an exit code as any of its commands prints it."""
+    word = next((word for word in _ENDS if word in re.split(r"\W+", state)), "")
+    if not word:
+        return _failed(nodes, *exit_status(code))
+    ours, reason = _ENDS[word]
+    node = f"node {nodes}" if nodes and not re.search(r"[\[,]", nodes) else "a node"
+    reason = reason.format(node=node)
+    return Seen("over", reason, ours, nodes, telling=word != "COMPLETED")
+
+
+def exit_status(text: str) -> tuple[int | None, int]:
+    """The exit code, None where it is not said, and the signal, 0 where there was none.
+
+    `0:9` is both; a number alone is what wait(2) gives, as squeue prints it before Slurm 23.11.
+    """
+    if match := re.fullmatch(r"\s*(\d+):(\d+)\s*", text):
+        return int(match[1]), int(match[2])
+    if match := re.fullmatch(r"\s*(\d+)\s*", text):
+        return int(match[1]) >> 8, int(match[1]) & 127
+    return None, 0
+
+
+def _failed(nodes: str, status: int | None, number: int) -> Seen:
+    """srun passes the signal that killed a task on, with 128 added or, in sacct, without.
+
+    A worker that stops ends with 1, upon which srun terminates what is left of the other ranks.
+    """
+    if status is None:
+        return Seen("over", "failed, and Slurm does not say how", "failed", nodes)
+    number = number or (status - 128 if status > 128 else status)
+    if number in _KILLS:
+        reason = f"killed without a word (signal {number})"
+    elif number in _CRASHES:
+        reason = f"crashed (signal {number}); see the end of its log"
+    else:
+        reason = f"ended with exit code {status} and no other word"
+    return Seen("over", reason, "failed", nodes, telling=number not in (1, signal.SIGTERM))
+
+
+_IN_LOGS = {
+    "DUE TO TIME LIMIT": "TIMEOUT",
+    "DUE TO NODE FAILURE": "NODE_FAIL",
+    "DUE TO PREEMPTION": "PREEMPTED",
+    "oom-kill": "OUT_OF_MEMORY",
+    "CANCELLED AT": "CANCELLED",
+}
+
+
+def from_log(text: str) -> Seen | None:
+    """What Slurm wrote last into a job's log, for where its database cannot be asked."""
+    for line in reversed(text.splitlines()):
+        if line.startswith("slurmstepd"):
+            return next((ending(state, "") for it, state in _IN_LOGS.items() if it in line), None)
+    return None

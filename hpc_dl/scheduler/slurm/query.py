@@ -1,0 +1,158 @@
+"""What Slurm says of many jobs: one squeue for those it knows, one sacct for those it forgot.
+
+That a job is over takes proof: a final state, or the controller's word that it has no such job.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import groupby
+
+from hpc_dl.run.process_identity import user
+from hpc_dl.run.submission import Submission
+from hpc_dl.scheduler.base import Seen
+from hpc_dl.scheduler.slurm import client, job_records, messages, reachability
+from hpc_dl.scheduler.slurm.client import SlurmError
+from hpc_dl.scheduler.slurm.job_records import Record, accounted, is_id, queued, shown
+
+_UNANSWERED = "not known yet whether Slurm has it; `hpcdl status` looks again"
+
+
+def look(
+    submissions: Iterable[Submission], unfinished: Container[Submission]
+) -> dict[Submission, Seen]:
+    """How each of these jobs is.
+
+    Only of the `unfinished` ones is more asked than whether the controller has them.
+    """
+    jobs = list(submissions)
+    if not jobs:
+        return {}
+    try:
+        found = _in_the_queue(jobs)
+    except SlurmError as error:
+        return dict.fromkeys(jobs, Seen("unknown", _why_unknown(error)))
+    reachability.answered()
+    seen = {job: _of_job(job, record) for job, record in found.items()}
+    forgotten = [job for job in jobs if job not in seen]
+    asked = [job for job in forgotten if job in unfinished]
+    return seen | dict.fromkeys(forgotten, Seen("gone")) | _forgotten(asked)
+
+
+def _of_job(job: Submission, record: Record) -> Seen:
+    """What a record says, with its number if that is news."""
+    news = is_id(record.job_id) and not record.has_number(job.job_id)
+    return replace(messages.seen(record), job_id=record.job_id if news else "")
+
+
+def is_alive(job: Submission) -> str:
+    """What Slurm says of a job: `yes`, `no`, `ending`, or `unknown`, as of every local one."""
+    if job.backend == "local":
+        return "unknown"
+    seen = look([job], {job})[job]
+    if seen.ending:
+        return "ending"
+    return {"queued": "yes", "running": "yes", "over": "no", "gone": "no"}.get(
+        seen.phase, "unknown"
+    )
+
+
+def _why_unknown(error: SlurmError) -> str:
+    if not error.unreachable:
+        return error.message
+    return f"cluster unreachable since {datetime.fromtimestamp(reachability.missed()):%H:%M}"
+
+
+def _in_the_queue(jobs: list[Submission]) -> dict[Submission, Record]:
+    """What the controller has on them; by its mark where a number is not known, or another's."""
+    known = [job for job in jobs if is_id(job.job_id)]
+    records = queued(job.job_id for job in known) if known else []
+    found = _matching(known, records)
+    shown = {record.job_id for record in records}
+    searched = [job for job in jobs if job not in found and job.mark]
+    searched = [job for job in searched if job.job_id in shown or not is_id(job.job_id)]
+    for who, group in groupby(searched, key=lambda job: job.user or user()):
+        of_the_user = queued(user=who)
+        for job in group:
+            if record := _marked(job, of_the_user):
+                found[job] = record
+    return found
+
+
+def _matching(jobs: list[Submission], records: list[Record]) -> dict[Submission, Record]:
+    """The last record of each job."""
+    return {job: record for job in jobs for record in records if record.belongs_to(job)}
+
+
+def _marked(job: Submission, records: list[Record]) -> Record | None:
+    found = job_records.marked(job, records)
+    alive = [record for record in found if record.phase != "over"]
+    return next(iter(alive or found), None)
+
+
+# ---- what the controller has not, or no longer
+
+
+def _forgotten(jobs: list[Submission]) -> dict[Submission, Seen]:
+    if not jobs:
+        return {}
+    here = client.cluster_name() if any(job.cluster for job in jobs) else ""
+    elsewhere = [job for job in jobs if here and job.cluster not in ("", here)]
+    seen = {job: _elsewhere(job) for job in elsewhere}
+    rest = [job for job in jobs if job not in seen]
+    database = _in_the_database(rest)
+    if database is None:
+        return seen | {job: _settled(job, None, told=False) for job in rest}
+    return seen | {job: _settled(job, database.get(job)) for job in rest}
+
+
+def _in_the_database(jobs: list[Submission]) -> dict[Submission, Record] | None:
+    """The newest attempt at each job that Slurm's database has; None where it does not answer."""
+    numbered = [job for job in jobs if is_id(job.job_id)]
+    nameless = [job for job in jobs if not is_id(job.job_id) and job.mark]
+    found: dict[Submission, Record] = {}
+    try:
+        if numbered:
+            ids = ",".join(job.job_id for job in numbered)
+            found |= _matching(numbered, accounted([f"--jobs={ids}"]))
+        for who, group in groupby(nameless, key=lambda job: job.user or user()):
+            theirs = list(group)
+            since = datetime.fromtimestamp(min(job.submitted for job in theirs)) - timedelta(days=2)
+            found |= _matching(
+                theirs, accounted([f"--user={who}", f"--starttime={since:%Y-%m-%dT%H:%M:%S}"])
+            )
+    except SlurmError as error:
+        there_is_none = "disabled" in error.message or "no `sacct`" in error.message
+        return found if there_is_none else None
+    return found
+
+
+def _settled(job: Submission, last: Record | None, *, told: bool = True) -> Seen:
+    """What became of a job that is not in the queue; `told`, whether the database was asked."""
+    if last and last.phase == "over":
+        return _of_job(job, last)
+    if not is_id(job.job_id):
+        return Seen("unanswered", _UNANSWERED)
+    if not job.is_ours:
+        return Seen("unknown", f"Slurm shows nothing of {job.user}'s job to {user()}")
+    try:
+        record = shown(job.job_id)
+    except SlurmError as error:
+        return Seen("unknown", _why_unknown(error))
+    if record and record.belongs_to(job):
+        return _of_job(job, record)
+    return Seen("gone", certain=told and last is None)
+
+
+def _elsewhere(job: Submission) -> Seen:
+    """How a job of another cluster is, whose Slurm may or may not be asked from here."""
+    try:
+        records = _matching([job], queued([job.job_id], cluster=job.cluster))
+        records = records or _matching([job], accounted([f"--jobs={job.job_id}"], job.cluster))
+    except SlurmError:
+        records = {}
+    if job in records:
+        return messages.seen(records[job])
+    return Seen("unknown", f"runs on the cluster {job.cluster}; ask there", where=job.cluster)

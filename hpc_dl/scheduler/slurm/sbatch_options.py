@@ -1,0 +1,73 @@
+"""The sbatch options of a job, by their names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from hpc_dl.errors import UserError
+from hpc_dl.jobspec import units
+from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.jobspec.slurm import OTHER_MEMORY
+from hpc_dl.planning.site import Site
+
+Options = dict[str, str | int | bool]
+
+
+def build(spec: JobSpec, site: Site, run_dir: Path) -> Options:
+    """What sbatch is told: the spec's own keys, and what it and the site add under `slurm:`."""
+    asked = spec.resources
+    partition = asked.partition or site.default_partition
+    notice = min(site.signal_seconds, units.seconds(asked.time) // 10)
+    options: dict[str, str | int | bool | None] = {
+        "job-name": spec.name,
+        "nodes": asked.nodes,
+        "ntasks-per-node": asked.gpus_per_node or asked.tasks_per_node or 1,
+        "gpus-per-node": _gpus(asked.gpus_per_node, site, partition),
+        "cpus-per-task": asked.cpus_per_task,
+        "mem": asked.mem,
+        "time": asked.time,
+        "partition": partition,
+        "account": asked.account or site.account,
+        "signal": f"USR2@{notice}",
+        "requeue" if site.requeue and asked.max_requeues else "no-requeue": True,
+        "open-mode": "append",
+        "output": log_pattern(run_dir, "%j-batch.log"),
+        **_of_site(spec, site),
+        **asked.slurm,
+    }
+    return {key: value for key, value in options.items() if value is not None}
+
+
+def log_pattern(run_dir: Path, name: str) -> str:
+    """A log file of a run for sbatch's or srun's --output; `name` may hold Slurm's patterns.
+
+    Raises UserError for a folder that Slurm cannot be told.
+    """
+    for character, why in {"\\": "switches its patterns off", "\n": "ends its line"}.items():
+        if character in str(run_dir):
+            raise UserError(
+                f"Slurm cannot write logs into {str(run_dir)!r}: the character {character!r} {why}",
+                hint="Take another run_root: HPCDL_RUN_ROOT, or in the site's file.",
+            )
+    return f"{str(run_dir).replace('%', '%%')}/logs/{name}"
+
+
+def exports_less(options: Mapping[str, str | int | bool]) -> bool:
+    """Whether a job sees less than the environment that it was submitted in."""
+    export = str(options.get("export", "ALL")).partition(",")[0]
+    return export != "ALL" or "export-file" in options
+
+
+def _gpus(count: int, site: Site, partition: str | None) -> str | int | None:
+    """GPUs as sbatch wants them: of the partition's type, where it has one."""
+    offer = site.partitions.get(partition or "")
+    return f"{offer.gpu_type}:{count}" if count and offer and offer.gpu_type else count or None
+
+
+def _of_site(spec: JobSpec, site: Site) -> Options:
+    """The site's options, but for memory where the spec says how much."""
+    asked = spec.resources
+    if asked.mem or any(option in asked.slurm for option in OTHER_MEMORY):
+        return {key: value for key, value in site.slurm.items() if key not in OTHER_MEMORY}
+    return dict(site.slurm)

@@ -1,0 +1,36 @@
+"""Which run a user means: by name, id, job id, or `latest`."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+from hpc_dl.errors import UserError
+from hpc_dl.run import submission as submissions
+from hpc_dl.run.layout import RunDir, runs
+from hpc_dl.scheduler.slurm.job_records import is_id
+
+
+def find_run(root: Path, word: str) -> RunDir:
+    """The run with this id; else the newest of this name; else the one with this Slurm job id.
+
+    `latest` is the newest of all. Raises UserError where there is none.
+    """
+    known = runs(root)
+    if not known:
+        raise UserError(f"there are no runs in {root}", hint="`hpcdl submit JOB.yaml` starts one.")
+    if word == "latest":
+        return known[-1]
+    for run in reversed(known):
+        if word in (run.id, run.name):
+            return run
+    for run in reversed(known):
+        found = submissions.find(run).submission if is_id(word) else None
+        if found and found.job_id == word:
+            return run
+    names = list(dict.fromkeys(name for run in reversed(known) for name in (run.name, run.id)))
+    near = difflib.get_close_matches(word, names, n=3, cutoff=0.5)
+    guess = f"Did you mean {' or '.join(near)}? " if near else ""
+    raise UserError(
+        f"there is no run '{word}' in {root}", hint=f"{guess}`hpcdl status` lists the runs."
+    )

@@ -1,0 +1,319 @@
+"""Copy what a user's code consists of, and try it there: `python -m hpc_dl.submission.code_check`.
+
+A request comes in as JSON; the last line of its output is JSON too, a report or the `message`,
+`hint` and `key` of an error. Two forks of this process import the user's code: one where it lies,
+to see which files that takes; one from their copies, as a rank will, where there is nothing else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib
+import json
+import os
+import re
+import select
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from hpc_dl import installed, user_code
+from hpc_dl.errors import UserError
+from hpc_dl.jobspec.architectures import ModelSpec
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.sources import DataSpec
+from hpc_dl.planning.compatibility import SpecConflict
+from hpc_dl.submission import discovery
+
+GRACE = 10.0
+"""Seconds after its time limit until a process that does not end is killed."""
+TWICE = 20.0
+"""Seconds that a user's data may take so that they are asked a second time, from the copy."""
+
+
+class _TooLong(BaseException):
+    """The time is over; no `except Exception` of the user's is to hold it."""
+
+
+class _ReadsOriginal(BaseException):
+    """The user's code names a file by a path that does not lead to the copy."""
+
+
+def main() -> None:
+    request = json.loads(sys.stdin.read())
+    with tempfile.TemporaryDirectory() as elsewhere:
+        report = _report(request, elsewhere)
+    sys.stdout.write("\n" + json.dumps(report) + "\n")
+
+
+def _report(request: dict[str, Any], elsewhere: str) -> dict[str, Any]:
+    importlib.import_module("hpc_dl.train.code_trial")  # once, for both forks
+    names = " and ".join(_places(request).values())
+    seconds, target = float(request["seconds"]), Path(request["target"])
+    found = _in_fork(lambda: _discover(request), names, seconds, lambda path: path)
+    if "message" in found:
+        return found
+    try:
+        copied = _copy(request, found, target)
+    except UserError as error:
+        return {"message": error.message, "hint": error.hint}
+    anchor = Path(copied["anchor"])
+
+    def original(path: Path) -> Path:
+        resolved = target.resolve()
+        return anchor / path.relative_to(resolved) if path.is_relative_to(resolved) else path
+
+    tried = _in_fork(lambda: _try_copy(request, found, copied, elsewhere), names, seconds, original)
+    if "message" in tried:
+        said, inside = tried["message"], f"{target.resolve()}/"
+        more = " (in a copy of the code)" if inside in said else ""
+        return {**tried, "message": said.replace(inside, f"{anchor}/") + more}
+    return {**copied, "facts": tried["facts"]}
+
+
+def _discover(request: dict[str, Any]) -> dict[str, Any]:
+    """Import the user's code where it lies, and see what that takes."""
+    base, places = Path(request["base"]), _places(request)
+    user_code.import_originals(base)
+    sys.path += [str(_importable(Path(path))) for path in request["code"]]
+    before, reads = set(sys.modules), discovery.Reads()
+    sys.addaudithook(reads)
+    facts, seconds = _attempt(request, request["facts"], base, lambda: None)
+    reads.active = False
+    spaces = {key: user_code.namespace_of(base, place) for key, place in places.items()}
+    found = discovery.collect(spaces.values(), before, reads, base)
+    return {
+        "facts": facts,
+        "seconds": seconds,
+        "files": sorted(map(str, found.files)),
+        "used": [str(root) for root in found.roots],
+        "paths": {key: space.path() for key, space in spaces.items()},
+        "notes": [*found.notes, *_slow(seconds)],
+    }
+
+
+def _slow(seconds: float) -> list[str]:
+    said = f"your data took {seconds:.0f} s; they were not asked again from the copy of their code"
+    return [said] if seconds > TWICE else []
+
+
+def _try_copy(
+    request: dict[str, Any], found: dict[str, Any], copied: dict[str, Any], elsewhere: str
+) -> dict[str, Any]:
+    """Import the copy, where the originals cannot be found, as it is on a node after a change."""
+    sys.path[:] = [entry for entry in sys.path if entry and not installed.is_users(Path(entry))]
+    os.chdir(elsewhere)
+    target, originals = Path(request["target"]), set(copied["originals"])
+    before, importing = set(sys.modules), [True]
+
+    def refuse_originals(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open" and importing and isinstance(arguments[0], str | os.PathLike):
+            path = str(installed.absolute(os.fspath(arguments[0])))
+            if path in originals:
+                raise _ReadsOriginal(f"it reads {path}, of which the job has a copy")
+
+    sys.addaudithook(refuse_originals)
+    renamed = {**request, **copied["spec"]}
+    again = request["facts"] is None and found["seconds"] <= TWICE
+    facts, _ = _attempt(renamed, None if again else found["facts"], target, importing.clear)
+    if again and facts != found["facts"]:
+        raise SpecConflict(
+            "data.name",
+            "from a copy of its code it returns other examples",
+            "Does it look for files beside the code? Name them in the spec: `code: [FOLDER]`. "
+            "Does it draw random numbers? Give them a seed: it has to return the same each time.",
+        )
+    for path, name in discovery.loaded_modules(before):
+        if not path.resolve().is_relative_to(target.resolve()):
+            raise UserError(
+                f"{path}, the module {name}, is imported, but not from the copy of your code",
+                hint="Name its folder in the spec: `code: [FOLDER]`.",
+            )
+    return {"facts": facts}
+
+
+def _attempt(
+    request: Mapping[str, Any], facts: Any, code: Path, imported: Callable[[], None]
+) -> tuple[dict[str, Any] | None, float]:
+    trial = importlib.import_module("hpc_dl.train.code_trial")
+    given = None if facts is None else TypeAdapter(DataFacts).validate_python(facts)
+    known, seconds = trial.attempt(
+        TypeAdapter(ModelSpec).validate_python(request["model"]),
+        TypeAdapter(DataSpec).validate_python(request["data"]),
+        given,
+        code,
+        Path(request["data_root"]),
+        imported,
+    )
+    said = None if known is None else json.loads(json.dumps(dataclasses.asdict(known)))
+    return said, seconds
+
+
+def _places(request: Mapping[str, Any]) -> dict[str, str]:
+    """The modules that the spec names, by section."""
+    return {key: request[key]["name"].rpartition(":")[0] for key in request["own"]}
+
+
+def _importable(path: Path) -> Path:
+    """The folder in which a module of the spec's `code` is looked for."""
+    return user_code.package_root(path if path.is_dir() else path.parent)
+
+
+def _copy(request: dict[str, Any], found: dict[str, Any], target: Path) -> dict[str, Any]:
+    """Copy the files, as they lie to each other; what the spec calls them there."""
+    files = {Path(path) for path in found["files"]}
+    asked = [Path(path) for path in request["code"]]
+    for path in asked:
+        files |= set(discovery.walk(path)) if path.is_dir() else {path}
+    if not files:
+        return {"anchor": "/", "originals": [], "files": {}, "notes": [], "spec": {}}
+    if (size := sum(path.stat().st_size for path in files)) > discovery.CODE_BYTES:
+        largest = max(files, key=lambda path: path.stat().st_size)
+        raise UserError(
+            f"the code comes to {size / 2**30:.1f} GiB, of which each run gets a copy; the largest "
+            f"file is {largest}",
+            hint="Leave data out of `code:`, and give their place as an option of `data`.",
+        )
+    used = [Path(root) for root in found["used"]] + [_importable(path) for path in asked]
+    anchor = Path(os.path.commonpath([*(path.parent for path in files), *used]))
+    digests = {}
+    for path in sorted(files):
+        copy = target / path.relative_to(anchor)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, copy)
+        digests[str(path.relative_to(anchor))] = hashlib.sha256(copy.read_bytes()).hexdigest()
+    base, spec, roots = Path(request["base"]), dict[str, Any](), dict[str, list[str]]()
+    for key, place in _places(request).items():
+        named = os.path.normpath(base / place)
+        inside = place
+        if place.endswith(".py"):
+            name = request[key]["name"].rpartition(":")[2]
+            inside = str(Path(named).relative_to(anchor))
+            spec[key] = {**request[key], "name": f"{inside}:{name}"}
+        within = [root for root in map(Path, found["paths"][key]) if root in used]
+        within += [root for root in used if root not in within]
+        roots[inside] = [str(root.relative_to(anchor)) for root in within]
+    spec["code"] = [str(path.relative_to(anchor)) for path in asked]
+    manifest = {"roots": roots, "files": digests}
+    (target / user_code.MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
+    return {
+        "anchor": str(anchor),
+        "originals": sorted(map(str, files)),
+        "files": digests,
+        "notes": found["notes"],
+        "spec": spec,
+    }
+
+
+def _in_fork(
+    work: Callable[[], dict[str, Any]],
+    names: str,
+    seconds: float,
+    original: Callable[[Path], Path],
+) -> dict[str, Any]:
+    """What `work` returns, done by a fork of this process; or what is to be said of its failure."""
+    ours, theirs = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(ours)
+        line = json.dumps(_outcome(work, names, seconds, original)) + "\n"
+        with os.fdopen(theirs, "w") as pipe:
+            pipe.write(line)
+        os._exit(0)
+    os.close(theirs)
+    answer, end = b"", time.monotonic() + seconds + GRACE
+    while not answer.endswith(b"\n") and select.select([ours], [], [], end - time.monotonic())[0]:
+        if not (part := os.read(ours, 2**16)):
+            break
+        answer += part
+    os.close(ours)
+    late = time.monotonic() >= end
+    os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    if answer.endswith(b"\n"):
+        said: dict[str, Any] = json.loads(answer)
+        return said
+    how = (
+        f"did not end within {seconds:.0f} s" if late else f"ended its process ({_ending(status)})"
+    )
+    return {"message": f"{names} {how} when it was imported", "hint": _WHY}
+
+
+def _outcome(
+    work: Callable[[], dict[str, Any]],
+    names: str,
+    seconds: float,
+    original: Callable[[Path], Path],
+) -> dict[str, Any]:
+    os.dup2(2, 1)  # what the user's code prints
+    sys.argv[1:] = ["a-job-has-other-arguments"]
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise _TooLong(f"it took more than {seconds:.0f} s")
+
+    signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        return work()
+    except SpecConflict as error:
+        plain = error.message.removeprefix(f"{error.key}: ")
+        return {"message": plain, "hint": error.hint, "key": error.key}
+    except UserError as error:
+        return {"message": error.message, "hint": error.hint}
+    except BaseException as error:
+        return _described(error, names, original)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+_WHY = "It is imported at submission, so that it does not fail after having waited in a queue."
+_MISSING = """If it is a module of yours, name its folder in the spec: `code: [FOLDER]`."""
+_NO_FILE = """A job has a copy of your code, and another working directory. Read what lies
+beside the code by Path(__file__).parent, and name it in the spec: `code: [FILE, FOLDER]`.
+Of data, give the absolute path."""
+
+
+def _described(
+    error: BaseException, names: str, original: Callable[[Path], Path]
+) -> dict[str, str]:
+    """An error in the user's code, `names`, for people: where, what, and what to do."""
+    frames = traceback.extract_tb(error.__traceback__)
+    theirs = [
+        it for it in frames if installed.is_users(Path(it.filename)) and it.filename[0] == "/"
+    ]
+    where = f"{original(Path(theirs[-1].filename))}:{theirs[-1].lineno}: " if theirs else ""
+    text, hint = f"{type(error).__name__}: {error}", _WHY
+    if isinstance(error, SyntaxError) and error.filename:
+        where, text = f"{original(Path(error.filename))}:{error.lineno}: ", str(error.msg)
+    elif isinstance(error, SystemExit):
+        text = f"it ends the program when it is imported: SystemExit({error.code!r})"
+        hint = "Put what is no definition under `if __name__ == '__main__':`."
+    elif isinstance(error, _TooLong):
+        text = str(error)
+    elif isinstance(error, _ReadsOriginal):
+        text, hint = str(error), "Name it relative to the code: Path(__file__).parent / ..."
+    elif isinstance(error, ImportError):
+        hint = _MISSING
+    elif isinstance(error, FileNotFoundError):
+        hint = _NO_FILE
+    text = re.sub(rf"{user_code.PREFIX}\d+\.", "", text)
+    return {"message": (where or f"{names}: ") + text, "hint": hint}
+
+
+def _ending(status: int) -> str:
+    code = os.waitstatus_to_exitcode(status)
+    return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""What is written into a run folder before anything is submitted: the spec, the plan, the code."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+
+from hpc_dl.data import fingerprint
+from hpc_dl.data.fingerprint import Fingerprint
+from hpc_dl.jobspec import load
+from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.jobspec.sources import OwnData
+from hpc_dl.planning import job_environment
+from hpc_dl.planning.plan import Plan
+from hpc_dl.run.journal import Journal, last_state
+from hpc_dl.run.layout import RunDir, make_folder, mode_of, write_atomic, write_json
+from hpc_dl.submission import provenance, snapshot
+from hpc_dl.submission.snapshot import Snapshot
+from hpc_dl.tracking import store_uri
+
+
+def prepare(
+    run: RunDir,
+    spec: JobSpec,
+    plan: Plan,
+    base: Path,
+    code: Snapshot | None = None,
+    data: Fingerprint | None = None,
+) -> None:
+    """Fill a new run folder; `base` is where the spec's own files are looked for.
+
+    The code that will run is `code`, the data are `data`, or what is there now. Raises UserError
+    where a file that the spec names is missing, or cannot be imported.
+    """
+    if code is None:
+        facts = None if isinstance(spec.data, OwnData) else plan.facts
+        code = snapshot.take(spec, base, Path(plan.data_root), facts)
+    code.copy_to(run.code)
+    for folder in (run.logs, run.checkpoints, run.artifacts):
+        if not folder.exists():
+            make_folder(folder, mode_of(run))
+    repositories = provenance.repositories(base)
+    if data is None:
+        data = fingerprint.take(spec.data, spec.model, Path(plan.data_root), plan.facts)
+    write_json(run.fingerprint, dataclasses.asdict(data))
+    write_json(run.provenance, {**provenance.describe(repositories), "data": data.digest})
+    write_atomic(run.diff, provenance.diff(repositories))
+    replan(run, code.renamed(spec), plan)
+    _note_planned(run)
+
+
+def replan(run: RunDir, spec: JobSpec, plan: Plan) -> None:
+    """Write the spec and the plan of a run whose code stays as it is."""
+    store_uri.keep(run, plan.tracking_uri)
+    _keep_secrets(run, plan)
+    write_json(run.plan, plan.without_password().to_json())
+    write_atomic(run.spec, load.dump(spec.without_password()))
+
+
+def _keep_secrets(run: RunDir, plan: Plan) -> None:
+    """Write the plan's secrets where the owner alone may read, for the batch script to set them."""
+    if plan.secrets:
+        lines = job_environment.exports({name: os.environ[name] for name in plan.secrets})
+        write_atomic(run.secrets, "\n".join([*lines, ""]), mode=0o600)
+    else:
+        run.secrets.unlink(missing_ok=True)
+
+
+def reopen(run: RunDir) -> None:
+    """Make a run that may have ended ready to be submitted (again)."""
+    run.cancel.unlink(missing_ok=True)
+    run.submission.unlink(missing_ok=True)
+    if last_state(run.journal)[0] != "planned":
+        _note_planned(run, "submitted again")
+
+
+def _note_planned(run: RunDir, reason: str = "") -> None:
+    journal = Journal(run.journal)
+    journal.append("state", state="planned", reason=reason)
+    journal.close()

@@ -1,0 +1,95 @@
+"""Which code was submitted, by whom and from where: git's commits and diffs, package versions."""
+
+from __future__ import annotations
+
+import getpass
+import importlib.metadata
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import hpc_dl
+from hpc_dl.jobspec.credentials import hidden
+
+_PACKAGES = ("hpcdl", "torch", "torchvision", "accelerate", "submitit", "mlflow", "numpy")
+_GIT_SECONDS = 20
+_DIFF_BYTES = 10 * 2**20
+"""A longer diff is cut; what is that long is data and not code."""
+
+
+def repositories(base: Path) -> dict[str, Path]:
+    """The git checkouts that the code comes from: the user's own, and hpcdl's if it is one."""
+    folders = {"own": base, "hpcdl": Path(hpc_dl.__file__).parent}
+    found = {name: _git(folder, "rev-parse", "--show-toplevel") for name, folder in folders.items()}
+    return {name: Path(top) for name, top in found.items() if top}
+
+
+def describe(repositories: dict[str, Path]) -> dict[str, Any]:
+    """Everything that is known about the code at submission."""
+    return {
+        "command": [hidden(word) for word in sys.argv],
+        "folder": str(Path.cwd()),
+        "user": _user(),
+        "host": os.uname().nodename,
+        "python": platform.python_version(),
+        "packages": {name: version for name in _PACKAGES if (version := _version(name))},
+        "git": {name: _checkout(folder) for name, folder in repositories.items()},
+        "note": "hpcdl itself is imported from where it is installed when the job starts; the "
+        "user's own files from this folder's code/.",
+    }
+
+
+def diff(repositories: dict[str, Path]) -> str:
+    """What differs from the commits, with the names of files that git does not know."""
+    return "".join(hidden(_diff(folder)) for folder in sorted(set(repositories.values())))
+
+
+def _checkout(folder: Path) -> dict[str, Any]:
+    changes = _git(folder, "status", "--porcelain")
+    return {
+        "folder": str(folder),
+        "commit": _git(folder, "rev-parse", "--verify", "-q", "HEAD"),
+        "dirty": None if changes is None else bool(changes),
+    }
+
+
+def _diff(folder: Path) -> str:
+    tracked = _git(folder, "diff", "HEAD", "--no-color", "--no-ext-diff") or ""
+    if len(tracked) > _DIFF_BYTES:
+        tracked = f"{tracked[:_DIFF_BYTES]}\n[cut: the diff has {len(tracked)} characters]"
+    unknown = _git(folder, "ls-files", "--others", "--exclude-standard") or ""
+    names = "".join(f"untracked: {name}\n" for name in unknown.splitlines())
+    text = names + (tracked + "\n" if tracked else "")
+    return f"# {folder}\n{text}" if text else ""
+
+
+def _git(folder: Path, *words: str) -> str | None:
+    """What git prints, or None where it is not there, fails, or does not answer in time."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *words],
+            capture_output=True,
+            check=True,
+            timeout=_GIT_SECONDS,
+            env=os.environ | {"GIT_OPTIONAL_LOCKS": "0"},
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.decode(errors="replace").strip()
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return str(os.getuid())
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,182 @@
+"""The user's own code, copied into the run: what is imported, what that reads, and `code`.
+
+So an edit after the submission changes nothing about a run that waits in the queue.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from hpc_dl import installed
+from hpc_dl.errors import UserError
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.jobspec.model import OwnModel
+from hpc_dl.jobspec.sources import OwnData
+from hpc_dl.planning.compatibility import SpecConflict
+from hpc_dl.user_code import MANIFEST
+
+SECONDS = 300.0
+"""How long the user's code may take to be imported, and the data's function to return."""
+PATIENCE = 5.0
+"""Seconds after which is said, on a terminal, what takes so long."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A copy of a user's code that has been imported once, to be copied into a run folder."""
+
+    folder: Path | None = None
+    """None where nothing is the user's own."""
+    files: tuple[str, ...] = ()
+    spec: dict[str, Any] = field(default_factory=dict)
+    """What the spec's sections are called in the copy."""
+    notes: tuple[str, ...] = ()
+    facts: DataFacts | None = None
+    """Of the user's own data."""
+    _kept: object = None
+
+    def renamed(self, spec: JobSpec) -> JobSpec:
+        """The spec with the user's own files under the names that their copies have."""
+        changes: dict[str, Any] = {
+            key: getattr(spec, key).model_copy(update={"name": self.spec[key]["name"]})
+            for key in ("model", "data")
+            if key in self.spec
+        }
+        if "code" in self.spec:
+            changes["code"] = self.spec["code"]
+        return spec.model_copy(update=changes)
+
+    def copy_to(self, folder: Path) -> None:
+        """Make `folder` a copy, of the files alone that were copied; without any, there is none."""
+        shutil.rmtree(folder, ignore_errors=True)
+        for name in self.files:
+            assert self.folder is not None
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(self.folder / name, folder / name)
+
+
+def take(spec: JobSpec, base: Path, data_root: Path, facts: DataFacts | None) -> Snapshot:
+    """Copy the code that `spec` names, relative to `base`, and import the copy, in a process of
+    its own.
+
+    `facts` are those of data that are not the user's own. Raises SpecConflict for a name that is
+    not there, UserError, naming file and line, for code that cannot be imported.
+    """
+    own = [
+        key
+        for key, part in (("model", spec.model), ("data", spec.data))
+        if isinstance(part, OwnModel | OwnData)
+    ]
+    code = [_existing(base, name, number) for number, name in enumerate(spec.code)]
+    if not own and not code:
+        return Snapshot()
+    kept = tempfile.TemporaryDirectory(prefix="hpcdl-code-", ignore_cleanup_errors=True)
+    target = Path(kept.name).resolve() / "code"
+    target.mkdir()
+    request = {
+        "own": own,
+        "model": spec.model.model_dump(mode="json"),
+        "data": spec.data.model_dump(mode="json"),
+        "code": [str(path) for path in code],
+        "base": str(installed.absolute(base)),
+        "data_root": str(data_root),
+        "facts": None if facts is None else TypeAdapter(DataFacts).dump_python(facts, mode="json"),
+        "target": str(target),
+        "seconds": SECONDS,
+    }
+    found = _ask(request, [getattr(spec, key).name for key in own])
+    files = tuple(found["files"]) + ((MANIFEST,) if found["files"] else ())
+    known = (
+        None if found["facts"] is None else TypeAdapter(DataFacts).validate_python(found["facts"])
+    )
+    return Snapshot(target, files, found["spec"], tuple(found["notes"]), known, kept)
+
+
+def digests(code: Path) -> dict[str, str]:
+    """The files of a run's code and their SHA-256, without what has been written there since."""
+    try:
+        files: dict[str, str] = json.loads((code / MANIFEST).read_text())["files"]
+    except FileNotFoundError:
+        paths = sorted(code.rglob("*.py"))
+        return {
+            str(path.relative_to(code)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in paths
+        }
+    except (ValueError, LookupError, TypeError) as error:
+        raise UserError(f"{code / MANIFEST} is damaged: {error}") from None
+    return files
+
+
+def _existing(base: Path, name: str, number: int) -> Path:
+    path = Path(os.path.normpath(base.absolute() / Path(name).expanduser()))
+    if not path.exists():
+        raise SpecConflict(f"code.{number}", f"there is no {path}")
+    return path
+
+
+def _ask(request: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    """Have the code copied and tried. Raises UserError where it cannot be imported."""
+    said = _check(request, names)
+    if "message" not in said:
+        return said
+    if "key" in said:
+        raise SpecConflict(said["key"], said["message"], said["hint"])
+    raise UserError(said["message"], hint=said["hint"])
+
+
+def _check(request: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    checking = subprocess.Popen(
+        [sys.executable, "-m", "hpc_dl.submission.code_check"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        out, err = _communicate(checking, json.dumps(request), names)
+    finally:  # also after Ctrl-C, and what the user's code has started
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(checking.pid, signal.SIGKILL)
+        checking.wait()
+    try:
+        said: dict[str, Any] = json.loads(out.splitlines()[-1])
+    except (IndexError, ValueError):
+        raise UserError(
+            f"{', '.join(names)} could not be imported: its process ended with "
+            f"{checking.returncode}",
+            hint="\n".join(err.strip().splitlines()[-5:]),
+        ) from None
+    return said
+
+
+def _communicate(
+    checking: subprocess.Popen[str], request: str, names: list[str]
+) -> tuple[str, str]:
+    try:
+        return checking.communicate(request, PATIENCE)
+    except subprocess.TimeoutExpired:
+        if sys.stderr.isatty():
+            sys.stderr.write(
+                f"importing {', '.join(names)}, once where it lies and once as a copy\n"
+            )
+    try:
+        return checking.communicate(timeout=3 * SECONDS)
+    except subprocess.TimeoutExpired:
+        raise UserError(
+            f"{', '.join(names)} could not be imported in {3 * SECONDS:.0f} s"
+        ) from None

@@ -1,0 +1,64 @@
+"""Grids of images, with labelled rows or cells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from torch import Tensor
+
+from hpc_dl.tasks.contract import Picture
+from hpc_dl.tasks.pictures import figure, labels
+
+INCHES_A_CELL = 0.55
+GAP = 0.12
+"""Between two images, as a share of an image's side."""
+
+
+def grid(
+    images: Tensor,
+    columns: int,
+    caption: str,
+    rows: Sequence[str] = (),
+    cells: Sequence[str] = (),
+    *,
+    generated: bool = False,
+) -> Picture:
+    """Images (N, C, H, W) in [0, 1], row by row; `rows` names the rows, `cells` each image.
+
+    `generated` ones are of no example of the data, and their title names no split.
+
+    All images are drawn as one: an axis for each would take a hundred times as long.
+    """
+    sheet, tops, lefts = _sheet(images, columns, gap=3 * GAP if cells else GAP)
+    height, width = sheet.shape[:2]
+    inches = columns * INCHES_A_CELL
+    size = (inches + (0.8 if rows else 0.2), inches * height / width + 0.35)
+    drawing, axis = figure(*size)
+    axis.imshow(sheet, vmin=0, vmax=1, cmap="gray", interpolation="nearest")
+    axis.set_frame_on(False)
+    axis.set_xticks([])
+    side = images.shape[-2]
+    axis.set_yticks([top + side / 2 for top in tops[: len(rows)]], labels(rows), fontsize=8)
+    axis.tick_params(length=0)
+    middle = images.shape[-1] / 2
+    for number, text in enumerate(labels(cells)):
+        top, left = tops[number // columns], lefts[number % columns]
+        axis.text(left + middle, top - 1, text, fontsize=5.5, ha="center", va="bottom")
+    return Picture(drawing, caption, generated)
+
+
+def _sheet(
+    images: Tensor, columns: int, gap: float
+) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.float32]], list[int], list[int]]:
+    """The images on one white sheet (H, W, C), and where their rows and columns begin, pixels."""
+    pixels = images.detach().float().clamp(0, 1).permute(0, 2, 3, 1).cpu().numpy()
+    _, height, width, channels = pixels.shape
+    down, across = round(height * (1 + gap)), round(width * (1 + GAP))
+    tops = [down - height + down * row for row in range(-(-len(pixels) // columns))]
+    lefts = [across * column for column in range(columns)]
+    sheet = np.ones((tops[-1] + height, lefts[-1] + width, channels), np.float32)
+    for number, image in enumerate(pixels):
+        top, left = tops[number // columns], lefts[number % columns]
+        sheet[top : top + height, left : left + width] = image
+    return sheet, tops, lefts

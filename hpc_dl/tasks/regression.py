@@ -1,0 +1,83 @@
+"""Regression: numbers are foretold, by least squares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.metrics import has_r2
+from hpc_dl.tasks.contract import Batch, Headline, Loss, Objective, Observed, Picture
+from hpc_dl.tasks.pictures import charts
+from hpc_dl.tasks.statistics import deviation, mean
+from hpc_dl.torchvision_compat import torchvision
+
+if TYPE_CHECKING:
+    from torchmetrics import Metric
+
+
+class Regression(Objective):
+    """Outputs are the numbers themselves, in their own units."""
+
+    headline = Headline("loss", "min")
+
+    def __init__(self, facts: DataFacts, training: Tensor | None = None) -> None:
+        self.facts = facts
+        if training is None:
+            training = torch.zeros(1, facts.outputs)
+        self.mean, self.deviation = mean(training), deviation(training)
+        """Of the training targets: in the unit of the deviation errors of several targets are added
+        up, and R², for which torchmetrics takes small numbers for none; without the mean, sums of
+        squares keep their digits."""
+
+    def loss(self, outputs: Tensor, batch: Batch) -> Loss:
+        """Squared error in units of the targets' variances, the mean over the targets."""
+        self.deviation = self.deviation.to(outputs.device, non_blocking=True)
+        error = ((outputs - batch["target"]) / self.deviation).float()
+        return Loss(error.square().mean(dim=1).sum(), len(error))
+
+    def measure(self, outputs: Tensor, batch: Batch) -> Mapping[str, Loss | Observed]:
+        """The loss; the mean and the root mean squared error, in the targets' own units and the
+        mean over them; and R², the share of the variance that is foretold."""
+        target = batch["target"].double()
+        self.mean = self.mean.to(outputs.device)
+        centred = (outputs - self.mean, target - self.mean)
+        measured: dict[str, Loss | Observed] = {
+            "loss": self.loss(outputs, batch),
+            "mae": Loss((outputs - target).abs().mean(dim=1).sum(), len(target)),
+            "rmse": Observed(_rmse, centred),
+        }
+        if has_r2(self.facts):
+            deviation = self.deviation.to(outputs.device)
+            measured["r2"] = Observed(_r2, tuple(it / deviation for it in centred))
+        return measured
+
+    def predict(self, outputs: Tensor) -> Mapping[str, Tensor]:
+        return {"target": outputs}
+
+    def draw(self, judged: Iterable[tuple[Tensor, Batch]]) -> Mapping[str, Picture]:
+        """What was foretold against what is true, and by how much it was off."""
+        pairs = [(outputs.cpu(), batch["target"].cpu()) for outputs, batch in judged]
+        foretold, true = (torch.cat(column) for column in zip(*pairs, strict=True))
+        names = self.facts.targets
+        return {
+            "foretold": charts.foretold(foretold, true, names),
+            "residuals": charts.residuals(foretold - true, names),
+        }
+
+
+def _rmse() -> Metric:
+    torchvision()  # which torchmetrics imports
+    from torchmetrics.regression import MeanSquaredError
+
+    return MeanSquaredError(squared=False).set_dtype(torch.float64)
+
+
+def _r2() -> Metric:
+    torchvision()
+    from torchmetrics.regression import R2Score
+
+    return R2Score().set_dtype(torch.float64)

@@ -1,0 +1,123 @@
+"""The MLflow run that stands for a run folder: found, or made, one for good."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import TYPE_CHECKING
+
+from hpc_dl.errors import EXIT_FAILED, UserError
+from hpc_dl.jobspec.credentials import hidden
+from hpc_dl.run import journal
+from hpc_dl.run.layout import RunDir
+from hpc_dl.tracking import description, store
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Experiment, Run
+
+_ACTIVE = "active"
+
+
+def is_there(run: RunDir, client: MlflowClient, uri: str, mlflow_id: str) -> bool:
+    """Whether the store has the MLflow run. Raises UserError where it was deleted there."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        found = client.get_run(mlflow_id)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return False
+    if found.info.lifecycle_stage == _ACTIVE:
+        return True
+    experiment = client.get_experiment(found.info.experiment_id)
+    if experiment.lifecycle_stage != _ACTIVE and experiment.name != description.experiment(run):
+        return False  # the spec names another one meanwhile
+    raise _deleted(run, uri, experiment, found)
+
+
+def find_or_create(run: RunDir, client: MlflowClient, uri: str) -> str:
+    """The id of the MLflow run. Its tag finds it, also where an answer was lost on the way.
+
+    Raises UserError where it, or its experiment, was deleted there.
+    """
+    experiment = _experiment(run, client, uri)
+    found = _find(run, client, experiment.experiment_id)
+    if experiment.lifecycle_stage != _ACTIVE or (
+        found is not None and found.info.lifecycle_stage != _ACTIVE
+    ):
+        raise _deleted(run, uri, experiment, found)
+    return str(found.info.run_id) if found else _create(run, client, experiment.experiment_id)
+
+
+def _find(run: RunDir, client: MlflowClient, experiment: str) -> Run | None:
+    """The MLflow run with the tag of the run folder; one that was not deleted, if there is one.
+
+    MLflow's filter has no way to write a quote within a quoted text, so that it is asked for the
+    folder's name alone, and the path is compared here.
+    """
+    from mlflow.entities import ViewType
+
+    ending = re.sub(r"[^\w.-]", "_", run.id)  # which stands for any character
+    mine, deleted, token = f"tags.`{description.RUN_TAG}` LIKE '%{ending}'", None, None
+    while True:
+        page = client.search_runs([experiment], mine, ViewType.ALL, page_token=token)
+        for found in page:
+            if found.data.tags.get(description.RUN_TAG) == str(run.path):
+                if found.info.lifecycle_stage == _ACTIVE:
+                    return found
+                deleted = found
+        if not (token := page.token):
+            return deleted
+
+
+def _experiment(run: RunDir, client: MlflowClient, uri: str) -> Experiment:
+    from mlflow.exceptions import MlflowException
+
+    name = description.experiment(run)
+    if found := client.get_experiment_by_name(name):
+        return found
+    folder = store.artifact_folder(uri, run.root)
+    try:
+        made = client.create_experiment(name, folder.as_uri() if folder else None)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+        found = client.get_experiment_by_name(name)  # another run was quicker
+        if found is None:
+            raise
+        return found
+    return client.get_experiment(made)
+
+
+def _create(run: RunDir, client: MlflowClient, experiment: str) -> str:
+    times = (entry.event.get("t") for entry in journal.read(run.journal))
+    first = next((time for time in times if isinstance(time, int | float)), None)
+    made = client.create_run(
+        experiment,
+        start_time=description.milliseconds({"t": first}) if first else None,
+        run_name=run.id,
+        tags={description.RUN_TAG: str(run.path)},
+    )
+    return str(made.info.run_id)
+
+
+def _deleted(run: RunDir, uri: str, experiment: Experiment, found: Run | None) -> UserError:
+    at = f"MLFLOW_TRACKING_URI={shlex.quote(hidden(uri))}"
+    if experiment.lifecycle_stage != _ACTIVE:
+        return UserError(
+            f"the experiment {experiment.name!r}, where {run.id} belongs, "
+            "was deleted in the MLflow store",
+            hint=f"To have it back: {at} mlflow experiments restore "
+            f"--experiment-id {experiment.experiment_id}\n"
+            "Its name is taken until it is removed for good (mlflow gc); "
+            "for another one set tracking.experiment.",
+            exit_code=EXIT_FAILED,
+        )
+    assert found is not None
+    return UserError(
+        f"{run.id} was deleted in the MLflow store",
+        hint=f"To have it back: {at} mlflow runs restore --run-id {found.info.run_id}",
+        exit_code=EXIT_FAILED,
+    )

@@ -1,0 +1,79 @@
+"""Try a user's own code as a rank will: import it, ask its data, build its networks.
+
+What is tried at submission need not wait in a queue to fail.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from hpc_dl.data import loading
+from hpc_dl.errors import UserError
+from hpc_dl.jobspec.data import Data, DataFacts
+from hpc_dl.jobspec.model import Model, OwnModel
+from hpc_dl.jobspec.sources import OwnData
+from hpc_dl.planning.compatibility import SpecConflict
+from hpc_dl.user_code import load_object
+from hpc_dl.zoo import build
+from hpc_dl.zoo.contract import Architecture
+
+_CERTAIN = (OSError, ImportError, NameError, AttributeError, KeyError)
+"""Errors that do not come of the networks' being built without memory for their weights."""
+
+
+def attempt(
+    model: Model,
+    data: Data,
+    facts: DataFacts | None,
+    code: Path,
+    data_root: Path,
+    imported: Callable[[], None],
+) -> tuple[DataFacts | None, float]:
+    """Try a model and a source, of which those that are a user's own lie in `code`.
+
+    `imported` is called between the imports and all else. Without `facts`, the source is asked for
+    them; returns them and the seconds that it took. Errors come through as they are; UserError is
+    raised for a name that is not there.
+    """
+    if isinstance(model, OwnModel):
+        _load(model.name, code, "model.name", Architecture)
+    if isinstance(data, OwnData):
+        _load(data.name, code, "data.name")
+    imported()
+    began = time.monotonic()
+    if facts is None and isinstance(data, OwnData):
+        facts, _ = loading.given(data, data_root, code)
+    seconds = time.monotonic() - began
+    if isinstance(model, OwnModel) and facts is not None:
+        _build(model, facts, code)
+    return facts, seconds
+
+
+def _load(reference: str, code: Path, key: str, kind: type | None = None) -> None:
+    try:
+        load_object(reference, code, kind)
+    except UserError as error:
+        raise SpecConflict(key, error.message, error.hint) from None
+
+
+def _build(model: OwnModel, facts: DataFacts, code: Path) -> None:
+    """Build the networks, without weights. What else goes wrong with them, the rehearsal shows."""
+    architecture = build(model, facts, code)
+    for method in ("networks", "loss", "measure"):
+        if getattr(type(architecture), method) is getattr(Architecture, method):
+            raise SpecConflict(
+                "model.name",
+                f"{model.name} has no method {method}",
+                f"{Architecture.__module__} says what it is to do.",
+            )
+    try:
+        with torch.device("meta"):
+            architecture.networks()
+    except _CERTAIN:
+        raise
+    except Exception:
+        pass

@@ -1,0 +1,141 @@
+"""Which evaluation was the best so far, and for how many epochs there was no better one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from hpc_dl.errors import EXIT_FAILED, UserError
+from hpc_dl.jobspec.job import EarlyStopping
+from hpc_dl.jobspec.metrics import GOALS, Goal
+from hpc_dl.zoo.contract import Headline
+
+LOSS = "loss"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The validation metrics after a step; a checkpoint of before this was kept knows no step."""
+
+    step: int | None
+    values: Mapping[str, float]
+
+
+class Patience:
+    """Compares evaluations by the monitored metric, for the best checkpoint and early stopping.
+
+    The best checkpoint has the best value; of equal ones the lowest loss, then the latest. It has a
+    finite loss: outputs that are NaN are taken for the first class, and may often be right. Early
+    stopping counts the epochs without an improvement by more than `min_delta`.
+    """
+
+    def __init__(
+        self, default: Headline | None, rule: EarlyStopping | None, monitor: str | None = None
+    ) -> None:
+        self.metric = monitor or (default.metric if default else None)
+        self.named_by = "checkpoint.monitor" if monitor else "headline, of the network"
+        self.rule = rule
+        self.goal: Goal | None = GOALS.get(self.metric or "")
+        if default and default.metric == self.metric:
+            self.goal = default.goal
+        self.best: Evaluation | None = None
+        self.newest: Evaluation | None = None
+        self.reference: float | None = None
+        """The value that early stopping waits to see improved."""
+        self.idle_epochs = 0
+
+    def see(self, step: int, values: Mapping[str, float]) -> bool:
+        """Take note of an evaluation; whether it is the best so far.
+
+        Raises UserError where the monitored metric is not among the values.
+        """
+        if not values:
+            return False
+        self.newest = Evaluation(step, values)
+        if self.metric is None:
+            return False
+        by = self._headline(self.metric, values)
+        value = values[by.metric] if math.isfinite(values.get(LOSS, 0.0)) else math.nan
+        self._count(by, value)
+        improved = math.isfinite(value) and self._is_best(by, values)
+        if improved:
+            self.best = self.newest
+        return improved
+
+    def _headline(self, metric: str, values: Mapping[str, float]) -> Headline:
+        """The monitored metric, which only an evaluation can tell of a user's own network."""
+        if metric not in values:
+            raise UserError(
+                f"{self.named_by}: the validation has no metric '{metric}'",
+                hint=f"It has: {', '.join(values)}.",
+                exit_code=EXIT_FAILED,
+            )
+        if self.goal is None:
+            raise UserError(
+                f"checkpoint.monitor: whether a low or a high '{metric}' is better is not known",
+                hint=f'Say so in your network: headline = Headline("{metric}", "max").',
+                exit_code=EXIT_FAILED,
+            )
+        return Headline(metric, self.goal)
+
+    def _count(self, by: Headline, value: float) -> None:
+        margin = self.rule.min_delta if self.rule else 0.0
+        if by.better(value, self.reference, margin):
+            self.reference, self.idle_epochs = value, 0
+        else:
+            self.idle_epochs += 1
+
+    def _is_best(self, by: Headline, values: Mapping[str, float]) -> bool:
+        if self.best is None:
+            return True
+        value, before = values[by.metric], self.best.values
+        if value != before[by.metric]:
+            return by.better(value, before[by.metric])
+        return _loss(values) <= _loss(before)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether early stopping ends the training."""
+        return self.rule is not None and self.idle_epochs >= self.rule.patience
+
+    def values_of(self, step: int) -> Mapping[str, float]:
+        """The validation metrics after a step, of the best and the newest evaluation alone."""
+        for evaluation in (self.best, self.newest):
+            if evaluation and evaluation.step == step:
+                return evaluation.values
+        return {}
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        return {
+            "best": _plain(self.best),
+            "newest": _plain(self.newest),
+            "reference": self.reference,
+            "idle_epochs": self.idle_epochs,
+        }
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Go on from a checkpoint; one of before ties were broken has the best value alone."""
+        best = state["best"]
+        if isinstance(best, float):
+            self.best = Evaluation(None, {str(self.metric): best})
+        else:
+            self.best = _evaluation(best)
+        self.newest = _evaluation(state.get("newest"))
+        self.reference = state.get("reference", best if isinstance(best, float) else None)
+        self.idle_epochs = int(state["idle_epochs"] or 0)
+
+
+def _loss(values: Mapping[str, float]) -> float:
+    loss = values.get(LOSS, math.inf)
+    return math.inf if math.isnan(loss) else loss
+
+
+def _plain(evaluation: Evaluation | None) -> dict[str, Any] | None:
+    return asdict(evaluation) if evaluation else None
+
+
+def _evaluation(said: Mapping[str, Any] | None) -> Evaluation | None:
+    return Evaluation(said["step"], dict(said["values"])) if said else None

@@ -1,0 +1,41 @@
+"""How far the real images of a run's data are apart: `python -m hpc_dl.verify.fid_floor RUN`.
+
+The Fréchet distance between training and test images, by the judge of the run: what is left of
+sampling, below which no generated images come but by chance. A process of its own, for it needs
+torch. The last line of its output is the number.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from torch import Tensor
+
+from hpc_dl.data import loading
+from hpc_dl.data.batches import held_out
+from hpc_dl.data.dataset import Split
+from hpc_dl.jobspec.load import load
+from hpc_dl.planning.plan import Plan
+from hpc_dl.run import records
+from hpc_dl.run.layout import RunDir
+from hpc_dl.zoo.evaluation_classifier import Judge
+
+BATCH = 512
+
+
+def distance(run: RunDir) -> float:
+    """The Fréchet distance between the training and the test images of a run."""
+    spec, plan = load(run.spec), records.load(run.plan, Plan)
+    splits = loading.load(spec.data, Path(plan.data_root), run.code)
+    judge = Judge(spec.model.model_dump()["judge"])
+    return judge.distance(_images(splits.train), _images(splits.test))
+
+
+def _images(split: Split) -> Iterator[Tensor]:
+    return (batch["image"] for batch in held_out(split, BATCH, 0, 1))
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{distance(RunDir(Path(sys.argv[1])))}\n")

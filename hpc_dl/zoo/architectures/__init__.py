@@ -1,0 +1,1 @@
+"""The architectures: one file each; the folder is the registry."""

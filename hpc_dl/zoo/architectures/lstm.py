@@ -1,0 +1,38 @@
+"""Long short-term memory (Hochreiter and Schmidhuber, Neural Computation 9 (1997)): with gates
+
+    i, f, o = σ(W x(t) + U h(t-1) + b),   g = tanh(W' x(t) + U' h(t-1) + b'),
+
+    c(t) = f c(t-1) + i g,   h(t) = o tanh(c(t));
+
+or its smaller kin, the GRU (Cho et al., arXiv:1406.1078), with r, z = σ(W x(t) + U h(t-1) + b),
+
+    h(t) = (1 - z) tanh(W' x(t) + r (U' h(t-1) + b')) + z h(t-1).
+"""
+
+from __future__ import annotations
+
+from torch import nn
+
+from hpc_dl.zoo.layers.recurrent import Reader, features
+from hpc_dl.zoo.supervised import Supervised
+
+CELLS: dict[str, type[nn.LSTM | nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GRU}
+
+
+class LongShortTermMemory(Supervised):
+    """Reads sequences, or images row by row."""
+
+    def network(self) -> nn.Module:
+        it = self.options
+
+        def layer(width: int) -> nn.RNNBase:
+            return CELLS[it.cell](width, it.hidden, bidirectional=it.bidirectional)
+
+        return Reader(
+            layer,
+            it.layers,
+            features(self.facts),
+            self.facts.outputs,
+            between=it.dropout,
+            last=it.dropout,
+        )

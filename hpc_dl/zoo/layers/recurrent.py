@@ -1,0 +1,92 @@
+"""What recurrent networks have in common: a sequence goes in, and its last states are judged.
+
+Each layer is a module of torch's by itself, with dropout between them. A module of several layers
+has dropout too, but on a GPU its random numbers are cuDNN's: to seed these anew, as every step
+does, takes longer than the step, and waits for the device.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from hpc_dl.jobspec.data import DataFacts
+
+_OF_SEVERAL_LAYERS = re.compile(r"(cells\.)(\w+_l)(\d+)(_reverse)?")
+
+
+class Reader(nn.Module):
+    """Reads a sequence (B, T, F), or an image (B, C, H, W) row by row, to outputs (B, outputs).
+
+    `layer` makes a layer, of sequences (T, B, width), of the width of its inputs. Dropout lies
+    `between` the layers, and before the `last`, which judges.
+    """
+
+    def __init__(
+        self,
+        layer: Callable[[int], nn.RNNBase],
+        layers: int,
+        features: int,
+        outputs: int,
+        *,
+        between: float,
+        last: float,
+    ) -> None:
+        super().__init__()
+        first = layer(features)
+        ways = 2 if first.bidirectional else 1
+        width = ways * first.hidden_size
+        self.ways, self.between = ways, between
+        self.cells = nn.ModuleList([first, *(layer(width) for _ in range(layers - 1))])
+        self.head = nn.Sequential(nn.Dropout(last), nn.Linear(width, outputs))
+        self.register_load_state_dict_pre_hook(_divide)
+
+    def forward(self, example: Tensor) -> Tensor:
+        sequence = rows(example).transpose(0, 1)
+        with _without_bf16(example.device.type):
+            sequence, last = self.cells[0](sequence)
+            for layer in self.cells[1:]:
+                sequence, last = layer(F.dropout(sequence, self.between, self.training))
+        state = last[0] if isinstance(last, tuple) else last  # (ways, B, hidden)
+        return self.head(torch.cat(list(state), dim=1))
+
+
+def _divide(_: nn.Module, weights: dict[str, Any], prefix: str, *__: Any) -> None:
+    """Have weights fit that are those of one module with all the layers, as they once were."""
+    for name in [it for it in weights if it.startswith(prefix)]:
+        if match := _OF_SEVERAL_LAYERS.fullmatch(name.removeprefix(prefix)):
+            cells, kind, layer, reverse = match.groups("")
+            weights[f"{prefix}{cells}{layer}.{kind}0{reverse}"] = weights.pop(name)
+
+
+def _without_bf16(device: str) -> AbstractContextManager[object]:
+    """Have recurrent layers compute in fp32 where the rest is to compute in bf16.
+
+    Autocast has no bf16 for them: on a GPU it takes fp16, whose range is not bf16's, and on CPUs
+    some of them have no kernel.
+    """
+    in_bf16 = (
+        torch.amp.is_autocast_available(device)
+        and torch.is_autocast_enabled(device)
+        and torch.get_autocast_dtype(device) is torch.bfloat16
+    )
+    return torch.autocast(device, enabled=False) if in_bf16 else nullcontext()
+
+
+def rows(example: Tensor) -> Tensor:
+    """Images (B, C, H, W) as sequences of rows (B, H, C * W); sequences (B, T, F) as they are."""
+    return example.transpose(1, 2).flatten(2) if example.ndim == 4 else example
+
+
+def features(facts: DataFacts) -> int:
+    """How many numbers a step of the sequence has."""
+    if facts.kind == "image":
+        channels, _, width = facts.shape
+        return channels * width
+    return facts.shape[-1]
