@@ -27,15 +27,15 @@ STARTERS = (
 """A module that has one of them is not fast."""
 
 SLOW = (
-    "test_cli_plan.py::test_the_script_makes_its_run_folder_once_and_trains",
-    "test_cli_rehearsal",
-    "test_dashboard",
-    "test_tracking_crowd",
-    "test_tracking_live",
-    "test_tracking_truth",
-    "test_tracking_turns",
-    "test_sbatch_options.py::test_secrets_are_kept_where_the_owner_alone_can_read",
-    "test_verify",
+    "cli/test_plan.py::test_the_script_makes_its_run_folder_once_and_trains",
+    "cli/test_dry_run",
+    "cli/test_dashboard",
+    "tracking/test_crowd",
+    "tracking/test_live",
+    "tracking/test_truth",
+    "tracking/test_turns",
+    "scheduler/test_sbatch_options.py::test_secrets_are_kept_where_the_owner_alone_can_read",
+    "verify/test_verify",
 )
 """Modules and tests that start processes by other means."""
 

@@ -1,4 +1,4 @@
-"""What a process of the crowd has imported before it is forked; see test_tracking_crowd."""
+"""What a process of the crowd has imported before it is forked; see tracking/test_crowd."""
 
 from hpc_dl.tracking import store, sync_worker
 

@@ -19,7 +19,7 @@ from tests.running import new_run
 from tests.typed import QUICK, job_file, settings
 
 Capture = pytest.CaptureFixture[str]
-JOBS = Path(__file__).parent.parent / "jobs"
+JOBS = Path(__file__).parent.parent.parent / "jobs"
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from hpc_dl.run.journal import Journal
 from hpc_dl.tracking.sync import bring, waits
 from tests.stores import journalled, mlflow_run, run_for, same, stored, write_history
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parent
 KILLS = [(20, 33), (30, 30), (30, 47)]
 """The step of the checkpoint that a run resumes from, and that at which it was killed."""
 

@@ -146,7 +146,7 @@ def predict_elsewhere(empty: Path, was: Path, here: Path) -> None:
         env={
             "HOME": str(empty),
             "OMP_NUM_THREADS": "1",  # more would add up in another order
-            "PYTHONPATH": str(Path(__file__).parents[1]),
+            "PYTHONPATH": str(Path(__file__).parents[2]),
             "MPLCONFIGDIR": matplotlib.get_cachedir(),  # or it looks for fonts for seconds
         },
         capture_output=True,

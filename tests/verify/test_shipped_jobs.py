@@ -19,7 +19,7 @@ from tests import ranks
 from tests.cluster import Cluster
 from tests.running import history, prepared
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 JOBS = (*ZOO, "own")
 QUICK = ("ffnn", "vae", "gnn", "own")
 SHORT = ("train.epochs=null", "train.precision=fp32")

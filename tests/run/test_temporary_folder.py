@@ -14,7 +14,7 @@ from hpc_dl.run.rank_info import Place
 from hpc_dl.run.temporary_folder import temporary_folder
 from tests.running import prepared
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 
 
 def place(rank=0, attempt="7.1", size=2):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-JOBS = Path(__file__).parent.parent / "jobs"
+JOBS = Path(__file__).parent.parent.parent / "jobs"
 HEAVY = {"torch", "torchvision", "accelerate", "mlflow", "submitit", "sklearn", "matplotlib"} | {
     "torchmetrics",
     "torch_geometric",

@@ -14,7 +14,7 @@ from hpc_dl.jobspec import units
 from hpc_dl.jobspec.load import dump, load
 from hpc_dl.jobspec.schema import schema
 
-JOBS = sorted((Path(__file__).parent.parent / "jobs").glob("*.yaml"))
+JOBS = sorted((Path(__file__).parent.parent.parent / "jobs").glob("*.yaml"))
 GOOD = """\
 name: run
 model: {name: vae, latent_dim: 4, hidden: [32]}

@@ -13,7 +13,7 @@ from hpc_dl.predictor.__main__ import main as predict_table
 from tests import empty_store
 from tests.typed import settings
 
-HERE = Path(__file__).parent.parent
+HERE = Path(__file__).parent.parent.parent
 
 
 def people(count=300):
