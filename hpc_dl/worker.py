@@ -27,7 +27,7 @@ from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import DamagedFile, RunDir
 from hpc_dl.run.lease import Holder, Lease
 from hpc_dl.run.process_identity import Process, identity, user
-from hpc_dl.run.rank_info import Place, find_place
+from hpc_dl.run.rank_info import RankInfo, find_rank_info
 from hpc_dl.run.submission import Submission
 from hpc_dl.run.temporary_folder import temporary_folder
 from hpc_dl.scheduler.slurm import query, requeue
@@ -52,26 +52,26 @@ class TrainJob:
         On rank 0 any other outcome than `completed` ends the process with exit code 1, so that
         Slurm's dependencies see it.
         """
-        run, place = RunDir(Path(self.run_dir)), find_place(os.environ)
-        if place.restarts:  # its log begins with those of the attempts before
-            sys.stderr.write(f"{aborts.marker(place)}\n")
+        run, rank_info = RunDir(Path(self.run_dir)), find_rank_info(os.environ)
+        if rank_info.restarts:  # its log begins with those of the attempts before
+            sys.stderr.write(f"{aborts.marker(rank_info)}\n")
         try:
-            with temporary_folder(run, place):
-                outcome = self._work(run, place)
+            with temporary_folder(run, rank_info):
+                outcome = self._work(run, rank_info)
         except SystemExit:
-            if place.world_size > 1:
+            if rank_info.world_size > 1:
                 _leave()
             raise
-        if place.rank == 0 and outcome != "completed":
+        if rank_info.rank == 0 and outcome != "completed":
             raise SystemExit(1)
         return outcome
 
-    def _work(self, run: RunDir, place: Place) -> str:
-        _quieten_signals(place)
-        _remove_leftovers(place)
+    def _work(self, run: RunDir, rank_info: RankInfo) -> str:
+        _quieten_signals(rank_info)
+        _remove_leftovers(rank_info)
         if self.visible_gpus is not None:
             os.environ["CUDA_VISIBLE_DEVICES"] = self.visible_gpus
-        held = _claim(run, place, self.mark) if place.rank == 0 else None
+        held = _claim(run, rank_info, self.mark) if rank_info.rank == 0 else None
         tracking = _start_tracking(run) if held else None
 
         ending = threading.Lock()
@@ -81,10 +81,10 @@ class TrainJob:
             _print(error)
             if held is not None:
                 held.check()
-            reason = failure.record(run, place, error)
+            reason = failure.record(run, rank_info, error)
             ending.acquire()  # never released
-            _note_end(run, place, reason, hung=isinstance(error, failure.NoProgress))
-            _stop_the_others(place)
+            _note_end(run, rank_info, reason, hung=isinstance(error, failure.NoProgress))
+            _stop_the_others(rank_info)
 
         def close() -> None:
             if held is not None:
@@ -98,10 +98,10 @@ class TrainJob:
             _leave()  # the training's own thread will not
 
         try:
-            outcome = _train(run, place, on_end, fail, held)
-            if held and place.slurm:
+            outcome = _train(run, rank_info, on_end, fail, held)
+            if held and rank_info.slurm:
                 held.check()
-                requeue.after(outcome, run, place)
+                requeue.after(outcome, run, rank_info)
         finally:
             close()
         return outcome
@@ -115,7 +115,7 @@ def _leave() -> NoReturn:
     os._exit(EXIT_FAILED)
 
 
-def _quieten_signals(place: Place) -> None:
+def _quieten_signals(rank_info: RankInfo) -> None:
     """Ignore what submitit's handlers would act on, until the worker installs its own.
 
     What is started from here on, the tracking, ignores them for good, and so outlives the warning.
@@ -123,91 +123,91 @@ def _quieten_signals(place: Place) -> None:
     for number in (signal.SIGUSR2, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGCONT, signal.SIG_DFL)
-    if place.world_size > 1 and not place.slurm:
+    if rank_info.world_size > 1 and not rank_info.slurm:
         # submitit's local controller announces its SIGKILL by SIGINT; see `_stop_the_others`.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _remove_leftovers(place: Place) -> None:
+def _remove_leftovers(rank_info: RankInfo) -> None:
     """Remove the half-written result of a killed attempt, over which submitit would stumble."""
     if folder := os.environ.get("SUBMITIT_FOLDER"):
-        for leftover in Path(folder).glob(f"{place.job_id}_{place.rank}_*.save_tmp"):
+        for leftover in Path(folder).glob(f"{rank_info.job_id}_{rank_info.rank}_*.save_tmp"):
             leftover.unlink(missing_ok=True)
 
 
-def _claim(run: RunDir, place: Place, mark: str) -> Lease:
+def _claim(run: RunDir, rank_info: RankInfo, mark: str) -> Lease:
     """Make the run this attempt's, before anything of it is touched; where it is another's, leave.
 
     What has recorded this job as the run's is put right then; the journal stays as it is.
     """
     try:
-        submission = _own_submission(run, place, mark)
+        submission = _own_submission(run, rank_info, mark)
         host = os.uname().nodename
-        holder = Holder(submission, place.restarts, Process.own(), host, time.time())
+        holder = Holder(submission, rank_info.restarts, Process.own(), host, time.time())
 
         def on_loss(message: str) -> None:
-            _stop_the_others(place)
+            _stop_the_others(rank_info)
             lease.leave(message)
 
         held = lease.acquire(run, holder, query.is_alive, on_loss)
     except UserError as error:
         if isinstance(error, lease.Held):
-            _give_back(run, place)
+            _give_back(run, rank_info)
         _print(error)
-        _stop_the_others(place)
+        _stop_the_others(rank_info)
         sys.exit(EXIT_FAILED)
-    if place.slurm:
+    if rank_info.slurm:
         submission.save(run)
-        failure.forget_earlier(run, place)
+        failure.forget_earlier(run, rank_info)
     if run.cancel.exists():  # while nobody knew whether Slurm has the job
         Journal(run.journal).append("state", state="cancelled", reason="cancelled by the user")
         held.release()
-        _stop_the_others(place)
+        _stop_the_others(rank_info)
         sys.exit(EXIT_FAILED)
     return held
 
 
-def _own_submission(run: RunDir, place: Place, mark: str) -> Submission:
+def _own_submission(run: RunDir, rank_info: RankInfo, mark: str) -> Submission:
     """What this job is to the run. Raises UserError where the run has another job by now."""
-    if place.slurm:
-        return requeue.claim(run, place, mark)
-    job, host = place.job_id, os.uname().nodename
+    if rank_info.slurm:
+        return requeue.claim(run, rank_info, mark)
+    job, host = rank_info.job_id, os.uname().nodename
     group = os.getpgrp()
     return Submission("local", job, host, time.time(), group, user=user(), machine=identity())
 
 
-def _give_back(run: RunDir, place: Place) -> None:
+def _give_back(run: RunDir, rank_info: RankInfo) -> None:
     """Record the job that trains as the run's again, where this one was recorded."""
     _, holder = lease.newest(run)
     recorded = submissions.find(run).submission
-    if holder and (recorded is None or recorded.job_id in ("", place.job_id)):
+    if holder and (recorded is None or recorded.job_id in ("", rank_info.job_id)):
         holder.submission.save(run)
 
 
-def _note_end(run: RunDir, place: Place, failed: failure.Failure, *, hung: bool) -> None:
+def _note_end(run: RunDir, rank_info: RankInfo, failed: failure.Failure, *, hung: bool) -> None:
     """Journal a failure, unless it is for the batch script, which may start the job again.
 
     After a hang Slurm is asked to do so here: nothing has ended from which the script could tell.
     """
-    if hung and place.slurm:
-        requeue.go_on(run, place, failed.reason, "failed")
-    elif place.rank == 0 and not (place.slurm and failed.peer_gone):
+    if hung and rank_info.slurm:
+        requeue.go_on(run, rank_info, failed.reason, "failed")
+    elif rank_info.rank == 0 and not (rank_info.slurm and failed.peer_gone):
         _note_failed(run, failed.reason)
 
 
 def _train(
     run: RunDir,
-    place: Place,
+    rank_info: RankInfo,
     on_end: Callable[[Exception], None],
     fail: Callable[[BaseException], None],
     held: Lease | None,
 ) -> str:
     """The outcome of the worker. A failure is printed and recorded before anything else is done."""
     try:
-        if place.slurm and place.rank == 0:
-            requeue.check_restart(run, place)
+        if rank_info.slurm and rank_info.rank == 0:
+            requeue.check_restart(run, rank_info)
         worker = importlib.import_module("hpc_dl.train.main")
-        return str(worker.run(run, place, on_end, held.check if held else None))
+        return str(worker.run(run, rank_info, on_end, held.check if held else None))
     except BaseException as error:
         fail(error)
         raise SystemExit(EXIT_FAILED) from None  # submitit would print it all once more
@@ -228,9 +228,9 @@ def _print(error: BaseException) -> None:
     sys.stderr.flush()
 
 
-def _stop_the_others(place: Place) -> None:
+def _stop_the_others(rank_info: RankInfo) -> None:
     """Have submitit's local controller end all ranks, as srun does with --kill-on-bad-exit."""
-    if place.world_size > 1 and not place.slurm:
+    if rank_info.world_size > 1 and not rank_info.slurm:
         os.kill(os.getppid(), signal.SIGINT)
 
 

@@ -22,7 +22,7 @@ from hpc_dl.planning.plan import Plan
 from hpc_dl.run import journal
 from hpc_dl.run.failure import NoProgress
 from hpc_dl.run.layout import RunDir, read_json
-from hpc_dl.run.rank_info import Place, find_place
+from hpc_dl.run.rank_info import RankInfo, find_rank_info
 from tests.running import events
 from tests.waiting import wait_until
 
@@ -43,8 +43,8 @@ def start(
     attempt, processes = f"{os.getpid()}.{next(_ATTEMPTS)}", []
     ranks = Plan.from_json(read_json(run.plan)).world_size
     for rank in range(ranks):
-        place = Place(rank, ranks, rank, ranks, attempt, attempt, 0)
-        arguments = (run, place, sabotage if victim in (rank, None) else None, drawing)
+        rank_info = RankInfo(rank, ranks, rank, ranks, attempt, attempt, 0)
+        arguments = (run, rank_info, sabotage if victim in (rank, None) else None, drawing)
         # Not daemonic, for those may have no processes of their own, and a rank has workers.
         process = _CONTEXT.Process(target=_rank, args=arguments)
         process.start()
@@ -68,11 +68,11 @@ def start_job(run: RunDir, sabotage: Sabotage | None = None, size: int = 2) -> l
 def _job(run: RunDir, rank: int, size: int, attempt: str, sabotage: Sabotage | None) -> None:
     launched = {"GLOBALID": str(rank), "NTASKS": str(size), "JOB_ID": attempt}
     os.environ.update({f"SUBMITIT_LOCAL_{name}": value for name, value in launched.items()})
-    _log(run, find_place(os.environ))
+    _log(run, find_rank_info(os.environ))
     from hpc_dl import worker
 
     worker._start_tracking = lambda run: None  # type: ignore[assignment, return-value]
-    worker._stop_the_others = lambda place: None
+    worker._stop_the_others = lambda rank_info: None
     if sabotage is not None:
         sabotage()
     worker.TrainJob(str(run.path))()
@@ -115,9 +115,9 @@ def call_on_all(
     attempt, processes = f"{os.getpid()}.{next(_ATTEMPTS)}", []
     run.logs.mkdir(exist_ok=True)
     for rank in range(size):
-        place = Place(rank, size, rank, size, attempt, attempt, 0)
+        rank_info = RankInfo(rank, size, rank, size, attempt, attempt, 0)
         process = _CONTEXT.Process(
-            target=_call, args=(run, place, answer, function, arguments, gpus)
+            target=_call, args=(run, rank_info, answer, function, arguments, gpus)
         )
         process.start()
         processes.append(process)
@@ -130,19 +130,19 @@ def call_on_all(
 
 def _call(
     run: RunDir,
-    place: Place,
+    rank_info: RankInfo,
     answer: Path,
     function: Callable[..., Any],
     arguments: Any,
     gpus: int,
 ) -> None:
-    _log(run, place)
+    _log(run, rank_info)
     from hpc_dl.train.world import join
 
     plan = SimpleNamespace(cpus_per_task=1, gpus_per_node=gpus)
-    with join(run, cast(Plan, plan), place, 60.0) as world:
+    with join(run, cast(Plan, plan), rank_info, 60.0) as world:
         found = function(world, *arguments)
-        if place.rank == 0:
+        if rank_info.rank == 0:
             answer.write_bytes(pickle.dumps(found))
 
 
@@ -158,24 +158,24 @@ def ended(processes: list[BaseProcess]) -> Iterator[list[BaseProcess]]:
             process.join()
 
 
-def _log(run: RunDir, place: Place) -> None:
+def _log(run: RunDir, rank_info: RankInfo) -> None:
     """Have this process print into the rank's log."""
-    log = os.open(run.logs / f"{place.attempt}-{place.rank}.log", os.O_CREAT | os.O_WRONLY)
+    log = os.open(run.logs / f"{rank_info.attempt}-{rank_info.rank}.log", os.O_CREAT | os.O_WRONLY)
     os.dup2(log, sys.stdout.fileno())
     os.dup2(log, sys.stderr.fileno())
 
 
-def _rank(run: RunDir, place: Place, sabotage: Sabotage | None, drawing: bool) -> None:
-    _log(run, place)
+def _rank(run: RunDir, rank_info: RankInfo, sabotage: Sabotage | None, drawing: bool) -> None:
+    _log(run, rank_info)
     from hpc_dl.train import main
     from hpc_dl.zoo.contract import Picture
 
     if not drawing:
         Picture.pixels = _black  # type: ignore[method-assign]
-    os.environ["SUBMITIT_LOCAL_GLOBALID"] = str(place.rank)  # for models that behave by rank
+    os.environ["SUBMITIT_LOCAL_GLOBALID"] = str(rank_info.rank)  # for models that behave by rank
     if sabotage is not None:
         sabotage()
-    main.run(run, place, _hung)
+    main.run(run, rank_info, _hung)
 
 
 def _black(_picture: object, _more: str = "") -> Any:

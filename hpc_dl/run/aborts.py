@@ -13,7 +13,7 @@ from pathlib import Path
 
 from hpc_dl.run.failure import Failure, are_of_another
 from hpc_dl.run.layout import RunDir
-from hpc_dl.run.rank_info import Place
+from hpc_dl.run.rank_info import RankInfo
 
 _LAST_BYTES = 2**18
 _SAID = re.compile(
@@ -22,15 +22,15 @@ _SAID = re.compile(
 _BEFORE = re.compile(r".*(?:what\(\):|exception:)\s*|^\[.*?\]:?\s*")
 
 
-def marker(place: Place) -> str:
+def marker(rank_info: RankInfo) -> str:
     """A line of the log with which another attempt of the same job begins."""
-    return f"hpcdl: restart {place.restarts} of job {place.job_id}"
+    return f"hpcdl: restart {rank_info.restarts} of job {rank_info.job_id}"
 
 
-def why(run: RunDir, place: Place) -> Failure:
+def why(run: RunDir, rank_info: RankInfo) -> Failure:
     """What the ranks of this attempt have aborted of, one's own error before a loss of others."""
-    logs = sorted(run.logs.glob(f"{place.job_id}-[0-9]*.log"))
-    found = [words for log in logs for words in _words(_end_of(log), place)]
+    logs = sorted(run.logs.glob(f"{rank_info.job_id}-[0-9]*.log"))
+    found = [words for log in logs for words in _words(_end_of(log), rank_info)]
     own = [words for words in found if not are_of_another(words)]
     if not found:
         return Failure("a rank has aborted (signal 6); see the end of its log")
@@ -44,6 +44,6 @@ def _end_of(log: Path) -> str:
         return file.read().decode(errors="replace")
 
 
-def _words(text: str, place: Place) -> list[str]:
-    lines = text.rpartition(marker(place))[2].splitlines()
+def _words(text: str, rank_info: RankInfo) -> list[str]:
+    lines = text.rpartition(marker(rank_info))[2].splitlines()
     return [_BEFORE.sub("", line).strip() for line in lines if _SAID.search(line)]

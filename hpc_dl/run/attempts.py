@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from hpc_dl.run import journal
 from hpc_dl.run.layout import RunDir
-from hpc_dl.run.rank_info import Place
+from hpc_dl.run.rank_info import RankInfo
 
 
 class Attempts(NamedTuple):
@@ -33,12 +33,12 @@ class Attempts(NamedTuple):
         former = [name for name in self.names if name != attempt]
         return bool(former) and not {attempt, former[-1]} & set(self.trained)
 
-    def requeues(self, place: Place) -> int:
+    def requeues(self, rank_info: RankInfo) -> int:
         """How often the run was started again, whoever did it, before the attempt at `place`.
 
         Slurm counts the starts of a job; where it may not be requeued, other jobs went before it.
         """
-        restarts = {place.job_id: place.restarts}
+        restarts = {rank_info.job_id: rank_info.restarts}
         for name in self.names:
             job, _, count = name.rpartition(".")
             if count.isdecimal():

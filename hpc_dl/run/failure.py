@@ -17,7 +17,7 @@ from pathlib import Path
 from hpc_dl.errors import UserError
 from hpc_dl.run import records
 from hpc_dl.run.layout import DamagedFile, RunDir
-from hpc_dl.run.rank_info import Place
+from hpc_dl.run.rank_info import RankInfo
 
 PATIENCE = 2.0
 """Seconds that a rank which lost its peers gives them to speak first."""
@@ -56,22 +56,22 @@ class Failure:
     """Whether it is all that the others could see of a rank that was killed."""
 
 
-def record(run: RunDir, place: Place, error: BaseException) -> Failure:
+def record(run: RunDir, rank_info: RankInfo, error: BaseException) -> Failure:
     """Claim `error` as this attempt's failure; returns whichever failure came first.
 
     Who has only lost the others lets them speak first; who knows which of them is gone waits less.
     """
-    path, failed = _file(run, place.job_id, place.restarts), Failure(describe(run, error))
+    path, failed = _file(run, rank_info.job_id, rank_info.restarts), Failure(describe(run, error))
     if isinstance(error, NoProgress):
         return Failure(str(error))  # it is no rank's own
     if isinstance(error, PeerGone):
         _wait_for(path, PATIENCE / 2)
         failed = Failure(str(error), peer_gone=True)
-    elif place.world_size > 1 and tells_of_another(error):
+    elif rank_info.world_size > 1 and tells_of_another(error):
         _wait_for(path, PATIENCE)
         failed = Failure(f"another rank {GONE}{_in_brackets(own_words(error))}", peer_gone=True)
-    elif place.rank:
-        failed = Failure(f"{failed.reason} on rank {place.rank} ({socket.gethostname()})")
+    elif rank_info.rank:
+        failed = Failure(f"{failed.reason} on rank {rank_info.rank} ({socket.gethostname()})")
     try:
         with path.open("x") as file:
             json.dump({"t": time.time(), **asdict(failed)}, file)
@@ -80,10 +80,10 @@ def record(run: RunDir, place: Place, error: BaseException) -> Failure:
     return _read(path) or failed
 
 
-def forget_earlier(run: RunDir, place: Place) -> None:
+def forget_earlier(run: RunDir, rank_info: RankInfo) -> None:
     """Remove what an earlier attempt of the same job died of."""
-    for restarts in range(place.restarts):
-        _file(run, place.job_id, restarts).unlink(missing_ok=True)
+    for restarts in range(rank_info.restarts):
+        _file(run, rank_info.job_id, restarts).unlink(missing_ok=True)
 
 
 def reason(run: RunDir, job_id: str) -> str | None:
@@ -106,8 +106,8 @@ def describe(run: RunDir, error: BaseException) -> str:
         return str(error)
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if Path(frame.filename).is_relative_to(run.code.resolve())]
-    place = "".join(f" ({Path(f.filename).name}:{f.lineno})" for f in (own or frames)[-1:])
-    return f"{type(error).__name__}: {error}{place}"
+    where = "".join(f" ({Path(f.filename).name}:{f.lineno})" for f in (own or frames)[-1:])
+    return f"{type(error).__name__}: {error}{where}"
 
 
 def _file(run: RunDir, job_id: str, restarts: int) -> Path:

@@ -11,7 +11,7 @@ from hpc_dl.errors import UserError
 
 
 @dataclass(frozen=True)
-class Place:
+class RankInfo:
     """Where a process stands among the ranks of a run."""
 
     rank: int
@@ -27,7 +27,7 @@ class Place:
     slurm: bool = False
 
 
-def find_place(environment: Mapping[str, str]) -> Place:
+def find_rank_info(environment: Mapping[str, str]) -> RankInfo:
     """This process's place, from the environment of submitit's local tasks or of Slurm's.
 
     Without either it is alone.
@@ -36,13 +36,13 @@ def find_place(environment: Mapping[str, str]) -> Place:
         size = int(environment["SUBMITIT_LOCAL_NTASKS"])
         rank = int(environment["SUBMITIT_LOCAL_GLOBALID"])
         job = environment["SUBMITIT_LOCAL_JOB_ID"]
-        return Place(rank, size, rank, size, f"{job}.0", job, 0)
+        return RankInfo(rank, size, rank, size, f"{job}.0", job, 0)
     if "SLURM_PROCID" in environment:
         return _in_slurm(environment)
-    return Place(0, 1, 0, 1, f"{os.getpid()}.0", str(os.getpid()), 0)
+    return RankInfo(0, 1, 0, 1, f"{os.getpid()}.0", str(os.getpid()), 0)
 
 
-def _in_slurm(environment: Mapping[str, str]) -> Place:
+def _in_slurm(environment: Mapping[str, str]) -> RankInfo:
     """The place of a task that srun has started, or of the script, which is no task."""
     job, restarts = _job_id(environment), _number(environment, "SLURM_RESTART_COUNT") or 0
     rank, local = _number(environment, "SLURM_PROCID"), _number(environment, "SLURM_LOCALID")
@@ -55,7 +55,7 @@ def _in_slurm(environment: Mapping[str, str]) -> Place:
             f"cannot tell which rank this is: {_said(environment)}",
             hint="Start it with srun, as the script of `hpcdl submit` does.",
         )
-    return Place(
+    return RankInfo(
         rank=rank,
         world_size=size,
         local_rank=local,

@@ -18,11 +18,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from hpc_dl.run.layout import RunDir
-from hpc_dl.run.rank_info import Place
+from hpc_dl.run.rank_info import RankInfo
 
 
 @contextlib.contextmanager
-def temporary_folder(run: RunDir, place: Place) -> Iterator[None]:
+def temporary_folder(run: RunDir, rank_info: RankInfo) -> Iterator[None]:
     """Have this process's temporary files in a folder that is removed at the end.
 
     What a killed attempt of the run has left on this node is removed at the beginning; a folder
@@ -30,11 +30,11 @@ def temporary_folder(run: RunDir, place: Place) -> Iterator[None]:
     node are killed: their folders are removed, too.
     """
     prefix, former = _prefix(run), tempfile.tempdir
-    attempt = f"{prefix}{place.attempt}-"
-    if place.local_rank == 0:
+    attempt = f"{prefix}{rank_info.attempt}-"
+    if rank_info.local_rank == 0:
         others = (it for it in _beginning_with(prefix) if not str(it).startswith(attempt))
         _remove(it for it in others if _is_unused(it))
-    mine = Path(f"{attempt}{place.rank}")
+    mine = Path(f"{attempt}{rank_info.rank}")
     try:
         mine.mkdir(mode=0o700)
         lock = os.open(mine, os.O_RDONLY)

@@ -7,7 +7,7 @@ from typing import Literal
 
 
 @dataclass(frozen=True)
-class Seen:
+class JobStatus:
     """How a job is, as Slurm or the process table has it."""
 
     phase: Literal["nowhere", "queued", "running", "over", "gone", "unknown", "unanswered"]

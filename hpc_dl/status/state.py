@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from hpc_dl.scheduler.base import Seen
+from hpc_dl.scheduler.base import JobStatus
 
 UNFINISHED = frozenset({"", "planned", "running", "requeued"})
 FINAL = frozenset({"completed", "cancelled", "timeout"})
@@ -24,7 +24,7 @@ CANCELLED = Verdict("cancelled", "cancelled by the user", settled=True)
 
 
 def combine(
-    state: str, reason: str, seen: Seen, failure: str | None = None, *, cancelled: bool = False
+    state: str, reason: str, seen: JobStatus, failure: str | None = None, *, cancelled: bool = False
 ) -> Verdict:
     """What the journal's last `state` and its `reason` and what is `seen` amount to.
 
@@ -54,7 +54,7 @@ def _running(state: str, reason: str) -> Verdict:
     return Verdict("running", "stopping" if state == "stopped" else "starting")
 
 
-def _over(state: str, reason: str, seen: Seen, failure: str | None) -> Verdict:
+def _over(state: str, reason: str, seen: JobStatus, failure: str | None) -> Verdict:
     if failure:
         return Verdict("failed", failure, settled=True)
     if state == "stopped" and not (seen.phase == "over" and seen.telling):
@@ -66,7 +66,7 @@ def _over(state: str, reason: str, seen: Seen, failure: str | None) -> Verdict:
     return Verdict("failed", why, settled=seen.certain)
 
 
-def _unseen(state: str, reason: str, seen: Seen) -> Verdict:
+def _unseen(state: str, reason: str, seen: JobStatus) -> Verdict:
     if state not in UNFINISHED:
         return Verdict(state, reason)
     if seen.phase == "nowhere":

@@ -19,7 +19,7 @@ from hpc_dl.run.journal_tail import NO_EVENTS, Ends, ends
 from hpc_dl.run.layout import DamagedFile, RunDir, age, open_file
 from hpc_dl.run.submission import Submission
 from hpc_dl.run.weights import Weights
-from hpc_dl.scheduler.base import Seen
+from hpc_dl.scheduler.base import JobStatus
 from hpc_dl.scheduler.local import processes
 from hpc_dl.scheduler.slurm import client, messages, query
 from hpc_dl.status import memory
@@ -107,7 +107,7 @@ def read_statuses(runs: Iterable[RunDir]) -> list[Status]:
     return [_status(_adopt(one, sight), sight) for one, sight in zip(known, seen, strict=True)]
 
 
-def _adopt(one: _Known, seen: Seen) -> _Known:
+def _adopt(one: _Known, seen: JobStatus) -> _Known:
     """Record the number of a job whose answer was lost, now that it is known."""
     job = one.submission
     if job is None or seen.job_id in ("", job.job_id):
@@ -223,7 +223,7 @@ def _facts(found: Ends, *, completed: bool = False) -> dict[str, Any]:
     }
 
 
-def _look(known: list[_Known]) -> list[Seen]:
+def _look(known: list[_Known]) -> list[JobStatus]:
     """What can be seen of each run from outside, if that could change anything."""
     wanted = [one.submission for one in known if one.submission and one.state not in FINAL]
     unfinished = {one.submission for one in known if one.submission and one.state in UNFINISHED}
@@ -231,17 +231,17 @@ def _look(known: list[_Known]) -> list[Seen]:
     return [_seen(one, jobs) for one in known]
 
 
-def _seen(one: _Known, jobs: dict[Submission, Seen]) -> Seen:
+def _seen(one: _Known, jobs: dict[Submission, JobStatus]) -> JobStatus:
     job = one.submission
     if one.state in FINAL:
-        return Seen("nowhere")
+        return JobStatus("nowhere")
     if job is None:
-        return Seen("unknown", _NOBODY_KNOWS) if one.doubtful else Seen("nowhere")
+        return JobStatus("unknown", _NOBODY_KNOWS) if one.doubtful else JobStatus("nowhere")
     seen = processes.look(one.run, job) if job.backend == "local" else jobs[job]
     if seen.phase == "unanswered" and (age(one.run.submission) or 0) > UNANSWERED_SECONDS:
-        seen = Seen("gone", "Slurm never got it; `hpcdl submit` sends it again")
+        seen = JobStatus("gone", "Slurm never got it; `hpcdl submit` sends it again")
     if seen.phase == "over" and one.state in UNFINISHED and (other := _another(one.run, job)):
-        return Seen("running", f"trained by {other}")
+        return JobStatus("running", f"trained by {other}")
     return _gone(one, job, seen) if seen.phase in ("gone", "unanswered") else seen
 
 
@@ -253,16 +253,16 @@ def _another(run: RunDir, job: Submission) -> str:
     return str(holder)
 
 
-def _gone(one: _Known, job: Submission, seen: Seen) -> Seen:
+def _gone(one: _Known, job: Submission, seen: JobStatus) -> JobStatus:
     """What the run folder shows of a job that nobody has any more, or yet."""
     if one.doubtful:
-        return Seen("unknown", _NOBODY_KNOWS)
+        return JobStatus("unknown", _NOBODY_KNOWS)
     if one.state in UNFINISHED and lease.is_touched(one.run):
-        return Seen("running", "nobody knows the job, yet it trains")
+        return JobStatus("running", "nobody knows the job, yet it trains")
     return (_from_log(one.run, job) if job.job_id else None) or seen
 
 
-def _from_log(run: RunDir, job: Submission) -> Seen | None:
+def _from_log(run: RunDir, job: Submission) -> JobStatus | None:
     """What Slurm wrote into the job's log as it ended, where its database could not tell."""
     with (
         contextlib.suppress(OSError, DamagedFile),
@@ -273,7 +273,7 @@ def _from_log(run: RunDir, job: Submission) -> Seen | None:
     return None
 
 
-def _status(one: _Known, seen: Seen) -> Status:
+def _status(one: _Known, seen: JobStatus) -> Status:
     job, died_of, cancelled = one.submission, None, False
     with _noting(one.run, one.faults):
         cancelled = os.path.lexists(one.run.cancel)
@@ -310,13 +310,13 @@ def _status(one: _Known, seen: Seen) -> Status:
     )
 
 
-def _is_shown(seen: Seen, died_of: str | None, *, cancelled: bool) -> bool:
+def _is_shown(seen: JobStatus, died_of: str | None, *, cancelled: bool) -> bool:
     """Whether it shows without the journal how the run is."""
     ended_so = seen.phase in _PAST and (cancelled or (seen.telling and seen.phase == "over"))
     return seen.phase in ("queued", "running") or died_of is not None or ended_so
 
 
-def _is_active(one: _Known, state: str, seen: Seen) -> bool:
+def _is_active(one: _Known, state: str, seen: JobStatus) -> bool:
     """Whether a job may be at work on the run, or wait to be."""
     if one.doubtful and seen.phase == "unknown":
         return True
@@ -329,7 +329,7 @@ def _with_faults(reason: str, faults: list[str]) -> str:
     return "; ".join([*([head] if head else []), *faults]) + (f"\n{rest}" if rest else "")
 
 
-def _holder(run: RunDir, job: Submission | None, seen: Seen) -> str:
+def _holder(run: RunDir, job: Submission | None, seen: JobStatus) -> str:
     """Who has the lease, unless it is known to be dead."""
     _, holder = lease.newest(run)
     if holder is None or holder.released:

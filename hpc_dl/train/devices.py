@@ -18,7 +18,7 @@ import torch
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 from hpc_dl.errors import EXIT_CLUSTER, UserError
-from hpc_dl.run.rank_info import Place
+from hpc_dl.run.rank_info import RankInfo
 
 ONE_EACH = (
     "Every rank needs a GPU of its own. Ask sbatch for as many a node as there are ranks "
@@ -37,14 +37,14 @@ class Seen(NamedTuple):
     """Their UUIDs, in CUDA's order."""
 
 
-def find(gpus_per_node: int, place: Place, store: TCPStore | None) -> torch.device:
+def find(gpus_per_node: int, rank_info: RankInfo, store: TCPStore | None) -> torch.device:
     """This rank's device; the ranks call it together, and have met at `store`."""
     on_purpose = os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("1", "true", "yes")
     if not gpus_per_node or on_purpose:
         return torch.device("cpu")
     ours = Seen(socket.gethostname(), _visible(gpus_per_node))
-    ranks = exchange(store, place, ours) if store else [ours]
-    device = torch.device("cuda", assign(ranks)[place.rank if store else 0])
+    ranks = exchange(store, rank_info, ours) if store else [ours]
+    device = torch.device("cuda", assign(ranks)[rank_info.rank if store else 0])
     torch.cuda.set_device(device)
     return device
 
@@ -64,10 +64,10 @@ def _visible(gpus_per_node: int) -> list[str]:
     )
 
 
-def exchange(store: TCPStore, place: Place, ours: Seen) -> list[Seen]:
+def exchange(store: TCPStore, rank_info: RankInfo, ours: Seen) -> list[Seen]:
     """What every rank sees, rank by rank."""
-    store.set(f"gpus/{place.rank}", json.dumps(ours))
-    return [Seen(*json.loads(store.get(f"gpus/{rank}"))) for rank in range(place.world_size)]
+    store.set(f"gpus/{rank_info.rank}", json.dumps(ours))
+    return [Seen(*json.loads(store.get(f"gpus/{rank}"))) for rank in range(rank_info.world_size)]
 
 
 def assign(ranks: Sequence[Seen]) -> list[int]:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 import psutil
 
 from hpc_dl.run.failure import PeerGone
-from hpc_dl.run.rank_info import Place
+from hpc_dl.run.rank_info import RankInfo
 
 SECONDS = 1.0
 """Between two looks; who is missing in both of them is gone."""
@@ -23,11 +23,11 @@ _CONTROLLER = "submitit.local._local"
 
 
 @contextlib.contextmanager
-def watched(place: Place, on_gone: Callable[[PeerGone], None]) -> Iterator[None]:
+def watched(rank_info: RankInfo, on_gone: Callable[[PeerGone], None]) -> Iterator[None]:
     """Call `on_gone`, in another thread, for a rank of a local job that is gone meanwhile."""
     stop = threading.Event()
     if _is_local():
-        threading.Thread(target=_watch, args=(place, on_gone, stop), daemon=True).start()
+        threading.Thread(target=_watch, args=(rank_info, on_gone, stop), daemon=True).start()
     try:
         yield
     finally:
@@ -40,10 +40,10 @@ def _is_local() -> bool:
     return False
 
 
-def _watch(place: Place, on_gone: Callable[[PeerGone], None], stop: threading.Event) -> None:
+def _watch(rank_info: RankInfo, on_gone: Callable[[PeerGone], None], stop: threading.Event) -> None:
     before: set[int] = set()
     while not stop.wait(SECONDS):
-        now = _missing(place.world_size)
+        now = _missing(rank_info.world_size)
         if gone := before & now:
             on_gone(PeerGone(min(gone), socket.gethostname()))
             return

@@ -12,7 +12,7 @@ from hpc_dl.run import journal as log
 from hpc_dl.run import records
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import RunDir
-from hpc_dl.run.rank_info import Place
+from hpc_dl.run.rank_info import RankInfo
 from hpc_dl.train import setup_errors
 from hpc_dl.train.deterministic import use_deterministic_algorithms
 from hpc_dl.train.signals import Signals
@@ -25,7 +25,7 @@ HANG_MARGIN = 120.0
 
 def run(
     run: RunDir,
-    place: Place,
+    rank_info: RankInfo,
     on_end: Callable[[Exception], None],
     check_lease: Callable[..., None] | None = None,
 ) -> str:
@@ -41,13 +41,13 @@ def run(
         return "completed"
     signals = Signals()
     signals.install()
-    journal = Journal(run.journal, check_lease) if place.rank == 0 else None
+    journal = Journal(run.journal, check_lease) if rank_info.rank == 0 else None
     try:
         spec, plan = load_spec(run.spec), records.load(run.plan, Plan)
         use_deterministic_algorithms(spec.train.deterministic)
         patience = units.seconds(spec.train.hang_timeout) + HANG_MARGIN
-        with setup_errors.explained(), join(run, plan, place, patience, on_end) as world:
-            outcome = Training(run, spec, plan, place, world, journal, signals, on_end).train()
+        with setup_errors.explained(), join(run, plan, rank_info, patience, on_end) as world:
+            outcome = Training(run, spec, plan, rank_info, world, journal, signals, on_end).train()
             # DDP holds the process group, whose threads must not outlive the interpreter.
             gc.collect()
             return outcome

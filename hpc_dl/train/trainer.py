@@ -24,7 +24,7 @@ from hpc_dl.run import journal
 from hpc_dl.run.failure import NoProgress
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import RunDir
-from hpc_dl.run.rank_info import Place
+from hpc_dl.run.rank_info import RankInfo
 from hpc_dl.run.weights import Weights
 from hpc_dl.train import (
     batch_norm,
@@ -63,13 +63,13 @@ class Training:
         run: RunDir,
         spec: JobSpec,
         plan: Plan,
-        place: Place,
+        rank_info: RankInfo,
         world: World,
         journal: Journal | None,
         received: signals.Signals,
         on_hang: Callable[[NoProgress], None],
     ) -> None:
-        self.run, self.spec, self.plan, self.place = run, spec, plan, place
+        self.run, self.spec, self.plan, self.rank_info = run, spec, plan, rank_info
         self.world, self.journal, self.received = world, journal, received
         self.on_hang = on_hang
         with memory.during(memory.LOADING, world.device):
@@ -175,7 +175,7 @@ class Training:
     def _note_start(self) -> None:
         self._note(
             "started",
-            attempt=self.place.attempt,
+            attempt=self.rank_info.attempt,
             step=self.engine.step,
             cut=self.saving.cut,
             monitor=self.patience.metric,

@@ -21,7 +21,7 @@ from hpc_dl.errors import EXIT_CLUSTER, UserError
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run.failure import PeerGone
 from hpc_dl.run.layout import RunDir, write_json
-from hpc_dl.run.rank_info import Place
+from hpc_dl.run.rank_info import RankInfo
 from hpc_dl.train import address, devices, local_ranks, setup_errors
 from hpc_dl.train.peer_connections import Presence
 
@@ -100,7 +100,7 @@ class World:
 def join(
     run: RunDir,
     plan: Plan,
-    place: Place,
+    rank_info: RankInfo,
     patience: float,
     on_gone: Callable[[PeerGone], None] = lambda gone: None,
 ) -> Iterator[World]:
@@ -110,20 +110,20 @@ def join(
     `on_gone` is called, in another thread, when one has left without taking leave.
     """
     torch.set_num_threads(plan.cpus_per_task)
-    if place.world_size == 1:
+    if rank_info.world_size == 1:
         for name in _OF_LAUNCHERS:
             os.environ.pop(name, None)
-        yield World(0, 1, devices.find(plan.gpus_per_node, place, None))
+        yield World(0, 1, devices.find(plan.gpus_per_node, rank_info, None))
         return
-    with local_ranks.watched(place, on_gone):
-        store, at = _meet(run, place)
-        presence = Presence(store, at[0], place.rank, on_gone)
+    with local_ranks.watched(rank_info, on_gone):
+        store, at = _meet(run, rank_info)
+        presence = Presence(store, at[0], rank_info.rank, on_gone)
         with setup_errors.explained(meeting=True):
-            device = devices.find(plan.gpus_per_node, place, store)
-            _connect(store, at, place, device, patience)
-    if place.rank == 0:
-        run.rendezvous(place.attempt).unlink(missing_ok=True)
-    yield World(place.rank, place.world_size, device, at)
+            device = devices.find(plan.gpus_per_node, rank_info, store)
+            _connect(store, at, rank_info, device, patience)
+    if rank_info.rank == 0:
+        run.rendezvous(rank_info.attempt).unlink(missing_ok=True)
+    yield World(rank_info.rank, rank_info.world_size, device, at)
     # Not after a failure: NCCL destroys a group together with the other ranks, which are elsewhere
     # then, and would be waited for before the failure is recorded.
     if presence.leave():
@@ -136,22 +136,22 @@ def accelerator(plan: Plan, world: World, precision: str) -> Accelerator:
     return Accelerator(cpu=world.device.type == "cpu", mixed_precision=mixed)
 
 
-def _meet(run: RunDir, place: Place) -> tuple[TCPStore, tuple[str, int]]:
+def _meet(run: RunDir, rank_info: RankInfo) -> tuple[TCPStore, tuple[str, int]]:
     """The store of rank 0, and its address: on a port that rank 0 holds from the beginning.
 
     Rank 0 has the system choose the port and writes it into the run folder; a port agreed
     beforehand could be taken by another job of the same node in the meantime.
     """
     wait = datetime.timedelta(seconds=MEETING_SECONDS)
-    alone = place.local_world_size == place.world_size
+    alone = rank_info.local_world_size == rank_info.world_size
     ours = address.choose(alone=alone)
-    if place.rank == 0:
+    if rank_info.rank == 0:
         store = TCPStore(ours, 0, None, is_master=True, timeout=wait, wait_for_workers=False)
         there = {"host": socket.gethostname(), "address": ours, "port": store.port}
-        write_json(run.rendezvous(place.attempt), there)
+        write_json(run.rendezvous(rank_info.attempt), there)
         return store, (ours, store.port)
-    host, master, port = _address(run, place)
-    address.try_out(place.rank, host, master, port, alone=alone)
+    host, master, port = _address(run, rank_info)
+    address.try_out(rank_info.rank, host, master, port, alone=alone)
     return _store_of(host, master, port, wait), (master, port)
 
 
@@ -170,23 +170,23 @@ def _store_of(host: str, master: str, port: int, wait: datetime.timedelta) -> TC
 
 
 def _connect(
-    store: TCPStore, at: tuple[str, int], place: Place, device: torch.device, patience: float
+    store: TCPStore, at: tuple[str, int], rank_info: RankInfo, device: torch.device, patience: float
 ) -> None:
     """Form the process group, and use it once: NCCL connects the ranks when they first do."""
     os.environ.update(
         MASTER_ADDR=at[0],
         MASTER_PORT=str(at[1]),
-        RANK=str(place.rank),
-        WORLD_SIZE=str(place.world_size),
+        RANK=str(rank_info.rank),
+        WORLD_SIZE=str(rank_info.world_size),
         # By it accelerate chooses the device, which may be number 0 for all ranks of the node.
-        LOCAL_RANK=str(place.local_rank if device.index is None else device.index),
-        LOCAL_WORLD_SIZE=str(place.local_world_size),
+        LOCAL_RANK=str(rank_info.local_rank if device.index is None else device.index),
+        LOCAL_WORLD_SIZE=str(rank_info.local_world_size),
     )
     dist.init_process_group(
         "nccl" if device.type == "cuda" else "gloo",
         store=store,
-        rank=place.rank,
-        world_size=place.world_size,
+        rank=rank_info.rank,
+        world_size=rank_info.world_size,
         timeout=datetime.timedelta(seconds=patience),
         device_id=device if device.type == "cuda" else None,
     )
@@ -195,9 +195,9 @@ def _connect(
         torch.cuda.synchronize(device)
 
 
-def _address(run: RunDir, place: Place) -> tuple[str, str, int]:
+def _address(run: RunDir, rank_info: RankInfo) -> tuple[str, str, int]:
     """The name of rank 0's host, its address and its port."""
-    file, patience = run.rendezvous(place.attempt), time.monotonic() + MEETING_SECONDS
+    file, patience = run.rendezvous(rank_info.attempt), time.monotonic() + MEETING_SECONDS
     while time.monotonic() < patience:
         os.listdir(run.path)  # noqa: PTH208  a listing makes network file systems look again
         try:
@@ -207,7 +207,7 @@ def _address(run: RunDir, place: Place) -> tuple[str, str, int]:
         else:
             return said["host"], said["address"], said["port"]
     raise UserError(
-        f"rank {place.rank} on {socket.gethostname()} waited {MEETING_SECONDS} s for rank 0",
+        f"rank {rank_info.rank} on {socket.gethostname()} waited {MEETING_SECONDS} s for rank 0",
         hint="See the log of rank 0.",
         exit_code=EXIT_CLUSTER,
     )

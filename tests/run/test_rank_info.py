@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from hpc_dl.errors import UserError
-from hpc_dl.run.rank_info import find_place
+from hpc_dl.run.rank_info import find_rank_info
 
 TASK = {
     "SLURM_JOB_ID": "8",
@@ -39,9 +39,9 @@ TASK = {
     ],
 )
 def test_a_place_is_found(changes: dict[str, str | None], expected: dict[str, Any]) -> None:
-    place = find_place({k: v for k, v in (TASK | changes).items() if v is not None})
-    assert {name: getattr(place, name) for name in expected} == expected
-    assert place.slurm
+    rank_info = find_rank_info({k: v for k, v in (TASK | changes).items() if v is not None})
+    assert {name: getattr(rank_info, name) for name in expected} == expected
+    assert rank_info.slurm
 
 
 @pytest.mark.parametrize(
@@ -55,4 +55,4 @@ def test_a_place_is_found(changes: dict[str, str | None], expected: dict[str, An
 )
 def test_a_rank_is_not_guessed(changes: dict[str, str | None]) -> None:
     with pytest.raises(UserError, match="cannot tell which rank this is: SLURM_PROCID="):
-        find_place({k: v for k, v in (TASK | changes).items() if v is not None})
+        find_rank_info({k: v for k, v in (TASK | changes).items() if v is not None})

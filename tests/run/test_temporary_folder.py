@@ -10,15 +10,15 @@ import pytest
 
 from hpc_dl.jobspec.load import load
 from hpc_dl.run.layout import RunDir
-from hpc_dl.run.rank_info import Place
+from hpc_dl.run.rank_info import RankInfo
 from hpc_dl.run.temporary_folder import temporary_folder
 from tests.running import prepared
 
 ROOT = Path(__file__).parent.parent.parent
 
 
-def place(rank=0, attempt="7.1", size=2):
-    return Place(rank, size, rank, size, attempt, attempt.partition(".")[0], 0)
+def rank_info(rank=0, attempt="7.1", size=2):
+    return RankInfo(rank, size, rank, size, attempt, attempt.partition(".")[0], 0)
 
 
 @pytest.fixture
@@ -40,11 +40,11 @@ def names(run):
 
 
 def test_it_is_gone_with_the_rank_and_another_ranks_is_not(run):
-    with temporary_folder(run, place(0)):
+    with temporary_folder(run, rank_info(0)):
         inner = write()
         above = tempfile.tempdir
         tempfile.tempdir = str(run.root / "tmp")  # as in a process of its own
-        with temporary_folder(run, place(1)):
+        with temporary_folder(run, rank_info(1)):
             assert names(run) == ["7.1-0", "7.1-1"]
         tempfile.tempdir = above
         assert inner.exists()
@@ -54,7 +54,7 @@ def test_it_is_gone_with_the_rank_and_another_ranks_is_not(run):
 
 def test_what_a_killed_attempt_left_is_removed_by_the_next_and_nothing_else(run):
     tmp = run.root / "tmp"
-    with temporary_folder(run, place(0, "7.0")):
+    with temporary_folder(run, rank_info(0, "7.0")):
         (left,) = tmp.iterdir()
         killed = left.with_name(left.name.replace("7.0-0", "6.0-1"))
         killed.mkdir()
@@ -62,9 +62,9 @@ def test_what_a_killed_attempt_left_is_removed_by_the_next_and_nothing_else(run)
         other.mkdir()
         write()
         tempfile.tempdir = str(tmp)
-        with temporary_folder(run, place(1, "7.1")):  # is not the one who looks after the node
+        with temporary_folder(run, rank_info(1, "7.1")):  # is not the one who looks after the node
             assert killed.exists()
-        with temporary_folder(run, place(0, "7.1")):
+        with temporary_folder(run, rank_info(0, "7.1")):
             assert not killed.exists()
             assert left.exists(), "its rank is alive: another job trains here"
     assert list(tmp.iterdir()) == [other]
@@ -72,7 +72,7 @@ def test_what_a_killed_attempt_left_is_removed_by_the_next_and_nothing_else(run)
 
 def test_after_an_error_those_of_the_ranks_that_will_be_killed_go_too(run):
     tmp = run.root / "tmp"
-    with pytest.raises(SystemExit), temporary_folder(run, place(0)):
+    with pytest.raises(SystemExit), temporary_folder(run, rank_info(0)):
         (mine,) = tmp.iterdir()
         mine.with_name(mine.name[:-1] + "1").mkdir()
         raise SystemExit(1)
@@ -84,7 +84,7 @@ def test_without_room_for_it_the_run_goes_on(run, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "mkdir", full)
-    with temporary_folder(run, place()):
+    with temporary_folder(run, rank_info()):
         assert tempfile.gettempdir() == str(run.root / "tmp")
 
 

@@ -7,12 +7,12 @@ import pytest
 from hpc_dl.run import aborts, failure, journal
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import write_json
-from hpc_dl.run.rank_info import Place
+from hpc_dl.run.rank_info import RankInfo
 from hpc_dl.run.submission import Submission
 from hpc_dl.scheduler.slurm import requeue_on_failure
 from tests.slurm_runs import new_slurm_run
 
-PLACE = Place(0, 2, 0, 2, "7.0", "7", 0, slurm=True)
+PLACE = RankInfo(0, 2, 0, 2, "7.0", "7", 0, slurm=True)
 EARLIER = "6.0"
 KILLED, TERMINATED, ABORTED, FAILED = 137, 143, 134, 1
 WATCHDOG = "Process group watchdog thread terminated with exception: "
@@ -132,12 +132,12 @@ def test_an_abort_of_another_kind_is_the_users_to_look_at(run):
 
 
 def test_what_an_earlier_attempt_has_aborted_of_does_not_count(run):
-    place = dataclasses.replace(PLACE, attempt="7.1", restarts=1)
+    rank_info = dataclasses.replace(PLACE, attempt="7.1", restarts=1)
     note(run, "running")
     abort(run, TIMED_OUT)
     with (run.logs / "7-0.log").open("a") as log:
-        log.write(f"{aborts.marker(place)}\nfree(): invalid pointer\n")
-    requeue_on_failure.revive(run, place, ABORTED)
+        log.write(f"{aborts.marker(rank_info)}\nfree(): invalid pointer\n")
+    requeue_on_failure.revive(run, rank_info, ABORTED)
     assert journal.last_state(run.journal)[0] == "failed"
 
 

@@ -12,7 +12,7 @@ from hpc_dl.errors import UserError
 from hpc_dl.run import journal
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import RunDir, read_json, write_json
-from hpc_dl.run.rank_info import Place
+from hpc_dl.run.rank_info import RankInfo
 from hpc_dl.run.submission import Submission
 from hpc_dl.scheduler.slurm import requeue, requeue_on_failure
 from tests.slurm_runs import new_slurm_run
@@ -38,11 +38,11 @@ class Stage:
         self.run: RunDir = new_slurm_run(root / "runs")[0]
         plan = read_json(self.run.plan)
         write_json(self.run.plan, plan | {"requeues": allowed, "follow_up": follow_up})
-        self.place = Place(0, 1, 0, 1, "7.0", "7", 0, slurm=True)
+        self.rank_info = RankInfo(0, 1, 0, 1, "7.0", "7", 0, slurm=True)
         self.slurm_says()
 
     def slurm_says(self, **fields: str) -> None:
-        said = {"JobId": self.place.job_id, "Restarts": str(self.place.restarts)} | fields
+        said = {"JobId": self.rank_info.job_id, "Restarts": str(self.rank_info.restarts)} | fields
         (self.root / "job").write_text(" ".join(f"{k}={v}" for k, v in said.items()))
 
     def asked(self) -> list[str]:
@@ -56,9 +56,9 @@ class Stage:
 
     def begin(self) -> None:
         """An attempt that trains, and gets on."""
-        requeue.check_restart(self.run, self.place)
+        requeue.check_restart(self.run, self.rank_info)
         log, step = Journal(self.run.journal), 10 * sum("started" in e for e in self.events())
-        log.append("started", attempt=self.place.attempt, step=step, cut=0)
+        log.append("started", attempt=self.rank_info.attempt, step=step, cut=0)
         log.append("state", state="running", reason="1 rank")
         log.append("saved", step=step + 10)
         log.close()
@@ -67,11 +67,11 @@ class Stage:
         """As Slurm starts the next attempt."""
         if self.follow_up:
             sent = Submission.load(self.run)
-            job = sent.job_id if sent else str(int(self.place.job_id) + 1)
-            self.place = Place(0, 1, 0, 1, f"{job}.0", job, 0, slurm=True)
+            job = sent.job_id if sent else str(int(self.rank_info.job_id) + 1)
+            self.rank_info = RankInfo(0, 1, 0, 1, f"{job}.0", job, 0, slurm=True)
         else:
-            restarts = self.place.restarts + 1
-            self.place = Place(0, 1, 0, 1, f"7.{restarts}", "7", restarts, slurm=True)
+            restarts = self.rank_info.restarts + 1
+            self.rank_info = RankInfo(0, 1, 0, 1, f"7.{restarts}", "7", restarts, slurm=True)
         self.slurm_says()
 
     def events(self) -> list[str]:
@@ -84,15 +84,15 @@ class Stage:
 
 def time_limit(stage: Stage) -> None:
     stage.note("stopped")
-    requeue.after("requeue", stage.run, stage.place)
-    requeue_on_failure.revive(stage.run, stage.place, FAILED)
+    requeue.after("requeue", stage.run, stage.rank_info)
+    requeue_on_failure.revive(stage.run, stage.rank_info, FAILED)
 
 
 def pre_emption(stage: Stage) -> None:
     stage.slurm_says(PreemptTime="1795421378")
     stage.note("stopped")
-    requeue.after("stopped", stage.run, stage.place)
-    requeue_on_failure.revive(stage.run, stage.place, FAILED)
+    requeue.after("stopped", stage.run, stage.rank_info)
+    requeue_on_failure.revive(stage.run, stage.rank_info, FAILED)
 
 
 def pre_emption_with_its_own_signal(stage: Stage) -> None:
@@ -102,17 +102,17 @@ def pre_emption_with_its_own_signal(stage: Stage) -> None:
 
 def terminated(stage: Stage) -> None:
     stage.note("stopped")
-    requeue.after("stopped", stage.run, stage.place)
-    requeue_on_failure.revive(stage.run, stage.place, FAILED)
+    requeue.after("stopped", stage.run, stage.rank_info)
+    requeue_on_failure.revive(stage.run, stage.rank_info, FAILED)
 
 
 def killed(stage: Stage) -> None:
-    requeue_on_failure.revive(stage.run, stage.place, KILLED)
+    requeue_on_failure.revive(stage.run, stage.rank_info, KILLED)
 
 
 def hung(stage: Stage) -> None:
-    requeue.go_on(stage.run, stage.place, "no rank gets on", "failed")
-    requeue_on_failure.revive(stage.run, stage.place, FAILED)
+    requeue.go_on(stage.run, stage.rank_info, "no rank gets on", "failed")
+    requeue_on_failure.revive(stage.run, stage.rank_info, FAILED)
 
 
 CAUSES = (time_limit, pre_emption, pre_emption_with_its_own_signal, terminated, killed, hung)

@@ -14,7 +14,7 @@ from hpc_dl.planning.plan import Plan
 from hpc_dl.run import journal, lease
 from hpc_dl.run.layout import RunDir
 from hpc_dl.run.process_identity import Process
-from hpc_dl.run.rank_info import Place
+from hpc_dl.run.rank_info import RankInfo
 from hpc_dl.run.submission import Submission
 from hpc_dl.scheduler.slurm import client, requeue, sbatch
 from hpc_dl.scheduler.slurm import submit as cluster_jobs
@@ -158,8 +158,8 @@ def test_a_users_comment_stays_and_the_job_is_known(site: Site) -> None:
 def test_the_follow_up_job_is_known_too(site: Site) -> None:
     first = site.submit()
     site.wrap("sbatch", f'$REAL "$@" >/dev/null; echo "{TIMED_OUT}" >&2; exit 1')
-    place = Place(0, 1, 0, 1, f"{first.job_id}.0", first.job_id, 0, slurm=True)
-    requeue._follow_up(site.run, place)
+    rank_info = RankInfo(0, 1, 0, 1, f"{first.job_id}.0", first.job_id, 0, slurm=True)
+    requeue._follow_up(site.run, rank_info)
     second = job_of(site.run)
     assert sorted(site.jobs) == sorted([first.job_id, second])
     dependency = site.cluster.run("squeue", "-h", "-j", second, "-o", "%E")
@@ -218,10 +218,10 @@ def test_a_state_that_is_rare_or_new_does_not_end_a_job(site: Site, state: str, 
 def test_a_job_that_has_been_replaced_leaves(site: Site) -> None:
     former = site.submit()
     newer = Submission.intend(site.run)
-    place = Place(0, 1, 0, 1, f"{former.job_id}.0", former.job_id, 0, slurm=True)
+    rank_info = RankInfo(0, 1, 0, 1, f"{former.job_id}.0", former.job_id, 0, slurm=True)
     with pytest.raises(UserError, match="has been submitted again"):
-        requeue.claim(site.run, place, former.mark)
-    assert requeue.claim(site.run, place, newer.mark).job_id == former.job_id
+        requeue.claim(site.run, rank_info, former.mark)
+    assert requeue.claim(site.run, rank_info, newer.mark).job_id == former.job_id
 
 
 @pytest.mark.long

@@ -4,17 +4,17 @@ import pytest
 
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import read_json, write_json
-from hpc_dl.scheduler.base import Seen
+from hpc_dl.scheduler.base import JobStatus
 from hpc_dl.scheduler.slurm import messages
 from hpc_dl.status import memory
 from hpc_dl.status.state import Verdict, combine
 from tests.running import new_run
 
-QUEUED = Seen("queued", "waiting for a free node (Resources)")
-RUNNING = Seen("running", where="n1")
-GONE = Seen("gone")
-NOWHERE = Seen("nowhere")
-UNREACHABLE = Seen("unknown", "cluster unreachable")
+QUEUED = JobStatus("queued", "waiting for a free node (Resources)")
+RUNNING = JobStatus("running", where="n1")
+GONE = JobStatus("gone")
+NOWHERE = JobStatus("nowhere")
+UNREACHABLE = JobStatus("unknown", "cluster unreachable")
 GO_ON = "`hpcdl submit` again goes on"
 
 CASES = [
@@ -77,7 +77,7 @@ CASES = [
 
 @pytest.mark.parametrize(("journalled", "why", "seen", "state", "reason"), CASES)
 def test_what_is_journalled_and_seen_amounts_to(
-    journalled: str, why: str, seen: Seen, state: str, reason: str
+    journalled: str, why: str, seen: JobStatus, state: str, reason: str
 ) -> None:
     assert combine(journalled, why, seen)[:2] == (state, reason)
 
@@ -97,7 +97,7 @@ def test_what_the_user_cancelled_has_not_failed() -> None:
 
 
 def test_how_a_job_ended_is_not_settled_before_everybody_was_asked() -> None:
-    assert not combine("running", "", Seen("gone", certain=False)).settled
+    assert not combine("running", "", JobStatus("gone", certain=False)).settled
     assert combine("running", "", GONE).settled
 
 

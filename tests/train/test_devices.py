@@ -10,7 +10,7 @@ import torch.distributed as dist
 from accelerate.state import PartialState
 
 from hpc_dl.errors import EXIT_CLUSTER, UserError
-from hpc_dl.run.rank_info import Place
+from hpc_dl.run.rank_info import RankInfo
 from hpc_dl.train import devices, world
 from hpc_dl.train.devices import Seen, assign
 
@@ -73,13 +73,13 @@ def cuda(monkeypatch):
     return see
 
 
-def place(rank, size):
-    return Place(rank, size, rank, size, "7.0", "7", 0)
+def rank_info(rank, size):
+    return RankInfo(rank, size, rank, size, "7.0", "7", 0)
 
 
 def test_a_rank_alone_has_the_first_it_sees(cuda):
     chosen = cuda(A, B)
-    assert devices.find(2, place(0, 1), None) == torch.device("cuda", 0)
+    assert devices.find(2, rank_info(0, 1), None) == torch.device("cuda", 0)
     assert chosen == [torch.device("cuda", 0)]
 
 
@@ -90,23 +90,23 @@ def test_a_rank_alone_waits_for_none_of_another_launcher(cuda, monkeypatch, left
     cuda(A)
     monkeypatch.setattr(os, "environ", {**os.environ, left: "2"})
     plan = SimpleNamespace(cpus_per_task=1, gpus_per_node=gpus)
-    with world.join(None, plan, place(0, 1), 60.0):
+    with world.join(None, plan, rank_info(0, 1), 60.0):
         backend, _ = PartialState._prepare_backend(SimpleNamespace(), cpu=not gpus)
     assert backend is None
 
 
 def test_on_cpus_nobody_asks_for_gpus(cuda, monkeypatch):
     cuda(A)
-    assert devices.find(0, place(0, 1), None).type == "cpu"
+    assert devices.find(0, rank_info(0, 1), None).type == "cpu"
     monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
-    assert devices.find(1, place(0, 1), None).type == "cpu"
+    assert devices.find(1, rank_info(0, 1), None).type == "cpu"
 
 
 def test_where_there_is_none_it_is_said_what_slurm_lets_the_rank_see(cuda, monkeypatch):
     cuda()
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "NoDevFiles")
     with pytest.raises(UserError, match="CUDA_VISIBLE_DEVICES is 'NoDevFiles'"):
-        devices.find(2, place(0, 2), None)
+        devices.find(2, rank_info(0, 2), None)
 
 
 def test_the_ranks_tell_each_other_what_they_see():
@@ -114,7 +114,7 @@ def test_the_ranks_tell_each_other_what_they_see():
     seen = on("n1", [A, B], [B, A])
 
     def exchange(rank):
-        found[rank] = devices.exchange(store, place(rank, 2), seen[rank])
+        found[rank] = devices.exchange(store, rank_info(rank, 2), seen[rank])
 
     threads = [threading.Thread(target=exchange, args=(rank,)) for rank in (0, 1)]
     for thread in threads:
@@ -132,7 +132,7 @@ def test_accelerate_takes_the_same_device(cuda, monkeypatch, visible, number):
     cuda(*visible)
     store = dist.HashStore()
     store.set("gpus/0", f'["n1", ["{A}"]]')
-    device = devices.find(2, place(1, 2), store)
+    device = devices.find(2, rank_info(1, 2), store)
     assert device == torch.device("cuda", number)
     asked = {}
     monkeypatch.setattr(os, "environ", dict(os.environ))
@@ -140,7 +140,7 @@ def test_accelerate_takes_the_same_device(cuda, monkeypatch, visible, number):
     monkeypatch.setattr(world.torch, "zeros", lambda *_, **__: None)
     monkeypatch.setattr(dist, "all_reduce", lambda *_: None)
     monkeypatch.setattr(torch.cuda, "synchronize", lambda *_: None)
-    world._connect(store, ("127.0.0.1", 1), place(1, 2), device, 60.0)
+    world._connect(store, ("127.0.0.1", 1), rank_info(1, 2), device, 60.0)
     assert asked["device_id"] == device
     state = SimpleNamespace(
         device=None,

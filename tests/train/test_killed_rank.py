@@ -18,7 +18,7 @@ from hpc_dl.train import peer_connections
 from hpc_dl.train.peer_connections import Presence
 from tests import ranks
 from tests.running import events, group_is_alive, start
-from tests.test_rank_fails import leaving
+from tests.train.test_rank_fails import leaving
 from tests.waiting import wait_until
 
 HERE = socket.gethostname()

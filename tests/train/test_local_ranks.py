@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from hpc_dl.run.rank_info import Place
+from hpc_dl.run.rank_info import RankInfo
 from hpc_dl.train import local_ranks
 from tests.waiting import wait_until
 
@@ -26,10 +26,10 @@ def ranks(monkeypatch):
         process.wait()
 
 
-def found(place, ranks, *, kill):
+def found(rank_info, ranks, *, kill):
     """Who is said to be gone, of which some are killed while this one meets the others."""
     said = []
-    with local_ranks.watched(place, said.append):
+    with local_ranks.watched(rank_info, said.append):
         threading.Event().wait(0.3)
         for rank in kill:
             ranks[rank].kill()
@@ -38,7 +38,7 @@ def found(place, ranks, *, kill):
     return [str(error).split(" on ")[0] for error in said]
 
 
-PLACE = Place(0, 3, 0, 3, "7.0", "7", 0)
+PLACE = RankInfo(0, 3, 0, 3, "7.0", "7", 0)
 
 
 @pytest.mark.parametrize("kill", [(), (1,), (2,), (1, 2)])

@@ -8,7 +8,7 @@ import torch.distributed as dist
 
 from hpc_dl.errors import EXIT_CLUSTER, UserError
 from hpc_dl.run import failure
-from hpc_dl.run.rank_info import Place
+from hpc_dl.run.rank_info import RankInfo
 from hpc_dl.train import setup_errors
 from tests import ranks
 from tests.running import new_run
@@ -95,7 +95,7 @@ def test_later_it_stays_what_it_is(error):
 
 def recorded(root, error, job="7"):
     run = new_run(root)
-    return failure.record(run, Place(0, 2, 0, 2, f"{job}.0", job, 0), error)
+    return failure.record(run, RankInfo(0, 2, 0, 2, f"{job}.0", job, 0), error)
 
 
 @pytest.mark.parametrize(

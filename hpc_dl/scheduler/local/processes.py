@@ -9,29 +9,29 @@ import signal
 from hpc_dl.run import lease, process_identity
 from hpc_dl.run.layout import RunDir
 from hpc_dl.run.submission import Submission
-from hpc_dl.scheduler.base import Seen
+from hpc_dl.scheduler.base import JobStatus
 
 
-def look(run: RunDir, submission: Submission) -> Seen:
+def look(run: RunDir, submission: Submission) -> JobStatus:
     """Whether anything of the job is alive; only its own machine, or container, can tell."""
     here = os.uname().nodename
     if submission.host not in ("", here):
-        return Seen("unknown", f"runs on {submission.host}; ask there", where=submission.host)
+        return JobStatus("unknown", f"runs on {submission.host}; ask there", where=submission.host)
     if submission.machine not in ("", process_identity.identity()):
         return _from_before(run, submission)
     if members(run, submission):
-        return Seen("running", where=here)
+        return JobStatus("running", where=here)
     if not submission.host:
-        return Seen("unknown", "nobody knows on which machine it was started")
-    return Seen("gone", where=here)
+        return JobStatus("unknown", "nobody knows on which machine it was started")
+    return JobStatus("gone", where=here)
 
 
-def _from_before(run: RunDir, submission: Submission) -> Seen:
+def _from_before(run: RunDir, submission: Submission) -> JobStatus:
     """What is said of a job of a machine of this name: its last boot, a container, or another."""
     if lease.is_touched(run):
         why = f"runs on another machine, or in a container, called {submission.host}; ask there"
-        return Seen("unknown", why, where=submission.host)
-    return Seen("gone", f"{submission.host} was restarted", where=submission.host)
+        return JobStatus("unknown", why, where=submission.host)
+    return JobStatus("gone", f"{submission.host} was restarted", where=submission.host)
 
 
 def members(run: RunDir, submission: Submission) -> list[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import signal
 
-from hpc_dl.scheduler.base import Seen
+from hpc_dl.scheduler.base import JobStatus
 from hpc_dl.scheduler.slurm.job_records import Record
 from hpc_dl.scheduler.slurm.requeue import GO_ON
 
@@ -46,22 +46,22 @@ _CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS)
 """What a process does to itself; its log tells more."""
 
 
-def seen(record: Record) -> Seen:
+def seen(record: Record) -> JobStatus:
     """How a job is that Slurm has a record of."""
     where = record.nodes or record.partition
     match record.phase:
         case "over":
             return ending(record.state, record.nodes, record.exit_code)
         case "queued":
-            return Seen("queued", _why_it_waits(record), where=where)
+            return JobStatus("queued", _why_it_waits(record), where=where)
         case "running" | "ending":
             resting = RESTING.get(record.state, "")
-            return Seen("running", resting, where=where, ending=record.phase == "ending")
+            return JobStatus("running", resting, where=where, ending=record.phase == "ending")
         case "revoked":
-            return Seen("unknown", "another cluster of the federation has the job (REVOKED)")
+            return JobStatus("unknown", "another cluster of the federation has the job (REVOKED)")
         case _:
             said = f"Slurm says {record.state}"
-            return Seen("running" if record.nodes else "queued", said, where=where)
+            return JobStatus("running" if record.nodes else "queued", said, where=where)
 
 
 def _why_it_waits(record: Record) -> str:
@@ -93,7 +93,7 @@ _ENDS = {
 }
 
 
-def ending(state: str, nodes: str, code: str = "") -> Seen:
+def ending(state: str, nodes: str, code: str = "") -> JobStatus:
     """What a final state of Slurm says; `code` is an exit code as any of its commands prints it."""
     word = next((word for word in _ENDS if word in re.split(r"\W+", state)), "")
     if not word:
@@ -101,7 +101,7 @@ def ending(state: str, nodes: str, code: str = "") -> Seen:
     ours, reason = _ENDS[word]
     node = f"node {nodes}" if nodes and not re.search(r"[\[,]", nodes) else "a node"
     reason = reason.format(node=node)
-    return Seen("over", reason, ours, nodes, telling=word != "COMPLETED")
+    return JobStatus("over", reason, ours, nodes, telling=word != "COMPLETED")
 
 
 def exit_status(text: str) -> tuple[int | None, int]:
@@ -116,13 +116,13 @@ def exit_status(text: str) -> tuple[int | None, int]:
     return None, 0
 
 
-def _failed(nodes: str, status: int | None, number: int) -> Seen:
+def _failed(nodes: str, status: int | None, number: int) -> JobStatus:
     """srun passes the signal that killed a task on, with 128 added or, in sacct, without.
 
     A worker that stops ends with 1, upon which srun terminates what is left of the other ranks.
     """
     if status is None:
-        return Seen("over", "failed, and Slurm does not say how", "failed", nodes)
+        return JobStatus("over", "failed, and Slurm does not say how", "failed", nodes)
     number = number or (status - 128 if status > 128 else status)
     if number in _KILLS:
         reason = f"killed without a word (signal {number})"
@@ -130,7 +130,7 @@ def _failed(nodes: str, status: int | None, number: int) -> Seen:
         reason = f"crashed (signal {number}); see the end of its log"
     else:
         reason = f"ended with exit code {status} and no other word"
-    return Seen("over", reason, "failed", nodes, telling=number not in (1, signal.SIGTERM))
+    return JobStatus("over", reason, "failed", nodes, telling=number not in (1, signal.SIGTERM))
 
 
 _IN_LOGS = {
@@ -142,7 +142,7 @@ _IN_LOGS = {
 }
 
 
-def from_log(text: str) -> Seen | None:
+def from_log(text: str) -> JobStatus | None:
     """What Slurm wrote last into a job's log, for where its database cannot be asked."""
     for line in reversed(text.splitlines()):
         if line.startswith("slurmstepd"):

@@ -12,7 +12,7 @@ from itertools import groupby
 
 from hpc_dl.run.process_identity import user
 from hpc_dl.run.submission import Submission
-from hpc_dl.scheduler.base import Seen
+from hpc_dl.scheduler.base import JobStatus
 from hpc_dl.scheduler.slurm import client, job_records, messages, reachability
 from hpc_dl.scheduler.slurm.client import SlurmError
 from hpc_dl.scheduler.slurm.job_records import Record, accounted, is_id, queued, shown
@@ -22,7 +22,7 @@ _UNANSWERED = "not known yet whether Slurm has it; `hpcdl status` looks again"
 
 def look(
     submissions: Iterable[Submission], unfinished: Container[Submission]
-) -> dict[Submission, Seen]:
+) -> dict[Submission, JobStatus]:
     """How each of these jobs is.
 
     Only of the `unfinished` ones is more asked than whether the controller has them.
@@ -33,15 +33,15 @@ def look(
     try:
         found = _in_the_queue(jobs)
     except SlurmError as error:
-        return dict.fromkeys(jobs, Seen("unknown", _why_unknown(error)))
+        return dict.fromkeys(jobs, JobStatus("unknown", _why_unknown(error)))
     reachability.answered()
     seen = {job: _of_job(job, record) for job, record in found.items()}
     forgotten = [job for job in jobs if job not in seen]
     asked = [job for job in forgotten if job in unfinished]
-    return seen | dict.fromkeys(forgotten, Seen("gone")) | _forgotten(asked)
+    return seen | dict.fromkeys(forgotten, JobStatus("gone")) | _forgotten(asked)
 
 
-def _of_job(job: Submission, record: Record) -> Seen:
+def _of_job(job: Submission, record: Record) -> JobStatus:
     """What a record says, with its number if that is news."""
     news = is_id(record.job_id) and not record.has_number(job.job_id)
     return replace(messages.seen(record), job_id=record.job_id if news else "")
@@ -95,7 +95,7 @@ def _marked(job: Submission, records: list[Record]) -> Record | None:
 # ---- what the controller has not, or no longer
 
 
-def _forgotten(jobs: list[Submission]) -> dict[Submission, Seen]:
+def _forgotten(jobs: list[Submission]) -> dict[Submission, JobStatus]:
     if not jobs:
         return {}
     here = client.cluster_name() if any(job.cluster for job in jobs) else ""
@@ -129,24 +129,24 @@ def _in_the_database(jobs: list[Submission]) -> dict[Submission, Record] | None:
     return found
 
 
-def _settled(job: Submission, last: Record | None, *, told: bool = True) -> Seen:
+def _settled(job: Submission, last: Record | None, *, told: bool = True) -> JobStatus:
     """What became of a job that is not in the queue; `told`, whether the database was asked."""
     if last and last.phase == "over":
         return _of_job(job, last)
     if not is_id(job.job_id):
-        return Seen("unanswered", _UNANSWERED)
+        return JobStatus("unanswered", _UNANSWERED)
     if not job.is_ours:
-        return Seen("unknown", f"Slurm shows nothing of {job.user}'s job to {user()}")
+        return JobStatus("unknown", f"Slurm shows nothing of {job.user}'s job to {user()}")
     try:
         record = shown(job.job_id)
     except SlurmError as error:
-        return Seen("unknown", _why_unknown(error))
+        return JobStatus("unknown", _why_unknown(error))
     if record and record.belongs_to(job):
         return _of_job(job, record)
-    return Seen("gone", certain=told and last is None)
+    return JobStatus("gone", certain=told and last is None)
 
 
-def _elsewhere(job: Submission) -> Seen:
+def _elsewhere(job: Submission) -> JobStatus:
     """How a job of another cluster is, whose Slurm may or may not be asked from here."""
     try:
         records = _matching([job], queued([job.job_id], cluster=job.cluster))
@@ -155,4 +155,4 @@ def _elsewhere(job: Submission) -> Seen:
         records = {}
     if job in records:
         return messages.seen(records[job])
-    return Seen("unknown", f"runs on the cluster {job.cluster}; ask there", where=job.cluster)
+    return JobStatus("unknown", f"runs on the cluster {job.cluster}; ask there", where=job.cluster)

@@ -18,36 +18,40 @@ from hpc_dl.errors import UserError
 from hpc_dl.run import aborts, failure, journal
 from hpc_dl.run import submission as submissions
 from hpc_dl.run.layout import RunDir
-from hpc_dl.run.rank_info import Place, find_place
+from hpc_dl.run.rank_info import RankInfo, find_rank_info
 from hpc_dl.scheduler.slurm import requeue
 
 _FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM)
 _NO_MEMORY = ("oom-kill", "oom_kill", "exceeded memory limit")
 
 
-def revive(run: RunDir, place: Place, code: int) -> None:
+def revive(run: RunDir, rank_info: RankInfo, code: int) -> None:
     """Have the job started again if nobody but the machine is to blame."""
     recorded = submissions.find(run).submission
-    if not run.plan.is_file() or (recorded and recorded.job_id not in ("", place.job_id)):
+    if not run.plan.is_file() or (recorded and recorded.job_id not in ("", rank_info.job_id)):
         return  # another job has the run by now
     state, _ = journal.last_state(run.journal)
-    if state in journal.ENDED - {"stopped"} or run.cancel.exists() or _out_of_memory(run, place):
+    if (
+        state in journal.ENDED - {"stopped"}
+        or run.cancel.exists()
+        or _out_of_memory(run, rank_info)
+    ):
         return
-    failed = failure.find(run, place.job_id)
+    failed = failure.find(run, rank_info.job_id)
     own = failed is not None and not failed.peer_gone
     if code - 128 == signal.SIGABRT and state != "stopped" and not own:
-        _after_abort(run, place)
+        _after_abort(run, rank_info)
     elif why := _blame(state, code, failed):
-        requeue.go_on(run, place, why, "failed")
+        requeue.go_on(run, rank_info, why, "failed")
 
 
-def _after_abort(run: RunDir, place: Place) -> None:
+def _after_abort(run: RunDir, rank_info: RankInfo) -> None:
     """Go on where ranks have aborted because others were lost; not after an error of their own."""
-    why = aborts.why(run, place)
+    why = aborts.why(run, rank_info)
     if why.peer_gone:
-        requeue.go_on(run, place, why.reason, "failed")
+        requeue.go_on(run, rank_info, why.reason, "failed")
     else:
-        requeue.give_up(run, place, why.reason)
+        requeue.give_up(run, rank_info, why.reason)
 
 
 def _blame(state: str, code: int, failed: failure.Failure | None) -> str:
@@ -60,16 +64,16 @@ def _blame(state: str, code: int, failed: failure.Failure | None) -> str:
     return f"a rank was killed (signal {number})" if number in _FROM_OUTSIDE else ""
 
 
-def _out_of_memory(run: RunDir, place: Place) -> bool:
+def _out_of_memory(run: RunDir, rank_info: RankInfo) -> bool:
     """Whether Slurm says so in the job's log: another attempt would take as much."""
-    log = run.logs / f"{place.job_id}-batch.log"
+    log = run.logs / f"{rank_info.job_id}-batch.log"
     text = log.read_text(errors="replace") if log.is_file() else ""
     return any(words in text for words in _NO_MEMORY)
 
 
 if __name__ == "__main__":
     try:
-        revive(RunDir(Path(sys.argv[1])), find_place(os.environ), int(sys.argv[2]))
+        revive(RunDir(Path(sys.argv[1])), find_rank_info(os.environ), int(sys.argv[2]))
     except UserError as error:
         sys.stderr.write(f"error: {error.message}\n")
     except Exception:  # whatever comes of it, the job ends as its tasks did
