@@ -15,6 +15,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from hpc_dl.tasks.decoding import State
+from hpc_dl.tasks.padding import is_real
 from hpc_dl.zoo.supervised import Supervised
 
 
@@ -30,8 +32,40 @@ class Encoder(nn.Module):
         self.layers = layers
         self.head = nn.Linear(width, outputs)
 
-    def forward(self, example: Tensor) -> Tensor:
-        return self.head(self.layers(self.enter(example) + self.place).mean(dim=1))
+    def forward(self, example: Tensor, length: Tensor | None = None) -> Tensor:
+        """Read examples, of which the first `length` (B,) steps are real, or all."""
+        if length is None:
+            return self.head(self.layers(self.enter(example) + self.place).mean(dim=1))
+        real = is_real(length, example.shape[1])
+        parts = self.enter(example) + self.place[: example.shape[1]]
+        seen = self.layers(parts, src_key_padding_mask=~real)
+        return self.head(seen.where(real[..., None], 0).sum(dim=1) / length[:, None])
+
+
+class CausalEncoder(nn.Module):
+    """Reads tokens (B, T) int64 to logits of the next one at each, (B, T, V), each of which
+    depends on the tokens up to there alone.
+
+    The state is the tokens before, (B, T'), of which the last `places` are looked at.
+    """
+
+    def __init__(self, vocabulary: int, places: int, layers: nn.Module, width: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary, width)
+        self.place = nn.Parameter(torch.empty(places, width).normal_(0, 0.02))
+        self.layers = layers
+        self.head = nn.Linear(width, vocabulary)
+
+    def forward(
+        self, tokens: Tensor, _length: Tensor | None = None, state: State = None
+    ) -> tuple[Tensor, State]:
+        context = tokens if state is None else torch.cat([state, tokens], dim=1)
+        context = context[:, -len(self.place) :]
+        count = context.shape[1]
+        later = torch.ones(count, count, dtype=torch.bool, device=tokens.device).triu(1)
+        parts = self.embedding(context) + self.place[:count]
+        seen = self.layers(parts, mask=later, is_causal=True)
+        return self.head(seen[:, -tokens.shape[1] :]), context
 
 
 class Cut(nn.Module):
