@@ -28,9 +28,9 @@ from hpc_dl.jobspec.load import load
 from hpc_dl.run import journal
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import RunDir
-from tests import ranks
-from tests.running import final_state, history, new_run
-from tests.waiting import wait_until
+from tests.support import ranks
+from tests.support.running import final_state, history, new_run
+from tests.support.waiting import wait_until
 
 JOBS = Path(__file__).parent.parent / "jobs"
 TRAIN = {

@@ -6,9 +6,9 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 pytest_plugins = [
-    "tests.cluster",
-    "tests.empty_store",
-    "tests.markers",
-    "tests.snapshots",
-    "tests.stores",
+    "tests.support.cluster",
+    "tests.support.empty_store",
+    "tests.support.markers",
+    "tests.support.snapshots",
+    "tests.support.stores",
 ]

@@ -14,8 +14,8 @@ from rich.console import Console
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from tests import empty_store
 from tests.gpu import machine, report
+from tests.support import empty_store
 
 
 def main() -> int:

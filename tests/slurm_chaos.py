@@ -33,12 +33,12 @@ from rich.table import Table
 from hpc_dl.jobspec.load import load
 from hpc_dl.run import journal
 from hpc_dl.run.layout import RunDir
-from tests import ranks
-from tests.cluster import Cluster
-from tests.own_models import own_models
-from tests.running import final_state, history, prepared
-from tests.slurm_runs import job_of, rank_processes
-from tests.waiting import wait_until
+from tests.support import ranks
+from tests.support.cluster import Cluster
+from tests.support.own_models import own_models
+from tests.support.running import final_state, history, prepared
+from tests.support.slurm_runs import job_of, rank_processes
+from tests.support.waiting import wait_until
 
 JOB = """\
 name: {name}

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from hpc_dl.run.journal import Journal
-from tests.running import new_run
+from tests.support.running import new_run
 
 JOBS = Path(__file__).parent.parent.parent / "jobs"
 ROUNDS, RUNS = 10, 50

@@ -24,7 +24,7 @@ from hpc_dl.data.batches import Batches
 from hpc_dl.data.image_folder import decode
 from hpc_dl.jobspec.data import Augment
 from hpc_dl.jobspec.sources import ImageFolder
-from tests.pictures import folder_of_pictures
+from tests.support.pictures import folder_of_pictures
 
 BATCH, WORKERS, ROUNDS = 64, 2, 5
 AUGMENT = Augment(crop=4, flip=True, noise=0.05)

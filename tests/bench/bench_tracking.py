@@ -16,7 +16,7 @@ from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import RunDir
 from hpc_dl.tracking import store
 from hpc_dl.tracking.sync import bring
-from tests.stores import run_for
+from tests.support.stores import run_for
 
 EVENTS = 20_000
 VALUES = {"train/loss": 0.693147, "train/accuracy": 0.5123, "lr": 1e-3}

@@ -17,8 +17,8 @@ from hpc_dl.errors import UserError
 from hpc_dl.run.journal import Journal
 from hpc_dl.tracking import dashboard
 from hpc_dl.tracking.sync import waits
-from tests.stores import run_for, same, write_history
-from tests.waiting import wait_until
+from tests.support.stores import run_for, same, write_history
+from tests.support.waiting import wait_until
 
 
 def get(port, path="/", password=None, host=None):

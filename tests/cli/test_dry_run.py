@@ -14,10 +14,10 @@ from hpc_dl.cli import estimate, main
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import RunDir, read_json
-from tests.own_models import own_models
-from tests.running import new_run
-from tests.typed import QUICK, job_file, settings
-from tests.waiting import wait_until
+from tests.support.own_models import own_models
+from tests.support.running import new_run
+from tests.support.typed import QUICK, job_file, settings
+from tests.support.waiting import wait_until
 
 Capture = pytest.CaptureFixture[str]
 

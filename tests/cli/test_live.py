@@ -12,7 +12,7 @@ from hpc_dl.planning.plan import Plan
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import RunDir, read_json
 from hpc_dl.status import read_status
-from tests.running import new_run
+from tests.support.running import new_run
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from hpc_dl.jobspec.architectures.torchvision import Torchvision
 from hpc_dl.run import journal
 from hpc_dl.run.layout import RunDir
 from hpc_dl.run.submission import Submission
-from tests.running import new_run
-from tests.typed import QUICK, job_file, settings
+from tests.support.running import new_run
+from tests.support.typed import QUICK, job_file, settings
 
 Capture = pytest.CaptureFixture[str]
 JOBS = Path(__file__).parent.parent.parent / "jobs"

@@ -14,9 +14,9 @@ from hpc_dl.run import journal
 from hpc_dl.run.layout import RunDir
 from hpc_dl.status import cancel_run
 from hpc_dl.submission import snapshot
-from tests.own_models import own_models
-from tests.running import new_run, start
-from tests.typed import QUICK, job_file
+from tests.support.own_models import own_models
+from tests.support.running import new_run, start
+from tests.support.typed import QUICK, job_file
 
 pytestmark = pytest.mark.usefixtures("forked_check")
 

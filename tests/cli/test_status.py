@@ -13,8 +13,8 @@ from hpc_dl.run import journal
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import RunDir
 from hpc_dl.run.submission import Submission
-from tests.own_models import own_models
-from tests.running import new_run, start
+from tests.support.own_models import own_models
+from tests.support.running import new_run, start
 
 
 @pytest.fixture(autouse=True)

@@ -14,12 +14,12 @@ import pytest
 from hpc_dl.cli import main
 from hpc_dl.run import journal, layout
 from hpc_dl.run.layout import RunDir
-from tests import ranks
-from tests.empty_store import put
-from tests.own_models import line_of, own_models
-from tests.running import events, final_state, kill_at, new_run, start, wait_for_end
-from tests.typed import QUICK, hpcdl, job_file, settings
-from tests.waiting import wait_until
+from tests.support import ranks
+from tests.support.empty_store import put
+from tests.support.own_models import line_of, own_models
+from tests.support.running import events, final_state, kill_at, new_run, start, wait_for_end
+from tests.support.typed import QUICK, hpcdl, job_file, settings
+from tests.support.waiting import wait_until
 
 Capture = pytest.CaptureFixture[str]
 

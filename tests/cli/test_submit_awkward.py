@@ -11,10 +11,10 @@ from hpc_dl.cli import main
 from hpc_dl.run.layout import RunDir
 from hpc_dl.scheduler.slurm.script import render
 from hpc_dl.status import read_status
-from tests.cluster import Cluster
-from tests.slurm_runs import new_slurm_run, wait_for
-from tests.typed import QUICK, job_file, settings
-from tests.waiting import wait_until
+from tests.support.cluster import Cluster
+from tests.support.slurm_runs import new_slurm_run, wait_for
+from tests.support.typed import QUICK, job_file, settings
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.every_release
 

@@ -11,11 +11,11 @@ from hpc_dl.cli import main
 from hpc_dl.run import layout
 from hpc_dl.run.layout import RunDir
 from hpc_dl.status import read_status
-from tests.cluster import Cluster
-from tests.own_models import own_models
-from tests.running import wait_for_end
-from tests.typed import QUICK, hpcdl, job_file, settings
-from tests.waiting import wait_until
+from tests.support.cluster import Cluster
+from tests.support.own_models import own_models
+from tests.support.running import wait_for_end
+from tests.support.typed import QUICK, hpcdl, job_file, settings
+from tests.support.waiting import wait_until
 
 Capture = pytest.CaptureFixture[str]
 

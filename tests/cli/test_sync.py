@@ -9,7 +9,7 @@ from hpc_dl import cli
 from hpc_dl.run.journal import Journal
 from hpc_dl.tracking import store
 from hpc_dl.tracking.lock import Held
-from tests.stores import run_for, same, write_history
+from tests.support.stores import run_for, same, write_history
 
 
 @pytest.fixture(autouse=True)

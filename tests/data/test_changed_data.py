@@ -16,9 +16,9 @@ from hpc_dl.run import journal, records
 from hpc_dl.run.layout import read_json, write_json
 from hpc_dl.submission.snapshot import Snapshot
 from hpc_dl.tracking.sync import bring
-from tests import ranks
-from tests.running import new_run
-from tests.stores import mlflow_run, run_for
+from tests.support import ranks
+from tests.support.running import new_run
+from tests.support.stores import mlflow_run, run_for
 
 
 def write(folder, flip=0):

@@ -13,7 +13,7 @@ from hpc_dl.data import loading, source_facts
 from hpc_dl.data.number_formats import disguised
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.sources import Csv, Parquet
-from tests.typed import QUICK, job_file, settings
+from tests.support.typed import QUICK, job_file, settings
 
 ROWS = 60
 ADULT = """Bachelors HS-grad 11th Masters 9th Some-college Assoc-acdm Assoc-voc 7th-8th Doctorate

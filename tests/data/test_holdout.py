@@ -17,7 +17,7 @@ from hpc_dl.errors import UserError
 from hpc_dl.jobspec.load import SpecError, load
 from hpc_dl.jobspec.sources import Csv, Digits, Hdf5, ImageFolder, Npz, OwnData
 from hpc_dl.run.layout import read_json
-from tests.running import new_run
+from tests.support.running import new_run
 
 SPLITS = ["validation", "test"]
 FIRST_TEST = [5, 16, 34, 44, 53, 61, 67, 73, 75, 98]

@@ -12,8 +12,8 @@ from hpc_dl.data.dataset import HostSplit, Split, Splits
 from hpc_dl.data.graphs import GraphSplit
 from hpc_dl.jobspec.data import Augment, DataFacts
 from hpc_dl.train import build
-from tests import ranks
-from tests.running import events, history, new_run
+from tests.support import ranks
+from tests.support.running import events, history, new_run
 
 CPU, CUDA, ELSEWHERE = torch.device("cpu"), torch.device("cuda", 0), torch.device("meta")
 COUNT = 21

@@ -14,8 +14,8 @@ from pydantic import TypeAdapter
 from hpc_dl.data import loading, source_facts
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.sources import DataSpec
-from tests import ranks
-from tests.running import history, new_run
+from tests.support import ranks
+from tests.support.running import history, new_run
 
 CORA = Path(os.environ.get("HPCDL_DATA", "missing")) / "cora" / "Cora"
 

@@ -13,8 +13,8 @@ from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.sources import Csv, Npz, OwnData
 from hpc_dl.predictor import load as load_predictor
 from hpc_dl.zoo.layers.standardise import Rescaled, Standardise
-from tests import ranks
-from tests.running import history, new_run
+from tests.support import ranks
+from tests.support.running import history, new_run
 
 OFFSET = -406757.0
 """Of energies that differ by 7, as a molecule's in kcal/mol do."""

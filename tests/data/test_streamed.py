@@ -16,9 +16,9 @@ from hpc_dl.data.batches import Batches, held_out
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import Augment
 from hpc_dl.jobspec.sources import ImageFolder
-from tests import ranks  # for its warm server, from which workers are forked here
-from tests.pictures import folder_of_pictures
-from tests.waiting import wait_until
+from tests.support import ranks  # for its warm server, from which workers are forked here
+from tests.support.pictures import folder_of_pictures
+from tests.support.waiting import wait_until
 
 assert ranks
 forkserver.ensure_running()

@@ -13,8 +13,8 @@ from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.sources import Csv, Parquet
 from hpc_dl.planning.compatibility import SpecConflict, check
 from hpc_dl.predictor import load as load_predictor
-from tests import ranks
-from tests.running import history, new_run
+from tests.support import ranks
+from tests.support.running import history, new_run
 
 ROWS = 80
 

@@ -7,8 +7,8 @@ import pytest
 from hpc_dl.data import loading, source_facts
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.sources import OwnData
-from tests import ranks
-from tests.running import history, new_run
+from tests.support import ranks
+from tests.support.running import history, new_run
 
 HERE = Path()
 

@@ -16,8 +16,8 @@ from hpc_dl.scheduler.local import processes
 from hpc_dl.status import read_status
 from tests.gpu import machine
 from tests.gpu.jobs import sections
-from tests.running import events, new_run, start
-from tests.waiting import wait_until
+from tests.support.running import events, new_run, start
+from tests.support.waiting import wait_until
 
 SECONDS = 40
 """Within which a failure has to be known, for what it is."""

@@ -8,10 +8,10 @@ import torch
 from hpc_dl.torchvision_compat import torchvision
 from hpc_dl.train.world import World
 from hpc_dl.zoo.contract import Observed
-from tests import ranks
 from tests.gpu import machine
 from tests.gpu.engines import Steps, alone, is_close
 from tests.gpu.jobs import DETERMINISTIC, DIGITS, JOBS, KARATE
+from tests.support import ranks
 
 STEPS = 4
 

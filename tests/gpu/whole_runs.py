@@ -11,10 +11,10 @@ from PIL import Image
 from hpc_dl.planning.plan import Plan
 from hpc_dl.predictor import load
 from hpc_dl.run.layout import RunDir, read_json, write_json
-from tests import ranks
 from tests.gpu import machine
 from tests.gpu.jobs import JOBS, sections
-from tests.running import events, final_state, history, new_run
+from tests.support import ranks
+from tests.support.running import events, final_state, history, new_run
 
 KILLED = {
     "cnn": {},

@@ -12,8 +12,8 @@ from hpc_dl.planning.compatibility import SpecConflict
 from hpc_dl.planning.site import Site
 from hpc_dl.run.journal import Journal
 from hpc_dl.tracking.sync import bring
-from tests.running import QUICK
-from tests.stores import mlflow_run, run_for, same, write_history
+from tests.support.running import QUICK
+from tests.support.stores import mlflow_run, run_for, same, write_history
 
 ODD = 'it\'s "odd" %d 100% :x #1 & ü`;\\'
 """A folder's name in which every language that a path goes through finds something to object to."""

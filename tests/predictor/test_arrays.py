@@ -10,8 +10,8 @@ from PIL import Image
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.architectures import ZOO
 from hpc_dl.predictor import CHUNK, load
-from tests import exports
-from tests.exports import MEMBERS
+from tests.support import exports
+from tests.support.exports import MEMBERS
 
 
 @pytest.fixture(scope="module")

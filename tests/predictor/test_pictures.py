@@ -11,7 +11,7 @@ from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.sources import ImageFolder
 from hpc_dl.predictor import load
-from tests import exports
+from tests.support import exports
 
 CNN = {"name": "cnn", "channels": [4]}
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)

@@ -10,8 +10,8 @@ import pandas
 
 from hpc_dl.cli import main
 from hpc_dl.predictor.__main__ import main as predict_table
-from tests import empty_store
-from tests.typed import settings
+from tests.support import empty_store
+from tests.support.typed import settings
 
 HERE = Path(__file__).parent.parent.parent
 

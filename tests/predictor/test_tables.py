@@ -14,7 +14,7 @@ from hpc_dl.jobspec.sources import Csv, Npz
 from hpc_dl.predictor import load
 from hpc_dl.predictor.__main__ import main
 from hpc_dl.tracking import model
-from tests import exports
+from tests.support import exports
 
 FFNN = {"name": "ffnn", "hidden": [8]}
 

@@ -20,8 +20,8 @@ from hpc_dl.run.journal_tail import ends
 from hpc_dl.run.layout import DamagedFile, RunDir, write_json
 from hpc_dl.run.submission import Submission
 from hpc_dl.status import read_status, read_statuses
-from tests.running import new_run
-from tests.typed import QUICK, job_file
+from tests.support.running import new_run
+from tests.support.typed import QUICK, job_file
 
 FILES = (
     "spec.yaml",

@@ -14,7 +14,7 @@ from hpc_dl.run.layout import RunDir
 from hpc_dl.run.lease import Held, Holder, Lease
 from hpc_dl.run.process_identity import Process
 from hpc_dl.run.submission import Submission
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 ELSEWHERE = Process("another boot/pid:[1]", 1, 1.0)
 

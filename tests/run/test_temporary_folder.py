@@ -12,7 +12,7 @@ from hpc_dl.jobspec.load import load
 from hpc_dl.run.layout import RunDir
 from hpc_dl.run.rank_info import RankInfo
 from hpc_dl.run.temporary_folder import temporary_folder
-from tests.running import prepared
+from tests.support.running import prepared
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -13,8 +13,8 @@ from hpc_dl.planning.plan import Plan
 from hpc_dl.run.layout import RunDir, read_json, write_json
 from hpc_dl.run.submission import Submission
 from hpc_dl.scheduler.local import submit
-from tests.running import new_run, start, train, wait_for_end
-from tests.waiting import wait_until
+from tests.support.running import new_run, start, train, wait_for_end
+from tests.support.waiting import wait_until
 
 FOREGROUND = """
 import sys, time

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster import Cluster
-from tests.waiting import wait_until
+from tests.support.cluster import Cluster
+from tests.support.waiting import wait_until
 
 RANKS = """#!/bin/bash
 srun bash -c 'echo $SLURM_PROCID $(hostname) $CUDA_VISIBLE_DEVICES $(getent ahostsv4 $(hostname))'

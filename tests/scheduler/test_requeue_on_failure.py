@@ -10,7 +10,7 @@ from hpc_dl.run.layout import write_json
 from hpc_dl.run.rank_info import RankInfo
 from hpc_dl.run.submission import Submission
 from hpc_dl.scheduler.slurm import requeue_on_failure
-from tests.slurm_runs import new_slurm_run
+from tests.support.slurm_runs import new_slurm_run
 
 PLACE = RankInfo(0, 2, 0, 2, "7.0", "7", 0, slurm=True)
 EARLIER = "6.0"

@@ -15,7 +15,7 @@ from hpc_dl.run.layout import RunDir, read_json, write_json
 from hpc_dl.run.rank_info import RankInfo
 from hpc_dl.run.submission import Submission
 from hpc_dl.scheduler.slurm import requeue, requeue_on_failure
-from tests.slurm_runs import new_slurm_run
+from tests.support.slurm_runs import new_slurm_run
 
 KILLED, FAILED = 137, 1
 SCONTROL = """#!/bin/sh

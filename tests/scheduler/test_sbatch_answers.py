@@ -20,8 +20,8 @@ from hpc_dl.scheduler.slurm import client, requeue, sbatch
 from hpc_dl.scheduler.slurm import submit as cluster_jobs
 from hpc_dl.scheduler.slurm.sbatch import Unanswered
 from hpc_dl.status import cancel_run, read_status
-from tests.cluster import Cluster
-from tests.slurm_runs import job_of, new_slurm_run
+from tests.support.cluster import Cluster
+from tests.support.slurm_runs import job_of, new_slurm_run
 
 pytestmark = pytest.mark.every_release
 TIMED_OUT = "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation"

@@ -21,9 +21,9 @@ from hpc_dl.planning.site import Partition, Site
 from hpc_dl.scheduler.slurm import sbatch_options, sbatch_variables
 from hpc_dl.scheduler.slurm.script import preview
 from hpc_dl.submission import prepare
-from tests.running import QUICK
-from tests.slurm_runs import new_slurm_run
-from tests.typed import job_file, settings
+from tests.support.running import QUICK
+from tests.support.slurm_runs import new_slurm_run
+from tests.support.typed import job_file, settings
 
 FACTS = DataFacts("image", "classify", (1, 8, 8), tuple("0123456789"), 1437, 180, 180)
 SITE = Site(name="here", slurm={"qos": "low"}, default_partition="main")

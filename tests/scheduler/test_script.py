@@ -10,7 +10,7 @@ import pytest
 
 from hpc_dl.planning.plan import Plan
 from hpc_dl.scheduler.slurm.script import render
-from tests.slurm_runs import plan_for
+from tests.support.slurm_runs import plan_for
 
 
 def options(script: str) -> list[str]:

@@ -11,8 +11,8 @@ from hpc_dl.run import journal
 from hpc_dl.run.submission import Submission
 from hpc_dl.scheduler.slurm import submit
 from hpc_dl.scheduler.slurm.script import preview
-from tests.cluster import Cluster
-from tests.slurm_runs import new_slurm_run
+from tests.support.cluster import Cluster
+from tests.support.slurm_runs import new_slurm_run
 
 pytestmark = pytest.mark.every_release
 

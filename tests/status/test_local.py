@@ -16,9 +16,9 @@ from hpc_dl.run.layout import RunDir
 from hpc_dl.run.process_identity import Process
 from hpc_dl.run.submission import Submission
 from hpc_dl.status import Status, cancel_run, read_status
-from tests.own_models import line_of, own_models
-from tests.running import new_run, start, train
-from tests.waiting import wait_until
+from tests.support.own_models import line_of, own_models
+from tests.support.running import new_run, start, train
+from tests.support.waiting import wait_until
 
 LONG = {"epochs": 100_000, "log_every": 100}
 

@@ -19,12 +19,12 @@ from hpc_dl.run.submission import Submission
 from hpc_dl.scheduler.slurm import script, submit
 from hpc_dl.status import Status, cancel_run, read_status, read_statuses
 from hpc_dl.tracking.sync import bring
-from tests.cluster import Cluster
-from tests.own_models import line_of, own_models
-from tests.running import events
-from tests.slurm_runs import job_of, new_slurm_run, wait_for
-from tests.stores import mlflow_run
-from tests.waiting import wait_until
+from tests.support.cluster import Cluster
+from tests.support.own_models import line_of, own_models
+from tests.support.running import events
+from tests.support.slurm_runs import job_of, new_slurm_run, wait_for
+from tests.support.stores import mlflow_run
+from tests.support.waiting import wait_until
 
 LONG = {"epochs": 100_000, "log_every": 100}
 

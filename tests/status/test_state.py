@@ -8,7 +8,7 @@ from hpc_dl.scheduler.base import JobStatus
 from hpc_dl.scheduler.slurm import messages
 from hpc_dl.status import memory
 from hpc_dl.status.state import Verdict, combine
-from tests.running import new_run
+from tests.support.running import new_run
 
 QUEUED = JobStatus("queued", "waiting for a free node (Resources)")
 RUNNING = JobStatus("running", where="n1")

@@ -16,7 +16,7 @@ from hpc_dl.run import journal
 from hpc_dl.run.layout import RunDir, read_json
 from hpc_dl.submission import prepare
 from hpc_dl.user_code import load_object
-from tests.running import QUICK, new_run
+from tests.support.running import QUICK, new_run
 
 pytestmark = pytest.mark.usefixtures("forked_check")
 

@@ -11,8 +11,8 @@ from hpc_dl.errors import UserError
 from hpc_dl.submission import code_check, discovery, snapshot
 from hpc_dl.submission.snapshot import Snapshot
 from hpc_dl.user_code import MANIFEST, load_object
-from tests.snapshots import taken, write
-from tests.typed import QUICK, job_file, settings
+from tests.support.snapshots import taken, write
+from tests.support.typed import QUICK, job_file, settings
 
 pytestmark = pytest.mark.usefixtures("forked_check")
 

@@ -10,8 +10,8 @@ from hpc_dl import tasks
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.tasks.classification import _f1
 from hpc_dl.zoo.contract import Observed
-from tests import ranks
-from tests.running import history, new_run
+from tests.support import ranks
+from tests.support.running import history, new_run
 
 CLASSES = 7
 FACTS = DataFacts("image", "classify", (1, 4, 4), tuple("abcdefg"), 90, 5, 5)

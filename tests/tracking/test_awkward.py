@@ -14,7 +14,7 @@ from hpc_dl.run.layout import read_json, write_json
 from hpc_dl.tracking import description, store
 from hpc_dl.tracking.cursor import Position
 from hpc_dl.tracking.sync import bring
-from tests.stores import mlflow_run, run_for, same, stored, write_history
+from tests.support.stores import mlflow_run, run_for, same, stored, write_history
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import RunDir
 from hpc_dl.tracking import sync_worker
 from hpc_dl.tracking.sync import waits
-from tests.stores import mlflow_run, run_for, same, write_history
+from tests.support.stores import mlflow_run, run_for, same, write_history
 
 JOBS, STEPS = 64, 40
 
@@ -41,7 +41,7 @@ def crowd(uri: str, root: Path) -> list[RunDir]:
 def start(runs: list[RunDir]) -> list[tuple[BaseProcess, Connection]]:
     """The companions, and the end of each one's pipe that the training would hold."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.warm_tracking"])
+    context.set_forkserver_preload(["tests.support.warm_tracking"])
     started = []
     for run in runs:
         theirs, ours = context.Pipe(duplex=False)

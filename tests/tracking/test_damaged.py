@@ -13,7 +13,7 @@ from hpc_dl.tracking import mlflow_run as mlflow_runs
 from hpc_dl.tracking.cursor import Position
 from hpc_dl.tracking.store import StoreAway
 from hpc_dl.tracking.sync import bring, waits
-from tests.stores import mlflow_run, run_for, same, stored, write_history
+from tests.support.stores import mlflow_run, run_for, same, stored, write_history
 
 DAMAGES = [
     b"",

@@ -12,8 +12,8 @@ from hpc_dl.tracking import sync_worker, uploads
 from hpc_dl.tracking.files import Upload
 from hpc_dl.tracking.sync import bring, waits
 from hpc_dl.tracking.uploads import FilesWait, Uploads
-from tests.stores import Server, mlflow_run, run_for, same, write_history
-from tests.waiting import wait_until
+from tests.support.stores import Server, mlflow_run, run_for, same, write_history
+from tests.support.waiting import wait_until
 
 FILES = {"spec.yaml", "plan.json", "provenance.json", "environment.json", "code.diff"}
 

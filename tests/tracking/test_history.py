@@ -11,7 +11,7 @@ from hpc_dl import cli
 from hpc_dl.run import journal
 from hpc_dl.run.journal import Journal
 from hpc_dl.tracking.sync import bring, waits
-from tests.stores import journalled, mlflow_run, run_for, same, stored, write_history
+from tests.support.stores import journalled, mlflow_run, run_for, same, stored, write_history
 
 DATA = Path(__file__).parent
 KILLS = [(20, 33), (30, 30), (30, 47)]

@@ -9,8 +9,8 @@ import pytest
 from hpc_dl.run.journal import Journal
 from hpc_dl.tracking.cursor import Position
 from hpc_dl.tracking.sync import bring, waits
-from tests.stores import mlflow_run, run_for, same, write_history
-from tests.waiting import wait_until
+from tests.support.stores import mlflow_run, run_for, same, write_history
+from tests.support.waiting import wait_until
 
 
 def test_points_that_are_journalled_during_the_bringing_are_not_lost(tmp_path, uri):

@@ -7,7 +7,7 @@ from PIL import Image
 
 from hpc_dl.predictor import load
 from hpc_dl.tracking import model
-from tests import exports
+from tests.support import exports
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
 OF_PICTURES = {

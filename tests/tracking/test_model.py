@@ -8,9 +8,9 @@ from PIL import Image
 
 from hpc_dl import predictor
 from hpc_dl.tracking.sync import waits
-from tests.running import new_run, train
-from tests.stores import journalled, mlflow_run, same
-from tests.waiting import wait_until
+from tests.support.running import new_run, train
+from tests.support.stores import journalled, mlflow_run, same
+from tests.support.waiting import wait_until
 
 
 @pytest.mark.fast

@@ -30,8 +30,8 @@ from hpc_dl.train.predictions import Part
 from hpc_dl.train.world import World
 from hpc_dl.zoo import build
 from hpc_dl.zoo.contract import Picture
-from tests import ranks
-from tests.running import events, new_run
+from tests.support import ranks
+from tests.support.running import events, new_run
 
 SCRIPTED = '''
 from hpc_dl.zoo.contract import Loss

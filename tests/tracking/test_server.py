@@ -8,7 +8,15 @@ import pytest
 from hpc_dl.run.journal import Journal
 from hpc_dl.tracking.store import StoreAway
 from hpc_dl.tracking.sync import bring
-from tests.stores import Server, bring_elsewhere, mlflow_run, run_for, same, stored, write_history
+from tests.support.stores import (
+    Server,
+    bring_elsewhere,
+    mlflow_run,
+    run_for,
+    same,
+    stored,
+    write_history,
+)
 
 
 def test_a_server_gets_everything_once_however_often_it_dies(tmp_path):

@@ -13,7 +13,7 @@ from hpc_dl.tracking import store
 from hpc_dl.tracking.cursor import Position
 from hpc_dl.tracking.lock import Held
 from hpc_dl.tracking.sync import bring, waits
-from tests.stores import (
+from tests.support.stores import (
     bring_elsewhere,
     journalled,
     mlflow_run,

@@ -11,9 +11,9 @@ from hpc_dl.run.journal import Journal
 from hpc_dl.tracking import sync_worker
 from hpc_dl.tracking.store import StoreAway
 from hpc_dl.tracking.sync import bring, waits
-from tests.proxy import Proxy
-from tests.stores import Server, run_for, same, write_history
-from tests.waiting import wait_until
+from tests.support.proxy import Proxy
+from tests.support.stores import Server, run_for, same, write_history
+from tests.support.waiting import wait_until
 
 SAID = {
     500: "it answers with an error (HTTP 500)",

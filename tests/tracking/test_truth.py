@@ -15,8 +15,8 @@ from hpc_dl.cli.dashboard import _Bringing
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.submission import Submission
 from hpc_dl.tracking.sync import bring
-from tests.stores import mlflow_run, run_for, write_history
-from tests.waiting import wait_until
+from tests.support.stores import mlflow_run, run_for, write_history
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture

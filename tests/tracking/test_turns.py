@@ -11,7 +11,7 @@ from hpc_dl.run.journal import Journal
 from hpc_dl.tracking import sync
 from hpc_dl.tracking.files import Upload
 from hpc_dl.tracking.sync import bring
-from tests.stores import mlflow_run, run_for, same, write_history
+from tests.support.stores import mlflow_run, run_for, same, write_history
 
 MEASURE = """
 import resource, sys

@@ -6,8 +6,8 @@ import torch
 
 from hpc_dl.jobspec.architectures import ZOO
 from hpc_dl.planning.compatibility import SpecConflict
-from tests import ranks, steps
-from tests.running import events, final_state, history, new_run
+from tests.support import ranks, steps
+from tests.support.running import events, final_state, history, new_run
 
 DIGITS, KARATE = {"name": "digits"}, {"name": "karate", "batch_size": 4}
 SYNC = {"train": {"sync_batch_norm": True}}

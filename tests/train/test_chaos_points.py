@@ -7,8 +7,9 @@ import pytest
 
 from hpc_dl.jobspec.architectures import ZOO
 from hpc_dl.run.layout import read_json, write_json
-from tests import chaos, ranks
-from tests.running import events, final_state, history
+from tests import chaos
+from tests.support import ranks
+from tests.support.running import events, final_state, history
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from hpc_dl.train import deterministic
-from tests import ranks
-from tests.running import events, new_run
+from tests.support import ranks
+from tests.support.running import events, new_run
 
 USERS = '''
 import os

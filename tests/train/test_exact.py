@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.ranks import train
-from tests.running import final_state, history, new_run
+from tests.support.ranks import train
+from tests.support.running import final_state, history, new_run
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_seed_others(tmp_path):

@@ -16,9 +16,9 @@ from hpc_dl.errors import UserError
 from hpc_dl.jobspec.architectures import ZOO
 from hpc_dl.predictor import load
 from hpc_dl.torchvision_compat import torchvision
-from tests import exports
-from tests.exports import GREY, MEMBERS
-from tests.snapshots import write
+from tests.support import exports
+from tests.support.exports import GREY, MEMBERS
+from tests.support.snapshots import write
 
 OWN = {
     "own/net.py": """

@@ -9,9 +9,9 @@ from hpc_dl import predictor, tasks
 from hpc_dl.jobspec.architectures import ZOO
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.zoo import build
-from tests import ranks
-from tests.own_models import own_models
-from tests.running import events, new_run
+from tests.support import ranks
+from tests.support.own_models import own_models
+from tests.support.running import events, new_run
 
 
 def fragile(root, where, size, rank, memory):

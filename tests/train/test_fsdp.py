@@ -8,8 +8,8 @@ import torch
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run.layout import read_json, write_json
 from hpc_dl.train.shard_files import Contents
-from tests import ranks
-from tests.running import events, history, new_run
+from tests.support import ranks
+from tests.support.running import events, history, new_run
 
 TRAIN = {"epochs": 4, "log_every": 6, "micro_batch": 20, "clip_norm": 5.0, "strategy": "fsdp"}
 

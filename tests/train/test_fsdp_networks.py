@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from tests import ranks
-from tests.running import events, history, new_run
+from tests.support import ranks
+from tests.support.running import events, history, new_run
 
 OWN = """
 import math

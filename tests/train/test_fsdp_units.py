@@ -13,7 +13,7 @@ from hpc_dl.torchvision_compat import torchvision
 from hpc_dl.train import gradients, sharding
 from hpc_dl.zoo.architectures.torchvision import Prepared
 from hpc_dl.zoo.architectures.transformer import Encoder
-from tests import ranks
+from tests.support import ranks
 
 MIB = 2**20
 MMAP_THRESHOLD = -3

@@ -11,10 +11,10 @@ from hpc_dl.run import journal
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import RunDir
 from hpc_dl.train import checkpoint
-from tests import ranks
-from tests.own_models import own_models
-from tests.running import events, final_state, history, new_run
-from tests.waiting import wait_until
+from tests.support import ranks
+from tests.support.own_models import own_models
+from tests.support.running import events, final_state, history, new_run
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import torch
 
 from hpc_dl.train.gpu_metrics import GPU, Gathering
 from hpc_dl.train.system_metrics import Monitor
-from tests import ranks
-from tests.waiting import wait_until
+from tests.support import ranks
+from tests.support.waiting import wait_until
 
 CUDA = torch.device("cuda", 0)
 GIB = 2**30

@@ -11,9 +11,9 @@ import pytest
 from hpc_dl.cli import main
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.submission import Submission
-from tests import ranks
-from tests.own_models import line_of, own_models
-from tests.running import events, new_run
+from tests.support import ranks
+from tests.support.own_models import line_of, own_models
+from tests.support.running import events, new_run
 
 
 def hanging(root, size, rank, timeout="0:04"):

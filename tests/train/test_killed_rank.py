@@ -16,10 +16,10 @@ import torch.distributed as dist
 from hpc_dl.run import failure, journal
 from hpc_dl.train import peer_connections
 from hpc_dl.train.peer_connections import Presence
-from tests import ranks
-from tests.running import events, group_is_alive, start
+from tests.support import ranks
+from tests.support.running import events, group_is_alive, start
+from tests.support.waiting import wait_until
 from tests.train.test_rank_fails import leaving
-from tests.waiting import wait_until
 
 HERE = socket.gethostname()
 

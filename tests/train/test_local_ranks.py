@@ -8,7 +8,7 @@ import pytest
 
 from hpc_dl.run.rank_info import RankInfo
 from hpc_dl.train import local_ranks
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture

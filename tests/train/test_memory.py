@@ -14,9 +14,9 @@ import torch
 
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.train import memory
-from tests import ranks
-from tests.own_models import own_models
-from tests.running import new_run
+from tests.support import ranks
+from tests.support.own_models import own_models
+from tests.support.running import new_run
 
 MIB = 2**20
 MMAP_THRESHOLD, ARENA_MAX = -3, -8

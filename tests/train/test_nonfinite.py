@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from hpc_dl.train import nonfinite
-from tests import ranks, steps
-from tests.own_models import own_models
-from tests.running import events, final_state, history, new_run
+from tests.support import ranks, steps
+from tests.support.own_models import own_models
+from tests.support.running import events, final_state, history, new_run
 
 BAD = [1500, 7]
 """Training samples whose loss is infinite; each epoch meets both."""

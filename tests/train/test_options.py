@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from hpc_dl.run.layout import read_json, write_json
-from tests import chaos, ranks
-from tests.ranks import train
-from tests.running import events, final_state, history, new_run, start, wait_for_end
+from tests import chaos
+from tests.support import ranks
+from tests.support.ranks import train
+from tests.support.running import events, final_state, history, new_run, start, wait_for_end
 
 
 def losses(run, name="train/loss"):

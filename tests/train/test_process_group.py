@@ -14,8 +14,8 @@ from torch.distributed import TCPStore
 from hpc_dl.errors import EXIT_CLUSTER, UserError
 from hpc_dl.run.failure import PeerGone
 from hpc_dl.train import address, world
-from tests import ranks
-from tests.running import final_state, new_run
+from tests.support import ranks
+from tests.support.running import final_state, new_run
 
 NAMESPACES = subprocess.run(
     ["unshare", "--uts", "--mount", "true"], check=False, capture_output=True

@@ -11,9 +11,9 @@ import pytest
 import torch.distributed as dist
 
 from hpc_dl.run import failure, journal
-from tests import ranks
-from tests.own_models import own_models
-from tests.running import new_run
+from tests.support import ranks
+from tests.support.own_models import own_models
+from tests.support.running import new_run
 
 MODELS = '''
 

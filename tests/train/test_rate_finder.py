@@ -5,7 +5,7 @@ import weakref
 
 from hpc_dl.run.layout import RunDir
 from hpc_dl.train import rate_finder
-from tests import steps
+from tests.support import steps
 
 
 def test_the_networks_and_optimizers_of_the_trial_are_gone(tmp_path, monkeypatch):

@@ -10,8 +10,8 @@ from hpc_dl.errors import EXIT_CLUSTER, UserError
 from hpc_dl.run import failure
 from hpc_dl.run.rank_info import RankInfo
 from hpc_dl.train import setup_errors
-from tests import ranks
-from tests.running import new_run
+from tests.support import ranks
+from tests.support.running import new_run
 
 NCCL = "NCCL error in: /pytorch/torch/csrc/distributed/c10d/NCCLUtils.cpp:94, {}, NCCL version 2.27"
 SYSTEM = "ncclSystemError: System call (e.g. socket, malloc) or external library call failed."

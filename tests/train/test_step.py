@@ -11,7 +11,7 @@ from hpc_dl.train.global_mean import GlobalMean
 from hpc_dl.train.optim import ShardedSGD
 from hpc_dl.train.world import World
 from hpc_dl.zoo.contract import Loss
-from tests import every_architecture, ranks, steps
+from tests.support import every_architecture, ranks, steps
 
 PRECISIONS = ["fp32", "bf16", "fp16"]
 ONE, TWO = {"tasks_per_node": 1}, {"tasks_per_node": 2}

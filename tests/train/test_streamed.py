@@ -8,10 +8,10 @@ import pytest
 
 from hpc_dl.run import journal
 from hpc_dl.run.layout import RunDir, read_json
-from tests import ranks
-from tests.pictures import folder_of_pictures
-from tests.running import events, final_state, history, new_run
-from tests.waiting import wait_until
+from tests.support import ranks
+from tests.support.pictures import folder_of_pictures
+from tests.support.running import events, final_state, history, new_run
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture

@@ -11,12 +11,12 @@ from hpc_dl.run import journal
 from hpc_dl.run.layout import RunDir, read_json, write_json
 from hpc_dl.scheduler.slurm import submit
 from hpc_dl.status import read_status
-from tests import ranks
-from tests.cluster import Cluster
-from tests.own_models import own_models
-from tests.running import final_state, history
-from tests.slurm_runs import job_of, new_slurm_run, rank_processes, wait_for
-from tests.waiting import wait_until
+from tests.support import ranks
+from tests.support.cluster import Cluster
+from tests.support.own_models import own_models
+from tests.support.running import final_state, history
+from tests.support.slurm_runs import job_of, new_slurm_run, rank_processes, wait_for
+from tests.support.waiting import wait_until
 
 TRAIN = {"epochs": 12, "log_every": 4, "micro_batch": 50}
 SAVED = 40  # steps

@@ -17,7 +17,7 @@ from hpc_dl.planning.compatibility import SpecConflict
 from hpc_dl.train.early_stopping import Patience
 from hpc_dl.zoo import build
 from hpc_dl.zoo.contract import MonitoredMetric
-from tests.running import prepared
+from tests.support.running import prepared
 
 ACCURACY = MonitoredMetric("accuracy", "max")
 IMAGES = DataFacts("image", "classify", (1, 8, 8), tuple("abcdefg"), 90, 5, 5)

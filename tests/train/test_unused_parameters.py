@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from hpc_dl.planning.compatibility import SpecConflict
-from tests import ranks
-from tests.running import events, history, new_run
+from tests.support import ranks
+from tests.support.running import events, history, new_run
 
 USERS = '''
 import torch

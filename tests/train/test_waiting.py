@@ -18,7 +18,7 @@ from hpc_dl.data.augment import Augmentation
 from hpc_dl.jobspec.architectures import ZOO
 from hpc_dl.train import build, global_mean, gradients
 from hpc_dl.train.world import World
-from tests.every_architecture import JOBS, engine_of
+from tests.support.every_architecture import JOBS, engine_of
 
 aten = torch.ops.aten
 META = torch.device("meta")

@@ -15,9 +15,9 @@ import pytest
 from hpc_dl.jobspec.architectures import ZOO
 from hpc_dl.jobspec.load import load
 from hpc_dl.run.layout import RunDir
-from tests import ranks
-from tests.cluster import Cluster
-from tests.running import history, prepared
+from tests.support import ranks
+from tests.support.cluster import Cluster
+from tests.support.running import history, prepared
 
 ROOT = Path(__file__).parent.parent.parent
 JOBS = (*ZOO, "own")

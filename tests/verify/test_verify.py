@@ -12,7 +12,7 @@ from hpc_dl.jobspec.load import load
 from hpc_dl.verify import recipes, results, targets
 from hpc_dl.verify.results import Reached
 from hpc_dl.verify.targets import TARGETS, Check, Target
-from tests.empty_store import put
+from tests.support.empty_store import put
 
 QUICK = Target(
     "quick",

@@ -18,8 +18,8 @@ from hpc_dl.zoo.architectures.gan import (
     walk,
 )
 from hpc_dl.zoo.contract import part
-from tests import ranks
-from tests.running import final_state, history, new_run
+from tests.support import ranks
+from tests.support.running import final_state, history, new_run
 
 DIGITS = DataFacts("image", "classify", (1, 8, 8), tuple("0123456789"), 1437, 180, 180)
 LOSSES = ("non-saturating", "wasserstein-gp", "hinge")

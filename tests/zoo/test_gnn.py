@@ -15,8 +15,8 @@ from hpc_dl.jobspec.sources import Karate
 from hpc_dl.planning.compatibility import SpecConflict, check
 from hpc_dl.predictor import load as load_predictor
 from hpc_dl.zoo.architectures.gnn import GraphNeuralNetwork, with_loops
-from tests import ranks
-from tests.running import history, new_run
+from tests.support import ranks
+from tests.support.running import history, new_run
 
 NODES = DataFacts("graph", "classify_nodes", (5,), tuple("abc"), 4, 3, 3)
 GRAPHS = DataFacts("graph", "classify", (5,), tuple("abc"), 4, 3, 3)

@@ -7,7 +7,7 @@ import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from tests.stores import Server
+from tests.support.stores import Server
 
 _OWN_HEADERS = ("host", "accept-encoding", "content-length", "transfer-encoding")
 

@@ -11,8 +11,8 @@ from hpc_dl.data.counts import Holdout
 from hpc_dl.data.dataset import Splits, divide
 from hpc_dl.train import build
 from hpc_dl.train.world import World
-from tests import steps
-from tests.pictures import folder_of_pictures
+from tests.support import steps
+from tests.support.pictures import folder_of_pictures
 
 KARATE = {"name": "karate"}
 GRAPHS = {"name": "karate", "batch_size": 9}

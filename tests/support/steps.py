@@ -13,7 +13,7 @@ from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning import plan as planning
 from hpc_dl.planning.plan import Machine, Plan
 from hpc_dl.planning.site import Site
-from tests import ranks
+from tests.support import ranks
 
 Losses = list[dict[str, float]]
 STEPS = 3

@@ -20,8 +20,8 @@ from hpc_dl.run.submission import Submission
 from hpc_dl.scheduler.local import submit
 from hpc_dl.submission.prepare import prepare
 from hpc_dl.submission.snapshot import Snapshot
-from tests import empty_store
-from tests.waiting import wait_until
+from tests.support import empty_store
+from tests.support.waiting import wait_until
 
 QUICK = {
     "name": "quick",

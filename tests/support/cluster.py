@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parent.parent / "slurm" / "cluster"
+SCRIPT = Path(__file__).parents[2] / "slurm" / "cluster"
 FOLDER = "HPCDL_TEST_CLUSTER"
 """The variable that tells xdist's workers the state folder of the session's cluster."""
 RELEASE = "HPCDL_CLUSTER_RELEASE"

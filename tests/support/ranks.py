@@ -23,13 +23,13 @@ from hpc_dl.run import journal
 from hpc_dl.run.failure import NoProgress
 from hpc_dl.run.layout import RunDir, read_json
 from hpc_dl.run.rank_info import RankInfo, find_rank_info
-from tests.running import events
-from tests.waiting import wait_until
+from tests.support.running import events
+from tests.support.waiting import wait_until
 
 Sabotage = Callable[[], None]
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["tests.warm"])
+_CONTEXT.set_forkserver_preload(["tests.support.warm"])
 _ATTEMPTS = itertools.count()
 
 

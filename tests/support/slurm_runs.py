@@ -16,9 +16,9 @@ from hpc_dl.run import journal
 from hpc_dl.run.layout import RunDir, write_json
 from hpc_dl.run.submission import Submission
 from hpc_dl.status import Status, read_status
-from tests import empty_store
-from tests.running import QUICK, new_run
-from tests.waiting import wait_until
+from tests.support import empty_store
+from tests.support.running import QUICK, new_run
+from tests.support.waiting import wait_until
 
 
 def plan_for(run_dir: Path, spec: JobSpec | None = None, site: Site | None = None) -> Plan:

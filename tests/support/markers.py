@@ -11,7 +11,8 @@ from types import ModuleType
 
 import pytest
 
-from tests import chaos, ranks, running, stores, typed
+from tests import chaos
+from tests.support import ranks, running, stores, typed
 
 STARTERS = (
     chaos,

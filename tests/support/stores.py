@@ -17,9 +17,9 @@ from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import RunDir, read_json, write_json
 from hpc_dl.tracking import store_uri
 from hpc_dl.tracking.cursor import Position
-from tests.empty_store import made, put
-from tests.running import new_run
-from tests.waiting import wait_until
+from tests.support.empty_store import made, put
+from tests.support.running import new_run
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture

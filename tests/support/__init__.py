@@ -1,0 +1,1 @@
+"""What tests share: runs, ranks, stores, a private Slurm, and the markers."""
