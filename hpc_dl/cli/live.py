@@ -75,7 +75,7 @@ class Watched:
         plan = self.plan
         said = [f"epoch {self.epoch}/{plan.epochs}", f"step {self.step}/{plan.steps}"]
         if self.pace is not None:
-            unit = "images" if plan.facts.kind == "image" else "examples"
+            unit = "images" if plan.facts.modality == "image" else "examples"
             said.append(f"{self.pace:,.0f} {unit}/s")
         if self.seconds_left is not None:
             said.append(f"{units.clock(self.seconds_left)} left")

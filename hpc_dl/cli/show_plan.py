@@ -112,7 +112,7 @@ def _data(spec: JobSpec, plan: Plan) -> str:
         place = f"; staged in {folder}"
     return (
         f"{spec.data.name}: {_many(facts.train, 'training example')}, {facts.validation} "
-        f"validation, {facts.test} test; {facts.kind} {shape}{classes}{place}"
+        f"validation, {facts.test} test; {facts.modality} {shape}{classes}{place}"
     )
 
 

@@ -21,11 +21,11 @@ from hpc_dl.data.layout import channels_last, of_sequence
 from hpc_dl.data.targets import constant
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.model import Kind
+from hpc_dl.jobspec.model import Modality
 from hpc_dl.jobspec.sources import Arrays, Npz
 
 Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
-KINDS: dict[int, Kind] = {2: "table", 3: "image", 4: "image"}
+KINDS: dict[int, Modality] = {2: "table", 3: "image", 4: "image"}
 _AXES = {"table": (2,), "image": (3, 4), "sequence": (3,)}
 _DAMAGED = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
 SHOWN = 8
@@ -67,12 +67,12 @@ def facts(source: Arrays) -> DataFacts:
     if source.task == "regress":
         targets = _targets(source, given)
         notes = (*notes, *constant(given["train"], targets, _place(source, "train", "labels")))
-        return DataFacts(
+        return DataFacts.of(
             kind, "regress", example, (), *sizes, targets=targets, groups=count, notes=notes
         )
     found = classes.read(given, _places(source))
     notes = (*notes, *found.notes)
-    return DataFacts(kind, "classify", example, found.names, *sizes, groups=count, notes=notes)
+    return DataFacts.of(kind, "classify", example, found.names, *sizes, groups=count, notes=notes)
 
 
 def names(source: Arrays) -> dict[str, tuple[str, str]]:
@@ -229,7 +229,7 @@ def _absent(name: str, there: list[str], path: Path) -> UserError:
     )
 
 
-def _kind(source: Arrays, shape: tuple[int, ...]) -> Kind:
+def _kind(source: Arrays, shape: tuple[int, ...]) -> Modality:
     kind = source.kind or KINDS.get(len(shape))
     if kind is None or len(shape) not in _AXES[kind]:
         raise UserError(
@@ -239,7 +239,7 @@ def _kind(source: Arrays, shape: tuple[int, ...]) -> Kind:
     return kind
 
 
-def _refuse_other_than_numbers(kind: Kind, dtype: np.dtype[Any], where: str) -> None:
+def _refuse_other_than_numbers(kind: Modality, dtype: np.dtype[Any], where: str) -> None:
     """Raise UserError for a type that examples of a kind cannot be of."""
     if dtype.kind == "O":
         raise UserError(f"{where} holds Python objects", hint="Save it as an array of numbers.")
@@ -271,7 +271,7 @@ def _refuse_differing(shapes: Mapping[str, tuple[int, ...]], given: Mapping[str,
 
 
 def _example(
-    source: Arrays, kind: Kind, shape: tuple[int, ...], dtype: np.dtype[Any]
+    source: Arrays, kind: Modality, shape: tuple[int, ...], dtype: np.dtype[Any]
 ) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """The shape of one example, as `as_examples` gives it, and notes on how it is read."""
     where = f"'{source.inputs}'"

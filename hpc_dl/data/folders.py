@@ -86,7 +86,7 @@ def facts(source: ImageFolder, found: Found) -> DataFacts:
     paths = [path for pictures in found.pictures.values() for path, _ in pictures]
     notes = (*found.notes, *headers.notes(paths, source))
     shape, classes = (source.channels, *source.size), found.classes
-    return DataFacts("image", "classify", shape, classes, *sizes, groups=count, notes=notes)
+    return DataFacts.of("image", "classify", shape, classes, *sizes, groups=count, notes=notes)
 
 
 def groups(source: ImageFolder, found: Found) -> Array | None:

@@ -102,7 +102,7 @@ def nodes(graph: Any, where: str, holdout: Holdout = _DEFAULT) -> Given:
         given[name] = NodeSplit(shared, {"at": at, "label": label[at]})
     sizes = split_counts({name: len(it) for name, it in given.items()}, holdout)
     classes = tuple(map(str, range(int(label.max()) + 1)))
-    facts = DataFacts("graph", "classify_nodes", (node.shape[1],), classes, *sizes)
+    facts = DataFacts.of("graph", "classify_nodes", (node.shape[1],), classes, *sizes)
     undirected = graph_notes.both_ways(edge, len(node))
     notes = (*graph_notes.of([graph]), *graph_notes.several(masks))
     return replace(facts, undirected=undirected, notes=notes), given
@@ -151,11 +151,11 @@ def graphs_of(splits: Mapping[str, Sequence[Any]], where: str, holdout: Holdout)
     shape, first, notes = (widths.pop(),), given["train"].tensors, graph_notes.of(every)
     if "target" in first:
         targets = tuple(f"y{number}" for number in range(first["target"].shape[1]))
-        facts = DataFacts("graph", "regress", shape, (), *sizes, targets=targets)
+        facts = DataFacts.of("graph", "regress", shape, (), *sizes, targets=targets)
         notes = (*notes, *_whole(first["target"]))
     else:
         last = max(int(split.tensors["label"].max()) for split in given.values())
-        facts = DataFacts("graph", "classify", shape, tuple(map(str, range(last + 1))), *sizes)
+        facts = DataFacts.of("graph", "classify", shape, tuple(map(str, range(last + 1))), *sizes)
     return replace(facts, undirected=undirected, notes=notes), given
 
 

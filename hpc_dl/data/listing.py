@@ -43,7 +43,7 @@ def _line(name: str, source: type[Data], data_root: Path) -> Listing:
         root = data_root / name
         examples, there = sum(idx.EXAMPLES.values()), idx.fault(name, root) is None
         where = str(root)
-    kinds, tasks = ", ".join(source.kinds), ", ".join(source.tasks)
+    kinds, tasks = ", ".join(source.modalities), ", ".join(source.tasks)
     about = (source.__doc__ or "").splitlines()[0]
     shown = f"{name}:NAME" if name in LIBRARIES else name
     return Listing(shown, kinds, tasks, examples, there, where, about)

@@ -101,8 +101,8 @@ def given(
 def _with_contents(
     facts: DataFacts, splits: Mapping[str, Split]
 ) -> tuple[DataFacts, Mapping[str, Split]]:
-    what = "targets" if facts.targets else "classes"
-    called = (f"the names of {what}", of_words(facts.targets or facts.classes))
+    what = "targets" if facts.target_names else "classes"
+    called = (f"the names of {what}", of_words(facts.target_names or facts.classes))
     return replace(facts, contents=(*digests(splits), called)), splits
 
 
@@ -150,19 +150,19 @@ def _examples(source: Arrays) -> Mapping[str, Tensors]:
         for name, (inputs, named) in arrays.names(source).items():
             array = arrays.as_examples(source, file[inputs][()])
             where = f"data.path: {source.path}: {inputs}"
-            examples = validation.examples(validation.tensor(array, where), facts.kind, where)
+            examples = validation.examples(validation.tensor(array, where), facts.modality, where)
             if name == "train":
                 validation.varied(examples, where)
-                if facts.kind == "image":
+                if facts.modality == "image":
                     validation.bright(examples, where)
             where, count = f"data.path: {source.path}: {named}", len(examples)
             known = validation.tensor(labels[name], where)
-            splits[name] = {facts.kind: examples} | (
+            splits[name] = {facts.modality: examples} | (
                 {"target": validation.targets(known, count, where)}
                 if facts.task == "regress"
                 else {"label": validation.labels(known, count, where)}
             )
         if source.groups:
-            groups = arrays.groups_of(source, file, len(splits["train"][facts.kind]))
+            groups = arrays.groups_of(source, file, len(splits["train"][facts.modality]))
             splits["train"]["group"] = torch.from_numpy(groups)
     return splits

@@ -32,7 +32,7 @@ from hpc_dl.jobspec.sources import (
 
 DIGITS = 1797
 """Examples in scikit-learn's digits."""
-KARATE = DataFacts("graph", "classify_nodes", (34,), tuple("0123"), 4, 10, 20, undirected=True)
+KARATE = DataFacts.of("graph", "classify_nodes", (34,), tuple("0123"), 4, 10, 20, undirected=True)
 """Of the members one of each group is told; every third of the others is for the validation."""
 DESCRIBE_SECONDS = 300
 
@@ -87,7 +87,7 @@ def _grey(
     holdout = Holdout.of(source)
     if source.only is None:
         sizes = split_counts(there, holdout)
-        return DataFacts("image", "classify", shape, classes, *sizes)
+        return DataFacts.of("image", "classify", shape, classes, *sizes)
     only = tuple(dict.fromkeys(map(str, source.only)))
     if unknown := set(only) - set(classes):
         raise UserError(
@@ -99,7 +99,7 @@ def _grey(
     train, validation, tested = split_counts({**there, "train": kept}, holdout)
     if "test" not in there:
         tested += there["train"] - kept
-    return DataFacts("image", "classify", shape, classes, train, validation, tested, only=only)
+    return DataFacts.of("image", "classify", shape, classes, train, validation, tested, only=only)
 
 
 def _ask(source: Data, data_root: Path, code: Path) -> DataFacts:

@@ -35,7 +35,7 @@ from hpc_dl.data.layout import channels_last, of_sequence
 from hpc_dl.data.targets import constant
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.model import Kind
+from hpc_dl.jobspec.model import Modality
 from hpc_dl.jobspec.sources import OwnData
 from hpc_dl.user_code import load_object
 
@@ -63,13 +63,13 @@ def load(source: OwnData, code: Path) -> tuple[DataFacts, Mapping[str, Split]]:
     sizes = split_counts(there, Holdout.of(source), groups)
     facts = _facts(said, given, sizes, source.name)
     about = alike(facts.classes)
-    if facts.targets:
+    if facts.target_names:
         known = given["train"]["target"].numpy()
-        about = tuple(constant(known, facts.targets, f"{source.name}: train: target"))
+        about = tuple(constant(known, facts.target_names, f"{source.name}: train: target"))
     facts = replace(facts, groups=group_count(groups), notes=(*notes, *about))
     splits = {name: Split(tensors) for name, tensors in given.items()}
-    validation.varied(given["train"][facts.kind], f"{source.name}: train: {facts.kind}")
-    if facts.kind == "image":
+    validation.varied(given["train"][facts.modality], f"{source.name}: train: {facts.modality}")
+    if facts.modality == "image":
         validation.bright(given["train"]["image"], f"{source.name}: train: image")
     validation.every_class_is_trained_on(splits["train"], facts)
     if group is not None:
@@ -97,7 +97,7 @@ def _facts(
     said: Mapping[str, Any], given: Mapping[str, Tensors], sizes: tuple[int, int, int], where: str
 ) -> DataFacts:
     """What is known of splits that are right by themselves: whether they are so together."""
-    kind, judged = cast(Kind, next(iter(given["train"]))), list(given["train"])[1]
+    kind, judged = cast(Modality, next(iter(given["train"]))), list(given["train"])[1]
     if any(list(tensors) != [kind, judged] for tensors in given.values()):
         raise UserError(f"{where}: the splits differ in what they are of: {kind}, {judged}")
     shapes = {tuple(tensors[kind].shape[1:]) for tensors in given.values()}
@@ -108,14 +108,14 @@ def _facts(
         names = tuple(map(str, said.get("targets", [f"y{n}" for n in range(max(widths))])))
         if widths != {len(names)}:
             raise UserError(f"{where}: {len(names)} targets are named, but there are {widths}")
-        return DataFacts(kind, "regress", shapes.pop(), (), *sizes, targets=names)
+        return DataFacts.of(kind, "regress", shapes.pop(), (), *sizes, targets=names)
     last = max(int(tensors["label"].max()) for tensors in given.values())
     classes = tuple(map(str, said.get("classes", range(last + 1))))
     if last >= len(classes):
         raise UserError(f"{where}: label {last} with {len(classes)} classes")
     if len(set(classes)) < len(classes):
         raise UserError(f"{where}: two classes have the same name: {', '.join(classes)}")
-    return DataFacts(kind, "classify", shapes.pop(), classes, *sizes)
+    return DataFacts.of(kind, "classify", shapes.pop(), classes, *sizes)
 
 
 def _checked(tensors: Any, where: str) -> dict[str, Tensor]:

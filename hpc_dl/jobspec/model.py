@@ -13,7 +13,7 @@ from hpc_dl.jobspec.base import Spec
 if TYPE_CHECKING:
     from hpc_dl.jobspec.data import DataFacts
 
-Kind = Literal["image", "sequence", "table", "graph"]
+Modality = Literal["image", "sequence", "table", "graph"]
 Task = Literal["classify", "classify_nodes", "regress", "none"]
 """What is to be said of an example (of its nodes, if it is a graph); `none` where nothing is."""
 Norm = Literal["batch", "group", "none"]
@@ -35,7 +35,7 @@ class Model(Spec):
     """The options of one architecture; the light half reads them to check a spec, and
     `zoo/NAME.py` to build its networks."""
 
-    kinds: ClassVar[tuple[Kind, ...]] = ("image",)
+    modalities: ClassVar[tuple[Modality, ...]] = ("image",)
     tasks: ClassVar[tuple[Task, ...]] = ("classify", "none")
     adversarial: ClassVar[bool] = False
     """Whether its players play against each other, so that their losses need not fall."""

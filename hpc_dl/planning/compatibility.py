@@ -8,12 +8,12 @@ from hpc_dl.jobspec.architectures import ZOO
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.explain import closest
 from hpc_dl.jobspec.job import JobSpec
-from hpc_dl.jobspec.model import Kind, OwnModel
+from hpc_dl.jobspec.model import Modality, OwnModel
 from hpc_dl.jobspec.sources import SOURCES
 from hpc_dl.planning.site import Site
 
 CLASSIFYING = ("classify", "classify_nodes")
-AUGMENTED: dict[str, tuple[Kind, ...]] = {
+AUGMENTED: dict[str, tuple[Modality, ...]] = {
     "crop": ("image",),
     "flip": ("image",),
     "rotation": ("image",),
@@ -50,14 +50,16 @@ def _check_kind_and_task(spec: JobSpec, facts: DataFacts) -> None:
     model = spec.model
     if isinstance(model, OwnModel):
         return
-    if facts.kind not in model.kinds or facts.task not in model.tasks:
+    if facts.modality not in model.modalities or facts.task not in model.tasks:
         others = [
-            name for name, it in ZOO.items() if facts.kind in it.kinds and facts.task in it.tasks
+            name
+            for name, it in ZOO.items()
+            if facts.modality in it.modalities and facts.task in it.tasks
         ]
         raise SpecConflict(
             "model.name",
-            f"{model.name} takes {_these(model.kinds)} to {_these(model.tasks)}; "
-            f"{spec.data.name} is {facts.kind} data to {facts.task}",
+            f"{model.name} takes {_these(model.modalities)} to {_these(model.tasks)}; "
+            f"{spec.data.name} is {facts.modality} data to {facts.task}",
             f"For {spec.data.name} take one of: {', '.join(others) or 'none of the zoo'}.",
         )
     if facts.train == 0:
@@ -93,10 +95,10 @@ def _check_augmentation(spec: JobSpec, facts: DataFacts) -> None:
     if (augment := spec.data.augment) is None:
         return
     for option, kinds in AUGMENTED.items():
-        if getattr(augment, option) and facts.kind not in kinds:
+        if getattr(augment, option) and facts.modality not in kinds:
             raise SpecConflict(
                 f"data.augment.{option}",
-                f"{spec.data.name} is {facts.kind} data; this is done to {_these(kinds)} data",
+                f"{spec.data.name} is {facts.modality} data; this is done to {_these(kinds)} data",
             )
     border = augment.crop
     if border and border >= min(facts.shape[-2:]):

@@ -26,5 +26,5 @@ def by_name(outputs: Mapping[str, Array], facts: DataFacts) -> DataFrame:
             f"probability of {it}": of for it, of in zip(facts.classes, shares, strict=True)
         }
     if "target" in outputs:
-        columns |= dict(zip(facts.targets, outputs["target"].T, strict=True))
+        columns |= dict(zip(facts.target_names, outputs["target"].T, strict=True))
     return pandas.DataFrame(columns)

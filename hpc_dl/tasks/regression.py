@@ -62,7 +62,7 @@ class Regression(Task):
         """What was foretold against what is true, and by how much it was off."""
         pairs = [(outputs.cpu(), batch["target"].cpu()) for outputs, batch in judged]
         foretold, true = (torch.cat(column) for column in zip(*pairs, strict=True))
-        names = self.facts.targets
+        names = self.facts.target_names
         return {
             "foretold": charts.foretold(foretold, true, names),
             "residuals": charts.residuals(foretold - true, names),

@@ -83,7 +83,7 @@ def build_batches(spec: JobSpec, plan: Plan, splits: Splits, world: World) -> Ba
         spec.train.seed,
         world.rank,
         world.size,
-        Augmentation(augment, splits.facts.kind, world.device) if augment else None,
+        Augmentation(augment, splits.facts.modality, world.device) if augment else None,
     )
 
 

@@ -192,7 +192,7 @@ class _Table:
 
 def _header(facts: DataFacts, names: Names) -> list[str]:
     if facts.task == "regress":
-        pairs = [(f"true {name}", f"predicted {name}") for name in facts.targets]
+        pairs = [(f"true {name}", f"predicted {name}") for name in facts.target_names]
         return [names.kind, *(column for pair in pairs for column in pair)]
     return [names.kind, "true", "predicted", *(f"probability {name}" for name in facts.classes)]
 
@@ -238,7 +238,7 @@ def _by_target(truth: Array, guess: Array, facts: DataFacts) -> list[list[Any]]:
     R² is blank where the target does not vary."""
     rows: list[list[Any]] = [["target", "mae", "rmse", "r2", "support"]]
     errors = guess.astype(np.float64) - truth
-    for number, name in enumerate(facts.targets):
+    for number, name in enumerate(facts.target_names):
         error, values = errors[:, number], truth[:, number].astype(np.float64)
         spread = np.square(values - values.mean()).sum()
         r2 = f"{1 - np.square(error).sum() / spread:.6g}" if spread else ""

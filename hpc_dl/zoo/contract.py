@@ -109,7 +109,7 @@ class Architecture(FormerNames):
 
     def inputs(self, sample: Batch) -> Batch:
         """What `predict` is to be given, taken from a few held-out examples or made up."""
-        return {self.facts.kind: sample[self.facts.kind]}
+        return {self.facts.modality: sample[self.facts.modality]}
 
     def ranges(self) -> Mapping[str, tuple[float, float]]:
         """The least and the greatest number that `predict` takes, of the inputs that have such."""

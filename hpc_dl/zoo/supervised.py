@@ -40,7 +40,7 @@ class Supervised(Architecture):
 
     def networks(self) -> dict[str, nn.Module]:
         network = self.network()
-        if self.facts.kind == "table":
+        if self.facts.modality == "table":
             network = nn.Sequential(Standardise(self.facts.shape), network)
         if self.facts.task == "regress":
             network = Rescaled(network, self.facts.outputs)
@@ -48,7 +48,7 @@ class Supervised(Architecture):
 
     def outputs(self, nets: Nets, batch: Batch) -> Tensor:
         """What the network says of each example: (B, outputs)."""
-        return nets["model"](batch[self.facts.kind])
+        return nets["model"](batch[self.facts.modality])
 
     def loss(self, nets: Nets, batch: Batch, player: str) -> Loss:
         return self.task.loss(self.outputs(nets, batch), batch)

@@ -304,7 +304,7 @@ def test_what_is_generated_has_no_predictions(tmp_path):
 
 def test_a_full_disk_is_said_when_all_ranks_are_through(tmp_path):
     (tmp_path / "test").write_text("a file in the place of the folder")
-    facts = DataFacts("image", "classify", (1, 8, 8), ("a", "b"), 9, 1, 2)
+    facts = DataFacts.of("image", "classify", (1, 8, 8), ("a", "b"), 9, 1, 2)
     taken = []
 
     def parts():

@@ -43,6 +43,6 @@ def test_it_says_where_it_comes_from_and_its_job_is_of_it(name):
 
 
 def test_facts_say_how_many_numbers_are_wanted():
-    facts = DataFacts("table", "regress", (4,), (), 8, 1, 1, targets=("height", "weight"))
+    facts = DataFacts.of("table", "regress", (4,), (), 8, 1, 1, targets=("height", "weight"))
     assert facts.outputs == 2
-    assert DataFacts("image", "classify", (1, 8, 8), ("a", "b", "c"), 8, 1, 1).outputs == 3
+    assert DataFacts.of("image", "classify", (1, 8, 8), ("a", "b", "c"), 8, 1, 1).outputs == 3

@@ -6,13 +6,13 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
-from hpc_dl.jobspec.model import Kind, Model, Probability, Task
+from hpc_dl.jobspec.model import Modality, Model, Probability, Task
 
 
 class Recurrent(Model):
     """Recurrent network: reads a sequence, or an image row by row, into a state."""
 
-    kinds: ClassVar[tuple[Kind, ...]] = ("image", "sequence")
+    modalities: ClassVar[tuple[Modality, ...]] = ("image", "sequence")
     tasks: ClassVar[tuple[Task, ...]] = ("classify", "regress")
 
     name: Literal["rnn"]

@@ -7,13 +7,13 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from hpc_dl.jobspec.data import Data, Fraction, LibraryData
-from hpc_dl.jobspec.model import Kind, Task
+from hpc_dl.jobspec.model import Modality, Task
 
 
 class Karate(Data):
     """Zachary's karate club: 34 members in 4 groups, of each of which one is known."""
 
-    kinds: ClassVar[tuple[Kind, ...]] = ("graph",)
+    modalities: ClassVar[tuple[Modality, ...]] = ("graph",)
     tasks: ClassVar[tuple[Task, ...]] = ("classify_nodes",)
     drawn: ClassVar[tuple[str, ...]] = ()
 
@@ -23,7 +23,7 @@ class Karate(Data):
 class Cora(Data):
     """Cora: 2 708 papers of 7 fields that cite each other; Planetoid's split, 140 + 500 + 1 000."""
 
-    kinds: ClassVar[tuple[Kind, ...]] = ("graph",)
+    modalities: ClassVar[tuple[Modality, ...]] = ("graph",)
     tasks: ClassVar[tuple[Task, ...]] = ("classify_nodes",)
     drawn: ClassVar[tuple[str, ...]] = ()
     paths: ClassVar[tuple[str, ...]] = ("root",)
@@ -37,7 +37,7 @@ class Cora(Data):
 class TorchGeometric(LibraryData):
     """A data set of torch_geometric, of one graph or many; other keys go to its own class."""
 
-    kinds: ClassVar[tuple[Kind, ...]] = ("graph",)
+    modalities: ClassVar[tuple[Modality, ...]] = ("graph",)
     tasks: ClassVar[tuple[Task, ...]] = ("classify_nodes", "classify", "regress")
     paths: ClassVar[tuple[str, ...]] = ("root",)
 

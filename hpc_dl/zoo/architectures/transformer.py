@@ -113,7 +113,7 @@ class Transformer(Supervised):
     def _entrance(self) -> tuple[nn.Module, int]:
         """What makes vectors of an example's parts, and how many there are."""
         it, facts = self.options, self.facts
-        if facts.kind == "sequence":
+        if facts.modality == "sequence":
             return nn.Linear(facts.shape[-1], it.width), facts.shape[0]
         channels, height, width = facts.shape
         places = (height // it.patch) * (width // it.patch)

@@ -51,7 +51,7 @@ class Reader(nn.Module):
 
     def forward(self, example: Tensor, length: Tensor | None = None) -> Tensor:
         """Read examples, of which the first `length` (B,) steps are real, or all."""
-        sequence = rows(example).transpose(0, 1)
+        sequence: Any = rows(example).transpose(0, 1)
         if length is not None and self.ways == 2:
             # Reading backwards begins at the last real step; packing waits for the device.
             sequence = pack_padded_sequence(sequence, length.cpu(), enforce_sorted=False)
@@ -64,7 +64,7 @@ class Reader(nn.Module):
             state = sequence[length - 1, torch.arange(len(length), device=length.device)][None]
         return self.head(torch.cat(list(state), dim=1))
 
-    def _drop(self, sequence: Tensor | PackedSequence) -> Tensor | PackedSequence:
+    def _drop(self, sequence: Any) -> Any:
         if isinstance(sequence, PackedSequence):
             return sequence._replace(data=F.dropout(sequence.data, self.between, self.training))
         return F.dropout(sequence, self.between, self.training)
@@ -143,7 +143,7 @@ def rows(example: Tensor) -> Tensor:
 
 def features(facts: DataFacts) -> int:
     """How many numbers a step of the sequence has."""
-    if facts.kind == "image":
+    if facts.modality == "image":
         channels, _, width = facts.shape
         return channels * width
     return facts.shape[-1]
