@@ -73,7 +73,7 @@ class DataFacts:
     @property
     def outputs(self) -> int:
         """How many numbers a network has to give for an example: one a class, or a target."""
-        return len(self.targets if self.task == "regress" else self.classes)
+        return len(self.targets or self.classes)
 
 
 class Augment(Spec):

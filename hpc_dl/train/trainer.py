@@ -322,7 +322,8 @@ class Training:
         folder, names = self.run.artifacts / "test", self.splits.names
         try:
             if self.journal is not None:
-                for path in predictions.write(parts, self.splits.facts, names, folder):
+                tables = predictions.tables_of(self.architecture)
+                for path in predictions.write(parts, tables, names, folder):
                     caption = f"{path.stem}, test split, {weights.name}"
                     self._note("artifact", **export.artifact(self.run, path, weights.step, caption))
         finally:
