@@ -94,7 +94,8 @@ def read(
     of them. Raises UserError.
     """
     base = (copied or file.parent).absolute()
-    spec = _with_absolute_paths(specs.load(file, words), words, base)
+    load = specs.load if copied is None else specs.load_resolved
+    spec = _with_absolute_paths(load(file, words), words, base)
     site = sites.load(site_name, os.environ)
     data_root = sites.expand(site.data_root, os.environ)
     asked = copied is not None or not isinstance(spec.data, OwnData)

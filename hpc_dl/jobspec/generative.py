@@ -14,19 +14,19 @@ from hpc_dl.jobspec.model import Conflict, Model
 class Generative(Model):
     """Options of an architecture that makes new images."""
 
-    paths: ClassVar[tuple[str, ...]] = ("judge",)
+    paths: ClassVar[tuple[str, ...]] = ("classifier",)
 
-    judge: str | None = Field(
+    classifier: str | None = Field(
         None,
         description="export folder of a trained classifier, in whose features the Fréchet distance "
         "to real images is measured",
     )
 
     def conflict(self, facts: DataFacts) -> Conflict | None:
-        if self.judge is None or (fault := _fault(Path(self.judge), facts)) is None:
+        if self.classifier is None or (fault := _fault(Path(self.classifier), facts)) is None:
             return None
         hint = "Give the folder `export` of a completed run on the same data."
-        return Conflict("judge", fault, hint)
+        return Conflict("classifier", fault, hint)
 
 
 class _Export(BaseModel):
@@ -37,7 +37,7 @@ class _Export(BaseModel):
 
 
 def _fault(folder: Path, facts: DataFacts) -> str | None:
-    """Why the network in a folder cannot judge images of which `facts` are known."""
+    """Why the network in a folder cannot classifier images of which `facts` are known."""
     try:
         said = _Export.model_validate_json((folder / "model.json").read_bytes())
     except FileNotFoundError:

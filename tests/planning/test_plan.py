@@ -42,7 +42,7 @@ def test_one_rank_a_gpu_and_the_global_batch_shared_out():
     assert plan.sbatch["ntasks-per-node"] == 4
 
 
-@pytest.mark.parametrize("one", [{"classes": ("cat",)}, {"only": ("7",)}])
+@pytest.mark.parametrize("one", [{"classes": ("cat",)}, {"include_classes": ("7",)}])
 def test_a_single_class_is_nothing_to_tell_apart_but_enough_to_generate(one):
     facts = replace(FACTS, **one)
     with pytest.raises(SpecConflict, match=r"has one class, .* needs two classes") as refused:
