@@ -8,7 +8,7 @@ from torch import Tensor
 
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.tasks.classification import Classification
-from hpc_dl.tasks.contract import Objective
+from hpc_dl.tasks.contract import Task
 from hpc_dl.tasks.regression import Regression
 
 
@@ -17,7 +17,7 @@ def of(
     label_smoothing: float = 0.0,
     class_weights: Sequence[float] | None = None,
     targets: Tensor | None = None,
-) -> Objective | None:
+) -> Task | None:
     """The objective of the data's task; None where there is none.
 
     `targets` (N, targets) are the training split's, where numbers are to be foretold.

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.metrics import TOP
-from hpc_dl.tasks.contract import Batch, Headline, Loss, Objective, Observed, Picture
+from hpc_dl.tasks.contract import Batch, Loss, MonitoredMetric, Observed, Picture, Task
 from hpc_dl.tasks.pictures import charts
 from hpc_dl.tasks.pictures.grids import grid
 from hpc_dl.torchvision_compat import torchvision
@@ -25,10 +25,10 @@ WORST = 32
 """How many of the most wrong images are shown."""
 
 
-class Classification(Objective):
+class Classification(Task):
     """Outputs are logits, one a class."""
 
-    headline = Headline("accuracy", "max")
+    monitored = MonitoredMetric("accuracy", "max")
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class Classification(Objective):
         probabilities = outputs.softmax(dim=1)
         return {"probabilities": probabilities, "label": probabilities.argmax(dim=1)}
 
-    def draw(self, judged: Iterable[tuple[Tensor, Batch]]) -> Mapping[str, Picture]:
+    def pictures(self, judged: Iterable[tuple[Tensor, Batch]]) -> Mapping[str, Picture]:
         """The confusion matrix, the curve of each class against the others, and, of images, those
         that the network is most wrong about."""
         kept, worst, names = [], _Worst(), self.facts.classes

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from torch import Tensor
 
+from hpc_dl.tasks.former_names import FormerNames
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torchmetrics import Metric
@@ -81,7 +83,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Headline:
+class MonitoredMetric:
     """The validation metric that is monitored: it says which of two models is better."""
 
     metric: str
@@ -96,13 +98,15 @@ class Headline:
         return new < old - margin if self.goal == "min" else new > old + margin
 
 
-class Objective(ABC):
+class Task(FormerNames, ABC):
     """What a task asks of a network's outputs, (B, outputs): its loss, its metrics, its pictures.
 
     It belongs to the data, and is the same for every architecture.
     """
 
-    headline: Headline
+    former_names = {"headline": "monitored", "draw": "pictures"}
+
+    monitored: MonitoredMetric
 
     @abstractmethod
     def loss(self, outputs: Tensor, batch: Batch) -> Loss:
@@ -117,5 +121,5 @@ class Objective(ABC):
         """What the outputs say, for a user."""
 
     @abstractmethod
-    def draw(self, judged: Iterable[tuple[Tensor, Batch]]) -> Mapping[str, Picture]:
+    def pictures(self, judged: Iterable[tuple[Tensor, Batch]]) -> Mapping[str, Picture]:
         """Pictures of how good the outputs for held-out batches are."""

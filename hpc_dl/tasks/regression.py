@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.metrics import has_r2
-from hpc_dl.tasks.contract import Batch, Headline, Loss, Objective, Observed, Picture
+from hpc_dl.tasks.contract import Batch, Loss, MonitoredMetric, Observed, Picture, Task
 from hpc_dl.tasks.pictures import charts
 from hpc_dl.tasks.statistics import deviation, mean
 from hpc_dl.torchvision_compat import torchvision
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from torchmetrics import Metric
 
 
-class Regression(Objective):
+class Regression(Task):
     """Outputs are the numbers themselves, in their own units."""
 
-    headline = Headline("loss", "min")
+    monitored = MonitoredMetric("loss", "min")
 
     def __init__(self, facts: DataFacts, training: Tensor | None = None) -> None:
         self.facts = facts
@@ -58,7 +58,7 @@ class Regression(Objective):
     def predict(self, outputs: Tensor) -> Mapping[str, Tensor]:
         return {"target": outputs}
 
-    def draw(self, judged: Iterable[tuple[Tensor, Batch]]) -> Mapping[str, Picture]:
+    def pictures(self, judged: Iterable[tuple[Tensor, Batch]]) -> Mapping[str, Picture]:
         """What was foretold against what is true, and by how much it was off."""
         pairs = [(outputs.cpu(), batch["target"].cpu()) for outputs, batch in judged]
         foretold, true = (torch.cat(column) for column in zip(*pairs, strict=True))

@@ -40,13 +40,13 @@ def build_engine(
     """
     accelerate = accelerator(plan, world, spec.train.precision)
     examples, smoothing = splits.train.tensors, spec.train.label_smoothing
-    objective = tasks.of(
+    task = tasks.of(
         splits.facts,
         smoothing,
         class_weights(spec.train, splits),
         examples.get("target"),
     )
-    architecture = build(spec.model, splits.facts, code, objective)
+    architecture = build(spec.model, splits.facts, code, task)
     seed_generators(world.device, spec.train.seed, INITIALISATION)
     players, sharded = {}, spec.train.strategy == "fsdp"
     networks = architecture.networks()

@@ -82,7 +82,7 @@ class Training:
         with memory.during(memory.BUILDING, world.device):
             self.engine = build_engine(spec, plan, self.splits, world, run.code, rate, self._asked)
         self.architecture = self.engine.architecture
-        default, rule = self.architecture.headline, spec.train.early_stopping
+        default, rule = self.architecture.monitored, spec.train.early_stopping
         self.patience = Patience(default, rule, spec.checkpoint.monitor)
         self.shown, self.watched = "validation", self.splits.validation
         if not len(self.watched):

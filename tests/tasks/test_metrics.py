@@ -48,10 +48,10 @@ def test_the_loss_is_torchs_smoothed_and_weighted_mean(smoothing, weights):
 @pytest.mark.parametrize("weights", [None, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]])
 def test_parts_of_a_batch_add_up(weights):
     outputs, batch = judged()
-    objective = tasks.of(FACTS, 0.1, weights)
-    whole = objective.loss(outputs, batch)
+    task = tasks.of(FACTS, 0.1, weights)
+    whole = task.loss(outputs, batch)
     parts = [
-        objective.loss(outputs[some], {name: it[some] for name, it in batch.items()})
+        task.loss(outputs[some], {name: it[some] for name, it in batch.items()})
         for some in (slice(0, 30), slice(30, 200))
     ]
     torch.testing.assert_close(whole.total, parts[0].total + parts[1].total)
@@ -158,7 +158,7 @@ def test_the_most_wrong_images_are_those_whose_class_seems_least_likely():
         (outputs[some], {name: it[some] for name, it in batch.items()})
         for some in (slice(0, 50), slice(50, 100))
     ]
-    pictures = tasks.of(FACTS).draw(halves)
+    pictures = tasks.of(FACTS).pictures(halves)
     assert set(pictures) == {"confusion", "roc", "most_wrong"}
     (axis,) = pictures["most_wrong"].figure.axes
     sheet = axis.images[0].get_array()
@@ -171,7 +171,7 @@ def test_the_confusion_matrix_counts_who_is_held_for_whom():
     guess = torch.tensor([0, 0, 1, 1, 1, 0])
     outputs = 5.0 * F.one_hot(guess, CLASSES).float()
     batch = {"label": label, "index": torch.arange(6)}
-    pictures = tasks.of(FACTS).draw([(outputs, batch)])
+    pictures = tasks.of(FACTS).pictures([(outputs, batch)])
     assert "most_wrong" not in pictures  # there are no images
     axis = pictures["confusion"].figure.axes[0]
     share = np.asarray(axis.images[0].get_array())

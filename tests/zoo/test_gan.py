@@ -116,9 +116,9 @@ def test_a_loss_is_a_sum_over_images_however_the_batch_is_split():
 
 def test_the_generator_moves_at_every_nth_step():
     architecture, _ = make(critic_steps=3)
-    moves = ["generator" in architecture.turns(step) for step in range(6)]
+    moves = ["generator" in architecture.updates(step) for step in range(6)]
     assert moves == [False, False, True, False, False, True]
-    assert all("critic" in architecture.turns(step) for step in range(6))
+    assert all("critic" in architecture.updates(step) for step in range(6))
 
 
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 9, 14)])

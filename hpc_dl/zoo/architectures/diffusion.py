@@ -145,7 +145,7 @@ class Diffusion(Architecture):
         return {**measured, **judged(self.options, made, batch["image"])}
 
     @property
-    def headline(self) -> None:
+    def monitored(self) -> None:
         """The last averaged weights: that the noise is foretold better makes no better image."""
 
     def artifacts(
