@@ -62,7 +62,7 @@ def _check_kind_and_task(spec: JobSpec, facts: DataFacts) -> None:
         )
     if facts.train == 0:
         raise SpecConflict("data", f"{spec.data.name} has no training examples")
-    if found := model.conflict(facts):
+    if found := model.find_conflict(facts):
         raise SpecConflict(f"model.{found.option}", found.message, found.hint)
 
 

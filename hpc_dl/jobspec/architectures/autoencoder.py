@@ -37,7 +37,7 @@ class Autoencoder(Coder):
     def monitors(self, facts: DataFacts) -> tuple[str, ...]:
         return ("loss", "psnr", *(("psnr_gain",) if self.use == "denoise" else ()))
 
-    def conflict(self, facts: DataFacts) -> Conflict | None:
+    def find_conflict(self, facts: DataFacts) -> Conflict | None:
         if self.use == "anomaly" and not 0 < len(facts.include_classes) < len(facts.classes):
             usual = facts.classes[0] if facts.classes else "CLASS"
             return Conflict(
