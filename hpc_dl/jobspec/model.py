@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 Kind = Literal["image", "sequence", "table", "graph"]
 Task = str
-"""The name of what is asked of an example: that of a file in `hpc_dl/tasks`, or of an entry point of
-the group `hpc_dl.tasks`; `none` where nothing is asked."""
+"""The name of what is asked of an example: that of a file in `hpc_dl/tasks`, or of an entry point
+of the group `hpc_dl.tasks`; `none` where nothing is asked."""
 Norm = Literal["batch", "group", "none"]
 Activation = Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid"]
 
@@ -76,8 +76,12 @@ class Model(Spec):
         """The same, once trained: what it was to read is in its weights, or no longer needed."""
         return self.model_copy(update=dict.fromkeys(self.paths))
 
-    def conflict(self, facts: DataFacts) -> Conflict | None:
-        """What of the options does not go with the data; None where all does."""
+    def find_conflict(self, facts: DataFacts) -> Conflict | None:
+        """Return what of the options does not go with the data; None where all does."""
+        return None
+
+    def find_file_conflict(self, facts: DataFacts) -> Conflict | None:
+        """The same of the files that the options name; it reads them."""
         return None
 
 

@@ -38,7 +38,7 @@ def check(spec: JobSpec, facts: DataFacts, site: Site | None) -> None:
     _check_augmentation(spec, facts)
     _check_options_of_labels(spec, facts)
     _check_monitor(spec, facts)
-    _check_average(spec)
+    _check_ema(spec)
     _check_strategy(spec)
     _check_rate(spec)
     if site is not None:
@@ -61,13 +61,13 @@ def _check_kind_and_task(spec: JobSpec, facts: DataFacts) -> None:
         )
     if facts.train == 0:
         raise SpecConflict("data", f"{spec.data.name} has no training examples")
-    if found := model.conflict(facts):
+    if found := model.find_conflict(facts):
         raise SpecConflict(f"model.{found.option}", found.message, found.hint)
 
 
 def _check_classes(spec: JobSpec, facts: DataFacts) -> None:
     """Raise SpecConflict where a single class is to be learnt, which every network gets right."""
-    model, classes = spec.model, facts.only or facts.classes
+    model, classes = spec.model, facts.include_classes or facts.classes
     if isinstance(model, OwnModel) or not model.is_supervised:
         return
     if len(classes) == 1:
@@ -152,9 +152,9 @@ def _check_monitor(spec: JobSpec, facts: DataFacts) -> None:
         )
 
 
-def _check_average(spec: JobSpec) -> None:
-    if spec.train.average and spec.train.strategy == "fsdp":
-        raise SpecConflict("train.average", "weights that fsdp divides are not averaged")
+def _check_ema(spec: JobSpec) -> None:
+    if spec.train.ema_decay and spec.train.strategy == "fsdp":
+        raise SpecConflict("train.ema_decay", "weights that fsdp divides are not averaged")
 
 
 def _check_strategy(spec: JobSpec) -> None:

@@ -54,7 +54,7 @@ def build_engine(
         prepared = accelerate.prepare_model(network, device_placement=whole, evaluation_mode=True)
         prepared = prepared if whole else _shard(prepared, world)
         optimizer = optim.optimizer(spec.train.optimizer, network)
-        average = Average(network, spec.train.average) if spec.train.average else None
+        average = Average(network, spec.train.ema_decay) if spec.train.ema_decay else None
         players[name] = Player(prepared, optimizer, rate, average)
     return Engine(architecture, players, accelerate.scaler, world, spec.train, asked_to_stop)
 

@@ -105,7 +105,7 @@ class Training:
             self._stepping(lambda: self.engine.settle_in(self.batches))
         resumed_from = self.saving.resume()
         self._begin(resumed_from)
-        if resumed_from is None and self.spec.train.on_nonfinite == "back":
+        if resumed_from is None and self.spec.train.on_nonfinite == "rollback":
             self._save()  # to have something to go back to
         first_step, started = self.engine.step, time.perf_counter()
         timeout = units.seconds(self.spec.train.hang_timeout)

@@ -23,7 +23,7 @@ def test_every_task_that_an_architecture_or_a_source_names_has_its_file_and_metr
 def test_data_may_ask_nothing_and_an_unknown_task_is_refused():
     facts = DataFacts("image", "none", (1, 8, 8), (), 8, 1, 1)
     assert tasks.build(facts) is None
-    with pytest.raises(UserError, match=r"no task 'count' .*entry point"):
+    with pytest.raises(UserError, match="no task 'count'"):
         tasks.find("count")
 
 

@@ -286,7 +286,7 @@ def test_rows_are_those_of_the_file_that_they_are_in(tmp_path):
 
 
 def test_examples_keep_their_number_where_some_classes_alone_are_trained_on(tmp_path):
-    (found, _), _ = tables(tmp_path, "ffnn", {"name": "digits", "only": [3, 5]})
+    (found, _), _ = tables(tmp_path, "ffnn", {"name": "digits", "include_classes": [3, 5]})
     label = digits.load()["label"]
     assert {row["true"] for row in found} == set(map(str, range(10)))
     assert all(int(row["true"]) == label[int(row["example"])] for row in found)
