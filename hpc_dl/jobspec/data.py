@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
+    AliasChoices,
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
@@ -71,7 +72,9 @@ class DataFacts:
     `size is missing` where that is a gap."""
     raw: tuple[Column, ...] = ()
     """Of a table in a file: the columns of the file, from which those above are made."""
-    only: tuple[str, ...] = ()
+    include_classes: Annotated[
+        tuple[str, ...], Field(validation_alias=AliasChoices("include_classes", "only"))
+    ] = ()
     """The classes that are trained on, where the test has others as well."""
     groups: int = 0
     """Of the training examples; the members of a group are in the same split. 0 without groups."""

@@ -25,7 +25,7 @@ def build(options: Model, facts: DataFacts, code: Path, task: Task | None = None
         if isinstance(options, OwnModel)
         else _architecture(options.name.partition(":")[0])
     )
-    return kind(options, facts, task or tasks.of(facts))
+    return kind(options, facts, task or tasks.build(facts))
 
 
 def _architecture(name: str) -> type[Architecture]:

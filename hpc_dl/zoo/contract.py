@@ -24,6 +24,7 @@ from hpc_dl.tasks.contract import (
     part,
 )
 from hpc_dl.tasks.former_names import FormerNames
+from hpc_dl.tasks.tables import Array
 
 __all__ = [
     "FARTHEST",
@@ -115,6 +116,10 @@ class Architecture(FormerNames):
         """The least and the greatest number that `predict` takes, of the inputs that have such."""
         labels = {"label": (0, len(self.facts.classes) - 1)} if self.facts.classes else {}
         return {"image": (0, 1), **labels}
+
+    def decode(self, predicted: Mapping[str, Tensor]) -> Mapping[str, Array]:
+        """Return what tensors cannot hold of predictions, by name: the names of classes."""
+        return self.task.decode(predicted) if self.task else {}
 
     def predict(self, nets: Nets, batch: Batch) -> Mapping[str, Tensor]:
         """What a user wants back for new examples: tensors by name, the first axis an example."""

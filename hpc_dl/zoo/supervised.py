@@ -29,8 +29,8 @@ class Supervised(Architecture):
     task: Task
 
     def __init__(self, options: Model, facts: DataFacts, task: Task | None = None) -> None:
-        task = task or tasks.of(facts)
-        assert task is not None, f"{facts.task} is no task that has an objective"
+        task = task or tasks.build(facts)
+        assert task is not None, f"{facts.task} asks nothing of outputs"
         super().__init__(options, facts, task)
 
     def network(self) -> nn.Module:
@@ -42,7 +42,7 @@ class Supervised(Architecture):
         network = self.network()
         if self.facts.modality == "table":
             network = nn.Sequential(Standardise(self.facts.shape), network)
-        if self.facts.task == "regress":
+        if self.task.rescaled:
             network = Rescaled(network, self.facts.outputs)
         return {"model": network}
 

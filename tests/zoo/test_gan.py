@@ -190,7 +190,7 @@ def test_the_penalty_is_differentiated_on_two_ranks_the_same_when_killed(tmp_pat
             name=name,
             model={"name": "gan", "loss": loss, "channels": [4, 8], "critic_steps": 2},
             data={"name": "digits", "batch_size": 128},
-            train={"steps": 12, "epochs": None, "log_every": 1, "average": 0.9},
+            train={"steps": 12, "epochs": None, "log_every": 1, "ema_decay": 0.9},
             checkpoint={"every": "3 steps"},
             resources={"tasks_per_node": size, "cpus_per_task": 1},
         )

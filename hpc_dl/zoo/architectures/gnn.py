@@ -117,7 +117,7 @@ class GraphNeuralNetwork(Supervised):
 
     def network(self) -> nn.Module:
         (features,) = self.facts.shape
-        of_nodes = self.facts.task == "classify_nodes"
+        of_nodes = self.task.of_nodes
         return GraphNetwork(features, self.facts.outputs, self.options, of_nodes=of_nodes)
 
     def inputs(self, sample: Batch) -> Batch:
@@ -137,7 +137,7 @@ class GraphNeuralNetwork(Supervised):
         """What the objective draws; and of nodes the graph, if it is small, and where the last
         hidden layer puts them."""
         judged = ((self.outputs(nets, batch), batch) for batch in held_out)
-        if self.facts.task != "classify_nodes":
+        if not self.task.of_nodes:
             return self.task.pictures(judged)
         every = list(judged)  # of one graph, which they share
         return {**self.task.pictures(every), **self._draw_nodes(nets, every)}

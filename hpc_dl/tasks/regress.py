@@ -13,21 +13,27 @@ from hpc_dl.jobspec.metrics import has_r2
 from hpc_dl.tasks.contract import Batch, Loss, MonitoredMetric, Observed, Picture, Task
 from hpc_dl.tasks.pictures import charts
 from hpc_dl.tasks.statistics import deviation, mean
+from hpc_dl.tasks.tables import TargetTables
 from hpc_dl.torchvision_compat import torchvision
 
 if TYPE_CHECKING:
     from torchmetrics import Metric
+
+    from hpc_dl.jobspec.job import Train
 
 
 class Regression(Task):
     """Outputs are the numbers themselves, in their own units."""
 
     monitored = MonitoredMetric("loss", "min")
+    rescaled = True
 
-    def __init__(self, facts: DataFacts, training: Tensor | None = None) -> None:
-        self.facts = facts
-        if training is None:
-            training = torch.zeros(1, facts.outputs)
+    def __init__(
+        self, facts: DataFacts, options: Train | None, examples: Mapping[str, Tensor]
+    ) -> None:
+        super().__init__(facts, options, examples)
+        self.tables = TargetTables(facts)
+        training = examples.get("target", torch.zeros(1, facts.outputs))
         self.mean, self.deviation = mean(training), deviation(training)
         """Of the training targets: in the unit of the deviation errors of several targets are added
         up, and R², for which torchmetrics takes small numbers for none; without the mean, sums of
