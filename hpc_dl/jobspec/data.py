@@ -41,6 +41,10 @@ class Column:
     """Those that are known, where an input is of words."""
 
 
+UNKNOWN = "<unk>"
+"""The token of what is in no training example; where there is one, its id is 0."""
+
+
 @dataclass(frozen=True)
 class Feature:
     """One named tensor of every example: an input or a target."""

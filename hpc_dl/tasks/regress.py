@@ -10,7 +10,8 @@ from torch import Tensor
 
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.metrics import has_r2
-from hpc_dl.tasks.contract import Batch, Loss, MonitoredMetric, Observed, Picture, Task
+from hpc_dl.tasks.artifacts import Picture
+from hpc_dl.tasks.contract import Batch, Loss, MonitoredMetric, Observed, Task
 from hpc_dl.tasks.pictures import charts
 from hpc_dl.tasks.statistics import deviation, mean
 from hpc_dl.tasks.tables import TargetTables

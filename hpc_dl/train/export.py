@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from hpc_dl.data.dataset import Split
@@ -27,7 +26,7 @@ from hpc_dl.train import disk, memory
 from hpc_dl.train.best_effort import Extras
 from hpc_dl.train.evaluate import evaluating
 from hpc_dl.train.randomness import DRAWING, seed_generators
-from hpc_dl.zoo.contract import Architecture, Batch, Picture, part
+from hpc_dl.zoo.contract import Architecture, Artifact, Batch, Picture, part
 from hpc_dl.zoo.option_files import copy_into
 
 STRINGS = {"shape": [-1], "dtype": "str"}
@@ -47,18 +46,18 @@ class Shown:
     final: bool = False
     """Whether they are of the trained weights, at the end."""
 
-    def title(self, picture: Picture) -> str:
-        """The caption of a picture with the split and the step in it."""
-        split = [] if picture.generated else [f"{self.split} split"]
+    def title(self, shown: Artifact) -> str:
+        """Return the caption of an artifact with the split and the step in it."""
+        split = [] if shown.generated else [f"{self.split} split"]
         named = self.final or self.weights.averaged
         step = self.weights.name if named else f"step {self.weights.step}"
-        return ", ".join([picture.caption, *split, step])
+        return ", ".join([shown.caption, *split, step])
 
     @property
     def file(self) -> str:
-        """The name of their files; the final ones do not take the place of others."""
+        """The name of their files without its end; final ones do not take the place of others."""
         before = f"{self.split}-" if self.final else ""
-        return f"{before}step-{self.weights.step:08d}.png"
+        return f"{before}step-{self.weights.step:08d}"
 
 
 def sample_of(split: Split, device: torch.device, seed: int) -> Batch:
@@ -88,17 +87,17 @@ def draw(
     with evaluating(nets), torch.no_grad():
         pictures = architecture.artifacts(nets, sample, held_out)
     for name, picture in pictures.items():
-        path, kept = run.artifacts / name / shown.file, []
+        path, kept = run.artifacts / name / f"{shown.file}{picture.suffix}", []
         with extras.alone(f"picture '{name}' of step {shown.weights.step}"):
             kept.append(_keep(picture, path, shown.title(picture), run, shown.weights.step))
         yield from kept
 
 
-def _keep(picture: Picture, path: Path, title: str, run: RunDir, step: int) -> dict[str, Any]:
-    """Write a picture into the run folder; returns what to journal of it."""
+def _keep(kept: Artifact, path: Path, title: str, run: RunDir, step: int) -> dict[str, Any]:
+    """Write an artifact into the run folder; returns what to journal of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with naming(path):
-        Image.fromarray(picture.pixels(title.removeprefix(picture.caption))).save(path)
+        kept.save(path, title.removeprefix(kept.caption))
     return artifact(run, path, step, title)
 
 

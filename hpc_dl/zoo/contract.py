@@ -13,13 +13,13 @@ from torch import Tensor, nn
 
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.model import Model
+from hpc_dl.tasks.artifacts import Artifact, File, Picture, Text
 from hpc_dl.tasks.contract import (
     SHARED,
     Batch,
     Loss,
     MonitoredMetric,
     Observed,
-    Picture,
     Task,
     part,
 )
@@ -30,13 +30,16 @@ __all__ = [
     "FARTHEST",
     "SHARED",
     "Architecture",
+    "Artifact",
     "Batch",
+    "File",
     "Loss",
     "MonitoredMetric",
     "Nets",
     "Observed",
     "Picture",
     "Task",
+    "Text",
     "part",
 ]
 
@@ -104,13 +107,15 @@ class Architecture(FormerNames):
 
     def artifacts(
         self, nets: Nets, sample: Batch, held_out: Iterable[Batch]
-    ) -> Mapping[str, Picture]:
-        """Pictures by name: of a few held-out examples, always the same, or of all of them."""
+    ) -> Mapping[str, Artifact]:
+        """Pictures, texts and files by name: of a few held-out examples, always the same, or of
+        all of them."""
         return {}
 
     def inputs(self, sample: Batch) -> Batch:
         """What `predict` is to be given, taken from a few held-out examples or made up."""
-        return {self.facts.modality: sample[self.facts.modality]}
+        name = self.facts.modality
+        return {it: sample[it] for it in (name, f"{name}_length") if it in sample}
 
     def ranges(self) -> Mapping[str, tuple[float, float]]:
         """The least and the greatest number that `predict` takes, of the inputs that have such."""

@@ -107,6 +107,8 @@ class Transformer(Supervised):
         layers = nn.TransformerEncoder(
             layer, it.depth, norm=nn.LayerNorm(it.width), enable_nested_tensor=False
         )
+        if self.facts.modality == "text":
+            return CausalEncoder(self.facts.outputs, self.facts.shape[0], layers, it.width)
         enter, places = self._entrance()
         return Encoder(enter, places, layers, it.width, self.facts.outputs)
 

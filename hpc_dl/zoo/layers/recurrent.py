@@ -1,4 +1,4 @@
-"""What recurrent networks have in common: a sequence goes in, and its last states are judged.
+"""What recurrent networks share: a sequence goes in; the last states, or all, go to the outputs.
 
 Each layer is a module of torch's by itself, with dropout between them. A module of several layers
 has dropout too, but on a GPU its random numbers are cuDNN's: to seed these anew, as every step
@@ -73,8 +73,9 @@ class Reader(nn.Module):
 class TokenReader(nn.Module):
     """Reads tokens (B, T) int64, from a state on, to logits of the next one at each, (B, T, V).
 
-    The state has a tensor (B, 1, hidden), of an LSTM two, for each layer. Padding has to follow
-    what is real: then nothing real depends on it.
+    `layer` makes a layer, of `width` units, of the width of its inputs. The state has a tensor
+    (B, 1, width), of an LSTM two, for each layer. Padding has to follow what is real: then nothing
+    real depends on it.
     """
 
     def __init__(
@@ -83,11 +84,11 @@ class TokenReader(nn.Module):
         layers: int,
         vocabulary: int,
         *,
+        width: int,
         between: float,
         last: float,
     ) -> None:
         super().__init__()
-        width = layer(1).hidden_size
         self.between = between
         self.embedding = nn.Embedding(vocabulary, width)
         self.cells = nn.ModuleList(layer(width) for _ in range(layers))
