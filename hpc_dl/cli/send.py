@@ -23,7 +23,7 @@ from hpc_dl.cli.runs import print_json
 from hpc_dl.cli.screen import console
 from hpc_dl.data import fingerprint
 from hpc_dl.errors import EXIT_CLUSTER, EXIT_FAILED, UserError
-from hpc_dl.jobspec.load import load
+from hpc_dl.jobspec.load import load_resolved
 from hpc_dl.planning.plan import Machine, Plan
 from hpc_dl.run import layout, lease, records
 from hpc_dl.run import submission as submissions
@@ -201,7 +201,7 @@ def prepare_within_job(request: Request, run_dir: Path) -> int:
         return 0  # requeued
     if run.spec.exists():
         status = read_status(run, lease.GRACE)
-        if run_choice.identity(load(run.spec), run.code) != run_choice.submitted_identity(
+        if run_choice.identity(load_resolved(run.spec), run.code) != run_choice.submitted_identity(
             request.spec, request.code
         ):
             raise UserError(
