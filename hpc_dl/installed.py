@@ -1,4 +1,4 @@
-"""Which modules and files are installed ones, and which are the user's own."""
+"""What is installed: packages' additions to hpcdl, and which files are not the user's own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ import functools
 import os
 import sys
 import sysconfig
+from collections.abc import Iterator
+from importlib.metadata import entry_points
 from pathlib import Path
+from typing import TypeVar
+
+Class = TypeVar("Class")
 
 RESERVED = sys.stdlib_module_names | {
     "hpc_dl", "torch", "torchvision", "accelerate", "submitit", "mlflow", "pydantic", "yaml",
@@ -17,6 +22,24 @@ RESERVED = sys.stdlib_module_names | {
 imported before the user's code is."""
 
 _INSTALLED_IN = {"site-packages", "dist-packages"}
+
+
+def plugins(group: str, base: type[Class]) -> Iterator[type[Class]]:
+    """Import the subclasses of `base` that installed packages add by entry points of a group.
+
+    One that cannot be imported, or is none, is left out with a warning: it may be a package that
+    the job at hand does not need.
+    """
+    for point in sorted(entry_points(group=group)):
+        try:
+            found = point.load()
+        except Exception as error:
+            sys.stderr.write(f"warning: {group}: {point.value} cannot be imported: {error}\n")
+            continue
+        if isinstance(found, type) and issubclass(found, base):
+            yield found
+        else:
+            sys.stderr.write(f"warning: {group}: {point.value} is no {base.__name__}\n")
 
 
 def absolute(path: str | Path) -> Path:

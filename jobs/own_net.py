@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from hpc_dl.tasks.pictures.grids import grid
-from hpc_dl.zoo.contract import Architecture, Headline, Loss
+from hpc_dl.zoo.contract import Architecture, Loss, MonitoredMetric
 
 
 class Probed(Architecture):
@@ -22,23 +22,23 @@ class Probed(Architecture):
         up = nn.Sequential(nn.Linear(code, 64), nn.ReLU(), nn.Linear(64, pixels), nn.Sigmoid())
         return {"autoencoder": Both(down, up), "probe": nn.Linear(code, len(self.facts.classes))}
 
-    def turns(self, step):  # who moves in this step; all players, if you leave it out
+    def updates(self, step):  # the players that are updated in this step, in order; all by default
         return self.players if step >= self.options.probe_from else ("autoencoder",)
 
     def loss(self, nets, batch, player):  # a SUM over `count` examples, however they are divided
         code, again = nets["autoencoder"](batch["image"])
         if player == "probe":
-            return self.objective.loss(nets["probe"](code.detach()), batch)
+            return self.task.loss(nets["probe"](code.detach()), batch)
         error = (again - batch["image"].flatten(1)).square().sum()
         return Loss(error, len(code), logs={"size_of_code": code.detach().norm(dim=1).sum()})
 
     def measure(self, nets, batch):  # on held-out data, over all ranks; `loss` is among them
         code, again = nets["autoencoder"](batch["image"])
         error = (again - batch["image"].flatten(1)).square().sum()
-        judged = self.objective.measure(nets["probe"](code), batch)  # accuracy, macro F1 ...
+        judged = self.task.measure(nets["probe"](code), batch)  # accuracy, macro F1 ...
         return {**judged, "loss": Loss(error, len(code))}
 
-    headline = Headline("accuracy", "max")  # by which the best checkpoint is kept
+    monitored = MonitoredMetric("accuracy", "max")  # by which the best checkpoint is kept
 
     def artifacts(self, nets, sample, held_out):  # pictures for MLflow and the run folder
         again = nets["autoencoder"](sample["image"])[1].view_as(sample["image"])
@@ -47,7 +47,7 @@ class Probed(Architecture):
 
     def predict(self, nets, batch):  # what `hpc_dl.predictor` and MLflow give a user
         code, _ = nets["autoencoder"](batch["image"])
-        return {"code": code, **self.objective.predict(nets["probe"](code))}
+        return {"code": code, **self.task.predict(nets["probe"](code))}
 
 
 class Both(nn.Module):

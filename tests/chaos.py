@@ -37,7 +37,7 @@ TRAIN = {
     "epochs": None,
     "steps": 36,
     "log_every": 1,
-    "average": 0.9,
+    "ema_decay": 0.9,
 }
 """With the 1797 digits and batches of 128, 3 epochs."""
 NEVER_BETTER = ("gan", "diffusion")

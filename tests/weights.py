@@ -23,7 +23,7 @@ STEPS = 300
 
 def main(names: list[str]) -> None:
     for name in names or sorted(path.stem for path in JOBS.glob("*.yaml")):
-        with tempfile.TemporaryDirectory() as root:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as root:
             print(f"{name:12}  {trained(JOBS / f'{name}.yaml', Path(root))}", flush=True)
 
 

@@ -92,12 +92,12 @@ class _Bringing:
     def bring(self, until: float = float("inf")) -> None:
         """Bring all runs; begin with none after `until` on the monotonic clock."""
         from hpc_dl.run import layout
-        from hpc_dl.status import read_statuses
+        from hpc_dl.status import reconcile
         from hpc_dl.tracking.sync import sync_journal
 
         runs = layout.own(layout.runs(self.root))
         if time.monotonic() - self.asked >= ASK_EVERY:
-            read_statuses(runs)  # journals how runs ended that could not say so themselves
+            reconcile(runs)
             self.asked = time.monotonic()
         for run in runs:
             if time.monotonic() < until:

@@ -27,6 +27,7 @@ from hpc_dl.planning.plan import Machine, Plan
 from hpc_dl.planning.site import Site
 from hpc_dl.scheduler.slurm import client
 from hpc_dl.submission import snapshot
+from hpc_dl.submission.prepare import check_files
 from hpc_dl.submission.snapshot import Snapshot
 
 _GPU = re.compile(r"\d+$|GPU-|MIG-")
@@ -94,7 +95,8 @@ def read(
     of them. Raises UserError.
     """
     base = (copied or file.parent).absolute()
-    spec = _with_absolute_paths(specs.load(file, words), words, base)
+    load = specs.load if copied is None else specs.load_resolved
+    spec = _with_absolute_paths(load(file, words), words, base)
     site = sites.load(site_name, os.environ)
     data_root = sites.expand(site.data_root, os.environ)
     asked = copied is not None or not isinstance(spec.data, OwnData)
@@ -104,6 +106,8 @@ def read(
             code = snapshot.take(spec, base, data_root, facts)
     known = facts or code.facts
     assert known is not None
+    with _pointing_into(file, words):
+        check_files(spec, known)
     return Request(
         file=file,
         words=tuple(words),

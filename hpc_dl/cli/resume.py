@@ -9,7 +9,7 @@ from hpc_dl.cli import job_request, run_choice, runs, send
 from hpc_dl.cli.run_choice import Choice
 from hpc_dl.data import fingerprint
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.load import load
+from hpc_dl.jobspec.load import load_resolved
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run import lease
 from hpc_dl.run.layout import RunDir
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     if action != "go_on":
         return send.send(request, Choice(action, found, status), machine, manner)
 
-    if request.spec.training() != load(found.spec).training():
+    if request.spec.training() != load_resolved(found.spec).training():
         raise UserError(
             "another checkpoint.monitor would make it another training",
             hint="By it the best checkpoint was chosen so far; for another, hpcdl submit --new.",

@@ -17,7 +17,7 @@ from typing import Literal
 from hpc_dl.data.fingerprint import Fingerprint
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.job import JobSpec
-from hpc_dl.jobspec.load import load
+from hpc_dl.jobspec.load import load_resolved
 from hpc_dl.run import layout, lease, records
 from hpc_dl.run.layout import DamagedFile, RunDir
 from hpc_dl.status import Status, read_status
@@ -149,7 +149,7 @@ def _identities(runs: Iterable[RunDir]) -> Iterator[tuple[RunDir, str]]:
     for run in runs:
         try:
             with layout.open_file(run.spec):  # a pipe in its place would keep one waiting
-                its = identity(load(run.spec), run.code)
+                its = identity(load_resolved(run.spec), run.code)
         except (UserError, OSError) as error:
             if not layout.is_run(run):
                 continue

@@ -28,11 +28,11 @@ def run(args: argparse.Namespace) -> int:
     """Bring one run or all; the exit code is 1 if a store did not take everything."""
     from hpc_dl.cli import runs
     from hpc_dl.run import layout
-    from hpc_dl.status import find_run, read_statuses
+    from hpc_dl.status import find_run, reconcile
 
     root = runs.root(args)
     chosen = [find_run(root, args.word)] if args.word else layout.own(layout.runs(root))
-    read_statuses(chosen)  # journals how runs ended that could not say so themselves
+    reconcile(chosen)
     outcomes = [_Outcome(one) for one in chosen]
     for outcome in outcomes:
         outcome.sync_journal()

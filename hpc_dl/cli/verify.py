@@ -84,7 +84,7 @@ def _train_cases(target: Target, seed: int, args: argparse.Namespace) -> list[Ru
     words = list(target.words)
     if target.judge:
         (judge,) = _train_cases(of(target.judge), 0, args)
-        words.append(f"model.judge={judge.export}")
+        words.append(f"model.classifier={judge.export}")
     if not target.cases:
         return [_train(target, f"{target.name}-{seed}", words, seed, args)]
     return [

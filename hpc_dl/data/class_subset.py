@@ -14,7 +14,7 @@ from hpc_dl.jobspec.data import DataFacts
 
 
 def divide_some(given: Mapping[str, Split], facts: DataFacts, holdout: Holdout) -> Splits:
-    """As `divide`, but training and validation are of the classes `facts.only` alone.
+    """As `divide`, but training and validation are of the classes `facts.include_classes` alone.
 
     The training examples of all others go into the test, where none is given.
     """
@@ -40,7 +40,7 @@ def numbers(given: Mapping[str, Split], facts: DataFacts) -> list[int]:
 
 def _usual(tensors: Tensors, facts: DataFacts) -> Tensor:
     """Whether examples (N,) are of the classes that are trained on."""
-    wanted = [facts.classes.index(name) for name in facts.only]
+    wanted = [facts.classes.index(name) for name in facts.include_classes]
     return torch.isin(tensors["label"], torch.tensor(wanted))
 
 

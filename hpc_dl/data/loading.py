@@ -68,10 +68,11 @@ def load(source: Data, data_root: Path, code: Path, workers: int | None = None) 
         facts, splits = given(source, data_root, code, found)
     files = [path for part in found.pictures.values() for path, _ in part] if found else []
     named = names.of(source, splits, files)
-    if facts.only:
+    if facts.include_classes:
         named = replace(named, labels=numbers(splits, facts))
     holdout = Holdout.of(source)
-    divided = divide_some(splits, facts, holdout) if facts.only else divide(splits, facts, holdout)
+    cut = divide_some if facts.include_classes else divide
+    divided = cut(splits, facts, holdout)
     validation.every_class_is_trained_on(divided.train, facts)
     return replace(precision.narrow(divided), names=named)
 

@@ -85,21 +85,22 @@ def _grey(
     The training examples of all others go into the test, where the source has none of its own.
     """
     holdout = Holdout.of(source)
-    if source.only is None:
+    if source.include_classes is None:
         sizes = split_counts(there, holdout)
         return DataFacts("image", "classify", shape, classes, *sizes)
-    only = tuple(dict.fromkeys(map(str, source.only)))
-    if unknown := set(only) - set(classes):
+    included = tuple(dict.fromkeys(map(str, source.include_classes)))
+    if unknown := set(included) - set(classes):
         raise UserError(
-            f"data.only: {source.name} has no class {', '.join(sorted(unknown))}",
+            f"data.include_classes: {source.name} has no class {', '.join(sorted(unknown))}",
             hint=f"It has: {', '.join(classes)}.",
         )
-    chosen = {classes.index(name) for name in only}
+    chosen = {classes.index(name) for name in included}
     kept = sum(label in chosen for label in labels_of_train())
     train, validation, tested = split_counts({**there, "train": kept}, holdout)
     if "test" not in there:
         tested += there["train"] - kept
-    return DataFacts("image", "classify", shape, classes, train, validation, tested, only=only)
+    sizes = (train, validation, tested)
+    return DataFacts("image", "classify", shape, classes, *sizes, include_classes=included)
 
 
 def _ask(source: Data, data_root: Path, code: Path) -> DataFacts:

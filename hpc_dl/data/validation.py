@@ -116,7 +116,7 @@ def every_class_is_trained_on(train: Split, facts: DataFacts) -> None:
     if not facts.classes or "label" not in train.tensors:
         return
     counts = torch.bincount(train.tensors["label"].cpu(), minlength=len(facts.classes))
-    wanted = facts.only or facts.classes
+    wanted = facts.include_classes or facts.classes
     absent = [it for it, n in zip(facts.classes, counts, strict=True) if it in wanted and not n]
     if absent:
         shown = ", ".join(f"'{name}'" for name in absent[:5])

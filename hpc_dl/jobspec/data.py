@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
+    AliasChoices,
     ConfigDict,
     Field,
     NonNegativeFloat,
@@ -58,7 +59,9 @@ class DataFacts:
     `size is missing` where that is a gap."""
     raw: tuple[Column, ...] = ()
     """Of a table in a file: the columns of the file, from which those above are made."""
-    only: tuple[str, ...] = ()
+    include_classes: Annotated[
+        tuple[str, ...], Field(validation_alias=AliasChoices("include_classes", "only"))
+    ] = ()
     """The classes that are trained on, where the test has others as well."""
     groups: int = 0
     """Of the training examples; the members of a group are in the same split. 0 without groups."""
@@ -73,7 +76,7 @@ class DataFacts:
     @property
     def outputs(self) -> int:
         """How many numbers a network has to give for an example: one a class, or a target."""
-        return len(self.targets if self.task == "regress" else self.classes)
+        return len(self.targets or self.classes)
 
 
 class Augment(Spec):

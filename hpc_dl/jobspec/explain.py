@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from hpc_dl.jobspec import fields
+from hpc_dl.jobspec import fields, renames
 from hpc_dl.jobspec.yaml_text import Document, Mark, Path, Problem
 
 EXAMPLES = {
@@ -56,6 +56,13 @@ def closest(word: str, known: list[str]) -> str:
     return f"; did you mean '{near[0]}'?" if near else ""
 
 
+def renamed(path: Path, known: Collection[str]) -> str:
+    """The sentence about an option under its former name, if it is one of the `known` today."""
+    now = renames.KEYS.get(path)
+    old, section = ".".join(map(str, path)), ".".join(map(str, path[:-1]))
+    return f"{old} is called {section}.{now} now" if now in known else ""
+
+
 def place(document: Document, path: Path) -> Mark:
     """Where a value was written, or else the nearest thing around it."""
     while path not in document.places and path:
@@ -93,6 +100,8 @@ def _problem(item: Any, path: Path, document: Document, root: type[BaseModel]) -
     value_at = place(document, path)
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         return _no_such_name(path, document, root)
+    if kind == "literal_error" and (now := renames.VALUES.get((*path, str(item["input"])))):
+        return Problem(value_at, f"{dotted}: {item['input']} is called {now} now")
     if kind == "literal_error":
         allowed = [str(choice) for choice in _expected(item)]
         guess = closest(str(item["input"]), allowed)
@@ -131,8 +140,10 @@ def _unknown_key(path: Path, document: Document, root: type[BaseModel]) -> Probl
     part = fields.part_at(root, document.values, path[:-1])
     known = list(part.model_fields) if part else []
     where = f" in {'.'.join(map(str, path[:-1]))}" if len(path) > 1 else ""
-    guess = closest(str(path[-1]), known)
     mark = document.keys.get(path) or place(document, path)
+    if said := renamed(path, known):
+        return Problem(mark, said)
+    guess = closest(str(path[-1]), known)
     return Problem(mark, f"unknown key '{path[-1]}'{where}{guess}", _allowed(known))
 
 

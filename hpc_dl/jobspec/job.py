@@ -145,7 +145,7 @@ class Train(Spec):
         description="every rank holds all weights, or fsdp: its share of them, where a GPU is too "
         "small for all",
     )
-    average: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+    ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = Field(
         None,
         description="evaluate, draw and keep a running average of the weights, with such a decay "
         "a step, like 0.999",
@@ -177,7 +177,7 @@ class Train(Spec):
     early_stopping: EarlyStopping | None = Field(
         None, description="end the training when it gets no better"
     )
-    on_nonfinite: Literal["stop", "skip", "back"] = Field(
+    on_nonfinite: Literal["stop", "skip", "rollback"] = Field(
         "stop",
         description="after a loss that is not finite: stop, skip the step, or go back to the last "
         "checkpoint with half the learning rate",

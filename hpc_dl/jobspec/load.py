@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec import explain, overrides, yaml_text
+from hpc_dl.jobspec import explain, overrides, renames, yaml_text
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.yaml_text import Document, Problem
 
@@ -42,6 +42,23 @@ _Dumper.add_representer(str, _represent_text)
 def load(path: str | Path, words: Sequence[str] = ()) -> JobSpec:
     """The job spec in a file, with overrides (`key.path=value`). Raises SpecError or UserError."""
     return validate(read(path, words, JobSpec), JobSpec)
+
+
+def load_resolved(path: str | Path, words: Sequence[str] = ()) -> JobSpec:
+    """The job spec in a run folder, which an earlier version may have written. Raises as `load`."""
+    document = read(path, words, JobSpec)
+    document.values = renames.upgrade(document.values)
+    return validate(document, JobSpec)
+
+
+def read_identity(identity: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a `JobSpec.training()` that an earlier version wrote as this one would have: under the
+    names of today, with the defaults of options that have come since."""
+    upgraded: dict[str, Any] = renames.upgrade(identity)
+    try:
+        return JobSpec.model_validate({"name": "run", **upgraded}).training()
+    except ValidationError:
+        return upgraded
 
 
 def dump(spec: BaseModel) -> str:

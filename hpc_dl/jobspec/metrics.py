@@ -32,16 +32,23 @@ TOP = 5
 """Top-5 accuracy is of more classes than these."""
 
 
-def of_task(facts: DataFacts) -> tuple[str, ...]:
-    """The metrics of a task, the one that is monitored by default first."""
-    if facts.task in ("classify", "classify_nodes"):
-        top = ("top5",) if facts.outputs > TOP else ()
-        return ("accuracy", "loss", "f1_macro", "auroc_macro", *top)
-    if facts.task == "regress":
-        return ("loss", "mae", "rmse", *(("r2",) if has_r2(facts) else ()))
-    return ("loss",)
+_CLASSES = ("accuracy", "loss", "f1_macro", "auroc_macro", "top5")
+OF_TASK: dict[str, tuple[str, ...]] = {
+    "classify": _CLASSES,
+    "classify_nodes": _CLASSES,
+    "regress": ("loss", "mae", "rmse", "r2"),
+    "none": ("loss",),
+}
+"""The metrics of each shipped task, the one that is monitored by default first."""
+
+
+def of_task(facts: DataFacts) -> tuple[str, ...] | None:
+    """Return the metrics of the data's task; None for a task that is not shipped."""
+    left_out = {"top5": facts.outputs <= TOP, "r2": not has_r2(facts)}
+    known = OF_TASK.get(facts.task)
+    return None if known is None else tuple(it for it in known if not left_out.get(it))
 
 
 def has_r2(facts: DataFacts) -> bool:
-    """Whether every held-out split has the two examples that R² needs at least."""
+    """Return whether every held-out split has the two examples that R² needs at least."""
     return min(facts.validation or 2, facts.test or 2) > 1

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from hpc_dl.jobspec.data import DataFacts
 
 Kind = Literal["image", "sequence", "table", "graph"]
-Task = Literal["classify", "classify_nodes", "regress", "none"]
-"""What is to be said of an example (of its nodes, if it is a graph); `none` where nothing is."""
+Task = str
+"""The name of what is asked of an example: that of a file in `hpc_dl/tasks`, or of an entry point
+of the group `hpc_dl.tasks`; `none` where nothing is asked."""
 Norm = Literal["batch", "group", "none"]
 Activation = Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid"]
 
@@ -45,8 +46,14 @@ class Model(Spec):
 
     name: str
 
-    def monitors(self, facts: DataFacts) -> tuple[str, ...]:
-        """The validation metrics that `checkpoint.monitor` may name."""
+    @property
+    def is_supervised(self) -> bool:
+        """True if it learns what the data's task asks; else it makes or describes its like."""
+        return "none" not in self.tasks
+
+    def monitors(self, facts: DataFacts) -> tuple[str, ...] | None:
+        """Return the validation metrics that `checkpoint.monitor` may name; None where they are
+        known only once the network is there."""
         return metrics.of_task(facts)
 
     @property
@@ -69,8 +76,12 @@ class Model(Spec):
         """The same, once trained: what it was to read is in its weights, or no longer needed."""
         return self.model_copy(update=dict.fromkeys(self.paths))
 
-    def conflict(self, facts: DataFacts) -> Conflict | None:
-        """What of the options does not go with the data; None where all does."""
+    def find_conflict(self, facts: DataFacts) -> Conflict | None:
+        """Return what of the options does not go with the data; None where all does."""
+        return None
+
+    def find_file_conflict(self, facts: DataFacts) -> Conflict | None:
+        """The same of the files that the options name; it reads them."""
         return None
 
 

@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel
 
 from hpc_dl.jobspec import fields
-from hpc_dl.jobspec.explain import closest
+from hpc_dl.jobspec.explain import closest, renamed
 from hpc_dl.jobspec.yaml_text import (
     MERGE,
     MERGE_HINT,
@@ -140,6 +140,10 @@ def _sections(root: type[BaseModel]) -> set[Path]:
 
 def _complain_of_path(document: Document, path: Path, mark: Mark, root: type[BaseModel]) -> None:
     dotted, known = ".".join(map(str, path)), sorted(set(fields.all_paths(root)))
+    part = fields.part_at(root, document.values, path[:-1])
+    if part and (said := renamed(path, part.model_fields)):
+        document.problems.append(Problem(mark, said))
+        return
     beside = [name for name in known if name.rpartition(".")[0] == dotted.rpartition(".")[0]]
     hint = f"Beside it: {', '.join(beside)}" if beside else ""
     document.problems.append(Problem(mark, f"there is no '{dotted}'{closest(dotted, known)}", hint))

@@ -12,7 +12,6 @@ from hpc_dl.jobspec.model import Kind, OwnModel
 from hpc_dl.jobspec.sources import SOURCES
 from hpc_dl.planning.site import Site
 
-CLASSIFYING = ("classify", "classify_nodes")
 AUGMENTED: dict[str, tuple[Kind, ...]] = {
     "crop": ("image",),
     "flip": ("image",),
@@ -39,7 +38,7 @@ def check(spec: JobSpec, facts: DataFacts, site: Site | None) -> None:
     _check_augmentation(spec, facts)
     _check_options_of_labels(spec, facts)
     _check_monitor(spec, facts)
-    _check_average(spec)
+    _check_ema(spec)
     _check_strategy(spec)
     _check_rate(spec)
     if site is not None:
@@ -62,19 +61,19 @@ def _check_kind_and_task(spec: JobSpec, facts: DataFacts) -> None:
         )
     if facts.train == 0:
         raise SpecConflict("data", f"{spec.data.name} has no training examples")
-    if found := model.conflict(facts):
+    if found := model.find_conflict(facts):
         raise SpecConflict(f"model.{found.option}", found.message, found.hint)
 
 
 def _check_classes(spec: JobSpec, facts: DataFacts) -> None:
     """Raise SpecConflict where a single class is to be learnt, which every network gets right."""
-    model, classes = spec.model, facts.only or facts.classes
-    if isinstance(model, OwnModel) or "none" in model.tasks or facts.task not in CLASSIFYING:
+    model, classes = spec.model, facts.include_classes or facts.classes
+    if isinstance(model, OwnModel) or not model.is_supervised:
         return
-    if len(classes) < 2:
+    if len(classes) == 1:
         raise SpecConflict(
             "data",
-            f"{spec.data.name} has one class, {', '.join(classes)}, and {model.name} needs two "
+            f"{spec.data.name} has one class, {classes[0]}, and {model.name} needs two "
             "classes to tell apart",
             "Models that need no classes: "
             + ", ".join(name for name, it in ZOO.items() if "none" in it.tasks),
@@ -110,7 +109,7 @@ def _check_augmentation(spec: JobSpec, facts: DataFacts) -> None:
 def _check_options_of_labels(spec: JobSpec, facts: DataFacts) -> None:
     weights = spec.train.class_weights
     for key, asked in (("label_smoothing", spec.train.label_smoothing), ("class_weights", weights)):
-        if asked and (facts.task not in CLASSIFYING or "none" in spec.model.tasks):
+        if asked and not (facts.classes and spec.model.is_supervised):
             raise SpecConflict(
                 f"train.{key}", f"{spec.model.name} does not learn from classes here"
             )
@@ -123,7 +122,9 @@ def _check_options_of_labels(spec: JobSpec, facts: DataFacts) -> None:
 
 
 def _check_monitor(spec: JobSpec, facts: DataFacts) -> None:
-    """What a user's own network measures, its first validation tells."""
+    """Raise SpecConflict for a metric that there will not be.
+
+    What a user's own network or a task of a user's measures, the first validation tells."""
     monitor, model = spec.checkpoint.monitor, spec.model
     if monitor and not facts.validation:
         raise SpecConflict("checkpoint.monitor", f"{spec.data.name} has no validation examples")
@@ -134,6 +135,8 @@ def _check_monitor(spec: JobSpec, facts: DataFacts) -> None:
     if isinstance(model, OwnModel):
         return
     known = model.monitors(facts)
+    if known is None:
+        return
     if monitor and monitor not in known:
         raise SpecConflict(
             "checkpoint.monitor",
@@ -149,9 +152,9 @@ def _check_monitor(spec: JobSpec, facts: DataFacts) -> None:
         )
 
 
-def _check_average(spec: JobSpec) -> None:
-    if spec.train.average and spec.train.strategy == "fsdp":
-        raise SpecConflict("train.average", "weights that fsdp divides are not averaged")
+def _check_ema(spec: JobSpec) -> None:
+    if spec.train.ema_decay and spec.train.strategy == "fsdp":
+        raise SpecConflict("train.ema_decay", "weights that fsdp divides are not averaged")
 
 
 def _check_strategy(spec: JobSpec) -> None:

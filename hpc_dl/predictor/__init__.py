@@ -14,7 +14,6 @@ import torch
 
 from hpc_dl.predictor.inputs import Inputs
 from hpc_dl.zoo import trained as trained_networks
-from hpc_dl.zoo.class_names import class_names
 from hpc_dl.zoo.contract import SHARED, part
 
 CHUNK = 1024
@@ -49,7 +48,7 @@ class Predictor:
             ]
         outputs = {name: torch.cat([p[name] for p in parts]) for name in parts[0]}
         arrays = {name: tensor.numpy() for name, tensor in outputs.items()}
-        return {**arrays, **class_names(outputs, self.architecture.facts)}
+        return {**arrays, **self.architecture.decode(outputs)}
 
 
 def load(folder: str | Path) -> Predictor:

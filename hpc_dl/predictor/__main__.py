@@ -5,10 +5,13 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from hpc_dl.errors import UserError
-from hpc_dl.predictor import load
-from hpc_dl.predictor.answers import by_name
+from hpc_dl.predictor import Predictor, load
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,13 +20,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("table", help="a csv or parquet file of rows like those trained on")
     asked = parser.parse_args(arguments)
     try:
-        predictor = load(asked.export)
-        answers = by_name(predictor.predict(asked.table), predictor.architecture.facts)
+        predictions = _table(load(asked.export), asked.table)
     except UserError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code
-    sys.stdout.write(answers.to_csv(index=False))
+    sys.stdout.write(predictions.to_csv(index=False))
     return 0
+
+
+def _table(predictor: Predictor, file: str) -> DataFrame:
+    """Return the predictions of the rows of a file, a row each, under names."""
+    import pandas
+
+    task, predicted = predictor.architecture.task, predictor.predict(file)
+    tables = task.tables if task else None
+    return pandas.DataFrame(tables.columns(predicted) if tables else {})
 
 
 if __name__ == "__main__":

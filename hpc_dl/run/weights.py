@@ -16,7 +16,7 @@ class Weights:
     best: bool = False
     """Whether they are of the best checkpoint; else they are the last."""
     averaged: bool = False
-    """Whether they are the running average that `train.average` asks for."""
+    """Whether they are the running average that `train.ema_decay` asks for."""
     monitor: str = ""
     """The metric of validation by which the best checkpoint was chosen."""
     goal: str = ""

@@ -9,9 +9,11 @@ from pathlib import Path
 from hpc_dl.data import fingerprint
 from hpc_dl.data.fingerprint import Fingerprint
 from hpc_dl.jobspec import load
+from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.sources import OwnData
 from hpc_dl.planning import job_environment
+from hpc_dl.planning.compatibility import SpecConflict
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run.journal import Journal, last_state
 from hpc_dl.run.layout import RunDir, make_folder, mode_of, write_atomic, write_json
@@ -48,6 +50,12 @@ def prepare(
     write_atomic(run.diff, provenance.diff(repositories))
     replan(run, code.renamed(spec), plan)
     _note_planned(run)
+
+
+def check_files(spec: JobSpec, facts: DataFacts) -> None:
+    """Raise SpecConflict where the files that the model's options name do not go with the data."""
+    if found := spec.model.find_file_conflict(facts):
+        raise SpecConflict(f"model.{found.option}", found.message, found.hint)
 
 
 def replan(run: RunDir, spec: JobSpec, plan: Plan) -> None:

@@ -1,29 +1,57 @@
-"""The loss, the metrics and the pictures of each task: one file each."""
+"""What is asked of a network's outputs: one file a task, of the task's name.
+
+Installed packages add theirs by entry points of the group `hpc_dl.tasks`, each of which has the
+task's name and names its class.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.tasks.classification import Classification
-from hpc_dl.tasks.contract import Objective
-from hpc_dl.tasks.regression import Regression
+from hpc_dl.tasks.contract import Task
+
+if TYPE_CHECKING:
+    from hpc_dl.jobspec.job import Train
+
+GROUP = "hpc_dl.tasks"
+NONE = "none"
 
 
-def of(
+def build(
     facts: DataFacts,
-    label_smoothing: float = 0.0,
-    class_weights: Sequence[float] | None = None,
-    targets: Tensor | None = None,
-) -> Objective | None:
-    """The objective of the data's task; None where there is none.
+    options: Train | None = None,
+    examples: Mapping[str, Tensor] | None = None,
+) -> Task | None:
+    """Return the task that the data are for; None where they are for none.
 
-    `targets` (N, targets) are the training split's, where numbers are to be foretold.
+    `options` are those of the job spec, `examples` the tensors of the training split.
     """
-    if facts.task in ("classify", "classify_nodes"):
-        return Classification(facts, label_smoothing, class_weights)
-    if facts.task == "regress":
-        return Regression(facts, targets)
-    return None
+    return None if facts.task == NONE else find(facts.task)(facts, options, examples or {})
+
+
+def find(name: str) -> type[Task]:
+    """Return the class of a task. Raises UserError where there is no task of that name."""
+    if find_spec(f"{__name__}.{name}"):
+        module = import_module(f"{__name__}.{name}")
+        (found,) = (
+            it
+            for _, it in inspect.getmembers(module, inspect.isclass)
+            if issubclass(it, Task) and it.__module__ == module.__name__
+        )
+        return found
+    for point in entry_points(group=GROUP, name=name):
+        loaded: type[Task] = point.load()
+        return loaded
+    raise UserError(
+        f"there is no task '{name}'",
+        hint=f"A package adds one by an entry point of the group {GROUP}: is it installed here?",
+    )

@@ -6,14 +6,20 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from torch import Tensor
 
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.tasks.former_names import FormerNames
+from hpc_dl.tasks.tables import Array, Tables
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torchmetrics import Metric
+
+    from hpc_dl.jobspec.job import Train
 
 Batch = Mapping[str, Tensor]
 """Tensors by name, the first axis being the example: `index`, (B,) int64, its number; `label`, (B,)
@@ -81,7 +87,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Headline:
+class MonitoredMetric:
     """The validation metric that is monitored: it says which of two models is better."""
 
     metric: str
@@ -96,26 +102,46 @@ class Headline:
         return new < old - margin if self.goal == "min" else new > old + margin
 
 
-class Objective(ABC):
-    """What a task asks of a network's outputs, (B, outputs): its loss, its metrics, its pictures.
+class Task(FormerNames, ABC):
+    """What is asked of a network's outputs, (B, outputs): loss, metrics, predictions, pictures.
 
     It belongs to the data, and is the same for every architecture.
     """
 
-    headline: Headline
+    former_names = {"headline": "monitored", "draw": "pictures"}
+
+    monitored: MonitoredMetric
+    tables: Tables | None = None
+    """How predictions are written as tables; None where they are not."""
+    of_nodes: ClassVar[bool] = False
+    """True if an example is a node of a graph."""
+    rescaled: ClassVar[bool] = False
+    """True if outputs are in the units of the targets, whatever these are."""
+
+    def __init__(
+        self, facts: DataFacts, options: Train | None, examples: Mapping[str, Tensor]
+    ) -> None:
+        """`options` are those of the job spec, `examples` the tensors of the training split; a
+        network that is to predict, not to learn, has neither."""
+        self.facts = facts
 
     @abstractmethod
     def loss(self, outputs: Tensor, batch: Batch) -> Loss:
-        """What is descended."""
+        """Return the training loss of a batch."""
 
     @abstractmethod
     def measure(self, outputs: Tensor, batch: Batch) -> Mapping[str, Loss | Observed]:
-        """Held-out metrics by name, `loss` among them."""
+        """Return the metrics of a held-out batch by name, `loss` among them."""
 
     @abstractmethod
     def predict(self, outputs: Tensor) -> Mapping[str, Tensor]:
-        """What the outputs say, for a user."""
+        """Return predictions by name; the first axis is the example."""
+
+    def decode(self, predicted: Mapping[str, Any]) -> Mapping[str, Array]:
+        """Return what tensors cannot hold of predictions, by name: strings, such as the names of
+        classes. Other architectures' predictions may be among them."""
+        return {}
 
     @abstractmethod
-    def draw(self, judged: Iterable[tuple[Tensor, Batch]]) -> Mapping[str, Picture]:
-        """Pictures of how good the outputs for held-out batches are."""
+    def pictures(self, judged: Iterable[tuple[Tensor, Batch]]) -> Mapping[str, Picture]:
+        """Return pictures of how good the outputs for held-out batches are."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -12,7 +12,7 @@ from hpc_dl import tasks
 from hpc_dl.data.augment import Augmentation
 from hpc_dl.data.batches import Batches
 from hpc_dl.data.dataset import Splits
-from hpc_dl.jobspec.job import JobSpec, Train
+from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning import data_loading
 from hpc_dl.planning.plan import Plan
 from hpc_dl.train import batch_norm, optim
@@ -39,14 +39,9 @@ def build_engine(
     `rate` is the learning rate by step, `code` the folder of the user's own files.
     """
     accelerate = accelerator(plan, world, spec.train.precision)
-    examples, smoothing = splits.train.tensors, spec.train.label_smoothing
-    objective = tasks.of(
-        splits.facts,
-        smoothing,
-        class_weights(spec.train, splits),
-        examples.get("target"),
-    )
-    architecture = build(spec.model, splits.facts, code, objective)
+    examples = splits.train.tensors
+    task = tasks.build(splits.facts, spec.train, examples)
+    architecture = build(spec.model, splits.facts, code, task)
     seed_generators(world.device, spec.train.seed, INITIALISATION)
     players, sharded = {}, spec.train.strategy == "fsdp"
     networks = architecture.networks()
@@ -59,7 +54,7 @@ def build_engine(
         prepared = accelerate.prepare_model(network, device_placement=whole, evaluation_mode=True)
         prepared = prepared if whole else _shard(prepared, world)
         optimizer = optim.optimizer(spec.train.optimizer, network)
-        average = Average(network, spec.train.average) if spec.train.average else None
+        average = Average(network, spec.train.ema_decay) if spec.train.ema_decay else None
         players[name] = Player(prepared, optimizer, rate, average)
     return Engine(architecture, players, accelerate.scaler, world, spec.train, asked_to_stop)
 
@@ -85,19 +80,6 @@ def build_batches(spec: JobSpec, plan: Plan, splits: Splits, world: World) -> Ba
         world.size,
         Augmentation(augment, splits.facts.kind, world.device) if augment else None,
     )
-
-
-def class_weights(options: Train, splits: Splits) -> Sequence[float] | None:
-    """How much an example of each class counts; None where all count alike.
-
-    `balanced` gives each class the same weight in sum, and the examples 1 on average.
-    """
-    if options.class_weights != "balanced":
-        return options.class_weights
-    labels, classes = splits.train.tensors["label"], splits.facts.outputs
-    counts = torch.bincount(labels, minlength=classes).clamp(min=1)
-    weights: list[float] = (len(labels) / (classes * counts)).tolist()
-    return weights
 
 
 def _shard(network: nn.Module, world: World) -> nn.Module:

@@ -12,6 +12,7 @@ import torch.distributed as dist
 
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.jobspec.load import read_identity
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import RunDir
 from hpc_dl.run.weights import Weights
@@ -86,7 +87,7 @@ class Saving:
             return self._take_up(path, checkpoint.load(path, mapped=device.type != "cpu"))
 
     def _take_up(self, path: Path, state: Mapping[str, Any]) -> str:
-        if differences := _differences(state["identity"], self.spec.training()):
+        if differences := _differences(read_identity(state["identity"]), self.spec.training()):
             raise UserError(
                 f"{path} belongs to another spec: {'; '.join(differences)}",
                 hint="Train it as a new run: hpcdl submit --new.",

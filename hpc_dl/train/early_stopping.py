@@ -10,7 +10,7 @@ from typing import Any
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.jobspec.job import EarlyStopping
 from hpc_dl.jobspec.metrics import GOALS, Goal
-from hpc_dl.zoo.contract import Headline
+from hpc_dl.zoo.contract import MonitoredMetric
 
 LOSS = "loss"
 
@@ -32,10 +32,13 @@ class Patience:
     """
 
     def __init__(
-        self, default: Headline | None, rule: EarlyStopping | None, monitor: str | None = None
+        self,
+        default: MonitoredMetric | None,
+        rule: EarlyStopping | None,
+        monitor: str | None = None,
     ) -> None:
         self.metric = monitor or (default.metric if default else None)
-        self.named_by = "checkpoint.monitor" if monitor else "headline, of the network"
+        self.named_by = "checkpoint.monitor" if monitor else "monitored, of the network"
         self.rule = rule
         self.goal: Goal | None = GOALS.get(self.metric or "")
         if default and default.metric == self.metric:
@@ -56,7 +59,7 @@ class Patience:
         self.newest = Evaluation(step, values)
         if self.metric is None:
             return False
-        by = self._headline(self.metric, values)
+        by = self._monitored(self.metric, values)
         value = values[by.metric] if math.isfinite(values.get(LOSS, 0.0)) else math.nan
         self._count(by, value)
         improved = math.isfinite(value) and self._is_best(by, values)
@@ -64,7 +67,7 @@ class Patience:
             self.best = self.newest
         return improved
 
-    def _headline(self, metric: str, values: Mapping[str, float]) -> Headline:
+    def _monitored(self, metric: str, values: Mapping[str, float]) -> MonitoredMetric:
         """The monitored metric, which only an evaluation can tell of a user's own network."""
         if metric not in values:
             raise UserError(
@@ -75,19 +78,19 @@ class Patience:
         if self.goal is None:
             raise UserError(
                 f"checkpoint.monitor: whether a low or a high '{metric}' is better is not known",
-                hint=f'Say so in your network: headline = Headline("{metric}", "max").',
+                hint=f'Say so in your network: monitored = MonitoredMetric("{metric}", "max").',
                 exit_code=EXIT_FAILED,
             )
-        return Headline(metric, self.goal)
+        return MonitoredMetric(metric, self.goal)
 
-    def _count(self, by: Headline, value: float) -> None:
+    def _count(self, by: MonitoredMetric, value: float) -> None:
         margin = self.rule.min_delta if self.rule else 0.0
         if by.better(value, self.reference, margin):
             self.reference, self.idle_epochs = value, 0
         else:
             self.idle_epochs += 1
 
-    def _is_best(self, by: Headline, values: Mapping[str, float]) -> bool:
+    def _is_best(self, by: MonitoredMetric, values: Mapping[str, float]) -> bool:
         if self.best is None:
             return True
         value, before = values[by.metric], self.best.values

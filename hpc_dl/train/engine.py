@@ -134,7 +134,7 @@ class Engine:
         The device is waited for until it knows the loss, while it has its gradients to compute.
         """
         seed_generators(self.world.device, self.seed, STEP, self.step, self.world.rank)
-        turns = self.architecture.turns(self.step)
+        turns = self.architecture.updates(self.step)
         self._norms = {}  # a run that is resumed here knows no others
         asked, bad = 0, None
         for number, name in enumerate(turns):

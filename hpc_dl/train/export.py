@@ -27,12 +27,11 @@ from hpc_dl.train import disk, memory
 from hpc_dl.train.best_effort import Extras
 from hpc_dl.train.evaluate import evaluating
 from hpc_dl.train.randomness import DRAWING, seed_generators
-from hpc_dl.zoo.class_names import class_names
 from hpc_dl.zoo.contract import Architecture, Batch, Picture, part
 from hpc_dl.zoo.option_files import copy_into
 
-CLASS_NAMES = {"shape": [-1], "dtype": "str"}
-"""How names of classes are described among the outputs."""
+STRINGS = {"shape": [-1], "dtype": "str"}
+"""Description of strings among the outputs, such as names of classes."""
 SAMPLE_SIZE = 32
 """Held-out examples that pictures are drawn from."""
 FEW = 2
@@ -174,7 +173,7 @@ def _signature(
         inputs = architecture.inputs(few)
         outputs = architecture.predict(nets, inputs)
     described = {name: _described(name, tensor) for name, tensor in outputs.items()}
-    described |= dict.fromkeys(class_names(outputs, architecture.facts), CLASS_NAMES)
+    described |= dict.fromkeys(architecture.decode(outputs), STRINGS)
     return {
         "inputs": {name: _described(name, tensor) for name, tensor in inputs.items()},
         "outputs": described,

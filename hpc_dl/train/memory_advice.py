@@ -93,7 +93,7 @@ def _count(batch: Batch) -> int:
 def _most_of_a_step(engine: Engine, batch: Batch) -> int:
     """The most examples of `batch`, halved again and again, of which each player's turn fits."""
     _leave_the_others(engine)
-    turns = engine.architecture.turns(engine.step)
+    turns = engine.architecture.updates(engine.step)
 
     def step(some: Batch) -> None:
         held = list(_still_to_come(engine))

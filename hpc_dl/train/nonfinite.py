@@ -24,7 +24,7 @@ LOWER = 0.5
 MOST_BACK, MOST_SKIPPED = 5, 10
 """How often it goes back, and how many steps in a row are skipped, before it stops all the same."""
 
-Action = Literal["stop", "skip", "back"]
+Action = Literal["stop", "skip", "rollback"]
 
 
 class Guard:
@@ -51,7 +51,7 @@ class Guard:
             case "skip":
                 warn(f"{what}; the step is skipped")
                 return False
-            case "back":
+            case "rollback":
                 factor = self.engine.rate_factor * LOWER
                 name = go_back(turn.step)
                 if name is not None:
@@ -61,7 +61,7 @@ class Guard:
         raise UserError(
             f"{what}; stopped",
             hint="Look at these examples, lower the learning rate or clip the gradient; "
-            "train.on_nonfinite can be `skip` or `back`.",
+            "train.on_nonfinite can be `skip` or `rollback`.",
             exit_code=EXIT_FAILED,
         )
 
@@ -89,7 +89,7 @@ class Guard:
         self.last = step
         if self.policy == "skip" and self.in_a_row > MOST_SKIPPED:
             return "stop"
-        if self.policy == "back" and self.engine.rate_factor <= LOWER**MOST_BACK:
+        if self.policy == "rollback" and self.engine.rate_factor <= LOWER**MOST_BACK:
             return "stop"
         return self.policy
 

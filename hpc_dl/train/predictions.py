@@ -1,4 +1,4 @@
-"""What the trained network predicts of every test example, and how good that is class by class.
+"""Predictions of every test example, and how good they are class by class or target by target.
 
 Tables for people and other programs: CSV files under `artifacts/test/`. The examples are in the
 order of their numbers, each once, however many ranks there are; no more than a batch of every rank
@@ -22,18 +22,13 @@ from torch import Tensor, nn
 from hpc_dl.data.dataset import Split
 from hpc_dl.data.names import Names
 from hpc_dl.errors import EXIT_FAILED, UserError
-from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.model import OwnModel
+from hpc_dl.tasks.tables import Array, Tables
 from hpc_dl.train.evaluate import evaluating
 from hpc_dl.train.randomness import EVALUATION, seed_generators
 from hpc_dl.train.sharded_tensors import is_divided
 from hpc_dl.train.world import World
 from hpc_dl.zoo.contract import Architecture, Batch
-
-Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
-_CLASSES = ("label", "probabilities")
-WANTED = {"classify": _CLASSES, "classify_nodes": _CLASSES, "regress": ("target", "target")}
-"""By task, what the data say of an example, and what has to be among the predictions."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +49,13 @@ def predict(
     batch_size: int,
     seed: tuple[int, ...],
 ) -> Iterator[Part]:
-    """The predictions of a split, part by part, in the order of the examples' numbers.
+    """Yield the predictions of a split, part by part, in the order of the examples' numbers.
 
-    Nothing where the network does not predict what the data say. All ranks have to go through this
-    together, and have the same parts.
+    Nothing where the network does not predict what the data's task asks. All ranks have to go
+    through this together, and have the same parts.
     """
-    if not len(split) or not _may_predict(architecture):
+    tables = tables_of(architecture)
+    if not len(split) or tables is None:
         return
     seed_generators(world.device, *seed, EVALUATION, world.rank)
     order = split.index.argsort().to(split.device)
@@ -71,7 +67,7 @@ def predict(
     with evaluating(nets), torch.no_grad():
         for parts in rounds:
             takes_part = world.rank < len(parts)
-            every = world.gather_objects(_tried(architecture, nets, batches, takes_part))
+            every = world.gather_objects(_tried(architecture, tables, nets, batches, takes_part))
             world.mark.reach(world.mark.at)
             if errors := [it for it in every if isinstance(it, str)]:
                 raise UserError(errors[0], exit_code=EXIT_FAILED)
@@ -82,44 +78,52 @@ def predict(
 
 def _tried(
     architecture: Architecture,
+    tables: Tables,
     nets: Mapping[str, nn.Module],
     batches: Iterator[Batch],
     takes_part: bool,
 ) -> Part | str | None:
-    """The predictions of the next batch, or in words the error, which the others have to know.
+    """Return the predictions of the next batch, or the error's message for the other ranks.
 
     Networks that are divided compute nothing alone: the others would never come to know it.
     """
     try:
-        return _part(architecture, nets, next(batches), takes_part)
+        return _part(architecture, tables, nets, next(batches), takes_part)
     except Exception as error:
         if any(map(is_divided, nets.values())):
             raise
         return f"{type(error).__name__}: {error}"
 
 
-def _may_predict(architecture: Architecture) -> bool:
-    """Whether what the data say can be predicted; of a user's own network its predictions tell."""
-    options = architecture.options
-    generates = "none" in options.tasks and not isinstance(options, OwnModel)
-    return architecture.facts.task in WANTED and not generates
+def tables_of(architecture: Architecture) -> Tables | None:
+    """Return the tables of the task; None where it has none or the network does not learn it.
+
+    Whether a user's own network learns it, its predictions tell.
+    """
+    learns = architecture.options.is_supervised or isinstance(architecture.options, OwnModel)
+    return architecture.task.tables if architecture.task and learns else None
 
 
 def _part(
-    architecture: Architecture, nets: Mapping[str, nn.Module], batch: Batch, takes_part: bool
+    architecture: Architecture,
+    tables: Tables,
+    nets: Mapping[str, nn.Module],
+    batch: Batch,
+    takes_part: bool,
 ) -> Part | None:
-    """The predictions of a batch, or of none of it; None where they are of something else."""
-    said, wanted = WANTED[architecture.facts.task]
-    found = architecture.predict(nets, architecture.inputs(batch)).get(wanted)
-    if found is None:
+    """Return the predictions of a batch, or of none of it; None where they are of something
+    else."""
+    predicted = architecture.predict(nets, architecture.inputs(batch)).get(tables.prediction)
+    if predicted is None:
         return None
-    rows = found[batch["at"]] if "at" in batch else found
+    rows = predicted[batch["at"]] if "at" in batch else predicted
+    truth = batch[tables.truth]
     if rows.shape != (len(batch["index"]), architecture.facts.outputs):
         return None
-    if batch[said].is_floating_point():
-        rows = rows.to(batch[said].dtype)  # float64 where float32 would lose the target's digits
+    if truth.is_floating_point():
+        rows = rows.to(truth.dtype)  # float64 where float32 would lose the target's digits
     count = len(rows) if takes_part else 0
-    return Part(*(_array(it[:count]) for it in (batch["index"], batch[said], rows)))
+    return Part(*(_array(it[:count]) for it in (batch["index"], truth, rows)))
 
 
 def _array(tensor: Tensor) -> Array:
@@ -133,30 +137,30 @@ def _joined(parts: Sequence[Part]) -> Part:
     return Part(*(np.concatenate([getattr(it, name) for it in parts]) for name in columns))
 
 
-def write(parts: Iterator[Part], facts: DataFacts, names: Names, folder: Path) -> list[Path]:
-    """Write `predictions.csv`, and how good they are by class or by target; the files.
+def write(parts: Iterator[Part], tables: Tables | None, names: Names, folder: Path) -> list[Path]:
+    """Write `predictions.csv`, and how good they are by class or by target; return the files.
 
     Nothing where there are no predictions. Raises OSError once all parts have been taken, for the
     other ranks wait for this one.
     """
     first = next(parts, None)
-    if first is None:
+    if first is None or tables is None:
         return []
-    truths, guesses = [], []
+    truths, decisions = [], []
     table = _Table(folder / "predictions.csv")
-    table.rows([_header(facts, names)])
+    table.rows([[names.kind, *tables.header()]])
     for part in itertools.chain([first], parts):
-        guess = part.predicted if facts.task == "regress" else part.predicted.argmax(axis=1)
-        table.rows(_rows(part, guess, facts, names))
+        decided = tables.decide(part.predicted)
+        rows = tables.rows(part.truth, decided, part.predicted)
+        numbers = part.index.tolist()
+        table.rows([[names.of(it), *row] for it, row in zip(numbers, rows, strict=True)])
         truths.append(part.truth)
-        guesses.append(guess)
+        decisions.append(decided)
     table.close()
-    by = _by_target if facts.task == "regress" else _by_class
-    name = "per_target.csv" if facts.task == "regress" else "per_class.csv"
-    quality = _Table(folder / name)
-    quality.rows(by(np.concatenate(truths), np.concatenate(guesses), facts))
-    quality.close()
-    return [table.path, quality.path]
+    summary = _Table(folder / tables.summary_file)
+    summary.rows(tables.summary(np.concatenate(truths), np.concatenate(decisions)))
+    summary.close()
+    return [table.path, summary.path]
 
 
 class _Table:
@@ -188,60 +192,3 @@ class _Table:
             with suppress(OSError):
                 self.path.unlink()
             raise self.error
-
-
-def _header(facts: DataFacts, names: Names) -> list[str]:
-    if facts.task == "regress":
-        pairs = [(f"true {name}", f"predicted {name}") for name in facts.targets]
-        return [names.kind, *(column for pair in pairs for column in pair)]
-    return [names.kind, "true", "predicted", *(f"probability {name}" for name in facts.classes)]
-
-
-def _rows(part: Part, guess: Array, facts: DataFacts, names: Names) -> list[list[Any]]:
-    """The rows of some examples, classes by name."""
-    rows: list[list[Any]] = []
-    for number, truth, one, found in zip(
-        part.index.tolist(), part.truth, guess, part.predicted, strict=True
-    ):
-        if facts.task == "regress":
-            pairs = zip(truth, found, strict=True)
-            cells = [_digits(value) for pair in pairs for value in pair]
-        else:
-            cells = [facts.classes[truth], facts.classes[one], *(f"{it:.6g}" for it in found)]
-        rows.append([names.of(number), *cells])
-    return rows
-
-
-def _digits(value: np.floating[Any]) -> str:
-    """A number with as many digits as its type holds: 0.1 in float32 is 0.1."""
-    return f"{float(str(value)):.15g}"
-
-
-def _by_class(truth: Array, guess: Array, facts: DataFacts) -> list[list[Any]]:
-    """Precision, recall and F1 of each class, blank where it is undefined, and its examples."""
-    classes = len(facts.classes)
-    right = np.bincount(truth[truth == guess], minlength=classes)
-    there, held = (np.bincount(it, minlength=classes) for it in (truth, guess))
-    rows: list[list[Any]] = [["class", "precision", "recall", "f1", "support", "predicted"]]
-    for name, hits, support, count in zip(facts.classes, right, there, held, strict=True):
-        shares = (_share(hits, count), _share(hits, support), _share(2 * hits, count + support))
-        rows.append([name, *shares, int(support), int(count)])
-    return rows
-
-
-def _share(part: int, whole: int) -> str:
-    return f"{part / whole:.6g}" if whole else ""
-
-
-def _by_target(truth: Array, guess: Array, facts: DataFacts) -> list[list[Any]]:
-    """The errors of each target in its own unit, of which the metrics are means over the targets;
-    R² is blank where the target does not vary."""
-    rows: list[list[Any]] = [["target", "mae", "rmse", "r2", "support"]]
-    errors = guess.astype(np.float64) - truth
-    for number, name in enumerate(facts.targets):
-        error, values = errors[:, number], truth[:, number].astype(np.float64)
-        spread = np.square(values - values.mean()).sum()
-        r2 = f"{1 - np.square(error).sum() / spread:.6g}" if spread else ""
-        mae, rmse = np.abs(error).mean(), np.sqrt(np.square(error).mean())
-        rows.append([name, f"{mae:.6g}", f"{rmse:.6g}", r2, len(values)])
-    return rows

@@ -82,7 +82,7 @@ class Training:
         with memory.during(memory.BUILDING, world.device):
             self.engine = build_engine(spec, plan, self.splits, world, run.code, rate, self._asked)
         self.architecture = self.engine.architecture
-        default, rule = self.architecture.headline, spec.train.early_stopping
+        default, rule = self.architecture.monitored, spec.train.early_stopping
         self.patience = Patience(default, rule, spec.checkpoint.monitor)
         self.shown, self.watched = "validation", self.splits.validation
         if not len(self.watched):
@@ -105,7 +105,7 @@ class Training:
             self._stepping(lambda: self.engine.settle_in(self.batches))
         resumed_from = self.saving.resume()
         self._begin(resumed_from)
-        if resumed_from is None and self.spec.train.on_nonfinite == "back":
+        if resumed_from is None and self.spec.train.on_nonfinite == "rollback":
             self._save()  # to have something to go back to
         first_step, started = self.engine.step, time.perf_counter()
         timeout = units.seconds(self.spec.train.hang_timeout)
@@ -322,7 +322,8 @@ class Training:
         folder, names = self.run.artifacts / "test", self.splits.names
         try:
             if self.journal is not None:
-                for path in predictions.write(parts, self.splits.facts, names, folder):
+                tables = predictions.tables_of(self.architecture)
+                for path in predictions.write(parts, tables, names, folder):
                     caption = f"{path.stem}, test split, {weights.name}"
                     self._note("artifact", **export.artifact(self.run, path, weights.step, caption))
         finally:

@@ -16,7 +16,7 @@ from torch import Tensor
 from hpc_dl.data import loading
 from hpc_dl.data.batches import held_out
 from hpc_dl.data.dataset import Split
-from hpc_dl.jobspec.load import load
+from hpc_dl.jobspec.load import load_resolved
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run import records
 from hpc_dl.run.layout import RunDir
@@ -27,9 +27,9 @@ BATCH = 512
 
 def distance(run: RunDir) -> float:
     """The Fréchet distance between the training and the test images of a run."""
-    spec, plan = load(run.spec), records.load(run.plan, Plan)
+    spec, plan = load_resolved(run.spec), records.load(run.plan, Plan)
     splits = loading.load(spec.data, Path(plan.data_root), run.code)
-    judge = Judge(spec.model.model_dump()["judge"])
+    judge = Judge(spec.model.model_dump()["classifier"])
     return judge.distance(_images(splits.train), _images(splits.test))
 
 

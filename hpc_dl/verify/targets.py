@@ -10,7 +10,7 @@ from typing import Literal
 from hpc_dl.errors import UserError
 
 MNIST = "data.name=mnist"
-JUDGE = "model.judge=EXPORT"
+JUDGE = "model.classifier=EXPORT"
 """In a command: the export of the trained recipe that judges."""
 
 
@@ -70,7 +70,7 @@ TARGETS: tuple[Target, ...] = (
         (MNIST, "model.use=anomaly"),
         (Check("test/auroc", 0.90),),
         seeds=1,
-        cases=tuple(f"data.only=[{digit}]" for digit in range(10)),
+        cases=tuple(f"data.include_classes=[{digit}]" for digit in range(10)),
     ),
     Target(
         "vae",

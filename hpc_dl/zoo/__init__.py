@@ -10,12 +10,10 @@ from hpc_dl import tasks
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.model import Model, OwnModel
 from hpc_dl.user_code import load_object
-from hpc_dl.zoo.contract import Architecture, Objective
+from hpc_dl.zoo.contract import Architecture, Task
 
 
-def build(
-    options: Model, facts: DataFacts, code: Path, objective: Objective | None = None
-) -> Architecture:
+def build(options: Model, facts: DataFacts, code: Path, task: Task | None = None) -> Architecture:
     """The architecture that `options` describe, for data of which `facts` are known.
 
     `objective` is that of the data's task, where it is not to be the plain one. A user's own
@@ -27,7 +25,7 @@ def build(
         if isinstance(options, OwnModel)
         else _architecture(options.name.partition(":")[0])
     )
-    return kind(options, facts, objective or tasks.of(facts))
+    return kind(options, facts, task or tasks.build(facts))
 
 
 def _architecture(name: str) -> type[Architecture]:

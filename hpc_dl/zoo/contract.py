@@ -6,6 +6,7 @@ A classifier is the game with one player. The engine plays any game without know
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
@@ -15,25 +16,27 @@ from hpc_dl.jobspec.model import Model
 from hpc_dl.tasks.contract import (
     SHARED,
     Batch,
-    Headline,
     Loss,
-    Objective,
+    MonitoredMetric,
     Observed,
     Picture,
+    Task,
     part,
 )
+from hpc_dl.tasks.former_names import FormerNames
+from hpc_dl.tasks.tables import Array
 
 __all__ = [
     "FARTHEST",
     "SHARED",
     "Architecture",
     "Batch",
-    "Headline",
     "Loss",
+    "MonitoredMetric",
     "Nets",
-    "Objective",
     "Observed",
     "Picture",
+    "Task",
     "part",
 ]
 
@@ -43,29 +46,40 @@ FARTHEST = 10.0
 Nets = Mapping[str, nn.Module]
 
 
-class Architecture:
+def __getattr__(name: str) -> type:
+    """Give users' code of before what it imports by a former name."""
+    former: dict[str, type] = {"Headline": MonitoredMetric, "Objective": Task}
+    if name in former:
+        return former[name]
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+
+
+class Architecture(FormerNames):
     """One architecture, made from its options and from what is known of the data.
 
     `nets` is an argument everywhere, so the engine can pass wrapped, compiled or averaged
     networks; within one `loss` each player's network is called through its `forward`.
     """
 
+    former_names = {"headline": "monitored", "turns": "updates"}
+
     players: ClassVar[tuple[str, ...]] = ("model",)
 
-    def __init__(
-        self, options: Model, facts: DataFacts, objective: Objective | None = None
-    ) -> None:
+    def __init__(self, options: Model, facts: DataFacts, task: Task | None = None) -> None:
         self.options: Any = options
         self.facts = facts
-        self.objective = objective
-        """What the data's task asks of outputs, where there is a task; see `objectives`."""
+        self.task = task
+        """What is asked of the outputs for examples of this data; None if nothing is."""
+
+    objective = property(attrgetter("task"), lambda self, task: setattr(self, "task", task))
+    """Former name of `task`."""
 
     def networks(self) -> dict[str, nn.Module]:
         """Freshly initialised networks, one per player."""
         raise NotImplementedError
 
-    def turns(self, step: int) -> Sequence[str]:
-        """Who moves in this step, in order."""
+    def updates(self, step: int) -> Sequence[str]:
+        """The players that are updated in this step, in order."""
         return self.players
 
     def loss(self, nets: Nets, batch: Batch, player: str) -> Loss:
@@ -84,9 +98,9 @@ class Architecture:
         return self.measure(nets, batch)
 
     @property
-    def headline(self) -> Headline | None:
+    def monitored(self) -> MonitoredMetric | None:
         """By which metric of `measure` models are compared; None where the last is the best."""
-        return Headline("loss", "min")
+        return MonitoredMetric("loss", "min")
 
     def artifacts(
         self, nets: Nets, sample: Batch, held_out: Iterable[Batch]
@@ -102,6 +116,10 @@ class Architecture:
         """The least and the greatest number that `predict` takes, of the inputs that have such."""
         labels = {"label": (0, len(self.facts.classes) - 1)} if self.facts.classes else {}
         return {"image": (0, 1), **labels}
+
+    def decode(self, predicted: Mapping[str, Tensor]) -> Mapping[str, Array]:
+        """Return what tensors cannot hold of predictions, by name: the names of classes."""
+        return self.task.decode(predicted) if self.task else {}
 
     def predict(self, nets: Nets, batch: Batch) -> Mapping[str, Tensor]:
         """What a user wants back for new examples: tensors by name, the first axis an example."""

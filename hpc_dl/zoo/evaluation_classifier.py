@@ -64,7 +64,7 @@ class Judge:
 
 def judged(options: Generative, generated: Tensor, real: Tensor) -> Mapping[str, Observed]:
     """What the judge that the options name says of generated images; nothing without one."""
-    return _judge(options.judge).measure(generated, real) if options.judge else {}
+    return _judge(options.classifier).measure(generated, real) if options.classifier else {}
 
 
 @cache

@@ -13,12 +13,12 @@ from hpc_dl.jobspec.model import Model
 from hpc_dl.zoo.contract import (
     Architecture,
     Batch,
-    Headline,
     Loss,
+    MonitoredMetric,
     Nets,
-    Objective,
     Observed,
     Picture,
+    Task,
 )
 from hpc_dl.zoo.layers.standardise import Rescaled, Standardise
 
@@ -26,14 +26,12 @@ from hpc_dl.zoo.layers.standardise import Rescaled, Standardise
 class Supervised(Architecture):
     """Leaves its network to be said, and nothing else."""
 
-    objective: Objective
+    task: Task
 
-    def __init__(
-        self, options: Model, facts: DataFacts, objective: Objective | None = None
-    ) -> None:
-        objective = objective or tasks.of(facts)
-        assert objective is not None, f"{facts.task} is no task that has an objective"
-        super().__init__(options, facts, objective)
+    def __init__(self, options: Model, facts: DataFacts, task: Task | None = None) -> None:
+        task = task or tasks.build(facts)
+        assert task is not None, f"{facts.task} asks nothing of outputs"
+        super().__init__(options, facts, task)
 
     def network(self) -> nn.Module:
         """What gives outputs (B, outputs) of examples; numbers to foretell it gives in units of
@@ -44,7 +42,7 @@ class Supervised(Architecture):
         network = self.network()
         if self.facts.kind == "table":
             network = nn.Sequential(Standardise(self.facts.shape), network)
-        if self.facts.task == "regress":
+        if self.task.rescaled:
             network = Rescaled(network, self.facts.outputs)
         return {"model": network}
 
@@ -53,19 +51,19 @@ class Supervised(Architecture):
         return nets["model"](batch[self.facts.kind])
 
     def loss(self, nets: Nets, batch: Batch, player: str) -> Loss:
-        return self.objective.loss(self.outputs(nets, batch), batch)
+        return self.task.loss(self.outputs(nets, batch), batch)
 
     def measure(self, nets: Nets, batch: Batch) -> Mapping[str, Loss | Observed]:
-        return self.objective.measure(self.outputs(nets, batch), batch)
+        return self.task.measure(self.outputs(nets, batch), batch)
 
     @property
-    def headline(self) -> Headline:
-        return self.objective.headline
+    def monitored(self) -> MonitoredMetric:
+        return self.task.monitored
 
     def artifacts(
         self, nets: Nets, sample: Batch, held_out: Iterable[Batch]
     ) -> Mapping[str, Picture]:
-        return self.objective.draw((self.outputs(nets, batch), batch) for batch in held_out)
+        return self.task.pictures((self.outputs(nets, batch), batch) for batch in held_out)
 
     def predict(self, nets: Nets, batch: Batch) -> Mapping[str, Tensor]:
-        return self.objective.predict(self.outputs(nets, batch))
+        return self.task.predict(self.outputs(nets, batch))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from torch import nn
 
 from hpc_dl.errors import UserError, reason
+from hpc_dl.jobspec import renames
 from hpc_dl.jobspec.architectures import ModelSpec
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.model import Model
@@ -54,7 +56,7 @@ def load(folder: Path) -> Trained:
     """What was exported into `folder`. Raises UserError where that is nothing, or damaged."""
     description = folder / "model.json"
     try:
-        said = _Description.model_validate_json(description.read_bytes())
+        said = _Description.model_validate(renames.upgrade(json.loads(description.read_bytes())))
     except FileNotFoundError:
         raise UserError(
             f"{folder} holds no trained network",

@@ -27,7 +27,7 @@ from hpc_dl.train.build import build_engine
 from hpc_dl.train.early_stopping import Patience
 from hpc_dl.train.loop import Cadence, Stepped, train
 from hpc_dl.train.world import World
-from hpc_dl.zoo.contract import Headline
+from hpc_dl.zoo.contract import MonitoredMetric
 
 BATCH, STEPS, ROUNDS, THREADS = 128, 200, 5, 1
 CPU = torch.device("cpu")
@@ -106,7 +106,7 @@ def hpcdl() -> None:
         batches = Batches(split, BATCH, plan.micro_batch, 0, 0, 1)
         cadence = Cadence(plan.steps, plan.steps_per_epoch, 50, plan.examples_seen, lambda _: False)
         journal = Journal(root / "journal.jsonl")
-        patience = Patience(Headline("loss", "min"), None)
+        patience = Patience(MonitoredMetric("loss", "min"), None)
         for event in train(engine, batches, dict, patience, cadence):
             if isinstance(event, Stepped):
                 journal.append("metrics", step=event.step, epoch=event.epoch, values=event.values)

@@ -249,7 +249,7 @@ def test_folds_of_digits_of_some_classes_and_of_all(tmp_path):
     for only in (None, [3, 5]):
         seen = []
         for fold in range(4):
-            source = Digits(name="digits", folds=4, fold=fold, only=only)
+            source = Digits(name="digits", folds=4, fold=fold, include_classes=only)
             splits = loading.load(source, tmp_path, tmp_path)
             assert splits.facts == source_facts.facts(source, tmp_path)
             parts = (splits.train, splits.validation, splits.test)

@@ -72,11 +72,11 @@ def test_in_black_and_white_a_pixel_is_white_as_often_as_it_is_bright_and_always
 
 
 def test_of_some_classes_alone_is_trained_and_the_test_has_all_others():
-    splits = digits(only=[3, "5"])
+    splits = digits(include_classes=[3, "5"])
     sizes = [len(part) for part in (splits.train, splits.validation, splits.test)]
     assert sizes == [splits.facts.train, splits.facts.validation, splits.facts.test]
-    assert splits.facts == source_facts.facts(Digits(name="digits", only=[3, "5"]), HERE)
-    assert splits.facts.only == ("3", "5")
+    assert splits.facts == source_facts.facts(Digits(name="digits", include_classes=[3, "5"]), HERE)
+    assert splits.facts.include_classes == ("3", "5")
     for part in (splits.train, splits.validation):
         assert part.tensors["label"].unique().tolist() == [3, 5]
     assert splits.test.tensors["label"].unique().tolist() == list(range(10))
@@ -85,14 +85,14 @@ def test_of_some_classes_alone_is_trained_and_the_test_has_all_others():
 
 
 def test_a_class_that_is_not_there_is_refused_with_those_that_are():
-    with pytest.raises(UserError, match=r"data\.only: digits has no class 12") as caught:
-        source_facts.facts(Digits(name="digits", only=[12]), HERE)
+    with pytest.raises(UserError, match=r"data\.include_classes: digits has no class 12") as caught:
+        source_facts.facts(Digits(name="digits", include_classes=[12]), HERE)
     assert "It has: 0, 1, 2" in caught.value.hint
 
 
 @needs_data
 def test_of_mnist_some_classes_are_trained_on_and_its_test_is_whole():
-    source = MNIST(name="mnist", only=[7], binarize=True)
+    source = MNIST(name="mnist", include_classes=[7], binarize=True)
     splits = loading.load(source, Path(str(DATA)), HERE)
     assert splits.facts == source_facts.facts(source, Path(str(DATA)))
     assert (len(splits.train), len(splits.validation), len(splits.test)) == (5639, 626, 10_000)

@@ -31,10 +31,10 @@ def energies(count=4000):
 def measured(outputs, target, parts=4):
     """The metrics over batches, as an evaluation adds them up."""
     facts = DataFacts("table", "regress", (1,), (), 10, 10, 10, targets=("energy",))
-    objective = tasks.of(facts, targets=target)
+    task = tasks.build(facts, examples={"target": target})
     found, sums = {}, {}
     for out, true in zip(outputs.chunk(parts), target.chunk(parts), strict=True):
-        for name, value in objective.measure(out, {"target": true}).items():
+        for name, value in task.measure(out, {"target": true}).items():
             if hasattr(value, "metric"):
                 found.setdefault(name, value.metric()).update(*value.seen)
             else:
@@ -199,8 +199,8 @@ def test_r2_is_the_same_in_any_unit(unit):
     """torchmetrics takes a sum of squares below 1e-4 for none, of which R² would be 1."""
     target, outputs = (torch.from_numpy((it - OFFSET) * unit) for it in energies())
     facts = DataFacts("table", "regress", (1,), (), 10, 10, 10, targets=("energy",))
-    objective = tasks.of(facts, targets=target)
-    found = objective.measure(torch.flip(outputs, [0]), {"target": target})["r2"]
+    task = tasks.build(facts, examples={"target": target})
+    found = task.measure(torch.flip(outputs, [0]), {"target": target})["r2"]
     metric = found.metric()
     metric.update(*found.seen)
     truth = target.numpy()

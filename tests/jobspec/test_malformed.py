@@ -109,6 +109,27 @@ CASES = {
         spec(train=f"train: {{epochs: {'9' * 5000}}}"),
         [(4, 17, "has to be a whole number")],
     ),
+    # ---- options under the names that they had
+    "running average": (
+        spec(train="train: {epochs: 3, average: 0.9}"),
+        [(4, 20, "train.average is called train.ema_decay now")],
+    ),
+    "going back": (
+        spec(train="train: {epochs: 3, on_nonfinite: back}"),
+        [(4, 34, "train.on_nonfinite: back is called rollback now")],
+    ),
+    "only some classes": (
+        spec(data="data: {name: digits, only: [3]}"),
+        [(3, 22, "data.only is called data.include_classes now")],
+    ),
+    "judge": (
+        spec(model="model: {name: gan, judge: x}"),
+        [(2, 20, "model.judge is called model.classifier now")],
+    ),
+    "judge of a model without a classifier": (
+        spec(model="model: {name: ffnn, judge: x}"),
+        [(2, 21, "unknown key 'judge' in model")],
+    ),
     # ---- names that choose
     "unknown model": (
         spec(model="model: {name: vea}"),

@@ -227,6 +227,9 @@ def test_options_for_the_new_model_may_come_before_its_name(job):
         ("model.name=vea", 12, "did you mean 'vae'?"),
         ("data.batch_size=0", 17, "has to be above 0"),
         ("train.epochs.x=1", 1, "there is no 'train.epochs.x'"),
+        ("train.average=0.9", 1, "train.average is called train.ema_decay now"),
+        ("train.on_nonfinite=back", 20, "train.on_nonfinite: back is called rollback now"),
+        ("data.only=[3]", 1, "data.only is called data.include_classes now"),
         ("model.dropout=0.1", 1, "unknown key 'dropout' in model"),
     ],
 )

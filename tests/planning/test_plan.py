@@ -1,10 +1,14 @@
 """The plan: what a spec means on a cluster and on a laptop."""
 
+import contextlib
+import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from hpc_dl.jobspec.architectures import ZOO
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning import plan as planning
@@ -35,6 +39,27 @@ def make(site=SITE, machine=None, facts=FACTS, **sections):
     )
 
 
+READING = ("open", "os.listdir", "os.scandir")
+OPENED: list[object] = []
+sys.addaudithook(lambda event, given: OPENED.append(given[0]) if event in READING else None)
+MODELS = [
+    *({"name": name} for name in ZOO if name != "torchvision"),
+    {"name": "gan", "classifier": "/exports/cnn"},
+    {"name": "torchvision:resnet18", "weights": "/weights.pt"},
+]
+
+
+@pytest.mark.parametrize("model", MODELS, ids="-".join)
+@pytest.mark.parametrize("machine", [None, Machine(4, 0)], ids=["Slurm", "local"])
+def test_planning_looks_at_no_file(model, machine, monkeypatch):
+    make(machine=machine)  # what is imported late
+    monkeypatch.setattr(os, "stat", lambda *_, **__: pytest.fail("a file is looked for"))
+    OPENED.clear()
+    with contextlib.suppress(SpecConflict):
+        make(model=model, machine=machine)
+    assert OPENED == []
+
+
 def test_one_rank_a_gpu_and_the_global_batch_shared_out():
     plan = make(resources={"nodes": 2, "gpus_per_node": 4})
     assert (plan.world_size, plan.tasks_per_node, plan.rank_batch) == (8, 4, 16)
@@ -42,7 +67,7 @@ def test_one_rank_a_gpu_and_the_global_batch_shared_out():
     assert plan.sbatch["ntasks-per-node"] == 4
 
 
-@pytest.mark.parametrize("one", [{"classes": ("cat",)}, {"only": ("7",)}])
+@pytest.mark.parametrize("one", [{"classes": ("cat",)}, {"include_classes": ("7",)}])
 def test_a_single_class_is_nothing_to_tell_apart_but_enough_to_generate(one):
     facts = replace(FACTS, **one)
     with pytest.raises(SpecConflict, match=r"has one class, .* needs two classes") as refused:

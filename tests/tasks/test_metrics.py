@@ -8,7 +8,8 @@ from torch.nn import functional as F
 
 from hpc_dl import tasks
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.tasks.classification import _f1
+from hpc_dl.jobspec.job import Train
+from hpc_dl.tasks.classify import _f1
 from hpc_dl.zoo.contract import Observed
 from tests.support import ranks
 from tests.support.running import history, new_run
@@ -27,6 +28,10 @@ def judged(count=200, seed=0):
     return outputs, {"label": label, "image": image, "index": torch.arange(count)}
 
 
+def options(smoothing, weights):
+    return Train(epochs=1, label_smoothing=smoothing, class_weights=weights)
+
+
 def mean(loss):
     return loss.total / loss.count
 
@@ -35,7 +40,7 @@ def mean(loss):
 @pytest.mark.parametrize("weights", [None, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]])
 def test_the_loss_is_torchs_smoothed_and_weighted_mean(smoothing, weights):
     outputs, batch = judged()
-    loss = tasks.of(FACTS, smoothing, weights).loss(outputs, batch)
+    loss = tasks.build(FACTS, options(smoothing, weights)).loss(outputs, batch)
     expected = F.cross_entropy(
         outputs,
         batch["label"],
@@ -48,10 +53,10 @@ def test_the_loss_is_torchs_smoothed_and_weighted_mean(smoothing, weights):
 @pytest.mark.parametrize("weights", [None, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]])
 def test_parts_of_a_batch_add_up(weights):
     outputs, batch = judged()
-    objective = tasks.of(FACTS, 0.1, weights)
-    whole = objective.loss(outputs, batch)
+    task = tasks.build(FACTS, options(0.1, weights))
+    whole = task.loss(outputs, batch)
     parts = [
-        objective.loss(outputs[some], {name: it[some] for name, it in batch.items()})
+        task.loss(outputs[some], {name: it[some] for name, it in batch.items()})
         for some in (slice(0, 30), slice(30, 200))
     ]
     torch.testing.assert_close(whole.total, parts[0].total + parts[1].total)
@@ -65,13 +70,13 @@ def test_an_example_of_two_classes_pays_for_both_by_their_shares():
     mixed = {**batch, "other_label": other, "share": share}
     one_hot = F.one_hot(batch["label"], CLASSES) * share[:, None]
     one_hot = one_hot + F.one_hot(other, CLASSES) * (1 - share)[:, None]
-    loss = tasks.of(FACTS).loss(outputs, mixed)
+    loss = tasks.build(FACTS).loss(outputs, mixed)
     torch.testing.assert_close(mean(loss), F.cross_entropy(outputs, one_hot))
 
 
 def test_the_metrics_are_scikit_learns():
     outputs, batch = judged()
-    measured = tasks.of(FACTS).measure(outputs, batch)
+    measured = tasks.build(FACTS).measure(outputs, batch)
     truth, chance = batch["label"].numpy(), outputs.softmax(dim=1).numpy()
 
     def value(name):
@@ -92,7 +97,7 @@ def test_the_metrics_are_scikit_learns():
 def test_a_class_without_an_example_has_no_part_in_the_area_under_the_curve():
     outputs, batch = judged()
     few = {"label": batch["label"] % 3}
-    found = tasks.of(FACTS).measure(outputs, few)["auroc_macro"]
+    found = tasks.build(FACTS).measure(outputs, few)["auroc_macro"]
     metric = found.metric()
     metric.update(*found.seen)
     chance = outputs.softmax(dim=1).numpy()
@@ -100,7 +105,7 @@ def test_a_class_without_an_example_has_no_part_in_the_area_under_the_curve():
         roc_auc_score(few["label"].numpy() == number, chance[:, number]) for number in range(3)
     ]
     assert float(metric.compute()) == pytest.approx(np.mean(areas), abs=1e-4)
-    one = tasks.of(FACTS).measure(outputs, {"label": few["label"] * 0})["auroc_macro"]
+    one = tasks.build(FACTS).measure(outputs, {"label": few["label"] * 0})["auroc_macro"]
     metric = one.metric()
     metric.update(*one.seen)
     assert metric.compute().isnan()
@@ -158,7 +163,7 @@ def test_the_most_wrong_images_are_those_whose_class_seems_least_likely():
         (outputs[some], {name: it[some] for name, it in batch.items()})
         for some in (slice(0, 50), slice(50, 100))
     ]
-    pictures = tasks.of(FACTS).draw(halves)
+    pictures = tasks.build(FACTS).pictures(halves)
     assert set(pictures) == {"confusion", "roc", "most_wrong"}
     (axis,) = pictures["most_wrong"].figure.axes
     sheet = axis.images[0].get_array()
@@ -171,7 +176,7 @@ def test_the_confusion_matrix_counts_who_is_held_for_whom():
     guess = torch.tensor([0, 0, 1, 1, 1, 0])
     outputs = 5.0 * F.one_hot(guess, CLASSES).float()
     batch = {"label": label, "index": torch.arange(6)}
-    pictures = tasks.of(FACTS).draw([(outputs, batch)])
+    pictures = tasks.build(FACTS).pictures([(outputs, batch)])
     assert "most_wrong" not in pictures  # there are no images
     axis = pictures["confusion"].figure.axes[0]
     share = np.asarray(axis.images[0].get_array())

@@ -23,6 +23,7 @@ from hpc_dl.run.layout import RunDir, read_json, write_json
 from hpc_dl.run.weights import Weights
 from hpc_dl.status import read_status
 from hpc_dl.tasks.pictures import figure
+from hpc_dl.tasks.tables import ClassTables
 from hpc_dl.tracking import description
 from hpc_dl.train import predictions
 from hpc_dl.train.export import Shown
@@ -218,7 +219,9 @@ def tables(folder: Path, model: str, data: dict, workers: int | None = None):
         batch_size=2,
         seed=(0, 0),
     )
-    files = predictions.write(parts, splits.facts, splits.names, folder / "test")
+    files = predictions.write(
+        parts, predictions.tables_of(architecture), splits.names, folder / "test"
+    )
     return [rows(file) for file in files], splits
 
 
@@ -283,7 +286,7 @@ def test_rows_are_those_of_the_file_that_they_are_in(tmp_path):
 
 
 def test_examples_keep_their_number_where_some_classes_alone_are_trained_on(tmp_path):
-    (found, _), _ = tables(tmp_path, "ffnn", {"name": "digits", "only": [3, 5]})
+    (found, _), _ = tables(tmp_path, "ffnn", {"name": "digits", "include_classes": [3, 5]})
     label = digits.load()["label"]
     assert {row["true"] for row in found} == set(map(str, range(10)))
     assert all(int(row["true"]) == label[int(row["example"])] for row in found)
@@ -313,5 +316,5 @@ def test_a_full_disk_is_said_when_all_ranks_are_through(tmp_path):
             yield Part(np.array([number]), np.array([0]), np.array([[0.5, 0.5]], np.float32))
 
     with pytest.raises(OSError, match="test"):
-        predictions.write(parts(), facts, Names(), tmp_path / "test")
+        predictions.write(parts(), ClassTables(facts), Names(), tmp_path / "test")
     assert taken == [0, 1, 2]

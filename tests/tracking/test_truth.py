@@ -40,9 +40,12 @@ def killed(tmp_path, uri, monkeypatch):
 
 
 @pytest.mark.long
-def test_status_finds_out_and_the_next_who_brings_tells(killed, uri, capsys):
+def test_status_writes_nothing_and_reconcile_tells_the_next_sync(killed, uri, capsys):
     assert cli.main(["status", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["state"] == "failed"
+    sync_run(killed)
+    assert mlflow_run(killed, uri).info.status == "RUNNING"
+    assert cli.main(["reconcile"]) == 0
     sync_run(killed)
     is_told(killed, uri)
 
@@ -64,7 +67,7 @@ def is_told(run, uri):
     assert found.info.status == "FAILED"
     assert found.info.end_time is not None
     assert found.data.tags["hpcdl.state"] == "failed"
-    assert found.data.tags["hpcdl.reason"] == "killed without a word"
+    assert found.data.tags["hpcdl.reason"] == "killed without an error message"
 
 
 OWNER = """

@@ -155,7 +155,7 @@ def batch_normed(root, size, name="synced", **train):
     )
 
 
-@pytest.mark.parametrize("train", [{"average": 0.9}, {"strategy": "fsdp"}], ids=str)
+@pytest.mark.parametrize("train", [{"ema_decay": 0.9}, {"strategy": "fsdp"}], ids=str)
 def test_ranks_without_an_example_add_nothing_to_the_statistics(tmp_path, train):
     """Nor to the running ones, with which the evaluation is done and which are kept."""
     one = ranks.train(batch_normed(tmp_path, 1, "one", **train))

@@ -2,12 +2,12 @@
 
 from hpc_dl.jobspec.job import EarlyStopping
 from hpc_dl.train.early_stopping import Patience
-from hpc_dl.zoo.contract import Headline
+from hpc_dl.zoo.contract import MonitoredMetric
 
 
 def seen(values, rule, monitor=None):
     """What early stopping and the best checkpoint have made of accuracies, epoch by epoch."""
-    patience = Patience(Headline("accuracy", "max"), rule, monitor)
+    patience = Patience(MonitoredMetric("accuracy", "max"), rule, monitor)
     for step, value in enumerate(values, start=1):
         patience.see(step, {"accuracy": value, "loss": 1 / step})
         if patience.exhausted:
@@ -43,7 +43,7 @@ def test_it_goes_by_the_monitored_metric():
 
 def test_what_has_no_finite_loss_is_never_the_best_however_often_it_is_right():
     """Outputs that are NaN are taken for the first class, which may be the most frequent one."""
-    patience = Patience(Headline("accuracy", "max"), EarlyStopping(patience=2))
+    patience = Patience(MonitoredMetric("accuracy", "max"), EarlyStopping(patience=2))
     assert patience.see(1, {"accuracy": 0.6, "loss": 1.0})
     assert not patience.see(2, {"accuracy": 0.9, "loss": float("nan")})
     assert not patience.see(3, {"accuracy": 0.9, "loss": float("inf")})
@@ -52,6 +52,6 @@ def test_what_has_no_finite_loss_is_never_the_best_however_often_it_is_right():
 
 
 def test_without_any_evaluation_it_waits():
-    patience = Patience(Headline("accuracy", "max"), EarlyStopping(patience=1))
+    patience = Patience(MonitoredMetric("accuracy", "max"), EarlyStopping(patience=1))
     assert not patience.see(1, {})
     assert not patience.exhausted

@@ -71,9 +71,9 @@ def batches(facts, kept):
 )
 def test_pictures_keep_codes_and_not_the_images_of_a_split(options):
     only = ("a",) if options.get("use") == "anomaly" else ()
-    facts = DataFacts("image", "classify", (1, 8, 8), ("a", "b"), 96, 96, 96, only=only)
+    facts = DataFacts("image", "classify", (1, 8, 8), ("a", "b"), 96, 96, 96, include_classes=only)
     model = ZOO[options["name"]].model_validate(options)
-    architecture = build(model, facts, None, tasks.of(facts))
+    architecture = build(model, facts, None, tasks.build(facts))
     kept = []
     held_out = batches(facts, kept)
     sample = {"image": torch.rand(8, 1, 8, 8), "label": torch.arange(8) % 2}

@@ -113,7 +113,7 @@ def test_players_shared_statistics_and_divided_networks_are_tried_by_one_rank_or
     tmp_path, model, size, train, advice
 ):
     resources = {"tasks_per_node": size, "cpus_per_task": 1}
-    run = new_run(tmp_path, model=model, train={"average": None, **train}, resources=resources)
+    run = new_run(tmp_path, model=model, train={"ema_decay": None, **train}, resources=resources)
     said = failed(run, lacking_in_the_second_step)
     assert "while training on 64 examples at once" in said
     assert advice in said

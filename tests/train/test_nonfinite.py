@@ -47,7 +47,7 @@ def test_stop_names_step_player_and_samples_and_keeps_the_state(tmp_path, size):
     assert f"step {found['step']}: the loss of player 'model' is inf" in said
     several = "s" if len(found["samples"]) > 1 else ""
     assert f"on training example{several} {', '.join(map(str, found['samples']))}" in said
-    assert "train.on_nonfinite can be `skip` or `back`" in said
+    assert "train.on_nonfinite can be `skip` or `rollback`" in said
     state = torch.load(kept / "state.pt", weights_only=True)
     assert state["step"] == found["step"], "the step that fails is the next"
     assert all(tensor.isfinite().all() for tensor in state["networks"]["model"].values())
@@ -87,7 +87,7 @@ def test_a_network_that_is_broken_for_good_is_not_skipped_for_ever(tmp_path):
 def test_back_goes_to_the_last_checkpoint_at_half_the_rate(tmp_path):
     """And to the one before where the first step after it fails again."""
     model = {"name": "own.py:Broken", "always": False}
-    train = {"epochs": 2, "log_every": 1, "on_nonfinite": "back"}
+    train = {"epochs": 2, "log_every": 1, "on_nonfinite": "rollback"}
     code, every = own_models(tmp_path / "code"), {"every": "1 steps", "keep": 5}
     run = ranks.train(new_run(tmp_path, code, model=model, train=train, checkpoint=every))
     first, second = warnings(run)
@@ -100,7 +100,7 @@ def test_back_goes_to_the_last_checkpoint_at_half_the_rate(tmp_path):
     assert list(rates) == list(range(1, 25)), "every step is once in the history"
 
 
-MOVING = {"optimizer": {"name": "sgd", "lr": 0.1, "momentum": 0.9}, "average": 0.9}
+MOVING = {"optimizer": {"name": "sgd", "lr": 0.1, "momentum": 0.9}, "ema_decay": 0.9}
 UNTOUCHED = {
     "batch norm": ({"name": "cnn", "channels": [4], "norm": "batch"}, "model"),
     "first player": ({"name": "gan", "channels": [4], "latent_dim": 4}, "critic"),

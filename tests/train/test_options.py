@@ -160,7 +160,7 @@ def test_no_thread_of_the_process_group_outlives_the_training(tmp_path):
 def test_averaged_weights_are_what_is_kept(tmp_path):
     """By hand: after n steps the average moves by 1 - min(decay, (1 + n) / (10 + n))."""
     run = train(
-        new_run(tmp_path, train={"epochs": 1, "average": 0.3}, checkpoint={"every": "1 steps"})
+        new_run(tmp_path, train={"epochs": 1, "ema_decay": 0.3}, checkpoint={"every": "1 steps"})
     )
     kept = torch.load(run.export / "weights.pt", weights_only=True)["model"]
     state = torch.load(run.checkpoints / "step-00000012" / "state.pt", weights_only=True)["engine"]

@@ -16,10 +16,10 @@ from hpc_dl.jobspec.metrics import GOALS
 from hpc_dl.planning.compatibility import SpecConflict
 from hpc_dl.train.early_stopping import Patience
 from hpc_dl.zoo import build
-from hpc_dl.zoo.contract import Headline
+from hpc_dl.zoo.contract import MonitoredMetric
 from tests.support.running import prepared
 
-ACCURACY = Headline("accuracy", "max")
+ACCURACY = MonitoredMetric("accuracy", "max")
 IMAGES = DataFacts("image", "classify", (1, 8, 8), tuple("abcdefg"), 90, 5, 5)
 NUMBERS = DataFacts("table", "regress", (3,), (), 90, 5, 5, targets=("price", "size"))
 
@@ -52,7 +52,7 @@ def test_the_monitored_metric_is_compared_in_its_own_direction():
     evaluations = [(0.9, 0.5), (0.8, 0.1), (0.7, 0.2)]
     assert best_of(evaluations) == 1
     assert best_of(evaluations, monitor="loss") == 2
-    assert best_of(evaluations, default=Headline("loss", "min"), monitor="accuracy") == 1
+    assert best_of(evaluations, default=MonitoredMetric("loss", "min"), monitor="accuracy") == 1
     assert best_of(evaluations, default=None) is None
 
 
@@ -80,11 +80,11 @@ def test_a_users_own_network_is_told_what_it_measures_at_its_first_evaluation():
     with pytest.raises(UserError, match="no metric 'acuracy'") as caught:
         Patience(ACCURACY, None, "acuracy").see(1, {"accuracy": 0.9, "loss": 0.5})
     assert caught.value.hint == "It has: accuracy, loss."
-    with pytest.raises(UserError, match=r"headline, of the network: .* no metric 'acuracy'"):
-        Patience(Headline("acuracy", "max"), None).see(1, {"accuracy": 0.9, "loss": 0.5})
+    with pytest.raises(UserError, match=r"monitored, of the network: .* no metric 'acuracy'"):
+        Patience(MonitoredMetric("acuracy", "max"), None).see(1, {"accuracy": 0.9, "loss": 0.5})
     with pytest.raises(UserError, match="a low or a high 'score' is better is not known"):
         Patience(ACCURACY, None, "score").see(1, {"score": 0.9, "loss": 0.5})
-    own = Patience(Headline("score", "min"), None, "score")
+    own = Patience(MonitoredMetric("score", "min"), None, "score")
     assert own.see(1, {"score": 0.9, "loss": 0.5})
     assert own.see(2, {"score": 0.8, "loss": 0.5})
 
@@ -168,5 +168,5 @@ def test_every_metric_that_may_be_monitored_is_measured_and_has_a_direction(opti
         measured = architecture.measure(nets, batch)
     names = spec.model.monitors(facts)
     assert set(names) <= set(measured) & set(GOALS)
-    default = architecture.headline
+    default = architecture.monitored
     assert default is None or (default.metric, default.goal) == (names[0], GOALS[names[0]])

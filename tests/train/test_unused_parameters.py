@@ -149,7 +149,7 @@ def same(ours, theirs):
     "name, train, said",
     [
         ("Skipping", {}, LAYERS),
-        ("Skipping", {"micro_batch": 7, "clip_norm": 1.0, "average": 0.5}, LAYERS),
+        ("Skipping", {"micro_batch": 7, "clip_norm": 1.0, "ema_decay": 0.5}, LAYERS),
         ("Skipping", {"strategy": "fsdp"}, LAYERS),
         ("Returned", {}, LAYERS),
         ("Evaluated", {}, LAYERS),

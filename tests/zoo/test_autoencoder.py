@@ -15,7 +15,7 @@ from hpc_dl.zoo.layers.noise import NOISES
 
 USES = ("compress", "denoise", "anomaly")
 DIGITS = DataFacts(
-    "image", "classify", (1, 8, 8), tuple("0123456789"), 160, 18, 1619, only=("3", "5")
+    "image", "classify", (1, 8, 8), tuple("0123456789"), 160, 18, 1619, include_classes=("3", "5")
 )
 
 
@@ -154,6 +154,6 @@ def test_images_of_no_class_are_compressed_and_drawn_too():
 def test_anomalies_are_asked_for_of_some_classes():
     whole = DataFacts("image", "classify", (1, 8, 8), tuple("0123456789"), 1437, 180, 180)
     anomaly = Options(name="autoencoder", use="anomaly")
-    assert "data.only=[0]" in anomaly.conflict(whole).hint
-    assert anomaly.conflict(DIGITS) is None
-    assert Options(name="autoencoder").conflict(whole) is None
+    assert "data.include_classes=[0]" in anomaly.find_conflict(whole).hint
+    assert anomaly.find_conflict(DIGITS) is None
+    assert Options(name="autoencoder").find_conflict(whole) is None

@@ -128,9 +128,9 @@ def test_what_is_no_export_of_a_classifier_is_refused(tmp_path):
 
 
 def check_refusal(judge, facts, fault):
-    found = Generative(name="gan", judge=judge).conflict(facts)
+    found = Generative(name="gan", classifier=judge).find_file_conflict(facts)
     if fault is None:
         assert found is None
     else:
-        assert found.option == "judge"
+        assert found.option == "classifier"
         assert re.search(fault, found.message)

@@ -116,9 +116,9 @@ def test_a_loss_is_a_sum_over_images_however_the_batch_is_split():
 
 def test_the_generator_moves_at_every_nth_step():
     architecture, _ = make(critic_steps=3)
-    moves = ["generator" in architecture.turns(step) for step in range(6)]
+    moves = ["generator" in architecture.updates(step) for step in range(6)]
     assert moves == [False, False, True, False, False, True]
-    assert all("critic" in architecture.turns(step) for step in range(6))
+    assert all("critic" in architecture.updates(step) for step in range(6))
 
 
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 9, 14)])
@@ -190,7 +190,7 @@ def test_the_penalty_is_differentiated_on_two_ranks_the_same_when_killed(tmp_pat
             name=name,
             model={"name": "gan", "loss": loss, "channels": [4, 8], "critic_steps": 2},
             data={"name": "digits", "batch_size": 128},
-            train={"steps": 12, "epochs": None, "log_every": 1, "average": 0.9},
+            train={"steps": 12, "epochs": None, "log_every": 1, "ema_decay": 0.9},
             checkpoint={"every": "3 steps"},
             resources={"tasks_per_node": size, "cpus_per_task": 1},
         )

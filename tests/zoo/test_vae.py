@@ -162,8 +162,8 @@ def test_what_it_is_told_changes_what_it_draws_of_the_same_code():
 
 def test_of_data_without_classes_none_can_be_told():
     unknown = DataFacts("image", "none", (1, 8, 8), (), 10, 1, 1)
-    assert Options(name="vae", conditional=True).conflict(unknown).option == "conditional"
-    assert Options(name="vae").conflict(unknown) is None
+    assert Options(name="vae", conditional=True).find_conflict(unknown).option == "conditional"
+    assert Options(name="vae").find_conflict(unknown) is None
 
 
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 9, 13)])

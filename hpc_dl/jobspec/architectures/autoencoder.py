@@ -17,8 +17,8 @@ class Autoencoder(Coder):
     name: Literal["autoencoder"]
     use: Literal["compress", "denoise", "anomaly"] = Field(
         "compress",
-        description="what for; `anomaly` learns from the classes of `data.only`, and is tested on "
-        "telling the others from them",
+        description="what for; `anomaly` learns from the classes of `data.include_classes`, and is "
+        "tested on telling the others from them",
     )
     noise: Literal["gaussian", "salt_and_pepper", "mask"] = Field(
         "gaussian",
@@ -37,12 +37,13 @@ class Autoencoder(Coder):
     def monitors(self, facts: DataFacts) -> tuple[str, ...]:
         return ("loss", "psnr", *(("psnr_gain",) if self.use == "denoise" else ()))
 
-    def conflict(self, facts: DataFacts) -> Conflict | None:
-        if self.use == "anomaly" and not 0 < len(facts.only) < len(facts.classes):
+    def find_conflict(self, facts: DataFacts) -> Conflict | None:
+        if self.use == "anomaly" and not 0 < len(facts.include_classes) < len(facts.classes):
+            usual = facts.classes[0] if facts.classes else "CLASS"
             return Conflict(
                 "use",
                 "what is unusual is learned from some classes alone, and tested on others",
-                f"Say which are usual: data.only=[{facts.classes[0] if facts.classes else 'CLASS'}]"
-                " (digits, mnist, fashion_mnist).",
+                f"Say which are usual: data.include_classes=[{usual}] (digits, mnist, "
+                "fashion_mnist).",
             )
         return None

@@ -45,10 +45,10 @@ class GenerativeAdversarial(Generative):
     def divisible(self) -> bool:
         return self.loss != "wasserstein-gp"
 
-    def conflict(self, facts: DataFacts) -> Conflict | None:
+    def find_conflict(self, facts: DataFacts) -> Conflict | None:
         smaller, halvings = min(facts.shape[1:]), len(self.channels)
         if smaller >> halvings:
-            return super().conflict(facts)
+            return None
         return Conflict(
             "channels",
             f"a side of {smaller} pixels cannot be halved {halvings} times",

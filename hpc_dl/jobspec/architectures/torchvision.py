@@ -50,7 +50,7 @@ class Torchvision(Model):
         member = self.name.partition(":")[2]
         return "" if member.startswith(WITHOUT_RANDOMNESS) else "dropout"
 
-    def conflict(self, facts: DataFacts) -> Conflict | None:
+    def find_file_conflict(self, facts: DataFacts) -> Conflict | None:
         if self.weights is None or Path(self.weights).is_file():
             return None
         return Conflict(

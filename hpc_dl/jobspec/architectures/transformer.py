@@ -30,7 +30,7 @@ class Transformer(Model):
             raise ValueError(f"{self.heads} heads cannot share a width of {self.width}")
         return self
 
-    def conflict(self, facts: DataFacts) -> Conflict | None:
+    def find_conflict(self, facts: DataFacts) -> Conflict | None:
         sides = facts.shape[-2:]
         if facts.kind != "image" or all(side % self.patch == 0 for side in sides):
             return None

@@ -36,7 +36,7 @@ class VariationalAutoencoder(Coder):
     def monitors(self, facts: DataFacts) -> tuple[str, ...]:
         return ("loss", "elbo", "reconstruction", "bits_per_dimension")
 
-    def conflict(self, facts: DataFacts) -> Conflict | None:
+    def find_conflict(self, facts: DataFacts) -> Conflict | None:
         if self.conditional and not facts.classes:
             hint = "Leave it out, or take data that have classes."
             return Conflict("conditional", "the data have no classes to tell", hint)

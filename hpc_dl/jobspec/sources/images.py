@@ -35,7 +35,7 @@ class GreyImages(Data):
         description="make each pixel 1 with its grey value as probability, drawn once for all runs "
         "(static binarisation)",
     )
-    only: list[int | str] | None = Field(
+    include_classes: list[int | str] | None = Field(
         None,
         min_length=1,
         description="classes to train and validate on alone; the test has the others, too",

@@ -99,7 +99,7 @@ class Autoencoder(Architecture):
 
     def _anomalous(self, label: Tensor) -> Tensor:
         """Whether images of these classes, (B,) int64, are of one that was not trained on."""
-        usual = [self.facts.classes.index(name) for name in self.facts.only]
+        usual = [self.facts.classes.index(name) for name in self.facts.include_classes]
         return ~torch.isin(label, torch.tensor(usual, device=label.device))
 
     def artifacts(

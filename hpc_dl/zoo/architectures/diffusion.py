@@ -139,13 +139,13 @@ class Diffusion(Architecture):
     def test(self, nets: Nets, batch: Batch) -> Mapping[str, Loss | Observed]:
         """The loss, and what the judge says of as many images as there are real ones."""
         measured = self.measure(nets, batch)
-        if self.options.judge is None:
+        if self.options.classifier is None:
             return measured  # for it takes long to make images
         made = self.states(nets, torch.randn_like(batch["image"]))[-1]
         return {**measured, **judged(self.options, made, batch["image"])}
 
     @property
-    def headline(self) -> None:
+    def monitored(self) -> None:
         """The last averaged weights: that the noise is foretold better makes no better image."""
 
     def artifacts(

@@ -28,8 +28,8 @@ from hpc_dl.zoo.contract import (
     FARTHEST,
     Architecture,
     Batch,
-    Headline,
     Loss,
+    MonitoredMetric,
     Nets,
     Observed,
     Picture,
@@ -121,7 +121,7 @@ class GenerativeAdversarial(Architecture):
             "generator": Generator(shape, it.channels, it.latent_dim),
         }
 
-    def turns(self, step: int) -> Sequence[str]:
+    def updates(self, step: int) -> Sequence[str]:
         return self.players if (step + 1) % self.options.critic_steps == 0 else ("critic",)
 
     def codes(self, count: int, like: Tensor) -> Tensor:
@@ -176,7 +176,7 @@ class GenerativeAdversarial(Architecture):
         return {name: Loss(value.sum(), len(real)) for name, value in values.items()}
 
     @property
-    def headline(self) -> Headline | None:
+    def monitored(self) -> MonitoredMetric | None:
         return None
 
     def artifacts(

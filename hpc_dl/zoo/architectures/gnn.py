@@ -117,7 +117,7 @@ class GraphNeuralNetwork(Supervised):
 
     def network(self) -> nn.Module:
         (features,) = self.facts.shape
-        of_nodes = self.facts.task == "classify_nodes"
+        of_nodes = self.task.of_nodes
         return GraphNetwork(features, self.facts.outputs, self.options, of_nodes=of_nodes)
 
     def inputs(self, sample: Batch) -> Batch:
@@ -129,7 +129,7 @@ class GraphNeuralNetwork(Supervised):
 
     def predict(self, nets: Nets, batch: Batch) -> Mapping[str, Tensor]:
         """Of all nodes, or all graphs."""
-        return self.objective.predict(nets["model"](**self.inputs(batch)))
+        return self.task.predict(nets["model"](**self.inputs(batch)))
 
     def artifacts(
         self, nets: Nets, sample: Batch, held_out: Iterable[Batch]
@@ -137,10 +137,10 @@ class GraphNeuralNetwork(Supervised):
         """What the objective draws; and of nodes the graph, if it is small, and where the last
         hidden layer puts them."""
         judged = ((self.outputs(nets, batch), batch) for batch in held_out)
-        if self.facts.task != "classify_nodes":
-            return self.objective.draw(judged)
+        if not self.task.of_nodes:
+            return self.task.pictures(judged)
         every = list(judged)  # of one graph, which they share
-        return {**self.objective.draw(every), **self._draw_nodes(nets, every)}
+        return {**self.task.pictures(every), **self._draw_nodes(nets, every)}
 
     def _draw_nodes(self, nets: Nets, judged: list[tuple[Tensor, Batch]]) -> Mapping[str, Picture]:
         network = nets["model"]

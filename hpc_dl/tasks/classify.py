@@ -5,40 +5,42 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.metrics import TOP
-from hpc_dl.tasks.contract import Batch, Headline, Loss, Objective, Observed, Picture
+from hpc_dl.tasks.contract import Batch, Loss, MonitoredMetric, Observed, Picture, Task
 from hpc_dl.tasks.pictures import charts
 from hpc_dl.tasks.pictures.grids import grid
+from hpc_dl.tasks.tables import Array, ClassTables
 from hpc_dl.torchvision_compat import torchvision
 
 if TYPE_CHECKING:
     from torchmetrics import Metric
 
+    from hpc_dl.jobspec.job import Train
+
 WORST = 32
 """How many of the most wrong images are shown."""
 
 
-class Classification(Objective):
+class Classification(Task):
     """Outputs are logits, one a class."""
 
-    headline = Headline("accuracy", "max")
+    monitored = MonitoredMetric("accuracy", "max")
 
     def __init__(
-        self,
-        facts: DataFacts,
-        label_smoothing: float = 0.0,
-        class_weights: Sequence[float] | None = None,
+        self, facts: DataFacts, options: Train | None, examples: Mapping[str, Tensor]
     ) -> None:
-        self.facts = facts
-        self.smoothing = label_smoothing
-        self.weights = None if class_weights is None else torch.tensor(class_weights)
+        super().__init__(facts, options, examples)
+        self.tables = ClassTables(facts)
+        self.smoothing = options.label_smoothing if options else 0.0
+        self.weights = _class_weights(options, examples, facts.outputs) if options else None
 
     def loss(self, outputs: Tensor, batch: Batch) -> Loss:
         """Cross-entropy in nats against labels smoothed by s (Szegedy et al., arXiv:1512.00567):
@@ -95,7 +97,19 @@ class Classification(Objective):
         probabilities = outputs.softmax(dim=1)
         return {"probabilities": probabilities, "label": probabilities.argmax(dim=1)}
 
-    def draw(self, judged: Iterable[tuple[Tensor, Batch]]) -> Mapping[str, Picture]:
+    def decode(self, predicted: Mapping[str, Any]) -> Mapping[str, Array]:
+        """Return the names of the classes, (N,) strings, if there is a `label`, (N,) integers."""
+        label, names = predicted.get("label"), self.facts.classes
+        if not isinstance(label, Tensor) or "class" in predicted:
+            return {}
+        if label.ndim != 1 or label.is_floating_point():
+            return {}
+        numbers = label.cpu().numpy()
+        if numbers.size and not 0 <= numbers.min() <= numbers.max() < len(names):
+            return {}
+        return {"class": np.array(names)[numbers]}
+
+    def pictures(self, judged: Iterable[tuple[Tensor, Batch]]) -> Mapping[str, Picture]:
         """The confusion matrix, the curve of each class against the others, and, of images, those
         that the network is most wrong about."""
         kept, worst, names = [], _Worst(), self.facts.classes
@@ -140,6 +154,18 @@ class _Worst:
         pairs = zip(self.kept["guess"].tolist(), self.kept["truth"].tolist(), strict=True)
         cells = [names[a] if a == b else f"{names[a]}, not {names[b]}" for a, b in pairs]
         return grid(self.kept["image"], 8, "Images it is most wrong about", cells=cells)
+
+
+def _class_weights(options: Train, examples: Mapping[str, Tensor], classes: int) -> Tensor | None:
+    """Return how much an example of each class counts, (classes,); None where all count alike.
+
+    `balanced` gives each class the same weight in sum, and the examples 1 on average.
+    """
+    if options.class_weights != "balanced":
+        return None if options.class_weights is None else torch.tensor(options.class_weights)
+    label = examples["label"]
+    counts = torch.bincount(label, minlength=classes).clamp(min=1)
+    return torch.tensor((len(label) / (classes * counts)).tolist())
 
 
 def _f1(classes: int) -> Metric:

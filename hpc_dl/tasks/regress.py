@@ -10,24 +10,30 @@ from torch import Tensor
 
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.metrics import has_r2
-from hpc_dl.tasks.contract import Batch, Headline, Loss, Objective, Observed, Picture
+from hpc_dl.tasks.contract import Batch, Loss, MonitoredMetric, Observed, Picture, Task
 from hpc_dl.tasks.pictures import charts
 from hpc_dl.tasks.statistics import deviation, mean
+from hpc_dl.tasks.tables import TargetTables
 from hpc_dl.torchvision_compat import torchvision
 
 if TYPE_CHECKING:
     from torchmetrics import Metric
 
+    from hpc_dl.jobspec.job import Train
 
-class Regression(Objective):
+
+class Regression(Task):
     """Outputs are the numbers themselves, in their own units."""
 
-    headline = Headline("loss", "min")
+    monitored = MonitoredMetric("loss", "min")
+    rescaled = True
 
-    def __init__(self, facts: DataFacts, training: Tensor | None = None) -> None:
-        self.facts = facts
-        if training is None:
-            training = torch.zeros(1, facts.outputs)
+    def __init__(
+        self, facts: DataFacts, options: Train | None, examples: Mapping[str, Tensor]
+    ) -> None:
+        super().__init__(facts, options, examples)
+        self.tables = TargetTables(facts)
+        training = examples.get("target", torch.zeros(1, facts.outputs))
         self.mean, self.deviation = mean(training), deviation(training)
         """Of the training targets: in the unit of the deviation errors of several targets are added
         up, and R², for which torchmetrics takes small numbers for none; without the mean, sums of
@@ -58,7 +64,7 @@ class Regression(Objective):
     def predict(self, outputs: Tensor) -> Mapping[str, Tensor]:
         return {"target": outputs}
 
-    def draw(self, judged: Iterable[tuple[Tensor, Batch]]) -> Mapping[str, Picture]:
+    def pictures(self, judged: Iterable[tuple[Tensor, Batch]]) -> Mapping[str, Picture]:
         """What was foretold against what is true, and by how much it was off."""
         pairs = [(outputs.cpu(), batch["target"].cpu()) for outputs, batch in judged]
         foretold, true = (torch.cat(column) for column in zip(*pairs, strict=True))

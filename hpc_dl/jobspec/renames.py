@@ -1,0 +1,38 @@
+"""Renamed options: read in what an earlier version wrote, refused in what a user writes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+KEYS: dict[tuple[str | int, ...], str] = {
+    ("train", "average"): "ema_decay",
+    ("data", "only"): "include_classes",
+    ("model", "judge"): "classifier",
+}
+"""Section and former option → option."""
+VALUES: dict[tuple[str | int, ...], str] = {("train", "on_nonfinite", "back"): "rollback"}
+"""Section, option and former value → value."""
+
+
+def upgrade(spec: Any) -> Any:
+    """Return what an earlier version wrote of a spec, section by section, in the names of today.
+
+    The options of a user's own network or source, `name: FILE.py:NAME`, are left alone.
+    """
+    if not isinstance(spec, dict):
+        return spec
+    return {
+        section: _upgraded(section, options) if _is_ours(options) else options
+        for section, options in spec.items()
+    }
+
+
+def _is_ours(options: Any) -> bool:
+    return isinstance(options, dict) and ":" not in str(options.get("name"))
+
+
+def _upgraded(section: str, options: dict[str, Any]) -> dict[str, Any]:
+    return {
+        KEYS.get((section, key), key): VALUES.get((section, key, str(value)), value)
+        for key, value in options.items()
+    }

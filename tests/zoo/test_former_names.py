@@ -1,0 +1,59 @@
+"""A user's code of before, in the snapshot of an old run, still works."""
+
+import importlib
+
+import pytest
+
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.model import OwnModel
+from hpc_dl.tasks.pictures.grids import grid
+from hpc_dl.zoo import build
+from hpc_dl.zoo.contract import MonitoredMetric, Task
+
+FACTS = DataFacts("image", "classify", (1, 8, 8), ("a", "b"), 8, 1, 1)
+CODE = """
+from hpc_dl.zoo.contract import Architecture, Headline, Objective
+from hpc_dl.zoo.gan import GenerativeAdversarial
+from hpc_dl.zoo.pictures.grids import grid
+
+class Own(Architecture):
+    headline = Headline("accuracy", "max")
+
+    def turns(self, step):
+        return super().turns(step) * step
+
+class ByProperty(Own):
+    @property
+    def headline(self):
+        return self.objective.headline
+
+class ByNewName(Own):
+    def updates(self, step):
+        return ("new",)
+
+the_grid, the_task = grid, Objective
+"""
+
+
+@pytest.fixture
+def built(tmp_path):
+    (tmp_path / "own.py").write_text(CODE)
+    return lambda name: build(OwnModel(name=f"own.py:{name}"), FACTS, tmp_path)
+
+
+def test_a_class_that_defines_headline_and_turns_has_a_monitored_metric_and_updates(built):
+    own = built("Own")
+    assert own.monitored == MonitoredMetric("accuracy", "max")
+    assert own.updates(2) == ("model", "model")
+    assert own.objective is own.task
+
+
+def test_a_subclass_may_use_the_new_names_and_the_former_ones_follow(built):
+    assert built("ByProperty").monitored == built("Own").task.monitored
+    assert built("ByNewName").updates(1) == built("ByNewName").turns(1) == ("new",)
+
+
+def test_what_has_moved_is_imported_from_where_it_was(built):
+    module = importlib.import_module(type(built("Own")).__module__)
+    assert module.the_grid is grid
+    assert module.the_task is Task
