@@ -27,6 +27,7 @@ COMMANDS = {
     "logs": "what a run printed",
     "cancel": "stop a run",
     "resume": "go on with a run that stopped",
+    "reconcile": "journal how killed jobs ended, after their scheduler",
     "dashboard": "open the MLflow dashboard on the runs",
     "sync": "bring what the runs have journalled to the MLflow store",
     "models": "list the architectures, or show all options of one",

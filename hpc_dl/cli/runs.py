@@ -12,11 +12,18 @@ from hpc_dl.planning import site as sites
 from hpc_dl.run.layout import RunDir
 from hpc_dl.status import find_run
 
+WORD_HELP = "its name, id or Slurm job id, or `latest`"
+
 
 def configure(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
     """The options RUN, --site and --json."""
-    meaning = "its name, id or Slurm job id, or `latest`"
-    parser.add_argument("word", metavar="RUN", nargs="?" if optional else None, help=meaning)
+    count = "?" if optional else None
+    parser.add_argument("word", metavar="RUN", nargs=count, help=WORD_HELP)
+    add_common(parser)
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """The options --site and --json."""
     parser.add_argument("--site", help="the site whose runs are meant")
     parser.add_argument("--json", action="store_true", help="print JSON")
 

@@ -33,7 +33,7 @@ from hpc_dl.run.process_identity import user
 from hpc_dl.run.submission import Submission
 from hpc_dl.scheduler.slurm import client
 from hpc_dl.scheduler.slurm.sbatch import Unanswered
-from hpc_dl.status import UNKNOWN, Status, read_status
+from hpc_dl.status import UNKNOWN, Status, read_status, reconcile
 from hpc_dl.submission.prepare import prepare, reopen
 
 LOG_LINES = 15
@@ -101,6 +101,7 @@ def go_on(run: RunDir, prepare_again: Callable[[RunDir], Plan], manner: Manner) 
         status = read_status(run, lease.GRACE)
         if run_choice.action_for(status) == "is_active":
             raise active(run, manner, status)
+        reconcile([run])
         plan, step = prepare_again(run), saved_step(run)
         offset = run.journal.stat().st_size
         _hand_over(run, plan)
@@ -159,6 +160,7 @@ def watch(run: RunDir, offset: int, manner: Manner) -> int:
     except KeyboardInterrupt:
         out.print(Text(f"\n{run.id} runs on.\n{manner.commands(run)}"), soft_wrap=True)
         raise
+    reconcile([run])
     found = summary.summarise(run)
     found.state, found.reason = watched.state, watched.reason
     if watched.state == "failed":
@@ -208,6 +210,7 @@ def prepare_within_job(request: Request, run_dir: Path) -> int:
             )
         if run_choice.action_for(status) == "is_active":
             raise active(run, Manner(), status)
+        reconcile([run])
         fingerprint.check(run, request.fingerprint)
     if not run.path.exists():
         layout.make_folder(run.path, request.site.run_folder_mode)

@@ -28,16 +28,16 @@ def run(args: argparse.Namespace) -> int:
     """Bring one run or all; the exit code is 1 if a store did not take everything."""
     from hpc_dl.cli import runs
     from hpc_dl.run import layout
-    from hpc_dl.status import find_run, read_statuses
+    from hpc_dl.status import find_run, reconcile
 
     root = runs.root(args)
     chosen = [find_run(root, args.word)] if args.word else layout.own(layout.runs(root))
-    read_statuses(chosen)  # journals how runs ended that could not say so themselves
+    reconcile(chosen)
     outcomes = [_Outcome(one) for one in chosen]
     for outcome in outcomes:
-        outcome.bring_values()
+        outcome.sync_journal()
     for outcome in outcomes:  # which may be slow or refused: no metrics shall wait for them
-        outcome.bring_files()
+        outcome.upload_files()
     if args.json:
         runs.print_json([outcome.to_json() for outcome in outcomes])
     else:
@@ -54,19 +54,19 @@ class _Outcome:
     notes: tuple[str, ...] = ()
     errors: list[str] = field(default_factory=list)
 
-    def bring_values(self) -> None:
+    def sync_journal(self) -> None:
         from hpc_dl.tracking import sync
 
         with self._errors():
-            brought = sync.bring_values(self.run, PATIENCE)
+            brought = sync.sync_journal(self.run, PATIENCE)
             self.points, self.notes = brought.points, brought.notes
 
-    def bring_files(self) -> None:
+    def upload_files(self) -> None:
         from hpc_dl.tracking import sync
 
         if not self.errors:
             with self._errors():
-                sync.bring_files(self.run, PATIENCE)
+                sync.upload_files(self.run, PATIENCE)
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:

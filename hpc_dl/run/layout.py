@@ -10,7 +10,7 @@ import json
 import os
 import re
 import stat
-import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -293,14 +293,13 @@ def write_atomic(path: Path, content: str | bytes, mode: int = 0o666) -> None:
 
 
 def age(path: Path) -> float | None:
-    """Seconds since a file was written, by the clock of its file system.
+    """Seconds since a file was written; None where it is not there.
 
-    None where it is not there, or nothing can be written beside it. On some file systems every
-    machine writes with its own clock: then it errs by as much as those do.
+    Nothing is written to find that out, so it errs by as much as the clocks of this machine and of
+    the file system differ.
     """
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".now-") as now:
-            return os.fstat(now.fileno()).st_mtime - path.stat().st_mtime
+        return time.time() - path.stat().st_mtime
     except OSError:
         return None
 

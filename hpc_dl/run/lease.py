@@ -89,7 +89,7 @@ def newest(run: RunDir) -> tuple[int, Holder | None]:
     return number, _read(run, number) if number else None
 
 
-def is_touched(run: RunDir) -> bool:
+def is_renewed(run: RunDir) -> bool:
     """Whether the lease looks as if somebody had it; who waits for it knows better."""
     number, holder = newest(run)
     if number == 0 or (holder and (holder.released or holder.process.is_alive() is False)):

@@ -1,7 +1,20 @@
-"""How runs are, from their files and their schedulers; a run is found by its name, or cancelled."""
+"""The status of runs: their files and their schedulers read together, and what acts on it.
+
+`read_status` and `read_statuses` write nothing; `reconcile` writes what the files of a run miss,
+`cancel_run` stops a job, `find_run` finds a run by name. Imported by `cli` alone.
+"""
 
 from hpc_dl.status.cancel import cancel_run
 from hpc_dl.status.lookup import find_run
+from hpc_dl.status.reconcile import reconcile
 from hpc_dl.status.status import UNKNOWN, Status, read_status, read_statuses
 
-__all__ = ["UNKNOWN", "Status", "cancel_run", "find_run", "read_status", "read_statuses"]
+__all__ = [
+    "UNKNOWN",
+    "Status",
+    "cancel_run",
+    "find_run",
+    "read_status",
+    "read_statuses",
+    "reconcile",
+]

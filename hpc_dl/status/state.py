@@ -1,4 +1,4 @@
-"""One state machine: what the journal said last, and what can be seen from outside, as one word."""
+"""The state machine of a run: its newest journalled state and its job's status become one state."""
 
 from __future__ import annotations
 
@@ -8,68 +8,71 @@ from hpc_dl.scheduler.base import JobStatus
 
 UNFINISHED = frozenset({"", "planned", "running", "requeued"})
 FINAL = frozenset({"completed", "cancelled", "timeout"})
-"""What no requeue follows: a run in one of these states need not be looked for."""
+"""States that no requeue follows: the scheduler need not be asked about such a run."""
 
 
-class Verdict(NamedTuple):
-    """The state of a run and why."""
+class RunState(NamedTuple):
+    """The state of a run, and why."""
 
     state: str
     reason: str
-    settled: bool = False
-    """Whether it is the truth for good, whatever the journal says."""
+    is_final: bool = False
+    """True if the job has ended in this state for certain, whatever the journal holds."""
 
 
-CANCELLED = Verdict("cancelled", "cancelled by the user", settled=True)
+CANCELLED = RunState("cancelled", "cancelled by the user", is_final=True)
 
 
-def combine(
-    state: str, reason: str, seen: JobStatus, failure: str | None = None, *, cancelled: bool = False
-) -> Verdict:
-    """What the journal's last `state` and its `reason` and what is `seen` amount to.
+def derive_state(
+    state: str, reason: str, job: JobStatus, failure: str | None = None, *, cancelled: bool = False
+) -> RunState:
+    """Combine the newest journalled `state` and `reason` with the status of the job.
 
-    `failure` is what a rank died of; `cancelled`, whether the user has asked for the end.
+    `failure` is the error of the first rank that failed; `cancelled` is true if the user has asked
+    for a cancellation.
     """
     if state in FINAL:
-        return Verdict(state, reason)
-    if state == "failed" and seen.phase != "queued":
-        return Verdict(state, failure or reason, settled=seen.phase in ("over", "gone"))
-    match seen.phase:
+        return RunState(state, reason)
+    if state == "failed" and job.phase != "queued":
+        return RunState(state, failure or reason, is_final=job.phase in ("over", "gone"))
+    match job.phase:
         case "queued":
-            verdict = Verdict("queued" if state in ("", "planned") else "requeued", seen.reason)
+            derived = RunState("queued" if state in ("", "planned") else "requeued", job.reason)
         case "running":
-            verdict = _running(state, seen.reason or reason)
+            derived = _running(state, job.reason or reason)
         case "over" | "gone":
-            verdict = CANCELLED if cancelled else _over(state, reason, seen, failure)
+            derived = CANCELLED if cancelled else _ended(state, reason, job, failure)
         case "unanswered":
-            verdict = Verdict("unknown", seen.reason)
+            derived = RunState("unknown", job.reason)
         case _:
-            verdict = _unseen(state, reason, seen)
-    return verdict
+            derived = _unknown_job(state, reason, job)
+    return derived
 
 
-def _running(state: str, reason: str) -> Verdict:
+def _running(state: str, reason: str) -> RunState:
     if state in ("running", "requeued"):
-        return Verdict(state, reason)
-    return Verdict("running", "stopping" if state == "stopped" else "starting")
+        return RunState(state, reason)
+    return RunState("running", "stopping" if state == "stopped" else "starting")
 
 
-def _over(state: str, reason: str, seen: JobStatus, failure: str | None) -> Verdict:
+def _ended(state: str, reason: str, job: JobStatus, failure: str | None) -> RunState:
     if failure:
-        return Verdict("failed", failure, settled=True)
-    if state == "stopped" and not (seen.phase == "over" and seen.telling):
-        return Verdict(state, reason)
-    if seen.phase == "over":
-        return Verdict(seen.state, seen.reason, settled=True)
-    why = "killed without a word" if state == "running" else "ended before the training began"
-    why = seen.reason or why
-    return Verdict("failed", why, settled=seen.certain)
+        return RunState("failed", failure, is_final=True)
+    if state == "stopped" and not (job.phase == "over" and job.telling):
+        return RunState(state, reason)
+    if job.phase == "over":
+        return RunState(job.state, job.reason, is_final=True)
+    why = KILLED if state == "running" else "ended before the training began"
+    return RunState("failed", job.reason or why, is_final=job.certain)
 
 
-def _unseen(state: str, reason: str, seen: JobStatus) -> Verdict:
+KILLED = "killed without an error message"
+
+
+def _unknown_job(state: str, reason: str, job: JobStatus) -> RunState:
     if state not in UNFINISHED:
-        return Verdict(state, reason)
-    if seen.phase == "nowhere":
-        return Verdict(state, reason) if state else Verdict("planned", "not submitted")
+        return RunState(state, reason)
+    if job.phase == "nowhere":
+        return RunState(state, reason) if state else RunState("planned", "not submitted")
     now = state if state in ("running", "requeued") else "queued"
-    return Verdict(now, f"{seen.reason}; last known: {now}")
+    return RunState(now, f"{job.reason}; last known: {now}")

@@ -19,7 +19,7 @@ from hpc_dl.run.submission import Submission
 from hpc_dl.scheduler.slurm import client, requeue, sbatch
 from hpc_dl.scheduler.slurm import submit as cluster_jobs
 from hpc_dl.scheduler.slurm.sbatch import Unanswered
-from hpc_dl.status import cancel_run, read_status
+from hpc_dl.status import cancel_run, read_status, reconcile
 from tests.support.cluster import Cluster
 from tests.support.slurm_runs import job_of, new_slurm_run
 
@@ -114,7 +114,9 @@ def test_a_job_that_comes_late_is_found_and_not_sent_again(site: Site, tmp_path:
     site.run.cancel.unlink()
     site.unwrap("sbatch")
     late = site.cluster.run("sbatch", *(tmp_path / "asked").read_text().split()).split(";")[0]
-    assert (read_status(site.run).state, job_of(site.run)) == ("queued", late)
+    assert (read_status(site.run).state, job_of(site.run)) == ("queued", "")
+    reconcile([site.run])
+    assert job_of(site.run) == late
     assert site.jobs == [late]
 
 
@@ -124,7 +126,7 @@ def test_a_job_that_slurm_never_got_may_be_sent_again(
     site.wrap("sbatch", f'echo "{TIMED_OUT}" >&2; exit 1')
     with pytest.raises(Unanswered):
         site.submit()
-    monkeypatch.setattr(sys.modules["hpc_dl.status.status"], "UNANSWERED_SECONDS", 0.0)
+    monkeypatch.setattr(sys.modules["hpc_dl.status.job_status"], "UNANSWERED_SECONDS", 0.0)
     status = read_status(site.run)
     assert status.state == "failed"
     assert status.reason.startswith("Slurm never got it")

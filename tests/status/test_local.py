@@ -15,7 +15,7 @@ from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import RunDir
 from hpc_dl.run.process_identity import Process
 from hpc_dl.run.submission import Submission
-from hpc_dl.status import Status, cancel_run, read_status
+from hpc_dl.status import Status, cancel_run, read_status, reconcile
 from tests.support.own_models import line_of, own_models
 from tests.support.running import new_run, start, train
 from tests.support.waiting import wait_until
@@ -108,8 +108,8 @@ def test_an_exception_on_another_rank_is_shown_as_such(tmp_path: Path) -> None:
     run = own_run(tmp_path, "FailingOnRank1", resources={"tasks_per_node": 2}, train=LONG)
     start(run)
     wait_for(run, "failed", "RuntimeError: the loss exploded (own.py:")
-    # whatever rank 0 thought of it, and however it ended:
-    wait_until(lambda: journal.last_state(run.journal)[0] == "failed", message="the last word")
+    reconcile([run])  # whatever rank 0 has journalled, and however it ended
+    assert journal.last_state(run.journal)[0] == "failed"
     assert "on rank 1" in read_status(run).reason
 
 
@@ -125,17 +125,19 @@ def test_a_run_killed_with_kill_9_is_seen_as_killed(tmp_path: Path) -> None:
     start(run)
     wait_until_training(run)
     kill_9(run)
-    wait_for(run, "failed", "killed without a word")
-    assert journal.last_state(run.journal) == ("failed", "killed without a word")
+    wait_for(run, "failed", "killed without an error message")
+    reconcile([run])
+    assert journal.last_state(run.journal) == ("failed", "killed without an error message")
 
 
-def test_many_who_look_at_once_journal_the_end_once(tmp_path: Path) -> None:
+def test_many_who_reconcile_at_once_journal_the_end_once(tmp_path: Path) -> None:
     run = new_run(tmp_path)
     journal.Journal(run.journal).append("state", state="running", reason="1 rank")
     Submission("local", "1", os.uname().nodename, 0.0, 1).save(run)
     with ThreadPoolExecutor(8) as pool:
-        seen = list(pool.map(lambda _: read_status(run).state, range(32)))
-    assert seen == ["failed"] * 32
+        found = list(pool.map(lambda _: reconcile([run])[0], range(32)))
+    assert [one.status.state for one in found] == ["failed"] * 32
+    assert [one.changed for one in found].count(True) == 1
     states = [e.event["state"] for e in journal.read(run.journal) if e.event["event"] == "state"]
     assert states == ["planned", "running", "failed"]
 

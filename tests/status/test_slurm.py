@@ -17,8 +17,8 @@ from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import RunDir, read_json
 from hpc_dl.run.submission import Submission
 from hpc_dl.scheduler.slurm import script, submit
-from hpc_dl.status import Status, cancel_run, read_status, read_statuses
-from hpc_dl.tracking.sync import bring
+from hpc_dl.status import Status, cancel_run, read_status, read_statuses, reconcile
+from hpc_dl.tracking.sync import sync_run
 from tests.support.cluster import Cluster
 from tests.support.own_models import line_of, own_models
 from tests.support.running import events
@@ -145,7 +145,8 @@ def test_an_exception_on_another_node_is_shown_as_such(tmp_path: Path) -> None:
     status = wait_for(run, "failed")
     assert status.reason.startswith("RuntimeError: the loss exploded (own.py:")
     assert "on rank 1 (n" in status.reason
-    wait_until(lambda: journal.last_state(run.journal)[1] == status.reason, message="not settled")
+    reconcile([run])
+    assert journal.last_state(run.journal)[1] == status.reason
 
 
 @pytest.mark.long
@@ -166,7 +167,8 @@ def test_a_node_that_fails_is_named(
     assert node in fragile_nodes
     cluster.kill_node(node)
     assert wait_for(run, "failed").reason.startswith(f"node {node} failed")
-    bring(run, patience=60)  # as `hpcdl sync` and the dashboard do, after they have looked
+    reconcile([run])
+    sync_run(run, lock_timeout=60)  # as `hpcdl sync` and the dashboard do
     told = mlflow_run(run, read_json(run.plan)["tracking_uri"])
     assert told.info.status == "FAILED"
     assert told.data.tags["hpcdl.reason"].startswith(f"node {node} failed")
@@ -228,6 +230,7 @@ def test_without_any_trace_the_jobs_log_tells(tmp_path: Path) -> None:
     log = run.logs / "999999-batch.log"
     log.write_text("slurmstepd-n1: error: *** JOB 999999 ON n1 CANCELLED AT x DUE TO TIME LIMIT\n")
     assert read_status(run).state == "timeout"
+    reconcile([run])
     assert journal.last_state(run.journal)[0] == "timeout"
 
 
@@ -307,7 +310,8 @@ def test_without_accounting_a_job_that_is_gone_has_failed(
     monkeypatch.setenv("PATH", f"{sacct.parent}:{os.environ['PATH']}")
     run = left_running(tmp_path / "root", "999999", time.time())
     assert read_status(run).state == "failed"
-    assert journal.last_state(run.journal) == ("failed", "killed without a word")
+    reconcile([run])
+    assert journal.last_state(run.journal) == ("failed", "killed without an error message")
 
 
 @pytest.mark.usefixtures("cut_off")

@@ -1,4 +1,4 @@
-"""The state machine, case by case: what the journal says, what is seen, what a user is told."""
+"""The state machine, case by case: journalled state and job status become one state."""
 
 import pytest
 
@@ -6,8 +6,8 @@ from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import read_json, write_json
 from hpc_dl.scheduler.base import JobStatus
 from hpc_dl.scheduler.slurm import messages
-from hpc_dl.status import memory
-from hpc_dl.status.state import Verdict, combine
+from hpc_dl.status import reasons
+from hpc_dl.status.state import RunState, derive_state
 from tests.support.running import new_run
 
 QUEUED = JobStatus("queued", "waiting for a free node (Resources)")
@@ -62,7 +62,7 @@ CASES = [
         "failed",
         "crashed (signal 6); see the end of its log",
     ),
-    ("running", "", GONE, "failed", "killed without a word"),
+    ("running", "", GONE, "failed", "killed without an error message"),
     ("planned", "", GONE, "failed", "ended before the training began"),
     ("failed", "boom", QUEUED, "requeued", "waiting for a free node (Resources)"),
     ("failed", "boom", RUNNING, "failed", "boom"),
@@ -75,34 +75,34 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("journalled", "why", "seen", "state", "reason"), CASES)
-def test_what_is_journalled_and_seen_amounts_to(
-    journalled: str, why: str, seen: JobStatus, state: str, reason: str
+@pytest.mark.parametrize(("journalled", "why", "job", "state", "reason"), CASES)
+def test_the_state_follows_from_the_journal_and_the_job(
+    journalled: str, why: str, job: JobStatus, state: str, reason: str
 ) -> None:
-    assert combine(journalled, why, seen)[:2] == (state, reason)
+    assert derive_state(journalled, why, job)[:2] == (state, reason)
 
 
-def test_the_first_rank_to_fail_has_the_word() -> None:
-    died_of = "RuntimeError: boom on rank 1 (n2)"
-    for state, seen in (("running", messages.ending("FAILED", "n2", "1:0")), ("stopped", GONE)):
-        assert combine(state, "", seen, died_of) == Verdict("failed", died_of, settled=True)
-    lost_peer = combine("failed", "Connection closed by peer", GONE, died_of)
-    assert lost_peer == Verdict("failed", died_of, settled=True)
+def test_the_reason_is_the_error_of_the_first_rank_that_failed() -> None:
+    error = "RuntimeError: boom on rank 1 (n2)"
+    for state, job in (("running", messages.ending("FAILED", "n2", "1:0")), ("stopped", GONE)):
+        assert derive_state(state, "", job, error) == RunState("failed", error, is_final=True)
+    lost_peer = derive_state("failed", "Connection closed by peer", GONE, error)
+    assert lost_peer == RunState("failed", error, is_final=True)
 
 
-def test_what_the_user_cancelled_has_not_failed() -> None:
+def test_a_cancelled_run_has_not_failed() -> None:
     for state in ("planned", "running", "stopped", "requeued"):
-        assert combine(state, "", GONE, cancelled=True).state == "cancelled"
-    assert combine("completed", "", GONE, cancelled=True).state == "completed"
+        assert derive_state(state, "", GONE, cancelled=True).state == "cancelled"
+    assert derive_state("completed", "", GONE, cancelled=True).state == "completed"
 
 
-def test_how_a_job_ended_is_not_settled_before_everybody_was_asked() -> None:
-    assert not combine("running", "", JobStatus("gone", certain=False)).settled
-    assert combine("running", "", GONE).settled
+def test_an_end_is_not_final_before_every_source_was_asked() -> None:
+    assert not derive_state("running", "", JobStatus("gone", certain=False)).is_final
+    assert derive_state("running", "", GONE).is_final
 
 
 @pytest.mark.parametrize(
-    ("reason", "told"),
+    ("reason", "shown"),
     [
         ("Priority", "waiting for jobs of a higher priority (Priority)"),
         ("AssocGrpCpuLimit", "a limit of the account is reached (AssocGrpCpuLimit)"),
@@ -110,11 +110,11 @@ def test_how_a_job_ended_is_not_settled_before_everybody_was_asked() -> None:
         ("SomethingNew", "SomethingNew"),
     ],
 )
-def test_why_a_job_waits(reason: str, told: str) -> None:
-    assert messages.waiting(reason).startswith(told)
+def test_the_reason_why_a_job_waits_is_explained(reason: str, shown: str) -> None:
+    assert messages.waiting(reason).startswith(shown)
 
 
-def test_the_last_word_of_slurm_in_a_log_counts() -> None:
+def test_the_last_message_of_slurm_in_a_log_counts() -> None:
     log = (
         "slurmstepd-n1: error: *** JOB 1 ON n1 CANCELLED AT 07:00 DUE TO PREEMPTION ***\n"
         "slurmstepd-n1: error: *** JOB 1 ON n1 CANCELLED AT 08:00 DUE TO TIME LIMIT ***\n"
@@ -124,7 +124,7 @@ def test_the_last_word_of_slurm_in_a_log_counts() -> None:
     assert messages.from_log("Epoch 1: oom-kill\n") is None
 
 
-def test_a_run_that_slurm_killed_for_its_memory_says_what_to_try(tmp_path):
+def test_a_run_out_of_memory_shows_what_to_try(tmp_path):
     run = new_run(tmp_path, train={"micro_batch": 64})
     plan = read_json(run.plan)
     write_json(run.plan, {**plan, "sbatch": {"mem": "8G"}, "tasks_per_node": 2})
@@ -132,9 +132,10 @@ def test_a_run_that_slurm_killed_for_its_memory_says_what_to_try(tmp_path):
     used = {"system/process_memory_usage_megabytes": 3686.4}
     log.append("system", step=7, values=used)
     log.close()
-    assert memory.exhausted(run) == (
-        "out of memory: 8G a node asked for, 3.6G in use by each of 2 ranks a node when last seen; "
-        "ask for more in resources.mem, or compute fewer examples at once: train.micro_batch=32"
+    assert reasons.out_of_memory(run) == (
+        "out of memory: 8G a node asked for, 3.6G in use by each of 2 ranks a node when last "
+        "measured; ask for more in resources.mem, or compute fewer examples at once: "
+        "train.micro_batch=32"
     )
 
 

@@ -28,7 +28,7 @@ def look(run: RunDir, submission: Submission) -> JobStatus:
 
 def _from_before(run: RunDir, submission: Submission) -> JobStatus:
     """What is said of a job of a machine of this name: its last boot, a container, or another."""
-    if lease.is_touched(run):
+    if lease.is_renewed(run):
         why = f"runs on another machine, or in a container, called {submission.host}; ask there"
         return JobStatus("unknown", why, where=submission.host)
     return JobStatus("gone", f"{submission.host} was restarted", where=submission.host)
