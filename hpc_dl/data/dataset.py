@@ -108,6 +108,8 @@ class Splits:
     test: Split
     names: Names = field(default_factory=Names)
     """What the examples are called, by their numbers."""
+    assets: Mapping[str, str] = field(default_factory=dict)
+    """What was fitted on the training split and goes with the network: see `Source.assets`."""
 
     def to(self, device: torch.device) -> Splits:
         """With all examples on a device."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from hpc_dl.errors import UserError, reason
+from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import UNKNOWN
 
 FILE = "vocabulary.json"
@@ -44,4 +44,4 @@ class Vocabulary:
         try:
             return cls(tuple(map(str, json.loads((assets / FILE).read_text()))))
         except (OSError, ValueError, TypeError) as error:
-            raise UserError(f"{assets / FILE} cannot be read: {reason(error)}") from None
+            raise UserError(f"{assets / FILE} cannot be read: {error}") from None

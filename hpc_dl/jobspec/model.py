@@ -40,7 +40,7 @@ class Model(Spec):
     `hpc_dl.zoo.architectures`."""
     library: ClassVar[str] = ""
     """Its name before the first colon, if it has many members: `torchvision:resnet18`."""
-    kinds: ClassVar[tuple[Kind, ...]] = ("image",)
+    modalities: ClassVar[tuple[Modality, ...]] = ("image",)
     tasks: ClassVar[tuple[Task, ...]] = ("classify", "none")
     adversarial: ClassVar[bool] = False
     """Whether its players play against each other, so that their losses need not fall."""

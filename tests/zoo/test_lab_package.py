@@ -59,7 +59,7 @@ def test_an_architecture_of_a_package_is_trained_exported_and_predicted_with(lab
 
 def test_a_task_of_a_package_is_found_by_the_name_of_its_entry_point(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(lab_package.install(tmp_path))
-    facts = DataFacts("image", "lab_rank", (1, 8, 8), ("a", "b", "c"), 9, 3, 3)
+    facts = DataFacts.of("image", "lab_rank", (1, 8, 8), ("a", "b", "c"), 9, 3, 3)
     task = tasks.build(facts)
     measured = task.measure(torch.eye(3), {"label": torch.tensor([0, 0, 0])})
     assert task.monitored.metric == "distance"

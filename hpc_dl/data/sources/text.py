@@ -53,8 +53,12 @@ class TextSource(Source[Text]):
         """The text of each split. Raises UserError where one is too short."""
         text, options = self._text(), self.options
         test, validation = (round(len(text) * it) for it in (options.test, options.validation))
-        ends = (len(text) - test - validation, len(text) - test)
-        parts = dict(zip(_SPLITS, (text[: ends[0]], text[slice(*ends)], text[ends[1] :])))
+        first, second = len(text) - test - validation, len(text) - test
+        parts = {
+            "train": text[:first],
+            "validation": text[first:second],
+            "test": text[second:],
+        }
         if short := next((name for name, part in parts.items() if len(part) < 2), None):
             raise UserError(
                 f"data.path: {self._path()} has {len(text)} characters, of which {short} gets "
@@ -100,9 +104,6 @@ class TextSource(Source[Text]):
         last = len(ids) - 1
         offsets = torch.tensor([*range(0, last, self.options.length), last])
         return RaggedSplit({"text": Ragged(ids[:-1], offsets), "next": Ragged(ids[1:], offsets)})
-
-
-_SPLITS = ("train", "validation", "test")
 
 
 def _vocabulary(parts: dict[str, str]) -> Vocabulary:

@@ -1,61 +1,51 @@
-"""The sources of data that a spec can name, and their options: one file a family."""
+"""The options of every source of data: one file a source or family; the folder is the registry.
+
+Installed packages add theirs by entry points of the group `hpc_dl.sources`, each of which names a
+class of options.
+"""
 
 from __future__ import annotations
 
+import inspect
+import pkgutil
+from collections.abc import Iterator
+from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Union
 
 from pydantic import Discriminator, Tag
 
+from hpc_dl import installed
+from hpc_dl.jobspec import fields
 from hpc_dl.jobspec.base import tag_by_name
-from hpc_dl.jobspec.data import Data
-from hpc_dl.jobspec.sources.arrays import Arrays, Hdf5, Npz
-from hpc_dl.jobspec.sources.graphs import Cora, Karate, TorchGeometric
-from hpc_dl.jobspec.sources.images import (
-    MNIST,
-    Digits,
-    FashionMNIST,
-    GreyImages,
-    ImageFolder,
-    TorchVision,
-)
-from hpc_dl.jobspec.sources.own import OwnData
-from hpc_dl.jobspec.sources.tables import Csv, Parquet, Table
+from hpc_dl.jobspec.data import Data, LibraryData
+from hpc_dl.jobspec.sources.user import OwnData
 
-__all__ = [
-    "MNIST",
-    "SOURCES",
-    "Arrays",
-    "Cora",
-    "Csv",
-    "DataSpec",
-    "Digits",
-    "FashionMNIST",
-    "GreyImages",
-    "Hdf5",
-    "ImageFolder",
-    "Karate",
-    "Npz",
-    "OwnData",
-    "Parquet",
-    "Table",
-    "TorchGeometric",
-    "TorchVision",
-]
+GROUP = "hpc_dl.sources"
 
-SOURCES: dict[str, type[Data]] = {
-    "digits": Digits,
-    "mnist": MNIST,
-    "fashion_mnist": FashionMNIST,
-    "karate": Karate,
-    "cora": Cora,
-    "image_folder": ImageFolder,
-    "csv": Csv,
-    "parquet": Parquet,
-    "npz": Npz,
-    "hdf5": Hdf5,
-    "torchvision": TorchVision,
-    "torch_geometric": TorchGeometric,
-}
+
+def _shipped() -> Iterator[type[Data]]:
+    """The classes of options in the files of this folder, and what they are derived from."""
+    for file in pkgutil.iter_modules(__path__):
+        module = import_module(f"{__name__}.{file.name}")
+        for _, found in inspect.getmembers(module, inspect.isclass):
+            if issubclass(found, Data) and found.__module__ == module.__name__:
+                yield found
+
+
+def _names(options: type[Data]) -> tuple[str, ...]:
+    """The names that choose a source, or the library whose data sets it has; none for a base."""
+    library = options.library if issubclass(options, LibraryData) else ""
+    return fields.names_of(options) or ((library,) if library else ())
+
+
+def _by_name() -> dict[str, type[Data]]:
+    """The options of all sources; where two have the same name, hpcdl's own are taken."""
+    every = [*installed.plugins(GROUP, Data), *_shipped()]
+    named = {name: options for options in every for name in _names(options)}
+    return {name: named[name] for name in sorted(named)}
+
+
+SOURCES: dict[str, type[Data]] = _by_name()
 """Name, or the library that has many, → options."""
 
 
