@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from hpc_dl.errors import UserError
 
 if TYPE_CHECKING:
+    from hpc_dl.jobspec.base import Spec
     from hpc_dl.jobspec.model import Model
 
 HELP = "list the architectures, or show all options of one"
@@ -50,8 +51,8 @@ def find(name: str) -> type[Model]:
     return ZOO[name]
 
 
-def first_line(options: type[Model]) -> str:
-    """What an architecture is, on one line."""
+def first_line(options: type[Spec]) -> str:
+    """What an architecture or a source is, on one line."""
     return " ".join((options.__doc__ or "").split("\n\n")[0].split())
 
 

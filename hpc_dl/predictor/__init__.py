@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from hpc_dl.data.vocabulary import Vocabulary
 from hpc_dl.predictor.inputs import Inputs
+from hpc_dl.predictor.prompts import Prompts
 from hpc_dl.zoo import trained as trained_networks
 from hpc_dl.zoo.contract import SHARED, part
 
@@ -28,15 +30,21 @@ class Predictor:
         self.architecture, self.nets = trained.architecture, trained.nets
         self.inputs = trained.inputs
         ranges, facts = trained.architecture.ranges(), trained.architecture.facts
-        self._taken = Inputs(trained.inputs, ranges, trained.resized, facts.raw, facts.undirected)
+        self._taken: Inputs | Prompts
+        if facts.modality == "text":
+            self._taken = Prompts(Vocabulary.load(folder / "assets"))
+        else:
+            others = (trained.resized, facts.raw, facts.undirected)
+            self._taken = Inputs(trained.inputs, ranges, *others)
 
     def predict(self, given: Any, params: object = None) -> dict[str, np.ndarray[Any, Any]]:
         """Arrays by name for examples: an array, or several by the names of the inputs.
 
         The first axis of what comes back is the example; classes have a number, `label`, and a
         name, `class`. A picture is a path, PIL's, or an array of bytes or of floats in [0, 1], (C,
-        H, W) or (H, W, C); several are a list or an array. `self.inputs` says which arrays are
-        wanted. Raises UserError for what does not fit the network.
+        H, W) or (H, W, C); several are a list or an array. Texts are strings, each of which has a
+        `continuation`. `self.inputs` says which arrays are wanted. Raises UserError for what does
+        not fit the network.
         """
         batch = self._taken.batch(given)
         whole = any(name in SHARED for name in batch)

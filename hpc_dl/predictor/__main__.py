@@ -1,4 +1,5 @@
-"""Print what is predicted of a table, as CSV: `python -m hpc_dl.predictor EXPORT TABLE`."""
+"""Print what is predicted of a table, as CSV: `python -m hpc_dl.predictor EXPORT TABLE`; or how a
+text goes on: `python -m hpc_dl.predictor EXPORT "To be"`."""
 
 from __future__ import annotations
 
@@ -17,14 +18,20 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = ArgumentParser(prog="python -m hpc_dl.predictor", description=__doc__)
     parser.add_argument("export", help="the folder `export` of a completed run")
-    parser.add_argument("table", help="a csv or parquet file of rows like those trained on")
+    parser.add_argument(
+        "given", help="a csv or parquet file of rows like those trained on, or a text to continue"
+    )
     asked = parser.parse_args(arguments)
     try:
-        predictions = _table(load(asked.export), asked.table)
+        predictor = load(asked.export)
+        if predictor.architecture.facts.modality == "text":
+            written = asked.given + str(predictor.predict(asked.given)["continuation"][0]) + "\n"
+        else:
+            written = _table(predictor, asked.given).to_csv(index=False)
     except UserError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code
-    sys.stdout.write(predictions.to_csv(index=False))
+    sys.stdout.write(written)
     return 0
 
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from hpc_dl.data.dataset import Split
 from hpc_dl.data.order import mix
 from hpc_dl.errors import EXIT_FAILED, UserError, naming
+from hpc_dl.jobspec.data import Feature
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run.layout import RunDir, write_json
@@ -110,14 +111,22 @@ def artifact(run: RunDir, path: Path, step: int, caption: str) -> dict[str, Any]
     return {"step": step, "path": path.relative_to(run.path).as_posix(), "caption": caption}
 
 
+def write_assets(assets: Mapping[str, str], run: RunDir) -> None:
+    """Write what was fitted on the training split into the run folder."""
+    for name, text in assets.items():
+        run.assets.mkdir(exist_ok=True)
+        (run.assets / name).write_text(text, encoding="utf-8")
+
+
 @contextlib.contextmanager
 def whole_export(run: RunDir) -> Iterator[None]:
-    """Add the user's own code to an export; UserError where the disk refuses any of it, for without
-    the export the training would have been for nothing."""
+    """Add the assets and the user's own code to an export; UserError where the disk refuses any of
+    it, for without the export the training would have been for nothing."""
     try:
         yield
-        if run.code.is_dir():
-            shutil.copytree(run.code, run.export / "code", dirs_exist_ok=True)
+        for folder in (run.assets, run.code):
+            if folder.is_dir():
+                shutil.copytree(folder, run.export / folder.name, dirs_exist_ok=True)
     except (OSError, RuntimeError) as error:
         if memory.ran_out(error) or not disk.refuses(error):
             raise
@@ -172,14 +181,18 @@ def _signature(
     described = {name: _described(name, tensor) for name, tensor in outputs.items()}
     described |= dict.fromkeys(architecture.decode(outputs), STRINGS)
     return {
-        "inputs": {name: _described(name, tensor) for name, tensor in inputs.items()},
+        "inputs": {
+            name: _described(name, tensor, architecture.facts.inputs.get(name))
+            for name, tensor in inputs.items()
+        },
         "outputs": described,
     }
 
 
-def _described(name: str, tensor: Tensor) -> dict[str, Any]:
+def _described(name: str, tensor: Tensor, feature: Feature | None = None) -> dict[str, Any]:
     """The type and the shape, with -1 for any size; edges stand in columns, all else in rows."""
-    shape = [2, -1] if name == "edge" else [-1, *tensor.shape[1:]]
+    axes = feature.shape if feature and None in feature.shape else tensor.shape[1:]
+    shape = [2, -1] if name == "edge" else [-1, *(-1 if it is None else it for it in axes)]
     dtype = str(tensor.dtype).removeprefix("torch.")
     return {"shape": shape, "dtype": dtype}
 

@@ -155,6 +155,7 @@ class Training:
     def _begin(self, resumed_from: str | None) -> None:
         if self.journal is None:
             return
+        export.write_assets(self.splits.assets, self.run)
         self._note_start()
         if resumed_from is None:
             with self.extras.alone("picture of the search for a learning rate"):

@@ -88,9 +88,17 @@ class TextSource(Source[Text]):
     def _facts(self, parts: dict[str, str]) -> DataFacts:
         tokens, length = _vocabulary(parts).tokens, self.options.length
         feature = Feature("int", (None,), tokens, longest=length)
-        sizes = (math.ceil((len(part) - 1) / length) for part in parts.values())
-        features = ({"text": feature}, {"next": feature})
-        return DataFacts("text", "predict_next", *features, *sizes, notes=_notes(parts))
+        train, validation, test = (math.ceil((len(it) - 1) / length) for it in parts.values())
+        return DataFacts(
+            "text",
+            "predict_next",
+            inputs={"text": feature},
+            targets={"next": feature},
+            train=train,
+            validation=validation,
+            test=test,
+            notes=_notes(parts),
+        )
 
     def _split(self, part: str, vocabulary: Vocabulary) -> Split:
         """The examples of a part, `length` characters each and those that follow them; the last is

@@ -12,8 +12,8 @@ from hpc_dl.jobspec.model import Modality, Model, Probability, Task
 class Recurrent(Model):
     """Recurrent network: reads a sequence, or an image row by row, into a state."""
 
-    modalities: ClassVar[tuple[Modality, ...]] = ("image", "sequence")
-    tasks: ClassVar[tuple[Task, ...]] = ("classify", "regress")
+    modalities: ClassVar[tuple[Modality, ...]] = ("image", "sequence", "text")
+    tasks: ClassVar[tuple[Task, ...]] = ("classify", "regress", "predict_next")
 
     name: Literal["rnn"]
     hidden: PositiveInt = Field(128, description="numbers in the state of a layer, units")

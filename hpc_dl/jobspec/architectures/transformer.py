@@ -13,8 +13,8 @@ from hpc_dl.jobspec.model import Conflict, Modality, Model, Probability, Task
 class Transformer(Model):
     """Attention encoder: every part of an image or sequence looks at every other (ViT)."""
 
-    modalities: ClassVar[tuple[Modality, ...]] = ("image", "sequence")
-    tasks: ClassVar[tuple[Task, ...]] = ("classify", "regress")
+    modalities: ClassVar[tuple[Modality, ...]] = ("image", "sequence", "text")
+    tasks: ClassVar[tuple[Task, ...]] = ("classify", "regress", "predict_next")
 
     name: Literal["transformer"]
     patch: PositiveInt = Field(4, description="side of the squares an image is cut into, pixels")
