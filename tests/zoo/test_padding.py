@@ -35,6 +35,11 @@ BOTH_WAYS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _short_continuations(monkeypatch):
+    monkeypatch.setattr("hpc_dl.tasks.predict_next.LENGTH", 5)
+
+
 def architecture(name, options, facts):
     torch.manual_seed(0)
     options = {"name": name, **options}
