@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
-State = Any
-"""Tensors, or tuples, lists and dicts of them, whose first axis is the sequence; None at first."""
+from hpc_dl.tasks.state import State, pick
+
 Step = Callable[[Tensor, State], tuple[Tensor, State]]
 """Tokens (B,) int64 and the state before them, to logits of the next (B, V) and the new state."""
 Choose = Callable[[Tensor], Tensor]
@@ -105,7 +104,7 @@ def beam_search(
     rows, state = len(prompt), None
     for place in range(prompt.shape[1]):
         logits, state = step(prompt[:, place], state)
-    state = _pick(state, torch.arange(rows, device=prompt.device).repeat_interleave(width))
+    state = pick(state, torch.arange(rows, device=prompt.device).repeat_interleave(width))
     scores = torch.full((rows, width), -torch.inf, device=prompt.device)
     scores[:, 0] = 0.0  # at first all beams are the same
     logits = logits.repeat_interleave(width, dim=0)
@@ -116,7 +115,7 @@ def beam_search(
         if found.shape[2] == count:
             break
         first = torch.arange(rows, device=prompt.device)[:, None] * width
-        logits, state = step(chosen.flatten(), _pick(state, (first + origin).flatten()))
+        logits, state = step(chosen.flatten(), pick(state, (first + origin).flatten()))
     lengths = count if end is None else ((found != end).sum(2) + 1).clamp(max=count)
     best = (scores / lengths**length_penalty).argmax(dim=1)
     return found[torch.arange(rows, device=prompt.device), best]
@@ -136,14 +135,3 @@ def _best(
         chances = torch.where(found[..., -1:] == end, only_end, chances)
     best, place = (scores[..., None] + chances).flatten(1).topk(width)
     return best, place // tokens, (place % tokens)[..., None]
-
-
-def _pick(state: State, rows: Tensor) -> State:
-    """The state of some of the sequences."""
-    if isinstance(state, Tensor):
-        return state[rows]
-    if isinstance(state, dict):
-        return {name: _pick(it, rows) for name, it in state.items()}
-    if isinstance(state, tuple | list):
-        return type(state)(_pick(it, rows) for it in state)
-    return state

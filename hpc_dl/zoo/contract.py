@@ -24,6 +24,7 @@ from hpc_dl.tasks.contract import (
     part,
 )
 from hpc_dl.tasks.former_names import FormerNames
+from hpc_dl.tasks.state import State
 from hpc_dl.tasks.tables import Array
 
 __all__ = [
@@ -87,6 +88,13 @@ class Architecture(FormerNames):
 
     def loss(self, nets: Nets, batch: Batch, player: str) -> Loss:
         """What `player` descends on this batch. Pure in `nets` and `batch`."""
+        raise NotImplementedError
+
+    def carried_loss(
+        self, nets: Nets, batch: Batch, player: str, carry: State
+    ) -> tuple[Loss, State]:
+        """Return the same of sequences that go on from the batch before, and the state at their
+        end; `carry` is the state there, None at first. For networks that read step by step."""
         raise NotImplementedError
 
     def measure(self, nets: Nets, batch: Batch) -> Mapping[str, Loss | Observed]:

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from hpc_dl import tasks
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.model import Model
-from hpc_dl.tasks.decoding import State, Step
+from hpc_dl.tasks.decoding import Step
+from hpc_dl.tasks.state import State, pick
 from hpc_dl.zoo.contract import (
     Architecture,
     Artifact,
@@ -65,6 +66,14 @@ class Supervised(Architecture):
 
     def loss(self, nets: Nets, batch: Batch, player: str) -> Loss:
         return self.task.loss(self.outputs(nets, batch), batch)
+
+    def carried_loss(
+        self, nets: Nets, batch: Batch, player: str, carry: State
+    ) -> tuple[Loss, State]:
+        name = self.facts.modality
+        before = pick(carry, slice(len(batch[name])))  # the last batch may have fewer rows
+        outputs, after = nets["model"](batch[name], batch[f"{name}_length"], before)
+        return self.task.loss(outputs, batch), after
 
     def measure(self, nets: Nets, batch: Batch) -> Mapping[str, Loss | Observed]:
         return self.task.measure(self.outputs(nets, batch), batch)

@@ -15,8 +15,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from hpc_dl.tasks.decoding import State
 from hpc_dl.tasks.padding import is_real
+from hpc_dl.tasks.state import State
 from hpc_dl.zoo.supervised import Supervised
 
 
@@ -57,7 +57,7 @@ class CausalEncoder(nn.Module):
         self.head = nn.Linear(width, vocabulary)
 
     def forward(
-        self, tokens: Tensor, _length: Tensor | None = None, state: State = None
+        self, tokens: Tensor, length: Tensor | None = None, state: State = None
     ) -> tuple[Tensor, State]:
         context = tokens if state is None else torch.cat([state, tokens], dim=1)
         context = context[:, -len(self.place) :]

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.tasks.decoding import State
+from hpc_dl.tasks.state import State
 
 _OF_SEVERAL_LAYERS = re.compile(r"(cells\.)(\w+_l)(\d+)(_reverse)?")
 
@@ -95,7 +95,7 @@ class TokenReader(nn.Module):
         self.head = nn.Sequential(nn.Dropout(last), nn.Linear(width, vocabulary))
 
     def forward(
-        self, tokens: Tensor, _length: Tensor | None = None, state: State = None
+        self, tokens: Tensor, length: Tensor | None = None, state: State = None
     ) -> tuple[Tensor, State]:
         sequence, states = self.embedding(tokens).transpose(0, 1), []
         with _without_bf16(tokens.device.type):
