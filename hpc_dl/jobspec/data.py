@@ -228,6 +228,11 @@ class Data(Spec):
         """True if it makes pictures of any size those that the network takes."""
         return False
 
+    @property
+    def carries_state(self) -> bool:
+        """True if recurrent states go on from a batch to the next, whose examples follow."""
+        return False
+
     @field_validator("split_seed")
     @classmethod
     def _something_is_drawn(cls, seed: int) -> int:

@@ -45,6 +45,8 @@ class Model(Spec):
     adversarial: ClassVar[bool] = False
     """Whether its players play against each other, so that their losses need not fall."""
 
+    recurrent: ClassVar[bool] = False
+    """True if it reads a sequence step by step into a state, from which it can go on."""
     last_is_best: ClassVar[bool] = False
     """Whether no metric tells which weights are better, so that the last ones are exported."""
 

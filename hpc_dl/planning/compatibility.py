@@ -33,6 +33,7 @@ class SpecConflict(UserError):
 def check(spec: JobSpec, facts: DataFacts, site: Site | None) -> None:
     """Raise SpecConflict for what cannot be; without a site the run stays on this machine."""
     _check_kind_and_task(spec, facts)
+    _check_carried_state(spec)
     _check_classes(spec, facts)
     _check_loading(spec)
     _check_augmentation(spec, facts)
@@ -65,6 +66,15 @@ def _check_kind_and_task(spec: JobSpec, facts: DataFacts) -> None:
         raise SpecConflict("data", f"{spec.data.name} has no training examples")
     if found := model.find_conflict(facts):
         raise SpecConflict(f"model.{found.option}", found.message, found.hint)
+
+
+def _check_carried_state(spec: JobSpec) -> None:
+    model = spec.model
+    if spec.data.carries_state and not model.recurrent and not isinstance(model, OwnModel):
+        able = ", ".join(name for name, it in ZOO.items() if it.recurrent)
+        raise SpecConflict(
+            "data.carry_state", f"{model.name} has no state to carry over", f"These have: {able}."
+        )
 
 
 def _check_classes(spec: JobSpec, facts: DataFacts) -> None:

@@ -16,6 +16,7 @@ from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning import data_loading
 from hpc_dl.planning.plan import Plan
 from hpc_dl.train import batch_norm, optim
+from hpc_dl.train.carry import Carry
 from hpc_dl.train.ema import Average
 from hpc_dl.train.engine import Engine
 from hpc_dl.train.participant import Player
@@ -56,7 +57,9 @@ def build_engine(
         optimizer = optim.optimizer(spec.train.optimizer, network)
         average = Average(network, spec.train.ema_decay) if spec.train.ema_decay else None
         players[name] = Player(prepared, optimizer, rate, average)
-    return Engine(architecture, players, accelerate.scaler, world, spec.train, asked_to_stop)
+    carries = spec.data.carries_state
+    carry = Carry(world, plan.global_batch, plan.micro_batch) if carries else None
+    return Engine(architecture, players, accelerate.scaler, world, spec.train, asked_to_stop, carry)
 
 
 def beside(splits: Splits, device: torch.device) -> Splits:
@@ -79,6 +82,7 @@ def build_batches(spec: JobSpec, plan: Plan, splits: Splits, world: World) -> Ba
         world.rank,
         world.size,
         Augmentation(augment, splits.facts.modality, world.device) if augment else None,
+        lanes=spec.data.carries_state,
     )
 
 

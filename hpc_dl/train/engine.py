@@ -20,6 +20,7 @@ from hpc_dl.jobspec.job import Train
 from hpc_dl.train import gradients
 from hpc_dl.train.batch_norm import of_a_dummy
 from hpc_dl.train.buffers import Buffers
+from hpc_dl.train.carry import Carry
 from hpc_dl.train.global_mean import GlobalMean
 from hpc_dl.train.metric_accumulator import BadTurn, Tally
 from hpc_dl.train.participant import Player
@@ -42,6 +43,7 @@ class Engine:
         world: World,
         options: Train,
         asked_to_stop: Callable[[], int],
+        carry: Carry | None = None,
     ) -> None:
         self.architecture = architecture
         self.players = players
@@ -62,6 +64,8 @@ class Engine:
         self.seed = options.seed
         self.clip_norm = options.clip_norm
         self.step = 0
+        self.carry = carry
+        """Of recurrent states, where the batches go on where those before end."""
         self.rate_factor = 1.0
         """By which every learning rate is multiplied; lowered after a loss that was not finite."""
         self.tally = Tally(world)
@@ -170,8 +174,12 @@ class Engine:
         if not math.isfinite(total):
             player.optimizer.zero_grad()
             self._buffers.restore()
+            if self.carry:
+                self.carry.discard()
             return asked, BadTurn(self.step, name, total)
         self.tally.add(name, losses)
+        if self.carry:
+            self.carry.commit()
         self._clip(name, player, report)
         self._move(player.optimizer)
         if player.average:
@@ -193,11 +201,22 @@ class Engine:
         """
         dummy = of_a_dummy(self.bare.values()) if batch is None else nullcontext()
         with summed_up(self.nets[name], number == count), dummy:
-            loss = self.architecture.loss(self.nets, filler() if batch is None else batch, name)
-            loss = loss if batch is not None else _nothing_of(loss)
+            loss = self._loss(name, batch, filler, number)
             self._reached_the_backward_pass(waits=number in (1, count))
             self._differentiate(name, mean.add(loss))
         return _detached(loss)
+
+    def _loss(
+        self, name: str, batch: Batch | None, filler: Callable[[], Batch], number: int
+    ) -> Loss:
+        if batch is None:
+            return _nothing_of(self.architecture.loss(self.nets, filler(), name))
+        if self.carry is None:
+            return self.architecture.loss(self.nets, batch, name)
+        before = self.carry.before(number)
+        loss, after = self.architecture.carried_loss(self.nets, batch, name, before)
+        self.carry.after(after)
+        return loss
 
     def _reached_the_backward_pass(self, *, waits: bool) -> None:
         """In some of them the ranks wait for each other: who is not there holds them up."""
@@ -303,6 +322,7 @@ class Engine:
             "scaler": self.scaler.state_dict() if self.scaler else None,
             "rate_factor": self.rate_factor,
             "sums": self.tally.state(),
+            "carry": self.carry.state() if self.carry else None,
         }
 
     def load(self, state: Mapping[str, Any]) -> None:
@@ -315,6 +335,8 @@ class Engine:
         if self.scaler and state["scaler"]:
             self.scaler.load_state_dict(state["scaler"])
         self.tally.load(state["sums"])
+        if self.carry:
+            self.carry.load(state["carry"])
 
     def load_networks(self, state: Mapping[str, Any]) -> None:
         """Take the weights alone from where `state` was taken."""

@@ -80,6 +80,8 @@ def train(
         for micro_batches in batches.steps(epoch, first):
             number = engine.step + 1
             in_epoch = number - epoch * cadence.steps_per_epoch
+            if engine.carry and in_epoch == 1:
+                engine.carry.reset()
             ends = in_epoch == cadence.steps_per_epoch or number == cadence.steps
             reports = ends or in_epoch % cadence.log_every == 0
             saves = cadence.saves(number) or number == cadence.pause_at

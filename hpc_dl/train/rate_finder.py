@@ -104,6 +104,7 @@ def _try(engine: Engine, batches: Batches) -> tuple[list[float], list[float]]:
     The same on every rank. The engine is spoilt.
     """
     engine.settle_in(batches)
+    engine.carry = None  # the trial begins anew with each batch
     rates: list[float] = []
     losses: list[float] = []
     smoothed, best = 0.0, math.inf

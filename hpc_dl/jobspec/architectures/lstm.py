@@ -15,6 +15,7 @@ class LongShortTermMemory(Model):
 
     modalities: ClassVar[tuple[Modality, ...]] = ("image", "sequence", "text")
     tasks: ClassVar[tuple[Task, ...]] = ("classify", "regress", "predict_next")
+    recurrent: ClassVar[bool] = True
 
     name: Literal["lstm"]
     cell: Literal["lstm", "gru"] = Field("lstm", description="with a memory of its own, or without")

@@ -14,6 +14,7 @@ class Recurrent(Model):
 
     modalities: ClassVar[tuple[Modality, ...]] = ("image", "sequence", "text")
     tasks: ClassVar[tuple[Task, ...]] = ("classify", "regress", "predict_next")
+    recurrent: ClassVar[bool] = True
 
     name: Literal["rnn"]
     hidden: PositiveInt = Field(128, description="numbers in the state of a layer, units")

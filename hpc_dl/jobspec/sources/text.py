@@ -25,3 +25,13 @@ class Text(Data):
     )
     validation: Fraction = Field(0.1, description="share of the text, the part before the test")
     test: Fraction = Field(0.1, description="share of the text for the final test, its last part")
+    carry_state: bool = Field(
+        False,
+        description="read on from batch to batch, each row from where it ended, and carry "
+        "recurrent states over (truncated back-propagation through time); in the evaluation each "
+        "example begins without a state",
+    )
+
+    @property
+    def carries_state(self) -> bool:
+        return self.carry_state
