@@ -6,10 +6,12 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from hpc_dl.errors import UserError
 from hpc_dl.predictor import Predictor, load
+from hpc_dl.tasks.decoding import Sampling
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -21,11 +23,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "given", help="a csv or parquet file of rows like those trained on, or a text to continue"
     )
+    for field in fields(Sampling):
+        parser.add_argument(f"--{field.name.replace('_', '-')}", help="of a text to continue")
     asked = parser.parse_args(arguments)
+    params = {it.name: getattr(asked, it.name) for it in fields(Sampling)}
+    params = {name: value for name, value in params.items() if value is not None}
     try:
         predictor = load(asked.export)
         if predictor.architecture.facts.modality == "text":
-            written = asked.given + str(predictor.predict(asked.given)["continuation"][0]) + "\n"
+            (continuation,) = predictor.predict(asked.given, params)["continuation"]
+            written = f"{asked.given}{continuation}\n"
         else:
             written = _table(predictor, asked.given).to_csv(index=False)
     except UserError as error:

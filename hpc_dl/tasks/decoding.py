@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor
 
 from hpc_dl.tasks.state import State, pick
@@ -24,26 +26,33 @@ def greedy(logits: Tensor) -> Tensor:
     return logits.argmax(dim=-1)
 
 
-@dataclass
+@dataclass(frozen=True)
+class Sampling:
+    """How tokens are drawn: by softmax(logits / temperature), of the `top_k` likeliest tokens (Fan
+    et al., arXiv:1805.04833), or of the fewest that have the share `top_p` of the probability
+    (nucleus sampling: Holtzman et al., arXiv:1904.09751)."""
+
+    length: PositiveInt = 200
+    """Tokens that are written from a prompt on."""
+    temperature: PositiveFloat = 0.8
+    top_k: PositiveInt | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    seed: NonNegativeInt = 0
+
+
 class Sampler:
-    """Draws tokens by their probabilities: softmax(logits / temperature), of the `top_k` likeliest
-    tokens (Fan et al., arXiv:1805.04833), or of the fewest that have the share `top_p` of the
-    probability (nucleus sampling: Holtzman et al., arXiv:1904.09751)."""
+    """Chooses tokens at random."""
 
-    seed: int
-    temperature: float = 1.0
-    top_k: int | None = None
-    top_p: float | None = None
-
-    def __post_init__(self) -> None:
-        self._generator = torch.Generator().manual_seed(self.seed)
+    def __init__(self, options: Sampling) -> None:
+        self.options = options
+        self._generator = torch.Generator().manual_seed(options.seed)
 
     def __call__(self, logits: Tensor) -> Tensor:
-        scaled = logits.float() / self.temperature
-        if self.top_k is not None:
-            scaled = _keep_top_k(scaled, self.top_k)
-        if self.top_p is not None:
-            scaled = _keep_top_p(scaled, self.top_p)
+        scaled = logits.float() / self.options.temperature
+        if self.options.top_k is not None:
+            scaled = _keep_top_k(scaled, self.options.top_k)
+        if self.options.top_p is not None:
+            scaled = _keep_top_p(scaled, self.options.top_p)
         # The least of exponential variables with these rates: drawn on the CPU, the same anywhere.
         noise = torch.empty(scaled.shape).exponential_(generator=self._generator)
         return (scaled.softmax(dim=-1) / noise.to(scaled.device)).argmax(dim=-1)

@@ -19,15 +19,13 @@ from hpc_dl.jobspec.data import UNKNOWN
 from hpc_dl.tasks import decoding
 from hpc_dl.tasks.artifacts import Artifact, Picture, Text
 from hpc_dl.tasks.contract import Batch, Loss, MonitoredMetric, Observed, Task
-from hpc_dl.tasks.decoding import Sampler, Step
+from hpc_dl.tasks.decoding import Sampler, Sampling, Step
 from hpc_dl.tasks.padding import is_real
 from hpc_dl.tasks.tables import Array
 
 if TYPE_CHECKING:
     from torchmetrics import Metric
 
-LENGTH, TEMPERATURE = 200, 0.8
-"""Of what is written from a prompt on: tokens, and how daring."""
 SHOWN, PROMPT = 4, 32
 """How many held-out examples are continued in the sample, from so many tokens on."""
 _IGNORED = -100
@@ -38,6 +36,8 @@ class NextElement(Task):
     """Outputs (B, T, V) are logits of the token after each of T."""
 
     monitored = MonitoredMetric("loss", "min")
+    sampling = Sampling()
+    """How prompts are continued."""
 
     @property
     def vocabulary(self) -> tuple[str, ...]:
@@ -75,10 +75,10 @@ class NextElement(Task):
         return {}
 
     def generate(self, step: Step, batch: Batch) -> Mapping[str, Tensor]:
-        """Return LENGTH sampled `tokens` after each prompt, (B, LENGTH)."""
-        choose = _Known(Sampler(seed=0, temperature=TEMPERATURE), self.vocabulary)
-        given = batch["text"], batch["text_length"]
-        return {"tokens": decoding.generate(step, *given, LENGTH, choose=choose)}
+        """Return the sampled `tokens` after each prompt, (B, length)."""
+        choose = _Known(Sampler(self.sampling), self.vocabulary)
+        given = (batch["text"], batch["text_length"], self.sampling.length)
+        return {"tokens": decoding.generate(step, *given, choose=choose)}
 
     def decode(self, predicted: Mapping[str, Any]) -> Mapping[str, Array]:
         """Return the `continuation` of each prompt, (B,) strings."""

@@ -2,7 +2,7 @@
 
 import torch
 
-from hpc_dl.tasks.decoding import Sampler, beam_search, generate
+from hpc_dl.tasks.decoding import Sampler, Sampling, beam_search, generate
 
 CHANCES = torch.tensor(
     [
@@ -36,28 +36,31 @@ def test_after_the_end_there_is_nothing_else():
 
 def test_the_same_seed_draws_the_same_tokens():
     prompt, length = torch.zeros(5, 1, dtype=torch.int64), torch.ones(5, dtype=torch.int64)
-    found = [generate(chain, prompt, length, 20, choose=Sampler(seed)) for seed in (0, 0, 1)]
+    found = [
+        generate(chain, prompt, length, 20, choose=Sampler(Sampling(seed=seed)))
+        for seed in (0, 0, 1)
+    ]
     assert torch.equal(found[0], found[1])
     assert not torch.equal(found[0], found[2])
 
 
 def test_tokens_are_drawn_by_their_probabilities():
     logits = CHANCES[:1].log().expand(20000, -1)
-    shares = torch.bincount(Sampler(0)(logits), minlength=4) / 20000
+    shares = torch.bincount(Sampler(Sampling(temperature=1))(logits), minlength=4) / 20000
     torch.testing.assert_close(shares, CHANCES[0], atol=0.02, rtol=0)
     squares = CHANCES[0].square() / CHANCES[0].square().sum()
-    colder = torch.bincount(Sampler(0, temperature=0.5)(logits), minlength=4) / 20000
+    colder = torch.bincount(Sampler(Sampling(temperature=0.5))(logits), minlength=4) / 20000
     torch.testing.assert_close(colder, squares, atol=0.02, rtol=0)
 
 
 def test_top_k_and_top_p_draw_none_but_the_likeliest():
     logits = CHANCES[:1].log().expand(2000, -1)
     for sampler, kept in (
-        (Sampler(0, top_k=2), {1, 2}),
-        (Sampler(0, top_k=9), {0, 1, 2, 3}),
-        (Sampler(0, top_p=0.5), {1}),
-        (Sampler(0, top_p=0.7), {1, 2}),
-        (Sampler(0, top_p=1e-9), {1}),
+        (Sampler(Sampling(top_k=2)), {1, 2}),
+        (Sampler(Sampling(top_k=9)), {0, 1, 2, 3}),
+        (Sampler(Sampling(top_p=0.5)), {1}),
+        (Sampler(Sampling(top_p=0.7)), {1, 2}),
+        (Sampler(Sampling(top_p=1e-9)), {1}),
     ):
         assert set(sampler(logits).tolist()) == kept
 

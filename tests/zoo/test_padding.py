@@ -7,6 +7,7 @@ from hpc_dl import tasks, zoo
 from hpc_dl.jobspec.architectures import ZOO
 from hpc_dl.jobspec.data import DataFacts, Feature
 from hpc_dl.tasks.contract import Loss
+from hpc_dl.tasks.decoding import Sampling
 
 LENGTH = torch.tensor([5, 2, 7])
 WORDS = ("<unk>", *"abcdef")
@@ -37,7 +38,7 @@ BOTH_WAYS = {
 
 @pytest.fixture(autouse=True)
 def _short_continuations(monkeypatch):
-    monkeypatch.setattr("hpc_dl.tasks.predict_next.LENGTH", 5)
+    monkeypatch.setattr("hpc_dl.tasks.predict_next.NextElement.sampling", Sampling(length=5))
 
 
 def architecture(name, options, facts):
