@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
 from hpc_dl.errors import EXIT_FAILED, UserError
+from hpc_dl.run import waiting
 
 LOOK_AGAIN = 0.05
 """Seconds between two attempts."""
-_UNSUPPORTED = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
-"""What file systems without locks answer, as Lustre often is; two at once then only waste work."""
 
 
 class Held(UserError):
@@ -39,20 +35,10 @@ def held(path: Path, complaint: str, patience: float) -> Iterator[None]:
 
 
 def _take(file: TextIO, complaint: str, patience: float) -> None:
-    until = time.monotonic() + patience
-    while True:
-        try:
-            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= until:
-                file.seek(0)
-                raise Held(
-                    f"{complaint}: {file.read() or 'it does not say which'}",
-                    hint="Try again in a moment; nothing is lost.",
-                    exit_code=EXIT_FAILED,
-                ) from None
-            time.sleep(LOOK_AGAIN)
-        except OSError as error:
-            if error.errno not in _UNSUPPORTED:
-                raise
-            return None
+    if not waiting.lock(file.fileno(), patience, LOOK_AGAIN):
+        file.seek(0)
+        raise Held(
+            f"{complaint}: {file.read() or 'it does not say which'}",
+            hint="Try again in a moment; nothing is lost.",
+            exit_code=EXIT_FAILED,
+        )
