@@ -33,7 +33,7 @@ from hpc_dl.run.waiting import wait_until
 from hpc_dl.scheduler.local import processes, submit
 from hpc_dl.status import read_status
 from hpc_dl.submission.prepare import prepare
-from hpc_dl.tracking.sync import waits
+from hpc_dl.tracking.sync import is_pending
 
 STEPS = 6
 """Optimizer steps of a rehearsal, half of them before its interruption."""
@@ -59,7 +59,7 @@ def run(request: Request, outlook: Outlook, *, as_json: bool) -> int:
                 out.print(Text(f"  done: {trial.pause_at} steps and a checkpoint"))
             _perform(folder, trial, "completed")
             out.print(Text("  done: a resume from it, more steps, evaluation, pictures, export"))
-            stored = not waits(folder)
+            stored = not is_pending(folder)
             out.print(Text("  done: brought to a scratch store" if stored else "  not tracked"))
             found = estimate.measure(folder, trial, outlook.plan)
             warnings = _warnings(folder)
