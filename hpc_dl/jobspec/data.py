@@ -103,7 +103,7 @@ class Augment(Spec):
 class Data(Spec):
     """Options that every source of data has."""
 
-    reader: ClassVar[str] = ""
+    source_module: ClassVar[str] = ""
     """The module with its `Source`; if empty, that of the same name in `hpc_dl.data.sources`."""
     kinds: ClassVar[tuple[Kind, ...]] = ("image",)
     tasks: ClassVar[tuple[Task, ...]] = ("classify",)
