@@ -39,17 +39,17 @@ def run(args: argparse.Namespace) -> int:
     """Open the dashboard until Ctrl-C, or say where that of a tracking server is."""
     from hpc_dl.planning import site as sites
     from hpc_dl.planning.tracking_store import of_site
-    from hpc_dl.tracking import store
+    from hpc_dl.tracking import store_uri
 
     site = sites.load(args.site, os.environ)
     root = sites.expand(site.run_root, os.environ)
-    uri = store.absolute(of_site(site, root), Path.cwd())
+    uri = store_uri.absolute(of_site(site, root), Path.cwd())
     for number in _ENDINGS:  # the server must not outlast a closed terminal
         signal.signal(number, _close)
     bringing = _Bringing(root)
     try:
         bringing.bring(time.monotonic() + FIRST)
-        if store.is_database(uri):
+        if store_uri.is_database(uri):
             return _open(uri, args.port, bringing)
     except KeyboardInterrupt:
         return 0
@@ -93,7 +93,7 @@ class _Bringing:
         """Bring all runs; begin with none after `until` on the monotonic clock."""
         from hpc_dl.run import layout
         from hpc_dl.status import reconcile
-        from hpc_dl.tracking.sync import bring_values
+        from hpc_dl.tracking.sync import sync_journal
 
         runs = layout.own(layout.runs(self.root))
         if time.monotonic() - self.asked >= ASK_EVERY:
@@ -102,21 +102,21 @@ class _Bringing:
         for run in runs:
             if time.monotonic() < until:
                 with self._complaining(run):
-                    for note in bring_values(run, PATIENCE).notes:
+                    for note in sync_journal(run, PATIENCE).notes:
                         self._complain(f"{run.id}: {note}\n")
         if self.uploading is None or not self.uploading.is_alive():
             self.uploading = threading.Thread(target=self._upload, args=(runs,), daemon=True)
             self.uploading.start()
 
     def _upload(self, runs: list[RunDir]) -> None:
-        from hpc_dl.tracking.sync import bring_files
+        from hpc_dl.tracking.sync import upload_files
 
         for run in runs:
             if time.monotonic() - self.refused.get(run.path, -ASK_EVERY) < ASK_EVERY:
                 continue
             self.refused[run.path] = time.monotonic()
             with self._complaining(run):
-                bring_files(run, PATIENCE)
+                upload_files(run, PATIENCE)
                 del self.refused[run.path]
 
     @contextlib.contextmanager

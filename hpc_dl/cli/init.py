@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from hpc_dl.cli import models
+from hpc_dl.errors import UserError
 
 if TYPE_CHECKING:
     from hpc_dl.jobspec.base import Spec
@@ -29,6 +30,11 @@ def run(args: argparse.Namespace) -> int:
     from hpc_dl.verify import recipes
 
     about = models.first_line(models.find(args.name))
+    if not recipes.path(args.name).is_file():
+        raise UserError(
+            f"'{args.name}' comes from a package, for which hpcdl has no job spec",
+            hint=f"`hpcdl models {args.name}` shows its options.",
+        )
     lines = _lines(load(recipes.path(args.name)), args.name, about)
     sys.stdout.write("\n".join(lines) + "\n")
     return 0

@@ -79,6 +79,7 @@ def _show(name: str, model: type[Model]) -> None:
 
     from hpc_dl.cli.screen import console
     from hpc_dl.jobspec.options import options, written
+    from hpc_dl.verify import recipes
 
     out = console()
     out.print(Text.assemble((name, "bold"), f": {first_line(model)}"), soft_wrap=True)
@@ -90,7 +91,8 @@ def _show(name: str, model: type[Model]) -> None:
         default = "(needed)" if it.required else written(it.default)
         table.add_row(*map(Text, (it.name, default, it.takes, it.about)))
     out.print(table)
-    out.print(f"\nhpcdl init {name} > my.yaml writes a spec of it", soft_wrap=True)
+    if recipes.path(name).is_file():
+        out.print(f"\nhpcdl init {name} > my.yaml writes a spec of it", soft_wrap=True)
 
 
 def _tasks(model: type[Model]) -> str:

@@ -111,7 +111,7 @@ def _details(status: Status) -> Text:
         "progress": Text(_progress(status) + left),
         **_results(status),
         "age": Text(units.roughly(status.age)),
-        "tracking": Text(uploads.describe(RunDir(Path(status.path)))),
+        "tracking": Text(uploads.describe_refused(RunDir(Path(status.path)))),
         "run folder": Text(status.path),
     }
     shown = [Text.assemble((f"{key:11}", "bold"), text) for key, text in lines.items() if text]

@@ -35,9 +35,9 @@ def run(args: argparse.Namespace) -> int:
     reconcile(chosen)
     outcomes = [_Outcome(one) for one in chosen]
     for outcome in outcomes:
-        outcome.bring_values()
+        outcome.sync_journal()
     for outcome in outcomes:  # which may be slow or refused: no metrics shall wait for them
-        outcome.bring_files()
+        outcome.upload_files()
     if args.json:
         runs.print_json([outcome.to_json() for outcome in outcomes])
     else:
@@ -54,19 +54,19 @@ class _Outcome:
     notes: tuple[str, ...] = ()
     errors: list[str] = field(default_factory=list)
 
-    def bring_values(self) -> None:
+    def sync_journal(self) -> None:
         from hpc_dl.tracking import sync
 
         with self._errors():
-            brought = sync.bring_values(self.run, PATIENCE)
+            brought = sync.sync_journal(self.run, PATIENCE)
             self.points, self.notes = brought.points, brought.notes
 
-    def bring_files(self) -> None:
+    def upload_files(self) -> None:
         from hpc_dl.tracking import sync
 
         if not self.errors:
             with self._errors():
-                sync.bring_files(self.run, PATIENCE)
+                sync.upload_files(self.run, PATIENCE)
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:

@@ -33,9 +33,13 @@ class Conflict:
 
 
 class Model(Spec):
-    """The options of one architecture; the light half reads them to check a spec, and
-    `zoo/NAME.py` to build its networks."""
+    """Options of one architecture, from which a spec is checked and the networks are built."""
 
+    network_module: ClassVar[str] = ""
+    """The module with its `Architecture`; if empty, that of the same name in
+    `hpc_dl.zoo.architectures`."""
+    library: ClassVar[str] = ""
+    """Its name before the first colon, if it has many members: `torchvision:resnet18`."""
     kinds: ClassVar[tuple[Kind, ...]] = ("image",)
     tasks: ClassVar[tuple[Task, ...]] = ("classify", "none")
     adversarial: ClassVar[bool] = False

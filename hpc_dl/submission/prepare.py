@@ -60,7 +60,7 @@ def check_files(spec: JobSpec, facts: DataFacts) -> None:
 
 def replan(run: RunDir, spec: JobSpec, plan: Plan) -> None:
     """Write the spec and the plan of a run whose code stays as it is."""
-    store_uri.keep(run, plan.tracking_uri)
+    store_uri.save(run, plan.tracking_uri)
     _keep_secrets(run, plan)
     write_json(run.plan, plan.without_password().to_json())
     write_atomic(run.spec, load.dump(spec.without_password()))

@@ -1,11 +1,11 @@
-"""Metrics, parameters and tags in batches: one that the store refuses holds up no other."""
+"""Send metrics, parameters and tags in batches; an item that the store refuses is left out."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from hpc_dl.tracking.store import http_code, what
+from hpc_dl.tracking.store import describe_error, http_code
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from mlflow.exceptions import MlflowException
 
 METRICS = 1000
-"""Metrics that one request may hold."""
+"""The most metrics in one request."""
 _OTHERS = 100
 _SHORT = 250
-"""Characters of a parameter that servers of before MLflow 2 take."""
+"""The most characters of a parameter in servers before MLflow 2."""
 _REFUSED = "INVALID_PARAMETER_VALUE"
 _TOO_LARGE = "413"
 
 
 class Batches:
-    """Sends to one MLflow run, and remembers what was refused."""
+    """Sends batches to one MLflow run, and records the refused items with the reason."""
 
     def __init__(self, client: MlflowClient, mlflow_id: str, refused: dict[str, str]) -> None:
         self.client, self.mlflow_id, self.refused = client, mlflow_id, refused
@@ -36,10 +36,10 @@ class Batches:
     def tags(self, items: Sequence[RunTag]) -> None:
         self._send("tags", items, _OTHERS)
 
-    def _send(self, kind: str, items: Sequence[Metric | Param | RunTag], most: int) -> None:
+    def _send(self, kind: str, items: Sequence[Metric | Param | RunTag], limit: int) -> None:
         taken = [item for item in items if f"{kind}: {item.key}" not in self.refused]
-        for start in range(0, len(taken), most):
-            self._log(kind, taken[start : start + most])
+        for start in range(0, len(taken), limit):
+            self._log(kind, taken[start : start + limit])
 
     def _log(self, kind: str, items: Sequence[Metric | Param | RunTag]) -> None:
         from mlflow.exceptions import MlflowException
@@ -47,18 +47,18 @@ class Batches:
         try:
             self.client.log_batch(self.mlflow_id, **{kind: items})
         except MlflowException as error:
-            self._separate(kind, items, error)
+            self._bisect(kind, items, error)
 
-    def _separate(
+    def _bisect(
         self, kind: str, items: Sequence[Metric | Param | RunTag], error: MlflowException
     ) -> None:
-        """Send a batch that was refused by halves, until what is wrong is alone."""
+        """Send a refused batch in halves, until the item at fault is alone."""
         from mlflow.entities import Param
 
-        code = http_code(error)  # of whoever is before MLflow: that says nothing about an item
+        code = http_code(error)  # of a proxy before MLflow: no item is at fault
         if code != _TOO_LARGE and (code or error.error_code != _REFUSED):
             raise error
-        self._check_that_the_run_takes_anything(error)
+        self._raise_if_deleted(error)
         keys, first = sorted({item.key for item in items}), items[0]
         if len(keys) > 1:
             half = set(keys[: len(keys) // 2])
@@ -72,9 +72,9 @@ class Batches:
         elif code:
             raise error
         else:
-            self.refused[f"{kind}: {first.key}"] = what(error)
+            self.refused[f"{kind}: {first.key}"] = describe_error(error)
 
-    def _check_that_the_run_takes_anything(self, error: MlflowException) -> None:
-        """A run that was deleted meanwhile refuses everything, for the same reason."""
+    def _raise_if_deleted(self, error: MlflowException) -> None:
+        """Raise the error if the MLflow run was deleted: then it refuses every item."""
         if self.client.get_run(self.mlflow_id).info.lifecycle_stage != "active":
             raise error

@@ -1,7 +1,7 @@
-"""Run a command that ends with its parent: `python -m hpc_dl.tracking.child_process WORD ...`.
+"""Run a command that ends with its parent: `python -m hpc_dl.tracking.child_process COMMAND ...`.
 
-Standard input is a pipe from there, which the system closes however that process ends, by kill -9
-too; the command and everything that it started is ended then.
+Standard input is a pipe from the parent. The system closes it however the parent ends, by kill -9
+too; then the command and all its children are ended.
 """
 
 from __future__ import annotations
@@ -12,33 +12,32 @@ import select
 import subprocess
 import sys
 
-LOOK = 0.5
-"""Seconds between two looks at whether the command has ended by itself."""
-GRACE = 5.0
-"""Seconds that it has to end when it is told to."""
+POLL_SECONDS = 0.5
+"""Between two checks whether the command has ended by itself."""
+TERMINATE_SECONDS = 5.0
+"""From SIGTERM to SIGKILL."""
 
 
-def run(words: list[str], owner: int) -> int:
-    """Run the command until the owner, at the other end of a pipe, is gone; its exit code."""
-    command = subprocess.Popen(words, stdin=subprocess.DEVNULL)
-    while command.poll() is None:
-        if select.select([owner], [], [], LOOK)[0] and not os.read(owner, 1):
-            _end_family()
-    return command.returncode
+def run(command: list[str], parent: int) -> int:
+    """Run the command until it ends or the pipe from the parent is closed; return its exit code."""
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    while process.poll() is None:
+        if select.select([parent], [], [], POLL_SECONDS)[0] and not os.read(parent, 1):
+            _end_children()
+    return process.returncode
 
 
-def _end_family() -> None:
-    """End the command and everything that it started."""
+def _end_children() -> None:
     import psutil
 
-    family = psutil.Process().children(recursive=True)
-    for member in family:
+    children = psutil.Process().children(recursive=True)
+    for child in children:
         with contextlib.suppress(psutil.NoSuchProcess):
-            member.terminate()
-    _, alive = psutil.wait_procs(family, timeout=GRACE)
-    for member in alive:
+            child.terminate()
+    _, alive = psutil.wait_procs(children, timeout=TERMINATE_SECONDS)
+    for child in alive:
         with contextlib.suppress(psutil.NoSuchProcess):
-            member.kill()
+            child.kill()
 
 
 if __name__ == "__main__":

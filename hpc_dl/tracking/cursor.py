@@ -1,44 +1,47 @@
-"""How far a run's journal has been brought, kept in the run folder."""
+"""Sync cursor: how far a run's journal has been sent to the store."""
 
 from __future__ import annotations
 
 import dataclasses
-import functools
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import NonNegativeInt, TypeAdapter, ValidationError
+from pydantic import AliasChoices, Field, NonNegativeInt
 
 from hpc_dl.errors import EXIT_FAILED, UserError
-from hpc_dl.run.layout import DamagedFile, RunDir, read_bytes, write_json
+from hpc_dl.run import records
+from hpc_dl.run.layout import DamagedFile, RunDir, write_json
 
 Offset = NonNegativeInt
-"""Bytes of the journal that have been dealt with."""
+"""A position in the journal, in bytes."""
 T = TypeVar("T")
 
 
 @dataclass
-class Position:
-    """What of the journal is in the store.
-
-    `newest` holds the last step brought of each metric: a resumed attempt trains steps again, with
-    the same results, and none of them is to appear twice.
-    """
+class Cursor:
+    """What of a run's journal the store has; kept in the run folder."""
 
     store: str = ""
-    """The URI of the store, without a password. In another one, everything is still to be told."""
+    """The store's URI, without a password. For another store, a sync begins at the start."""
     mlflow_id: str | None = None
     offset: Offset = 0
     newest: dict[str, int] = field(default_factory=dict)
+    """The last step sent of each metric: a resumed attempt trains some steps again, with the same
+    results, and sends none of them twice."""
     state: str = ""
-    """The last state that the store was told."""
-    untold: dict[str, Any] | None = None
-    """A `state` event that was read, and that the store has not been told of yet."""
+    """The last state sent."""
+    pending_state: Annotated[
+        dict[str, Any] | None, Field(validation_alias=AliasChoices("pending_state", "untold"))
+    ] = None
+    """A `state` event that was read and not yet sent."""
 
     @classmethod
-    def load(cls, run: RunDir) -> Position:
-        """Where it was left. A damaged file is as good as none: the store knows what it has."""
+    def load(cls, run: RunDir) -> Cursor:
+        """Return the saved cursor; a new one where the file is damaged or does not fit the journal.
+
+        A sync from the start is safe: the store knows what it has.
+        """
         found = load(run.tracking, cls) or cls()
         return found if found.offset <= journal_size(run) else cls()
 
@@ -47,52 +50,36 @@ class Position:
 
 
 def load(path: Path, kind: type[T]) -> T | None:
-    """What a state file holds, without fields of another hpcdl; None where absent or damaged."""
+    """Return the content of a state file; None where it is absent or damaged."""
     try:
-        return _read(path, kind)
+        return records.find(path, kind)
     except DamagedFile:
         return None
 
 
 def save(path: Path, value: dict[str, Any]) -> None:
-    """Write a state file. Raises UserError, for a full disk is not the store's fault."""
+    """Write a state file. Raises UserError, since a full disk is not the store's fault."""
     try:
         write_json(path, value)
     except OSError as error:
         raise UserError(
             f"{path} cannot be written: {error.strerror or error}",
-            hint="What has arrived in the store is sent again afterwards, and is not doubled.",
+            hint="The next sync sends again what the store has already; it is not doubled there.",
             exit_code=EXIT_FAILED,
         ) from error
 
 
-def damage(path: Path, kind: type[Any]) -> str:
-    """What is wrong with a state file, in a line; "" if nothing."""
+def describe_damage(path: Path, kind: type[Any]) -> str:
+    """Describe in a line what is wrong with a state file; "" if nothing."""
     try:
-        _read(path, kind)
+        records.find(path, kind)
     except DamagedFile as error:
         return error.message
     return ""
 
 
-def _read(path: Path, kind: type[T]) -> T | None:
-    try:
-        content = read_bytes(path)
-        found: T = _adapter(kind).validate_json(content, strict=True)  # type: ignore[arg-type]
-    except FileNotFoundError:
-        return None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise DamagedFile(path, f"is damaged: {where and f'{where}: '}{first['msg']}") from None
-    return found
-
-
-_adapter = functools.cache(TypeAdapter)
-
-
 def journal_size(run: RunDir) -> int:
-    """Bytes of the journal."""
+    """Return the size of the journal in bytes."""
     try:
         return run.journal.stat().st_size
     except FileNotFoundError:

@@ -1,7 +1,7 @@
-"""The MLflow dashboard, on a port of this machine that only who knows the password gets into.
+"""The MLflow dashboard on a local port, behind a password.
 
-A login node has many users, and 127.0.0.1 belongs to all of them: MLflow's own authentication
-stands before everything, with a password that is made anew at every start.
+A login node has many users, and 127.0.0.1 belongs to all of them: MLflow's basic authentication
+guards every page, with a new password for every start.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import shlex
 import socket
 import subprocess
 import tempfile
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -25,13 +24,14 @@ from pathlib import Path
 
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.installed import PYTHON
-from hpc_dl.tracking import store
+from hpc_dl.run.waiting import wait_until
+from hpc_dl.tracking import store, store_uri
 
 HOST = "127.0.0.1"
 USER = "hpcdl"
 START_SECONDS = 180
-"""How long the server may take: MLflow's imports, from a busy network file system."""
-_LOOK_AGAIN = 0.1
+"""Time-out of the server's start, most of which are imports from a network file system."""
+_POLL_SECONDS = 0.1
 _IN_USE = os.strerror(errno.EADDRINUSE).lower()
 
 _AUTHENTICATION = """\
@@ -46,7 +46,7 @@ authorization_function = mlflow.server.auth:authenticate_request_basic_auth
 
 @dataclass(frozen=True)
 class Dashboard:
-    """A dashboard that answers."""
+    """A running dashboard."""
 
     port: int
     password: str
@@ -54,27 +54,27 @@ class Dashboard:
 
     @property
     def url(self) -> str:
-        """With the password in it: a browser that is given this asks for nothing."""
+        """The address with user and password in it, so that a browser asks for nothing."""
         return f"http://{USER}:{self.password}@{HOST}:{self.port}"
 
     @property
     def tunnel(self) -> str:
-        """What to type at home to reach it, where it runs on a login node."""
+        """The ssh command that forwards the port to another machine."""
         here = f"{getpass.getuser()}@{socket.getfqdn()}"
         return f"ssh -N -L {self.port}:{HOST}:{self.port} {here}"
 
 
 @contextmanager
 def running(uri: str, port: int, run_root: Path) -> Iterator[Dashboard]:
-    """The dashboard on a database, for as long as the context lasts, or the process.
+    """Run the dashboard on a database as long as the context, or this process, lasts.
 
-    It takes `port`, or the next free one. Raises UserError if it does not start.
+    It listens on `port`, or the next free one. Raises UserError if it does not start.
     """
-    with store.opened(uri, patience=60) as client:
-        client.search_experiments(max_results=1)  # creates or migrates a store under our lock
-    folder_of_files = store.artifact_folder(uri, run_root)
+    with store.open_store(uri, lock_timeout=60) as client:
+        client.search_experiments(max_results=1)  # creates or migrates the schema under our lock
+    folder_of_files = store_uri.artifact_folder(uri, run_root)
     assert folder_of_files is not None  # as of every database
-    artifacts = folder_of_files.as_uri()  # MLflow decodes what is no URI, too
+    artifacts = folder_of_files.as_uri()  # MLflow would percent-decode a plain path
     password = secrets.token_urlsafe(16)
     with tempfile.TemporaryDirectory(prefix="hpcdl-dashboard-") as folder:
         dashboard = _open(uri, artifacts, port, password, Path(folder, "server.log"))
@@ -85,7 +85,7 @@ def running(uri: str, port: int, run_root: Path) -> Iterator[Dashboard]:
 
 
 def _open(uri: str, artifacts: str, port: int, password: str, log: Path) -> Dashboard:
-    """A dashboard that answers, on the first port that nobody took while MLflow was starting."""
+    """Start the server; try the next port if another process took ours meanwhile."""
     while True:
         port = _free_port(port)
         process = _start(uri, artifacts, port, password, log)
@@ -113,10 +113,10 @@ def _start(
     words += ["--artifacts-destination", artifacts]
     environment = os.environ | {
         "PYTHONSAFEPATH": "1",  # of its workers: see PYTHON
-        "MLFLOW_BACKEND_STORE_URI": uri,  # everybody may read a command line, and its password
+        "MLFLOW_BACKEND_STORE_URI": uri,  # the command line, which holds passwords, is public
         "MLFLOW_AUTH_CONFIG_PATH": str(config),
         "MLFLOW_FLASK_SERVER_SECRET_KEY": secrets.token_hex(),
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # eight processes more, for language models
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # eight processes for language models
     }
     with log.open("wb") as output:
         return subprocess.Popen(
@@ -130,24 +130,27 @@ def _start(
 
 
 def _as_value(folder: Path) -> str:
-    """A path in an ini file, whose reader replaces `%(name)s`."""
+    """Escape a path for an ini file, whose reader replaces `%(name)s`."""
     return str(folder).replace("%", "%%")
 
 
 def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    until = time.monotonic() + START_SECONDS
-    while time.monotonic() < until and process.poll() is None:
-        try:
-            urllib.request.urlopen(f"http://{HOST}:{port}/health", timeout=5).close()
-        except urllib.error.HTTPError:
-            return  # it answers, and asks who we are
-        except (OSError, http.client.HTTPException):
-            # A port where nobody listens yet may be given to our own end: then we hear ourselves.
-            time.sleep(_LOOK_AGAIN)
-        else:
-            return
+    wait_until(lambda: process.poll() is not None or _answers(port), START_SECONDS, _POLL_SECONDS)
+    if process.poll() is None and _answers(port):
+        return
     last = "\n".join(log.read_text(errors="replace").splitlines()[-5:])
     raise UserError(f"the dashboard did not start:\n{last}", exit_code=EXIT_FAILED)
+
+
+def _answers(port: int) -> bool:
+    try:
+        urllib.request.urlopen(f"http://{HOST}:{port}/health", timeout=5).close()
+    except urllib.error.HTTPError:
+        return True  # it asks for the password
+    except (OSError, http.client.HTTPException):
+        # The system may give our own end the port where nobody listens yet: no HTTP then.
+        return False
+    return True
 
 
 def _free_port(first: int) -> int:
@@ -163,14 +166,14 @@ def _free_port(first: int) -> int:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Let go of the leash, upon which the server and everything that it started is ended."""
+    """Close the pipe, upon which `child_process` ends the server and its children."""
     assert process.stdin is not None
     process.stdin.close()
     process.wait()
 
 
 def instructions(dashboard: Dashboard) -> str:
-    """What a person needs: the address, and the way to it from another machine."""
+    """Return the address, and how to reach it from another machine."""
     lines = [f"The dashboard is open:  {dashboard.url}"]
     if "SSH_CONNECTION" in os.environ:
         lines += ["From your own machine, first:", f"  {shlex.join(dashboard.tunnel.split())}"]

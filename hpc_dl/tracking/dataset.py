@@ -1,4 +1,4 @@
-"""The data of a run as MLflow knows data sets: by name, digest, source and sizes."""
+"""The data of a run as an MLflow data set: name, digest, source and sizes."""
 
 from __future__ import annotations
 
@@ -7,43 +7,43 @@ from typing import TYPE_CHECKING, Any
 
 from hpc_dl.run.layout import RunDir
 from hpc_dl.tracking import description
-from hpc_dl.tracking.store import http_code, what
+from hpc_dl.tracking.store import describe_error, http_code
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _UNKNOWN = ("INVALID_PARAMETER_VALUE", "ENDPOINT_NOT_FOUND", "NOT_IMPLEMENTED")
-"""How a store of before MLflow 2.4 answers, which has no data sets."""
+"""Error codes of servers before MLflow 2.4, which have no data sets."""
 
 
-def tell(client: MlflowClient, mlflow_id: str, run: RunDir) -> str:
-    """Log the data as the run's input; doing so twice adds nothing. Returns why it was refused."""
+def log(client: MlflowClient, mlflow_id: str, run: RunDir) -> str:
+    """Log the data as the run's input, once; return why the store refused it, or ""."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
     from mlflow.exceptions import MlflowException
 
-    said = describe(run)
-    if not said["digest"]:
+    found = describe(run)
+    if not found["digest"]:
         return ""
     tags = [InputTag("mlflow.data.context", "training")]
     try:
-        client.log_inputs(mlflow_id, [DatasetInput(Dataset(**said), tags)])
+        client.log_inputs(mlflow_id, [DatasetInput(Dataset(**found), tags)])
     except MlflowException as error:
         if error.error_code not in _UNKNOWN and http_code(error) != "404":
             raise
-        return what(error)
+        return describe_error(error)
     return ""
 
 
 def describe(run: RunDir) -> dict[str, Any]:
-    """The data set in MLflow's words; without a digest where the run folder does not say."""
-    data = description.data(run)
-    digest = description.mapping(run.fingerprint).get("digest")
-    facts = description.mapping(run.plan).get("facts")
+    """Return the fields of MLflow's `Dataset`; the digest is "" where the run has none."""
+    data = description.data_section(run)
+    digest = description.read_mapping(run.fingerprint).get("digest")
+    facts = description.read_mapping(run.plan).get("facts")
     known = facts if isinstance(facts, dict) else {}
     place = data.get("root") or data.get("path") or data.get("name")
     sizes = {name: known.get(name) for name in ("train", "validation", "test")}
     return {
-        "name": description.plain(str(data.get("name")), _LONGEST_NAME),
+        "name": description.clean_text(str(data.get("name")), _LONGEST_NAME),
         "digest": digest if isinstance(digest, str) else "",
         "source_type": "local",
         "source": json.dumps({"uri": str(place)}),

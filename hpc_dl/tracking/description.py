@@ -1,4 +1,4 @@
-"""What MLflow is told of a run beside its metrics: parameters and tags, in words that it takes."""
+"""A run's parameters and tags as MLflow accepts them: names, lengths, characters."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from hpc_dl.run.layout import DamagedFile, RunDir, read_bytes, read_json
 from hpc_dl.run.weights import Weights
 
 RUN_TAG = "hpcdl.run_dir"
-"""Tells which run folder an MLflow run stands for."""
+"""The tag with the run folder of an MLflow run."""
 _NOTE, _BEGINS = "mlflow.note.content", "Tested, drawn and exported:"
 _LONGEST_NAME, _LONGEST_PARAMETER, _LONGEST_TAG = 250, 6000, 5000
 
 
 def parameters(run: RunDir) -> dict[str, str]:
-    """The resolved spec, flat: `model.latent_dim` and so on."""
-    taken = {}
-    for key, value in _flat(_spec(run)):
-        taken[name(key)] = plain(hidden(str(value)), _LONGEST_PARAMETER)
-    return taken
+    """Return the resolved job spec, flat: `model.latent_dim` and so on."""
+    return {
+        clean_name(key): clean_text(hidden(str(value)), _LONGEST_PARAMETER)
+        for key, value in _flatten(_spec(run))
+    }
 
 
 def experiment(run: RunDir) -> str:
-    """The experiment that the spec names. Raises UserError where the spec is damaged."""
+    """Return the experiment that the job spec names. Raises UserError where the spec is damaged."""
     return str(_spec(run)["tracking"]["experiment"])
 
 
-def data(run: RunDir) -> dict[str, Any]:
-    """What the spec says of the data. Raises UserError where the spec is damaged."""
+def data_section(run: RunDir) -> dict[str, Any]:
+    """Return the `data` section of the job spec. Raises UserError where the spec is damaged."""
     found = _spec(run).get("data")
     return found if isinstance(found, dict) else {}
 
@@ -42,7 +42,7 @@ def data(run: RunDir) -> dict[str, Any]:
 def _spec(run: RunDir) -> dict[str, Any]:
     try:
         spec: dict[str, Any] = yaml.safe_load(read_bytes(run.spec))
-        spec["tracking"]["experiment"]  # a damaged one shall not get as far as the store
+        spec["tracking"]["experiment"]  # a KeyError here, not after half of it was sent
     except FileNotFoundError:
         raise DamagedFile(run.spec, "is missing") from None
     except (ValueError, yaml.YAMLError, KeyError, TypeError, RecursionError) as error:
@@ -51,22 +51,22 @@ def _spec(run: RunDir) -> dict[str, Any]:
     return spec
 
 
-def files(run: RunDir) -> list[str]:
-    """What is there before the run starts: spec, plan, script, origin, the user's code."""
+def initial_files(run: RunDir) -> list[str]:
+    """Return the files that exist before the run starts: spec, plan, script, the user's code."""
     single = [run.spec, run.plan, run.script, run.provenance, run.fingerprint, run.diff]
     found = [*single, *sorted(run.code.rglob("*"))]
     names = [path.relative_to(run.path).as_posix() for path in found if path.is_file()]
-    return [name for name in names if name == plain(name)]  # JSON has no other characters
+    return [name for name in names if name == clean_text(name)]  # JSON has no others
 
 
-def tags(run: RunDir) -> dict[str, str]:
-    """Where the run is from: its folder, the code, the user, and the job."""
-    origin, job = mapping(run.provenance), mapping(run.submission)
+def run_tags(run: RunDir) -> dict[str, str]:
+    """Return tags for where the run is from: its folder, the code, the user, and the job."""
+    origin, job = read_mapping(run.provenance), read_mapping(run.submission)
     repositories = origin.get("git")
     found = list(repositories.values()) if isinstance(repositories, dict) else []
     git: dict[str, Any] = found[0] if found and isinstance(found[0], dict) else {}
     command = origin.get("command")
-    return _worth_saying(
+    return _as_tags(
         {
             RUN_TAG: run.path,
             "hpcdl.backend": job.get("backend"),
@@ -84,16 +84,16 @@ def tags(run: RunDir) -> dict[str, str]:
 
 
 def environment(event: Mapping[str, Any]) -> dict[str, Any]:
-    """What a worker found on its node, by a `started` event."""
+    """Return what a worker found on its node, from a `started` event."""
     found = event.get("environment")
     return found if isinstance(found, dict) else {}
 
 
 def started_tags(event: Mapping[str, Any], environment: Mapping[str, Any]) -> dict[str, str]:
-    """What a `started` event says about the machine."""
+    """Return tags for the machine, from a `started` event."""
     slurm = environment.get("slurm")
     job = slurm if isinstance(slurm, dict) else {}
-    return _worth_saying(
+    return _as_tags(
         {
             "hpcdl.world_size": event.get("world_size"),
             "hpcdl.device": environment.get("gpu") or event.get("device"),
@@ -104,74 +104,74 @@ def started_tags(event: Mapping[str, Any], environment: Mapping[str, Any]) -> di
     )
 
 
-def results(event: Mapping[str, Any], there: Mapping[str, str]) -> dict[str, str]:
-    """Which weights were tested and exported, and what they reach, by a `summary` event: as a tag,
-    and as the description that MLflow shows above the metrics, unless a user has written one, as
-    the tags that are `there` tell."""
+def summary_tags(event: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, str]:
+    """Return tags for the tested and exported weights and their metrics, from a `summary` event.
+
+    One of them is the description that MLflow shows above the metrics, unless the `known` tags hold
+    one that a user wrote.
+    """
     weights = Weights.from_json(event.get("weights"))
     if weights is None:
         return {}
     lines = [f"{_BEGINS} {weights.describe()}."]
     for split, key in (("Validation", "validation"), ("Test", "values")):
-        said = event.get(key)
-        if isinstance(said, dict) and said:
-            lines.append(f"{split}, {weights.name}: {_listed(said)}.")
+        values = event.get(key)
+        if isinstance(values, dict) and values:
+            lines.append(f"{split}, {weights.name}: {_join(values)}.")
     found = {"hpcdl.weights": weights.describe()}
-    if there.get(_NOTE, _BEGINS).startswith(_BEGINS):
+    if known.get(_NOTE, _BEGINS).startswith(_BEGINS):
         found[_NOTE] = "\n\n".join(lines)
-    return _worth_saying(found)
+    return _as_tags(found)
 
 
-def _listed(values: Mapping[str, Any]) -> str:
-    found = {key.removeprefix("test/"): number(value) for key, value in values.items()}
+def _join(values: Mapping[str, Any]) -> str:
+    found = {key.removeprefix("test/"): parse_number(value) for key, value in values.items()}
     return ", ".join(f"{key} {value:.5g}" for key, value in found.items() if value is not None)
 
 
 def state_tags(event: Mapping[str, Any]) -> dict[str, str]:
-    """The run's own word for its state, which is finer than MLflow's, and the reason."""
-    return _worth_saying(
-        {"hpcdl.state": event.get("state"), "hpcdl.reason": event.get("reason") or ""}
-    )
+    """Return tags for the run's state, which is finer than MLflow's status, and the reason."""
+    return _as_tags({"hpcdl.state": event.get("state"), "hpcdl.reason": event.get("reason") or ""})
 
 
-def number(said: Any) -> float | None:
-    """The value of a metric, which may be written as "nan" or "inf"; None where it is no number."""
+def parse_number(value: Any) -> float | None:
+    """Return a metric's value, which may be written as "nan" or "inf"; None if it is no number."""
     try:
-        return float(said)
+        return float(value)
     except (TypeError, ValueError, OverflowError):
         return None
 
 
-def milliseconds(event: Mapping[str, Any]) -> int:
-    """When it happened, as MLflow counts; 0 where the event does not say."""
-    return round((number(event.get("t")) or 0) * 1000)
+def timestamp_ms(event: Mapping[str, Any]) -> int:
+    """Return an event's time in milliseconds since 1970; 0 where it has none."""
+    return round((parse_number(event.get("t")) or 0) * 1000)
 
 
 @functools.lru_cache
-def name(said: str) -> str:
-    """A name as MLflow takes it: one that it refuses would hold up everything after it.
+def clean_name(name: str) -> str:
+    """Return a name of a metric, parameter or tag with only characters that MLflow accepts.
 
-    MLflow wants letters, digits and `_-. :/`, and that the name is a plain relative path.
+    These are letters, digits and `_-. :/`, in the form of a relative path without `.` and `..`.
     """
-    parts = re.sub(r"[^/\w.\- :]", "_", said)[:_LONGEST_NAME].split("/")
+    parts = re.sub(r"[^/\w.\- :]", "_", name)[:_LONGEST_NAME].split("/")
     return "/".join(part for part in parts if part not in ("", ".", "..")) or "_"
 
 
-def _worth_saying(said: Mapping[str, Any]) -> dict[str, str]:
+def _as_tags(values: Mapping[str, Any]) -> dict[str, str]:
     return {
-        name(key): plain(str(value), _LONGEST_TAG)
-        for key, value in said.items()
+        clean_name(key): clean_text(str(value), _LONGEST_TAG)
+        for key, value in values.items()
         if value is not None
     }
 
 
-def plain(said: str, longest: int | None = None) -> str:
-    """A text as every database takes it: UTF-8, without a zero."""
-    return said.encode("utf-8", "replace").decode().replace("\0", "")[:longest]
+def clean_text(text: str, longest: int | None = None) -> str:
+    """Return a text as every database accepts it: UTF-8 without NUL, cut to `longest`."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "")[:longest]
 
 
-def mapping(path: Path) -> dict[str, Any]:
-    """What a JSON file says; nothing where it is damaged: metrics do not wait for notes."""
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Return the mapping in a JSON file; an empty one where it is damaged or something else."""
     try:
         found = read_json(path)
     except DamagedFile:
@@ -179,9 +179,9 @@ def mapping(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict) and value:
         for key, item in value.items():
-            yield from _flat(item, f"{prefix}.{key}" if prefix else str(key))
+            yield from _flatten(item, f"{prefix}.{key}" if prefix else str(key))
     else:
         yield prefix, value

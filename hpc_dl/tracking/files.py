@@ -1,4 +1,4 @@
-"""Files of a run folder go to the store, under the names that they have there."""
+"""Upload files of a run folder to the artifact store, under their paths in the run folder."""
 
 from __future__ import annotations
 
@@ -17,32 +17,29 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 ENVIRONMENT = "environment.json"
-"""What a worker found on its node, which the journal says."""
+"""The artifact with what a worker found on its node, taken from the journal."""
 CHECKPOINTS = {"checkpoints/last": "step", "checkpoints/best": "best"}
-"""The newest checkpoint and the best, by what their folders' names begin with."""
+"""The newest and the best checkpoint, with the prefixes of their folders' names."""
 MODEL = model.NAME
-_NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP})
-_MEANS_SOMETHING = re.compile(r"[%#?\\\x00-\x1f\x7f\ud800-\udfff]")
-"""What an artifact's name must not hold: its path is a part of a URI."""
+_MISSING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP})
+_RESERVED = re.compile(r"[%#?\\\x00-\x1f\x7f\ud800-\udfff]")
+"""Characters that an artifact's path, a part of a URI, must not hold."""
 
 
 class Replaced(Exception):
-    """A checkpoint that was removed in the middle of its upload, for there is a newer one."""
+    """A checkpoint was replaced by a newer one during its upload."""
 
 
 class Upload:
-    """Uploads to one MLflow run.
-
-    What the store has already is replaced by the same, so a repetition does no harm.
-    """
+    """Uploads files to one MLflow run; a repeated upload replaces the artifact by the same."""
 
     def __init__(self, run: RunDir, client: MlflowClient, mlflow_id: str) -> None:
         self.run, self.client, self.mlflow_id = run, client, mlflow_id
 
     def send(self, name: str) -> None:
-        """Upload what goes by this name, or nothing where it is not there (any more).
+        """Upload the file, checkpoint or model of this name; a missing one is skipped.
 
-        Raises whatever the artifact store raises.
+        Raises the errors of the artifact store.
         """
         if name == ENVIRONMENT:
             self.environment()
@@ -58,7 +55,7 @@ class Upload:
         self._send(self.run.path / name, name)
 
     def environment(self) -> None:
-        """Upload what the newest worker found on its node."""
+        """Upload what the newest attempt found on its node."""
         found: dict[str, Any] = {}
         for event, _, _ in journal.read(self.run.journal, kinds=("started",)):
             found = description.environment(event) or found
@@ -73,13 +70,13 @@ class Upload:
         for path in sorted(found[-1].iterdir()) if found else []:
             self._send(path, f"{kind}/{path.name}")
         if found and not found[-1].exists():
-            raise Replaced("there is a newer one")
+            raise Replaced("a newer checkpoint has replaced it")
 
     def _send(self, path: Path, name: str) -> None:
-        """Upload a file that is there, under a name that means nothing else in a URI."""
-        if not _is_there(path):
+        """Upload a file, if it exists, under its name with reserved characters replaced."""
+        if not _is_file(path):
             return
-        stored = PurePosixPath(_MEANS_SOMETHING.sub(lambda found: f"_{ord(found[0]):02x}_", name))
+        stored = PurePosixPath(_RESERVED.sub(lambda found: f"_{ord(found[0]):02x}_", name))
         folder = stored.parent.as_posix() if stored.parent.parts else None
         try:
             if stored.name == path.name:
@@ -90,17 +87,17 @@ class Upload:
                     link.symlink_to(path.absolute())
                     self.client.log_artifact(self.mlflow_id, str(link), folder)
         except FileNotFoundError:
-            if _is_there(path):
+            if _is_file(path):
                 raise
 
 
-def _is_there(path: Path) -> bool:
-    """Whether there is such a file; a file system that does not answer raises OSError."""
+def _is_file(path: Path) -> bool:
+    """Return whether the file exists; raises OSError if the file system does not answer."""
     try:
         return path.is_file()
-    except ValueError:  # as of a zero in its name
+    except ValueError:  # NUL in its name
         return False
     except OSError as error:
-        if error.errno in _NOT_THERE:
+        if error.errno in _MISSING:
             return False
         raise

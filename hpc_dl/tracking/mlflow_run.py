@@ -1,4 +1,4 @@
-"""The MLflow run that stands for a run folder: found, or made, one for good."""
+"""The MLflow run of a run folder: exactly one, found by a tag or created."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.jobspec.credentials import hidden
 from hpc_dl.run import journal
 from hpc_dl.run.layout import RunDir
-from hpc_dl.tracking import description, store
+from hpc_dl.tracking import description, store_uri
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 _ACTIVE = "active"
 
 
-def is_there(run: RunDir, client: MlflowClient, uri: str, mlflow_id: str) -> bool:
-    """Whether the store has the MLflow run. Raises UserError where it was deleted there."""
+def exists(run: RunDir, client: MlflowClient, uri: str, mlflow_id: str) -> bool:
+    """Return whether the store has the MLflow run. Raises UserError where it was deleted there."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -33,14 +33,15 @@ def is_there(run: RunDir, client: MlflowClient, uri: str, mlflow_id: str) -> boo
         return True
     experiment = client.get_experiment(found.info.experiment_id)
     if experiment.lifecycle_stage != _ACTIVE and experiment.name != description.experiment(run):
-        return False  # the spec names another one meanwhile
+        return False  # the spec names another experiment by now
     raise _deleted(run, uri, experiment, found)
 
 
 def find_or_create(run: RunDir, client: MlflowClient, uri: str) -> str:
-    """The id of the MLflow run. Its tag finds it, also where an answer was lost on the way.
+    """Return the id of the MLflow run.
 
-    Raises UserError where it, or its experiment, was deleted there.
+    The tag finds it even if the answer to its creation was lost. Raises UserError where the run or
+    its experiment was deleted in the store.
     """
     experiment = _experiment(run, client, uri)
     found = _find(run, client, experiment.experiment_id)
@@ -52,14 +53,14 @@ def find_or_create(run: RunDir, client: MlflowClient, uri: str) -> str:
 
 
 def _find(run: RunDir, client: MlflowClient, experiment: str) -> Run | None:
-    """The MLflow run with the tag of the run folder; one that was not deleted, if there is one.
+    """Return the MLflow run with the run folder's tag; a deleted one only if there is no other.
 
-    MLflow's filter has no way to write a quote within a quoted text, so that it is asked for the
-    folder's name alone, and the path is compared here.
+    MLflow's filter cannot quote a quote, therefore it filters by the folder's name alone, and the
+    path is compared here.
     """
     from mlflow.entities import ViewType
 
-    ending = re.sub(r"[^\w.-]", "_", run.id)  # which stands for any character
+    ending = re.sub(r"[^\w.-]", "_", run.id)  # "_" matches any character
     mine, deleted, token = f"tags.`{description.RUN_TAG}` LIKE '%{ending}'", None, None
     while True:
         page = client.search_runs([experiment], mine, ViewType.ALL, page_token=token)
@@ -78,13 +79,13 @@ def _experiment(run: RunDir, client: MlflowClient, uri: str) -> Experiment:
     name = description.experiment(run)
     if found := client.get_experiment_by_name(name):
         return found
-    folder = store.artifact_folder(uri, run.root)
+    folder = store_uri.artifact_folder(uri, run.root)
     try:
         made = client.create_experiment(name, folder.as_uri() if folder else None)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-        found = client.get_experiment_by_name(name)  # another run was quicker
+        found = client.get_experiment_by_name(name)  # another process created it meanwhile
         if found is None:
             raise
         return found
@@ -96,7 +97,7 @@ def _create(run: RunDir, client: MlflowClient, experiment: str) -> str:
     first = next((time for time in times if isinstance(time, int | float)), None)
     made = client.create_run(
         experiment,
-        start_time=description.milliseconds({"t": first}) if first else None,
+        start_time=description.timestamp_ms({"t": first}) if first else None,
         run_name=run.id,
         tags={description.RUN_TAG: str(run.path)},
     )

@@ -1,7 +1,7 @@
-"""The trained network in MLflow's own format, so that `mlflow.pyfunc.load_model` predicts.
+"""The exported network as an MLflow model, for `mlflow.pyfunc.load_model`.
 
-MLflow is given the name of the loader, not a pickled object: what it stores is the run's export,
-weights that load as tensors alone.
+MLflow stores the name of a loader module and the export, whose weights load as tensors alone; no
+pickled object.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ _NEEDED = ("torch", "numpy", "hpcdl")
 
 
 def log(run: RunDir, client: MlflowClient, mlflow_id: str) -> None:
-    """Log the export of a completed run, if there is one and the store does not have it whole.
+    """Log the export of a completed run, unless the store has all of it.
 
-    The MLflow run keeps its status and the time of its end, which `mlflow.start_run` would change.
+    Unlike `mlflow.start_run`, this leaves the MLflow run's status and end time.
     """
     if not (run.export / "model.json").is_file():
         return
     from mlflow.models import Model
 
-    said = json.loads((run.export / "model.json").read_text())
-    weights = Weights.from_json(said.get("weights"))
+    exported = json.loads((run.export / "model.json").read_text())
+    weights = Weights.from_json(exported.get("weights"))
     step = weights.step if weights else 0
-    logged = _logged(client, mlflow_id) or _create(client, mlflow_id, step)
+    logged = _find(client, mlflow_id) or _create(client, mlflow_id, step)
     if logged.status == "READY":
         return
     with tempfile.TemporaryDirectory() as folder:
@@ -56,10 +56,10 @@ def log(run: RunDir, client: MlflowClient, mlflow_id: str) -> None:
 
 
 def save(export: Path, path: str, about: Model | None = None) -> None:
-    """Write an export as a model of MLflow's into the folder `path`, which is made."""
+    """Write an export as an MLflow model into the new folder `path`."""
     import mlflow
 
-    with warnings.catch_warnings(action="ignore"):  # it asks for an example of the input
+    with warnings.catch_warnings(action="ignore"):  # about a missing input example
         mlflow.pyfunc.save_model(
             path,
             loader_module=LOADER,
@@ -80,8 +80,8 @@ def _create(client: MlflowClient, mlflow_id: str, step: int) -> LoggedModel:
     return made
 
 
-def _logged(client: MlflowClient, mlflow_id: str) -> LoggedModel | None:
-    """The run's model in MLflow, which an upload that failed may have left without its files."""
+def _find(client: MlflowClient, mlflow_id: str) -> LoggedModel | None:
+    """Return the run's logged model, whose files a failed upload may have left out."""
     from mlflow.exceptions import MlflowException
 
     outputs = client.get_run(mlflow_id).outputs
@@ -92,14 +92,14 @@ def _logged(client: MlflowClient, mlflow_id: str) -> LoggedModel | None:
     except MlflowException as error:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
-        return None  # it was deleted there
+        return None  # it was deleted in MLflow
 
 
-def signature(said: dict[str, Any]) -> ModelSignature:
-    """MLflow's description of what comes out, from `model.json`.
+def signature(exported: dict[str, Any]) -> ModelSignature:
+    """Return the signature for the content of `model.json`.
 
-    What goes in is checked by the predictor, which also takes pictures, paths, bytes and doubles;
-    MLflow would refuse all but one shape and type.
+    Inputs are left to the predictor, which accepts images, paths, bytes and doubles alike; MLflow
+    would refuse all but one shape and type.
     """
     import numpy as np
     from mlflow.models import ModelSignature
@@ -107,14 +107,16 @@ def signature(said: dict[str, Any]) -> ModelSignature:
 
     outputs = [
         TensorSpec(np.dtype(of["dtype"]), tuple(of["shape"]), name)
-        for name, of in said["outputs"].items()
+        for name, of in exported["outputs"].items()
     ]
-    return ModelSignature(inputs=_columns(said["facts"]), outputs=Schema(outputs))
+    return ModelSignature(inputs=_columns(exported["facts"]), outputs=Schema(outputs))
 
 
 def _columns(facts: dict[str, Any]) -> Schema | None:
-    """The raw columns of a table, by name. Of any type: MLflow would refuse the integers of one
-    frame and the floats of another, and gaps; the predictor says what is wrong."""
+    """Return the raw input columns of a table, of any type.
+
+    With types MLflow would refuse gaps, and integers where others are floats.
+    """
     from mlflow.types import ColSpec, Schema
     from mlflow.types.schema import AnyType
 

@@ -1,8 +1,8 @@
-"""Bringing a run's journal to MLflow: in batches, from where it was left, and never twice.
+"""Send a run's journal to MLflow: in batches, from the cursor on, and nothing twice.
 
-Metrics, parameters, tags and states go first, and wait for no file; see `uploads` for those. What
-is written to a SQLite store's database is written under its lock, and for a turn of some seconds at
-most: who brings a million points holds up no other.
+Metrics, parameters, tags and states go first and wait for no file; `uploads` sends the files. The
+database of a SQLite store is written under its lock, for some seconds at a time: a run with a
+million points does not hold up the others.
 """
 
 from __future__ import annotations
@@ -32,15 +32,16 @@ from hpc_dl.tracking import (
     store_uri,
     uploads,
 )
-from hpc_dl.tracking.cursor import Position
+from hpc_dl.tracking.cursor import Cursor
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric
 
-TURN = 2.0
-"""Seconds after which others who wait for a SQLite store have their turn, and the position is kept.
-Killed within, the next pass sends again what the store has; it knows points by their step, time and
-value, and does not keep them twice."""
+LOCK_SECONDS = 2.0
+"""How long a sync holds the lock of a SQLite store at a time; the cursor is saved after each.
+
+Killed within, the next sync sends again what the store has. MLflow knows a point by its step, time
+and value, and does not store it twice."""
 
 STATUS = {
     "planned": "SCHEDULED",
@@ -52,98 +53,98 @@ STATUS = {
     "stopped": "KILLED",
     "cancelled": "KILLED",
 }
-"""MLflow's word for each state of a run."""
+"""MLflow's status for each state of a run."""
 
 
 @dataclass(frozen=True)
-class Brought:
-    """What one pass has done."""
+class SyncResult:
+    """What a sync has sent."""
 
     points: int
-    """Values of metrics that are new in the store."""
+    """Metric values that are new in the store."""
     state: str
-    """The state of the run that the store was told last."""
+    """The last state of the run that the store knows."""
     notes: tuple[str, ...] = ()
-    """What the user should know: a damaged file that was made anew, what the store refused."""
+    """Messages for the user: a damaged file that was rebuilt, what the store refused."""
 
 
-def bring(run: RunDir, patience: float = 0.0) -> Brought:
-    """Bring what is new in the journal to the store that the plan names, and then the files.
+def sync_run(run: RunDir, lock_timeout: float = 0.0) -> SyncResult:
+    """Send what is new in the journal to the store that the plan names, and then the files.
 
-    Doing so twice adds nothing, and being killed in between loses nothing. Raises StoreAway where
-    the store is not to be had, FilesWait where all arrived but files, and Held where another
-    process brings this run, or writes to the same SQLite store, for longer than `patience` seconds;
-    what was brought until then stays.
+    Repeating it adds nothing, and a kill loses nothing. Raises StoreUnavailable; FilesPending if
+    only files were refused; LockTimeout if another process syncs this run, or writes to the same
+    SQLite store, for `lock_timeout` seconds. What was sent until then stays.
     """
-    brought = bring_values(run, patience)
-    bring_files(run, patience)
-    return brought
+    result = sync_journal(run, lock_timeout)
+    upload_files(run, lock_timeout)
+    return result
 
 
-def bring_values(run: RunDir, patience: float = 0.0) -> Brought:
-    """Bring all but files: metrics, parameters, tags and states. It raises what `bring` raises."""
-    if not values_wait(run):
-        return Brought(0, Position.load(run).state)
-    with _naming_files(run):
-        uri = _uri(run)
-        busy = f"another process is bringing {run.id}"
-        with lock.held(run.tracking.with_suffix(".lock"), busy, patience), _seldom_collecting():
-            sent = Position.load(run)
+def sync_journal(run: RunDir, lock_timeout: float = 0.0) -> SyncResult:
+    """Send metrics, parameters, tags and states. Raises the same errors as `sync_run`."""
+    if not has_pending_events(run):
+        return SyncResult(0, Cursor.load(run).state)
+    with _file_errors(run):
+        uri = _find_uri(run)
+        lock_file = run.tracking.with_suffix(".lock")
+        message = f"another process is sending the journal of {run.id}"
+        with lock.acquire(lock_file, message, lock_timeout), _frozen_garbage_collector():
+            sent = Cursor.load(run)
             if sent.store != hidden(uri):
-                sent = Position(hidden(uri))
-            return _Pass(run, uri, sent, patience).bring()
+                sent = Cursor(hidden(uri))
+            return _JournalSync(run, uri, sent, lock_timeout).run_to_end()
 
 
-def bring_files(run: RunDir, patience: float = 0.0) -> None:
-    """Upload the files of a run whose metrics are in the store. It raises what `bring` raises."""
-    if uploads.wait(run):
-        with _naming_files(run):
-            uploads.upload(run, _uri(run), patience)
+def upload_files(run: RunDir, lock_timeout: float = 0.0) -> None:
+    """Upload pending files of a run whose metrics are in the store. Errors as of `sync_run`."""
+    if uploads.has_pending_files(run):
+        with _file_errors(run):
+            uploads.upload(run, _find_uri(run), lock_timeout)
 
 
-def waits(run: RunDir) -> bool:
-    """Whether the journal has anything that the store does not know, or files wait."""
-    return values_wait(run) or uploads.wait(run)
+def is_pending(run: RunDir) -> bool:
+    """Return whether events or files of the run are not in the store yet."""
+    return has_pending_events(run) or uploads.has_pending_files(run)
 
 
-def values_wait(run: RunDir) -> bool:
-    """Whether the journal has anything but files that the store does not know."""
-    sent = Position.load(run)
-    return sent.untold is not None or cursor.journal_size(run) > sent.offset
+def has_pending_events(run: RunDir) -> bool:
+    """Return whether events of the journal are not in the store yet."""
+    sent = Cursor.load(run)
+    return sent.pending_state is not None or cursor.journal_size(run) > sent.offset
 
 
-def _uri(run: RunDir) -> str:
-    uri = store_uri.find(run)
+def _find_uri(run: RunDir) -> str:
+    uri = store_uri.load(run)
     if uri is None:
         raise UserError(f"{run.path} has no {run.plan.name}", hint="It was never submitted.")
     if uri.startswith(tracking_store.SQLITE):
-        submitted_in = description.mapping(run.provenance).get("folder")
-        if not isinstance(submitted_in, str) and not store.database(uri).is_absolute():
+        submitted_in = description.read_mapping(run.provenance).get("folder")
+        if not isinstance(submitted_in, str) and not store_uri.sqlite_file(uri).is_absolute():
             raise UserError(
                 f"{run.provenance} is damaged, and does not say to what {uri} is relative",
                 hint="Submit the job again, with a store whose path is absolute.",
             )
-        uri = store.absolute(uri, Path(submitted_in or run.root))
+        uri = store_uri.absolute(uri, Path(submitted_in or run.root))
         tracking_store.check(uri)
     return uri
 
 
 @contextlib.contextmanager
-def _naming_files(run: RunDir) -> Iterator[None]:
-    """Turn what the file system says of the run folder into an error that the user can mend."""
+def _file_errors(run: RunDir) -> Iterator[None]:
+    """Turn OSErrors of the run folder into UserErrors."""
     try:
         yield
     except OSError as error:
         raise UserError(
             f"{error.filename or run.path}: {error.strerror or error}",
-            hint="Nothing is lost: `hpcdl sync` brings the rest afterwards.",
+            hint="Nothing is lost: `hpcdl sync` sends the rest afterwards.",
             exit_code=EXIT_FAILED,
         ) from error
 
 
 @contextlib.contextmanager
-def _seldom_collecting() -> Iterator[None]:
-    """Keep the garbage collector from MLflow's own million objects, of which none is garbage."""
+def _frozen_garbage_collector() -> Iterator[None]:
+    """Exempt MLflow's million long-lived objects from garbage collection."""
     gc.freeze()
     try:
         yield
@@ -151,132 +152,135 @@ def _seldom_collecting() -> Iterator[None]:
         gc.unfreeze()
 
 
-class _Pass:
-    def __init__(self, run: RunDir, uri: str, sent: Position, patience: float) -> None:
-        self.run, self.uri, self.position, self.patience = run, uri, sent, patience
+class _JournalSync:
+    """One sync of a journal: reads events from the cursor on and sends them in batches."""
+
+    def __init__(self, run: RunDir, uri: str, sent: Cursor, lock_timeout: float) -> None:
+        self.run, self.uri, self.cursor, self.lock_timeout = run, uri, sent, lock_timeout
         self.newest = dict(sent.newest)
         self.points: list[Metric] = []
         self.count = 0
         self.notes = [
-            f"{wrong}; it is made anew from the journal"
-            for wrong in (
-                cursor.damage(run.tracking, Position),
-                cursor.damage(run.uploads, uploads.Uploads),
+            f"{damage}; it is rebuilt from the journal"
+            for damage in (
+                cursor.describe_damage(run.tracking, Cursor),
+                cursor.describe_damage(run.uploads, uploads.Uploads),
             )
-            if wrong
+            if damage
         ]
         self.refused: dict[str, str] = {}
 
-    def bring(self) -> Brought:
+    def run_to_end(self) -> SyncResult:
         entries: Iterator[Entry] | None = None
         while True:
-            with store.opened(self.uri, self.patience) as self.client:
+            with store.open_store(self.uri, self.lock_timeout) as self.client:
                 if entries is None:
-                    self._begin()
-                    entries = journal.entries(self.run.journal, self.position.offset)
-                if not self._take_turn(entries):
-                    if self.position.untold is not None:
-                        self._tell_state(self.position.untold)
+                    self._find_mlflow_run()
+                    entries = journal.entries(self.run.journal, self.cursor.offset)
+                if self._send_for_a_while(entries):
+                    if self.cursor.pending_state is not None:
+                        self._send_state(self.cursor.pending_state)
                     break
-            store.let_others(self.uri)
-        refused = [f"the store refuses {what}: {why}" for what, why in self.refused.items()]
-        return Brought(self.count, self.position.state, (*self.notes, *refused))
+            store.let_others_lock(self.uri)
+        refused = [f"the store refuses {key}: {why}" for key, why in self.refused.items()]
+        return SyncResult(self.count, self.cursor.state, (*self.notes, *refused))
 
-    def _begin(self) -> None:
-        """Find the MLflow run, or make it. A store that was emptied is filled again."""
-        known = self.position.mlflow_id
-        if known is None or not mlflow_run.is_there(self.run, self.client, self.uri, known):
+    def _find_mlflow_run(self) -> None:
+        """Find the MLflow run or create it. A store that was emptied is filled again."""
+        known = self.cursor.mlflow_id
+        if known is None or not mlflow_run.exists(self.run, self.client, self.uri, known):
             found = mlflow_run.find_or_create(self.run, self.client, self.uri)
-            self.position = Position(self.position.store, found)
+            self.cursor = Cursor(self.cursor.store, found)
             self.newest = {}
-            self._describe()
-            self.position.save(self.run)
+            self._send_description()
+            self.cursor.save(self.run)
 
     @property
     def mlflow_id(self) -> str:
-        assert self.position.mlflow_id is not None
-        return self.position.mlflow_id
+        assert self.cursor.mlflow_id is not None
+        return self.cursor.mlflow_id
 
     @property
     def batches(self) -> batch.Batches:
         return batch.Batches(self.client, self.mlflow_id, self.refused)
 
-    def _describe(self) -> None:
+    def _send_description(self) -> None:
         from mlflow.entities import Param
 
-        self._tag(description.tags(self.run))
-        told = self.client.get_run(self.mlflow_id).data.params  # which MLflow lets nobody change
-        said = description.parameters(self.run)
-        self.batches.params([Param(key, it) for key, it in said.items() if key not in told])
-        if refused := dataset.tell(self.client, self.mlflow_id, self.run):
+        self._send_tags(description.run_tags(self.run))
+        known = self.client.get_run(self.mlflow_id).data.params  # MLflow lets nobody change them
+        found = description.parameters(self.run)
+        self.batches.params([Param(key, it) for key, it in found.items() if key not in known])
+        if refused := dataset.log(self.client, self.mlflow_id, self.run):
             self.refused["the data set"] = refused
 
-    def _take_turn(self, entries: Iterator[Entry]) -> bool:
-        """Send points until the turn is over; whether there are more."""
-        until, end = time.monotonic() + TURN, self.position.offset
+    def _send_for_a_while(self, entries: Iterator[Entry]) -> bool:
+        """Send points for LOCK_SECONDS; return whether these were all."""
+        deadline, end = time.monotonic() + LOCK_SECONDS, self.cursor.offset
         try:
             for event, start, end in entries:
-                self._take(event, start)
-                if time.monotonic() >= until:
-                    self._send(end)
-                    return True
-            self._send(end)
+                self._handle(event, start)
+                if time.monotonic() >= deadline:
+                    self._send_points(end)
+                    return False
+            self._send_points(end)
         finally:
-            self.position.save(self.run)
-        return False
+            self.cursor.save(self.run)
+        return True
 
-    def _take(self, event: Event, start: int) -> None:
-        """Do what an event asks for; those of an older or a newer hpcdl that say less, nothing."""
+    def _handle(self, event: Event, start: int) -> None:
+        """Collect the event's points or send its tags; unknown and malformed events are skipped."""
         match event:
             case {"event": "metrics" | "system", "step": int(), "values": dict(values)}:
                 if len(self.points) + len(values) > batch.METRICS:
-                    self._send(start)
+                    self._send_points(start)
                 self._collect(event)
             case {"event": "started"}:
                 found = description.environment(event)
-                self._tag(description.tags(self.run) | description.started_tags(event, found))
+                tags = description.started_tags(event, found)
+                self._send_tags(description.run_tags(self.run) | tags)
             case {"event": "summary"}:
-                there = self.client.get_run(self.mlflow_id).data.tags
-                self._tag(description.results(event, there))
+                known = self.client.get_run(self.mlflow_id).data.tags
+                self._send_tags(description.summary_tags(event, known))
             case {"event": "state", "state": str()}:
-                self.position.untold = event
+                self.cursor.pending_state = event
 
     def _collect(self, event: Event) -> None:
         from mlflow.entities import Metric
 
-        step, milliseconds = event["step"], description.milliseconds(event)
-        for name, said in event["values"].items():
-            if (value := description.number(said)) is None:
+        step, milliseconds = event["step"], description.timestamp_ms(event)
+        for name, item in event["values"].items():
+            if (value := description.parse_number(item)) is None:
                 continue
-            key = description.plain(name)
+            key = description.clean_text(name)
             if event["event"] == "metrics":
                 if step <= self.newest.get(key, -1):
                     continue
                 self.newest[key] = step
-            self.points.append(Metric(description.name(key), value, milliseconds, step))
+            self.points.append(Metric(description.clean_name(key), value, milliseconds, step))
 
-    def _send(self, offset: int) -> None:
-        """Send the collected points: everything up to `offset` is there then.
+    def _send_points(self, offset: int) -> None:
+        """Send the collected points, and move the cursor to `offset`.
 
-        The newest come first, for MLflow compares each with the newest so far, and notes it.
+        Newest first: MLflow compares each point with the newest so far, and updates that.
         """
         self.points.reverse()
         self.batches.metrics(self.points)
         self.count += len(self.points)
         self.points = []
-        self.position.offset, self.position.newest = offset, dict(self.newest)
+        self.cursor.offset, self.cursor.newest = offset, dict(self.newest)
 
-    def _tag(self, tags: dict[str, str]) -> None:
+    def _send_tags(self, tags: dict[str, str]) -> None:
         from mlflow.entities import RunTag
 
         self.batches.tags([RunTag(key, value) for key, value in tags.items()])
 
-    def _tell_state(self, event: dict[str, Any]) -> None:
-        state, when = str(event.get("state")), description.milliseconds(event)
-        self._tag(description.state_tags(event))
+    def _send_state(self, event: dict[str, Any]) -> None:
+        state, when = str(event.get("state")), description.timestamp_ms(event)
+        self._send_tags(description.state_tags(event))
         if state in ENDED:
             self.client.set_terminated(self.mlflow_id, STATUS[state], when)
         elif state in STATUS:
             self.client.update_run(self.mlflow_id, status=STATUS[state])
-        self.position.state, self.position.untold = state, None
-        self.position.save(self.run)
+        self.cursor.state, self.cursor.pending_state = state, None
+        self.cursor.save(self.run)

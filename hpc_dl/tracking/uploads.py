@@ -1,7 +1,7 @@
-"""Files of a run go to the artifact store after the metrics, each for itself.
+"""Pending uploads: files of a run that the artifact store does not have yet.
 
-A store whose database takes metrics may refuse files: they have a place of their own, which may be
-full, away, or one that only the server can write.
+Files go after the metrics, one by one: the artifact store is another place than the database, and
+may be full, down, or writable for the server alone.
 """
 
 from __future__ import annotations
@@ -19,40 +19,41 @@ from hpc_dl.jobspec.credentials import hidden
 from hpc_dl.run import journal
 from hpc_dl.run.journal import ENDED, Event
 from hpc_dl.run.layout import RunDir, make_folder, mode_of
-from hpc_dl.tracking import cursor, description, lock, store
-from hpc_dl.tracking.cursor import Offset, Position
+from hpc_dl.tracking import cursor, description, lock, store, store_uri
+from hpc_dl.tracking.cursor import Cursor, Offset
 from hpc_dl.tracking.files import CHECKPOINTS, ENVIRONMENT, MODEL, Replaced, Upload
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-ENOUGH = 20.0
-"""Seconds that uploads may fail in one pass, before the rest is left for the next."""
+FAILING_SECONDS = 20.0
+"""How long uploads may fail in one sync, before the rest is left for the next."""
 _KINDS = ("artifact", "started", "state")
 _SHOWN = 3
 
 
-class FilesWait(store.StoreAway):
-    """The store has the metrics, and its artifact store did not take every file."""
+class FilesPending(store.StoreUnavailable):
+    """The store has the metrics, but the artifact store did not take every file."""
 
 
 @dataclass
 class Uploads:
-    """What is still to be uploaded, and why it was not."""
+    """The pending files of a run, kept in the run folder."""
 
     mlflow_id: str = ""
     offset: Offset = 0
-    """Bytes of the journal whose files are known."""
+    """How far the journal has been read for files, in bytes."""
     waiting: dict[str, str] = field(default_factory=dict)
-    """The names of files, each with what the artifact store said last; "" before it was asked."""
+    """Names of pending files, each with the last error of the artifact store; "" if not tried."""
 
     @classmethod
-    def load(cls, run: RunDir, sent: Position) -> Uploads:
-        """Where it was left; all files are uploaded again to another MLflow run, or where that is
-        not known, for the journal says which there are."""
+    def load(cls, run: RunDir, sent: Cursor) -> Uploads:
+        """Return the saved ones; for a new MLflow run, or a damaged file, all files of the run."""
         found = cursor.load(run.uploads, cls)
         if found is None or found.mlflow_id != sent.mlflow_id or found.offset > sent.offset:
-            found = cls(sent.mlflow_id or "", waiting=dict.fromkeys(description.files(run), ""))
+            found = cls(
+                sent.mlflow_id or "", waiting=dict.fromkeys(description.initial_files(run), "")
+            )
         return found
 
     def save(self, run: RunDir) -> None:
@@ -68,9 +69,9 @@ class Uploads:
         self.offset = max(self.offset, end)
 
 
-def wait(run: RunDir) -> bool:
-    """Whether files of a run wait whose metrics are in the store."""
-    sent = Position.load(run)
+def has_pending_files(run: RunDir) -> bool:
+    """Return whether files are pending of a run whose metrics are in the store."""
+    sent = Cursor.load(run)
     if sent.mlflow_id is None:
         return False
     found = cursor.load(run.uploads, Uploads)
@@ -79,8 +80,8 @@ def wait(run: RunDir) -> bool:
     return bool(found.waiting) or found.offset < sent.offset
 
 
-def describe(run: RunDir) -> str:
-    """Which files of a run the artifact store did not take when it was asked last; "" if none."""
+def describe_refused(run: RunDir) -> str:
+    """Describe the files that the artifact store refused last, with the reasons; "" if none."""
     found = cursor.load(run.uploads, Uploads) or Uploads()
     refused = {name: why for name, why in found.waiting.items() if why}
     if not refused:
@@ -88,42 +89,42 @@ def describe(run: RunDir) -> str:
     return f"{len(found.waiting)} files wait for the artifact store: {_by_reason(refused)}"
 
 
-def upload(run: RunDir, uri: str, patience: float = 0.0) -> None:
-    """Upload what waits.
+def upload(run: RunDir, uri: str, lock_timeout: float = 0.0) -> None:
+    """Upload the pending files.
 
-    Raises FilesWait, with the reasons, where the artifact store did not take everything; StoreAway
-    where the store itself does not answer; and Held where another process uploads this run's files
-    for longer than `patience` seconds.
+    Raises FilesPending, with the reasons, if the artifact store refuses some; StoreUnavailable if
+    the store itself does not answer; LockTimeout if another process uploads files of this run for
+    `lock_timeout` seconds.
     """
-    if not wait(run):
+    if not has_pending_files(run):
         return
-    busy = f"another process is uploading files of {run.id}"
-    with lock.held(run.uploads.with_suffix(".lock"), busy, patience):
-        sent = Position.load(run)
+    message = f"another process is uploading files of {run.id}"
+    with lock.acquire(run.uploads.with_suffix(".lock"), message, lock_timeout):
+        sent = Cursor.load(run)
         uploads = Uploads.load(run, sent)
         uploads.read_journal(run, sent.offset)
         if uploads.waiting:
-            with store.reached(uri) as client:
+            with store.connect(uri) as client:
                 root = str(client.get_run(uploads.mlflow_id).info.artifact_uri)
             _make_folder(run, uri)
             _upload_each(run, uploads, client)
         uploads.save(run)
         if uploads.waiting:
-            raise _what_waits(run, uri, uploads.waiting, root)
+            raise _pending_error(run, uri, uploads.waiting, root)
 
 
 def _upload_each(run: RunDir, uploads: Uploads, client: MlflowClient) -> None:
-    """Try every file once, the model last, and stop where failing itself takes long."""
-    sender, lost = Upload(run, client, uploads.mlflow_id), 0.0
+    """Try every file once, the model last; give up after FAILING_SECONDS of errors."""
+    sender, failing = Upload(run, client, uploads.mlflow_id), 0.0
     for name in sorted(uploads.waiting, key=lambda name: name == MODEL):
         began = time.monotonic()
         try:
             sender.send(name)
-        except Exception as error:  # each kind of artifact store has its own
-            lost += time.monotonic() - began
-            del uploads.waiting[name]  # and to the end, behind what was not tried
+        except Exception as error:  # each kind of artifact store raises its own
+            failing += time.monotonic() - began
+            del uploads.waiting[name]  # to move it to the end, behind those not tried
             uploads.waiting[name] = _reason(error)
-            if lost > ENOUGH:
+            if failing > FAILING_SECONDS:
                 break
         else:
             del uploads.waiting[name]
@@ -131,15 +132,15 @@ def _upload_each(run: RunDir, uploads: Uploads, client: MlflowClient) -> None:
 
 
 def _make_folder(run: RunDir, uri: str) -> None:
-    """Make the folder of a database's artifacts, which will hold what run folders hold."""
-    folder = store.artifact_folder(uri, run.root)
+    """Create the artifact folder of a database, with the permissions of the run folder."""
+    folder = store_uri.artifact_folder(uri, run.root)
     if folder and not folder.exists():
-        with contextlib.suppress(OSError):  # each file will say it
+        with contextlib.suppress(OSError):  # reported for each file
             make_folder(folder, mode_of(run))
 
 
 def _named(event: Event) -> Iterator[str]:
-    """The files that an event is about."""
+    """Yield the names of the files that an event announces."""
     match event:
         case {"event": "artifact", "path": str(path)} if _is_inside(path):
             yield path
@@ -152,10 +153,10 @@ def _named(event: Event) -> Iterator[str]:
 
 
 def _is_inside(path: str) -> bool:
-    """Whether it is a path in the run folder."""
+    """Return whether it is a relative path in the run folder, without odd characters."""
     pure = PurePosixPath(path)
-    plain = path == description.plain(path)
-    return plain and bool(pure.parts) and not pure.is_absolute() and ".." not in pure.parts
+    is_clean = path == description.clean_text(path)
+    return is_clean and bool(pure.parts) and not pure.is_absolute() and ".." not in pure.parts
 
 
 def _reason(error: Exception) -> str:
@@ -164,7 +165,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         at = f": {error.filename}" if error.filename else ""
         return f"{error.strerror}{at}"
-    return store.what(error)
+    return store.describe_error(error)
 
 
 _ADVICE = {
@@ -175,31 +176,31 @@ _ADVICE = {
 }
 
 
-def _what_waits(run: RunDir, uri: str, waiting: dict[str, str], root: str) -> FilesWait:
+def _pending_error(run: RunDir, uri: str, waiting: dict[str, str], root: str) -> FilesPending:
     reasons = " ".join(waiting.values())
-    advice = [said for word, said in _ADVICE.items() if word in reasons]
-    if not advice and root.startswith(("file:", "/")) and not store.is_database(uri):
+    advice = [hint for word, hint in _ADVICE.items() if word in reasons]
+    if not advice and root.startswith(("file:", "/")) and not store_uri.is_database(uri):
         advice = [
             "The server gives its clients a folder of its own machine: start it with "
             "--serve-artifacts, for new experiments, or make that folder writable here."
         ]
-    return FilesWait(
+    return FilesPending(
         f"{len(waiting)} files of {run.id} wait, for the artifact store {hidden(root)} "
         f"did not take them: {_by_reason(waiting)}",
         hint=" ".join(
-            [*advice, "Metrics and state have arrived; `hpcdl sync` brings the files afterwards."]
+            [*advice, "Metrics and state have arrived; `hpcdl sync` sends the files afterwards."]
         ),
         exit_code=EXIT_FAILED,
     )
 
 
 def _by_reason(waiting: dict[str, str]) -> str:
-    """Some names of files, each with why it waits, in a line."""
+    """List pending files by the reason, in a line; three names of each."""
     reasons: dict[str, list[str]] = {}
     for name, reason in sorted(waiting.items(), key=lambda item: item[1] == ""):
         reasons.setdefault(reason or "not tried yet", []).append(name)
-    said = []
+    parts = []
     for reason, names in reasons.items():
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        said.append(f"{', '.join(names[:_SHOWN])}{more}: {reason}")
-    return "; ".join(said)
+        parts.append(f"{', '.join(names[:_SHOWN])}{more}: {reason}")
+    return "; ".join(parts)

@@ -1,4 +1,4 @@
-"""The architectures: one file each; the folder is the registry."""
+"""Architectures: one file each, of the name of the file of its options."""
 
 from __future__ import annotations
 
@@ -14,23 +14,24 @@ from hpc_dl.zoo.contract import Architecture, Task
 
 
 def build(options: Model, facts: DataFacts, code: Path, task: Task | None = None) -> Architecture:
-    """The architecture that `options` describe, for data of which `facts` are known.
+    """Return the architecture with these options, for data with these facts.
 
-    `objective` is that of the data's task, where it is not to be the plain one. A user's own
-    architecture is imported from `code`, the snapshot of their files in the run folder.
-    Raises UserError where that file or the class in it cannot be had.
+    `task` is the data's; with the default options if it is not given. A user's own architecture is
+    imported from `code`, the snapshot of their files in the run folder. Raises UserError where
+    that file or the class in it cannot be had.
     """
     kind = (
         load_object(options.name, code, Architecture)
         if isinstance(options, OwnModel)
-        else _architecture(options.name.partition(":")[0])
+        else _architecture(type(options))
     )
     return kind(options, facts, task or tasks.build(facts))
 
 
-def _architecture(name: str) -> type[Architecture]:
-    """The one class of architectures in a file of this folder."""
-    module = import_module(f"{__name__}.architectures.{name}")
+def _architecture(options: type[Model]) -> type[Architecture]:
+    """Return the one subclass of `Architecture` in the module that belongs to the options."""
+    shipped = f"{__name__}.architectures.{options.__module__.rpartition('.')[2]}"
+    module = import_module(options.network_module or shipped)
     (found,) = (
         it
         for _, it in inspect.getmembers(module, inspect.isclass)

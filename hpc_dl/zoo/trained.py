@@ -100,6 +100,11 @@ def _damaged(file: Path, error: Exception) -> UserError:
     what = str(error).partition("\n")[0] or type(error).__name__
     if isinstance(error, ValidationError):
         first = error.errors()[0]
+        if first["type"] == "union_tag_invalid":
+            return UserError(
+                f"{file}: there is no architecture '{first['ctx']['tag']}' here",
+                hint="Install the package that it comes from.",
+            )
         what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}".removeprefix(": ")
     return UserError(
         f"{file} is damaged: {what}",

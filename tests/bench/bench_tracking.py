@@ -15,7 +15,7 @@ from pathlib import Path
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import RunDir
 from hpc_dl.tracking import store
-from hpc_dl.tracking.sync import bring
+from hpc_dl.tracking.sync import sync_run
 from tests.support.stores import run_for
 
 EVENTS = 20_000
@@ -37,7 +37,7 @@ def journal_us(folder: Path) -> float:
 
 def mlflow_us(uri: str, *, synchronous: bool) -> tuple[float, float]:
     """Microseconds of the caller's time for a point, and seconds until all have arrived."""
-    with store.opened(uri) as client:
+    with store.open_store(uri) as client:
         experiment = client.get_experiment_by_name("Default").experiment_id
         mlflow_id = client.create_run(experiment).info.run_id
         started, waiting = time.perf_counter(), []
@@ -81,10 +81,10 @@ def peak() -> float:
 
 
 def bring_many(folder: Path, events: int) -> None:
-    bring(journalled_run(folder, 2000))  # imports and first-time costs are not what is measured
+    sync_run(journalled_run(folder, 2000))  # imports and first-time costs are not what is measured
     run, before = journalled_run(folder, events), peak()
     started, computed = time.perf_counter(), time.process_time()
-    points = bring(run).points
+    points = sync_run(run).points
     seconds, computed = time.perf_counter() - started, time.process_time() - computed
     megabytes = run.journal.stat().st_size / 1e6
     print(

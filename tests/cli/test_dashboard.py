@@ -16,7 +16,7 @@ import pytest
 from hpc_dl.errors import UserError
 from hpc_dl.run.journal import Journal
 from hpc_dl.tracking import dashboard
-from hpc_dl.tracking.sync import waits
+from hpc_dl.tracking.sync import is_pending
 from tests.support.stores import run_for, same, write_history
 from tests.support.waiting import wait_until
 
@@ -85,7 +85,7 @@ def test_it_opens_for_one_person_through_a_tunnel_too_and_leaves_nothing_behind(
 
     assert same(run, uri)
     write_history(log, 6, 10)
-    wait_until(lambda: not waits(run), message="a curve to move")
+    wait_until(lambda: not is_pending(run), message="a curve to move")
     assert same(run, uri)
 
     command.send_signal(signal.SIGHUP)  # its terminal was closed

@@ -8,7 +8,7 @@ import pytest
 from hpc_dl import cli
 from hpc_dl.run.journal import Journal
 from hpc_dl.tracking import store
-from hpc_dl.tracking.lock import Held
+from hpc_dl.tracking.lock import LockTimeout
 from tests.support.stores import run_for, same, write_history
 
 
@@ -53,5 +53,9 @@ def test_all_runs_are_brought_and_one_that_cannot_be_stops_no_other(tmp_path, ur
 def test_who_is_waited_for_is_named(tmp_path):
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     here = f"on {socket.gethostname()}"
-    with store.locked(uri, 0), pytest.raises(Held, match=here), store.locked(uri, 0.2):
+    with (
+        store.open_store(uri),
+        pytest.raises(LockTimeout, match=here),
+        store.open_store(uri, 0.2),
+    ):
         pass

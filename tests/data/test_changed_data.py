@@ -15,7 +15,7 @@ from hpc_dl.jobspec.load import load
 from hpc_dl.run import journal, records
 from hpc_dl.run.layout import read_json, write_json
 from hpc_dl.submission.snapshot import Snapshot
-from hpc_dl.tracking.sync import bring
+from hpc_dl.tracking.sync import sync_run
 from tests.support import ranks
 from tests.support.running import new_run
 from tests.support.stores import mlflow_run, run_for
@@ -176,9 +176,9 @@ def test_a_job_does_not_resume_with_inverted_labels(tmp_path):
 def test_the_data_are_a_data_set_in_mlflow(tmp_path, uri):
     run = run_for(uri, tmp_path)
     journal.Journal(run.journal).append("state", state="running", reason="")
-    bring(run)
+    sync_run(run)
     run.tracking.unlink()  # as if it had been killed before it could remember
-    bring(run)
+    sync_run(run)
     (found,) = mlflow_run(run, uri).inputs.dataset_inputs
     assert found.dataset.name == "digits"
     assert found.dataset.digest == read_json(run.fingerprint)["digest"]

@@ -90,8 +90,8 @@ def the_password_outlives_a_resume(run: RunDir) -> None:
     spec, plan = load(run.spec), Plan.from_json(read_json(run.plan))
     assert spec.tracking.uri == plan.tracking_uri == "http://***@127.0.0.1:9"
     prepare.replan(run, spec, plan)
-    assert store_uri.find(run) == URI.removeprefix("tracking.uri=")
-    store_uri.keep(run, "http://127.0.0.1:9")
+    assert store_uri.load(run) == URI.removeprefix("tracking.uri=")
+    store_uri.save(run, "http://127.0.0.1:9")
     assert not run.tracking_uri.exists()
 
 

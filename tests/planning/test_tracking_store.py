@@ -11,7 +11,7 @@ from hpc_dl.planning import tracking_store
 from hpc_dl.planning.compatibility import SpecConflict
 from hpc_dl.planning.site import Site
 from hpc_dl.run.journal import Journal
-from hpc_dl.tracking.sync import bring
+from hpc_dl.tracking.sync import sync_run
 from tests.support.running import QUICK
 from tests.support.stores import mlflow_run, run_for, same, write_history
 
@@ -114,11 +114,11 @@ def test_a_run_in_a_folder_of_an_odd_name_arrives_once_with_its_files(tmp_path, 
         (run.code / "user's own").mkdir(parents=True, exist_ok=True)
         (run.code / "user's own" / name).write_text("")
     write_history(Journal(run.journal), 1, 5)
-    bring(run)
+    sync_run(run)
     first = mlflow_run(run, uri).info
     assert same(run, uri)
     run.tracking.unlink()
-    bring(run)
+    sync_run(run)
     assert mlflow_run(run, uri).info.run_id == first.run_id
     client = MlflowClient(tracking_uri=uri)
     assert len(client.search_runs([first.experiment_id])) == 1

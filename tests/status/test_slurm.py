@@ -18,7 +18,7 @@ from hpc_dl.run.layout import RunDir, read_json
 from hpc_dl.run.submission import Submission
 from hpc_dl.scheduler.slurm import script, submit
 from hpc_dl.status import Status, cancel_run, read_status, read_statuses, reconcile
-from hpc_dl.tracking.sync import bring
+from hpc_dl.tracking.sync import sync_run
 from tests.support.cluster import Cluster
 from tests.support.own_models import line_of, own_models
 from tests.support.running import events
@@ -168,7 +168,7 @@ def test_a_node_that_fails_is_named(
     cluster.kill_node(node)
     assert wait_for(run, "failed").reason.startswith(f"node {node} failed")
     reconcile([run])
-    bring(run, patience=60)  # as `hpcdl sync` and the dashboard do
+    sync_run(run, lock_timeout=60)  # as `hpcdl sync` and the dashboard do
     told = mlflow_run(run, read_json(run.plan)["tracking_uri"])
     assert told.info.status == "FAILED"
     assert told.data.tags["hpcdl.reason"].startswith(f"node {node} failed")

@@ -17,7 +17,7 @@ OWN = pytest.StashKey[Path]()
 MAKE = """
 import sys
 from hpc_dl.tracking import store
-with store.opened("sqlite:///" + sys.argv[1], patience=0) as client:
+with store.open_store("sqlite:///" + sys.argv[1]) as client:
     client.search_experiments()
 """
 

@@ -16,7 +16,7 @@ from hpc_dl.run import journal
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import RunDir, read_json, write_json
 from hpc_dl.tracking import store_uri
-from hpc_dl.tracking.cursor import Position
+from hpc_dl.tracking.cursor import Cursor
 from tests.support.empty_store import made, put
 from tests.support.running import new_run
 from tests.support.waiting import wait_until
@@ -38,7 +38,7 @@ def uri(tmp_path: Path) -> str:
 def run_for(uri: str, root: Path, **sections: Any) -> RunDir:
     """A prepared run whose journal goes to the store at `uri`; nothing is trained."""
     run = new_run(root, **sections)
-    store_uri.keep(run, uri)
+    store_uri.save(run, uri)
     write_json(run.plan, {**read_json(run.plan), "tracking_uri": hidden(uri)})
     return run
 
@@ -65,7 +65,7 @@ def journalled(run: RunDir) -> dict[str, list[tuple[int, float, int]]]:
 def bring_elsewhere(run: RunDir) -> subprocess.Popen[str]:
     """Bring a run's journal in another process; its complaints are on its standard error."""
     words = "import sys; from pathlib import Path; from hpc_dl.run.layout import RunDir; "
-    words += "from hpc_dl.tracking.sync import bring; bring(RunDir(Path(sys.argv[1])), 100)"
+    words += "from hpc_dl.tracking.sync import sync_run; sync_run(RunDir(Path(sys.argv[1])), 100)"
     return subprocess.Popen(
         [sys.executable, "-c", words, str(run.path)], stderr=subprocess.PIPE, text=True
     )
@@ -75,7 +75,7 @@ def mlflow_run(run: RunDir, uri: str) -> Any:
     """The run as MLflow's own client has it."""
     from mlflow import MlflowClient
 
-    mlflow_id = Position.load(run).mlflow_id
+    mlflow_id = Cursor.load(run).mlflow_id
     assert mlflow_id is not None
     return MlflowClient(tracking_uri=uri).get_run(mlflow_id)
 
@@ -89,7 +89,7 @@ def stored(run: RunDir, uri: str) -> dict[str, list[tuple[int, float, int]]]:
     """The same as MLflow's own client reads it from the store."""
     from mlflow import MlflowClient
 
-    client, mlflow_id = MlflowClient(tracking_uri=uri), Position.load(run).mlflow_id
+    client, mlflow_id = MlflowClient(tracking_uri=uri), Cursor.load(run).mlflow_id
     assert mlflow_id is not None
     names = [name for name in client.get_run(mlflow_id).data.metrics if not name.startswith("sys")]
     return {

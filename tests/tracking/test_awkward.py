@@ -11,9 +11,9 @@ import pytest
 from hpc_dl.errors import UserError
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import read_json, write_json
-from hpc_dl.tracking import description, store
-from hpc_dl.tracking.cursor import Position
-from hpc_dl.tracking.sync import bring
+from hpc_dl.tracking import description, store_uri
+from hpc_dl.tracking.cursor import Cursor
+from hpc_dl.tracking.sync import sync_run
 from tests.support.stores import mlflow_run, run_for, same, stored, write_history
 
 
@@ -31,19 +31,19 @@ from tests.support.stores import mlflow_run, run_for, same, stored, write_histor
 def test_a_metric_of_any_name_arrives_under_one_that_mlflow_takes(tmp_path, uri, said, taken):
     run = run_for(uri, tmp_path)
     Journal(run.journal).append("metrics", step=3, epoch=0, values={said: 0.25})
-    bring(run)
+    sync_run(run)
     assert [(step, value) for step, value, _ in stored(run, uri)[taken]] == [(3, 0.25)]
 
 
 def test_names_are_the_same_when_they_were_fine():
     for fine in ("model.latent_dim", "val/elbo", "system/gpu_0_memory_usage_megabytes", "a b:c"):
-        assert description.name(fine) == fine
+        assert description.clean_name(fine) == fine
 
 
 def test_infinities_arrive_as_the_largest_numbers_for_mlflow_has_no_others(tmp_path, uri):
     run = run_for(uri, tmp_path)
     Journal(run.journal).append("metrics", step=1, epoch=0, values={"a": math.inf, "b": -math.inf})
-    bring(run)
+    sync_run(run)
     arrived = {name: points[0][1] for name, points in stored(run, uri).items()}
     assert arrived == {"a": 1.7976931348623157e308, "b": -1.7976931348623157e308}
 
@@ -51,7 +51,7 @@ def test_infinities_arrive_as_the_largest_numbers_for_mlflow_has_no_others(tmp_p
 def test_a_reason_of_any_length_is_told_as_far_as_it_fits(tmp_path, uri):
     run = run_for(uri, tmp_path)
     Journal(run.journal).append("state", state="failed", reason="too long " * 10_000)
-    bring(run)
+    sync_run(run)
     found = mlflow_run(run, uri)
     assert found.info.status == "FAILED"
     assert found.data.tags["hpcdl.reason"].startswith("too long too long")
@@ -64,17 +64,17 @@ def test_a_run_that_was_deleted_in_mlflow_is_not_brought_back_by_itself(tmp_path
     run = run_for(uri, tmp_path)
     log = Journal(run.journal)
     write_history(log, 1, 5)
-    bring(run)
-    client, mlflow_id = MlflowClient(tracking_uri=uri), Position.load(run).mlflow_id
+    sync_run(run)
+    client, mlflow_id = MlflowClient(tracking_uri=uri), Cursor.load(run).mlflow_id
     client.delete_run(mlflow_id)
     write_history(log, 6, 10)
     if lost:
         run.tracking.unlink()
     with pytest.raises(UserError, match="was deleted") as refused:
-        bring(run)
+        sync_run(run)
     assert f"mlflow runs restore --run-id {mlflow_id}" in str(refused.value)
     client.restore_run(mlflow_id)
-    bring(run)
+    sync_run(run)
     assert same(run, uri)
 
 
@@ -86,21 +86,21 @@ def test_a_deleted_experiment_comes_back_by_the_command_that_is_given(tmp_path, 
     log, client = Journal(run.journal), MlflowClient(tracking_uri=uri)
     write_history(log, 1, 5)
     if when == "during the run":
-        bring(run)
-        found = client.get_run(Position.load(run).mlflow_id).info.experiment_id
+        sync_run(run)
+        found = client.get_run(Cursor.load(run).mlflow_id).info.experiment_id
     else:
         found = client.create_experiment(description.experiment(run), tmp_path.as_uri())
     client.delete_experiment(found)
     write_history(log, 6, 10)
     for _ in range(2):
         with pytest.raises(UserError, match=r"the experiment .*mine.* was deleted") as refused:
-            bring(run)
+            sync_run(run)
     command = re.search(r"MLFLOW_TRACKING_URI=.* mlflow experiments restore .*", str(refused.value))
     assert command is not None
     assert "tracking.experiment" in refused.value.hint
     words = f"{command[0].replace(' mlflow ', f' {sys.executable} -m mlflow ')}"
     subprocess.run(words, shell=True, check=True, capture_output=True, cwd=tmp_path)
-    bring(run)
+    sync_run(run)
     assert same(run, uri)
 
 
@@ -110,11 +110,11 @@ def test_another_experiment_may_be_named_instead_of_a_deleted_one(tmp_path, uri)
     run = run_for(uri, tmp_path, tracking={"experiment": "first"})
     log, client = Journal(run.journal), MlflowClient(tracking_uri=uri)
     write_history(log, 1, 5)
-    bring(run)
+    sync_run(run)
     client.delete_experiment(client.get_experiment_by_name("first").experiment_id)
     run.spec.write_text(run.spec.read_text().replace("experiment: first", "experiment: second"))
     write_history(log, 6, 10)
-    bring(run)
+    sync_run(run)
     assert same(run, uri)
     second = client.get_experiment_by_name("second").experiment_id
     assert mlflow_run(run, uri).info.experiment_id == second
@@ -124,10 +124,10 @@ def test_a_store_that_does_not_know_the_run_any_more_gets_all_of_it(tmp_path, ur
     run = run_for(uri, tmp_path)
     log = Journal(run.journal)
     write_history(log, 1, 20)
-    bring(run)
+    sync_run(run)
     write_json(run.tracking, {**read_json(run.tracking), "mlflow_id": "0" * 32})
     write_history(log, 21, 30)
-    bring(run)
+    sync_run(run)
     assert same(run, uri)
 
 
@@ -135,13 +135,13 @@ def test_a_run_that_is_sent_to_another_store_is_all_there(tmp_path, uri, empty_s
     run = run_for(uri, tmp_path)
     log = Journal(run.journal)
     write_history(log, 1, 20)
-    bring(run)
+    sync_run(run)
     (tmp_path / "other").mkdir()
     shutil.copy(empty_store, tmp_path / "other")
     other = f"sqlite:///{tmp_path}/other/mlflow.db"
     write_json(run.plan, {**read_json(run.plan), "tracking_uri": other})
     write_history(log, 21, 30)
-    bring(run)
+    sync_run(run)
     assert same(run, other)
 
 
@@ -149,11 +149,11 @@ def test_parameters_that_a_resume_changed_do_not_hold_up_the_rest(tmp_path, uri)
     run = run_for(uri, tmp_path)
     log = Journal(run.journal)
     write_history(log, 1, 5)
-    bring(run)
+    sync_run(run)
     run.tracking.unlink()
     run.spec.write_text(run.spec.read_text().replace("hidden:", "hidden_before:"))
     write_history(log, 6, 10)
-    bring(run)
+    sync_run(run)
     assert same(run, uri)
 
 
@@ -163,13 +163,15 @@ def test_a_relative_sqlite_uri_means_the_folder_of_the_submission(tmp_path, empt
     run = run_for("sqlite:///own.db", tmp_path)
     write_json(run.provenance, {**read_json(run.provenance), "folder": str(tmp_path / "home")})
     write_history(Journal(run.journal), 1, 5)
-    bring(run)
+    sync_run(run)
     assert same(run, f"sqlite:///{tmp_path}/home/own.db")
-    assert store.absolute("https://mlflow.example.org", tmp_path) == "https://mlflow.example.org"
+    assert (
+        store_uri.absolute("https://mlflow.example.org", tmp_path) == "https://mlflow.example.org"
+    )
 
 
 def test_a_folder_without_a_plan_is_named_and_nothing_else_breaks(tmp_path, uri):
     run = run_for(uri, tmp_path)
     run.plan.unlink()
     with pytest.raises(UserError, match=r"quick-1 has no plan.json"):
-        bring(run)
+        sync_run(run)

@@ -12,7 +12,7 @@ import pytest
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import RunDir
 from hpc_dl.tracking import sync_worker
-from hpc_dl.tracking.sync import waits
+from hpc_dl.tracking.sync import is_pending
 from tests.support.stores import mlflow_run, run_for, same, write_history
 
 JOBS, STEPS = 64, 40
@@ -20,7 +20,7 @@ JOBS, STEPS = 64, 40
 
 def companion(run: RunDir, training: Connection) -> None:
     """What a job starts beside its training; it is told of the end through a pipe."""
-    sync_worker.LAST_PATIENCE = 120  # all of them share the cores of one machine
+    sync_worker.LAST_LOCK_TIMEOUT = 120  # all of them share the cores of one machine
     sync_worker.follow(run, training.fileno())
 
 
@@ -78,6 +78,6 @@ def test_64_jobs_on_a_fresh_store_all_arrive_and_none_waits_or_fails(tmp_path, c
     assert capfd.readouterr().err == ""
     print(f"{JOBS} jobs were brought in {seconds:.1f} s")
     for run in runs:
-        assert not waits(run)
+        assert not is_pending(run)
         assert same(run, uri)
         assert mlflow_run(run, uri).info.status == "FINISHED"

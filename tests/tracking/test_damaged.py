@@ -10,9 +10,9 @@ from hpc_dl.run import journal
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import read_json, write_json
 from hpc_dl.tracking import mlflow_run as mlflow_runs
-from hpc_dl.tracking.cursor import Position
-from hpc_dl.tracking.store import StoreAway
-from hpc_dl.tracking.sync import bring, waits
+from hpc_dl.tracking.cursor import Cursor
+from hpc_dl.tracking.store import StoreUnavailable
+from hpc_dl.tracking.sync import is_pending, sync_run
 from tests.support.stores import mlflow_run, run_for, same, stored, write_history
 
 DAMAGES = [
@@ -36,37 +36,37 @@ def brought(tmp_path, uri):
     run = run_for(uri, tmp_path)
     log = Journal(run.journal)
     write_history(log, 1, 20)
-    bring(run)
+    sync_run(run)
     write_history(log, 21, 30)
     log.append("state", state="failed", reason="of itself")
     return run
 
 
 def test_a_damaged_position_is_made_anew_and_named(brought, uri):
-    first = Position.load(brought).mlflow_id
+    first = Cursor.load(brought).mlflow_id
     for damage in DAMAGES:
         brought.tracking.write_bytes(damage)
-        notes = bring(brought).notes
+        notes = sync_run(brought).notes
         assert any(f"{brought.tracking} is damaged" in note for note in notes), damage[:20]
-        assert Position.load(brought).mlflow_id == first
+        assert Cursor.load(brought).mlflow_id == first
         assert same(brought, uri), damage[:20]
         assert mlflow_run(brought, uri).info.status == "FAILED"
-        assert not waits(brought)
+        assert not is_pending(brought)
 
 
 def test_damaged_notes_on_files_are_made_anew(brought):
     for damage in (b"", b'{"waiting": []}', b'{"offset": 99999999}'):
         brought.uploads.write_bytes(damage)
-        bring(brought)
-        assert not waits(brought)
+        sync_run(brought)
+        assert not is_pending(brought)
 
 
 def test_a_position_behind_the_end_of_a_journal_is_none(brought, uri):
-    position = Position.load(brought)
+    position = Cursor.load(brought)
     position.offset = brought.journal.stat().st_size + 1000
     position.save(brought)
-    assert waits(brought)
-    bring(brought)
+    assert is_pending(brought)
+    sync_run(brought)
     assert same(brought, uri)
 
 
@@ -78,7 +78,7 @@ def test_notes_on_a_run_that_are_damaged_hold_up_nothing(tmp_path, uri):
         run.submission.write_bytes(damage)
         log.append("started", attempt="1", step=step)
         log.append("metrics", step=step + 1, values={"train/loss": 0.5})
-        bring(run)
+        sync_run(run)
     assert same(run, uri)
 
 
@@ -129,7 +129,7 @@ def test_a_password_that_was_lost_is_asked_for_by_the_files_name(tmp_path):
     write_history(Journal(run.journal), 1, 5)
     run.tracking_uri.unlink()
     with pytest.raises(UserError, match=rf"{run.tracking_uri} is missing") as lost:
-        bring(run)
+        sync_run(run)
     assert "for you alone" in lost.value.hint
 
 
@@ -159,12 +159,12 @@ def test_lines_of_odd_shape_hold_up_nothing_that_comes_after(tmp_path, uri):
     log = Journal(run.journal)
     write_history(log, 32, 40)
     log.append("state", state="completed", reason="all steps")
-    bring(run)
+    sync_run(run)
     arrived = stored(run, uri)
     assert [step for step, _, _ in arrived["train/loss"]] == list(range(32, 41))
     assert not {"e", "f", "g"} & set(arrived)
     assert mlflow_run(run, uri).info.status == "FINISHED"
-    assert not waits(run)
+    assert not is_pending(run)
     assert journal.last_state(run.journal)[0] == "completed"
 
 
@@ -187,7 +187,7 @@ def test_what_a_store_refuses_holds_up_nothing_else_and_is_said(tmp_path, uri, m
     write_history(log, 1, 5)
     log.append("metrics", step=6, epoch=0, values={"odd:name": 1.0, "fine": 1.0})
     log.append("state", state="failed", reason="of itself")
-    notes = bring(run).notes
+    notes = sync_run(run).notes
     assert [note for note in notes if "metrics: odd:name" in note]
     found = mlflow_run(run, uri)
     assert found.info.status == "FAILED"
@@ -205,19 +205,19 @@ def test_a_run_that_is_deleted_in_the_middle_loses_nothing(tmp_path, uri, monkey
     run = run_for(uri, tmp_path)
     log = Journal(run.journal)
     write_history(log, 1, 5)
-    bring(run)
-    client, mlflow_id = MlflowClient(tracking_uri=uri), Position.load(run).mlflow_id
+    sync_run(run)
+    client, mlflow_id = MlflowClient(tracking_uri=uri), Cursor.load(run).mlflow_id
     write_history(log, 6, 10)
     with monkeypatch.context() as patch:
-        patch.setattr(mlflow_runs, "is_there", lambda *_: client.delete_run(mlflow_id) or True)
-        with pytest.raises(StoreAway, match="must be in the 'active' state"):
-            bring(run)
+        patch.setattr(mlflow_runs, "exists", lambda *_: client.delete_run(mlflow_id) or True)
+        with pytest.raises(StoreUnavailable, match="must be in the 'active' state"):
+            sync_run(run)
     client.restore_run(mlflow_id)
-    bring(run)
+    sync_run(run)
     assert same(run, uri)
 
 
 def test_other_peoples_fields_in_the_position_are_left_out(brought, uri):
     write_json(brought.tracking, {**read_json(brought.tracking), "files": ["spec.yaml"]})
-    bring(brought)
+    sync_run(brought)
     assert same(brought, uri)

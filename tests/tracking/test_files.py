@@ -10,8 +10,8 @@ from hpc_dl.cli.dashboard import _Bringing
 from hpc_dl.run.journal import Journal
 from hpc_dl.tracking import sync_worker, uploads
 from hpc_dl.tracking.files import Upload
-from hpc_dl.tracking.sync import bring, waits
-from hpc_dl.tracking.uploads import FilesWait, Uploads
+from hpc_dl.tracking.sync import is_pending, sync_run
+from hpc_dl.tracking.uploads import FilesPending, Uploads
 from tests.support.stores import Server, mlflow_run, run_for, same, write_history
 from tests.support.waiting import wait_until
 
@@ -67,16 +67,16 @@ def refusing(tmp_path):
 def test_where_no_file_is_taken_all_else_arrives_and_the_files_later(tmp_path, uri, refusing):
     run = ended_run(uri, tmp_path)
     for _ in range(2):
-        with pytest.raises(FilesWait, match=r"\d files of quick-1 wait") as waiting:
-            bring(run)
+        with pytest.raises(FilesPending, match=r"\d files of quick-1 wait") as waiting:
+            sync_run(run)
         all_but_files_are_there(run, uri)
-        assert waits(run)
+        assert is_pending(run)
     assert str(refusing) in waiting.value.message
     assert "spec.yaml" in waiting.value.message
     before = mlflow_run(run, uri).info
     refusing.unlink()
-    bring(run)
-    assert not waits(run)
+    sync_run(run)
+    assert not is_pending(run)
     expected = FILES | {"artifacts/step-1.png", "checkpoints/last/state.pt"}
     assert names(run, uri) >= expected
     after = mlflow_run(run, uri).info
@@ -96,8 +96,8 @@ def test_what_an_artifact_store_lacks_is_said(tmp_path, uri, root, reason):
 
     MlflowClient(tracking_uri=uri).create_experiment("elsewhere", artifact_location=root)
     run = ended_run(uri, tmp_path, tracking={"experiment": "elsewhere"})
-    with pytest.raises(FilesWait, match=reason) as waiting:
-        bring(run)
+    with pytest.raises(FilesPending, match=reason) as waiting:
+        sync_run(run)
     assert root in waiting.value.message
     all_but_files_are_there(run, uri)
 
@@ -107,11 +107,11 @@ def test_one_file_that_is_refused_holds_up_no_other(tmp_path, uri):
     reserved = run.code / ".artifact.uploading.py"  # a name that MLflow keeps for itself
     reserved.parent.mkdir(exist_ok=True)
     reserved.write_text("")
-    with pytest.raises(FilesWait, match=r"1 files .*code/\.artifact\.uploading\.py.*reserved"):
-        bring(run)
+    with pytest.raises(FilesPending, match=r"1 files .*code/\.artifact\.uploading\.py.*reserved"):
+        sync_run(run)
     all_but_files_are_there(run, uri)
     assert names(run, uri) >= FILES | {"artifacts/step-1.png", "checkpoints/last/state.pt"}
-    assert list(Uploads.load(run, uploads.Position.load(run)).waiting) == [
+    assert list(Uploads.load(run, uploads.Cursor.load(run)).waiting) == [
         "code/.artifact.uploading.py"
     ]
 
@@ -131,8 +131,8 @@ def test_a_file_that_is_not_there_or_not_the_runs_is_not_waited_for(tmp_path, ur
         "\ud800",
     ):
         log.append("artifact", step=2, path=path, caption="")
-    bring(run)
-    assert not waits(run)
+    sync_run(run)
+    assert not is_pending(run)
     assert not {"hostname", "secret"} & {name.split("/")[-1] for name in names(run, uri)}
 
 
@@ -148,7 +148,7 @@ def test_a_checkpoint_that_a_newer_one_replaces_in_the_middle_is_waited_for(tmp_
                 older.rename(run.checkpoints / "step-00000006")
 
     upload = Upload(run, Client(), "an id")
-    with pytest.raises(Exception, match="there is a newer one"):
+    with pytest.raises(Exception, match="a newer checkpoint has replaced it"):
         upload.send("checkpoints/last")
     upload.send("checkpoints/last")
 
@@ -170,7 +170,7 @@ def test_sync_brings_the_values_of_all_names_what_waits_and_brings_it_later(
     _Bringing(tmp_path).bring()  # as the dashboard does, which goes on
     refusing.unlink()
     wait_until(lambda: cli.main(["sync"]) == 0, message="sync to have the files taken")
-    assert not any(waits(run) for run in runs)
+    assert not any(is_pending(run) for run in runs)
 
 
 def test_while_an_upload_hangs_points_and_the_end_arrive(tmp_path, uri, monkeypatch, capsys):
@@ -184,7 +184,7 @@ def test_while_an_upload_hangs_points_and_the_end_arrive(tmp_path, uri, monkeypa
         original(upload, name)
 
     monkeypatch.setattr(Upload, "file", hang)
-    monkeypatch.setattr(sync_worker, "PAUSE", 0.05)
+    monkeypatch.setattr(sync_worker, "INTERVAL", 0.05)
     training, ours = os.pipe()
     following = threading.Thread(target=sync_worker.follow, args=(run, training))
     following.start()
@@ -200,7 +200,7 @@ def test_while_an_upload_hangs_points_and_the_end_arrive(tmp_path, uri, monkeypa
         os.close(ours)
         following.join()
         os.close(training)
-    assert not waits(run)
+    assert not is_pending(run)
     assert capsys.readouterr().err == ""
 
 
@@ -208,8 +208,8 @@ def test_what_waits_is_said_once_in_the_log_of_the_job(
     tmp_path, uri, refusing, monkeypatch, capsys
 ):
     run = ended_run(uri, tmp_path)
-    monkeypatch.setattr(sync_worker, "PAUSE", 0.01)
-    monkeypatch.setattr(sync_worker, "LONGEST_PAUSE", 0.01)
+    monkeypatch.setattr(sync_worker, "INTERVAL", 0.01)
+    monkeypatch.setattr(sync_worker, "MAX_INTERVAL", 0.01)
     training, ours = os.pipe()
     following = threading.Thread(target=sync_worker.follow, args=(run, training))
     following.start()
@@ -239,12 +239,12 @@ def server(tmp_path_factory):
 
 def test_a_server_with_an_artifact_root_of_its_own_gets_all_else(tmp_path, server):
     run = ended_run(server.uri, tmp_path)
-    with pytest.raises(FilesWait, match="Not a directory") as waiting:
-        bring(run)
+    with pytest.raises(FilesPending, match="Not a directory") as waiting:
+        sync_run(run)
     all_but_files_are_there(run, server.uri)
     assert "of%20the%20server" in waiting.value.message
     assert "--serve-artifacts" in waiting.value.hint
     place = server.folder / "of the server"
     place.unlink()
-    bring(run)
+    sync_run(run)
     assert names(run, server.uri) >= FILES | {"artifacts/step-1.png"}

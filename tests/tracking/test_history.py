@@ -10,7 +10,7 @@ import pytest
 from hpc_dl import cli
 from hpc_dl.run import journal
 from hpc_dl.run.journal import Journal
-from hpc_dl.tracking.sync import bring, waits
+from hpc_dl.tracking.sync import is_pending, sync_run
 from tests.support.stores import journalled, mlflow_run, run_for, same, stored, write_history
 
 DATA = Path(__file__).parent
@@ -46,9 +46,11 @@ def write_killed(run, after_each):
 def test_after_three_kills_the_history_is_that_of_an_undisturbed_run(tmp_path, uri, brought):
     whole, killed = run_for(uri, tmp_path), run_for(uri, tmp_path)
     write_history(Journal(whole.journal), 1, 60)
-    write_killed(killed, (lambda: bring(killed)) if brought == "while it runs" else (lambda: None))
-    bring(whole)
-    bring(killed)
+    write_killed(
+        killed, (lambda: sync_run(killed)) if brought == "while it runs" else (lambda: None)
+    )
+    sync_run(whole)
+    sync_run(killed)
     assert steps_and_values(killed, uri) == steps_and_values(whole, uri)
     assert {name: len(points) for name, points in stored(killed, uri).items()} == {
         "train/loss": 60,
@@ -66,7 +68,7 @@ def test_a_run_that_went_back_shows_what_it_trained_then(tmp_path, uri):
     log.append("metrics", step=11, epoch=0, values={"train/loss": "nan"})
     log.append("started", attempt="1", step=10, cut=checkpoint)  # with a lower rate
     log.append("metrics", step=11, epoch=0, values={"train/loss": 0.5})
-    bring(run)
+    sync_run(run)
     assert steps_and_values(run, uri)["train/loss"][-1] == (11, 0.5)
     assert same(run, uri)
 
@@ -78,8 +80,8 @@ def test_a_journal_of_the_first_format_is_read_by_all_who_read_journals(
     shutil.copy(DATA / "journal-v1.jsonl", run.journal)
     metrics = [event for event in journal.view(run.journal) if event["event"] == "metrics"]
     assert [event["step"] for event in metrics] == [50, 50, 100, 100, 100]
-    bring(run)
-    assert not waits(run)
+    sync_run(run)
+    assert not is_pending(run)
     ours, theirs = journalled(run), stored(run, uri)
     assert math.isnan(ours.pop("val/loss")[-1][1])
     assert math.isnan(theirs.pop("val/loss")[-1][1])
@@ -123,10 +125,10 @@ def test_what_another_hpcdl_wrote_holds_up_nothing_that_comes_after(tmp_path, ur
     write_history(log, 1, 2)
     with run.journal.open("a") as other:
         other.write("".join(json.dumps(event) + "\n" for event in STRANGE))
-    bring(run)
+    sync_run(run)
     write_history(log, 6, 10)
     log.append("state", state="completed", reason="all steps")
-    bring(run)
+    sync_run(run)
     arrived = stored(run, uri)
     assert [step for step, _, _ in arrived["train/loss"]] == [1, 2, 6, 7, 8, 9, 10]
     assert [(step, value) for step, value, _ in arrived["timeless"]] == [(5, 2.5)]

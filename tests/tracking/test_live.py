@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from hpc_dl.run.journal import Journal
-from hpc_dl.tracking.cursor import Position
-from hpc_dl.tracking.sync import bring, waits
+from hpc_dl.tracking.cursor import Cursor
+from hpc_dl.tracking.sync import is_pending, sync_run
 from tests.support.stores import mlflow_run, run_for, same, write_history
 from tests.support.waiting import wait_until
 
@@ -26,11 +26,11 @@ def test_points_that_are_journalled_during_the_bringing_are_not_lost(tmp_path, u
     training = threading.Thread(target=train)
     training.start()
     try:
-        brought = sum(bring(run).points for _ in range(60))
+        brought = sum(sync_run(run).points for _ in range(60))
     finally:
         enough.set()
         training.join()
-    bring(run)
+    sync_run(run)
     assert brought > 60
     assert same(run, uri)
 
@@ -58,7 +58,7 @@ def test_the_companion_brings_during_the_training_and_all_at_its_end(tmp_path, u
     write_history(log, 1, 20)
     log.append("state", state="running", reason="")
     process = companion(run)
-    wait_until(lambda: Position.load(run).state == "running", timeout=120)
+    wait_until(lambda: Cursor.load(run).state == "running", timeout=120)
     assert mlflow_run(run, uri).info.status == "RUNNING"
     assert same(run, uri)
     write_history(log, 21, 40)
@@ -80,7 +80,7 @@ def test_the_companion_outlives_whatever_is_wrong_and_says_so_in_a_line(tmp_path
     assert f"{run.spec} is damaged: KeyError: 'tracking'" in complaint
     assert "again in 4 s" in complaint
     run.spec.write_text(whole)
-    wait_until(lambda: not waits(run), timeout=120, message="the rest to be brought")
+    wait_until(lambda: not is_pending(run), timeout=120, message="the rest to be brought")
     process.stdin.close()
     assert process.wait(60) == 0
     assert same(run, uri)

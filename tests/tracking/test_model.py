@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from hpc_dl import predictor
-from hpc_dl.tracking.sync import waits
+from hpc_dl.tracking.sync import is_pending
 from tests.support.running import new_run, train
 from tests.support.stores import journalled, mlflow_run, same
 from tests.support.waiting import wait_until
@@ -22,7 +22,9 @@ def test_a_trained_run_is_in_mlflow_with_files_and_a_model_that_predicts(
 
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "of the user's own")  # says nothing about hpcdl
     run = train(new_run(tmp_path))
-    wait_until(lambda: not waits(run), timeout=120, message="the companion to bring everything")
+    wait_until(
+        lambda: not is_pending(run), timeout=120, message="the companion to bring everything"
+    )
     found, client = mlflow_run(run, uri), MlflowClient(tracking_uri=uri)
     assert found.info.status == "FINISHED"
     assert found.info.end_time > found.info.start_time

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from hpc_dl.run.journal import Journal
-from hpc_dl.tracking.store import StoreAway
-from hpc_dl.tracking.sync import bring
+from hpc_dl.tracking.store import StoreUnavailable
+from hpc_dl.tracking.sync import sync_run
 from tests.support.stores import (
     Server,
     bring_elsewhere,
@@ -24,19 +24,19 @@ def test_a_server_gets_everything_once_however_often_it_dies(tmp_path):
     run = run_for(server.uri, tmp_path)
     log = Journal(run.journal)
     write_history(log, 1, 20)
-    with pytest.raises(StoreAway):  # offline from the beginning
-        bring(run)
+    with pytest.raises(StoreUnavailable):  # offline from the beginning
+        sync_run(run)
     try:
         server.start()
-        bring(run)
+        sync_run(run)
         write_history(log, 21, 40)
         server.kill()
-        with pytest.raises(StoreAway):
-            bring(run)
+        with pytest.raises(StoreUnavailable):
+            sync_run(run)
         write_history(log, 41, 60)
         log.append("state", state="completed", reason="all steps")
         server.start()
-        bring(run)
+        sync_run(run)
         assert same(run, server.uri)
         assert mlflow_run(run, server.uri).info.status == "FINISHED"
         two_processes_make_one_run(server, tmp_path)
@@ -79,7 +79,7 @@ def a_password_in_the_uri_is_not_told(server, folder):
     uri = server.uri.replace("//", "//me:geheim@")
     run = run_for(uri, folder, tracking={"uri": uri})
     write_history(Journal(run.journal), 1, 5)
-    bring(run)
+    sync_run(run)
     assert same(run, server.uri)
     found, client = mlflow_run(run, server.uri), MlflowClient(tracking_uri=server.uri)
     said = str({**found.data.params, **found.data.tags})
@@ -90,7 +90,7 @@ def a_password_in_the_uri_is_not_told(server, folder):
     assert "//***@127.0.0.1" in said
     server.kill()
     write_history(Journal(run.journal), 6, 10)
-    with pytest.raises(StoreAway) as away:
-        bring(run)
+    with pytest.raises(StoreUnavailable) as away:
+        sync_run(run)
     assert "geheim" not in str(away.value)
     assert "geheim" not in run.tracking.read_text()

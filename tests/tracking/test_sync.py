@@ -9,10 +9,10 @@ import pytest
 
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import read_json
-from hpc_dl.tracking import store
-from hpc_dl.tracking.cursor import Position
-from hpc_dl.tracking.lock import Held
-from hpc_dl.tracking.sync import bring, waits
+from hpc_dl.tracking import store, store_uri
+from hpc_dl.tracking.cursor import Cursor
+from hpc_dl.tracking.lock import LockTimeout
+from hpc_dl.tracking.sync import is_pending, sync_run
 from tests.support.stores import (
     bring_elsewhere,
     journalled,
@@ -29,7 +29,7 @@ def test_everything_in_the_journal_is_in_the_store_value_by_value(tmp_path, uri)
     log = Journal(run.journal)
     write_history(log, 1, 1203)
     log.append("metrics", step=1204, epoch=0, values={"odd": math.nan, "lr": 1e-300})
-    assert bring(run).points == 2 * 1203 + 240 + 2
+    assert sync_run(run).points == 2 * 1203 + 240 + 2
     ours, theirs = journalled(run), stored(run, uri)
     assert math.isnan(ours.pop("odd")[0][1])
     assert math.isnan(theirs.pop("odd")[0][1])
@@ -40,11 +40,11 @@ def test_bringing_twice_adds_nothing_and_what_is_new_is_added(tmp_path, uri):
     run = run_for(uri, tmp_path)
     log = Journal(run.journal)
     write_history(log, 1, 20)
-    bring(run)
-    assert not waits(run)
-    assert bring(run).points == 0
+    sync_run(run)
+    assert not is_pending(run)
+    assert sync_run(run).points == 0
     write_history(log, 21, 30)
-    assert bring(run).points == 22
+    assert sync_run(run).points == 22
     assert same(run, uri)
 
 
@@ -52,12 +52,12 @@ def test_killed_between_sending_and_remembering_no_point_appears_twice(tmp_path,
     run = run_for(uri, tmp_path)
     log = Journal(run.journal)
     write_history(log, 1, 20)
-    bring(run)
+    sync_run(run)
     remembered = run.tracking.read_bytes()
     write_history(log, 21, 40)
-    bring(run)
+    sync_run(run)
     run.tracking.write_bytes(remembered)  # as if it had been killed before it could remember
-    bring(run)
+    sync_run(run)
     assert same(run, uri)
 
 
@@ -66,11 +66,11 @@ def test_a_run_whose_position_was_lost_is_the_same_run_in_the_store(tmp_path, ur
 
     run = run_for(uri, tmp_path)
     write_history(Journal(run.journal), 1, 20)
-    bring(run)
-    first = Position.load(run).mlflow_id
+    sync_run(run)
+    first = Cursor.load(run).mlflow_id
     run.tracking.unlink()
-    bring(run)
-    assert Position.load(run).mlflow_id == first
+    sync_run(run)
+    assert Cursor.load(run).mlflow_id == first
     experiment = MlflowClient(tracking_uri=uri).get_experiment_by_name("hpcdl")
     assert len(MlflowClient(tracking_uri=uri).search_runs([experiment.experiment_id])) == 1
     assert same(run, uri)
@@ -82,10 +82,10 @@ def test_steps_that_are_trained_again_after_a_resume_appear_once(tmp_path, uri):
     write_history(log, 1, 20)
     checkpoint = log.size()
     write_history(log, 21, 33)
-    bring(run)
+    sync_run(run)
     log.append("started", attempt="2", step=20, cut=checkpoint, world_size=1, device="cpu")
     write_history(log, 21, 50)
-    bring(run)
+    sync_run(run)
     for name, points in stored(run, uri).items():
         steps = [step for step, _, _ in points]
         assert steps == sorted(set(steps)), name
@@ -113,7 +113,7 @@ def test_the_status_in_mlflow_is_the_runs_with_its_reason(tmp_path, uri, states,
     run = run_for(uri, tmp_path)
     for state in states:
         Journal(run.journal).append("state", state=state, reason=f"because {state}")
-        bring(run)
+        sync_run(run)
     found = mlflow_run(run, uri)
     assert found.info.status == status
     assert found.data.tags["hpcdl.state"] == states[-1]
@@ -131,7 +131,7 @@ def test_parameters_tags_and_files_describe_the_run(tmp_path, uri):
     log = Journal(run.journal)
     log.append("started", attempt="1", step=0, cut=0, environment={"packages": {"torch": "2"}})
     log.append("artifact", step=1, path="artifacts/predictions/step-00000001.png", caption="x")
-    bring(run)
+    sync_run(run)
     found = mlflow_run(run, uri)
     assert found.info.run_name == run.id
     assert found.data.params["model.hidden"] == "[7, 5]"
@@ -148,25 +148,25 @@ def test_parameters_tags_and_files_describe_the_run(tmp_path, uri):
 def test_another_process_that_has_the_sqlite_store_is_waited_for_or_named(tmp_path, uri):
     run = run_for(uri, tmp_path)
     write_history(Journal(run.journal), 1, 5)
-    with store.locked(uri, 0):
+    with store.open_store(uri):
         with pytest.raises(
-            Held, match=rf"another process is writing to .*: process {os.getpid()} on"
+            LockTimeout, match=rf"another process is writing to .*: process {os.getpid()} on"
         ):
-            bring(run)
-        assert waits(run)
-    assert bring(run).points == 11
+            sync_run(run)
+        assert is_pending(run)
+    assert sync_run(run).points == 11
 
 
 def test_a_store_that_the_database_itself_locks_keeps_what_is_there_for_later(tmp_path, uri):
     run = run_for(uri, tmp_path)
     log = Journal(run.journal)
     write_history(log, 1, 5)
-    bring(run)
+    sync_run(run)
     write_history(log, 6, 10)
     with sqlite3.connect(tmp_path / "mlflow.db") as other:
         other.execute("begin exclusive")
         assert "did not take it" in bring_elsewhere(run).communicate(timeout=120)[1]
-    bring(run)
+    sync_run(run)
     assert same(run, uri)
 
 
@@ -196,14 +196,14 @@ def test_the_plan_says_where_it_goes(tmp_path, uri):
     ],
 )
 def test_artifacts_lie_with_the_store_or_with_the_runs_and_a_server_has_its_own(uri, folder):
-    found = store.artifact_folder(uri, Path("/runs"))
+    found = store_uri.artifact_folder(uri, Path("/runs"))
     assert found == (Path(folder) if folder else None)
-    assert store.is_database(uri) == (folder is not None)
+    assert store_uri.is_database(uri) == (folder is not None)
 
 
 def test_a_database_whose_driver_is_missing_is_away_and_its_password_is_not_told(tmp_path):
     run = run_for("postgresql+nobodys://me:geheim@127.0.0.1:9/mlflow", tmp_path)
     write_history(Journal(run.journal), 1, 5)
-    with pytest.raises(store.StoreAway, match="nobodys") as away:
-        bring(run)
+    with pytest.raises(store.StoreUnavailable, match="nobodys") as away:
+        sync_run(run)
     assert "geheim" not in str(away.value)

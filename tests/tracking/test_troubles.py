@@ -9,8 +9,8 @@ import pytest
 
 from hpc_dl.run.journal import Journal
 from hpc_dl.tracking import sync_worker
-from hpc_dl.tracking.store import StoreAway
-from hpc_dl.tracking.sync import bring, waits
+from hpc_dl.tracking.store import StoreUnavailable
+from hpc_dl.tracking.sync import is_pending, sync_run
 from tests.support.proxy import Proxy
 from tests.support.stores import Server, run_for, same, write_history
 from tests.support.waiting import wait_until
@@ -26,8 +26,8 @@ SAID = {
 @contextmanager
 def companion(run, monkeypatch):
     """Follows a run as the job's companion does, with shorter pauses, while the context lasts."""
-    monkeypatch.setattr(sync_worker, "PAUSE", 0.05)
-    monkeypatch.setattr(sync_worker, "LONGEST_PAUSE", 0.2)
+    monkeypatch.setattr(sync_worker, "INTERVAL", 0.05)
+    monkeypatch.setattr(sync_worker, "MAX_INTERVAL", 0.2)
     theirs, ours = os.pipe()
     following = threading.Thread(target=sync_worker.follow, args=(run, theirs))
     following.start()
@@ -50,7 +50,7 @@ def test_whatever_a_server_does_everything_arrives_once(tmp_path, monkeypatch, c
         with companion(run, monkeypatch):
             a_server_in_trouble_is_waited_for(run, proxy, capsys)
         assert same(run, server.uri)
-        assert bring(run).points == 0
+        assert sync_run(run).points == 0
     finally:
         proxy.close()
         server.kill()
@@ -63,8 +63,8 @@ def answers_that_are_lost_make_nothing_twice(server, proxy, folder):
     write_history(Journal(run.journal), 1, 20)
     proxy.loses = {"experiments/create", "runs/create", "runs/log-batch", "spec.yaml"}
     for _ in range(4):
-        with pytest.raises(StoreAway):
-            bring(run)
+        with pytest.raises(StoreUnavailable):
+            sync_run(run)
     assert not proxy.loses
     wait_until(lambda: brought(run), 120, message="the store to take the rest")
     assert same(run, server.uri)
@@ -77,7 +77,7 @@ def what_is_too_much_at_once_is_sent_in_parts(server, proxy, folder):
     run = run_for(proxy.uri, folder, tracking={"experiment": "in parts"})
     write_history(Journal(run.journal), 1, 300)
     proxy.most = 20_000
-    bring(run)
+    sync_run(run)
     proxy.most = 2**30
     assert same(run, server.uri)
 
@@ -85,8 +85,8 @@ def what_is_too_much_at_once_is_sent_in_parts(server, proxy, folder):
 def brought(run):
     """Whether the store took everything: on a busy machine its answer may come too late."""
     try:
-        bring(run)
-    except StoreAway:
+        sync_run(run)
+    except StoreUnavailable:
         return False
     return True
 
@@ -102,7 +102,7 @@ def a_server_in_trouble_is_waited_for(run, proxy, capsys):
         if status in SAID:
             said = wait_for_complaint(capsys, SAID[status], said)
         else:
-            wait_until(lambda: not waits(run), message="everything to arrive by itself")
+            wait_until(lambda: not is_pending(run), message="everything to arrive by itself")
     assert longest < 0.5  # seconds that the training stood still
     assert "geheim" not in said
 

@@ -14,7 +14,7 @@ from hpc_dl import cli
 from hpc_dl.cli.dashboard import _Bringing
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.submission import Submission
-from hpc_dl.tracking.sync import bring
+from hpc_dl.tracking.sync import sync_run
 from tests.support.stores import mlflow_run, run_for, write_history
 from tests.support.waiting import wait_until
 
@@ -32,7 +32,7 @@ def killed(tmp_path, uri, monkeypatch):
     process = subprocess.Popen(["sleep", "1000"], start_new_session=True)
     own = Submission("local", str(process.pid), os.uname().nodename, time.time(), process.pid)
     own.save(run)
-    bring(run)
+    sync_run(run)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert mlflow_run(run, uri).info.status == "RUNNING"
@@ -43,10 +43,10 @@ def killed(tmp_path, uri, monkeypatch):
 def test_status_writes_nothing_and_reconcile_tells_the_next_sync(killed, uri, capsys):
     assert cli.main(["status", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["state"] == "failed"
-    bring(killed)
+    sync_run(killed)
     assert mlflow_run(killed, uri).info.status == "RUNNING"
     assert cli.main(["reconcile"]) == 0
-    bring(killed)
+    sync_run(killed)
     is_told(killed, uri)
 
 

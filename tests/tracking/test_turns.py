@@ -10,16 +10,16 @@ import pytest
 from hpc_dl.run.journal import Journal
 from hpc_dl.tracking import sync
 from hpc_dl.tracking.files import Upload
-from hpc_dl.tracking.sync import bring
+from hpc_dl.tracking.sync import sync_run
 from tests.support.stores import mlflow_run, run_for, same, write_history
 
 MEASURE = """
 import resource, sys
 from pathlib import Path
 from hpc_dl.run.layout import RunDir
-from hpc_dl.tracking.sync import bring
+from hpc_dl.tracking.sync import sync_run
 for folder in sys.argv[1:]:
-    bring(RunDir(Path(folder)))
+    sync_run(RunDir(Path(folder)))
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
@@ -56,11 +56,11 @@ def test_while_a_large_file_is_copied_another_run_is_brought(tmp_path, uri, monk
         original(upload, *words)
 
     monkeypatch.setattr(Upload, what, slow)
-    bringing = threading.Thread(target=bring, args=(first,))
+    bringing = threading.Thread(target=sync_run, args=(first,))
     bringing.start()
     try:
         assert copying.wait(60)
-        assert bring(second, patience=0).points == 11
+        assert sync_run(second, lock_timeout=0).points == 11
     finally:
         go_on.set()
         bringing.join()
@@ -70,14 +70,14 @@ def test_while_a_large_file_is_copied_another_run_is_brought(tmp_path, uri, monk
 
 @pytest.mark.long
 def test_while_many_points_are_brought_another_run_has_its_turn(tmp_path, uri, monkeypatch):
-    monkeypatch.setattr(sync, "TURN", 0.1)
+    monkeypatch.setattr(sync, "LOCK_SECONDS", 0.1)
     many, few = journalled_run(uri, tmp_path, 6000), journalled_run(uri, tmp_path, 10)
-    bring(few)
+    sync_run(few)
     write_history(Journal(few.journal), 11, 20)
-    bringing = threading.Thread(target=bring, args=(many, 30))
+    bringing = threading.Thread(target=sync_run, args=(many, 30))
     bringing.start()
     try:
-        bring(few, patience=30)
+        sync_run(few, lock_timeout=30)
         assert bringing.is_alive()
     finally:
         bringing.join()
@@ -88,5 +88,5 @@ def test_while_many_points_are_brought_another_run_has_its_turn(tmp_path, uri, m
 def test_artifacts_are_as_private_as_the_runs_they_come_from(tmp_path, uri):
     run = journalled_run(uri, tmp_path, 1)
     run.path.chmod(0o750)
-    bring(run)
+    sync_run(run)
     assert Path(tmp_path, "mlartifacts").stat().st_mode & 0o777 == 0o750

@@ -25,6 +25,7 @@ def _known(name: str) -> str:
 class Torchvision(Model):
     """Any classifier of torchvision (torchvision:resnet18 ...), also from weights on disk."""
 
+    library: ClassVar[str] = "torchvision"
     tasks: ClassVar[tuple[Task, ...]] = ("classify", "regress")
     paths: ClassVar[tuple[str, ...]] = ("weights",)
 

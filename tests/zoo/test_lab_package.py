@@ -1,0 +1,66 @@
+"""An installed package adds an architecture and a task by entry points."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from hpc_dl import tasks
+from hpc_dl.errors import UserError
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.predictor import load
+from tests.support import empty_store, lab_package
+from tests.support.typed import hpcdl, job_file, settings
+
+JOB = """\
+name: lab
+model: {name: lab_net, width: 4}
+data: {name: digits}
+train: {steps: 2}
+resources: {cpus_per_task: 1}
+"""
+PREDICT = "import sys, numpy; from hpc_dl.predictor import load; \
+print(*load(sys.argv[1]).predict(numpy.zeros((2, 1, 8, 8)))['class'])"
+
+
+@pytest.fixture
+def lab(tmp_path, monkeypatch):
+    """A folder on the path of every new process, in which the package is installed."""
+    folder = lab_package.install(tmp_path / "site")
+    path = [str(folder), str(Path(__file__).parents[2])]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path))
+    for name, value in settings(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    return tmp_path
+
+
+def test_an_architecture_of_a_package_is_listed_and_its_options_are_checked(lab):
+    assert "A network of our laboratory" in hpcdl("models").stdout
+    wrong = hpcdl("submit", job_file(lab, JOB.replace("width", "witdh")), "--local")
+    assert wrong.returncode == 2
+    assert "job.yaml:2:24: unknown key 'witdh' in model; did you mean 'width'?" in wrong.stderr
+
+
+def test_an_architecture_of_a_package_is_trained_exported_and_predicted_with(lab):
+    empty_store.put(lab / "runs")
+    done = hpcdl("submit", job_file(lab, JOB), "--local")
+    assert done.returncode == 0, done.stderr
+    export = str(lab / "runs/lab-1/export")
+    with pytest.raises(UserError, match="no architecture 'lab_net' here"):
+        load(export)  # by this process, for which the package is not installed
+    there = subprocess.run(
+        [sys.executable, "-c", PREDICT, export], capture_output=True, text=True, check=True
+    )
+    assert len(there.stdout.split()) == 2
+
+
+def test_a_task_of_a_package_is_found_by_the_name_of_its_entry_point(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(lab_package.install(tmp_path))
+    facts = DataFacts("image", "lab_rank", (1, 8, 8), ("a", "b", "c"), 9, 3, 3)
+    task = tasks.build(facts)
+    measured = task.measure(torch.eye(3), {"label": torch.tensor([0, 0, 0])})
+    assert task.monitored.metric == "distance"
+    assert measured["distance"].total == 0 + 1 + 2
