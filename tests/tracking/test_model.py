@@ -13,7 +13,6 @@ from tests.support.stores import journalled, mlflow_run, same
 from tests.support.waiting import wait_until
 
 
-@pytest.mark.fast
 def test_a_trained_run_is_in_mlflow_with_files_and_a_model_that_predicts(
     tmp_path, uri, monkeypatch
 ):
