@@ -1,7 +1,8 @@
 """Markers that a test gets from what it uses; pyproject.toml says what each marker means.
 
-`slurm`: it takes the fixture `cluster`. `slow`: it, or a function of the tests that it calls, starts
-the ranks of a job, a job, a server or the command `hpcdl`. Others are marked by hand.
+`slurm`: it takes the fixture `cluster`. `slow`: it is `nightly`; or it, or a function of the tests
+that it calls, starts the ranks of a job, a job, a server or the command `hpcdl`. Other slow tests
+are marked by hand.
 """
 
 import inspect
@@ -28,14 +29,15 @@ STARTERS = (
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is `slurm` or `slow`."""
-    known: dict[Any, bool] = {starter: True for starter in STARTERS}
+    known: dict[Any, bool] = dict.fromkeys(STARTERS, True)
     for item in items:
         assert isinstance(item, pytest.Function)
         if "cluster" in item.fixturenames:
             item.add_marker("slurm")
         fixtures = item._fixtureinfo.name2fixturedefs.values()
         functions = [item.obj, *(definition.func for each in fixtures for definition in each)]
-        if any([_starts_processes(function, known) for function in functions]):
+        is_slow = any(_starts_processes(function, known) for function in functions)
+        if is_slow or item.get_closest_marker("nightly") or item.get_closest_marker("long"):
             item.add_marker("slow")
 
 

@@ -3,7 +3,6 @@
 import shutil
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from hpc_dl import predictor

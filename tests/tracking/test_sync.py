@@ -14,12 +14,12 @@ from hpc_dl.tracking.cursor import Cursor
 from hpc_dl.tracking.lock import LockTimeout
 from hpc_dl.tracking.sync import is_pending, sync_run
 from tests.support.stores import (
-    sync_elsewhere,
     journalled,
     mlflow_run,
     run_for,
     same,
     stored,
+    sync_elsewhere,
     write_history,
 )
 
