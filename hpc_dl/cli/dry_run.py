@@ -29,6 +29,7 @@ from hpc_dl.planning.plan import Machine, Plan
 from hpc_dl.run import journal, layout
 from hpc_dl.run.layout import RunDir
 from hpc_dl.run.submission import Submission
+from hpc_dl.run.waiting import wait_until
 from hpc_dl.scheduler.local import processes, submit
 from hpc_dl.status import read_status
 from hpc_dl.submission.prepare import prepare
@@ -145,8 +146,14 @@ def _scratch() -> Iterator[Path]:
 def _end(run: RunDir) -> None:
     """Leave no process of the run behind."""
     submission = Submission.load(run)
-    patience = time.monotonic() + END_SECONDS
-    with contextlib.suppress(ProcessLookupError):
-        while submission and submission.group and time.monotonic() < patience:
-            os.killpg(submission.group, signal.SIGKILL)
-            time.sleep(LOOK_SECONDS)
+    if submission and (group := submission.group):
+        wait_until(lambda: _is_gone(group), END_SECONDS, LOOK_SECONDS)
+
+
+def _is_gone(group: int) -> bool:
+    """Kill a process group; return whether nothing was left of it."""
+    try:
+        os.killpg(group, signal.SIGKILL)
+    except ProcessLookupError:
+        return True
+    return False

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
+import math
 import os
 import re
 import sys
@@ -18,7 +18,7 @@ from hpc_dl.data.fingerprint import Fingerprint
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.load import load_resolved
-from hpc_dl.run import layout, lease, records
+from hpc_dl.run import layout, lease, records, waiting
 from hpc_dl.run.layout import DamagedFile, RunDir
 from hpc_dl.status import Status, read_status
 from hpc_dl.submission import snapshot
@@ -109,7 +109,7 @@ def _lock(path: Path) -> Iterator[None]:
     """Hold the lock of a file that is there only as long as somebody holds it."""
     while True:
         with path.open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            waiting.lock(file.fileno(), math.inf)
             if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
                 try:
                     yield

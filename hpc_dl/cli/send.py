@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import fcntl
 import os
 import shlex
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +29,7 @@ from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import REPAIRS, RunDir
 from hpc_dl.run.process_identity import user
 from hpc_dl.run.submission import Submission
+from hpc_dl.run.waiting import locked
 from hpc_dl.scheduler.slurm import client
 from hpc_dl.scheduler.slurm.sbatch import Unanswered
 from hpc_dl.status import UNKNOWN, Status, read_status, reconcile
@@ -97,7 +96,9 @@ def _begin(request: Request, machine: Machine | None) -> tuple[RunDir, Plan]:
 
 def go_on(run: RunDir, prepare_again: Callable[[RunDir], Plan], manner: Manner) -> int:
     """Submit a stopped run again; returns the exit code. Of two who try at once, one is refused."""
-    with _alone_with(run):
+    with locked(run.path) as is_free:
+        if not is_free:
+            raise UserError(f"{run.id} is being submitted by another command")
         status = read_status(run, lease.GRACE)
         if run_choice.action_for(status) == "is_active":
             raise active(run, manner, status)
@@ -106,22 +107,6 @@ def go_on(run: RunDir, prepare_again: Callable[[RunDir], Plan], manner: Manner) 
         offset = run.journal.stat().st_size
         _hand_over(run, plan)
     return _report(run, plan, f"goes on from step {step}", offset, manner)
-
-
-@contextlib.contextmanager
-def _alone_with(run: RunDir) -> Iterator[None]:
-    folder = os.open(run.path, os.O_RDONLY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(folder)
-        raise UserError(f"{run.id} is being submitted by another command") from None
-    except OSError:
-        pass  # not every file system has locks
-    try:
-        yield
-    finally:
-        os.close(folder)
 
 
 def _prepare(request: Request, run: RunDir, machine: Machine | None) -> Plan:

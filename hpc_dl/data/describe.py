@@ -21,6 +21,7 @@ from pydantic import TypeAdapter
 from hpc_dl.data import sources
 from hpc_dl.data.source import Source
 from hpc_dl.errors import UserError
+from hpc_dl.installed import PYTHON
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.sources import DataSpec
 
@@ -33,7 +34,7 @@ def in_subprocess(source: Source[Any]) -> DataFacts:
     name = source.options.name
     try:
         asked = subprocess.run(
-            [sys.executable, "-m", "hpc_dl.data.describe", str(source.code), str(source.data_root)],
+            [*PYTHON, "-m", "hpc_dl.data.describe", str(source.code), str(source.data_root)],
             input=source.options.model_dump_json(),
             capture_output=True,
             text=True,

@@ -53,7 +53,7 @@ def source_to_fetch(name: str, data_root: Path, root: Path | None = None) -> Sou
             source = sources.build(SOURCES[name].model_validate({"name": name, **place}), data_root)
             if source.fetches or source.staging().staged:
                 return source
-    able = [name for name, options in SOURCES.items() if sources.reader(options).fetches]
+    able = [name for name, options in SOURCES.items() if sources.class_for(options).fetches]
     raise UserError(f"'{name}' cannot be fetched", hint=f"Can be fetched: {', '.join(able)}.")
 
 

@@ -190,7 +190,7 @@ class Augment(Spec):
 class Data(Spec):
     """Options that every source of data has."""
 
-    reader: ClassVar[str] = ""
+    source_module: ClassVar[str] = ""
     """The module with its `Source`; if empty, that of the same name in `hpc_dl.data.sources`."""
     modalities: ClassVar[tuple[Modality, ...]] = ("image",)
     tasks: ClassVar[tuple[Task, ...]] = ("classify",)

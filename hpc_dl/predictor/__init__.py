@@ -1,4 +1,4 @@
-"""A trained network, loaded from its export: what a user calls, and what MLflow serves.
+"""Predictor: a trained network, loaded from its export, as users call it and MLflow serves it.
 
 from hpc_dl.predictor import load
 probabilities = load("~/hpcdl/ffnn-digits-1/export").predict(images)["probabilities"]
@@ -24,7 +24,7 @@ from hpc_dl.zoo import trained as trained_networks
 from hpc_dl.zoo.contract import SHARED, part
 
 CHUNK = 1024
-"""Examples that are predicted at once."""
+"""Most examples that are predicted at once."""
 
 
 class Predictor:
@@ -45,10 +45,10 @@ class Predictor:
     def predict(
         self, given: Any, params: Mapping[str, Any] | None = None
     ) -> dict[str, np.ndarray[Any, Any]]:
-        """Arrays by name for examples: an array, or several by the names of the inputs.
+        """Return predictions by name for an array of examples, or several by the inputs' names.
 
-        The first axis of what comes back is the example; classes have a number, `label`, and a
-        name, `class`. A picture is a path, PIL's, or an array of bytes or of floats in [0, 1], (C,
+        The first axis of a prediction is the example; classes have a number, `label`, and a name,
+        `class`. A picture is a path, PIL's, or an array of bytes or of floats in [0, 1], (C,
         H, W) or (H, W, C); several are a list or an array. Texts are strings, each of which has a
         `continuation`; `params` for them are those of `Sampling`: length, temperature, top_k, top_p
         and seed. `self.inputs` says which arrays are wanted. Raises UserError for what does not fit
@@ -72,14 +72,14 @@ class Predictor:
 def _sampling(params: Mapping[str, Any]) -> Sampling:
     """Options as a user gives them. Raises UserError for one that is unknown or out of range."""
     try:
-        return TypeAdapter(Sampling).validate_python(dict(params), extra="forbid")
+        return TypeAdapter(Sampling).validate_python(dict(params))
     except ValidationError as error:
         first = error.errors()[0]
         raise UserError(f"params: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
 def load(folder: str | Path) -> Predictor:
-    """The predictor in an export folder."""
+    """Load the predictor in an export folder."""
     return Predictor(Path(folder).expanduser())
 
 

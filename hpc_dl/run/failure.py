@@ -18,6 +18,7 @@ from hpc_dl.errors import UserError
 from hpc_dl.run import records
 from hpc_dl.run.layout import DamagedFile, RunDir
 from hpc_dl.run.rank_info import RankInfo
+from hpc_dl.run.waiting import wait_until
 
 PATIENCE = 2.0
 """Seconds that a rank which lost its peers gives them to speak first."""
@@ -139,9 +140,7 @@ def _in_brackets(words: str) -> str:
 
 
 def _wait_for(path: Path, seconds: float) -> None:
-    patience = time.monotonic() + seconds
-    while time.monotonic() < patience and not _read(path):
-        time.sleep(0.05)
+    wait_until(lambda: _read(path), seconds, 0.05)
 
 
 def _read(path: Path) -> Failure | None:

@@ -8,7 +8,6 @@ site or a user may have put data there.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import glob
 import hashlib
 import os
@@ -19,6 +18,7 @@ from pathlib import Path
 
 from hpc_dl.run.layout import RunDir
 from hpc_dl.run.rank_info import RankInfo
+from hpc_dl.run.waiting import try_lock
 
 
 @contextlib.contextmanager
@@ -43,7 +43,7 @@ def temporary_folder(run: RunDir, rank_info: RankInfo) -> Iterator[None]:
         return
     tempfile.tempdir = str(mine)
     try:
-        fcntl.flock(lock, fcntl.LOCK_SH)
+        try_lock(lock, shared=True)
         yield
     except BaseException:
         _remove(_beginning_with(attempt))
@@ -70,12 +70,9 @@ def _is_unused(folder: Path) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
+        return try_lock(lock) is True
     finally:
         os.close(lock)
-    return True
 
 
 def _remove(folders: Iterable[Path]) -> None:

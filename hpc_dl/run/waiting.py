@@ -36,15 +36,23 @@ def try_lock(descriptor: int, *, shared: bool = False) -> bool | None:
     return True
 
 
+def lock(descriptor: int, seconds: float, pause: float = 0.05) -> bool:
+    """Lock an open file or folder; return whether nobody else had it for so many seconds.
+
+    On a file system without locks everybody gets it.
+    """
+    return wait_until(lambda: try_lock(descriptor) is not False, seconds, pause)
+
+
 @contextlib.contextmanager
 def locked(path: Path, seconds: float = 0) -> Iterator[bool]:
-    """Lock a file or folder, after so many seconds at most; yield whether nobody else has it.
+    """Lock a file or folder for as long as the context lasts; yield what `lock` returns.
 
-    On a file system without locks everybody gets it. Over NFS, a file is locked for writing alone.
+    NFS locks only what is open for writing, and so no folder.
     """
     mode = os.O_RDWR if path.is_file() else os.O_RDONLY
     descriptor = os.open(path, mode | os.O_NONBLOCK)  # to open a pipe would wait
     try:
-        yield wait_until(lambda: try_lock(descriptor) is not False, seconds, 0.05)
+        yield lock(descriptor, seconds)
     finally:
         os.close(descriptor)

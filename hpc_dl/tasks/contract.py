@@ -32,8 +32,8 @@ would lose what they differ by.
 What differs in length is padded at the end, and comes with the number of its real elements:
 `text_length`, (B,) int64, of `text`.
 
-After mixup an example is of two classes: of `label` with `share`, (B,) float, and else of
-`other_label`.
+After mixup an example has two labels: `label` with the mixing coefficient `lam`, (B,) float, and
+`other_label` with 1 - `lam`.
 
 Graphs come as one, whose parts are SHARED by the examples: `node`, (N, F) float; `edge`, (2, E)
 int64, from node to node; and where there are several, `graph`, (N,) int64, and `graphs`, their
@@ -125,8 +125,8 @@ class Task(FormerNames, ABC):
         return {}
 
     @abstractmethod
-    def pictures(self, judged: Iterable[tuple[Tensor, Batch]]) -> Mapping[str, Picture]:
-        """Return pictures of how good the outputs for held-out batches are."""
+    def pictures(self, held_out: Iterable[tuple[Tensor, Batch]]) -> Mapping[str, Picture]:
+        """Draw pictures of how good the outputs for held-out batches are, by name."""
 
     def generate(self, step: Step, batch: Batch) -> Mapping[str, Tensor]:
         """Return what a network writes from its inputs on, token by token, by name; {} where the

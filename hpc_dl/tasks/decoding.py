@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import torch
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor
 
 from hpc_dl.tasks.state import State, pick
@@ -31,6 +31,8 @@ class Sampling:
     """How tokens are drawn: by softmax(logits / temperature), of the `top_k` likeliest tokens (Fan
     et al., arXiv:1805.04833), or of the fewest that have the share `top_p` of the probability
     (nucleus sampling: Holtzman et al., arXiv:1904.09751)."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     length: PositiveInt = 200
     """Tokens that are written from a prompt on."""

@@ -14,9 +14,7 @@ import secrets
 import shlex
 import socket
 import subprocess
-import sys
 import tempfile
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -25,6 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hpc_dl.errors import EXIT_FAILED, UserError
+from hpc_dl.installed import PYTHON
+from hpc_dl.run.waiting import wait_until
 from hpc_dl.tracking import store, store_uri
 
 HOST = "127.0.0.1"
@@ -107,11 +107,12 @@ def _start(
     config.write_text(
         _AUTHENTICATION.format(folder=_as_value(folder), user=USER, password=password)
     )
-    words = [sys.executable, "-m", "hpc_dl.tracking.child_process"]
-    words += [sys.executable, "-m", "mlflow", "server", "--app-name", "basic-auth"]
+    words = [*PYTHON, "-m", "hpc_dl.tracking.child_process"]
+    words += [*PYTHON, "-m", "mlflow", "server", "--app-name", "basic-auth"]
     words += ["--host", HOST, "--port", str(port), "--workers", "1"]
     words += ["--artifacts-destination", artifacts]
     environment = os.environ | {
+        "PYTHONSAFEPATH": "1",  # of its workers: see PYTHON
         "MLFLOW_BACKEND_STORE_URI": uri,  # the command line, which holds passwords, is public
         "MLFLOW_AUTH_CONFIG_PATH": str(config),
         "MLFLOW_FLASK_SERVER_SECRET_KEY": secrets.token_hex(),
@@ -134,19 +135,22 @@ def _as_value(folder: Path) -> str:
 
 
 def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            urllib.request.urlopen(f"http://{HOST}:{port}/health", timeout=5).close()
-        except urllib.error.HTTPError:
-            return  # it asks for the password
-        except (OSError, http.client.HTTPException):
-            # The system may give our own end the port where nobody listens yet: no HTTP then.
-            time.sleep(_POLL_SECONDS)
-        else:
-            return
+    wait_until(lambda: process.poll() is not None or _answers(port), START_SECONDS, _POLL_SECONDS)
+    if process.poll() is None and _answers(port):
+        return
     last = "\n".join(log.read_text(errors="replace").splitlines()[-5:])
     raise UserError(f"the dashboard did not start:\n{last}", exit_code=EXIT_FAILED)
+
+
+def _answers(port: int) -> bool:
+    try:
+        urllib.request.urlopen(f"http://{HOST}:{port}/health", timeout=5).close()
+    except urllib.error.HTTPError:
+        return True  # it asks for the password
+    except (OSError, http.client.HTTPException):
+        # The system may give our own end the port where nobody listens yet: no HTTP then.
+        return False
+    return True
 
 
 def _free_port(first: int) -> int:

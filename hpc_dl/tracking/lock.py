@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
 from hpc_dl.errors import EXIT_FAILED, UserError
+from hpc_dl.run import waiting
 
 POLL_SECONDS = 0.05
 """Between two attempts to get a lock."""
-_UNSUPPORTED = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
-"""Errors of file systems without locks, such as many a Lustre. We go on unlocked: two processes at
-once then only do the same work twice."""
 
 
 class LockTimeout(UserError):
@@ -40,20 +35,10 @@ def acquire(path: Path, message: str, timeout: float) -> Iterator[None]:
 
 
 def _wait_for_lock(file: TextIO, message: str, timeout: float) -> None:
-    deadline = time.monotonic() + timeout
-    while True:
-        try:
-            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                file.seek(0)
-                raise LockTimeout(
-                    f"{message}: {file.read() or 'an unknown process'}",
-                    hint="Try again in a moment; nothing is lost.",
-                    exit_code=EXIT_FAILED,
-                ) from None
-            time.sleep(POLL_SECONDS)
-        except OSError as error:
-            if error.errno not in _UNSUPPORTED:
-                raise
-            return None
+    if not waiting.lock(file.fileno(), timeout, POLL_SECONDS):
+        file.seek(0)
+        raise LockTimeout(
+            f"{message}: {file.read() or 'an unknown process'}",
+            hint="Try again in a moment; nothing is lost.",
+            exit_code=EXIT_FAILED,
+        )

@@ -6,10 +6,10 @@ import datetime
 import json
 import os
 import socket
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,6 +22,7 @@ from hpc_dl.planning.plan import Plan
 from hpc_dl.run.failure import PeerGone
 from hpc_dl.run.layout import RunDir, write_json
 from hpc_dl.run.rank_info import RankInfo
+from hpc_dl.run.waiting import wait_until
 from hpc_dl.train import address, devices, local_ranks, setup_errors
 from hpc_dl.train.peer_connections import Presence
 
@@ -197,17 +198,19 @@ def _connect(
 
 def _address(run: RunDir, rank_info: RankInfo) -> tuple[str, str, int]:
     """The name of rank 0's host, its address and its port."""
-    file, patience = run.rendezvous(rank_info.attempt), time.monotonic() + MEETING_SECONDS
-    while time.monotonic() < patience:
-        os.listdir(run.path)  # noqa: PTH208  a listing makes network file systems look again
-        try:
-            said = json.loads(file.read_text())
-        except (FileNotFoundError, ValueError):
-            time.sleep(0.05)
-        else:
-            return said["host"], said["address"], said["port"]
+    file = run.rendezvous(rank_info.attempt)
+    if found := wait_until(lambda: _read_address(file), MEETING_SECONDS, 0.05):
+        return found["host"], found["address"], found["port"]
     raise UserError(
         f"rank {rank_info.rank} on {socket.gethostname()} waited {MEETING_SECONDS} s for rank 0",
         hint="See the log of rank 0.",
         exit_code=EXIT_CLUSTER,
     )
+
+
+def _read_address(file: Path) -> dict[str, Any] | None:
+    os.listdir(file.parent)  # noqa: PTH208  a listing makes network file systems look again
+    try:
+        return dict(json.loads(file.read_text()))
+    except (FileNotFoundError, ValueError):
+        return None

@@ -54,8 +54,8 @@ def test_who_is_waited_for_is_named(tmp_path):
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     here = f"on {socket.gethostname()}"
     with (
-        store.lock_store(uri, 0),
+        store.open_store(uri),
         pytest.raises(LockTimeout, match=here),
-        store.lock_store(uri, 0.2),
+        store.open_store(uri, 0.2),
     ):
         pass

@@ -61,7 +61,7 @@ def test_metrics_of_targets_with_a_large_offset_are_those_without_it(offset):
 def test_outputs_in_the_targets_units_have_all_their_digits():
     network = Rescaled(torch.nn.Identity(), 1)
     target = torch.tensor([[UNIX + 1], [UNIX + 2], [UNIX + 3]], dtype=torch.float64)
-    network.units.learn(target)
+    network.units.fit(target)
     standard = (target - target.mean()) / target.std(unbiased=False)
     assert network(standard.float()).sub(target).abs().max() < 1e-6
 
@@ -69,14 +69,14 @@ def test_outputs_in_the_targets_units_have_all_their_digits():
 def test_columns_are_standardised_before_they_lose_their_digits():
     table = torch.tensor([[UNIX, 2451545.25], [UNIX + 1, 2451545.5]], dtype=torch.float64)
     layer = Standardise([2])
-    layer.learn(table)
+    layer.fit(table)
     assert layer(table).tolist() == [[-1, -1], [1, 1]]
     assert layer(table).dtype == torch.float32
 
 
 def test_what_never_changed_in_training_says_nothing_and_a_gap_is_as_the_mean():
     layer = Standardise([2])
-    layer.learn(torch.tensor([[0.1, 1.0], [0.1, 3.0], [0.1, torch.nan]], dtype=torch.float64))
+    layer.fit(torch.tensor([[0.1, 1.0], [0.1, 3.0], [0.1, torch.nan]], dtype=torch.float64))
     assert layer(torch.tensor([[7.0, torch.nan]])).tolist() == [[0, 0]]
     assert layer(torch.tensor([[0.1, 3.0]])).tolist() == [[0, 1]]
 

@@ -142,16 +142,16 @@ def trained(folder, **data):
     return ranks.train(new_run(folder, data=data, train=train))
 
 
-def test_numbers_are_foretold_in_their_own_units_from_columns_as_they_are(tmp_path):
+def test_numbers_are_predicted_in_their_own_units_from_columns_as_they_are(tmp_path):
     run = trained(tmp_path, target="price", task="regress", drop=["id", "dear"])
     tested = {k: v for _, values in history(run) for k, v in values.items() if "test/" in k}
     assert tested["test/r2"] > 0.95
     assert tested["test/mae"] < 40  # of prices that differ by hundreds
     names = {path.name for path in run.artifacts.iterdir()}
-    assert {"foretold", "residuals"} <= names
+    assert {"predictions", "residuals"} <= names
     rows = [{"size": 100, "colour": "red"}, {"size": 890, "colour": "blue"}]  # rows 0 and 79
-    foretold = load_predictor(run.export).predict(rows)["target"][:, 0]
-    assert foretold == pytest.approx([1050, 1553], abs=120)
+    predicted = load_predictor(run.export).predict(rows)["target"][:, 0]
+    assert predicted == pytest.approx([1050, 1553], abs=120)
 
 
 def test_classes_are_told(tmp_path):

@@ -36,10 +36,8 @@ def test_after_the_end_there_is_nothing_else():
 
 def test_the_same_seed_draws_the_same_tokens():
     prompt, length = torch.zeros(5, 1, dtype=torch.int64), torch.ones(5, dtype=torch.int64)
-    found = [
-        generate(chain, prompt, length, 20, choose=Sampler(Sampling(seed=seed)))
-        for seed in (0, 0, 1)
-    ]
+    samplers = (Sampler(Sampling(seed=seed)) for seed in (0, 0, 1))
+    found = [generate(chain, prompt, length, 20, choose=it) for it in samplers]
     assert torch.equal(found[0], found[1])
     assert not torch.equal(found[0], found[2])
 

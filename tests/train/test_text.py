@@ -1,12 +1,12 @@
 """A text is learned from the spec to the prediction: metrics, samples, assets and the export."""
 
 import math
-import subprocess
-import sys
 
 import pytest
 
+from hpc_dl.errors import UserError
 from hpc_dl.predictor import load
+from hpc_dl.predictor.__main__ import main
 from hpc_dl.tracking import model
 from tests.support import ranks
 from tests.support.running import events, history, new_run
@@ -51,11 +51,24 @@ def test_a_prediction_continues_a_prompt_and_is_the_same_each_time(run):
     )
 
 
-def test_the_command_prints_the_text(run):
-    command = [sys.executable, "-m", "hpc_dl.predictor", str(run.export), "Shall I "]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("Shall I ")
-    assert len(done.stdout) == len("Shall I ") + 201
+def test_the_command_prints_the_text(run, capsys):
+    assert main([str(run.export), "Shall I ", "--length=30", "--temperature=0.5"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("Shall I ")
+    assert len(printed) == len("Shall I ") + 31
+    assert main([str(run.export), "O", "--temperature=0"]) == 2
+    assert "params: temperature: Input should be greater than 0" in capsys.readouterr().err
+
+
+def test_a_user_chooses_how_a_text_is_continued(run):
+    predictor = load(run.export)
+    found = [
+        predictor.predict("O", params)["continuation"][0]
+        for params in ({"length": 40}, {"length": 40, "seed": 1}, {"length": 40})
+    ]
+    assert found[0] == found[2] != found[1]
+    with pytest.raises(UserError, match="params: lenght: Unexpected keyword argument"):
+        predictor.predict("O", {"lenght": 40})
 
 
 def test_its_vocabulary_travels_with_the_model_of_mlflow(run, tmp_path):

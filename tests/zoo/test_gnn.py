@@ -15,7 +15,7 @@ from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.sources.karate import Karate
 from hpc_dl.planning.compatibility import SpecConflict, check
 from hpc_dl.predictor import load as load_predictor
-from hpc_dl.zoo.architectures.gnn import GraphNeuralNetwork, with_loops
+from hpc_dl.zoo.architectures.gnn import GraphNeuralNetwork, add_self_loops
 from tests.support import ranks, reading
 from tests.support.running import history, new_run
 
@@ -45,13 +45,13 @@ def test_a_gcn_layer_is_the_dense_product():
     looped = links + torch.eye(9)
     scale = looped.sum(dim=1).rsqrt()
     dense = scale[:, None] * looped * scale @ node @ layer.lin.weight.T + layer.bias
-    torch.testing.assert_close(made.hear(layer, node, edge), dense)
+    torch.testing.assert_close(made.convolve(layer, node, edge), dense)
 
 
 def test_the_attention_of_a_gat_layer_sums_to_one_over_those_who_are_heard():
     node, edge, _ = graph()
     layer = network(layer="gat").body[0]
-    looped, padded = with_loops(edge, 9), F.pad(node, [0, 0, 0, 1])
+    looped, padded = add_self_loops(edge, 9), F.pad(node, [0, 0, 0, 1])
     _, (edges, attention) = layer(padded, looped, return_attention_weights=True)
     total = torch.zeros(9, 2).index_add(0, edges[1], attention)
     torch.testing.assert_close(total, torch.ones(9, 2))
@@ -63,7 +63,7 @@ def test_a_node_hears_itself_once_also_where_the_graph_has_such_edges(layer):
     node, edge, _ = graph()
     edge = torch.cat([edge[:, :5], torch.tensor([[3, 3, 0], [3, 3, 0]]), edge[:, 5:]], dim=1)
     made = network(layer=layer)
-    ours = made.hear(made.body[0], node, edge)
+    ours = made.convolve(made.body[0], node, edge)
     made.body[0].add_self_loops = True
     assert torch.equal(ours, made.body[0](node, edge))
 
@@ -78,7 +78,7 @@ def test_renaming_the_nodes_renames_what_is_said_of_them(layer):
 
 @pytest.mark.parametrize("pooling", ["mean", "sum", "max"])
 @pytest.mark.parametrize("layer", LAYERS)
-def test_a_batch_of_graphs_is_judged_as_each_by_itself(layer, pooling):
+def test_a_batch_of_graphs_gives_what_each_gives_by_itself(layer, pooling):
     made = network(GRAPHS, layer=layer, pooling=pooling)
     graphs = [graph(nodes, seed=nodes) for nodes in (3, 9, 6)]
     given = [Data(x=node, edge_index=edge, y=torch.tensor([0])) for node, edge, _ in graphs]

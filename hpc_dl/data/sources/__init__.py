@@ -1,5 +1,4 @@
-"""The sources of data: one file each, named like the file of its options; the folder is the
-registry. Light."""
+"""Sources of data: one file each, of the name of the file of its options. Light."""
 
 from __future__ import annotations
 
@@ -17,12 +16,13 @@ def build(options: Data, data_root: Path, code: Path = Path()) -> Source[Any]:
 
     `data_root` is the folder of staged data, `code` that of the user's own files.
     """
-    return reader(type(options))(options, data_root, code)
+    return class_for(type(options))(options, data_root, code)
 
 
-def reader(options: type[Data]) -> type[Source[Any]]:
-    """Return the one subclass of `Source` in the module that reads data with such options."""
-    module = import_module(options.reader or f"{__name__}.{options.__module__.rpartition('.')[2]}")
+def class_for(options: type[Data]) -> type[Source[Any]]:
+    """Return the one subclass of `Source` in the module that belongs to the options."""
+    shipped = f"{__name__}.{options.__module__.rpartition('.')[2]}"
+    module = import_module(options.source_module or shipped)
     (found,) = (
         it
         for _, it in inspect.getmembers(module, inspect.isclass)

@@ -6,7 +6,6 @@ the job. If the answer does not come, or cannot be read, the job is looked up by
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 from hpc_dl.errors import EXIT_CLUSTER, UserError
@@ -14,6 +13,7 @@ from hpc_dl.run import submission as submissions
 from hpc_dl.run.layout import RunDir
 from hpc_dl.run.process_identity import user
 from hpc_dl.run.submission import Submission
+from hpc_dl.run.waiting import wait_until
 from hpc_dl.scheduler.slurm import client, job_records
 from hpc_dl.scheduler.slurm.client import JobId, SlurmError
 
@@ -63,18 +63,19 @@ def submit(run: RunDir, options: Sequence[str] = (), *, comment: bool = True) ->
 
 def _look_up(submission: Submission, error: SlurmError | None) -> JobId | None:
     """The job with this mark, if Slurm has it; after a refusal one look is enough."""
-    patience = time.monotonic() + (SEARCH_SECONDS if error is None or error.lost else 0)
-    while True:
-        try:
-            records = job_records.queued(user=user())
-        except SlurmError:
-            records = []
-        for record in job_records.marked(submission, records):
-            if record.phase != "over" or record.nodes:  # of a refused job, Slurm keeps one without
-                return JobId(record.job_id)
-        if time.monotonic() > patience:
-            return None
-        time.sleep(_PAUSE)
+    seconds = SEARCH_SECONDS if error is None or error.lost else 0
+    return wait_until(lambda: _find_marked(submission), seconds, _PAUSE)
+
+
+def _find_marked(submission: Submission) -> JobId | None:
+    try:
+        records = job_records.queued(user=user())
+    except SlurmError:
+        records = []
+    for record in job_records.marked(submission, records):
+        if record.phase != "over" or record.nodes:  # of a refused job, Slurm keeps one without
+            return JobId(record.job_id)
+    return None
 
 
 def _forget(run: RunDir, former: Submission | None) -> None:
