@@ -23,7 +23,7 @@ JOBS: dict[str, dict[str, Any]] = {
     "autoencoder, salt": {
         "model": {"hidden": [8], "use": "denoise", "noise": "salt_and_pepper"},
     },
-    "cnn": {"model": {"channels": [4], "norm": "batch"}, "train": {"average": 0.9}},
+    "cnn": {"model": {"channels": [4], "norm": "batch"}, "train": {"ema_decay": 0.9}},
     "cnn, mixup": {
         "model": {"channels": [4]},
         "data": {"augment": {"crop": 1, "flip": True, "rotation": 9, "noise": 0.1, "mixup": 0.2}},
