@@ -27,12 +27,12 @@ def test_the_names_are_those_of_torchvision():
     assert models.list_models(module=models) == CLASSIFIERS
 
 
-def test_a_name_that_is_not_there_is_refused_with_near_ones():
+def test_an_unknown_name_is_refused_and_similar_ones_are_named():
     with pytest.raises(ValidationError, match="no classifier 'resnet19'; it has resnet18"):
         Options(name="torchvision:resnet19")
 
 
-def test_grey_images_are_given_to_all_channels_and_taken_by_imagenets_statistics():
+def test_grey_images_are_repeated_and_standardised_as_in_imagenet():
     prepared, image = network(size=8).eval(), torch.rand(2, 1, 16, 16)
     prepared.network = torch.nn.Identity()
     seen = prepared(image)
@@ -44,12 +44,12 @@ def test_grey_images_are_given_to_all_channels_and_taken_by_imagenets_statistics
 
 
 @pytest.mark.parametrize("name", [SMALL, "torchvision:squeezenet1_1", "torchvision:googlenet"])
-def test_it_answers_for_the_classes_of_the_data(name):
+def test_it_has_an_output_for_each_class(name):
     made = network(name)
     assert made.train()(torch.rand(2, 1, 32, 32)).shape == (2, 7)
 
 
-def test_weights_on_disk_are_taken_but_for_a_head_of_other_classes(tmp_path):
+def test_weights_on_disk_are_loaded_but_for_a_head_of_other_classes(tmp_path):
     file = tmp_path / "weights.pth"
     other = DataFacts("image", "classify", (3, 32, 32), ("a", "b", "c"), 10, 10, 10)
     torch.manual_seed(1)
@@ -68,7 +68,7 @@ def test_weights_on_disk_are_taken_but_for_a_head_of_other_classes(tmp_path):
             assert torch.equal(same.network.state_dict()[name], weight), name
 
 
-def test_a_file_that_holds_no_weights_or_anothers_is_named(tmp_path):
+def test_a_file_without_weights_or_with_another_networks_is_named(tmp_path):
     file = tmp_path / "weights.pth"
     file.write_text("no weights")
     with pytest.raises(UserError, match=r"weights\.pth cannot be read"):
@@ -93,7 +93,7 @@ def test_a_file_that_is_not_there_is_refused_before_anything_runs():
     assert caught.value.key == "model.weights"
 
 
-def test_images_that_are_too_small_are_refused_with_what_to_do():
+def test_images_that_are_too_small_are_refused_with_a_hint():
     with pytest.raises(UserError, match="vit_b_32 does not take images of 32 x 32") as caught:
         network("torchvision:vit_b_32")
     assert "model.size" in caught.value.hint
