@@ -6,12 +6,12 @@ import argparse
 import dataclasses
 import json
 import subprocess
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpc_dl.errors import EXIT_FAILED, UserError
+from hpc_dl.installed import PYTHON
 from hpc_dl.run.layout import RunDir
 from hpc_dl.verify import recipes
 
@@ -98,7 +98,7 @@ def _train(
 ) -> RunDir:
     """Train one run with `hpcdl submit`. Raises UserError where it fails."""
     own = [word for word in args.words if "=" in word]
-    command = [sys.executable, "-m", "hpc_dl", "submit", str(recipes.path(target.job))]
+    command = [*PYTHON, "-m", "hpc_dl", "submit", str(recipes.path(target.job))]
     command += [*words, f"name=verify-{name}", f"train.seed={seed}", *own]
     command += ["--follow", "--json", *(["--local"] if args.local else [])]
     command += ["--site", args.site] if args.site else []
@@ -114,7 +114,7 @@ def _train(
 
 def _real_frechet(run: RunDir) -> float:
     """Return the Fréchet distance between real images, with the run's classifier."""
-    command = [sys.executable, "-m", "hpc_dl.verify.real_frechet", str(run.path)]
+    command = [*PYTHON, "-m", "hpc_dl.verify.real_frechet", str(run.path)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return float(done.stdout.split()[-1])
 
