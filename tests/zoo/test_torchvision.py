@@ -9,7 +9,8 @@ from hpc_dl.jobspec.architectures.torchvision import Torchvision as Options
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.torchvision import CLASSIFIERS
-from hpc_dl.planning.compatibility import SpecConflict, check
+from hpc_dl.planning.compatibility import SpecConflict
+from hpc_dl.submission.prepare import check_files
 from hpc_dl.torchvision_compat import torchvision
 from hpc_dl.zoo.architectures.torchvision import IMAGENET, Torchvision
 
@@ -89,7 +90,7 @@ def test_a_file_that_is_not_there_is_refused_before_anything_runs():
         "train": {"epochs": 1},
     }
     with pytest.raises(SpecConflict, match=r"there is no file nowhere\.pth") as caught:
-        check(JobSpec.model_validate(spec), GREY, None)
+        check_files(JobSpec.model_validate(spec), GREY)
     assert caught.value.key == "model.weights"
 
 
