@@ -30,8 +30,8 @@ class Augmentation:
 
         An `image` (B, C, H, W), `sequence` (B, T, F) or `table` (B, columns) keeps its shape, and
         an image stays in [0, 1]; all else is as it was, but that after mixup `target` is mixed,
-        too, and an example is of two classes: of `label` with `share` (B,) float, and else of
-        `other_label`.
+        too, and an example has two labels: `label` with the mixing coefficient `lam` (B,), and
+        `other_label` with 1 - `lam`.
         """
         self.generator.manual_seed(mix(*key))
         for number, batch in enumerate(batches):
@@ -77,14 +77,14 @@ class Augmentation:
     def _mixed(self, batch: Batch, seed: int) -> Batch:
         """Each example with another of the batch (mixup: Zhang et al., arXiv:1710.09412)."""
         example, alpha = batch[self.kind], self.options.mixup
-        shares = np.random.default_rng(seed).beta(alpha, alpha, len(example))
-        share = to_device(torch.from_numpy(shares).to(example.dtype), example.device)
+        drawn = np.random.default_rng(seed).beta(alpha, alpha, len(example))
+        lam = to_device(torch.from_numpy(drawn).to(example.dtype), example.device)
         other = torch.randperm(len(example), generator=self.generator, device=example.device)
-        mixed = {**batch, self.kind: _between(example[other], example, share)}
+        mixed = {**batch, self.kind: _between(example[other], example, lam)}
         if "target" in batch:
-            mixed["target"] = _between(batch["target"][other], batch["target"], share)
+            mixed["target"] = _between(batch["target"][other], batch["target"], lam)
         if "label" in batch:
-            mixed |= {"other_label": batch["label"][other], "share": share}
+            mixed |= {"other_label": batch["label"][other], "lam": lam}
         return mixed
 
     def _coins(self, image: Tensor) -> Tensor:
@@ -93,6 +93,6 @@ class Augmentation:
         return torch.rand(shape, generator=self.generator, device=image.device) < 0.5
 
 
-def _between(other: Tensor, own: Tensor, share: Tensor) -> Tensor:
-    """(B, ...): as much of `own` as its `share` (B,) says, and the rest of `other`."""
-    return other.lerp(own, share.view(-1, *[1] * (own.ndim - 1)))
+def _between(other: Tensor, own: Tensor, lam: Tensor) -> Tensor:
+    """(B, ...): `lam` (B,) of `own` and 1 - `lam` of `other`."""
+    return other.lerp(own, lam.view(-1, *[1] * (own.ndim - 1)))

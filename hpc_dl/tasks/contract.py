@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 Batch = Mapping[str, Tensor]
 """Tensors by name, the first axis being the example: `index`, (B,) int64, its number; `label`, (B,)
-int64 where there are classes; `target`, (B, targets) float where numbers are to be foretold; and
+int64 where there are classes; `target`, (B, targets) float where numbers are to be predicted; and
 what is known of it, under the name of its kind: `image`, (B, C, H, W) float in [0, 1]; `sequence`,
 (B, T, F) float; `table`, (B, columns) float, NaN where a number is missing. Tables and targets are
 float64 where float32 would lose what they differ by.
 
-After mixup an example is of two classes: of `label` with `share`, (B,) float, and else of
-`other_label`.
+After mixup an example has two labels: `label` with the mixing coefficient `lam`, (B,) float, and
+`other_label` with 1 - `lam`.
 
 Graphs come as one, whose parts are SHARED by the examples: `node`, (N, F) float; `edge`, (2, E)
 int64, from node to node; and where there are several, `graph`, (N,) int64, and `graphs`, their
@@ -143,5 +143,5 @@ class Task(FormerNames, ABC):
         return {}
 
     @abstractmethod
-    def pictures(self, judged: Iterable[tuple[Tensor, Batch]]) -> Mapping[str, Picture]:
-        """Return pictures of how good the outputs for held-out batches are."""
+    def pictures(self, held_out: Iterable[tuple[Tensor, Batch]]) -> Mapping[str, Picture]:
+        """Draw pictures of how good the outputs for held-out batches are, by name."""

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import torch.distributed as dist
 from torch import nn
 
-from hpc_dl.data import fingerprint, loading
+from hpc_dl.data import fingerprint, loading, sources
 from hpc_dl.data.batches import held_out
 from hpc_dl.data.dataset import Batch, HostSplit, Split, Splits
 from hpc_dl.errors import UserError
@@ -133,15 +133,16 @@ class Training:
         """Rank 0 prepares and caches; the others wait, and find it done."""
         if self.world.rank > 0:
             dist.barrier()
-        spec, root = self.spec, Path(self.plan.data_root)
+        spec = self.spec
+        source = sources.build(spec.data, Path(self.plan.data_root), self.run.code)
         if self.world.rank == 0:
-            now = fingerprint.take(spec.data, spec.model, root, self.plan.facts)
+            now = fingerprint.take(source, spec.model, self.plan.facts)
             fingerprint.check(self.run, now)
-        splits = loading.load(spec.data, root, self.run.code, self.plan.workers)
+        splits = loading.load(source, self.plan.workers)
         if self.world.rank == 0 and self.world.size > 1:
             dist.barrier()
         if splits.facts != self.plan.facts:
-            now = fingerprint.take(spec.data, spec.model, root, splits.facts)
+            now = fingerprint.take(source, spec.model, splits.facts)
             fingerprint.check(self.run, now)
         if replace(splits.facts, contents=self.plan.facts.contents) != self.plan.facts:
             raise UserError(

@@ -95,8 +95,8 @@ def test_the_area_under_the_curve_of_anomalies_is_scikit_learns():
     found = measured(architecture.test, nets, *batches)
     image, label = (torch.cat([batch[name] for batch in batches]) for name in ("image", "label"))
     score = architecture.predict(nets, {"image": image})["error"].detach()
-    unusual = [int(it) not in (3, 5) for it in label]
-    assert found["auroc"] == pytest.approx(roc_auc_score(unusual, score), abs=1e-6)
+    anomalous = [int(it) not in (3, 5) for it in label]
+    assert found["auroc"] == pytest.approx(roc_auc_score(anomalous, score), abs=1e-6)
 
 
 def test_validation_which_has_no_anomalies_is_measured_without_them():
@@ -133,11 +133,11 @@ def test_it_draws_what_a_person_would_look_at(use):
         assert pixels.std() > 1  # not a blank sheet
 
 
-def test_of_usual_images_alone_there_is_no_curve():
+def test_of_normal_images_alone_there_is_no_roc_curve():
     architecture, nets = make(use="anomaly")
-    usual = {**images(9), "label": torch.full((9,), 3)}
+    normal = {**images(9), "label": torch.full((9,), 3)}
     with torch.no_grad():
-        assert "roc" not in architecture.artifacts(nets, images(32), [usual])
+        assert "roc" not in architecture.artifacts(nets, images(32), [normal])
 
 
 def test_images_of_no_class_are_compressed_and_drawn_too():

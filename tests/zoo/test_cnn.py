@@ -53,6 +53,6 @@ def test_moving_an_image_moves_what_a_filter_sees():
     torch.testing.assert_close(slide(moved), slide(image).roll((2, 3), dims=(2, 3)))
 
 
-def test_numbers_are_foretold_too():
+def test_real_numbers_are_predicted_too():
     facts = DataFacts("image", "regress", (1, 8, 8), (), 10, 10, 10, targets=("x", "y", "z"))
     assert network(facts)(torch.rand(4, 1, 8, 8)).shape == (4, 3)
