@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.faults import Fault, find_faults, unknown_key
 from hpc_dl.jobspec.model import Model, OwnModel
-from hpc_dl.jobspec.sources import OwnData
+from hpc_dl.jobspec.sources.user import OwnData
 
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
