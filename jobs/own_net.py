@@ -7,6 +7,7 @@ hpcdl submit jobs/own.yaml
 import math
 
 import torch
+from pydantic import BaseModel, Field, NonNegativeInt, PositiveInt
 from torch import nn
 
 from hpc_dl.tasks.pictures.grids import grid
@@ -15,6 +16,10 @@ from hpc_dl.zoo.contract import Architecture, Loss, MonitoredMetric
 
 class Probed(Architecture):
     players = ("autoencoder", "probe")  # each with a network and an optimizer of its own
+
+    class Options(BaseModel):  # what `model` in the job spec may say; leave it out, and all goes
+        code: PositiveInt = Field(8, description="numbers that stand for an image")
+        probe_from: NonNegativeInt = Field(20, description="the first step that trains the probe")
 
     def networks(self):  # self.facts are the data's, self.options are the spec's
         pixels, code = math.prod(self.facts.shape), self.options.code

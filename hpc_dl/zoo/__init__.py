@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 
 from hpc_dl import tasks
+from hpc_dl.jobspec import user_options
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.model import Model, OwnModel
 from hpc_dl.user_code import load_object
@@ -20,11 +21,11 @@ def build(options: Model, facts: DataFacts, code: Path, task: Task | None = None
     imported from `code`, the snapshot of their files in the run folder. Raises UserError where
     that file or the class in it cannot be had.
     """
-    kind = (
-        load_object(options.name, code, Architecture)
-        if isinstance(options, OwnModel)
-        else _architecture(type(options))
-    )
+    if isinstance(options, OwnModel):
+        kind = load_object(options.name, code, Architecture)
+        options = user_options.typed(kind, options)
+    else:
+        kind = _architecture(type(options))
     return kind(options, facts, task or tasks.build(facts))
 
 
