@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
-from importlib import import_module
 from pathlib import Path
 
 from hpc_dl import tasks
-from hpc_dl.jobspec import user_options
+from hpc_dl.jobspec import registry, user_options
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.model import Model, OwnModel
 from hpc_dl.user_code import load_object
@@ -32,10 +30,4 @@ def build(options: Model, facts: DataFacts, code: Path, task: Task | None = None
 def _architecture(options: type[Model]) -> type[Architecture]:
     """Return the one subclass of `Architecture` in the module that belongs to the options."""
     shipped = f"{__name__}.architectures.{options.__module__.rpartition('.')[2]}"
-    module = import_module(options.network_module or shipped)
-    (found,) = (
-        it
-        for _, it in inspect.getmembers(module, inspect.isclass)
-        if issubclass(it, Architecture) and it.__module__ == module.__name__
-    )
-    return found
+    return registry.subclass_in(options.network_module or shipped, Architecture)
