@@ -1,10 +1,10 @@
-"""What is asked of a network's outputs, and in what it is told: losses, metrics and pictures."""
+"""Contract of tasks: batches, losses, metrics, pictures, and what a task is."""
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -44,39 +44,61 @@ SHARED = frozenset({"node", "edge", "graph", "graphs"})
 
 
 def part(batch: Batch, chosen: slice) -> Batch:
-    """Some examples of a batch, as a batch."""
+    """Return some examples of a batch, as a batch."""
     return {name: tensor if name in SHARED else tensor[chosen] for name, tensor in batch.items()}
 
 
 @dataclass(frozen=True)
 class Loss:
-    """A sum and what it was summed over, so that any split of a batch gives the same gradient."""
+    """A sum and its count, so that any division of a batch gives the same gradient."""
 
     total: Tensor
     """Scalar: the sum of the loss over `count` examples, tokens or nodes."""
     count: int | Tensor
     logs: Mapping[str, Tensor] = field(default_factory=dict)
-    """Scalars: further sums over the same count, reported beside the loss as means."""
+    """Further sums over the same count, scalars, which are reported as means."""
 
 
 @dataclass(frozen=True)
 class Observed:
-    """What a metric that is no mean has seen of a batch: the arguments of its `update`."""
+    """A batch's arguments for the `update` of a metric that is not a mean."""
 
     metric: Callable[[], Metric]
-    """Makes the metric, afresh; one of a split sees all its batches, on all ranks."""
-    seen: tuple[Tensor | Sequence[str], ...]
+    """Makes the metric, which is updated with all batches of a split, on all ranks."""
+    seen: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Something to look at: a figure of matplotlib, whose title is the caption."""
+
+    figure: Figure
+    caption: str
+    generated: bool = False
+    """Whether it is of no example of the data, but made by the network alone."""
+
+    def pixels(self, more: str = "") -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+        """The figure as (H, W, 3) bytes, with `more` after the caption in its title.
+
+        pyplot has no part in it, so nothing is global and no display is needed.
+        """
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+        self.figure.suptitle(self.caption + more, fontsize=9, parse_math=False)
+        canvas = FigureCanvasAgg(self.figure)
+        canvas.draw()
+        return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
 @dataclass(frozen=True)
 class MonitoredMetric:
-    """The validation metric that is monitored: it says which of two models is better."""
+    """Validation metric by which weights are compared."""
 
     metric: str
     goal: Literal["min", "max"]
 
     def better(self, new: float, old: float | None, margin: float = 0.0) -> bool:
-        """Whether `new` improves on `old` by more than `margin`; NaN improves on nothing."""
+        """Return whether `new` improves on `old` by more than `margin`; NaN never does."""
         if math.isnan(new):
             return False
         if old is None:
