@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -65,29 +65,7 @@ class Observed:
 
     metric: Callable[[], Metric]
     """Makes the metric, which is updated with all batches of a split, on all ranks."""
-    seen: tuple[Tensor, ...]
-
-
-@dataclass(frozen=True)
-class Picture:
-    """Something to look at: a figure of matplotlib, whose title is the caption."""
-
-    figure: Figure
-    caption: str
-    generated: bool = False
-    """Whether it is of no example of the data, but made by the network alone."""
-
-    def pixels(self, more: str = "") -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-        """The figure as (H, W, 3) bytes, with `more` after the caption in its title.
-
-        pyplot has no part in it, so nothing is global and no display is needed.
-        """
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-        self.figure.suptitle(self.caption + more, fontsize=9, parse_math=False)
-        canvas = FigureCanvasAgg(self.figure)
-        canvas.draw()
-        return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    seen: tuple[Tensor | Sequence[str], ...]
 
 
 @dataclass(frozen=True)
