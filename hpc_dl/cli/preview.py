@@ -9,7 +9,7 @@ from pathlib import Path
 from hpc_dl.cli.job_request import Request
 from hpc_dl.cli.run_choice import Choice, saved_step
 from hpc_dl.cli.show_plan import Outlook
-from hpc_dl.errors import UserError
+from hpc_dl.errors import UserError, first_few
 from hpc_dl.installed import PYTHON
 from hpc_dl.jobspec.credentials import hidden
 from hpc_dl.jobspec.slurm import key_of
@@ -45,8 +45,7 @@ def outlook(request: Request, choice: Choice, scheduler: Scheduler) -> Outlook:
 def _notes(request: Request) -> list[str]:
     """Which files of the user's own the run gets a copy of."""
     files = [name for name in request.code.files if name != MANIFEST]
-    more = f" and {len(files) - 8} more" if len(files) > 8 else ""
-    return [f"code: a copy of {', '.join(files[:8])}{more}"] if files else []
+    return [f"code: a copy of {first_few(files, 8)}"] if files else []
 
 
 def folder(request: Request, choice: Choice) -> Path:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from hpc_dl.errors import first_few
 from hpc_dl.jobspec import units
 from hpc_dl.jobspec.credentials import hidden
 from hpc_dl.jobspec.job import JobSpec
@@ -123,8 +124,7 @@ def _data(spec: JobSpec, plan: Plan) -> str:
 
 def _classes(names: tuple[str, ...]) -> str:
     """The names of the classes in the order of their numbers."""
-    more = f" and {len(names) - MOST_CLASSES} more" if len(names) > MOST_CLASSES else ""
-    return ", ".join(names[:MOST_CLASSES]) + more
+    return first_few(names, MOST_CLASSES)
 
 
 def _split(spec: JobSpec, plan: Plan) -> str:
