@@ -16,7 +16,7 @@ from torch import nn
 from hpc_dl.data import fingerprint, loading, sources
 from hpc_dl.data.batches import held_out
 from hpc_dl.data.dataset import Batch, HostSplit, Split, Splits
-from hpc_dl.errors import UserError
+from hpc_dl.errors import UserError, first_few
 from hpc_dl.jobspec import units
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning.plan import Plan
@@ -30,7 +30,6 @@ from hpc_dl.train import (
     batch_norm,
     deterministic,
     export,
-    gradients,
     memory,
     memory_advice,
     predictions,
@@ -227,7 +226,7 @@ class Training:
             if names:
                 self._warn_once(
                     f"parameters without a part in the loss of player '{player}', which stay as "
-                    f"they are unless a later step uses them: {gradients.listed(names)}"
+                    f"they are unless a later step uses them: {first_few(names, 8)}"
                 )
 
     def _evaluate(self) -> dict[str, float]:
