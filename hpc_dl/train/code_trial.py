@@ -1,6 +1,6 @@
-"""Try a user's own code as a rank will: import it, ask its data, build its networks.
+"""Try a user's code at submission as a rank will: import it, load its data, build its networks.
 
-What is tried at submission need not wait in a queue to fail.
+What fails here does not wait in a queue to fail.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from hpc_dl.zoo import build
 from hpc_dl.zoo.contract import Architecture
 
 _CERTAIN = (OSError, ImportError, NameError, AttributeError, KeyError)
-"""Errors that do not come of the networks' being built without memory for their weights."""
+"""Errors that have nothing to do with building on the meta device."""
 
 
 def attempt(
@@ -33,11 +33,10 @@ def attempt(
     data_root: Path,
     imported: Callable[[], None],
 ) -> tuple[DataFacts | None, float]:
-    """Try a model and a source, of which those that are a user's own lie in `code`.
+    """Try a model and a source; a user's lie in `code`. Return the facts and the seconds they took.
 
-    `imported` is called between the imports and all else. Without `facts`, the source is asked for
-    them; returns them and the seconds that it took. Errors come through as they are; UserError is
-    raised for a name that is not there.
+    `imported` is called after the imports. Without `facts`, the source is asked for them. Errors
+    come through as they are; SpecConflict is raised for a name that is not there.
     """
     if isinstance(model, OwnModel):
         _load(model.name, code, "model.name", Architecture)
@@ -61,7 +60,7 @@ def _load(reference: str, code: Path, key: str, kind: type | None = None) -> Non
 
 
 def _build(model: OwnModel, facts: DataFacts, code: Path) -> None:
-    """Build the networks, without weights. What else goes wrong with them, the rehearsal shows."""
+    """Build the networks on the meta device; other errors are left for the ranks to show."""
     architecture = build(model, facts, code)
     for method in ("networks", "loss", "measure"):
         if getattr(type(architecture), method) is getattr(Architecture, method):
