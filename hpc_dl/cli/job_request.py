@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hpc_dl.data import fingerprint, source_facts
+from hpc_dl.data import fingerprint, sources
 from hpc_dl.data.fingerprint import Fingerprint
 from hpc_dl.jobspec import load as specs
 from hpc_dl.jobspec.data import Data, DataFacts
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.model import Model
-from hpc_dl.jobspec.sources import OwnData
+from hpc_dl.jobspec.sources.user import OwnData
 from hpc_dl.planning import plan as planner
 from hpc_dl.planning import site as sites
 from hpc_dl.planning.compatibility import SpecConflict
@@ -100,7 +100,8 @@ def read(
     site = sites.load(site_name, os.environ)
     data_root = sites.expand(site.data_root, os.environ)
     asked = copied is not None or not isinstance(spec.data, OwnData)
-    facts, code = source_facts.facts(spec.data, data_root, base) if asked else None, Snapshot()
+    source = sources.build(spec.data, data_root, base)
+    facts, code = source.describe() if asked else None, Snapshot()
     if copied is None:
         with _pointing_into(file, words):
             code = snapshot.take(spec, base, data_root, facts)
@@ -117,7 +118,7 @@ def read(
         run_root=sites.expand(site.run_root, os.environ),
         data_root=data_root,
         facts=known,
-        fingerprint=fingerprint.take(spec.data, spec.model, data_root, known),
+        fingerprint=fingerprint.take(source, spec.model, known),
         code=code,
         environment=dict(os.environ),
     )

@@ -11,9 +11,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from hpc_dl.data import idx
+from hpc_dl.data.sources import mnist
 from hpc_dl.errors import UserError
-from hpc_dl.torchvision_compat import torchvision
 
 PATIENCE = 20.0
 """Seconds that a download may make no progress. A firewall that swallows packets lets name servers,
@@ -26,13 +25,13 @@ def fetch(name: str, root: Path) -> None:
     Files that lie there as .gz already are unpacked instead. Raises UserError where the servers do
     not answer, saying which files to put where by hand.
     """
-    kind: Any = getattr(torchvision("datasets"), idx.KINDS[name])
-    target = idx.folder(name, root)
+    kind: Any = mnist.torchvision_class(name)
+    target = mnist.raw_folder(name, root)
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(
         prefix=".fetching-", dir=root, ignore_cleanup_errors=True
     ) as scratch:
-        fresh = idx.folder(name, Path(scratch))
+        fresh = mnist.raw_folder(name, Path(scratch))
         fresh.mkdir(parents=True)
         for packed in target.glob("*.gz"):
             shutil.copy(packed, fresh)
@@ -42,7 +41,7 @@ def fetch(name: str, root: Path) -> None:
             raise UserError(
                 f"{name} could not be fetched: {error}", hint=_by_hand(kind, target)
             ) from None
-        for file in idx.FILES:
+        for file in mnist.FILES:
             (fresh / file).replace(target / file)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec import units
 from hpc_dl.jobspec.architectures import ZOO
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.data import DataFacts, StreamedData
 from hpc_dl.jobspec.explain import closest
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.model import Kind, OwnModel
@@ -81,8 +81,10 @@ def _check_classes(spec: JobSpec, facts: DataFacts) -> None:
 
 
 def _check_loading(spec: JobSpec) -> None:
-    if spec.data.loading == "streaming" and not spec.data.streams:
-        able = ", ".join(name for name, source in SOURCES.items() if source.streams)
+    if spec.data.loading == "streaming" and not isinstance(spec.data, StreamedData):
+        able = ", ".join(
+            name for name, source in SOURCES.items() if issubclass(source, StreamedData)
+        )
         raise SpecConflict(
             "data.loading", f"{spec.data.name} is held in memory", f"Those that stream: {able}."
         )

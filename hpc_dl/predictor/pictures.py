@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from hpc_dl.data.picture import decode
+from hpc_dl.data.pictures.decoding import decode
 from hpc_dl.errors import UserError
 from hpc_dl.predictor.arrays import Array, array
 from hpc_dl.predictor.numbers import wrong_axes

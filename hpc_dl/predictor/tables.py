@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpc_dl.data import encoding
-from hpc_dl.data.row_numbers import is_nameless
-from hpc_dl.data.tables import read_file, refuse_absent
+from hpc_dl.data.tables import encoding
+from hpc_dl.data.tables.files import read_file, refuse_absent
+from hpc_dl.data.tables.row_numbers import is_nameless
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import Column
 from hpc_dl.predictor.arrays import Array, array

@@ -26,7 +26,7 @@ from hpc_dl.installed import PYTHON
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.model import OwnModel
-from hpc_dl.jobspec.sources import OwnData
+from hpc_dl.jobspec.sources.user import OwnData
 from hpc_dl.planning.compatibility import SpecConflict
 from hpc_dl.user_code import MANIFEST
 

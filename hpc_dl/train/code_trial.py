@@ -11,11 +11,11 @@ from pathlib import Path
 
 import torch
 
-from hpc_dl.data import loading
+from hpc_dl.data import sources
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import Data, DataFacts
 from hpc_dl.jobspec.model import Model, OwnModel
-from hpc_dl.jobspec.sources import OwnData
+from hpc_dl.jobspec.sources.user import OwnData
 from hpc_dl.planning.compatibility import SpecConflict
 from hpc_dl.user_code import load_object
 from hpc_dl.zoo import build
@@ -45,7 +45,7 @@ def attempt(
     imported()
     began = time.monotonic()
     if facts is None and isinstance(data, OwnData):
-        facts, _ = loading.given(data, data_root, code)
+        facts, _ = sources.build(data, data_root, code).load()
     seconds = time.monotonic() - began
     if isinstance(model, OwnModel) and facts is not None:
         _build(model, facts, code)

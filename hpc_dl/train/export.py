@@ -12,9 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from hpc_dl.errors import EXIT_FAILED, UserError
-from hpc_dl.jobspec.data import Data
 from hpc_dl.jobspec.job import JobSpec
-from hpc_dl.jobspec.sources import ImageFolder, TorchVision
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run.layout import RunDir, write_json
 from hpc_dl.run.weights import Weights
@@ -74,7 +72,7 @@ def write_export(
             "facts": plan.to_json()["facts"],
             **_signature(architecture, nets, few),
             "files": files,
-            "resized": _is_resized(spec.data),
+            "resized": spec.data.resizes,
         },
     )
 
@@ -92,11 +90,6 @@ def _signature(
         "inputs": {name: _describe(name, tensor) for name, tensor in inputs.items()},
         "outputs": described,
     }
-
-
-def _is_resized(source: Data) -> bool:
-    """Return whether the source resizes images of any size to those of the network."""
-    return isinstance(source, ImageFolder | TorchVision) and source.size is not None
 
 
 def _describe(name: str, tensor: Tensor) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import torch.distributed as dist
 
-from hpc_dl.data import fingerprint, loading
+from hpc_dl.data import fingerprint, loading, sources
 from hpc_dl.data.dataset import Split, Splits
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec import units
@@ -120,15 +120,16 @@ class Trainer:
         """Load the splits; rank 0 prepares and caches them, the others wait for it."""
         if self.world.rank > 0:
             dist.barrier()
-        spec, root = self.spec, Path(self.plan.data_root)
+        spec = self.spec
+        source = sources.build(spec.data, Path(self.plan.data_root), self.run.code)
         if self.world.rank == 0:
-            now = fingerprint.take(spec.data, spec.model, root, self.plan.facts)
+            now = fingerprint.take(source, spec.model, self.plan.facts)
             fingerprint.check(self.run, now)
-        splits = loading.load(spec.data, root, self.run.code, self.plan.workers)
+        splits = loading.load(source, self.plan.workers)
         if self.world.rank == 0 and self.world.size > 1:
             dist.barrier()
         if splits.facts != self.plan.facts:
-            now = fingerprint.take(spec.data, spec.model, root, splits.facts)
+            now = fingerprint.take(source, spec.model, splits.facts)
             fingerprint.check(self.run, now)
         if replace(splits.facts, contents=self.plan.facts.contents) != self.plan.facts:
             raise UserError(

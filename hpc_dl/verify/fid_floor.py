@@ -13,7 +13,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from hpc_dl.data import loading
+from hpc_dl.data import loading, sources
 from hpc_dl.data.batches import held_out
 from hpc_dl.data.dataset import Split
 from hpc_dl.jobspec.load import load_resolved
@@ -28,7 +28,7 @@ BATCH = 512
 def distance(run: RunDir) -> float:
     """The Fréchet distance between the training and the test images of a run."""
     spec, plan = load_resolved(run.spec), records.load(run.plan, Plan)
-    splits = loading.load(spec.data, Path(plan.data_root), run.code)
+    splits = loading.load(sources.build(spec.data, Path(plan.data_root), run.code))
     classifier = EvaluationClassifier(spec.model.model_dump()["classifier"])
     return classifier.distance(_images(splits.train), _images(splits.test))
 

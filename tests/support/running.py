@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hpc_dl.data import source_facts
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.model import OwnModel
-from hpc_dl.jobspec.sources import OwnData
+from hpc_dl.jobspec.sources.user import OwnData
 from hpc_dl.planning import plan as planning
 from hpc_dl.planning.plan import Machine, Plan
 from hpc_dl.planning.site import Site
@@ -20,7 +19,7 @@ from hpc_dl.run.submission import Submission
 from hpc_dl.scheduler.local import submit
 from hpc_dl.submission.prepare import prepare
 from hpc_dl.submission.snapshot import Snapshot
-from tests.support import empty_store
+from tests.support import empty_store, reading
 from tests.support.waiting import wait_until
 
 QUICK = {
@@ -70,7 +69,7 @@ def prepared(
     plan = planning.make(
         spec,
         Site(name="test"),
-        source_facts.facts(spec.data, data_root, base or Path()),
+        reading.describe(spec.data, data_root, base or Path()),
         run_dir=run.path,
         run_root=root,
         data_root=data_root,

@@ -15,8 +15,8 @@ from sklearn.metrics import precision_recall_fscore_support
 
 from hpc_dl.cli import status as status_command
 from hpc_dl.cli import summary
-from hpc_dl.data import digits, loading
 from hpc_dl.data.names import Names
+from hpc_dl.data.sources import digits
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.run.layout import RunDir, read_json, write_json
@@ -31,7 +31,7 @@ from hpc_dl.train.predictions import Part
 from hpc_dl.train.world import World
 from hpc_dl.zoo import build
 from hpc_dl.zoo.contract import Picture
-from tests.support import ranks
+from tests.support import ranks, reading
 from tests.support.running import events, exported_weights, new_run
 
 SCRIPTED = '''
@@ -209,7 +209,7 @@ def tables(folder: Path, model: str, data: dict, workers: int | None = None):
     spec = JobSpec.model_validate(
         {"name": "t", "model": {"name": model}, "data": data, "train": {"epochs": 1}}
     )
-    splits = loading.load(spec.data, folder, folder, workers)
+    splits = reading.load(spec.data, folder, folder, workers)
     architecture = build(spec.model, splits.facts, folder)
     parts = predictions.predict(
         architecture,

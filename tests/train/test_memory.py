@@ -166,7 +166,7 @@ def test_every_phase_of_a_run_has_its_message_and_hint(tmp_path, module, name, d
 )
 def test_out_of_gpu_memory_is_recognised_from_every_library(error):
     assert memory.is_out_of_memory(error)
-    assert not memory.of_main_memory(error)
+    assert not memory.is_out_of_main_memory(error)
 
 
 def refused(count):

@@ -6,16 +6,17 @@ import torch
 from torch.nn import functional as F
 from torch_geometric.data import Batch, Data
 
-from hpc_dl.data import geometric, loading, source_facts
 from hpc_dl.data.counts import Holdout
+from hpc_dl.data.graphs import geometric
+from hpc_dl.data.sources import karate
 from hpc_dl.jobspec.architectures.gnn import GraphNeuralNetwork as Options
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.job import JobSpec
-from hpc_dl.jobspec.sources import Karate
+from hpc_dl.jobspec.sources.karate import Karate
 from hpc_dl.planning.compatibility import SpecConflict, check
 from hpc_dl.predictor import load as load_predictor
 from hpc_dl.zoo.architectures.gnn import GraphNeuralNetwork, add_self_loops
-from tests.support import ranks
+from tests.support import ranks, reading
 from tests.support.running import history, new_run
 
 NODES = DataFacts("graph", "classify_nodes", (5,), tuple("abc"), 4, 3, 3)
@@ -110,8 +111,8 @@ def test_a_batch_of_graphs_is_torch_geometrics():
 
 def test_batches_of_nodes_share_the_graph(tmp_path):
     source = Karate(name="karate")
-    splits = loading.load(source, tmp_path, tmp_path)
-    assert splits.facts == source_facts.facts(source, tmp_path)
+    splits = reading.load(source, tmp_path, tmp_path)
+    assert splits.facts == reading.describe(source, tmp_path)
     some = splits.test.batch(torch.tensor([1, 4]))
     assert some["node"].shape == (34, 34)
     assert some["edge"].shape[0] == 2
@@ -137,7 +138,7 @@ def test_three_ranks_learn_what_one_learns_though_the_last_batch_leaves_some_wit
 
 def test_it_is_exported_with_the_graph_as_its_input(tmp_path):
     run = ranks.train(job(tmp_path))
-    splits = loading.load(Karate(name="karate"), tmp_path, tmp_path)
+    splits = reading.load(Karate(name="karate"), tmp_path, tmp_path)
     batch = splits.test.batch(torch.arange(3))
     predictor = load_predictor(run.export)
     said = predictor.predict({name: batch[name].numpy() for name in ("node", "edge")})
@@ -155,7 +156,7 @@ def test_a_graph_network_on_pictures_is_refused_with_those_that_would_do(tmp_pat
     }
     job_spec = JobSpec.model_validate(spec)
     with pytest.raises(SpecConflict, match="gnn takes graph") as caught:
-        check(job_spec, source_facts.facts(job_spec.data, tmp_path), None)
+        check(job_spec, reading.describe(job_spec.data, tmp_path), None)
     assert caught.value.key == "model.name"
     assert "cnn" in caught.value.hint
     assert "ffnn" in caught.value.hint
@@ -166,5 +167,5 @@ def test_what_is_done_to_pictures_is_refused_of_graphs(option):
     data = {"name": "karate", "augment": {option: option == "flip" or 1}}
     spec = {"name": "x", "model": {"name": "gnn"}, "data": data, "train": {"epochs": 1}}
     with pytest.raises(SpecConflict, match="karate is graph data; this is done to image") as caught:
-        check(JobSpec.model_validate(spec), source_facts.KARATE, None)
+        check(JobSpec.model_validate(spec), karate.FACTS, None)
     assert caught.value.key == f"data.augment.{option}"

@@ -1,58 +1,48 @@
-"""Arrays in files: which there are, of what shape, and the labels of the examples.
-
-Light: without torch, and without reading the examples themselves.
-"""
+"""Arrays in NumPy's and HDF5 files: images, sequences or a table, with classes or numbers."""
 
 from __future__ import annotations
 
-import contextlib
-import zipfile
-import zlib
-from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from hpc_dl.data import classes, holdout
+from hpc_dl.data import holdout
+from hpc_dl.data.arrays import classes
+from hpc_dl.data.arrays.files import Array, array_names, opened, unread_arrays
 from hpc_dl.data.counts import Holdout, group_count, split_counts
 from hpc_dl.data.layout import channels_last, of_sequence
+from hpc_dl.data.source import Loaded, Source
 from hpc_dl.data.targets import constant
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.model import Kind
-from hpc_dl.jobspec.sources import Arrays, Npz
+from hpc_dl.jobspec.sources.arrays import Arrays, Npz
 
-Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
+if TYPE_CHECKING:
+    from hpc_dl.data.dataset import Tensors
+
 KINDS: dict[int, Kind] = {2: "table", 3: "image", 4: "image"}
 _AXES = {"table": (2,), "image": (3, 4), "sequence": (3,)}
-_DAMAGED = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
-SHOWN = 8
-"""Names of arrays that are listed."""
 
 
-class Packed:
-    """An array in a file of numpy's, of which shape and type can be had without the rest."""
+class ArraySource(Source[Arrays]):
+    """Arrays of which the first axis is the example; the examples are not read to describe it."""
 
-    def __init__(self, file: Any, name: str) -> None:
-        self.file = file
-        self.name = name
-        form = np.lib.format
-        with file.zip.open(f"{name}.npy") as member:
-            first = form.read_magic(member) == (1, 0)
-            read = form.read_array_header_1_0 if first else form.read_array_header_2_0
-            self.shape, _, self.dtype = read(member)
+    def describe(self) -> DataFacts:
+        return facts(self.options)
 
-    def __getitem__(self, key: Any) -> Array:
-        found: Array = self.file[self.name][key]
-        return found
+    def load(self) -> Loaded:
+        from hpc_dl.data.dataset import Split
+
+        known = facts(self.options)
+        return known, {name: Split(it) for name, it in _tensors(self.options, known).items()}
 
 
 def facts(source: Arrays) -> DataFacts:
     """What a plan needs to know. Raises UserError for arrays that are not there or do not fit."""
     with opened(source) as file:
-        inputs = {split: file[name] for split, (name, _) in names(source).items()}
+        inputs = {split: file[name] for split, (name, _) in array_names(source).items()}
         shapes = {split: tuple(array.shape or ()) for split, array in inputs.items()}
         kind = _kind(source, shapes["train"])
         for split, array in inputs.items():
@@ -63,7 +53,7 @@ def facts(source: Arrays) -> DataFacts:
     example, notes = _example(source, kind, shapes["train"], inputs["train"].dtype)
     there = {split: shape[0] for split, shape in shapes.items()}
     sizes, count = split_counts(there, Holdout.of(source), groups), group_count(groups)
-    notes = (*_unread(source), *notes)
+    notes = (*unread_arrays(source), *notes)
     if source.task == "regress":
         targets = _targets(source, given)
         notes = (*notes, *constant(given["train"], targets, _place(source, "train", "labels")))
@@ -73,26 +63,6 @@ def facts(source: Arrays) -> DataFacts:
     found = classes.read(given, _places(source))
     notes = (*notes, *found.notes)
     return DataFacts(kind, "classify", example, found.names, *sizes, groups=count, notes=notes)
-
-
-def names(source: Arrays) -> dict[str, tuple[str, str]]:
-    """The arrays of each split: of its examples, and of their labels.
-
-    Raises UserError for half a pair, and for an array that is named twice.
-    """
-    given = {"train": (source.inputs, source.labels)}
-    if source.test_inputs and source.test_labels:
-        given["test"] = (source.test_inputs, source.test_labels)
-    elif source.test_inputs or source.test_labels:
-        here, other = ("inputs", "labels") if source.test_inputs else ("labels", "inputs")
-        raise UserError(
-            f"data.test_{here}: there is no data.test_{other}, and a test needs both",
-            hint=f"Give data.test_{other} too, or neither for a share of the examples.",
-        )
-    every = [name for pair in given.values() for name in pair]
-    if twice := next((name for name in every if every.count(name) > 1), None):
-        raise UserError(f"data.path: array '{twice}' is named for two different things")
-    return given
 
 
 def groups_of(source: Arrays, file: Mapping[str, Any], count: int) -> Array:
@@ -122,24 +92,6 @@ def _word(said: Any) -> str:
     return (said.decode(errors="replace") if isinstance(said, bytes) else str(said)).strip()
 
 
-@contextlib.contextmanager
-def opened(source: Arrays) -> Iterator[Mapping[str, Any]]:
-    """The arrays that a source names; each is read when it is indexed."""
-    path = Path(source.path).expanduser()
-    if not path.is_file():
-        raise UserError(f"data.path: there is no file {path}")
-    wanted = [name for pair in names(source).values() for name in pair]
-    wanted += [source.groups] if source.groups else []
-    try:
-        with _open(source, path) as file:
-            for name in wanted:
-                if name not in file:
-                    raise _absent(name, _all_names(file), path)
-            yield {name: _array(file, name, path) for name in wanted}
-    except _DAMAGED as error:
-        raise UserError(f"data.path: {path} is no readable {source.name}: {error}") from None
-
-
 def as_examples(source: Arrays, array: Array) -> Array:
     """Images as (N, C, H, W), from grey ones or such with the channels last; all else as it is."""
     kind = _kind(source, array.shape)
@@ -164,69 +116,13 @@ def as_labels(source: Arrays, file: Mapping[str, Any]) -> dict[str, Array]:
 
 def _place(source: Arrays, split: str, key: Literal["inputs", "labels"]) -> str:
     """Where an array is named, and its name."""
-    name = names(source)[split][key == "labels"]
+    name = array_names(source)[split][key == "labels"]
     return f"data.{'' if split == 'train' else f'{split}_'}{key}: '{name}'"
 
 
 def _places(source: Arrays) -> dict[str, str]:
     """Where the labels of each split are from."""
-    return {split: _place(source, split, "labels") for split in names(source)}
-
-
-def _open(source: Arrays, path: Path) -> Any:
-    if isinstance(source, Npz):
-        found = np.load(path, allow_pickle=False)
-        if not isinstance(found, np.lib.npyio.NpzFile):
-            raise UserError(f"data.path: {path} is a single array; save it by numpy.savez")
-        return found
-    import h5py
-
-    return h5py.File(path, "r")
-
-
-def _array(file: Any, name: str, path: Path) -> Any:
-    """An array of an open file, not read yet. Raises UserError for an HDF5 group."""
-    if isinstance(file, np.lib.npyio.NpzFile):
-        return Packed(file, name)
-    found = file[name]
-    if not hasattr(found, "shape"):
-        raise UserError(
-            f"data.path: '{name}' in {path} is a group, not an array",
-            hint=f"It has: {', '.join(f'{name}/{it}' for it in list(found)[:SHOWN])}.",
-        )
-    return found
-
-
-def _all_names(file: Any) -> list[str]:
-    """The names of all arrays of an open file, in HDF5 those in groups as well."""
-    if isinstance(file, np.lib.npyio.NpzFile):
-        return list(file)
-    found: list[str] = []
-    file.visititems(lambda name, it: found.append(name) if hasattr(it, "shape") else None)
-    return found
-
-
-def _unread(source: Arrays) -> tuple[str, ...]:
-    """A note on the arrays of the file that nothing names."""
-    path = Path(source.path).expanduser()
-    named = {name.strip("/") for pair in names(source).values() for name in pair}
-    named |= {source.groups.strip("/")} if source.groups else set()
-    with _open(source, path) as file:
-        left = [name for name in _all_names(file) if name not in named]
-    if not left:
-        return ()
-    more = f" and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
-    hint = "" if source.test_inputs else "; data.test_inputs and data.test_labels name a test"
-    return (f"arrays that are not read: {', '.join(left[:SHOWN])}{more}{hint}",)
-
-
-def _absent(name: str, there: list[str], path: Path) -> UserError:
-    near = get_close_matches(name, there, 3)
-    guess = f"Did you mean {' or '.join(near)}?" if near else f"It has: {', '.join(there)}."
-    return UserError(
-        f"data.path: {path} has no array '{name}'",
-        hint=f"{guess} data.inputs and data.labels name them.",
-    )
+    return {split: _place(source, split, "labels") for split in array_names(source)}
 
 
 def _kind(source: Arrays, shape: tuple[int, ...]) -> Kind:
@@ -290,7 +186,7 @@ def _example(
 def _labels(source: Arrays, file: Mapping[str, Any]) -> dict[str, Array]:
     """The labels of each split as they are in the file."""
     found = {}
-    for split, (_, name) in names(source).items():
+    for split, (_, name) in array_names(source).items():
         if isinstance(source, Npz) and file[name].dtype.kind == "O":
             raise UserError(
                 f"{_place(source, split, 'labels')} holds Python objects",
@@ -318,3 +214,33 @@ def _targets(source: Arrays, given: Mapping[str, Array]) -> tuple[str, ...]:
         raise UserError(f"data.labels: the splits have {' and '.join(map(str, widths))} targets")
     width = widths.pop()
     return (source.labels,) if width == 1 else tuple(f"{source.labels}{n}" for n in range(width))
+
+
+def _tensors(source: Arrays, facts: DataFacts) -> Mapping[str, Tensors]:
+    """Read and check all arrays of the file."""
+    import torch
+
+    from hpc_dl.data import validation
+
+    splits: dict[str, dict[str, torch.Tensor]] = {}
+    with opened(source) as file:
+        labels = as_labels(source, file)
+        for name, (inputs, named) in array_names(source).items():
+            array = as_examples(source, file[inputs][()])
+            where = f"data.path: {source.path}: {inputs}"
+            examples = validation.examples(validation.tensor(array, where), facts.kind, where)
+            if name == "train":
+                validation.varied(examples, where)
+                if facts.kind == "image":
+                    validation.bright(examples, where)
+            where, count = f"data.path: {source.path}: {named}", len(examples)
+            known = validation.tensor(labels[name], where)
+            splits[name] = {facts.kind: examples} | (
+                {"target": validation.targets(known, count, where)}
+                if facts.task == "regress"
+                else {"label": validation.labels(known, count, where)}
+            )
+        if source.groups:
+            groups = groups_of(source, file, len(splits["train"][facts.kind]))
+            splits["train"]["group"] = torch.from_numpy(groups)
+    return splits

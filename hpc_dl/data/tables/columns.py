@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Literal
 
-from hpc_dl.data.number_formats import disguised
+from hpc_dl.data.tables.number_formats import disguised
 from hpc_dl.errors import UserError
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpc_dl.data.columns import is_text
-from hpc_dl.data.row_numbers import is_nameless
+from hpc_dl.data.tables.columns import is_text
+from hpc_dl.data.tables.row_numbers import is_nameless
 from hpc_dl.errors import UserError
 
 if TYPE_CHECKING:

@@ -9,16 +9,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from hpc_dl.data import cora, graph_notes, precision, source_facts, validation
+from hpc_dl.data import precision, validation
 from hpc_dl.data.counts import Holdout, split_counts
 from hpc_dl.data.dataset import Split, Tensors
-from hpc_dl.data.graphs import Graph, GraphSplit, NodeSplit
+from hpc_dl.data.graphs import notes as graph_notes
+from hpc_dl.data.graphs.splits import Graph, GraphSplit, NodeSplit
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
 
@@ -26,35 +26,6 @@ Given = tuple[DataFacts, Mapping[str, Split]]
 
 _DEFAULT = Holdout()
 _MASKS = {"train": "train_mask", "validation": "val_mask", "test": "test_mask"}
-
-
-def karate() -> Given:
-    """Zachary's karate club (1977) with the groups of Brandes et al. (2008): every third of the
-    members whose group is not told is for the validation."""
-    from torch_geometric.datasets import KarateClub
-
-    graph = KarateClub()[0]
-    others = (~graph.train_mask).nonzero()[:, 0]
-    graph.val_mask, graph.test_mask = torch.zeros(2, graph.num_nodes, dtype=torch.bool)
-    graph.val_mask[others[::3]] = True
-    graph.test_mask[others] = ~graph.val_mask[others]
-    return source_facts.KARATE, nodes(graph, "karate")[1]
-
-
-def planetoid(folder: Path) -> Given:
-    """Cora, from Planetoid's files; nothing is written beside them."""
-    from torch_geometric.io import read_planetoid_data
-
-    try:
-        graph = read_planetoid_data(str(folder), "cora")
-        facts, given = nodes(graph, "cora")
-    except (OSError, EOFError, ValueError, IndexError, RuntimeError) as error:
-        raise UserError(f"cora: the files in {folder} cannot be read: {error}") from None
-    there = (graph.num_nodes, facts.shape, facts.train, facts.validation, facts.test)
-    known = cora.FACTS
-    if there != (cora.NODES, known.shape, known.train, known.validation, known.test):
-        raise UserError(f"cora: the files in {folder} are those of another graph: {graph}")
-    return known, given
 
 
 def of(said: Any, where: str, holdout: Holdout) -> Given:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from hpc_dl.data.picture import Header, decode, header
+from hpc_dl.data.pictures.decoding import Header, decode, header
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.sources import ImageFolder
+from hpc_dl.jobspec.sources.image_folder import ImageFolder
 
 FEW = 16
 """Pictures of 16 bits that are decoded before a submission."""

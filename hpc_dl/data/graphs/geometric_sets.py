@@ -7,18 +7,17 @@ import contextlib
 import hashlib
 import os
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hpc_dl.data import geometric, libraries
+from hpc_dl.data import libraries
 from hpc_dl.data.counts import Holdout
-from hpc_dl.data.dataset import Split
-from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.sources import TorchGeometric
+from hpc_dl.data.graphs import geometric
+from hpc_dl.data.source import Loaded
+from hpc_dl.jobspec.sources.torch_geometric import TorchGeometric
 
 
-def load(source: TorchGeometric, data_root: Path) -> tuple[DataFacts, Mapping[str, Split]]:
+def load(source: TorchGeometric, data_root: Path) -> Loaded:
     """The nodes of a data set's one graph, or its graphs.
 
     Raises UserError where it is not staged.

@@ -19,10 +19,10 @@ from torch.utils.data import DataLoader, Dataset
 from hpc_dl.data import workers
 from hpc_dl.data.dataset import Batch, Split, as_floats
 from hpc_dl.data.device_transfer import to_device
-from hpc_dl.data.folders import Found
-from hpc_dl.data.image_folder import decode
+from hpc_dl.data.pictures.cache import decode
+from hpc_dl.data.pictures.folders import Found
 from hpc_dl.errors import EXIT_FAILED, UserError
-from hpc_dl.jobspec.sources import ImageFolder
+from hpc_dl.jobspec.sources.image_folder import ImageFolder
 
 AHEAD = 2
 """Batches that each worker has ready or in work."""

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from hpc_dl.data import picture
 from hpc_dl.data.dataset import Tensors
-from hpc_dl.data.folders import Found, Picture
-from hpc_dl.data.picture import Pixels
-from hpc_dl.jobspec.sources import ImageFolder
+from hpc_dl.data.pictures import decoding
+from hpc_dl.data.pictures.decoding import Pixels
+from hpc_dl.data.pictures.folders import Found, Picture
+from hpc_dl.jobspec.sources.image_folder import ImageFolder
 
 
 def load(source: ImageFolder, found: Found, cache: Path) -> dict[str, Tensors]:
@@ -38,12 +38,11 @@ def check(found: Found, cache: Path) -> None:
 
     Raises UserError naming a picture that is none.
     """
-    paths = [path for pictures in found.pictures.values() for path, _ in pictures]
-    noted = cache / f"{_digest('headers', paths)}.checked"
+    noted = cache / f"{_digest('headers', found.paths)}.checked"
     if noted.exists():
         return
     with ThreadPoolExecutor() as pool:
-        for _ in pool.map(picture.header, paths):
+        for _ in pool.map(decoding.header, found.paths):
             pass
     with contextlib.suppress(OSError):
         cache.mkdir(parents=True, exist_ok=True)
@@ -68,7 +67,7 @@ def _cached(source: ImageFolder, pictures: list[Picture], cache: Path) -> Pixels
 
 def _digest(way: str, paths: Sequence[Path]) -> str:
     """What tells these pictures, as they are now and read in this way, from all others."""
-    digest = hashlib.sha256(f"{picture.RULE} {way}".encode())
+    digest = hashlib.sha256(f"{decoding.RULE} {way}".encode())
     with ThreadPoolExecutor() as pool:  # a network's disk answers many at a time
         for path, stamps in zip(paths, pool.map(_stamps, paths), strict=True):
             digest.update(os.fsencode(path) + repr(stamps).encode())
@@ -80,7 +79,7 @@ def _stamps(path: Path) -> tuple[int, int, int]:
     try:
         state = path.stat()
     except OSError as error:
-        raise picture.unreadable(path, error) from None
+        raise decoding.unreadable(path, error) from None
     return state.st_size, state.st_mtime_ns, state.st_ctime_ns
 
 
@@ -97,4 +96,4 @@ def _write(file: Path, images: Pixels) -> None:
 
 def decode(path: Path, source: ImageFolder) -> Pixels:
     """One picture as (C, H, W) bytes. Raises UserError naming one that cannot be read."""
-    return picture.decode(path, source.channels, source.size)
+    return decoding.decode(path, source.channels, source.size)

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hpc_dl.data import split_folders
 from hpc_dl.data.class_names import alike, in_order
 from hpc_dl.data.counts import Holdout, group_count, split_counts
-from hpc_dl.data.folder_walk import Walk, listing, walk
-from hpc_dl.data.split_folders import SUFFIXES, expected, listed
+from hpc_dl.data.pictures import split_folders
+from hpc_dl.data.pictures.folder_walk import Walk, listing, walk
+from hpc_dl.data.pictures.split_folders import SUFFIXES, expected, listed
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.sources import ImageFolder
+from hpc_dl.jobspec.sources.image_folder import ImageFolder
 
 if TYPE_CHECKING:
     from hpc_dl.data.holdout import Array
@@ -35,6 +35,11 @@ class Found:
     pictures: dict[str, list[Picture]]
     notes: tuple[str, ...] = ()
     """What was assumed, or not read."""
+
+    @property
+    def paths(self) -> list[Path]:
+        """The files of all splits, in the order in which their examples are numbered."""
+        return [path for pictures in self.pictures.values() for path, _ in pictures]
 
 
 def scan(source: ImageFolder) -> Found:
@@ -78,13 +83,12 @@ def facts(source: ImageFolder, found: Found) -> DataFacts:
 
     Raises UserError naming a file that is no picture, among those that are looked at.
     """
-    from hpc_dl.data import headers  # numpy and Pillow, for those who have pictures
+    from hpc_dl.data.pictures import headers  # numpy and Pillow, for those who have pictures
 
     there = {name: len(pictures) for name, pictures in found.pictures.items()}
     grouped = groups(source, found)
     sizes, count = split_counts(there, Holdout.of(source), grouped), group_count(grouped)
-    paths = [path for pictures in found.pictures.values() for path, _ in pictures]
-    notes = (*found.notes, *headers.notes(paths, source))
+    notes = (*found.notes, *headers.notes(found.paths, source))
     shape, classes = (source.channels, *source.size), found.classes
     return DataFacts("image", "classify", shape, classes, *sizes, groups=count, notes=notes)
 

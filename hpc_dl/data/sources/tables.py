@@ -6,24 +6,28 @@ Light: without torch, so that the login node can look into a table before it is 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hpc_dl.data import csv_files, encoding, holdout
+from hpc_dl.data import holdout
 from hpc_dl.data.class_names import alike
-from hpc_dl.data.columns import as_words, is_text, place, plain, refuse_disguises
 from hpc_dl.data.counts import Holdout, group_count, split_counts
-from hpc_dl.data.row_numbers import numbers_rows, without_index
+from hpc_dl.data.names import Names
+from hpc_dl.data.source import Loaded, Source
+from hpc_dl.data.tables import encoding
+from hpc_dl.data.tables.columns import as_words, is_text, place, plain, refuse_disguises
+from hpc_dl.data.tables.files import frame_of, refuse_absent
+from hpc_dl.data.tables.row_numbers import numbers_rows
 from hpc_dl.data.targets import constant
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import Column, DataFacts
-from hpc_dl.jobspec.sources import Csv, Table
+from hpc_dl.jobspec.sources.tables import Table
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
+
+    from hpc_dl.data.dataset import Split
 
 Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
 
@@ -31,6 +35,27 @@ MOST_WORDS = 256
 """Of a column; with more they are hardly categories."""
 FEW_WORDS = 20
 """So many different words may be as many as there are rows."""
+
+
+class TableSource(Source[Table]):
+    """The rows of a CSV or Parquet file; the same for validation and test, if given."""
+
+    def describe(self) -> DataFacts:
+        return read(self.options)[0]
+
+    def load(self) -> Loaded:
+        import torch
+
+        from hpc_dl.data.dataset import Split
+
+        facts, rows = read(self.options)
+        return facts, {
+            name: Split({key: torch.from_numpy(array) for key, array in split.items()})
+            for name, split in rows.items()
+        }
+
+    def names(self, splits: Mapping[str, Split]) -> Names:
+        return Names("row", tuple(map(len, splits.values())))
 
 
 def read(source: Table) -> tuple[DataFacts, dict[str, dict[str, Array]]]:
@@ -110,56 +135,6 @@ def _of_files(frames: Mapping[str, DataFrame]) -> list[str]:
     return [*train, *more]
 
 
-def frame_of(source: Table, path: str) -> DataFrame:
-    """A file as a frame. Raises UserError where it is none, or has no rows."""
-    file = Path(path).expanduser()
-    if not file.is_file():
-        raise UserError(f"data.path: there is no file {file}")
-    try:
-        frame, notes = read_file(file, parquet=not isinstance(source, Csv))
-    except UserError as error:
-        raise UserError(f"data.path: {error.message}", hint=error.hint) from None
-    frame.attrs.update(file=f"data.path: {file}", after=" after the header", notes=notes)
-    if frame.empty:
-        raise UserError(f"data.path: {file} has no rows")
-    return without_index(frame)
-
-
-def read_file(file: Path, *, parquet: bool) -> csv_files.Read:
-    """A file as it is, and notes. Raises UserError where it cannot be read."""
-    try:
-        frame, notes = _parquet(file) if parquet else csv_files.read(file)
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"{file} is not UTF-8: {error}",
-            hint=f"If it is {_guess(file)}: iconv -f {_guess(file)} -t utf-8 OLD > NEW",
-        ) from None
-    except (OSError, ValueError) as error:  # of which those of pandas and pyarrow are kinds
-        kind = "parquet" if parquet else "csv"
-        raise UserError(f"{file} is no readable {kind}: {error}") from None
-    frame.columns = frame.columns.map(str).str.strip()
-    if frame.columns.has_duplicates:
-        name = frame.columns[frame.columns.duplicated()][0]
-        raise UserError(f"{file} has several columns '{name}'")
-    return frame, notes
-
-
-def _guess(file: Path) -> str:
-    """What a file that is not in UTF-8 is likely to be in."""
-    with file.open("rb") as opened:
-        return "UTF-16" if opened.read(2) in (b"\xff\xfe", b"\xfe\xff") else "LATIN1"
-
-
-def _parquet(file: Path) -> csv_files.Read:
-    import pandas
-
-    frame = pandas.read_parquet(file)
-    named = [str(name) for name in frame.index.names if name is not None]
-    return frame.reset_index(drop=True), [
-        f"the index '{name}' of {file.name} is not looked at" for name in named
-    ]
-
-
 def _targets_of(source: Table) -> list[str]:
     """The columns to tell. Raises UserError where one is named twice, or also to be dropped."""
     targets = [source.target] if isinstance(source.target, str) else list(source.target)
@@ -214,18 +189,6 @@ def _input(train: DataFrame, name: str) -> Column:
             hint="Leave it out: data.drop.",
         )
     return Column(name, "input", kind, different, gaps, tuple(sorted(values.dropna().unique())))
-
-
-def refuse_absent(frame: DataFrame, wanted: Sequence[str], key: str = "data.path: ") -> None:
-    """Raise UserError for the first column that is not there."""
-    there, file = list(frame.columns), frame.attrs["file"].removeprefix("data.path: ")
-    for name in wanted:
-        if name not in there:
-            near = get_close_matches(name, there, 3)
-            guess = f"Did you mean {' or '.join(near)}?" if near else f"It has: {', '.join(there)}."
-            if any(it.replace(".", "").isdigit() for it in there):
-                guess += " A file's first row has to name the columns."
-            raise UserError(f"{key}{file} has no column '{name}'", hint=guess)
 
 
 def _refuse_gaps(frame: DataFrame, columns: Sequence[str], what: str) -> None:

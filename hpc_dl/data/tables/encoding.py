@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hpc_dl.data.columns import as_words, floats, place, plain
+from hpc_dl.data.tables.columns import as_words, floats, place, plain
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import Column
 

@@ -15,18 +15,19 @@ from hpc_dl.data import libraries
 from hpc_dl.data.class_names import alike
 from hpc_dl.data.counts import Holdout, split_counts
 from hpc_dl.data.dataset import Split, Tensors
-from hpc_dl.data.picture import decode, is_grey
-from hpc_dl.data.split_folders import refuse_as_classes, refuse_masks
+from hpc_dl.data.pictures.decoding import decode, is_grey
+from hpc_dl.data.pictures.split_folders import refuse_as_classes, refuse_masks
+from hpc_dl.data.source import Loaded
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.sources import TorchVision
+from hpc_dl.jobspec.sources.torchvision import TorchVision
 from hpc_dl.torchvision_compat import torchvision
 
 _VALUES = {"train": "train", "validation": "val", "test": "test"}
 """What torchvision calls the splits."""
 
 
-def load(source: TorchVision, data_root: Path) -> tuple[DataFacts, Mapping[str, Split]]:
+def load(source: TorchVision, data_root: Path) -> Loaded:
     """The splits that the data set has, or all of it to be divided.
 
     Raises UserError where it is not staged, or holds anything but pictures with a class.
