@@ -83,7 +83,7 @@ def _pointing_into(file: Path, words: Sequence[str]) -> Iterator[None]:
     try:
         yield
     except SpecConflict as error:
-        raise specs.conflict(file, words, error.key, error.message, error.hint) from None
+        raise specs.locate(file, words, error.faults) from None
 
 
 def read(

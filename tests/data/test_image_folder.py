@@ -1,5 +1,6 @@
 """A user's own pictures: found, decoded, cached, and what is said of broken ones."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,11 @@ import pytest
 import torch
 from PIL import Image
 
+from hpc_dl.cli import job_request
+from hpc_dl.data import fingerprint, loading, sources
+from hpc_dl.data.pictures import folder_walk, folders
 from hpc_dl.errors import UserError
+from hpc_dl.jobspec.architectures.ffnn import FeedForward
 from hpc_dl.jobspec.sources.image_folder import ImageFolder
 from tests.support import reading
 
@@ -50,6 +55,41 @@ def test_a_picture_that_changes_is_read_again(pictures, tmp_path):
         Image.new("RGB", (9, 9), (250, 250, 250)).save(path)
     after = reading.load(folder(pictures), tmp_path, HERE)
     assert not torch.equal(before.train.tensors["image"], after.train.tensors["image"])
+
+
+def test_the_folder_is_searched_once_for_facts_fingerprint_and_examples(
+    pictures, tmp_path, monkeypatch
+):
+    searched = []
+
+    def walk(folder, suffixes):
+        searched.append(folder.name)
+        return folder_walk.walk(folder, suffixes)
+
+    monkeypatch.setattr(folders, "walk", walk)
+    source = sources.build(folder(pictures), tmp_path)
+    fingerprint.take(source, FeedForward(name="ffnn"), source.describe())
+    loading.load(source)
+    assert searched == ["dark", "light"]
+    file = tmp_path / "job.yaml"
+    file.write_text(
+        "name: x\nmodel: {name: ffnn}\ntrain: {epochs: 1}\n"
+        "data: {name: image_folder, root: pictures}\n"
+    )
+    job_request.read(file, [], "generic")
+    assert searched == ["dark", "light"] * 2
+
+
+def test_a_picture_that_was_replaced_is_checked_again_before_it_is_streamed(pictures, tmp_path):
+    source = folder(pictures)
+    reading.load(source, tmp_path, HERE, 0)
+    assert len(list((tmp_path / "cache").glob("*.checked"))) == 1
+    path = pictures / "dark" / "07.png"
+    state = path.stat()
+    path.write_bytes(b"no picture".ljust(state.st_size))
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))  # as `cp -p` and `touch -r` do
+    with pytest.raises(UserError, match=r"dark/07\.png is not a readable picture"):
+        reading.load(source, tmp_path, HERE, 0)
 
 
 def test_grey_pictures_have_one_channel(pictures, tmp_path):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from hpc_dl.data import sources
 from hpc_dl.data.counts import Holdout, split_counts
 from hpc_dl.data.dataset import Split, divide
 from hpc_dl.data.listing import listing
@@ -212,14 +213,34 @@ def run(program):
     )
 
 
-def test_the_light_half_of_the_room_imports_nothing_heavy():
-    done = run(
-        "import sys\n"
-        "from hpc_dl.data import counts, listing, sources\n"
-        "heavy = {'torch', 'torchvision', 'numpy', 'PIL', 'sklearn'} & set(sys.modules)\n"
-        "sys.exit(str(heavy) if heavy else 0)"
-    )
+LIGHT = """
+import sys
+from pathlib import Path
+from hpc_dl.data import counts, listing, sources
+from hpc_dl.jobspec.sources import SOURCES
+
+def imported(*names):
+    return set(names) & set(sys.modules)
+
+listing.listing(Path("nowhere"))
+assert not (found := imported("torch", "numpy", "PIL", "pandas", "sklearn")), found
+for options in SOURCES.values():
+    sources.class_for(options)
+for name in ("digits", "karate"):
+    sources.build(SOURCES[name](name=name), Path()).describe()
+assert not (found := imported("torch", "torchvision", "torch_geometric", "sklearn")), found
+"""
+
+
+def test_sources_are_found_and_described_without_what_is_heavy():
+    done = run(LIGHT)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_every_source_has_a_class_in_a_file_named_like_that_of_its_options(name):
+    found = sources.class_for(SOURCES[name])
+    assert found.__module__.rpartition(".")[2] == SOURCES[name].__module__.rpartition(".")[2]
 
 
 MISMATCHED = """

@@ -171,7 +171,7 @@ def change(column, value, row=7):
         (change("married", "yes"), "row 8, column 'married' is 'yes', but has to be true or false"),
     ],
 )
-def test_rows_that_do_not_fit_are_refused_with_their_place(predictor, given, message):
+def test_rows_that_do_not_fit_are_refused_with_row_and_column(predictor, given, message):
     with pytest.raises(UserError, match=message):
         predictor.predict(given())
 
@@ -241,7 +241,7 @@ def test_a_frame_is_refused_where_the_training_knew_no_names(tmp_path):
     assert "to_numpy" in caught.value.hint
 
 
-def test_a_table_that_is_not_there_is_an_error_in_one_line(export, capsys):
+def test_a_missing_table_is_an_error_in_one_line(export, capsys):
     assert main([str(export), "nowhere.csv"]) == 2
     out, err = capsys.readouterr()
     assert out == ""

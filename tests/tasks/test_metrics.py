@@ -93,7 +93,7 @@ def test_the_metrics_are_scikit_learns():
     assert value("top5") == pytest.approx(top_k_accuracy_score(truth, chance, k=5))
 
 
-def test_a_class_without_an_example_has_no_part_in_the_area_under_the_curve():
+def test_a_class_without_examples_has_no_part_in_the_auroc():
     outputs, batch = outputs_and_batch()
     few = {"label": batch["label"] % 3}
     found = tasks.build(FACTS).measure(outputs, few)["auroc_macro"]
@@ -127,7 +127,7 @@ def test_the_f1_score_of_very_many_classes_fits_into_memory_also_where_torch_is_
     assert found == pytest.approx(f1_score(label, guess, average="macro"), rel=1e-5)
 
 
-def test_held_out_metrics_are_the_same_on_one_rank_on_two_and_where_one_has_nothing(tmp_path):
+def test_held_out_metrics_are_the_same_on_one_rank_on_two_and_if_one_has_no_examples(tmp_path):
     """18 images on 2 ranks, and 1 image on 2 ranks, of which one is left without."""
     for share, some in ((0.0101, 18), (0.0005, 1)):
         one, two = (
@@ -170,7 +170,7 @@ def test_the_most_wrong_images_are_those_whose_class_seems_least_likely():
     assert (sheet == 1.0).sum() < sheet.size  # and the others are black
 
 
-def test_the_confusion_matrix_counts_who_is_held_for_whom():
+def test_the_confusion_matrix_counts_true_classes_in_rows():
     label = torch.tensor([0, 0, 0, 1, 1, 6])
     guess = torch.tensor([0, 0, 1, 1, 1, 0])
     outputs = 5.0 * F.one_hot(guess, CLASSES).float()

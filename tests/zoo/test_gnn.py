@@ -48,7 +48,7 @@ def test_a_gcn_layer_is_the_dense_product():
     torch.testing.assert_close(made.convolve(layer, node, edge), dense)
 
 
-def test_the_attention_of_a_gat_layer_sums_to_one_over_those_who_are_heard():
+def test_the_attention_of_a_gat_layer_sums_to_one_over_the_neighbours():
     node, edge, _ = graph()
     layer = network(layer="gat").body[0]
     looped, padded = add_self_loops(edge, 9), F.pad(node, [0, 0, 0, 1])
@@ -58,7 +58,7 @@ def test_the_attention_of_a_gat_layer_sums_to_one_over_those_who_are_heard():
 
 
 @pytest.mark.parametrize("layer", ["gcn", "gat"])
-def test_a_node_hears_itself_once_also_where_the_graph_has_such_edges(layer):
+def test_a_node_has_one_self_loop_even_if_the_graph_has_some(layer):
     """As torch_geometric has it, which removes these edges first."""
     node, edge, _ = graph()
     edge = torch.cat([edge[:, :5], torch.tensor([[3, 3, 0], [3, 3, 0]]), edge[:, 5:]], dim=1)
@@ -69,7 +69,7 @@ def test_a_node_hears_itself_once_also_where_the_graph_has_such_edges(layer):
 
 
 @pytest.mark.parametrize("layer", LAYERS)
-def test_renaming_the_nodes_renames_what_is_said_of_them(layer):
+def test_outputs_follow_a_permutation_of_the_nodes(layer):
     node, edge, _ = graph()
     made, order = network(layer=layer), torch.randperm(9)
     place = order.argsort()  # where each node has gone
@@ -129,7 +129,7 @@ def job(folder, **more):
     return new_run(folder, model=model, data={"name": "karate"}, train=train, **more)
 
 
-def test_three_ranks_learn_what_one_learns_though_the_last_batch_leaves_some_without(tmp_path):
+def test_three_ranks_learn_what_one_learns_though_some_have_no_part_of_the_last_batch(tmp_path):
     one = ranks.train(job(tmp_path))
     six = ranks.train(job(tmp_path, resources={"tasks_per_node": 6}))  # of four known members
     for (step, ours), (_, theirs) in zip(history(one), history(six), strict=True):
@@ -147,7 +147,7 @@ def test_it_is_exported_with_the_graph_as_its_input(tmp_path):
     assert {path.name for path in run.artifacts.iterdir()} >= {"graph", "embedding", "confusion"}
 
 
-def test_a_graph_network_on_pictures_is_refused_with_those_that_would_do(tmp_path):
+def test_a_graph_network_on_pictures_is_refused_and_others_are_named(tmp_path):
     spec = {
         "name": "x",
         "model": {"name": "gnn"},
@@ -163,7 +163,7 @@ def test_a_graph_network_on_pictures_is_refused_with_those_that_would_do(tmp_pat
 
 
 @pytest.mark.parametrize("option", ["crop", "flip", "rotation", "noise", "mixup"])
-def test_what_is_done_to_pictures_is_refused_of_graphs(option):
+def test_augmentation_of_pictures_is_refused_for_graphs(option):
     data = {"name": "karate", "augment": {option: option == "flip" or 1}}
     spec = {"name": "x", "model": {"name": "gnn"}, "data": data, "train": {"epochs": 1}}
     with pytest.raises(SpecConflict, match="karate is graph data; this is done to image") as caught:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from hpc_dl.data.source import Source
+from hpc_dl.jobspec import registry
 from hpc_dl.jobspec.data import Data
 
 
@@ -22,10 +21,4 @@ def build(options: Data, data_root: Path, code: Path = Path()) -> Source[Any]:
 def class_for(options: type[Data]) -> type[Source[Any]]:
     """Return the one subclass of `Source` in the module that belongs to the options."""
     shipped = f"{__name__}.{options.__module__.rpartition('.')[2]}"
-    module = import_module(options.source_module or shipped)
-    (found,) = (
-        it
-        for _, it in inspect.getmembers(module, inspect.isclass)
-        if issubclass(it, Source) and it.__module__ == module.__name__
-    )
-    return found
+    return registry.subclass_in(options.source_module or shipped, Source)  # type: ignore[type-abstract]

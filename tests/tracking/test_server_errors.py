@@ -1,4 +1,4 @@
-"""A tracking server that is slow, fails, refuses, or loses its answers: all arrives, and once."""
+"""A tracking server that is slow, fails, refuses, or loses answers gets everything once."""
 
 import os
 import threading
@@ -24,8 +24,8 @@ SAID = {
 
 
 @contextmanager
-def companion(run, monkeypatch):
-    """Follows a run as the job's companion does, with shorter pauses, while the context lasts."""
+def running_sync_worker(run, monkeypatch):
+    """Run the sync worker, at shorter intervals, as long as the context lasts."""
     monkeypatch.setattr(sync_worker, "INTERVAL", 0.05)
     monkeypatch.setattr(sync_worker, "MAX_INTERVAL", 0.2)
     theirs, ours = os.pipe()
@@ -39,7 +39,7 @@ def companion(run, monkeypatch):
         os.close(theirs)
 
 
-def test_whatever_a_server_does_everything_arrives_once(tmp_path, monkeypatch, capsys):
+def test_a_server_in_trouble_gets_everything_once(tmp_path, monkeypatch, capsys):
     server = Server(tmp_path)
     proxy = Proxy(server)
     try:
@@ -47,7 +47,7 @@ def test_whatever_a_server_does_everything_arrives_once(tmp_path, monkeypatch, c
         answers_that_are_lost_make_nothing_twice(server, proxy, tmp_path)
         what_is_too_much_at_once_is_sent_in_parts(server, proxy, tmp_path)
         run = run_for(proxy.uri, tmp_path, tracking={"uri": proxy.uri})
-        with companion(run, monkeypatch):
+        with running_sync_worker(run, monkeypatch):
             a_server_in_trouble_is_waited_for(run, proxy, capsys)
         assert same(run, server.uri)
         assert sync_run(run).points == 0
@@ -66,7 +66,7 @@ def answers_that_are_lost_make_nothing_twice(server, proxy, folder):
         with pytest.raises(StoreUnavailable):
             sync_run(run)
     assert not proxy.loses
-    wait_until(lambda: brought(run), 120, message="the store to take the rest")
+    wait_until(lambda: is_synced(run), 120, message="the store to take the rest")
     assert same(run, server.uri)
     client = MlflowClient(tracking_uri=server.uri)
     experiment = client.get_experiment_by_name("lost").experiment_id
@@ -82,7 +82,7 @@ def what_is_too_much_at_once_is_sent_in_parts(server, proxy, folder):
     assert same(run, server.uri)
 
 
-def brought(run):
+def is_synced(run):
     """Whether the store took everything: on a busy machine its answer may come too late."""
     try:
         sync_run(run)
@@ -108,12 +108,12 @@ def a_server_in_trouble_is_waited_for(run, proxy, capsys):
 
 
 def wait_for_complaint(capsys, words, said):
-    """All that the companion has said, once these words are among it."""
+    """Return the log of the sync worker once these words are in it."""
     heard = [said]
 
     def hears():
         heard.append(capsys.readouterr().err)
         return words in "".join(heard)
 
-    wait_until(hears, message=f"the companion to say: {words}")
+    wait_until(hears, message=f"the sync worker to log: {words}")
     return "".join(heard)

@@ -1,9 +1,10 @@
-"""From pydantic's errors to sentences in the field's own words, each at its place in the source."""
+"""What is wrong with the values of a spec: pydantic's errors as sentences, each at its place."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -40,31 +41,49 @@ _BOUNDS = {
 _LENGTHS = {"too_short": ("at least", "min_length"), "too_long": ("at most", "max_length")}
 
 
-def problems(error: ValidationError, document: Document, root: type[BaseModel]) -> list[Problem]:
-    """All that pydantic found, one sentence a place, in the order of the source."""
-    found: dict[Path, Problem] = {}
+@dataclass(frozen=True)
+class Fault:
+    """Something wrong with a value of a spec, or with its key."""
+
+    path: Path
+    message: str
+    hint: str = ""
+    of_key: bool = False
+
+    def located(self, document: Document) -> Problem:
+        """Return the problem at the place where the value or the key was written."""
+        mark = document.keys.get(self.path) if self.of_key else None
+        return Problem(mark or place(document, self.path), self.message, self.hint)
+
+
+def find_faults(error: ValidationError, values: Any, root: type[BaseModel]) -> list[Fault]:
+    """Return all that pydantic found in the values of a `root`, one fault a place, in their order.
+
+    Sentences are in the words of who writes YAML; an option that is not known has a suggestion.
+    """
+    found: dict[Path, Fault] = {}
     for item in error.errors(include_url=False):
         names_a_child = item["type"] in ("missing", "extra_forbidden")
-        path = _without_tags((*item["loc"], *_key_of(item)), document.values, names_a_child)
-        found.setdefault(path, _problem(item, path, document, root))
+        path = _without_tags((*item["loc"], *_key_of(item)), values, names_a_child)
+        found.setdefault(path, _fault(item, path, values, root))
     return list(found.values())
 
 
 def closest(word: str, known: list[str]) -> str:
-    """A question to ask after a word that is not known, or nothing."""
+    """Return the question whether another word was meant, or nothing."""
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.55)
     return f"; did you mean '{near[0]}'?" if near else ""
 
 
 def renamed(path: Path, known: Collection[str]) -> str:
-    """The sentence about an option under its former name, if it is one of the `known` today."""
+    """Return the sentence about an option under its former name, if it is one of `known` today."""
     now = renames.KEYS.get(path)
     old, section = ".".join(map(str, path)), ".".join(map(str, path[:-1]))
     return f"{old} is called {section}.{now} now" if now in known else ""
 
 
 def place(document: Document, path: Path) -> Mark:
-    """Where a value was written, or else the nearest thing around it."""
+    """Return where a value was written, or else the nearest thing around it."""
     while path not in document.places and path:
         path = path[:-1]
     return document.places.get(path) or Mark("", 1, 1, "")
@@ -91,41 +110,38 @@ def _without_tags(location: tuple[str | int, ...], values: Any, names_a_child: b
     return tuple(path)
 
 
-def _problem(item: Any, path: Path, document: Document, root: type[BaseModel]) -> Problem:
+def _fault(item: Any, path: Path, values: Any, root: type[BaseModel]) -> Fault:
     kind, dotted = item["type"], ".".join(map(str, path)) or "the spec"
     if kind == "extra_forbidden":
-        return _unknown_key(path, document, root)
+        return _unknown_key(path, values, root)
     if kind == "missing":
-        return _missing(path, document, root)
-    value_at = place(document, path)
+        return _missing(path, values, root)
     if kind in ("union_tag_invalid", "union_tag_not_found"):
-        return _no_such_name(path, document, root)
+        return _no_such_name(path, values, root)
     if kind == "literal_error" and (now := renames.VALUES.get((*path, str(item["input"])))):
-        return Problem(value_at, f"{dotted}: {item['input']} is called {now} now")
+        return Fault(path, f"{dotted}: {item['input']} is called {now} now")
     if kind == "literal_error":
         allowed = [str(choice) for choice in _expected(item)]
         guess = closest(str(item["input"]), allowed)
-        return Problem(
-            value_at, f"{dotted} cannot be {_shown(item['input'])}{guess}", _allowed(allowed)
-        )
-    return Problem(value_at, _sentence(item, dotted), _hint(item))
+        return Fault(path, f"{dotted} cannot be {_shown(item['input'])}{guess}", _allowed(allowed))
+    return Fault(path, _sentence(item, dotted), _hint(item))
 
 
 def _sentence(item: Any, dotted: str) -> str:
     kind, context, shown = item["type"], item.get("ctx", {}), _shown(item["input"])
     if kind in _TYPES:
-        said = f" has to be {_TYPES[kind]}, not {shown}"
+        sentence = f" has to be {_TYPES[kind]}, not {shown}"
     elif kind in _BOUNDS:
         word, key = _BOUNDS[kind]
-        said = f" has to be {word} {context[key]:g}, not {shown}"
+        sentence = f" has to be {word} {context[key]:g}, not {shown}"
     elif kind in _LENGTHS:
         word, key = _LENGTHS[kind]
-        said = f" has to have {word} {context[key]} values, not {len(item['input'])}"
+        sentence = f" has to have {word} {context[key]} values, not {len(item['input'])}"
     elif kind in ("string_too_short", "string_pattern_mismatch"):
-        said = f" cannot be {shown}"
+        sentence = f" cannot be {shown}"
     else:
-        said = f": {context.get('error', item['msg'])}"
-    return dotted + said
+        sentence = f": {context.get('error', item['msg'])}"
+    return dotted + sentence
 
 
 def _hint(item: Any) -> str:
@@ -136,51 +152,47 @@ def _hint(item: Any) -> str:
     return ""
 
 
-def _unknown_key(path: Path, document: Document, root: type[BaseModel]) -> Problem:
-    part = fields.part_at(root, document.values, path[:-1])
-    known = list(part.model_fields) if part else []
+def _unknown_key(path: Path, values: Any, root: type[BaseModel]) -> Fault:
+    part = fields.part_at(root, values, path[:-1])
+    return unknown_key(path, list(part.model_fields) if part else [])
+
+
+def unknown_key(path: Path, known: list[str]) -> Fault:
+    """Return the fault of a key that is none of those `known`."""
+    if message := renamed(path, known):
+        return Fault(path, message, of_key=True)
     where = f" in {'.'.join(map(str, path[:-1]))}" if len(path) > 1 else ""
-    mark = document.keys.get(path) or place(document, path)
-    if said := renamed(path, known):
-        return Problem(mark, said)
     guess = closest(str(path[-1]), known)
-    return Problem(mark, f"unknown key '{path[-1]}'{where}{guess}", _allowed(known))
+    return Fault(path, f"unknown key '{path[-1]}'{where}{guess}", _allowed(known), of_key=True)
 
 
-def _missing(path: Path, document: Document, root: type[BaseModel]) -> Problem:
+def _missing(path: Path, values: Any, root: type[BaseModel]) -> Fault:
     key, parent = str(path[-1]), path[:-1]
-    mark = document.keys.get(parent) or place(document, parent)
-    dotted = ".".join(map(str, path))
-    part = fields.part_at(root, document.values, parent)
+    part = fields.part_at(root, values, parent)
     described = part.model_fields[key].description if part and key in part.model_fields else None
     example = EXAMPLES.get(key) if not parent else None
     hint = f"Add for example: {example}" if example else f"{key}: {described}" if described else ""
-    return Problem(mark, f"{dotted} is missing", hint)
+    return Fault(parent, f"{'.'.join(map(str, path))} is missing", hint, of_key=True)
 
 
-def _no_such_name(path: Path, document: Document, root: type[BaseModel]) -> Problem:
-    names = fields.choices_at(root, document.values, path)
+def _no_such_name(path: Path, values: Any, root: type[BaseModel]) -> Fault:
+    names = fields.choices_at(root, values, path)
     section = ".".join(map(str, path))
-    values: Any = document.values
     for key in path:
         values = values[key]
     if not isinstance(values, Mapping):
         hint = f"Write {section}: {{name: {values}}}" if values in names else _allowed(names)
         message = f"{section} has to be a mapping of keys to values, not {_shown(values)}"
-        return Problem(place(document, path), message, hint)
+        return Fault(path, message, hint)
     if "name" not in values:
-        mark = document.keys.get(path) or place(document, path)
-        return Problem(mark, f"{section}.name is missing", _allowed(names))
-    name = values["name"]
-    mark = place(document, (*path, "name"))
+        return Fault(path, f"{section}.name is missing", _allowed(names), of_key=True)
+    name, at = values["name"], (*path, "name")
     if not isinstance(name, str):
-        return Problem(
-            mark, f"{section}.name has to be a word, not {_shown(name)}", _allowed(names)
-        )
-    own = " or your own, like my_code.py:MyNet" if section in ("model", "data") else ""
-    return Problem(
-        mark, f"there is no {section} '{name}'{closest(name, names)}", _allowed(names) + own
-    )
+        message = f"{section}.name has to be a word, not {_shown(name)}"
+        return Fault(at, message, _allowed(names))
+    users = " or your own, like my_code.py:MyNet" if section in ("model", "data") else ""
+    message = f"there is no {section} '{name}'{closest(name, names)}"
+    return Fault(at, message, _allowed(names) + users)
 
 
 def _expected(item: Any) -> list[str]:

@@ -1,4 +1,4 @@
-"""Who brings much holds up nobody: neither by files, nor by points, nor by the memory it takes."""
+"""A large sync blocks no other run, neither by files nor by points, nor by its memory."""
 
 import subprocess
 import sys
@@ -33,7 +33,7 @@ def journalled_run(uri, folder, events):
 
 
 @pytest.mark.long
-def test_a_journal_ten_times_as_long_takes_no_more_memory(tmp_path, uri):
+def test_a_journal_ten_times_as_long_needs_no_more_memory(tmp_path, uri):
     short, long = journalled_run(uri, tmp_path, 2500), journalled_run(uri, tmp_path, 25_000)
     words = [sys.executable, "-c", MEASURE, str(short.path), str(long.path)]
     done = subprocess.run(words, check=True, capture_output=True, text=True)
@@ -42,7 +42,7 @@ def test_a_journal_ten_times_as_long_takes_no_more_memory(tmp_path, uri):
 
 
 @pytest.mark.parametrize("what", ["file", "checkpoint"])
-def test_while_a_large_file_is_copied_another_run_is_brought(tmp_path, uri, monkeypatch, what):
+def test_a_large_upload_does_not_block_the_sync_of_another_run(tmp_path, uri, monkeypatch, what):
     first, second = run_for(uri, tmp_path), run_for(uri, tmp_path)
     for run in (first, second):
         write_history(Journal(run.journal), 1, 5)
@@ -69,7 +69,7 @@ def test_while_a_large_file_is_copied_another_run_is_brought(tmp_path, uri, monk
 
 
 @pytest.mark.long
-def test_while_many_points_are_brought_another_run_has_its_turn(tmp_path, uri, monkeypatch):
+def test_a_long_sync_lets_another_run_have_the_lock(tmp_path, uri, monkeypatch):
     monkeypatch.setattr(sync, "LOCK_SECONDS", 0.1)
     many, few = journalled_run(uri, tmp_path, 6000), journalled_run(uri, tmp_path, 10)
     sync_run(few)
@@ -85,7 +85,7 @@ def test_while_many_points_are_brought_another_run_has_its_turn(tmp_path, uri, m
     assert same(many, uri)
 
 
-def test_artifacts_are_as_private_as_the_runs_they_come_from(tmp_path, uri):
+def test_artifacts_have_the_permissions_of_their_runs(tmp_path, uri):
     run = journalled_run(uri, tmp_path, 1)
     run.path.chmod(0o750)
     sync_run(run)

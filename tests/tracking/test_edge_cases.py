@@ -1,4 +1,4 @@
-"""What would hold up the bringing for ever if it were not foreseen."""
+"""Odd names, deleted runs and moved stores: what could block a sync for ever."""
 
 import math
 import re
@@ -28,19 +28,19 @@ from tests.support.stores import mlflow_run, run_for, same, stored, write_histor
         ("n" * 400, "n" * 250),
     ],
 )
-def test_a_metric_of_any_name_arrives_under_one_that_mlflow_takes(tmp_path, uri, said, taken):
+def test_metric_names_are_cleaned_for_mlflow(tmp_path, uri, said, taken):
     run = run_for(uri, tmp_path)
     Journal(run.journal).append("metrics", step=3, epoch=0, values={said: 0.25})
     sync_run(run)
     assert [(step, value) for step, value, _ in stored(run, uri)[taken]] == [(3, 0.25)]
 
 
-def test_names_are_the_same_when_they_were_fine():
+def test_valid_names_stay_as_they_are():
     for fine in ("model.latent_dim", "val/elbo", "system/gpu_0_memory_usage_megabytes", "a b:c"):
         assert description.clean_name(fine) == fine
 
 
-def test_infinities_arrive_as_the_largest_numbers_for_mlflow_has_no_others(tmp_path, uri):
+def test_infinities_are_stored_as_the_largest_float(tmp_path, uri):
     run = run_for(uri, tmp_path)
     Journal(run.journal).append("metrics", step=1, epoch=0, values={"a": math.inf, "b": -math.inf})
     sync_run(run)
@@ -48,7 +48,7 @@ def test_infinities_arrive_as_the_largest_numbers_for_mlflow_has_no_others(tmp_p
     assert arrived == {"a": 1.7976931348623157e308, "b": -1.7976931348623157e308}
 
 
-def test_a_reason_of_any_length_is_told_as_far_as_it_fits(tmp_path, uri):
+def test_a_long_reason_is_cut_to_what_mlflow_stores(tmp_path, uri):
     run = run_for(uri, tmp_path)
     Journal(run.journal).append("state", state="failed", reason="too long " * 10_000)
     sync_run(run)
@@ -58,7 +58,7 @@ def test_a_reason_of_any_length_is_told_as_far_as_it_fits(tmp_path, uri):
 
 
 @pytest.mark.parametrize("lost", [False, True], ids=["known", "position lost"])
-def test_a_run_that_was_deleted_in_mlflow_is_not_brought_back_by_itself(tmp_path, uri, lost):
+def test_a_run_deleted_in_mlflow_is_not_created_again(tmp_path, uri, lost):
     from mlflow import MlflowClient
 
     run = run_for(uri, tmp_path)
@@ -80,7 +80,7 @@ def test_a_run_that_was_deleted_in_mlflow_is_not_brought_back_by_itself(tmp_path
 
 @pytest.mark.slow
 @pytest.mark.parametrize("when", ["before the run", "during the run"])
-def test_a_deleted_experiment_comes_back_by_the_command_that_is_given(tmp_path, uri, when):
+def test_the_hint_for_a_deleted_experiment_restores_it(tmp_path, uri, when):
     from mlflow import MlflowClient
 
     run = run_for(uri, tmp_path, tracking={"experiment": 'it\'s "mine" 100%/#?`'})
@@ -105,7 +105,7 @@ def test_a_deleted_experiment_comes_back_by_the_command_that_is_given(tmp_path, 
     assert same(run, uri)
 
 
-def test_another_experiment_may_be_named_instead_of_a_deleted_one(tmp_path, uri):
+def test_a_run_can_move_from_a_deleted_experiment_to_another(tmp_path, uri):
     from mlflow import MlflowClient
 
     run = run_for(uri, tmp_path, tracking={"experiment": "first"})
@@ -121,7 +121,7 @@ def test_another_experiment_may_be_named_instead_of_a_deleted_one(tmp_path, uri)
     assert mlflow_run(run, uri).info.experiment_id == second
 
 
-def test_a_store_that_does_not_know_the_run_any_more_gets_all_of_it(tmp_path, uri):
+def test_an_emptied_store_gets_the_whole_run_again(tmp_path, uri):
     run = run_for(uri, tmp_path)
     log = Journal(run.journal)
     write_history(log, 1, 20)
@@ -132,7 +132,7 @@ def test_a_store_that_does_not_know_the_run_any_more_gets_all_of_it(tmp_path, ur
     assert same(run, uri)
 
 
-def test_a_run_that_is_sent_to_another_store_is_all_there(tmp_path, uri, empty_store):
+def test_a_second_store_gets_the_whole_run(tmp_path, uri, empty_store):
     run = run_for(uri, tmp_path)
     log = Journal(run.journal)
     write_history(log, 1, 20)
@@ -146,7 +146,7 @@ def test_a_run_that_is_sent_to_another_store_is_all_there(tmp_path, uri, empty_s
     assert same(run, other)
 
 
-def test_parameters_that_a_resume_changed_do_not_hold_up_the_rest(tmp_path, uri):
+def test_parameters_changed_by_a_resume_do_not_block_the_sync(tmp_path, uri):
     run = run_for(uri, tmp_path)
     log = Journal(run.journal)
     write_history(log, 1, 5)
@@ -158,7 +158,7 @@ def test_parameters_that_a_resume_changed_do_not_hold_up_the_rest(tmp_path, uri)
     assert same(run, uri)
 
 
-def test_a_relative_sqlite_uri_means_the_folder_of_the_submission(tmp_path, empty_store):
+def test_a_relative_sqlite_uri_is_relative_to_the_folder_of_the_submission(tmp_path, empty_store):
     (tmp_path / "home").mkdir()
     shutil.copy(empty_store, tmp_path / "home" / "own.db")
     run = run_for("sqlite:///own.db", tmp_path)
@@ -171,7 +171,7 @@ def test_a_relative_sqlite_uri_means_the_folder_of_the_submission(tmp_path, empt
     )
 
 
-def test_a_folder_without_a_plan_is_named_and_nothing_else_breaks(tmp_path, uri):
+def test_a_run_folder_without_a_plan_is_named_in_the_error(tmp_path, uri):
     run = run_for(uri, tmp_path)
     run.plan.unlink()
     with pytest.raises(UserError, match=r"quick-1 has no plan.json"):

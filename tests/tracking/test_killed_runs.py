@@ -1,4 +1,4 @@
-"""MLflow's status is true of a job of which nothing was left to say how it ended."""
+"""MLflow gets the right status of a job that was killed without a trace; child processes end."""
 
 import json
 import os
@@ -40,29 +40,29 @@ def killed(tmp_path, uri, monkeypatch):
 
 
 @pytest.mark.long
-def test_status_writes_nothing_and_reconcile_tells_the_next_sync(killed, uri, capsys):
+def test_status_writes_nothing_and_the_sync_after_reconcile_sends_the_end(killed, uri, capsys):
     assert cli.main(["status", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["state"] == "failed"
     sync_run(killed)
     assert mlflow_run(killed, uri).info.status == "RUNNING"
     assert cli.main(["reconcile"]) == 0
     sync_run(killed)
-    is_told(killed, uri)
+    assert_failed(killed, uri)
 
 
 @pytest.mark.long
-def test_sync_finds_out_and_tells(killed, uri, capsys):
+def test_sync_reconciles_a_killed_run_and_sends_its_end(killed, uri, capsys):
     assert cli.main(["sync", killed.id]) == 0
-    is_told(killed, uri)
+    assert_failed(killed, uri)
 
 
 @pytest.mark.long
-def test_the_dashboard_finds_out_and_tells(killed, uri, capsys):
+def test_the_dashboard_reconciles_a_killed_run_and_sends_its_end(killed, uri, capsys):
     _Bringing(killed.root).bring()
-    is_told(killed, uri)
+    assert_failed(killed, uri)
 
 
-def is_told(run, uri):
+def assert_failed(run, uri):
     found = mlflow_run(run, uri)
     assert found.info.status == "FAILED"
     assert found.info.end_time is not None
@@ -70,27 +70,27 @@ def is_told(run, uri):
     assert found.data.tags["hpcdl.reason"] == "killed without an error message"
 
 
-OWNER = """
+PARENT = """
 import subprocess, sys
-leash = [sys.executable, "-m", "hpc_dl.tracking.child_process"]
+child = [sys.executable, "-m", "hpc_dl.tracking.child_process"]
 command = ["sh", "-c", "sleep 1000 & echo $$; sleep 1000"]
-subprocess.Popen([*leash, *command], stdin=subprocess.PIPE, start_new_session=True).wait()
+subprocess.Popen([*child, *command], stdin=subprocess.PIPE, start_new_session=True).wait()
 """
 
 
-def test_what_is_on_a_leash_ends_with_its_owner_also_by_kill_9():
-    owner = subprocess.Popen([sys.executable, "-c", OWNER], stdout=subprocess.PIPE, text=True)
-    assert owner.stdout.readline()
+def test_a_child_process_ends_with_its_parent_even_by_kill_9():
+    parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout.readline()
     family = wait_until(
-        lambda: len(found := psutil.Process(owner.pid).children(recursive=True)) == 4 and found
+        lambda: len(found := psutil.Process(parent.pid).children(recursive=True)) == 4 and found
     )
-    owner.kill()
-    owner.wait()
+    parent.kill()
+    parent.wait()
     wait_until(lambda: not any(it.is_running() for it in family), message="all of it to end")
 
 
-def test_a_leash_ends_with_its_command_and_its_exit_code():
+def test_a_child_process_returns_the_exit_code_of_its_command():
     words = [sys.executable, "-m", "hpc_dl.tracking.child_process", "sh", "-c", "exit 7"]
-    owner = subprocess.Popen(words, stdin=subprocess.PIPE)
-    assert owner.wait(30) == 7
-    owner.stdin.close()
+    parent = subprocess.Popen(words, stdin=subprocess.PIPE)
+    assert parent.wait(30) == 7
+    parent.stdin.close()

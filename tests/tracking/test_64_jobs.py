@@ -1,4 +1,4 @@
-"""64 jobs that begin at the same moment, with one SQLite store that none of them has made yet."""
+"""64 jobs that start at the same moment, with one SQLite store that does not exist yet."""
 
 import multiprocessing
 import shutil
@@ -18,13 +18,13 @@ from tests.support.stores import mlflow_run, run_for, same, write_history
 JOBS, STEPS = 64, 40
 
 
-def companion(run: RunDir, training: Connection) -> None:
-    """What a job starts beside its training; it is told of the end through a pipe."""
+def sync_like_a_job(run: RunDir, training: Connection) -> None:
+    """Run the sync worker until the training's end of the pipe is closed."""
     sync_worker.LAST_LOCK_TIMEOUT = 120  # all of them share the cores of one machine
     sync_worker.follow(run, training.fileno())
 
 
-def crowd(uri: str, root: Path) -> list[RunDir]:
+def runs_with_journals(uri: str, root: Path) -> list[RunDir]:
     """Prepared runs with a journal each."""
     first = run_for(uri, root)
     runs = [first, *(RunDir(root / f"quick-{number}") for number in range(2, JOBS + 1))]
@@ -39,13 +39,13 @@ def crowd(uri: str, root: Path) -> list[RunDir]:
 
 
 def start(runs: list[RunDir]) -> list[tuple[BaseProcess, Connection]]:
-    """The companions, and the end of each one's pipe that the training would hold."""
+    """Start a sync worker per run; return each with the pipe's end that the training holds."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.support.warm_tracking"])
     started = []
     for run in runs:
         theirs, ours = context.Pipe(duplex=False)
-        process = context.Process(target=companion, args=(run, theirs))
+        process = context.Process(target=sync_like_a_job, args=(run, theirs))
         process.start()
         theirs.close()
         started.append((process, ours))
@@ -62,21 +62,21 @@ def train_on(run: RunDir) -> float:
 
 
 @pytest.mark.long
-def test_64_jobs_on_a_fresh_store_all_arrive_and_none_waits_or_fails(tmp_path, capfd):
+def test_64_jobs_share_a_fresh_store_and_no_training_waits(tmp_path, capfd):
     uri = f"sqlite:///{tmp_path}/mlflow.db"
-    runs = crowd(uri, tmp_path)
+    runs = runs_with_journals(uri, tmp_path)
     began = time.perf_counter()
-    companions = start(runs)
+    workers = start(runs)
     longest = max(train_on(run) for run in runs)
-    for _, training in companions:
+    for _, training in workers:
         training.close()
-    for process, _ in companions:
+    for process, _ in workers:
         process.join(200)
         assert process.exitcode == 0
     seconds = time.perf_counter() - began
     assert longest < 0.5  # seconds that a training stood still
     assert capfd.readouterr().err == ""
-    print(f"{JOBS} jobs were brought in {seconds:.1f} s")
+    print(f"{JOBS} jobs were synced in {seconds:.1f} s")
     for run in runs:
         assert not is_pending(run)
         assert same(run, uri)

@@ -1,8 +1,8 @@
-"""How far the real images of a run's data are apart: `python -m hpc_dl.verify.fid_floor RUN`.
+"""Fréchet distance between real images: `python -m hpc_dl.verify.real_frechet RUN`.
 
-The Fréchet distance between training and test images, by the judge of the run: what is left of
-sampling, below which no generated images come but by chance. A process of its own, for it needs
-torch. The last line of its output is the number.
+It compares the training and the test images with the run's evaluation classifier. This is the
+sampling error, below which generated images come only by chance. A process of its own, since it
+needs torch. The last line of its output is the number.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ BATCH = 512
 
 
 def distance(run: RunDir) -> float:
-    """The Fréchet distance between the training and the test images of a run."""
+    """Return the Fréchet distance between the training and the test images of a run."""
     spec, plan = load_resolved(run.spec), records.load(run.plan, Plan)
     splits = loading.load(sources.build(spec.data, Path(plan.data_root), run.code))
     classifier = EvaluationClassifier(spec.model.model_dump()["classifier"])
