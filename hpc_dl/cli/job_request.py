@@ -20,12 +20,12 @@ from hpc_dl.jobspec.data import Data, DataFacts
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.model import Model
 from hpc_dl.jobspec.sources.user import OwnData
-from hpc_dl.planning import plan as planner
 from hpc_dl.planning import site as sites
 from hpc_dl.planning.compatibility import SpecConflict
 from hpc_dl.planning.plan import Machine, Plan
 from hpc_dl.planning.site import Site
-from hpc_dl.scheduler.slurm import client
+from hpc_dl.scheduler.base import Scheduler
+from hpc_dl.scheduler.plan_job import plan_job
 from hpc_dl.submission import snapshot
 from hpc_dl.submission.prepare import check_files
 from hpc_dl.submission.snapshot import Snapshot
@@ -53,25 +53,26 @@ class Request:
     """The spec's own files, as they are now."""
     environment: Mapping[str, str]
 
-    def resolved(self, machine: Machine | None) -> JobSpec:
-        """The spec with what sbatch's variables add to it, for Slurm."""
-        asked = planner.resolve(self.spec, self.site, None if machine else self.environment)
+    def resolved(self, scheduler: Scheduler) -> JobSpec:
+        """Return the spec with what the scheduler's variables add to it."""
+        asked = scheduler.resolve(self.spec.resources, self.site, self.environment)
         return self.spec.model_copy(update={"resources": asked.resources})
 
-    def plan(self, run_dir: Path, machine: Machine | None) -> Plan:
-        """The plan of this job in `run_dir`: for Slurm, or with a `machine` for that one.
+    def plan(self, run_dir: Path, scheduler: Scheduler) -> Plan:
+        """Return the plan of this job in `run_dir`.
 
         Raises SpecError, pointing into the file, where the spec asks for what cannot be.
         """
         with _pointing_into(self.file, self.words):
-            plan = planner.make(
+            plan = plan_job(
+                scheduler,
                 self.spec,
                 self.site,
                 self.facts,
                 run_dir=run_dir,
                 run_root=self.run_root,
                 data_root=self.data_root,
-                machine=machine,
+                machine=this_machine() if scheduler.on_this_machine else None,
                 environment=self.environment,
             )
         notes = [*plan.notes, *self.code.notes]
@@ -143,10 +144,8 @@ def _with_absolute_paths(spec: JobSpec, words: Sequence[str], base: Path) -> Job
     return spec.model_copy(update=sections)
 
 
-def this_machine(*, local: bool) -> Machine | None:
-    """What a local job has; None where there is a Slurm to submit to, unless `local`."""
-    if not local and client.is_configured():
-        return None
+def this_machine() -> Machine:
+    """Return what a job on this machine has."""
     return Machine(cpus=_cpus(), gpus=_gpus(), memory=_memory())
 
 

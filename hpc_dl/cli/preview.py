@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import shlex
 from pathlib import Path
@@ -10,36 +9,43 @@ from pathlib import Path
 from hpc_dl.cli.job_request import Request
 from hpc_dl.cli.run_choice import Choice, saved_step
 from hpc_dl.cli.show_plan import Outlook
-from hpc_dl.errors import UserError
+from hpc_dl.errors import UserError, first_few
 from hpc_dl.installed import PYTHON
 from hpc_dl.jobspec.credentials import hidden
-from hpc_dl.planning.plan import Machine, Plan
+from hpc_dl.jobspec.slurm import key_of
+from hpc_dl.planning.plan import Plan
 from hpc_dl.run import layout
-from hpc_dl.scheduler.slurm import sbatch_variables, script
+from hpc_dl.scheduler import registry
+from hpc_dl.scheduler.base import Scheduler
 from hpc_dl.user_code import MANIFEST
 
 
-def outlook(request: Request, choice: Choice, machine: Machine | None) -> Outlook:
+def outlook(request: Request, choice: Choice, scheduler: Scheduler) -> Outlook:
     """The plan of the run that would be started or gone on with, and the script of its job."""
     run_dir = folder(request, choice)
-    plan = request.plan(run_dir, machine)
-    notes, start, text = _notes(request), None, ""
+    plan = request.plan(run_dir, scheduler)
+    notes, text = _notes(request), ""
+    cluster = registry.get(request.site.scheduler)
     try:
-        text = script.preview(request.plan(run_dir, None) if machine else plan)
+        text = cluster.script(plan if scheduler is cluster else request.plan(run_dir, cluster))
     except UserError as error:  # what this machine can do, the site's cluster may refuse
-        notes.append(f"no Slurm job on site {request.site.name}: {error.message}")
-    if machine is None:
-        start = expected_start(plan)
+        notes.append(f"no {cluster.name} job on site {request.site.name}: {error.message}")
     return Outlook(
-        request.spec, plan, request.site.name, sentence(choice, run_dir.name), text, start, notes
+        request.spec,
+        plan,
+        scheduler,
+        request.site,
+        sentence(choice, run_dir.name),
+        text,
+        scheduler.expected_start(plan),
+        notes,
     )
 
 
 def _notes(request: Request) -> list[str]:
     """Which files of the user's own the run gets a copy of."""
     files = [name for name in request.code.files if name != MANIFEST]
-    more = f" and {len(files) - 8} more" if len(files) > 8 else ""
-    return [f"code: a copy of {', '.join(files[:8])}{more}"] if files else []
+    return [f"code: a copy of {first_few(files, 8)}"] if files else []
 
 
 def folder(request: Request, choice: Choice) -> Path:
@@ -63,40 +69,25 @@ def sentence(choice: Choice, run_id: str) -> str:
             return f"{choice.run.id} has trained this already; --new would start {run_id}"
 
 
-def expected_start(plan: Plan) -> str:
-    """What sbatch says about the start time, be it that it cannot say."""
-    from hpc_dl.scheduler.slurm import submit
-
-    try:
-        return submit.test_only(plan)
-    except UserError as error:
-        return error.message
-
-
 def job_script(request: Request, choice: Choice, site: str | None) -> str:
-    """A script that can be given to sbatch by hand: as it starts, it makes the run folder."""
+    """Return a script that can be submitted by hand: as it starts, it makes the run folder."""
     for word in request.words:
         if word != hidden(word):
             raise UserError(
                 f"`{hidden(word)}` holds a password, which would stand in the script",
                 hint="Let it be in the spec, or in MLFLOW_TRACKING_URI when the job is submitted.",
             )
-    run_dir = folder(request, choice)
-    plan = request.plan(run_dir, None)
-    # The run folder is not there yet when Slurm opens the job's own output file.
-    options = {key: value for key, value in plan.sbatch.items() if key != "output"}
+    run_dir, scheduler = folder(request, choice), registry.get(request.site.scheduler)
+    plan = request.plan(run_dir, scheduler)
     hpcdl = [*PYTHON, "-m", "hpc_dl", "submit", str(request.file.absolute())]
     where = ["--site", str(Path(site).absolute()) if Path(site).is_file() else site] if site else []
     words = [*request.words, *_words_of_variables(plan)]
     prepare = shlex.join([*hpcdl, *words, *where, "--prepare", str(run_dir)])
-    command = shlex.join([*PYTHON, "-m", "hpc_dl.worker", str(run_dir)])
-    return script.render(
-        dataclasses.replace(plan, sbatch=options), command, [f"{prepare} || exit $?"]
-    )
+    return scheduler.script(plan, prepare)
 
 
 def _words_of_variables(plan: Plan) -> list[str]:
-    """What sbatch's variables ask for now, as overrides: in the job they are the job's own."""
+    """Return what sbatch's variables ask for now, as overrides: a job has variables of its own."""
     words = []
     for option, variable in plan.origins.items():
         if option in ("requeue", "no-requeue"):
@@ -104,7 +95,7 @@ def _words_of_variables(plan: Plan) -> list[str]:
                 f"{variable} would be forgotten by the script",
                 hint="Write `requeue: false` or `requeue: true` in the site's file, and unset it.",
             )
-        key = sbatch_variables.key_of(option)
+        key = key_of(option)
         value = plan.gpus_per_node if key == "resources.gpus_per_node" else plan.sbatch[option]
         words.append(f"{key}={json.dumps(value)}")
     return words

@@ -13,6 +13,7 @@ from hpc_dl.jobspec.load import load_resolved
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run import lease
 from hpc_dl.run.layout import RunDir
+from hpc_dl.scheduler import registry
 from hpc_dl.status import read_status
 from hpc_dl.submission.prepare import replan
 
@@ -31,9 +32,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="override, like resources.time=02:00:00",
     )
     parser.add_argument(
-        "--local", action="store_true", help="on this machine, also where there is a Slurm"
+        "--local", action="store_true", help="on this machine, also where there is a cluster"
     )
-    parser.add_argument("--follow", action="store_true", help="stay and watch a Slurm job")
+    parser.add_argument("--follow", action="store_true", help="stay and watch a job of a cluster")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -49,9 +50,9 @@ def run(args: argparse.Namespace) -> int:
     action = run_choice.action_for(status)
     request = job_request.read(found.spec, args.words, args.site, copied=found.code)
     request = replace(request, run_root=found.root)
-    machine = job_request.this_machine(local=args.local)
+    scheduler = registry.choose(request.site, local=args.local)
     if action != "go_on":
-        return send.send(request, Choice(action, found, status), machine, manner)
+        return send.send(request, Choice(action, found, status), scheduler, manner)
 
     if request.spec.training() != load_resolved(found.spec).training():
         raise UserError(
@@ -61,8 +62,8 @@ def run(args: argparse.Namespace) -> int:
     fingerprint.check(found, request.fingerprint)
 
     def replanned(run: RunDir) -> Plan:
-        plan = request.plan(run.path, machine)
-        replan(run, request.resolved(machine), plan)
+        plan = request.plan(run.path, scheduler)
+        replan(run, request.resolved(scheduler), plan)
         return plan
 
     return send.go_on(found, replanned, manner)

@@ -6,7 +6,6 @@ import dataclasses
 import os
 import shlex
 import shutil
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,16 +21,17 @@ from hpc_dl.cli.screen import console
 from hpc_dl.data import fingerprint
 from hpc_dl.errors import EXIT_CLUSTER, EXIT_FAILED, UserError
 from hpc_dl.jobspec.load import load_resolved
-from hpc_dl.planning.plan import Machine, Plan
+from hpc_dl.planning.plan import Plan
 from hpc_dl.run import layout, lease, records
 from hpc_dl.run import submission as submissions
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import REPAIRS, RunDir
-from hpc_dl.run.process_identity import user
+from hpc_dl.run.rank_info import single_rank
 from hpc_dl.run.submission import Submission
 from hpc_dl.run.waiting import locked
-from hpc_dl.scheduler.slurm import client
-from hpc_dl.scheduler.slurm.sbatch import Unanswered
+from hpc_dl.scheduler import registry
+from hpc_dl.scheduler.base import Scheduler, Unconfirmed
+from hpc_dl.scheduler.submit import submit
 from hpc_dl.status import UNKNOWN, Status, read_status, reconcile
 from hpc_dl.submission.prepare import prepare, reopen
 
@@ -60,7 +60,7 @@ class Manner:
         return "\n".join(f"  {command:{width}}  {line}" for command, line in lines.items())
 
 
-def send(request: Request, choice: Choice, machine: Machine | None, manner: Manner) -> int:
+def send(request: Request, choice: Choice, scheduler: Scheduler, manner: Manner) -> int:
     """Submit the job, unless it runs or is complete already; returns the exit code."""
     if choice.run and choice.action == "is_complete":
         return _show_complete(choice.run, manner)
@@ -69,24 +69,24 @@ def send(request: Request, choice: Choice, machine: Machine | None, manner: Mann
             return watch(choice.run, 0, manner)
         raise active(choice.run, manner, choice.status or read_status(choice.run))
     if choice.run:
-        return go_on(choice.run, lambda run: _prepare(request, run, machine), manner)
+        return go_on(choice.run, lambda run: _prepare(request, run, scheduler), manner)
     reason = f": {choice.changed}" if choice.changed else ""
-    request.plan(folder(request, choice), machine)  # what fails here leaves no folder behind
+    request.plan(folder(request, choice), scheduler)  # what fails here leaves no folder behind
     with run_choice.in_turn(request.run_root, request.spec, request.code):
         if choice.seen is not None:
             place = request.run_root, request.spec, request.code, request.fingerprint
             choice = run_choice.choose(*place, but=choice.seen)
         if choice.run is None:
-            run, plan = _begin(request, machine)
+            run, plan = _begin(request, scheduler)
     if choice.run:
-        return send(request, choice, machine, manner)
+        return send(request, choice, scheduler, manner)
     return _report(run, plan, f"a new run{reason}", 0, manner)
 
 
-def _begin(request: Request, machine: Machine | None) -> tuple[RunDir, Plan]:
+def _begin(request: Request, scheduler: Scheduler) -> tuple[RunDir, Plan]:
     run = layout.create(request.run_root, request.spec.name, request.site.run_folder_mode)
     try:
-        plan = _prepare(request, run, machine)
+        plan = _prepare(request, run, scheduler)
     except BaseException:
         shutil.rmtree(run.path)
         raise
@@ -109,9 +109,9 @@ def go_on(run: RunDir, prepare_again: Callable[[RunDir], Plan], manner: Manner) 
     return _report(run, plan, f"goes on from step {step}", offset, manner)
 
 
-def _prepare(request: Request, run: RunDir, machine: Machine | None) -> Plan:
-    plan = request.plan(run.path, machine)
-    spec = request.resolved(machine)
+def _prepare(request: Request, run: RunDir, scheduler: Scheduler) -> Plan:
+    plan = request.plan(run.path, scheduler)
+    spec = request.resolved(scheduler)
     prepare(run, spec, plan, request.base, request.code, request.fingerprint)
     return plan
 
@@ -120,11 +120,11 @@ def _report(run: RunDir, plan: Plan, begins: str, offset: int, manner: Manner) -
     """Say that a run is submitted, and watch it if it is local or to be followed."""
     out, submission = console(for_json=manner.as_json), Submission.load(run)
     assert submission is not None
-    job = f"Slurm job {submission.job_id}" if plan.backend == "slurm" else "a job on this machine"
+    job = f"{submission.backend} job {submission.job_id}"
     out.print(Text.assemble((run.id, "bold"), f": {job}, {begins}"), soft_wrap=True)
     for note in plan.notes:
         out.print(Text(f"note: {note}"), soft_wrap=True)
-    if manner.follow or plan.backend == "local":
+    if manner.follow or registry.get(plan.backend).on_this_machine:
         return watch(run, offset, manner)
     if manner.as_json:
         print_json({**_job(run), "state": read_status(run).state})
@@ -168,7 +168,7 @@ def active(run: RunDir, manner: Manner, status: Status) -> UserError:
     if status.state == UNKNOWN:
         return UserError(
             f"{run.id} was submitted already, and is {status.reason}",
-            hint="It is sent again once it is certain that Slurm never got it.",
+            hint="It is sent again once it is certain that it was never submitted.",
             exit_code=EXIT_CLUSTER,
         )
     how = f"by {status.holder}" if status.holder else f"it is {status.state}"
@@ -179,10 +179,11 @@ def active(run: RunDir, manner: Manner, status: Status) -> UserError:
 
 
 def prepare_within_job(request: Request, run_dir: Path) -> int:
-    """Make the run folder of a script that was given to sbatch by hand; once for a job."""
-    run, job = RunDir(run_dir.absolute()), os.environ.get("SLURM_JOB_ID", "")
+    """Make the run folder of a script that was submitted by hand; once for a job."""
+    run, scheduler = RunDir(run_dir.absolute()), registry.get(request.site.scheduler)
+    rank_info = scheduler.rank_info(os.environ) or single_rank(scheduler.name)
     known = submissions.find(run).submission
-    if known and known.job_id == job:
+    if known and known.job_id == rank_info.job_id:
         return 0  # requeued
     if run.spec.exists():
         status = read_status(run, lease.GRACE)
@@ -199,11 +200,10 @@ def prepare_within_job(request: Request, run_dir: Path) -> int:
         fingerprint.check(run, request.fingerprint)
     if not run.path.exists():
         layout.make_folder(run.path, request.site.run_folder_mode)
-    plan = request.plan(run.path, None)
+    plan = request.plan(run.path, scheduler)
     prepare(run, request.spec, plan, request.base, request.code, request.fingerprint)
     reopen(run)
-    host, cluster = os.uname().nodename, client.cluster_name()
-    Submission("slurm", job, host, time.time(), user=user(), cluster=cluster).save(run)
+    scheduler.submission_of(rank_info).save(run)
     return 0
 
 
@@ -230,12 +230,9 @@ def _job(run: RunDir) -> dict[str, object]:
 
 
 def _hand_over(run: RunDir, plan: Plan) -> None:
-    from hpc_dl.scheduler.local import submit
-    from hpc_dl.scheduler.slurm import submit as cluster
-
     try:
-        (cluster if plan.backend == "slurm" else submit).submit(run, plan)
-    except Unanswered:
+        submit(run, plan)
+    except Unconfirmed:
         raise
     except UserError as error:
         journal = Journal(run.journal)

@@ -9,10 +9,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from hpc_dl.errors import first_few
 from hpc_dl.jobspec import units
 from hpc_dl.jobspec.credentials import hidden
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning.plan import Plan
+from hpc_dl.planning.site import Site
+from hpc_dl.scheduler.base import Scheduler
 
 MOST_COLUMNS = 40
 """Of a table, that are shown one by one."""
@@ -26,13 +29,14 @@ class Outlook:
 
     spec: JobSpec
     plan: Plan
-    site: str
+    scheduler: Scheduler
+    site: Site
     run: str
     """Which run this will be, as a sentence."""
     script: str
-    """The sbatch script; for a local run the one that a cluster would get."""
-    start: str | None = None
-    """What sbatch says of the start, where it was asked."""
+    """The job script; for a local run the one that the site's cluster would get."""
+    start: str = ""
+    """What the scheduler says of the start, where it can tell."""
     notes: list[str] = field(default_factory=list)
 
 
@@ -48,25 +52,27 @@ def as_json(outlook: Outlook) -> dict[str, Any]:
     }
     return {
         "run": outlook.run,
-        "site": outlook.site,
+        "site": outlook.site.name,
         "plan": {**plan.without_password().to_json(), **derived},
         "spec": outlook.spec.without_password().model_dump(mode="json"),
         "notes": [*plan.notes, *outlook.notes],
-        "start": outlook.start,
+        "start": outlook.start or None,
         "script": outlook.script,
     }
 
 
 def show(outlook: Outlook, console: Console) -> None:
-    """Print a plan for people, the sbatch script at the end and unwrapped."""
+    """Print a plan for people, the job script at the end and unwrapped."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in rows(outlook):
         table.add_row(name, Text(value))
     console.print(table)
-    local = outlook.plan.backend == "local"
-    what = "sbatch script, as a Slurm cluster would get it" if local else "sbatch script"
+    local = outlook.scheduler.on_this_machine
+    what = f"job script for {outlook.site.scheduler}" + (
+        ", as it would be submitted" if local else ""
+    )
     console.print(f"\n{what}", style="bold")
     console.print(Text(outlook.script.rstrip("\n")), soft_wrap=True)
 
@@ -87,7 +93,7 @@ def rows(outlook: Outlook) -> list[tuple[str, str]]:
         ("ranks", _ranks(plan)),
         ("batch", _batch(plan)),
         ("length", _length(plan)),
-        ("time limit", _limit(plan)),
+        ("time limit", _limit(outlook)),
         ("checkpoint", f"every {spec.checkpoint.every}, the newest {spec.checkpoint.keep} kept"),
         ("store", f"{hidden(plan.tracking_uri)}, experiment {spec.tracking.experiment}"),
         ("run folder", plan.run_dir),
@@ -118,8 +124,7 @@ def _data(spec: JobSpec, plan: Plan) -> str:
 
 def _classes(names: tuple[str, ...]) -> str:
     """The names of the classes in the order of their numbers."""
-    more = f" and {len(names) - MOST_CLASSES} more" if len(names) > MOST_CLASSES else ""
-    return ", ".join(names[:MOST_CLASSES]) + more
+    return first_few(names, MOST_CLASSES)
 
 
 def _split(spec: JobSpec, plan: Plan) -> str:
@@ -159,10 +164,12 @@ def _loading(plan: Plan) -> str:
 
 def _where(outlook: Outlook) -> str:
     plan = outlook.plan
-    if plan.backend == "local":
+    if outlook.scheduler.on_this_machine:
         return "this machine"
     partition = plan.sbatch.get("partition")
-    return f"Slurm, site {outlook.site}" + (f", partition {partition}" if partition else "")
+    return f"{plan.backend}, site {outlook.site.name}" + (
+        f", partition {partition}" if partition else ""
+    )
 
 
 def _ranks(plan: Plan) -> str:
@@ -189,9 +196,10 @@ def _length(plan: Plan) -> str:
     )
 
 
-def _limit(plan: Plan) -> str:
-    if plan.backend == "local":
+def _limit(outlook: Outlook) -> str:
+    if outlook.scheduler.on_this_machine:
         return "none on this machine"
+    plan = outlook.plan
     again = "followed by another job" if plan.follow_up else "requeued"
     requeues = f"{again} up to {_many(plan.requeues, 'time')}" if plan.requeues else "no requeue"
     return f"{units.clock(plan.seconds)}, {requeues}"

@@ -11,9 +11,10 @@ from hpc_dl.cli.job_request import Request
 from hpc_dl.cli.run_choice import Choice
 from hpc_dl.cli.runs import print_json
 from hpc_dl.cli.screen import console
-from hpc_dl.planning.plan import Machine
+from hpc_dl.scheduler import registry
+from hpc_dl.scheduler.base import Scheduler
 
-HELP = """Train what a job spec describes: on Slurm where there is one, else on this machine.
+HELP = """Train what a job spec describes: on the cluster where there is one, else on this machine.
 A run of the same training that stopped goes on where it was."""
 
 
@@ -26,13 +27,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     modes = {
         "": "print the plan, then rehearse a few steps of it here",
         "=plan": "only print the plan",
-        "=script": "only print the sbatch script",
+        "=script": "only print the job script",
     }
     for mode, line in modes.items():
         value = mode.removeprefix("=") or "rehearse"
         add(f"--dry-run{mode}", dest="dry_run", action="store_const", const=value, help=line)
-    add("--local", action="store_true", help="on this machine, also where there is a Slurm")
-    add("--follow", action="store_true", help="stay and watch a Slurm job; local ones are watched")
+    add("--local", action="store_true", help="on this machine, also where there is a cluster")
+    add(
+        "--follow",
+        action="store_true",
+        help="stay and watch a job of a cluster; local ones are watched",
+    )
     add("--new", action="store_true", help="a new run, whatever runs of it there are")
     add_common(parser)
     add("--prepare", metavar="RUN_DIR", type=Path, help=argparse.SUPPRESS)
@@ -54,17 +59,17 @@ def run(args: argparse.Namespace) -> int:
     if not args.new:
         place = request.run_root, request.spec, request.code, request.fingerprint
         choice = run_choice.choose(*place)
-    machine = job_request.this_machine(local=args.local)
+    scheduler = registry.choose(request.site, local=args.local)
     if args.dry_run:
-        return _dry_run(args, request, choice, machine)
+        return _dry_run(args, request, choice, scheduler)
     from hpc_dl.cli import send
 
     manner = send.Manner(follow=args.follow, as_json=args.json, site=args.site)
-    return send.send(request, choice, machine, manner)
+    return send.send(request, choice, scheduler, manner)
 
 
 def _dry_run(
-    args: argparse.Namespace, request: Request, choice: Choice, machine: Machine | None
+    args: argparse.Namespace, request: Request, choice: Choice, scheduler: Scheduler
 ) -> int:
     from hpc_dl.cli import show_plan
     from hpc_dl.cli.preview import job_script, outlook
@@ -73,7 +78,7 @@ def _dry_run(
         text = job_script(request, choice, args.site)
         print_json({"script": text}) if args.json else sys.stdout.write(text)
         return 0
-    found = outlook(request, choice, machine)
+    found = outlook(request, choice, scheduler)
     if args.dry_run == "rehearse":
         from hpc_dl.cli import dry_run
 

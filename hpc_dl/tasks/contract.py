@@ -1,4 +1,4 @@
-"""What is asked of a network's outputs, and in what it is told: losses, metrics and pictures."""
+"""Contract of tasks: batches, losses, metrics, pictures, and what a task is."""
 
 from __future__ import annotations
 
@@ -40,27 +40,27 @@ SHARED = frozenset({"node", "edge", "graph", "graphs"})
 
 
 def part(batch: Batch, chosen: slice) -> Batch:
-    """Some examples of a batch, as a batch."""
+    """Return some examples of a batch, as a batch."""
     return {name: tensor if name in SHARED else tensor[chosen] for name, tensor in batch.items()}
 
 
 @dataclass(frozen=True)
 class Loss:
-    """A sum and what it was summed over, so that any split of a batch gives the same gradient."""
+    """A sum and its count, so that any division of a batch gives the same gradient."""
 
     total: Tensor
     """Scalar: the sum of the loss over `count` examples, tokens or nodes."""
     count: int | Tensor
     logs: Mapping[str, Tensor] = field(default_factory=dict)
-    """Scalars: further sums over the same count, reported beside the loss as means."""
+    """Further sums over the same count, scalars, which are reported as means."""
 
 
 @dataclass(frozen=True)
 class Observed:
-    """What a metric that is no mean has seen of a batch: the arguments of its `update`."""
+    """A batch's arguments for the `update` of a metric that is not a mean."""
 
     metric: Callable[[], Metric]
-    """Makes the metric, afresh; one of a split sees all its batches, on all ranks."""
+    """Makes the metric, which is updated with all batches of a split, on all ranks."""
     seen: tuple[Tensor, ...]
 
 
@@ -88,13 +88,13 @@ class Picture:
 
 @dataclass(frozen=True)
 class MonitoredMetric:
-    """The validation metric that is monitored: it says which of two models is better."""
+    """Validation metric by which weights are compared."""
 
     metric: str
     goal: Literal["min", "max"]
 
     def better(self, new: float, old: float | None, margin: float = 0.0) -> bool:
-        """Whether `new` improves on `old` by more than `margin`; NaN improves on nothing."""
+        """Return whether `new` improves on `old` by more than `margin`; NaN never does."""
         if math.isnan(new):
             return False
         if old is None:

@@ -13,6 +13,7 @@ from torch import nn
 
 from hpc_dl.data.batches import held_out
 from hpc_dl.data.dataset import HostSplit, Split, Splits
+from hpc_dl.errors import first_few
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run import journal
@@ -22,7 +23,6 @@ from hpc_dl.run.weights import Weights
 from hpc_dl.train import (
     batch_norm,
     export,
-    gradient_sync,
     memory,
     pictures,
     predictions,
@@ -143,7 +143,7 @@ class Recorder:
             if names:
                 self.warn_once(
                     f"the loss of player '{player}' does not use these parameters, which stay as "
-                    f"they are unless a later step uses them: {gradient_sync.listed(names)}"
+                    f"they are unless a later step uses them: {first_few(names, 8)}"
                 )
 
     # ---- files

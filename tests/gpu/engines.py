@@ -44,6 +44,7 @@ class Steps:
             spec,
             Site(name="check"),
             reading.describe(spec.data, folder, folder),
+            backend="local",
             run_dir=folder / "check-1",
             run_root=folder,
             data_root=folder,

@@ -38,9 +38,8 @@ def plan_of(spec: JobSpec, code: Path) -> Plan:
     root = Path(os.environ.get("HPCDL_DATA", "data")).resolve()
     facts = reading.describe(spec.data, root, code)
     here, run, machine = Site(name="test"), code / "run-1", Machine(cpus=64, gpus=0)
-    return planning.make(
-        spec, here, facts, run_dir=run, run_root=code, data_root=root, machine=machine
-    )
+    folders = {"run_dir": run, "run_root": code, "data_root": root}
+    return planning.make(spec, here, facts, backend="local", machine=machine, **folders)
 
 
 def surroundings(spec: JobSpec, code: Path, world: Any = None) -> tuple[Any, ...]:

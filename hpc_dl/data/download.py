@@ -1,4 +1,4 @@
-"""Staging a data set: downloaded beside its place, checked, and only then put there."""
+"""Downloads: beside their place, checked, and only then moved there."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from typing import Any
 from hpc_dl.data.sources import mnist
 from hpc_dl.errors import UserError
 
-PATIENCE = 20.0
-"""Seconds that a download may make no progress. A firewall that swallows packets lets name servers,
+STALL_SECONDS = 20.0
+"""Most seconds without progress. A firewall that swallows packets lets name servers,
 addresses and mirrors time out one after the other, each for minutes."""
 
 
-def fetch(name: str, root: Path) -> None:
+def download_mnist(name: str, root: Path) -> None:
     """Download the files of `mnist` or `fashion_mnist` into `root`, with progress on stderr.
 
     Files that lie there as .gz already are unpacked instead. Raises UserError where the servers do
@@ -36,7 +36,7 @@ def fetch(name: str, root: Path) -> None:
         for packed in target.glob("*.gz"):
             shutil.copy(packed, fresh)
         try:
-            _while_it_grows(fresh, lambda: kind(scratch, download=True))
+            _run_while_growing(fresh, lambda: kind(scratch, download=True))
         except (OSError, RuntimeError, HTTPException, ValueError, EOFError) as error:
             raise UserError(
                 f"{name} could not be fetched: {error}", hint=_by_hand(kind, target)
@@ -45,7 +45,7 @@ def fetch(name: str, root: Path) -> None:
             (fresh / file).replace(target / file)
 
 
-def _while_it_grows(folder: Path, work: Callable[[], object]) -> None:
+def _run_while_growing(folder: Path, work: Callable[[], object]) -> None:
     """Do the work, for as long as the files in `folder` become more; or raise TimeoutError."""
     outcome: Future[object] = Future()
 
@@ -58,12 +58,12 @@ def _while_it_grows(folder: Path, work: Callable[[], object]) -> None:
     thread = Thread(target=do, daemon=True)
     thread.start()
     size = _size(folder)
-    thread.join(PATIENCE)
+    thread.join(STALL_SECONDS)
     while thread.is_alive():
         before, size = size, _size(folder)
         if size == before:
-            raise TimeoutError(f"no answer within {PATIENCE:g} s")
-        thread.join(PATIENCE)
+            raise TimeoutError(f"no answer within {STALL_SECONDS:g} s")
+        thread.join(STALL_SECONDS)
     outcome.result()
 
 

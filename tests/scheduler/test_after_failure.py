@@ -9,10 +9,11 @@ from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import write_json
 from hpc_dl.run.rank_info import RankInfo
 from hpc_dl.run.submission import Submission
-from hpc_dl.scheduler.slurm import requeue_on_failure
+from hpc_dl.scheduler import after_failure, registry
 from tests.support.slurm_runs import new_slurm_run
 
-PLACE = RankInfo(0, 2, 0, 2, "7.0", "7", 0, slurm=True)
+RANK = RankInfo(0, 2, 0, 2, "7.0", "7", 0, "slurm")
+SLURM = registry.get("slurm")
 EARLIER = "6.0"
 KILLED, TERMINATED, ABORTED, FAILED = 137, 143, 134, 1
 WATCHDOG = "Process group watchdog thread terminated with exception: "
@@ -37,14 +38,14 @@ def run(tmp_path, monkeypatch):
 
 def requeued(run, code):
     """Whether the job is asked to be started again after its tasks ended so."""
-    requeue_on_failure.revive(run, PLACE, code)
+    after_failure.requeue_or_fail(run, RANK, SLURM, code)
     asked = run.root.parent / "asked"
     return asked.exists() and asked.read_text() == "requeue 7\n"
 
 
 def note(run, state, *, decided=None):
     log = Journal(run.journal)
-    log.append("started", attempt=PLACE.attempt, step=0, cut=0)
+    log.append("started", attempt=RANK.attempt, step=0, cut=0)
     about = {"attempt": decided} if decided else {}
     log.append("state", state=state, reason="as it is", **about)
     log.close()
@@ -70,8 +71,8 @@ def test_what_was_ended_from_outside_starts_again(run, state, code, decided):
     [
         ("running", FAILED, None),  # its own exit
         ("failed", KILLED, None),  # of an error, upon which the others were killed
-        ("requeued", KILLED, PLACE.attempt),  # its worker has asked for it
-        ("stopped", KILLED, PLACE.attempt),  # as often as it may
+        ("requeued", KILLED, RANK.attempt),  # its worker has asked for it
+        ("stopped", KILLED, RANK.attempt),  # as often as it may
         ("completed", KILLED, None),
         ("cancelled", TERMINATED, None),
     ],
@@ -132,18 +133,18 @@ def test_an_abort_of_another_kind_is_the_users_to_look_at(run):
 
 
 def test_what_an_earlier_attempt_has_aborted_of_does_not_count(run):
-    rank_info = dataclasses.replace(PLACE, attempt="7.1", restarts=1)
+    rank_info = dataclasses.replace(RANK, attempt="7.1", restarts=1)
     note(run, "running")
     abort(run, TIMED_OUT)
     with (run.logs / "7-0.log").open("a") as log:
         log.write(f"{aborts.marker(rank_info)}\nfree(): invalid pointer\n")
-    requeue_on_failure.revive(run, rank_info, ABORTED)
+    after_failure.requeue_or_fail(run, rank_info, SLURM, ABORTED)
     assert journal.last_state(run.journal)[0] == "failed"
 
 
 @pytest.mark.parametrize("state", ["requeued", "timeout"])
 def test_an_abort_after_it_was_decided_changes_nothing(run, state):
-    note(run, state, decided=PLACE.attempt)
+    note(run, state, decided=RANK.attempt)
     abort(run, ASSERTION)
     assert not requeued(run, ABORTED)
     assert journal.last_state(run.journal) == (state, "as it is")
@@ -177,7 +178,7 @@ def test_a_requeue_whose_answer_is_lost_is_no_failure(run, shown, asked, state):
     scontrol.write_text(
         f"#!/bin/sh\ncase $* in requeue*) echo x >>{run.root}/asked; {lost};; esac\necho {shown}\n"
     )
-    requeue_on_failure.revive(run, PLACE, KILLED)
+    after_failure.requeue_or_fail(run, RANK, SLURM, KILLED)
     assert (run.root / "asked").read_text() == asked * "x\n"
     assert journal.last_state(run.journal)[0] == state
 
@@ -189,10 +190,10 @@ def test_a_requeue_that_is_refused_ends_the_run(run):
         "#!/bin/sh\ncase $* in requeue*) echo 'Requested operation is presently disabled' >&2; "
         "exit 1;; esac\necho JobState=RUNNING Restarts=0\n"
     )
-    requeue_on_failure.revive(run, PLACE, KILLED)
+    after_failure.requeue_or_fail(run, RANK, SLURM, KILLED)
     state, reason = journal.last_state(run.journal)
     assert state == "failed"
-    assert "not started again: Slurm refuses: Requested operation is presently disabled" in reason
+    assert "not requeued: Slurm refuses: Requested operation is presently disabled" in reason
 
 
 def test_a_job_that_has_not_the_run_any_more_says_nothing(run):

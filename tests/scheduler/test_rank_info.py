@@ -1,11 +1,11 @@
-"""Which rank a process is, from the environment that Slurm gives it."""
+"""The rank of a process, from the environment that Slurm gives it."""
 
 from typing import Any
 
 import pytest
 
 from hpc_dl.errors import UserError
-from hpc_dl.run.rank_info import find_rank_info
+from hpc_dl.scheduler.slurm.rank_info import rank_info
 
 TASK = {
     "SLURM_JOB_ID": "8",
@@ -38,10 +38,11 @@ TASK = {
         ),
     ],
 )
-def test_a_place_is_found(changes: dict[str, str | None], expected: dict[str, Any]) -> None:
-    rank_info = find_rank_info({k: v for k, v in (TASK | changes).items() if v is not None})
-    assert {name: getattr(rank_info, name) for name in expected} == expected
-    assert rank_info.slurm
+def test_the_rank_is_read(changes: dict[str, str | None], expected: dict[str, Any]) -> None:
+    found = rank_info({k: v for k, v in (TASK | changes).items() if v is not None})
+    assert {name: getattr(found, name) for name in expected} == expected
+    assert found is not None
+    assert found.backend == "slurm"
 
 
 @pytest.mark.parametrize(
@@ -55,4 +56,4 @@ def test_a_place_is_found(changes: dict[str, str | None], expected: dict[str, An
 )
 def test_a_rank_is_not_guessed(changes: dict[str, str | None]) -> None:
     with pytest.raises(UserError, match="cannot tell which rank this is: SLURM_PROCID="):
-        find_rank_info({k: v for k, v in (TASK | changes).items() if v is not None})
+        rank_info({k: v for k, v in (TASK | changes).items() if v is not None})
