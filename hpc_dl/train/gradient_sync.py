@@ -75,8 +75,8 @@ def changed_error(step: int, player: str, now: Sequence[str], before: Sequence[s
     names = [name for name in now if name not in before] or [it for it in before if it not in now]
     verb = "is not used" if set(now) - set(before) else "is used"
     return UserError(
-        f"step {step}: {first_few(names, 8)} of player '{player}' {verb} by the loss, unlike in the "
-        "first step",
+        f"step {step}: {first_few(names, 8)} of player '{player}' {verb} by the loss, unlike in "
+        "the first step",
         hint="Where that changes from step to step, or from rank to rank, set "
         "train.find_unused_parameters=true (with train.strategy=ddp).",
         exit_code=EXIT_FAILED,

@@ -111,7 +111,7 @@ def test_a_checkpoint_of_another_job_spec_is_refused_with_the_difference(tmp_pat
         process.join(60)
         assert process.exitcode == 1
     said = next(other.logs.glob("*.log")).read_text()
-    assert "belongs to another spec: " in said
+    assert "belongs to another job spec: " in said
     assert "train.optimizer.name is adamw there and sgd here" in said
     assert "train.seed is 0 there and 1 here" in said
     assert "model" not in said.split("another spec: ")[1].splitlines()[0]

@@ -164,7 +164,7 @@ def test_one_rank_and_two_train_alike_and_name_unused_parameters(tmp_path, code,
     one, two = (ranks.train(job(tmp_path, code, name, size, **train)) for size in (1, 2))
     same(one, two)
     for run in (one, two):
-        found = [it for it in warnings(run) if "without a part" in it]
+        found = [it for it in warnings(run) if "does not use these parameters" in it]
         assert len(found) == (said is not None)
         assert all(it.endswith(f": {said}") for it in found)
 
@@ -176,7 +176,7 @@ def test_parameters_unused_only_in_some_steps_are_named_with_the_option(tmp_path
             process.join(60)
             assert process.exitcode == 1
     said = "".join(log.read_text() for log in run.logs.glob("*.log"))
-    assert f"{LAYERS} of player 'model' had" in said
+    assert f"{LAYERS} of player 'model' is" in said
     assert "train.find_unused_parameters=true" in said
 
 
