@@ -11,7 +11,7 @@ from torch import Tensor
 
 from hpc_dl.data.dataset import Batch, Split
 from hpc_dl.data.device_transfer import to_device
-from hpc_dl.data.order import epoch_order, lane_order, rank_slice
+from hpc_dl.data.order import AUGMENTATION, epoch_order, lane_order, rank_slice
 from hpc_dl.data.transforms.augment import Augmentation
 
 

@@ -62,7 +62,7 @@ def engine_of(name: str, code: Path, world: World) -> tuple[Any, Any]:
     spec = steps.job(model=model, data=data, train=job.get("train", {}))
     _, plan, splits, _, _ = steps.surroundings(spec, code)
     splits = graphs() if data is GRAPHS else splits
-    engine = build.build_engine(spec, plan, splits, world, code, lambda _: steps.RATE, lambda: 0)
+    engine = build.build_engine(spec, plan, splits, world, code, lambda _: steps.RATE)
     return engine, build.build_batches(spec, plan, splits.to(world.device), world)
 
 

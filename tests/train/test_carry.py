@@ -56,7 +56,7 @@ def test_rows_of_a_rank_go_on_where_they_ended_on_any_number_of_ranks(tmp_path):
 
 def test_a_long_text_in_two_steps_loses_what_it_loses_in_one(tmp_path):
     engine, _ = steps.engine_of(spec(), tmp_path)
-    made, nets = engine.architecture, engine.bare
+    made, nets = engine.architecture, engine.unwrapped
     tokens = torch.randint(1, 40, (3, 21))
     whole = {"text": tokens[:, :-1], "next": tokens[:, 1:], "text_length": torch.full((3,), 20)}
     state: State = None
@@ -101,13 +101,13 @@ def test_only_a_step_that_is_taken_moves_the_states():
 def test_a_loss_that_is_not_finite_and_the_search_for_samples_leave_the_states_alone(tmp_path):
     engine, batches = steps.engine_of(spec(), tmp_path)
     made = batches.steps(0)
-    engine.play(next(made), batches.filler, report=False)
+    engine.train_step(next(made), batches.filler, report=False)
     kept = [tensor.clone() for layer in engine.carry.before(1) for tensor in layer]
-    weight = next(engine.bare["model"].parameters())
+    weight = next(engine.unwrapped["model"].parameters())
     whole = weight.detach().clone()
     with torch.no_grad():
         weight.fill_(float("nan"))
-    _, bad = engine.play(next(made), batches.filler, report=False)
+    bad = engine.train_step(next(made), batches.filler, report=False)
     assert bad is not None
     with torch.no_grad():
         weight.copy_(whole)
