@@ -68,7 +68,7 @@ def test_kill_9_changes_no_bit_and_the_resident_run_is_the_same(tmp_path, pictur
     assert final_state(killed) == final_state(resident)
 
 
-def test_a_warning_to_every_process_of_the_job_stops_the_run_and_no_worker(tmp_path, pictures):
+def test_a_signal_to_every_process_stops_the_run_but_no_data_worker(tmp_path, pictures):
     run = prepared(tmp_path, pictures, epochs=2000)
     with ranks.ended(ranks.start(run)) as (rank,):
         wait_for(run, 3)

@@ -77,7 +77,7 @@ def test_a_shipped_job_learns(tmp_path: Path, job: str) -> None:
             assert values[-1] < values[0], name
     assert any(name.startswith("test/") for name in final(run))
     assert list(run.artifacts.rglob("*.png"))
-    assert (run.export / "weights.pt").exists()
+    assert (run.export / "weights.safetensors").exists()
 
 
 @pytest.mark.parametrize("job", ON_SLURM)
