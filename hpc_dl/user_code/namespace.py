@@ -159,10 +159,11 @@ class Namespace:
         place = place if str(frame.f_globals.get("__name__")).startswith(PREFIX) else ""
         for former, now in former_modules.provide(name, fromlist):
             self._note(f"{place}{former} is called {now} now")
-        if hidden := self._hidden(name.partition(".")[0]):
+        top = name.partition(".")[0]
+        if hidden := self._hidden(top):
             self._note(
-                f"{place}`import {name}` means the installed module, not {hidden}; "
-                f"`from . import {hidden.stem}` means that"
+                f"{place}`import {top}` means the installed module, not {hidden}; "
+                f"`from . import {top}` means that"
             )
         return former_modules.module_of(name, fromlist)
 
@@ -175,7 +176,7 @@ class Namespace:
         if top not in self._namesakes:
             spec = PathFinder.find_spec(top, self.path()) if top in installed.RESERVED else None
             found = Path(spec.origin) if spec and spec.has_location and spec.origin else None
-            self._namesakes[top] = found
+            self._namesakes[top] = found if found and installed.is_users(found) else None
         return self._namesakes[top]
 
     def _importlib(self, module: ModuleType) -> ModuleType:
