@@ -75,8 +75,9 @@ def draw(
         artifacts = architecture.artifacts(nets, sample, held_out)
     step = caption.weights.step
     for name, artifact in artifacts.items():
-        path, written = run.artifacts / name / f"{caption.file}{artifact.suffix}", []
+        written = []
         with best_effort.on_this_rank(f"picture '{name}' of step {step}"):
+            path = run.artifacts / name / f"{caption.file}{artifact.suffix}"
             written.append(_write(artifact, path, caption.title(artifact), run, step))
         yield from written
 
