@@ -1,4 +1,4 @@
-"""Former names of methods that a user's code may define: that of an old run folder resumes."""
+"""Former names of attributes, which a user's code in an old run folder still uses."""
 
 from __future__ import annotations
 

@@ -16,8 +16,8 @@ from tests.support.running import events, final_state, history
     "architecture, size",
     [
         *(("ffnn", 2), ("gan", 1), ("gnn", 1)),
-        *(pytest.param(name, 2, marks=pytest.mark.long) for name in ZOO if name != "ffnn"),
-        *(pytest.param("ffnn", size, marks=pytest.mark.long) for size in (1, 4)),
+        *(pytest.param(name, 2, marks=pytest.mark.nightly) for name in ZOO if name != "ffnn"),
+        *(pytest.param("ffnn", size, marks=pytest.mark.nightly) for size in (1, 4)),
     ],
 )
 def test_killed_at_random_points_it_ends_with_the_same_bits(tmp_path, architecture, size):

@@ -40,7 +40,7 @@ def test_fsdp_trains_as_one_rank_does(tmp_path):
         agree(ranks.train(job(tmp_path, "divided", size)), whole)
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_every_rank_holds_its_shards_of_weights_and_moments_alone(tmp_path):
     run = ranks.train(job(tmp_path, "divided", 4))
     newest = sorted(run.checkpoints.glob("step-*"))[-1]
@@ -88,7 +88,7 @@ def test_a_sharded_checkpoint_resumes_on_another_number_of_ranks(tmp_path, befor
     agree(moved, calm)
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_a_damaged_shard_is_reported_and_the_checkpoint_before_it_used(tmp_path):
     run = job(tmp_path, "damaged", 2)
     ranks.kill_at(run, 36)

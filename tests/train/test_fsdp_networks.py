@@ -113,7 +113,7 @@ def test_batch_norm_statistics_are_the_same_on_every_rank_and_after_a_kill(tmp_p
     assert all(torch.equal(ours[key], theirs[key]) for key in ours)
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_ranks_without_examples_and_with_fewer_batches_compute_dummy_batches(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # where own data are looked for
     data = {"name": "own.py:few", "batch_size": 2}  # the last batch has one, for rank 0 alone

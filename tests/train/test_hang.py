@@ -56,7 +56,7 @@ def test_a_hang_in_the_final_test_is_noticed_and_the_state_says_testing(tmp_path
     assert "in test" in next(run.logs.glob("*.log")).read_text()
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_a_stopped_rank_is_the_one_that_is_behind(tmp_path):
     run = new_run(
         tmp_path,

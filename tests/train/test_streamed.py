@@ -49,7 +49,7 @@ def family(process):
     return [parent, *parent.children(recursive=True)]
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_kill_9_changes_no_bit_and_the_resident_run_is_the_same(tmp_path, pictures):
     resident = ranks.train(prepared(tmp_path, pictures, "resident", 2, loading="resident"))
     killed = prepared(tmp_path, pictures, "killed", 2)

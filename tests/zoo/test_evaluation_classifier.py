@@ -1,4 +1,4 @@
-"""A trained classifier judges images: how far their features are from real ones, what is rare."""
+"""A trained classifier evaluates generated images: Fréchet distance, and missing classes."""
 
 import json
 import os
