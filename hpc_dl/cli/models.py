@@ -96,9 +96,9 @@ def _show(name: str, model: type[Model]) -> None:
 
 
 def _tasks(model: type[Model]) -> str:
-    """What it does with examples; those that make their like need no task."""
+    """Return its tasks in words; an architecture that learns without labels has none."""
     if "none" in model.tasks:
-        return "make or describe its like"
+        return "encode or generate"
     return ", ".join(task.replace("_", " ") for task in model.tasks)
 
 
