@@ -1,4 +1,4 @@
-"""`hpcdl data list` and `hpcdl data fetch NAME`: what can be trained on, and staging it."""
+"""`hpcdl data list` and `hpcdl data fetch NAME`: the data sets, and staging them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _list(args: argparse.Namespace, data_root: Path) -> int:
-    from hpc_dl.cli.runs import print_json
+    from hpc_dl.cli.common import print_json
     from hpc_dl.data.listing import listing
 
     rows = listing(data_root)
@@ -42,7 +42,7 @@ def _list(args: argparse.Namespace, data_root: Path) -> int:
     from rich.table import Table
     from rich.text import Text
 
-    from hpc_dl.cli.screen import console
+    from hpc_dl.cli.common import console
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for title in ("name", "kind", "task", "examples", "staged", "where", "what it is"):
@@ -57,12 +57,12 @@ def _list(args: argparse.Namespace, data_root: Path) -> int:
 
 
 def _fetch(args: argparse.Namespace, data_root: Path) -> int:
-    from hpc_dl.cli.screen import console
+    from hpc_dl.cli.common import console
     from hpc_dl.data import idx
 
-    say = console()
+    out = console()
     if args.name == "digits":
-        say.print("digits are shipped with scikit-learn: nothing to fetch")
+        out.print("digits are shipped with scikit-learn: nothing to fetch")
         return 0
     if args.name not in idx.KINDS:
         raise UserError(
@@ -70,11 +70,11 @@ def _fetch(args: argparse.Namespace, data_root: Path) -> int:
         )
     root = (args.root or data_root / args.name).expanduser().absolute()
     if idx.fault(args.name, root) is None:
-        say.print(f"{args.name} is staged already, in {root}", soft_wrap=True)
+        out.print(f"{args.name} is staged already, in {root}", soft_wrap=True)
         return 0
-    say.print(f"Fetching {args.name} into {root}", soft_wrap=True)
+    out.print(f"Fetching {args.name} into {root}", soft_wrap=True)
     from hpc_dl.data.fetch import fetch
 
     fetch(args.name, root)
-    say.print(f"{args.name} is staged", soft_wrap=True)
+    out.print(f"{args.name} is staged", soft_wrap=True)
     return 0

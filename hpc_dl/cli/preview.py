@@ -1,4 +1,4 @@
-"""What would be submitted, and as which run; nothing is written."""
+"""Preview of a submission: its plan, its script and its run. Nothing is written."""
 
 from __future__ import annotations
 
@@ -6,57 +6,74 @@ import dataclasses
 import json
 import shlex
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from hpc_dl.cli.job_request import Request
-from hpc_dl.cli.run_choice import Choice, saved_step
-from hpc_dl.cli.show_plan import Outlook
+from hpc_dl.cli.job_request import JobRequest
+from hpc_dl.cli.run_choice import RunChoice, saved_step
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.credentials import hidden
+from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning.plan import Machine, Plan
 from hpc_dl.run import layout
 from hpc_dl.scheduler.slurm import sbatch_variables, script
 from hpc_dl.user_code import MANIFEST
 
 
-def outlook(request: Request, choice: Choice, machine: Machine | None) -> Outlook:
-    """The plan of the run that would be started or gone on with, and the script of its job."""
-    run_dir = folder(request, choice)
+@dataclass(frozen=True)
+class Preview:
+    """A plan and what is known about its submission, before anything is submitted."""
+
+    spec: JobSpec
+    plan: Plan
+    site: str
+    run: str
+    """Which run this will be, as a sentence."""
+    script: str
+    """The sbatch script; of a local run, the one for a cluster."""
+    start: str | None = None
+    """What sbatch says of the start, where it was asked."""
+    notes: list[str] = field(default_factory=list)
+
+
+def preview(request: JobRequest, choice: RunChoice, machine: Machine | None) -> Preview:
+    """Return the plan of the run that would be started or resumed, and the script of its job."""
+    run_dir = planned_folder(request, choice)
     plan = request.plan(run_dir, machine)
     notes, start, text = _notes(request), None, ""
     try:
         text = script.preview(request.plan(run_dir, None) if machine else plan)
-    except UserError as error:  # what this machine can do, the site's cluster may refuse
+    except UserError as error:  # a plan for this machine may not suit the cluster
         notes.append(f"no Slurm job on site {request.site.name}: {error.message}")
     if machine is None:
         start = expected_start(plan)
-    return Outlook(
+    return Preview(
         request.spec, plan, request.site.name, sentence(choice, run_dir.name), text, start, notes
     )
 
 
-def _notes(request: Request) -> list[str]:
-    """Which files of the user's own the run gets a copy of."""
+def _notes(request: JobRequest) -> list[str]:
+    """List the user's own files that the run gets a copy of."""
     files = [name for name in request.code.files if name != MANIFEST]
     more = f" and {len(files) - 8} more" if len(files) > 8 else ""
     return [f"code: a copy of {', '.join(files[:8])}{more}"] if files else []
 
 
-def folder(request: Request, choice: Choice) -> Path:
-    """The folder of the run that goes on, or the one that a new run would get."""
-    if choice.action == "go_on" and choice.run:
+def planned_folder(request: JobRequest, choice: RunChoice) -> Path:
+    """Return the folder of the run that is resumed, or the one that a new run would get."""
+    if choice.action == "resume" and choice.run:
         return choice.run.path
     return request.run_root / layout.next_id(request.run_root, request.spec.name)
 
 
-def sentence(choice: Choice, run_id: str) -> str:
-    """Which run it will be, and why."""
+def sentence(choice: RunChoice, run_id: str) -> str:
+    """Say which run it will be, and why."""
     if choice.run is None:
         return f"{run_id}, a new run" + (f": {choice.changed}" if choice.changed else "")
     state = choice.status.state if choice.status else ""
     match choice.action:
-        case "go_on":
-            return f"{run_id}, {state}: goes on from step {saved_step(choice.run)}"
+        case "resume":
+            return f"{run_id}, {state}: resumes from step {saved_step(choice.run)}"
         case "is_active":
             return f"{choice.run.id} of this training is {state}; --new would start {run_id}"
         case _:
@@ -64,7 +81,7 @@ def sentence(choice: Choice, run_id: str) -> str:
 
 
 def expected_start(plan: Plan) -> str:
-    """What sbatch says about the start time, be it that it cannot say."""
+    """Return what sbatch says about the start time, or its error."""
     from hpc_dl.scheduler.slurm import submit
 
     try:
@@ -73,38 +90,38 @@ def expected_start(plan: Plan) -> str:
         return error.message
 
 
-def job_script(request: Request, choice: Choice, site: str | None) -> str:
-    """A script that can be given to sbatch by hand: as it starts, it makes the run folder."""
-    for word in request.words:
-        if word != hidden(word):
+def job_script(request: JobRequest, choice: RunChoice, site: str | None) -> str:
+    """Return a script to give to sbatch by hand; it makes the run folder when it starts."""
+    for override in request.overrides:
+        if override != hidden(override):
             raise UserError(
-                f"`{hidden(word)}` holds a password, which would stand in the script",
+                f"`{hidden(override)}` holds a password, which would stand in the script",
                 hint="Let it be in the spec, or in MLFLOW_TRACKING_URI when the job is submitted.",
             )
-    run_dir = folder(request, choice)
+    run_dir = planned_folder(request, choice)
     plan = request.plan(run_dir, None)
     # The run folder is not there yet when Slurm opens the job's own output file.
     options = {key: value for key, value in plan.sbatch.items() if key != "output"}
     hpcdl = [sys.executable, "-m", "hpc_dl", "submit", str(request.file.absolute())]
     where = ["--site", str(Path(site).absolute()) if Path(site).is_file() else site] if site else []
-    words = [*request.words, *_words_of_variables(plan)]
-    prepare = shlex.join([*hpcdl, *words, *where, "--prepare", str(run_dir)])
+    overrides = [*request.overrides, *_overrides_of_variables(plan)]
+    prepare = shlex.join([*hpcdl, *overrides, *where, "--prepare", str(run_dir)])
     command = shlex.join([sys.executable, "-m", "hpc_dl.worker", str(run_dir)])
     return script.render(
         dataclasses.replace(plan, sbatch=options), command, [f"{prepare} || exit $?"]
     )
 
 
-def _words_of_variables(plan: Plan) -> list[str]:
-    """What sbatch's variables ask for now, as overrides: in the job they are the job's own."""
-    words = []
+def _overrides_of_variables(plan: Plan) -> list[str]:
+    """Return what sbatch's variables ask for now, as overrides; a job has its own variables."""
+    overrides = []
     for option, variable in plan.origins.items():
         if option in ("requeue", "no-requeue"):
             raise UserError(
-                f"{variable} would be forgotten by the script",
+                f"{variable} would have no effect in the script",
                 hint="Write `requeue: false` or `requeue: true` in the site's file, and unset it.",
             )
         key = sbatch_variables.key_of(option)
         value = plan.gpus_per_node if key == "resources.gpus_per_node" else plan.sbatch[option]
-        words.append(f"{key}={json.dumps(value)}")
-    return words
+        overrides.append(f"{key}={json.dumps(value)}")
+    return overrides

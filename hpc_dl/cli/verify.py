@@ -1,4 +1,4 @@
-"""`hpcdl verify`: recipes trained with several seeds on real data, and what they reach."""
+"""`hpcdl verify`: train recipes with several seeds on real data, and check their metrics."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from hpc_dl.verify.results import Reached
     from hpc_dl.verify.targets import Target
 
-HELP = """Train the shipped recipes on real data with several seeds, and compare what they reach
-with what is expected of them. A run that is complete already is not trained again."""
+HELP = """Train the shipped recipes on real data with several seeds, and compare their metrics with
+their targets. A run that is complete already is not trained again."""
 SAME_SPLIT = "each seed is a train.seed; all are validated and tested on the same examples"
 FILE = "verified.json"
-"""In the folder of the runs."""
+"""The file of the results, in the folder of the runs."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -44,18 +44,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train, print the table, and keep it; 1 where a target was missed."""
+    """Train, print the table, and keep it; the exit code is 1 if a target was missed."""
     from rich.text import Text
 
-    from hpc_dl.cli.runs import print_json, root
-    from hpc_dl.cli.screen import console
+    from hpc_dl.cli.common import console, print_json, run_root
     from hpc_dl.verify import results, targets
 
     chosen = targets.choose([word for word in args.words if "=" not in word])
     if args.list:
         console().print(_listing(chosen))
         return 0
-    file = root(args) / FILE
+    file = run_root(args) / FILE
     out = console(for_json=args.json)
     for target in chosen:
         out.print(Text.assemble((target.name, "bold"), f": {target.command}"), soft_wrap=True)
@@ -78,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _train_cases(target: Target, seed: int, args: argparse.Namespace) -> list[RunDir]:
-    """The runs of a target with one seed, trained to their end."""
+    """Train the runs of a target with one seed to their end."""
     from hpc_dl.verify.targets import of
 
     words = list(target.words)
@@ -96,7 +95,7 @@ def _train_cases(target: Target, seed: int, args: argparse.Namespace) -> list[Ru
 def _train(
     target: Target, name: str, words: Iterable[str], seed: int, args: argparse.Namespace
 ) -> RunDir:
-    """One run, through the same command that a user types. Raises UserError where it fails."""
+    """Train one run by the command that a user types. Raises UserError where it fails."""
     own = [word for word in args.words if "=" in word]
     command = [sys.executable, "-m", "hpc_dl", "submit", str(recipes.path(target.job))]
     command += [*words, f"name=verify-{name}", f"train.seed={seed}", *own]
@@ -106,7 +105,7 @@ def _train(
     if done.returncode:
         raise UserError(
             f"{target.name} with seed {seed} was not trained: see above",
-            hint="`hpcdl verify` again goes on where it was.",
+            hint="`hpcdl verify` again resumes it.",
             exit_code=done.returncode,
         )
     return RunDir(Path(json.loads(done.stdout)["run_dir"]))
