@@ -5,9 +5,9 @@
 help:
 	@echo "make install       this project and its tools into the current Python environment"
 	@echo "make test          the test suite; starts a private Slurm where it can (root, packages)"
-	@echo "make fast          the tests that need no Slurm, no server and no processes of a job"
-	@echo "make lowest        those, with the lowest versions that pyproject.toml admits"
-	@echo "make python        those, with another Python and the newest versions: PYTHON=3.13"
+	@echo "make fast          the fast half of it, under two minutes: no Slurm, no servers, no ranks"
+	@echo "make lowest        the tests without Slurm, with the lowest versions that pyproject.toml admits"
+	@echo "make python        the same, with another Python and the newest versions: PYTHON=3.13"
 	@echo "make gpu-check     what only a machine with NVIDIA GPUs can show: a table, and gpu-check.json"
 	@echo "make lint          style, types and import contracts"
 	@echo "make chaos         both of the following"
@@ -24,7 +24,7 @@ test:
 	python -m pytest
 
 fast:
-	python -m pytest -m fast
+	python -m pytest -m "not slow and not slurm"
 
 # Each in an environment of its own, which uv makes anew and fills with a few GB.
 lowest: export UV_RESOLUTION = lowest-direct
@@ -33,7 +33,7 @@ python: PYTHON = 3.13
 lowest python:
 	uv venv --clear --python $(PYTHON) build/$@
 	uv pip install --python build/$@ -e '.[test]'
-	build/$@/bin/python -m pytest -m fast
+	build/$@/bin/python -m pytest -m "not nightly and not slurm"
 
 gpu-check:
 	python -m tests.gpu_check

@@ -1,5 +1,19 @@
 """`python -m hpc_dl` is `hpcdl`."""
 
-from hpc_dl.cli import main
+import os
+import sys
+
+# `python -m` looks for modules in the working folder first, where a user's random.py would hide
+# Python's own.
+working_folder = None if sys.flags.safe_path else sys.path.pop(0)
+
+from pathlib import Path  # noqa: E402
+
+if working_folder == str(Path(__file__).absolute().parents[1]):  # a checkout, maybe not installed
+    sys.path.append(working_folder)
+    others = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [others, working_folder]))
+
+from hpc_dl.cli import main  # noqa: E402
 
 raise SystemExit(main())

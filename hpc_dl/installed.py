@@ -21,6 +21,9 @@ RESERVED = sys.stdlib_module_names | {
 """Modules that are always the installed ones, also beside a user's file of such a name: they are
 imported before the user's code is."""
 
+PYTHON = [sys.executable, "-P"]
+"""The command for another Python process, in which files of the working folder are no modules: a
+user's random.py there would hide Python's own."""
 _INSTALLED_IN = {"site-packages", "dist-packages"}
 
 

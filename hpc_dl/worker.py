@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from hpc_dl.errors import EXIT_FAILED, UserError
+from hpc_dl.installed import PYTHON
 from hpc_dl.run import aborts, failure, journal, lease
 from hpc_dl.run import submission as submissions
 from hpc_dl.run.journal import Journal
@@ -243,7 +244,7 @@ def _start_tracking(run: RunDir) -> subprocess.Popen[bytes]:
     run.logs.mkdir(exist_ok=True)
     with (run.logs / "tracking.log").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "hpc_dl.tracking.sync_worker", str(run.path)],
+            [*PYTHON, "-m", "hpc_dl.tracking.sync_worker", str(run.path)],
             stdin=subprocess.PIPE,
             env={**os.environ, "TMPDIR": tempfile.gettempdir()},
             stdout=log,

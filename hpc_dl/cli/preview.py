@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import shlex
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from hpc_dl.cli.job_request import JobRequest
 from hpc_dl.cli.run_choice import RunChoice, saved_step
 from hpc_dl.errors import UserError
+from hpc_dl.installed import PYTHON
 from hpc_dl.jobspec.credentials import hidden
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning.plan import Machine, Plan
@@ -102,11 +102,11 @@ def job_script(request: JobRequest, choice: RunChoice, site: str | None) -> str:
     plan = request.plan(run_dir, None)
     # The run folder is not there yet when Slurm opens the job's own output file.
     options = {key: value for key, value in plan.sbatch.items() if key != "output"}
-    hpcdl = [sys.executable, "-m", "hpc_dl", "submit", str(request.file.absolute())]
+    hpcdl = [*PYTHON, "-m", "hpc_dl", "submit", str(request.file.absolute())]
     where = ["--site", str(Path(site).absolute()) if Path(site).is_file() else site] if site else []
     overrides = [*request.overrides, *_overrides_of_variables(plan)]
     prepare = shlex.join([*hpcdl, *overrides, *where, "--prepare", str(run_dir)])
-    command = shlex.join([sys.executable, "-m", "hpc_dl.worker", str(run_dir)])
+    command = shlex.join([*PYTHON, "-m", "hpc_dl.worker", str(run_dir)])
     return script.render(
         dataclasses.replace(plan, sbatch=options), command, [f"{prepare} || exit $?"]
     )

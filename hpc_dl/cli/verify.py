@@ -6,12 +6,12 @@ import argparse
 import dataclasses
 import json
 import subprocess
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpc_dl.errors import EXIT_FAILED, UserError
+from hpc_dl.installed import PYTHON
 from hpc_dl.run.layout import RunDir
 from hpc_dl.verify import recipes
 
@@ -97,7 +97,7 @@ def _train(
 ) -> RunDir:
     """Train one run by the command that a user types. Raises UserError where it fails."""
     own = [word for word in args.words if "=" in word]
-    command = [sys.executable, "-m", "hpc_dl", "submit", str(recipes.path(target.job))]
+    command = [*PYTHON, "-m", "hpc_dl", "submit", str(recipes.path(target.job))]
     command += [*words, f"name=verify-{name}", f"train.seed={seed}", *own]
     command += ["--follow", "--json", *(["--local"] if args.local else [])]
     command += ["--site", args.site] if args.site else []
@@ -113,7 +113,7 @@ def _train(
 
 def _floor(run: RunDir) -> float:
     """The Fréchet distance of the real images of a run, by its judge."""
-    command = [sys.executable, "-m", "hpc_dl.verify.fid_floor", str(run.path)]
+    command = [*PYTHON, "-m", "hpc_dl.verify.fid_floor", str(run.path)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return float(done.stdout.split()[-1])
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,6 +16,7 @@ from pydantic import TypeAdapter
 from hpc_dl.data import cora, folders, idx, labels
 from hpc_dl.data.counts import Holdout, split_counts
 from hpc_dl.errors import UserError
+from hpc_dl.installed import PYTHON
 from hpc_dl.jobspec.data import Data, DataFacts
 from hpc_dl.jobspec.sources import (
     MNIST,
@@ -107,7 +107,7 @@ def _ask(source: Data, data_root: Path, code: Path) -> DataFacts:
     """Have a source describe itself, whose facts only its examples tell."""
     try:
         asked = subprocess.run(
-            [sys.executable, "-m", "hpc_dl.data.describe", str(code), str(data_root)],
+            [*PYTHON, "-m", "hpc_dl.data.describe", str(code), str(data_root)],
             input=source.model_dump_json(),
             capture_output=True,
             text=True,

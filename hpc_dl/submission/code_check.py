@@ -85,7 +85,7 @@ def _discover(request: dict[str, Any]) -> dict[str, Any]:
     """Import the user's code where it lies, and see what that takes."""
     base, places = Path(request["base"]), _places(request)
     user_code.import_originals(base)
-    sys.path += [str(_importable(Path(path))) for path in request["code"]]
+    sys.path += [str(_importable(Path(path))) for path in request["code"]] + [str(Path.cwd())]
     before, reads = set(sys.modules), discovery.Reads()
     sys.addaudithook(reads)
     facts, seconds = _attempt(request, request["facts"], base, lambda: None)

@@ -22,6 +22,7 @@ from pydantic import TypeAdapter
 
 from hpc_dl import installed
 from hpc_dl.errors import UserError
+from hpc_dl.installed import PYTHON
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.model import OwnModel
@@ -140,7 +141,7 @@ def _ask(request: dict[str, Any], names: list[str]) -> dict[str, Any]:
 
 def _check(request: dict[str, Any], names: list[str]) -> dict[str, Any]:
     checking = subprocess.Popen(
-        [sys.executable, "-m", "hpc_dl.submission.code_check"],
+        [*PYTHON, "-m", "hpc_dl.submission.code_check"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -16,21 +16,21 @@ from torchmetrics.classification import MulticlassF1Score  # noqa: E402
 from torchmetrics.image.fid import FrechetInceptionDistance  # noqa: E402
 
 
-class Frechet(FrechetInceptionDistance):
-    """Fréchet distance of two sets of features, (N, features) each, taken as Gaussian
+class FrechetDistance(FrechetInceptionDistance):
+    """Fréchet distance between two sets of features, (N, features) each, taken as Gaussian
     (Heusel et al., arXiv:1706.08500): |μ - μ'|² + tr(Σ + Σ' - 2 √(Σ Σ'))."""
 
     def __init__(self, features: int) -> None:
-        super().__init__(feature=_Given(features))
-        self.orig_dtype = torch.float64  # of the result, also on a rank that has seen nothing
+        super().__init__(feature=_Precomputed(features))
+        self.orig_dtype = torch.float64  # of the result, also on a rank without examples
 
     def update(self, generated: Tensor, real: Tensor) -> None:
         super().update(generated.double(), real=False)
         super().update(real.double(), real=True)
 
 
-class _Given(nn.Identity):
-    """Features that are there already."""
+class _Precomputed(nn.Identity):
+    """Stands for the network that makes features, which are there already."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class _Given(nn.Identity):
 
 
 class RarestClass(Metric):
-    """The share, in [0, 1], of the class that the fewest images are held for."""
+    """The fraction, in [0, 1], of the images that are of the rarest predicted class."""
 
     counts: Tensor
 
@@ -62,9 +62,9 @@ class ClassF1(MulticlassF1Score):
 
     def update(self, preds: Tensor, target: Tensor) -> None:
         """Count logits (N, classes) and classes (N,)."""
-        guess, none = preds.argmax(dim=1), self.num_classes
-        hits = torch.where(guess == target, target, none)
-        right, true, said = (
-            torch.bincount(it, minlength=none + 1)[:none] for it in (hits, target, guess)
+        predicted, none = preds.argmax(dim=1), self.num_classes
+        hits = torch.where(predicted == target, target, none)
+        right, true, held = (
+            torch.bincount(it, minlength=none + 1)[:none] for it in (hits, target, predicted)
         )
-        self._update_state(right, said - right, len(target) - true - said + right, true - right)
+        self._update_state(right, held - right, len(target) - true - held + right, true - right)

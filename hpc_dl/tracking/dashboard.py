@@ -14,7 +14,6 @@ import secrets
 import shlex
 import socket
 import subprocess
-import sys
 import tempfile
 import urllib.error
 import urllib.request
@@ -24,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hpc_dl.errors import EXIT_FAILED, UserError
+from hpc_dl.installed import PYTHON
 from hpc_dl.run.waiting import wait_until
 from hpc_dl.tracking import store, store_uri
 
@@ -107,11 +107,12 @@ def _start(
     config.write_text(
         _AUTHENTICATION.format(folder=_as_value(folder), user=USER, password=password)
     )
-    words = [sys.executable, "-m", "hpc_dl.tracking.child_process"]
-    words += [sys.executable, "-m", "mlflow", "server", "--app-name", "basic-auth"]
+    words = [*PYTHON, "-m", "hpc_dl.tracking.child_process"]
+    words += [*PYTHON, "-m", "mlflow", "server", "--app-name", "basic-auth"]
     words += ["--host", HOST, "--port", str(port), "--workers", "1"]
     words += ["--artifacts-destination", artifacts]
     environment = os.environ | {
+        "PYTHONSAFEPATH": "1",  # of its workers: see PYTHON
         "MLFLOW_BACKEND_STORE_URI": uri,  # the command line, which holds passwords, is public
         "MLFLOW_AUTH_CONFIG_PATH": str(config),
         "MLFLOW_FLASK_SERVER_SECRET_KEY": secrets.token_hex(),

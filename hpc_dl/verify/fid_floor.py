@@ -20,7 +20,7 @@ from hpc_dl.jobspec.load import load_resolved
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run import records
 from hpc_dl.run.layout import RunDir
-from hpc_dl.zoo.evaluation_classifier import Judge
+from hpc_dl.zoo.evaluation_classifier import EvaluationClassifier
 
 BATCH = 512
 
@@ -29,8 +29,8 @@ def distance(run: RunDir) -> float:
     """The Fréchet distance between the training and the test images of a run."""
     spec, plan = load_resolved(run.spec), records.load(run.plan, Plan)
     splits = loading.load(spec.data, Path(plan.data_root), run.code)
-    judge = Judge(spec.model.model_dump()["classifier"])
-    return judge.distance(_images(splits.train), _images(splits.test))
+    classifier = EvaluationClassifier(spec.model.model_dump()["classifier"])
+    return classifier.distance(_images(splits.train), _images(splits.test))
 
 
 def _images(split: Split) -> Iterator[Tensor]:

@@ -104,6 +104,7 @@ def test_a_port_that_is_taken_while_mlflow_starts_is_left_to_who_was_quicker(
         assert get(opened.port, password=opened.password) == 200
 
 
+@pytest.mark.slow
 def test_a_dashboard_that_cannot_start_says_why(tmp_path, uri, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     (tmp_path / "flask_wtf.py").write_text("raise ImportError('flask_wtf is broken')")

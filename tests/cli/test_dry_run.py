@@ -78,6 +78,7 @@ def test_what_does_not_fit_is_warned_of(tmp_path: Path, capsys: Capture) -> None
     assert not left_over(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_failure_is_shown_here_and_not_in_the_queue(tmp_path: Path, capsys: Capture) -> None:
     own_models(tmp_path)
     text = QUICK.replace("{name: ffnn, hidden: [32]}", "{name: 'own.py:Failing'}")

@@ -99,7 +99,7 @@ def test_a_run_of_before_there_were_fingerprints_goes_on_if_the_user_says_so(tmp
     run.fingerprint.unlink()
     with pytest.raises(UserError, match=f"the data of {run.id} are not known") as refused:
         choice(run)
-    assert f"`hpcdl resume {run.id}` goes on, if you know" in refused.value.hint
+    assert f"`hpcdl resume {run.id}` resumes it, if you know" in refused.value.hint
     fingerprint.check(run, now)
     assert f"whether {run.id} began with these data is not known" in capsys.readouterr().err
 

@@ -43,7 +43,6 @@ def same(one, other):
     assert all(one[name].dtype == other[name].dtype for name in one)
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize("make", [pictures, graphs])
 def test_batches_of_training_and_of_held_out_examples_are_the_same(make):
     split, augment = make(), Augment(crop=1, flip=True) if make is pictures else None
@@ -61,7 +60,6 @@ def test_batches_of_training_and_of_held_out_examples_are_the_same(make):
     same(*(it.filler() for it in every))
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize("make", [pictures, graphs])
 def test_a_batch_is_on_the_device_and_the_examples_are_not(make):
     split = HostSplit(make(), ELSEWHERE)
@@ -71,7 +69,6 @@ def test_a_batch_is_on_the_device_and_the_examples_are_not(make):
     assert len(batch["index"]) == 2
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize("make", [pictures, graphs])
 def test_a_gpu_holds_the_examples_if_they_fit_into_a_quarter_of_it(make, monkeypatch):
     monkeypatch.setattr(Splits, "to", lambda splits, device: device)
@@ -85,7 +82,6 @@ def test_a_gpu_holds_the_examples_if_they_fit_into_a_quarter_of_it(make, monkeyp
     assert build.beside(splits, CPU) is CPU
 
 
-@pytest.mark.fast
 def test_the_size_is_that_of_all_that_is_held():
     assert pictures().size == COUNT * (36 + 8)
     nodes = COUNT * (COUNT + 1) // 2

@@ -73,14 +73,14 @@ def _metrics(world: World) -> dict[str, float]:
     torchvision()  # which torchmetrics imports
     from torchmetrics.classification import BinaryAUROC
 
-    from hpc_dl.tasks.metrics import Frechet
+    from hpc_dl.tasks.metrics import FrechetDistance
 
     generator = torch.Generator().manual_seed(0)
     real, made = torch.randn(2, 100, 8, generator=generator).to(world.device)
     score, truth = torch.rand(100, generator=generator), torch.rand(100, generator=generator) > 0.5
     share = slice(world.rank, None, world.size)
     observed = {
-        "frechet": Observed(lambda: Frechet(8), (made[share], real[share])),
+        "frechet": Observed(lambda: FrechetDistance(8), (made[share], real[share])),
         "auroc": Observed(
             BinaryAUROC, (score.to(world.device)[share], truth.to(world.device)[share])
         ),

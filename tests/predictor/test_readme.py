@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas
+import pytest
 
 from hpc_dl.cli import main
 from hpc_dl.predictor.__main__ import main as predict_table
@@ -48,6 +49,7 @@ def commands():
     return block[1].replace("\\\n", " ").splitlines()
 
 
+@pytest.mark.slow
 def test_the_readmes_three_commands_train_on_words_and_gaps_and_predict_classes(
     tmp_path, monkeypatch, capsys
 ):

@@ -385,6 +385,7 @@ def test_a_job_that_may_be_running_is_not_submitted_again(
     assert not read_status(run).active
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", ["spec.yaml", "plan.json", "journal.jsonl"])
 def test_on_the_node_a_damaged_file_is_one_line(tmp_path: Path, file: str) -> None:
     run = new_run(tmp_path)

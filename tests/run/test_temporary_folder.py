@@ -88,6 +88,7 @@ def test_without_room_for_it_the_run_goes_on(run, monkeypatch):
         assert tempfile.gettempdir() == str(run.root / "tmp")
 
 
+@pytest.mark.slow
 def test_a_graph_network_leaves_nothing(tmp_path):
     """Each of its layers is a module that torch_geometric generates."""
     tmp, file = tmp_path / "tmp", ROOT / "jobs" / "gnn.yaml"

@@ -1,13 +1,13 @@
-"""Markers of tests by what they take: `fast`, `long`, and those between.
+"""Markers that a test gets from what it uses; pyproject.toml says what each marker means.
 
-`python -m pytest -m fast` takes minutes, and goes through everything that needs no Slurm, no server
-and no processes of a job; it is what is tried with other versions of Python and of the libraries. A
-few tests of the engine, which do start ranks, carry the marker themselves. `long` are those that
-take half a minute or more, where a shorter one shows much of the same: CI does without them, `make
-test` does not.
+`slurm`: it takes the fixture `cluster`. `slow`: it is `nightly`; or it, or a function of the tests
+that it calls, starts the ranks of a job, a job, a server or the command `hpcdl`. Other slow tests
+are marked by hand.
 """
 
-from types import ModuleType
+import inspect
+from types import CodeType, FunctionType
+from typing import Any
 
 import pytest
 
@@ -15,48 +15,53 @@ from tests import chaos
 from tests.support import ranks, running, stores, typed
 
 STARTERS = (
-    chaos,
-    ranks,
-    ranks.train,
-    running.kill_at,
+    chaos.torment,
+    ranks.call_on_all,
+    ranks.start,
+    ranks.start_job,
     running.start,
-    running.train,
     stores.Server,
-    stores.bring_elsewhere,
+    stores.sync_elsewhere,
     typed.hpcdl,
 )
-"""A module that has one of them is not fast."""
-
-SLOW = (
-    "cli/test_plan.py::test_the_script_makes_its_run_folder_once_and_trains",
-    "cli/test_dry_run",
-    "cli/test_dashboard",
-    "tracking/test_crowd",
-    "tracking/test_live",
-    "tracking/test_truth",
-    "tracking/test_turns",
-    "scheduler/test_sbatch_options.py::test_secrets_are_kept_where_the_owner_alone_can_read",
-    "verify/test_verify",
-)
-"""Modules and tests that start processes by other means."""
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Say what the markers mean."""
-    config.addinivalue_line("markers", "fast: without Slurm, servers and processes of a job")
-    config.addinivalue_line("markers", "long: half a minute or more; not in CI")
-    config.addinivalue_line("markers", "gpu: needs an NVIDIA GPU; see tests/gpu_check.py")
+"""What starts processes that take seconds."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is fast."""
+    """Mark what is `slurm` or `slow`."""
+    known: dict[Any, bool] = dict.fromkeys(STARTERS, True)
     for item in items:
-        module = item.getparent(pytest.Module)
-        assert module is not None
-        slow = "cluster" in item.fixturenames or any(name in item.nodeid for name in SLOW)
-        if not slow and _starts_nothing(module.obj):
-            item.add_marker("fast")
+        assert isinstance(item, pytest.Function)
+        if "cluster" in item.fixturenames:
+            item.add_marker("slurm")
+        fixtures = item._fixtureinfo.name2fixturedefs.values()
+        functions = [item.obj, *(definition.func for each in fixtures for definition in each)]
+        is_slow = any(_starts_processes(function, known) for function in functions)
+        if is_slow or item.get_closest_marker("nightly") or item.get_closest_marker("long"):
+            item.add_marker("slow")
 
 
-def _starts_nothing(module: ModuleType) -> bool:
-    return not any(thing is starter for thing in vars(module).values() for starter in STARTERS)
+def _starts_processes(function: Any, known: dict[Any, bool]) -> bool:
+    """Return whether a function of the tests, or one that it calls, is a starter."""
+    if function not in known:
+        known[function] = False  # of functions that call each other
+        known[function] = any(
+            _starts_processes(called, known) for called in _called_functions(function)
+        )
+    return known[function]
+
+
+def _called_functions(function: Any) -> list[Any]:
+    """Return the functions and classes of the tests whose names occur in a function's code."""
+    function = inspect.unwrap(function)
+    if not isinstance(function, FunctionType) or not function.__module__.startswith("tests."):
+        return []
+    names = [function.__globals__.get(name) for name in _names(function.__code__)]
+    modules = [it for it in names if inspect.ismodule(it) and it.__name__.startswith("tests.")]
+    names += [vars(module).get(name) for module in modules for name in _names(function.__code__)]
+    return [it for it in names if isinstance(it, FunctionType | type)]
+
+
+def _names(code: CodeType) -> set[str]:
+    inner = [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+    return set(code.co_names).union(*(_names(each) for each in inner))

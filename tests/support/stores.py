@@ -62,8 +62,8 @@ def journalled(run: RunDir) -> dict[str, list[tuple[int, float, int]]]:
     return found
 
 
-def bring_elsewhere(run: RunDir) -> subprocess.Popen[str]:
-    """Bring a run's journal in another process; its complaints are on its standard error."""
+def sync_elsewhere(run: RunDir) -> subprocess.Popen[str]:
+    """Sync a run in another process; its errors are on its standard error."""
     words = "import sys; from pathlib import Path; from hpc_dl.run.layout import RunDir; "
     words += "from hpc_dl.tracking.sync import sync_run; sync_run(RunDir(Path(sys.argv[1])), 100)"
     return subprocess.Popen(

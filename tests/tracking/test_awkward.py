@@ -78,6 +78,7 @@ def test_a_run_that_was_deleted_in_mlflow_is_not_brought_back_by_itself(tmp_path
     assert same(run, uri)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", ["before the run", "during the run"])
 def test_a_deleted_experiment_comes_back_by_the_command_that_is_given(tmp_path, uri, when):
     from mlflow import MlflowClient

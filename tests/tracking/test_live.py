@@ -52,6 +52,7 @@ def companion():
         process.wait()
 
 
+@pytest.mark.slow
 def test_the_companion_brings_during_the_training_and_all_at_its_end(tmp_path, uri, companion):
     run = run_for(uri, tmp_path)
     log = Journal(run.journal)
@@ -70,6 +71,7 @@ def test_the_companion_brings_during_the_training_and_all_at_its_end(tmp_path, u
     assert same(run, uri)
 
 
+@pytest.mark.slow
 def test_the_companion_outlives_whatever_is_wrong_and_says_so_in_a_line(tmp_path, uri, companion):
     run = run_for(uri, tmp_path)
     write_history(Journal(run.journal), 1, 20)

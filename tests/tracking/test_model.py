@@ -3,7 +3,6 @@
 import shutil
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from hpc_dl import predictor
@@ -13,7 +12,6 @@ from tests.support.stores import journalled, mlflow_run, same
 from tests.support.waiting import wait_until
 
 
-@pytest.mark.fast
 def test_a_trained_run_is_in_mlflow_with_files_and_a_model_that_predicts(
     tmp_path, uri, monkeypatch
 ):

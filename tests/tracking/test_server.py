@@ -10,11 +10,11 @@ from hpc_dl.tracking.store import StoreUnavailable
 from hpc_dl.tracking.sync import sync_run
 from tests.support.stores import (
     Server,
-    bring_elsewhere,
     mlflow_run,
     run_for,
     same,
     stored,
+    sync_elsewhere,
     write_history,
 )
 
@@ -55,7 +55,7 @@ def two_processes_make_one_run(server, folder):
     log = Journal(run.journal)
     write_history(log, 1, 700)
     log.append("metrics", step=701, epoch=0, values={"odd": math.nan, "out/of bounds!": math.inf})
-    for process in [bring_elsewhere(run), bring_elsewhere(run)]:
+    for process in [sync_elsewhere(run), sync_elsewhere(run)]:
         _, complaint = process.communicate(timeout=200)
         assert process.returncode == 0, complaint
     client = MlflowClient(tracking_uri=server.uri)

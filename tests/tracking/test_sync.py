@@ -14,12 +14,12 @@ from hpc_dl.tracking.cursor import Cursor
 from hpc_dl.tracking.lock import LockTimeout
 from hpc_dl.tracking.sync import is_pending, sync_run
 from tests.support.stores import (
-    bring_elsewhere,
     journalled,
     mlflow_run,
     run_for,
     same,
     stored,
+    sync_elsewhere,
     write_history,
 )
 
@@ -165,7 +165,7 @@ def test_a_store_that_the_database_itself_locks_keeps_what_is_there_for_later(tm
     write_history(log, 6, 10)
     with sqlite3.connect(tmp_path / "mlflow.db") as other:
         other.execute("begin exclusive")
-        assert "did not take it" in bring_elsewhere(run).communicate(timeout=120)[1]
+        assert "did not take it" in sync_elsewhere(run).communicate(timeout=120)[1]
     sync_run(run)
     assert same(run, uri)
 
@@ -175,7 +175,7 @@ def test_processes_that_meet_on_a_fresh_sqlite_store_all_bring_everything(tmp_pa
     runs = [run_for(uri, tmp_path) for _ in range(3)]
     for run in runs:
         write_history(Journal(run.journal), 1, 50)
-    for process in [bring_elsewhere(run) for run in runs]:
+    for process in [sync_elsewhere(run) for run in runs]:
         _, complaint = process.communicate(timeout=200)
         assert process.returncode == 0, complaint
     assert all(same(run, uri) for run in runs)

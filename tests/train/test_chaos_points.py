@@ -26,14 +26,12 @@ def test_killed_at_random_points_it_ends_with_the_same_bits(tmp_path, architectu
     assert tally.mismatches == []
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize("point", chaos.POINTS)
 def test_there_is_a_function_to_be_killed_in(point):
     place, name = chaos.resolved(point)
     assert callable(getattr(place, name))
 
 
-@pytest.mark.fast
 def test_it_goes_on_from_a_checkpoint_not_from_the_beginning(tmp_path):
     run = chaos.job(tmp_path, "killed", "ffnn", 1)
     ranks.kill_at(run, 12)

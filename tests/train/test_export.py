@@ -124,6 +124,7 @@ def members(root):
     return found
 
 
+@pytest.mark.slow
 def test_every_export_predicts_the_same_elsewhere_with_nothing_else_and_offline(elsewhere):
     here, expected = elsewhere
     about = {place: (here / place / "model.json").read_text() for place in expected}

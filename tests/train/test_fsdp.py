@@ -34,7 +34,6 @@ def agree(ours, theirs):
         assert one == pytest.approx(other, rel=1e-4), step
 
 
-@pytest.mark.fast
 def test_it_trains_as_one_rank_does(tmp_path):
     whole = ranks.train(job(tmp_path, "whole", 1, strategy="ddp"))
     for size in (2, 4):
@@ -65,7 +64,6 @@ def test_every_rank_holds_its_share_of_weights_and_moments_alone(tmp_path):
     assert state["engine"]["networks"] == state["engine"]["optimizers"] == {}
 
 
-@pytest.mark.fast
 def test_killed_and_resumed_it_ends_with_the_same_bits(tmp_path):
     calm = ranks.train(job(tmp_path, "calm", 2, dropout=0.2))
     killed = job(tmp_path, "killed", 2, dropout=0.2)

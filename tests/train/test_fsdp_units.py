@@ -34,7 +34,6 @@ def count(module):
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize(
     "name", ["resnet50", "vit_l_16", "convnext_large", "swin_v2_b", "transformer"]
 )
@@ -55,7 +54,6 @@ class Tied(nn.Module):
         self.last.weight = self.blocks[0].weight
 
 
-@pytest.mark.fast
 def test_tied_weights_and_attention_are_left_whole():
     tied = Tied()
     assert sharding.units(tied) == list(tied.blocks[1:])

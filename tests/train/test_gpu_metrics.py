@@ -70,19 +70,16 @@ def gpu(monkeypatch):
     return monkeypatch
 
 
-@pytest.mark.fast
 def test_a_gpu_is_found_by_its_uuid_and_all_of_it_is_read(gpu):
     gpu.setitem(sys.modules, "pynvml", nvml("GPU-dcdb5f9e"))
     assert GPU(CUDA).read() == ALL
 
 
-@pytest.mark.fast
 def test_of_a_mig_instance_what_it_has_of_its_own_is_read(gpu):
     gpu.setitem(sys.modules, "pynvml", nvml("MIG-dcdb5f9e"))
     assert set(GPU(CUDA).read()) == {"memory_usage_megabytes", "memory_usage_percentage"}
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize("module", [None, SimpleNamespace(), nvml("GPU-another")])
 def test_without_the_module_or_the_driver_there_is_nothing(gpu, module):
     gpu.setitem(sys.modules, "pynvml", module)
@@ -112,7 +109,6 @@ def test_rank_0_has_the_metrics_of_all_ranks_numbered_by_rank(tmp_path):
     }
 
 
-@pytest.mark.fast
 def test_they_are_journalled_beside_the_load_of_the_machine():
     said = []
     engine = SimpleNamespace(step=0)

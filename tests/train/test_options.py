@@ -70,7 +70,6 @@ def test_checkpoints_come_in_their_rhythm_and_the_best_is_kept(tmp_path):
     assert len([name for name in kept if name.startswith("best")]) == 1
 
 
-@pytest.mark.fast
 def test_the_test_split_is_measured_with_the_best_weights_and_exported(tmp_path):
     from hpc_dl.predictor import load
 
@@ -156,7 +155,6 @@ def test_no_thread_of_the_process_group_outlives_the_training(tmp_path):
     assert "threads: 1\n" in next(run.logs.glob("*-0.log")).read_text()
 
 
-@pytest.mark.fast
 def test_averaged_weights_are_what_is_kept(tmp_path):
     """By hand: after n steps the average moves by 1 - min(decay, (1 + n) / (10 + n))."""
     run = train(

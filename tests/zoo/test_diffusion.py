@@ -7,7 +7,7 @@ from torch import nn
 
 from hpc_dl.jobspec.architectures.diffusion import Diffusion as Options
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.zoo.architectures.diffusion import Diffusion, UNet, alpha_bar, waves
+from hpc_dl.zoo.architectures.diffusion import Diffusion, UNet, alpha_bar, time_step_embedding
 
 DIGITS = DataFacts("image", "classify", (1, 8, 8), tuple("0123456789"), 1437, 180, 180)
 
@@ -40,7 +40,7 @@ def test_the_closed_form_agrees_with_the_chain():
         state = (1 - beta[t]).sqrt() * state + beta[t].sqrt() * torch.randn_like(state)
     architecture, _ = make(steps=50)
     start, noise = torch.full((20_000, 1, 1, 1), 0.8), torch.randn(20_000, 1, 1, 1)
-    closed = architecture.noised(start, torch.full((20_000,), 29), noise)
+    closed = architecture.add_noise(start, torch.full((20_000,), 29), noise)
     assert closed.mean().item() == pytest.approx(state.mean().item(), abs=0.02)
     assert closed.std().item() == pytest.approx(state.std().item(), rel=0.02)
     assert closed.mean().item() == pytest.approx(0.8 * left[29].sqrt().item(), abs=0.02)
@@ -59,7 +59,7 @@ def test_who_knows_the_noise_gets_the_image_back():
     architecture, _ = make(steps=100, sampling_steps=10)
     image = torch.rand(5, 1, 8, 8)
     nets = {"model": Knowing(2 * image - 1, 100)}
-    states = architecture.states(nets, torch.randn(5, 1, 8, 8))
+    states = architecture.sample(nets, torch.randn(5, 1, 8, 8))
     assert len(states) == 11
     torch.testing.assert_close(states[-1], image, atol=1e-3, rtol=0)
 
@@ -77,7 +77,7 @@ def test_the_loss_of_who_knows_is_zero_and_of_who_says_nothing_one():
 
 
 def test_levels_are_told_apart():
-    told = waves(torch.arange(1000), 48)
+    told = time_step_embedding(torch.arange(1000), 48)
     assert told.shape == (1000, 48)
     assert torch.pdist(told[::7]).min() > 0.1
 

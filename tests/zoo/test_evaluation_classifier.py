@@ -14,9 +14,9 @@ from hpc_dl.errors import UserError
 from hpc_dl.jobspec.architectures.ffnn import FeedForward as Options
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.generative import Generative
-from hpc_dl.tasks.metrics import Frechet, RarestClass
+from hpc_dl.tasks.metrics import FrechetDistance, RarestClass
 from hpc_dl.zoo.architectures.ffnn import FeedForward
-from hpc_dl.zoo.evaluation_classifier import Judge
+from hpc_dl.zoo.evaluation_classifier import EvaluationClassifier
 
 FACTS = DataFacts("image", "classify", (1, 8, 8), ("a", "b", "c"), 10, 2, 2)
 
@@ -35,7 +35,7 @@ def export(folder, facts=FACTS, outputs=("probabilities", "label")):
 
 def test_features_are_what_goes_into_the_last_dense_layer(tmp_path):
     network, image = export(tmp_path), torch.rand(7, 1, 8, 8)
-    features, label = Judge(str(tmp_path)).see(image)
+    features, label = EvaluationClassifier(str(tmp_path)).classify(image)
     torch.testing.assert_close(features, network[:-1](image))
     assert torch.equal(label, network(image).argmax(dim=1))
 
@@ -79,7 +79,7 @@ def test_the_distance_of_two_gaussians_is_that_of_the_closed_form():
     mean = torch.tensor([3.0, 0.0, -1.0])
     first = MultivariateNormal(torch.zeros(3), torch.diag(sizes)).sample((100_000,))
     second = MultivariateNormal(mean, torch.diag(others)).sample((100_000,))
-    metric = Frechet(3)
+    metric = FrechetDistance(3)
     for ours, theirs in zip(first.chunk(7), second.chunk(7), strict=True):
         metric.update(ours, theirs)
     expected = mean.square().sum() + (sizes.sqrt() - others.sqrt()).square().sum()
@@ -88,10 +88,13 @@ def test_the_distance_of_two_gaussians_is_that_of_the_closed_form():
 
 def test_the_same_images_are_at_no_distance_and_noise_is_far_away(tmp_path):
     export(tmp_path)
-    judge = Judge(str(tmp_path))
+    classifier = EvaluationClassifier(str(tmp_path))
     near, far = torch.rand(400, 1, 8, 8), torch.rand(400, 1, 8, 8) * 3
-    assert judge.distance(near.split(100), near.split(50)) == pytest.approx(0, abs=1e-6)
-    assert judge.distance([near], [torch.rand(400, 1, 8, 8)]) < judge.distance([near], [far]) / 10
+    assert classifier.distance(near.split(100), near.split(50)) == pytest.approx(0, abs=1e-6)
+    assert (
+        classifier.distance([near], [torch.rand(400, 1, 8, 8)])
+        < classifier.distance([near], [far]) / 10
+    )
 
 
 def test_the_rarest_class_is_seen_over_all_batches():
@@ -106,7 +109,7 @@ def test_the_rarest_class_is_seen_over_all_batches():
 
 def test_a_folder_without_a_trained_network_is_named(tmp_path):
     with pytest.raises(UserError, match="holds no trained network"):
-        Judge(str(tmp_path))
+        EvaluationClassifier(str(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -127,8 +130,8 @@ def test_what_is_no_export_of_a_classifier_is_refused(tmp_path):
     check_refusal(str(tmp_path), FACTS, "does not classify images")
 
 
-def check_refusal(judge, facts, fault):
-    found = Generative(name="gan", classifier=judge).find_file_conflict(facts)
+def check_refusal(classifier, facts, fault):
+    found = Generative(name="gan", classifier=classifier).find_file_conflict(facts)
     if fault is None:
         assert found is None
     else:

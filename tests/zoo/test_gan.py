@@ -11,11 +11,11 @@ from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning.compatibility import SpecConflict, check
 from hpc_dl.zoo.architectures.gan import (
     GenerativeAdversarial,
-    between,
-    critics_loss,
-    generators_loss,
+    critic_loss,
+    generator_loss,
     gradient_norms,
-    walk,
+    interpolate,
+    interpolate_codes,
 )
 from hpc_dl.zoo.contract import part
 from tests.support import ranks
@@ -38,7 +38,7 @@ def images(count=6, shape=(1, 8, 8)):
 
 def test_a_linear_critics_gradient_norm_is_the_length_of_its_weights():
     weight = torch.randn(1, 8, 8, requires_grad=True)
-    probe = between(torch.rand(6, 1, 8, 8), torch.rand(6, 1, 8, 8))
+    probe = interpolate(torch.rand(6, 1, 8, 8), torch.rand(6, 1, 8, 8))
     norms = gradient_norms((weight * probe).sum(dim=(1, 2, 3)), probe)
     torch.testing.assert_close(norms, weight.norm().expand(6))
     norms.sum().backward()  # the penalty is descended: d|w|/dw = w/|w|
@@ -51,7 +51,7 @@ def test_the_penalty_is_that_of_critics_whose_slope_is_not_one():
     architecture, _ = make(loss="wasserstein-gp", penalty=10.0)
     for slope in (0.5, 1.0, 3.0):
         weight = torch.full((1, 8, 8), slope / 8)
-        loss = architecture._critics_loss(
+        loss = architecture._critic_loss(
             lambda *them, w=weight: tuple((w * it).sum(dim=(1, 2, 3)) for it in them),
             real,
             generated,
@@ -64,7 +64,7 @@ def test_the_penalty_is_that_of_critics_whose_slope_is_not_one():
 
 def test_penalties_are_taken_at_images_between_real_and_generated_ones():
     real, generated = torch.zeros(500, 1, 2, 2), torch.ones(500, 1, 2, 2)
-    probe = between(real, generated).detach()
+    probe = interpolate(real, generated).detach()
     share = probe.flatten(1)
     assert (share == share[:, :1]).all()  # of one image all pixels are as far
     assert share.min() >= 0
@@ -76,12 +76,12 @@ def test_losses_at_known_scores_are_the_papers():
     real, generated = torch.tensor([0.0, 2.0]), torch.tensor([0.0, -0.5])
     probability = [0.5, 1 / (1 + math.exp(-2))], [0.5, 1 / (1 + math.exp(0.5))]
     told_apart = [-math.log(r) - math.log(1 - g) for r, g in zip(*probability, strict=True)]
-    assert critics_loss("non-saturating", real, generated).tolist() == pytest.approx(told_apart)
+    assert critic_loss("non-saturating", real, generated).tolist() == pytest.approx(told_apart)
     fooled = [-math.log(g) for g in probability[1]]
-    assert generators_loss("non-saturating", generated).tolist() == pytest.approx(fooled)
-    assert critics_loss("hinge", real, generated).tolist() == [2.0, 0.5]
-    assert generators_loss("hinge", generated).tolist() == [0.0, 0.5]
-    assert critics_loss("wasserstein-gp", real, generated).tolist() == [0.0, -2.5]
+    assert generator_loss("non-saturating", generated).tolist() == pytest.approx(fooled)
+    assert critic_loss("hinge", real, generated).tolist() == [2.0, 0.5]
+    assert generator_loss("hinge", generated).tolist() == [0.0, 0.5]
+    assert critic_loss("wasserstein-gp", real, generated).tolist() == [0.0, -2.5]
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -107,7 +107,7 @@ def test_a_loss_is_a_sum_over_images_however_the_batch_is_split():
         sums = []
         for pieces in ([slice(0, 6)], [slice(0, 2), slice(2, 6)]):
             given = iter([codes[it] for it in pieces])
-            architecture.codes = lambda count, like, given=given: next(given)
+            architecture.sample_codes = lambda count, like, given=given: next(given)
             found = [architecture.loss(nets, part(batch, it), player) for it in pieces]
             assert sum(it.count for it in found) == 6
             sums.append(sum(it.total for it in found))
@@ -176,7 +176,7 @@ def test_pictures_of_two_steps_are_of_the_same_codes():
 def test_a_walk_begins_and_ends_at_its_codes_and_stays_as_gaussian():
     torch.manual_seed(0)
     start, end = torch.randn(2, 2, 10_000)
-    steps = walk(start, end, 5).unflatten(0, (2, 5))
+    steps = interpolate_codes(start, end, 5).unflatten(0, (2, 5))
     torch.testing.assert_close(steps[:, 0], start)
     torch.testing.assert_close(steps[:, -1], end, atol=1e-5, rtol=1e-5)
     assert steps.std(dim=-1).sub(1).abs().max() < 0.03

@@ -48,9 +48,9 @@ def test_the_reconstruction_term_is_minus_the_log_likelihood(likelihood):
     with torch.no_grad():
         network.log_scale.fill_(math.log(0.3))
         decoded = network.decode(network.encode(batch["image"], None)[0], None)
-        surprise, _ = architecture.terms(nets, batch)
+        nll, _ = architecture.elbo_terms(nets, batch)
     given = Bernoulli(logits=decoded) if likelihood == "bernoulli" else Normal(decoded, 0.3)
-    torch.testing.assert_close(surprise, -Independent(given, 3).log_prob(batch["image"]))
+    torch.testing.assert_close(nll, -Independent(given, 3).log_prob(batch["image"]))
 
 
 def test_beta_weighs_the_kl_term_of_the_loss_and_leaves_the_elbo_alone():
@@ -87,7 +87,7 @@ def test_with_one_code_the_importance_weighted_bound_is_the_elbo_and_grows_with_
         nets["model"].decoder.layers[0][0].weight.mul_(10)  # so that the code matters
     batch = {"image": images(1)["image"].expand(4000, -1, -1, -1)}
     with torch.no_grad():
-        elbo = -sum(term.mean() for term in architecture.terms(nets, batch))
+        elbo = -sum(term.mean() for term in architecture.elbo_terms(nets, batch))
         one, two, twenty = (
             architecture.importance_weighted(nets, batch, samples).mean() for samples in (1, 2, 20)
         )
@@ -103,7 +103,7 @@ def test_the_importance_weighted_bound_comes_to_the_likelihood_that_is_known():
         for parameter in nets["model"].decoder.parameters():
             parameter.zero_()
         bound = architecture.importance_weighted(nets, batch, 200)
-        elbo = -sum(architecture.terms(nets, batch))
+        elbo = -sum(architecture.elbo_terms(nets, batch))
     torch.testing.assert_close(bound, torch.full((4,), -64 * math.log(2)), rtol=0, atol=0.1)
     assert (elbo < bound).all()
 

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from hpc_dl.errors import EXIT_FAILED, UserError
+from hpc_dl.installed import PYTHON
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run import records
 from hpc_dl.run.layout import RunDir
@@ -37,11 +38,11 @@ def submit(run: RunDir, plan: Plan) -> Submission:
     log = run.logs / "launcher.log"
     with log.open("ab") as output:
         launcher = subprocess.Popen(
-            [sys.executable, "-m", "hpc_dl.scheduler.local.submit", str(run.path)],
+            [*PYTHON, "-m", "hpc_dl.scheduler.local.submit", str(run.path)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            env=SPIN | os.environ | {"OMP_NUM_THREADS": str(plan.cpus_per_task)},
+            env=SPIN | os.environ | _variables(plan),
             start_new_session=True,
         )
     if failed := _wait(launcher):
@@ -52,6 +53,11 @@ def submit(run: RunDir, plan: Plan) -> Submission:
     submission = Submission.load(run)
     assert submission is not None
     return submission
+
+
+def _variables(plan: Plan) -> dict[str, str]:
+    """What submitit's own commands read, too, beside the launcher."""
+    return {"OMP_NUM_THREADS": str(plan.cpus_per_task), "PYTHONSAFEPATH": "1"}
 
 
 def _wait(launcher: subprocess.Popen[bytes]) -> str:

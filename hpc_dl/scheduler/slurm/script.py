@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from hpc_dl.installed import PYTHON
 from hpc_dl.planning import job_environment
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run.layout import RunDir
@@ -31,7 +31,7 @@ def render(plan: Plan, command: str, prelude: Sequence[str] = ()) -> str:
             *prelude,
             f"export OMP_NUM_THREADS={plan.cpus_per_task}",
             f"{_srun(plan)} {command} ||",
-            f"  exec {shlex.quote(sys.executable)} -m {_ON_FAILURE} {shlex.quote(plan.run_dir)} $?",
+            f"  exec {shlex.join(PYTHON)} -m {_ON_FAILURE} {shlex.quote(plan.run_dir)} $?",
             "",
         ]
     )
@@ -39,7 +39,7 @@ def render(plan: Plan, command: str, prelude: Sequence[str] = ()) -> str:
 
 def preview(plan: Plan) -> str:
     """The script that is submitted. Its argument is the mark by which its job is recognised."""
-    command = [sys.executable, "-u", "-m", "hpc_dl.worker", plan.run_dir]
+    command = [*PYTHON, "-u", "-m", "hpc_dl.worker", plan.run_dir]
     return render(plan, f'{shlex.join(command)} "$1"')
 
 

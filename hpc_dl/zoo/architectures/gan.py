@@ -1,16 +1,16 @@
 """Generative adversarial network (Goodfellow et al., arXiv:1406.2661), convolutional as in DCGAN
 (Radford, Metz and Chintala, arXiv:1511.06434).
 
-A generator makes images x̃ = G(z) of codes z ~ N(0, 1), and a critic D gives images scores. Each
-descends its own loss, per image:
+A generator makes images x̃ = G(z) of codes z ~ N(0, 1), and a critic D scores images. Each
+minimises its own loss, per image:
 
     loss             critic                                            generator
     non-saturating   softplus(-D(x)) + softplus(D(x̃))                  softplus(-D(x̃))
     hinge            max(0, 1 - D(x)) + max(0, 1 + D(x̃))               -D(x̃)
     wasserstein-gp   D(x̃) - D(x) + λ (‖∇D(x̂)‖ - 1)²                    -D(x̃)
 
-with x̂ = x + u (x̃ - x), u ~ U(0, 1). The first makes -log σ of the logits of the original; hinge:
-Lim and Ye, arXiv:1705.02894; gradient penalty: Gulrajani et al., arXiv:1704.00028.
+with x̂ = x + u (x̃ - x), u ~ U(0, 1), and softplus(-s) = -log σ(s). Hinge: Lim and Ye,
+arXiv:1705.02894; gradient penalty: Gulrajani et al., arXiv:1704.00028.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ from hpc_dl.zoo.contract import (
     Observed,
     Picture,
 )
-from hpc_dl.zoo.evaluation_classifier import judged
+from hpc_dl.zoo.evaluation_classifier import evaluate_generated
 
 Shape = tuple[int, ...]
 SHOWN = 64
-"""Codes whose images are drawn, the same at every step."""
+"""Number of codes, the same throughout a run, whose images are shown."""
 
 
 class Generator(nn.Module):
     """Code (B, latent_dim) to image (B, C, H, W) in [0, 1], by convolutions that double the sides.
 
-    Layer normalisation, not that of batches: an image depends on its own code alone.
+    Layer norm in the place of batch norm: an image depends on its own code alone.
     """
 
     def __init__(self, shape: Shape, channels: Sequence[int], latent_dim: int) -> None:
@@ -65,10 +65,10 @@ class Generator(nn.Module):
 
 
 class Critic(nn.Module):
-    """Images (B, C, H, W) in [0, 1] to scores (B,), higher for what looks real.
+    """Images (B, C, H, W) in [0, 1] to scores (B,), higher for those that look real.
 
-    It takes several batches, so that one `forward` serves a whole loss. Without normalisation: the
-    gradient penalty is of each image by itself.
+    It takes several batches, so that one `forward` serves a whole loss. No normalisation layers:
+    the gradient penalty is of each image by itself.
     """
 
     def __init__(self, shape: Shape, channels: Sequence[int]) -> None:
@@ -83,8 +83,8 @@ class Critic(nn.Module):
         return tuple(self.layers(2 * it - 1) for it in images)
 
 
-def critics_loss(name: str, real: Tensor, generated: Tensor) -> Tensor:
-    """What the critic descends, without the penalty, from its scores: (B,) each, to (B,)."""
+def critic_loss(name: str, real: Tensor, generated: Tensor) -> Tensor:
+    """Return the critic's loss of scores (B,) each, without the penalty: (B,)."""
     if name == "non-saturating":
         return F.softplus(-real) + F.softplus(generated)
     if name == "hinge":
@@ -92,25 +92,25 @@ def critics_loss(name: str, real: Tensor, generated: Tensor) -> Tensor:
     return generated - real
 
 
-def generators_loss(name: str, generated: Tensor) -> Tensor:
-    """What the generator descends, from the critic's scores of its images: (B,) to (B,)."""
+def generator_loss(name: str, generated: Tensor) -> Tensor:
+    """Return the generator's loss of the critic's scores of its images: (B,) to (B,)."""
     return F.softplus(-generated) if name == "non-saturating" else -generated
 
 
-def between(real: Tensor, generated: Tensor) -> Tensor:
-    """Images anywhere between real and generated ones, (B, C, H, W), to take gradients at."""
-    share = torch.rand(len(real), 1, 1, 1, device=real.device)
-    return torch.lerp(real, generated, share).requires_grad_()
+def interpolate(real: Tensor, generated: Tensor) -> Tensor:
+    """Return random points between real and generated images, (B, C, H, W), with gradients."""
+    weight = torch.rand(len(real), 1, 1, 1, device=real.device)
+    return torch.lerp(real, generated, weight).requires_grad_()
 
 
 def gradient_norms(score: Tensor, image: Tensor) -> Tensor:
-    """‖∂score/∂image‖ of each image, itself to be differentiated: (B,) and (B, C, H, W) to (B,)."""
-    (slope,) = torch.autograd.grad(score.sum(), image, create_graph=True)
-    return slope.flatten(1).norm(dim=1)
+    """Return ‖∂score/∂image‖ of each image, differentiable: (B,) and (B, C, H, W) to (B,)."""
+    (gradient,) = torch.autograd.grad(score.sum(), image, create_graph=True)
+    return gradient.flatten(1).norm(dim=1)
 
 
 class GenerativeAdversarial(Architecture):
-    """Two players: the critic moves at every step, the generator at every n-th."""
+    """Two players: the critic is updated in every step, the generator in every n-th."""
 
     players = ("critic", "generator")
 
@@ -124,60 +124,61 @@ class GenerativeAdversarial(Architecture):
     def updates(self, step: int) -> Sequence[str]:
         return self.players if (step + 1) % self.options.critic_steps == 0 else ("critic",)
 
-    def codes(self, count: int, like: Tensor) -> Tensor:
-        """Random codes (count, latent_dim), beside `like`."""
+    def sample_codes(self, count: int, like: Tensor) -> Tensor:
+        """Return random codes (count, latent_dim) on the device of `like`."""
         return torch.randn(count, self.options.latent_dim, device=like.device)
 
     def loss(self, nets: Nets, batch: Batch, player: str) -> Loss:
         real = batch["image"]
-        code = self.codes(len(real), real)
+        code = self.sample_codes(len(real), real)
         if player == "critic":
             with torch.no_grad():
                 generated = nets["generator"](code)
-            return self._critics_loss(nets["critic"], real, generated)
+            return self._critic_loss(nets["critic"], real, generated)
         (score,) = nets["critic"](nets["generator"](code))
-        return Loss(generators_loss(self.options.loss, score).sum(), len(score))
+        return Loss(generator_loss(self.options.loss, score).sum(), len(score))
 
-    def _critics_loss(self, critic: nn.Module, real: Tensor, generated: Tensor) -> Loss:
+    def _critic_loss(self, critic: nn.Module, real: Tensor, generated: Tensor) -> Loss:
         it = self.options
-        probes = [between(real, generated)] if it.loss == "wasserstein-gp" else []
-        ours, theirs, *others = critic(real, generated, *probes)
-        loss = critics_loss(it.loss, ours, theirs)
-        logs = {"score_real": ours, "score_generated": theirs}
-        for score, probe in zip(others, probes, strict=True):
-            norm = gradient_norms(score, probe)
+        between = [interpolate(real, generated)] if it.loss == "wasserstein-gp" else []
+        real_score, fake_score, *others = critic(real, generated, *between)
+        loss = critic_loss(it.loss, real_score, fake_score)
+        logs = {"score_real": real_score, "score_generated": fake_score}
+        for score, image in zip(others, between, strict=True):
+            norm = gradient_norms(score, image)
             loss = loss + it.penalty * (norm - 1) ** 2
             logs["gradient_norm"] = norm
         sums = {name: value.detach().sum() for name, value in logs.items()}
         return Loss(loss.sum(), len(real), sums)
 
     def measure(self, nets: Nets, batch: Batch) -> Mapping[str, Loss | Observed]:
-        return self._measured(nets, batch["image"], self._generated(nets, batch["image"]))
+        return self._metrics(nets, batch["image"], self._generate(nets, batch["image"]))
 
     def test(self, nets: Nets, batch: Batch) -> Mapping[str, Loss | Observed]:
         real = batch["image"]
-        generated = self._generated(nets, real)
-        return {**self._measured(nets, real, generated), **judged(self.options, generated, real)}
+        generated = self._generate(nets, real)
+        evaluated = evaluate_generated(self.options, generated, real)
+        return {**self._metrics(nets, real, generated), **evaluated}
 
-    def _generated(self, nets: Nets, real: Tensor) -> Tensor:
-        """As many images as there are real ones."""
-        images: Tensor = nets["generator"](self.codes(len(real), real))
+    def _generate(self, nets: Nets, real: Tensor) -> Tensor:
+        """Return as many images as there are real ones."""
+        images: Tensor = nets["generator"](self.sample_codes(len(real), real))
         return images
 
-    def _measured(self, nets: Nets, real: Tensor, generated: Tensor) -> dict[str, Loss | Observed]:
-        """How well the two are told apart; `loss` is the critic's, without the penalty."""
-        ours, theirs = nets["critic"](real, generated)
+    def _metrics(self, nets: Nets, real: Tensor, generated: Tensor) -> dict[str, Loss | Observed]:
+        """Return scores and losses; `loss` is the critic's, without the penalty."""
+        real_score, fake_score = nets["critic"](real, generated)
         values = {
-            "loss": critics_loss(self.options.loss, ours, theirs),
-            "generator_loss": generators_loss(self.options.loss, theirs),
-            "score_real": ours,
-            "score_generated": theirs,
+            "loss": critic_loss(self.options.loss, real_score, fake_score),
+            "generator_loss": generator_loss(self.options.loss, fake_score),
+            "score_real": real_score,
+            "score_generated": fake_score,
         }
         return {name: Loss(value.sum(), len(real)) for name, value in values.items()}
 
     @property
     def monitored(self) -> MonitoredMetric | None:
-        return None
+        return None  # the losses of the two say nothing of the images
 
     def artifacts(
         self, nets: Nets, sample: Batch, held_out: Iterable[Batch]
@@ -189,7 +190,7 @@ class GenerativeAdversarial(Architecture):
                 generator(codes), 8, "Generated images, always of the same codes", generated=True
             ),
             "walk": grid(
-                generator(walk(codes[:4], codes[4:8], 8)),
+                generator(interpolate_codes(codes[:4], codes[4:8], 8)),
                 8,
                 "Walks from code to code",
                 generated=True,
@@ -197,7 +198,7 @@ class GenerativeAdversarial(Architecture):
         }
 
     def inputs(self, sample: Batch) -> Batch:
-        return {"code": self.codes(len(sample["image"]), sample["image"])}
+        return {"code": self.sample_codes(len(sample["image"]), sample["image"])}
 
     def ranges(self) -> Mapping[str, tuple[float, float]]:
         return {"code": (-FARTHEST, FARTHEST)}
@@ -207,13 +208,13 @@ class GenerativeAdversarial(Architecture):
 
 
 def fixed_codes(count: int, latent_dim: int) -> Tensor:
-    """Codes (count, latent_dim) that are the same whenever they are asked for."""
+    """Return codes (count, latent_dim), the same at each call."""
     return torch.randn(count, latent_dim, generator=torch.Generator().manual_seed(0))
 
 
-def walk(start: Tensor, end: Tensor, steps: int) -> Tensor:
-    """From codes (B, D) to others along arcs, on which a code is as Gaussian as at the ends:
-    (B * steps, D), code by code."""
+def interpolate_codes(start: Tensor, end: Tensor, steps: int) -> Tensor:
+    """Return codes from `start` (B, D) to `end` (B, D), (B * steps, D), code by code: along arcs,
+    on which a code is as Gaussian as at the ends."""
     angle = torch.linspace(0, math.pi / 2, steps, device=start.device)[:, None]
     arcs = angle.cos() * start[:, None] + angle.sin() * end[:, None]
     return arcs.flatten(0, 1)

@@ -1,14 +1,14 @@
 """Variational autoencoder (Kingma and Welling, arXiv:1312.6114).
 
 An encoder gives the mean μ and the standard deviation σ of q(z|x) = N(μ, σ²), a decoder p(x|z);
-training descends the negative evidence lower bound, per image and in nats,
+training minimises the negative evidence lower bound, per image and in nats,
 
     -ELBO = E_q[-log p(x|z)] + β KL(q(z|x) || N(0, 1)),    z = μ + σ ε,  ε ~ N(0, 1),
     KL    = ½ Σ (μ² + σ² - 1 - log σ²).
 
 β ≠ 1 is the β-VAE (Higgins et al., ICLR 2017). A Bernoulli likelihood takes grey values as
 probabilities; the Gaussian one learns a single scale for all pixels (Rybkin et al.,
-arXiv:2006.13202). Told the class, both halves are conditional on it (Sohn et al., NIPS 2015).
+arXiv:2006.13202). Both halves may be conditional on the class (Sohn et al., NIPS 2015).
 
 The final test also has the importance-weighted bound (Burda et al., arXiv:1509.00519), which comes
 the closer to log p(x) the more codes z_1 ... z_K are drawn of an image,
@@ -39,40 +39,42 @@ LOG_2PI = math.log(2 * math.pi)
 
 
 class Autoencoder(nn.Module):
-    """Encoder and decoder of images of one shape, told the class as one of `classes`, or not."""
+    """Encoder and decoder of images of one shape, conditional on one of `classes` unless 0."""
 
     def __init__(self, shape: tuple[int, ...], it: Options, classes: int) -> None:
         super().__init__()
         channels = it.channels if it.network == "conv" else []
         self.encoder = Encoder(
-            shape, channels, it.hidden, 2 * it.latent_dim, it.activation, known=classes
+            shape, channels, it.hidden, 2 * it.latent_dim, it.activation, condition=classes
         )
         self.decoder = Decoder(shape, channels, it.hidden, it.latent_dim + classes, it.activation)
         self.log_scale = nn.Parameter(torch.tensor(-1.0))  # from about the spread of grey values
 
-    def encode(self, image: Tensor, known: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Image (B, C, H, W) to mean and log σ of its code, each (B, latent_dim).
+    def encode(self, image: Tensor, condition: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Encode images (B, C, H, W) to mean and log σ of their codes, each (B, latent_dim).
 
-        `known` is (B, classes), 1 for the image's class and else 0; None where it is not told.
+        `condition` is the one-hot class (B, classes), or None.
         """
-        mean, log_std = self.encoder(image, known).chunk(2, dim=1)
+        mean, log_std = self.encoder(image, condition).chunk(2, dim=1)
         return mean, log_std
 
-    def decode(self, code: Tensor, known: Tensor | None) -> Tensor:
-        """Code (B, latent_dim) to what the likelihood takes: (B, C, H, W) logits or means."""
-        return self.decoder(code if known is None else torch.cat([code, known], dim=1))
+    def decode(self, code: Tensor, condition: Tensor | None) -> Tensor:
+        """Decode codes (B, latent_dim) to logits or means of the likelihood, (B, C, H, W)."""
+        return self.decoder(code if condition is None else torch.cat([code, condition], dim=1))
 
     def forward(
-        self, image: Tensor, known: Tensor | None, noise: float
+        self, image: Tensor, condition: Tensor | None, noise: float
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """Decoded sample, its code, the code's mean and log σ, and log of the pixels' scale."""
-        mean, log_std = self.encode(image, known)
+        """Return the decoded sample, its code, the code's mean and log σ, and log of the pixels'
+        scale."""
+        mean, log_std = self.encode(image, condition)
         code = mean + noise * log_std.exp() * torch.randn_like(mean) if noise else mean
-        return self.decode(code, known), code, mean, log_std, self.log_scale.clone()
+        return self.decode(code, condition), code, mean, log_std, self.log_scale.clone()
 
 
 def kl_divergence(mean: Tensor, log_std: Tensor) -> Tensor:
-    """KL(N(mean, exp(log_std)²) || N(0, 1)) in nats, summed over the last axis: (B, D) to (B,)."""
+    """Return KL(N(mean, exp(log_std)²) || N(0, 1)) in nats, summed over the last axis: (B, D) to
+    (B,)."""
     return 0.5 * (mean**2 + (2 * log_std).exp() - 1 - 2 * log_std).sum(dim=-1)
 
 
@@ -88,32 +90,33 @@ class VariationalAutoencoder(Architecture):
             network.log_scale.requires_grad_(False)
         return {"model": network}
 
-    def terms(self, nets: Nets, batch: Batch) -> tuple[Tensor, Tensor]:
-        """-log p(x|z) for a sampled z, and the KL term: (B,) each, in nats."""
-        image, known, noise = batch["image"], self._known(batch), self.options.noise
-        decoded, _, mean, log_std, log_scale = nets["model"](image, known, noise)
-        return self._surprise(decoded, image, log_scale), kl_divergence(mean, log_std)
+    def elbo_terms(self, nets: Nets, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return -log p(x|z) for a sampled z, and the KL term: (B,) each, in nats."""
+        image, condition, noise = batch["image"], self._condition(batch), self.options.noise
+        decoded, _, mean, log_std, log_scale = nets["model"](image, condition, noise)
+        nll = self._negative_log_likelihood(decoded, image, log_scale)
+        return nll, kl_divergence(mean, log_std)
 
     def importance_weighted(self, nets: Nets, batch: Batch, samples: int) -> Tensor:
-        """The bound on log p(x) from so many codes of each image: (B,) in nats."""
-        image, known, log_weights = batch["image"], self._known(batch), []
+        """Return the bound on log p(x) from so many codes of each image: (B,) in nats."""
+        image, condition, log_weights = batch["image"], self._condition(batch), []
         for _ in range(samples):
-            decoded, code, mean, log_std, log_scale = nets["model"](image, known, 1.0)
+            decoded, code, mean, log_std, log_scale = nets["model"](image, condition, 1.0)
             log_prior = -0.5 * (code**2).sum(dim=1)
             log_posterior = -(0.5 * ((code - mean) / log_std.exp()) ** 2 + log_std).sum(dim=1)
-            surprise = self._surprise(decoded, image, log_scale)
-            log_weights.append(log_prior - log_posterior - surprise)
+            nll = self._negative_log_likelihood(decoded, image, log_scale)
+            log_weights.append(log_prior - log_posterior - nll)
         return torch.stack(log_weights).logsumexp(dim=0) - math.log(samples)
 
-    def _surprise(self, decoded: Tensor, image: Tensor, log_scale: Tensor) -> Tensor:
+    def _negative_log_likelihood(self, decoded: Tensor, image: Tensor, log_scale: Tensor) -> Tensor:
         if self.options.likelihood == "bernoulli":
             nats = F.binary_cross_entropy_with_logits(decoded, image, reduction="none")
         else:
             nats = 0.5 * ((image - decoded) / log_scale.exp()) ** 2 + log_scale + 0.5 * LOG_2PI
         return nats.flatten(1).sum(dim=1)
 
-    def _known(self, batch: Batch) -> Tensor | None:
-        """What the network is told of the images: see `encode`."""
+    def _condition(self, batch: Batch) -> Tensor | None:
+        """Return the one-hot classes of a batch; None if the network is not conditional."""
         if not self.options.conditional:
             return None
         label = batch["label"]
@@ -121,13 +124,13 @@ class VariationalAutoencoder(Architecture):
         return (label[:, None] == classes).float()  # F.one_hot may look at the labels first
 
     def loss(self, nets: Nets, batch: Batch, player: str) -> Loss:
-        reconstruction, kl = (term.sum() for term in self.terms(nets, batch))
+        reconstruction, kl = (term.sum() for term in self.elbo_terms(nets, batch))
         logs = {"reconstruction": reconstruction.detach(), "kl": kl.detach()}
         return Loss(reconstruction + self.options.beta * kl, len(batch["image"]), logs)
 
     def measure(self, nets: Nets, batch: Batch) -> Mapping[str, Loss]:
-        """The loss; the ELBO and its two terms, in nats an image; and bits per dimension."""
-        reconstruction, kl = (term.sum() for term in self.terms(nets, batch))
+        """Return the loss; the ELBO and its two terms, in nats an image; bits per dimension."""
+        reconstruction, kl = (term.sum() for term in self.elbo_terms(nets, batch))
         sums = {
             "loss": reconstruction + self.options.beta * kl,
             "elbo": -(reconstruction + kl),
@@ -138,9 +141,9 @@ class VariationalAutoencoder(Architecture):
         return {name: Loss(total, len(batch["image"])) for name, total in sums.items()}
 
     def _bits(self, nats: Tensor, images: int) -> Tensor:
-        """So many nats as bits a pixel and channel.
+        """Convert a sum of nats to bits per pixel and channel.
 
-        Of a density, which the Gaussian one is, a grey level is as wide as it is in [0, 1].
+        The Gaussian likelihood is a density: a grey level is 1 / 256 wide in [0, 1].
         """
         bits = nats / (math.log(2) * math.prod(self.facts.shape))
         return bits + images * math.log2(GREY_LEVELS) * (self.options.likelihood == "gaussian")
@@ -152,7 +155,7 @@ class VariationalAutoencoder(Architecture):
     def artifacts(
         self, nets: Nets, sample: Batch, held_out: Iterable[Batch]
     ) -> Mapping[str, Picture]:
-        network = _bare(nets)
+        network = _unwrapped(nets)
         return {
             "samples": self._samples(network, sample["image"].device),
             "reconstructions": self._reconstructions(network, sample),
@@ -161,7 +164,7 @@ class VariationalAutoencoder(Architecture):
         }
 
     def _samples(self, network: Autoencoder, device: torch.device) -> Picture:
-        """From the same codes throughout a run; with a row for each class, if that is told."""
+        """Decode the same codes throughout a run; a row for each class, if conditional."""
         generator = torch.Generator().manual_seed(SAMPLES_SEED)
         if not self.options.conditional:
             codes = torch.randn(SAMPLES, self.options.latent_dim, generator=generator).to(device)
@@ -170,34 +173,36 @@ class VariationalAutoencoder(Architecture):
         names = self.facts.classes[:SAMPLES]
         codes = torch.randn(COLUMNS, self.options.latent_dim, generator=generator).to(device)
         label = torch.arange(len(names), device=device).repeat_interleave(COLUMNS)
-        known = self._known({"label": label})
-        pixels = self._pixels(network, codes.repeat(len(names), 1), known)
+        condition = self._condition({"label": label})
+        pixels = self._pixels(network, codes.repeat(len(names), 1), condition)
         caption = "Samples of each class; a column has one code"
         return grid(pixels, COLUMNS, caption, rows=names, generated=True)
 
     def _reconstructions(self, network: Autoencoder, sample: Batch) -> Picture:
         shown = {name: tensor[:COLUMNS] for name, tensor in sample.items()}
-        known = self._known(shown)
-        again = self._pixels(network, network.encode(shown["image"], known)[0], known)
+        condition = self._condition(shown)
+        code, _ = network.encode(shown["image"], condition)
+        decoded = self._pixels(network, code, condition)
         caption, rows = "Reconstructions", ["original", "decoded"]
-        return grid(torch.cat([shown["image"], again]), COLUMNS, caption, rows=rows)
+        return grid(torch.cat([shown["image"], decoded]), COLUMNS, caption, rows=rows)
 
     def _walk(self, network: Autoencoder, sample: Batch) -> Picture:
-        """From one held-out image's code to another's, along straight lines; and so its class."""
-        known = self._known(sample)
-        mean, _ = network.encode(sample["image"], known)
-        ways = None if known is None else _lines(known)
+        """Decode codes on straight lines between those of held-out images, and so their classes."""
+        condition = self._condition(sample)
+        mean, _ = network.encode(sample["image"], condition)
+        conditions = None if condition is None else _interpolate(condition)
         caption = "A walk through the latent space"
-        return grid(self._pixels(network, _lines(mean), ways), COLUMNS, caption)
+        return grid(self._pixels(network, _interpolate(mean), conditions), COLUMNS, caption)
 
     def _plane(self, network: Autoencoder, held_out: Iterable[Batch]) -> Picture:
-        seen = (
-            (network.encode(batch["image"], self._known(batch))[0], batch) for batch in held_out
+        encoded = (
+            (network.encode(batch["image"], self._condition(batch))[0], batch) for batch in held_out
         )
-        return latent_plane(seen, self.facts.classes)
+        return latent_plane(encoded, self.facts.classes)
 
-    def _pixels(self, network: Autoencoder, code: Tensor, known: Tensor | None) -> Tensor:
-        decoded = network.decode(code, known)
+    def _pixels(self, network: Autoencoder, code: Tensor, condition: Tensor | None) -> Tensor:
+        """Decode codes to images in [0, 1]."""
+        decoded = network.decode(code, condition)
         return decoded.sigmoid() if self.options.likelihood == "bernoulli" else decoded.clamp(0, 1)
 
     def inputs(self, sample: Batch) -> Batch:
@@ -205,20 +210,21 @@ class VariationalAutoencoder(Architecture):
         return {name: sample[name] for name in wanted}
 
     def predict(self, nets: Nets, batch: Batch) -> Mapping[str, Tensor]:
-        network, known = _bare(nets), self._known(batch)
-        mean, log_std = network.encode(batch["image"], known)
-        pixels = self._pixels(network, mean, known)
+        network, condition = _unwrapped(nets), self._condition(batch)
+        mean, log_std = network.encode(batch["image"], condition)
+        pixels = self._pixels(network, mean, condition)
         return {"reconstruction": pixels, "mean": mean, "std": log_std.exp()}
 
 
-def _bare(nets: Nets) -> Autoencoder:
+def _unwrapped(nets: Nets) -> Autoencoder:
     network = nets["model"]
     assert isinstance(network, Autoencoder)
     return network
 
 
-def _lines(points: Tensor) -> Tensor:
-    """From each of the first four points (B, D) to each of the next, eight steps: (32, D)."""
+def _interpolate(points: Tensor) -> Tensor:
+    """Return points from each of the first four (B, D) to each of the next, in eight steps:
+    (32, D)."""
     steps = torch.linspace(0, 1, COLUMNS, device=points.device)[:, None]
     ends = zip(points[0:4], points[4:8], strict=True)
     return torch.cat([torch.lerp(start, end, steps) for start, end in ends])

@@ -1,8 +1,7 @@
-"""From an image to a vector and back, by dense layers or by convolutions: what autoencoders, and
-networks that generate images, are built of.
+"""Encoders and decoders of images, dense or convolutional, of which autoencoders are built.
 
 Each convolution halves the sides, and each transposed one doubles them (Radford, Metz and Chintala,
-arXiv:1511.06434); dense layers stand between them and the vector. Without channels all is dense.
+arXiv:1511.06434); dense layers follow. Without channels there are dense layers alone.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ Shape = tuple[int, ...]
 
 
 class Encoder(nn.Module):
-    """Image (B, C, H, W), and what else is known of it, (B, known), to a vector (B, outputs)."""
+    """Image (B, C, H, W), and a condition (B, condition), to a vector (B, outputs)."""
 
     def __init__(
         self,
@@ -29,7 +28,7 @@ class Encoder(nn.Module):
         hidden: Sequence[int],
         outputs: int,
         activation: str,
-        known: int = 0,
+        condition: int = 0,
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
@@ -37,16 +36,17 @@ class Encoder(nn.Module):
             layers += [nn.Conv2d(fan_in, fan_out, 3, stride=2, padding=1)]
             layers += [ACTIVATIONS[activation]()]
         self.convolutions = nn.Sequential(*layers, nn.Flatten())
-        features = math.prod(smallest(shape, channels))
-        self.dense = dense([features + known, *hidden, outputs], activation)
+        features = math.prod(encoded_shape(shape, channels))
+        self.dense = dense([features + condition, *hidden, outputs], activation)
 
-    def forward(self, image: Tensor, known: Tensor | None = None) -> Tensor:
+    def forward(self, image: Tensor, condition: Tensor | None = None) -> Tensor:
         features = self.convolutions(image)
-        return self.dense(features if known is None else torch.cat([features, known], dim=1))
+        whole = features if condition is None else torch.cat([features, condition], dim=1)
+        return self.dense(whole)
 
 
 class Decoder(nn.Module):
-    """Vector (B, inputs) to an image (B, C, H, W) of any real numbers: the encoder's mirror."""
+    """Vector (B, inputs) to an image (B, C, H, W) of real numbers: mirror of the encoder."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Decoder(nn.Module):
         activation: str,
     ) -> None:
         super().__init__()
-        self.shape, start = shape, smallest(shape, channels)
+        self.shape, start = shape, encoded_shape(shape, channels)
         widths = [inputs, *reversed(hidden), math.prod(start)]
         layers: list[nn.Module] = [dense(widths, activation), nn.Unflatten(1, start)]
         for fan_in, fan_out in pairwise((*reversed(channels), shape[0])):
@@ -70,8 +70,8 @@ class Decoder(nn.Module):
         return self.layers(code)[:, :, :height, :width]
 
 
-def smallest(shape: Shape, channels: Sequence[int]) -> Shape:
-    """The shape (channels, height, width) of an image of `shape` after all convolutions."""
+def encoded_shape(shape: Shape, channels: Sequence[int]) -> Shape:
+    """Return the shape (channels, height, width) of an image of `shape` after all convolutions."""
     height, width = shape[1:]
     for _ in channels:
         height, width = math.ceil(height / 2), math.ceil(width / 2)
