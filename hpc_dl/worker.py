@@ -1,6 +1,6 @@
-"""What a job runs in every task: the small picklable callable that imports the worker when called.
+"""Worker: what a job runs in every task. It imports the training only when it is called.
 
-`python -m hpc_dl.worker RUN_DIR [MARK]` runs it too; MARK is that of the submission.
+`python -m hpc_dl.worker RUN_DIR [MARK]`; MARK is that of the submission.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -27,14 +27,15 @@ from hpc_dl.run import submission as submissions
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import DamagedFile, RunDir
 from hpc_dl.run.lease import Holder, Lease
-from hpc_dl.run.process_identity import Process, identity, user
-from hpc_dl.run.rank_info import RankInfo, find_rank_info
+from hpc_dl.run.process_identity import Process
+from hpc_dl.run.rank_info import RankInfo
 from hpc_dl.run.submission import Submission
 from hpc_dl.run.temporary_folder import temporary_folder
-from hpc_dl.scheduler.slurm import query, requeue
+from hpc_dl.scheduler import registry, requeue
+from hpc_dl.scheduler.base import Scheduler
 
-TRACKING_PATIENCE = 60.0
-"""Seconds that a finished job waits for the tracking to bring the rest."""
+TRACKING_SECONDS = 60.0
+"""How long a finished job waits for the sync of the journal to end."""
 
 
 @dataclass(frozen=True)
@@ -42,18 +43,17 @@ class TrainJob:
     """Trains a run to its end, as one rank of it."""
 
     run_dir: str
-    visible_gpus: str | None = None
-    """CUDA_VISIBLE_DEVICES as it was at submission; submitit's local tasks count from 0."""
     mark: str = ""
-    """Of the submission; none where the script was given to sbatch by hand."""
+    """Of the submission; none where the job's script was submitted by hand."""
 
     def __call__(self) -> str:
-        """The outcome: `completed`, `requeue`, `cancelled` or `stopped`.
+        """Train, and return the outcome: `completed`, `requeue`, `cancelled` or `stopped`.
 
         On rank 0 any other outcome than `completed` ends the process with exit code 1, so that
-        Slurm's dependencies see it.
+        jobs that depend on it see it.
         """
-        run, rank_info = RunDir(Path(self.run_dir)), find_rank_info(os.environ)
+        run = RunDir(Path(self.run_dir))
+        rank_info = registry.find_rank_info(run, os.environ)
         if rank_info.restarts:  # its log begins with those of the attempts before
             sys.stderr.write(f"{aborts.marker(rank_info)}\n")
         try:
@@ -68,24 +68,23 @@ class TrainJob:
         return outcome
 
     def _work(self, run: RunDir, rank_info: RankInfo) -> str:
-        _quieten_signals(rank_info)
-        _remove_leftovers(rank_info)
-        if self.visible_gpus is not None:
-            os.environ["CUDA_VISIBLE_DEVICES"] = self.visible_gpus
-        held = _claim(run, rank_info, self.mark) if rank_info.rank == 0 else None
+        scheduler = registry.get(rank_info.backend)
+        _ignore_signals()
+        held = _claim(run, rank_info, scheduler, self.mark) if rank_info.rank == 0 else None
         tracking = _start_tracking(run) if held else None
 
         ending = threading.Lock()
 
         def fail(error: BaseException) -> None:
-            """Print and record what ends the attempt; whoever comes second waits for its end."""
+            """Print and record what ends the attempt; a second thread waits for the end here."""
             _print(error)
             if held is not None:
                 held.check()
             reason = failure.record(run, rank_info, error)
             ending.acquire()  # never released
-            _note_end(run, rank_info, reason, hung=isinstance(error, failure.NoProgress))
-            _stop_the_others(rank_info)
+            hung = isinstance(error, failure.NoProgress)
+            _record_end(run, rank_info, scheduler, reason, hung=hung)
+            scheduler.stop_ranks(rank_info)
 
         def close() -> None:
             if held is not None:
@@ -99,10 +98,10 @@ class TrainJob:
             _leave()  # the training's own thread will not
 
         try:
-            outcome = _train(run, rank_info, on_end, fail, held)
-            if held and rank_info.slurm:
+            outcome = _train(run, rank_info, scheduler, on_end, fail, held)
+            if held and not scheduler.on_this_machine:
                 held.check()
-                requeue.after(outcome, run, rank_info)
+                requeue.after_stop(outcome, run, rank_info, scheduler)
         finally:
             close()
         return outcome
@@ -116,68 +115,74 @@ def _leave() -> NoReturn:
     os._exit(EXIT_FAILED)
 
 
-def _quieten_signals(rank_info: RankInfo) -> None:
-    """Ignore what submitit's handlers would act on, until the worker installs its own.
+def _ignore_signals() -> None:
+    """Ignore the signals that stop a job, until the training installs its handlers.
 
-    What is started from here on, the tracking, ignores them for good, and so outlives the warning.
+    The sync of the journal, started meanwhile, ignores them for good, and so outlives the warning.
     """
     for number in (signal.SIGUSR2, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGCONT, signal.SIG_DFL)
-    if rank_info.world_size > 1 and not rank_info.slurm:
-        # submitit's local controller announces its SIGKILL by SIGINT; see `_stop_the_others`.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _remove_leftovers(rank_info: RankInfo) -> None:
-    """Remove the half-written result of a killed attempt, over which submitit would stumble."""
-    if folder := os.environ.get("SUBMITIT_FOLDER"):
-        for leftover in Path(folder).glob(f"{rank_info.job_id}_{rank_info.rank}_*.save_tmp"):
-            leftover.unlink(missing_ok=True)
+def _claim(run: RunDir, rank_info: RankInfo, scheduler: Scheduler, mark: str) -> Lease:
+    """Take the lease of the run before anything of it is changed; exit if it is another job's.
 
-
-def _claim(run: RunDir, rank_info: RankInfo, mark: str) -> Lease:
-    """Make the run this attempt's, before anything of it is touched; where it is another's, leave.
-
-    What has recorded this job as the run's is put right then; the journal stays as it is.
+    This job is recorded as the run's; the journal stays as it is.
     """
     try:
-        submission = _own_submission(run, rank_info, mark)
+        submission = _own_submission(run, rank_info, scheduler, mark)
         host = os.uname().nodename
         holder = Holder(submission, rank_info.restarts, Process.own(), host, time.time())
 
         def on_loss(message: str) -> None:
-            _stop_the_others(rank_info)
+            scheduler.stop_ranks(rank_info)
             lease.leave(message)
 
-        held = lease.acquire(run, holder, query.is_alive, on_loss)
+        held = lease.acquire(run, holder, lambda job: registry.is_alive(run, job), on_loss)
     except UserError as error:
         if isinstance(error, lease.Held):
-            _give_back(run, rank_info)
+            _record_holder(run, rank_info)
         _print(error)
-        _stop_the_others(rank_info)
+        scheduler.stop_ranks(rank_info)
         sys.exit(EXIT_FAILED)
-    if rank_info.slurm:
-        submission.save(run)
-        failure.forget_earlier(run, rank_info)
-    if run.cancel.exists():  # while nobody knew whether Slurm has the job
+    submission.save(run)
+    failure.forget_earlier(run, rank_info)
+    if run.cancel.exists():  # before it was known whether the scheduler has the job
         Journal(run.journal).append("state", state="cancelled", reason="cancelled by the user")
         held.release()
-        _stop_the_others(rank_info)
+        scheduler.stop_ranks(rank_info)
         sys.exit(EXIT_FAILED)
     return held
 
 
-def _own_submission(run: RunDir, rank_info: RankInfo, mark: str) -> Submission:
-    """What this job is to the run. Raises UserError where the run has another job by now."""
-    if rank_info.slurm:
-        return requeue.claim(run, rank_info, mark)
-    job, host = rank_info.job_id, os.uname().nodename
-    group = os.getpgrp()
-    return Submission("local", job, host, time.time(), group, user=user(), machine=identity())
+def _own_submission(
+    run: RunDir, rank_info: RankInfo, scheduler: Scheduler, mark: str
+) -> Submission:
+    """Return the submission of this job, with its id, which may not be recorded yet.
+
+    Without a mark the script was submitted by hand. Raises UserError where the run has been
+    submitted again since.
+    """
+    try:
+        recorded = Submission.load(run)
+    except DamagedFile:  # it is written anew
+        recorded = None
+    if recorded and recorded.job_id == rank_info.job_id and mark in ("", recorded.mark):
+        return recorded
+    own = scheduler.submission_of(rank_info)
+    if recorded and mark and recorded.mark != mark:
+        newer = f"job {recorded.job_id}" if recorded.job_id else f"a job from {recorded.host}"
+        raise UserError(
+            f"{run.id} has been submitted again: {newer} has it now, and this job leaves it alone",
+            exit_code=EXIT_FAILED,
+        )
+    if recorded is None or not mark:
+        return replace(own, mark=mark)
+    return replace(own, mark=mark, host=recorded.host, submitted=recorded.submitted)
 
 
-def _give_back(run: RunDir, rank_info: RankInfo) -> None:
+def _record_holder(run: RunDir, rank_info: RankInfo) -> None:
     """Record the job that trains as the run's again, where this one was recorded."""
     _, holder = lease.newest(run)
     recorded = submissions.find(run).submission
@@ -185,43 +190,49 @@ def _give_back(run: RunDir, rank_info: RankInfo) -> None:
         holder.submission.save(run)
 
 
-def _note_end(run: RunDir, rank_info: RankInfo, failed: failure.Failure, *, hung: bool) -> None:
-    """Journal a failure, unless it is for the batch script, which may start the job again.
+def _record_end(
+    run: RunDir, rank_info: RankInfo, scheduler: Scheduler, failed: failure.Failure, *, hung: bool
+) -> None:
+    """Journal a failure, unless that is left to the job's script, which may requeue the job.
 
-    After a hang Slurm is asked to do so here: nothing has ended from which the script could tell.
+    After a hang the job is requeued here: its ranks have not ended, so the script waits for them.
     """
-    if hung and rank_info.slurm:
-        requeue.go_on(run, rank_info, failed.reason, "failed")
-    elif rank_info.rank == 0 and not (rank_info.slurm and failed.peer_gone):
-        _note_failed(run, failed.reason)
+    if scheduler.on_this_machine:
+        if rank_info.rank == 0:
+            _record_failed(run, failed.reason)
+    elif hung:
+        requeue.after_failure(run, rank_info, scheduler, failed.reason)
+    elif rank_info.rank == 0 and not failed.peer_gone:
+        _record_failed(run, failed.reason)
 
 
 def _train(
     run: RunDir,
     rank_info: RankInfo,
+    scheduler: Scheduler,
     on_end: Callable[[Exception], None],
     fail: Callable[[BaseException], None],
     held: Lease | None,
 ) -> str:
-    """The outcome of the worker. A failure is printed and recorded before anything else is done."""
+    """Train, and return the outcome. A failure is printed and recorded before anything else."""
     try:
-        if rank_info.slurm and rank_info.rank == 0:
-            requeue.check_restart(run, rank_info)
-        worker = importlib.import_module("hpc_dl.train.main")
-        return str(worker.run(run, rank_info, on_end, held.check if held else None))
+        if rank_info.rank == 0 and not scheduler.on_this_machine:
+            requeue.check_restart(run, rank_info, scheduler)
+        training = importlib.import_module("hpc_dl.train.main")
+        return str(training.run(run, rank_info, on_end, held.check if held else None))
     except BaseException as error:
         fail(error)
-        raise SystemExit(EXIT_FAILED) from None  # submitit would print it all once more
+        raise SystemExit(EXIT_FAILED) from None  # it is printed already
 
 
-def _note_failed(run: RunDir, reason: str) -> None:
+def _record_failed(run: RunDir, reason: str) -> None:
     with contextlib.suppress(DamagedFile):  # it may be the journal itself that ended the run
         if journal.last_state(run.journal) != ("failed", reason):
             Journal(run.journal).append("state", state="failed", reason=reason)
 
 
 def _print(error: BaseException) -> None:
-    """What the log shows of a failure: where it comes from, unless it is the user's to mend."""
+    """Print a failure to the log, with a traceback unless the user can mend it."""
     if isinstance(error, UserError | failure.PeerGone | failure.NoProgress):
         sys.stderr.write(f"error: {error}\n")
     else:
@@ -229,14 +240,8 @@ def _print(error: BaseException) -> None:
     sys.stderr.flush()
 
 
-def _stop_the_others(rank_info: RankInfo) -> None:
-    """Have submitit's local controller end all ranks, as srun does with --kill-on-bad-exit."""
-    if rank_info.world_size > 1 and not rank_info.slurm:
-        os.kill(os.getppid(), signal.SIGINT)
-
-
 def _start_tracking(run: RunDir) -> subprocess.Popen[bytes]:
-    """Bring the journal to the store, in a process of its own.
+    """Start the sync of the journal to the store, in a process of its own.
 
     It shares no interpreter lock with the training, and a dead store cannot hold it. Its standard
     input ends when the training does, however that ends.
@@ -253,11 +258,11 @@ def _start_tracking(run: RunDir) -> subprocess.Popen[bytes]:
 
 
 def _finish_tracking(tracking: subprocess.Popen[bytes]) -> None:
-    """Let it bring the rest; what a slow store does not take in time is for `hpcdl sync`."""
+    """Wait for the sync to end; what a slow store does not take in time is for `hpcdl sync`."""
     assert tracking.stdin is not None
     tracking.stdin.close()
     try:
-        tracking.wait(TRACKING_PATIENCE)
+        tracking.wait(TRACKING_SECONDS)
     except subprocess.TimeoutExpired:
         tracking.kill()
 

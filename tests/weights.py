@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 JOBS = Path(__file__).parent.parent / "jobs"
-STEPS = 300
+STEPS = 30
 
 
 def main(names: list[str]) -> None:

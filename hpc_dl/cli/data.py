@@ -7,8 +7,6 @@ import dataclasses
 import os
 from pathlib import Path
 
-from hpc_dl.errors import UserError
-
 HELP = "List the data sets, and stage them where compute nodes without internet find them."
 
 
@@ -58,23 +56,15 @@ def _list(args: argparse.Namespace, data_root: Path) -> int:
 
 def _fetch(args: argparse.Namespace, data_root: Path) -> int:
     from hpc_dl.cli.common import console
-    from hpc_dl.data import idx
+    from hpc_dl.data.listing import source_to_fetch
 
-    out = console()
-    if args.name == "digits":
-        out.print("digits are shipped with scikit-learn: nothing to fetch")
+    out, name = console(), args.name
+    source = source_to_fetch(name, data_root, args.root and args.root.expanduser().absolute())
+    found = source.staging()
+    if found.staged:
+        out.print(f"nothing to fetch: {name} is staged already, {found.where}", soft_wrap=True)
         return 0
-    if args.name not in idx.KINDS:
-        raise UserError(
-            f"'{args.name}' cannot be fetched", hint=f"Can be fetched: {', '.join(idx.KINDS)}."
-        )
-    root = (args.root or data_root / args.name).expanduser().absolute()
-    if idx.fault(args.name, root) is None:
-        out.print(f"{args.name} is staged already, in {root}", soft_wrap=True)
-        return 0
-    out.print(f"Fetching {args.name} into {root}", soft_wrap=True)
-    from hpc_dl.data.fetch import fetch
-
-    fetch(args.name, root)
-    out.print(f"{args.name} is staged", soft_wrap=True)
+    out.print(f"Fetching {name}: {found.where}", soft_wrap=True)
+    source.fetch()
+    out.print(f"{name} is staged", soft_wrap=True)
     return 0

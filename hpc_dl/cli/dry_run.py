@@ -20,16 +20,18 @@ from rich.text import Text
 
 from hpc_dl.cli import estimate, logs, show_plan
 from hpc_dl.cli.common import console, print_json
-from hpc_dl.cli.job_request import JobRequest, this_machine
+from hpc_dl.cli.job_request import JobRequest
 from hpc_dl.cli.preview import Preview
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.jobspec.job import JobSpec
-from hpc_dl.planning.plan import Machine, Plan
+from hpc_dl.planning.plan import Plan
 from hpc_dl.run import journal, layout
 from hpc_dl.run.layout import RunDir
 from hpc_dl.run.submission import Submission
 from hpc_dl.run.waiting import wait_until
-from hpc_dl.scheduler.local import processes, submit
+from hpc_dl.scheduler import registry
+from hpc_dl.scheduler.base import Job
+from hpc_dl.scheduler.submit import submit
 from hpc_dl.status import read_status
 from hpc_dl.submission.prepare import prepare
 from hpc_dl.tracking.sync import is_pending
@@ -49,9 +51,7 @@ def run(request: JobRequest, preview: Preview, *, as_json: bool) -> int:
         show_plan.show(preview, out)
     out.print(Text.assemble("\n", ("dry run", "bold"), ", on this machine"))
     with _temporary_root() as root:
-        machine = this_machine(local=True)
-        assert machine is not None
-        folder, trial = _prepare(request, preview.plan, root, machine)
+        folder, trial = _prepare(request, preview.plan, root)
         try:
             if trial.pause_at:
                 _train(folder, trial, "stopped")
@@ -84,15 +84,16 @@ def _warnings(run: RunDir) -> list[str]:
     return list(dict.fromkeys(event["message"] for event in warnings))
 
 
-def _prepare(request: JobRequest, plan: Plan, root: Path, machine: Machine) -> tuple[RunDir, Plan]:
+def _prepare(request: JobRequest, plan: Plan, root: Path) -> tuple[RunDir, Plan]:
     """Prepare a run of a few steps in `root`, with the batch size per rank that `plan` has."""
     short = dataclasses.replace(request, spec=_shortened(request.spec, plan.steps), run_root=root)
     short = dataclasses.replace(short, site=request.site.model_copy(update={"tracking_uri": None}))
     folder = layout.create(root, request.spec.name)
-    ranks = short.plan(folder.path, machine).world_size
+    local = registry.get(registry.LOCAL)
+    ranks = short.plan(folder.path, local).world_size
     data = short.spec.data.model_copy(update={"batch_size": plan.rank_batch * ranks})
     short = dataclasses.replace(short, spec=short.spec.model_copy(update={"data": data}))
-    trial = short.plan(folder.path, machine)
+    trial = short.plan(folder.path, local)
     trial = dataclasses.replace(trial, pause_at=trial.steps // 2)
     prepare(folder, short.spec, trial, request.base, request.code, request.fingerprint)
     return folder, trial
@@ -107,10 +108,8 @@ def _shortened(spec: JobSpec, steps: int) -> JobSpec:
 
 def _train(run: RunDir, plan: Plan, expected: str) -> None:
     """Start the run and wait for its end. Raises UserError unless it ends in this state."""
-    submission = submit.submit(run, plan)
-    while (status := read_status(run)).state not in journal.ENDED or processes.members(
-        run, submission
-    ):
+    submission = submit(run, plan)
+    while (status := read_status(run)).state not in journal.ENDED or _is_alive(run, submission):
         time.sleep(POLL_SECONDS)
     if status.state != expected:
         tail = "\n".join(f"  | {line}" for line in logs.tail(run, LOG_LINES))
@@ -119,6 +118,12 @@ def _train(run: RunDir, plan: Plan, expected: str) -> None:
             hint=f"The end of its log:\n{tail}",
             exit_code=EXIT_FAILED,
         )
+
+
+def _is_alive(run: RunDir, submission: Submission) -> bool:
+    """Return whether any process of the job is left."""
+    (status,) = registry.query([Job(run, submission)])
+    return status.phase == "running"
 
 
 @contextlib.contextmanager

@@ -13,19 +13,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hpc_dl.data import fingerprint, source_facts
+from hpc_dl.data import fingerprint, sources
 from hpc_dl.data.fingerprint import Fingerprint
 from hpc_dl.jobspec import load as specs
 from hpc_dl.jobspec.data import Data, DataFacts
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.model import Model
-from hpc_dl.jobspec.sources import OwnData
-from hpc_dl.planning import plan as planner
+from hpc_dl.jobspec.sources.user import OwnData
 from hpc_dl.planning import site as sites
 from hpc_dl.planning.compatibility import SpecConflict
 from hpc_dl.planning.plan import Machine, Plan
 from hpc_dl.planning.site import Site
-from hpc_dl.scheduler.slurm import client
+from hpc_dl.scheduler.base import Scheduler
+from hpc_dl.scheduler.plan_job import plan_job
 from hpc_dl.submission import snapshot
 from hpc_dl.submission.prepare import check_files
 from hpc_dl.submission.snapshot import Snapshot
@@ -53,25 +53,26 @@ class JobRequest:
     """The user's own files, as they are now."""
     environment: Mapping[str, str]
 
-    def resolved(self, machine: Machine | None) -> JobSpec:
-        """Return the spec, for Slurm with what sbatch's variables add to it."""
-        asked = planner.resolve(self.spec, self.site, None if machine else self.environment)
+    def resolved(self, scheduler: Scheduler) -> JobSpec:
+        """Return the spec with what the scheduler's variables add to it."""
+        asked = scheduler.resolve(self.spec.resources, self.site, self.environment)
         return self.spec.model_copy(update={"resources": asked.resources})
 
-    def plan(self, run_dir: Path, machine: Machine | None) -> Plan:
-        """Return the plan of this job in `run_dir`: for this `machine`, or without one for Slurm.
+    def plan(self, run_dir: Path, scheduler: Scheduler) -> Plan:
+        """Return the plan of this job in `run_dir`.
 
         Raises SpecError, with the position in the file, where options do not fit together.
         """
         with _errors_with_position(self.file, self.overrides):
-            plan = planner.make(
+            plan = plan_job(
+                scheduler,
                 self.spec,
                 self.site,
                 self.facts,
                 run_dir=run_dir,
                 run_root=self.run_root,
                 data_root=self.data_root,
-                machine=machine,
+                machine=this_machine() if scheduler.on_this_machine else None,
                 environment=self.environment,
             )
         notes = [*plan.notes, *self.code.notes]
@@ -83,7 +84,7 @@ def _errors_with_position(file: Path, overrides: Sequence[str]) -> Iterator[None
     try:
         yield
     except SpecConflict as error:
-        raise specs.conflict(file, overrides, error.key, error.message, error.hint) from None
+        raise specs.locate(file, overrides, error.faults) from None
 
 
 def read(
@@ -100,7 +101,8 @@ def read(
     site = sites.load(site_name, os.environ)
     data_root = sites.expand(site.data_root, os.environ)
     asked = copied is not None or not isinstance(spec.data, OwnData)
-    facts, code = source_facts.facts(spec.data, data_root, base) if asked else None, Snapshot()
+    source = sources.build(spec.data, data_root, base)
+    facts, code = source.describe() if asked else None, Snapshot()
     if copied is None:
         with _errors_with_position(file, overrides):
             code = snapshot.take(spec, base, data_root, facts)
@@ -117,7 +119,7 @@ def read(
         run_root=sites.expand(site.run_root, os.environ),
         data_root=data_root,
         facts=known,
-        fingerprint=fingerprint.take(spec.data, spec.model, data_root, known),
+        fingerprint=fingerprint.take(source, spec.model, known),
         code=code,
         environment=dict(os.environ),
     )
@@ -142,10 +144,8 @@ def _with_absolute_paths(spec: JobSpec, overrides: Sequence[str], base: Path) ->
     return spec.model_copy(update=sections)
 
 
-def this_machine(*, local: bool) -> Machine | None:
-    """Return what a local job can use; None where there is a Slurm to submit to, unless `local`."""
-    if not local and client.is_configured():
-        return None
+def this_machine() -> Machine:
+    """Return what a job on this machine has."""
     return Machine(cpus=_cpus(), gpus=_gpus(), memory=_memory())
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import shlex
 from dataclasses import dataclass, field
@@ -10,13 +9,16 @@ from pathlib import Path
 
 from hpc_dl.cli.job_request import JobRequest
 from hpc_dl.cli.run_choice import RunChoice, saved_step
-from hpc_dl.errors import UserError
+from hpc_dl.errors import UserError, first_few
 from hpc_dl.installed import PYTHON
 from hpc_dl.jobspec.credentials import hidden
 from hpc_dl.jobspec.job import JobSpec
-from hpc_dl.planning.plan import Machine, Plan
+from hpc_dl.jobspec.slurm import key_of
+from hpc_dl.planning.plan import Plan
+from hpc_dl.planning.site import Site
 from hpc_dl.run import layout
-from hpc_dl.scheduler.slurm import sbatch_variables, script
+from hpc_dl.scheduler import registry
+from hpc_dl.scheduler.base import Scheduler
 from hpc_dl.user_code import MANIFEST
 
 
@@ -26,37 +28,43 @@ class Preview:
 
     spec: JobSpec
     plan: Plan
-    site: str
+    scheduler: Scheduler
+    site: Site
     run: str
     """Which run this will be, as a sentence."""
     script: str
-    """The sbatch script; of a local run, the one for a cluster."""
-    start: str | None = None
-    """What sbatch says of the start, where it was asked."""
+    """The job script; of a local run, the one for the site's cluster."""
+    start: str = ""
+    """What the scheduler says of the start, where it can tell."""
     notes: list[str] = field(default_factory=list)
 
 
-def preview(request: JobRequest, choice: RunChoice, machine: Machine | None) -> Preview:
+def preview(request: JobRequest, choice: RunChoice, scheduler: Scheduler) -> Preview:
     """Return the plan of the run that would be started or resumed, and the script of its job."""
     run_dir = planned_folder(request, choice)
-    plan = request.plan(run_dir, machine)
-    notes, start, text = _notes(request), None, ""
+    plan = request.plan(run_dir, scheduler)
+    notes, text = _notes(request), ""
+    cluster = registry.get(request.site.scheduler)
     try:
-        text = script.preview(request.plan(run_dir, None) if machine else plan)
+        text = cluster.script(plan if scheduler is cluster else request.plan(run_dir, cluster))
     except UserError as error:  # a plan for this machine may not suit the cluster
-        notes.append(f"no Slurm job on site {request.site.name}: {error.message}")
-    if machine is None:
-        start = expected_start(plan)
+        notes.append(f"no {cluster.name} job on site {request.site.name}: {error.message}")
     return Preview(
-        request.spec, plan, request.site.name, sentence(choice, run_dir.name), text, start, notes
+        request.spec,
+        plan,
+        scheduler,
+        request.site,
+        sentence(choice, run_dir.name),
+        text,
+        scheduler.expected_start(plan),
+        notes,
     )
 
 
 def _notes(request: JobRequest) -> list[str]:
     """List the user's own files that the run gets a copy of."""
     files = [name for name in request.code.files if name != MANIFEST]
-    more = f" and {len(files) - 8} more" if len(files) > 8 else ""
-    return [f"code: a copy of {', '.join(files[:8])}{more}"] if files else []
+    return [f"code: a copy of {first_few(files, 8)}"] if files else []
 
 
 def planned_folder(request: JobRequest, choice: RunChoice) -> Path:
@@ -80,40 +88,25 @@ def sentence(choice: RunChoice, run_id: str) -> str:
             return f"{choice.run.id} has trained this already; --new would start {run_id}"
 
 
-def expected_start(plan: Plan) -> str:
-    """Return what sbatch says about the start time, or its error."""
-    from hpc_dl.scheduler.slurm import submit
-
-    try:
-        return submit.test_only(plan)
-    except UserError as error:
-        return error.message
-
-
 def job_script(request: JobRequest, choice: RunChoice, site: str | None) -> str:
-    """Return a script to give to sbatch by hand; it makes the run folder when it starts."""
+    """Return a script that can be submitted by hand: as it starts, it makes the run folder."""
     for override in request.overrides:
         if override != hidden(override):
             raise UserError(
                 f"`{hidden(override)}` holds a password, which would stand in the script",
                 hint="Let it be in the spec, or in MLFLOW_TRACKING_URI when the job is submitted.",
             )
-    run_dir = planned_folder(request, choice)
-    plan = request.plan(run_dir, None)
-    # The run folder is not there yet when Slurm opens the job's own output file.
-    options = {key: value for key, value in plan.sbatch.items() if key != "output"}
+    run_dir, scheduler = planned_folder(request, choice), registry.get(request.site.scheduler)
+    plan = request.plan(run_dir, scheduler)
     hpcdl = [*PYTHON, "-m", "hpc_dl", "submit", str(request.file.absolute())]
     where = ["--site", str(Path(site).absolute()) if Path(site).is_file() else site] if site else []
     overrides = [*request.overrides, *_overrides_of_variables(plan)]
     prepare = shlex.join([*hpcdl, *overrides, *where, "--prepare", str(run_dir)])
-    command = shlex.join([*PYTHON, "-m", "hpc_dl.worker", str(run_dir)])
-    return script.render(
-        dataclasses.replace(plan, sbatch=options), command, [f"{prepare} || exit $?"]
-    )
+    return scheduler.script(plan, prepare)
 
 
 def _overrides_of_variables(plan: Plan) -> list[str]:
-    """Return what sbatch's variables ask for now, as overrides; a job has its own variables."""
+    """Return what sbatch's variables ask for now, as overrides: a job has variables of its own."""
     overrides = []
     for option, variable in plan.origins.items():
         if option in ("requeue", "no-requeue"):
@@ -121,7 +114,7 @@ def _overrides_of_variables(plan: Plan) -> list[str]:
                 f"{variable} would have no effect in the script",
                 hint="Write `requeue: false` or `requeue: true` in the site's file, and unset it.",
             )
-        key = sbatch_variables.key_of(option)
+        key = key_of(option)
         value = plan.gpus_per_node if key == "resources.gpus_per_node" else plan.sbatch[option]
         overrides.append(f"{key}={json.dumps(value)}")
     return overrides

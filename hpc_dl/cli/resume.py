@@ -14,6 +14,7 @@ from hpc_dl.jobspec.load import load_resolved
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run import lease
 from hpc_dl.run.layout import RunDir
+from hpc_dl.scheduler import registry
 from hpc_dl.status import read_status
 from hpc_dl.submission.prepare import replan
 
@@ -28,9 +29,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "overrides", metavar="key=value", nargs="*", default=[], help="like resources.time=02:00:00"
     )
     parser.add_argument(
-        "--local", action="store_true", help="on this machine, also where there is a Slurm"
+        "--local", action="store_true", help="on this machine, also where there is a cluster"
     )
-    parser.add_argument("--follow", action="store_true", help="stay and watch a Slurm job")
+    parser.add_argument("--follow", action="store_true", help="stay and watch a job of a cluster")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -41,10 +42,10 @@ def run(args: argparse.Namespace) -> int:
     action = run_choice.action_for(status)
     request = job_request.read(run.spec, args.overrides, args.site, copied=run.code)
     request = replace(request, run_root=run.root)
-    machine = job_request.this_machine(local=args.local)
+    scheduler = registry.choose(request.site, local=args.local)
     if action != "resume":
         choice = RunChoice(action, run, status)
-        return start.start_or_resume(request, choice, machine, options)
+        return start.start_or_resume(request, choice, scheduler, options)
 
     if request.spec.training() != load_resolved(run.spec).training():
         raise UserError(
@@ -54,8 +55,8 @@ def run(args: argparse.Namespace) -> int:
     fingerprint.check(run, request.fingerprint)
 
     def prepare_again(run: RunDir) -> Plan:
-        plan = request.plan(run.path, machine)
-        replan(run, request.resolved(machine), plan)
+        plan = request.plan(run.path, scheduler)
+        replan(run, request.resolved(scheduler), plan)
         return plan
 
     return start.resume(run, prepare_again, options)

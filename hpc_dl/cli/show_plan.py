@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hpc_dl.cli.preview import Preview
+from hpc_dl.errors import first_few
 from hpc_dl.jobspec import units
 from hpc_dl.jobspec.credentials import hidden
 from hpc_dl.jobspec.job import JobSpec
@@ -32,25 +33,27 @@ def to_json(preview: Preview) -> dict[str, Any]:
     }
     return {
         "run": preview.run,
-        "site": preview.site,
+        "site": preview.site.name,
         "plan": {**plan.without_password().to_json(), **derived},
         "spec": preview.spec.without_password().model_dump(mode="json"),
         "notes": [*plan.notes, *preview.notes],
-        "start": preview.start,
+        "start": preview.start or None,
         "script": preview.script,
     }
 
 
 def show(preview: Preview, console: Console) -> None:
-    """Print a plan for people, the sbatch script at the end and unwrapped."""
+    """Print a plan for people, the job script at the end and unwrapped."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in rows(preview):
         table.add_row(name, Text(value))
     console.print(table)
-    local = preview.plan.backend == "local"
-    what = "sbatch script, as a Slurm cluster would get it" if local else "sbatch script"
+    local = preview.scheduler.on_this_machine
+    what = f"job script for {preview.site.scheduler}" + (
+        ", as it would be submitted" if local else ""
+    )
     console.print(f"\n{what}", style="bold")
     console.print(Text(preview.script.rstrip("\n")), soft_wrap=True)
 
@@ -71,7 +74,7 @@ def rows(preview: Preview) -> list[tuple[str, str]]:
         ("ranks", _ranks(plan)),
         ("batch", _batch(plan)),
         ("length", _length(plan)),
-        ("time limit", _limit(plan)),
+        ("time limit", _limit(preview)),
         ("checkpoint", f"every {spec.checkpoint.every}, the newest {spec.checkpoint.keep} kept"),
         ("store", f"{hidden(plan.tracking_uri)}, experiment {spec.tracking.experiment}"),
         ("run folder", plan.run_dir),
@@ -102,8 +105,7 @@ def _data(spec: JobSpec, plan: Plan) -> str:
 
 def _classes(names: tuple[str, ...]) -> str:
     """List the names of the classes in the order of their numbers."""
-    more = f" and {len(names) - MAX_CLASSES} more" if len(names) > MAX_CLASSES else ""
-    return ", ".join(names[:MAX_CLASSES]) + more
+    return first_few(names, MAX_CLASSES)
 
 
 def _split(spec: JobSpec, plan: Plan) -> str:
@@ -143,10 +145,12 @@ def _loading(plan: Plan) -> str:
 
 def _where(preview: Preview) -> str:
     plan = preview.plan
-    if plan.backend == "local":
+    if preview.scheduler.on_this_machine:
         return "this machine"
     partition = plan.sbatch.get("partition")
-    return f"Slurm, site {preview.site}" + (f", partition {partition}" if partition else "")
+    return f"{plan.backend}, site {preview.site.name}" + (
+        f", partition {partition}" if partition else ""
+    )
 
 
 def _ranks(plan: Plan) -> str:
@@ -173,9 +177,10 @@ def _length(plan: Plan) -> str:
     )
 
 
-def _limit(plan: Plan) -> str:
-    if plan.backend == "local":
+def _limit(preview: Preview) -> str:
+    if preview.scheduler.on_this_machine:
         return "none on this machine"
+    plan = preview.plan
     again = "followed by another job" if plan.follow_up else "requeued"
     requeues = f"{again} up to {_count(plan.requeues, 'time')}" if plan.requeues else "no requeue"
     return f"{units.clock(plan.seconds)}, {requeues}"

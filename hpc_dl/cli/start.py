@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,22 +15,22 @@ from hpc_dl.cli.watch import ReportOptions
 from hpc_dl.data import fingerprint
 from hpc_dl.errors import EXIT_CLUSTER, UserError
 from hpc_dl.jobspec.load import load_resolved
-from hpc_dl.planning.plan import Machine, Plan
+from hpc_dl.planning.plan import Plan
 from hpc_dl.run import layout, lease
 from hpc_dl.run import submission as submissions
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import REPAIRS, RunDir
-from hpc_dl.run.process_identity import user
-from hpc_dl.run.submission import Submission
+from hpc_dl.run.rank_info import single_rank
 from hpc_dl.run.waiting import locked
-from hpc_dl.scheduler.slurm import client
-from hpc_dl.scheduler.slurm.sbatch import Unanswered
+from hpc_dl.scheduler import registry
+from hpc_dl.scheduler.base import Scheduler, Unconfirmed
+from hpc_dl.scheduler.submit import submit
 from hpc_dl.status import UNKNOWN, Status, read_status, reconcile
 from hpc_dl.submission.prepare import prepare, reopen
 
 
 def start_or_resume(
-    request: JobRequest, choice: RunChoice, machine: Machine | None, options: ReportOptions
+    request: JobRequest, choice: RunChoice, scheduler: Scheduler, options: ReportOptions
 ) -> int:
     """Submit the job, unless it runs or is complete already; return the exit code."""
     if choice.run and choice.action == "is_complete":
@@ -41,16 +40,18 @@ def start_or_resume(
             return watch.watch(choice.run, 0, options)
         raise active_error(choice.run, options, choice.status or read_status(choice.run))
     if choice.run:
-        return resume(choice.run, lambda run: _prepare(request, run, machine), options)
-    return _start(request, choice, machine, options)
+        return resume(choice.run, lambda run: _prepare(request, run, scheduler), options)
+    return _start(request, choice, scheduler, options)
 
 
 def _start(
-    request: JobRequest, choice: RunChoice, machine: Machine | None, options: ReportOptions
+    request: JobRequest, choice: RunChoice, scheduler: Scheduler, options: ReportOptions
 ) -> int:
     """Start a new run, unless another command has just started one of the same training."""
     reason = f": {choice.changed}" if choice.changed else ""
-    request.plan(planned_folder(request, choice), machine)  # an error here leaves no folder behind
+    request.plan(
+        planned_folder(request, choice), scheduler
+    )  # an error here leaves no folder behind
     with run_choice.submission_lock(request.run_root, request.spec, request.code):
         if choice.examined is not None:
             choice = run_choice.choose(
@@ -61,16 +62,16 @@ def _start(
                 exclude=choice.examined,
             )
         if choice.run is None:
-            run, plan = _create(request, machine)
+            run, plan = _create(request, scheduler)
     if choice.run:
-        return start_or_resume(request, choice, machine, options)
+        return start_or_resume(request, choice, scheduler, options)
     return watch.report(run, plan, f"a new run{reason}", 0, options)
 
 
-def _create(request: JobRequest, machine: Machine | None) -> tuple[RunDir, Plan]:
+def _create(request: JobRequest, scheduler: Scheduler) -> tuple[RunDir, Plan]:
     run = layout.create(request.run_root, request.spec.name, request.site.run_folder_mode)
     try:
-        plan = _prepare(request, run, machine)
+        plan = _prepare(request, run, scheduler)
     except BaseException:
         shutil.rmtree(run.path)
         raise
@@ -93,20 +94,17 @@ def resume(run: RunDir, prepare_again: Callable[[RunDir], Plan], options: Report
     return watch.report(run, plan, f"resumes from step {step}", offset, options)
 
 
-def _prepare(request: JobRequest, run: RunDir, machine: Machine | None) -> Plan:
-    plan = request.plan(run.path, machine)
-    spec = request.resolved(machine)
+def _prepare(request: JobRequest, run: RunDir, scheduler: Scheduler) -> Plan:
+    plan = request.plan(run.path, scheduler)
+    spec = request.resolved(scheduler)
     prepare(run, spec, plan, request.base, request.code, request.fingerprint)
     return plan
 
 
 def _submit(run: RunDir, plan: Plan) -> None:
-    from hpc_dl.scheduler.local import submit
-    from hpc_dl.scheduler.slurm import submit as cluster
-
     try:
-        (cluster if plan.backend == "slurm" else submit).submit(run, plan)
-    except Unanswered:
+        submit(run, plan)
+    except Unconfirmed:
         raise
     except UserError as error:
         journal = Journal(run.journal)
@@ -125,7 +123,7 @@ def active_error(run: RunDir, options: ReportOptions, status: Status) -> UserErr
     if status.state == UNKNOWN:
         return UserError(
             f"{run.id} was submitted already, and is {status.reason}",
-            hint="It is sent again once it is certain that Slurm never got it.",
+            hint="It is sent again once it is certain that it was never submitted.",
             exit_code=EXIT_CLUSTER,
         )
     how = f"by {status.holder}" if status.holder else f"it is {status.state}"
@@ -136,20 +134,20 @@ def active_error(run: RunDir, options: ReportOptions, status: Status) -> UserErr
 
 
 def prepare_within_job(request: JobRequest, run_dir: Path) -> int:
-    """Make the run folder of a script that was given to sbatch by hand; once for a job."""
-    run, job = RunDir(run_dir.absolute()), os.environ.get("SLURM_JOB_ID", "")
+    """Make the run folder of a script that was submitted by hand; once for a job."""
+    run, scheduler = RunDir(run_dir.absolute()), registry.get(request.site.scheduler)
+    rank_info = scheduler.rank_info(os.environ) or single_rank(scheduler.name)
     known = submissions.find(run).submission
-    if known and known.job_id == job:
+    if known and known.job_id == rank_info.job_id:
         return 0  # requeued
     if run.spec.exists():
         _check_resumable(request, run)
     if not run.path.exists():
         layout.make_folder(run.path, request.site.run_folder_mode)
-    plan = request.plan(run.path, None)
+    plan = request.plan(run.path, scheduler)
     prepare(run, request.spec, plan, request.base, request.code, request.fingerprint)
     reopen(run)
-    host, cluster = os.uname().nodename, client.cluster_name()
-    Submission("slurm", job, host, time.time(), user=user(), cluster=cluster).save(run)
+    scheduler.submission_of(rank_info).save(run)
     return 0
 
 

@@ -10,9 +10,10 @@ from hpc_dl.cli import job_request, run_choice
 from hpc_dl.cli.common import add_site_and_json, console, print_json
 from hpc_dl.cli.job_request import JobRequest
 from hpc_dl.cli.run_choice import RunChoice
-from hpc_dl.planning.plan import Machine
+from hpc_dl.scheduler import registry
+from hpc_dl.scheduler.base import Scheduler
 
-HELP = """Train what a job spec describes: on Slurm where there is one, else on this machine.
+HELP = """Train what a job spec describes: on the cluster where there is one, else on this machine.
 A run of the same training that stopped is resumed."""
 
 
@@ -25,13 +26,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     modes = {
         "": "print the plan, then train a few steps of it here",
         "=plan": "only print the plan",
-        "=script": "only print the sbatch script",
+        "=script": "only print the job script",
     }
     for mode, line in modes.items():
         value = mode.removeprefix("=") or "train"
         add(f"--dry-run{mode}", dest="dry_run", action="store_const", const=value, help=line)
-    add("--local", action="store_true", help="on this machine, also where there is a Slurm")
-    add("--follow", action="store_true", help="stay and watch a Slurm job; local ones are watched")
+    add("--local", action="store_true", help="on this machine, also where there is a cluster")
+    add(
+        "--follow",
+        action="store_true",
+        help="stay and watch a job of a cluster; local ones are watched",
+    )
     add("--new", action="store_true", help="start a new run, even if one of the same exists")
     add_site_and_json(parser)
     add("--prepare", metavar="RUN_DIR", type=Path, help=argparse.SUPPRESS)
@@ -48,18 +53,18 @@ def run(args: argparse.Namespace) -> int:
         choice = run_choice.choose(
             request.run_root, request.spec, request.code, request.fingerprint
         )
-    machine = job_request.this_machine(local=args.local)
+    scheduler = registry.choose(request.site, local=args.local)
     if args.dry_run:
-        return _dry_run(args, request, choice, machine)
+        return _dry_run(args, request, choice, scheduler)
     from hpc_dl.cli import start
     from hpc_dl.cli.watch import ReportOptions
 
     options = ReportOptions(follow=args.follow, as_json=args.json, site=args.site)
-    return start.start_or_resume(request, choice, machine, options)
+    return start.start_or_resume(request, choice, scheduler, options)
 
 
 def _dry_run(
-    args: argparse.Namespace, request: JobRequest, choice: RunChoice, machine: Machine | None
+    args: argparse.Namespace, request: JobRequest, choice: RunChoice, scheduler: Scheduler
 ) -> int:
     from hpc_dl.cli import show_plan
     from hpc_dl.cli.preview import job_script, preview
@@ -68,7 +73,7 @@ def _dry_run(
         text = job_script(request, choice, args.site)
         print_json({"script": text}) if args.json else sys.stdout.write(text)
         return 0
-    found = preview(request, choice, machine)
+    found = preview(request, choice, scheduler)
     if args.dry_run == "train":
         from hpc_dl.cli import dry_run
 

@@ -1,4 +1,4 @@
-"""`hpcdl verify`: train recipes with several seeds on real data, and check their metrics."""
+"""`hpcdl verify`: train the recipes on real data with several seeds and check their metrics."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from hpc_dl.verify import recipes
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from hpc_dl.verify.results import Reached
+    from hpc_dl.verify.results import Result
     from hpc_dl.verify.targets import Target
 
-HELP = """Train the shipped recipes on real data with several seeds, and compare their metrics with
-their targets. A run that is complete already is not trained again."""
+HELP = """Train the shipped recipes on real data with several seeds, and compare their metrics
+with targets. A run that is complete is not trained again."""
 SAME_SPLIT = "each seed is a train.seed; all are validated and tested on the same examples"
 FILE = "verified.json"
 """The file of the results, in the folder of the runs."""
@@ -36,15 +36,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="recipes, all if there is none; and overrides, like resources.gpus_per_node=1",
     )
-    parser.add_argument("--seeds", type=int, help="how many, instead of what the recipe says")
+    parser.add_argument("--seeds", type=int, help="number of seeds (else that of the recipe)")
     parser.add_argument("--local", action="store_true", help="on this machine, not through Slurm")
-    parser.add_argument("--list", action="store_true", help="only say what there is to verify")
+    parser.add_argument("--list", action="store_true", help="list the recipes and their targets")
     parser.add_argument("--site", help="the site, by name or file (else $HPCDL_SITE)")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train, print the table, and keep it; the exit code is 1 if a target was missed."""
+    """Train, print the table and save it; return 1 if a target was missed."""
     from rich.text import Text
 
     from hpc_dl.cli.common import console, print_json, run_root
@@ -60,11 +60,11 @@ def run(args: argparse.Namespace) -> int:
         out.print(Text.assemble((target.name, "bold"), f": {target.command}"), soft_wrap=True)
         runs = [_train_cases(target, seed, args) for seed in range(args.seeds or target.seeds)]
         known = results.load(file)  # another command may have added to it meanwhile
-        came = results.judge(target, runs, known)
-        if target.judge:
-            came.append(results.floor(came[0], _floor(runs[0][0])))
-        known |= {(it.recipe, it.metric): it for it in came}
-        results.keep(file, known)
+        new = results.summarise(target, runs, known)
+        if target.classifier:
+            new.append(results.real_images(new[0], _real_frechet(runs[0][0])))
+        known |= {(it.recipe, it.metric): it for it in new}
+        results.save(file, known)
     names = [target.name for target in chosen]
     found = [it for it in results.load(file).values() if it.recipe in names]
     if args.json:
@@ -72,18 +72,18 @@ def run(args: argparse.Namespace) -> int:
     else:
         out.print(_table(found))
         out.print(SAME_SPLIT)
-        out.print(f"kept in {file}", soft_wrap=True)
+        out.print(f"saved in {file}", soft_wrap=True)
     return EXIT_FAILED if any(it.met is False for it in found) else 0
 
 
 def _train_cases(target: Target, seed: int, args: argparse.Namespace) -> list[RunDir]:
-    """Train the runs of a target with one seed to their end."""
-    from hpc_dl.verify.targets import of
+    """Train a target with one seed; return its runs, one per case."""
+    from hpc_dl.verify.targets import find
 
-    words = list(target.words)
-    if target.judge:
-        (judge,) = _train_cases(of(target.judge), 0, args)
-        words.append(f"model.classifier={judge.export}")
+    words = list(target.overrides)
+    if target.classifier:
+        (classifier,) = _train_cases(find(target.classifier), 0, args)
+        words.append(f"model.classifier={classifier.export}")
     if not target.cases:
         return [_train(target, f"{target.name}-{seed}", words, seed, args)]
     return [
@@ -95,7 +95,7 @@ def _train_cases(target: Target, seed: int, args: argparse.Namespace) -> list[Ru
 def _train(
     target: Target, name: str, words: Iterable[str], seed: int, args: argparse.Namespace
 ) -> RunDir:
-    """Train one run by the command that a user types. Raises UserError where it fails."""
+    """Train one run with `hpcdl submit`. Raises UserError where it fails."""
     own = [word for word in args.words if "=" in word]
     command = [*PYTHON, "-m", "hpc_dl", "submit", str(recipes.path(target.job))]
     command += [*words, f"name=verify-{name}", f"train.seed={seed}", *own]
@@ -111,9 +111,9 @@ def _train(
     return RunDir(Path(json.loads(done.stdout)["run_dir"]))
 
 
-def _floor(run: RunDir) -> float:
-    """The Fréchet distance of the real images of a run, by its judge."""
-    command = [*PYTHON, "-m", "hpc_dl.verify.fid_floor", str(run.path)]
+def _real_frechet(run: RunDir) -> float:
+    """Return the Fréchet distance between real images, with the run's classifier."""
+    command = [*PYTHON, "-m", "hpc_dl.verify.real_frechet", str(run.path)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return float(done.stdout.split()[-1])
 
@@ -127,7 +127,7 @@ def _listing(chosen: Iterable[Target]) -> Table:
         table.add_column(title, overflow="fold")
     for target in chosen:
         goals = [
-            f"{check.metric} {_asked(check.at, check.as_of or check.goal)}"
+            f"{check.metric} {_format_goal(check.at, check.goal_from or check.goal)}"
             for check in target.checks
         ]
         cells = (target.name, "\n".join(goals), str(target.seeds), target.command)
@@ -135,7 +135,7 @@ def _listing(chosen: Iterable[Target]) -> Table:
     return table
 
 
-def _table(found: Iterable[Reached]) -> Table:
+def _table(found: Iterable[Result]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
@@ -145,13 +145,13 @@ def _table(found: Iterable[Reached]) -> Table:
     for it in found:
         mark = {True: ("met", "green"), False: ("missed", "bold red"), None: ("", "")}[it.met]
         spread = f" ± {it.deviation:.2g}" if len(it.values) > 1 else ""
-        cells = (it.recipe, it.metric, f"{it.mean:.5g}{spread}", _asked(it.at, it.goal))
+        cells = (it.recipe, it.metric, f"{it.mean:.5g}{spread}", _format_goal(it.at, it.goal))
         ends = (str(len(it.values)), f"{it.minutes:.3g}", it.device)
         table.add_row(*map(Text, cells), Text(*mark), *map(Text, ends))
     return table
 
 
-def _asked(at: str, goal: float | str | None) -> str:
+def _format_goal(at: str, goal: float | str | None) -> str:
     if goal is None:
         return ""
     shown = goal if isinstance(goal, str) else f"{goal:.5g}"

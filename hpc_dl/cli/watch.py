@@ -15,6 +15,7 @@ from hpc_dl.run import records
 from hpc_dl.run import submission as submissions
 from hpc_dl.run.layout import RunDir
 from hpc_dl.run.submission import Submission
+from hpc_dl.scheduler import registry
 from hpc_dl.status import read_status, reconcile
 
 LOG_LINES = 15
@@ -49,11 +50,11 @@ def report(run: RunDir, plan: Plan, start: str, offset: int, options: ReportOpti
     """
     out, submission = console(for_json=options.as_json), Submission.load(run)
     assert submission is not None
-    job = f"Slurm job {submission.job_id}" if plan.backend == "slurm" else "a job on this machine"
+    job = f"{submission.backend} job {submission.job_id}"
     out.print(Text.assemble((run.id, "bold"), f": {job}, {start}"), soft_wrap=True)
     for note in plan.notes:
         out.print(Text(f"note: {note}"), soft_wrap=True)
-    if options.follow or plan.backend == "local":
+    if options.follow or registry.get(plan.backend).on_this_machine:
         return watch(run, offset, options)
     if options.as_json:
         print_json({**_job(run), "state": read_status(run).state})

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from hpc_dl.data.augment import Augmentation
 from hpc_dl.data.dataset import Batch, Split
 from hpc_dl.data.device_transfer import to_device
 from hpc_dl.data.order import AUGMENTATION, epoch_order, rank_slice
+from hpc_dl.data.transforms.augment import Augmentation
 
 
 class Batches:

@@ -15,14 +15,16 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from hpc_dl.data import cora, folders, idx, labels
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.data import Data, DataFacts
+from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.model import Model
-from hpc_dl.jobspec.sources import MNIST, Arrays, Cora, Digits, FashionMNIST, ImageFolder, Table
 from hpc_dl.run import records
 from hpc_dl.run.layout import RunDir
+
+if TYPE_CHECKING:
+    from hpc_dl.data.source import Source
 
 _FLOATS = "~"
 """What the digests of floats begin with; see `contents`."""
@@ -50,10 +52,10 @@ class Fingerprint:
         return "; ".join(_listed(names, word) for word, names in sorts.items() if names)
 
 
-def take(data: Data, model: Model, data_root: Path, facts: DataFacts) -> Fingerprint:
+def take(source: Source[Any], model: Model, facts: DataFacts) -> Fingerprint:
     """The fingerprint of what is there now. Raises UserError for a file that cannot be read."""
     parts = dict(facts.contents)
-    for files in (_of_data(data, data_root), _of_model(model)):
+    for files in (source.files(), _of_model(model)):
         parts |= _digests(files)
     if len(parts) > MOST_FILES:
         parts = _by_folder(parts)
@@ -72,35 +74,21 @@ def check(run: RunDir, now: Fingerprint) -> None:
         )
 
 
-def _of_data(source: Data, data_root: Path) -> dict[str, Path]:
-    """The files of a source by names that do not depend on where they lie."""
-    match source:
-        case Digits():
-            return {"digits": labels.digits_file()}
-        case MNIST() | FashionMNIST():
-            folder = idx.folder(source.name, idx.root_of(source, data_root))
-            return {name: folder / name for name in idx.FILES}
-        case Cora():
-            return {name: cora.folder(source, data_root) / name for name in cora.FILES}
-        case ImageFolder():
-            found, root = folders.scan(source), Path(source.root).expanduser()
-            pictures = [path for split in found.pictures.values() for path, _ in split]
-            return {path.relative_to(root).as_posix(): path for path in pictures}
-        case Table() | Arrays():
-            named = {f"data.{key}": getattr(source, key) for key in source.paths}
-            return {key: Path(path).expanduser() for key, path in named.items() if path}
-    return {}
+def files_at(name: str, place: Path) -> dict[str, Path]:
+    """Return a file by `name`, or by NAME/PATH all files below a folder."""
+    if not place.is_dir():
+        return {name: place}
+    below = sorted(it for it in place.rglob("*") if it.is_file())
+    return {f"{name}/{it.relative_to(place).as_posix()}": it for it in below}
 
 
 def _of_model(model: Model) -> dict[str, Path]:
-    """The files that a model's options name, like pretrained weights; all of a folder."""
+    """The files that a model's options name and that are there, like pretrained weights."""
     found: dict[str, Path] = {}
     for key in model.paths:
-        if path := getattr(model, key):
-            place = Path(path).expanduser()
-            below = sorted(it for it in place.rglob("*") if it.is_file())
-            found |= {f"model.{key}/{it.relative_to(place).as_posix()}": it for it in below}
-            found |= {f"model.{key}": place} if place.is_file() else {}
+        place = Path(getattr(model, key) or "").expanduser()
+        if getattr(model, key) and place.exists():
+            found |= files_at(f"model.{key}", place)
     return found
 
 

@@ -1,29 +1,52 @@
-"""Which classes the training examples of a source are of, without loading an image. Light."""
+"""Notes for the plan on the names of classes, and on targets of regression. Light."""
 
 from __future__ import annotations
 
-import gzip
-from importlib.util import find_spec
-from pathlib import Path
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-IDX_HEADER = 8
-"""Bytes before the first label."""
+from hpc_dl.errors import UserError
 
-
-def digits() -> list[int]:
-    """The labels of scikit-learn's digits, which stand at the ends of the rows of its table."""
-    with gzip.open(digits_file(), "rt") as file:
-        return [int(row.rpartition(",")[2]) for row in file]
+if TYPE_CHECKING:
+    from hpc_dl.data.holdout import Array
 
 
-def idx(folder: Path) -> bytes:
-    """The labels of MNIST or Fashion-MNIST, a byte each, whose four files are in `folder`."""
-    return (folder / "train-labels-idx1-ubyte").read_bytes()[IDX_HEADER:]
+def note_similar_names(classes: Iterable[str], what: str = "classes") -> tuple[str, ...]:
+    """Note classes whose names differ only in case, spaces or the encoding of letters."""
+    groups: dict[str, list[str]] = {}
+    for name in classes:
+        key = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+        groups.setdefault(key, []).append(name)
+    return tuple(
+        f"{what} {', '.join(map(repr, names))} are several, though their names are nearly the same"
+        for names in groups.values()
+        if len(names) > 1
+    )
 
 
-def digits_file() -> Path:
-    """The table in scikit-learn's wheel; to import that would take longer than all the rest."""
-    spec = find_spec("sklearn")
-    assert spec is not None, "scikit-learn is among hpcdl's requirements"
-    assert spec.origin is not None
-    return Path(spec.origin).with_name("datasets") / "data" / "digits.csv.gz"
+def note_unordered_numbers(classes: Sequence[str]) -> tuple[str, ...]:
+    """Note classes whose names are numbers, but in alphabetical order."""
+    numbers = [int(name) for name in classes if name.isdecimal()]
+    if len(numbers) < len(classes) or numbers == list(range(len(numbers))):
+        return ()
+    place = next(place for place, number in enumerate(numbers) if place != number)
+    return (
+        f"classes are known by their names: the `label` {place} that is predicted is "
+        f"class '{classes[place]}'",
+    )
+
+
+def note_constant_targets(train: Array, names: Sequence[str], where: str) -> list[str]:
+    """Note targets, of (N, targets), that are the same in all training examples.
+
+    Raises UserError where all are: nothing is left to learn.
+    """
+    columns = train.reshape(len(train), -1)
+    same = [name for name, it in zip(names, columns.T, strict=True) if (it == it[0]).all()]
+    if len(same) == len(names):
+        raise UserError(
+            f"{where}: '{same[0]}' is {columns[0, 0]:g} in all training examples: there is "
+            "nothing to predict"
+        )
+    return [f"target '{name}' is the same in all training examples" for name in same]

@@ -1,14 +1,19 @@
-"""What `hpcdl data list` says of each source. Light."""
+"""What `hpcdl data list` shows, and `hpcdl data fetch` can fetch. Light."""
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from hpc_dl.data import cora, idx, source_facts
-from hpc_dl.jobspec.base import LIBRARIES
-from hpc_dl.jobspec.data import Data, DataFacts
-from hpc_dl.jobspec.sources import SOURCES, Cora
+from pydantic import ValidationError
+
+from hpc_dl.data import sources
+from hpc_dl.data.source import Source, Staging
+from hpc_dl.errors import UserError
+from hpc_dl.jobspec.data import Data, LibraryData
+from hpc_dl.jobspec.sources import SOURCES
 
 
 @dataclass(frozen=True)
@@ -26,28 +31,35 @@ class Listing:
 
 def listing(data_root: Path) -> list[Listing]:
     """All sources, and which of them are staged under `data_root`."""
-    return [_line(name, source, data_root) for name, source in SOURCES.items()]
+    return [_line(name, options, data_root) for name, options in SOURCES.items()]
 
 
-def _line(name: str, source: type[Data], data_root: Path) -> Listing:
-    examples, there = None, None
-    where = f"data.{source.paths[0]} of the spec" if source.paths else ""
-    if name == "digits":
-        examples, there, where = source_facts.DIGITS, True, "in scikit-learn"
-    elif name == "karate":
-        examples, there, where = _count(source_facts.KARATE), True, "in torch_geometric"
-    elif name == "cora":
-        folder = cora.folder(Cora(name="cora"), data_root)
-        examples, there, where = _count(cora.FACTS), not cora.missing(folder), str(folder)
-    elif name in idx.KINDS:
-        root = data_root / name
-        examples, there = sum(idx.EXAMPLES.values()), idx.fault(name, root) is None
-        where = str(root)
-    kinds, tasks = ", ".join(source.kinds), ", ".join(source.tasks)
-    about = (source.__doc__ or "").splitlines()[0]
-    shown = f"{name}:NAME" if name in LIBRARIES else name
-    return Listing(shown, kinds, tasks, examples, there, where, about)
+def _line(name: str, options: type[Data], data_root: Path) -> Listing:
+    it = _staging(name, options, data_root)
+    kinds, tasks = ", ".join(options.kinds), ", ".join(options.tasks)
+    about = (options.__doc__ or "").splitlines()[0]
+    shown = f"{name}:NAME" if issubclass(options, LibraryData) and options.library else name
+    return Listing(shown, kinds, tasks, it.examples, it.staged, it.where, about)
 
 
-def _count(facts: DataFacts) -> int:
-    return facts.train + facts.validation + facts.test
+def source_to_fetch(name: str, data_root: Path, root: Path | None = None) -> Source[Any]:
+    """Return a source that is staged or can be, under `root` or else the site's data folder.
+
+    Raises UserError for any other.
+    """
+    if name in SOURCES:
+        place = {} if root is None else {"root": str(root)}
+        with contextlib.suppress(ValidationError):  # it needs options
+            source = sources.build(SOURCES[name].model_validate({"name": name, **place}), data_root)
+            if source.fetches or source.staging().staged:
+                return source
+    able = [name for name, options in SOURCES.items() if sources.class_for(options).fetches]
+    raise UserError(f"'{name}' cannot be fetched", hint=f"Can be fetched: {', '.join(able)}.")
+
+
+def _staging(name: str, options: type[Data], data_root: Path) -> Staging:
+    """Where a source that needs no options is; of others, which option says so."""
+    try:
+        return sources.build(options.model_validate({"name": name}), data_root).staging()
+    except ValidationError:
+        return Staging(f"data.{options.paths[0]} of the spec" if options.paths else "")

@@ -8,10 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import torch
-
-from hpc_dl.jobspec.data import Data
-from hpc_dl.jobspec.sources import ImageFolder, Table
+from hpc_dl.errors import first_few
 
 if TYPE_CHECKING:
     from hpc_dl.data.dataset import Split
@@ -32,6 +29,16 @@ class Names:
     root: Path | None = None
     """The folder to which the names of files are relative."""
 
+    @classmethod
+    def of_splits(cls, splits: Mapping[str, Split]) -> Names:
+        """Name nodes by their numbers in the graph, other examples by their place in a split."""
+        sizes = tuple(map(len, splits.values()))
+        if all("at" in split.tensors for split in splits.values()):
+            return cls(
+                "node", sizes, [n for it in splits.values() for n in it.tensors["at"].tolist()]
+            )
+        return cls("example", sizes)
+
     def of(self, number: int) -> str:
         """The name of an example."""
         if self.labels:
@@ -45,20 +52,5 @@ class Names:
 
     def listed(self, numbers: Sequence[int], most: int = 8) -> str:
         """Some examples for a message: `files a/1.png, b/2.png and 3 more`."""
-        shown = ", ".join(self.of(number) for number in numbers[:most])
-        more = f" and {len(numbers) - most} more" if len(numbers) > most else ""
-        return f"{self.kind}{'s' if len(numbers) > 1 else ''} {shown}{more}"
-
-
-def of(source: Data, splits: Mapping[str, Split], files: Sequence[Path] = ()) -> Names:
-    """The names of a source's examples; `splits` are its parts, `files` those of pictures."""
-    sizes = tuple(map(len, splits.values()))
-    if isinstance(source, ImageFolder):
-        return Names("file", sizes, files, Path(source.root).expanduser())
-    if isinstance(source, Table):
-        return Names("row", sizes)
-    if all("at" in split.tensors for split in splits.values()):
-        return Names(
-            "node", sizes, torch.cat([it.tensors["at"] for it in splits.values()]).tolist()
-        )
-    return Names("example", sizes)
+        shown = first_few(map(self.of, numbers), most)
+        return f"{self.kind}{'s' if len(numbers) > 1 else ''} {shown}"

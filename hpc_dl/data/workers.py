@@ -25,7 +25,7 @@ def context() -> BaseContext:
     """The context in which workers are started; with the first call their server begins to
     import what they need."""
     found = multiprocessing.get_context("forkserver")
-    found.set_forkserver_preload(["hpc_dl.data.streamed"])
+    found.set_forkserver_preload(["hpc_dl.data.pictures.streamed"])
     for start in (resource_tracker.ensure_running, forkserver.ensure_running):
         # What is blocked here stays so in the processes that come of it.
         former = signal.pthread_sigmask(signal.SIG_BLOCK, _WARNINGS)

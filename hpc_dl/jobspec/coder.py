@@ -1,4 +1,4 @@
-"""What the options of architectures share that pack images into a code and unpack it."""
+"""Options of architectures that encode images."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hpc_dl.jobspec.model import Activation, Model
 
 
 class Coder(Model):
-    """Options of an encoder and of the decoder that mirrors it."""
+    """Options of an encoder, and of the decoder that mirrors it."""
 
     latent_dim: PositiveInt = Field(32, description="dimensions of the code")
     network: Literal["dense", "conv"] = Field("conv", description="with convolutions, or without")

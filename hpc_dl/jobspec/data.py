@@ -101,12 +101,12 @@ class Augment(Spec):
 
 
 class Data(Spec):
-    """What every source shares."""
+    """Options that every source of data has."""
 
+    source_module: ClassVar[str] = ""
+    """The module with its `Source`; if empty, that of the same name in `hpc_dl.data.sources`."""
     kinds: ClassVar[tuple[Kind, ...]] = ("image",)
     tasks: ClassVar[tuple[Task, ...]] = ("classify",)
-    streams: ClassVar[bool] = False
-    """Whether its examples can be read while training."""
     drawn: ClassVar[tuple[str, ...]] = ("validation", "test")
     """The splits that are drawn from the training examples, unless the data have them."""
     manner: ClassVar[set[str]] = {"loading"}
@@ -135,6 +135,11 @@ class Data(Spec):
         "auto",
         description="all examples in memory, or read while training; by their size if `auto`",
     )
+
+    @property
+    def resizes(self) -> bool:
+        """True if it makes pictures of any size those that the network takes."""
+        return False
 
     @field_validator("split_seed")
     @classmethod
@@ -167,14 +172,30 @@ class Data(Spec):
         return self
 
 
+class StreamedData(Data):
+    """Options of a source whose examples can also be read while training."""
+
+    manner: ClassVar[set[str]] = {"loading", "workers"}
+
+    name: str
+    workers: NonNegativeInt | None = Field(
+        None,
+        description="processes of each rank that read examples while it trains, where they are "
+        "streamed; one less than its cores if unset",
+    )
+
+
 class LibraryData(Data):
-    """A source that somebody else's code gives, which is handed every other key as an option."""
+    """Options of a source that is made by somebody else's code, which gets every other key."""
 
     model_config = ConfigDict(extra="allow")
 
+    library: ClassVar[str] = ""
+    """Its name before the first colon, if it has many data sets: `torchvision:CIFAR10`."""
+
     @property
     def options(self) -> dict[str, Any]:
-        """What the user wrote beside the keys that the source has here."""
+        """Options for that code: every key that the source does not have itself."""
         return dict(self.model_extra or {})
 
     @model_validator(mode="after")

@@ -10,7 +10,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec import explain, overrides, renames, yaml_text
+from hpc_dl.jobspec import faults, overrides, renames, yaml_text
+from hpc_dl.jobspec.faults import Fault
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.yaml_text import Document, Problem
 
@@ -67,13 +68,10 @@ def dump(spec: BaseModel) -> str:
     return str(yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
 
 
-def conflict(
-    path: str | Path, words: Sequence[str], key: str, message: str, hint: str = ""
-) -> SpecError:
-    """An error about a valid value, `key` being its dotted path: shown where it was written."""
+def locate(path: str | Path, words: Sequence[str], found: Sequence[Fault]) -> SpecError:
+    """Return the error about valid values: each fault is shown where its value was written."""
     document = read(path, words, JobSpec)
-    mark = explain.place(document, tuple(key.split(".")))
-    return SpecError([Problem(mark, message, hint)])
+    return SpecError([fault.located(document) for fault in found])
 
 
 def read(path: str | Path, words: Sequence[str], root: type[BaseModel]) -> Document:
@@ -91,7 +89,8 @@ def validate(document: Document, root: type[Model]) -> Model:
     try:
         model = root.model_validate(document.values)
     except ValidationError as error:
-        found += explain.problems(error, document, root)
+        wrong = faults.find_faults(error, document.values, root)
+        found += [fault.located(document) for fault in wrong]
     if found:
         raise SpecError(
             sorted(found, key=lambda it: (it.mark.source, it.mark.line, it.mark.column))
@@ -129,7 +128,7 @@ def _beside(path: Path) -> str:
 
 def _no_mapping(document: Document, source: str) -> Problem:
     mark = document.places.get((), yaml_text.Mark(source, 1, 1, ""))
-    hint = "A spec is keys and values; the least is:\n" + "\n".join(explain.EXAMPLES.values())
+    hint = "A spec is keys and values; the least is:\n" + "\n".join(faults.EXAMPLES.values())
     if document.values is None:
         return Problem(mark, "the file is empty", hint)
     what = "a list" if isinstance(document.values, list) else "a single value"

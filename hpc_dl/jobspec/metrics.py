@@ -1,4 +1,4 @@
-"""The validation metrics by which checkpoints can be compared, and whether low or high is better.
+"""Validation metrics by which checkpoints can be compared, and whether low or high is better.
 
 Light: the login node checks `checkpoint.monitor` against them.
 """
@@ -27,9 +27,9 @@ GOALS: dict[str, Goal] = {
     "reconstruction": "min",
     "bits_per_dimension": "min",
 }
-"""What does not tell which weights are better, such as the KL term alone, is not here."""
+"""Metrics that do not tell which weights are better, such as the KL term, are not here."""
 TOP = 5
-"""Top-5 accuracy is of more classes than these."""
+"""Top-5 accuracy is measured if there are more classes."""
 
 
 _CLASSES = ("accuracy", "loss", "f1_macro", "auroc_macro", "top5")

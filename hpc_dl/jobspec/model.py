@@ -1,4 +1,4 @@
-"""What the options of every architecture share: the kinds of data and the tasks it accepts."""
+"""Options that every architecture has, and what the light half has to know of it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Probability = Annotated[float, Field(ge=0, lt=1)]
 
 @dataclass(frozen=True)
 class Conflict:
-    """Why an option does not go with the data, and what would."""
+    """An option that does not go with the data, and what to do."""
 
     option: str
     message: str
@@ -43,10 +43,10 @@ class Model(Spec):
     kinds: ClassVar[tuple[Kind, ...]] = ("image",)
     tasks: ClassVar[tuple[Task, ...]] = ("classify", "none")
     adversarial: ClassVar[bool] = False
-    """Whether its players play against each other, so that their losses need not fall."""
+    """True if its players are adversaries, so that their losses need not fall."""
 
     last_is_best: ClassVar[bool] = False
-    """Whether no metric tells which weights are better, so that the last ones are exported."""
+    """True if no metric tells which weights are better, so that the last ones are exported."""
 
     name: str
 
@@ -62,35 +62,35 @@ class Model(Spec):
 
     @property
     def divisible(self) -> bool:
-        """Whether fsdp can divide its networks: not where a loss is made of gradients."""
+        """False if fsdp cannot shard its networks, as where a loss has gradients in it."""
         return True
 
     @property
     def batch_norm(self) -> bool:
-        """Whether it computes with the statistics of a batch, which depend on how the batch is
-        divided over ranks and micro-batches."""
+        """True if it has batch norm, which depends on how a batch is divided over ranks and
+        micro-batches."""
         return False
 
     @property
     def draws(self) -> str:
-        """The random numbers of a training step, which each rank draws for itself; "" if none."""
+        """Name of the random numbers in a train step, which differ between ranks; "" if none."""
         return "dropout" if getattr(self, "dropout", 0) else ""
 
     def without_paths(self) -> Self:
-        """The same, once trained: what it was to read is in its weights, or no longer needed."""
+        """Return the options without paths, for a trained network, which needs no other files."""
         return self.model_copy(update=dict.fromkeys(self.paths))
 
     def find_conflict(self, facts: DataFacts) -> Conflict | None:
-        """Return what of the options does not go with the data; None where all does."""
+        """Return an option that does not go with the data; None if there is none."""
         return None
 
     def find_file_conflict(self, facts: DataFacts) -> Conflict | None:
-        """The same of the files that the options name; it reads them."""
+        """Return an option whose file does not go with the data; it reads the files."""
         return None
 
 
 class OwnModel(Model):
-    """A user's own architecture, by import path; every other key is handed to it as an option."""
+    """A user's architecture, by import path, which gets every other key as an option."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -98,5 +98,5 @@ class OwnModel(Model):
 
     @property
     def options(self) -> dict[str, Any]:
-        """What the user wrote beside the name."""
+        """Every key but the name."""
         return dict(self.model_extra or {})

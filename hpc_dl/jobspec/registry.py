@@ -1,4 +1,5 @@
-"""Registries of options: those in the files of a folder, and those that installed packages add."""
+"""Registries: classes of options and of what is built from them, one file each in a folder, and
+others that installed packages add."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ from hpc_dl import installed
 from hpc_dl.jobspec import fields
 from hpc_dl.jobspec.base import Spec, tag_by_name
 
+Class = TypeVar("Class")
 Options = TypeVar("Options", bound=Spec)
 
 
@@ -41,12 +43,21 @@ def union(options: Mapping[str, type[Spec]]) -> Any:
     return Annotated[Union[members], Discriminator(tag_by_name)]  # noqa: UP007  made of a table
 
 
+def subclass_in(module: str, base: type[Class]) -> type[Class]:
+    """Return the one subclass of `base` that is defined in a module."""
+    (found,) = _subclasses(module, base)
+    return found
+
+
 def _shipped(folder: str, base: type[Options]) -> Iterator[type[Options]]:
     for file in pkgutil.iter_modules(import_module(folder).__path__):
-        module = import_module(f"{folder}.{file.name}")
-        for _, found in inspect.getmembers(module, inspect.isclass):
-            if issubclass(found, base) and found.__module__ == module.__name__:
-                yield found
+        yield from _subclasses(f"{folder}.{file.name}", base)
+
+
+def _subclasses(module: str, base: type[Class]) -> Iterator[type[Class]]:
+    for _, found in inspect.getmembers(import_module(module), inspect.isclass):
+        if issubclass(found, base) and found.__module__ == module:
+            yield found
 
 
 def _names(options: type[Spec]) -> tuple[str, ...]:

@@ -31,6 +31,14 @@ FLAGS_OR_VALUES = frozenset(_FLAGS_OR_VALUES.split())
 WITH_VALUE = frozenset(_WITH_VALUE.split())
 OTHER_MEMORY = ("mem-per-cpu", "mem-per-gpu")
 """sbatch takes one of them or `mem`."""
+RESOURCE_KEYS = {
+    "account": "account",
+    "gpus-per-node": "gpus_per_node",
+    "mem": "mem",
+    "partition": "partition",
+    "time": "time",
+}
+"""Options for which `resources` has a key."""
 _KNOWN = FLAGS | FLAGS_OR_VALUES | WITH_VALUE
 """Those of Slurm 21.08 to 26.05. A site's plug-ins may add more, of which nothing is known."""
 
@@ -86,6 +94,11 @@ _INSTEAD = {
 """What to do in place of an option that hpcdl sets itself, or that would change how many jobs there
 are, when sbatch returns, or what it prints."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
+
+
+def key_of(option: str) -> str:
+    """Return the key of a spec under which an option is written."""
+    return f"resources.{RESOURCE_KEYS.get(option) or f'slurm.{option}'}"
 
 
 class OptionError(ValueError):

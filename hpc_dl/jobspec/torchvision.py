@@ -1,4 +1,4 @@
-"""The classifiers that torchvision has, for the half that does not import it; a test compares."""
+"""Names of torchvision's classifiers, for the login node, which does not import torchvision."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _FAMILIES = {
     "wide_resnet": "50_2 101_2",
 }
 WITHOUT_BATCH_NORM = ("alexnet", "convnext", "squeezenet", "swin", "vgg", "vit")
-"""Families whose members have none, but for vgg's in `_bn`."""
+"""Families without batch norm, but for vgg's members in `_bn`."""
 WITHOUT_RANDOMNESS = ("densenet", "regnet", "resnet", "resnext", "shufflenet", "vit", "wide")
-"""Families that neither drop units nor skip blocks at random."""
+"""Families without dropout and stochastic depth."""
 CLASSIFIERS = sorted(
     family + member for family, members in _FAMILIES.items() for member in members.split()
 )

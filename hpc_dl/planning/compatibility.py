@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec import units
 from hpc_dl.jobspec.architectures import ZOO
-from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.explain import closest
+from hpc_dl.jobspec.data import DataFacts, StreamedData
+from hpc_dl.jobspec.faults import Fault, closest
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.model import Kind, OwnModel
 from hpc_dl.jobspec.sources import SOURCES
@@ -28,6 +30,15 @@ class SpecConflict(UserError):
     def __init__(self, key: str, message: str, hint: str = "") -> None:
         super().__init__(f"{key}: {message}", hint=hint)
         self.key = key
+        self.faults = [Fault(tuple(key.split(".")), self.message, hint)]
+
+    @classmethod
+    def of(cls, faults: Sequence[Fault]) -> SpecConflict:
+        """Return the conflict that is made of several faults, which are shown together."""
+        conflict = cls(".".join(map(str, faults[0].path)), "", faults[0].hint)
+        conflict.message = "\n".join(fault.message for fault in faults)
+        conflict.faults = list(faults)
+        return conflict
 
 
 def check(spec: JobSpec, facts: DataFacts, site: Site | None) -> None:
@@ -81,8 +92,10 @@ def _check_classes(spec: JobSpec, facts: DataFacts) -> None:
 
 
 def _check_loading(spec: JobSpec) -> None:
-    if spec.data.loading == "streaming" and not spec.data.streams:
-        able = ", ".join(name for name, source in SOURCES.items() if source.streams)
+    if spec.data.loading == "streaming" and not isinstance(spec.data, StreamedData):
+        able = ", ".join(
+            name for name, source in SOURCES.items() if issubclass(source, StreamedData)
+        )
         raise SpecConflict(
             "data.loading", f"{spec.data.name} is held in memory", f"Those that stream: {able}."
         )

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from hpc_dl.jobspec import units
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.data import DataFacts, StreamedData
 from hpc_dl.jobspec.job import JobSpec
-from hpc_dl.jobspec.sources import ImageFolder
 
 SHARE = 4
 """Resident examples of all ranks of a node take at most one part in so many of its memory, and so
@@ -44,9 +43,9 @@ class Loading:
 def choose(spec: JobSpec, facts: DataFacts, ranks: Ranks, memory: int | None) -> Loading:
     """How the ranks of a node load, whose `memory` in bytes is what is asked for if not known."""
     source, size, room = spec.data, _size(facts), _room(spec, ranks, memory)
-    if isinstance(source, ImageFolder) and source.loading == "streaming":
+    if isinstance(source, StreamedData) and source.loading == "streaming":
         return Loading(_workers(source, ranks))
-    if isinstance(source, ImageFolder) and source.loading == "auto" and size > room:
+    if isinstance(source, StreamedData) and source.loading == "auto" and size > room:
         note = (
             f"the pictures are {_gigabytes(size)} when decoded, and a rank may hold "
             f"{_gigabytes(room)} of them in memory: they are streamed"
@@ -75,7 +74,7 @@ def _room(spec: JobSpec, ranks: Ranks, memory: int | None) -> int:
     return memory // SHARE // ranks.tasks_per_node
 
 
-def _workers(source: ImageFolder, ranks: Ranks) -> int:
+def _workers(source: StreamedData, ranks: Ranks) -> int:
     if source.workers is not None:
         return source.workers
     return min(max(ranks.cpus_per_task - 1, 1), MOST_WORKERS)

@@ -7,16 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import NonNegativeInt, PositiveInt, TypeAdapter
 
-from hpc_dl.errors import UserError
 from hpc_dl.jobspec import units
 from hpc_dl.jobspec.credentials import hidden
 from hpc_dl.jobspec.data import DataFacts
@@ -25,14 +21,13 @@ from hpc_dl.planning import (
     batch_division,
     compatibility,
     data_loading,
-    job_environment,
     tracking_store,
 )
 from hpc_dl.planning.compatibility import SpecConflict
 from hpc_dl.planning.site import Site
-from hpc_dl.scheduler.slurm import sbatch_options, sbatch_variables
-from hpc_dl.scheduler.slurm.sbatch_variables import Resolved
 
+Options = dict[str, str | int | bool]
+"""Options of a scheduler's submission, by their names."""
 _NO_INTERNET = (
     "compute nodes of this site have no internet: unless they reach the tracking server, "
     "`hpcdl sync` on the login node brings the metrics"
@@ -41,7 +36,7 @@ _NO_INTERNET = (
 
 @dataclass(frozen=True)
 class Machine:
-    """The machine at hand, for a run without Slurm."""
+    """The machine at hand, for a job that runs on it."""
 
     cpus: int
     gpus: int
@@ -54,7 +49,8 @@ class Plan:
     """Everything that is decided before a run starts. Batches are in examples."""
 
     run_dir: str
-    backend: Literal["slurm", "local"]
+    backend: str
+    """The name of the scheduler."""
     nodes: PositiveInt
     tasks_per_node: PositiveInt
     gpus_per_node: NonNegativeInt
@@ -71,19 +67,20 @@ class Plan:
     tracking_uri: str
     requeues: NonNegativeInt
     """How often the job may be started again."""
-    sbatch: dict[str, str | int | bool] = field(default_factory=dict)
+    sbatch: Options = field(default_factory=dict)
+    """The scheduler's options; sbatch's, for Slurm."""
     setup: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     follow_up: bool = False
-    """Whether another job goes on in its place, where the site forbids requeues."""
+    """True if another job goes on in its place, for the site forbids requeues."""
     workers: int | None = None
     """Processes of each rank that read examples while it trains; None: all are in memory."""
     pause_at: int | None = None
     """The step at which a rehearsal is interrupted, to resume from its checkpoint."""
     origins: dict[str, str] = field(default_factory=dict)
-    """The variable of the environment that an sbatch option comes from, by the option's name."""
+    """The variable of the environment that an option comes from, by the option's name."""
     environment: dict[str, str] = field(default_factory=dict)
-    """Variables of the submission that the batch script sets."""
+    """Variables of the submission that the job script sets."""
     fingerprint: str = ""
     """The digest of the data, and of other files that the training begins from."""
     secrets: list[str] = field(default_factory=list)
@@ -130,23 +127,19 @@ def make(
     site: Site,
     facts: DataFacts,
     *,
+    backend: str,
     run_dir: Path,
     run_root: Path,
     data_root: Path,
     machine: Machine | None = None,
-    environment: Mapping[str, str] = MappingProxyType({}),
 ) -> Plan:
-    """The plan for a Slurm job, or with a `machine` for a local one.
+    """Plan a job for a cluster, or for the `machine` at hand.
 
-    `facts` says what is known of the data; the three paths are absolute; `environment` is that of
-    the submission. Raises SpecConflict where the spec asks for what cannot be, and UserError where
-    the environment or a path does.
+    `backend` is the name of its scheduler, whose options are added by `scheduler.plan_job`. `facts`
+    says what is known of the data; the three paths are absolute. Raises SpecConflict where the spec
+    asks for what cannot be.
     """
-    asked = resolve(spec, site, None if machine else environment)
-    spec, site = spec.model_copy(update={"resources": asked.resources}), asked.site
-    _check(spec, facts, asked, local=machine is not None)
-    if machine:
-        _check_folder(run_dir)
+    compatibility.check(spec, facts, None if machine else site)
     ranks = _on_this_machine(spec, machine) if machine else _as_asked(spec)
     batch = spec.data.batch_size
     rank_batch = math.ceil(batch / ranks.world_size)
@@ -160,7 +153,7 @@ def make(
     out_of_reach = machine is None and not site.internet and store.startswith("http")
     return Plan(
         run_dir=str(run_dir),
-        backend="local" if machine else "slurm",
+        backend=backend,
         nodes=ranks.nodes,
         tasks_per_node=ranks.tasks_per_node,
         gpus_per_node=ranks.gpus_per_node,
@@ -178,7 +171,6 @@ def make(
         requeues=spec.resources.max_requeues,
         follow_up=not site.requeue,
         notes=[
-            *asked.notes,
             *ranks.notes,
             *_idle(batch, ranks.world_size),
             *batch_division.notes(spec, ranks.world_size, rank_batch, micro_batch),
@@ -187,55 +179,13 @@ def make(
             *([_NO_INTERNET] if out_of_reach else []),
         ],
         workers=loads.workers,
-        **({} if machine else _for_slurm(spec, asked, run_dir, environment)),
+        setup=[] if machine else _setup(spec, site),
     )
 
 
 def _idle(batch: int, ranks: int) -> list[str]:
     idle = ranks - batch
     return [f"batch_size {batch} leaves {idle} of the ranks idle"] if idle > 0 else []
-
-
-def resolve(spec: JobSpec, site: Site, environment: Mapping[str, str] | None) -> Resolved:
-    """The resources and the site with what sbatch's variables add; nothing without a Slurm."""
-    if environment is None:
-        return Resolved(spec.resources, site)
-    return sbatch_variables.resolve(spec.resources, site, environment)
-
-
-def _check(spec: JobSpec, facts: DataFacts, asked: Resolved, *, local: bool) -> None:
-    """Raise SpecConflict, or UserError where a variable of the environment asked for it."""
-    try:
-        compatibility.check(spec, facts, None if local else asked.site)
-    except SpecConflict as conflict:
-        if variable := asked.variable_of(conflict.key):
-            raise UserError(f"{variable}: {conflict.message}", hint=conflict.hint) from None
-        raise
-
-
-def _check_folder(run_dir: Path) -> None:
-    """Raise UserError for a folder in whose name submitit would put a job's numbers."""
-    if found := re.search(r"%[jtAa]", str(run_dir)):
-        raise UserError(
-            f"a local job cannot have its logs in {str(run_dir)!r}: submitit takes '{found[0]}' "
-            "for a job's number",
-            hint="Take another run_root: HPCDL_RUN_ROOT, or in the site's file.",
-        )
-
-
-def _for_slurm(
-    spec: JobSpec, asked: Resolved, run_dir: Path, environment: Mapping[str, str]
-) -> dict[str, Any]:
-    """What a plan has for Slurm alone."""
-    sbatch = sbatch_options.build(spec, asked.site, run_dir)
-    secrets = job_environment.secrets(environment) if sbatch_options.exports_less(sbatch) else {}
-    return {
-        "sbatch": sbatch,
-        "setup": _setup(spec, asked.site),
-        "origins": asked.origins,
-        "environment": job_environment.needed(environment),
-        "secrets": sorted(secrets),
-    }
 
 
 def _setup(spec: JobSpec, site: Site) -> list[str]:

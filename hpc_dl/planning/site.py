@@ -59,6 +59,9 @@ class Site(Spec):
     data_root: str = Field("${HPCDL_DATA:-${SCRATCH:-$HOME}/hpcdl/data}", description="staged data")
     tracking_uri: str | None = Field(None, description="MLflow store; SQLite in run_root if unset")
     internet: bool = Field(False, description="whether compute nodes reach the internet")
+    scheduler: str = Field(
+        "slurm", description="who runs jobs: slurm, local, or one that an installed package adds"
+    )
     requeue: bool = Field(True, description="whether jobs may be requeued")
     signal_seconds: int = Field(90, description="how long before the time limit to warn the job")
 

@@ -1,4 +1,4 @@
-"""A trained network, loaded from its export: what a user calls, and what MLflow serves.
+"""Predictor: a trained network, loaded from its export, as users call it and MLflow serves it.
 
 from hpc_dl.predictor import load
 probabilities = load("~/hpcdl/ffnn-digits-1/export").predict(images)["probabilities"]
@@ -17,7 +17,7 @@ from hpc_dl.zoo import trained as trained_networks
 from hpc_dl.zoo.contract import SHARED, part
 
 CHUNK = 1024
-"""Examples that are predicted at once."""
+"""Most examples that are predicted at once."""
 
 
 class Predictor:
@@ -31,10 +31,10 @@ class Predictor:
         self._taken = Inputs(trained.inputs, ranges, trained.resized, facts.raw, facts.undirected)
 
     def predict(self, given: Any, params: object = None) -> dict[str, np.ndarray[Any, Any]]:
-        """Arrays by name for examples: an array, or several by the names of the inputs.
+        """Return predictions by name for an array of examples, or several by the inputs' names.
 
-        The first axis of what comes back is the example; classes have a number, `label`, and a
-        name, `class`. A picture is a path, PIL's, or an array of bytes or of floats in [0, 1], (C,
+        The first axis of a prediction is the example; classes have a number, `label`, and a name,
+        `class`. A picture is a path, PIL's, or an array of bytes or of floats in [0, 1], (C,
         H, W) or (H, W, C); several are a list or an array. `self.inputs` says which arrays are
         wanted. Raises UserError for what does not fit the network.
         """
@@ -52,7 +52,7 @@ class Predictor:
 
 
 def load(folder: str | Path) -> Predictor:
-    """The predictor in an export folder."""
+    """Load the predictor in an export folder."""
     return Predictor(Path(folder).expanduser())
 
 

@@ -26,7 +26,7 @@ NUMPY_HAS = (torch.float16, torch.float32, torch.float64)
 
 
 def array(given: Any, name: str) -> Array:
-    """`given` as an array, which may be of any shape. Raises UserError for what is no numbers."""
+    """Return `given` as an array of any shape. Raises UserError if it does not hold numbers."""
     found = _plain(given, name)
     if what := NOT_NUMBERS.get(found.dtype.kind):
         raise UserError(f"{name} is of {what}, but has to be of numbers")
@@ -35,17 +35,18 @@ def array(given: Any, name: str) -> Array:
 
 def _plain(given: Any, name: str) -> Array:
     if isinstance(given, list | tuple):
-        given = [_own(it, name) for it in given]
+        given = [_as_numpy(it, name) for it in given]
     try:
-        return np.asarray(_own(given, name))
+        return np.asarray(_as_numpy(given, name))
     except (ValueError, TypeError, RuntimeError) as error:
         if "inhomogeneous" in str(error) or "same shape" in str(error):
             raise UserError(f"{name}: its parts are of different shapes") from None
         raise UserError(f"{name} is no array: {error}") from None
 
 
-def _own(given: Any, name: str) -> Any:
-    """The array of a tensor; anything else as it is, but for what has gaps that would be lost."""
+def _as_numpy(given: Any, name: str) -> Any:
+    """Return the array of a tensor, and anything else as it is; refuse arrays that are masked or
+    sparse, and tables."""
     if isinstance(given, Tensor):
         return _of_tensor(given, name)
     if isinstance(given, np.ma.MaskedArray):

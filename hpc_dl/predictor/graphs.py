@@ -1,4 +1,4 @@
-"""Whether the parts of a graph go together: nodes, the edges between them, graphs of a batch."""
+"""Checks of graphs that are to be predicted: nodes, the edges between them, graphs of a batch."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from hpc_dl.predictor.arrays import Array
 
 
 def check(arrays: Mapping[str, Array], *, undirected: bool = False) -> None:
-    """Refuse a graph with an edge to no node, nodes of no graph, or a graph of no nodes; and edges
-    that go one way alone where those of the training, `undirected`, do not."""
+    """Raise UserError for an edge to a node that is not there, a node without a graph, or a graph
+    without nodes; and for an edge in one direction alone if the training graphs are `undirected`.
+    """
     if "node" not in arrays:
         return
     nodes = len(arrays["node"])
@@ -28,7 +29,7 @@ def check(arrays: Mapping[str, Array], *, undirected: bool = False) -> None:
 
 
 def _check_membership(graph: Array, nodes: int) -> int:
-    """Check which graph each node is of; returns how many graphs there are."""
+    """Check the graph of each node; return the number of graphs."""
     if len(graph) != nodes:
         raise UserError(f"graph is of {len(graph)} nodes, but node of {nodes}")
     if graph.min() < 0:

@@ -1,8 +1,8 @@
-"""From what a user gives to `predict` to the tensors that a network takes.
+"""Conversion of what a user gives to `predict` to the tensors that a network takes.
 
-What is unambiguous and standard is converted: a picture, a path, bytes, channels last, one example
-without the axis of examples. All else is refused with what was wanted: no axis is reshaped into
-another, and no number is guessed.
+What is unambiguous is converted: a picture, a path, bytes, channels last, one example without a
+batch axis. All else is refused with what was wanted: no axis is reshaped into another, and no
+number is guessed.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from hpc_dl.zoo.contract import SHARED
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a network takes, by name."""
+    """The inputs of a network, by name."""
 
     wanted: Mapping[str, Mapping[str, Any]]
     """The `shape`, with -1 for any size, and the `dtype` of each input."""
     ranges: Mapping[str, tuple[float, float]]
-    """The least and the greatest number of those inputs that have such."""
+    """Lower and upper limit, of inputs that have some."""
     resized: bool
-    """Whether pictures of any size are resized to the network's, as they were in the training."""
+    """True if pictures of any size are resized to the network's, as they were for the training."""
     columns: Sequence[Column] = ()
-    """Of the file, if a table was trained on: then its raw rows are taken."""
+    """Columns of the table file that was trained on, if one was: rows are then taken raw."""
     undirected: bool = False
-    """Whether the edges of the training's graphs all went both ways."""
+    """True if all edges of the training graphs were there in both directions."""
 
     def batch(self, given: Any) -> dict[str, Tensor]:
-        """The tensors for `predict`. Raises UserError naming the input and what was wanted."""
+        """Return the tensors for `predict`. Raises UserError with the input and what was wanted."""
         if self.columns and set(self.wanted) == {"table"}:
             raw = tables.encoded(given, self.columns)
             return {"table": torch.from_numpy(raw.astype(self.wanted["table"]["dtype"]))}
@@ -75,8 +75,8 @@ class Inputs:
 
 
 def _check_counts(arrays: Mapping[str, Array]) -> None:
-    """Refuse inputs of which one has more examples than another."""
+    """Raise UserError if the inputs differ in the number of examples."""
     counts = {name: len(array) for name, array in arrays.items() if name not in SHARED}
     if len(set(counts.values())) > 1:
-        said = ", ".join(f"{count} of {name}" for name, count in counts.items())
-        raise UserError(f"the inputs have to be of as many examples each, not {said}")
+        found = ", ".join(f"{count} of {name}" for name, count in counts.items())
+        raise UserError(f"the inputs have to be of as many examples each, not {found}")

@@ -1,4 +1,4 @@
-"""Whether numbers are what a network takes: axes, type and range, and that all are finite."""
+"""Checks of numeric inputs: shape, dtype and range, and that all are finite."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 from hpc_dl.errors import UserError
 from hpc_dl.predictor.arrays import Array, array
 
-PLACES = "Places count from 0, the example first."
+INDICES = "Indices count from 0, the example first."
 HINTS = {"image": "Divide pixels by the greatest value that they can have: bytes by 255."}
-"""What to do about numbers that are out of range, by the name of the input."""
+"""By the name of the input: what to do about numbers out of range."""
 ROUNDING = 1e-6
-"""By how much a float may leave its range, as resizing in floats lets it."""
+"""By how much a float may be out of range, as after resizing."""
 
 
 def checked(
@@ -26,9 +26,9 @@ def checked(
     *,
     alone: bool = True,
 ) -> Array:
-    """`given` as an array of such a shape, -1 being any size, and type.
+    """Return `given` as an array of this shape, where -1 is any size, and dtype.
 
-    If `alone`, the first axis may be missing: that is one example. Raises UserError.
+    If `alone`, the batch axis may be missing, for one example. Raises UserError.
     """
     found = with_axes(array(given, name), name, shape, alone=alone)
     numbers = _as_floats(found, name, dtype) if "float" in dtype else _as_is(found, name, dtype)
@@ -38,7 +38,7 @@ def checked(
 
 
 def with_axes(found: Array, name: str, shape: Sequence[int], *, alone: bool) -> Array:
-    """The array if its axes are these, with that of examples added to one example alone."""
+    """Return the array if it has this shape, with a batch axis added to one example."""
     if alone and found.ndim == len(shape) - 1:
         found = found[None]
     if found.ndim != len(shape) or any(
@@ -46,16 +46,16 @@ def with_axes(found: Array, name: str, shape: Sequence[int], *, alone: bool) -> 
     ):
         raise wrong_axes(found, name, shape)
     if not found.size and name != "edge":
-        raise UserError(f"{name} is empty: {found.shape}, but has to be {_words(shape)}")
+        raise UserError(f"{name} is empty: {found.shape}, but has to be {_text(shape)}")
     return found
 
 
 def wrong_axes(found: Array, name: str, shape: Sequence[int], hint: str = "") -> UserError:
-    """The refusal of an array whose axes are not the network's."""
-    return UserError(f"{name} is {found.shape}, but has to be {_words(shape)}", hint=hint)
+    """Make the error for an array whose shape is not the network's."""
+    return UserError(f"{name} is {found.shape}, but has to be {_text(shape)}", hint=hint)
 
 
-def _words(shape: Sequence[int]) -> str:
+def _text(shape: Sequence[int]) -> str:
     sizes = ["N" if size == -1 else str(size) for size in shape]
     return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
 
@@ -64,17 +64,17 @@ def _as_floats(found: Array, name: str, dtype: str) -> Array:
     with np.errstate(over="ignore"):
         floats = found.astype(dtype, copy=False)
     if not (fine := np.isfinite(floats)).all():
-        place = _first(~fine)
-        why = f", which {dtype} cannot hold" if np.isfinite(found[place]) else ""
+        index = _first(~fine)
+        why = f", which {dtype} cannot hold" if np.isfinite(found[index]) else ""
         raise UserError(
-            f"{_at(name, place)} is {found[place]:g}{why}; it has to be finite",
-            hint=f"{PLACES} Fill it in, or leave the example out.",
+            f"{_at(name, index)} is {found[index]:g}{why}; it has to be finite",
+            hint=f"{INDICES} Fill it in, or leave the example out.",
         )
     return floats
 
 
 def _as_is(found: Array, name: str, dtype: str) -> Array:
-    """Integers stay integers, and truth values stay such: neither is made of the other."""
+    """Return integers or booleans in their dtype; neither is converted to the other."""
     if not found.size:
         return found.astype(dtype)
     integers = dtype != "bool"
@@ -91,10 +91,10 @@ def _check_limits(found: Array, name: str, low: float, high: float) -> None:
     slack = ROUNDING if found.dtype.kind == "f" else 0
     outside = (found < low - slack) | (found > high + slack)
     if outside.any():
-        place = _first(outside)
+        index = _first(outside)
         raise UserError(
-            f"{_at(name, place)} is {found[place]:g}, but has to be from {low:g} to {high:g}",
-            hint=HINTS.get(name, PLACES),
+            f"{_at(name, index)} is {found[index]:g}, but has to be from {low:g} to {high:g}",
+            hint=HINTS.get(name, INDICES),
         )
 
 
@@ -102,5 +102,5 @@ def _first(wrong: Array) -> tuple[int, ...]:
     return tuple(map(int, np.unravel_index(int(wrong.argmax()), wrong.shape)))
 
 
-def _at(name: str, place: tuple[int, ...]) -> str:
-    return f"{name}[{', '.join(map(str, place))}]"
+def _at(name: str, index: tuple[int, ...]) -> str:
+    return f"{name}[{', '.join(map(str, index))}]"

@@ -10,21 +10,20 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from hpc_dl.data.picture import decode
+from hpc_dl.data.pictures.decoding import decode
 from hpc_dl.errors import UserError
 from hpc_dl.predictor.arrays import Array, array
 from hpc_dl.predictor.numbers import wrong_axes
 
 LAYOUTS = ("NCHW", "CHW", "NHWC", "HWC", "NHW", "HW")
-"""How the axes of an array may stand; the first that fits counts. Without C the pictures are grey.
-
-Channels first is what is documented, so that 3 x 3 x 3 is read so."""
+"""Accepted layouts of arrays, the first that fits being taken; without C the pictures are grey.
+Channels first is documented, so 3 x 3 x 3 is read so."""
 
 
 def images(given: Any, shape: Sequence[int], *, resized: bool) -> Array:
-    """Pictures of `shape`, (C, H, W): bytes divided by 255, floats as they are.
+    """Return pictures of `shape`, (C, H, W): bytes divided by 255, floats as they are.
 
-    If `resized`, files and PIL's pictures may be of any size, as they may in the training.
+    If `resized`, files and PIL's pictures may be of any size, as for the training.
     """
     several = list(given) if isinstance(given, list | tuple) else [given]
     to_decode = [_is_picture(it) for it in several]
@@ -43,7 +42,7 @@ def _is_picture(given: Any) -> bool:
 
 
 def _decoded(given: Any, shape: Sequence[int], *, resized: bool) -> Array:
-    """One picture as (C, H, W) bytes, decoded as those of the training."""
+    """Decode one picture as those of the training: (C, H, W) bytes."""
     channels, height, width = shape
     if channels not in (1, 3):
         raise UserError(f"image: the network takes {channels} channels", hint="Give arrays.")
@@ -79,7 +78,7 @@ def _from_array(found: Array, shape: Sequence[int]) -> Array:
         )
     if found.dtype == np.uint8 and found.size and found.max() == 1:
         raise UserError(
-            "image is of the bytes 0 and 1, which are almost black: white is 255",
+            "image has no bytes but 0 and 1, which are almost black: white is 255",
             hint="If they are truth values: x.astype(bool).",
         )
     laid = _channels_first(found, shape)
@@ -87,7 +86,7 @@ def _from_array(found: Array, shape: Sequence[int]) -> Array:
 
 
 def _channels_first(found: Array, shape: Sequence[int]) -> Array:
-    """The array as (N, C, H, W); which axis is which follows from the sizes."""
+    """Return the array as (N, C, H, W); the layout follows from the sizes."""
     sizes = dict(zip("CHW", shape, strict=True))
     for layout in LAYOUTS:
         known = len(layout) == found.ndim and ("C" in layout or sizes["C"] == 1)

@@ -1,5 +1,5 @@
-"""Rows of a table as a network takes them: raw, by the names of their columns, where it was trained
-on a file; or numbers alone, in the order of the training."""
+"""Rows of a table as a network takes them: raw, by the names of their columns, if it was trained on
+a file; else numbers alone, in the order of the training."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpc_dl.data import encoding
-from hpc_dl.data.row_numbers import is_nameless
-from hpc_dl.data.tables import read_file, refuse_absent
+from hpc_dl.data.tables import encoding
+from hpc_dl.data.tables.files import read_file, refuse_absent
+from hpc_dl.data.tables.row_numbers import is_nameless
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import Column
 from hpc_dl.predictor.arrays import Array, array
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def rows(given: Any) -> Any:
-    """Rows as arrays of numbers, (N, columns) or (columns,), in the order of the training."""
+    """Return rows without column names, (N, columns) or (columns,), in the training's order."""
     if hasattr(given, "columns"):
         raise UserError(
             "table has names of columns, but was trained on arrays without any",
@@ -29,10 +29,10 @@ def rows(given: Any) -> Any:
 
 
 def encoded(given: Any, columns: Sequence[Column]) -> Array:
-    """Raw rows as (N, inputs) float64: a frame, a list of mappings, a mapping of columns, the path
-    of a file; or an array, if all columns are of numbers without gaps.
+    """Encode raw rows, (N, inputs) float64: a frame, a list of mappings, a mapping of columns, the
+    path of a file; or an array, if all columns are of numbers without gaps.
 
-    Columns may be in any order, and those that the training did not look at may be there. Raises
+    Columns may be in any order; those that were dropped in the training are ignored. Raises
     UserError for what is missing or unknown, with its row and column.
     """
     frame = _frame(given, [column.name for column in encoding.inputs(columns)], columns)
@@ -59,7 +59,7 @@ def _frame(given: Any, names: Sequence[str], columns: Sequence[Column]) -> DataF
         case Mapping():
             frame = _of_columns(given)
         case [Mapping(), *_]:
-            frame = pandas.DataFrame(_alike(given))
+            frame = pandas.DataFrame(_with_the_same_names(given))
         case _:
             frame = pandas.DataFrame(_numbers(given, columns), columns=list(names))
     frame.columns = [str(name).strip() for name in frame.columns]
@@ -77,7 +77,7 @@ def _file(path: Path) -> DataFrame:
 
 
 def _of_columns(given: Mapping[str, Any]) -> DataFrame:
-    """Columns by name; or one row, if there is one value for each."""
+    """Return a frame of columns by name; or of one row, if there is one value for each."""
     import pandas
 
     values = given.values()
@@ -95,8 +95,8 @@ def _of_columns(given: Mapping[str, Any]) -> DataFrame:
         raise UserError(f"the table: {error}") from None
 
 
-def _alike(given: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-    """Rows that all have the same names. Raises UserError for the first that has not."""
+def _with_the_same_names(given: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """Return rows that all have the same names. Raises UserError for the first that differs."""
     for number, row in enumerate(given, start=1):
         differ = sorted(set(map(str, row)) ^ set(map(str, given[0])))
         if differ:
@@ -109,7 +109,7 @@ def _alike(given: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
 
 
 def _numbers(given: Any, columns: Sequence[Column]) -> Array:
-    """An array (N, columns) in the order of the file."""
+    """Return an array (N, columns) in the order of the file."""
     wanted = encoding.inputs(columns)
     if named := [it.name for it in wanted if it.type == "words"]:
         raise UserError(

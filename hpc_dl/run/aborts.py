@@ -23,12 +23,12 @@ _BEFORE = re.compile(r".*(?:what\(\):|exception:)\s*|^\[.*?\]:?\s*")
 
 
 def marker(rank_info: RankInfo) -> str:
-    """A line of the log with which another attempt of the same job begins."""
+    """Return the line of the log with which another attempt of the same job begins."""
     return f"hpcdl: restart {rank_info.restarts} of job {rank_info.job_id}"
 
 
-def why(run: RunDir, rank_info: RankInfo) -> Failure:
-    """What the ranks of this attempt have aborted of, one's own error before a loss of others."""
+def find(run: RunDir, rank_info: RankInfo) -> Failure:
+    """Return why the ranks of this attempt have aborted: an error of one's own comes first."""
     logs = sorted(run.logs.glob(f"{rank_info.job_id}-[0-9]*.log"))
     found = [words for log in logs for words in _words(_end_of(log), rank_info)]
     own = [words for words in found if not are_of_another(words)]

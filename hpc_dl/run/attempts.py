@@ -1,4 +1,4 @@
-"""What has come of a run's attempts since it was submitted: requeues, and whether it gets on."""
+"""Attempts of a run since it was submitted: how many, and whether they make progress."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from hpc_dl.run.rank_info import RankInfo
 
 
 class Attempts(NamedTuple):
-    """Of the newest submission."""
+    """The attempts of the newest submission."""
 
     names: tuple[str, ...]
-    """Each as JOB.RESTARTS, those that have not come so far as to train among them."""
+    """Each as JOB.RESTARTS, with those that ended before they trained."""
     trained: tuple[str, ...]
-    """The names of those that have come so far."""
+    """The names of those that have trained."""
     began: tuple[int, ...]
     """The step at which each that trained began."""
     saved: int
     """The newest step that is saved."""
     decided: str
-    """The attempt about which it was decided last whether it goes on."""
+    """The newest attempt of which is journalled what follows it; empty if of none."""
 
     @property
-    def stand_still(self) -> bool:
-        """Whether an attempt that followed another has come no further than where it began."""
+    def made_no_progress(self) -> bool:
+        """True if an attempt that followed another has saved nothing beyond where it began."""
         return len(self.began) > 1 and self.saved <= self.began[-1]
 
-    def start_in_vain(self, attempt: str) -> bool:
-        """Whether neither this attempt nor the one before has come so far as to train."""
+    def failed_to_start_twice(self, attempt: str) -> bool:
+        """Return whether neither this attempt nor the one before has trained."""
         former = [name for name in self.names if name != attempt]
         return bool(former) and not {attempt, former[-1]} & set(self.trained)
 
     def requeues(self, rank_info: RankInfo) -> int:
-        """How often the run was started again, whoever did it, before the attempt at `place`.
+        """Return how many restarts there were up to this attempt, whoever requested them.
 
-        Slurm counts the starts of a job; where it may not be requeued, other jobs went before it.
+        A scheduler counts the restarts of a job; without requeues there are several jobs.
         """
         restarts = {rank_info.job_id: rank_info.restarts}
         for name in self.names:
@@ -47,7 +47,7 @@ class Attempts(NamedTuple):
 
 
 def attempts(run: RunDir) -> Attempts:
-    """Read them from the run's journal."""
+    """Read the attempts from the run's journal."""
     saved, decided = 0, ""
     names: dict[str, None] = {}
     began: dict[str, int] = {}

@@ -68,16 +68,15 @@ class Holder:
 
     def __str__(self) -> str:
         it = self.submission
-        kind = f"Slurm job {it.job_id}" if it.backend == "slurm" else "a local job"
         began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.since))
-        return f"{kind} on {self.host} since {began}"
+        return f"{it.backend} job {it.job_id} on {self.host} since {began}"
 
     def is_earlier_attempt_of(self, other: Holder) -> bool:
-        """Whether the other is the same job, which the scheduler has started again."""
+        """Return whether the other is the same job, which the scheduler has started again."""
         ours, theirs = self.submission, other.submission
         same = (ours.backend, ours.job_id) == (theirs.backend, theirs.job_id)
         clusters = {ours.cluster, theirs.cluster} - {""}
-        return same and ours.backend == "slurm" and len(clusters) < 2
+        return same and other.restarts > self.restarts and len(clusters) < 2
 
 
 def newest(run: RunDir) -> tuple[int, Holder | None]:

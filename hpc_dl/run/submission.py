@@ -14,15 +14,15 @@ import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field
 
 from hpc_dl.run import journal, process_identity, records
 from hpc_dl.run.layout import DamagedFile, RunDir, write_json
 
-_JOB = r"\d{1,10}(_\d{1,10})?"
-"""A job's id. Anything else, asked of Slurm, would spoil its answer about all other jobs."""
+_JOB = r"\d[\w.\[\]@-]{0,63}"
+"""A job's id: it begins with a digit, and is one word to a scheduler's commands."""
 
 MARK = "hpcdl:"
 """What the marks of all jobs begin with."""
@@ -30,28 +30,30 @@ MARK = "hpcdl:"
 
 @dataclass(frozen=True)
 class Submission:
-    """A Slurm job, or the processes of a local one. Times are seconds since 1970."""
+    """A job of a run. Times are seconds since 1970."""
 
-    backend: Literal["slurm", "local"]
+    backend: str
+    """The name of the scheduler that has it."""
     job_id: Annotated[str, Field(pattern=f"^({_JOB})?$")]
-    """Slurm's, or the process id of submitit's local controller; empty until it is known."""
+    """Empty until the scheduler has answered. A local job's is the process id of its controller."""
     host: str
     submitted: Annotated[float, Field(ge=0, lt=1e11)]
     group: Annotated[int, Field(gt=0)] | None = None
     """The process group of all the local job's processes."""
     mark: str = ""
-    """`hpcdl:RUN:TOKEN`, in the job's comment and among its script's arguments."""
+    """`hpcdl:RUN:TOKEN`, which the scheduler keeps with the job: for Slurm in its comment and among
+    its script's arguments."""
     cluster: str = ""
     """Slurm's name of the cluster, where known: another one may have a job of the same number."""
     user: str = ""
     machine: str = ""
-    """Of a local job; see `machine.identity`."""
+    """Of a local job; see `process_identity.identity`."""
 
     @classmethod
-    def intend(cls, run: RunDir) -> Submission:
-        """Record, and return, that a job is about to be given to Slurm."""
+    def intend(cls, run: RunDir, backend: str) -> Submission:
+        """Record, and return, that a job is about to be submitted."""
         host, mark = os.uname().nodename, f"{MARK}{run.id}:{secrets.token_hex(8)}"
-        new = cls("slurm", "", host, time.time(), mark=mark, user=process_identity.user())
+        new = cls(backend, "", host, time.time(), mark=mark, user=process_identity.user())
         new.save(run)
         return new
 
@@ -112,7 +114,7 @@ def recover(run: RunDir) -> Submission | None:
 class _Backend:
     """What is to be known here of a plan."""
 
-    backend: Literal["slurm", "local"]
+    backend: str
 
 
 def _backend(run: RunDir, job_id: str) -> str:
@@ -128,7 +130,8 @@ def _traces(run: RunDir, folder: str, pattern: str) -> Iterator[tuple[float, int
         for path in (run.path / folder).iterdir():
             if match := re.fullmatch(pattern, path.name):
                 job_id = match[1]
-                yield path.lstat().st_mtime, int(job_id.partition("_")[0]), job_id
+                number = re.match(r"\d+", job_id)
+                yield path.lstat().st_mtime, int(number[0]) if number else 0, job_id
     except OSError:
         return
 

@@ -8,11 +8,10 @@ from pathlib import Path
 from hpc_dl.errors import UserError
 from hpc_dl.run import submission as submissions
 from hpc_dl.run.layout import RunDir, runs
-from hpc_dl.scheduler.slurm.job_records import is_id
 
 
 def find_run(root: Path, word: str) -> RunDir:
-    """The run with this id; else the newest of this name; else the one with this Slurm job id.
+    """The run with this id; else the newest of this name; else the one with this job id.
 
     `latest` is the newest of all. Raises UserError where there is none.
     """
@@ -25,7 +24,7 @@ def find_run(root: Path, word: str) -> RunDir:
         if word in (run.id, run.name):
             return run
     for run in reversed(known):
-        found = submissions.find(run).submission if is_id(word) else None
+        found = submissions.find(run).submission
         if found and found.job_id == word:
             return run
     names = list(dict.fromkeys(name for run in reversed(known) for name in (run.name, run.id)))

@@ -9,7 +9,7 @@ from hpc_dl.planning.plan import Plan
 from hpc_dl.run import records
 from hpc_dl.run.journal_tail import Ends, ends
 from hpc_dl.run.layout import DamagedFile, RunDir
-from hpc_dl.scheduler.slurm import messages
+from hpc_dl.scheduler.base import OUT_OF_MEMORY
 
 STALL_SECONDS = 60.0
 """Without progress for longer than this, a run is shown as stalled."""
@@ -23,7 +23,7 @@ def out_of_memory(run: RunDir) -> str:
         with ends(run.journal) as found:
             used = (found.newest("system") or {}).get("values", {}).get(_MEMORY)
     except DamagedFile:
-        return messages.OUT_OF_MEMORY
+        return OUT_OF_MEMORY
     asked = plan.sbatch.get("mem")
     parts = [f"{asked} a node asked for" if asked else "the partition's default asked for"]
     if isinstance(used, int | float):

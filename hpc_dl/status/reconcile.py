@@ -11,7 +11,6 @@ from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import DamagedFile, RunDir
 from hpc_dl.run.submission import Submission
 from hpc_dl.run.waiting import locked
-from hpc_dl.scheduler.slurm import client
 from hpc_dl.status.status import Observation, Status, observe
 
 LOCK_SECONDS = 10.0
@@ -44,7 +43,7 @@ def _record_job_id(observation: Observation) -> bool:
         return False
     with contextlib.suppress(OSError, DamagedFile):
         if Submission.load(files.run) == job:
-            job.became(job_id, client.cluster_name()).save(files.run)
+            job.became(job_id, observation.job.cluster).save(files.run)
             return True
     return False
 

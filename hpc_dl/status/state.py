@@ -34,15 +34,15 @@ def derive_state(
     if state in FINAL:
         return RunState(state, reason)
     if state == "failed" and job.phase != "queued":
-        return RunState(state, failure or reason, is_final=job.phase in ("over", "gone"))
+        return RunState(state, failure or reason, is_final=job.phase in ("ended", "lost"))
     match job.phase:
         case "queued":
             derived = RunState("queued" if state in ("", "planned") else "requeued", job.reason)
         case "running":
             derived = _running(state, job.reason or reason)
-        case "over" | "gone":
+        case "ended" | "lost":
             derived = CANCELLED if cancelled else _ended(state, reason, job, failure)
-        case "unanswered":
+        case "unconfirmed":
             derived = RunState("unknown", job.reason)
         case _:
             derived = _unknown_job(state, reason, job)
@@ -58,12 +58,12 @@ def _running(state: str, reason: str) -> RunState:
 def _ended(state: str, reason: str, job: JobStatus, failure: str | None) -> RunState:
     if failure:
         return RunState("failed", failure, is_final=True)
-    if state == "stopped" and not (job.phase == "over" and job.telling):
+    if state == "stopped" and not (job.phase == "ended" and job.has_cause):
         return RunState(state, reason)
-    if job.phase == "over":
+    if job.phase == "ended":
         return RunState(job.state, job.reason, is_final=True)
     why = KILLED if state == "running" else "ended before the training began"
-    return RunState("failed", job.reason or why, is_final=job.certain)
+    return RunState("failed", job.reason or why, is_final=job.is_certain)
 
 
 KILLED = "killed without an error message"
@@ -72,7 +72,7 @@ KILLED = "killed without an error message"
 def _unknown_job(state: str, reason: str, job: JobStatus) -> RunState:
     if state not in UNFINISHED:
         return RunState(state, reason)
-    if job.phase == "nowhere":
+    if job.phase == "unsubmitted":
         return RunState(state, reason) if state else RunState("planned", "not submitted")
     now = state if state in ("running", "requeued") else "queued"
     return RunState(now, f"{job.reason}; last known: {now}")

@@ -14,8 +14,7 @@ from hpc_dl.run import failure, journal
 from hpc_dl.run.layout import RunDir
 from hpc_dl.run.submission import Submission
 from hpc_dl.run.waiting import wait_until
-from hpc_dl.scheduler.base import JobStatus
-from hpc_dl.scheduler.slurm import messages
+from hpc_dl.scheduler.base import OUT_OF_MEMORY, JobStatus
 from hpc_dl.status import reasons
 from hpc_dl.status.job_status import live_holder, query_jobs
 from hpc_dl.status.run_files import RunFiles, collect_faults
@@ -23,7 +22,7 @@ from hpc_dl.status.state import UNFINISHED, RunState, derive_state
 
 UNKNOWN = "unknown"
 """The state of a run whose journal cannot be read, where nothing else shows it."""
-_ENDED_PHASES = ("over", "gone")
+_ENDED_PHASES = ("ended", "lost")
 
 
 @dataclass(frozen=True)
@@ -115,7 +114,7 @@ class Observation:
             job_id=(submission.job_id or None) if submission else None,
             ended=self._ended() if has_ended else None,
             holder=holder,
-            reachable=job.phase not in ("unknown", "unanswered") or files.state not in UNFINISHED,
+            reachable=job.phase not in ("unknown", "unconfirmed") or files.state not in UNFINISHED,
             active=bool(holder) or self._may_be_active(),
             faults=files.faults,
             **progress,
@@ -173,7 +172,7 @@ def _observe(files: RunFiles, job: JobStatus) -> Observation:
     has_evidence = error is not None or _is_evident(job, cancelled=cancelled)
     if not files.state and files.faults and not has_evidence:
         state = RunState(UNKNOWN, "its job has ended" if job.phase in _ENDED_PHASES else "")
-    if state.reason == messages.OUT_OF_MEMORY:
+    if state.reason == OUT_OF_MEMORY:
         state = state._replace(reason=reasons.out_of_memory(files.run))
     return Observation(files, job, state)
 
@@ -182,4 +181,4 @@ def _is_evident(job: JobStatus, *, cancelled: bool) -> bool:
     """Return whether a run's state is known without its journal."""
     if job.phase in ("queued", "running"):
         return True
-    return job.phase in _ENDED_PHASES and (cancelled or (job.telling and job.phase == "over"))
+    return job.phase in _ENDED_PHASES and (cancelled or (job.has_cause and job.phase == "ended"))

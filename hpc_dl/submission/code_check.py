@@ -23,7 +23,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
@@ -34,6 +34,9 @@ from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.sources import DataSpec
 from hpc_dl.planning.compatibility import SpecConflict
 from hpc_dl.submission import discovery
+
+if TYPE_CHECKING:
+    from hpc_dl.train.code_trial import Trial
 
 GRACE = 10.0
 """Seconds after its time limit until a process that does not end is killed."""
@@ -88,17 +91,18 @@ def _discover(request: dict[str, Any]) -> dict[str, Any]:
     sys.path += [str(_importable(Path(path))) for path in request["code"]] + [str(Path.cwd())]
     before, reads = set(sys.modules), discovery.Reads()
     sys.addaudithook(reads)
-    facts, seconds = _attempt(request, request["facts"], base, lambda: None)
+    tried = _attempt(request, request["facts"], base, lambda: None)
     reads.active = False
     spaces = {key: user_code.namespace_of(base, place) for key, place in places.items()}
     found = discovery.collect(spaces.values(), before, reads, base)
     return {
-        "facts": facts,
-        "seconds": seconds,
+        "facts": _plain(tried.facts),
+        "seconds": tried.seconds,
+        "options": tried.options,
         "files": sorted(map(str, found.files)),
         "used": [str(root) for root in found.roots],
         "paths": {key: space.path() for key, space in spaces.items()},
-        "notes": [*found.notes, *_slow(seconds)],
+        "notes": [*tried.notes, *found.notes, *_slow(tried.seconds)],
     }
 
 
@@ -123,9 +127,10 @@ def _try_copy(
                 raise _ReadsOriginal(f"it reads {path}, of which the job has a copy")
 
     sys.addaudithook(refuse_originals)
-    renamed = {**request, **copied["spec"]}
+    renamed = {**request, **{key: request[key] | new for key, new in copied["sections"].items()}}
     again = request["facts"] is None and found["seconds"] <= TWICE
-    facts, _ = _attempt(renamed, None if again else found["facts"], target, importing.clear)
+    tried = _attempt(renamed, None if again else found["facts"], target, importing.clear)
+    facts = _plain(tried.facts)
     if again and facts != found["facts"]:
         raise SpecConflict(
             "data.name",
@@ -144,10 +149,10 @@ def _try_copy(
 
 def _attempt(
     request: Mapping[str, Any], facts: Any, code: Path, imported: Callable[[], None]
-) -> tuple[dict[str, Any] | None, float]:
+) -> Trial:
     trial = importlib.import_module("hpc_dl.train.code_trial")
     given = None if facts is None else TypeAdapter(DataFacts).validate_python(facts)
-    known, seconds = trial.attempt(
+    tried: Trial = trial.attempt(
         TypeAdapter(ModelSpec).validate_python(request["model"]),
         TypeAdapter(DataSpec).validate_python(request["data"]),
         given,
@@ -155,8 +160,11 @@ def _attempt(
         Path(request["data_root"]),
         imported,
     )
-    said = None if known is None else json.loads(json.dumps(dataclasses.asdict(known)))
-    return said, seconds
+    return tried
+
+
+def _plain(facts: DataFacts | None) -> Any:
+    return None if facts is None else json.loads(json.dumps(dataclasses.asdict(facts)))
 
 
 def _places(request: Mapping[str, Any]) -> dict[str, str]:
@@ -170,13 +178,42 @@ def _importable(path: Path) -> Path:
 
 
 def _copy(request: dict[str, Any], found: dict[str, Any], target: Path) -> dict[str, Any]:
-    """Copy the files, as they lie to each other; what the spec calls them there."""
-    files = {Path(path) for path in found["files"]}
+    """Copy the files, as they lie to each other; return what the spec calls them there."""
     asked = [Path(path) for path in request["code"]]
+    files = {Path(path) for path in found["files"]}
     for path in asked:
         files |= set(discovery.walk(path)) if path.is_dir() else {path}
+    sections = {"model": dict(found["options"])} if found["options"] else {}
+    copied: dict[str, Any] = {"sections": sections, "notes": found["notes"], "code": []}
     if not files:
-        return {"anchor": "/", "originals": [], "files": {}, "notes": [], "spec": {}}
+        return {**copied, "anchor": "/", "originals": [], "files": {}}
+    _check_size(files)
+    used = [Path(root) for root in found["used"]] + [_importable(path) for path in asked]
+    anchor = Path(os.path.commonpath([*(path.parent for path in files), *used]))
+    digests = _copy_files(files, anchor, target)
+    base, roots = Path(request["base"]), dict[str, list[str]]()
+    for key, place in _places(request).items():
+        inside = place
+        if place.endswith(".py"):
+            name = request[key]["name"].rpartition(":")[2]
+            inside = str(Path(os.path.normpath(base / place)).relative_to(anchor))
+            sections.setdefault(key, {})["name"] = f"{inside}:{name}"
+        within = [root for root in map(Path, found["paths"][key]) if root in used]
+        within += [root for root in used if root not in within]
+        roots[inside] = [str(root.relative_to(anchor)) for root in within]
+    manifest = {"roots": roots, "files": digests}
+    (target / user_code.MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
+    return {
+        **copied,
+        "anchor": str(anchor),
+        "originals": sorted(map(str, files)),
+        "files": digests,
+        "code": [str(path.relative_to(anchor)) for path in asked],
+    }
+
+
+def _check_size(files: set[Path]) -> None:
+    """Raise UserError for more code than a run should hold."""
     if (size := sum(path.stat().st_size for path in files)) > discovery.CODE_BYTES:
         largest = max(files, key=lambda path: path.stat().st_size)
         raise UserError(
@@ -184,35 +221,17 @@ def _copy(request: dict[str, Any], found: dict[str, Any], target: Path) -> dict[
             f"file is {largest}",
             hint="Leave data out of `code:`, and give their place as an option of `data`.",
         )
-    used = [Path(root) for root in found["used"]] + [_importable(path) for path in asked]
-    anchor = Path(os.path.commonpath([*(path.parent for path in files), *used]))
+
+
+def _copy_files(files: set[Path], anchor: Path, target: Path) -> dict[str, str]:
+    """Copy files from below `anchor`, and return the SHA-256 of each by its place."""
     digests = {}
     for path in sorted(files):
         copy = target / path.relative_to(anchor)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(path, copy)
         digests[str(path.relative_to(anchor))] = hashlib.sha256(copy.read_bytes()).hexdigest()
-    base, spec, roots = Path(request["base"]), dict[str, Any](), dict[str, list[str]]()
-    for key, place in _places(request).items():
-        named = os.path.normpath(base / place)
-        inside = place
-        if place.endswith(".py"):
-            name = request[key]["name"].rpartition(":")[2]
-            inside = str(Path(named).relative_to(anchor))
-            spec[key] = {**request[key], "name": f"{inside}:{name}"}
-        within = [root for root in map(Path, found["paths"][key]) if root in used]
-        within += [root for root in used if root not in within]
-        roots[inside] = [str(root.relative_to(anchor)) for root in within]
-    spec["code"] = [str(path.relative_to(anchor)) for path in asked]
-    manifest = {"roots": roots, "files": digests}
-    (target / user_code.MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
-    return {
-        "anchor": str(anchor),
-        "originals": sorted(map(str, files)),
-        "files": digests,
-        "notes": found["notes"],
-        "spec": spec,
-    }
+    return digests
 
 
 def _in_fork(
@@ -266,8 +285,8 @@ def _outcome(
     try:
         return work()
     except SpecConflict as error:
-        plain = error.message.removeprefix(f"{error.key}: ")
-        return {"message": plain, "hint": error.hint, "key": error.key}
+        faults = [dataclasses.asdict(fault) for fault in error.faults]
+        return {"message": error.message, "hint": error.hint, "faults": faults}
     except UserError as error:
         return {"message": error.message, "hint": error.hint}
     except BaseException as error:

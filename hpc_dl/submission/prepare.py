@@ -6,12 +6,12 @@ import dataclasses
 import os
 from pathlib import Path
 
-from hpc_dl.data import fingerprint
+from hpc_dl.data import fingerprint, sources
 from hpc_dl.data.fingerprint import Fingerprint
 from hpc_dl.jobspec import load
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.job import JobSpec
-from hpc_dl.jobspec.sources import OwnData
+from hpc_dl.jobspec.sources.user import OwnData
 from hpc_dl.planning import job_environment
 from hpc_dl.planning.compatibility import SpecConflict
 from hpc_dl.planning.plan import Plan
@@ -44,7 +44,8 @@ def prepare(
             make_folder(folder, mode_of(run))
     repositories = provenance.repositories(base)
     if data is None:
-        data = fingerprint.take(spec.data, spec.model, Path(plan.data_root), plan.facts)
+        source = sources.build(spec.data, Path(plan.data_root), base)
+        data = fingerprint.take(source, spec.model, plan.facts)
     write_json(run.fingerprint, dataclasses.asdict(data))
     write_json(run.provenance, {**provenance.describe(repositories), "data": data.digest})
     write_atomic(run.diff, provenance.diff(repositories))

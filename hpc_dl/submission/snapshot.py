@@ -24,9 +24,10 @@ from hpc_dl import installed
 from hpc_dl.errors import UserError
 from hpc_dl.installed import PYTHON
 from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.faults import Fault
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.model import OwnModel
-from hpc_dl.jobspec.sources import OwnData
+from hpc_dl.jobspec.sources.user import OwnData
 from hpc_dl.planning.compatibility import SpecConflict
 from hpc_dl.user_code import MANIFEST
 
@@ -43,22 +44,24 @@ class Snapshot:
     folder: Path | None = None
     """None where nothing is the user's own."""
     files: tuple[str, ...] = ()
-    spec: dict[str, Any] = field(default_factory=dict)
-    """What the spec's sections are called in the copy."""
+    sections: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What differs in the spec's sections: names in the copy, and options that got defaults."""
+    code: tuple[str, ...] = ()
+    """The spec's `code`, in the copy."""
     notes: tuple[str, ...] = ()
     facts: DataFacts | None = None
     """Of the user's own data."""
     _kept: object = None
 
     def renamed(self, spec: JobSpec) -> JobSpec:
-        """The spec with the user's own files under the names that their copies have."""
+        """Return the spec with the user's files under the names that their copies have, and with
+        the defaults of the options that their network declares."""
         changes: dict[str, Any] = {
-            key: getattr(spec, key).model_copy(update={"name": self.spec[key]["name"]})
-            for key in ("model", "data")
-            if key in self.spec
+            key: getattr(spec, key).model_copy(update=changed)
+            for key, changed in self.sections.items()
         }
-        if "code" in self.spec:
-            changes["code"] = self.spec["code"]
+        if self.code:
+            changes["code"] = list(self.code)
         return spec.model_copy(update=changes)
 
     def copy_to(self, folder: Path) -> None:
@@ -104,7 +107,15 @@ def take(spec: JobSpec, base: Path, data_root: Path, facts: DataFacts | None) ->
     known = (
         None if found["facts"] is None else TypeAdapter(DataFacts).validate_python(found["facts"])
     )
-    return Snapshot(target, files, found["spec"], tuple(found["notes"]), known, kept)
+    return Snapshot(
+        target,
+        files,
+        found["sections"],
+        tuple(found["code"]),
+        tuple(found["notes"]),
+        known,
+        kept,
+    )
 
 
 def digests(code: Path) -> dict[str, str]:
@@ -134,8 +145,8 @@ def _ask(request: dict[str, Any], names: list[str]) -> dict[str, Any]:
     said = _check(request, names)
     if "message" not in said:
         return said
-    if "key" in said:
-        raise SpecConflict(said["key"], said["message"], said["hint"])
+    if "faults" in said:
+        raise SpecConflict.of(TypeAdapter(list[Fault]).validate_python(said["faults"]))
     raise UserError(said["message"], hint=said["hint"])
 
 

@@ -6,9 +6,7 @@ task's name and names its class.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
-from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from hpc_dl.errors import UserError
+from hpc_dl.jobspec import registry
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.tasks.contract import Task
 
@@ -41,13 +40,7 @@ def build(
 def find(name: str) -> type[Task]:
     """Return the class of a task. Raises UserError where there is no task of that name."""
     if find_spec(f"{__name__}.{name}"):
-        module = import_module(f"{__name__}.{name}")
-        (found,) = (
-            it
-            for _, it in inspect.getmembers(module, inspect.isclass)
-            if issubclass(it, Task) and it.__module__ == module.__name__
-        )
-        return found
+        return registry.subclass_in(f"{__name__}.{name}", Task)  # type: ignore[type-abstract]
     for point in entry_points(group=GROUP, name=name):
         loaded: type[Task] = point.load()
         return loaded

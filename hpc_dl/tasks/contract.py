@@ -1,4 +1,4 @@
-"""What is asked of a network's outputs, and in what it is told: losses, metrics and pictures."""
+"""Contract of tasks: batches, losses, metrics, pictures, and what a task is."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 Batch = Mapping[str, Tensor]
 """Tensors by name, the first axis being the example: `index`, (B,) int64, its number; `label`, (B,)
-int64 where there are classes; `target`, (B, targets) float where numbers are to be foretold; and
+int64 where there are classes; `target`, (B, targets) float where numbers are to be predicted; and
 what is known of it, under the name of its kind: `image`, (B, C, H, W) float in [0, 1]; `sequence`,
 (B, T, F) float; `table`, (B, columns) float, NaN where a number is missing. Tables and targets are
 float64 where float32 would lose what they differ by.
 
-After mixup an example is of two classes: of `label` with `share`, (B,) float, and else of
-`other_label`.
+After mixup an example has two labels: `label` with the mixing coefficient `lam`, (B,) float, and
+`other_label` with 1 - `lam`.
 
 Graphs come as one, whose parts are SHARED by the examples: `node`, (N, F) float; `edge`, (2, E)
 int64, from node to node; and where there are several, `graph`, (N,) int64, and `graphs`, their
@@ -40,27 +40,27 @@ SHARED = frozenset({"node", "edge", "graph", "graphs"})
 
 
 def part(batch: Batch, chosen: slice) -> Batch:
-    """Some examples of a batch, as a batch."""
+    """Return some examples of a batch, as a batch."""
     return {name: tensor if name in SHARED else tensor[chosen] for name, tensor in batch.items()}
 
 
 @dataclass(frozen=True)
 class Loss:
-    """A sum and what it was summed over, so that any split of a batch gives the same gradient."""
+    """A sum and its count, so that any division of a batch gives the same gradient."""
 
     total: Tensor
     """Scalar: the sum of the loss over `count` examples, tokens or nodes."""
     count: int | Tensor
     logs: Mapping[str, Tensor] = field(default_factory=dict)
-    """Scalars: further sums over the same count, reported beside the loss as means."""
+    """Further sums over the same count, scalars, which are reported as means."""
 
 
 @dataclass(frozen=True)
 class Observed:
-    """What a metric that is no mean has seen of a batch: the arguments of its `update`."""
+    """A batch's arguments for the `update` of a metric that is not a mean."""
 
     metric: Callable[[], Metric]
-    """Makes the metric, afresh; one of a split sees all its batches, on all ranks."""
+    """Makes the metric, which is updated with all batches of a split, on all ranks."""
     seen: tuple[Tensor, ...]
 
 
@@ -88,13 +88,13 @@ class Picture:
 
 @dataclass(frozen=True)
 class MonitoredMetric:
-    """The validation metric that is monitored: it says which of two models is better."""
+    """Validation metric by which weights are compared."""
 
     metric: str
     goal: Literal["min", "max"]
 
     def better(self, new: float, old: float | None, margin: float = 0.0) -> bool:
-        """Whether `new` improves on `old` by more than `margin`; NaN improves on nothing."""
+        """Return whether `new` improves on `old` by more than `margin`; NaN never does."""
         if math.isnan(new):
             return False
         if old is None:
@@ -143,5 +143,5 @@ class Task(FormerNames, ABC):
         return {}
 
     @abstractmethod
-    def pictures(self, judged: Iterable[tuple[Tensor, Batch]]) -> Mapping[str, Picture]:
-        """Return pictures of how good the outputs for held-out batches are."""
+    def pictures(self, held_out: Iterable[tuple[Tensor, Batch]]) -> Mapping[str, Picture]:
+        """Draw pictures of how good the outputs for held-out batches are, by name."""

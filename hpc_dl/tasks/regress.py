@@ -1,4 +1,4 @@
-"""Regression: numbers are foretold, by least squares."""
+"""Regression: real numbers are predicted, by least squares."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Regression(Task):
-    """Outputs are the numbers themselves, in their own units."""
+    """Regression: outputs are the targets themselves, (B, targets), in their own units."""
 
     monitored = MonitoredMetric("loss", "min")
     rescaled = True
@@ -35,19 +35,19 @@ class Regression(Task):
         self.tables = TargetTables(facts)
         training = examples.get("target", torch.zeros(1, facts.outputs))
         self.mean, self.deviation = mean(training), deviation(training)
-        """Of the training targets: in the unit of the deviation errors of several targets are added
-        up, and R², for which torchmetrics takes small numbers for none; without the mean, sums of
-        squares keep their digits."""
+        """Of the training targets. Errors are divided by the deviation, so that those of several
+        targets can be added, and R² has no numbers that torchmetrics takes for 0. The mean is
+        subtracted, so that sums of squares keep their digits."""
 
     def loss(self, outputs: Tensor, batch: Batch) -> Loss:
-        """Squared error in units of the targets' variances, the mean over the targets."""
+        """Return the squared error in units of the targets' variances, the mean over targets."""
         self.deviation = self.deviation.to(outputs.device, non_blocking=True)
         error = ((outputs - batch["target"]) / self.deviation).float()
         return Loss(error.square().mean(dim=1).sum(), len(error))
 
     def measure(self, outputs: Tensor, batch: Batch) -> Mapping[str, Loss | Observed]:
-        """The loss; the mean and the root mean squared error, in the targets' own units and the
-        mean over them; and R², the share of the variance that is foretold."""
+        """Return the loss, MAE and RMSE, in the targets' own units and averaged over them, and
+        R²."""
         target = batch["target"].double()
         self.mean = self.mean.to(outputs.device)
         centred = (outputs - self.mean, target - self.mean)
@@ -64,14 +64,14 @@ class Regression(Task):
     def predict(self, outputs: Tensor) -> Mapping[str, Tensor]:
         return {"target": outputs}
 
-    def pictures(self, judged: Iterable[tuple[Tensor, Batch]]) -> Mapping[str, Picture]:
-        """What was foretold against what is true, and by how much it was off."""
-        pairs = [(outputs.cpu(), batch["target"].cpu()) for outputs, batch in judged]
-        foretold, true = (torch.cat(column) for column in zip(*pairs, strict=True))
+    def pictures(self, held_out: Iterable[tuple[Tensor, Batch]]) -> Mapping[str, Picture]:
+        """Return predictions against the truth, and the residuals."""
+        pairs = [(outputs.cpu(), batch["target"].cpu()) for outputs, batch in held_out]
+        predicted, true = (torch.cat(column) for column in zip(*pairs, strict=True))
         names = self.facts.targets
         return {
-            "foretold": charts.foretold(foretold, true, names),
-            "residuals": charts.residuals(foretold - true, names),
+            "predictions": charts.predictions(predicted, true, names),
+            "residuals": charts.residuals(predicted - true, names),
         }
 
 

@@ -1,6 +1,8 @@
-"""Predictions as tables: example by example, and how good they are class by class or target by
-target. Arrays are NumPy's; `predicted` is (N, outputs), `truth` and `decided` are (N,) classes or
-(N, targets)."""
+"""Tables of predictions, and of their metrics by class or by target.
+
+Arrays are NumPy's; `predicted` is (N, outputs), `truth` and `decided` are (N,) classes or (N,
+targets).
+"""
 
 from __future__ import annotations
 
@@ -41,11 +43,11 @@ class Tables(ABC):
 
     @abstractmethod
     def summary(self, truth: Array, decided: Array) -> list[list[Any]]:
-        """Return a header, and how good the predictions are by class or target."""
+        """Return a header, and the metrics of each class or target."""
 
     @abstractmethod
     def columns(self, outputs: Mapping[str, Array]) -> Mapping[str, Array]:
-        """Return what is predicted of examples whose truth is not known, column by column."""
+        """Return predictions for new examples, column by column."""
 
 
 class ClassTables(Tables):

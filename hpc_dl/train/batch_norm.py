@@ -18,9 +18,9 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from hpc_dl.errors import first_few
 from hpc_dl.planning import batch_division
 from hpc_dl.planning.plan import Plan
-from hpc_dl.train.gradients import listed
 
 
 class Synchronised(_BatchNorm):
@@ -177,8 +177,8 @@ def warning(
     names, accumulates = of_each_rank(nets), plan.micro_batches > 1
     if names and (ranks > 1 or accumulates):
         return (
-            f"batch norm ({listed(names)}) takes its statistics of the {plan.micro_batch} examples "
-            "that a rank computes at once: the losses depend on the number of ranks; "
+            f"batch norm ({first_few(names, 8)}) takes its statistics of the {plan.micro_batch} "
+            "examples that a rank computes at once: the losses depend on the number of ranks; "
             f"{batch_division.remedy(ranks, accumulates)}"
         )
     if synchronised and not any(layers(net) for net in nets.values()):

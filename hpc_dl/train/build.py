@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from hpc_dl import tasks
-from hpc_dl.data.augment import Augmentation
 from hpc_dl.data.batches import Batches
 from hpc_dl.data.dataset import Splits
+from hpc_dl.data.transforms.augment import Augmentation
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning import data_loading
 from hpc_dl.planning.plan import Plan
@@ -22,7 +22,7 @@ from hpc_dl.train.participant import Player
 from hpc_dl.train.randomness import INITIALISATION, seed_generators
 from hpc_dl.train.world import World, accelerator
 from hpc_dl.zoo import build
-from hpc_dl.zoo.layers.standardise import learn_units
+from hpc_dl.zoo.layers.standardise import fit_statistics
 
 
 def build_engine(
@@ -45,7 +45,7 @@ def build_engine(
     seed_generators(world.device, spec.train.seed, INITIALISATION)
     players, sharded = {}, spec.train.strategy == "fsdp"
     networks = architecture.networks()
-    learn_units(networks, examples)
+    fit_statistics(networks, examples)
     for name, network in networks.items():
         if world.size > 1:
             batch_norm.synchronise(network, everywhere=spec.train.sync_batch_norm)

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from hpc_dl.data import loading
+from hpc_dl.data import sources
 from hpc_dl.errors import UserError
+from hpc_dl.jobspec import user_options
 from hpc_dl.jobspec.data import Data, DataFacts
 from hpc_dl.jobspec.model import Model, OwnModel
-from hpc_dl.jobspec.sources import OwnData
+from hpc_dl.jobspec.sources.user import OwnData
 from hpc_dl.planning.compatibility import SpecConflict
 from hpc_dl.user_code import load_object
 from hpc_dl.zoo import build
@@ -25,6 +28,18 @@ _CERTAIN = (OSError, ImportError, NameError, AttributeError, KeyError)
 """Errors that do not come of the networks' being built without memory for their weights."""
 
 
+@dataclass(frozen=True)
+class Trial:
+    """What came of a trial."""
+
+    facts: DataFacts | None
+    seconds: float
+    """That the data took."""
+    options: dict[str, Any]
+    """Of the network, with defaults, if it declares them."""
+    notes: list[str]
+
+
 def attempt(
     model: Model,
     data: Data,
@@ -32,32 +47,49 @@ def attempt(
     code: Path,
     data_root: Path,
     imported: Callable[[], None],
-) -> tuple[DataFacts | None, float]:
+) -> Trial:
     """Try a model and a source, of which those that are a user's own lie in `code`.
 
     `imported` is called between the imports and all else. Without `facts`, the source is asked for
-    them; returns them and the seconds that it took. Errors come through as they are; UserError is
-    raised for a name that is not there.
+    them. Errors come through as they are; SpecConflict is raised for a name that is not there, and
+    for options that the user's code does not take.
     """
+    options, notes = {}, []
     if isinstance(model, OwnModel):
-        _load(model.name, code, "model.name", Architecture)
+        network = _load(model.name, code, "model.name", Architecture)
+        options = _check_options(network, model)
+        if model.options and not options:
+            notes.append(f"the options of {model.name} are not checked: it has no class Options")
     if isinstance(data, OwnData):
-        _load(data.name, code, "data.name")
+        function = _load(data.name, code, "data.name")
+        if wrong := user_options.check_parameters(function, data):
+            raise SpecConflict.of(wrong)
     imported()
     began = time.monotonic()
     if facts is None and isinstance(data, OwnData):
-        facts, _ = loading.given(data, data_root, code)
+        facts, _ = sources.build(data, data_root, code).load()
     seconds = time.monotonic() - began
     if isinstance(model, OwnModel) and facts is not None:
         _build(model, facts, code)
-    return facts, seconds
+    return Trial(facts, seconds, options, notes)
 
 
-def _load(reference: str, code: Path, key: str, kind: type | None = None) -> None:
+def _load(reference: str, code: Path, key: str, kind: type | None = None) -> Any:
     try:
-        load_object(reference, code, kind)
+        return load_object(reference, code, kind)
     except UserError as error:
         raise SpecConflict(key, error.message, error.hint) from None
+
+
+def _check_options(network: type, model: OwnModel) -> dict[str, Any]:
+    """Return the options of a network that declares them, with its defaults."""
+    try:
+        options, wrong = user_options.check(network, model)
+    except UserError as error:
+        raise SpecConflict("model.name", error.message, error.hint) from None
+    if wrong:
+        raise SpecConflict.of(wrong)
+    return options
 
 
 def _build(model: OwnModel, facts: DataFacts, code: Path) -> None:

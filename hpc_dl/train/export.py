@@ -17,9 +17,7 @@ from torch import Tensor, nn
 from hpc_dl.data.dataset import Split
 from hpc_dl.data.order import mix
 from hpc_dl.errors import EXIT_FAILED, UserError, naming
-from hpc_dl.jobspec.data import Data
 from hpc_dl.jobspec.job import JobSpec
-from hpc_dl.jobspec.sources import ImageFolder, TorchVision
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run.layout import RunDir, write_json
 from hpc_dl.run.weights import Weights
@@ -152,7 +150,7 @@ def write_export(
             "facts": plan.to_json()["facts"],
             **_signature(architecture, nets, _beside(nets, part(sample, slice(FEW)))),
             "files": files,
-            "resized": _resizes(spec.data),
+            "resized": spec.data.resizes,
         },
     )
 
@@ -178,11 +176,6 @@ def _signature(
         "inputs": {name: _described(name, tensor) for name, tensor in inputs.items()},
         "outputs": described,
     }
-
-
-def _resizes(source: Data) -> bool:
-    """Whether a source makes pictures of any size those that the network takes."""
-    return isinstance(source, ImageFolder | TorchVision) and source.size is not None
 
 
 def _described(name: str, tensor: Tensor) -> dict[str, Any]:

@@ -14,10 +14,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from hpc_dl.errors import EXIT_FAILED, UserError
+from hpc_dl.errors import EXIT_FAILED, UserError, first_few
 from hpc_dl.train.world import World
-
-_SHOWN = 8
 
 
 def ddp(network: nn.Module, world: World) -> DistributedDataParallel:
@@ -71,15 +69,9 @@ def changed(step: int, player: str, now: Sequence[str], before: Sequence[str]) -
     names = [name for name in now if name not in before] or [it for it in before if it not in now]
     verb = "had no part" if set(now) - set(before) else "had a part"
     return UserError(
-        f"step {step}: {listed(names)} of player '{player}' {verb} in the loss, unlike in the "
-        "first step",
+        f"step {step}: {first_few(names, 8)} of player '{player}' {verb} in the loss, "
+        "unlike in the first step",
         hint="Where that changes from step to step, or from rank to rank, set "
         "train.find_unused_parameters=true (with train.strategy=ddp).",
         exit_code=EXIT_FAILED,
     )
-
-
-def listed(names: Sequence[str]) -> str:
-    """A few of some names."""
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more

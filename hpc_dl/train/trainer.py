@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 import torch.distributed as dist
 from torch import nn
 
-from hpc_dl.data import fingerprint, loading
+from hpc_dl.data import fingerprint, loading, sources
 from hpc_dl.data.batches import held_out
 from hpc_dl.data.dataset import Batch, HostSplit, Split, Splits
-from hpc_dl.errors import UserError
+from hpc_dl.errors import UserError, first_few
 from hpc_dl.jobspec import units
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning.plan import Plan
@@ -30,7 +30,6 @@ from hpc_dl.train import (
     batch_norm,
     deterministic,
     export,
-    gradients,
     memory,
     memory_advice,
     predictions,
@@ -133,15 +132,16 @@ class Training:
         """Rank 0 prepares and caches; the others wait, and find it done."""
         if self.world.rank > 0:
             dist.barrier()
-        spec, root = self.spec, Path(self.plan.data_root)
+        spec = self.spec
+        source = sources.build(spec.data, Path(self.plan.data_root), self.run.code)
         if self.world.rank == 0:
-            now = fingerprint.take(spec.data, spec.model, root, self.plan.facts)
+            now = fingerprint.take(source, spec.model, self.plan.facts)
             fingerprint.check(self.run, now)
-        splits = loading.load(spec.data, root, self.run.code, self.plan.workers)
+        splits = loading.load(source, self.plan.workers)
         if self.world.rank == 0 and self.world.size > 1:
             dist.barrier()
         if splits.facts != self.plan.facts:
-            now = fingerprint.take(spec.data, spec.model, root, splits.facts)
+            now = fingerprint.take(source, spec.model, splits.facts)
             fingerprint.check(self.run, now)
         if replace(splits.facts, contents=self.plan.facts.contents) != self.plan.facts:
             raise UserError(
@@ -226,7 +226,7 @@ class Training:
             if names:
                 self._warn_once(
                     f"parameters without a part in the loss of player '{player}', which stay as "
-                    f"they are unless a later step uses them: {gradients.listed(names)}"
+                    f"they are unless a later step uses them: {first_few(names, 8)}"
                 )
 
     def _evaluate(self) -> dict[str, float]:

@@ -1,1 +1,1 @@
-"""Whether the shipped recipes reach on real data what is expected of them."""
+"""Train the shipped recipes on real data and compare their metrics with targets."""

@@ -1,4 +1,4 @@
-"""The job specs that are shipped: one an architecture, with what it is known to train well with."""
+"""Recipes: the shipped job specs, one for each architecture, with options that train well."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ FOLDER = Path(__file__).parent.parent / "recipes"
 
 
 def path(name: str) -> Path:
-    """The job spec of an architecture of the zoo."""
+    """Return the job spec of an architecture."""
     return FOLDER / f"{name}.yaml"

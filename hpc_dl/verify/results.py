@@ -1,4 +1,4 @@
-"""What recipes have reached: from the journals of their runs to a table that is kept."""
+"""Results of recipes: read from the journals of their runs, and saved in a JSON file."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from hpc_dl.verify.targets import Check, Target
 
 
 @dataclass(frozen=True)
-class Reached:
-    """What came of one check of a recipe."""
+class Result:
+    """The metric of one check of a recipe, over all seeds."""
 
     recipe: str
     metric: str
     values: list[float]
-    """One a seed: the mean over its cases."""
+    """One per seed, the mean over its cases."""
     goal: float | None
     at: str
     minutes: float
-    """Of training, on average over the runs."""
+    """Mean training time of the runs."""
     device: str
     command: str
 
@@ -36,58 +36,58 @@ class Reached:
 
     @property
     def deviation(self) -> float:
-        """The standard deviation over the seeds; 0 of a single one."""
+        """Return the standard deviation over the seeds; 0 for a single one."""
         return statistics.stdev(self.values) if len(self.values) > 1 else 0.0
 
     @property
     def met(self) -> bool | None:
-        """Whether the goal was met; None where nothing is asked."""
+        """Return whether the goal was met; None without a goal."""
         if self.goal is None:
             return None
         return self.mean >= self.goal if self.at == "least" else self.mean <= self.goal
 
 
-def judge(
-    target: Target, runs: Sequence[Sequence[RunDir]], before: Mapping[tuple[str, str], Reached]
-) -> list[Reached]:
-    """What came of a target's runs, seed by seed; `before` is what is known of other recipes."""
-    every = [run for of_seed in runs for run in of_seed]
-    minutes = statistics.fmean(_seconds(run) for run in every) / 60
+def summarise(
+    target: Target, runs: Sequence[Sequence[RunDir]], known: Mapping[tuple[str, str], Result]
+) -> list[Result]:
+    """Return the results of a target's runs, listed by seed; `known` are those of other recipes."""
+    all_runs = [run for of_seed in runs for run in of_seed]
+    minutes = statistics.fmean(_train_seconds(run) for run in all_runs) / 60
     return [
-        Reached(
+        Result(
             target.name,
             check.metric,
             [statistics.fmean(_value(run, check.metric) for run in of_seed) for of_seed in runs],
-            _goal(check, before),
+            _goal(check, known),
             check.at,
             round(minutes, 2),
-            _device(every[0]),
+            _device(all_runs[0]),
             target.command,
         )
         for check in target.checks
     ]
 
 
-def floor(beside: Reached, distance: float) -> Reached:
-    """The Fréchet distance of real images, beside what was reached by the same judge."""
-    return replace(beside, metric="frechet of train and test", values=[distance], goal=None)
+def real_images(generated: Result, distance: float) -> Result:
+    """Return the Fréchet distance of real images, with the same classifier as `generated`."""
+    return replace(generated, metric="frechet of train and test", values=[distance], goal=None)
 
 
-def load(file: Path) -> dict[tuple[str, str], Reached]:
-    """What is kept in a file, by recipe and metric. Raises DamagedFile."""
-    kept = records.find(file, list[Reached]) or []
-    return {(it.recipe, it.metric): it for it in kept}
+def load(file: Path) -> dict[tuple[str, str], Result]:
+    """Return the results in a file by recipe and metric. Raises DamagedFile."""
+    found = records.find(file, list[Result]) or []
+    return {(it.recipe, it.metric): it for it in found}
 
 
-def keep(file: Path, found: Mapping[tuple[str, str], Reached]) -> None:
-    """Write down all that is known."""
-    write_json(file, TypeAdapter(list[Reached]).dump_python(list(found.values())))
+def save(file: Path, found: Mapping[tuple[str, str], Result]) -> None:
+    """Write the results to a file."""
+    write_json(file, TypeAdapter(list[Result]).dump_python(list(found.values())))
 
 
-def _goal(check: Check, before: Mapping[tuple[str, str], Reached]) -> float | None:
-    if check.as_of is None:
+def _goal(check: Check, known: Mapping[tuple[str, str], Result]) -> float | None:
+    if check.goal_from is None:
         return check.goal
-    other = before.get((check.as_of, check.metric))
+    other = known.get((check.goal_from, check.metric))
     return other.mean if other else None
 
 
@@ -96,7 +96,7 @@ def _events(run: RunDir, kind: str) -> list[dict[str, Any]]:
 
 
 def _newest(run: RunDir, kind: str, field: str) -> Any:
-    """A field of the newest event of a kind. Raises DamagedFile where the journal has none."""
+    """Return a field of the newest event of a kind. Raises DamagedFile where there is none."""
     for event in reversed(_events(run, kind)):
         if event.get(field) is not None:
             return event[field]
@@ -104,15 +104,14 @@ def _newest(run: RunDir, kind: str, field: str) -> Any:
 
 
 def _value(run: RunDir, metric: str) -> float:
-    said = [event["values"] for event in _events(run, "metrics")]
-    for values in reversed(said):
+    for values in reversed([event["values"] for event in _events(run, "metrics")]):
         if metric in values:
             return float(values[metric])
     raise DamagedFile(run.journal, f"is damaged: it has no {metric}")
 
 
-def _seconds(run: RunDir) -> float:
-    """How long a run has trained, however often it was interrupted."""
+def _train_seconds(run: RunDir) -> float:
+    """Return the training time of a run, without interruptions."""
     steps = max((event["step"] for event in _events(run, "metrics")), default=0)
     return float(steps * _newest(run, "summary", "seconds_per_step"))
 

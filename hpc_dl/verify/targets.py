@@ -1,4 +1,4 @@
-"""What each recipe is expected to reach on the test split of real data, and with how many seeds."""
+"""Targets: the test metrics that each recipe has to reach on real data, and the seeds."""
 
 from __future__ import annotations
 
@@ -10,39 +10,39 @@ from typing import Literal
 from hpc_dl.errors import UserError
 
 MNIST = "data.name=mnist"
-JUDGE = "model.classifier=EXPORT"
-"""In a command: the export of the trained recipe that judges."""
+CLASSIFIER = "model.classifier=EXPORT"
+"""The option with the classifier's export, as a command shows it."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """A metric, and the value that its mean over the seeds has to reach; None asks for nothing."""
+    """A metric and the goal for its mean over the seeds; None only records it."""
 
     metric: str
     goal: float | None = None
     at: Literal["least", "most"] = "least"
-    as_of: str | None = None
-    """A recipe whose mean of this metric is the goal, in its place."""
+    goal_from: str | None = None
+    """A recipe whose mean of this metric is the goal instead."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """A recipe with what is to be said beside it, and what is to come of it."""
+    """A recipe, its overrides, and what its metrics have to reach."""
 
     name: str
     job: str
-    words: tuple[str, ...]
+    overrides: tuple[str, ...]
     checks: tuple[Check, ...]
     seeds: int = 3
     cases: tuple[str, ...] = ()
-    """Further words, with each of which it is trained; the mean over all of them counts."""
-    judge: str | None = None
-    """The recipe whose trained classifier judges."""
+    """Further overrides: one training with each; the mean over them counts."""
+    classifier: str | None = None
+    """The recipe whose network evaluates the generated images."""
 
     @property
     def command(self) -> str:
-        """What a user types for one run of it."""
-        words = [*self.words, *self.cases[:1], *([JUDGE] if self.judge else [])]
+        """Return the command that trains it once."""
+        words = [*self.overrides, *self.cases[:1], *([CLASSIFIER] if self.classifier else [])]
         return " ".join(["hpcdl submit", f"jobs/{self.job}.yaml", *words])
 
 
@@ -85,7 +85,7 @@ TARGETS: tuple[Target, ...] = (
         "gan",
         (MNIST,),
         (Check("test/rarest_class", 0.05), Check("test/frechet")),
-        judge="cnn",
+        classifier="cnn",
     ),
     Target(
         "diffusion",
@@ -93,29 +93,29 @@ TARGETS: tuple[Target, ...] = (
         (MNIST,),
         (
             Check("test/rarest_class", 0.05),
-            Check("test/frechet", at="most", as_of="gan"),
+            Check("test/frechet", at="most", goal_from="gan"),
         ),
         seeds=2,
-        judge="cnn",
+        classifier="cnn",
     ),
 )
-"""Those that judge stand before those that are judged."""
+"""A classifier stands before the recipes that it evaluates."""
 
 
 def choose(names: Sequence[str]) -> list[Target]:
-    """The targets of these names, or of these job files; all without names. Raises UserError."""
+    """Return the targets with these names or job files; all without names. Raises UserError."""
     known = {target.name for target in TARGETS} | {target.job for target in TARGETS}
     for name in names:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
             guess = f"Did you mean '{near[0]}'? " if near else ""
             raise UserError(
-                f"there is nothing to verify of '{name}'",
+                f"there is no recipe '{name}' to verify",
                 hint=f"{guess}There are: {', '.join(target.name for target in TARGETS)}.",
             )
     return [it for it in TARGETS if not names or it.name in names or it.job in names]
 
 
-def of(name: str) -> Target:
-    """The target of this name."""
+def find(name: str) -> Target:
+    """Return the target of this name."""
     return next(target for target in TARGETS if target.name == name)

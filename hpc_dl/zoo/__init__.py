@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
-from importlib import import_module
 from pathlib import Path
 
 from hpc_dl import tasks
+from hpc_dl.jobspec import registry, user_options
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.model import Model, OwnModel
 from hpc_dl.user_code import load_object
@@ -20,21 +19,15 @@ def build(options: Model, facts: DataFacts, code: Path, task: Task | None = None
     imported from `code`, the snapshot of their files in the run folder. Raises UserError where
     that file or the class in it cannot be had.
     """
-    kind = (
-        load_object(options.name, code, Architecture)
-        if isinstance(options, OwnModel)
-        else _architecture(type(options))
-    )
+    if isinstance(options, OwnModel):
+        kind = load_object(options.name, code, Architecture)
+        options = user_options.typed(kind, options)
+    else:
+        kind = _architecture(type(options))
     return kind(options, facts, task or tasks.build(facts))
 
 
 def _architecture(options: type[Model]) -> type[Architecture]:
     """Return the one subclass of `Architecture` in the module that belongs to the options."""
     shipped = f"{__name__}.architectures.{options.__module__.rpartition('.')[2]}"
-    module = import_module(options.network_module or shipped)
-    (found,) = (
-        it
-        for _, it in inspect.getmembers(module, inspect.isclass)
-        if issubclass(it, Architecture) and it.__module__ == module.__name__
-    )
-    return found
+    return registry.subclass_in(options.network_module or shipped, Architecture)

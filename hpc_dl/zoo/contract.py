@@ -1,6 +1,5 @@
-"""What an architecture is: a game. Players take turns; each descends its own loss.
-
-A classifier is the game with one player. The engine plays any game without knowing which.
+"""Contract of architectures. A train step is a game: players take turns, and each minimises its own
+loss. A classifier is the game with one player, and the engine has no branch for any other.
 """
 
 from __future__ import annotations
@@ -41,13 +40,13 @@ __all__ = [
 ]
 
 FARTHEST = 10.0
-"""Deviations from 0 beyond which a number is not standard normal: one in 10²³."""
+"""Limit of inputs that are standard normal: beyond it is one number in 10²³."""
 
 Nets = Mapping[str, nn.Module]
 
 
 def __getattr__(name: str) -> type:
-    """Give users' code of before what it imports by a former name."""
+    """Return the class of a former name, for a user's code in an old run folder."""
     former: dict[str, type] = {"Headline": MonitoredMetric, "Objective": Task}
     if name in former:
         return former[name]
@@ -55,9 +54,9 @@ def __getattr__(name: str) -> type:
 
 
 class Architecture(FormerNames):
-    """One architecture, made from its options and from what is known of the data.
+    """Architecture: its networks, losses, metrics, artifacts and predictions.
 
-    `nets` is an argument everywhere, so the engine can pass wrapped, compiled or averaged
+    `nets` is an argument everywhere, so that the engine can pass wrapped, compiled or averaged
     networks; within one `loss` each player's network is called through its `forward`.
     """
 
@@ -69,37 +68,34 @@ class Architecture(FormerNames):
         self.options: Any = options
         self.facts = facts
         self.task = task
-        """What is asked of the outputs for examples of this data; None if nothing is."""
+        """Task of the data; None if it has none."""
 
     objective = property(attrgetter("task"), lambda self, task: setattr(self, "task", task))
     """Former name of `task`."""
 
     def networks(self) -> dict[str, nn.Module]:
-        """Freshly initialised networks, one per player."""
+        """Return initialised networks, one for each player."""
         raise NotImplementedError
 
     def updates(self, step: int) -> Sequence[str]:
-        """The players that are updated in this step, in order."""
+        """Return the players that are updated in this step, in order."""
         return self.players
 
     def loss(self, nets: Nets, batch: Batch, player: str) -> Loss:
-        """What `player` descends on this batch. Pure in `nets` and `batch`."""
+        """Return the loss of a player for a batch. Pure in `nets` and `batch`."""
         raise NotImplementedError
 
     def measure(self, nets: Nets, batch: Batch) -> Mapping[str, Loss | Observed]:
-        """Held-out metrics by name, as sums and counts, or as what a metric has seen of the batch.
-
-        `loss` must be among them.
-        """
+        """Return the metrics of a held-out batch by name, `loss` among them."""
         raise NotImplementedError
 
     def test(self, nets: Nets, batch: Batch) -> Mapping[str, Loss | Observed]:
-        """What is measured at the end, on the test split: also what takes too long every epoch."""
+        """Return the metrics of a test batch, also those that take too long for every epoch."""
         return self.measure(nets, batch)
 
     @property
     def monitored(self) -> MonitoredMetric | None:
-        """By which metric of `measure` models are compared; None where the last is the best."""
+        """Metric of `measure` by which weights are compared; None if the last are the best."""
         return MonitoredMetric("loss", "min")
 
     def artifacts(
@@ -113,7 +109,7 @@ class Architecture(FormerNames):
         return {self.facts.kind: sample[self.facts.kind]}
 
     def ranges(self) -> Mapping[str, tuple[float, float]]:
-        """The least and the greatest number that `predict` takes, of the inputs that have such."""
+        """Return lower and upper limits of inputs of `predict`, by name."""
         labels = {"label": (0, len(self.facts.classes) - 1)} if self.facts.classes else {}
         return {"image": (0, 1), **labels}
 
@@ -122,5 +118,5 @@ class Architecture(FormerNames):
         return self.task.decode(predicted) if self.task else {}
 
     def predict(self, nets: Nets, batch: Batch) -> Mapping[str, Tensor]:
-        """What a user wants back for new examples: tensors by name, the first axis an example."""
+        """Return predictions for new examples by name; the first axis is the example."""
         raise NotImplementedError

@@ -1,5 +1,4 @@
-"""What architectures have in common that foretell something of an example: one network, whose
-outputs the task of the data judges."""
+"""Supervised architectures: one network, whose outputs are those that the data's task asks for."""
 
 from __future__ import annotations
 
@@ -24,7 +23,7 @@ from hpc_dl.zoo.layers.standardise import Rescaled, Standardise
 
 
 class Supervised(Architecture):
-    """Leaves its network to be said, and nothing else."""
+    """Base of supervised architectures, which define their `network` alone."""
 
     task: Task
 
@@ -34,8 +33,8 @@ class Supervised(Architecture):
         super().__init__(options, facts, task)
 
     def network(self) -> nn.Module:
-        """What gives outputs (B, outputs) of examples; numbers to foretell it gives in units of
-        their deviation from their mean."""
+        """Return a network from examples to outputs (B, outputs); for regression these are
+        standardised targets."""
         raise NotImplementedError
 
     def networks(self) -> dict[str, nn.Module]:

@@ -1,4 +1,4 @@
-"""A trained network, from the export folder of its run."""
+"""Trained networks, loaded from the export folder of a run."""
 
 from __future__ import annotations
 
@@ -19,44 +19,46 @@ from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.model import Model
 from hpc_dl.zoo import build
 from hpc_dl.zoo.contract import Architecture
-from hpc_dl.zoo.option_files import find_in
+from hpc_dl.zoo.option_files import resolve
 
 
 @dataclass(frozen=True)
 class Trained:
-    """An architecture with its networks, in evaluation mode and on the CPU."""
+    """An architecture with its trained networks, in evaluation mode and on the CPU."""
 
     architecture: Architecture
     nets: Mapping[str, nn.Module]
     inputs: Mapping[str, Mapping[str, Any]]
-    """The `shape` and the `dtype` of each tensor that `predict` wants."""
+    """`shape` and `dtype` of each input of `predict`."""
     resized: bool
-    """Whether the source of its training resized pictures of any size to those of the network."""
+    """True if the training data's source resized pictures to the network's size."""
 
 
 class _Array(BaseModel):
-    """An input of the network, in NumPy's words; -1 stands for any size."""
+    """An input of the network; -1 is any size."""
 
     shape: list[int]
     dtype: Literal["float32", "float64", "int64", "int32", "uint8", "bool"]
 
 
 class _Description(BaseModel):
-    """What `model.json` says."""
+    """Content of `model.json`."""
 
     model: ModelSpec
     facts: DataFacts
     inputs: dict[str, _Array]
     resized: bool = False
     files: list[str] = []
-    """Which options of the model name files in the export."""
+    """Options of the model that name files in the export."""
 
 
 def load(folder: Path) -> Trained:
-    """What was exported into `folder`. Raises UserError where that is nothing, or damaged."""
+    """Load an export folder. Raises UserError if it holds no export, or a damaged one."""
     description = folder / "model.json"
     try:
-        said = _Description.model_validate(renames.upgrade(json.loads(description.read_bytes())))
+        described = _Description.model_validate(
+            renames.upgrade(json.loads(description.read_bytes()))
+        )
     except FileNotFoundError:
         raise UserError(
             f"{folder} holds no trained network",
@@ -65,7 +67,7 @@ def load(folder: Path) -> Trained:
     except (OSError, ValueError) as error:
         raise _damaged(description, error) from None
     try:
-        architecture = build(_options(said, folder), said.facts, folder / "code")
+        architecture = build(_options(described, folder), described.facts, folder / "code")
         nets = architecture.networks()
     except OSError as error:
         raise UserError(
@@ -74,16 +76,16 @@ def load(folder: Path) -> Trained:
             "paths, or if they lie beside its code.",
         ) from None
     _load_weights(nets, folder / "weights.pt")
-    inputs = {name: it.model_dump() for name, it in said.inputs.items()}
-    return Trained(architecture, nets, inputs, said.resized)
+    inputs = {name: it.model_dump() for name, it in described.inputs.items()}
+    return Trained(architecture, nets, inputs, described.resized)
 
 
-def _options(said: _Description, folder: Path) -> Model:
-    """The model's options, which name no file but in the export."""
-    options = said.model.without_paths()
-    if not said.files:
+def _options(described: _Description, folder: Path) -> Model:
+    """Return the model's options, with the paths of their files in the export."""
+    options = described.model.without_paths()
+    if not described.files:
         return options
-    return options.model_copy(update=find_in(folder, options.model_dump(), said.files))
+    return options.model_copy(update=resolve(folder, options.model_dump(), described.files))
 
 
 def _load_weights(nets: Mapping[str, nn.Module], file: Path) -> None:
@@ -92,7 +94,7 @@ def _load_weights(nets: Mapping[str, nn.Module], file: Path) -> None:
         for name, net in nets.items():
             net.load_state_dict(weights[name])
             net.eval()
-    except Exception as error:  # of many kinds, as what is there is of no kind
+    except Exception as error:  # a damaged file may raise anything
         raise _damaged(file, error) from None
 
 

@@ -18,12 +18,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from hpc_dl.data import folders, loading
-from hpc_dl.data.augment import Augmentation
 from hpc_dl.data.batches import Batches
-from hpc_dl.data.image_folder import decode
+from hpc_dl.data.pictures import folders
+from hpc_dl.data.pictures.cache import decode
+from hpc_dl.data.transforms.augment import Augmentation
 from hpc_dl.jobspec.data import Augment
-from hpc_dl.jobspec.sources import ImageFolder
+from hpc_dl.jobspec.sources.image_folder import ImageFolder
+from tests.support import reading
 from tests.support.pictures import folder_of_pictures
 
 BATCH, WORKERS, ROUNDS = 64, 2, 5
@@ -56,7 +57,7 @@ def bare(source: ImageFolder, workers: int) -> Epoch:
 
 
 def ours(source: ImageFolder, cache: Path, workers: int | None, *, augment: bool = False) -> Epoch:
-    split = loading.load(source, cache, cache, workers).train
+    split = reading.load(source, cache, cache, workers).train
     change = Augmentation(AUGMENT, "image", split.device) if augment else None
     batches = Batches(split, BATCH, BATCH, 0, 0, 1, change)
     return lambda epoch: (batch for step in batches.steps(epoch) for batch in step)

@@ -94,6 +94,7 @@ def hpcdl() -> None:
             spec,
             Site(name="bench"),
             FACTS,
+            backend="local",
             run_dir=root / "bench-1",
             run_root=root,
             data_root=root,

@@ -163,7 +163,7 @@ def test_the_gpus_here_are_those_that_cuda_will_see(
     monkeypatch: pytest.MonkeyPatch, visible: str, count: int
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    machine = job_request.this_machine(local=True)
+    machine = job_request.this_machine()
     assert machine is not None
     assert machine.gpus == count
 

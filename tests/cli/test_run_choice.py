@@ -7,13 +7,13 @@ import pytest
 
 from hpc_dl.cli import run_choice
 from hpc_dl.cli.run_choice import RunChoice
-from hpc_dl.data import fingerprint, source_facts
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.load import load
 from hpc_dl.run import journal
 from hpc_dl.run.layout import RunDir
 from hpc_dl.status import cancel_run
 from hpc_dl.submission import snapshot
+from tests.support import reading
 from tests.support.own_models import own_models
 from tests.support.running import new_run, start
 from tests.support.typed import QUICK, job_file
@@ -29,9 +29,9 @@ def root(tmp_path: Path) -> Path:
 def choice(root: Path, tmp_path: Path, *words: str, text: str = QUICK) -> RunChoice:
     """Return the choice for the quick job."""
     spec = load(job_file(tmp_path, text), words)
-    facts = source_facts.facts(load(job_file(tmp_path)).data, tmp_path)
+    facts = reading.describe(load(job_file(tmp_path)).data, tmp_path)
     code = snapshot.take(spec, tmp_path, tmp_path, facts)
-    data = fingerprint.take(spec.data, spec.model, tmp_path, facts)
+    data = reading.take_fingerprint(spec.data, spec.model, tmp_path, facts)
     return run_choice.choose(root, spec, code, data)
 
 

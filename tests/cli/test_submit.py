@@ -46,7 +46,8 @@ def test_a_run_is_trained_and_summed_up(tmp_path: Path, root: Path) -> None:
     done = hpcdl("submit", file, "--local")
     assert done.returncode == 0, done.stderr
     for words in (
-        "quick-1: a job on this machine, a new run",
+        "quick-1: local job ",
+        ", a new run",
         "epoch 1/2  step 12/24",
         "epoch 2/2  step 24/24",
         "val/loss",

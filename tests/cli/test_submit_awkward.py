@@ -9,7 +9,8 @@ import pytest
 
 from hpc_dl.cli import main
 from hpc_dl.run.layout import RunDir
-from hpc_dl.scheduler.slurm.script import render
+from hpc_dl.scheduler import script_parts
+from hpc_dl.scheduler.slurm.script import job_script
 from hpc_dl.status import read_status
 from tests.support.cluster import Cluster
 from tests.support.slurm_runs import new_slurm_run, wait_for
@@ -34,14 +35,15 @@ EXPORTS: dict[str, dict[str, Any]] = {
 
 
 def test_the_tasks_have_what_they_need_whatever_is_exported(
-    cluster: Cluster, tmp_path: Path
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(script_parts, "WORKER", ("/usr/bin/env", "--"))
     needed = {"PYTHONPATH": "/a b:/c'd", "HPCDL_DATA": "/data $HOME", "PATH": "/login/bin"}
     logs = {}
     for name, options in EXPORTS.items():
         run, plan = new_slurm_run(tmp_path, resources={"slurm": options})
         plan = dataclasses.replace(plan, environment=needed)
-        run.script.write_text(render(plan, "/usr/bin/env"))
+        run.script.write_text(job_script(plan))
         job = cluster.run("sbatch", "--parsable", str(run.script))
         logs[name] = run.logs / f"{job}-0.log"
     for name, log in logs.items():

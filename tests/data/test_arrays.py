@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from hpc_dl.data import loading, source_facts
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.sources import Hdf5, Npz
+from hpc_dl.jobspec.sources.arrays import Hdf5, Npz
+from tests.support import reading
 
 RNG = np.random.default_rng(0)
 LABELS = np.arange(40) % 4
@@ -20,8 +20,8 @@ def npz(folder, x, y=LABELS, **options):
 
 
 def load(source, folder):
-    splits = loading.load(source, folder, folder)
-    assert source_facts.facts(source, folder) == splits.facts
+    splits = reading.load(source, folder, folder)
+    assert reading.describe(source, folder) == splits.facts
     return splits
 
 
@@ -123,7 +123,7 @@ def test_what_is_wrong_is_named_with_its_place(tmp_path, x, y, message):
 def test_an_array_that_is_not_there_is_named_with_those_that_are(tmp_path):
     source = npz(tmp_path, RNG.random((40, 5))).model_copy(update={"labels": "z"})
     with pytest.raises(UserError, match="has no array 'z'") as caught:
-        source_facts.facts(source, tmp_path)
+        reading.describe(source, tmp_path)
     assert "x, y" in caught.value.hint
 
 
@@ -131,7 +131,7 @@ def test_a_file_that_is_none_is_named(tmp_path):
     (tmp_path / "arrays.npz").write_text("nothing")
     source = Npz(name="npz", path=str(tmp_path / "arrays.npz"), inputs="x", labels="y")
     with pytest.raises(UserError, match=r"arrays\.npz is no readable npz"):
-        source_facts.facts(source, tmp_path)
+        reading.describe(source, tmp_path)
 
 
 def test_a_damaged_archive_is_named(tmp_path):
@@ -139,7 +139,7 @@ def test_a_damaged_archive_is_named(tmp_path):
     path = tmp_path / "arrays.npz"
     path.write_bytes(path.read_bytes()[:-30])
     with pytest.raises(UserError, match=r"arrays\.npz is no readable npz"):
-        source_facts.facts(source, tmp_path)
+        reading.describe(source, tmp_path)
 
 
 WORDS = np.array(["cat", "dog", "ant", "bee"])
@@ -185,7 +185,7 @@ def test_words_in_hdf5_are_classes(tmp_path):
     assert splits.facts.classes == ("ant", "bee", "cat", "dog")
     assert splits.facts.notes[0].startswith("arrays that are not read: data/weights;")
     with pytest.raises(UserError, match=r"'data' in .* is a group, not an array") as refused:
-        source_facts.facts(source.model_copy(update={"inputs": "data"}), tmp_path)
+        reading.describe(source.model_copy(update={"inputs": "data"}), tmp_path)
     assert "data/x" in refused.value.hint
 
 
@@ -204,7 +204,7 @@ def with_test(folder, y=LABELS, more=LABELS[:6], x=None, **options):
 @pytest.mark.parametrize("half, other", [("inputs", "labels"), ("labels", "inputs")])
 def test_half_a_test_is_refused(tmp_path, half, other):
     source = with_test(tmp_path, **{f"test_{other}": None})
-    for ask in (source_facts.facts, load):
+    for ask in (reading.describe, load):
         with pytest.raises(UserError, match=f"data.test_{half}: there is no data.test_{other}"):
             ask(source, tmp_path)
 
@@ -219,11 +219,11 @@ def test_what_differs_between_training_and_test_is_refused(tmp_path):
         ({"y": RNG.random((40, 2)), "more": RNG.random(6), "task": "regress"}, "1 and 2 targets"),
     ]:
         with pytest.raises(UserError, match=message):
-            source_facts.facts(with_test(tmp_path, **options), tmp_path)
+            reading.describe(with_test(tmp_path, **options), tmp_path)
 
 
 def test_a_class_that_the_test_lacks_is_none_the_less_one(tmp_path):
-    facts = source_facts.facts(with_test(tmp_path, more=LABELS[:1].repeat(6)), tmp_path)
+    facts = reading.describe(with_test(tmp_path, more=LABELS[:1].repeat(6)), tmp_path)
     assert (facts.classes, facts.test) == (tuple("0123"), 6)
 
 
@@ -257,7 +257,7 @@ def test_how_images_are_laid_out_is_told_in_the_plan(tmp_path, x, shape, note):
 
 
 def test_which_axis_of_sequences_is_time_is_told_in_the_plan(tmp_path):
-    facts = source_facts.facts(npz(tmp_path, RNG.random((40, 8, 1)), kind="sequence"), tmp_path)
+    facts = reading.describe(npz(tmp_path, RNG.random((40, 8, 1)), kind="sequence"), tmp_path)
     assert facts.notes == ("'x' is read as 8 steps in time of 1 number each",)
 
 
@@ -273,15 +273,15 @@ def test_a_number_to_predict_that_is_missing_is_named(tmp_path):
     y = RNG.standard_normal(40)
     y[5] = np.nan
     with pytest.raises(UserError, match=r"'y'\[5\] is nan"):
-        source_facts.facts(npz(tmp_path, RNG.random((40, 5)), y, task="regress"), tmp_path)
+        reading.describe(npz(tmp_path, RNG.random((40, 5)), y, task="regress"), tmp_path)
 
 
 def test_targets_that_never_change_are_refused_or_noted(tmp_path):
     y = np.stack([np.full(40, 3.0), RNG.standard_normal(40)], axis=1)
-    found = source_facts.facts(npz(tmp_path, RNG.random((40, 5)), y, task="regress"), tmp_path)
+    found = reading.describe(npz(tmp_path, RNG.random((40, 5)), y, task="regress"), tmp_path)
     assert found.notes == ("target 'y0' is the same in all training examples",)
     with pytest.raises(UserError, match="'y' is 3 in all training examples: there is nothing to"):
-        source_facts.facts(npz(tmp_path, RNG.random((40, 5)), y[:, 0], task="regress"), tmp_path)
+        reading.describe(npz(tmp_path, RNG.random((40, 5)), y[:, 0], task="regress"), tmp_path)
 
 
 def test_the_array_of_groups_is_one_that_is_read(tmp_path):

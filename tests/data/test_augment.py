@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from hpc_dl.data.augment import Augmentation
 from hpc_dl.data.batches import Batches
 from hpc_dl.data.dataset import Split
+from hpc_dl.data.transforms.augment import Augmentation
 from hpc_dl.jobspec.data import Augment
 
 CPU = torch.device("cpu")
@@ -133,20 +133,20 @@ def test_pictures_are_turned_about_their_middle_by_at_most_so_many_degrees():
     assert turned[:, 0, 4, 4].min() > 0.4  # the middle stays
 
 
-def test_mixup_mixes_pictures_and_labels_by_the_same_share():
+def test_mixup_mixes_pictures_and_labels_by_the_same_coefficient():
     image = torch.arange(50.0)[:, None, None, None].expand(-1, 1, 2, 2) / 50
     batch = {"image": image, "label": torch.arange(50), "index": torch.arange(50)}
     (mixed,) = Augmentation(Augment(mixup=1.0), "image", CPU).of([batch], (1, 2))
-    share, label, other = mixed["share"], mixed["label"], mixed["other_label"]
+    lam, label, other = mixed["lam"], mixed["label"], mixed["other_label"]
     assert torch.equal(label, batch["label"])
     assert sorted(other.tolist()) == list(range(50))
-    expected = (share * label + (1 - share) * other) / 50
+    expected = (lam * label + (1 - lam) * other) / 50
     torch.testing.assert_close(mixed["image"][:, 0, 0, 0], expected)
-    assert 0.3 < share.mean() < 0.7
-    assert share.std() > 0.2  # Beta(1, 1) is uniform: 0.29
+    assert 0.3 < lam.mean() < 0.7
+    assert lam.std() > 0.2  # Beta(1, 1) is uniform: 0.29
 
 
-def test_rows_of_numbers_and_what_is_foretold_of_them_are_mixed_alike():
+def test_rows_of_numbers_and_targets_are_mixed_alike():
     table = torch.arange(50.0)[:, None].expand(-1, 3)
     batch = {"table": table, "target": 2 * table[:, :1]}
     (mixed,) = Augmentation(Augment(mixup=1.0), "table", CPU).of([batch], (1, 2))

@@ -9,14 +9,14 @@ import pytest
 
 from hpc_dl.cli import main, run_choice
 from hpc_dl.cli.preview import sentence
-from hpc_dl.data import fingerprint, source_facts
+from hpc_dl.data import fingerprint
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.load import load
 from hpc_dl.run import journal, records
 from hpc_dl.run.layout import read_json, write_json
 from hpc_dl.submission.snapshot import Snapshot
 from hpc_dl.tracking.sync import sync_run
-from tests.support import ranks
+from tests.support import ranks, reading
 from tests.support.running import new_run
 from tests.support.stores import mlflow_run, run_for
 
@@ -46,7 +46,9 @@ def ended(run, state, step=None):
 
 def choice(run):
     spec = load(run.spec)
-    now = fingerprint.take(spec.data, spec.model, Path(), source_facts.facts(spec.data, Path()))
+    now = reading.take_fingerprint(
+        spec.data, spec.model, Path(), reading.describe(spec.data, Path())
+    )
     return run_choice.choose(run.root, spec, Snapshot(), now)
 
 

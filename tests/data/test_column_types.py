@@ -9,10 +9,10 @@ import pandas
 import pytest
 
 from hpc_dl.cli import main
-from hpc_dl.data import loading, source_facts
-from hpc_dl.data.number_formats import disguised
+from hpc_dl.data.tables.number_formats import disguised
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.sources import Csv, Parquet
+from hpc_dl.jobspec.sources.tables import Csv, Parquet
+from tests.support import reading
 from tests.support.typed import QUICK, job_file, settings
 
 ROWS = 60
@@ -35,12 +35,12 @@ def lines_of(separator=",", *, price, other="length"):
 
 
 def facts(source, folder):
-    return source_facts.facts(source, folder)
+    return reading.describe(source, folder)
 
 
 def column(source, folder, name):
     """The inputs (N,) of a column in the order of the file, which has to be one of numbers."""
-    found = loading.load(
+    found = reading.load(
         source.model_copy(update={"validation": 0.001, "test": 0.001}), folder, 0, folder
     )
     assert name in found.facts.columns, found.facts.columns
@@ -219,7 +219,7 @@ def test_a_column_of_other_numbers_does_not_say_all_of_a_target_of_numbers(tmp_p
     table = pandas.DataFrame({"x": random.random(ROWS), "y": random.random(ROWS)})
     table.to_csv(tmp_path / "t.csv", index=False)
     source = Csv(name="csv", path=str(tmp_path / "t.csv"), target="y", task="regress")
-    assert source_facts.facts(source, tmp_path).notes == ()
+    assert reading.describe(source, tmp_path).notes == ()
 
 
 @pytest.mark.parametrize(

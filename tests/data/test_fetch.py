@@ -11,8 +11,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from hpc_dl.cli import main
-from hpc_dl.data import fetch as fetching
-from hpc_dl.data import idx
+from hpc_dl.data import download
+from hpc_dl.data.sources.mnist import FILES, MNISTSource, raw_folder
+from hpc_dl.jobspec.sources.mnist import MNIST
 from hpc_dl.torchvision_compat import torchvision
 
 MAGIC = {"images-idx3": bytes([0, 0, 8, 3]), "labels-idx1": bytes([0, 0, 8, 1])}
@@ -31,7 +32,7 @@ def packed(tmp_path):
     """The four files as .gz, with zeros for pixels and labels: right in layout and in size."""
     folder = tmp_path / "packed"
     folder.mkdir()
-    for name, size in idx.FILES.items():
+    for name, size in FILES.items():
         axes = [10_000 if name.startswith("t10k") else 60_000]
         axes += [28, 28] if "images" in name else []
         magic = next(magic for kind, magic in MAGIC.items() if kind in name)
@@ -79,23 +80,27 @@ def silent_port():
         yield bound.getsockname()[1]
 
 
+def is_staged(root):
+    return MNISTSource(MNIST(name="mnist", root=str(root)), root).staging().staged
+
+
 def test_fetching_stages_whole_files_and_leaves_nothing_else(server, tmp_path, capsys):
     root = tmp_path / "data" / "mnist"
     assert main(["data", "fetch", "mnist", "--root", str(root)]) == 0
     assert "mnist is staged" in capsys.readouterr().out
-    assert idx.fault("mnist", root) is None
-    assert sorted(path.name for path in root.rglob("*") if path.is_file()) == sorted(idx.FILES)
+    assert is_staged(root)
+    assert sorted(path.name for path in root.rglob("*") if path.is_file()) == sorted(FILES)
     assert main(["data", "fetch", "mnist", "--root", str(root)]) == 0
     assert "staged already" in capsys.readouterr().out
 
 
 def test_a_damaged_file_is_fetched_again(server, tmp_path):
-    folder = idx.folder("mnist", tmp_path)
+    folder = raw_folder("mnist", tmp_path)
     folder.mkdir(parents=True)
-    for name in idx.FILES:
+    for name in FILES:
         (folder / name).write_bytes(b"half")
     assert main(["data", "fetch", "mnist", "--root", str(tmp_path)]) == 0
-    assert idx.fault("mnist", tmp_path) is None
+    assert is_staged(tmp_path)
 
 
 def test_a_download_that_breaks_off_stages_nothing(server, packed, tmp_path, capsys):
@@ -113,7 +118,7 @@ def test_without_internet_it_says_which_files_from_where_to_put_where(
     assert main(["data", "fetch", "mnist", "--root", str(tmp_path)]) == 2
     said = capsys.readouterr().err
     assert "mnist could not be fetched" in said
-    for name in idx.FILES:
+    for name in FILES:
         assert f"http://127.0.0.1:{silent_port}/{name}.gz\n" in said
     assert f"put them into {tmp_path / 'MNIST' / 'raw'}\n" in said
     assert "Traceback" not in said
@@ -123,15 +128,15 @@ def test_files_put_there_by_hand_are_unpacked_without_internet(
     point_at, silent_port, packed, tmp_path
 ):
     point_at(silent_port, packed)
-    folder = idx.folder("mnist", tmp_path / "root")
+    folder = raw_folder("mnist", tmp_path / "root")
     folder.parent.mkdir(parents=True)
     packed.rename(folder)
     assert main(["data", "fetch", "mnist", "--root", str(tmp_path / "root")]) == 0
-    assert idx.fault("mnist", tmp_path / "root") is None
+    assert is_staged(tmp_path / "root")
 
 
 def test_what_was_put_there_by_hand_stays_when_fetching_fails(point_at, silent_port, tmp_path):
-    folder = idx.folder("mnist", tmp_path)
+    folder = raw_folder("mnist", tmp_path)
     folder.mkdir(parents=True)
     (folder / "train-labels-idx1-ubyte.gz").write_bytes(b"the first of four")
     point_at(silent_port)
@@ -141,7 +146,7 @@ def test_what_was_put_there_by_hand_stays_when_fetching_fails(point_at, silent_p
 
 
 def test_a_server_that_keeps_silent_is_given_up(point_at, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(fetching, "PATIENCE", 0.2)
+    monkeypatch.setattr(download, "STALL_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as listening:  # takes calls, and never answers
         point_at(listening.getsockname()[1])
         assert main(["data", "fetch", "mnist", "--root", str(tmp_path)]) == 2
@@ -153,7 +158,7 @@ def test_what_cannot_be_fetched_is_said_with_what_can(name, capsys):
     assert main(["data", "fetch", name]) == 2
     said = capsys.readouterr().err
     assert f"'{name}' cannot be fetched" in said
-    assert "mnist, fashion_mnist" in said
+    assert "fashion_mnist, mnist" in said
 
 
 def test_digits_need_no_fetching(capsys):

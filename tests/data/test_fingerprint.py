@@ -10,20 +10,27 @@ import pytest
 import torch
 from PIL import Image
 
-from hpc_dl.data import fingerprint, geometric, loading, source_facts
+from hpc_dl.data import fingerprint
 from hpc_dl.data.counts import Holdout
 from hpc_dl.data.dataset import Split
+from hpc_dl.data.graphs import geometric
 from hpc_dl.data.tensor_digests import digests
 from hpc_dl.jobspec.architectures.ffnn import FeedForward
 from hpc_dl.jobspec.architectures.torchvision import Torchvision
-from hpc_dl.jobspec.sources import Csv, Digits, ImageFolder, Karate, Npz, OwnData
+from hpc_dl.jobspec.sources.arrays import Npz
+from hpc_dl.jobspec.sources.digits import Digits
+from hpc_dl.jobspec.sources.image_folder import ImageFolder
+from hpc_dl.jobspec.sources.karate import Karate
+from hpc_dl.jobspec.sources.tables import Csv
+from hpc_dl.jobspec.sources.user import OwnData
+from tests.support import reading
 
 HERE = Path()
 MODEL = FeedForward(name="ffnn")
 
 
 def of(source, model=MODEL, root=HERE):
-    return fingerprint.take(source, model, root, source_facts.facts(source, root, root))
+    return reading.take_fingerprint(source, model, root, reading.describe(source, root, root))
 
 
 @pytest.fixture
@@ -136,8 +143,8 @@ def test_what_an_own_source_returns_is_known_again_by_its_tensors(tmp_path):
 
     def parts(**options):
         source = OwnData.model_validate({"name": "mine.py:mine", **options})
-        facts, _ = loading.given(source, HERE, tmp_path)
-        return fingerprint.take(source, MODEL, HERE, facts)
+        facts, _ = reading.given(source, HERE, tmp_path)
+        return reading.take_fingerprint(source, MODEL, HERE, facts)
 
     assert parts() == parts()
     assert parts().difference(parts(flip=1)) == "train/label changed"
@@ -224,11 +231,11 @@ def test_a_picture_with_the_old_time_and_size_is_not_taken_from_the_cache(tmp_pa
             (root / label).mkdir(parents=True, exist_ok=True)
             Image.new("L", (4, 4), shade).save(root / label / f"{number}.bmp")
     source = ImageFolder(name="image_folder", root=str(root), size=[4, 4], channels=1)
-    before = loading.load(source, tmp_path, tmp_path).train
+    before = reading.load(source, tmp_path, tmp_path).train
     for path in root.rglob("*.bmp"):
         times = path.stat()
         Image.new("L", (4, 4), 255 * (path.parent.name == "a")).save(path)
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
         assert path.stat().st_size == times.st_size
-    after = loading.load(source, tmp_path, tmp_path).train
+    after = reading.load(source, tmp_path, tmp_path).train
     assert torch.equal(after.tensors["image"], 255 - before.tensors["image"])

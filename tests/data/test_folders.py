@@ -6,9 +6,10 @@ import re
 import pytest
 from PIL import Image
 
-from hpc_dl.data import folders, loading, source_facts
+from hpc_dl.data.pictures import folders
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.sources import ImageFolder
+from hpc_dl.jobspec.sources.image_folder import ImageFolder
+from tests.support import reading
 
 PICTURES = 4
 """In each folder."""
@@ -32,9 +33,9 @@ def source(root):
 def found(root, *places):
     """The facts that a plan has, those of the training being the same by either path."""
     wanted = make(root, *places)
-    facts = source_facts.facts(wanted, root.parent)
+    facts = reading.describe(wanted, root.parent)
     for workers in (None, 0):
-        splits = loading.load(wanted, root.parent, root, workers)
+        splits = reading.load(wanted, root.parent, root, workers)
         assert splits.facts == facts
         assert splits.facts.notes == facts.notes
     return facts
@@ -53,7 +54,7 @@ def root(tmp_path):
 @pytest.mark.parametrize("test", ["test", "Test", "testing"])
 def test_splits_are_known_by_their_usual_names_in_any_case(root, train, test):
     make(root, f"{train}/a", f"{train}/b", f"{test}/a", f"{test}/b")
-    facts = source_facts.facts(source(root), root)
+    facts = reading.describe(source(root), root)
     assert facts.classes == ("a", "b")
     assert counts(facts) == (6, 2, 8)
     renamed = [it for it in facts.notes if it.startswith("splits by the names of folders")]
@@ -71,7 +72,7 @@ def test_a_validation_folder_is_read_under_each_of_its_names(root, name):
 def test_two_folders_of_one_split_are_refused(root, names):
     make(root, "train/a", "train/b", *(f"{name}/a" for name in names))
     with pytest.raises(UserError, match=f"several folders of the .* split: {', '.join(names)}"):
-        source_facts.facts(source(root), root)
+        reading.describe(source(root), root)
 
 
 def test_what_is_neither_split_nor_class_is_named(root):
@@ -79,7 +80,7 @@ def test_what_is_neither_split_nor_class_is_named(root):
     make(root, "train")
     for name in ("README.txt", "labels.csv"):
         (root / name).touch()
-    notes = source_facts.facts(source(root), root).notes
+    notes = reading.describe(source(root), root).notes
     assert "not read in pictures: __MACOSX/, extra/, 0.png, 1.png, 2.png and 3 more" in notes
     assert "not read in train: 0.png, 1.png, 2.png, 3.png" in notes
 
@@ -87,7 +88,7 @@ def test_what_is_neither_split_nor_class_is_named(root):
 def test_files_beside_classes_are_named_and_no_others_are_lost(root):
     make(root, "a", "b", "__MACOSX")
     (root / "labels.csv").touch()
-    facts = source_facts.facts(source(root), root)
+    facts = reading.describe(source(root), root)
     assert facts.classes == ("a", "b")
     assert "not read in pictures: __MACOSX/, labels.csv" in facts.notes
 
@@ -97,21 +98,21 @@ def test_files_that_are_no_pictures_are_counted_by_suffix(root):
     for name in ("a/1.txt", "a/2.TXT", "b/3.csv", "b/4", "b/Thumbs.db", "b/.DS_Store", "b/._0.png"):
         (root / name).touch()
     assert "files of classes that are not read: 2 .txt, 1 .csv, 1 without suffix" in (
-        source_facts.facts(source(root), root).notes
+        reading.describe(source(root), root).notes
     )
 
 
 def test_a_file_that_is_put_beside_the_pictures_is_no_change_of_the_data(root):
-    before = source_facts.facts(make(root, "a", "b"), root)
+    before = reading.describe(make(root, "a", "b"), root)
     (root / "README.txt").touch()
-    after = source_facts.facts(source(root), root)
+    after = reading.describe(source(root), root)
     assert before == after
     assert after.notes == ("not read in pictures: README.txt",)
 
 
 def test_hidden_folders_are_read_nowhere(root):
     make(root, "a", "b", ".ipynb_checkpoints", "a/.ipynb_checkpoints", "b/@eaDir")
-    facts = source_facts.facts(source(root), root)
+    facts = reading.describe(source(root), root)
     assert (facts.classes, sum(counts(facts)), facts.notes) == (("a", "b"), 8, ())
 
 
@@ -119,7 +120,7 @@ def test_a_suffix_in_capitals_is_one(root):
     make(root, "a", suffix="PNG")
     make(root, "b", suffix="Jpg")
     make(root, "b", suffix="pgm")
-    assert sum(counts(source_facts.facts(source(root), root))) == 12
+    assert sum(counts(reading.describe(source(root), root))) == 12
 
 
 def test_pictures_below_a_class_count_to_it_and_the_plan_says_so(root):
@@ -150,7 +151,7 @@ def test_pictures_below_a_class_count_to_it_and_the_plan_says_so(root):
 )
 def test_what_would_be_guessed_is_refused(root, places, message, hint):
     with pytest.raises(UserError) as refused:
-        source_facts.facts(make(root, *places), root)
+        reading.describe(make(root, *places), root)
     assert re.search(message, refused.value.message)
     assert hint in refused.value.hint
 
@@ -158,10 +159,10 @@ def test_what_would_be_guessed_is_refused(root, places, message, hint):
 def test_a_class_that_a_split_lacks_is_named(root):
     make(root, "train/a", "train/b", "train/c", "val/a", "val/b", "test/b")
     (root / "test" / "a").mkdir()
-    facts = source_facts.facts(source(root), root)
+    facts = reading.describe(source(root), root)
     assert "validation has no picture of c" in facts.notes
     assert "test has no picture of a, c" in facts.notes
-    labels = loading.load(source(root), root, root).test.tensors["label"]
+    labels = reading.load(source(root), root, root).test.tensors["label"]
     assert labels.unique().tolist() == [1]
 
 
@@ -171,12 +172,12 @@ def test_all_classes_that_are_empty_are_named(root):
         (root / name).mkdir()
         (root / name / "x.heic").touch()
     with pytest.raises(UserError, match="no picture of class b, c") as refused:
-        source_facts.facts(source(root), root)
+        reading.describe(source(root), root)
     assert "2 .heic" in refused.value.hint
     make(root, "train/a")
     (root / "test" / "a").mkdir(parents=True)
     with pytest.raises(UserError, match="/test has no picture"):
-        source_facts.facts(source(root), root)
+        reading.describe(source(root), root)
 
 
 def test_train_is_a_class_among_other_vehicles(root):
@@ -187,7 +188,7 @@ def test_train_is_a_class_among_other_vehicles(root):
 
 def test_classes_of_nearly_the_same_name_are_pointed_out(root):
     names = ("Cat", "cat ", "Caf\u00e9", "Cafe\u0301", "dog")
-    notes = source_facts.facts(make(root, *names), root).notes
+    notes = reading.describe(make(root, *names), root).notes
     assert sum("names are nearly the same" in note for note in notes) == 2
     assert any("'Cat'" in note and "'cat '" in note for note in notes)
 
@@ -196,15 +197,15 @@ def test_classes_of_nearly_the_same_name_are_pointed_out(root):
     "names, said", [(["1", "2"], "0 .* is class '1'"), (["0", "1", "10", "2"], "2 .* class '10'")]
 )
 def test_classes_that_are_numbers_are_not_taken_for_their_places(root, names, said):
-    (note,) = source_facts.facts(make(root, *names), root).notes
+    (note,) = reading.describe(make(root, *names), root).notes
     assert re.search(f"the `label` {said}", note)
-    assert not source_facts.facts(make(root / "plain", "0", "1", "2"), root).notes
+    assert not reading.describe(make(root / "plain", "0", "1", "2"), root).notes
 
 
 def test_what_windows_leaves_is_no_class(root):
     make(root, "a", "b", "$RECYCLE.BIN")
     (root / "a" / "Desktop.ini").touch()
-    facts = source_facts.facts(source(root), root)
+    facts = reading.describe(source(root), root)
     assert facts.classes == ("a", "b")
     assert facts.notes == ("not read in pictures: $RECYCLE.BIN/",)
 
@@ -213,12 +214,12 @@ def test_a_class_whose_name_is_no_text_is_refused(root):
     make(root, "a")
     (root / os.fsdecode(b"caf\xe9")).mkdir()
     with pytest.raises(UserError, match="is not in UTF-8"):
-        source_facts.facts(source(root), root)
+        reading.describe(source(root), root)
 
 
 def test_a_split_of_a_whole_is_pointed_out(root):
     make(root, "train/a", "train/b", "test/a", "test/b")
-    (note,) = source_facts.facts(source(root / "train"), root).notes
+    (note,) = reading.describe(source(root / "train"), root).notes
     assert note == f"not read: test beside train; data.root: {root} has them all"
 
 
@@ -230,7 +231,7 @@ def test_links_are_followed_once_and_never_in_circles(root, tmp_path):
     (root / "a" / "old").symlink_to(tmp_path / "elsewhere" / "old")
     (root / "b").symlink_to(tmp_path / "elsewhere" / "b")
     (root / "b" / "self").symlink_to(root / "b")
-    facts = source_facts.facts(source(root), root)
+    facts = reading.describe(source(root), root)
     assert facts.classes == ("a", "b")
     repeated = next(note for note in facts.notes if note.startswith("links to folders"))
     assert "a/again" in repeated
@@ -242,7 +243,7 @@ def test_a_folder_that_is_read_for_two_classes_or_splits_is_pointed_out(root):
     (root / "test").mkdir()
     for name in "ab":
         (root / "test" / name).symlink_to(root / "train" / name)
-    notes = source_facts.facts(source(root), root).notes
+    notes = reading.describe(source(root), root).notes
     same = "the same folder by links, its pictures are read for each: "
     assert f"{same}train/a, test/a" in notes
     assert f"{same}train/b, test/b" in notes
@@ -267,4 +268,4 @@ def test_a_picture_that_cannot_be_read_is_an_error_at_submission(root):
     make(root, "a", "b")
     (root / "a" / "broken.png").symlink_to(root / "nowhere.png")
     with pytest.raises(UserError, match=r"broken\.png is not a readable picture: .*No such file"):
-        source_facts.facts(source(root), root)
+        reading.describe(source(root), root)

@@ -11,13 +11,17 @@ from PIL import Image
 
 from hpc_dl.cli.preview import Preview
 from hpc_dl.cli.show_plan import rows
-from hpc_dl.data import loading, source_facts
 from hpc_dl.data.counts import Holdout, split_counts
 from hpc_dl.data.holdout import positions
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.load import SpecError, load
-from hpc_dl.jobspec.sources import Csv, Digits, Hdf5, ImageFolder, Npz, OwnData
+from hpc_dl.jobspec.sources.arrays import Hdf5, Npz
+from hpc_dl.jobspec.sources.digits import Digits
+from hpc_dl.jobspec.sources.image_folder import ImageFolder
+from hpc_dl.jobspec.sources.tables import Csv
+from hpc_dl.jobspec.sources.user import OwnData
 from hpc_dl.run.layout import read_json
+from tests.support import reading
 from tests.support.running import new_run
 
 SPLITS = ["validation", "test"]
@@ -119,9 +123,9 @@ def test_the_login_node_counts_what_the_compute_node_divides(groups, there, part
 
 def check(source, tmp_path, members):
     """Load a source of 60 examples in 12 groups; `members` gives those of numbers of examples."""
-    splits = loading.load(source, tmp_path, tmp_path)
+    splits = reading.load(source, tmp_path, tmp_path)
     if not isinstance(source, OwnData):  # which is asked in the same way, in a process of its own
-        assert splits.facts == source_facts.facts(source, tmp_path)
+        assert splits.facts == reading.describe(source, tmp_path)
     assert splits.facts.groups == 12
     parts = [splits.train, splits.validation, splits.test]
     assert [len(it) for it in parts] == [50, 5, 5]
@@ -141,10 +145,10 @@ def test_rows_of_a_table_stay_together_by_a_column_that_is_no_input(tmp_path):
     table(WHO).to_csv(tmp_path / "t.csv", index=False)
     source = Csv(name="csv", path=str(tmp_path / "t.csv"), target="y", groups="who")
     check(source, tmp_path, WHO)
-    assert source_facts.facts(source, tmp_path).columns == ("x",)
+    assert reading.describe(source, tmp_path).columns == ("x",)
     absent = source.model_copy(update={"groups": "whom"})
     with pytest.raises(UserError, match=r"data\.groups: .* has no column 'whom'"):
-        source_facts.facts(absent, tmp_path)
+        reading.describe(absent, tmp_path)
 
 
 def test_a_group_in_a_test_file_too_is_refused(tmp_path):
@@ -153,10 +157,10 @@ def test_a_group_in_a_test_file_too_is_refused(tmp_path):
     files = {"path": str(tmp_path / "t.csv"), "test_path": str(tmp_path / "test.csv")}
     source = Csv(name="csv", target="y", groups="who", **files)
     with pytest.raises(UserError, match="1 groups are both in train and in test, like 'p11'"):
-        source_facts.facts(source, tmp_path)
+        reading.describe(source, tmp_path)
     folded = Csv(name="csv", target="y", folds=3, fold=0, **files)
     with pytest.raises(UserError, match=r"data\.folds: the data have a test split of their own"):
-        source_facts.facts(folded, tmp_path)
+        reading.describe(folded, tmp_path)
 
 
 def test_a_group_is_one_however_it_is_written(tmp_path):
@@ -166,13 +170,13 @@ def test_a_group_is_one_however_it_is_written(tmp_path):
     files = {"path": str(tmp_path / "t.csv"), "test_path": str(tmp_path / "test.csv")}
     source = Csv(name="csv", target="y", groups="who", **files)
     with pytest.raises(UserError, match="1 groups are both in train and in test, like '3'"):
-        source_facts.facts(source, tmp_path)
+        reading.describe(source, tmp_path)
     table([f"{who}{' ' * (n % 5)}" for n, who in enumerate(WHO)]).to_csv(
         tmp_path / "t.csv", index=False
     )
     check(source.model_copy(update={"test_path": None}), tmp_path, WHO)
     with pytest.raises(UserError, match=r"data\.groups: 'y' is the target"):
-        source_facts.facts(source.model_copy(update={"groups": "y"}), tmp_path)
+        reading.describe(source.model_copy(update={"groups": "y"}), tmp_path)
 
 
 def test_a_group_that_is_missing_is_refused_with_its_place(tmp_path):
@@ -181,11 +185,11 @@ def test_a_group_that_is_missing_is_refused_with_its_place(tmp_path):
         np.savez(tmp_path / "a.npz", x=np.random.rand(60, 3), y=np.arange(60) % 2, who=who)
         source = Npz(name="npz", path=str(tmp_path / "a.npz"), groups="who")
         with pytest.raises(UserError, match=r"data\.groups: 'who'\[7\], a group, is missing"):
-            source_facts.facts(source, tmp_path)
+            reading.describe(source, tmp_path)
         table(["" if n == 7 else it for n, it in enumerate(who)]).to_csv(tmp_path / "t.csv")
         source = Csv(name="csv", path=str(tmp_path / "t.csv"), target="y", groups="who")
         with pytest.raises(UserError, match="row 8 after the header, column 'who', a group, is"):
-            source_facts.facts(source, tmp_path)
+            reading.describe(source, tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["npz", "hdf5"])
@@ -201,7 +205,7 @@ def test_arrays_stay_together_by_another_array(tmp_path, kind):
         source = Hdf5(name="hdf5", path=str(tmp_path / "a.h5"), groups="who")
     check(source, tmp_path, WHO)
     with pytest.raises(UserError, match=r"data\.groups: 'x' is \(60, 3\), but has to be one value"):
-        source_facts.facts(source.model_copy(update={"groups": "x"}), tmp_path)
+        reading.describe(source.model_copy(update={"groups": "x"}), tmp_path)
 
 
 @pytest.mark.parametrize("workers", [None, 0], ids=["resident", "streamed"])
@@ -213,13 +217,13 @@ def test_pictures_stay_together_by_what_their_names_say(tmp_path, workers):
     options = {"root": str(tmp_path / "pictures"), "size": [4, 4], "groups": r"/p(\d+)_"}
     source = ImageFolder(name="image_folder", **options)
     check(source, tmp_path, [name[2:5] for name in sorted(names)])
-    streamed = loading.load(source, tmp_path, tmp_path, workers=workers)
-    resident = loading.load(source, tmp_path, tmp_path)
+    streamed = reading.load(source, tmp_path, tmp_path, workers=workers)
+    resident = reading.load(source, tmp_path, tmp_path)
     assert torch.equal(streamed.test.index, resident.test.index)
     stray = tmp_path / "pictures" / "a" / "stray.png"
     stray.write_bytes((tmp_path / "pictures" / names[0]).read_bytes())
     with pytest.raises(UserError, match=r"data\.groups: '/p.* does not match a/stray\.png"):
-        source_facts.facts(source, tmp_path)
+        reading.describe(source, tmp_path)
 
 
 def test_an_own_source_says_itself_what_stays_together(tmp_path):
@@ -238,12 +242,12 @@ def test_an_own_source_says_itself_what_stays_together(tmp_path):
     check(source, tmp_path, WHO)
     bad = OwnData.model_validate({"name": "mine.py:people", "bad": True})
     with pytest.raises(UserError, match=r"train: group is \(60,\) torch.float32, but has to be 60"):
-        loading.given(bad, tmp_path, tmp_path)
+        reading.given(bad, tmp_path, tmp_path)
     apart = source.model_copy(update={"test": [1, 2]})
-    assert loading.given(apart, tmp_path, tmp_path)[0].test == 2
+    assert reading.given(apart, tmp_path, tmp_path)[0].test == 2
     shared = source.model_copy(update={"test": [1, 7]})
     with pytest.raises(UserError, match="people: group: 1 groups are both in train and in test"):
-        loading.given(shared, tmp_path, tmp_path)
+        reading.given(shared, tmp_path, tmp_path)
 
 
 def test_folds_of_digits_of_some_classes_and_of_all(tmp_path):
@@ -251,8 +255,8 @@ def test_folds_of_digits_of_some_classes_and_of_all(tmp_path):
         seen = []
         for fold in range(4):
             source = Digits(name="digits", folds=4, fold=fold, include_classes=only)
-            splits = loading.load(source, tmp_path, tmp_path)
-            assert splits.facts == source_facts.facts(source, tmp_path)
+            splits = reading.load(source, tmp_path, tmp_path)
+            assert splits.facts == reading.describe(source, tmp_path)
             parts = (splits.train, splits.validation, splits.test)
             facts = splits.facts
             assert [len(it) for it in parts] == [facts.train, facts.validation, facts.test]
@@ -323,5 +327,5 @@ def test_with_another_split_it_is_another_training_and_with_another_seed_the_sam
 
     trainings = [run(), run(split_seed=1), run(folds=4, fold=0), run(folds=4, fold=1)]
     assert all(a.training() != b.training() for a in trainings for b in trainings if a is not b)
-    tests = [loading.load(it.data, Path(), Path()).test.index for it in (run(), run(seed=5))]
+    tests = [reading.load(it.data, Path(), Path()).test.index for it in (run(), run(seed=5))]
     assert torch.equal(*tests)

@@ -1,5 +1,6 @@
 """A user's own pictures: found, decoded, cached, and what is said of broken ones."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,13 @@ import pytest
 import torch
 from PIL import Image
 
-from hpc_dl.data import loading, source_facts
+from hpc_dl.cli import job_request
+from hpc_dl.data import fingerprint, loading, sources
+from hpc_dl.data.pictures import folder_walk, folders
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.sources import ImageFolder
+from hpc_dl.jobspec.architectures.ffnn import FeedForward
+from hpc_dl.jobspec.sources.image_folder import ImageFolder
+from tests.support import reading
 
 HERE = Path()
 
@@ -31,8 +36,8 @@ def folder(root, **options):
 
 def test_own_pictures_are_resized_divided_and_cached(pictures, tmp_path):
     source = folder(pictures)
-    splits = loading.load(source, tmp_path, HERE)
-    assert splits.facts == source_facts.facts(source, tmp_path)
+    splits = reading.load(source, tmp_path, HERE)
+    assert splits.facts == reading.describe(source, tmp_path)
     assert splits.facts.classes == ("dark", "light")
     assert splits.facts.shape == (3, 8, 12)
     assert [len(splits.train), len(splits.validation), len(splits.test)] == [32, 4, 4]
@@ -40,20 +45,55 @@ def test_own_pictures_are_resized_divided_and_cached(pictures, tmp_path):
     assert images.shape == (32, 3, 8, 12)
     assert (images[:, 0].float().mean((1, 2)) > 128).tolist() == labels.bool().tolist()
     assert len(list((tmp_path / "cache").iterdir())) == 1
-    again = loading.load(source, tmp_path, HERE)
+    again = reading.load(source, tmp_path, HERE)
     assert torch.equal(again.train.tensors["image"], images)
 
 
 def test_a_picture_that_changes_is_read_again(pictures, tmp_path):
-    before = loading.load(folder(pictures), tmp_path, HERE)
+    before = reading.load(folder(pictures), tmp_path, HERE)
     for path in (pictures / "dark").iterdir():
         Image.new("RGB", (9, 9), (250, 250, 250)).save(path)
-    after = loading.load(folder(pictures), tmp_path, HERE)
+    after = reading.load(folder(pictures), tmp_path, HERE)
     assert not torch.equal(before.train.tensors["image"], after.train.tensors["image"])
 
 
+def test_the_folder_is_searched_once_for_facts_fingerprint_and_examples(
+    pictures, tmp_path, monkeypatch
+):
+    searched = []
+
+    def walk(folder, suffixes):
+        searched.append(folder.name)
+        return folder_walk.walk(folder, suffixes)
+
+    monkeypatch.setattr(folders, "walk", walk)
+    source = sources.build(folder(pictures), tmp_path)
+    fingerprint.take(source, FeedForward(name="ffnn"), source.describe())
+    loading.load(source)
+    assert searched == ["dark", "light"]
+    file = tmp_path / "job.yaml"
+    file.write_text(
+        "name: x\nmodel: {name: ffnn}\ntrain: {epochs: 1}\n"
+        "data: {name: image_folder, root: pictures}\n"
+    )
+    job_request.read(file, [], "generic")
+    assert searched == ["dark", "light"] * 2
+
+
+def test_a_picture_that_was_replaced_is_checked_again_before_it_is_streamed(pictures, tmp_path):
+    source = folder(pictures)
+    reading.load(source, tmp_path, HERE, 0)
+    assert len(list((tmp_path / "cache").glob("*.checked"))) == 1
+    path = pictures / "dark" / "07.png"
+    state = path.stat()
+    path.write_bytes(b"no picture".ljust(state.st_size))
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))  # as `cp -p` and `touch -r` do
+    with pytest.raises(UserError, match=r"dark/07\.png is not a readable picture"):
+        reading.load(source, tmp_path, HERE, 0)
+
+
 def test_grey_pictures_have_one_channel(pictures, tmp_path):
-    assert loading.load(folder(pictures, channels=1), tmp_path, HERE).facts.shape == (1, 8, 12)
+    assert reading.load(folder(pictures, channels=1), tmp_path, HERE).facts.shape == (1, 8, 12)
 
 
 def test_folders_for_each_split_are_taken_as_they_are(pictures, tmp_path):
@@ -62,29 +102,29 @@ def test_folders_for_each_split_are_taken_as_they_are(pictures, tmp_path):
         (root / split).mkdir(parents=True)
         for label in ("dark", "light"):
             (root / split / label).symlink_to(pictures / label)
-    splits = loading.load(folder(root), tmp_path, HERE)
+    splits = reading.load(folder(root), tmp_path, HERE)
     assert [len(splits.train), len(splits.validation), len(splits.test)] == [36, 4, 40]
-    assert splits.facts == source_facts.facts(folder(root), tmp_path)
+    assert splits.facts == reading.describe(folder(root), tmp_path)
 
 
 def test_a_broken_picture_is_named(pictures, tmp_path):
     (pictures / "dark" / "07.png").write_bytes(b"no picture")
     with pytest.raises(UserError, match=r"dark/07\.png is not a readable picture"):
-        loading.load(folder(pictures), tmp_path, HERE)
+        reading.load(folder(pictures), tmp_path, HERE)
 
 
 def test_a_class_without_pictures_is_named(pictures, tmp_path):
     (pictures / "empty").mkdir()
     with pytest.raises(UserError, match="has no picture of class empty"):
-        source_facts.facts(folder(pictures), tmp_path)
+        reading.describe(folder(pictures), tmp_path)
 
 
 def test_a_folder_without_classes_is_refused_with_the_layout(tmp_path):
     with pytest.raises(UserError, match="no folder for a class") as caught:
-        source_facts.facts(folder(tmp_path), tmp_path)
+        reading.describe(folder(tmp_path), tmp_path)
     assert "CLASS" in caught.value.hint
     with pytest.raises(UserError, match="there is no folder"):
-        source_facts.facts(folder(tmp_path / "nowhere"), tmp_path)
+        reading.describe(folder(tmp_path / "nowhere"), tmp_path)
 
 
 def divided(root, **splits):
@@ -100,13 +140,13 @@ def divided(root, **splits):
 @pytest.mark.parametrize("validation", ["validation", "val"])
 def test_all_three_splits_may_be_given(tmp_path, validation):
     source = divided(tmp_path, train="ab", test="ab", **{validation: "ab"})
-    facts = source_facts.facts(source, tmp_path)
+    facts = reading.describe(source, tmp_path)
     assert (facts.train, facts.validation, facts.test) == (6, 6, 6)
 
 
 def test_a_test_split_that_is_missing_is_taken_from_the_training_pictures(tmp_path):
     source = divided(tmp_path, train="ab", validation="ab").model_copy(update={"test": 0.5})
-    splits = loading.load(source, tmp_path, HERE)
+    splits = reading.load(source, tmp_path, HERE)
     assert [len(splits.train), len(splits.validation), len(splits.test)] == [3, 6, 3]
     assert not set(splits.test.index.tolist()) & set(splits.validation.index.tolist())
 
@@ -114,20 +154,20 @@ def test_a_test_split_that_is_missing_is_taken_from_the_training_pictures(tmp_pa
 def test_splits_whose_classes_differ_are_refused_with_the_classes(tmp_path):
     source = divided(tmp_path, train=["cat", "dog"], test=["cat", "bird"])
     with pytest.raises(UserError, match=r"test has classes that .*/train has not: bird"):
-        source_facts.facts(source, tmp_path)
+        reading.describe(source, tmp_path)
 
 
 def test_a_test_folder_without_training_pictures_is_refused(tmp_path):
     with pytest.raises(UserError, match="has test but no train"):
-        source_facts.facts(divided(tmp_path, test="ab"), tmp_path)
+        reading.describe(divided(tmp_path, test="ab"), tmp_path)
 
 
 def test_other_files_and_hidden_ones_are_passed_over(pictures, tmp_path):
-    before = source_facts.facts(folder(pictures), tmp_path)
+    before = reading.describe(folder(pictures), tmp_path)
     (pictures / "dark" / "notes.txt").write_text("not a picture")
     (pictures / "dark" / "._00.png").write_bytes(b"left by another file system")
     (pictures / ".ipynb_checkpoints").mkdir()
-    after = source_facts.facts(folder(pictures), tmp_path)
+    after = reading.describe(folder(pictures), tmp_path)
     assert after == before
     assert "files of classes that are not read: 1 .txt" in after.notes
 
@@ -135,16 +175,16 @@ def test_other_files_and_hidden_ones_are_passed_over(pictures, tmp_path):
 def test_a_link_to_nowhere_is_named(pictures, tmp_path):
     (pictures / "dark" / "purged.png").symlink_to(tmp_path / "gone.png")
     with pytest.raises(UserError, match=r"purged\.png is not a readable picture"):
-        loading.load(folder(pictures), tmp_path, HERE)
+        reading.load(folder(pictures), tmp_path, HERE)
 
 
 def test_a_cache_that_cannot_be_written_or_read_costs_only_time(pictures, tmp_path):
-    first = loading.load(folder(pictures), tmp_path, HERE).train.tensors["image"]
+    first = reading.load(folder(pictures), tmp_path, HERE).train.tensors["image"]
     (cached,) = (tmp_path / "cache").iterdir()
     cached.write_bytes(cached.read_bytes()[:200])
     (tmp_path / "file").touch()
     for data_root in (tmp_path, tmp_path / "file"):
-        again = loading.load(folder(pictures), data_root, HERE).train.tensors["image"]
+        again = reading.load(folder(pictures), data_root, HERE).train.tensors["image"]
         assert torch.equal(again, first)
 
 
@@ -154,7 +194,7 @@ def test_pictures_of_16_bits_keep_their_range(tmp_path):
         for number in range(5):
             wide = np.full((4, 4), 10000 * (number + 1), np.uint16)
             Image.fromarray(wide).save(tmp_path / label / f"{number}.tif")
-    images = loading.load(folder(tmp_path, channels=1), tmp_path, HERE).train.tensors["image"]
+    images = reading.load(folder(tmp_path, channels=1), tmp_path, HERE).train.tensors["image"]
     assert set(images.unique().tolist()) <= {39, 78, 117, 156, 195}, "white is 65535"
     assert len(images.unique()) > 1
 
@@ -164,7 +204,7 @@ def test_pictures_of_12_bits_in_16_are_refused_before_they_become_black(tmp_path
         (tmp_path / label).mkdir()
         Image.fromarray(np.full((4, 4), 4095, np.uint16)).save(tmp_path / label / "0.png")
     with pytest.raises(UserError, match=r"almost black.* the brightest of the 2 looked at has 16"):
-        source_facts.facts(folder(tmp_path), tmp_path)
+        reading.describe(folder(tmp_path), tmp_path)
 
 
 def test_pictures_of_an_unknown_range_are_refused(tmp_path):
@@ -172,4 +212,4 @@ def test_pictures_of_an_unknown_range_are_refused(tmp_path):
     for number in range(5):
         Image.new("F", (4, 4), 0.5).save(tmp_path / "a" / f"{number}.tif")
     with pytest.raises(UserError, match=r"0\.tif is not a readable picture: it has 32 bits"):
-        loading.load(folder(tmp_path), tmp_path, HERE)
+        reading.load(folder(tmp_path), tmp_path, HERE)

@@ -11,10 +11,9 @@ import torch
 from PIL import Image
 from pydantic import TypeAdapter
 
-from hpc_dl.data import loading, source_facts
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.sources import DataSpec
-from tests.support import ranks
+from tests.support import ranks, reading
 from tests.support.running import history, new_run
 
 CORA = Path(os.environ.get("HPCDL_DATA", "missing")) / "cora" / "Cora"
@@ -44,8 +43,8 @@ def kmnist(tmp_path):
 
 def test_the_splits_and_the_names_of_the_classes_are_torchvisions_own(kmnist):
     wanted = source("torchvision:KMNIST")
-    splits = loading.load(wanted, kmnist, kmnist)
-    assert splits.facts == source_facts.facts(wanted, kmnist)
+    splits = reading.load(wanted, kmnist, kmnist)
+    assert splits.facts == reading.describe(wanted, kmnist)
     assert splits.facts.classes[:3] == ("o", "ki", "su")
     assert (splits.facts.train, splits.facts.validation, splits.facts.test) == (45, 5, 20)
     raw = (kmnist / "torchvision/KMNIST/raw/t10k-images-idx3-ubyte").read_bytes()[16:]
@@ -71,7 +70,7 @@ def test_a_job_trains_on_it(kmnist, monkeypatch):
 )
 def test_what_is_not_there_is_said_with_what_to_type(tmp_path, name, message, hint):
     with pytest.raises(UserError, match=message) as refused:
-        loading.given(source(name), tmp_path, tmp_path)
+        reading.given(source(name), tmp_path, tmp_path)
     assert re.search(hint, refused.value.hint)
 
 
@@ -88,10 +87,10 @@ def folders(tmp_path):
 def test_pictures_of_mixed_sizes_are_refused_unless_they_are_resized(folders):
     wanted = {"root": str(folders / "pictures")}
     with pytest.raises(UserError, match="mixed sizes") as refused:
-        loading.given(source("torchvision:ImageFolder", **wanted), folders, folders)
+        reading.given(source("torchvision:ImageFolder", **wanted), folders, folders)
     assert "data.size" in refused.value.hint
     resized = source("torchvision:ImageFolder", size=[7, 9], **wanted)
-    facts, _ = loading.given(resized, folders, folders)
+    facts, _ = reading.given(resized, folders, folders)
     assert (facts.shape, facts.classes) == ((3, 7, 9), ("a", "b"))
 
 
@@ -101,7 +100,7 @@ def test_torchvisions_folders_do_not_make_classes_of_splits(tmp_path):
         Image.new("L", (8, 8)).save(tmp_path / split / "a" / "0.png")
     wanted = source("torchvision:ImageFolder", root=str(tmp_path))
     with pytest.raises(UserError, match="test, train look like splits") as refused:
-        loading.given(wanted, tmp_path, tmp_path)
+        reading.given(wanted, tmp_path, tmp_path)
     assert "image_folder" in refused.value.hint
 
 
@@ -114,16 +113,16 @@ def test_torchvisions_folders_of_other_things_are_no_classes(tmp_path, names, me
         Image.new("L", (8, 8)).save(tmp_path / name / "0.png")
     wanted = source("torchvision:ImageFolder", root=str(tmp_path))
     with pytest.raises(UserError, match=f"{message}, but would be classes"):
-        loading.given(wanted, tmp_path, tmp_path)
+        reading.given(wanted, tmp_path, tmp_path)
 
 
 def test_an_option_that_a_data_set_asserts_is_refused_by_its_value(tmp_path):
     with pytest.raises(UserError, match=r"does not take these options: .*split='nope'"):
-        loading.given(source("torch_geometric:Planetoid:Cora", split="nope"), tmp_path, tmp_path)
+        reading.given(source("torch_geometric:Planetoid:Cora", split="nope"), tmp_path, tmp_path)
 
 
 def test_a_data_set_that_makes_its_graphs_is_there(tmp_path):
-    facts, _ = loading.given(source("torch_geometric:KarateClub"), tmp_path, tmp_path)
+    facts, _ = reading.given(source("torch_geometric:KarateClub"), tmp_path, tmp_path)
     assert (facts.task, facts.shape, facts.undirected) == ("classify_nodes", (34,), True)
 
 
@@ -144,7 +143,7 @@ def test_grey_pictures_among_coloured_ones_become_rgb_and_the_plan_says_so(tmp_p
             return self.pictures[number % 4], number % 2
 
     monkeypatch.setattr("hpc_dl.data.libraries.class_of", lambda *_: Some)
-    facts, given = loading.given(source("torchvision:Some"), tmp_path, tmp_path)
+    facts, given = reading.given(source("torchvision:Some"), tmp_path, tmp_path)
     assert (facts.shape, facts.notes) == (
         (3, 4, 4),
         ("20 of 40 pictures are grey, and become RGB",),
@@ -156,8 +155,8 @@ def test_grey_pictures_among_coloured_ones_become_rgb_and_the_plan_says_so(tmp_p
 @pytest.mark.skipif(not CORA.exists(), reason="Cora is not staged")
 def test_planetoid_read_by_torch_geometric_itself_is_our_cora(tmp_path):
     wanted = source("torch_geometric:Planetoid:Cora", root=str(CORA.parent))
-    theirs = loading.load(wanted, tmp_path, tmp_path)
-    ours = loading.load(source("cora"), CORA.parent.parent, tmp_path)
+    theirs = reading.load(wanted, tmp_path, tmp_path)
+    ours = reading.load(source("cora"), CORA.parent.parent, tmp_path)
     assert theirs.facts.train == ours.facts.train == 140
     for name in ("train", "validation", "test"):
         a, b = (getattr(it, name).batch(torch.arange(9)) for it in (theirs, ours))

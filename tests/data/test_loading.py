@@ -8,15 +8,19 @@ from pathlib import Path
 import pytest
 import torch
 
-from hpc_dl.data import digits as digits_module
-from hpc_dl.data import idx, loading, source_facts
+from hpc_dl.data import sources
 from hpc_dl.data.counts import Holdout, split_counts
 from hpc_dl.data.dataset import Split, divide
 from hpc_dl.data.listing import listing
+from hpc_dl.data.sources.digits import read_digits
+from hpc_dl.data.sources.mnist import CLASSES
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.sources import MNIST, SOURCES, Digits, FashionMNIST
+from hpc_dl.jobspec.sources import SOURCES
+from hpc_dl.jobspec.sources.digits import Digits
+from hpc_dl.jobspec.sources.mnist import MNIST, FashionMNIST
 from hpc_dl.torchvision_compat import torchvision
+from tests.support import reading
 
 HERE = Path()
 DATA = os.environ.get("HPCDL_DATA")
@@ -24,7 +28,7 @@ needs_data = pytest.mark.skipif(not DATA, reason="HPCDL_DATA names no folder of 
 
 
 def digits(seed=0, **options):
-    return loading.load(Digits(name="digits", split_seed=seed, **options), HERE, HERE)
+    return reading.load(Digits(name="digits", split_seed=seed, **options), HERE, HERE)
 
 
 # ---- splits
@@ -32,7 +36,7 @@ def digits(seed=0, **options):
 
 def test_digits_are_all_there_once_and_as_the_plan_was_told():
     splits = digits(validation=0.2, test=0.3)
-    assert source_facts.facts(Digits(name="digits", validation=0.2, test=0.3), HERE) == splits.facts
+    assert reading.describe(Digits(name="digits", validation=0.2, test=0.3), HERE) == splits.facts
     sizes = [len(part) for part in (splits.train, splits.validation, splits.test)]
     assert sizes == [splits.facts.train, splits.facts.validation, splits.facts.test]
     assert sum(sizes) == 1797
@@ -63,7 +67,7 @@ def test_in_black_and_white_a_pixel_is_white_as_often_as_it_is_bright_and_always
                 assert torch.equal(images[split.index], drawn)
             images[split.index] = drawn
     assert set(images.unique().tolist()) == {0.0, 1.0}
-    whole = digits_module.load()["image"][:, 0].float() / 255
+    whole = read_digits()["image"][:, 0].float() / 255
     for grey in (0.0, 1.0):
         assert (images[whole == grey] == grey).all()
     middle = (whole > 0.4) & (whole < 0.6)
@@ -75,7 +79,7 @@ def test_of_some_classes_alone_is_trained_and_the_test_has_all_others():
     splits = digits(include_classes=[3, "5"])
     sizes = [len(part) for part in (splits.train, splits.validation, splits.test)]
     assert sizes == [splits.facts.train, splits.facts.validation, splits.facts.test]
-    assert splits.facts == source_facts.facts(Digits(name="digits", include_classes=[3, "5"]), HERE)
+    assert splits.facts == reading.describe(Digits(name="digits", include_classes=[3, "5"]), HERE)
     assert splits.facts.include_classes == ("3", "5")
     for part in (splits.train, splits.validation):
         assert part.tensors["label"].unique().tolist() == [3, 5]
@@ -86,15 +90,15 @@ def test_of_some_classes_alone_is_trained_and_the_test_has_all_others():
 
 def test_a_class_that_is_not_there_is_refused_with_those_that_are():
     with pytest.raises(UserError, match=r"data\.include_classes: digits has no class 12") as caught:
-        source_facts.facts(Digits(name="digits", include_classes=[12]), HERE)
+        reading.describe(Digits(name="digits", include_classes=[12]), HERE)
     assert "It has: 0, 1, 2" in caught.value.hint
 
 
 @needs_data
 def test_of_mnist_some_classes_are_trained_on_and_its_test_is_whole():
     source = MNIST(name="mnist", include_classes=[7], binarize=True)
-    splits = loading.load(source, Path(str(DATA)), HERE)
-    assert splits.facts == source_facts.facts(source, Path(str(DATA)))
+    splits = reading.load(source, Path(str(DATA)), HERE)
+    assert splits.facts == reading.describe(source, Path(str(DATA)))
     assert (len(splits.train), len(splits.validation), len(splits.test)) == (5639, 626, 10_000)
     assert splits.train.tensors["label"].unique().tolist() == [7]
 
@@ -156,8 +160,8 @@ def test_moving_a_split_keeps_bytes_as_bytes(dtype):
 @needs_data
 def test_mnist_is_read_from_where_it_is_staged():
     source = MNIST(name="mnist")
-    splits = loading.load(source, Path(DATA), HERE)
-    assert splits.facts == source_facts.facts(source, Path(DATA))
+    splits = reading.load(source, Path(DATA), HERE)
+    assert splits.facts == reading.describe(source, Path(DATA))
     assert [len(splits.train), len(splits.validation), len(splits.test)] == [54000, 6000, 10000]
     assert splits.test.tensors["label"][:5].tolist() == [7, 2, 1, 0, 4]
     assert splits.test.index[:2].tolist() == [60_000, 60_001]
@@ -168,7 +172,7 @@ def test_mnist_is_read_from_where_it_is_staged():
 
 def test_mnist_that_is_not_staged_is_refused_with_the_command_and_the_files(tmp_path):
     with pytest.raises(UserError, match="mnist is not staged: no train-images") as caught:
-        source_facts.facts(MNIST(name="mnist"), tmp_path)
+        reading.describe(MNIST(name="mnist"), tmp_path)
     assert "hpcdl data fetch mnist\n" in caught.value.hint
     assert "train-images-idx3-ubyte" in caught.value.hint
     assert str(tmp_path / "mnist" / "MNIST" / "raw") in caught.value.hint
@@ -179,12 +183,12 @@ def test_a_truncated_file_is_named_with_its_size(tmp_path):
     folder.mkdir(parents=True)
     (folder / "train-images-idx3-ubyte").write_bytes(b"short")
     with pytest.raises(UserError, match="has 5 bytes instead of 47040016") as caught:
-        source_facts.facts(FashionMNIST(name="fashion_mnist", root=str(tmp_path)), HERE)
+        reading.describe(FashionMNIST(name="fashion_mnist", root=str(tmp_path)), HERE)
     assert f"hpcdl data fetch fashion_mnist --root {tmp_path}\n" in caught.value.hint
 
 
 def test_the_names_of_clothes_are_those_of_torchvision():
-    assert list(idx.CLASSES["fashion_mnist"]) == torchvision("datasets").FashionMNIST.classes
+    assert list(CLASSES["fashion_mnist"]) == torchvision("datasets").FashionMNIST.classes
 
 
 def test_the_listing_knows_every_source_and_what_is_staged(tmp_path):
@@ -209,14 +213,34 @@ def run(program):
     )
 
 
-def test_the_light_half_of_the_room_imports_nothing_heavy():
-    done = run(
-        "import sys\n"
-        "from hpc_dl.data import counts, folders, idx, listing, source_facts\n"
-        "heavy = {'torch', 'torchvision', 'numpy', 'PIL', 'sklearn'} & set(sys.modules)\n"
-        "sys.exit(str(heavy) if heavy else 0)"
-    )
+LIGHT = """
+import sys
+from pathlib import Path
+from hpc_dl.data import counts, listing, sources
+from hpc_dl.jobspec.sources import SOURCES
+
+def imported(*names):
+    return set(names) & set(sys.modules)
+
+listing.listing(Path("nowhere"))
+assert not (found := imported("torch", "numpy", "PIL", "pandas", "sklearn")), found
+for options in SOURCES.values():
+    sources.class_for(options)
+for name in ("digits", "karate"):
+    sources.build(SOURCES[name](name=name), Path()).describe()
+assert not (found := imported("torch", "torchvision", "torch_geometric", "sklearn")), found
+"""
+
+
+def test_sources_are_found_and_described_without_what_is_heavy():
+    done = run(LIGHT)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_every_source_has_a_class_in_a_file_named_like_that_of_its_options(name):
+    found = sources.class_for(SOURCES[name])
+    assert found.__module__.rpartition(".")[2] == SOURCES[name].__module__.rpartition(".")[2]
 
 
 MISMATCHED = """
@@ -229,7 +253,8 @@ torch.ops.load_library = refuse  # what happens beside a torch that torchvision 
 """
 IMPORTS = """
 import torch
-from hpc_dl import vision
+from hpc_dl import torchvision_compat as vision
+from tests.support import reading
 assert vision.torchvision("datasets").MNIST.__name__ == "MNIST"
 resize = vision.torchvision("transforms.v2.functional").resize
 assert resize(torch.ones(1, 4, 4), [2, 2]).sum() == 4

@@ -9,10 +9,11 @@ import pytest
 import torch
 from PIL import Image
 
-from hpc_dl.data import headers, loading, picture, source_facts
-from hpc_dl.data.picture import decode, header
+from hpc_dl.data.pictures import decoding, headers
+from hpc_dl.data.pictures.decoding import decode, header
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.sources import ImageFolder
+from hpc_dl.jobspec.sources.image_folder import ImageFolder
+from tests.support import reading
 
 RNG = np.random.default_rng(0)
 UPRIGHT = RNG.integers(0, 256, (6, 9, 3), dtype=np.uint8)
@@ -233,7 +234,7 @@ def mixed(tmp_path):
 
 
 def test_the_plan_says_how_pictures_are_decoded(mixed, tmp_path):
-    notes = source_facts.facts(mixed, tmp_path).notes
+    notes = reading.describe(mixed, tmp_path).notes
     assert notes == (
         "2 of 8 pictures are turned upright, by their EXIF orientation",
         "2 of 8 pictures have transparency: white is put behind them",
@@ -242,20 +243,20 @@ def test_the_plan_says_how_pictures_are_decoded(mixed, tmp_path):
         "pictures of 6 x 9 to 16 x 16 pixels are resized to 6 x 9 (height x width, data.size); "
         "their proportions are not kept",
     )
-    grey = source_facts.facts(mixed.model_copy(update={"channels": 1}), tmp_path).notes
+    grey = reading.describe(mixed.model_copy(update={"channels": 1}), tmp_path).notes
     assert "6 of 8 pictures have colours, and become grey (data.channels: 3 keeps them)" in grey
 
 
 def test_of_very_many_pictures_some_are_looked_at(mixed, tmp_path, monkeypatch):
     monkeypatch.setattr(headers, "MOST", 4)
-    notes = source_facts.facts(mixed, tmp_path).notes
+    notes = reading.describe(mixed, tmp_path).notes
     assert "2 of 4 pictures looked at, of 8, have transparency: white is put behind them" in notes
 
 
 def test_resident_and_streamed_pictures_are_decoded_alike(mixed, tmp_path):
-    resident = loading.load(mixed, tmp_path, tmp_path)
-    streamed = loading.load(mixed, tmp_path, tmp_path, 0)
-    assert resident.facts == streamed.facts == source_facts.facts(mixed, tmp_path)
+    resident = reading.load(mixed, tmp_path, tmp_path)
+    streamed = reading.load(mixed, tmp_path, tmp_path, 0)
+    assert resident.facts == streamed.facts == reading.describe(mixed, tmp_path)
     found = []
     for name in ("train", "validation", "test"):
         ours, theirs = (getattr(it, name) for it in (resident, streamed))
@@ -266,17 +267,17 @@ def test_resident_and_streamed_pictures_are_decoded_alike(mixed, tmp_path):
 
 
 def test_pictures_that_were_decoded_by_another_rule_are_decoded_anew(mixed, tmp_path, monkeypatch):
-    monkeypatch.setattr(picture, "RULE", 1)
-    loading.load(mixed, tmp_path, tmp_path)
+    monkeypatch.setattr(decoding, "RULE", 1)
+    reading.load(mixed, tmp_path, tmp_path)
     (old,) = (tmp_path / "cache").glob("*.npy")
     np.save(old, np.zeros_like(np.load(old)))
     monkeypatch.undo()
-    assert loading.load(mixed, tmp_path, tmp_path).train.tensors["image"].any()
+    assert reading.load(mixed, tmp_path, tmp_path).train.tensors["image"].any()
 
 
 def test_a_picture_that_changes_is_looked_at_again_before_it_is_streamed(mixed, tmp_path):
-    loading.load(mixed, tmp_path, tmp_path, 0)
+    reading.load(mixed, tmp_path, tmp_path, 0)
     (file,) = (tmp_path / "pictures" / "a").glob("turned.png")
     file.write_bytes(b"no picture")
     with pytest.raises(UserError, match=r"turned\.png is not a readable picture"):
-        loading.load(mixed, tmp_path, tmp_path, 0)
+        reading.load(mixed, tmp_path, tmp_path, 0)

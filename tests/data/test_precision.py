@@ -7,13 +7,15 @@ import torch
 from sklearn.metrics import r2_score
 
 from hpc_dl import tasks
-from hpc_dl.data import loading, precision, validation
+from hpc_dl.data import precision, validation
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.sources import Csv, Npz, OwnData
+from hpc_dl.jobspec.sources.arrays import Npz
+from hpc_dl.jobspec.sources.tables import Csv
+from hpc_dl.jobspec.sources.user import OwnData
 from hpc_dl.predictor import load as load_predictor
 from hpc_dl.zoo.layers.standardise import Rescaled, Standardise
-from tests.support import ranks
+from tests.support import ranks, reading
 from tests.support.running import history, new_run
 
 OFFSET = -406757.0
@@ -59,7 +61,7 @@ def test_metrics_of_targets_with_a_large_offset_are_those_without_it(offset):
 def test_outputs_in_the_targets_units_have_all_their_digits():
     network = Rescaled(torch.nn.Identity(), 1)
     target = torch.tensor([[UNIX + 1], [UNIX + 2], [UNIX + 3]], dtype=torch.float64)
-    network.units.learn(target)
+    network.units.fit(target)
     standard = (target - target.mean()) / target.std(unbiased=False)
     assert network(standard.float()).sub(target).abs().max() < 1e-6
 
@@ -67,14 +69,14 @@ def test_outputs_in_the_targets_units_have_all_their_digits():
 def test_columns_are_standardised_before_they_lose_their_digits():
     table = torch.tensor([[UNIX, 2451545.25], [UNIX + 1, 2451545.5]], dtype=torch.float64)
     layer = Standardise([2])
-    layer.learn(table)
+    layer.fit(table)
     assert layer(table).tolist() == [[-1, -1], [1, 1]]
     assert layer(table).dtype == torch.float32
 
 
 def test_what_never_changed_in_training_says_nothing_and_a_gap_is_as_the_mean():
     layer = Standardise([2])
-    layer.learn(torch.tensor([[0.1, 1.0], [0.1, 3.0], [0.1, torch.nan]], dtype=torch.float64))
+    layer.fit(torch.tensor([[0.1, 1.0], [0.1, 3.0], [0.1, torch.nan]], dtype=torch.float64))
     assert layer(torch.tensor([[7.0, torch.nan]])).tolist() == [[0, 0]]
     assert layer(torch.tensor([[0.1, 3.0]])).tolist() == [[0, 1]]
 
@@ -117,7 +119,7 @@ def test_sequences_that_would_lose_their_digits_are_refused(tmp_path):
     np.savez(tmp_path / "x.npz", x=np.stack([time, time], axis=1)[:, :, None], y=label)
     source = Npz(name="npz", path=str(tmp_path / "x.npz"), kind="sequence")
     with pytest.raises(UserError, match="data: sequence: column 0, like 17000000"):
-        loading.load(source, tmp_path, tmp_path)
+        reading.load(source, tmp_path, tmp_path)
 
 
 OWN = """
@@ -148,7 +150,7 @@ def test_own_tables_and_targets_keep_their_digits_and_graphs_are_refused(tmp_pat
     (tmp_path / "graphs.py").write_text(GRAPHS)
 
     def own(name):
-        return loading.load(OwnData.model_validate({"name": name}), tmp_path, tmp_path)
+        return reading.load(OwnData.model_validate({"name": name}), tmp_path, tmp_path)
 
     assert own("mine.py:times").train.tensors["table"].unique().tolist() == [UNIX, UNIX + 30]
     split = own("mine.py:energies").train

@@ -15,7 +15,12 @@ from hpc_dl.planning.site import Site
 
 GIB = 2**30
 PICTURE = (3, 1024, 1024)  # 3 MiB
-PATHS = {"run_dir": Path("/runs/x-1"), "run_root": Path("/runs"), "data_root": Path("/data")}
+PLANNED = {
+    "backend": "slurm",
+    "run_dir": Path("/runs/x-1"),
+    "run_root": Path("/runs"),
+    "data_root": Path("/data"),
+}
 
 
 def plan(pictures=1000, machine=None, data=None, **resources):
@@ -29,7 +34,7 @@ def plan(pictures=1000, machine=None, data=None, **resources):
         "resources": {"cpus_per_task": 4, **resources},
     }
     return planning.make(
-        JobSpec.model_validate(spec), Site(name="s"), facts, **PATHS, machine=machine
+        JobSpec.model_validate(spec), Site(name="s"), facts, **PLANNED, machine=machine
     )
 
 
@@ -70,7 +75,7 @@ def of_a_table(rows, **resources):
         "train": {"epochs": 1},
         "resources": resources,
     }
-    return planning.make(JobSpec.model_validate(spec), Site(name="s"), facts, **PATHS)
+    return planning.make(JobSpec.model_validate(spec), Site(name="s"), facts, **PLANNED)
 
 
 def test_so_it_is_with_every_source_and_one_that_cannot_be_streamed_says_what_it_needs():
@@ -138,7 +143,7 @@ def test_a_source_that_is_held_in_memory_does_not_stream():
         "train": {"epochs": 1},
     }
     with pytest.raises(SpecConflict, match="digits is held in memory") as caught:
-        planning.make(JobSpec.model_validate(spec), Site(name="s"), facts, **PATHS)
+        planning.make(JobSpec.model_validate(spec), Site(name="s"), facts, **PLANNED)
     assert caught.value.key == "data.loading"
     assert "image_folder" in caught.value.hint
 

@@ -10,13 +10,15 @@ from multiprocessing import forkserver
 import pytest
 import torch
 
-from hpc_dl.data import loading
-from hpc_dl.data.augment import Augmentation
 from hpc_dl.data.batches import Batches, held_out
+from hpc_dl.data.transforms.augment import Augmentation
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import Augment
-from hpc_dl.jobspec.sources import ImageFolder
-from tests.support import ranks  # for its warm server, from which workers are forked here
+from hpc_dl.jobspec.sources.image_folder import ImageFolder
+from tests.support import (
+    ranks,  # for its warm server, from which workers are forked here
+    reading,
+)
 from tests.support.pictures import folder_of_pictures
 from tests.support.waiting import wait_until
 
@@ -31,7 +33,7 @@ def source(tmp_path_factory):
 
 
 def load(source, tmp_path, workers=None):
-    return loading.load(source, tmp_path, tmp_path, workers)
+    return reading.load(source, tmp_path, tmp_path, workers)
 
 
 def same(ours, theirs):
@@ -144,14 +146,15 @@ def test_a_worker_that_is_killed_is_said_to_be_gone(source, tmp_path, number):
 
 PROGRAM = """
 import pathlib, sys
-from hpc_dl.data import sources
+from hpc_dl.data import loading, sources
 from hpc_dl.data.batches import Batches
-from hpc_dl.jobspec.sources import ImageFolder
+from hpc_dl.jobspec.sources.image_folder import ImageFolder
 
 if __name__ == "__main__":
     here = pathlib.Path(sys.argv[2])
     source = ImageFolder(name="image_folder", root=sys.argv[1])
-    steps = Batches(sources.load(source, here, here, workers=2).train, 4, 4, 0, 0, 1).steps(0)
+    splits = loading.load(sources.build(source, here), workers=2)
+    steps = Batches(splits.train, 4, 4, 0, 0, 1).steps(0)
     next(steps)
     sys.exit(5)
 """

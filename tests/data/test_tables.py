@@ -7,13 +7,12 @@ import pandas
 import pytest
 import torch
 
-from hpc_dl.data import loading, source_facts
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.job import JobSpec
-from hpc_dl.jobspec.sources import Csv, Parquet
+from hpc_dl.jobspec.sources.tables import Csv, Parquet
 from hpc_dl.planning.compatibility import SpecConflict, check
 from hpc_dl.predictor import load as load_predictor
-from tests.support import ranks
+from tests.support import ranks, reading
 from tests.support.running import history, new_run
 
 ROWS = 80
@@ -40,7 +39,7 @@ def csv(folder, table=None, **options):
 
 
 def load(source, folder):
-    return loading.load(source, folder, folder)
+    return reading.load(source, folder, folder)
 
 
 def test_numbers_stay_words_become_columns_and_values_of_the_target_classes(tmp_path):
@@ -68,7 +67,7 @@ def test_a_parquet_file_gives_the_same(tmp_path):
 def test_what_is_known_before_is_what_is_loaded(tmp_path):
     for options in ({}, {"target": "price", "task": "regress", "drop": ["id", "dear"]}):
         source = csv(tmp_path, **options)
-        assert source_facts.facts(source, tmp_path) == load(source, tmp_path).facts
+        assert reading.describe(source, tmp_path) == load(source, tmp_path).facts
 
 
 def gap(table):
@@ -111,7 +110,7 @@ def test_what_is_wrong_is_named_with_its_place(tmp_path, change, options, messag
     if "path" in options:
         source = source.model_copy(update=options)
     with pytest.raises(UserError, match=message):
-        source_facts.facts(source, tmp_path)
+        reading.describe(source, tmp_path)
 
 
 def test_a_class_that_is_not_trained_on_is_named(tmp_path):
@@ -120,7 +119,7 @@ def test_a_class_that_is_not_trained_on_is_named(tmp_path):
     seeds = range(40)
     with pytest.raises(UserError, match="no example of 'maybe' to train on"):
         for seed in seeds:  # in one of which the only one is held out
-            loading.load(csv(tmp_path, table, split_seed=seed), tmp_path, tmp_path)
+            reading.load(csv(tmp_path, table, split_seed=seed), tmp_path, tmp_path)
 
 
 def test_tables_are_not_for_networks_of_images(tmp_path):
@@ -132,7 +131,7 @@ def test_tables_are_not_for_networks_of_images(tmp_path):
         "train": {"epochs": 1},
     }
     with pytest.raises(SpecConflict, match="csv is table data") as caught:
-        check(JobSpec.model_validate(spec), source_facts.facts(source, tmp_path), None)
+        check(JobSpec.model_validate(spec), reading.describe(source, tmp_path), None)
     assert "ffnn" in caught.value.hint
 
 
@@ -143,16 +142,16 @@ def trained(folder, **data):
     return ranks.train(new_run(folder, data=data, train=train))
 
 
-def test_numbers_are_foretold_in_their_own_units_from_columns_as_they_are(tmp_path):
+def test_numbers_are_predicted_in_their_own_units_from_columns_as_they_are(tmp_path):
     run = trained(tmp_path, target="price", task="regress", drop=["id", "dear"])
     tested = {k: v for _, values in history(run) for k, v in values.items() if "test/" in k}
     assert tested["test/r2"] > 0.95
     assert tested["test/mae"] < 40  # of prices that differ by hundreds
     names = {path.name for path in run.artifacts.iterdir()}
-    assert {"foretold", "residuals"} <= names
+    assert {"predictions", "residuals"} <= names
     rows = [{"size": 100, "colour": "red"}, {"size": 890, "colour": "blue"}]  # rows 0 and 79
-    foretold = load_predictor(run.export).predict(rows)["target"][:, 0]
-    assert foretold == pytest.approx([1050, 1553], abs=120)
+    predicted = load_predictor(run.export).predict(rows)["target"][:, 0]
+    assert predicted == pytest.approx([1050, 1553], abs=120)
 
 
 def test_classes_are_told(tmp_path):

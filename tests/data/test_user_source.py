@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from hpc_dl.data import loading, source_facts
+from hpc_dl.data import describe
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.sources import OwnData
-from tests.support import ranks
+from hpc_dl.jobspec.sources.user import OwnData
+from tests.support import ranks, reading
 from tests.support.running import history, new_run
 
 HERE = Path()
@@ -127,29 +127,29 @@ def own(name, **options):
 
 def test_an_own_function_describes_itself_to_the_plan(code):
     source = own("squares", n=50, width=4, validation=0.2)
-    facts = source_facts.facts(source, HERE, code)
+    facts = reading.describe(source, HERE, code)
     assert (facts.shape, facts.classes) == ((1, 4, 4), ("dark", "light"))
     assert (facts.train, facts.validation, facts.test) == (35, 10, 5)
-    splits = loading.load(source, HERE, code)
+    splits = reading.load(source, HERE, code)
     assert splits.facts == facts
     assert len(splits.train) == 35
 
 
 def test_tensors_of_another_shape_are_refused_with_the_function_and_the_shape(code):
     with pytest.raises(UserError, match=r"mine.py:crooked: train: image is \(4, 6, 6\)"):
-        loading.load(own("crooked"), HERE, code)
+        reading.load(own("crooked"), HERE, code)
 
 
 def test_an_own_function_that_fails_is_refused_at_submission_with_its_words(code):
     with pytest.raises(UserError, match="ValueError: the disk is not mounted") as caught:
-        source_facts.facts(own("fails"), HERE, code)
+        reading.describe(own("fails"), HERE, code)
     line = OWN.splitlines().index("def fails():") + 2
     assert f"mine.py:{line})" in caught.value.message
 
 
 def test_an_own_function_that_is_not_there_is_said_with_those_that_are(code):
     with pytest.raises(UserError, match="defines no 'circles'") as caught:
-        loading.load(own("circles"), HERE, code)
+        reading.load(own("circles"), HERE, code)
     assert "squares" in caught.value.hint
 
 
@@ -176,12 +176,12 @@ def test_an_own_function_that_is_not_there_is_said_with_those_that_are(code):
 )
 def test_what_is_no_source_is_refused_with_the_function_and_the_fault(code, name, options, message):
     with pytest.raises(UserError, match=message) as caught:
-        loading.load(own(name, **options), HERE, code)
+        reading.load(own(name, **options), HERE, code)
     assert f"mine.py:{name}" in str(caught.value) or message.startswith(("none is", "no example"))
 
 
 def test_channels_may_come_last_and_the_plan_says_so(code):
-    facts, given = loading.given(own("last"), HERE, code)
+    facts, given = reading.given(own("last"), HERE, code)
     assert facts.shape == (3, 6, 6)
     assert given["test"].tensors["image"].shape == (4, 3, 6, 6)
     (note,) = facts.notes
@@ -190,27 +190,27 @@ def test_channels_may_come_last_and_the_plan_says_so(code):
 
 def test_truth_values_as_bytes_are_no_pictures(code):
     with pytest.raises(UserError, match="brightest pixel of all images is 1, but white is 255"):
-        loading.given(own("truths"), HERE, code)
+        reading.given(own("truths"), HERE, code)
 
 
 def test_what_the_function_prints_is_no_part_of_its_facts(code):
-    facts = source_facts.facts(own("chatty"), HERE, code)
+    facts = reading.describe(own("chatty"), HERE, code)
     assert (facts.shape, facts.classes, facts.train) == ((3, 2, 2), ("0", "1"), 16)
 
 
 def test_a_function_that_ends_its_process_is_named(code):
     with pytest.raises(UserError, match=r"mine\.py:killed ended its process with 9"):
-        source_facts.facts(own("killed"), HERE, code)
+        reading.describe(own("killed"), HERE, code)
 
 
 def test_a_function_that_does_not_return_is_given_up(code, monkeypatch):
-    monkeypatch.setattr(source_facts, "DESCRIBE_SECONDS", 0.1)
+    monkeypatch.setattr(describe, "SECONDS", 0.1)
     with pytest.raises(UserError, match=r"mine\.py:squares did not return within"):
-        source_facts.facts(own("squares"), HERE, code)
+        reading.describe(own("squares"), HERE, code)
 
 
 def test_sequences_with_numbers_to_foretell(code):
-    facts, _ = loading.given(own("counted"), HERE, code)
+    facts, _ = reading.given(own("counted"), HERE, code)
     assert facts.notes == (
         "mine.py:counted: sequence is read as 7 steps in time of 3 numbers each",
     )
@@ -241,13 +241,13 @@ def test_rings_are_told_from_lines(code):
 def test_a_graph_that_is_wrong_is_named_with_its_place(code):
     loose = OwnData(name="graphs.py:loose")
     with pytest.raises(UserError, match="graph 1 of train: feature 0 of node 0 is nan"):
-        loading.given(loose, HERE, code)
+        reading.given(loose, HERE, code)
 
 
 def graph(code, name, **options):
     """The facts of a graph of the user's own."""
     source = OwnData.model_validate({"name": f"graphs.py:{name}", **options})
-    return loading.given(source, HERE, code)[0]
+    return reading.given(source, HERE, code)[0]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ import torch
 from accelerate.state import AcceleratorState
 from torch import Tensor
 
-from hpc_dl.data import loading, source_facts
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning import plan as planning
 from hpc_dl.planning.plan import Machine
@@ -23,6 +22,7 @@ from hpc_dl.train.deterministic import use_deterministic_algorithms
 from hpc_dl.train.world import World
 from tests.gpu import machine
 from tests.gpu.jobs import DETERMINISTIC, JOBS, sections
+from tests.support import reading
 
 RATE = 1e-3
 
@@ -42,13 +42,14 @@ class Steps:
         plan = planning.make(
             spec,
             Site(name="check"),
-            source_facts.facts(spec.data, folder, folder),
+            reading.describe(spec.data, folder, folder),
+            backend="local",
             run_dir=folder / "check-1",
             run_root=folder,
             data_root=folder,
             machine=Machine(cpus=64, gpus=world.size),
         )
-        splits = loading.load(spec.data, folder, folder, None).to(world.device)
+        splits = reading.load(spec.data, folder, folder, None).to(world.device)
         self.batches = build_batches(spec, plan, splits, world)
         self.engine = build_engine(spec, plan, splits, world, folder, lambda _: RATE, lambda: 0)
         self.engine.settle_in(self.batches)

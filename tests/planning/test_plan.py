@@ -11,10 +11,11 @@ import pytest
 from hpc_dl.jobspec.architectures import ZOO
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.job import JobSpec
-from hpc_dl.planning import plan as planning
 from hpc_dl.planning.compatibility import SpecConflict
 from hpc_dl.planning.plan import Machine, Plan
 from hpc_dl.planning.site import Partition, Site
+from hpc_dl.scheduler import registry
+from hpc_dl.scheduler.plan_job import plan_job
 
 FACTS = DataFacts("image", "classify", (1, 8, 8), tuple("0123456789"), 1437, 180, 180)
 SITE = Site(name="here")
@@ -28,7 +29,8 @@ def make(site=SITE, machine=None, facts=FACTS, **sections):
         "train": {"epochs": 10},
         **sections,
     }
-    return planning.make(
+    return plan_job(
+        registry.get("local" if machine else "slurm"),
         JobSpec.model_validate(spec),
         site,
         facts,

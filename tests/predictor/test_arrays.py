@@ -93,7 +93,7 @@ def _of_lists(given, number):
 
 
 @pytest.mark.parametrize("member", MEMBERS)
-def test_tensors_and_other_types_of_numbers_are_taken(predictors, member):
+def test_tensors_and_other_dtypes_are_accepted(predictors, member):
     given, predictor = INPUTS[member], predictors[member]
     expected = predictor.predict(given)
     tensors = {k: torch.from_numpy(v) for k, v in given.items()}
@@ -133,7 +133,7 @@ def test_tensors_and_other_types_of_numbers_are_taken(predictors, member):
         ("rnn", {"sequence": [torch.zeros(7, 2), torch.zeros(6, 2)]}, "different shapes"),
     ],
 )
-def test_what_is_wrong_is_said(predictors, member, change, message):
+def test_the_message_names_what_is_wrong(predictors, member, change, message):
     with pytest.raises(UserError, match=message):
         predictors[member].predict({**INPUTS[member], **change})
 
@@ -149,7 +149,7 @@ def test_what_is_wrong_is_said(predictors, member, change, message):
         (np.zeros((1, 8, 8)), "the network takes image, label, but was given one thing"),
     ],
 )
-def test_names_that_are_missing_or_unknown_are_said(predictors, given, message):
+def test_missing_and_unknown_names_are_named(predictors, given, message):
     with pytest.raises(UserError, match=message):
         predictors["vae conditional"].predict(given)
 
@@ -162,7 +162,7 @@ def test_many_examples_are_predicted_in_order(predictors):
     np.testing.assert_allclose(said[[0, CHUNK - 1, CHUNK, CHUNK + 2]], ends, 1e-5)
 
 
-def test_truth_values_and_integers_are_numbers(predictors):
+def test_booleans_and_integers_are_numbers(predictors):
     rows = np.array([[0, 1, 1, 0, 1]])
     expected = predictors["ffnn of tables"].predict(rows.astype(float))["target"]
     for given in (rows, rows.astype(bool), rows.astype(np.uint8), rows[0], rows.tolist()):
@@ -171,7 +171,7 @@ def test_truth_values_and_integers_are_numbers(predictors):
         )
 
 
-def test_arrays_of_any_layout_in_memory_are_taken_and_left_as_they_are(predictors):
+def test_arrays_of_any_memory_layout_are_accepted_and_not_changed(predictors):
     rows = INPUTS["ffnn of tables"]["table"]
     expected = predictors["ffnn of tables"].predict(rows)["target"]
     kept = np.broadcast_to(rows, rows.shape)  # which cannot be written
@@ -181,7 +181,7 @@ def test_arrays_of_any_layout_in_memory_are_taken_and_left_as_they_are(predictor
         )
 
 
-def test_a_picture_is_taken_beside_other_inputs(predictors):
+def test_a_picture_is_accepted_beside_other_inputs(predictors):
     pixels = np.arange(64, dtype=np.uint8).reshape(8, 8)
     expected = predictors["vae conditional"].predict({"image": pixels, "label": np.array([2])})
     said = predictors["vae conditional"].predict({"image": Image.fromarray(pixels), "label": 2})
@@ -194,7 +194,7 @@ def test_a_graph_may_have_no_edges(predictors):
     assert said["label"].shape == (6,)
 
 
-def test_edges_go_both_ways_where_those_of_the_training_did(predictors, tmp_path):
+def test_edges_need_both_directions_if_those_of_the_training_had_them(predictors, tmp_path):
     options, facts = MEMBERS["gnn"]
     undirected = load(exports.export(tmp_path / "gnn", options, replace(facts, undirected=True)))
     one_way = {"node": INPUTS["gnn"]["node"], "edge": np.array([[0, 2, 1], [2, 0, 5]])}
@@ -205,7 +205,7 @@ def test_edges_go_both_ways_where_those_of_the_training_did(predictors, tmp_path
     assert undirected.predict({**one_way, "edge": both})["label"].shape == (6,)
 
 
-def test_noisy_pictures_may_leave_0_to_1_where_noise_is_to_be_removed(tmp_path):
+def test_noisy_pictures_may_be_outside_0_to_1_for_a_denoiser(tmp_path):
     options = {"name": "autoencoder", "use": "denoise", "noise_level": 0.5, **exports.SMALL}
     predictor = load(exports.export(tmp_path / "export", options, exports.GREY))
     noisy = np.random.default_rng(0).normal(0.5, 0.5, (4, 1, 8, 8))

@@ -6,10 +6,10 @@ import pytest
 import torch
 from PIL import Image
 
-from hpc_dl.data.image_folder import decode
+from hpc_dl.data.pictures.cache import decode
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.sources import ImageFolder
+from hpc_dl.jobspec.sources.image_folder import ImageFolder
 from hpc_dl.predictor import load
 from tests.support import exports
 
@@ -65,7 +65,7 @@ FORMS = {
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("kind", ["colour", "resizing"])
-def test_pictures_are_predicted_alike_from_whatever_holds_them(request, root, kind, form):
+def test_pictures_are_predicted_alike_from_files_pil_and_arrays(request, root, kind, form):
     predictor = request.getfixturevalue(kind)
     expected = predictor.predict(FIRST / 255)
     given = FORMS[form](root)
@@ -159,7 +159,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_is_no_picture_of_the_networks_is_refused(colour, case):
+def test_a_picture_that_does_not_fit_the_network_is_refused(colour, case):
     given, message = REFUSED[case]
     with pytest.raises(UserError, match=message):
         colour.predict(given)

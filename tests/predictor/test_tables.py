@@ -8,13 +8,13 @@ import pandas
 import pyarrow
 import pytest
 
-from hpc_dl.data import source_facts
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.sources import Csv, Npz
+from hpc_dl.jobspec.sources.arrays import Npz
+from hpc_dl.jobspec.sources.tables import Csv
 from hpc_dl.predictor import load
 from hpc_dl.predictor.__main__ import main
 from hpc_dl.tracking import model
-from tests.support import exports
+from tests.support import exports, reading
 
 FFNN = {"name": "ffnn", "hidden": [8]}
 
@@ -42,7 +42,7 @@ def exported(folder, table=None, **options):
     options = {"target": "income", "drop": ["name", "height"], **options}
     (people() if table is None else table).to_csv(folder / "people.csv", index=False)
     source = Csv(name="csv", path=str(folder / "people.csv"), **options)
-    facts = source_facts.facts(source, folder)
+    facts = reading.describe(source, folder)
     return exports.export(folder / "export", FFNN, facts, data=source.model_dump())
 
 
@@ -171,7 +171,7 @@ def change(column, value, row=7):
         (change("married", "yes"), "row 8, column 'married' is 'yes', but has to be true or false"),
     ],
 )
-def test_rows_that_do_not_fit_are_refused_with_their_place(predictor, given, message):
+def test_rows_that_do_not_fit_are_refused_with_row_and_column(predictor, given, message):
     with pytest.raises(UserError, match=message):
         predictor.predict(given())
 
@@ -233,7 +233,7 @@ def test_the_export_says_what_its_columns_are(export):
 
 def test_a_frame_is_refused_where_the_training_knew_no_names(tmp_path):
     np.savez(tmp_path / "x.npz", x=np.zeros((40, 2)), y=np.arange(40) % 2)
-    facts = source_facts.facts(Npz(name="npz", path=str(tmp_path / "x.npz")), tmp_path)
+    facts = reading.describe(Npz(name="npz", path=str(tmp_path / "x.npz")), tmp_path)
     predictor = load(exports.export(tmp_path / "export", FFNN, facts))
     table = pandas.DataFrame(np.zeros((3, 2)), columns=["b", "a"])
     with pytest.raises(UserError, match="was trained on arrays without any") as caught:
@@ -241,7 +241,7 @@ def test_a_frame_is_refused_where_the_training_knew_no_names(tmp_path):
     assert "to_numpy" in caught.value.hint
 
 
-def test_a_table_that_is_not_there_is_an_error_in_one_line(export, capsys):
+def test_a_missing_table_is_an_error_in_one_line(export, capsys):
     assert main([str(export), "nowhere.csv"]) == 2
     out, err = capsys.readouterr()
     assert out == ""

@@ -285,7 +285,7 @@ GOOD = {"backend": "slurm", "job_id": "17", "host": "n", "submitted": 1.0}
         {"job_id": "all"},
         {"group": 0},
         {"group": -1},
-        {"backend": "pbs"},
+        {"backend": 7},
         {"submitted": "NaN"},
         {"submitted": None},
         {"host": None},

@@ -23,9 +23,9 @@ def answering(monkeypatch: pytest.MonkeyPatch, output: str, errors: str = "") ->
 @pytest.mark.parametrize(
     ("state", "phase"),
     [
-        *((state, "over") for state in sorted(FINAL)),
-        ("FAILED,LAUNCH_FAILED", "over"),
-        ("NODE_FAIL,RECONFIG_FAIL", "over"),
+        *((state, "ended") for state in sorted(FINAL)),
+        ("FAILED,LAUNCH_FAILED", "ended"),
+        ("NODE_FAIL,RECONFIG_FAIL", "ended"),
         *((state, "queued") for state in ("PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED")),
         *((state, "queued") for state in ("RESV_DEL_HOLD", "SPECIAL_EXIT", "PENDING,REQUEUED")),
         ("FAILED,REQUEUED", "queued"),
@@ -33,11 +33,11 @@ def answering(monkeypatch: pytest.MonkeyPatch, output: str, errors: str = "") ->
         *((state, "running") for state in ("RUNNING", "SUSPENDED", "STOPPED", "SIGNALING")),
         *((state, "running") for state in ("CONFIGURING", "STAGE_OUT", "POWER_UP_NODE")),
         ("RUNNING,EXPEDITING", "running"),
-        ("COMPLETING", "ending"),
-        ("FAILED,COMPLETING", "ending"),
+        ("COMPLETING", "completing"),
+        ("FAILED,COMPLETING", "completing"),
         ("REVOKED", "revoked"),
         *(
-            (state, "unheard")
+            (state, "unknown")
             for state in ("TELEPORTING", "FAILED,TELEPORTING", "?", "LAUNCH_FAILED")
         ),
     ],
@@ -48,14 +48,14 @@ def test_only_what_slurm_documents_as_final_ends_a_job(state: str, phase: str) -
 
 @pytest.mark.parametrize("nodes", ["", "n1"])
 def test_a_state_that_nobody_has_heard_of_is_shown_under_its_own_name(nodes: str) -> None:
-    seen = messages.seen(Record("8", "TELEPORTING", nodes=nodes, partition="main"))
+    seen = messages.status(Record("8", "TELEPORTING", nodes=nodes, partition="main"))
     assert seen.phase == ("running" if nodes else "queued")
     assert seen.reason == "Slurm says TELEPORTING"
 
 
 @pytest.mark.parametrize("state", ["RESV_DEL_HOLD", "REQUEUE_HOLD", "SPECIAL_EXIT"])
 def test_a_held_job_is_queued_and_it_is_said_what_to_do(state: str) -> None:
-    seen = messages.seen(Record("8", state))
+    seen = messages.status(Record("8", state))
     assert seen.phase == "queued"
     assert "`scontrol release 8`" in seen.reason
     assert f"({state})" in seen.reason
@@ -78,14 +78,14 @@ SQUEUE = {
 def test_a_job_whose_reservation_has_ended_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
     answering(monkeypatch, "48|RESV_DEL_HOLD|Reservation rr was deleted||fragile|0|root|(null)||\n")
     (record,) = job_records.queued(["48"])
-    assert messages.seen(record).phase == "queued"
+    assert messages.status(record).phase == "queued"
 
 
 @pytest.mark.parametrize("release", SQUEUE)
 def test_squeue_is_read(release: str, monkeypatch: pytest.MonkeyPatch) -> None:
     answering(monkeypatch, SQUEUE[release])
     failed, waits, task, ours = job_records.queued(["1", "9", "6", "8"])
-    assert messages.seen(failed).reason == "ended with exit code 3 and no other word"
+    assert messages.status(failed).reason == "ended with exit code 3 and no other word"
     assert (waits.state, waits.reason, waits.nodes) == ("PENDING", "BeginTime", "")
     assert task.has_number("6_3")
     assert [record.belongs_to(OURS) for record in (failed, waits, task, ours)] == [False] * 3 + [
@@ -118,7 +118,7 @@ def test_sacct_is_read_by_slurms_own_clock(monkeypatch: pytest.MonkeyPatch) -> N
     answering(monkeypatch, SACCT.format(mark=MARK))
     ours = [record for record in job_records.accounted(["--jobs=8"]) if record.belongs_to(OURS)]
     assert [record.state for record in ours] == ["REQUEUED", "CANCELLED"]
-    assert messages.seen(ours[-1]).state == "cancelled"
+    assert messages.status(ours[-1]).state == "cancelled"
     assert ours[-1].nodes == ""
 
 
@@ -210,4 +210,4 @@ def test_sbatchs_answer_is_found_among_other_lines(output: str, job: JobId | Non
     ],
 )
 def test_an_answer_that_is_lost_is_no_refusal(said: str, lost: bool) -> None:
-    assert client.error_of("sbatch", f"sbatch: error: {said}").lost == lost
+    assert client.error_of("sbatch", f"sbatch: error: {said}").answer_lost == lost

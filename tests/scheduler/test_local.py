@@ -12,7 +12,7 @@ from hpc_dl.errors import UserError
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run.layout import RunDir, read_json, write_json
 from hpc_dl.run.submission import Submission
-from hpc_dl.scheduler.local import submit
+from hpc_dl.scheduler.submit import submit
 from tests.support.running import new_run, start, train, wait_for_end
 from tests.support.waiting import wait_until
 
@@ -21,10 +21,10 @@ import sys, time
 from pathlib import Path
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run.layout import RunDir, read_json
-from hpc_dl.submission import local
+from hpc_dl.scheduler.submit import submit
 
 run = RunDir(Path(sys.argv[1]))
-local.submit(run, Plan.from_json(read_json(run.plan)))
+submit(run, Plan.from_json(read_json(run.plan)))
 print("submitted", flush=True)
 time.sleep(600)
 """
@@ -112,7 +112,7 @@ def test_a_job_that_does_not_start_says_why(tmp_path: Path) -> None:
     plan = Plan.from_json(read_json(run.plan))
     run.plan.write_text("{")
     with pytest.raises(UserError, match=r"not start: \S+plan.json is damaged") as caught:
-        submit.submit(run, plan)
+        submit(run, plan)
     assert str(run.logs / "launcher.log") in caught.value.hint
 
 

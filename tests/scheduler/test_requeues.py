@@ -14,10 +14,11 @@ from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import RunDir, read_json, write_json
 from hpc_dl.run.rank_info import RankInfo
 from hpc_dl.run.submission import Submission
-from hpc_dl.scheduler.slurm import requeue, requeue_on_failure
+from hpc_dl.scheduler import after_failure, registry, requeue
 from tests.support.slurm_runs import new_slurm_run
 
 KILLED, FAILED = 137, 1
+SLURM = registry.get("slurm")
 SCONTROL = """#!/bin/sh
 case "$*" in
   *show*) cat "{root}/job" ;;
@@ -38,7 +39,7 @@ class Stage:
         self.run: RunDir = new_slurm_run(root / "runs")[0]
         plan = read_json(self.run.plan)
         write_json(self.run.plan, plan | {"requeues": allowed, "follow_up": follow_up})
-        self.rank_info = RankInfo(0, 1, 0, 1, "7.0", "7", 0, slurm=True)
+        self.rank_info = RankInfo(0, 1, 0, 1, "7.0", "7", 0, "slurm")
         self.slurm_says()
 
     def slurm_says(self, **fields: str) -> None:
@@ -56,7 +57,7 @@ class Stage:
 
     def begin(self) -> None:
         """An attempt that trains, and gets on."""
-        requeue.check_restart(self.run, self.rank_info)
+        requeue.check_restart(self.run, self.rank_info, SLURM)
         log, step = Journal(self.run.journal), 10 * sum("started" in e for e in self.events())
         log.append("started", attempt=self.rank_info.attempt, step=step, cut=0)
         log.append("state", state="running", reason="1 rank")
@@ -68,10 +69,10 @@ class Stage:
         if self.follow_up:
             sent = Submission.load(self.run)
             job = sent.job_id if sent else str(int(self.rank_info.job_id) + 1)
-            self.rank_info = RankInfo(0, 1, 0, 1, f"{job}.0", job, 0, slurm=True)
+            self.rank_info = RankInfo(0, 1, 0, 1, f"{job}.0", job, 0, "slurm")
         else:
             restarts = self.rank_info.restarts + 1
-            self.rank_info = RankInfo(0, 1, 0, 1, f"7.{restarts}", "7", restarts, slurm=True)
+            self.rank_info = RankInfo(0, 1, 0, 1, f"7.{restarts}", "7", restarts, "slurm")
         self.slurm_says()
 
     def events(self) -> list[str]:
@@ -84,15 +85,15 @@ class Stage:
 
 def time_limit(stage: Stage) -> None:
     stage.note("stopped")
-    requeue.after("requeue", stage.run, stage.rank_info)
-    requeue_on_failure.revive(stage.run, stage.rank_info, FAILED)
+    requeue.after_stop("requeue", stage.run, stage.rank_info, SLURM)
+    after_failure.requeue_or_fail(stage.run, stage.rank_info, SLURM, FAILED)
 
 
 def pre_emption(stage: Stage) -> None:
     stage.slurm_says(PreemptTime="1795421378")
     stage.note("stopped")
-    requeue.after("stopped", stage.run, stage.rank_info)
-    requeue_on_failure.revive(stage.run, stage.rank_info, FAILED)
+    requeue.after_stop("stopped", stage.run, stage.rank_info, SLURM)
+    after_failure.requeue_or_fail(stage.run, stage.rank_info, SLURM, FAILED)
 
 
 def pre_emption_with_its_own_signal(stage: Stage) -> None:
@@ -102,17 +103,17 @@ def pre_emption_with_its_own_signal(stage: Stage) -> None:
 
 def terminated(stage: Stage) -> None:
     stage.note("stopped")
-    requeue.after("stopped", stage.run, stage.rank_info)
-    requeue_on_failure.revive(stage.run, stage.rank_info, FAILED)
+    requeue.after_stop("stopped", stage.run, stage.rank_info, SLURM)
+    after_failure.requeue_or_fail(stage.run, stage.rank_info, SLURM, FAILED)
 
 
 def killed(stage: Stage) -> None:
-    requeue_on_failure.revive(stage.run, stage.rank_info, KILLED)
+    after_failure.requeue_or_fail(stage.run, stage.rank_info, SLURM, KILLED)
 
 
 def hung(stage: Stage) -> None:
-    requeue.go_on(stage.run, stage.rank_info, "no rank gets on", "failed")
-    requeue_on_failure.revive(stage.run, stage.rank_info, FAILED)
+    requeue.after_failure(stage.run, stage.rank_info, SLURM, "no rank makes progress")
+    after_failure.requeue_or_fail(stage.run, stage.rank_info, SLURM, FAILED)
 
 
 CAUSES = (time_limit, pre_emption, pre_emption_with_its_own_signal, terminated, killed, hung)
@@ -145,7 +146,7 @@ def test_a_run_is_started_again_as_often_as_it_may(
             stage.again()
     state, reason = journal.last_state(stage.run.journal)
     assert state in journal.ENDED
-    assert "`hpcdl submit` again goes on" in reason
+    assert "`hpcdl submit` resumes it" in reason
     if allowed:
         assert f"after {allowed} requeue" in reason
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from hpc_dl import worker
 from hpc_dl.errors import UserError
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run import journal, lease
@@ -16,14 +17,17 @@ from hpc_dl.run.layout import RunDir
 from hpc_dl.run.process_identity import Process
 from hpc_dl.run.rank_info import RankInfo
 from hpc_dl.run.submission import Submission
-from hpc_dl.scheduler.slurm import client, requeue, sbatch
-from hpc_dl.scheduler.slurm import submit as cluster_jobs
-from hpc_dl.scheduler.slurm.sbatch import Unanswered
+from hpc_dl.scheduler import registry
+from hpc_dl.scheduler.base import Unconfirmed
+from hpc_dl.scheduler.slurm import client
+from hpc_dl.scheduler.slurm import submit as slurm_submit
+from hpc_dl.scheduler.submit import submit
 from hpc_dl.status import cancel_run, read_status, reconcile
 from tests.support.cluster import Cluster
 from tests.support.slurm_runs import job_of, new_slurm_run
 
 pytestmark = pytest.mark.every_release
+SLURM = registry.get("slurm")
 TIMED_OUT = "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation"
 
 
@@ -49,7 +53,7 @@ class Site:
         (self.folder / command).unlink()
 
     def submit(self) -> Submission:
-        return cluster_jobs.submit(self.run, self.plan)
+        return submit(self.run, self.plan)
 
     @property
     def jobs(self) -> list[str]:
@@ -61,7 +65,7 @@ class Site:
 @pytest.fixture
 def site(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("SLURM_CONF", cluster.env["SLURM_CONF"])
-    monkeypatch.setattr(sbatch, "SEARCH_SECONDS", 2.0)
+    monkeypatch.setattr(slurm_submit, "SEARCH_SECONDS", 2.0)
     found = Site(cluster, tmp_path, monkeypatch)
     for job in found.jobs:  # of a test before, whose run had the same name
         cluster.run("scancel", job)
@@ -94,7 +98,7 @@ def test_the_job_is_known_whatever_sbatch_says(site: Site, answer: str) -> None:
 def test_an_sbatch_that_hangs_has_submitted_all_the_same(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "PATIENCE", 2.0)
+    monkeypatch.setattr(client, "COMMAND_SECONDS", 2.0)
     site.wrap("sbatch", '$REAL "$@"; sleep 600')
     began = time.monotonic()
     job = site.submit().job_id
@@ -104,7 +108,7 @@ def test_an_sbatch_that_hangs_has_submitted_all_the_same(
 
 def test_a_job_that_comes_late_is_found_and_not_sent_again(site: Site, tmp_path: Path) -> None:
     site.wrap("sbatch", f'echo "$@" >{tmp_path}/asked; echo "{TIMED_OUT}" >&2; exit 1')
-    with pytest.raises(Unanswered, match="not known yet whether Slurm has the job"):
+    with pytest.raises(Unconfirmed, match="not known yet whether the job of"):
         site.submit()
     status = read_status(site.run)
     assert (status.state, status.reachable) == ("unknown", False)
@@ -124,23 +128,23 @@ def test_a_job_that_slurm_never_got_may_be_sent_again(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site.wrap("sbatch", f'echo "{TIMED_OUT}" >&2; exit 1')
-    with pytest.raises(Unanswered):
+    with pytest.raises(Unconfirmed):
         site.submit()
-    monkeypatch.setattr(sys.modules["hpc_dl.status.job_status"], "UNANSWERED_SECONDS", 0.0)
+    monkeypatch.setattr(sys.modules["hpc_dl.status.job_status"], "UNCONFIRMED_SECONDS", 0.0)
     status = read_status(site.run)
     assert status.state == "failed"
-    assert status.reason.startswith("Slurm never got it")
+    assert status.reason.startswith("it was never submitted")
 
 
 def test_an_answer_without_a_job_is_not_believed(site: Site) -> None:
     site.wrap("sbatch", "echo fine")
-    with pytest.raises(Unanswered, match="sbatch says 'fine'"):
+    with pytest.raises(Unconfirmed, match="sbatch says 'fine'"):
         site.submit()
 
 
 def test_a_submission_that_was_killed_before_the_answer_is_taken_up(site: Site) -> None:
     site.run.script.write_text("#!/bin/sh\nexit\n")
-    intent = Submission.intend(site.run)
+    intent = Submission.intend(site.run, "slurm")
     given = ("--begin=now+1hour", f"--comment={intent.mark}", str(site.run.script), intent.mark)
     job = site.cluster.run("sbatch", "--parsable", *given)
     status = read_status(site.run)
@@ -151,7 +155,7 @@ def test_a_submission_that_was_killed_before_the_answer_is_taken_up(site: Site) 
 def test_a_users_comment_stays_and_the_job_is_known(site: Site) -> None:
     plan = dataclasses.replace(site.plan, sbatch={**site.plan.sbatch, "comment": "project 7"})
     site.wrap("sbatch", f'$REAL "$@" >/dev/null; echo "{TIMED_OUT}" >&2; exit 1')
-    job = cluster_jobs.submit(site.run, plan).job_id
+    job = submit(site.run, plan).job_id
     assert site.cluster.run("squeue", "-h", "-j", job, "-o", "%k") == "project 7"
     assert read_status(site.run).state == "queued"
     assert cancel_run(site.run).state == "cancelled"
@@ -160,8 +164,9 @@ def test_a_users_comment_stays_and_the_job_is_known(site: Site) -> None:
 def test_the_follow_up_job_is_known_too(site: Site) -> None:
     first = site.submit()
     site.wrap("sbatch", f'$REAL "$@" >/dev/null; echo "{TIMED_OUT}" >&2; exit 1')
-    rank_info = RankInfo(0, 1, 0, 1, f"{first.job_id}.0", first.job_id, 0, slurm=True)
-    requeue._follow_up(site.run, rank_info)
+    rank_info = RankInfo(0, 1, 0, 1, f"{first.job_id}.0", first.job_id, 0, "slurm")
+    plan = dataclasses.replace(site.plan, follow_up=True)
+    registry.get("slurm").requeue(site.run, plan, rank_info)
     second = job_of(site.run)
     assert sorted(site.jobs) == sorted([first.job_id, second])
     dependency = site.cluster.run("squeue", "-h", "-j", second, "-o", "%E")
@@ -219,11 +224,11 @@ def test_a_state_that_is_rare_or_new_does_not_end_a_job(site: Site, state: str, 
 
 def test_a_job_that_has_been_replaced_leaves(site: Site) -> None:
     former = site.submit()
-    newer = Submission.intend(site.run)
-    rank_info = RankInfo(0, 1, 0, 1, f"{former.job_id}.0", former.job_id, 0, slurm=True)
+    newer = Submission.intend(site.run, "slurm")
+    rank_info = RankInfo(0, 1, 0, 1, f"{former.job_id}.0", former.job_id, 0, "slurm")
     with pytest.raises(UserError, match="has been submitted again"):
-        requeue.claim(site.run, rank_info, former.mark)
-    assert requeue.claim(site.run, rank_info, newer.mark).job_id == former.job_id
+        worker._own_submission(site.run, rank_info, SLURM, former.mark)
+    assert worker._own_submission(site.run, rank_info, SLURM, newer.mark).job_id == former.job_id
 
 
 @pytest.mark.long
@@ -245,7 +250,7 @@ def test_a_second_job_in_the_folder_sees_the_first_and_leaves(site: Site, tmp_pa
     assert done.returncode == 1, log.read_text()
     second = done.stdout.strip()
     (printed,) = site.run.logs.glob(f"{second}-0.log")
-    assert f"is being trained by Slurm job {first.job_id} on n3 since" in printed.read_text()
+    assert f"is being trained by slurm job {first.job_id} on n3 since" in printed.read_text()
     assert site.run.journal.read_bytes() == said
     assert Submission.load(site.run) == first
     assert read_status(site.run).state == "queued"

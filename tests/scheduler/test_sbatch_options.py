@@ -14,12 +14,13 @@ from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.load import SpecError, load
 from hpc_dl.jobspec.slurm import check_name
-from hpc_dl.planning import plan as planning
 from hpc_dl.planning import site
 from hpc_dl.planning.plan import Machine, Plan
 from hpc_dl.planning.site import Partition, Site
+from hpc_dl.scheduler import registry
+from hpc_dl.scheduler.plan_job import plan_job
 from hpc_dl.scheduler.slurm import sbatch_options, sbatch_variables
-from hpc_dl.scheduler.slurm.script import preview
+from hpc_dl.scheduler.slurm.script import job_script
 from hpc_dl.submission import prepare
 from tests.support.running import QUICK
 from tests.support.slurm_runs import new_slurm_run
@@ -38,7 +39,8 @@ def planned(
     **resources: object,
 ) -> Plan:
     spec = {**QUICK, "resources": resources}
-    return planning.make(
+    return plan_job(
+        registry.get("local" if machine else "slurm"),
         JobSpec.model_validate(spec),
         where,
         FACTS,
@@ -340,7 +342,7 @@ def test_what_the_tasks_need_is_set_in_the_script() -> None:
         "EDITOR": "vi",
     }
     plan = planned(environment, slurm={"export": "NONE"})
-    script = preview(plan)
+    script = job_script(plan)
     assert "export PYTHONPATH='/a b'\nexport" not in script.partition("#SBATCH")[0]
     for line in ("export PYTHONPATH='/a b'", "export HPCDL_DATA=/data"):
         assert line in script.splitlines()

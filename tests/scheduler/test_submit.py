@@ -9,8 +9,9 @@ import pytest
 from hpc_dl.errors import UserError
 from hpc_dl.run import journal
 from hpc_dl.run.submission import Submission
-from hpc_dl.scheduler.slurm import submit
-from hpc_dl.scheduler.slurm.script import preview
+from hpc_dl.scheduler import registry
+from hpc_dl.scheduler.slurm.script import job_script
+from hpc_dl.scheduler.submit import submit
 from tests.support.cluster import Cluster
 from tests.support.slurm_runs import new_slurm_run
 
@@ -27,9 +28,9 @@ WAITS = {"slurm": {"begin": "now+1hour"}}
 
 def test_what_is_shown_is_what_is_submitted(cluster: Cluster, tmp_path: Path) -> None:
     run, plan = new_slurm_run(tmp_path, resources=WAITS)
-    submission = submit.submit(run, plan)
+    submission = submit(run, plan)
     stored = cluster.run("scontrol", "write", "batch_script", submission.job_id, "-")
-    assert stored == run.script.read_text().strip() == preview(plan).strip()
+    assert stored == run.script.read_text().strip() == job_script(plan).strip()
     assert Submission.load(run) == submission
     cluster.run("scancel", submission.job_id)
 
@@ -40,7 +41,7 @@ def test_a_job_submitted_from_inside_a_job_is_one_of_its_own(
     for name, value in {"SLURM_JOB_ID": "1", "SLURM_NTASKS": "9", "SBATCH_PARTITION": "x"}.items():
         monkeypatch.setenv(name, value)
     run, plan = new_slurm_run(tmp_path, resources=WAITS)
-    job_id = submit.submit(run, plan).job_id
+    job_id = submit(run, plan).job_id
     assert cluster.run("squeue", "-h", "-j", job_id, "-o", "%P %C") == "main 1"
     cluster.run("scancel", job_id)
 
@@ -58,7 +59,7 @@ def test_a_refusal_comes_in_slurms_words(
 ) -> None:
     run, plan = new_slurm_run(tmp_path, resources=resources)
     with pytest.raises(UserError, match=f"Slurm refuses: .*({words})") as caught:
-        submit.submit(run, plan)
+        submit(run, plan)
     assert caught.value.exit_code == 2
     assert "\n" not in caught.value.message
     assert "".join(capfd.readouterr()) == ""  # the caller prints it, and once
@@ -75,7 +76,7 @@ def test_without_a_controller_it_is_the_cluster_that_is_away(
     monkeypatch.setenv("SLURM_CONF", str(conf))
     run, plan = new_slurm_run(tmp_path)
     with pytest.raises(UserError, match="the cluster cannot be reached") as caught:
-        submit.submit(run, plan)
+        submit(run, plan)
     assert caught.value.exit_code == 3
 
 
@@ -83,20 +84,20 @@ def test_without_slurm_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("PATH", str(tmp_path))
     run, plan = new_slurm_run(tmp_path)
     with pytest.raises(UserError, match="there is no `sbatch` on this machine") as caught:
-        submit.submit(run, plan)
+        submit(run, plan)
     assert "--local" in caught.value.hint
 
 
 def test_slurm_is_asked_for_the_start_time(tmp_path: Path) -> None:
     _, plan = new_slurm_run(tmp_path)
-    assert "to start at" in submit.test_only(plan)
+    assert "to start at" in registry.get("slurm").expected_start(plan)
 
 
 def test_the_script_is_one_that_sbatch_accepts(cluster: Cluster, tmp_path: Path) -> None:
     _, plan = new_slurm_run(tmp_path, resources={"gpus_per_node": 2, "nodes": 2, "mem": "100M"})
     done = subprocess.run(
         ["sbatch", "--test-only"],
-        input=preview(plan),
+        input=job_script(plan),
         env=cluster.env,
         capture_output=True,
         text=True,

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sys
 import time
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +15,8 @@ from hpc_dl.run import journal
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import RunDir, read_json
 from hpc_dl.run.submission import Submission
-from hpc_dl.scheduler.slurm import script, submit
+from hpc_dl.scheduler.slurm.script import job_script
+from hpc_dl.scheduler.submit import submit
 from hpc_dl.status import Status, cancel_run, read_status, read_statuses, reconcile
 from hpc_dl.tracking.sync import sync_run
 from tests.support.cluster import Cluster
@@ -42,7 +42,7 @@ def planned(tmp_path: Path, model: str = "Slow", **sections: Any) -> tuple[RunDi
 
 def submitted(tmp_path: Path, model: str = "Slow", **sections: Any) -> RunDir:
     run, plan = planned(tmp_path, model, **sections)
-    submit.submit(run, plan)
+    submit(run, plan)
     return run
 
 
@@ -95,7 +95,7 @@ def test_two_nodes_with_two_tasks_train_to_the_end(tmp_path: Path) -> None:
 def test_a_script_given_to_sbatch_by_hand_is_seen_too(cluster: Cluster, tmp_path: Path) -> None:
     run, plan = planned(tmp_path, train=LONG)
     file = tmp_path / "job.sh"
-    file.write_text(script.render(plan, f"{sys.executable} -u -m hpc_dl.worker {run.path}"))
+    file.write_text(job_script(plan))
     job_id = cluster.run("sbatch", "--parsable", str(file))
     running = wait_until_training(run)
     assert running.job_id == job_id
@@ -106,7 +106,7 @@ def test_a_script_given_to_sbatch_by_hand_is_seen_too(cluster: Cluster, tmp_path
 def test_a_task_of_an_array_is_told_from_the_others(cluster: Cluster, tmp_path: Path) -> None:
     run, plan = planned(tmp_path, train=LONG)
     file = tmp_path / "job.sh"
-    file.write_text(script.render(plan, f"{sys.executable} -u -m hpc_dl.worker {run.path}"))
+    file.write_text(job_script(plan))
     array = cluster.run("sbatch", "--parsable", "--array=3", str(file))
     cluster.run("sbatch", "--array=4", "--output=/dev/null", "--wrap", "false")
     assert wait_until_training(run).job_id == f"{array}_3"
@@ -201,7 +201,7 @@ def test_a_run_cancelled_with_scancel_is_cancelled_and_not_requeued(
 def test_a_run_that_may_not_be_requeued_runs_out_of_time(tmp_path: Path) -> None:
     run = submitted(tmp_path, train=LONG, resources={"time": "1", "max_requeues": 0})
     status = wait_for(run, "timeout", seconds=180)
-    assert status.reason == "wall-clock limit; `hpcdl submit` again goes on"
+    assert status.reason == "wall-clock limit; `hpcdl submit` resumes it"
     assert list(run.checkpoints.glob("step-*"))
 
 

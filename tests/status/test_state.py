@@ -5,20 +5,20 @@ import pytest
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import read_json, write_json
 from hpc_dl.scheduler.base import JobStatus
-from hpc_dl.scheduler.slurm import messages
+from hpc_dl.scheduler.slurm import batch_log, messages
 from hpc_dl.status import reasons
 from hpc_dl.status.state import RunState, derive_state
 from tests.support.running import new_run
 
 QUEUED = JobStatus("queued", "waiting for a free node (Resources)")
 RUNNING = JobStatus("running", where="n1")
-GONE = JobStatus("gone")
-NOWHERE = JobStatus("nowhere")
+LOST = JobStatus("lost")
+UNSUBMITTED = JobStatus("unsubmitted")
 UNREACHABLE = JobStatus("unknown", "cluster unreachable")
-GO_ON = "`hpcdl submit` again goes on"
+RESUBMIT = "`hpcdl submit` resumes it"
 
 CASES = [
-    ("", "", NOWHERE, "planned", "not submitted"),
+    ("", "", UNSUBMITTED, "planned", "not submitted"),
     ("planned", "", QUEUED, "queued", "waiting for a free node (Resources)"),
     ("planned", "", RUNNING, "running", "starting"),
     ("running", "2 ranks", RUNNING, "running", "2 ranks"),
@@ -26,7 +26,7 @@ CASES = [
     ("requeued", "pre-empted", QUEUED, "requeued", "waiting for a free node (Resources)"),
     ("requeued", "pre-empted", RUNNING, "requeued", "pre-empted"),
     ("stopped", "terminated", RUNNING, "running", "stopping"),
-    ("stopped", "terminated", GONE, "stopped", "terminated"),
+    ("stopped", "terminated", LOST, "stopped", "terminated"),
     ("stopped", "terminated", messages.ending("FAILED", "n1", "1:0"), "stopped", "terminated"),
     ("stopped", "terminated", messages.ending("FAILED", "n1", "143:0"), "stopped", "terminated"),
     ("stopped", "terminated", messages.ending("COMPLETED", "n1"), "stopped", "terminated"),
@@ -38,9 +38,9 @@ CASES = [
         "killed without a word (signal 9)",
     ),
     ("stopped", "", messages.ending("CANCELLED by 7", "n1"), "cancelled", "cancelled with scancel"),
-    ("running", "", messages.ending("TIMEOUT", "n1"), "timeout", f"wall-clock limit; {GO_ON}"),
-    ("running", "", messages.ending("NODE_FAIL", "n3"), "failed", f"node n3 failed; {GO_ON}"),
-    ("running", "", messages.ending("NODE_FAIL", "n[3-4]"), "failed", f"a node failed; {GO_ON}"),
+    ("running", "", messages.ending("TIMEOUT", "n1"), "timeout", f"wall-clock limit; {RESUBMIT}"),
+    ("running", "", messages.ending("NODE_FAIL", "n3"), "failed", f"node n3 failed; {RESUBMIT}"),
+    ("running", "", messages.ending("NODE_FAIL", "n[3-4]"), "failed", f"a node failed; {RESUBMIT}"),
     (
         "running",
         "",
@@ -62,16 +62,16 @@ CASES = [
         "failed",
         "crashed (signal 6); see the end of its log",
     ),
-    ("running", "", GONE, "failed", "killed without an error message"),
-    ("planned", "", GONE, "failed", "ended before the training began"),
+    ("running", "", LOST, "failed", "killed without an error message"),
+    ("planned", "", LOST, "failed", "ended before the training began"),
     ("failed", "boom", QUEUED, "requeued", "waiting for a free node (Resources)"),
     ("failed", "boom", RUNNING, "failed", "boom"),
-    ("failed", "boom", GONE, "failed", "boom"),
+    ("failed", "boom", LOST, "failed", "boom"),
     ("failed", "boom", UNREACHABLE, "failed", "boom"),
     ("running", "", UNREACHABLE, "running", "cluster unreachable; last known: running"),
     ("planned", "", UNREACHABLE, "queued", "cluster unreachable; last known: queued"),
     ("completed", "24 steps", QUEUED, "completed", "24 steps"),
-    ("timeout", "wall-clock limit", GONE, "timeout", "wall-clock limit"),
+    ("timeout", "wall-clock limit", LOST, "timeout", "wall-clock limit"),
 ]
 
 
@@ -84,21 +84,21 @@ def test_the_state_follows_from_the_journal_and_the_job(
 
 def test_the_reason_is_the_error_of_the_first_rank_that_failed() -> None:
     error = "RuntimeError: boom on rank 1 (n2)"
-    for state, job in (("running", messages.ending("FAILED", "n2", "1:0")), ("stopped", GONE)):
+    for state, job in (("running", messages.ending("FAILED", "n2", "1:0")), ("stopped", LOST)):
         assert derive_state(state, "", job, error) == RunState("failed", error, is_final=True)
-    lost_peer = derive_state("failed", "Connection closed by peer", GONE, error)
+    lost_peer = derive_state("failed", "Connection closed by peer", LOST, error)
     assert lost_peer == RunState("failed", error, is_final=True)
 
 
 def test_a_cancelled_run_has_not_failed() -> None:
     for state in ("planned", "running", "stopped", "requeued"):
-        assert derive_state(state, "", GONE, cancelled=True).state == "cancelled"
-    assert derive_state("completed", "", GONE, cancelled=True).state == "completed"
+        assert derive_state(state, "", LOST, cancelled=True).state == "cancelled"
+    assert derive_state("completed", "", LOST, cancelled=True).state == "completed"
 
 
 def test_an_end_is_not_final_before_every_source_was_asked() -> None:
-    assert not derive_state("running", "", JobStatus("gone", certain=False)).is_final
-    assert derive_state("running", "", GONE).is_final
+    assert not derive_state("running", "", JobStatus("lost", is_certain=False)).is_final
+    assert derive_state("running", "", LOST).is_final
 
 
 @pytest.mark.parametrize(
@@ -120,8 +120,8 @@ def test_the_last_message_of_slurm_in_a_log_counts() -> None:
         "slurmstepd-n1: error: *** JOB 1 ON n1 CANCELLED AT 08:00 DUE TO TIME LIMIT ***\n"
         "srun: got SIGCONT\n"
     )
-    assert messages.from_log(log) == messages.ending("TIMEOUT", "")
-    assert messages.from_log("Epoch 1: oom-kill\n") is None
+    assert batch_log.parse(log) == messages.ending("TIMEOUT", "")
+    assert batch_log.parse("Epoch 1: oom-kill\n") is None
 
 
 def test_a_run_out_of_memory_shows_what_to_try(tmp_path):

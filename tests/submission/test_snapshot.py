@@ -152,7 +152,7 @@ def test_code_is_copied_as_it_lies(
 ) -> None:
     found = taken(write(tmp_path / "base", files), **sections)
     assert copied(found) == expected
-    assert (found.spec.get("model") or sections["model"])["name"] == name
+    assert found.sections.get("model", sections["model"])["name"] == name
 
 
 def test_symbolic_links_are_followed_where_they_are(tmp_path: Path) -> None:

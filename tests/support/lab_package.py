@@ -1,4 +1,5 @@
-"""A laboratory's package that is installed beside hpcdl: it adds an architecture and a task."""
+"""A laboratory's package that is installed beside hpcdl: it adds an architecture, a source of data
+and a task."""
 
 from pathlib import Path
 
@@ -35,6 +36,50 @@ class LabNet(Supervised):
         out = nn.Linear(it.width, self.facts.outputs)
         return nn.Sequential(nn.Flatten(), nn.Linear(pixels, it.width), nn.ReLU(), out)
 """,
+    "lab_zoo/data_options.py": '''
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from hpc_dl.jobspec.data import Data
+
+
+class LabData(Data):
+    """Pictures of our laboratory's microscope."""
+
+    source_module: ClassVar[str] = "lab_zoo.data_source"
+    paths: ClassVar[tuple[str, ...]] = ("path",)
+
+    name: Literal["lab_cells"]
+    path: str = Field(description="a file with the number of pictures")
+''',
+    "lab_zoo/data_source.py": """
+from pathlib import Path
+
+from hpc_dl.data.counts import Holdout, split_counts
+from hpc_dl.data.source import Source
+from hpc_dl.jobspec.data import DataFacts
+from lab_zoo.data_options import LabData
+
+
+class LabSource(Source[LabData]):
+    @property
+    def count(self):
+        return int(Path(self.options.path).read_text())
+
+    def describe(self):
+        sizes = split_counts({"train": self.count}, Holdout.of(self.options))
+        return DataFacts("image", "classify", (1, 8, 8), ("alive", "dead"), *sizes)
+
+    def load(self):
+        import torch
+
+        from hpc_dl.data.dataset import Split
+
+        label = torch.arange(self.count) % 2
+        image = label.float()[:, None, None, None].expand(-1, 1, 8, 8).contiguous()
+        return self.describe(), {"train": Split({"image": image, "label": label})}
+""",
     "lab_zoo/tasks.py": '''
 from hpc_dl.tasks.classify import Classification
 from hpc_dl.zoo.contract import Loss, MonitoredMetric
@@ -53,6 +98,9 @@ class Rank(Classification):
     "lab_zoo-1.0.dist-info/entry_points.txt": """
 [hpc_dl.architectures]
 lab_net = lab_zoo.options:LabOptions
+
+[hpc_dl.sources]
+lab_cells = lab_zoo.data_options:LabData
 
 [hpc_dl.tasks]
 lab_rank = lab_zoo.tasks:Rank

@@ -22,7 +22,9 @@ from hpc_dl.planning.plan import Plan
 from hpc_dl.run import journal
 from hpc_dl.run.failure import NoProgress
 from hpc_dl.run.layout import RunDir, read_json
-from hpc_dl.run.rank_info import RankInfo, find_rank_info
+from hpc_dl.run.rank_info import RankInfo
+from hpc_dl.scheduler.local import task
+from hpc_dl.scheduler.registry import find_rank_info
 from tests.support.running import events
 from tests.support.waiting import wait_until
 
@@ -68,11 +70,11 @@ def start_job(run: RunDir, sabotage: Sabotage | None = None, size: int = 2) -> l
 def _job(run: RunDir, rank: int, size: int, attempt: str, sabotage: Sabotage | None) -> None:
     launched = {"GLOBALID": str(rank), "NTASKS": str(size), "JOB_ID": attempt}
     os.environ.update({f"SUBMITIT_LOCAL_{name}": value for name, value in launched.items()})
-    _log(run, find_rank_info(os.environ))
+    _log(run, find_rank_info(run, os.environ))
     from hpc_dl import worker
 
     worker._start_tracking = lambda run: None  # type: ignore[assignment, return-value]
-    worker._stop_the_others = lambda rank_info: None
+    task.stop_ranks = lambda rank_info: None
     if sabotage is not None:
         sabotage()
     worker.TrainJob(str(run.path))()

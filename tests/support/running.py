@@ -7,20 +7,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hpc_dl.data import source_facts
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.model import OwnModel
-from hpc_dl.jobspec.sources import OwnData
-from hpc_dl.planning import plan as planning
+from hpc_dl.jobspec.sources.user import OwnData
 from hpc_dl.planning.plan import Machine, Plan
 from hpc_dl.planning.site import Site
 from hpc_dl.run import journal, layout
 from hpc_dl.run.layout import RunDir, read_json
 from hpc_dl.run.submission import Submission
-from hpc_dl.scheduler.local import submit
+from hpc_dl.scheduler import registry
+from hpc_dl.scheduler.plan_job import plan_job
+from hpc_dl.scheduler.submit import submit
 from hpc_dl.submission.prepare import prepare
 from hpc_dl.submission.snapshot import Snapshot
-from tests.support import empty_store
+from tests.support import empty_store, reading
 from tests.support.waiting import wait_until
 
 QUICK = {
@@ -67,10 +67,11 @@ def prepared(
     """
     data_root = Path(os.environ.get("HPCDL_DATA", root / "data")).resolve()
     run = layout.create(root, spec.name)
-    plan = planning.make(
+    plan = plan_job(
+        registry.get("local"),
         spec,
         Site(name="test"),
-        source_facts.facts(spec.data, data_root, base or Path()),
+        reading.describe(spec.data, data_root, base or Path()),
         run_dir=run.path,
         run_root=root,
         data_root=data_root,
@@ -86,7 +87,7 @@ def prepared(
 def start(run: RunDir) -> Submission:
     """Start a prepared run as a local job, or start it again."""
     empty_store.put(run.path.parent)
-    return submit.submit(run, Plan.from_json(read_json(run.plan)))
+    return submit(run, Plan.from_json(read_json(run.plan)))
 
 
 def train(run: RunDir, seconds: float = 120) -> RunDir:

@@ -6,17 +6,17 @@ from typing import Any
 import psutil
 import pytest
 
-from hpc_dl.data import source_facts
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.load import load
-from hpc_dl.planning import plan as planning
 from hpc_dl.planning.plan import Plan
 from hpc_dl.planning.site import Site
 from hpc_dl.run import journal
 from hpc_dl.run.layout import RunDir, write_json
 from hpc_dl.run.submission import Submission
+from hpc_dl.scheduler import registry
+from hpc_dl.scheduler.plan_job import plan_job
 from hpc_dl.status import Status, read_status
-from tests.support import empty_store
+from tests.support import empty_store, reading
 from tests.support.running import QUICK, new_run
 from tests.support.waiting import wait_until
 
@@ -25,10 +25,11 @@ def plan_for(run_dir: Path, spec: JobSpec | None = None, site: Site | None = Non
     """A Slurm job's plan, of the quick job if nothing else is given."""
     spec = spec or JobSpec.model_validate(QUICK)
     root = run_dir.parent
-    return planning.make(
+    return plan_job(
+        registry.get("slurm"),
         spec,
         site or Site(name="test"),
-        source_facts.facts(spec.data, root / "data"),
+        reading.describe(spec.data, root / "data"),
         run_dir=run_dir,
         run_root=root,
         data_root=root / "data",

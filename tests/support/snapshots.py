@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from hpc_dl.data import source_facts
 from hpc_dl.jobspec.job import JobSpec
-from hpc_dl.jobspec.sources import OwnData
+from hpc_dl.jobspec.sources.user import OwnData
 from hpc_dl.submission import code_check, snapshot
 from hpc_dl.submission.snapshot import Snapshot
+from tests.support import reading
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def taken(base: Path, **sections: Any) -> Snapshot:
     """The snapshot of a job's code."""
     sections = {"data": {"name": "digits"}, "model": {"name": "ffnn"}} | sections
     spec = JobSpec.model_validate({"name": "x", "train": {"steps": 1}, **sections})
-    facts = None if isinstance(spec.data, OwnData) else source_facts.facts(spec.data, base)
+    facts = None if isinstance(spec.data, OwnData) else reading.describe(spec.data, base)
     return snapshot.take(spec, base, base, facts)
 
 

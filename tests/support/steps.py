@@ -8,12 +8,11 @@ import os
 from pathlib import Path
 from typing import Any
 
-from hpc_dl.data import loading, source_facts
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning import plan as planning
 from hpc_dl.planning.plan import Machine, Plan
 from hpc_dl.planning.site import Site
-from tests.support import ranks
+from tests.support import ranks, reading
 
 Losses = list[dict[str, float]]
 STEPS = 3
@@ -37,11 +36,10 @@ def job(**sections: Any) -> JobSpec:
 def plan_of(spec: JobSpec, code: Path) -> Plan:
     """What a spec means on a machine with many cores."""
     root = Path(os.environ.get("HPCDL_DATA", "data")).resolve()
-    facts = source_facts.facts(spec.data, root, code)
+    facts = reading.describe(spec.data, root, code)
     here, run, machine = Site(name="test"), code / "run-1", Machine(cpus=64, gpus=0)
-    return planning.make(
-        spec, here, facts, run_dir=run, run_root=code, data_root=root, machine=machine
-    )
+    folders = {"run_dir": run, "run_root": code, "data_root": root}
+    return planning.make(spec, here, facts, backend="local", machine=machine, **folders)
 
 
 def surroundings(spec: JobSpec, code: Path, world: Any = None) -> tuple[Any, ...]:
@@ -54,7 +52,7 @@ def surroundings(spec: JobSpec, code: Path, world: Any = None) -> tuple[Any, ...
 
     world = world or World(0, 1, torch.device("cpu"))
     plan = plan_of(spec, code)
-    splits = loading.load(spec.data, Path(plan.data_root), code, None).to(world.device)
+    splits = reading.load(spec.data, Path(plan.data_root), code, None).to(world.device)
     return spec, plan, splits, build_batches(spec, plan, splits, world), world
 
 

@@ -1,4 +1,4 @@
-"""What a process of the crowd has imported before it is forked; see tracking/test_crowd."""
+"""Imports of a sync worker, for processes forked with them; see tracking/test_64_jobs."""
 
 from hpc_dl.tracking import store, sync_worker
 

@@ -18,7 +18,7 @@ CLASSES = 7
 FACTS = DataFacts("image", "classify", (1, 4, 4), tuple("abcdefg"), 90, 5, 5)
 
 
-def judged(count=200, seed=0):
+def outputs_and_batch(count=200, seed=0):
     """Outputs that are right more often than not, and a batch."""
     generator = torch.Generator().manual_seed(seed)
     label = torch.randint(CLASSES, (count,), generator=generator)
@@ -39,7 +39,7 @@ def mean(loss):
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("weights", [None, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]])
 def test_the_loss_is_torchs_smoothed_and_weighted_mean(smoothing, weights):
-    outputs, batch = judged()
+    outputs, batch = outputs_and_batch()
     loss = tasks.build(FACTS, options(smoothing, weights)).loss(outputs, batch)
     expected = F.cross_entropy(
         outputs,
@@ -52,7 +52,7 @@ def test_the_loss_is_torchs_smoothed_and_weighted_mean(smoothing, weights):
 
 @pytest.mark.parametrize("weights", [None, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]])
 def test_parts_of_a_batch_add_up(weights):
-    outputs, batch = judged()
+    outputs, batch = outputs_and_batch()
     task = tasks.build(FACTS, options(0.1, weights))
     whole = task.loss(outputs, batch)
     parts = [
@@ -63,19 +63,18 @@ def test_parts_of_a_batch_add_up(weights):
     assert float(whole.count) == pytest.approx(float(parts[0].count + parts[1].count))
 
 
-def test_an_example_of_two_classes_pays_for_both_by_their_shares():
-    """mixup: the same as cross-entropy against the mixed one-hot labels."""
-    outputs, batch = judged()
-    other, share = batch["label"].roll(1), torch.rand(200)
-    mixed = {**batch, "other_label": other, "share": share}
-    one_hot = F.one_hot(batch["label"], CLASSES) * share[:, None]
-    one_hot = one_hot + F.one_hot(other, CLASSES) * (1 - share)[:, None]
+def test_the_loss_after_mixup_is_the_cross_entropy_against_mixed_labels():
+    outputs, batch = outputs_and_batch()
+    other, lam = batch["label"].roll(1), torch.rand(200)
+    mixed = {**batch, "other_label": other, "lam": lam}
+    one_hot = F.one_hot(batch["label"], CLASSES) * lam[:, None]
+    one_hot = one_hot + F.one_hot(other, CLASSES) * (1 - lam)[:, None]
     loss = tasks.build(FACTS).loss(outputs, mixed)
     torch.testing.assert_close(mean(loss), F.cross_entropy(outputs, one_hot))
 
 
 def test_the_metrics_are_scikit_learns():
-    outputs, batch = judged()
+    outputs, batch = outputs_and_batch()
     measured = tasks.build(FACTS).measure(outputs, batch)
     truth, chance = batch["label"].numpy(), outputs.softmax(dim=1).numpy()
 
@@ -94,8 +93,8 @@ def test_the_metrics_are_scikit_learns():
     assert value("top5") == pytest.approx(top_k_accuracy_score(truth, chance, k=5))
 
 
-def test_a_class_without_an_example_has_no_part_in_the_area_under_the_curve():
-    outputs, batch = judged()
+def test_a_class_without_examples_has_no_part_in_the_auroc():
+    outputs, batch = outputs_and_batch()
     few = {"label": batch["label"] % 3}
     found = tasks.build(FACTS).measure(outputs, few)["auroc_macro"]
     metric = found.metric()
@@ -128,7 +127,7 @@ def test_the_f1_score_of_very_many_classes_fits_into_memory_also_where_torch_is_
     assert found == pytest.approx(f1_score(label, guess, average="macro"), rel=1e-5)
 
 
-def test_held_out_metrics_are_the_same_on_one_rank_on_two_and_where_one_has_nothing(tmp_path):
+def test_held_out_metrics_are_the_same_on_one_rank_on_two_and_if_one_has_no_examples(tmp_path):
     """18 images on 2 ranks, and 1 image on 2 ranks, of which one is left without."""
     for share, some in ((0.0101, 18), (0.0005, 1)):
         one, two = (
@@ -155,7 +154,7 @@ def last(run):
 
 
 def test_the_most_wrong_images_are_those_whose_class_seems_least_likely():
-    outputs, batch = judged(100)
+    outputs, batch = outputs_and_batch(100)
     batch["image"] = torch.zeros(100, 1, 4, 4)
     doubt = 1 - outputs.softmax(dim=1).gather(1, batch["label"][:, None])[:, 0]
     batch["image"][doubt.argmax()] = 1.0  # the only white one
@@ -171,7 +170,7 @@ def test_the_most_wrong_images_are_those_whose_class_seems_least_likely():
     assert (sheet == 1.0).sum() < sheet.size  # and the others are black
 
 
-def test_the_confusion_matrix_counts_who_is_held_for_whom():
+def test_the_confusion_matrix_counts_true_classes_in_rows():
     label = torch.tensor([0, 0, 0, 1, 1, 6])
     guess = torch.tensor([0, 0, 1, 1, 1, 0])
     outputs = 5.0 * F.one_hot(guess, CLASSES).float()
@@ -183,4 +182,4 @@ def test_the_confusion_matrix_counts_who_is_held_for_whom():
     assert share[0, :2].tolist() == pytest.approx([2 / 3, 1 / 3])
     assert share[6, 0] == 1.0
     assert sorted(text.get_text() for text in axis.texts) == ["1", "1", "2", "2"]
-    assert (axis.get_xlabel(), axis.get_ylabel()) == ("held for", "is")
+    assert (axis.get_xlabel(), axis.get_ylabel()) == ("predicted", "true")

@@ -1,4 +1,4 @@
-"""A damaged file costs a run a line that names it: the journal is the truth; nothing doubles."""
+"""A damaged file of a run is named and rebuilt; the journal is the truth, and nothing doubles."""
 
 import json
 
@@ -31,7 +31,7 @@ DAMAGES = [
 
 
 @pytest.fixture
-def brought(tmp_path, uri):
+def synced(tmp_path, uri):
     """A run whose journal is in the store up to the twentieth step, and not from there on."""
     run = run_for(uri, tmp_path)
     log = Journal(run.journal)
@@ -42,35 +42,35 @@ def brought(tmp_path, uri):
     return run
 
 
-def test_a_damaged_position_is_made_anew_and_named(brought, uri):
-    first = Cursor.load(brought).mlflow_id
+def test_a_damaged_cursor_is_named_and_rebuilt(synced, uri):
+    first = Cursor.load(synced).mlflow_id
     for damage in DAMAGES:
-        brought.tracking.write_bytes(damage)
-        notes = sync_run(brought).notes
-        assert any(f"{brought.tracking} is damaged" in note for note in notes), damage[:20]
-        assert Cursor.load(brought).mlflow_id == first
-        assert same(brought, uri), damage[:20]
-        assert mlflow_run(brought, uri).info.status == "FAILED"
-        assert not is_pending(brought)
+        synced.tracking.write_bytes(damage)
+        notes = sync_run(synced).notes
+        assert any(f"{synced.tracking} is damaged" in note for note in notes), damage[:20]
+        assert Cursor.load(synced).mlflow_id == first
+        assert same(synced, uri), damage[:20]
+        assert mlflow_run(synced, uri).info.status == "FAILED"
+        assert not is_pending(synced)
 
 
-def test_damaged_notes_on_files_are_made_anew(brought):
+def test_a_damaged_list_of_uploads_is_rebuilt(synced):
     for damage in (b"", b'{"waiting": []}', b'{"offset": 99999999}'):
-        brought.uploads.write_bytes(damage)
-        sync_run(brought)
-        assert not is_pending(brought)
+        synced.uploads.write_bytes(damage)
+        sync_run(synced)
+        assert not is_pending(synced)
 
 
-def test_a_position_behind_the_end_of_a_journal_is_none(brought, uri):
-    position = Cursor.load(brought)
-    position.offset = brought.journal.stat().st_size + 1000
-    position.save(brought)
-    assert is_pending(brought)
-    sync_run(brought)
-    assert same(brought, uri)
+def test_a_cursor_beyond_the_end_of_the_journal_is_ignored(synced, uri):
+    cursor = Cursor.load(synced)
+    cursor.offset = synced.journal.stat().st_size + 1000
+    cursor.save(synced)
+    assert is_pending(synced)
+    sync_run(synced)
+    assert same(synced, uri)
 
 
-def test_notes_on_a_run_that_are_damaged_hold_up_nothing(tmp_path, uri):
+def test_damaged_descriptions_of_a_run_do_not_block_the_sync(tmp_path, uri):
     run = run_for(uri, tmp_path)
     log = Journal(run.journal)
     for step, damage in enumerate((b"", b"[]", b'{"git": [1], "command": 5}', b'{"git": {"": 1}}')):
@@ -82,20 +82,18 @@ def test_notes_on_a_run_that_are_damaged_hold_up_nothing(tmp_path, uri):
     assert same(run, uri)
 
 
-def test_sync_names_each_damaged_file_and_goes_on_with_the_others(
-    tmp_path, uri, monkeypatch, capsys
-):
+def test_sync_names_each_damaged_file_and_sends_the_other_runs(tmp_path, uri, monkeypatch, capsys):
     monkeypatch.setenv("HPCDL_RUN_ROOT", str(tmp_path))
     monkeypatch.setenv("HPCDL_SITE", "generic")
     with_password = "http://me:geheim@127.0.0.1:9"
-    position, spec, plan, locked, directory, lost, other = (
+    cursor, spec, plan, locked, directory, lost, other = (
         run_for(uri if number < 4 else with_password, tmp_path) for number in range(7)
     )
     fine = run_for(uri, tmp_path)
-    runs = [position, spec, plan, locked, directory, lost, other, fine]
+    runs = [cursor, spec, plan, locked, directory, lost, other, fine]
     for run in runs:
         write_history(Journal(run.journal), 1, 5)
-    position.tracking.write_text("")
+    cursor.tracking.write_text("")
     spec.spec.write_text("no: spec")
     plan.plan.write_text("{")
     locked.tracking.with_suffix(".lock").mkdir()
@@ -107,8 +105,8 @@ def test_sync_names_each_damaged_file_and_goes_on_with_the_others(
     printed = capsys.readouterr().out
     said = {entry["run"]: entry for entry in json.loads(printed)}
     assert said[fine.id] == {"run": fine.id, "points": 11, "complete": True}
-    assert said[position.id]["complete"]
-    assert str(position.tracking) in said[position.id]["notes"][0]
+    assert said[cursor.id]["complete"]
+    assert str(cursor.tracking) in said[cursor.id]["notes"][0]
     for run, file in [
         (spec, spec.spec),
         (plan, plan.plan),
@@ -121,10 +119,10 @@ def test_sync_names_each_damaged_file_and_goes_on_with_the_others(
         assert "bug" not in said[run.id]["error"]
     assert "geheim" not in printed
     assert same(fine, uri)
-    assert same(position, uri)
+    assert same(cursor, uri)
 
 
-def test_a_password_that_was_lost_is_asked_for_by_the_files_name(tmp_path):
+def test_the_error_for_a_lost_password_names_its_file(tmp_path):
     run = run_for("http://me:geheim@127.0.0.1:9", tmp_path)
     write_history(Journal(run.journal), 1, 5)
     run.tracking_uri.unlink()
@@ -151,7 +149,7 @@ ODD = [
 ]
 
 
-def test_lines_of_odd_shape_hold_up_nothing_that_comes_after(tmp_path, uri):
+def test_malformed_events_do_not_block_later_ones(tmp_path, uri):
     run = run_for(uri, tmp_path)
     with run.journal.open("a") as other:
         other.writelines(json.dumps(event) + "\n" for event in ODD)
@@ -168,7 +166,7 @@ def test_lines_of_odd_shape_hold_up_nothing_that_comes_after(tmp_path, uri):
     assert journal.last_state(run.journal)[0] == "completed"
 
 
-def test_what_a_store_refuses_holds_up_nothing_else_and_is_said(tmp_path, uri, monkeypatch):
+def test_refused_items_are_reported_and_block_nothing_else(tmp_path, uri, monkeypatch):
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
     from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
@@ -198,7 +196,7 @@ def test_what_a_store_refuses_holds_up_nothing_else_and_is_said(tmp_path, uri, m
     assert "fine" in arrived
 
 
-def test_a_run_that_is_deleted_in_the_middle_loses_nothing(tmp_path, uri, monkeypatch):
+def test_a_run_deleted_during_a_sync_loses_nothing(tmp_path, uri, monkeypatch):
     """What refuses everything is no fault of the single points, which are not to be left out."""
     from mlflow import MlflowClient
 
@@ -217,7 +215,7 @@ def test_a_run_that_is_deleted_in_the_middle_loses_nothing(tmp_path, uri, monkey
     assert same(run, uri)
 
 
-def test_other_peoples_fields_in_the_position_are_left_out(brought, uri):
-    write_json(brought.tracking, {**read_json(brought.tracking), "files": ["spec.yaml"]})
-    sync_run(brought)
-    assert same(brought, uri)
+def test_unknown_fields_of_the_cursor_are_ignored(synced, uri):
+    write_json(synced.tracking, {**read_json(synced.tracking), "files": ["spec.yaml"]})
+    sync_run(synced)
+    assert same(synced, uri)

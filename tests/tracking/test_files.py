@@ -1,4 +1,4 @@
-"""Files wait for themselves: an artifact store that refuses them holds up no point and no state."""
+"""Files are uploaded after the metrics: an artifact store that refuses them blocks nothing else."""
 
 import os
 import threading
@@ -64,7 +64,7 @@ def refusing(tmp_path):
     return place
 
 
-def test_where_no_file_is_taken_all_else_arrives_and_the_files_later(tmp_path, uri, refusing):
+def test_an_artifact_store_that_is_down_delays_only_the_files(tmp_path, uri, refusing):
     run = ended_run(uri, tmp_path)
     for _ in range(2):
         with pytest.raises(FilesPending, match=r"\d files of quick-1 wait") as waiting:
@@ -91,7 +91,7 @@ def test_where_no_file_is_taken_all_else_arrives_and_the_files_later(tmp_path, u
         ("nobodys://bucket", "nobodys"),
     ],
 )
-def test_what_an_artifact_store_lacks_is_said(tmp_path, uri, root, reason):
+def test_the_error_says_what_an_artifact_store_lacks(tmp_path, uri, root, reason):
     from mlflow import MlflowClient
 
     MlflowClient(tracking_uri=uri).create_experiment("elsewhere", artifact_location=root)
@@ -102,7 +102,7 @@ def test_what_an_artifact_store_lacks_is_said(tmp_path, uri, root, reason):
     all_but_files_are_there(run, uri)
 
 
-def test_one_file_that_is_refused_holds_up_no_other(tmp_path, uri):
+def test_one_refused_file_blocks_no_other(tmp_path, uri):
     run = ended_run(uri, tmp_path)
     reserved = run.code / ".artifact.uploading.py"  # a name that MLflow keeps for itself
     reserved.parent.mkdir(exist_ok=True)
@@ -116,7 +116,7 @@ def test_one_file_that_is_refused_holds_up_no_other(tmp_path, uri):
     ]
 
 
-def test_a_file_that_is_not_there_or_not_the_runs_is_not_waited_for(tmp_path, uri):
+def test_missing_files_and_files_of_others_are_not_pending(tmp_path, uri):
     (tmp_path / "secret").write_text("of another run")
     run = ended_run(uri, tmp_path)
     log = Journal(run.journal)
@@ -136,7 +136,7 @@ def test_a_file_that_is_not_there_or_not_the_runs_is_not_waited_for(tmp_path, ur
     assert not {"hostname", "secret"} & {name.split("/")[-1] for name in names(run, uri)}
 
 
-def test_a_checkpoint_that_a_newer_one_replaces_in_the_middle_is_waited_for(tmp_path, uri):
+def test_a_checkpoint_replaced_during_its_upload_stays_pending(tmp_path, uri):
     run = ended_run(uri, tmp_path)
     older = run.checkpoints / "step-00000005"
     replaced = threading.Event()
@@ -153,7 +153,7 @@ def test_a_checkpoint_that_a_newer_one_replaces_in_the_middle_is_waited_for(tmp_
     upload.send("checkpoints/last")
 
 
-def test_sync_brings_the_values_of_all_names_what_waits_and_brings_it_later(
+def test_sync_sends_metrics_names_pending_files_and_uploads_them_later(
     tmp_path, uri, refusing, monkeypatch, capsys
 ):
     monkeypatch.setenv("HPCDL_RUN_ROOT", str(tmp_path))
@@ -173,7 +173,7 @@ def test_sync_brings_the_values_of_all_names_what_waits_and_brings_it_later(
     assert not any(is_pending(run) for run in runs)
 
 
-def test_while_an_upload_hangs_points_and_the_end_arrive(tmp_path, uri, monkeypatch, capsys):
+def test_a_hanging_upload_delays_neither_metrics_nor_the_end(tmp_path, uri, monkeypatch, capsys):
     run = run_for(uri, tmp_path)
     log = Journal(run.journal)
     hanging, go_on, original = threading.Event(), threading.Event(), Upload.file
@@ -204,9 +204,7 @@ def test_while_an_upload_hangs_points_and_the_end_arrive(tmp_path, uri, monkeypa
     assert capsys.readouterr().err == ""
 
 
-def test_what_waits_is_said_once_in_the_log_of_the_job(
-    tmp_path, uri, refusing, monkeypatch, capsys
-):
+def test_pending_files_are_logged_once_in_the_job(tmp_path, uri, refusing, monkeypatch, capsys):
     run = ended_run(uri, tmp_path)
     monkeypatch.setattr(sync_worker, "INTERVAL", 0.01)
     monkeypatch.setattr(sync_worker, "MAX_INTERVAL", 0.01)
@@ -237,7 +235,7 @@ def server(tmp_path_factory):
         server.kill()
 
 
-def test_a_server_with_an_artifact_root_of_its_own_gets_all_else(tmp_path, server):
+def test_a_server_with_a_local_artifact_root_gets_everything_but_files(tmp_path, server):
     run = ended_run(server.uri, tmp_path)
     with pytest.raises(FilesPending, match="Not a directory") as waiting:
         sync_run(run)

@@ -1,4 +1,4 @@
-"""What the store shows of a run that was killed, went back, or was written by another hpcdl."""
+"""The metrics of a run that was killed, rolled back, or written by another version."""
 
 import json
 import math
@@ -42,12 +42,12 @@ def write_killed(run, after_each):
         log.append("started", attempt="n", step=step, cut=size[checkpoint], world_size=1)
 
 
-@pytest.mark.parametrize("brought", ["while it runs", "afterwards"])
-def test_after_three_kills_the_history_is_that_of_an_undisturbed_run(tmp_path, uri, brought):
+@pytest.mark.parametrize("synced", ["while it runs", "afterwards"])
+def test_after_three_kills_the_history_is_that_of_an_uninterrupted_run(tmp_path, uri, synced):
     whole, killed = run_for(uri, tmp_path), run_for(uri, tmp_path)
     write_history(Journal(whole.journal), 1, 60)
     write_killed(
-        killed, (lambda: sync_run(killed)) if brought == "while it runs" else (lambda: None)
+        killed, (lambda: sync_run(killed)) if synced == "while it runs" else (lambda: None)
     )
     sync_run(whole)
     sync_run(killed)
@@ -59,7 +59,7 @@ def test_after_three_kills_the_history_is_that_of_an_undisturbed_run(tmp_path, u
     }
 
 
-def test_a_run_that_went_back_shows_what_it_trained_then(tmp_path, uri):
+def test_a_rolled_back_run_shows_what_it_trained_afterwards(tmp_path, uri):
     run = run_for(uri, tmp_path)
     log = Journal(run.journal)
     log.append("started", attempt="1", step=0, cut=0)
@@ -73,9 +73,7 @@ def test_a_run_that_went_back_shows_what_it_trained_then(tmp_path, uri):
     assert same(run, uri)
 
 
-def test_a_journal_of_the_first_format_is_read_by_all_who_read_journals(
-    tmp_path, uri, monkeypatch, capsys
-):
+def test_a_journal_of_the_first_format_is_still_read(tmp_path, uri, monkeypatch, capsys):
     run = run_for(uri, tmp_path)
     shutil.copy(DATA / "journal-v1.jsonl", run.journal)
     metrics = [event for event in journal.view(run.journal) if event["event"] == "metrics"]
@@ -119,7 +117,7 @@ STRANGE = [
 ]
 
 
-def test_what_another_hpcdl_wrote_holds_up_nothing_that_comes_after(tmp_path, uri):
+def test_unknown_events_do_not_block_later_ones(tmp_path, uri):
     run = run_for(uri, tmp_path)
     log = Journal(run.journal)
     write_history(log, 1, 2)

@@ -1,4 +1,4 @@
-"""Bringing while the training goes on: the journal grows under it, and its process must not end."""
+"""Sync during the training, while the journal grows; the sync worker never ends early."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ from tests.support.stores import mlflow_run, run_for, same, write_history
 from tests.support.waiting import wait_until
 
 
-def test_points_that_are_journalled_during_the_bringing_are_not_lost(tmp_path, uri):
+def test_metrics_journalled_during_a_sync_are_not_lost(tmp_path, uri):
     run = run_for(uri, tmp_path)
     log, enough = Journal(run.journal), threading.Event()
 
@@ -26,18 +26,18 @@ def test_points_that_are_journalled_during_the_bringing_are_not_lost(tmp_path, u
     training = threading.Thread(target=train)
     training.start()
     try:
-        brought = sum(sync_run(run).points for _ in range(60))
+        sent = sum(sync_run(run).points for _ in range(60))
     finally:
         enough.set()
         training.join()
     sync_run(run)
-    assert brought > 60
+    assert sent > 60
     assert same(run, uri)
 
 
 @pytest.fixture
-def companion():
-    """Starts the job's companion; the pipe that tells it of the training is its `stdin`."""
+def start_worker():
+    """Start the sync worker of a run; its `stdin` is the pipe from the training."""
     started = []
 
     def start(run):
@@ -53,12 +53,12 @@ def companion():
 
 
 @pytest.mark.slow
-def test_the_companion_brings_during_the_training_and_all_at_its_end(tmp_path, uri, companion):
+def test_the_sync_worker_syncs_during_the_training_and_at_its_end(tmp_path, uri, start_worker):
     run = run_for(uri, tmp_path)
     log = Journal(run.journal)
     write_history(log, 1, 20)
     log.append("state", state="running", reason="")
-    process = companion(run)
+    process = start_worker(run)
     wait_until(lambda: Cursor.load(run).state == "running", timeout=120)
     assert mlflow_run(run, uri).info.status == "RUNNING"
     assert same(run, uri)
@@ -72,17 +72,17 @@ def test_the_companion_brings_during_the_training_and_all_at_its_end(tmp_path, u
 
 
 @pytest.mark.slow
-def test_the_companion_outlives_whatever_is_wrong_and_says_so_in_a_line(tmp_path, uri, companion):
+def test_the_sync_worker_survives_errors_and_logs_each_in_a_line(tmp_path, uri, start_worker):
     run = run_for(uri, tmp_path)
     write_history(Journal(run.journal), 1, 20)
     whole = run.spec.read_text()
     run.spec.write_text("no: spec")
-    process = companion(run)
+    process = start_worker(run)
     complaint = process.stderr.readline()
     assert f"{run.spec} is damaged: KeyError: 'tracking'" in complaint
     assert "again in 4 s" in complaint
     run.spec.write_text(whole)
-    wait_until(lambda: not is_pending(run), timeout=120, message="the rest to be brought")
+    wait_until(lambda: not is_pending(run), timeout=120, message="the rest to be sent")
     process.stdin.close()
     assert process.wait(60) == 0
     assert same(run, uri)

@@ -1,4 +1,4 @@
-"""MLflow's form of an export predicts what the export predicts, from whatever that takes."""
+"""The MLflow model predicts what the export predicts, from every kind of input."""
 
 import numpy as np
 import pytest
@@ -48,20 +48,20 @@ def check_the_same(saved, name, given):
 
 
 @pytest.mark.parametrize("form", OF_PICTURES)
-def test_pictures_are_predicted_as_by_the_export(saved, tmp_path, form):
+def test_the_mlflow_model_predicts_images_like_the_export(saved, tmp_path, form):
     Image.fromarray(PIXELS[0]).save(tmp_path / "one.png")
     check_the_same(saved, "cnn of colours", OF_PICTURES[form](tmp_path))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", ["ffnn of tables", "rnn", "gnn", "vae conditional", "gan"])
-def test_numbers_are_predicted_as_by_the_export(saved, name, dtype):
+def test_the_mlflow_model_predicts_arrays_like_the_export(saved, name, dtype):
     inputs = exports.inputs(*exports.MEMBERS[name])
     given = {key: it.astype(dtype) if it.dtype == np.float32 else it for key, it in inputs.items()}
     check_the_same(saved, name, given if len(given) > 1 else next(iter(given.values())))
 
 
-def test_the_signature_names_what_comes_out(saved):
+def test_the_signature_names_the_outputs(saved):
     outputs = {it.name: it.type for it in saved("rnn")[1].metadata.signature.outputs}
     assert outputs == {
         "probabilities": np.dtype("float32"),

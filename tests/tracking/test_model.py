@@ -1,4 +1,4 @@
-"""A real run, from its job to what MLflow makes of it: a model that predicts."""
+"""A real run, from its job to the MLflow model."""
 
 import shutil
 
@@ -12,16 +12,14 @@ from tests.support.stores import journalled, mlflow_run, same
 from tests.support.waiting import wait_until
 
 
-def test_a_trained_run_is_in_mlflow_with_files_and_a_model_that_predicts(
-    tmp_path, uri, monkeypatch
-):
+def test_a_trained_run_is_in_mlflow_with_files_and_a_model(tmp_path, uri, monkeypatch):
     import mlflow
     from mlflow import MlflowClient
 
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "of the user's own")  # says nothing about hpcdl
     run = train(new_run(tmp_path))
     wait_until(
-        lambda: not is_pending(run), timeout=120, message="the companion to bring everything"
+        lambda: not is_pending(run), timeout=120, message="the sync worker to send everything"
     )
     found, client = mlflow_run(run, uri), MlflowClient(tracking_uri=uri)
     assert found.info.status == "FINISHED"

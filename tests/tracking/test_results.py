@@ -1,5 +1,4 @@
-"""What a run says in the end: every number with its step, its split and its weights, and what is
-predicted of each test example."""
+"""The results of a run: metrics with their step, split and weights, and the test predictions."""
 
 import csv
 import io
@@ -15,8 +14,8 @@ from sklearn.metrics import precision_recall_fscore_support
 
 from hpc_dl.cli import status as status_command
 from hpc_dl.cli import summary
-from hpc_dl.data import digits, loading
 from hpc_dl.data.names import Names
+from hpc_dl.data.sources import digits
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.run.layout import RunDir, read_json, write_json
@@ -31,7 +30,7 @@ from hpc_dl.train.predictions import Part
 from hpc_dl.train.world import World
 from hpc_dl.zoo import build
 from hpc_dl.zoo.contract import Picture
-from tests.support import ranks
+from tests.support import ranks, reading
 from tests.support.running import events, new_run
 
 SCRIPTED = '''
@@ -73,7 +72,7 @@ def run(tmp_path_factory) -> RunDir:
     return ranks.train(scripted(tmp_path_factory.mktemp("results"), 4))
 
 
-def test_a_kill_before_the_best_was_marked_loses_nothing(tmp_path):
+def test_a_kill_before_the_best_checkpoint_is_marked_loses_nothing(tmp_path):
     run = scripted(tmp_path, 3)
     write_json(run.plan, {**read_json(run.plan), "pause_at": 30})
     with ranks.ended(ranks.start(run)) as (process,):
@@ -90,7 +89,7 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_the_best_of_equals_is_tested_drawn_and_exported(run):
+def test_the_best_weights_are_tested_drawn_and_exported(run):
     (said,) = events(run, "summary")
     described = "best checkpoint: step 36 (validation accuracy 0.9, the highest)"
     assert said["weights"]["described"] == described
@@ -104,7 +103,7 @@ def test_the_best_of_equals_is_tested_drawn_and_exported(run):
     assert [(it["step"], it["epoch"]) for it in tested] == [(36, 2)]
 
 
-def test_titles_say_which_split_and_step_pictures_are_of(run):
+def test_picture_titles_name_the_split_and_the_step(run):
     said = {it["path"]: it["caption"] for it in events(run, "artifact")}
     of_validation = "artifacts/confusion/step-00000048.png"
     assert said[of_validation] == "Confusion matrix, validation split, step 48"
@@ -115,7 +114,7 @@ def test_titles_say_which_split_and_step_pictures_are_of(run):
     assert all((run.path / path).is_file() for path in said)
 
 
-def test_the_title_is_drawn_and_generated_pictures_name_no_split():
+def test_titles_are_drawn_and_generated_pictures_name_no_split():
     shown = Shown("test", Weights(120, averaged=True), final=True)
     drawing, _ = figure(2, 2)
     picture = Picture(drawing, "Samples", generated=True)
@@ -126,7 +125,7 @@ def test_the_title_is_drawn_and_generated_pictures_name_no_split():
     assert drawing.get_suptitle() == "Samples, validation split, step 240"
 
 
-def test_the_summary_puts_numbers_of_the_same_weights_side_by_side(run):
+def test_the_summary_shows_metrics_of_the_same_weights(run):
     out = io.StringIO()
     found = summary.summarise(run)
     summary.show(found, Console(file=out, width=200))
@@ -145,7 +144,7 @@ def test_the_summary_puts_numbers_of_the_same_weights_side_by_side(run):
     assert said["validation"]["accuracy"] == pytest.approx(0.9)
 
 
-def test_status_says_which_weights_were_tested_and_which_validation_was_last(run):
+def test_status_names_the_tested_weights_and_the_last_validation(run):
     found = read_status(run)
     lines = [" ".join(line.split()) for line in str(status_command._details(found)).splitlines()]
     said = "weights best checkpoint: step 36 (validation accuracy 0.9, the highest)"
@@ -158,7 +157,7 @@ def test_status_says_which_weights_were_tested_and_which_validation_was_last(run
     assert status_command._metric(found) == "val/accuracy 0.25 (step 48)"
 
 
-def test_mlflow_is_told_which_weights_they_are(run):
+def test_mlflow_has_a_tag_and_a_description_of_the_weights(run):
     (said,) = events(run, "summary")
     tags = description.results(said, {})
     assert tags["hpcdl.weights"] == said["weights"]["described"]
@@ -169,7 +168,7 @@ def test_mlflow_is_told_which_weights_they_are(run):
     assert description.results({"event": "summary", "weights": {"step": "x"}}, {}) == {}
 
 
-def test_every_test_prediction_is_in_a_table_once_and_in_order(run):
+def test_the_table_has_every_test_prediction_once_and_in_order(run):
     found = rows(run.artifacts / "test" / "predictions.csv")
     numbers = [int(row["example"]) for row in found]
     assert numbers == sorted(set(numbers))
@@ -209,7 +208,7 @@ def tables(folder: Path, model: str, data: dict, workers: int | None = None):
     spec = JobSpec.model_validate(
         {"name": "t", "model": {"name": model}, "data": data, "train": {"epochs": 1}}
     )
-    splits = loading.load(spec.data, folder, folder, workers)
+    splits = reading.load(spec.data, folder, folder, workers)
     architecture = build(spec.model, splits.facts, folder)
     parts = predictions.predict(
         architecture,
@@ -225,7 +224,7 @@ def tables(folder: Path, model: str, data: dict, workers: int | None = None):
     return [rows(file) for file in files], splits
 
 
-def test_pictures_are_named_by_file_in_memory_and_streamed(tmp_path):
+def test_images_are_named_by_file_in_memory_and_streamed(tmp_path):
     for number in range(20):
         file = tmp_path / "pictures" / "ab"[number % 2] / f"{number}.png"
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -285,7 +284,7 @@ def test_rows_are_those_of_the_file_that_they_are_in(tmp_path):
     assert splits.names.listed([0, 19]) == "rows 1, 20"
 
 
-def test_examples_keep_their_number_where_some_classes_alone_are_trained_on(tmp_path):
+def test_examples_keep_their_number_when_classes_are_left_out(tmp_path):
     (found, _), _ = tables(tmp_path, "ffnn", {"name": "digits", "include_classes": [3, 5]})
     label = digits.load()["label"]
     assert {row["true"] for row in found} == set(map(str, range(10)))
@@ -299,13 +298,13 @@ def test_nodes_are_named_by_their_number_in_the_graph(tmp_path):
     assert {int(row["node"]): int(row["true"]) for row in found} == said
 
 
-def test_what_is_generated_has_no_predictions(tmp_path):
+def test_generative_models_have_no_table_of_predictions(tmp_path):
     for model in ("vae", "diffusion", "gan"):
         assert tables(tmp_path, model, {"name": "digits"})[0] == []
     assert not (tmp_path / "test").exists()
 
 
-def test_a_full_disk_is_said_when_all_ranks_are_through(tmp_path):
+def test_a_full_disk_is_reported_when_all_ranks_are_done(tmp_path):
     (tmp_path / "test").write_text("a file in the place of the folder")
     facts = DataFacts("image", "classify", (1, 8, 8), ("a", "b"), 9, 1, 2)
     taken = []

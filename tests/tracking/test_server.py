@@ -1,4 +1,4 @@
-"""A real MLflow server: away at first, killed in the middle, and asked by two processes at once."""
+"""A real MLflow server: down at first, killed in between, used by two processes at once."""
 
 import math
 from pathlib import Path
@@ -19,7 +19,7 @@ from tests.support.stores import (
 )
 
 
-def test_a_server_gets_everything_once_however_often_it_dies(tmp_path):
+def test_a_server_that_dies_repeatedly_gets_everything_once(tmp_path):
     server = Server(tmp_path)
     run = run_for(server.uri, tmp_path)
     log = Journal(run.journal)

@@ -1,4 +1,4 @@
-"""The journal arrives in a real MLflow store: every value, once, whatever happens on the way."""
+"""The journal arrives in a real MLflow store: every value, once."""
 
 import math
 import os
@@ -24,7 +24,7 @@ from tests.support.stores import (
 )
 
 
-def test_everything_in_the_journal_is_in_the_store_value_by_value(tmp_path, uri):
+def test_every_metric_of_the_journal_is_in_the_store(tmp_path, uri):
     run = run_for(uri, tmp_path)
     log = Journal(run.journal)
     write_history(log, 1, 1203)
@@ -36,7 +36,7 @@ def test_everything_in_the_journal_is_in_the_store_value_by_value(tmp_path, uri)
     assert theirs == {name: sorted(it) for name, it in ours.items()}
 
 
-def test_bringing_twice_adds_nothing_and_what_is_new_is_added(tmp_path, uri):
+def test_a_second_sync_adds_only_what_is_new(tmp_path, uri):
     run = run_for(uri, tmp_path)
     log = Journal(run.journal)
     write_history(log, 1, 20)
@@ -48,7 +48,7 @@ def test_bringing_twice_adds_nothing_and_what_is_new_is_added(tmp_path, uri):
     assert same(run, uri)
 
 
-def test_killed_between_sending_and_remembering_no_point_appears_twice(tmp_path, uri):
+def test_a_kill_before_the_cursor_is_saved_duplicates_nothing(tmp_path, uri):
     run = run_for(uri, tmp_path)
     log = Journal(run.journal)
     write_history(log, 1, 20)
@@ -61,7 +61,7 @@ def test_killed_between_sending_and_remembering_no_point_appears_twice(tmp_path,
     assert same(run, uri)
 
 
-def test_a_run_whose_position_was_lost_is_the_same_run_in_the_store(tmp_path, uri):
+def test_a_run_without_its_cursor_is_found_again_in_the_store(tmp_path, uri):
     from mlflow import MlflowClient
 
     run = run_for(uri, tmp_path)
@@ -76,7 +76,7 @@ def test_a_run_whose_position_was_lost_is_the_same_run_in_the_store(tmp_path, ur
     assert same(run, uri)
 
 
-def test_steps_that_are_trained_again_after_a_resume_appear_once(tmp_path, uri):
+def test_steps_trained_again_after_a_resume_appear_once(tmp_path, uri):
     run = run_for(uri, tmp_path)
     log = Journal(run.journal)
     write_history(log, 1, 20)
@@ -109,7 +109,7 @@ def test_steps_that_are_trained_again_after_a_resume_appear_once(tmp_path, uri):
     ],
     ids=lambda value: "-".join(value) if isinstance(value, list) else value,
 )
-def test_the_status_in_mlflow_is_the_runs_with_its_reason(tmp_path, uri, states, status):
+def test_mlflow_has_the_status_of_the_run_and_its_reason(tmp_path, uri, states, status):
     run = run_for(uri, tmp_path)
     for state in states:
         Journal(run.journal).append("state", state=state, reason=f"because {state}")
@@ -145,7 +145,7 @@ def test_parameters_tags_and_files_describe_the_run(tmp_path, uri):
     assert (tmp_path / "mlartifacts").is_dir()
 
 
-def test_another_process_that_has_the_sqlite_store_is_waited_for_or_named(tmp_path, uri):
+def test_a_locked_sqlite_store_times_out_naming_the_process(tmp_path, uri):
     run = run_for(uri, tmp_path)
     write_history(Journal(run.journal), 1, 5)
     with store.open_store(uri):
@@ -157,7 +157,7 @@ def test_another_process_that_has_the_sqlite_store_is_waited_for_or_named(tmp_pa
     assert sync_run(run).points == 11
 
 
-def test_a_store_that_the_database_itself_locks_keeps_what_is_there_for_later(tmp_path, uri):
+def test_a_sqlite_file_locked_by_another_program_is_retried_later(tmp_path, uri):
     run = run_for(uri, tmp_path)
     log = Journal(run.journal)
     write_history(log, 1, 5)
@@ -170,7 +170,7 @@ def test_a_store_that_the_database_itself_locks_keeps_what_is_there_for_later(tm
     assert same(run, uri)
 
 
-def test_processes_that_meet_on_a_fresh_sqlite_store_all_bring_everything(tmp_path):
+def test_processes_that_start_on_a_fresh_sqlite_store_all_succeed(tmp_path):
     uri = f"sqlite:///{tmp_path}/fresh.db"
     runs = [run_for(uri, tmp_path) for _ in range(3)]
     for run in runs:
@@ -181,7 +181,7 @@ def test_processes_that_meet_on_a_fresh_sqlite_store_all_bring_everything(tmp_pa
     assert all(same(run, uri) for run in runs)
 
 
-def test_the_plan_says_where_it_goes(tmp_path, uri):
+def test_the_plan_names_the_store(tmp_path, uri):
     assert read_json(run_for(uri, tmp_path).plan)["tracking_uri"] == uri
 
 
@@ -195,13 +195,13 @@ def test_the_plan_says_where_it_goes(tmp_path, uri):
         ("databricks://profile", None),
     ],
 )
-def test_artifacts_lie_with_the_store_or_with_the_runs_and_a_server_has_its_own(uri, folder):
+def test_artifacts_lie_beside_the_sqlite_file_or_the_runs(uri, folder):
     found = store_uri.artifact_folder(uri, Path("/runs"))
     assert found == (Path(folder) if folder else None)
     assert store_uri.is_database(uri) == (folder is not None)
 
 
-def test_a_database_whose_driver_is_missing_is_away_and_its_password_is_not_told(tmp_path):
+def test_a_missing_database_driver_is_reported_without_the_password(tmp_path):
     run = run_for("postgresql+nobodys://me:geheim@127.0.0.1:9/mlflow", tmp_path)
     write_history(Journal(run.journal), 1, 5)
     with pytest.raises(store.StoreUnavailable, match="nobodys") as away:

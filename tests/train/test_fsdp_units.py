@@ -11,7 +11,7 @@ from torch import nn
 
 from hpc_dl.torchvision_compat import torchvision
 from hpc_dl.train import gradients, sharding
-from hpc_dl.zoo.architectures.torchvision import Prepared
+from hpc_dl.zoo.architectures.torchvision import Preprocessed
 from hpc_dl.zoo.architectures.transformer import Encoder
 from tests.support import ranks
 
@@ -21,7 +21,7 @@ MMAP_THRESHOLD = -3
 
 
 def of_torchvision(name):
-    return Prepared(torchvision("models").get_model(name, weights=None), None)
+    return Preprocessed(torchvision("models").get_model(name, weights=None), None)
 
 
 def transformer(depth=24, width=256):

@@ -9,7 +9,7 @@ import pytest
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run import journal
 from hpc_dl.run.layout import RunDir, read_json, write_json
-from hpc_dl.scheduler.slurm import submit
+from hpc_dl.scheduler.submit import submit
 from hpc_dl.status import read_status
 from tests.support import ranks
 from tests.support.cluster import Cluster
@@ -44,7 +44,7 @@ def job(root: Path, pace: float = 0.02, **resources: Any) -> tuple[RunDir, Plan]
 def submitted(root: Path, **resources: Any) -> RunDir:
     """A run that has come so far that there are checkpoints to go on from."""
     run, plan = job(root, **resources)
-    submit.submit(run, plan)
+    submit(run, plan)
     ranks.wait_for_step(run, SAVED)
     return run
 
@@ -160,7 +160,7 @@ def test_a_rank_hangs(cluster: Cluster, tmp_path: Path) -> None:
         checkpoint={"every": "5 steps"},
         resources={"tasks_per_node": 2, "cpus_per_task": 1},
     )
-    submit.submit(run, plan)
+    submit(run, plan)
     wait_for(run, "requeued")
     cluster.haste(job_of(run))
     wait_for(run, "completed", seconds=150)
@@ -175,7 +175,7 @@ def test_a_rank_hangs(cluster: Cluster, tmp_path: Path) -> None:
 def test_the_time_limit(cluster: Cluster, tmp_path: Path) -> None:
     """One minute, of which Slurm may announce the end at any moment, for a run of more."""
     run, plan = job(tmp_path, pace=0.12, time="1", partition="short")
-    submit.submit(run, plan)
+    submit(run, plan)
     wait_for(run, "requeued", seconds=90)
     cluster.run("scontrol", "update", f"jobid={job_of(run)}", "TimeLimit=10")
     goes_on(cluster, run, tmp_path)
@@ -189,7 +189,7 @@ def test_where_requeues_are_forbidden_another_job_follows(cluster: Cluster, tmp_
         {**plan.to_json(), "sbatch": {**sbatch, "no-requeue": True}, "follow_up": True}
     )
     write_json(run.plan, plan.to_json())
-    first = submit.submit(run, plan).job_id
+    first = submit(run, plan).job_id
     ranks.wait_for_step(run, SAVED)
     rank_processes(run)[0].send_signal(signal.SIGUSR2)
     ends_as_undisturbed(run, tmp_path)
@@ -205,7 +205,7 @@ def test_a_run_that_makes_no_progress_is_not_started_for_ever(
     cluster: Cluster, tmp_path: Path
 ) -> None:
     run, plan = job(tmp_path)
-    submit.submit(run, plan)
+    submit(run, plan)
     wait_until(lambda: len(starts(run)) == 1, 60, message="no start")
     rank_processes(run)[0].send_signal(signal.SIGKILL)
     cluster.haste(job_of(run))

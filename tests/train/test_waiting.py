@@ -14,7 +14,7 @@ import torch.distributed as dist
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from hpc_dl.data import device_transfer
-from hpc_dl.data.augment import Augmentation
+from hpc_dl.data.transforms.augment import Augmentation
 from hpc_dl.jobspec.architectures import ZOO
 from hpc_dl.train import build, global_mean, gradients
 from hpc_dl.train.world import World

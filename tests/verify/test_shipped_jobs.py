@@ -82,7 +82,9 @@ def test_a_shipped_job_learns(tmp_path: Path, job: str) -> None:
 
 @pytest.mark.parametrize("job", ON_SLURM)
 @pytest.mark.long
-def test_it_trains_on_two_ranks_of_a_real_slurm(tmp_path: Path, cluster: Cluster, job: str) -> None:
+def test_a_shipped_job_trains_on_two_ranks_of_a_real_slurm(
+    tmp_path: Path, cluster: Cluster, job: str
+) -> None:
     words = (*SHORT, "train.steps=20", "resources.cpus_per_task=1", "--json")
     two = ("resources.tasks_per_node=2", "--follow")
     there = submit(job, *words, *two, *FIXED.get(job, ()), root=tmp_path / "there", env=cluster.env)
@@ -94,7 +96,7 @@ def test_it_trains_on_two_ranks_of_a_real_slurm(tmp_path: Path, cluster: Cluster
 
 
 @pytest.mark.long
-def test_one_rank_or_four_on_a_real_slurm_give_the_same_losses(
+def test_one_rank_and_four_on_a_real_slurm_have_the_same_losses(
     tmp_path: Path, cluster: Cluster
 ) -> None:
     words = ("train.epochs=4", "resources.cpus_per_task=1", "--json")

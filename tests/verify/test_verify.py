@@ -1,4 +1,4 @@
-"""Recipes are held against what is expected of them, by the command that a user types."""
+"""`hpcdl verify` trains recipes and compares their metrics with targets."""
 
 import argparse
 import json
@@ -10,7 +10,7 @@ from hpc_dl.cli import main, verify
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.load import load
 from hpc_dl.verify import recipes, results, targets
-from hpc_dl.verify.results import Reached
+from hpc_dl.verify.results import Result
 from hpc_dl.verify.targets import TARGETS, Check, Target
 from tests.support.empty_store import put
 
@@ -22,7 +22,7 @@ QUICK = Target(
         Check("test/accuracy", 0.3),
         Check("test/loss", 0.001, at="most"),
         Check("test/f1_macro"),
-        Check("test/top5", as_of="other"),
+        Check("test/top5", goal_from="other"),
     ),
     seeds=2,
     cases=("model.dropout=0.1",),
@@ -30,7 +30,7 @@ QUICK = Target(
 
 
 @pytest.mark.long
-def test_the_mean_over_seeds_and_cases_is_held_against_the_target_and_kept(
+def test_the_mean_over_seeds_and_cases_is_compared_with_the_target_and_saved(
     tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setattr(targets, "TARGETS", (QUICK,))
@@ -39,7 +39,7 @@ def test_the_mean_over_seeds_and_cases_is_held_against_the_target_and_kept(
     assert main(["verify", "quick", "--local", "--json"]) == 1  # the loss is missed
     said = json.loads(capsys.readouterr().out)
     assert said == json.loads((tmp_path / "verified.json").read_text())
-    accuracy, loss, f1, top5 = (Reached(**it) for it in said)
+    accuracy, loss, f1, top5 = (Result(**it) for it in said)
     assert [len(it.values) for it in (accuracy, loss, f1, top5)] == [2, 2, 2, 2]
     assert [it.met for it in (accuracy, loss, f1, top5)] == [True, False, None, None]
     assert accuracy.minutes > 0
@@ -60,35 +60,35 @@ def final(run):
     return metrics[-1]["values"]["test/accuracy"]
 
 
-def test_a_goal_may_be_what_another_recipe_has_reached():
-    other = Reached("other", "test/frechet", [3.0, 5.0], None, "most", 1.0, "cpu", "")
-    better = Reached("this", "test/frechet", [3.9], other.mean, "most", 1.0, "cpu", "")
-    worse = Reached("this", "test/frechet", [4.1], other.mean, "most", 1.0, "cpu", "")
+def test_the_goal_can_be_the_mean_of_another_recipe():
+    other = Result("other", "test/frechet", [3.0, 5.0], None, "most", 1.0, "cpu", "")
+    better = Result("this", "test/frechet", [3.9], other.mean, "most", 1.0, "cpu", "")
+    worse = Result("this", "test/frechet", [4.1], other.mean, "most", 1.0, "cpu", "")
     assert (better.met, worse.met) == (True, False)
-    check = Check("test/frechet", at="most", as_of="other")
+    check = Check("test/frechet", at="most", goal_from="other")
     assert results._goal(check, {("other", "test/frechet"): other}) == 4.0
 
 
-def test_a_name_that_is_not_there_is_refused_with_a_near_one():
+def test_an_unknown_recipe_is_refused_with_a_suggestion():
     with pytest.raises(UserError) as caught:
         targets.choose(["resnt"])
     assert "Did you mean 'resnet'?" in caught.value.hint
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
-def test_every_target_is_of_a_shipped_job_and_options_that_there_are(target):
+def test_every_target_names_a_shipped_job_and_existing_options(target):
     for case in target.cases or ("",):
-        load(recipes.path(target.job), [*target.words, *filter(None, [case])])
+        load(recipes.path(target.job), [*target.overrides, *filter(None, [case])])
     for check in target.checks:
-        assert check.as_of is None or check.as_of in [it.name for it in TARGETS]
+        assert check.goal_from is None or check.goal_from in [it.name for it in TARGETS]
 
 
-def test_the_listing_says_what_is_expected(capsys):
+def test_the_list_shows_the_targets(capsys):
     assert main(["verify", "--list"]) == 0
     assert "test/accuracy >= 0.984" in capsys.readouterr().out
 
 
-def test_the_seeds_vary_the_training_and_leave_the_split(monkeypatch, tmp_path):
+def test_seeds_change_the_training_but_not_the_split(monkeypatch, tmp_path):
     asked = []
 
     def submit(command, **options):
@@ -98,5 +98,5 @@ def test_the_seeds_vary_the_training_and_leave_the_split(monkeypatch, tmp_path):
     monkeypatch.setattr(verify.subprocess, "run", submit)
     args = argparse.Namespace(words=[], local=True, site=None)
     for seed in (0, 1):
-        verify._train_cases(targets.of("ffnn"), seed, args)
+        verify._train_cases(targets.find("ffnn"), seed, args)
     assert set(asked[0]) ^ set(asked[1]) == {"train.seed=0", "train.seed=1"}

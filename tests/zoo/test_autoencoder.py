@@ -89,14 +89,14 @@ def test_masks_and_salt_and_pepper_leave_the_other_pixels_alone():
         assert set(noisy[changed].tolist()) == values
 
 
-def test_the_area_under_the_curve_of_anomalies_is_scikit_learns():
+def test_the_auroc_of_anomalies_is_scikit_learns():
     architecture, nets = make(use="anomaly")
     batches = [images(60), images(31)]
     found = measured(architecture.test, nets, *batches)
     image, label = (torch.cat([batch[name] for batch in batches]) for name in ("image", "label"))
     score = architecture.predict(nets, {"image": image})["error"].detach()
-    unusual = [int(it) not in (3, 5) for it in label]
-    assert found["auroc"] == pytest.approx(roc_auc_score(unusual, score), abs=1e-6)
+    anomalous = [int(it) not in (3, 5) for it in label]
+    assert found["auroc"] == pytest.approx(roc_auc_score(anomalous, score), abs=1e-6)
 
 
 def test_validation_which_has_no_anomalies_is_measured_without_them():
@@ -121,7 +121,7 @@ def test_the_gradients_of_parts_of_a_batch_add_up_and_reach_every_parameter(opti
 
 
 @pytest.mark.parametrize("use", USES)
-def test_it_draws_what_a_person_would_look_at(use):
+def test_it_draws_reconstructions_the_plane_and_the_scores(use):
     architecture, nets = make(use=use)
     with torch.no_grad():
         pictures = architecture.artifacts(nets, images(32), [images(20), images(7)])
@@ -133,14 +133,14 @@ def test_it_draws_what_a_person_would_look_at(use):
         assert pixels.std() > 1  # not a blank sheet
 
 
-def test_of_usual_images_alone_there_is_no_curve():
+def test_of_normal_images_alone_there_is_no_roc_curve():
     architecture, nets = make(use="anomaly")
-    usual = {**images(9), "label": torch.full((9,), 3)}
+    normal = {**images(9), "label": torch.full((9,), 3)}
     with torch.no_grad():
-        assert "roc" not in architecture.artifacts(nets, images(32), [usual])
+        assert "roc" not in architecture.artifacts(nets, images(32), [normal])
 
 
-def test_images_of_no_class_are_compressed_and_drawn_too():
+def test_images_without_classes_are_compressed_and_drawn_too():
     facts = DataFacts("image", "none", (1, 8, 8), (), 100, 10, 10)
     architecture = Autoencoder(Options(name="autoencoder"), facts)
     batch = {"image": images(9)["image"]}
@@ -151,7 +151,7 @@ def test_images_of_no_class_are_compressed_and_drawn_too():
         }
 
 
-def test_anomalies_are_asked_for_of_some_classes():
+def test_anomaly_detection_needs_included_and_other_classes():
     whole = DataFacts("image", "classify", (1, 8, 8), tuple("0123456789"), 1437, 180, 180)
     anomaly = Options(name="autoencoder", use="anomaly")
     assert "data.include_classes=[0]" in anomaly.find_conflict(whole).hint

@@ -45,7 +45,7 @@ def test_sides_of_any_length_are_pooled(shape):
     assert network(facts)(torch.rand(4, *shape)).shape == (4, 2)
 
 
-def test_moving_an_image_moves_what_a_filter_sees():
+def test_shifting_an_image_shifts_the_feature_maps():
     torch.manual_seed(0)
     slide, image = convolution(1, 4, 5), torch.zeros(1, 1, 20, 20)
     image[:, :, 6:12, 6:12] = torch.rand(6, 6)
@@ -53,6 +53,6 @@ def test_moving_an_image_moves_what_a_filter_sees():
     torch.testing.assert_close(slide(moved), slide(image).roll((2, 3), dims=(2, 3)))
 
 
-def test_numbers_are_foretold_too():
+def test_real_numbers_are_predicted_too():
     facts = DataFacts("image", "regress", (1, 8, 8), (), 10, 10, 10, targets=("x", "y", "z"))
     assert network(facts)(torch.rand(4, 1, 8, 8)).shape == (4, 3)

@@ -30,7 +30,7 @@ class Knowing(nn.Module):
         return (state - left.sqrt() * self.image) / (1 - left).sqrt()
 
 
-def test_the_closed_form_agrees_with_the_chain():
+def test_the_closed_form_of_the_noise_agrees_with_the_chain():
     """q(x_t|x_0) against 20 000 walks along q(x_t|x_{t-1})."""
     torch.manual_seed(0)
     left = alpha_bar(50, torch.device("cpu"))
@@ -47,14 +47,14 @@ def test_the_closed_form_agrees_with_the_chain():
 
 
 @pytest.mark.parametrize("steps", [10, 1000])
-def test_almost_nothing_is_left_of_an_image_at_the_last_level(steps):
+def test_almost_nothing_is_left_of_an_image_at_the_last_time_step(steps):
     left = alpha_bar(steps, torch.device("cpu"))
     assert (left.diff() < 0).all()
     assert left[0] > 0.95
     assert left[-1] < 1e-3
 
 
-def test_who_knows_the_noise_gets_the_image_back():
+def test_sampling_with_the_true_noise_gives_the_image():
     """DDIM is deterministic: with ε exact at every level it ends at x_0, from any noise."""
     architecture, _ = make(steps=100, sampling_steps=10)
     image = torch.rand(5, 1, 8, 8)
@@ -64,7 +64,7 @@ def test_who_knows_the_noise_gets_the_image_back():
     torch.testing.assert_close(states[-1], image, atol=1e-3, rtol=0)
 
 
-def test_the_loss_of_who_knows_is_zero_and_of_who_says_nothing_one():
+def test_the_loss_of_the_true_noise_is_zero_and_of_none_one():
     architecture, _ = make()
     image = torch.rand(2000, 1, 8, 8)
     knowing = Knowing(2 * image - 1, 1000)
@@ -76,14 +76,14 @@ def test_the_loss_of_who_knows_is_zero_and_of_who_says_nothing_one():
     assert (silent.total / silent.count).item() == pytest.approx(1, rel=0.02)
 
 
-def test_levels_are_told_apart():
+def test_the_embeddings_of_time_steps_differ():
     told = time_step_embedding(torch.arange(1000), 48)
     assert told.shape == (1000, 48)
     assert torch.pdist(told[::7]).min() > 0.1
 
 
 @pytest.mark.parametrize("side", [7, 8, 28])
-def test_sides_that_the_patch_does_not_divide_are_filled_up(side):
+def test_sides_that_the_patch_does_not_divide_are_padded(side):
     network = UNet(channels=3, width=8, blocks=1, patch=2)
     image = torch.rand(2, 3, side, side + 1)
     assert network(image, torch.tensor([3, 700])).shape == image.shape

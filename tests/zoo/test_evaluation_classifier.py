@@ -33,7 +33,7 @@ def export(folder, facts=FACTS, outputs=("probabilities", "label")):
     return nets["model"]
 
 
-def test_features_are_what_goes_into_the_last_dense_layer(tmp_path):
+def test_features_are_the_inputs_of_the_last_dense_layer(tmp_path):
     network, image = export(tmp_path), torch.rand(7, 1, 8, 8)
     features, label = EvaluationClassifier(str(tmp_path)).classify(image)
     torch.testing.assert_close(features, network[:-1](image))
@@ -86,7 +86,7 @@ def test_the_distance_of_two_gaussians_is_that_of_the_closed_form():
     assert float(metric.compute()) == pytest.approx(float(expected), rel=0.01)
 
 
-def test_the_same_images_are_at_no_distance_and_noise_is_far_away(tmp_path):
+def test_the_same_images_have_distance_zero_and_noise_is_far_away(tmp_path):
     export(tmp_path)
     classifier = EvaluationClassifier(str(tmp_path))
     near, far = torch.rand(400, 1, 8, 8), torch.rand(400, 1, 8, 8) * 3
@@ -97,7 +97,7 @@ def test_the_same_images_are_at_no_distance_and_noise_is_far_away(tmp_path):
     )
 
 
-def test_the_rarest_class_is_seen_over_all_batches():
+def test_the_rarest_class_is_counted_over_all_batches():
     metric = RarestClass(3)
     metric.update(torch.tensor([0, 0, 1]))
     metric.update(torch.tensor([2, 1, 0, 0, 0, 0, 0]))
@@ -119,7 +119,7 @@ def test_a_folder_without_a_trained_network_is_named(tmp_path):
         (replace(FACTS, shape=(1, 28, 28)), r"takes images of \[1, 8, 8\], not \[1, 28, 28\]"),
     ],
 )
-def test_a_judge_of_images_of_another_size_is_refused(tmp_path, facts, fault):
+def test_a_classifier_of_images_of_another_size_is_refused(tmp_path, facts, fault):
     export(tmp_path)
     check_refusal(str(tmp_path), facts, fault)
 

@@ -44,7 +44,7 @@ def test_the_loss_is_a_sum_so_parts_of_a_batch_add_up():
     torch.testing.assert_close(whole.total, parts[0].total + parts[1].total)
 
 
-def test_it_learns_by_heart():
+def test_it_overfits_a_few_examples():
     architecture = FeedForward(Options(name="ffnn", hidden=[64]), MNIST)
     nets = architecture.networks()
     batch = {"image": torch.rand(20, 1, 28, 28), "label": torch.arange(20) % 10}

@@ -45,7 +45,7 @@ def test_a_linear_critics_gradient_norm_is_the_length_of_its_weights():
     torch.testing.assert_close(weight.grad, 6 * (weight / weight.norm()).detach())
 
 
-def test_the_penalty_is_that_of_critics_whose_slope_is_not_one():
+def test_the_penalty_is_that_of_critics_whose_gradient_norm_is_not_one():
     torch.manual_seed(0)
     real, generated = torch.rand(2, 6, 1, 8, 8)
     architecture, _ = make(loss="wasserstein-gp", penalty=10.0)
@@ -72,7 +72,7 @@ def test_penalties_are_taken_at_images_between_real_and_generated_ones():
     assert share.mean() == pytest.approx(0.5, abs=0.05)
 
 
-def test_losses_at_known_scores_are_the_papers():
+def test_losses_equal_those_of_the_papers():
     real, generated = torch.tensor([0.0, 2.0]), torch.tensor([0.0, -0.5])
     probability = [0.5, 1 / (1 + math.exp(-2))], [0.5, 1 / (1 + math.exp(0.5))]
     told_apart = [-math.log(r) - math.log(1 - g) for r, g in zip(*probability, strict=True)]
@@ -85,7 +85,7 @@ def test_losses_at_known_scores_are_the_papers():
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_a_turn_moves_one_player_alone_and_all_of_it(loss):
+def test_an_update_changes_every_parameter_of_one_player_alone(loss):
     architecture, nets = make(loss=loss)
     batch = images()
     for player, other in (("critic", "generator"), ("generator", "critic")):
@@ -114,7 +114,7 @@ def test_a_loss_is_a_sum_over_images_however_the_batch_is_split():
         torch.testing.assert_close(sums[0], sums[1])
 
 
-def test_the_generator_moves_at_every_nth_step():
+def test_the_generator_is_updated_in_every_nth_step():
     architecture, _ = make(critic_steps=3)
     moves = ["generator" in architecture.updates(step) for step in range(6)]
     assert moves == [False, False, True, False, False, True]
@@ -122,7 +122,7 @@ def test_the_generator_moves_at_every_nth_step():
 
 
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 9, 14)])
-def test_images_of_any_size_are_made_and_given_scores(shape):
+def test_images_of_any_size_are_generated_and_scored(shape):
     facts = DataFacts("image", "none", shape, (), 10, 2, 2)
     architecture, nets = make(facts)
     made = architecture.predict(nets, architecture.inputs(images(4, shape)))["image"]
@@ -151,7 +151,7 @@ def test_images_too_small_for_the_convolutions_are_refused():
     assert caught.value.key == "model.channels"
 
 
-def test_a_gradient_penalty_of_divided_weights_is_refused():
+def test_a_gradient_penalty_under_fsdp_is_refused():
     fsdp = {"strategy": "fsdp"}
     check(job(fsdp), DIGITS, None)
     with pytest.raises(SpecConflict, match="made of gradients") as caught:

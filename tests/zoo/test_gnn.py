@@ -6,16 +6,17 @@ import torch
 from torch.nn import functional as F
 from torch_geometric.data import Batch, Data
 
-from hpc_dl.data import geometric, loading, source_facts
 from hpc_dl.data.counts import Holdout
+from hpc_dl.data.graphs import geometric
+from hpc_dl.data.sources import karate
 from hpc_dl.jobspec.architectures.gnn import GraphNeuralNetwork as Options
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.job import JobSpec
-from hpc_dl.jobspec.sources import Karate
+from hpc_dl.jobspec.sources.karate import Karate
 from hpc_dl.planning.compatibility import SpecConflict, check
 from hpc_dl.predictor import load as load_predictor
-from hpc_dl.zoo.architectures.gnn import GraphNeuralNetwork, with_loops
-from tests.support import ranks
+from hpc_dl.zoo.architectures.gnn import GraphNeuralNetwork, add_self_loops
+from tests.support import ranks, reading
 from tests.support.running import history, new_run
 
 NODES = DataFacts("graph", "classify_nodes", (5,), tuple("abc"), 4, 3, 3)
@@ -44,31 +45,31 @@ def test_a_gcn_layer_is_the_dense_product():
     looped = links + torch.eye(9)
     scale = looped.sum(dim=1).rsqrt()
     dense = scale[:, None] * looped * scale @ node @ layer.lin.weight.T + layer.bias
-    torch.testing.assert_close(made.hear(layer, node, edge), dense)
+    torch.testing.assert_close(made.convolve(layer, node, edge), dense)
 
 
-def test_the_attention_of_a_gat_layer_sums_to_one_over_those_who_are_heard():
+def test_the_attention_of_a_gat_layer_sums_to_one_over_the_neighbours():
     node, edge, _ = graph()
     layer = network(layer="gat").body[0]
-    looped, padded = with_loops(edge, 9), F.pad(node, [0, 0, 0, 1])
+    looped, padded = add_self_loops(edge, 9), F.pad(node, [0, 0, 0, 1])
     _, (edges, attention) = layer(padded, looped, return_attention_weights=True)
     total = torch.zeros(9, 2).index_add(0, edges[1], attention)
     torch.testing.assert_close(total, torch.ones(9, 2))
 
 
 @pytest.mark.parametrize("layer", ["gcn", "gat"])
-def test_a_node_hears_itself_once_also_where_the_graph_has_such_edges(layer):
+def test_a_node_has_one_self_loop_even_if_the_graph_has_some(layer):
     """As torch_geometric has it, which removes these edges first."""
     node, edge, _ = graph()
     edge = torch.cat([edge[:, :5], torch.tensor([[3, 3, 0], [3, 3, 0]]), edge[:, 5:]], dim=1)
     made = network(layer=layer)
-    ours = made.hear(made.body[0], node, edge)
+    ours = made.convolve(made.body[0], node, edge)
     made.body[0].add_self_loops = True
     assert torch.equal(ours, made.body[0](node, edge))
 
 
 @pytest.mark.parametrize("layer", LAYERS)
-def test_renaming_the_nodes_renames_what_is_said_of_them(layer):
+def test_outputs_follow_a_permutation_of_the_nodes(layer):
     node, edge, _ = graph()
     made, order = network(layer=layer), torch.randperm(9)
     place = order.argsort()  # where each node has gone
@@ -77,7 +78,7 @@ def test_renaming_the_nodes_renames_what_is_said_of_them(layer):
 
 @pytest.mark.parametrize("pooling", ["mean", "sum", "max"])
 @pytest.mark.parametrize("layer", LAYERS)
-def test_a_batch_of_graphs_is_judged_as_each_by_itself(layer, pooling):
+def test_a_batch_of_graphs_gives_what_each_gives_by_itself(layer, pooling):
     made = network(GRAPHS, layer=layer, pooling=pooling)
     graphs = [graph(nodes, seed=nodes) for nodes in (3, 9, 6)]
     given = [Data(x=node, edge_index=edge, y=torch.tensor([0])) for node, edge, _ in graphs]
@@ -110,8 +111,8 @@ def test_a_batch_of_graphs_is_torch_geometrics():
 
 def test_batches_of_nodes_share_the_graph(tmp_path):
     source = Karate(name="karate")
-    splits = loading.load(source, tmp_path, tmp_path)
-    assert splits.facts == source_facts.facts(source, tmp_path)
+    splits = reading.load(source, tmp_path, tmp_path)
+    assert splits.facts == reading.describe(source, tmp_path)
     some = splits.test.batch(torch.tensor([1, 4]))
     assert some["node"].shape == (34, 34)
     assert some["edge"].shape[0] == 2
@@ -128,7 +129,7 @@ def job(folder, **more):
     return new_run(folder, model=model, data={"name": "karate"}, train=train, **more)
 
 
-def test_three_ranks_learn_what_one_learns_though_the_last_batch_leaves_some_without(tmp_path):
+def test_three_ranks_learn_what_one_learns_though_some_have_no_part_of_the_last_batch(tmp_path):
     one = ranks.train(job(tmp_path))
     six = ranks.train(job(tmp_path, resources={"tasks_per_node": 6}))  # of four known members
     for (step, ours), (_, theirs) in zip(history(one), history(six), strict=True):
@@ -137,7 +138,7 @@ def test_three_ranks_learn_what_one_learns_though_the_last_batch_leaves_some_wit
 
 def test_it_is_exported_with_the_graph_as_its_input(tmp_path):
     run = ranks.train(job(tmp_path))
-    splits = loading.load(Karate(name="karate"), tmp_path, tmp_path)
+    splits = reading.load(Karate(name="karate"), tmp_path, tmp_path)
     batch = splits.test.batch(torch.arange(3))
     predictor = load_predictor(run.export)
     said = predictor.predict({name: batch[name].numpy() for name in ("node", "edge")})
@@ -146,7 +147,7 @@ def test_it_is_exported_with_the_graph_as_its_input(tmp_path):
     assert {path.name for path in run.artifacts.iterdir()} >= {"graph", "embedding", "confusion"}
 
 
-def test_a_graph_network_on_pictures_is_refused_with_those_that_would_do(tmp_path):
+def test_a_graph_network_on_pictures_is_refused_and_others_are_named(tmp_path):
     spec = {
         "name": "x",
         "model": {"name": "gnn"},
@@ -155,16 +156,16 @@ def test_a_graph_network_on_pictures_is_refused_with_those_that_would_do(tmp_pat
     }
     job_spec = JobSpec.model_validate(spec)
     with pytest.raises(SpecConflict, match="gnn takes graph") as caught:
-        check(job_spec, source_facts.facts(job_spec.data, tmp_path), None)
+        check(job_spec, reading.describe(job_spec.data, tmp_path), None)
     assert caught.value.key == "model.name"
     assert "cnn" in caught.value.hint
     assert "ffnn" in caught.value.hint
 
 
 @pytest.mark.parametrize("option", ["crop", "flip", "rotation", "noise", "mixup"])
-def test_what_is_done_to_pictures_is_refused_of_graphs(option):
+def test_augmentation_of_pictures_is_refused_for_graphs(option):
     data = {"name": "karate", "augment": {option: option == "flip" or 1}}
     spec = {"name": "x", "model": {"name": "gnn"}, "data": data, "train": {"epochs": 1}}
     with pytest.raises(SpecConflict, match="karate is graph data; this is done to image") as caught:
-        check(JobSpec.model_validate(spec), source_facts.KARATE, None)
+        check(JobSpec.model_validate(spec), karate.FACTS, None)
     assert caught.value.key == f"data.augment.{option}"

@@ -1,5 +1,6 @@
-"""An installed package adds an architecture and a task by entry points."""
+"""An installed package adds an architecture, a source and a task by entry points."""
 
+import json
 import os
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from tests.support.typed import hpcdl, job_file, settings
 JOB = """\
 name: lab
 model: {name: lab_net, width: 4}
-data: {name: digits}
+data: {name: lab_cells, path: cells.txt}
 train: {steps: 2}
 resources: {cpus_per_task: 1}
 """
@@ -34,6 +35,7 @@ def lab(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path))
     for name, value in settings(tmp_path).items():
         monkeypatch.setenv(name, value)
+    (tmp_path / "cells.txt").write_text("60")
     return tmp_path
 
 
@@ -44,11 +46,23 @@ def test_an_architecture_of_a_package_is_listed_and_its_options_are_checked(lab)
     assert "job.yaml:2:24: unknown key 'witdh' in model; did you mean 'width'?" in wrong.stderr
 
 
-def test_an_architecture_of_a_package_is_trained_exported_and_predicted_with(lab):
+def test_a_source_of_a_package_is_listed_and_its_options_are_checked(lab):
+    rows = {row["name"]: row for row in json.loads(hpcdl("data", "list", "--json").stdout)}
+    assert rows["lab_cells"]["about"] == "Pictures of our laboratory's microscope."
+    assert rows["lab_cells"]["where"] == "data.path of the spec"
+    wrong = hpcdl("submit", job_file(lab, JOB.replace("path:", "paht:")), "--local")
+    assert wrong.returncode == 2
+    assert "job.yaml:3:25: unknown key 'paht' in data; did you mean 'path'?" in wrong.stderr
+
+
+def test_an_architecture_of_a_package_learns_from_a_source_of_it_and_predicts(lab):
     empty_store.put(lab / "runs")
     done = hpcdl("submit", job_file(lab, JOB), "--local")
     assert done.returncode == 0, done.stderr
-    export = str(lab / "runs/lab-1/export")
+    run = lab / "runs/lab-1"
+    assert json.loads((run / "plan.json").read_text())["facts"]["classes"] == ["alive", "dead"]
+    assert list(json.loads((run / "fingerprint.json").read_text())["parts"]) == ["data.path"]
+    export = str(run / "export")
     with pytest.raises(UserError, match="no architecture 'lab_net' here"):
         load(export)  # by this process, for which the package is not installed
     there = subprocess.run(

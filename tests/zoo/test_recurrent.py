@@ -35,7 +35,7 @@ def weights(cells, layer=""):
 
 
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
-def test_the_recurrent_network_is_what_one_gets_by_hand(activation):
+def test_the_recurrence_equals_the_equations(activation):
     network, sequence = rnn(activation=activation), torch.rand(4, 7, 3)
     (into, back), biases = weights(network.cells[0])
     state = torch.zeros(4, 5)
@@ -44,7 +44,7 @@ def test_the_recurrent_network_is_what_one_gets_by_hand(activation):
     torch.testing.assert_close(network(sequence), network.head(state))
 
 
-def test_the_gates_of_an_lstm_are_what_one_gets_by_hand():
+def test_the_lstm_equals_the_equations():
     network, sequence = lstm(), torch.rand(4, 7, 3)
     (into, back), biases = weights(network.cells[0])
     state, memory = torch.zeros(4, 5), torch.zeros(4, 5)
@@ -57,7 +57,7 @@ def test_the_gates_of_an_lstm_are_what_one_gets_by_hand():
     torch.testing.assert_close(network(sequence), network.head(state))
 
 
-def test_the_gates_of_a_gru_are_what_one_gets_by_hand():
+def test_the_gru_equals_the_equations():
     network, sequence = lstm(cell="gru"), torch.rand(4, 7, 3)
     (into, back), (bias_in, bias_back) = weights(network.cells[0])
     state = torch.zeros(4, 5)
@@ -69,7 +69,7 @@ def test_the_gates_of_a_gru_are_what_one_gets_by_hand():
     torch.testing.assert_close(network(sequence), network.head(state))
 
 
-def test_both_ways_are_judged_each_by_its_last_state():
+def test_both_directions_give_their_last_state():
     network, sequence = lstm(bidirectional=True), torch.rand(4, 7, 3)
     seen, _ = network.cells[0](sequence.transpose(0, 1))
     ends = torch.cat([seen[-1, :, :5], seen[0, :, 5:]], dim=1)
@@ -108,7 +108,7 @@ def test_layers_with_dropout_between_them_are_torchs(cell, ways):
     assert torch.equal(network(sequence), expected)
 
 
-def test_nothing_is_dropped_within_a_layer_by_torch():
+def test_torchs_own_dropout_is_off():
     """For cuDNN's random numbers are no function of the step, and slow to seed."""
     network = lstm(layers=2, dropout=0.4)
     assert [it.num_layers for it in network.cells] == [1, 1]

@@ -26,7 +26,7 @@ def classes(module):
     ]
 
 
-def test_options_networks_and_jobs_are_there_for_the_same_architectures():
+def test_every_architecture_has_options_networks_and_a_job():
     files = [it.name for it in pkgutil.iter_modules(architectures.__path__) if not it.ispkg]
     networks = {name for name in files if classes(name)}
     jobs = {path.stem for path in recipes.FOLDER.glob("*.yaml")} - {"own"}
@@ -35,14 +35,14 @@ def test_options_networks_and_jobs_are_there_for_the_same_architectures():
 
 
 @pytest.mark.parametrize("name", ZOO)
-def test_it_says_where_it_comes_from_and_its_job_is_of_it(name):
+def test_its_docstring_cites_a_paper_and_its_job_names_it(name):
     (kind,) = classes(name)
     said = import_module(kind.__module__).__doc__
     assert re.search(r"arXiv:\d|\b(19|20)\d\d\b", said), "which paper?"
     assert load(recipes.path(name)).model.name.partition(":")[0] == name
 
 
-def test_facts_say_how_many_numbers_are_wanted():
+def test_there_is_an_output_for_each_target_or_class():
     facts = DataFacts("table", "regress", (4,), (), 8, 1, 1, targets=("height", "weight"))
     assert facts.outputs == 2
     assert DataFacts("image", "classify", (1, 8, 8), ("a", "b", "c"), 8, 1, 1).outputs == 3

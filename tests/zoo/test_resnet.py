@@ -39,7 +39,7 @@ def test_a_block_whose_weights_are_zero_leaves_its_input():
     torch.testing.assert_close(same(image), image)
 
 
-def test_a_block_adds_its_convolutions_to_what_it_is_given():
+def test_a_block_adds_its_convolutions_to_its_input():
     torch.manual_seed(0)
     one, image = block(4, 4, 1).eval(), torch.rand(2, 4, 6, 6)
     inside = one.bn2(one.conv2(one.bn1(one.conv1(image)).relu()))

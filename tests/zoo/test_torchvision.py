@@ -9,7 +9,8 @@ from hpc_dl.jobspec.architectures.torchvision import Torchvision as Options
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.torchvision import CLASSIFIERS
-from hpc_dl.planning.compatibility import SpecConflict, check
+from hpc_dl.planning.compatibility import SpecConflict
+from hpc_dl.submission.prepare import check_files
 from hpc_dl.torchvision_compat import torchvision
 from hpc_dl.zoo.architectures.torchvision import IMAGENET, Torchvision
 
@@ -27,12 +28,12 @@ def test_the_names_are_those_of_torchvision():
     assert models.list_models(module=models) == CLASSIFIERS
 
 
-def test_a_name_that_is_not_there_is_refused_with_near_ones():
+def test_an_unknown_name_is_refused_and_similar_ones_are_named():
     with pytest.raises(ValidationError, match="no classifier 'resnet19'; it has resnet18"):
         Options(name="torchvision:resnet19")
 
 
-def test_grey_images_are_given_to_all_channels_and_taken_by_imagenets_statistics():
+def test_grey_images_are_repeated_and_standardised_as_in_imagenet():
     prepared, image = network(size=8).eval(), torch.rand(2, 1, 16, 16)
     prepared.network = torch.nn.Identity()
     seen = prepared(image)
@@ -44,12 +45,12 @@ def test_grey_images_are_given_to_all_channels_and_taken_by_imagenets_statistics
 
 
 @pytest.mark.parametrize("name", [SMALL, "torchvision:squeezenet1_1", "torchvision:googlenet"])
-def test_it_answers_for_the_classes_of_the_data(name):
+def test_it_has_an_output_for_each_class(name):
     made = network(name)
     assert made.train()(torch.rand(2, 1, 32, 32)).shape == (2, 7)
 
 
-def test_weights_on_disk_are_taken_but_for_a_head_of_other_classes(tmp_path):
+def test_weights_on_disk_are_loaded_but_for_a_head_of_other_classes(tmp_path):
     file = tmp_path / "weights.pth"
     other = DataFacts("image", "classify", (3, 32, 32), ("a", "b", "c"), 10, 10, 10)
     torch.manual_seed(1)
@@ -68,7 +69,7 @@ def test_weights_on_disk_are_taken_but_for_a_head_of_other_classes(tmp_path):
             assert torch.equal(same.network.state_dict()[name], weight), name
 
 
-def test_a_file_that_holds_no_weights_or_anothers_is_named(tmp_path):
+def test_a_file_without_weights_or_with_another_networks_is_named(tmp_path):
     file = tmp_path / "weights.pth"
     file.write_text("no weights")
     with pytest.raises(UserError, match=r"weights\.pth cannot be read"):
@@ -89,11 +90,11 @@ def test_a_file_that_is_not_there_is_refused_before_anything_runs():
         "train": {"epochs": 1},
     }
     with pytest.raises(SpecConflict, match=r"there is no file nowhere\.pth") as caught:
-        check(JobSpec.model_validate(spec), GREY, None)
+        check_files(JobSpec.model_validate(spec), GREY)
     assert caught.value.key == "model.weights"
 
 
-def test_images_that_are_too_small_are_refused_with_what_to_do():
+def test_images_that_are_too_small_are_refused_with_a_hint():
     with pytest.raises(UserError, match="vit_b_32 does not take images of 32 x 32") as caught:
         network("torchvision:vit_b_32")
     assert "model.size" in caught.value.hint

@@ -19,7 +19,7 @@ def network(facts=IMAGES, **options):
     return made.networks()["model"].eval()
 
 
-def test_attention_is_what_one_gets_by_hand():
+def test_attention_equals_the_equation():
     """softmax(Q Kᵀ / √d) V, of two heads of four numbers each."""
     attention, parts = network().layers.layers[0].self_attn, torch.rand(3, 6, 8)
     mixed = parts @ attention.in_proj_weight.T + attention.in_proj_bias
@@ -30,7 +30,7 @@ def test_attention_is_what_one_gets_by_hand():
 
 
 @pytest.mark.parametrize("patch", [1, 2, 4, 7, 14, 28])
-def test_every_square_becomes_a_vector_of_its_own(patch):
+def test_every_patch_has_its_own_embedding(patch):
     """A change in the middle of a square is seen there and, of even squares, by neighbours."""
     cut, image = network(patch=patch).enter, torch.rand(1, 1, 28, 28)
     row = 28 // patch
@@ -45,7 +45,7 @@ def test_every_square_becomes_a_vector_of_its_own(patch):
     assert set(differs) <= {number, number + 1, number + row, number + row + 1}
 
 
-def test_without_places_the_order_of_the_steps_would_not_matter():
+def test_without_position_embeddings_the_order_does_not_matter():
     encoder, sequence = network(SEQUENCES), torch.rand(2, 6, 3)
     turned = sequence.flip(1)
     assert not torch.allclose(encoder(turned), encoder(sequence))
@@ -54,7 +54,7 @@ def test_without_places_the_order_of_the_steps_would_not_matter():
     torch.testing.assert_close(encoder(turned), encoder(sequence))
 
 
-def test_squares_that_do_not_fill_the_image_are_refused_with_those_that_do():
+def test_patches_that_do_not_fill_the_image_are_refused_and_others_are_named():
     spec = {
         "name": "x",
         "model": {"name": "transformer", "patch": 5},

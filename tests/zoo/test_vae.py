@@ -37,7 +37,7 @@ def test_the_kl_term_agrees_with_a_monte_carlo_estimate():
     torch.testing.assert_close(kl_divergence(mean, log_std), estimate, rtol=0.02, atol=0.02)
 
 
-def test_a_standard_normal_code_costs_nothing():
+def test_the_kl_term_of_a_standard_normal_code_is_zero():
     assert kl_divergence(torch.zeros(2, 3), torch.zeros(2, 3)).tolist() == [0.0, 0.0]
 
 
@@ -62,7 +62,7 @@ def test_beta_weighs_the_kl_term_of_the_loss_and_leaves_the_elbo_alone():
     assert sums["elbo"] == pytest.approx(-sums["reconstruction"] - sums["kl"])
 
 
-def test_bits_per_dimension_of_black_images_that_nothing_is_known_of_are_one_a_pixel():
+def test_bits_per_dimension_of_black_images_by_an_uninformed_decoder_are_one():
     architecture, nets = make(noise=0.0)
     nets["model"].requires_grad_(False)
     for parameter in nets["model"].parameters():
@@ -95,7 +95,7 @@ def test_with_one_code_the_importance_weighted_bound_is_the_elbo_and_grows_with_
     assert one + 0.1 < two < twenty - 0.1
 
 
-def test_the_importance_weighted_bound_comes_to_the_likelihood_that_is_known():
+def test_the_importance_weighted_bound_converges_to_the_likelihood():
     """With a decoder that ignores the code, log p(x) is known, whatever the posterior."""
     architecture, nets = make()
     batch = images(4)
@@ -149,7 +149,7 @@ def test_the_gradients_of_parts_of_a_batch_add_up_and_reach_every_parameter(opti
     assert all(gradient.any() for gradient in whole)
 
 
-def test_what_it_is_told_changes_what_it_draws_of_the_same_code():
+def test_the_condition_changes_the_image_of_a_code():
     architecture, nets = make(conditional=True)
     batch = {name: tensor.expand(2, *tensor.shape[1:]) for name, tensor in images(1).items()}
     with torch.no_grad():
@@ -160,7 +160,7 @@ def test_what_it_is_told_changes_what_it_draws_of_the_same_code():
     assert set(architecture.inputs(batch)) == {"image", "label"}
 
 
-def test_of_data_without_classes_none_can_be_told():
+def test_data_without_classes_cannot_condition():
     unknown = DataFacts("image", "none", (1, 8, 8), (), 10, 1, 1)
     assert Options(name="vae", conditional=True).find_conflict(unknown).option == "conditional"
     assert Options(name="vae").find_conflict(unknown) is None

@@ -12,22 +12,23 @@ from hpc_dl.jobspec.model import Conflict
 
 
 class Autoencoder(Coder):
-    """Autoencoder: images into a short code and back; compresses, denoises, finds the unusual."""
+    """Autoencoder: encodes images to a short code; compresses, denoises, detects anomalies."""
 
     name: Literal["autoencoder"]
     use: Literal["compress", "denoise", "anomaly"] = Field(
         "compress",
-        description="what for; `anomaly` learns from the classes of `data.include_classes`, and is "
-        "tested on telling the others from them",
+        description="purpose; `anomaly` is trained on the classes of `data.include_classes`, and "
+        "tested on detecting the others",
     )
     noise: Literal["gaussian", "salt_and_pepper", "mask"] = Field(
         "gaussian",
-        description="that `denoise` removes: added to every pixel; or it makes some pixels black "
-        "or white; or some black",
+        description="noise that `denoise` removes: added to every pixel; or some pixels are set to "
+        "black or white; or some to black",
     )
     noise_level: Annotated[float, Field(gt=0, le=1)] = Field(
         0.5,
-        description="standard deviation of `gaussian`, of pixels in [0, 1]; or share of the pixels",
+        description="standard deviation of `gaussian`, of pixels in [0, 1]; or fraction of the "
+        "pixels",
     )
 
     @property
@@ -39,11 +40,11 @@ class Autoencoder(Coder):
 
     def find_conflict(self, facts: DataFacts) -> Conflict | None:
         if self.use == "anomaly" and not 0 < len(facts.include_classes) < len(facts.classes):
-            usual = facts.classes[0] if facts.classes else "CLASS"
+            normal = facts.classes[0] if facts.classes else "CLASS"
             return Conflict(
                 "use",
-                "what is unusual is learned from some classes alone, and tested on others",
-                f"Say which are usual: data.include_classes=[{usual}] (digits, mnist, "
+                "anomalies are classes that are tested on, but not trained on",
+                f"Name the normal classes: data.include_classes=[{normal}] (digits, mnist, "
                 "fashion_mnist).",
             )
         return None

@@ -12,15 +12,15 @@ from hpc_dl.jobspec.model import Conflict
 
 
 class GenerativeAdversarial(Generative):
-    """Generative adversarial network (DCGAN): a generator makes images for a critic to tell apart
-    from real ones; both are convolutional."""
+    """Generative adversarial network (DCGAN): a convolutional generator of images, and a critic
+    that learns to tell them from real ones."""
 
     adversarial: ClassVar[bool] = True
     last_is_best: ClassVar[bool] = True
 
     name: Literal["gan"]
     loss: Literal["non-saturating", "wasserstein-gp", "hinge"] = Field(
-        "non-saturating", description="what the two play for"
+        "non-saturating", description="loss of the two networks"
     )
     latent_dim: PositiveInt = Field(64, description="dimensions of the code, which is Gaussian")
     channels: list[PositiveInt] = Field(
@@ -29,9 +29,11 @@ class GenerativeAdversarial(Generative):
         description="of the critic's convolutions, each of which halves the sides; mirrored in "
         "the generator",
     )
-    critic_steps: PositiveInt = Field(1, description="steps of the critic for one of the generator")
+    critic_steps: PositiveInt = Field(
+        1, description="updates of the critic for one of the generator"
+    )
     penalty: NonNegativeFloat = Field(
-        10.0, description="weight of the gradient penalty, of wasserstein-gp alone"
+        10.0, description="weight of the gradient penalty; for wasserstein-gp alone"
     )
 
     def monitors(self, facts: DataFacts) -> tuple[str, ...]:

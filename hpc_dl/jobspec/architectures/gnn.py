@@ -10,27 +10,29 @@ from hpc_dl.jobspec.model import Activation, Kind, Model, Probability, Task
 
 
 class GraphNeuralNetwork(Model):
-    """Graph neural network: each node hears of its neighbours, layer by layer."""
+    """Graph neural network: messages pass between neighbouring nodes, layer by layer."""
 
     kinds: ClassVar[tuple[Kind, ...]] = ("graph",)
     tasks: ClassVar[tuple[Task, ...]] = ("classify_nodes", "classify", "regress")
 
     name: Literal["gnn"]
     layer: Literal["gcn", "gat", "sage", "gin"] = Field(
-        "gcn", description="how a node hears of its neighbours: GCN, GAT, GraphSAGE or GIN"
+        "gcn", description="type of the graph layers: GCN, GAT, GraphSAGE or GIN"
     )
-    layers: PositiveInt = Field(2, description="graph layers, the last of which gives the classes")
+    layers: PositiveInt = Field(
+        2, description="graph layers; for tasks of nodes the last one gives the outputs"
+    )
     hidden: PositiveInt = Field(64, description="units of a hidden layer, all heads together")
     heads: PositiveInt = Field(8, description="attention heads of a hidden GAT layer")
     activation: Activation = Field("elu", description="between the layers")
     dropout: Probability = Field(
-        0.6, description="probability of dropping an input of a layer, and of GAT an attention"
+        0.6, description="probability of dropping an input of a layer, and an attention of GAT"
     )
     normalise: bool = Field(
         False, description="divide the features of a node by their sum, as of a bag of words"
     )
     pooling: Literal["mean", "sum", "max"] = Field(
-        "mean", description="of the nodes, where the whole graph is judged"
+        "mean", description="of the nodes, for tasks of whole graphs"
     )
 
     @model_validator(mode="after")

@@ -10,16 +10,20 @@ from hpc_dl.jobspec.model import Kind, Model, Probability, Task
 
 
 class LongShortTermMemory(Model):
-    """LSTM or GRU: a recurrent network with gates, which remembers longer."""
+    """LSTM or GRU: a recurrent network with gates, for long sequences."""
 
     kinds: ClassVar[tuple[Kind, ...]] = ("image", "sequence")
     tasks: ClassVar[tuple[Task, ...]] = ("classify", "regress")
 
     name: Literal["lstm"]
-    cell: Literal["lstm", "gru"] = Field("lstm", description="with a memory of its own, or without")
-    hidden: PositiveInt = Field(128, description="numbers in the state of a layer, units")
-    layers: PositiveInt = Field(1, description="each reads the states of the one before")
-    bidirectional: bool = Field(False, description="read backwards as well, with other weights")
+    cell: Literal["lstm", "gru"] = Field(
+        "lstm", description="with a memory cell, or the smaller GRU"
+    )
+    hidden: PositiveInt = Field(128, description="hidden size of a layer, units")
+    layers: PositiveInt = Field(1, description="stacked layers")
+    bidirectional: bool = Field(
+        False, description="read backwards as well, with weights of its own"
+    )
     dropout: Probability = Field(
-        0.1, description="probability of dropping a unit between layers and of the last state"
+        0.1, description="probability of dropping a unit between layers and before the outputs"
     )

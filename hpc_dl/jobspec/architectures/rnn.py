@@ -10,15 +10,17 @@ from hpc_dl.jobspec.model import Kind, Model, Probability, Task
 
 
 class Recurrent(Model):
-    """Recurrent network: reads a sequence, or an image row by row, into a state."""
+    """Recurrent network (Elman): reads a sequence, or an image row by row."""
 
     kinds: ClassVar[tuple[Kind, ...]] = ("image", "sequence")
     tasks: ClassVar[tuple[Task, ...]] = ("classify", "regress")
 
     name: Literal["rnn"]
-    hidden: PositiveInt = Field(128, description="numbers in the state of a layer, units")
-    layers: PositiveInt = Field(1, description="each reads the states of the one before")
-    activation: Literal["tanh", "relu"] = Field("tanh", description="f of h(t) = f(h(t-1), x(t))")
+    hidden: PositiveInt = Field(128, description="hidden size of a layer, units")
+    layers: PositiveInt = Field(1, description="stacked layers")
+    activation: Literal["tanh", "relu"] = Field(
+        "tanh", description="f of h(t) = f(W x(t) + U h(t-1) + b)"
+    )
     dropout: Probability = Field(
-        0.0, description="probability of dropping one of the last state's units"
+        0.0, description="probability of dropping a unit before the outputs"
     )

@@ -11,17 +11,17 @@ from hpc_dl.jobspec.model import Conflict, Kind, Model, Probability, Task
 
 
 class Transformer(Model):
-    """Attention encoder: every part of an image or sequence looks at every other (ViT)."""
+    """Transformer: self-attention over the patches of an image (ViT) or the steps of a sequence."""
 
     kinds: ClassVar[tuple[Kind, ...]] = ("image", "sequence")
     tasks: ClassVar[tuple[Task, ...]] = ("classify", "regress")
 
     name: Literal["transformer"]
-    patch: PositiveInt = Field(4, description="side of the squares an image is cut into, pixels")
-    width: PositiveInt = Field(64, description="numbers that stand for a part, units")
+    patch: PositiveInt = Field(4, description="side of the square patches of an image, pixels")
+    width: PositiveInt = Field(64, description="size of the embeddings, units")
     depth: PositiveInt = Field(4, description="layers")
-    heads: PositiveInt = Field(4, description="of attention, which share the width")
-    feedforward: PositiveInt = Field(128, description="width between two layers, units")
+    heads: PositiveInt = Field(4, description="attention heads, which share the width")
+    feedforward: PositiveInt = Field(128, description="width of the feed-forward networks, units")
     dropout: Probability = Field(0.1, description="probability of dropping a unit of a layer")
 
     @model_validator(mode="after")

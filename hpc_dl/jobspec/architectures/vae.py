@@ -12,12 +12,10 @@ from hpc_dl.jobspec.model import Conflict
 
 
 class VariationalAutoencoder(Coder):
-    """Variational autoencoder: images into a small Gaussian code and back; generates new ones."""
+    """Variational autoencoder: encodes images to a small Gaussian code; generates new ones."""
 
     name: Literal["vae"]
-    conditional: bool = Field(
-        False, description="tell encoder and decoder the class, and draw samples of each"
-    )
+    conditional: bool = Field(False, description="condition encoder and decoder on the class")
     beta: NonNegativeFloat = Field(1.0, description="weight of the KL term; 1 is the ELBO")
     likelihood: Literal["bernoulli", "gaussian"] = Field(
         "bernoulli", description="of a pixel given the code"

@@ -1,6 +1,6 @@
-"""A job on this machine, in a session of its own: it outlives the terminal, and Ctrl-C.
+"""Submit a local job: it runs in a session of its own, and outlives the terminal and Ctrl-C.
 
-`python -m hpc_dl.scheduler.local.submit RUN_DIR` is the launcher: it has submitit start a
+`python -m hpc_dl.scheduler.local.submit RUN_DIR MARK` is the launcher: it has submitit start a
 controller of the ranks, and exits; the controller stays behind in the launcher's session.
 """
 
@@ -20,8 +20,7 @@ from hpc_dl.run import records
 from hpc_dl.run.layout import RunDir
 from hpc_dl.run.process_identity import identity, user
 from hpc_dl.run.submission import Submission
-from hpc_dl.submission.prepare import reopen
-from hpc_dl.worker import TrainJob
+from hpc_dl.scheduler.local.task import LocalTask
 
 LAUNCH_SECONDS = 120
 """How long the launcher may take; importing submitit from a busy file system takes a while."""
@@ -32,20 +31,24 @@ NO_LIMIT = 60 * 24 * 3650
 """submitit wants a time limit: ten years, in minutes."""
 
 
-def submit(run: RunDir, plan: Plan) -> Submission:
+def submit(run: RunDir, plan: Plan, intent: Submission) -> Submission:
     """Start the job and return once it is on its own. Raises UserError if it does not start."""
-    reopen(run)
     log = run.logs / "launcher.log"
     with log.open("ab") as output:
         launcher = subprocess.Popen(
-            [*PYTHON, "-m", "hpc_dl.scheduler.local.submit", str(run.path)],
+            [*PYTHON, "-m", "hpc_dl.scheduler.local.submit", str(run.path), intent.mark],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             env=SPIN | os.environ | _variables(plan),
             start_new_session=True,
         )
-    if failed := _wait(launcher):
+    try:
+        failed = _wait(launcher)
+    except BaseException:  # Ctrl-C: nothing is left half started
+        run.submission.unlink(missing_ok=True)
+        raise
+    if failed:
         last = (log.read_text(errors="replace").strip().splitlines() or [failed])[-1]
         raise UserError(
             f"the local job did not start: {last}", hint=f"See {log}.", exit_code=EXIT_FAILED
@@ -56,26 +59,26 @@ def submit(run: RunDir, plan: Plan) -> Submission:
 
 
 def _variables(plan: Plan) -> dict[str, str]:
-    """What submitit's own commands read, too, beside the launcher."""
+    """Return variables for the launcher and for submitit's own commands."""
     return {"OMP_NUM_THREADS": str(plan.cpus_per_task), "PYTHONSAFEPATH": "1"}
 
 
 def _wait(launcher: subprocess.Popen[bytes]) -> str:
-    """What went wrong with the launcher, or nothing."""
+    """Return what went wrong with the launcher, or nothing; it is killed if the wait ends early."""
     try:
         code = launcher.wait(LAUNCH_SECONDS)
     except subprocess.TimeoutExpired:
         os.killpg(launcher.pid, signal.SIGKILL)
         return f"nothing happened for {LAUNCH_SECONDS} s"
-    except BaseException:  # Ctrl-C: nothing is left half started
+    except BaseException:
         os.killpg(launcher.pid, signal.SIGKILL)
         launcher.wait()
         raise
     return f"the launcher ended with code {code}" if code else ""
 
 
-def launch(run: RunDir, plan: Plan) -> None:
-    """Start the ranks, and record who controls them."""
+def launch(run: RunDir, plan: Plan, mark: str) -> None:
+    """Start the ranks, and record the job of their controller."""
     from submitit.helpers import clean_env
     from submitit.local.local import LocalExecutor
 
@@ -91,20 +94,25 @@ def launch(run: RunDir, plan: Plan) -> None:
             gpus_per_node=plan.gpus_per_node,
         )
         visible = os.environ.get("CUDA_VISIBLE_DEVICES") if plan.gpus_per_node else None
-        job = executor.submit(TrainJob(str(run.path), visible))
+        job = executor.submit(LocalTask(str(run.path), mark, visible))
     for rank in range(plan.tasks_per_node):
         link = run.logs / f"{job.job_id}-{rank}.log"
         link.unlink(missing_ok=True)
         link.symlink_to(Path("..", "submitit", f"{job.job_id}_{rank}_log.out"))
+    submission_of(job.job_id, mark).save(run)
+
+
+def submission_of(job_id: str, mark: str = "") -> Submission:
+    """Return the record of the job whose process group this process belongs to."""
     host, group = os.uname().nodename, os.getpgrp()
-    Submission("local", job.job_id, host, time.time(), group, user=user(), machine=identity()).save(
-        run
+    return Submission(
+        "local", job_id, host, time.time(), group, mark, user=user(), machine=identity()
     )
 
 
 if __name__ == "__main__":
     folder = RunDir(Path(sys.argv[1]))
     try:
-        launch(folder, records.load(folder.plan, Plan))
+        launch(folder, records.load(folder.plan, Plan), sys.argv[2])
     except UserError as error:
         sys.exit(error.message)  # the last line of the log is what the user is told

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from hpc_dl.errors import EXIT_CLUSTER, EXIT_USAGE, UserError
+from hpc_dl.errors import EXIT_CLUSTER, EXIT_USAGE
+from hpc_dl.scheduler.base import SchedulerError
 
 _OUT_OF_REACH = re.compile(
     r"unable to contact|connect(ion)? (failure|refused|timed out)|socket timed out|munge"
@@ -26,7 +27,7 @@ _LOST = re.compile(
     re.IGNORECASE,
 )
 """Errors after which Slurm may have done what it was asked."""
-PATIENCE = 60.0
+COMMAND_SECONDS = 60.0
 """Seconds for a command that changes something; a busy controller may take that long."""
 CONFIG_SECONDS = 5.0
 """Seconds to find out whether there is a cluster at all."""
@@ -43,15 +44,8 @@ _OF_RANKS = frozenset(
 _OF_THE_CLUSTER = frozenset({"SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_CLUSTERS"})
 
 
-class SlurmError(UserError):
+class SlurmError(SchedulerError):
     """Slurm does not answer (exit code 3), or refuses what it was asked (exit code 2)."""
-
-    lost = False
-    """Whether only the answer is missing: Slurm may have done it all the same."""
-
-    @property
-    def unreachable(self) -> bool:
-        return self.exit_code == EXIT_CLUSTER
 
 
 class Answer(NamedTuple):
@@ -81,7 +75,7 @@ def sbatch(script: Path, options: Sequence[str], arguments: Sequence[str] = ()) 
     Raises SlurmError.
     """
     words = ["sbatch", "--parsable", *options, str(script), *arguments]
-    return _run(words, PATIENCE, _without_job(), None)
+    return _run(words, COMMAND_SECONDS, _without_job(), None)
 
 
 class JobId(NamedTuple):
@@ -172,7 +166,7 @@ def error_of(command: str, said: str) -> SlurmError:
             hint="Try again in a while; `sinfo` tells whether Slurm is back.",
             exit_code=EXIT_CLUSTER,
         )
-        error.lost = _LOST.search(words) is not None
+        error.answer_lost = _LOST.search(words) is not None
         return error
     return SlurmError(f"Slurm refuses: {words}", exit_code=EXIT_USAGE)
 

@@ -40,7 +40,7 @@ _RUNNING = frozenset(
 )  # fmt: skip
 _NOTHING = frozenset({"", "(null)", "None", "None assigned", "N/A", "Unknown"})
 
-Phase = Literal["queued", "running", "ending", "over", "revoked", "unheard"]
+Phase = Literal["queued", "running", "completing", "ended", "revoked", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -60,17 +60,17 @@ class Record:
 
     @property
     def phase(self) -> Phase:
-        """How far the job is. `unheard`: in a state that hpcdl does not know, so it is alive."""
+        """Phase of the job. `unknown`: in a state that hpcdl does not know, so it is alive."""
         words = set(re.findall(r"[A-Z_]+", self.state)) - _HOW_IT_FAILED
         if "REVOKED" in words:
             return "revoked"
         if words & _QUEUED:
             return "queued"
         if "COMPLETING" in words:
-            return "ending"
+            return "completing"
         if words and words <= FINAL:
-            return "over"
-        return "running" if words & _RUNNING and words <= _RUNNING | FINAL else "unheard"
+            return "ended"
+        return "running" if words & _RUNNING and words <= _RUNNING | FINAL else "unknown"
 
     def belongs_to(self, submission: Submission) -> bool:
         """Whether this is the submission's job, and not one that has got its number since.
@@ -124,8 +124,8 @@ def _how_submitted(job_id: str) -> str:
 
 
 def is_id(text: str) -> bool:
-    """Whether Slurm's commands would take this for a job's number."""
-    return re.fullmatch(r"\d+(_\d+)?", text) is not None
+    """Return whether this is a job's number: anything else spoils Slurm's answer about all jobs."""
+    return re.fullmatch(r"\d{1,10}(_\d{1,10})?", text) is not None
 
 
 # ---- squeue: the jobs that the controller knows
@@ -221,7 +221,7 @@ def _from_scontrol(line: str, job_id: str) -> Record | None:
 
 def cancel(job_id: str, cluster: str = "") -> None:
     """Have Slurm end a job. Raises SlurmError."""
-    client.call(["scancel", *_on(cluster), job_id], client.PATIENCE)
+    client.call(["scancel", *_on(cluster), job_id], client.COMMAND_SECONDS)
 
 
 def fields(line: str) -> dict[str, str]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 import signal
 
-from hpc_dl.scheduler.base import JobStatus
+from hpc_dl.scheduler.base import OUT_OF_MEMORY, RESUBMIT, JobStatus
 from hpc_dl.scheduler.slurm.job_records import Record
-from hpc_dl.scheduler.slurm.requeue import GO_ON
 
 _RELEASE = "`scontrol release {job}` lets it go, `hpcdl cancel` ends it"
 _HELD = {
@@ -46,17 +45,19 @@ _CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS)
 """What a process does to itself; its log tells more."""
 
 
-def seen(record: Record) -> JobStatus:
+def status(record: Record) -> JobStatus:
     """How a job is that Slurm has a record of."""
     where = record.nodes or record.partition
     match record.phase:
-        case "over":
+        case "ended":
             return ending(record.state, record.nodes, record.exit_code)
         case "queued":
             return JobStatus("queued", _why_it_waits(record), where=where)
-        case "running" | "ending":
+        case "running" | "completing":
             resting = RESTING.get(record.state, "")
-            return JobStatus("running", resting, where=where, ending=record.phase == "ending")
+            return JobStatus(
+                "running", resting, where=where, is_ending=record.phase == "completing"
+            )
         case "revoked":
             return JobStatus("unknown", "another cluster of the federation has the job (REVOKED)")
         case _:
@@ -80,16 +81,15 @@ def waiting(reason: str) -> str:
     return f"{words} ({reason})" if words else reason
 
 
-OUT_OF_MEMORY = "out of memory: ask for more in resources.mem"
 _ENDS = {
     "COMPLETED": ("failed", "ended without a word"),
-    "TIMEOUT": ("timeout", f"wall-clock limit; {GO_ON}"),
-    "DEADLINE": ("timeout", f"its deadline has passed; {GO_ON}"),
+    "TIMEOUT": ("timeout", f"wall-clock limit; {RESUBMIT}"),
+    "DEADLINE": ("timeout", f"its deadline has passed; {RESUBMIT}"),
     "OUT_OF_MEMORY": ("failed", OUT_OF_MEMORY),
-    "NODE_FAIL": ("failed", "{node} failed; " + GO_ON),
+    "NODE_FAIL": ("failed", "{node} failed; " + RESUBMIT),
     "BOOT_FAIL": ("failed", "{node} did not boot"),
     "CANCELLED": ("cancelled", "cancelled with scancel"),
-    "PREEMPTED": ("stopped", f"pre-empted; {GO_ON}"),
+    "PREEMPTED": ("stopped", f"pre-empted; {RESUBMIT}"),
 }
 
 
@@ -101,7 +101,7 @@ def ending(state: str, nodes: str, code: str = "") -> JobStatus:
     ours, reason = _ENDS[word]
     node = f"node {nodes}" if nodes and not re.search(r"[\[,]", nodes) else "a node"
     reason = reason.format(node=node)
-    return JobStatus("over", reason, ours, nodes, telling=word != "COMPLETED")
+    return JobStatus("ended", reason, ours, nodes, has_cause=word != "COMPLETED")
 
 
 def exit_status(text: str) -> tuple[int | None, int]:
@@ -122,7 +122,7 @@ def _failed(nodes: str, status: int | None, number: int) -> JobStatus:
     A worker that stops ends with 1, upon which srun terminates what is left of the other ranks.
     """
     if status is None:
-        return JobStatus("over", "failed, and Slurm does not say how", "failed", nodes)
+        return JobStatus("ended", "failed, and Slurm does not say how", "failed", nodes)
     number = number or (status - 128 if status > 128 else status)
     if number in _KILLS:
         reason = f"killed without a word (signal {number})"
@@ -130,21 +130,4 @@ def _failed(nodes: str, status: int | None, number: int) -> JobStatus:
         reason = f"crashed (signal {number}); see the end of its log"
     else:
         reason = f"ended with exit code {status} and no other word"
-    return JobStatus("over", reason, "failed", nodes, telling=number not in (1, signal.SIGTERM))
-
-
-_IN_LOGS = {
-    "DUE TO TIME LIMIT": "TIMEOUT",
-    "DUE TO NODE FAILURE": "NODE_FAIL",
-    "DUE TO PREEMPTION": "PREEMPTED",
-    "oom-kill": "OUT_OF_MEMORY",
-    "CANCELLED AT": "CANCELLED",
-}
-
-
-def from_log(text: str) -> JobStatus | None:
-    """What Slurm wrote last into a job's log, for where its database cannot be asked."""
-    for line in reversed(text.splitlines()):
-        if line.startswith("slurmstepd"):
-            return next((ending(state, "") for it, state in _IN_LOGS.items() if it in line), None)
-    return None
+    return JobStatus("ended", reason, "failed", nodes, has_cause=number not in (1, signal.SIGTERM))

@@ -1,68 +1,68 @@
-"""What Slurm says of many jobs: one squeue for those it knows, one sacct for those it forgot.
+"""Query the status of many jobs: one squeue for those Slurm knows, one sacct for those it forgot.
 
 That a job is over takes proof: a final state, or the controller's word that it has no such job.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+import contextlib
+import os
+import time
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import groupby
+from pathlib import Path
+
+from platformdirs import user_cache_dir
 
 from hpc_dl.run.process_identity import user
 from hpc_dl.run.submission import Submission
-from hpc_dl.scheduler.base import JobStatus
-from hpc_dl.scheduler.slurm import client, job_records, messages, reachability
+from hpc_dl.scheduler.base import Job, JobStatus
+from hpc_dl.scheduler.slurm import client, job_records, messages
 from hpc_dl.scheduler.slurm.client import SlurmError
 from hpc_dl.scheduler.slurm.job_records import Record, accounted, is_id, queued, shown
 
-_UNANSWERED = "not known yet whether Slurm has it; `hpcdl status` looks again"
+_UNCONFIRMED = "not known yet whether Slurm has it; `hpcdl status` looks again"
 
 
-def look(
-    submissions: Iterable[Submission], unfinished: Container[Submission]
-) -> dict[Submission, JobStatus]:
-    """How each of these jobs is.
+def query(jobs: Sequence[Job]) -> list[JobStatus]:
+    """Return the status of each job, in their order.
 
-    Only of the `unfinished` ones is more asked than whether the controller has them.
+    Of a job whose run is not unfinished it is asked only whether the controller knows it.
     """
-    jobs = list(submissions)
+    found = _statuses(
+        [job.submission for job in jobs], [it.submission for it in jobs if it.is_unfinished]
+    )
+    return [found[job.submission] for job in jobs]
+
+
+def _statuses(jobs: list[Submission], unfinished: list[Submission]) -> dict[Submission, JobStatus]:
     if not jobs:
         return {}
     try:
         found = _in_the_queue(jobs)
     except SlurmError as error:
         return dict.fromkeys(jobs, JobStatus("unknown", _why_unknown(error)))
-    reachability.answered()
-    seen = {job: _of_job(job, record) for job, record in found.items()}
-    forgotten = [job for job in jobs if job not in seen]
+    reset_unreachable()
+    known = {job: _of_job(job, record) for job, record in found.items()}
+    forgotten = [job for job in jobs if job not in known]
     asked = [job for job in forgotten if job in unfinished]
-    return seen | dict.fromkeys(forgotten, JobStatus("gone")) | _forgotten(asked)
+    return known | dict.fromkeys(forgotten, JobStatus("lost")) | _forgotten(asked)
 
 
 def _of_job(job: Submission, record: Record) -> JobStatus:
-    """What a record says, with its number if that is news."""
-    news = is_id(record.job_id) and not record.has_number(job.job_id)
-    return replace(messages.seen(record), job_id=record.job_id if news else "")
-
-
-def is_alive(job: Submission) -> str:
-    """What Slurm says of a job: `yes`, `no`, `ending`, or `unknown`, as of every local one."""
-    if job.backend == "local":
-        return "unknown"
-    seen = look([job], {job})[job]
-    if seen.ending:
-        return "ending"
-    return {"queued": "yes", "running": "yes", "over": "no", "gone": "no"}.get(
-        seen.phase, "unknown"
-    )
+    """Return what a record says, with the job's id if the submission has none."""
+    status = messages.status(record)
+    if is_id(record.job_id) and not record.has_number(job.job_id):
+        return replace(status, job_id=record.job_id, cluster=client.cluster_name())
+    return status
 
 
 def _why_unknown(error: SlurmError) -> str:
     if not error.unreachable:
         return error.message
-    return f"cluster unreachable since {datetime.fromtimestamp(reachability.missed()):%H:%M}"
+    return f"cluster unreachable since {datetime.fromtimestamp(unreachable_since()):%H:%M}"
 
 
 def _in_the_queue(jobs: list[Submission]) -> dict[Submission, Record]:
@@ -88,7 +88,7 @@ def _matching(jobs: list[Submission], records: list[Record]) -> dict[Submission,
 
 def _marked(job: Submission, records: list[Record]) -> Record | None:
     found = job_records.marked(job, records)
-    alive = [record for record in found if record.phase != "over"]
+    alive = [record for record in found if record.phase != "ended"]
     return next(iter(alive or found), None)
 
 
@@ -131,10 +131,10 @@ def _in_the_database(jobs: list[Submission]) -> dict[Submission, Record] | None:
 
 def _settled(job: Submission, last: Record | None, *, told: bool = True) -> JobStatus:
     """What became of a job that is not in the queue; `told`, whether the database was asked."""
-    if last and last.phase == "over":
+    if last and last.phase == "ended":
         return _of_job(job, last)
     if not is_id(job.job_id):
-        return JobStatus("unanswered", _UNANSWERED)
+        return JobStatus("unconfirmed", _UNCONFIRMED)
     if not job.is_ours:
         return JobStatus("unknown", f"Slurm shows nothing of {job.user}'s job to {user()}")
     try:
@@ -143,7 +143,7 @@ def _settled(job: Submission, last: Record | None, *, told: bool = True) -> JobS
         return JobStatus("unknown", _why_unknown(error))
     if record and record.belongs_to(job):
         return _of_job(job, record)
-    return JobStatus("gone", certain=told and last is None)
+    return JobStatus("lost", is_certain=told and last is None)
 
 
 def _elsewhere(job: Submission) -> JobStatus:
@@ -154,5 +154,30 @@ def _elsewhere(job: Submission) -> JobStatus:
     except SlurmError:
         records = {}
     if job in records:
-        return messages.seen(records[job])
+        return messages.status(records[job])
     return JobStatus("unknown", f"runs on the cluster {job.cluster}; ask there", where=job.cluster)
+
+
+# ---- since when the cluster is unreachable: a file of this user's, for the next query
+
+
+def unreachable_since() -> float:
+    """Return since when the cluster does not answer, in seconds since 1970: now, if it did."""
+    file = _unreachable_file()
+    with contextlib.suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(exist_ok=False)
+    try:
+        return file.stat().st_mtime
+    except OSError:  # a home without room for it
+        return time.time()
+
+
+def reset_unreachable() -> None:
+    """Forget since when the cluster did not answer: it does."""
+    with contextlib.suppress(OSError):
+        _unreachable_file().unlink(missing_ok=True)
+
+
+def _unreachable_file() -> Path:
+    return Path(user_cache_dir("hpcdl")) / f"unreachable-from-{os.uname().nodename}"

@@ -7,12 +7,13 @@ own, and mean nothing for another.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec import slurm, units
 from hpc_dl.jobspec.job import Resources
+from hpc_dl.jobspec.slurm import RESOURCE_KEYS, key_of
 from hpc_dl.planning.site import Site
+from hpc_dl.scheduler.base import Resolved
 
 _SAME_NAME = (
     "account acctg-freq batch cluster-constraint clusters constraint container container-id "
@@ -38,35 +39,6 @@ _OPTIONS = {
 """The option that each variable stands for, by sbatch's manual and source (21.08 to 26.05)."""
 _SWITCH_WAIT = "SBATCH_WAIT4SWITCH"
 """The second half of SBATCH_REQ_SWITCH's option."""
-_OWN_KEYS = {
-    "account": "account",
-    "gpus-per-node": "gpus_per_node",
-    "mem": "mem",
-    "partition": "partition",
-    "time": "time",
-}
-"""Options for which `resources` has a key."""
-
-
-def key_of(option: str) -> str:
-    """The key of a spec under which an option is written."""
-    return f"resources.{_OWN_KEYS.get(option) or f'slurm.{option}'}"
-
-
-@dataclass(frozen=True)
-class Resolved:
-    """Resources and a site with what the variables add, and where that comes from."""
-
-    resources: Resources
-    site: Site
-    origins: dict[str, str] = field(default_factory=dict)
-    """The variable that an sbatch option comes from, by the option's name."""
-    notes: tuple[str, ...] = ()
-    """Which variables the job spec overrules."""
-
-    def variable_of(self, key: str) -> str:
-        """The variable that a key of the spec, like `resources.time`, has its value from."""
-        return next((it for option, it in self.origins.items() if key_of(option) == key), "")
 
 
 def resolve(resources: Resources, site: Site, environment: Mapping[str, str]) -> Resolved:
@@ -79,8 +51,8 @@ def resolve(resources: Resources, site: Site, environment: Mapping[str, str]) ->
         if key := _overruled_by(option, resources):
             notes.append(f"{variable}={environment[variable]} is overruled by {key}")
             continue
-        if option in _OWN_KEYS:
-            keys[_OWN_KEYS[option]] = _own(variable, option, value)
+        if option in RESOURCE_KEYS:
+            keys[RESOURCE_KEYS[option]] = _own(variable, option, value)
         elif option in ("requeue", "no-requeue"):
             site = site.model_copy(update={"requeue": option == "requeue"})
         else:
@@ -142,8 +114,8 @@ def _overruled_by(option: str, resources: Resources) -> str:
     if option in ("mem", *slurm.OTHER_MEMORY):
         rivals = [it for it in slurm.OTHER_MEMORY if it in resources.slurm]
         return "resources.mem" if resources.mem else key_of(rivals[0]) if rivals else ""
-    if option in _OWN_KEYS:
-        return key_of(option) if _OWN_KEYS[option] in written else ""
+    if option in RESOURCE_KEYS:
+        return key_of(option) if RESOURCE_KEYS[option] in written else ""
     return key_of(option) if option in resources.slurm else ""
 
 

@@ -4,43 +4,34 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
 from pathlib import Path
 
-from hpc_dl.installed import PYTHON
-from hpc_dl.planning import job_environment
 from hpc_dl.planning.plan import Plan
-from hpc_dl.run.layout import RunDir
+from hpc_dl.scheduler import script_parts as parts
 from hpc_dl.scheduler.slurm.sbatch_options import log_pattern
 
-_ON_FAILURE = "hpc_dl.scheduler.slurm.requeue_on_failure"
 
+def job_script(plan: Plan, prepare: str = "") -> str:
+    """Return the batch script. Its argument is the mark by which its job is recognised.
 
-def render(plan: Plan, command: str, prelude: Sequence[str] = ()) -> str:
-    """The batch script that runs `command`, a line of shell, once in every task.
-
-    The lines of `prelude` run once, on the first node, after the site's own.
+    `prepare` is a command that makes the run folder first, in a script that is submitted by hand.
     """
+    options = dict(plan.sbatch)
+    if prepare:  # the run folder is not there yet when Slurm opens the job's own output file
+        options.pop("output", None)
+    worker = shlex.join([*parts.WORKER, plan.run_dir])
     return "\n".join(
         [
             "#!/bin/bash",
-            *(_option(key, value) for key, value in plan.sbatch.items() if value is not False),
+            *(_option(key, value) for key, value in options.items() if value is not False),
             "",
-            *_environment(plan),
-            *plan.setup,
-            *prelude,
-            f"export OMP_NUM_THREADS={plan.cpus_per_task}",
-            f"{_srun(plan)} {command} ||",
-            f"  exec {shlex.join(PYTHON)} -m {_ON_FAILURE} {shlex.quote(plan.run_dir)} $?",
+            *parts.environment(plan),
+            *([f"{prepare} || exit $?"] if prepare else []),
+            f'{_srun(plan)} {worker} "$1" ||',
+            f"  {parts.on_failure(plan)}",
             "",
         ]
     )
-
-
-def preview(plan: Plan) -> str:
-    """The script that is submitted. Its argument is the mark by which its job is recognised."""
-    command = [*PYTHON, "-u", "-m", "hpc_dl.worker", plan.run_dir]
-    return render(plan, f'{shlex.join(command)} "$1"')
 
 
 def _option(key: str, value: str | int | bool) -> str:
@@ -58,15 +49,6 @@ def _quoted(value: str) -> str:
     else:
         quoted = '"' + re.sub(r'(["\\])', r"\\\1", value) + '"'
     return re.sub(r"(het|pack)(?=job)", r"\1\\", quoted, flags=re.IGNORECASE)
-
-
-def _environment(plan: Plan) -> list[str]:
-    """The variables of the submission, before the site's own lines, which may change them."""
-    lines = job_environment.exports(plan.environment)
-    if plan.secrets:
-        file = shlex.quote(str(RunDir(plan.path).secrets))
-        lines.append(f"[ ! -r {file} ] || . {file}")
-    return lines
 
 
 def _logs(run_dir: Path) -> list[str]:

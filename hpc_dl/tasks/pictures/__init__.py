@@ -1,4 +1,4 @@
-"""Pictures of what a network does, drawn by matplotlib without pyplot: nothing is global."""
+"""Pictures, drawn by matplotlib without pyplot: nothing is global."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def figure(width: float, height: float) -> tuple[Figure, Axes]:
-    """An empty figure of so many inches, and its one axis."""
+    """Return an empty figure of so many inches, and its one axis."""
     from matplotlib.figure import Figure
 
     drawing = Figure(figsize=(width, height), dpi=130, layout="constrained")
@@ -19,9 +19,8 @@ def figure(width: float, height: float) -> tuple[Figure, Axes]:
 
 
 def labels(names: Iterable[str]) -> list[str]:
-    """Names of the user's as matplotlib is to show them.
-
-    To it text between two dollars is a formula, and what begins with `_` has no place in a legend.
+    """Escape a user's names for matplotlib, to which text between dollars is a formula and a name
+    that begins with `_` is left out of legends.
     """
     shown = (f" {name}" if name.startswith("_") else name for name in names)
     return [name.replace("$", r"\$") for name in shown]

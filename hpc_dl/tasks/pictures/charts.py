@@ -1,5 +1,5 @@
-"""Charts of numbers: matrices and curves, readable when small and in colours that people with any
-colour vision tell apart (Okabe and Ito, 2008; viridis)."""
+"""Charts of metrics: matrices, curves and scatter plots, in colours for any colour vision (Okabe
+and Ito, 2008; viridis)."""
 
 from __future__ import annotations
 
@@ -18,50 +18,50 @@ LINES = ("-", "--", ":", "-.")
 MOST_CURVES = 32
 MOST_NAMES = 40
 NUMBERED = 12
-"""With so many classes or fewer the cells of a matrix have their numbers in them."""
+"""Most classes of a matrix whose cells have their numbers in them."""
 
 
-def confusion(guess: Tensor, truth: Tensor, names: Sequence[str]) -> Picture:
-    """How many examples of each class (rows) are held for which; both are (N,) int64."""
+def confusion(predicted: Tensor, label: Tensor, names: Sequence[str]) -> Picture:
+    """Draw the confusion matrix, true classes in rows; both are (N,) int64."""
     classes = len(names)
-    flat = torch.bincount(truth * classes + guess, minlength=classes**2).view(classes, classes)
+    flat = torch.bincount(label * classes + predicted, minlength=classes**2).view(classes, classes)
     counts = flat.cpu()
-    share = counts / counts.sum(dim=1, keepdim=True).clamp(min=1)
+    fraction = counts / counts.sum(dim=1, keepdim=True).clamp(min=1)
     side = max(3.2, min(0.34 * classes + 1.4, 9))
     drawing, axis = figure(side + 0.6, side)
-    image = axis.imshow(share.numpy(), vmin=0, vmax=1, cmap="viridis")
+    image = axis.imshow(fraction.numpy(), vmin=0, vmax=1, cmap="viridis")
     if classes <= MOST_NAMES:
         shown, turned = labels(names), 0 if _short(names) else 90
         axis.set_xticks(range(classes), shown, rotation=turned, fontsize=8)
         axis.set_yticks(range(classes), shown, fontsize=8)
     if classes <= NUMBERED:
         for row, column in counts.nonzero().tolist():
-            colour = "black" if share[row, column] > 0.5 else "white"
+            colour = "black" if fraction[row, column] > 0.5 else "white"
             text = f"{int(counts[row, column])}"
             axis.text(column, row, text, ha="center", va="center", fontsize=6, color=colour)
-    axis.set_xlabel("held for", fontsize=8)
-    axis.set_ylabel("is", fontsize=8)
+    axis.set_xlabel("predicted", fontsize=8)
+    axis.set_ylabel("true", fontsize=8)
     bar = drawing.colorbar(image, ax=axis, fraction=0.046)
-    bar.set_label("share of the class", fontsize=8)
+    bar.set_label("fraction of the class", fontsize=8)
     bar.ax.tick_params(labelsize=7)
     return Picture(drawing, "Confusion matrix")
 
 
-def receiver_operating_curves(chance: Tensor, truth: Tensor, names: Sequence[str]) -> Picture:
-    """True over false positives of each class against the others, from its probability.
+def roc_curves(probabilities: Tensor, label: Tensor, names: Sequence[str]) -> Picture:
+    """Draw the one-vs-rest ROC curve of each class; of two classes that of the second alone.
 
-    `chance` is (N, classes), `truth` (N,) int64; of two classes the second is shown alone.
+    `probabilities` are (N, classes), `label` is (N,) int64.
     """
     drawing, axis = figure(4.4, 3.6)
     shown = [1] if len(names) == 2 else range(min(len(names), MOST_CURVES))
-    for number, label in enumerate(shown):
-        scores, positive = chance[:, label].cpu(), (truth == label).cpu()
+    for number, one in enumerate(shown):
+        scores, positive = probabilities[:, one].cpu(), (label == one).cpu()
         if 0 < positive.sum() < len(positive):
             false, true, area = roc(scores, positive)
             axis.plot(
                 false,
                 true,
-                label=f"{labels(names)[label]}: {area:.3f}",
+                label=f"{labels(names)[one]}: {area:.3f}",
                 color=COLOURS[number % len(COLOURS)],
                 linestyle=LINES[number // len(COLOURS) % len(LINES)],
                 linewidth=1.2,
@@ -71,43 +71,43 @@ def receiver_operating_curves(chance: Tensor, truth: Tensor, names: Sequence[str
     axis.set_ylabel("true positive rate", fontsize=8)
     axis.tick_params(labelsize=7)
     axis.legend(title="class: area", fontsize=6, title_fontsize=7, loc="lower right", ncols=2)
-    return Picture(drawing, "Receiver operating curves")
+    return Picture(drawing, "ROC curves")
 
 
-def foretold(foretold: Tensor, true: Tensor, names: Sequence[str]) -> Picture:
-    """What was foretold against what is true: (N, targets) each, in their own units."""
+def predictions(predicted: Tensor, true: Tensor, names: Sequence[str]) -> Picture:
+    """Draw predictions against the truth: (N, targets) each, in their own units."""
     drawing, axis = figure(4.4, 3.6)
     for number, name in enumerate(labels(names[: len(COLOURS)])):
-        points = (true[:, number].cpu(), foretold[:, number].cpu())
+        points = (true[:, number].cpu(), predicted[:, number].cpu())
         axis.scatter(*points, s=6, alpha=0.6, color=COLOURS[number], label=name, linewidths=0)
-    ends = [min(float(true.min()), float(foretold.min()))]
-    ends.append(max(float(true.max()), float(foretold.max())))
+    ends = [min(float(true.min()), float(predicted.min()))]
+    ends.append(max(float(true.max()), float(predicted.max())))
     axis.plot(ends, ends, color="0.5", linewidth=0.8, zorder=0)
     axis.set_xlabel("true", fontsize=8)
-    axis.set_ylabel("foretold", fontsize=8)
+    axis.set_ylabel("predicted", fontsize=8)
     axis.tick_params(labelsize=7)
     axis.legend(fontsize=7)
     return Picture(drawing, "Predicted against true")
 
 
 def residuals(error: Tensor, names: Sequence[str]) -> Picture:
-    """How far off what was foretold is, (N, targets), in the targets' own units."""
+    """Draw the histogram of residuals (N, targets), in the targets' own units."""
     drawing, axis = figure(4.4, 3.0)
     for number, name in enumerate(labels(names[: len(COLOURS)])):
         counted = error[:, number].cpu().numpy()
         axis.hist(counted, bins=40, histtype="step", color=COLOURS[number], label=name)
     axis.axvline(0, color="0.5", linewidth=0.8)
-    axis.set_xlabel("foretold less true", fontsize=8)
+    axis.set_xlabel("predicted - true", fontsize=8)
     axis.set_ylabel("examples", fontsize=8)
     axis.tick_params(labelsize=7)
     axis.legend(fontsize=7)
-    return Picture(drawing, "Errors")
+    return Picture(drawing, "Residuals")
 
 
 def roc(scores: Tensor, positive: Tensor) -> tuple[Tensor, Tensor, float]:
-    """False and true positive rates as the threshold falls, each (n,), and the area under them.
+    """Return false and true positive rates as the threshold falls, (n,) each, and the area.
 
-    `scores` (N,) are higher for what is held for positive; `positive` (N,) is bool, and has both.
+    `scores` (N,) are higher for positive examples; `positive` (N,) is bool, and has both values.
     """
     torchvision()  # which torchmetrics imports
     from torchmetrics.functional.classification import binary_auroc, binary_roc

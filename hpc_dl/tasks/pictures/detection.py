@@ -1,4 +1,4 @@
-"""How well a score tells the unusual from the usual: their histograms, and the curve of telling."""
+"""Anomaly detection: histograms of the scores, and the ROC curve."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ BINS = 40
 
 
 def detection(scores: Tensor, anomalous: Tensor) -> dict[str, Picture]:
-    """Pictures of scores (N,), which are higher for what is held for `anomalous`, (N,) bool.
+    """Draw the scores (N,), higher for examples that look `anomalous`, (N,) bool.
 
-    A curve there is only where there are examples of both.
+    The ROC curve is left out where all examples are of one kind.
     """
     scores, anomalous = scores.float().cpu(), anomalous.cpu()
     pictures = {"scores": _histograms(scores, anomalous)}
@@ -25,10 +25,10 @@ def detection(scores: Tensor, anomalous: Tensor) -> dict[str, Picture]:
 
 
 def _histograms(scores: Tensor, anomalous: Tensor) -> Picture:
-    """Each of area 1, so that a few anomalies among many usual examples are seen."""
+    """Draw each of area 1, so that few anomalies are visible beside many normal examples."""
     drawing, axis = figure(4.6, 3.2)
     bins = np.linspace(0, float(scores.quantile(0.999)), BINS).tolist()
-    kinds = (("usual", ~anomalous, COLOURS[0], None), ("anomalous", anomalous, COLOURS[1], "//"))
+    kinds = (("normal", ~anomalous, COLOURS[0], None), ("anomalous", anomalous, COLOURS[1], "//"))
     for name, chosen, colour, hatch in kinds:
         if chosen.any():
             axis.hist(
@@ -53,9 +53,9 @@ def _curve(scores: Tensor, anomalous: Tensor) -> Picture:
     drawing, axis = figure(3.8, 3.4)
     false, true, area = roc(scores, anomalous)
     axis.plot(false, true, color=COLOURS[0], linewidth=1.4, label=f"area {area:.3f}")
-    axis.plot([0, 1], [0, 1], color="0.7", linewidth=0.8, zorder=0, label="by chance, area 0.5")
-    axis.set_xlabel("usual images held for anomalous, share", fontsize=8)
-    axis.set_ylabel("anomalous images found, share", fontsize=8)
+    axis.plot([0, 1], [0, 1], color="0.7", linewidth=0.8, zorder=0, label="chance, area 0.5")
+    axis.set_xlabel("false positive rate", fontsize=8)
+    axis.set_ylabel("true positive rate", fontsize=8)
     axis.tick_params(labelsize=7)
     axis.legend(fontsize=7, loc="lower right")
-    return Picture(drawing, "Receiver operating curve")
+    return Picture(drawing, "ROC curve")

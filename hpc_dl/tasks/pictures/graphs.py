@@ -1,4 +1,4 @@
-"""Graphs, laid out by springs, and nodes where a network puts them."""
+"""Graphs in a spring layout, and node embeddings in the plane."""
 
 from __future__ import annotations
 
@@ -15,55 +15,52 @@ from hpc_dl.tasks.pictures import figure, labels
 from hpc_dl.tasks.pictures.charts import COLOURS
 
 MARKS = "osD^vP*X"
-"""With the colours they tell classes apart, 64 of them."""
+"""With the colours they distinguish 64 classes."""
 MOST_NODES = 500
-"""Of a graph that is drawn node by node."""
+"""Most nodes of a graph that is drawn."""
 
 
-def network(edge: Tensor, guess: Tensor, wrong: Tensor, names: Sequence[str]) -> Picture:
-    """A graph of edges (2, E) with the class that each node is held for, `guess` (N,).
+def network(edge: Tensor, predicted: Tensor, wrong: Tensor, names: Sequence[str]) -> Picture:
+    """Draw a graph of edges (2, E) with the predicted class of each node (N,).
 
-    `wrong` (n,) are the nodes for which that is known to be wrong; the others are right, or were
-    trained on.
+    `wrong` (n,) are the held-out nodes whose prediction is wrong.
     """
     import networkx
 
     graph = networkx.Graph()
-    graph.add_nodes_from(range(len(guess)))
+    graph.add_nodes_from(range(len(predicted)))
     graph.add_edges_from(edge.T.tolist())
     places = networkx.spring_layout(graph, seed=0)
-    place = np.array([places[node] for node in range(len(guess))])
+    place = np.array([places[node] for node in range(len(predicted))])
     drawing, axis = figure(5.4, 4.0)
     lines = [(place[start], place[end]) for start, end in graph.edges]
     axis.add_collection(LineCollection(lines, colors="0.75", linewidths=0.7, zorder=0))
-    size = max(900 / max(len(guess), 10), 6)
-    _scatter(axis, place, guess.cpu().numpy(), names, size)
+    size = max(900 / max(len(predicted), 10), 6)
+    _scatter(axis, place, predicted.cpu().numpy(), names, size)
     across, up = place[wrong.cpu().numpy()].T
     label = f"wrong ({len(wrong)})"
     axis.scatter(across, up, s=4 * size, facecolors="none", edgecolors="black", label=label)
     axis.set_axis_off()
-    _legend(axis, "held for")
-    return Picture(drawing, "The graph, and what its nodes are held for")
+    _legend(axis, "predicted")
+    return Picture(drawing, "The graph, and the predicted classes of its nodes")
 
 
 def plane(hidden: Tensor, label: Tensor, names: Sequence[str]) -> Picture:
-    """Nodes of known class, `label` (n,), in the plane in which a hidden layer (n, H) varies most.
-
-    The plane is spanned by the first two principal components.
-    """
+    """Draw nodes with their class, `label` (n,), in the plane of the first two principal components
+    of a hidden layer (n, H)."""
     centred = (hidden - hidden.mean(dim=0)).float().cpu()
     _, scale, axes = torch.linalg.svd(centred, full_matrices=False)
-    share = scale**2 / (scale**2).sum().clamp(min=1e-12)
+    explained = scale**2 / (scale**2).sum().clamp(min=1e-12)
     drawing, axis = figure(5.4, 4.0)
     _scatter(axis, (centred @ axes[:2].T).numpy(), label.cpu().numpy(), names, size=9)
     first, second = (
-        f"principal component {number + 1}, {share[number]:.0%} of the variance"
+        f"principal component {number + 1}, {explained[number]:.0%} of the variance"
         for number in range(2)
     )
     axis.set_xlabel(first, fontsize=8)
     axis.set_ylabel(second, fontsize=8)
     axis.tick_params(labelsize=7)
-    _legend(axis, "is")
+    _legend(axis, "class")
     return Picture(drawing, "Nodes in the last hidden layer")
 
 
@@ -74,7 +71,7 @@ def _scatter(
     names: Sequence[str],
     size: float,
 ) -> None:
-    """Points (N, 2), with a colour and a mark for each class."""
+    """Draw points (N, 2), with a colour and a mark for each class."""
     for number, name in enumerate(labels(names)):
         across, up = place[label == number].T
         axis.scatter(

@@ -12,7 +12,7 @@ from hpc_dl.tasks.pictures import figure, labels
 
 INCHES_A_CELL = 0.55
 GAP = 0.12
-"""Between two images, as a share of an image's side."""
+"""Between two images, as a fraction of an image's side."""
 
 
 def grid(
@@ -24,11 +24,10 @@ def grid(
     *,
     generated: bool = False,
 ) -> Picture:
-    """Images (N, C, H, W) in [0, 1], row by row; `rows` names the rows, `cells` each image.
+    """Draw images (N, C, H, W) in [0, 1], row by row; `rows` names the rows, `cells` each image.
 
-    `generated` ones are of no example of the data, and their title names no split.
-
-    All images are drawn as one: an axis for each would take a hundred times as long.
+    The title of `generated` images names no split. All images are drawn as one: an axis for each
+    would take a hundred times as long.
     """
     sheet, tops, lefts = _sheet(images, columns, gap=3 * GAP if cells else GAP)
     height, width = sheet.shape[:2]
@@ -51,7 +50,8 @@ def grid(
 def _sheet(
     images: Tensor, columns: int, gap: float
 ) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.float32]], list[int], list[int]]:
-    """The images on one white sheet (H, W, C), and where their rows and columns begin, pixels."""
+    """Put images on one white sheet (H, W, C); return it, and the first pixels of its rows and
+    columns."""
     pixels = images.detach().float().clamp(0, 1).permute(0, 2, 3, 1).cpu().numpy()
     _, height, width, channels = pixels.shape
     down, across = round(height * (1 + gap)), round(width * (1 + GAP))

@@ -1,4 +1,4 @@
-"""Where the codes of held-out examples lie, by class."""
+"""Codes of held-out examples in the plane, by class."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 MARKERS = "o^sDv"
 MOST_POINTS = 3000
 IN_A_COLUMN = 20
-"""Of a legend."""
+"""Most entries in a column of the legend."""
 MOST_CLASSES = 40
-"""Of more classes all points are alike: nobody could tell them apart."""
+"""Most classes that have colours: nobody could tell more apart."""
 
 
-def latent_plane(seen: Iterable[tuple[Tensor, Batch]], names: Sequence[str]) -> Picture:
-    """Codes (B, D) of the first batches, by class, where there are classes.
+def latent_plane(encoded: Iterable[tuple[Tensor, Batch]], names: Sequence[str]) -> Picture:
+    """Draw the codes (B, D) of the first batches, by class if there are classes.
 
-    Of other than two dimensions the first two principal components are shown.
+    Unless D is 2 the first two principal components are shown.
     """
-    codes, label = _first(seen, with_label=0 < len(names) <= MOST_CLASSES)
+    codes, label = _first(encoded, with_label=0 < len(names) <= MOST_CLASSES)
     drawing, axis = figure(5.0, 3.6)
     points, (across, up) = _plane(codes)
     if label is not None:
@@ -43,11 +43,11 @@ def latent_plane(seen: Iterable[tuple[Tensor, Batch]], names: Sequence[str]) -> 
 
 
 def _first(
-    seen: Iterable[tuple[Tensor, Batch]], *, with_label: bool
+    encoded: Iterable[tuple[Tensor, Batch]], *, with_label: bool
 ) -> tuple[Tensor, Tensor | None]:
-    """As many codes as are drawn, (N, D), and their classes, (N,); no batch is kept."""
+    """Return as many codes as are drawn, (N, D), and their classes, (N,); no batch is kept."""
     codes, labels, count = [], [], 0
-    for code, batch in seen:
+    for code, batch in encoded:
         codes.append(code.float().cpu())
         labels += [batch["label"].cpu()] if with_label else []
         count += len(code)
@@ -58,25 +58,27 @@ def _first(
 
 
 def _plane(codes: Tensor) -> tuple[Tensor, list[str]]:
-    """Codes (N, D) as points (N, 2), and what the axes are."""
+    """Return codes (N, D) as points (N, 2), and the names of the axes."""
     if codes.shape[1] == 2:
         return codes, ["dimension 1 of the code", "dimension 2 of the code"]
-    points, shares = principal(codes)
-    said = [f"principal component {n}: {s:.0%} of the variance" for n, s in enumerate(shares, 1)]
-    return points, said
+    points, explained = principal(codes)
+    axes = [
+        f"principal component {n}: {it:.0%} of the variance" for n, it in enumerate(explained, 1)
+    ]
+    return points, axes
 
 
 def principal(codes: Tensor) -> tuple[Tensor, list[float]]:
-    """Codes (N, D) along their first two principal components, (N, 2), and their shares of the
-    variance."""
-    centred = F.pad(codes - codes.mean(dim=0), [0, 1])  # of a single dimension, too, there are two
+    """Project codes (N, D) onto their first two principal components; return these, (N, 2), and
+    the fractions of the variance that they explain."""
+    centred = F.pad(codes - codes.mean(dim=0), [0, 1])  # of one dimension there are two, too
     variances, directions = torch.linalg.eigh(centred.T @ centred)
-    shares = variances / variances.sum().clamp(min=1e-12)
-    return centred @ directions[:, [-1, -2]], shares[[-1, -2]].tolist()
+    explained = variances / variances.sum().clamp(min=1e-12)
+    return centred @ directions[:, [-1, -2]], explained[[-1, -2]].tolist()
 
 
 def _scatter(axis: Axes, points: Tensor, label: Tensor, names: Sequence[str]) -> None:
-    """Each class in its colour and its form."""
+    """Draw each class in its colour and with its marker."""
     for number, name in enumerate(labels(names)):
         across, up = points[label == number].T
         if len(across):

@@ -1,9 +1,9 @@
-"""Convolutional network: filters that slide over an image, pooling, and dense layers at the end.
+"""Convolutional network: convolutions and pooling in turn, then dense layers.
 
     y[o, i, j] = b[o] + Σ_{c, u, v} w[o, c, u, v] x[c, i + u, j + v],
 
-then an activation and the largest of each 2x2 square, as often as there are `channels` (LeCun et
-al., Proc. IEEE 86 (1998), https://doi.org/10.1109/5.726791).
+then an activation and 2x2 max pooling, once for each of the `channels` (LeCun et al., Proc. IEEE 86
+(1998), https://doi.org/10.1109/5.726791).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hpc_dl.zoo.supervised import Supervised
 
 
 class Convolutional(Supervised):
-    """Convolutions over images; what goes into the last layer is an image's features."""
+    """Convolutional network over images; the inputs of its last layer are an image's features."""
 
     def network(self) -> nn.Module:
         it = self.options
@@ -34,6 +34,6 @@ class Convolutional(Supervised):
 
 
 def convolution(fan_in: int, fan_out: int, kernel: int) -> nn.Conv2d:
-    """A convolution that leaves the sides of an image as they are: (B, fan_in, H, W) to (B,
-    fan_out, H, W)."""
+    """Return a convolution that keeps the sides of an image: (B, fan_in, H, W) to (B, fan_out, H,
+    W)."""
     return nn.Conv2d(fan_in, fan_out, kernel, padding="same")

@@ -15,7 +15,7 @@ from hpc_dl.zoo.supervised import Supervised
 
 
 class FeedForward(Supervised):
-    """Dense layers over images, rows of a table, or sequences of one length."""
+    """Dense layers over flattened images, rows of a table, or sequences of one length."""
 
     def network(self) -> nn.Module:
         widths = [math.prod(self.facts.shape), *self.options.hidden, self.facts.outputs]

@@ -1,4 +1,5 @@
-"""Graph neural networks: what a node is, h_v, follows from what it and its neighbours N(v) were.
+"""Graph neural networks: the state h_v of a node follows from its own and those of its neighbours
+N(v).
 
 gcn    h_v ← Σ_{u ∈ N(v) ∪ v} W h_u / sqrt(d_u d_v), where d is 1 + the number of neighbours
        (Kipf and Welling, arXiv:1609.02907)
@@ -8,8 +9,8 @@ gat    h_v ← Σ_{u ∈ N(v) ∪ v} α_vu W h_u, where α is a softmax over u o
 sage   h_v ← W_1 h_v + W_2 mean_{u ∈ N(v)} h_u (Hamilton, Ying and Leskovec, arXiv:1706.02216)
 gin    h_v ← MLP(h_v + Σ_{u ∈ N(v)} h_u) (Xu et al., arXiv:1810.00826)
 
-Nodes are judged by the last layer. A graph is judged by a dense layer on the mean, the sum or the
-maximum over its nodes, and a batch of graphs is one graph whose parts are not connected.
+The last layer gives the outputs for nodes. Those for a graph are of a dense layer on the mean, the
+sum or the maximum over its nodes; a batch of graphs is their disjoint union.
 """
 
 from __future__ import annotations
@@ -32,24 +33,22 @@ POOLINGS = {
     "sum": geometric.global_add_pool,
     "max": geometric.global_max_pool,
 }
-
-
-OF_ITSELF = ("gcn", "gat")
+WITH_SELF_LOOPS = ("gcn", "gat")
 """Layers in which a node is one of its own neighbours."""
 
 
-def with_loops(edge: Tensor, nodes: int) -> Tensor:
-    """Edges (2, E), and one from each of so many nodes to itself.
+def add_self_loops(edge: Tensor, nodes: int) -> Tensor:
+    """Return edges (2, E) and one from each of so many nodes to itself.
 
-    Those that are there already go to a node more, of which nobody hears. To remove them would be
-    to ask the device how many there are, which is why torch_geometric is not left to do so.
+    Self-loops that are there already are moved to an extra node, number `nodes`. Removing them, as
+    torch_geometric does, would wait for the device to count them.
     """
     loops = torch.arange(nodes, device=edge.device).expand(2, -1)
     return torch.cat([edge.masked_fill(edge[0] == edge[1], nodes), loops], dim=1)
 
 
 class GraphNetwork(nn.Module):
-    """Graph layers, the last of which judges the nodes, or after them a dense one that judges
+    """Graph layers; the last one gives the outputs for nodes, a dense one after them those for
     graphs."""
 
     def __init__(self, features: int, outputs: int, options: Any, *, of_nodes: bool) -> None:
@@ -67,7 +66,7 @@ class GraphNetwork(nn.Module):
         it = self.options
         match it.layer:
             case "gcn":
-                return geometric.GCNConv(before, after, add_self_loops=False)  # see `with_loops`
+                return geometric.GCNConv(before, after, add_self_loops=False)  # see above
             case "gat":
                 return geometric.GATConv(
                     before, after // heads, heads, dropout=it.dropout, add_self_loops=False
@@ -78,11 +77,11 @@ class GraphNetwork(nn.Module):
                 return geometric.GINConv(dense([before, it.hidden, after], it.activation))
 
     def embed(self, node: Tensor, edge: Tensor) -> Tensor:
-        """The last hidden layer: (N, hidden), of nodes (N, F) and edges (2, E)."""
+        """Return the last hidden layer (N, hidden) for nodes (N, F) and edges (2, E)."""
         if self.options.normalise:
             node = F.normalize(node, p=1)
         for layer in self.body:
-            node = self.activation(self.hear(layer, self._drop(node), edge))
+            node = self.activation(self.convolve(layer, self._drop(node), edge))
         return node
 
     def forward(
@@ -92,28 +91,28 @@ class GraphNetwork(nn.Module):
         graph: Tensor | None = None,
         graphs: int | None = None,
     ) -> Tensor:
-        """What is said of the nodes, (N, outputs), or of the graphs, to which `graph` (N,) says
-        that they belong: (graphs, outputs).
+        """Return outputs for the nodes, (N, outputs), or for the graphs, (graphs, outputs).
 
-        How many graphs there are need not be given, but a GPU is waited for to find out.
+        `graph` (N,) is the graph of each node. Without their number `graphs` the device is waited
+        for to count them.
         """
         hidden = self._drop(self.embed(node, edge))
         if self.pool is None:
-            return self.hear(self.head, hidden, edge)
+            return self.convolve(self.head, hidden, edge)
         return self.head(self.pool(hidden, graph, graphs))
 
-    def hear(self, layer: nn.Module, node: Tensor, edge: Tensor) -> Tensor:
-        """What the nodes hear of their neighbours in a layer, and of themselves."""
-        if self.options.layer not in OF_ITSELF:
+    def convolve(self, layer: nn.Module, node: Tensor, edge: Tensor) -> Tensor:
+        """Apply a graph layer, with self-loops where it needs them."""
+        if self.options.layer not in WITH_SELF_LOOPS:
             return layer(node, edge)
-        return layer(F.pad(node, [0, 0, 0, 1]), with_loops(edge, len(node)))[:-1]
+        return layer(F.pad(node, [0, 0, 0, 1]), add_self_loops(edge, len(node)))[:-1]
 
     def _drop(self, hidden: Tensor) -> Tensor:
         return F.dropout(hidden, self.options.dropout, self.training)
 
 
 class GraphNeuralNetwork(Supervised):
-    """The nodes of one graph, or many graphs, of which a batch is the disjoint union."""
+    """Outputs for the nodes of one graph, or for many graphs."""
 
     def network(self) -> nn.Module:
         (features,) = self.facts.shape
@@ -128,30 +127,29 @@ class GraphNeuralNetwork(Supervised):
         return nets["model"](**self.inputs(batch), graphs=graphs)[batch["at"]]
 
     def predict(self, nets: Nets, batch: Batch) -> Mapping[str, Tensor]:
-        """Of all nodes, or all graphs."""
+        """Predict for all nodes, or all graphs."""
         return self.task.predict(nets["model"](**self.inputs(batch)))
 
     def artifacts(
         self, nets: Nets, sample: Batch, held_out: Iterable[Batch]
     ) -> Mapping[str, Picture]:
-        """What the objective draws; and of nodes the graph, if it is small, and where the last
-        hidden layer puts them."""
-        judged = ((self.outputs(nets, batch), batch) for batch in held_out)
+        """Draw the task's pictures; of nodes also the graph, if it is small, and the embedding."""
+        outputs = ((self.outputs(nets, batch), batch) for batch in held_out)
         if not self.task.of_nodes:
-            return self.task.pictures(judged)
-        every = list(judged)  # of one graph, which they share
+            return self.task.pictures(outputs)
+        every = list(outputs)  # of one graph, which they share
         return {**self.task.pictures(every), **self._draw_nodes(nets, every)}
 
-    def _draw_nodes(self, nets: Nets, judged: list[tuple[Tensor, Batch]]) -> Mapping[str, Picture]:
+    def _draw_nodes(self, nets: Nets, every: list[tuple[Tensor, Batch]]) -> Mapping[str, Picture]:
         network = nets["model"]
         assert isinstance(network, GraphNetwork)
-        graph = judged[0][1]
-        guess = self.predict(nets, graph)["label"]
-        at = torch.cat([batch["at"] for _, batch in judged])
-        label = torch.cat([batch["label"] for _, batch in judged])
-        wrong = at[guess[at] != label]
+        graph = every[0][1]
+        predicted = self.predict(nets, graph)["label"]
+        at = torch.cat([batch["at"] for _, batch in every])
+        label = torch.cat([batch["label"] for _, batch in every])
+        wrong = at[predicted[at] != label]
         names, drawn = self.facts.classes, {}
-        if len(guess) <= graphs.MOST_NODES:
-            drawn["graph"] = graphs.network(graph["edge"], guess, wrong, names)
+        if len(predicted) <= graphs.MOST_NODES:
+            drawn["graph"] = graphs.network(graph["edge"], predicted, wrong, names)
         hidden = network.embed(graph["node"], graph["edge"])[at]
         return drawn | {"embedding": graphs.plane(hidden, label, names)}

@@ -20,7 +20,7 @@ STAGES = 3
 
 
 class Residual(Supervised):
-    """Residual blocks over images; what goes into the last layer is an image's features."""
+    """Residual network over images; the inputs of its last layer are an image's features."""
 
     def network(self) -> nn.Module:
         normalise = functools.partial(norm, self.options.norm)
@@ -50,13 +50,13 @@ def block(
     stride: int,
     normalise: Callable[[int], nn.Module] = nn.BatchNorm2d,
 ) -> nn.Module:
-    """(B, fan_in, H, W) to (B, fan_out, H / stride, W / stride); where these differ, a projection
-    takes the place of the identity."""
-    beside = None
+    """Return a residual block, (B, fan_in, H, W) to (B, fan_out, H / stride, W / stride); where
+    these differ, a projection takes the place of the identity."""
+    projection = None
     if stride > 1 or fan_in != fan_out:
-        beside = nn.Sequential(
+        projection = nn.Sequential(
             nn.Conv2d(fan_in, fan_out, 1, stride, bias=False), normalise(fan_out)
         )
     blocks = torchvision("models.resnet")
-    made: nn.Module = blocks.BasicBlock(fan_in, fan_out, stride, beside, norm_layer=normalise)
+    made: nn.Module = blocks.BasicBlock(fan_in, fan_out, stride, projection, norm_layer=normalise)
     return made

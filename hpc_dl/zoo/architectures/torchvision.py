@@ -1,7 +1,7 @@
 """torchvision's classifiers (https://docs.pytorch.org/vision/stable/models.html, with the papers).
 
-Grey pictures are given to all three channels, and each channel is taken by the mean and deviation
-it has in ImageNet (Deng et al., CVPR 2009), x ↦ (x - μ) / σ, as the published weights expect.
+Grey images are repeated over three channels, each of which is standardised by its mean and
+deviation in ImageNet (Deng et al., CVPR 2009), x ↦ (x - μ) / σ, as the published weights expect.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from hpc_dl.torchvision_compat import torchvision
 from hpc_dl.zoo.supervised import Supervised
 
 IMAGENET = {"mean": (0.485, 0.456, 0.406), "deviation": (0.229, 0.224, 0.225)}
-WITHOUT_HELPERS = {"aux_logits": False, "init_weights": True}
-"""For the networks whose training has outputs on the way, which a single loss does not know."""
+WITHOUT_AUXILIARY = {"aux_logits": False, "init_weights": True}
+"""Arguments for networks with auxiliary classifiers, whose outputs a single loss has no use for."""
 
 
-class Prepared(nn.Module):
-    """A network behind the preparation of its images: (B, 1 or 3, H, W) in [0, 1] to outputs."""
+class Preprocessed(nn.Module):
+    """Resizes and standardises images for a network: (B, 1 or 3, H, W) in [0, 1] to outputs."""
 
     mean: Tensor
     deviation: Tensor
@@ -46,11 +46,11 @@ class Prepared(nn.Module):
 
 
 class Torchvision(Supervised):
-    """A classifier of torchvision, by its name there."""
+    """Classifier of torchvision, by its name there."""
 
     def network(self) -> nn.Module:
         it, name = self.options, self.options.name.partition(":")[2]
-        more = WITHOUT_HELPERS if name in ("googlenet", "inception_v3") else {}
+        more = WITHOUT_AUXILIARY if name in ("googlenet", "inception_v3") else {}
         make = functools.partial(
             torchvision("models").get_model,
             name,
@@ -59,15 +59,15 @@ class Torchvision(Supervised):
             **more,
         )
         sides = (it.size, it.size) if it.size else self.facts.shape[-2:]
-        try_out(make, name, sides)
+        check_sides(make, name, sides)
         network = make()
         if it.weights:
-            begin_with(network, Path(it.weights))
-        return Prepared(network, it.size)
+            load_weights(network, Path(it.weights))
+        return Preprocessed(network, it.size)
 
 
-def try_out(make: Callable[[], nn.Module], name: str, sides: tuple[int, ...]) -> None:
-    """Raise UserError where a network cannot take images of such sides; nothing is computed."""
+def check_sides(make: Callable[[], nn.Module], name: str, sides: tuple[int, ...]) -> None:
+    """Raise UserError if a network cannot take images of such sides; nothing is computed."""
     try:
         with torch.device("meta"):
             make().eval()(torch.empty(1, 3, *sides))
@@ -79,30 +79,30 @@ def try_out(make: Callable[[], nn.Module], name: str, sides: tuple[int, ...]) ->
         ) from None
 
 
-def begin_with(network: nn.Module, file: Path) -> None:
-    """Load the weights in a file; those of the last layer stay as they are where they do not fit.
+def load_weights(network: nn.Module, file: Path) -> None:
+    """Load the weights in a file, but for those of the last layer if their shape differs.
 
-    Raises UserError for a file that holds no weights, or those of another network.
+    Raises UserError for a file without weights, or with those of another network.
     """
     try:
-        given = torch.load(file, map_location="cpu", weights_only=True)
+        loaded = torch.load(file, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise UserError(f"model.weights: {file} cannot be read: {error}") from None
-    if not isinstance(given, dict) or not all(isinstance(it, Tensor) for it in given.values()):
+    if not isinstance(loaded, dict) or not all(isinstance(it, Tensor) for it in loaded.values()):
         raise UserError(
             f"model.weights: {file} holds no state dict",
             hint="Write one: torch.save(model.state_dict(), FILE).",
         )
     own = network.state_dict()
     head = list(own)[-1].rpartition(".")[0] + "."
-    other = [name for name in own if name in given and own[name].shape != given[name].shape]
+    other = [name for name in own if name in loaded and own[name].shape != loaded[name].shape]
     kept = {name: own[name] for name in other if name.startswith(head)}
-    strange = [name for name in {**own, **given} if name not in own.keys() & given.keys()]
-    helpers = [name for name in strange if "aux" in name.lower()]
-    wrong = [name for name in (*strange, *other) if name not in (*kept, *helpers)]
+    unmatched = [name for name in {**own, **loaded} if name not in own.keys() & loaded.keys()]
+    auxiliary = [name for name in unmatched if "aux" in name.lower()]
+    wrong = [name for name in (*unmatched, *other) if name not in (*kept, *auxiliary)]
     if wrong:
         raise UserError(
             f"model.weights: {file} is of another network: {len(wrong)} of its names or shapes "
             f"differ, {wrong[0]} first"
         )
-    network.load_state_dict({name: given.get(name, own[name]) for name in own} | kept)
+    network.load_state_dict({name: loaded.get(name, own[name]) for name in own} | kept)

@@ -1,1 +1,1 @@
-"""Layers that several architectures are built of."""
+"""Layers of which several architectures are built."""

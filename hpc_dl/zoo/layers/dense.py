@@ -1,4 +1,4 @@
-"""Layers that several architectures are built of."""
+"""Dense layers, activations and normalisation, of which several architectures are built."""
 
 from __future__ import annotations
 
@@ -22,16 +22,15 @@ GROUPS = 8
 
 
 def norm(kind: str, channels: int) -> nn.Module:
-    """Normalisation of images (B, channels, H, W): of a `batch`; or of each example by itself in a
-    `group` of its channels, 8 groups of them or as many as share the channels evenly (Wu and He,
-    arXiv:1803.08494)."""
+    """Return `batch` norm, or `group` norm (Wu and He, arXiv:1803.08494), of (B, channels, H, W):
+    in 8 groups, or as many as divide the channels evenly."""
     if kind == "batch":
         return nn.BatchNorm2d(channels)
     return nn.GroupNorm(math.gcd(GROUPS, channels), channels)
 
 
 def dense(widths: Sequence[int], activation: str, dropout: float = 0.0) -> nn.Sequential:
-    """Dense layers through `widths`, input and output included, (B, widths[0]) to (B, widths[-1]).
+    """Return dense layers through `widths`: (B, widths[0]) to (B, widths[-1]).
 
     The activation, and dropout with the given probability, follow every layer but the last.
     """

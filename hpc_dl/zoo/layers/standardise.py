@@ -1,5 +1,5 @@
-"""From the units of the data to those that networks learn well in, and back: what these are is
-learned from the training split once, and is kept with the weights."""
+"""Standardisation of inputs and of targets, by statistics of the training split, which are buffers
+and so kept with the weights."""
 
 from __future__ import annotations
 
@@ -13,56 +13,57 @@ from torch import Tensor, nn
 from hpc_dl.tasks.statistics import deviation, mean
 
 
-class Units(nn.Module):
-    """The mean and the deviation of some numbers, (numbers,) each, in float64: of numbers that
-    are large beside what they differ by, float32 would lose the difference."""
+class Statistics(nn.Module):
+    """Mean and standard deviation of some numbers, (numbers,) each.
+
+    In float64: of numbers that are large beside their deviation float32 would lose the digits.
+    """
 
     mean: Tensor
     deviation: Tensor
-    of_constants = 1.0
-    """The deviation of what never changes."""
+    constant = 1.0
+    """The deviation that a number without variance is given."""
 
     def __init__(self, shape: Sequence[int]) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(*shape, dtype=torch.float64))
         self.register_buffer("deviation", torch.ones(*shape, dtype=torch.float64))
 
-    def learn(self, values: Tensor) -> None:
-        """Take them from examples (N, numbers)."""
+    def fit(self, values: Tensor) -> None:
+        """Compute them from examples (N, numbers)."""
         self.mean.copy_(mean(values))
-        self.deviation.copy_(deviation(values, self.of_constants))
+        self.deviation.copy_(deviation(values, self.constant))
 
 
-class Standardise(Units):
-    """(x - mean) / deviation, of examples (B, numbers), in float32.
+class Standardise(Statistics):
+    """(x - mean) / deviation of examples (B, numbers), in float32.
 
-    0, as of the mean, where x is NaN, for a gap, and of what never changed in training, about
-    which nothing was learned.
+    It is 0, as for the mean, where x is NaN, and where the training data had no variance.
     """
 
-    of_constants = math.inf
+    constant = math.inf
 
     def forward(self, example: Tensor) -> Tensor:
         return ((example - self.mean) / self.deviation).nan_to_num().float()
 
 
 class Rescaled(nn.Module):
-    """A network whose outputs (B, targets) are in units of the targets' deviation, in their own,
+    """Wraps a network so that its standardised outputs (B, targets) are in the targets' own units,
     in float64."""
 
     def __init__(self, network: nn.Module, targets: int) -> None:
         super().__init__()
-        self.network, self.units = network, Units([targets])
+        self.network, self.units = network, Statistics([targets])
 
-    def forward(self, *given: Tensor, **named: Tensor) -> Tensor:
-        return self.network(*given, **named) * self.units.deviation + self.units.mean
+    def forward(self, *inputs: Tensor, **named: Tensor) -> Tensor:
+        return self.network(*inputs, **named) * self.units.deviation + self.units.mean
 
 
-def learn_units(networks: Mapping[str, nn.Module], examples: Mapping[str, Any]) -> None:
-    """Have all networks take the units of a training split, whose tensors are `examples`."""
+def fit_statistics(networks: Mapping[str, nn.Module], examples: Mapping[str, Any]) -> None:
+    """Fit the statistics in all networks to a training split, whose tensors are `examples`."""
     for network in networks.values():
         for module in network.modules():
             if isinstance(module, Standardise):
-                module.learn(examples["table"])
+                module.fit(examples["table"])
             elif isinstance(module, Rescaled):
-                module.units.learn(examples["target"])
+                module.units.fit(examples["target"])

@@ -1,0 +1,1 @@
+"""Arrays in files: which there are, and what labels they hold."""

@@ -1,0 +1,1 @@
+"""Graphs: examples that are nodes of one graph, or graphs."""

@@ -1,0 +1,89 @@
+"""torch_geometric's data sets of graphs, processed in a cache: where they are staged may be for
+reading alone, and shared."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hpc_dl.data import libraries
+from hpc_dl.data.counts import Holdout
+from hpc_dl.data.graphs import geometric
+from hpc_dl.data.source import Loaded
+from hpc_dl.jobspec.sources.torch_geometric import TorchGeometric
+
+
+def load(source: TorchGeometric, data_root: Path) -> Loaded:
+    """The nodes of a data set's one graph, or its graphs.
+
+    Raises UserError where it is not staged.
+    """
+    from torch_geometric import datasets
+
+    kind = _offline(libraries.class_of(source, datasets))
+    own = data_root / "torch_geometric" / kind.__name__
+    root = Path(source.root).expanduser() if source.root else own
+    if libraries.takes(kind, "root"):
+        graphs = _processed(source, kind, root, data_root / "cache")
+    else:
+        graphs = list(libraries.make(source, kind, root))
+    return geometric.of(graphs, source.name, Holdout.of(source))
+
+
+def _offline(kind: Any) -> Any:
+    """The class, which says so instead of downloading what is not there; itself if it makes all."""
+    from torch_geometric.data import Dataset
+
+    if kind.download is Dataset.download:
+        return kind
+
+    def download(dataset: Any) -> None:
+        raise FileNotFoundError(f"not there are {', '.join(map(str, dataset.raw_file_names))}")
+
+    return type(kind.__name__, (kind,), {"download": download})
+
+
+def _processed(source: TorchGeometric, kind: Any, root: Path, cache: Path) -> list[Any]:
+    """Its graphs, whose processed form is kept under a name that changes with the files."""
+    kept = cache / f"{kind.__name__}-{_digest(source, root)}"
+    if kept.is_dir():
+        return list(libraries.make(source, kind, root, at=kept))
+    with contextlib.suppress(OSError):  # a cache that cannot be written costs only time
+        cache.mkdir(parents=True, exist_ok=True)
+    above = cache if os.access(cache, os.W_OK) else None
+    with tempfile.TemporaryDirectory(dir=above, ignore_cleanup_errors=True) as scratch:
+        mirror = Path(scratch) / kind.__name__
+        _link(root, mirror)
+        graphs = list(libraries.make(source, kind, root, at=mirror))
+        if above:
+            with contextlib.suppress(OSError):  # another run was faster
+                mirror.rename(kept)
+    return graphs
+
+
+def _files(root: Path) -> list[Path]:
+    return sorted(Path(place) / file for place, _, files in os.walk(root) for file in files)
+
+
+def _digest(source: TorchGeometric, root: Path) -> str:
+    """What tells these files, as they are now and made into this data set, from all others."""
+    digest = hashlib.sha256(source.model_dump_json(include={"name", "root"}).encode())
+    digest.update(repr(sorted(source.options.items())).encode())
+    for file in _files(root):
+        state = file.stat()
+        times = state.st_mtime_ns, state.st_ctime_ns  # `touch -r` and `cp -p` set only the first
+        digest.update(repr((str(file), state.st_size, *times)).encode())
+    return digest.hexdigest()[:32]
+
+
+def _link(root: Path, mirror: Path) -> None:
+    """The same folders in another place, with links to the files."""
+    mirror.mkdir()
+    for file in _files(root):
+        link = mirror / file.relative_to(root)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(file.resolve())

@@ -1,0 +1,69 @@
+"""Sources of grey images that are shipped or staged: classes can be left out, pixels binarized."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from hpc_dl.data.counts import Holdout, split_counts
+from hpc_dl.data.source import Loaded, Source
+from hpc_dl.errors import UserError
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.image_options import GreyImages
+
+if TYPE_CHECKING:
+    from hpc_dl.data.dataset import Tensors
+
+Options = TypeVar("Options", bound=GreyImages)
+
+
+class GreyImageSource(Source[Options]):
+    """Grey images with a class each, of which the numbers and names are known beforehand."""
+
+    shape: tuple[int, int, int]
+    classes: tuple[str, ...]
+    examples: Mapping[str, int]
+    """How many each of its splits has."""
+
+    @abstractmethod
+    def read(self) -> Mapping[str, Tensors]:
+        """Read the `image` and the `label` of every example, by split."""
+
+    @abstractmethod
+    def train_labels(self) -> Sequence[int]:
+        """Read the numbers of the training examples' classes, without an image."""
+
+    def describe(self) -> DataFacts:
+        holdout, chosen = Holdout.of(self.options), self._chosen()
+        if not chosen:
+            sizes = split_counts(self.examples, holdout)
+            return DataFacts("image", "classify", self.shape, self.classes, *sizes)
+        kept = sum(label in chosen.values() for label in self.train_labels())
+        train, validation, test = split_counts({**self.examples, "train": kept}, holdout)
+        if "test" not in self.examples:
+            test += self.examples["train"] - kept
+        sizes = (train, validation, test)
+        return DataFacts(
+            "image", "classify", self.shape, self.classes, *sizes, include_classes=tuple(chosen)
+        )
+
+    def load(self) -> Loaded:
+        from hpc_dl.data.dataset import Split
+        from hpc_dl.data.transforms.binarize import binarized
+
+        facts, given = self.describe(), self.read()
+        if self.options.binarize:
+            given = binarized(given)
+        return facts, {name: Split(tensors) for name, tensors in given.items()}
+
+    def _chosen(self) -> dict[str, int]:
+        """The names and numbers of the classes to train on; empty for all."""
+        names = dict.fromkeys(map(str, self.options.include_classes or ()))
+        if unknown := set(names) - set(self.classes):
+            raise UserError(
+                f"data.include_classes: {self.options.name} has no class "
+                f"{', '.join(sorted(unknown))}",
+                hint=f"It has: {', '.join(self.classes)}.",
+            )
+        return {name: self.classes.index(name) for name in names}

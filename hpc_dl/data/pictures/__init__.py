@@ -1,0 +1,1 @@
+"""Pictures: finding them in folders, decoding, caching and streaming them."""

@@ -1,0 +1,99 @@
+"""A user's own pictures as tensors: decoded once by rank 0, cached for the others and for later."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from hpc_dl.data.dataset import Tensors
+from hpc_dl.data.pictures import decoding
+from hpc_dl.data.pictures.decoding import Pixels
+from hpc_dl.data.pictures.folders import Found, Picture
+from hpc_dl.jobspec.sources.image_folder import ImageFolder
+
+
+def load(source: ImageFolder, found: Found, cache: Path) -> dict[str, Tensors]:
+    """The pictures of each split as bytes; decoded ones are kept in `cache` if it can be written.
+
+    Raises UserError naming a picture that cannot be read.
+    """
+    return {
+        name: {
+            "image": torch.from_numpy(_cached(source, pictures, cache)),
+            "label": torch.tensor([number for _, number in pictures]),
+        }
+        for name, pictures in found.pictures.items()
+    }
+
+
+def check(found: Found, cache: Path) -> None:
+    """Look at the header of every picture, once; that they are in order is noted in `cache`.
+
+    Raises UserError naming a picture that is none.
+    """
+    noted = cache / f"{_digest('headers', found.paths)}.checked"
+    if noted.exists():
+        return
+    with ThreadPoolExecutor() as pool:
+        for _ in pool.map(decoding.header, found.paths):
+            pass
+    with contextlib.suppress(OSError):
+        cache.mkdir(parents=True, exist_ok=True)
+        noted.touch()
+
+
+def _cached(source: ImageFolder, pictures: list[Picture], cache: Path) -> Pixels:
+    """Decoded pictures, (N, C, H, W), kept under a name that changes with any of them."""
+    way = repr((source.size, source.channels))
+    file = cache / f"{_digest(way, [path for path, _ in pictures])}.npy"
+    with contextlib.suppress(OSError, ValueError, EOFError):  # absent, or damaged by a crash
+        kept: Pixels = np.load(file, allow_pickle=False)
+        return kept
+    images = np.empty((len(pictures), source.channels, *source.size), np.uint8)
+    with ThreadPoolExecutor() as pool:  # Pillow decodes and resizes without holding the lock
+        for number, pixels in enumerate(pool.map(lambda it: decode(it[0], source), pictures)):
+            images[number] = pixels
+    with contextlib.suppress(OSError):  # a cache that cannot be written costs only time
+        _write(file, images)
+    return images
+
+
+def _digest(way: str, paths: Sequence[Path]) -> str:
+    """What tells these pictures, as they are now and read in this way, from all others."""
+    digest = hashlib.sha256(f"{decoding.RULE} {way}".encode())
+    with ThreadPoolExecutor() as pool:  # a network's disk answers many at a time
+        for path, stamps in zip(paths, pool.map(_stamps, paths), strict=True):
+            digest.update(os.fsencode(path) + repr(stamps).encode())
+    return digest.hexdigest()[:32]
+
+
+def _stamps(path: Path) -> tuple[int, int, int]:
+    """What changes with a file; the last also where a copy is given the former's time."""
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise decoding.unreadable(path, error) from None
+    return state.st_size, state.st_mtime_ns, state.st_ctime_ns
+
+
+def _write(file: Path, images: Pixels) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_suffix(f".{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as handle:
+            np.save(handle, images)
+        temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def decode(path: Path, source: ImageFolder) -> Pixels:
+    """One picture as (C, H, W) bytes. Raises UserError naming one that cannot be read."""
+    return decoding.decode(path, source.channels, source.size)

@@ -1,0 +1,206 @@
+"""A user's own pictures on disk: which classes and splits a folder holds. Light."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hpc_dl.data.counts import Holdout, group_count, split_counts
+from hpc_dl.data.labels import note_similar_names, note_unordered_numbers
+from hpc_dl.data.pictures import split_folders
+from hpc_dl.data.pictures.folder_walk import Walk, listing, walk
+from hpc_dl.data.pictures.split_folders import SUFFIXES, expected
+from hpc_dl.errors import UserError, first_few
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.sources.image_folder import ImageFolder
+
+if TYPE_CHECKING:
+    from hpc_dl.data.holdout import Array
+
+Picture = tuple[Path, int]
+"""A file and the number of its class."""
+Walks = Mapping[tuple[str, str], Walk]
+"""By split and class."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The pictures of each split; all under `train` where there are no folders of splits."""
+
+    classes: tuple[str, ...]
+    pictures: dict[str, list[Picture]]
+    notes: tuple[str, ...] = ()
+    """What was assumed, or not read."""
+
+    @property
+    def paths(self) -> list[Path]:
+        """The files of all splits, in the order in which their examples are numbered."""
+        return [path for pictures in self.pictures.values() for path, _ in pictures]
+
+
+def scan(source: ImageFolder) -> Found:
+    """Look through the folder. Raises UserError where it is not one of pictures by class."""
+    root = Path(source.root).expanduser()
+    if not root.is_dir():
+        raise UserError(f"data.root: there is no folder {root}", hint=expected(root))
+    layout = split_folders.layout(root)
+    there = {split: _classes(folder) for split, folder in layout.splits.items()}
+    classes = there["train"]
+    split_folders.refuse_masks(classes, f"data.root: {layout.splits['train']}")
+    _refuse_unknown(there, layout.splits)
+    walks = {
+        (split, name): walk(layout.splits[split] / name, SUFFIXES)
+        for split, names in there.items()
+        for name in names
+    }
+    _refuse_empty(walks, layout.splits)
+    pictures = {
+        split: [
+            (Path(file), number)
+            for number, name in enumerate(classes)
+            if name in names
+            for file in walks[split, name].files
+        ]
+        for split, names in there.items()
+    }
+    beside = [it for split, at in layout.splits.items() for it in _beside(at, there[split])]
+    notes = (
+        *layout.notes,
+        *beside,
+        *note_similar_names(classes),
+        *note_unordered_numbers(classes),
+        *_notes(walks, classes, root),
+    )
+    return Found(classes, pictures, notes)
+
+
+def facts(source: ImageFolder, found: Found) -> DataFacts:
+    """What a plan needs to know of the folder; what it does not divide, the spec's shares do.
+
+    Raises UserError naming a file that is no picture, among those that are looked at.
+    """
+    from hpc_dl.data.pictures import headers  # numpy and Pillow, for those who have pictures
+
+    there = {name: len(pictures) for name, pictures in found.pictures.items()}
+    grouped = groups(source, found)
+    sizes, count = split_counts(there, Holdout.of(source), grouped), group_count(grouped)
+    notes = (*found.notes, *headers.notes(found.paths, source))
+    shape, classes = (source.channels, *source.size), found.classes
+    return DataFacts("image", "classify", shape, classes, *sizes, groups=count, notes=notes)
+
+
+def groups(source: ImageFolder, found: Found) -> Array | None:
+    """Which training pictures are to stay together, (N,) int64, by their names; None if any may
+    be parted. Raises UserError for a name that does not say."""
+    if source.groups is None:
+        return None
+    from hpc_dl.data import holdout
+
+    pattern, root = re.compile(source.groups), Path(source.root).expanduser()
+    named = {
+        name: [_group(pattern, path.relative_to(root)) for path, _ in pictures]
+        for name, pictures in found.pictures.items()
+    }
+    for name in set(named) - {"train"}:
+        holdout.refuse_shared(named["train"], named[name], name)
+    return holdout.codes(named["train"])
+
+
+def _group(pattern: re.Pattern[str], path: Path) -> str:
+    match = pattern.search(path.as_posix())
+    if match is None or not match[1]:
+        raise UserError(
+            f"data.groups: '{pattern.pattern}' does not match {path}",
+            hint="It is searched for in the path of each picture below data.root.",
+        )
+    return match[1]
+
+
+def _classes(folder: Path) -> tuple[str, ...]:
+    names = [name for name in listing(folder).folders if name not in split_folders.NO_CLASSES]
+    if not names:
+        raise UserError(f"data.root: {folder} has no folder for a class", hint=expected(folder))
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise UserError(
+                f"data.root: the name of folder {name!r} in {folder} is not in UTF-8",
+                hint="Rename it: it is the name of a class.",
+            ) from None
+    return tuple(sorted(names))
+
+
+def _beside(folder: Path, classes: tuple[str, ...]) -> tuple[str, ...]:
+    """A note on what lies beside the folders of classes; the folder of splits has its own."""
+    return split_folders.strays(folder, set(classes))
+
+
+def _refuse_unknown(there: Mapping[str, tuple[str, ...]], splits: Mapping[str, Path]) -> None:
+    """Raise UserError for classes that are not trained on."""
+    for split, names in there.items():
+        if unknown := sorted(set(names) - set(there["train"])):
+            raise UserError(
+                f"data.root: {splits[split]} has classes that {splits['train']} has not: "
+                f"{first_few(unknown)}",
+                hint=f"To train on there are: {first_few(there['train'])}.",
+            )
+
+
+def _refuse_empty(walks: Walks, splits: Mapping[str, Path]) -> None:
+    """Raise UserError for classes without a picture to train on, and splits without any."""
+    known = f"Known are {' '.join(SUFFIXES)}."
+    empty = [name for (split, name), it in walks.items() if split == "train" and not it.files]
+    if empty:
+        there = _by_suffix(it for (split, _), it in walks.items() if split == "train")
+        raise UserError(
+            f"data.root: {splits['train']} has no picture of class {first_few(empty)}",
+            hint=f"{known} It also has {there}." if there else known,
+        )
+    for split, folder in splits.items():
+        if not any(it.files for (its, _), it in walks.items() if its == split):
+            raise UserError(f"data.root: {folder} has no picture", hint=known)
+
+
+def _notes(walks: Walks, classes: tuple[str, ...], root: Path) -> list[str]:
+    """What the folders hold beside one picture after another."""
+    notes = []
+    for split in dict.fromkeys(split for split, _ in walks):
+        absent = [it for it in classes if (split, it) not in walks or not walks[split, it].files]
+        if absent:
+            notes.append(f"{split} has no picture of {first_few(absent)}")
+    if left := _by_suffix(walks.values()):
+        notes.append(f"files of classes that are not read: {left}")
+    below = [it for walk in walks.values() for it in list(walk.folders.values())[1:]]
+    if below:
+        notes.append(f"pictures in sub-folders count to their class: {_paths(below, root)}")
+    if repeated := [it for walk in walks.values() for it in walk.repeated]:
+        notes.append(f"links to folders that are read already: {_paths(repeated, root)}")
+    return notes + _same_folders(walks, root)
+
+
+def _same_folders(walks: Walks, root: Path) -> list[str]:
+    """Notes on folders that are read for several classes or splits."""
+    places: dict[tuple[int, int], list[str]] = {}
+    for found in walks.values():
+        for identity, place in found.folders.items():
+            places.setdefault(identity, []).append(place)
+    return [
+        f"the same folder by links, its pictures are read for each: {_paths(same, root)}"
+        for same in places.values()
+        if len(same) > 1
+    ]
+
+
+def _by_suffix(walks: Iterable[Walk]) -> str:
+    """How many files are no pictures, such as `3 .txt, 1 .csv`."""
+    total: Counter[str] = sum((walk.others for walk in walks), Counter())
+    return ", ".join(f"{count} {name}" for name, count in total.most_common())
+
+
+def _paths(places: list[str], root: Path) -> str:
+    return first_few([str(Path(place).relative_to(root)) for place in places])

@@ -1,0 +1,80 @@
+"""What the headers of a user's pictures say of how they will be decoded. Light."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from hpc_dl.data.pictures.decoding import Header, decode, header
+from hpc_dl.errors import UserError
+from hpc_dl.jobspec.sources.image_folder import ImageFolder
+
+FEW = 16
+"""Pictures of 16 bits that are decoded before a submission."""
+DARK = 1 / 8
+"""Of white; below it are the pixels of no whole set of pictures."""
+MOST = 2000
+"""Pictures whose headers are read before a submission; of more, so many at even distances."""
+
+
+def notes(paths: Sequence[Path], source: ImageFolder) -> tuple[str, ...]:
+    """How the pictures are decoded, where that is more than to read them.
+
+    Raises UserError naming one that is no picture.
+    """
+    chosen = paths[:: -(-len(paths) // MOST)]
+    with ThreadPoolExecutor() as pool:
+        found = list(pool.map(header, chosen))
+    many = f"{len(chosen)} pictures"
+    if len(chosen) < len(paths):
+        many = f"{len(chosen)} pictures looked at, of {len(paths)},"
+    _refuse_dark([it for it, known in zip(chosen, found, strict=True) if known.deep])
+    return (*_counted(found, many, source.channels), *_resized(found, source))
+
+
+def _refuse_dark(deep: Sequence[Path]) -> None:
+    """Raise UserError for pictures of 16 bits that use the lowest of these alone, as those of 12
+    bits do: of 8 bits too few would be left."""
+    most = max((int(decode(path, 1).max()) for path in deep[:FEW]), default=255)
+    if most < 255 * DARK:
+        raise UserError(
+            f"the pictures of 16 bits are almost black, such as {deep[0]}: the brightest of the "
+            f"{min(len(deep), FEW)} looked at has {most} of 255",
+            hint="Scale them so that white is 65535, or save them with 8 bits.",
+        )
+
+
+def _counted(found: list[Header], many: str, channels: int) -> list[str]:
+    """A sentence on each trait that some of the pictures have."""
+    grey = sum(it.grey for it in found)
+    counts = {
+        "are turned upright, by their EXIF orientation": sum(it.turned for it in found),
+        "have transparency: white is put behind them": sum(it.transparent for it in found),
+        "have 16 bits a channel, which become 8": sum(it.deep for it in found),
+        "have several frames or pages, of which the first is read": sum(it.several for it in found),
+        "are grey, and become RGB (data.channels: 1 reads all as grey)": grey * (channels == 3),
+        "have colours, and become grey (data.channels: 3 keeps them)": (len(found) - grey)
+        * (channels == 1),
+    }
+    return [f"{count} of {many} {what}" for what, count in counts.items() if count]
+
+
+def _resized(found: list[Header], source: ImageFolder) -> list[str]:
+    """A sentence where the pictures do not have the size that is asked for."""
+    wanted = (source.size[0], source.size[1])
+    sizes = sorted({it.size for it in found}, key=lambda size: size[0] * size[1])
+    if not sizes or sizes == [wanted]:
+        return []
+    there = _size(sizes[0]) if len(sizes) == 1 else f"{_size(sizes[0])} to {_size(sizes[-1])}"
+    ratios = {round(height / width, 2) for height, width in sizes}
+    kept = ratios == {round(wanted[0] / wanted[1], 2)}
+    stretched = "" if kept else "; their proportions are not kept"
+    return [
+        f"pictures of {there} pixels are resized to {_size(wanted)} "
+        f"(height x width, data.size){stretched}"
+    ]
+
+
+def _size(size: tuple[int, int]) -> str:
+    return f"{size[0]} x {size[1]}"

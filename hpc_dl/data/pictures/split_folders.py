@@ -1,0 +1,199 @@
+"""Which folders of a folder of pictures are its splits, and which its classes. Light."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from hpc_dl.data.pictures.folder_walk import listing
+from hpc_dl.errors import UserError, first_few
+
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+"""Of the files that are read as pictures, in any case."""
+NAMES = {
+    "train": ("train", "training"),
+    "validation": ("validation", "val", "valid", "dev"),
+    "test": ("test", "testing"),
+}
+"""What the folder of a split may be called, in any case."""
+NO_CLASSES = ("__MACOSX", "$RECYCLE.BIN", "System Volume Information")
+"""Folders that programs make, and not users."""
+PARTS = {
+    "pictures": ("image", "images", "img", "imgs", "jpegimages", "pictures"),
+    "what is said of each pixel": ("mask", "masks", "label", "labels", "annotations", "gt"),
+}
+"""What the folders of pictures and of their masks are called, in any case."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The folder of each split; the folder itself is `train` where it holds classes alone."""
+
+    splits: dict[str, Path]
+    notes: tuple[str, ...]
+
+
+def layout(root: Path) -> Layout:
+    """Find the splits by their names. Raises UserError where it is not clear which they are."""
+    folders = [name for name in listing(root).folders if name not in NO_CLASSES]
+    named = {name: split for name in folders if (split := _split(name))}
+    if named and (lone := _lone_class(root, named, folders)):
+        _refuse_likely_splits(root, folders)
+        note = f"folder {lone} is read as a class, not as a split: it has no folders of classes"
+        return Layout({"train": root}, (note,))
+    if not named:
+        _refuse_hidden_splits(root, folders)
+        return Layout({"train": root}, _beside(root))
+    splits = _one_each(root, named)
+    _refuse_doubled(splits)
+    if "train" not in splits:
+        raise UserError(
+            f"data.root: {root} has {', '.join(named)} but no train", hint=expected(root)
+        )
+    return Layout(splits, (*_renamed(named), *strays(root, {*named})))
+
+
+def refuse_as_classes(names: Iterable[str], where: str) -> None:
+    """Raise UserError where the names of classes are those of several splits, or have such words in
+    each of them."""
+    every = list(names)
+    worded = {name: next(filter(None, map(_split, _words(name))), None) for name in every}
+    exact = {name: _split(name) for name in every if _split(name)}
+    found = worded if all(worded.values()) else exact
+    if len(set(found.values())) > 1:
+        raise UserError(
+            f"{where}: {first_few(found)} look like splits, but would be classes",
+            hint="data.name: image_folder reads folders of splits.",
+        )
+
+
+def refuse_masks(names: Iterable[str], where: str) -> None:
+    """Raise UserError for classes that are pictures and their masks."""
+    found = {part for name in names for part, known in PARTS.items() if name.lower() in known}
+    if len(found) == len(PARTS):
+        raise UserError(
+            f"{where}: {first_few(names)} look like pictures and their masks, but would be classes",
+            hint="A picture has one class here: the name of the folder that it lies in.",
+        )
+
+
+def strays(folder: Path, wanted: set[str]) -> tuple[str, ...]:
+    """A note on what lies in a folder beside the folders that are wanted of it."""
+    there = listing(folder)
+    left = [f"{name}/" for name in there.folders if name not in wanted]
+    left += [name for name in there.files if name.lower().endswith(SUFFIXES)]
+    left += [name for name in there.files if not name.lower().endswith(SUFFIXES)]
+    return (f"not read in {folder.name or '.'}: {first_few(left)}",) if left else ()
+
+
+def expected(root: Path) -> str:
+    """What a folder has to look like, as a hint."""
+    return f"Pictures are looked for as {root}/CLASS/*.png or {root}/train/CLASS/*.png."
+
+
+def _split(name: str) -> str | None:
+    """The split that a folder is by its name."""
+    return next((split for split, names in NAMES.items() if name.strip().lower() in names), None)
+
+
+def _lone_class(root: Path, named: dict[str, str], folders: list[str]) -> str | None:
+    """A class with the name of a split, such as the train of a set of vehicles: it holds pictures
+    alone, and so does another folder."""
+    if len(named) > 1 or len(folders) == 1:
+        return None
+    alone = {name for name in folders if _holds_pictures_alone(root / name)}
+    return next((name for name in named if name in alone and len(alone) > 1), None)
+
+
+def _holds_pictures_alone(folder: Path) -> bool:
+    there = listing(folder)
+    return not there.folders and any(name.lower().endswith(SUFFIXES) for name in there.files)
+
+
+def _holds_folders_alone(folder: Path) -> bool:
+    there = listing(folder)
+    return bool(there.folders) and not any(it.lower().endswith(SUFFIXES) for it in there.files)
+
+
+def _one_each(root: Path, named: dict[str, str]) -> dict[str, Path]:
+    """The folders by split, in the order of training, validation, test."""
+    splits = {}
+    for split in NAMES:
+        folders = [name for name, it in named.items() if it == split]
+        if len(folders) > 1:
+            raise UserError(
+                f"data.root: {root} has several folders of the {split} split: {', '.join(folders)}",
+                hint="Leave one of them there, or join them.",
+            )
+        if folders:
+            splits[split] = root / folders[0]
+    return splits
+
+
+def _refuse_doubled(splits: dict[str, Path]) -> None:
+    """Raise UserError for a split whose one folder is itself again, as archives unpack to."""
+    for folder in splits.values():
+        inner = [name for name in listing(folder).folders if name not in NO_CLASSES]
+        if len(inner) == 1 and _split(inner[0]) and _holds_folders_alone(folder / inner[0]):
+            raise UserError(
+                f"data.root: {folder} has one folder, {inner[0]}, which holds folders alone",
+                hint=f"Move what is in {folder / inner[0]} up into {folder}.",
+            )
+
+
+def _renamed(named: dict[str, str]) -> tuple[str, ...]:
+    others = [f"{name}/ as {split}" for name, split in named.items() if name != split]
+    return (f"splits by the names of folders: {', '.join(others)}",) if others else ()
+
+
+def _refuse_hidden_splits(root: Path, folders: list[str]) -> None:
+    """Raise UserError for splits under other names, below classes, or a folder too deep."""
+    if len(folders) == 1 and _holds_folders_alone(inner := root / folders[0]):
+        raise UserError(
+            f"data.root: {root} has one folder, {folders[0]}, which holds folders alone",
+            hint=f"Should it be data.root: {inner}?",
+        )
+    _refuse_likely_splits(root, folders)
+    for name in folders:
+        below = [it for it in listing(root / name).folders if _split(it)]
+        if len(below) > 1:
+            raise UserError(
+                f"data.root: class {name} in {root} has folders of splits: {', '.join(below)}",
+                hint=f"Splits come first: {root}/{below[0]}/{name}/*.png.",
+            )
+
+
+def _refuse_likely_splits(root: Path, folders: list[str]) -> None:
+    """Raise UserError for folders named after splits, all of them or those that hold folders."""
+    by_words = {name: {it for word in _words(name) if (it := _split(word))} for name in folders}
+    likely = {name: it for name, it in by_words.items() if it}
+    nested = all(_holds_folders_alone(root / name) for name in likely)
+    if len(set().union(*likely.values())) > 1 and (nested or all(by_words.values())):
+        raise UserError(
+            f"data.root: {first_few(likely)} in {root} look like splits, but would be classes",
+            hint="Call the folders of splits train, validation and test.",
+        )
+
+
+def _words(name: str) -> list[str]:
+    """train_images, trainA, Train2 and trainset have `train` among them."""
+    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)
+    return [re.sub(r"(?<=.)(set|data|images?)$", "", word.lower()) for word in words]
+
+
+def _beside(root: Path) -> tuple[str, ...]:
+    """A note where the folder is a split itself, and others lie beside it."""
+    here = root.resolve()
+    if _split(here.name):
+        with contextlib.suppress(UserError):  # nobody asked for what is above
+            others = [it for it in listing(here.parent).folders if _split(it)]
+            others.remove(here.name)
+            if others:
+                return (
+                    f"not read: {', '.join(others)} beside {here.name}; "
+                    f"data.root: {here.parent} has them all",
+                )
+    return ()

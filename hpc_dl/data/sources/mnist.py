@@ -1,0 +1,124 @@
+"""MNIST (LeCun et al., 1998) and Fashion-MNIST (Xiao et al., arXiv:1708.07747): four files each,
+in torchvision's layout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hpc_dl.data.grey_images import GreyImageSource
+from hpc_dl.data.source import Staging
+from hpc_dl.errors import UserError
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.sources.mnist import MNIST, FashionMNIST
+
+if TYPE_CHECKING:
+    from hpc_dl.data.dataset import Tensors
+
+FILES = {
+    "train-images-idx3-ubyte": 16 + 60_000 * 28 * 28,
+    "train-labels-idx1-ubyte": 8 + 60_000,
+    "t10k-images-idx3-ubyte": 16 + 10_000 * 28 * 28,
+    "t10k-labels-idx1-ubyte": 8 + 10_000,
+}
+"""Names and sizes in bytes, the same for both."""
+IDX_HEADER = 8
+"""Bytes of a file of labels before the first one."""
+CLASSES = {
+    "mnist": tuple("0123456789"),
+    "fashion_mnist": (
+        "T-shirt/top",
+        "Trouser",
+        "Pullover",
+        "Dress",
+        "Coat",
+        "Sandal",
+        "Shirt",
+        "Sneaker",
+        "Bag",
+        "Ankle boot",
+    ),
+}
+_TORCHVISION = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
+"""The names of torchvision's classes, which are also those of its folders."""
+
+
+class MNISTSource(GreyImageSource[MNIST | FashionMNIST]):
+    """The files of either, under `data.root` or the site's data folder."""
+
+    fetches = True
+    shape = (1, 28, 28)
+    examples = {"train": 60_000, "test": 10_000}
+
+    @property
+    def classes(self) -> tuple[str, ...]:  # type: ignore[override]
+        return CLASSES[self.options.name]
+
+    @property
+    def root(self) -> Path:
+        """The folder that torchvision is given."""
+        root = self.options.root
+        return Path(root).expanduser() if root else self.data_root / self.options.name
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the four files."""
+        return raw_folder(self.options.name, self.root)
+
+    def describe(self) -> DataFacts:
+        if fault := self._fault():
+            name, where = self.options.name, f" --root {self.root}" if self.options.root else ""
+            raise UserError(
+                f"{name} is not staged: {fault}",
+                hint=f"Fetch it on a machine with internet: hpcdl data fetch {name}{where}\n"
+                f"Without internet, put {', '.join(FILES)} into {self.folder}; "
+                "as .gz they will do too, if you then run the same command.",
+            )
+        return super().describe()
+
+    def read(self) -> dict[str, Tensors]:
+        kind = torchvision_class(self.options.name)
+        return {name: _tensors(kind(self.root, train=name == "train")) for name in self.examples}
+
+    def train_labels(self) -> bytes:
+        return (self.folder / "train-labels-idx1-ubyte").read_bytes()[IDX_HEADER:]
+
+    def files(self) -> dict[str, Path]:
+        return {name: self.folder / name for name in FILES}
+
+    def staging(self) -> Staging:
+        return Staging(str(self.root), self._fault() is None, sum(self.examples.values()))
+
+    def fetch(self) -> None:
+        from hpc_dl.data.download import download_mnist
+
+        download_mnist(self.options.name, self.root)
+
+    def _fault(self) -> str | None:
+        """What is wrong with the four files; None if they are there, and whole."""
+        for file, size in FILES.items():
+            path = self.folder / file
+            there = path.stat().st_size if path.is_file() else None
+            if there is None:
+                return f"no {file} in {path.parent}"
+            if there != size:
+                return f"{path} has {there} bytes instead of {size}"
+        return None
+
+
+def raw_folder(name: str, root: Path) -> Path:
+    """Return the folder of the four files under `root`."""
+    return root / _TORCHVISION[name] / "raw"
+
+
+def torchvision_class(name: str) -> Any:
+    """Return torchvision's data set of that name."""
+    from hpc_dl.torchvision_compat import torchvision
+
+    return getattr(torchvision("datasets"), _TORCHVISION[name])
+
+
+def _tensors(dataset: Any) -> Tensors:
+    import torch
+
+    return {"image": dataset.data[:, None], "label": torch.as_tensor(dataset.targets).long()}

@@ -1,0 +1,16 @@
+"""A user's own source: a function that returns tensors or graphs. See `hpc_dl.data.user_source`."""
+
+from __future__ import annotations
+
+from hpc_dl.data.library_source import LibrarySource
+from hpc_dl.data.source import Loaded
+from hpc_dl.jobspec.sources.user import OwnData
+
+
+class UserSource(LibrarySource[OwnData]):
+    """A function by its import path, `my_code.py:my_dataset`."""
+
+    def read(self) -> Loaded:
+        from hpc_dl.data import user_source
+
+        return user_source.load(self.options, self.code)

@@ -1,0 +1,1 @@
+"""Tables: files, their columns, and what a network takes of a row."""

@@ -1,0 +1,79 @@
+"""The options of a user's own network and data: what is checked of them, and how.
+
+A network declares its options as a pydantic class within its own,
+
+    class MyNet(Architecture):
+        class Options(BaseModel):
+            width: PositiveInt = 64
+
+and they are then checked like those of a shipped one: types are strict, and other keys are refused.
+Of a function that returns data, the names of the parameters are checked.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from hpc_dl.errors import UserError
+from hpc_dl.jobspec.faults import Fault, find_faults, unknown_key
+from hpc_dl.jobspec.model import Model, OwnModel
+from hpc_dl.jobspec.sources.user import OwnData
+
+_BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+def declared(network: type) -> type[OwnModel] | None:
+    """Return the options that the class of a network declares, or None without such.
+
+    Raises UserError for an option whose name hpcdl needs.
+    """
+    options = getattr(network, "Options", None)
+    if not (isinstance(options, type) and issubclass(options, BaseModel)):
+        return None
+    if taken := [name for name in options.model_fields if name != "name" and name in dir(OwnModel)]:
+        raise UserError(f"{network.__name__}.Options: an option cannot be called {taken[0]}")
+    closed = ConfigDict(extra=options.model_config.get("extra") or "forbid")
+    body = {"__annotations__": {"name": str}, "__doc__": options.__doc__, "model_config": closed}
+    return type("Options", (options, OwnModel), body)
+
+
+def typed(network: type, options: Model) -> Model:
+    """Return the options as the network declares them, with defaults; as they are if it does not.
+
+    Raises pydantic's ValidationError.
+    """
+    kind = declared(network)
+    return options if kind is None else kind.model_validate_json(options.model_dump_json())
+
+
+def check(network: type, options: OwnModel) -> tuple[dict[str, Any], list[Fault]]:
+    """Return the options with the defaults that a network declares, and what is wrong with them."""
+    kind = declared(network)
+    if kind is None:
+        return {}, []
+    values = {"model": options.model_dump(mode="json")}
+    root = create_model("Spec", model=(kind, ...))
+    try:
+        found = root.model_validate_json(json.dumps(values))
+    except ValidationError as error:
+        return {}, find_faults(error, values, root)
+    return found.model_dump(mode="json")["model"], []
+
+
+def check_parameters(function: Callable[..., Any], source: OwnData) -> list[Fault]:
+    """Return which options of a source a user's function does not take, and which it lacks."""
+    parameters, given = inspect.signature(function).parameters.values(), source.options
+    named = {it.name: it for it in parameters if it.kind in _BY_NAME}
+    takes_all = any(it.kind == it.VAR_KEYWORD for it in parameters)
+    known = [*type(source).model_fields, *named]
+    unknown = [it for it in given if it not in named and not takes_all]
+    missing = [it.name for it in named.values() if it.default is it.empty and it.name not in given]
+    return [
+        *(unknown_key(("data", it), known) for it in unknown),
+        *(Fault(("data",), f"data.{it} is missing", of_key=True) for it in missing),
+    ]

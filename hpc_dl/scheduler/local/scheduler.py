@@ -1,0 +1,66 @@
+"""This machine as a scheduler: jobs are processes of it, and start at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from hpc_dl.errors import UserError
+from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.planning.plan import Options, Plan
+from hpc_dl.planning.site import Site
+from hpc_dl.run.layout import RunDir
+from hpc_dl.run.rank_info import RankInfo
+from hpc_dl.run.submission import Submission
+from hpc_dl.scheduler.base import Job, JobStatus, Scheduler, SchedulerError
+from hpc_dl.scheduler.local import processes, submit, task
+
+
+class Local(Scheduler):
+    """Processes of this machine, under submitit's local controller."""
+
+    name = "local"
+    on_this_machine = True
+
+    def is_available(self) -> bool:
+        return True
+
+    def rank_info(self, environment: Mapping[str, str]) -> RankInfo | None:
+        return task.rank_info(environment)
+
+    def options(self, spec: JobSpec, site: Site, run_dir: Path) -> Options:
+        if found := re.search(r"%[jtAa]", str(run_dir)):
+            raise UserError(
+                f"a local job cannot have its logs in {str(run_dir)!r}: submitit takes "
+                f"'{found[0]}' for a job's number",
+                hint="Take another run_root: HPCDL_RUN_ROOT, or in the site's file.",
+            )
+        return {}
+
+    def script(self, plan: Plan, prepare: str = "") -> str:
+        return ""  # a local job has none
+
+    def submit(self, run: RunDir, plan: Plan, intent: Submission) -> Submission:
+        return submit.submit(run, plan, intent)
+
+    def query(self, jobs: Sequence[Job]) -> list[JobStatus]:
+        return [processes.status(job.run, job.submission) for job in jobs]
+
+    def cancel(self, run: RunDir, submission: Submission) -> None:
+        processes.cancel(run, submission)
+
+    def requeue(self, run: RunDir, plan: Plan, rank_info: RankInfo) -> None:
+        raise SchedulerError("a job on this machine is not requeued")
+
+    def exports_environment(self, options: Options) -> bool:
+        return True
+
+    def submission_of(self, rank_info: RankInfo) -> Submission:
+        return submit.submission_of(rank_info.job_id)
+
+    def stop_ranks(self, rank_info: RankInfo) -> None:
+        task.stop_ranks(rank_info)
+
+
+SCHEDULER = Local

@@ -1,0 +1,59 @@
+"""Plan a job for a scheduler: the pure plan, with the scheduler's options."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from hpc_dl.errors import UserError
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.planning import job_environment, plan
+from hpc_dl.planning.compatibility import SpecConflict
+from hpc_dl.planning.plan import Machine, Plan
+from hpc_dl.planning.site import Site
+from hpc_dl.scheduler.base import Scheduler
+
+
+def plan_job(
+    scheduler: Scheduler,
+    spec: JobSpec,
+    site: Site,
+    facts: DataFacts,
+    *,
+    machine: Machine | None = None,
+    environment: Mapping[str, str] = MappingProxyType({}),
+    **folders: Path,
+) -> Plan:
+    """Return the plan of a job; `machine` is the one at hand, where the job would run on it.
+
+    `environment` is that of the submission; `folders` are `run_dir`, `run_root` and `data_root`.
+    Raises SpecConflict, and UserError where a variable of the environment or a path is at fault.
+    """
+    asked = scheduler.resolve(spec.resources, site, environment)
+    spec = spec.model_copy(update={"resources": asked.resources})
+    try:
+        made = plan.make(
+            spec,
+            asked.site,
+            facts,
+            backend=scheduler.name,
+            machine=machine,
+            **folders,
+        )
+    except SpecConflict as conflict:
+        if variable := asked.variable_of(conflict.key):
+            raise UserError(f"{variable}: {conflict.message}", hint=conflict.hint) from None
+        raise
+    options = scheduler.options(spec, asked.site, made.path)
+    is_exported = scheduler.exports_environment(options)
+    return dataclasses.replace(
+        made,
+        sbatch=options,
+        origins=asked.origins,
+        notes=[*asked.notes, *made.notes],
+        environment={} if machine else job_environment.needed(environment),
+        secrets=[] if is_exported else sorted(job_environment.secrets(environment)),
+    )

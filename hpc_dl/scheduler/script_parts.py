@@ -1,0 +1,31 @@
+"""The parts of a job script that do not depend on the scheduler."""
+
+from __future__ import annotations
+
+import shlex
+
+from hpc_dl.installed import PYTHON
+from hpc_dl.planning import job_environment
+from hpc_dl.planning.plan import Plan
+from hpc_dl.run.layout import RunDir
+
+WORKER = (*PYTHON, "-u", "-m", "hpc_dl.worker")
+"""The command of every task, before the run folder and the submission's mark."""
+
+
+def environment(plan: Plan) -> list[str]:
+    """Return the lines that come first: the submission's variables, and the site's own lines."""
+    lines = job_environment.exports(plan.environment)
+    if plan.secrets:
+        file = shlex.quote(str(RunDir(plan.path).secrets))
+        lines.append(f"[ ! -r {file} ] || . {file}")
+    return [*lines, *plan.setup, f"export OMP_NUM_THREADS={plan.cpus_per_task}"]
+
+
+def on_failure(plan: Plan) -> str:
+    """Return the command that follows a failure of the tasks, with their exit code in `$?`.
+
+    It has the job requeued where that may help, and exits with that code.
+    """
+    command = [*PYTHON, "-m", "hpc_dl.scheduler.after_failure", plan.run_dir]
+    return f"exec {shlex.join(command)} $?"
