@@ -61,7 +61,7 @@ def out_of_time(run: RunDir) -> None:
 
 def without_id(run: RunDir) -> None:
     """A job whose submission Slurm has not answered."""
-    Submission.intend(run)
+    Submission.intend(run, "slurm")
 
 
 def renewed(run: RunDir) -> None:
