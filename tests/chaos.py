@@ -44,15 +44,15 @@ NEVER_BETTER = ("gan", "diffusion")
 """Architectures without a metric by which to stop early."""
 
 POINTS = {
-    "in a step": ("hpc_dl.train.engine:Engine._differentiate", 36),
+    "in a step": ("hpc_dl.train.engine:Engine.backward", 36),
     "between the gradient and the step": ("hpc_dl.train.engine:Engine._clip", 36),
-    "between two players": ("hpc_dl.train.engine:Engine._turn", 36),
-    "in an evaluation": ("hpc_dl.train.evaluate:Seen.add", 6),
-    "while the state is copied": ("hpc_dl.train.checkpoint:_copied", 200),
+    "between two players": ("hpc_dl.train.engine:Engine._update", 36),
+    "in an evaluation": ("hpc_dl.train.evaluate:EvaluationMetrics.update", 6),
+    "while the state is copied": ("hpc_dl.train.checkpoint_writer:_copied", 200),
     "before the checksum of a checkpoint": ("hpc_dl.train.checkpoint:_sha256", 9),
     "before and after a checkpoint has its name": ("hpc_dl.train.checkpoint:sync_folder", 20),
     "while an old checkpoint is removed": ("shutil:rmtree", 12),
-    "while a picture is drawn": ("hpc_dl.train.export:Image.fromarray", 4),
+    "while a picture is drawn": ("hpc_dl.train.pictures:Image.fromarray", 4),
     "while the model is exported": ("hpc_dl.train.export:write_json", 1),
     "in the middle of a line of the journal": ("hpc_dl.run.journal:Journal.append", 60),
 }

@@ -94,6 +94,7 @@ def _discover(request: dict[str, Any]) -> dict[str, Any]:
     tried = _attempt(request, request["facts"], base, lambda: None)
     reads.active = False
     spaces = {key: user_code.namespace_of(base, place) for key, place in places.items()}
+    imported = dict.fromkeys(note for space in spaces.values() for note in space.notes)
     found = discovery.collect(spaces.values(), before, reads, base)
     return {
         "facts": _plain(tried.facts),
@@ -102,7 +103,7 @@ def _discover(request: dict[str, Any]) -> dict[str, Any]:
         "files": sorted(map(str, found.files)),
         "used": [str(root) for root in found.roots],
         "paths": {key: space.path() for key, space in spaces.items()},
-        "notes": [*tried.notes, *found.notes, *_slow(tried.seconds)],
+        "notes": [*imported, *tried.notes, *found.notes, *_slow(tried.seconds)],
     }
 
 
@@ -297,6 +298,8 @@ def _outcome(
 
 _WHY = "It is imported at submission, so that it does not fail after having waited in a queue."
 _MISSING = """If it is a module of yours, name its folder in the spec: `code: [FOLDER]`."""
+_NAMESAKE = """That is an installed module. To import a file of yours that is called like it, write
+`from . import NAME`, or rename it."""
 _NO_FILE = """A job has a copy of your code, and another working directory. Read what lies
 beside the code by Path(__file__).parent, and name it in the spec: `code: [FILE, FOLDER]`.
 Of data, give the absolute path."""
@@ -322,7 +325,7 @@ def _described(
     elif isinstance(error, _ReadsOriginal):
         text, hint = str(error), "Name it relative to the code: Path(__file__).parent / ..."
     elif isinstance(error, ImportError):
-        hint = _MISSING
+        hint = _NAMESAKE if error.name in installed.RESERVED else _MISSING
     elif isinstance(error, FileNotFoundError):
         hint = _NO_FILE
     text = re.sub(rf"{user_code.PREFIX}\d+\.", "", text)

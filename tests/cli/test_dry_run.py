@@ -46,7 +46,7 @@ def processes(tmp_path: Path) -> list[int]:
     return found
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_a_dry_run_trains_saves_resumes_and_exports(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
@@ -67,7 +67,7 @@ def test_a_dry_run_trains_saves_resumes_and_exports(
     assert not left_over(tmp_path)
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_what_does_not_fit_is_warned_of(tmp_path: Path, capsys: Capture) -> None:
     words = ["train.epochs=100000", "resources.time=1", "resources.max_requeues=1"]
     assert main(["submit", job_file(tmp_path), *words, "--local", "--dry-run"]) == 0
@@ -90,7 +90,7 @@ def test_a_failure_is_shown_here_and_not_in_the_queue(tmp_path: Path, capsys: Ca
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-@pytest.mark.long
+@pytest.mark.nightly
 def test_an_interrupted_dry_run_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
     own_models(tmp_path)
     text = QUICK.replace("{name: ffnn, hidden: [32]}", "{name: 'own.py:Slow'}")

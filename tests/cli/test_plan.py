@@ -237,7 +237,7 @@ exec "$@"
 """
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_the_script_makes_its_run_folder_once_and_trains(
     capsys: Capture, tmp_path: Path, root: Path
 ) -> None:

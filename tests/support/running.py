@@ -155,6 +155,13 @@ def history(run: RunDir) -> list[tuple[int, dict[str, float]]]:
     ]
 
 
+def exported_weights(run: RunDir, network: str = "model") -> dict[str, Any]:
+    """The state dict of a network in the run's export."""
+    from hpc_dl.zoo.trained import WEIGHTS, read_weights
+
+    return read_weights(run.export / WEIGHTS)[network]
+
+
 def final_state(run: RunDir) -> str:
     """SHA-256 over the newest checkpoint: weights, optimizer state, running sums, patience."""
     import torch

@@ -59,10 +59,11 @@ def surroundings(spec: JobSpec, code: Path, world: Any = None) -> tuple[Any, ...
 def engine_of(spec: JobSpec, code: Path, world: Any = None) -> tuple[Any, Any]:
     """The engine of a spec, ready to step, and its batches."""
     from hpc_dl.train.build import build_engine
+    from hpc_dl.train.distribute import distribute
 
     spec, plan, splits, batches, world = surroundings(spec, code, world)
-    engine = build_engine(spec, plan, splits, world, code, lambda step: RATE, lambda: 0)
-    engine.settle_in(batches)
+    engine = build_engine(spec, plan, splits, world, code, lambda step: RATE)
+    distribute(engine, batches)
     return engine, batches
 
 
@@ -75,8 +76,8 @@ def losses_of(engine: Any, batches: Any) -> Losses:
     """The losses of the next steps of an engine."""
     found = []
     for _, micro_batches in zip(range(STEPS), batches.steps(0), strict=False):
-        engine.play(micro_batches, batches.filler, report=False)
-        found.append({name: means["loss"] for name, means in engine.tally.means().items()})
+        engine.train_step(micro_batches, batches.filler, report=False)
+        found.append({name: means["loss"] for name, means in engine.metrics.means().items()})
     return found
 
 

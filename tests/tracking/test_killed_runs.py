@@ -39,7 +39,7 @@ def killed(tmp_path, uri, monkeypatch):
     return run
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_status_writes_nothing_and_the_sync_after_reconcile_sends_the_end(killed, uri, capsys):
     assert cli.main(["status", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["state"] == "failed"
@@ -50,13 +50,13 @@ def test_status_writes_nothing_and_the_sync_after_reconcile_sends_the_end(killed
     assert_failed(killed, uri)
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_sync_reconciles_a_killed_run_and_sends_its_end(killed, uri, capsys):
     assert cli.main(["sync", killed.id]) == 0
     assert_failed(killed, uri)
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_the_dashboard_reconciles_a_killed_run_and_sends_its_end(killed, uri, capsys):
     _Syncer(killed.root).sync()
     assert_failed(killed, uri)

@@ -25,13 +25,13 @@ from hpc_dl.tasks.pictures import figure
 from hpc_dl.tasks.tables import ClassTables
 from hpc_dl.tracking import description
 from hpc_dl.train import predictions
-from hpc_dl.train.export import Shown
+from hpc_dl.train.pictures import Caption
 from hpc_dl.train.predictions import Part
 from hpc_dl.train.world import World
 from hpc_dl.zoo import build
 from hpc_dl.zoo.contract import Picture
 from tests.support import ranks, reading
-from tests.support.running import events, new_run
+from tests.support.running import events, exported_weights, new_run
 
 SCRIPTED = '''
 from hpc_dl.zoo.contract import Loss
@@ -96,7 +96,7 @@ def test_the_best_weights_are_tested_drawn_and_exported(run):
     assert said["validation"]["loss"] == 0.5
     assert read_json(run.export / "model.json")["weights"]["step"] == 36
     state = torch.load(run.checkpoints / "best-00000036" / "state.pt", weights_only=True)
-    exported = torch.load(run.export / "weights.pt", weights_only=True)["model"]
+    exported = exported_weights(run)
     kept = state["engine"]["networks"]["model"]
     assert all(torch.equal(kept[name], exported[name]) for name in kept)
     tested = [it for it in events(run, "metrics") if "test/loss" in it["values"]]
@@ -115,11 +115,11 @@ def test_picture_titles_name_the_split_and_the_step(run):
 
 
 def test_titles_are_drawn_and_generated_pictures_name_no_split():
-    shown = Shown("test", Weights(120, averaged=True), final=True)
+    shown = Caption("test", Weights(120, averaged=True), is_final=True)
     drawing, _ = figure(2, 2)
     picture = Picture(drawing, "Samples", generated=True)
     assert shown.title(picture) == "Samples, averaged weights of step 120"
-    while_training = Shown("validation", Weights(240))
+    while_training = Caption("validation", Weights(240))
     title = while_training.title(Picture(drawing, "Samples"))
     picture.pixels(title.removeprefix("Samples"))
     assert drawing.get_suptitle() == "Samples, validation split, step 240"

@@ -16,8 +16,8 @@ from tests.support.running import events, final_state, history
     "architecture, size",
     [
         *(("ffnn", 2), ("gan", 1), ("gnn", 1)),
-        *(pytest.param(name, 2, marks=pytest.mark.long) for name in ZOO if name != "ffnn"),
-        *(pytest.param("ffnn", size, marks=pytest.mark.long) for size in (1, 4)),
+        *(pytest.param(name, 2, marks=pytest.mark.nightly) for name in ZOO if name != "ffnn"),
+        *(pytest.param("ffnn", size, marks=pytest.mark.nightly) for size in (1, 4)),
     ],
 )
 def test_killed_at_random_points_it_ends_with_the_same_bits(tmp_path, architecture, size):
@@ -27,12 +27,12 @@ def test_killed_at_random_points_it_ends_with_the_same_bits(tmp_path, architectu
 
 
 @pytest.mark.parametrize("point", chaos.POINTS)
-def test_there_is_a_function_to_be_killed_in(point):
+def test_the_function_of_each_chaos_point_exists(point):
     place, name = chaos.resolved(point)
     assert callable(getattr(place, name))
 
 
-def test_it_goes_on_from_a_checkpoint_not_from_the_beginning(tmp_path):
+def test_a_killed_run_resumes_from_its_checkpoint(tmp_path):
     run = chaos.job(tmp_path, "killed", "ffnn", 1)
     ranks.kill_at(run, 12)
     ranks.train(run)
@@ -40,7 +40,7 @@ def test_it_goes_on_from_a_checkpoint_not_from_the_beginning(tmp_path):
 
 
 @pytest.mark.parametrize("before, after", [(2, 4), (4, 1)])
-def test_on_another_world_size_it_goes_on_with_the_same_samples(tmp_path, before, after):
+def test_a_run_resumes_on_another_world_size_with_the_same_samples(tmp_path, before, after):
     """Without randomness in the step the losses agree, so the order of the samples is the same."""
 
     calm = ranks.train(chaos.job(tmp_path, "calm", "ffnn", before))

@@ -1,4 +1,4 @@
-"""A trained classifier judges images: how far their features are from real ones, what is rare."""
+"""A trained classifier evaluates generated images: Fréchet distance, and missing classes."""
 
 import json
 import os
@@ -58,7 +58,11 @@ def described(change):
         (described({"inputs": {"image": {"shape": "any", "dtype": "float32"}}}), "model.json"),
         (described({"inputs": {"image": {"shape": [-1], "dtype": "?"}}}), "model.json"),
         (described({"model": {"name": "ffnn", "hidden": [6]}}), "weights.pt"),
-        (lambda folder: (folder / "weights.pt").unlink(), "weights.pt"),
+        (lambda folder: (folder / "weights.pt").unlink(), "weights.safetensors"),
+        (
+            lambda folder: (folder / "weights.safetensors").write_bytes(b"junk"),
+            "weights.safetensors",
+        ),
         (lambda folder: (folder / "weights.pt").write_bytes(b""), "weights.pt"),
         (lambda folder: (folder / "weights.pt").write_bytes(b"junk" * 99), "weights.pt"),
         (lambda folder: os.truncate(folder / "weights.pt", 300), "weights.pt"),

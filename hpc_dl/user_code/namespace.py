@@ -1,4 +1,4 @@
-"""The user's own code, named as `my_code.py:MyNet`: imported from its snapshot in a run folder.
+"""The modules of a user's code, in a package of their own.
 
 The modules of a folder live in a package of their own, so that two exports may both have a
 `layers.py`, and a user's `utils.py` is nobody else's. An absolute `import layers` in one of them
@@ -11,7 +11,6 @@ import builtins
 import importlib
 import importlib.util
 import itertools
-import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -22,42 +21,17 @@ from types import CodeType, FrameType, ModuleType
 from typing import Any
 
 from hpc_dl import installed
-from hpc_dl.errors import UserError
+from hpc_dl.user_code import former_modules
 
-MANIFEST = "hpcdl-snapshot.json"
-"""In a snapshot: its `files`, and for each module that a spec names the `roots`, the folders in
-which its absolute imports are looked for, in that order."""
 PREFIX = "hpcdl_code_"
 
 _numbers = itertools.count(1)
 _namespaces: dict[str, Namespace] = {}
-_originals: set[Path] = set()
 
 
-def load_object(reference: str, folder: Path, kind: type | None = None) -> Any:
-    """The object `NAME` of `file.py:NAME` in `folder`, or of `package.module:NAME`.
-
-    With `kind`, it has to be a subclass of it. Errors inside the user's code come through as they
-    are; UserError is raised for a file or a name that is not there.
-    """
-    place, _, name = reference.rpartition(":")
-    module = _from_file(folder, place) if place.endswith(".py") else _from_package(folder, place)
-    try:
-        found = getattr(module, name)
-    except AttributeError:
-        public = ", ".join(item for item in vars(module) if not item.startswith("_"))
-        raise UserError(f"{place} defines no '{name}'", hint=f"It has: {public}.") from None
-    if kind is not None and not (isinstance(found, type) and issubclass(found, kind)):
-        raise UserError(
-            f"{reference} is not a subclass of {kind.__name__}",
-            hint=f"Write `class {name}({kind.__name__})`, from {kind.__module__}.",
-        )
-    return found
-
-
-def import_originals(folder: Path) -> None:
-    """Look for what the code in `folder` imports wherever Python would, and not in it alone."""
-    _originals.add(installed.absolute(folder))
+def known() -> list[Namespace]:
+    """Return the namespaces of this process."""
+    return list(_namespaces.values())
 
 
 def package_root(folder: Path) -> Path:
@@ -65,19 +39,6 @@ def package_root(folder: Path) -> Path:
     while (folder / "__init__.py").is_file() and folder.name.isidentifier():
         folder = folder.parent
     return folder
-
-
-def namespace_of(folder: Path, place: str) -> Namespace:
-    """The namespace of the module that a spec calls `place`, of the code in `folder`."""
-    folder = _folder(folder)
-    own = (folder / place).parent if place.endswith(".py") else folder
-    default = [own, package_root(own), folder]
-    roots = [folder / root for root in _manifest(folder).get(place, [])] or default
-    roots = [Path(os.path.normpath(root)) for root in dict.fromkeys(roots)]
-    for space in _namespaces.values():
-        if space.roots == roots and space.is_fresh():
-            return space
-    return Namespace(roots, everywhere=folder in _originals)
 
 
 class Namespace:
@@ -89,7 +50,10 @@ class Namespace:
         self.roots = list(roots)
         self._loaded: dict[str, tuple[int, int]] = {}
         self._owned: dict[str, bool] = {}
+        self._namesakes: dict[str, Path | None] = {}
         self._builtins = {**vars(builtins), "__import__": self._import}
+        self.notes: list[str] = []
+        """What the user should know of the imports, once as code is submitted."""
         self._before = list(sys.path) if everywhere else None
         if everywhere:
             sys.path += map(str, roots)
@@ -140,7 +104,7 @@ class Namespace:
             path = [str(root_of(found))]
         spec = PathFinder.find_spec(name, path)
         if spec is not None and type(spec.loader) is SourceFileLoader:
-            spec.loader = _Source(self, name, spec.loader.path)
+            spec.loader = Source(self, name, spec.loader.path)
         return spec
 
     def prepare(self, module: ModuleType, path: str) -> None:
@@ -151,6 +115,7 @@ class Namespace:
     def import_module(self, name: str, package: str | None = None) -> ModuleType:
         """As that of importlib, for the user's own code."""
         if name.startswith(".") or not self.owns(name.partition(".")[0]):
+            self._provide(name)
             return importlib.import_module(name, package)
         return importlib.import_module(f"{self.name}.{name}")
 
@@ -177,6 +142,7 @@ class Namespace:
         top = name.partition(".")[0]
         try:
             if level or not self.owns(top):
+                name = name if level else self._provide(name, fromlist or ())
                 module = builtins.__import__(name, globals, locals, fromlist or (), level)
                 return self._importlib(module) if module is importlib else module
             whole = f"{self.name}.{name}"
@@ -186,6 +152,33 @@ class Namespace:
             raise
         return leaf if fromlist else sys.modules[f"{self.name}.{top}"]
 
+    def _provide(self, name: str, fromlist: Sequence[str] = ()) -> str:
+        """Have an import of what is not the user's find it; return the name to import."""
+        frame = sys._getframe(2)
+        place = f"{frame.f_code.co_filename}:{frame.f_lineno}: "
+        place = place if str(frame.f_globals.get("__name__")).startswith(PREFIX) else ""
+        for former, now in former_modules.provide(name, fromlist):
+            self._note(f"{place}{former} is called {now} now")
+        top = name.partition(".")[0]
+        if hidden := self._hidden(top):
+            self._note(
+                f"{place}`import {top}` means the installed module, not {hidden}; "
+                f"`from . import {top}` means that"
+            )
+        return former_modules.module_of(name, fromlist)
+
+    def _note(self, note: str) -> None:
+        if note not in self.notes:
+            self.notes.append(note)
+
+    def _hidden(self, top: str) -> Path | None:
+        """Return the user's file that is called like an installed module, if there is one."""
+        if top not in self._namesakes:
+            spec = PathFinder.find_spec(top, self.path()) if top in installed.RESERVED else None
+            found = Path(spec.origin) if spec and spec.has_location and spec.origin else None
+            self._namesakes[top] = found if found and installed.is_users(found) else None
+        return self._namesakes[top]
+
     def _importlib(self, module: ModuleType) -> ModuleType:
         """importlib, by which the user's code imports the user's code."""
         own = ModuleType(module.__name__)
@@ -193,7 +186,7 @@ class Namespace:
         return own
 
 
-class _Source(SourceFileLoader):
+class Source(SourceFileLoader):
     """Leaves no bytecode beside the source, where it would be one more file of the snapshot."""
 
     def __init__(self, space: Namespace, name: str, path: str) -> None:
@@ -268,59 +261,6 @@ def _found_by_anybody(top: str) -> ModuleSpec | None:
         return importlib.util.find_spec(top)
     except (ImportError, ValueError):
         return None
-
-
-def _from_file(folder: Path, place: str) -> ModuleType:
-    path = Path(os.path.normpath(_folder(folder) / place))
-    if not path.is_file():
-        raise UserError(f"there is no file {path}", hint="The name is FILE.py:NAME.")
-    space = namespace_of(folder, place)
-    dotted = path.relative_to(package_root(path.parent)).with_suffix("").parts
-    if all(part.isidentifier() for part in dotted):
-        return importlib.import_module(".".join((space.name, *dotted)))
-    name = f"{space.name}.{''.join(c if c.isalnum() else '_' for c in path.stem)}"
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(
-        name, path, loader=_Source(space, name, str(path))
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
-
-
-def _from_package(folder: Path, name: str) -> ModuleType:
-    try:
-        return namespace_of(folder, name).import_module(name)
-    except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(f"{PREFIX}")[2].partition(".")[2] or error.name
-        if missing and f"{name}.".startswith(f"{missing}."):
-            raise UserError(f"there is no module '{name}'", hint=f"pip install {name}?") from None
-        raise
-
-
-def _manifest(folder: Path) -> dict[str, list[str]]:
-    try:
-        roots: dict[str, list[str]] = json.loads((folder / MANIFEST).read_text())["roots"]
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise UserError(
-            f"{folder / MANIFEST} is damaged: {error}", hint="Submit the job again, with --new."
-        ) from None
-    return roots
-
-
-def _folder(folder: Path) -> Path:
-    """Absolute. The originals' symbolic links stay, for Python does not follow them either."""
-    absolute = installed.absolute(folder)
-    return absolute if absolute in _originals else absolute.resolve()
 
 
 def _stamp(path: str) -> tuple[int, int]:

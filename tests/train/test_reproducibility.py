@@ -5,7 +5,7 @@ import warnings
 import pytest
 import torch
 
-from hpc_dl.train import deterministic
+from hpc_dl.train import reproducibility
 from tests.support import ranks
 from tests.support.running import events, new_run
 
@@ -51,23 +51,26 @@ def log(run):
     return next(run.logs.glob("*-0.log")).read_text()
 
 
-def test_by_default_torch_is_deterministic_and_names_what_it_cannot_be(tmp_path, code):
+def test_by_default_torch_is_deterministic_and_warns_of_what_cannot_be(tmp_path, code):
     run = trained(tmp_path, code)
-    assert f"deterministic: True {deterministic.WORKSPACE} False" in log(run)
+    assert f"deterministic: True {reproducibility.WORKSPACE} False" in log(run)
     (warning,) = events(run, "warning")
     assert warning["message"].startswith("put_ has no deterministic implementation in torch")
     assert "train.deterministic=false" in warning["message"]
     assert "UserWarning: put_" not in log(run)
 
 
-def test_speed_can_be_had_instead(tmp_path, code):
+def test_deterministic_false_chooses_the_fastest_algorithms(tmp_path, code):
     run = trained(tmp_path, code, deterministic=False)
     assert "deterministic: False None True" in log(run)
     assert not events(run, "warning")
 
 
-def test_other_warnings_are_shown_as_ever():
-    with pytest.warns(UserWarning, match="mind the step"), deterministic.reported(pytest.fail):
+def test_other_warnings_are_shown_as_usual():
+    with (
+        pytest.warns(UserWarning, match="mind the step"),
+        reproducibility.warn_nondeterministic(pytest.fail),
+    ):
         warnings.warn("mind the step", stacklevel=1)
 
 
@@ -85,18 +88,18 @@ def fused(monkeypatch):
     torch.use_deterministic_algorithms(False)
 
 
-def test_attention_on_gpus_is_computed_by_the_kernel_that_is_deterministic(fused):
+def test_attention_on_gpus_uses_the_deterministic_kernel(fused):
     """torch's fused ones are not while it is to warn only, and it warns in other words."""
-    deterministic.use_deterministic_algorithms(True)
+    reproducibility.use_deterministic_algorithms(True)
     assert fused() == [False, False, False, True]
-    deterministic.use_deterministic_algorithms(False)
+    reproducibility.use_deterministic_algorithms(False)
     assert fused() == [True, True, True, True]
 
 
 @pytest.mark.parametrize("kind", ["Flash Attention", "Memory Efficient attention"])
-def test_an_own_network_that_asks_for_fused_attention_is_told(kind):
+def test_fused_attention_of_a_user_network_is_warned_of(kind):
     said: list[str] = []
-    with deterministic.reported(said.append):
+    with reproducibility.warn_nondeterministic(said.append):
         warnings.warn(
             f"{kind} defaults to a non-deterministic algorithm. To explicitly enable determinism "
             "call torch.use_deterministic_algorithms(True, warn_only=False).",

@@ -12,9 +12,8 @@ from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.state_dict import get_state_dict
 
 from hpc_dl.errors import UserError
-from hpc_dl.train import disk
-from hpc_dl.train.shard_files import Contents
-from hpc_dl.train.sharding import Shards
+from hpc_dl.train import best_effort
+from hpc_dl.train.sharded_checkpoint import MetadataUnpickler, ShardedCheckpoint
 from hpc_dl.train.world import World
 
 WORLD = World(0, 1, torch.device("cpu"))
@@ -48,10 +47,10 @@ def step(network, optimizer):
 
 
 @pytest.mark.parametrize("kind", ["adam", "momentum", "plain"])
-def test_a_save_before_the_first_step_leaves_the_training_as_it_is(tmp_path, kind):
+def test_a_save_before_the_first_step_does_not_change_the_training(tmp_path, kind):
     (saved, saved_by), (other, other_by), (loaded, loaded_by) = (player(kind) for _ in range(3))
-    Shards({"model": (saved, saved_by)}, WORLD).save(tmp_path / "shards").result()
-    Shards({"model": (loaded, loaded_by)}, WORLD).load(tmp_path / "shards")
+    ShardedCheckpoint({"model": (saved, saved_by)}, WORLD).save(tmp_path / "shards").result()
+    ShardedCheckpoint({"model": (loaded, loaded_by)}, WORLD).load(tmp_path / "shards")
     for _ in range(2):
         for network, optimizer in ((saved, saved_by), (other, other_by), (loaded, loaded_by)):
             step(network, optimizer)
@@ -61,7 +60,10 @@ def test_a_save_before_the_first_step_leaves_the_training_as_it_is(tmp_path, kin
 
 def test_what_is_saved_is_the_state_at_that_moment(tmp_path):
     network, optimizer = player()
-    shards, before = Shards({"model": (network, optimizer)}, WORLD), network.weight.clone()
+    shards, before = (
+        ShardedCheckpoint({"model": (network, optimizer)}, WORLD),
+        network.weight.clone(),
+    )
     writing = shards.save(tmp_path / "shards")
     step(network, optimizer)  # the training goes on
     writing.result()
@@ -69,19 +71,19 @@ def test_what_is_saved_is_the_state_at_that_moment(tmp_path):
     assert torch.equal(network.weight, before)
 
 
-def test_a_table_of_contents_that_would_run_code_is_refused(tmp_path):
-    shards = Shards({"model": player()}, WORLD)
+def test_metadata_that_would_run_code_is_refused(tmp_path):
+    shards = ShardedCheckpoint({"model": player()}, WORLD)
     shards.save(tmp_path / "shards").result()
     (tmp_path / "shards" / ".metadata").write_bytes(pickle.dumps(Trap(tmp_path / "sprung")))
     for load in (shards.load, shards.load_weights):
-        with pytest.raises(UserError, match=r"cannot be read: .* does not belong into"):
+        with pytest.raises(UserError, match=r"cannot be read: .* does not belong in"):
             load(tmp_path / "shards")
     assert not (tmp_path / "sprung").exists()
 
 
 def test_a_value_that_would_run_code_is_refused(tmp_path):
     network, optimizer = player()
-    shards = Shards({"model": (network, optimizer)}, WORLD)
+    shards = ShardedCheckpoint({"model": (network, optimizer)}, WORLD)
     weights, moments = get_state_dict(network, optimizer)
     moments["param_groups"][0]["lr"] = Trap(tmp_path / "sprung")
     state = {"model": {"network": weights, "optimizer": moments}}
@@ -91,16 +93,18 @@ def test_a_value_that_would_run_code_is_refused(tmp_path):
     assert not (tmp_path / "sprung").exists()
 
 
-def test_what_hinders_a_rank_from_writing_is_told_from_other_faults():
+def test_disk_errors_of_a_rank_are_distinguished_from_others():
     full = OSError(28, "No space left on device")
-    assert disk.reason(CheckpointException("write", {3: (full, None)})) == (
+    assert best_effort.describe_disk_error(CheckpointException("write", {3: (full, None)})) == (
         "No space left on device, on rank 3"
     )
-    assert disk.refuses(CheckpointException("write", {3: (full, None)}))
-    assert not disk.refuses(CheckpointException("write", {3: (ValueError("a fault"), None)}))
+    assert best_effort.is_disk_error(CheckpointException("write", {3: (full, None)}))
+    assert not best_effort.is_disk_error(
+        CheckpointException("write", {3: (ValueError("a fault"), None)})
+    )
 
 
-def test_a_path_is_read_as_any_python_writes_it():
+def test_a_path_pickled_by_any_python_is_read():
     for module in (b"pathlib", b"pathlib._local"):
         written = b"c" + module + b"\nPosixPath\n(Vshard\ntR."
-        assert Contents(io.BytesIO(written)).load() == Path("shard")
+        assert MetadataUnpickler(io.BytesIO(written)).load() == Path("shard")

@@ -14,7 +14,7 @@ from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.metrics import GOALS
 from hpc_dl.planning.compatibility import SpecConflict
-from hpc_dl.train.early_stopping import Patience
+from hpc_dl.train.early_stopping import EarlyStopping
 from hpc_dl.zoo import build
 from hpc_dl.zoo.contract import MonitoredMetric
 from tests.support.running import prepared
@@ -26,10 +26,10 @@ NUMBERS = DataFacts("table", "regress", (3,), (), 90, 5, 5, targets=("price", "s
 
 def best_of(pairs, *, default=ACCURACY, monitor=None):
     """The step of the best of evaluations, which are of (accuracy, loss), step by step."""
-    patience = Patience(default, None, monitor)
+    stopping = EarlyStopping(default, None, monitor)
     for step, (accuracy, loss) in enumerate(pairs, start=1):
-        patience.see(step, {"accuracy": accuracy, "loss": loss})
-    return patience.best and patience.best.step
+        stopping.update(step, {"accuracy": accuracy, "loss": loss})
+    return stopping.best and stopping.best.step
 
 
 @pytest.mark.parametrize(
@@ -56,37 +56,39 @@ def test_the_monitored_metric_is_compared_in_its_own_direction():
     assert best_of(evaluations, default=None) is None
 
 
-def test_a_run_that_goes_on_breaks_ties_as_one_that_was_never_stopped():
-    before = Patience(ACCURACY, None)
-    before.see(10, {"accuracy": 0.9, "loss": 0.2})
-    after = Patience(ACCURACY, None)
+def test_a_resumed_run_breaks_ties_as_an_undisturbed_one():
+    before = EarlyStopping(ACCURACY, None)
+    before.update(10, {"accuracy": 0.9, "loss": 0.2})
+    after = EarlyStopping(ACCURACY, None)
     after.load(before.state())
-    assert not after.see(20, {"accuracy": 0.9, "loss": 0.3})
-    assert after.see(30, {"accuracy": 0.9, "loss": 0.2})
+    assert not after.update(20, {"accuracy": 0.9, "loss": 0.3})
+    assert after.update(30, {"accuracy": 0.9, "loss": 0.2})
     assert (after.best.step, after.newest.step) == (30, 30)
 
 
-def test_a_checkpoint_of_before_ties_were_broken_is_gone_on_from():
-    patience = Patience(ACCURACY, None)
-    patience.load({"best": 0.9, "idle_epochs": 3})
-    assert (patience.reference, patience.idle_epochs) == (0.9, 3)
-    assert not patience.see(40, {"accuracy": 0.8, "loss": 0.1})
-    assert patience.see(50, {"accuracy": 0.9, "loss": 0.1})
-    patience.load({"best": None, "idle_epochs": 0})
-    assert patience.see(10, {"accuracy": 0.1, "loss": 2.0})
+def test_the_state_of_an_old_checkpoint_is_loaded():
+    stopping = EarlyStopping(ACCURACY, None)
+    stopping.load({"best": 0.9, "idle_epochs": 3})
+    assert (stopping.reference, stopping.idle_epochs) == (0.9, 3)
+    assert not stopping.update(40, {"accuracy": 0.8, "loss": 0.1})
+    assert stopping.update(50, {"accuracy": 0.9, "loss": 0.1})
+    stopping.load({"best": None, "idle_epochs": 0})
+    assert stopping.update(10, {"accuracy": 0.1, "loss": 2.0})
 
 
-def test_a_users_own_network_is_told_what_it_measures_at_its_first_evaluation():
+def test_a_monitored_metric_that_a_user_network_lacks_is_reported_at_its_first_evaluation():
     with pytest.raises(UserError, match="no metric 'acuracy'") as caught:
-        Patience(ACCURACY, None, "acuracy").see(1, {"accuracy": 0.9, "loss": 0.5})
+        EarlyStopping(ACCURACY, None, "acuracy").update(1, {"accuracy": 0.9, "loss": 0.5})
     assert caught.value.hint == "It has: accuracy, loss."
     with pytest.raises(UserError, match=r"monitored, of the network: .* no metric 'acuracy'"):
-        Patience(MonitoredMetric("acuracy", "max"), None).see(1, {"accuracy": 0.9, "loss": 0.5})
+        EarlyStopping(MonitoredMetric("acuracy", "max"), None).update(
+            1, {"accuracy": 0.9, "loss": 0.5}
+        )
     with pytest.raises(UserError, match="a low or a high 'score' is better is not known"):
-        Patience(ACCURACY, None, "score").see(1, {"score": 0.9, "loss": 0.5})
-    own = Patience(MonitoredMetric("score", "min"), None, "score")
-    assert own.see(1, {"score": 0.9, "loss": 0.5})
-    assert own.see(2, {"score": 0.8, "loss": 0.5})
+        EarlyStopping(ACCURACY, None, "score").update(1, {"score": 0.9, "loss": 0.5})
+    own = EarlyStopping(MonitoredMetric("score", "min"), None, "score")
+    assert own.update(1, {"score": 0.9, "loss": 0.5})
+    assert own.update(2, {"score": 0.8, "loss": 0.5})
 
 
 def job(monitor=None, model="ffnn", **train):
@@ -110,7 +112,7 @@ def test_an_unknown_metric_is_refused_at_submission(tmp_path, model, monitor, al
     assert (caught.value.key, caught.value.hint) == ("checkpoint.monitor", allowed)
 
 
-def test_a_refusal_points_into_the_file(tmp_path, capsys, monkeypatch):
+def test_the_error_of_an_unknown_metric_has_line_and_column(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("HPCDL_SITE", "generic")
     file = tmp_path / "job.yaml"
     text = yaml.safe_dump(job("f1_makro").model_dump(mode="json", exclude_unset=True))
@@ -135,7 +137,7 @@ def test_early_stopping_that_would_never_stop_is_refused(tmp_path):
     assert caught.value.key == "train.early_stopping"
 
 
-def test_with_another_metric_it_is_another_training_and_without_one_the_same_as_before():
+def test_checkpoint_monitor_is_part_of_the_training_only_if_given():
     assert job("loss").training() != job().training()
     assert "checkpoint" not in job().training()
 

@@ -32,7 +32,7 @@ def fragile(root, where, size, rank, memory):
         ("predict", 2, 0, False, "no test predictions"),
     ],
 )
-def test_what_fails_after_the_export_is_named_and_the_run_completed(
+def test_a_failure_after_the_export_is_a_warning_and_the_run_completes(
     tmp_path, where, size, rank, memory, missing
 ):
     run = ranks.train(fragile(tmp_path, where, size, rank, memory))
@@ -69,7 +69,7 @@ def batches(facts, kept):
         {"name": "cnn"},
     ],
 )
-def test_pictures_keep_codes_and_not_the_images_of_a_split(options):
+def test_pictures_of_codes_do_not_keep_the_images_of_a_split(options):
     only = ("a",) if options.get("use") == "anomaly" else ()
     facts = DataFacts("image", "classify", (1, 8, 8), ("a", "b"), 96, 96, 96, include_classes=only)
     model = ZOO[options["name"]].model_validate(options)

@@ -1,4 +1,4 @@
-"""Deterministic algorithms: the same bits from the same step, on a GPU as on a CPU."""
+"""Reproducibility: deterministic algorithms, and random seeds as functions of step and rank."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ from contextlib import contextmanager
 
 import torch
 
+from hpc_dl.data.order import mix
+
+STEP, EVALUATION, DRAWING, INITIALISATION = range(4)
+"""Purposes of random numbers; each has a stream of its own."""
 WORKSPACE = ":4096:8"
-"""cuBLAS reuses one workspace a stream with it, and so sums in the same order every time."""
-_WITHOUT = re.compile(
+"""With it cuBLAS uses one workspace a stream again and again, and sums in the same order."""
+_NON_DETERMINISTIC = re.compile(
     r"(\S.*?) (does not have a deterministic implementation"
     r"|defaults to a non-deterministic algorithm)"  # so do kernels of attention
 )
@@ -23,10 +27,19 @@ _FUSED_ATTENTION = (
 )
 
 
-def use_deterministic_algorithms(wanted: bool) -> None:
-    """Have torch compute the same bits each time, or as fast as it can; before CUDA starts.
+def seed_generators(device: torch.device, *key: int) -> None:
+    """Seed torch's generators with a hash of `key`, so that nothing is remembered between steps."""
+    value = mix(*key)
+    torch.default_generator.manual_seed(value)
+    if device.type == "cuda":
+        torch.cuda.default_generators[device.index].manual_seed(value)
 
-    An operation that has no deterministic implementation runs all the same; see `reported`.
+
+def use_deterministic_algorithms(wanted: bool) -> None:
+    """Choose deterministic algorithms, or the fastest ones; call it before CUDA starts.
+
+    An operation without a deterministic implementation still runs; `warn_nondeterministic` reports
+    it.
     """
     if wanted:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", WORKSPACE)
@@ -40,14 +53,14 @@ def use_deterministic_algorithms(wanted: bool) -> None:
 
 
 @contextmanager
-def reported(warn: Callable[[str], None]) -> Iterator[None]:
-    """Pass torch's warnings of operations without a deterministic implementation on to `warn`."""
+def warn_nondeterministic(warn: Callable[[str], None]) -> Iterator[None]:
+    """Pass torch's warnings of operations without a deterministic implementation to `warn`."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("once", _WITHOUT.pattern)
+        warnings.filterwarnings("once", _NON_DETERMINISTIC.pattern)
         show = warnings.showwarning
 
         def report(message: Warning | str, *where: object, **more: object) -> None:
-            if found := _WITHOUT.match(str(message)):
+            if found := _NON_DETERMINISTIC.match(str(message)):
                 warn(
                     f"{found[1]} has no deterministic implementation in torch {torch.__version__}: "
                     "on a GPU a run that is repeated, or killed and resumed, may end with other "
