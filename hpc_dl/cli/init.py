@@ -52,21 +52,21 @@ def _lines(spec: JobSpec, name: str, about: str) -> Iterator[str]:
 
 
 def _section(part: Spec) -> Iterator[str]:
-    from hpc_dl.jobspec.options import options, written
+    from hpc_dl.jobspec.schema import options, to_yaml
 
     if name := getattr(part, "name", None):
-        yield f"  name: {written(name)}"
+        yield f"  name: {to_yaml(name)}"
     for it in options(type(part)):
         value = getattr(part, it.name)
         is_set = it.name in part.model_fields_set or it.required
-        line = f"  {'' if is_set else '#'}{it.name}: {written(value)}"
+        line = f"  {'' if is_set else '#'}{it.name}: {to_yaml(value)}"
         choices = it.takes if " | " in it.takes else ""
         about = "; ".join(filter(None, (it.about, choices)))
         yield from _with_comment(line, about)
 
 
 def _with_comment(line: str, about: str) -> Iterator[str]:
-    """Yield a line with its comment, or after it."""
+    """Yield a line with its comment, which stands above it where it is long."""
     beside = f"{line:{COLUMN}} # {about}"
     if not about:
         yield line

@@ -51,7 +51,7 @@ JOBS: dict[str, dict[str, Any]] = {
 
 
 def engine_of(name: str, code: Path, world: World) -> tuple[Any, Any]:
-    """The engine of a job, and its batches on the device of `world`."""
+    """Return the engine of a job, and its batches on the device of `world`."""
     job = JOBS[name]
     model, data = {"name": name.partition(",")[0], **job["model"]}, job.get("data", {})
     if data == "pictures":

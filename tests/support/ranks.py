@@ -1,4 +1,4 @@
-"""A run's ranks as processes forked from a warm one: a start costs tenths of a second, not five.
+"""Ranks of a run as forks of a warm process: a start takes tenths of a second, not five.
 
 What is tested here is the worker and what it leaves in the run folder; submission, launchers and
 tracking have tests of their own. A sabotage is called in a rank before it begins.
@@ -97,7 +97,7 @@ def kill_at(run: RunDir, step: int) -> None:
 
 
 def wait_for_step(run: RunDir, step: int) -> None:
-    """Return once the newest attempt has journalled a step at or after `step`."""
+    """Wait until the newest attempt has journalled a step at or after `step`."""
     wait_until(
         lambda: any(event["step"] >= step for event in events(run, "metrics", since_start=True)),
         timeout=120,
@@ -109,7 +109,7 @@ def wait_for_step(run: RunDir, step: int) -> None:
 def call_on_all(
     function: Callable[..., Any], size: int, folder: Path, *arguments: Any, gpus: int = 0
 ) -> Any:
-    """What a function returns on rank 0, which is called on so many ranks that have met.
+    """Call a function on `size` ranks that have joined; return what rank 0 returns.
 
     It is given the world, and the arguments. With `gpus`, each rank has one.
     """
@@ -150,7 +150,7 @@ def _call(
 
 @contextlib.contextmanager
 def ended(processes: list[BaseProcess]) -> Iterator[list[BaseProcess]]:
-    """The ranks, none of which outlives the context: as on a node that is cut off."""
+    """Kill the ranks at the end of the context."""
     try:
         yield processes
     finally:
@@ -161,7 +161,7 @@ def ended(processes: list[BaseProcess]) -> Iterator[list[BaseProcess]]:
 
 
 def _log(run: RunDir, rank_info: RankInfo) -> None:
-    """Have this process print into the rank's log."""
+    """Redirect this process's output to the rank's log."""
     log = os.open(run.logs / f"{rank_info.attempt}-{rank_info.rank}.log", os.O_CREAT | os.O_WRONLY)
     os.dup2(log, sys.stdout.fileno())
     os.dup2(log, sys.stderr.fileno())

@@ -1,4 +1,4 @@
-"""A few steps of an engine without a run around it: what they lose, on one rank or on several.
+"""A few steps of an engine without a run, on one rank or several: their losses.
 
 Several ranks are processes that do so for one spec after the other, for a start takes longer than
 the steps.
@@ -34,7 +34,7 @@ def job(**sections: Any) -> JobSpec:
 
 
 def plan_of(spec: JobSpec, code: Path) -> Plan:
-    """What a spec means on a machine with many cores."""
+    """Return the plan of a spec on a machine with many cores."""
     root = Path(os.environ.get("HPCDL_DATA", "data")).resolve()
     facts = reading.describe(spec.data, root, code)
     here, run, machine = Site(name="test"), code / "run-1", Machine(cpus=64, gpus=0)
@@ -57,7 +57,7 @@ def surroundings(spec: JobSpec, code: Path, world: Any = None) -> tuple[Any, ...
 
 
 def engine_of(spec: JobSpec, code: Path, world: Any = None) -> tuple[Any, Any]:
-    """The engine of a spec, ready to step, and its batches."""
+    """Return the engine of a spec, ready to step, and its batches."""
     from hpc_dl.train.build import build_engine
     from hpc_dl.train.distribute import distribute
 
@@ -73,7 +73,7 @@ def losses(spec: JobSpec, code: Path, world: Any = None) -> Losses:
 
 
 def losses_of(engine: Any, batches: Any) -> Losses:
-    """The losses of the next steps of an engine."""
+    """Return the losses of the next steps of an engine."""
     found = []
     for _, micro_batches in zip(range(STEPS), batches.steps(0), strict=False):
         engine.train_step(micro_batches, batches.filler, report=False)
@@ -82,7 +82,7 @@ def losses_of(engine: Any, batches: Any) -> Losses:
 
 
 def on_ranks(specs: dict[str, JobSpec], code: Path, size: int) -> dict[str, Losses]:
-    """The losses of every spec on so many ranks."""
+    """Return the losses of every spec on `size` ranks."""
     return ranks.call_on_all(_losses_of_each, size, code, specs, code)
 
 
