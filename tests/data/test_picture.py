@@ -250,7 +250,7 @@ def test_the_plan_says_how_pictures_are_decoded(mixed, tmp_path):
 def test_of_very_many_pictures_some_are_looked_at(mixed, tmp_path, monkeypatch):
     monkeypatch.setattr(headers, "MOST", 4)
     notes = reading.describe(mixed, tmp_path).notes
-    assert "2 of 4 pictures looked at, of 8, have transparency: white is put behind them" in notes
+    assert "2 of 4 pictures sampled of 8 have transparency: white is put behind them" in notes
 
 
 def test_resident_and_streamed_pictures_are_decoded_alike(mixed, tmp_path):

@@ -209,7 +209,7 @@ def test_a_function_that_does_not_return_is_given_up(code, monkeypatch):
         reading.describe(own("squares"), HERE, code)
 
 
-def test_sequences_with_numbers_to_foretell(code):
+def test_sequences_with_regression_targets(code):
     facts, _ = reading.given(own("counted"), HERE, code)
     assert facts.notes == (
         "mine.py:counted: sequence is read as 7 steps in time of 3 numbers each",
