@@ -41,7 +41,7 @@ def facts(source, folder):
 def column(source, folder, name):
     """The inputs (N,) of a column in the order of the file, which has to be one of numbers."""
     found = reading.load(
-        source.model_copy(update={"validation": 0.001, "test": 0.001}), folder, 0, folder
+        source.model_copy(update={"validation": 0.001, "test": 0.001}), folder, folder
     )
     assert name in found.facts.columns, found.facts.columns
     at, split = found.facts.columns.index(name), found.train
@@ -235,7 +235,7 @@ def test_a_column_of_other_numbers_does_not_say_all_of_a_target_of_numbers(tmp_p
         (["x,y,x,kind", *["1,2,3,a", "2,3,4,b"] * 9], "has 2 columns 'x'"),
         (["x, x ,kind", *["1,2,a", "2,3,b"] * 9], "has 2 columns 'x'"),
         (["x,kind", *["1,2,a", "2,3,b"] * 9], "rows have more fields than its first row has names"),
-        (["x kind", *["1 a", "2 b"] * 9], "separated by nothing that is known"),
+        (["x kind", *["1 a", "2 b"] * 9], "separated by no known separator"),
         (["x;y,kind", *["1;2,a", "2;3,b"] * 9], "separated by commas or semicolons"),
         (["x,kind", *["1,a", "2,a"] * 9], "'kind' is 'a' in all rows: a single class"),
         (["x,kind", *["1,a", "2,"] * 9], "row 2 .*'kind', a target, is missing"),

@@ -273,11 +273,3 @@ def test_pictures_that_were_decoded_by_another_rule_are_decoded_anew(mixed, tmp_
     np.save(old, np.zeros_like(np.load(old)))
     monkeypatch.undo()
     assert reading.load(mixed, tmp_path, tmp_path).train.tensors["image"].any()
-
-
-def test_a_picture_that_changes_is_looked_at_again_before_it_is_streamed(mixed, tmp_path):
-    reading.load(mixed, tmp_path, tmp_path, 0)
-    (file,) = (tmp_path / "pictures" / "a").glob("turned.png")
-    file.write_bytes(b"no picture")
-    with pytest.raises(UserError, match=r"turned\.png is not a readable picture"):
-        reading.load(mixed, tmp_path, tmp_path, 0)

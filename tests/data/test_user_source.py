@@ -275,5 +275,5 @@ def test_the_plan_says_what_of_graphs_is_easily_a_mistake(code):
         assert f"the graph has {what}" in said
     rings = graph(code, "rings_and_lines")
     assert rings.undirected
-    assert rings.notes == ("80 of 80 graphs have no x: 1 is what is known of each node",)
+    assert rings.notes == ("80 of 80 graphs have no x: each node has a 1 as its feature",)
     assert any("whole numbers as floats" in it for it in graph(code, "floats").notes)
