@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from hpc_dl.errors import UserError
 
 if TYPE_CHECKING:
+    from hpc_dl.jobspec.base import Spec
     from hpc_dl.jobspec.model import Model
 
 HELP = "list the architectures, or show all options of one"
@@ -49,7 +50,7 @@ def find(name: str) -> type[Model]:
     return ZOO[name]
 
 
-def first_line(options: type[Model]) -> str:
+def first_line(options: type[Spec]) -> str:
     """Return the description of an architecture, on one line."""
     return " ".join((options.__doc__ or "").split("\n\n")[0].split())
 

@@ -93,9 +93,9 @@ class RaggedSplit(Split):
         ragged = {name: it.subset(chosen) for name, it in self.ragged.items()}
         return RaggedSplit(ragged, taken, self.index[chosen])
 
-    def contents(self) -> dict[str, Iterable[Tensor]]:
+    def all_tensors(self) -> dict[str, Iterable[Tensor]]:
         ragged = {name: [it.values, it.offsets] for name, it in self.ragged.items()}
-        return {**super().contents(), **ragged}
+        return {**super().all_tensors(), **ragged}
 
     def rows(self, chosen: Tensor) -> Batch:
         chosen = chosen.cpu()
