@@ -12,7 +12,7 @@ from hpc_dl.jobspec.architectures import ZOO
 from hpc_dl.jobspec.base import Spec
 from hpc_dl.jobspec.data import Augment, Data
 from hpc_dl.jobspec.model import OwnModel
-from hpc_dl.jobspec.options import Option, options, written
+from hpc_dl.jobspec.schema import Option, options, to_yaml
 from hpc_dl.jobspec.sources import SOURCES, OwnData
 
 FILE = Path(__file__).parent / "job-spec.md"
@@ -85,7 +85,7 @@ def _part(title: str, part: type[Spec], without: Iterable[str] = ()) -> list[str
 def _table(found: Iterable[Option]) -> list[str]:
     lines = ["| option | default | takes | meaning |", "| --- | --- | --- | --- |"]
     for it in found:
-        default = "(needed)" if it.required else f"`{written(it.default)}`"
+        default = "(needed)" if it.required else f"`{to_yaml(it.default)}`"
         cells = [f"`{it.name}`", default, it.takes, it.about]
         lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
     return [*lines, ""]

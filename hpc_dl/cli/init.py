@@ -52,14 +52,14 @@ def _lines(spec: JobSpec, name: str, about: str) -> Iterator[str]:
 
 
 def _section(part: Spec) -> Iterator[str]:
-    from hpc_dl.jobspec.options import options, written
+    from hpc_dl.jobspec.schema import options, to_yaml
 
     if name := getattr(part, "name", None):
-        yield f"  name: {written(name)}"
+        yield f"  name: {to_yaml(name)}"
     for it in options(type(part)):
         value = getattr(part, it.name)
         said = it.name in part.model_fields_set or it.required
-        line = f"  {'' if said else '#'}{it.name}: {written(value)}"
+        line = f"  {'' if said else '#'}{it.name}: {to_yaml(value)}"
         choices = it.takes if " | " in it.takes else ""
         about = "; ".join(filter(None, (it.about, choices)))
         yield from _beside(line, about)

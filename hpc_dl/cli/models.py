@@ -78,7 +78,7 @@ def _show(name: str, model: type[Model]) -> None:
     from rich.text import Text
 
     from hpc_dl.cli.screen import console
-    from hpc_dl.jobspec.options import options, written
+    from hpc_dl.jobspec.schema import options, to_yaml
     from hpc_dl.verify import recipes
 
     out = console()
@@ -88,7 +88,7 @@ def _show(name: str, model: type[Model]) -> None:
     for title in ("option", "default", "takes", "what it means"):
         table.add_column(title, overflow="fold")
     for it in options(model):
-        default = "(needed)" if it.required else written(it.default)
+        default = "(needed)" if it.required else to_yaml(it.default)
         table.add_row(*map(Text, (it.name, default, it.takes, it.about)))
     out.print(table)
     if recipes.path(name).is_file():
@@ -103,7 +103,7 @@ def _tasks(model: type[Model]) -> str:
 
 
 def _as_json(name: str, model: type[Model]) -> dict[str, object]:
-    from hpc_dl.jobspec.options import options
+    from hpc_dl.jobspec.schema import options
 
     return {
         "name": name,

@@ -1,4 +1,4 @@
-"""Copy what a user's code consists of, and try it there: `python -m hpc_dl.submission.code_check`.
+"""Copy a user's code, and try the copy: `python -m hpc_dl.submission.code_check`.
 
 A request comes in as JSON; the last line of its output is JSON too, a report or the `message`,
 `hint` and `key` of an error. Two forks of this process import the user's code: one where it lies,
@@ -45,7 +45,7 @@ TWICE = 20.0
 
 
 class _TooLong(BaseException):
-    """The time is over; no `except Exception` of the user's is to hold it."""
+    """The time is over. No Exception, so that no `except Exception` of the user's catches it."""
 
 
 class _ReadsOriginal(BaseException):
@@ -85,7 +85,7 @@ def _report(request: dict[str, Any], elsewhere: str) -> dict[str, Any]:
 
 
 def _discover(request: dict[str, Any]) -> dict[str, Any]:
-    """Import the user's code where it lies, and see what that takes."""
+    """Import the user's code where it lies, and collect the files that it needs."""
     base, places = Path(request["base"]), _places(request)
     user_code.import_originals(base)
     sys.path += [str(_importable(Path(path))) for path in request["code"]] + [str(Path.cwd())]
@@ -169,12 +169,12 @@ def _plain(facts: DataFacts | None) -> Any:
 
 
 def _places(request: Mapping[str, Any]) -> dict[str, str]:
-    """The modules that the spec names, by section."""
+    """Return the modules that the spec names, by section."""
     return {key: request[key]["name"].rpartition(":")[0] for key in request["own"]}
 
 
 def _importable(path: Path) -> Path:
-    """The folder in which a module of the spec's `code` is looked for."""
+    """Return the folder in which a module of the spec's `code` is searched for."""
     return user_code.package_root(path if path.is_dir() else path.parent)
 
 
@@ -241,7 +241,7 @@ def _in_fork(
     seconds: float,
     original: Callable[[Path], Path],
 ) -> dict[str, Any]:
-    """What `work` returns, done by a fork of this process; or what is to be said of its failure."""
+    """Return the result of `work` in a fork of this process, or the description of its failure."""
     ours, theirs = os.pipe()
     child = os.fork()
     if not child:
@@ -308,7 +308,7 @@ Of data, give the absolute path."""
 def _described(
     error: BaseException, names: str, original: Callable[[Path], Path]
 ) -> dict[str, str]:
-    """An error in the user's code, `names`, for people: where, what, and what to do."""
+    """Describe an error in the user's code, `names`: where, what, and what to do."""
     frames = traceback.extract_tb(error.__traceback__)
     theirs = [
         it for it in frames if installed.is_users(Path(it.filename)) and it.filename[0] == "/"

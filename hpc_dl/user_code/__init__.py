@@ -1,4 +1,4 @@
-"""The user's own code, named as `my_code.py:MyNet`: imported from its snapshot in a run folder."""
+"""A user's code, named as `my_code.py:MyNet`: imported from its snapshot in a run folder."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _originals: set[Path] = set()
 
 
 def load_object(reference: str, folder: Path, kind: type | None = None) -> Any:
-    """The object `NAME` of `file.py:NAME` in `folder`, or of `package.module:NAME`.
+    """Import the object `NAME` of `file.py:NAME` in `folder`, or of `package.module:NAME`.
 
     With `kind`, it has to be a subclass of it. Errors inside the user's code come through as they
     are; UserError is raised for a file or a name that is not there.
@@ -50,12 +50,12 @@ def load_object(reference: str, folder: Path, kind: type | None = None) -> Any:
 
 
 def import_originals(folder: Path) -> None:
-    """Look for what the code in `folder` imports wherever Python would, and not in it alone."""
+    """Search for what the code in `folder` imports wherever Python would, not in it alone."""
     _originals.add(installed.absolute(folder))
 
 
 def namespace_of(folder: Path, place: str) -> Namespace:
-    """The namespace of the module that a spec calls `place`, of the code in `folder`."""
+    """Return the namespace of the module that a spec calls `place`, of the code in `folder`."""
     folder = _folder(folder)
     own = (folder / place).parent if place.endswith(".py") else folder
     default = [own, package_root(own), folder]
@@ -115,6 +115,6 @@ def _manifest(folder: Path) -> dict[str, list[str]]:
 
 
 def _folder(folder: Path) -> Path:
-    """Absolute. The originals' symbolic links stay, for Python does not follow them either."""
+    """Return an absolute path. Symbolic links of originals stay, as Python leaves them."""
     absolute = installed.absolute(folder)
     return absolute if absolute in _originals else absolute.resolve()

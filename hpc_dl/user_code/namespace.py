@@ -1,4 +1,4 @@
-"""The modules of a user's code, in a package of their own.
+"""Namespaces: the modules of a user's code, in a package of their own.
 
 The modules of a folder live in a package of their own, so that two exports may both have a
 `layers.py`, and a user's `utils.py` is nobody else's. An absolute `import layers` in one of them
@@ -35,7 +35,7 @@ def known() -> list[Namespace]:
 
 
 def package_root(folder: Path) -> Path:
-    """The folder of the outermost package that `folder` is in; itself, if that is no package."""
+    """Return the folder of the outermost package around `folder`; itself if it is no package."""
     while (folder / "__init__.py").is_file() and folder.name.isidentifier():
         folder = folder.parent
     return folder
@@ -45,7 +45,7 @@ class Namespace:
     """The modules of a user's code, below a package `name`."""
 
     def __init__(self, roots: Sequence[Path], *, everywhere: bool) -> None:
-        """Modules are looked for in `roots`, or `everywhere` in folders that are the user's."""
+        """Search for modules in `roots`, or `everywhere` in folders that are the user's."""
         self.name = f"{PREFIX}{next(_numbers)}"
         self.roots = list(roots)
         self._loaded: dict[str, tuple[int, int]] = {}
@@ -68,11 +68,11 @@ class Namespace:
 
     @property
     def is_apart(self) -> bool:
-        """Whether only its own folders are searched, which are not in sys.path."""
+        """True if only its own folders are searched, which are not in sys.path."""
         return self._before is None
 
     def path(self) -> list[str]:
-        """The user's own folders in which modules are looked for."""
+        """Return the user's folders in which modules are searched for."""
         if self._before is None:
             return [str(root) for root in self.roots]
         roots = set(map(str, self.roots))
@@ -81,11 +81,11 @@ class Namespace:
         return [entry for entry in dict.fromkeys(users) if installed.is_users(Path(entry))]
 
     def is_fresh(self) -> bool:
-        """Whether the files of its modules are what they were when they were imported."""
+        """Return whether the files of its modules are unchanged since their import."""
         return all(_stamp(path) == stamp for path, stamp in self._loaded.items())
 
     def owns(self, top: str) -> bool:
-        """Whether `import TOP` means a module of the user's."""
+        """Return whether `import TOP` means a module of the user's."""
         if top in installed.RESERVED:
             return False
         if self._before is not None:  # the user's code may add folders
@@ -95,7 +95,7 @@ class Namespace:
         return self._owned[top]
 
     def spec(self, name: str, path: Sequence[str] | None) -> ModuleSpec | None:
-        """How to import a module by its full name, `path` being its package's."""
+        """Return the spec of a module by its full name, `path` being its package's."""
         rest = name.removeprefix(f"{self.name}.")
         if "." not in rest:
             found = self._locate(rest)
@@ -108,19 +108,19 @@ class Namespace:
         return spec
 
     def prepare(self, module: ModuleType, path: str) -> None:
-        """Have a module's imports go through this namespace."""
+        """Route a module's imports through this namespace."""
         module.__dict__["__builtins__"] = self._builtins
         self._loaded[path] = _stamp(path)
 
     def import_module(self, name: str, package: str | None = None) -> ModuleType:
-        """As that of importlib, for the user's own code."""
+        """Import a module as `importlib.import_module` does, for the user's code."""
         if name.startswith(".") or not self.owns(name.partition(".")[0]):
             self._provide(name)
             return importlib.import_module(name, package)
         return importlib.import_module(f"{self.name}.{name}")
 
     def _locate(self, top: str) -> ModuleSpec | None:
-        """Where a module of the user's is; a mere folder is none if there is such a library."""
+        """Find a module of the user's; a mere folder is none if there is such a library."""
         spec = PathFinder.find_spec(top, self.path())
         if (spec is None or spec.origin is None) and self._before is not None:
             spec = _found_by_anybody(top) or spec
@@ -138,7 +138,7 @@ class Namespace:
         fromlist: Sequence[str] | None = (),
         level: int = 0,
     ) -> ModuleType:
-        """What an import statement in the user's code does."""
+        """Execute an import statement of the user's code."""
         top = name.partition(".")[0]
         try:
             if level or not self.owns(top):
@@ -180,14 +180,14 @@ class Namespace:
         return self._namesakes[top]
 
     def _importlib(self, module: ModuleType) -> ModuleType:
-        """importlib, by which the user's code imports the user's code."""
+        """Return importlib for the user's code, whose modules it imports."""
         own = ModuleType(module.__name__)
         vars(own).update(vars(module), import_module=self.import_module)
         return own
 
 
 class Source(SourceFileLoader):
-    """Leaves no bytecode beside the source, where it would be one more file of the snapshot."""
+    """Loader that writes no bytecode, which would be one more file of the snapshot."""
 
     def __init__(self, space: Namespace, name: str, path: str) -> None:
         super().__init__(name, path)
@@ -203,7 +203,7 @@ class Source(SourceFileLoader):
 
 
 class _Finder:
-    """Finds the modules of the namespaces by their full names."""
+    """Finder of the modules of namespaces by their full names."""
 
     @staticmethod
     def find_spec(
@@ -214,7 +214,7 @@ class _Finder:
 
 
 class _Fallback:
-    """Finds a user's module by the name that its source has, for a library that is asked by the
+    """Finder of a user's module by the name in its source, for a library that is called by the
     user's code: `importlib.resources.files("my_package")`."""
 
     @staticmethod
@@ -232,7 +232,7 @@ class _Fallback:
 
 
 class _Alias(Loader):
-    """Gives a module a second name."""
+    """Loader that gives a module a second name."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -248,7 +248,7 @@ class _Alias(Loader):
 
 
 def root_of(spec: ModuleSpec) -> Path:
-    """The folder in which a module without a package was found."""
+    """Return the folder in which a module without a package was found."""
     if spec.submodule_search_locations:
         return Path(next(iter(spec.submodule_search_locations))).parent
     assert spec.origin is not None
@@ -256,7 +256,7 @@ def root_of(spec: ModuleSpec) -> Path:
 
 
 def _found_by_anybody(top: str) -> ModuleSpec | None:
-    """The module that a finder of somebody else's knows, like that of an editable install."""
+    """Ask all finders, like that of an editable install, for a module."""
     try:
         return importlib.util.find_spec(top)
     except (ImportError, ValueError):

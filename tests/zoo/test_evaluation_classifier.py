@@ -13,7 +13,7 @@ from hpc_dl import predictor
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.architectures.ffnn import FeedForward as Options
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.generative import Generative
+from hpc_dl.jobspec.image_models import Generative
 from hpc_dl.tasks.metrics import FrechetDistance, RarestClass
 from hpc_dl.zoo.architectures.ffnn import FeedForward
 from hpc_dl.zoo.evaluation_classifier import EvaluationClassifier

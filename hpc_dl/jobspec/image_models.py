@@ -1,14 +1,29 @@
-"""Options of generative architectures: the classifier that evaluates what they make."""
+"""Options that several architectures share: of image encoders, and of generative models."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, PositiveInt
 
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.model import Conflict, Model
+from hpc_dl.jobspec.model import Activation, Conflict, Model
+
+
+class Coder(Model):
+    """Options of an encoder, and of the decoder that mirrors it."""
+
+    latent_dim: PositiveInt = Field(32, description="dimensions of the code")
+    network: Literal["dense", "conv"] = Field("conv", description="with convolutions, or without")
+    channels: list[PositiveInt] = Field(
+        [16, 32],
+        description="of the convolutions of `conv`, each of which halves the sides of an image",
+    )
+    hidden: list[PositiveInt] = Field(
+        [256], description="widths of the encoder's dense layers, mirrored in the decoder, units"
+    )
+    activation: Activation = Field("gelu", description="between the layers")
 
 
 class Generative(Model):
