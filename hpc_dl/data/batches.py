@@ -77,8 +77,8 @@ class Batches:
             micro_batches = self.augmentation.of(micro_batches, key)
         return list(micro_batches)
 
-    def filler(self) -> Batch:
-        """One example, for a rank that has none and still has to take part."""
+    def dummy_batch(self) -> Batch:
+        """Return one example, for a rank that has none and computes all the same."""
         return self.split.batch(torch.zeros(1, dtype=torch.int64, device=self.split.device))
 
 

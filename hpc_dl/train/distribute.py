@@ -49,7 +49,7 @@ def _find_unused(engine: Engine, batch: Batch | None, batches: Batches) -> None:
     missing: dict[str, list[str]] = {}
     for name in _trained(engine):
         with engine.only_trainable(name), engine.dummy_statistics(batch):
-            given = batches.filler() if batch is None else batch
+            given = batches.dummy_batch() if batch is None else batch
             loss = engine.architecture.loss(engine.nets, given, name)
             engine.reach_backward(waits=True)
             engine.backward(name, loss.total / loss.count)

@@ -73,7 +73,7 @@ def train(
             ends = in_epoch == plan.steps_per_epoch or step == plan.steps
             reports = ends or in_epoch % log_every == 0
             saves = is_checkpoint_due(step) or step == plan.pause_at
-            skipped = engine.train_step(micro_batches, batches.filler, reports)
+            skipped = engine.train_step(micro_batches, batches.dummy_batch, reports)
             if skipped:
                 yield NonFinite(skipped)
                 if engine.step != step:

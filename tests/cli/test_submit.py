@@ -103,7 +103,7 @@ def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been(
     assert json.loads(said.out)["run"] == run.id
     begins = events(run, "started", since_start=False)[-1]["step"]
     assert begins >= 36
-    assert f"goes on from step {begins}" in said.err
+    assert f"resumes from step {begins}" in said.err
     assert final_state(run) == final_state(ranks.train(new_run(root, **sections)))
 
 
@@ -145,7 +145,7 @@ def test_ctrl_c_leaves_the_run_running_and_says_what_to_type(tmp_path: Path, roo
     out, err = typed.communicate(timeout=60)
     assert typed.returncode == 130
     assert err == ""
-    assert "quick-1 runs on" in out
+    assert "quick-1 continues to run" in out
     assert "hpcdl cancel quick-1" in out
     assert wait_for_end(run)[0] == "completed"
 

@@ -57,7 +57,7 @@ def test_batches_of_training_and_of_held_out_examples_are_the_same(make):
         held_out(split, 4, 1, 2), held_out(HostSplit(split, CPU), 4, 1, 2), strict=True
     ):
         same(one, other)
-    same(*(it.filler() for it in every))
+    same(*(it.dummy_batch() for it in every))
 
 
 @pytest.mark.parametrize("make", [pictures, graphs])

@@ -65,7 +65,7 @@ class Steps:
     def take(self, count: int) -> None:
         """Take so many steps without a report."""
         for micro_batches in islice(self._steps, count):
-            skipped = self.engine.train_step(micro_batches, self.batches.filler, report=False)
+            skipped = self.engine.train_step(micro_batches, self.batches.dummy_batch, report=False)
             assert skipped is None, skipped
 
     def losses(self, count: int) -> list[float]:

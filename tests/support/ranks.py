@@ -38,7 +38,7 @@ _ATTEMPTS = itertools.count()
 def start(
     run: RunDir, sabotage: Sabotage | None = None, victim: int | None = 0, *, drawing: bool = False
 ) -> list[BaseProcess]:
-    """Start every rank that the plan asks for, the `victim`, or each, with the sabotage.
+    """Start every rank of the plan, the `victim` (None: each) with the sabotage.
 
     Without `drawing` the pictures are black: drawing takes longer than a short training.
     """
@@ -55,9 +55,9 @@ def start(
 
 
 def start_job(run: RunDir, sabotage: Sabotage | None = None, size: int = 2) -> list[BaseProcess]:
-    """Start what a job runs in each of its tasks, without tracking and without a launcher.
+    """Start the worker of each task of a job, without tracking and without a launcher.
 
-    Nobody but the ranks themselves ends those that are left; the sabotage is called in each.
+    Only the ranks themselves end those that are left; the sabotage is called in each.
     """
     attempt, processes = f"{os.getpid()}{next(_ATTEMPTS)}", []
     for rank in range(size):
@@ -81,7 +81,7 @@ def _job(run: RunDir, rank: int, size: int, attempt: str, sabotage: Sabotage | N
 
 
 def train(run: RunDir, *, drawing: bool = False) -> RunDir:
-    """Train a run to its end; anything but completion is an error."""
+    """Train a run, and fail unless it is completed."""
     with ended(start(run, drawing=drawing)) as processes:
         for process in processes:
             process.join(120)
@@ -91,7 +91,7 @@ def train(run: RunDir, *, drawing: bool = False) -> RunDir:
 
 
 def kill_at(run: RunDir, step: int) -> None:
-    """Start a run, and kill -9 all of it once it has journalled a step at or after `step`."""
+    """Start a run, and kill -9 all ranks once it has journalled a step at or after `step`."""
     with ended(start(run)):
         wait_for_step(run, step)
 

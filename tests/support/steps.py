@@ -1,7 +1,6 @@
 """A few steps of an engine without a run, on one rank or several: their losses.
 
-Several ranks are processes that do so for one spec after the other, for a start takes longer than
-the steps.
+Several ranks compute one spec after the other, for a start takes longer than the steps.
 """
 
 import os
@@ -17,7 +16,7 @@ from tests.support import ranks, reading
 Losses = list[dict[str, float]]
 STEPS = 3
 RATE = 1e-4
-"""Low, for what two ways of adding up differ by is not to grow."""
+"""Low, so that rounding differences do not grow."""
 
 
 def job(**sections: Any) -> JobSpec:
@@ -68,7 +67,7 @@ def engine_of(spec: JobSpec, code: Path, world: Any = None) -> tuple[Any, Any]:
 
 
 def losses(spec: JobSpec, code: Path, world: Any = None) -> Losses:
-    """The reported losses of each step, by the name of the player; on one rank without a world."""
+    """Return the losses of each step by player; on one rank without a world."""
     return losses_of(*engine_of(spec, code, world))
 
 
@@ -76,7 +75,7 @@ def losses_of(engine: Any, batches: Any) -> Losses:
     """Return the losses of the next steps of an engine."""
     found = []
     for _, micro_batches in zip(range(STEPS), batches.steps(0), strict=False):
-        engine.train_step(micro_batches, batches.filler, report=False)
+        engine.train_step(micro_batches, batches.dummy_batch, report=False)
         found.append({name: means["loss"] for name, means in engine.metrics.means().items()})
     return found
 

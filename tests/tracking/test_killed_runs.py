@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from hpc_dl import cli
-from hpc_dl.cli.dashboard import _Bringing
+from hpc_dl.cli.dashboard import _Syncer
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.submission import Submission
 from hpc_dl.tracking.sync import sync_run
@@ -58,7 +58,7 @@ def test_sync_reconciles_a_killed_run_and_sends_its_end(killed, uri, capsys):
 
 @pytest.mark.nightly
 def test_the_dashboard_reconciles_a_killed_run_and_sends_its_end(killed, uri, capsys):
-    _Bringing(killed.root).bring()
+    _Syncer(killed.root).sync()
     assert_failed(killed, uri)
 
 

@@ -168,12 +168,12 @@ def test_a_dummy_batch_does_not_change_batch_norm_statistics(tmp_path, train):
 
 
 def test_with_sync_batch_norm_a_killed_run_ends_with_the_same_bits(tmp_path):
-    calm = ranks.train(batch_normed(tmp_path, 2, "calm"))
+    undisturbed = ranks.train(batch_normed(tmp_path, 2, "calm"))
     killed = batch_normed(tmp_path, 2, "killed")
     ranks.kill_at(killed, 17)
     ranks.train(killed)
-    assert final_state(killed) == final_state(calm)
-    assert history(killed) == history(calm)
+    assert final_state(killed) == final_state(undisturbed)
+    assert history(killed) == history(undisturbed)
 
 
 def test_unsynchronised_batch_norm_is_warned_of_once(tmp_path):

@@ -13,9 +13,9 @@ from tests.support.running import events, final_state, history
 
 @pytest.mark.parametrize("architecture, size", [("ffnn", 2), ("gan", 1), ("gnn", 1)])
 def test_killed_at_random_points_it_ends_with_the_same_bits(tmp_path, architecture, size):
-    tally = chaos.torment(tmp_path, architecture, size, kills=2, seed=0)
-    assert tally.kills.total() == 2
-    assert tally.mismatches == []
+    outcome = chaos.compare_killed_runs(tmp_path, architecture, size, kills=2, seed=0)
+    assert outcome.kills.total() == 2
+    assert outcome.mismatches == []
 
 
 @pytest.mark.parametrize("point", chaos.POINTS)
@@ -35,7 +35,7 @@ def test_a_killed_run_resumes_from_its_checkpoint(tmp_path):
 def test_a_run_resumes_on_another_world_size_with_the_same_samples(tmp_path, before, after):
     """Without randomness in the step the losses agree, so the order of the samples is the same."""
 
-    calm = ranks.train(chaos.job(tmp_path, "calm", "ffnn", before))
+    undisturbed = ranks.train(chaos.job(tmp_path, "calm", "ffnn", before))
     moved = chaos.job(tmp_path, "moved", "ffnn", before)
     ranks.kill_at(moved, 20)
     other = read_json(chaos.job(tmp_path, "other", "ffnn", after).plan)
@@ -44,6 +44,6 @@ def test_a_run_resumes_on_another_world_size_with_the_same_samples(tmp_path, bef
     starts = events(moved, "started")
     assert [event["world_size"] for event in starts] == [before, after]
     assert starts[1]["step"] > 0
-    for (step, ours), (_, theirs) in zip(history(moved), history(calm), strict=True):
+    for (step, ours), (_, theirs) in zip(history(moved), history(undisturbed), strict=True):
         assert ours == pytest.approx(theirs, rel=1e-4), step
-    assert final_state(moved) != final_state(calm), "sums of other parts round otherwise"
+    assert final_state(moved) != final_state(undisturbed), "sums of other parts round otherwise"

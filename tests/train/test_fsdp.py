@@ -65,19 +65,22 @@ def test_every_rank_holds_its_shards_of_weights_and_moments_alone(tmp_path):
 
 
 def test_killed_and_resumed_it_ends_with_the_same_bits(tmp_path):
-    calm = ranks.train(job(tmp_path, "calm", 2, dropout=0.2))
+    undisturbed = ranks.train(job(tmp_path, "calm", 2, dropout=0.2))
     killed = job(tmp_path, "killed", 2, dropout=0.2)
     for step in (18, 36):
         ranks.kill_at(killed, step)
     ranks.train(killed)
     assert [event["step"] > 0 for event in events(killed, "started")] == [False, True, True]
-    assert history(killed) == history(calm)
-    assert all(torch.equal(exported(killed)[name], exported(calm)[name]) for name in exported(calm))
+    assert history(killed) == history(undisturbed)
+    assert all(
+        torch.equal(exported(killed)[name], exported(undisturbed)[name])
+        for name in exported(undisturbed)
+    )
 
 
 @pytest.mark.parametrize("before, after", [(2, 4), (4, 2), (2, 1)])
 def test_a_sharded_checkpoint_resumes_on_another_number_of_ranks(tmp_path, before, after):
-    calm = ranks.train(job(tmp_path, "calm", 1, strategy="ddp"))
+    undisturbed = ranks.train(job(tmp_path, "calm", 1, strategy="ddp"))
     moved = job(tmp_path, "moved", before)
     ranks.kill_at(moved, 24)
     other = Plan.from_json(read_json(job(tmp_path, "other", after).plan)).to_json()
@@ -85,7 +88,7 @@ def test_a_sharded_checkpoint_resumes_on_another_number_of_ranks(tmp_path, befor
     ranks.train(moved)
     assert [event["world_size"] for event in events(moved, "started")] == [before, after]
     assert events(moved, "started")[1]["step"] > 0
-    agree(moved, calm)
+    agree(moved, undisturbed)
 
 
 @pytest.mark.nightly

@@ -102,13 +102,13 @@ def test_lists_of_layers_tied_weights_and_frozen_players_train_as_on_one_rank(tm
 
 def test_batch_norm_statistics_are_the_same_on_every_rank_and_after_a_kill(tmp_path):
     model, often = {"name": "own.py:Normed"}, {"every": "5 steps"}
-    calm = ranks.train(job(tmp_path, "calm", 2, model, checkpoint=often))
+    undisturbed = ranks.train(job(tmp_path, "calm", 2, model, checkpoint=often))
     killed = job(tmp_path, "killed", 2, model, checkpoint=often)
     ranks.kill_at(killed, 12)
     ranks.train(killed)
     assert events(killed, "started")[1]["step"] > 0
-    assert history(killed) == history(calm)
-    ours, theirs = (exported_weights(it) for it in (killed, calm))
+    assert history(killed) == history(undisturbed)
+    ours, theirs = (exported_weights(it) for it in (killed, undisturbed))
     assert ours.keys() == theirs.keys()
     assert all(torch.equal(ours[key], theirs[key]) for key in ours)
 

@@ -66,9 +66,9 @@ def test_training_continues_with_a_full_disk_and_ends_the_same(disk: Path, tmp_p
         filler.unlink()
         process.join(60)
         assert process.exitcode == 0
-    calm = ranks.train(job(tmp_path / "calm", tmp_path / "calm"))
-    assert final_state(run) == final_state(calm)
-    assert history(run) == history(calm)
+    undisturbed = ranks.train(job(tmp_path / "calm", tmp_path / "calm"))
+    assert final_state(run) == final_state(undisturbed)
+    assert history(run) == history(undisturbed)
     assert any("could not be written" in event["message"] for event in events(run, "warning"))
 
 

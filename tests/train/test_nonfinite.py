@@ -68,12 +68,12 @@ def test_skip_leaves_the_step_out_and_continues(tmp_path):
 
 def test_a_skipped_step_is_skipped_again_by_a_run_that_was_killed(tmp_path):
     job = {"train": {"epochs": 3}, "checkpoint": {"every": "5 steps"}}
-    calm = ranks.train(poisoned(tmp_path, "skip", name="calm", **job))
+    undisturbed = ranks.train(poisoned(tmp_path, "skip", name="calm", **job))
     killed = poisoned(tmp_path, "skip", name="killed", **job)
     ranks.kill_at(killed, 20)
     ranks.train(killed)
-    assert final_state(killed) == final_state(calm)
-    assert history(killed) == history(calm)
+    assert final_state(killed) == final_state(undisturbed)
+    assert history(killed) == history(undisturbed)
 
 
 def test_too_many_skipped_steps_in_a_row_stop_the_run(tmp_path):
@@ -113,7 +113,7 @@ def test_an_update_whose_loss_is_not_finite_changes_nothing(tmp_path, monkeypatc
     """Statistics, momentum and average too; who would move next in that step does not."""
     model, player = UNTOUCHED[case]
     engine, batches = steps.engine_of(steps.job(model=model, train=MOVING), tmp_path)
-    engine.train_step(batches.of_step(0), batches.filler, report=True)
+    engine.train_step(batches.of_step(0), batches.dummy_batch, report=True)
     before = copy.deepcopy(engine.state())
     batch = batches.of_step(1)
     first = batch[0]["index"][0].item()
@@ -125,7 +125,7 @@ def test_an_update_whose_loss_is_not_finite_changes_nothing(tmp_path, monkeypatc
         return dataclasses.replace(loss, total=loss.total + bad)
 
     monkeypatch.setattr(engine.architecture, "loss", infinite)
-    skipped = engine.train_step(batch, batches.filler, report=True)
+    skipped = engine.train_step(batch, batches.dummy_batch, report=True)
     assert (skipped.step, skipped.player, skipped.total) == (1, player, math.inf)
     assert nonfinite.samples(engine, batch, player) == [first]
     assert_same(engine.state() | {"step": 1}, before)

@@ -202,20 +202,20 @@ def test_labels_are_smoothed(tmp_path):
 
 def test_a_learning_rate_is_found_drawn_and_reused(tmp_path):
     options = {"epochs": 3, "optimizer": {"name": "adamw", "lr": "auto"}, "log_every": 1}
-    calm = train(new_run(tmp_path, train=options))
-    found = read_json(calm.learning_rate)["learning_rate"]
+    undisturbed = train(new_run(tmp_path, train=options))
+    found = read_json(undisturbed.learning_rate)["learning_rate"]
     assert 1e-4 < found < 1e-1
-    assert set(losses(calm, "train/lr")) == {found}
+    assert set(losses(undisturbed, "train/lr")) == {found}
     curve = "artifacts/learning_rate/step-00000000.png"
-    assert curve in [event["path"] for event in events(calm, "artifact")]
-    assert (calm.path / curve).exists()
+    assert curve in [event["path"] for event in events(undisturbed, "artifact")]
+    assert (undisturbed.path / curve).exists()
     killed = new_run(tmp_path, train=options)
     ranks.kill_at(killed, 15)
     killed.learning_rate.write_bytes(b"")  # it is found once more, and the same
     train(killed)
-    assert read_json(killed.learning_rate) == read_json(calm.learning_rate)
+    assert read_json(killed.learning_rate) == read_json(undisturbed.learning_rate)
     assert curve in [event["path"] for event in events(killed, "artifact")]
-    assert final_state(killed) == final_state(calm)
+    assert final_state(killed) == final_state(undisturbed)
 
 
 def test_two_ranks_find_one_learning_rate(tmp_path):

@@ -138,7 +138,7 @@ def test_the_summary_shows_metrics_of_the_same_weights(run):
         line.startswith("weights best checkpoint: step 36 (validation accuracy") for line in lines
     )
     assert f"table {run.artifacts / 'test' / 'predictions.csv'}" in lines
-    said = summary.as_json(found)
+    said = summary.to_json(found)
     assert (said["step"], said["weights"]["step"]) == (48, 36)
     assert (said["steps"]["val/accuracy"], said["steps"]["test/accuracy"]) == (48, 36)
     assert said["validation"]["accuracy"] == pytest.approx(0.9)

@@ -144,7 +144,7 @@ def test_every_architecture_computes_in_half_precision(name, precision, code, mo
         pytest.skip("torch has no such cells for CPUs")
     monkeypatch.setattr(build, "accelerator", lambda *_: Accelerator(precision))
     engine, batches = every_architecture.engine_of(name, code, World(0, 1, torch.device("cpu")))
-    skipped = engine.train_step(batches.of_step(0), batches.filler, report=True)
+    skipped = engine.train_step(batches.of_step(0), batches.dummy_batch, report=True)
     assert skipped is None
     assert all(it.isfinite().all() for net in engine.unwrapped.values() for it in net.parameters())
 

@@ -58,13 +58,13 @@ def goes_on(cluster: Cluster, run: RunDir, root: Path) -> None:
 def ends_as_undisturbed(run: RunDir, root: Path) -> None:
     wait_for(run, "completed", seconds=150)
     size = Plan.from_json(read_json(run.plan)).world_size
-    calm, _ = job(root / "calm", pace=0, tasks_per_node=size)
-    ranks.train(calm)
+    undisturbed, _ = job(root / "calm", pace=0, tasks_per_node=size)
+    ranks.train(undisturbed)
     steps = [event["step"] for event in starts(run)]
     assert len(steps) > 1
     assert all(step > 0 for step in steps[1:]), "it went on from a checkpoint"
-    assert final_state(run) == final_state(calm)
-    assert history(run) == history(calm)
+    assert final_state(run) == final_state(undisturbed)
+    assert history(run) == history(undisturbed)
 
 
 def why(run: RunDir) -> list[str]:

@@ -197,9 +197,12 @@ def test_a_player_without_gradients_is_named(tmp_path, code):
 def test_killed_and_resumed_it_ends_with_the_same_bits(tmp_path, code):
     """Whether parameters are used is looked for again, and found as before."""
     options = {"find_unused_parameters": True, "steps": 60}
-    calm = ranks.train(job(tmp_path, code, "Now", 2, **options))
+    undisturbed = ranks.train(job(tmp_path, code, "Now", 2, **options))
     killed = job(tmp_path, code, "Now", 2, **options)
     ranks.kill_at(killed, 50)
     ranks.train(killed)
-    assert history(killed) == history(calm)
-    assert all(torch.equal(weights(killed)[name], weights(calm)[name]) for name in weights(calm))
+    assert history(killed) == history(undisturbed)
+    assert all(
+        torch.equal(weights(killed)[name], weights(undisturbed)[name])
+        for name in weights(undisturbed)
+    )

@@ -91,7 +91,7 @@ def test_no_step_waits_for_the_device(name, code):
     engine, batches = engine_of(name, code, World(0, 1, META))
     with NeverWaiting():
         for _, micro_batches in zip(range(2), batches.steps(0), strict=False):
-            engine.train_step(micro_batches, batches.filler, report=True)
+            engine.train_step(micro_batches, batches.dummy_batch, report=True)
     assert engine.step > 0
 
 
@@ -104,7 +104,7 @@ def test_no_step_of_several_ranks_waits_for_the_device(name, code, monkeypatch):
     engine.gradient_averaging = gradient_sync.GradientAveraging(engine.world)
     with NeverWaiting():
         micro_batches = next(batches.steps(0))
-        engine.train_step([*micro_batches, None], batches.filler, report=False)
+        engine.train_step([*micro_batches, None], batches.dummy_batch, report=False)
     assert engine.step == 1
 
 
