@@ -70,7 +70,7 @@ def test_while_the_ranks_meet_each_has_its_own_message(error, what, hint):
         raise error
     found = raised.value
     assert what.format(here=socket.gethostname()) in found.message
-    assert failure.own_words(error) in found.message
+    assert failure.first_line(error) in found.message
     assert hint in found.hint
     assert found.exit_code == EXIT_CLUSTER
 
@@ -110,10 +110,10 @@ def recorded(root, error, job="7"):
 def test_whoever_has_lost_another_says_so_in_the_words_of_the_library(
     tmp_path, monkeypatch, error, words
 ):
-    monkeypatch.setattr(failure, "PATIENCE", 0.0)
+    monkeypatch.setattr(failure, "PEER_SECONDS", 0.0)
     found = recorded(tmp_path, error)
     assert found.peer_gone
-    assert found.reason.startswith("another rank is gone without a word")
+    assert found.reason.startswith("another rank has ended without an error message")
     assert words in found.reason
 
 
