@@ -1,6 +1,6 @@
 # The verbs of the project. `make` lists them.
 
-.PHONY: help install test fast lowest python gpu-check lint chaos chaos-ranks chaos-slurm bench cluster cluster-stop
+.PHONY: help install test fast lowest python gpu-check lint docs chaos chaos-ranks chaos-slurm bench cluster cluster-stop
 
 help:
 	@echo "make install       this project and its tools into the current Python environment"
@@ -10,6 +10,7 @@ help:
 	@echo "make python        the same, with another Python and the newest versions: PYTHON=3.13"
 	@echo "make gpu-check     what only a machine with NVIDIA GPUs can show: a table, and gpu-check.json"
 	@echo "make lint          style, types and import contracts"
+	@echo "make docs          the documentation's site, in build/site, with docs/job-spec.md written anew"
 	@echo "make chaos         both of the following"
 	@echo "make chaos-ranks   hundreds of runs killed at random points, each compared bit by bit"
 	@echo "make chaos-slurm   51 jobs on the private Slurm, each troubled in another way and compared"
@@ -43,6 +44,10 @@ lint:
 	ruff format --check .
 	mypy
 	lint-imports
+
+docs:
+	python docs/generate.py
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
 
 chaos: chaos-ranks chaos-slurm
 

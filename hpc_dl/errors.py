@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 EXIT_FAILED = 1
 """The run failed."""
@@ -29,6 +29,13 @@ class UserError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+
+def first_few(names: Iterable[object], most: int = 5) -> str:
+    """Return the first names for a message, and how many more there are: `a, b and 3 more`."""
+    every = list(map(str, names))
+    more = f" and {len(every) - most} more" if len(every) > most else ""
+    return ", ".join(every[:most]) + more
 
 
 def reason(error: OSError) -> str:

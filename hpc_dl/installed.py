@@ -46,12 +46,12 @@ def plugins(group: str, base: type[Class]) -> Iterator[type[Class]]:
 
 
 def absolute(path: str | Path) -> Path:
-    """An absolute path without `..`, whose symbolic links stay as Python's imports leave them."""
+    """Return an absolute path without `..`; symbolic links stay, as Python's imports leave them."""
     return Path(os.path.abspath(path))  # noqa: PTH100
 
 
 def is_users(path: Path) -> bool:
-    """Whether a file or a folder is neither installed nor a part of the system."""
+    """Return whether a file or a folder is neither installed nor a part of the system."""
     path = absolute(path)
     both = {path, path.resolve()}
     return not any(

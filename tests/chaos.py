@@ -1,8 +1,7 @@
-"""Runs that are killed at random points, again and again, and have to end with the same bits.
+"""Chaos test: runs that are killed at random points, repeatedly, end with the same bits.
 
-`python -m tests.chaos --kills 200` goes through every architecture of the zoo, on one, two and
-four ranks, and prints a table; `make chaos` runs it. A seed picks the points, so a mismatch can
-be had again.
+`python -m tests.chaos --kills 200` tests every architecture of the zoo on one, two and four ranks,
+and prints a table; `make chaos` runs it. A seed picks the points, so a mismatch is reproducible.
 """
 
 import argparse
@@ -44,23 +43,23 @@ NEVER_BETTER = ("gan", "diffusion")
 """Architectures without a metric by which to stop early."""
 
 POINTS = {
-    "in a step": ("hpc_dl.train.engine:Engine._differentiate", 36),
+    "in a step": ("hpc_dl.train.engine:Engine.backward", 36),
     "between the gradient and the step": ("hpc_dl.train.engine:Engine._clip", 36),
-    "between two players": ("hpc_dl.train.engine:Engine._turn", 36),
-    "in an evaluation": ("hpc_dl.train.evaluate:Seen.add", 6),
-    "while the state is copied": ("hpc_dl.train.checkpoint:_copied", 200),
+    "between two updates": ("hpc_dl.train.engine:Engine._update", 36),
+    "in an evaluation": ("hpc_dl.train.evaluate:EvaluationMetrics.update", 6),
+    "while the state is copied": ("hpc_dl.train.checkpoint_writer:_copied", 200),
     "before the checksum of a checkpoint": ("hpc_dl.train.checkpoint:_sha256", 9),
-    "before and after a checkpoint has its name": ("hpc_dl.train.checkpoint:sync_folder", 20),
+    "before and after a checkpoint is renamed": ("hpc_dl.train.checkpoint:sync_folder", 20),
     "while an old checkpoint is removed": ("shutil:rmtree", 12),
-    "while a picture is drawn": ("hpc_dl.train.export:Image.fromarray", 4),
+    "while a picture is drawn": ("hpc_dl.train.pictures:Image.fromarray", 4),
     "while the model is exported": ("hpc_dl.train.export:write_json", 1),
     "in the middle of a line of the journal": ("hpc_dl.run.journal:Journal.append", 60),
 }
-"""Functions at whose call a rank is killed, and about how often a whole run calls them."""
+"""Functions at whose call a rank is killed, and how often a run calls them, roughly."""
 
 
 def resolved(point: str) -> tuple[Any, str]:
-    """Where the function of a point is, and its name there."""
+    """Return the owner of a point's function, and its name there."""
     owner, name = re.split(r"[:.](?=\w+$)", POINTS[point][0])
     return pkgutil.resolve_name(owner), name
 
@@ -77,14 +76,14 @@ class Kill:
         place, name = resolved(self.point)
         original, calls = getattr(place, name), itertools.count(1)
 
-        def struck(*args: object, **kwargs: object) -> object:
+        def killing(*args: object, **kwargs: object) -> object:
             if next(calls) == self.call:
-                self._strike(args)
+                self._kill(args)
             return original(*args, **kwargs)
 
-        setattr(place, name, struck)
+        setattr(place, name, killing)
 
-    def _strike(self, args: tuple[object, ...]) -> None:
+    def _kill(self, args: tuple[object, ...]) -> None:
         if isinstance(args[0] if args else None, Journal):
             os.write(args[0]._file.fileno(), b'{"t": 1.0, "event": "metr')
             os.kill(os.getpid(), signal.SIGKILL)
@@ -92,8 +91,8 @@ class Kill:
 
 
 @dataclass
-class Tally:
-    """What has come of the kills of one architecture on some ranks."""
+class Outcome:
+    """Kills and mismatches of one architecture on so many ranks."""
 
     architecture: str
     size: int
@@ -103,7 +102,7 @@ class Tally:
 
 
 def job(root: Path, name: str, architecture: str, size: int) -> RunDir:
-    """A short run of the architecture's own job file, with everything that randomness is in."""
+    """Prepare a short run of the architecture's job file, with all sources of randomness."""
     spec = load(JOBS / f"{architecture}.yaml")
     sections = spec.model_dump(include={"model", "data"})
     train = {**TRAIN, "optimizer": spec.train.optimizer.model_dump()}
@@ -120,19 +119,21 @@ def job(root: Path, name: str, architecture: str, size: int) -> RunDir:
 
 
 def random_kills(rng: random.Random, size: int) -> Iterator[tuple[Kill, int]]:
-    """Kills and the ranks that they hit; every kind in turn, in a random order."""
+    """Yield kills and the ranks that they hit; every point in turn, in random order."""
     while True:
         for point in rng.sample(list(POINTS), len(POINTS)):
             number = rng.choices((signal.SIGKILL, signal.SIGUSR2, signal.SIGTERM), (6, 1, 1))[0]
             yield Kill(point, rng.randint(1, POINTS[point][1]), number), rng.randrange(size)
 
 
-def disturb(run: RunDir, kills: Iterator[tuple[Kill, int]], most: int, tally: Tally) -> None:
-    """Start a run, killed at most so many times, until it is complete."""
+def kill_repeatedly(
+    run: RunDir, kills: Iterator[tuple[Kill, int]], most: int, outcome: Outcome
+) -> None:
+    """Start a run until it is completed, and kill it at most so many times."""
     while journal.last_state(run.journal)[0] != "completed":
         kill, victim = next(kills)
         sabotage = kill if most > 0 else None
-        tally.starts += 1
+        outcome.starts += 1
         with ranks.ended(ranks.start(run, sabotage, victim)) as processes:
             wait_until(
                 lambda: any(p.exitcode is not None for p in processes), 120, message="it hangs"
@@ -141,25 +142,25 @@ def disturb(run: RunDir, kills: Iterator[tuple[Kill, int]], most: int, tally: Ta
                 for process in processes:
                     process.join(60)
         if processes[victim].exitcode == -signal.SIGKILL and sabotage is not None:
-            tally.kills[kill.point] += 1
+            outcome.kills[kill.point] += 1
             most -= 1
 
 
-def torment(
+def compare_killed_runs(
     root: Path, architecture: str, size: int, kills: int, seed: int, each: int = 4
-) -> Tally:
-    """Disturbed runs until there were so many kills, each compared with one left in peace."""
-    tally = Tally(architecture, size)
-    calm = ranks.train(job(root, f"calm-{architecture}-{size}", architecture, size))
-    moments = random_kills(random.Random(f"{seed} {architecture} {size}"), size)
-    while tally.kills.total() < kills:
+) -> Outcome:
+    """Kill runs so many times in all, and compare each with an undisturbed one."""
+    outcome = Outcome(architecture, size)
+    undisturbed = ranks.train(job(root, f"undisturbed-{architecture}-{size}", architecture, size))
+    choices = random_kills(random.Random(f"{seed} {architecture} {size}"), size)
+    while outcome.kills.total() < kills:
         run = job(root, f"killed-{architecture}-{size}", architecture, size)
-        disturb(run, moments, min(each, kills - tally.kills.total()), tally)
-        if final_state(run) != final_state(calm):
-            tally.mismatches.append(f"{run.id}: other weights")
-        if history(run) != history(calm):
-            tally.mismatches.append(f"{run.id}: another history")
-    return tally
+        kill_repeatedly(run, choices, min(each, kills - outcome.kills.total()), outcome)
+        if final_state(run) != final_state(undisturbed):
+            outcome.mismatches.append(f"{run.id}: other weights")
+        if history(run) != history(undisturbed):
+            outcome.mismatches.append(f"{run.id}: another history")
+    return outcome
 
 
 def main() -> int:
@@ -170,20 +171,20 @@ def main() -> int:
     console = Console()
     table = Table("architecture", "ranks", "kills", "starts", "mismatches")
     with tempfile.TemporaryDirectory() as root:
-        tallies = []
+        outcomes = []
         for architecture, size in itertools.product(ZOO, (1, 2, 4)):
-            tally = torment(Path(root), architecture, size, args.kills, args.seed)
-            tallies.append(tally)
-            kills = str(tally.kills.total())
+            outcome = compare_killed_runs(Path(root), architecture, size, args.kills, args.seed)
+            outcomes.append(outcome)
+            kills = str(outcome.kills.total())
             console.print(f"{architecture} on {size} ranks: {kills} kills", style="dim")
             table.add_row(
-                architecture, str(size), kills, str(tally.starts), str(len(tally.mismatches))
+                architecture, str(size), kills, str(outcome.starts), str(len(outcome.mismatches))
             )
     console.print(table)
-    points = sum((tally.kills for tally in tallies), Counter[str]())
+    points = sum((outcome.kills for outcome in outcomes), Counter[str]())
     for point, count in points.most_common():
         console.print(f"{count:5} {point}")
-    wrong = [mismatch for tally in tallies for mismatch in tally.mismatches]
+    wrong = [mismatch for outcome in outcomes for mismatch in outcome.mismatches]
     for mismatch in wrong:
         console.print(mismatch, style="bold red")
     return 1 if wrong else 0

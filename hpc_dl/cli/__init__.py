@@ -1,6 +1,8 @@
-"""The `hpcdl` command: a table of commands, each of which is imported when it is asked for.
+"""The `hpcdl` command. Each command is a module, imported when it is typed.
 
-A command is a module with `HELP`, `configure(parser)` and `run(args) -> exit code`.
+Such a module has `HELP`, `configure(parser)` and `run(args) -> exit code`. The other modules here
+serve several commands: from a job spec to a submission (`job_request`, `run_choice`, `start`) and
+what is printed of it (`preview`, `watch`, `live`, `summary`). Nothing imports `cli`.
 """
 
 from __future__ import annotations
@@ -23,20 +25,20 @@ EXIT_BROKEN_PIPE = 141
 
 COMMANDS = {
     "submit": "train what a job spec describes, here or on a Slurm cluster",
-    "status": "the runs: state, progress, newest metrics, reasons",
-    "logs": "what a run printed",
+    "status": "list the runs: state, progress, newest metrics, reasons",
+    "logs": "print the log of a run",
     "cancel": "stop a run",
-    "resume": "go on with a run that stopped",
-    "reconcile": "journal how killed jobs ended, after their scheduler",
+    "resume": "continue a run that stopped",
+    "reconcile": "journal how killed jobs ended, as their scheduler knows it",
     "dashboard": "open the MLflow dashboard on the runs",
-    "sync": "bring what the runs have journalled to the MLflow store",
+    "sync": "send to MLflow what runs have journalled and their jobs could not send",
     "models": "list the architectures, or show all options of one",
     "init": "write a commented job spec of an architecture, to begin with",
     "verify": "train the shipped recipes on real data, and compare with what is expected",
     "data": "list the data sets, and stage them for compute nodes",
     "schema": "print the JSON Schema of job specs, for editors",
 }
-"""Name → line of help; the module is `hpc_dl.cli.NAME`."""
+"""By name, a line of help; the module is `hpc_dl.cli.NAME`."""
 
 _EPILOG = """\
 exit codes:
@@ -49,7 +51,7 @@ exit codes:
 `hpcdl COMMAND --help` explains a command. HPCDL_DEBUG=1 shows tracebacks.
 """
 
-_CIRCUMSTANCES = frozenset(
+_ENVIRONMENT_ERRORS = frozenset(
     {
         errno.EACCES,
         errno.EPERM,
@@ -84,49 +86,49 @@ _CIRCUMSTANCES = frozenset(
         errno.ENOMEM,
     }
 )
-"""Errors of the file system and of the machine's limits: circumstances to mend, and no bug."""
+"""Errors of the file system and of the machine's limits, which are no bugs of hpcdl."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command in `argv` and return its exit code (see the epilog of `--help`)."""
     try:
         return _dispatch(sys.argv[1:] if argv is None else list(argv))
-    except SystemExit as ending:  # argparse, after --help or a wrong command line
+    except SystemExit as ending:  # by argparse: --help, or a wrong command line
         return ending.code if isinstance(ending.code, int) else EXIT_USAGE
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # What is still buffered has no reader either; Python would complain of it at exit.
+        # Nobody reads what is still buffered either; without this, Python prints an error at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_BROKEN_PIPE
     except UserError as error:
-        _complain(error.message, error.hint)
+        _print_error(error.message, error.hint)
         return error.exit_code
     except Exception as error:
-        return _unexpected(error)
+        return _report_bug(error)
 
 
 def _dispatch(argv: list[str]) -> int:
-    parser = _front()
-    words = parser.parse_args(argv or ["--help"])
-    if words.command not in COMMANDS:
-        near = difflib.get_close_matches(words.command, COMMANDS, n=1, cutoff=0.5)
+    parser = _main_parser()
+    typed = parser.parse_args(argv or ["--help"])
+    if typed.command not in COMMANDS:
+        near = difflib.get_close_matches(typed.command, COMMANDS, n=1, cutoff=0.5)
         guess = f"Did you mean `hpcdl {near[0]}`? " if near else ""
         raise UserError(
-            f"there is no command '{words.command}'",
+            f"there is no command '{typed.command}'",
             hint=f"{guess}There are: {', '.join(COMMANDS)}.",
         )
-    module = importlib.import_module(f"hpc_dl.cli.{words.command}")
-    own = argparse.ArgumentParser(
-        prog=f"hpcdl {words.command}", description=module.HELP, allow_abbrev=False
+    module = importlib.import_module(f"hpc_dl.cli.{typed.command}")
+    command_parser = argparse.ArgumentParser(
+        prog=f"hpcdl {typed.command}", description=module.HELP, allow_abbrev=False
     )
-    module.configure(own)
-    code: int = module.run(_parse(own, words.rest))
+    module.configure(command_parser)
+    code: int = module.run(_parse(command_parser, typed.rest))
     sys.stdout.flush()
     return code
 
 
-def _front() -> argparse.ArgumentParser:
+def _main_parser() -> argparse.ArgumentParser:
     width = max(map(len, COMMANDS))
     listing = "\n".join(f"  {name:{width}}  {line}" for name, line in COMMANDS.items())
     parser = argparse.ArgumentParser(
@@ -142,16 +144,16 @@ def _front() -> argparse.ArgumentParser:
     return parser
 
 
-def _parse(parser: argparse.ArgumentParser, words: list[str]) -> argparse.Namespace:
-    """Options may stand between the words, unless the command has commands of its own."""
+def _parse(parser: argparse.ArgumentParser, typed: list[str]) -> argparse.Namespace:
+    """Parse options between positional arguments too, unless there are subcommands."""
     try:
-        return parser.parse_intermixed_args(words)
+        return parser.parse_intermixed_args(typed)
     except TypeError:
-        return parser.parse_args(words)
+        return parser.parse_args(typed)
 
 
-def _complain(message: str, hint: str = "") -> None:
-    """Say on standard error what is wrong and what to do, in colour on a terminal."""
+def _print_error(message: str, hint: str = "") -> None:
+    """Print an error and its hint on standard error, in colour on a terminal."""
     from hpc_dl.jobspec.credentials import covered
 
     message, hint = covered(message), covered(hint)
@@ -162,8 +164,8 @@ def _complain(message: str, hint: str = "") -> None:
         sys.stderr.write(text)
 
 
-def _unexpected(error: Exception) -> int:
-    """A short word for what no one has foreseen; the traceback goes to a file."""
+def _report_bug(error: Exception) -> int:
+    """Print a bug in one line; its traceback goes to a file."""
     import tempfile
     import traceback
 
@@ -172,17 +174,17 @@ def _unexpected(error: Exception) -> int:
     if os.environ.get("HPCDL_DEBUG"):
         traceback.print_exception(error)
         return EXIT_BUG
-    if isinstance(error, OSError) and error.errno in _CIRCUMSTANCES:
-        _complain(reason(error), "HPCDL_DEBUG=1 shows where it happened.")
+    if isinstance(error, OSError) and error.errno in _ENVIRONMENT_ERRORS:
+        _print_error(reason(error), "HPCDL_DEBUG=1 shows where it happened.")
         return EXIT_USAGE
     with tempfile.NamedTemporaryFile(
         "w", prefix="hpcdl-bug-", suffix=".txt", delete=False
     ) as report:
-        what = "".join(traceback.format_exception(error))
+        text = "".join(traceback.format_exception(error))
         head = f"hpcdl {hpc_dl.__version__}, Python {sys.version}\n{sys.argv}\n"
-        report.write(hidden(head + what))
+        report.write(hidden(head + text))
     summary = " ".join(str(error).split())
-    _complain(
+    _print_error(
         f"this is a bug in hpcdl: {type(error).__name__}: {summary}",
         f"The traceback is in {report.name}; please report it.",
     )

@@ -1,4 +1,4 @@
-"""`hpcdl dashboard`: MLflow's pages on the runs, kept up to date while they are open."""
+"""`hpcdl dashboard`: MLflow's pages on the runs, synced while they are open."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from hpc_dl.run.layout import RunDir
 
 HELP = "Open the MLflow dashboard on the runs, for you alone; Ctrl-C closes it."
 PORT = 5000
-EVERY = 3.0
-"""Seconds between two looks at the journals, so that curves move."""
-ASK_EVERY = 30.0
-"""Seconds between two questions to Slurm, of which a login node shall see few."""
-FIRST = 20.0
-"""Seconds to spend on what waits before the dashboard opens; the rest comes while it is open."""
-PATIENCE = 5.0
+SYNC_SECONDS = 3.0
+"""Between two readings of the journals."""
+RECONCILE_SECONDS = 30.0
+"""Between two queries of Slurm, so that its controller sees few, and two uploads that failed."""
+FIRST_SYNC_SECONDS = 20.0
+"""To sync before the dashboard opens; the rest is synced while it is open."""
+TIMEOUT = 5.0
 """Seconds to wait for another process that is writing to the store."""
-_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Open the dashboard until Ctrl-C, or say where that of a tracking server is."""
+    """Open the dashboard until Ctrl-C, or print the address of the tracking server."""
     from hpc_dl.planning import site as sites
     from hpc_dl.planning.tracking_store import of_site
     from hpc_dl.tracking import store_uri
@@ -44,108 +44,110 @@ def run(args: argparse.Namespace) -> int:
     site = sites.load(args.site, os.environ)
     root = sites.expand(site.run_root, os.environ)
     uri = store_uri.absolute(of_site(site, root), Path.cwd())
-    for number in _ENDINGS:  # the server must not outlast a closed terminal
+    for number in _SIGNALS:  # the server must not outlast a closed terminal
         signal.signal(number, _close)
-    bringing = _Bringing(root)
+    syncer = _Syncer(root)
     try:
-        bringing.bring(time.monotonic() + FIRST)
+        syncer.sync(time.monotonic() + FIRST_SYNC_SECONDS)
         if store_uri.is_database(uri):
-            return _open(uri, args.port, bringing)
+            return _open(uri, args.port, syncer)
     except KeyboardInterrupt:
         return 0
     sys.stdout.write(f"The runs are on the tracking server: {hidden(uri)}\n")
     return 0
 
 
-def _open(uri: str, port: int, bringing: _Bringing) -> int:
+def _open(uri: str, port: int, syncer: _Syncer) -> int:
     from hpc_dl.tracking import dashboard
 
     sys.stderr.write("starting MLflow ...\n")
-    with dashboard.running(uri, port, bringing.root) as opened:
+    with dashboard.running(uri, port, syncer.root) as opened:
         sys.stdout.write(dashboard.instructions(opened) + "\n")
         sys.stdout.flush()
-        _show(opened.url)
+        _open_browser(opened.url)
         while True:
             try:
-                opened.process.wait(EVERY)
+                opened.process.wait(SYNC_SECONDS)
             except subprocess.TimeoutExpired:
-                bringing.bring()
+                syncer.sync()
             else:
                 sys.stderr.write("the dashboard's server has ended\n")
                 return 1
 
 
-class _Bringing:
-    """Brings what waits, and leaves for the next time what a store does not take now.
+class _Syncer:
+    """Syncs all runs again and again; what a store refuses is left for the next time.
 
-    Files are uploaded by a thread of their own: no curve waits for them.
+    Files are uploaded by a thread, so that metrics need not wait for them.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.asked = -ASK_EVERY
-        self.said: set[str] = set()
-        self.uploading: threading.Thread | None = None
+        self.reconciled = -RECONCILE_SECONDS
+        self.printed: set[str] = set()
+        self.upload_thread: threading.Thread | None = None
         self.refused: dict[Path, float] = {}
-        """When files of a run were refused, on the monotonic clock."""
+        """When an upload of a run failed, on the monotonic clock."""
 
-    def bring(self, until: float = float("inf")) -> None:
-        """Bring all runs; begin with none after `until` on the monotonic clock."""
+    def sync(self, until: float = float("inf")) -> None:
+        """Sync all runs; begin with none after `until` on the monotonic clock."""
         from hpc_dl.run import layout
         from hpc_dl.status import reconcile
         from hpc_dl.tracking.sync import sync_journal
 
         runs = layout.own(layout.runs(self.root))
-        if time.monotonic() - self.asked >= ASK_EVERY:
+        if time.monotonic() - self.reconciled >= RECONCILE_SECONDS:
             reconcile(runs)
-            self.asked = time.monotonic()
+            self.reconciled = time.monotonic()
         for run in runs:
             if time.monotonic() < until:
-                with self._complaining(run):
-                    for note in sync_journal(run, PATIENCE).notes:
-                        self._complain(f"{run.id}: {note}\n")
-        if self.uploading is None or not self.uploading.is_alive():
-            self.uploading = threading.Thread(target=self._upload, args=(runs,), daemon=True)
-            self.uploading.start()
+                with self._printing_errors(run):
+                    for note in sync_journal(run, TIMEOUT).notes:
+                        self._print_once(f"{run.id}: {note}\n")
+        if self.upload_thread is None or not self.upload_thread.is_alive():
+            self.upload_thread = threading.Thread(target=self._upload, args=(runs,), daemon=True)
+            self.upload_thread.start()
 
     def _upload(self, runs: list[RunDir]) -> None:
         from hpc_dl.tracking.sync import upload_files
 
         for run in runs:
-            if time.monotonic() - self.refused.get(run.path, -ASK_EVERY) < ASK_EVERY:
+            if (
+                time.monotonic() - self.refused.get(run.path, -RECONCILE_SECONDS)
+                < RECONCILE_SECONDS
+            ):
                 continue
             self.refused[run.path] = time.monotonic()
-            with self._complaining(run):
-                upload_files(run, PATIENCE)
+            with self._printing_errors(run):
+                upload_files(run, TIMEOUT)
                 del self.refused[run.path]
 
     @contextlib.contextmanager
-    def _complaining(self, run: RunDir) -> Iterator[None]:
+    def _printing_errors(self, run: RunDir) -> Iterator[None]:
         from hpc_dl.errors import UserError
 
         try:
             yield
         except UserError as error:
-            self._complain(f"{run.id}: {error}\n")
-        except Exception as error:  # whatever it is, the other runs are worth a try
-            self._complain(hidden(f"{run.id}: {type(error).__name__}: {error}\n"))
+            self._print_once(f"{run.id}: {error}\n")
+        except Exception as error:  # the other runs are synced all the same
+            self._print_once(hidden(f"{run.id}: {type(error).__name__}: {error}\n"))
 
-    def _complain(self, message: str) -> None:
-        """Say it once."""
-        if message not in self.said:
-            self.said.add(message)
+    def _print_once(self, message: str) -> None:
+        if message not in self.printed:
+            self.printed.add(message)
             sys.stderr.write(message)
 
 
 def _close(number: int, frame: FrameType | None) -> None:
-    """End as by Ctrl-C; a second one shall not interrupt the tidying up."""
-    for each in _ENDINGS:
+    """End as by Ctrl-C; a second signal must not interrupt the cleaning up."""
+    for each in _SIGNALS:
         signal.signal(each, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
-def _show(url: str) -> None:
-    """Open a browser where there is a screen to show it on."""
+def _open_browser(url: str) -> None:
+    """Open a browser, unless this is a remote machine."""
     import webbrowser
 
     if os.environ.get("DISPLAY") and "SSH_CONNECTION" not in os.environ:

@@ -1,4 +1,4 @@
-"""`hpcdl data list` and `hpcdl data fetch NAME`: what can be trained on, and staging it."""
+"""`hpcdl data list` and `hpcdl data fetch NAME`: the data sets, and staging them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _list(args: argparse.Namespace, data_root: Path) -> int:
-    from hpc_dl.cli.runs import print_json
+    from hpc_dl.cli.common import print_json
     from hpc_dl.data.listing import listing
 
     rows = listing(data_root)
@@ -40,7 +40,7 @@ def _list(args: argparse.Namespace, data_root: Path) -> int:
     from rich.table import Table
     from rich.text import Text
 
-    from hpc_dl.cli.screen import console
+    from hpc_dl.cli.common import console
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for title in ("name", "kind", "task", "examples", "staged", "where", "what it is"):
@@ -55,16 +55,16 @@ def _list(args: argparse.Namespace, data_root: Path) -> int:
 
 
 def _fetch(args: argparse.Namespace, data_root: Path) -> int:
-    from hpc_dl.cli.screen import console
+    from hpc_dl.cli.common import console
     from hpc_dl.data.listing import source_to_fetch
 
-    say, name = console(), args.name
+    out, name = console(), args.name
     source = source_to_fetch(name, data_root, args.root and args.root.expanduser().absolute())
     found = source.staging()
     if found.staged:
-        say.print(f"nothing to fetch: {name} is staged already, {found.where}", soft_wrap=True)
+        out.print(f"nothing to fetch: {name} is staged already, {found.where}", soft_wrap=True)
         return 0
-    say.print(f"Fetching {name}: {found.where}", soft_wrap=True)
+    out.print(f"Fetching {name}: {found.where}", soft_wrap=True)
     source.fetch()
-    say.print(f"{name} is staged", soft_wrap=True)
+    out.print(f"{name} is staged", soft_wrap=True)
     return 0

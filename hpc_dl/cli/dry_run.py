@@ -1,6 +1,6 @@
-"""The rehearsal of a job: a few steps through the worker that the job would run, here and now.
+"""Dry run of a job: a few steps here and now, by the worker that the job would run.
 
-Everything is scratch, the run folder and the store, and removed whatever happens.
+Run folder and store are temporary, and removed whatever happens.
 """
 
 from __future__ import annotations
@@ -19,10 +19,9 @@ from types import FrameType
 from rich.text import Text
 
 from hpc_dl.cli import estimate, logs, show_plan
-from hpc_dl.cli.job_request import Request
-from hpc_dl.cli.runs import print_json
-from hpc_dl.cli.screen import console
-from hpc_dl.cli.show_plan import Outlook
+from hpc_dl.cli.common import console, print_json
+from hpc_dl.cli.job_request import JobRequest
+from hpc_dl.cli.preview import Preview
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning.plan import Plan
@@ -38,37 +37,37 @@ from hpc_dl.submission.prepare import prepare
 from hpc_dl.tracking.sync import is_pending
 
 STEPS = 6
-"""Optimizer steps of a rehearsal, half of them before its interruption."""
+"""Optimizer steps of a dry run, half of them before its interruption."""
 LOG_LINES = 20
-LOOK_SECONDS = 0.1
+POLL_SECONDS = 0.1
 END_SECONDS = 10.0
-"""How long processes that were killed may take to be gone."""
+"""How long killed processes may take to end."""
 
 
-def run(request: Request, outlook: Outlook, *, as_json: bool) -> int:
-    """Show the plan, rehearse it, and report what the job will take. Raises UserError (1)."""
+def run(request: JobRequest, preview: Preview, *, as_json: bool) -> int:
+    """Show the plan, train a few steps, and estimate what the job takes. Raises UserError (1)."""
     out = console(for_json=as_json)
     if not as_json:
-        show_plan.show(outlook, out)
-    out.print(Text.assemble("\n", ("rehearsal", "bold"), ", on this machine"))
-    with _scratch() as root:
-        folder, trial = _prepare(request, outlook.plan, root)
+        show_plan.show(preview, out)
+    out.print(Text.assemble("\n", ("dry run", "bold"), ", on this machine"))
+    with _temporary_root() as root:
+        folder, trial = _prepare(request, preview.plan, root)
         try:
             if trial.pause_at:
-                _perform(folder, trial, "stopped")
+                _train(folder, trial, "stopped")
                 out.print(Text(f"  done: {trial.pause_at} steps and a checkpoint"))
-            _perform(folder, trial, "completed")
+            _train(folder, trial, "completed")
             out.print(Text("  done: a resume from it, more steps, evaluation, pictures, export"))
             stored = not is_pending(folder)
-            out.print(Text("  done: brought to a scratch store" if stored else "  not tracked"))
-            found = estimate.measure(folder, trial, outlook.plan)
+            out.print(Text("  done: synced to a temporary store" if stored else "  not tracked"))
+            found = estimate.measure(folder, trial, preview.plan)
             warnings = _warnings(folder)
         finally:
             _end(folder)
     if as_json:
         print_json(
             {
-                **show_plan.as_json(outlook),
+                **show_plan.to_json(preview),
                 "rehearsal": {**dataclasses.asdict(found), "warnings": warnings},
             }
         )
@@ -80,13 +79,13 @@ def run(request: Request, outlook: Outlook, *, as_json: bool) -> int:
 
 
 def _warnings(run: RunDir) -> list[str]:
-    """What the rehearsal has warned of, each once."""
-    said = (event for event in journal.view(run.journal) if event["event"] == "warning")
-    return list(dict.fromkeys(event["message"] for event in said))
+    """Return the warnings of the dry run, each once."""
+    warnings = (event for event in journal.view(run.journal) if event["event"] == "warning")
+    return list(dict.fromkeys(event["message"] for event in warnings))
 
 
-def _prepare(request: Request, plan: Plan, root: Path) -> tuple[RunDir, Plan]:
-    """A run folder in `root` of a few steps, each rank with the batch that it has in `plan`."""
+def _prepare(request: JobRequest, plan: Plan, root: Path) -> tuple[RunDir, Plan]:
+    """Prepare a run of a few steps in `root`, with the batch size per rank that `plan` has."""
     short = dataclasses.replace(request, spec=_shortened(request.spec, plan.steps), run_root=root)
     short = dataclasses.replace(short, site=request.site.model_copy(update={"tracking_uri": None}))
     folder = layout.create(root, request.spec.name)
@@ -107,15 +106,15 @@ def _shortened(spec: JobSpec, steps: int) -> JobSpec:
     return spec.model_copy(update={"train": train, "tracking": tracking})
 
 
-def _perform(run: RunDir, plan: Plan, expected: str) -> None:
-    """Start the run and wait for its end. Raises UserError if it is not the expected one."""
+def _train(run: RunDir, plan: Plan, expected: str) -> None:
+    """Start the run and wait for its end. Raises UserError unless it ends in this state."""
     submission = submit(run, plan)
     while (status := read_status(run)).state not in journal.ENDED or _is_alive(run, submission):
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
     if status.state != expected:
         tail = "\n".join(f"  | {line}" for line in logs.tail(run, LOG_LINES))
         raise UserError(
-            f"the rehearsal failed: {status.reason}",
+            f"the dry run failed: {status.reason}",
             hint=f"The end of its log:\n{tail}",
             exit_code=EXIT_FAILED,
         )
@@ -128,14 +127,14 @@ def _is_alive(run: RunDir, submission: Submission) -> bool:
 
 
 @contextlib.contextmanager
-def _scratch() -> Iterator[Path]:
-    """A folder that is gone afterwards, also after Ctrl-C, a closed terminal, or a `kill`."""
+def _temporary_root() -> Iterator[Path]:
+    """Make a folder that is removed at the end, also after Ctrl-C, SIGTERM or a closed terminal."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
     former = {it: signal.signal(it, interrupt) for it in (signal.SIGTERM, signal.SIGHUP)}
-    root = Path(tempfile.mkdtemp(prefix="hpcdl-rehearsal-"))
+    root = Path(tempfile.mkdtemp(prefix="hpcdl-dry-run-"))
     folder = os.environ.get("TMPDIR")
     os.environ["TMPDIR"] = str(root)  # for the caches that libraries put there
     try:
@@ -149,10 +148,10 @@ def _scratch() -> Iterator[Path]:
 
 
 def _end(run: RunDir) -> None:
-    """Leave no process of the run behind."""
+    """Kill all processes of the run."""
     submission = Submission.load(run)
     if submission and (group := submission.group):
-        wait_until(lambda: _is_gone(group), END_SECONDS, LOOK_SECONDS)
+        wait_until(lambda: _is_gone(group), END_SECONDS, POLL_SECONDS)
 
 
 def _is_gone(group: int) -> bool:

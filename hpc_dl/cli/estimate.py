@@ -1,4 +1,4 @@
-"""What a rehearsal says about the job: its size, its pace, and whether the time will do."""
+"""Estimates from a dry run: size, speed, memory, and whether the time limit suffices."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from hpc_dl.run.layout import RunDir
 
 
 @dataclass(frozen=True)
-class Forecast:
-    """Measured on the machine of the rehearsal, and what follows for the job."""
+class Estimate:
+    """Measurements on the machine of the dry run, and the time that the job will take."""
 
     device: str
     parameters: int
     seconds_per_step: float
     seconds_per_evaluation: float
     peak_memory: int
-    """Bytes that a rank has held: on its GPU, or of main memory."""
+    """In bytes, of one rank: on its GPU, or in main memory."""
     projected_seconds: float
-    """All steps and evaluations of the job at this pace."""
+    """Of all steps and evaluations of the job at this speed."""
     time_limit: int
-    """Seconds that the spec asks for."""
+    """In seconds, as the spec asks for."""
     warning: str
 
 
-def measure(run: RunDir, trial: Plan, plan: Plan) -> Forecast:
-    """Read the journal of the rehearsal of `trial`, a short form of `plan`."""
+def measure(run: RunDir, trial: Plan, plan: Plan) -> Estimate:
+    """Read the journal of a dry run by the plan `trial`, a short form of `plan`."""
     events = list(journal.view(run.journal))
     started = next(event for event in events if event["event"] == "started")
     summary = next(event for event in events if event["event"] == "summary")
     step = _seconds_per_step(events, trial)
     evaluation = _seconds_per_evaluation(events)
     projected = plan.steps * step + plan.epochs * evaluation
-    return Forecast(
+    return Estimate(
         device=started["device"],
         parameters=summary["parameters"],
         seconds_per_step=step,
@@ -53,23 +53,23 @@ def measure(run: RunDir, trial: Plan, plan: Plan) -> Forecast:
 
 
 def _seconds_per_step(events: list[journal.Event], trial: Plan) -> float:
-    """The median over the steps, but for the first after each start, which warms up."""
-    paces: list[float] = []
-    warm = False
+    """Return the median over the steps, without the first after each start, which warms up."""
+    durations: list[float] = []
+    is_warm = False
     for event in events:
         if event["event"] == "started":
-            warm = False
+            is_warm = False
         elif event["event"] == "metrics" and "train/examples_per_second" in event["values"]:
-            step, pace = event["step"], event["values"]["train/examples_per_second"]
+            step, speed = event["step"], event["values"]["train/examples_per_second"]
             examples = trial.examples_seen(step) - trial.examples_seen(step - 1)
-            if warm or trial.steps == 1:
-                paces.append(examples / pace)
-            warm = True
-    return statistics.median(paces)
+            if is_warm or trial.steps == 1:
+                durations.append(examples / speed)
+            is_warm = True
+    return statistics.median(durations)
 
 
 def _seconds_per_evaluation(events: list[journal.Event]) -> float:
-    """From the last report of an epoch to its held-out metrics."""
+    """Return the longest time from the last report of an epoch to its validation metrics."""
     former, longest = events[0], 0.0
     for event in events:
         if event["event"] == "metrics":
@@ -80,7 +80,7 @@ def _seconds_per_evaluation(events: list[journal.Event]) -> float:
 
 
 def warning(seconds: float, plan: Plan) -> str:
-    """Whether the job will be cut off, and what its requeues do about it."""
+    """Warn of a job that exceeds its time limit; say whether requeues complete it."""
     if seconds <= plan.seconds:
         return ""
     parts = math.ceil(seconds / plan.seconds)
@@ -91,18 +91,18 @@ def warning(seconds: float, plan: Plan) -> str:
     return f"does not fit into the time limit of {limit}: {hint}"
 
 
-def show(forecast: Forecast, console: Console) -> None:
-    """Print the forecast for people."""
-    where = "GPU" if forecast.device.startswith("cuda") else "main"
+def show(estimate: Estimate, console: Console) -> None:
+    """Print the estimate for people."""
+    where = "GPU" if estimate.device.startswith("cuda") else "main"
     lines = {
-        "parameters": f"{forecast.parameters:,}",
-        "seconds per step": f"{forecast.seconds_per_step:.4f}, on {forecast.device}",
-        "evaluation": f"{forecast.seconds_per_evaluation:.2f} s",
-        "peak memory": f"{forecast.peak_memory / 2**20:,.0f} MiB of {where} memory per rank",
-        "projected": f"{units.clock(math.ceil(forecast.projected_seconds))} of training at this "
-        f"pace; the time limit is {units.clock(forecast.time_limit)}",
+        "parameters": f"{estimate.parameters:,}",
+        "seconds per step": f"{estimate.seconds_per_step:.4f}, on {estimate.device}",
+        "evaluation": f"{estimate.seconds_per_evaluation:.2f} s",
+        "peak memory": f"{estimate.peak_memory / 2**20:,.0f} MiB of {where} memory per rank",
+        "projected": f"{units.clock(math.ceil(estimate.projected_seconds))} of training at this "
+        f"speed; the time limit is {units.clock(estimate.time_limit)}",
     }
     for name, value in lines.items():
         console.print(Text.assemble((f"{name:18}", "bold"), value), soft_wrap=True)
-    if forecast.warning:
-        console.print(Text(f"warning: {forecast.warning}", style="bold yellow"), soft_wrap=True)
+    if estimate.warning:
+        console.print(Text(f"warning: {estimate.warning}", style="bold yellow"), soft_wrap=True)

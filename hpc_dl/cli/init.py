@@ -1,4 +1,4 @@
-"""`hpcdl init`: a job spec to begin with, in which every option stands with what it means."""
+"""`hpcdl init`: a job spec to begin with, with every option and its description."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 HELP = "write a commented job spec of an architecture, to begin with"
 COLUMN, WIDTH = 34, 100
-"""Where comments begin, and where they have to end, or stand on a line of their own."""
+"""The column of comments, and the longest line; a longer comment stands above its option."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
 def _lines(spec: JobSpec, name: str, about: str) -> Iterator[str]:
     yield f"# {about}"
     yield "# Train it: hpcdl submit THIS_FILE    Look first: hpcdl submit THIS_FILE --dry-run=plan"
-    yield "# What stands behind a # without a space is an option with its default."
+    yield "# A line with # and no space after it is an option with its default."
     yield f"name: {spec.name}"
     for section in ("model", "data", "train", "resources", "checkpoint", "tracking"):
         part = getattr(spec, section)
@@ -52,21 +52,21 @@ def _lines(spec: JobSpec, name: str, about: str) -> Iterator[str]:
 
 
 def _section(part: Spec) -> Iterator[str]:
-    from hpc_dl.jobspec.options import options, written
+    from hpc_dl.jobspec.schema import options, to_yaml
 
     if name := getattr(part, "name", None):
-        yield f"  name: {written(name)}"
+        yield f"  name: {to_yaml(name)}"
     for it in options(type(part)):
         value = getattr(part, it.name)
-        said = it.name in part.model_fields_set or it.required
-        line = f"  {'' if said else '#'}{it.name}: {written(value)}"
+        is_set = it.name in part.model_fields_set or it.required
+        line = f"  {'' if is_set else '#'}{it.name}: {to_yaml(value)}"
         choices = it.takes if " | " in it.takes else ""
         about = "; ".join(filter(None, (it.about, choices)))
-        yield from _beside(line, about)
+        yield from _with_comment(line, about)
 
 
-def _beside(line: str, about: str) -> Iterator[str]:
-    """A line with its comment, or below it."""
+def _with_comment(line: str, about: str) -> Iterator[str]:
+    """Yield a line with its comment, which stands above it where it is long."""
     beside = f"{line:{COLUMN}} # {about}"
     if not about:
         yield line

@@ -1,4 +1,4 @@
-"""From a command line to a plan: the spec, the site and the machine, brought together."""
+"""From a command line to a plan: job spec, overrides, site and machine."""
 
 from __future__ import annotations
 
@@ -31,26 +31,26 @@ from hpc_dl.submission.prepare import check_files
 from hpc_dl.submission.snapshot import Snapshot
 
 _GPU = re.compile(r"\d+$|GPU-|MIG-")
-"""How CUDA_VISIBLE_DEVICES names one; `NoDevFiles`, as Slurm has it, is none."""
+"""How CUDA_VISIBLE_DEVICES names a GPU; Slurm's `NoDevFiles` is none."""
 
 
 @dataclass(frozen=True)
-class Request:
-    """A job as it was asked for, by a file and by words `key=value` that override it."""
+class JobRequest:
+    """A job as it was asked for: a job spec, overrides `key=value`, and what belongs to them."""
 
     file: Path
-    words: tuple[str, ...]
+    overrides: tuple[str, ...]
     spec: JobSpec
     site: Site
     base: Path
-    """Where the spec's own files are looked for."""
+    """The folder of the user's own files."""
     run_root: Path
     data_root: Path
     facts: DataFacts
     fingerprint: Fingerprint
-    """Of the data, and of other files that the training begins from, as they are now."""
+    """Digests of the data, and of other files that the training begins from, as they are now."""
     code: Snapshot
-    """The spec's own files, as they are now."""
+    """The user's own files, as they are now."""
     environment: Mapping[str, str]
 
     def resolved(self, scheduler: Scheduler) -> JobSpec:
@@ -61,9 +61,9 @@ class Request:
     def plan(self, run_dir: Path, scheduler: Scheduler) -> Plan:
         """Return the plan of this job in `run_dir`.
 
-        Raises SpecError, pointing into the file, where the spec asks for what cannot be.
+        Raises SpecError, with the position in the file, where options do not fit together.
         """
-        with _pointing_into(self.file, self.words):
+        with _errors_with_position(self.file, self.overrides):
             plan = plan_job(
                 scheduler,
                 self.spec,
@@ -80,39 +80,39 @@ class Request:
 
 
 @contextlib.contextmanager
-def _pointing_into(file: Path, words: Sequence[str]) -> Iterator[None]:
+def _errors_with_position(file: Path, overrides: Sequence[str]) -> Iterator[None]:
     try:
         yield
     except SpecConflict as error:
-        raise specs.locate(file, words, error.faults) from None
+        raise specs.locate(file, overrides, error.faults) from None
 
 
 def read(
-    file: Path, words: Sequence[str], site_name: str | None, copied: Path | None = None
-) -> Request:
+    file: Path, overrides: Sequence[str], site_name: str | None, copied: Path | None = None
+) -> JobRequest:
     """Read the spec in `file`, the site, and what is known of the data.
 
-    The spec's own files are looked for beside it, and copied; `copied` is where a run has copies
-    of them. Raises UserError.
+    The user's own files lie beside it, and are copied; `copied` is the folder of a run's copies.
+    Raises UserError.
     """
     base = (copied or file.parent).absolute()
     load = specs.load if copied is None else specs.load_resolved
-    spec = _with_absolute_paths(load(file, words), words, base)
+    spec = _with_absolute_paths(load(file, overrides), overrides, base)
     site = sites.load(site_name, os.environ)
     data_root = sites.expand(site.data_root, os.environ)
     asked = copied is not None or not isinstance(spec.data, OwnData)
     source = sources.build(spec.data, data_root, base)
     facts, code = source.describe() if asked else None, Snapshot()
     if copied is None:
-        with _pointing_into(file, words):
+        with _errors_with_position(file, overrides):
             code = snapshot.take(spec, base, data_root, facts)
     known = facts or code.facts
     assert known is not None
-    with _pointing_into(file, words):
+    with _errors_with_position(file, overrides):
         check_files(spec, known)
-    return Request(
+    return JobRequest(
         file=file,
-        words=tuple(words),
+        overrides=tuple(overrides),
         spec=spec,
         site=site,
         base=base,
@@ -125,21 +125,21 @@ def read(
     )
 
 
-def _with_absolute_paths(spec: JobSpec, words: Sequence[str], base: Path) -> JobSpec:
-    """`data.root` and its like made independent of the folder that a command is typed in.
+def _with_absolute_paths(spec: JobSpec, overrides: Sequence[str], base: Path) -> JobSpec:
+    """Make `data.root` and other paths absolute.
 
-    In a file they are relative to that file, on the command line to where that is typed.
+    In a file they are relative to that file, on the command line to the current folder.
     """
     sections: dict[str, Any] = {}
     parts: dict[str, Data | Model] = {"data": spec.data, "model": spec.model}
     for section, options in parts.items():
         update = {}
         for key, path in options.model_dump(include=set(options.paths)).items():
-            typed = any(word.startswith(f"{section}.{key}=") for word in words)
+            typed = any(it.startswith(f"{section}.{key}=") for it in overrides)
             if path is not None:
                 update[key] = str((Path.cwd() if typed else base) / Path(path).expanduser())
         sections[section] = options.model_copy(update=update)
-    if any(word.startswith("code=") for word in words):
+    if any(it.startswith("code=") for it in overrides):
         sections["code"] = [str(Path.cwd() / Path(path).expanduser()) for path in spec.code]
     return spec.model_copy(update=sections)
 
@@ -150,7 +150,7 @@ def this_machine() -> Machine:
 
 
 def _cpus() -> int:
-    """The cores that this process may use."""
+    """Count the cores that this process may use."""
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -163,7 +163,7 @@ def _memory() -> int:
 
 
 def _gpus() -> int:
-    """The GPUs that a program sees here, without asking torch, which takes seconds."""
+    """Count the GPUs that a program sees here, without torch, whose import takes seconds."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         names = [name.strip() for name in visible.split(",")]

@@ -1,4 +1,4 @@
-"""The live display of a run: what its journal says as it grows, until the run has ended."""
+"""Live display of a run: its journal, read as it grows, until the run has ended."""
 
 from __future__ import annotations
 
@@ -20,39 +20,39 @@ from hpc_dl.run.layout import RunDir
 from hpc_dl.status import Status
 
 READ_SECONDS = 0.25
-ASK_SECONDS = 2.0
-"""How often the journal is read, and how often it is asked whether the run is alive."""
+QUERY_SECONDS = 2.0
+"""How often the journal is read, and how often the status of the run."""
 
 
 @dataclass
-class Watched:
-    """What is known of a run so far, read forward from its journal."""
+class RunMonitor:
+    """State, progress and metrics of a run, kept up to date from its journal."""
 
     run: RunDir
     plan: Plan
     offset: int = 0
-    """Where in the journal to begin: after the attempts that are not to be shown."""
+    """The byte of the journal to begin at, after attempts that are not shown."""
     state: str = ""
     reason: str = ""
     epoch: int = 0
     step: int = 0
-    pace: float | None = None
-    """Examples per second since the report before, all ranks together."""
+    examples_per_second: float | None = None
+    """Of all ranks together, since the report before."""
     seconds_left: float | None = None
     values: dict[str, float | str] = field(default_factory=dict)
     steps: dict[str, int] = field(default_factory=dict)
     """The step of each of these values."""
     ending: bool = False
-    """The worker has said its last word; who asks will hear of it at any moment."""
+    """True once the worker has journalled an end, which the status will soon show."""
 
     def read(self) -> Iterator[journal.Event]:
-        """Take in, and yield one by one, what the journal has got since the last time."""
+        """Read the new events of the journal, and yield them one by one."""
         for event, _, end in journal.read(self.run.journal, self.offset):
             self.offset = end
-            self._take_in(event)
+            self._update(event)
             yield event
 
-    def _take_in(self, event: journal.Event) -> None:
+    def _update(self, event: journal.Event) -> None:
         match event["event"]:
             case "state":
                 self.ending = event["state"] in journal.ENDED
@@ -67,22 +67,23 @@ class Watched:
                     self.epoch = self.epoch if event.get("epoch") is None else event["epoch"] + 1
                 self.values.update(event["values"])
                 self.steps.update(dict.fromkeys(event["values"], event["step"]))
-                pace = event["values"].get("train/examples_per_second")
-                self.pace = pace if isinstance(pace, int | float) else self.pace
+                speed = event["values"].get("train/examples_per_second")
+                if isinstance(speed, int | float):
+                    self.examples_per_second = speed
 
-    def position(self) -> list[str]:
-        """Epoch, step, speed and the time that is left, as far as they are known."""
+    def progress(self) -> list[str]:
+        """Return epoch, step, speed and time left, as far as they are known."""
         plan = self.plan
-        said = [f"epoch {self.epoch}/{plan.epochs}", f"step {self.step}/{plan.steps}"]
-        if self.pace is not None:
+        parts = [f"epoch {self.epoch}/{plan.epochs}", f"step {self.step}/{plan.steps}"]
+        if self.examples_per_second is not None:
             unit = "images" if plan.facts.kind == "image" else "examples"
-            said.append(f"{self.pace:,.0f} {unit}/s")
+            parts.append(f"{self.examples_per_second:,.0f} {unit}/s")
         if self.seconds_left is not None:
-            said.append(f"{units.clock(self.seconds_left)} left")
-        return said
+            parts.append(f"{units.clock(self.seconds_left)} left")
+        return parts
 
     def metrics(self) -> str:
-        """The newest losses, validation metrics and learning rate; of an earlier step, with it."""
+        """Return losses, validation metrics and learning rate; old ones with their step."""
         shown = [
             f"{name} {short(value)}"
             + (f" (step {self.steps[name]})" if self.steps[name] != self.step else "")
@@ -92,58 +93,60 @@ class Watched:
         return "  ".join(shown)
 
 
-def follow(watched: Watched, ask: Callable[[], Status], console: Console) -> None:
+def follow(monitor: RunMonitor, query: Callable[[], Status], console: Console) -> None:
     """Show a run until it has ended.
 
-    `ask` says how it is, also while it is queued. On a terminal the display is live;
-    elsewhere there is one line for every epoch.
+    `query` returns its status. On a terminal the display is live, elsewhere there is one line for
+    every epoch.
     """
     if console.is_terminal:
         with Live(console=console, auto_refresh=False, transient=True) as display:
-            for event in _until_it_ends(watched, ask):
+            for event in _read_until_end(monitor, query):
                 if event and event["event"] == "warning":
                     console.print(Text(f"warning: {event['message']}", style="yellow"))
                 if event is None:
-                    display.update(picture(watched), refresh=True)
+                    display.update(render(monitor), refresh=True)
         return
-    said = ""
-    for event in _until_it_ends(watched, ask):
-        now = f"{watched.state}: {watched.reason}"
-        if now != said and watched.state not in journal.ENDED:
+    shown = ""
+    for event in _read_until_end(monitor, query):
+        now = f"{monitor.state}: {monitor.reason}"
+        if now != shown and monitor.state not in journal.ENDED:
             console.print(Text(now), soft_wrap=True)
-            said = now
-        if event and (text := _line(watched, event)):
+            shown = now
+        if event and (text := _line(monitor, event)):
             console.print(Text(text), soft_wrap=True)
 
 
-def _until_it_ends(watched: Watched, ask: Callable[[], Status]) -> Iterator[journal.Event | None]:
-    """What happens, event by event, and None whenever that is all for now."""
-    asked = float("-inf")
-    while watched.state not in journal.ENDED:
-        if watched.ending or time.monotonic() - asked > ASK_SECONDS:
-            status = ask()
-            watched.state, watched.reason = status.state, status.reason
-            watched.ending, asked = False, time.monotonic()
-        yield from watched.read()
+def _read_until_end(
+    monitor: RunMonitor, query: Callable[[], Status]
+) -> Iterator[journal.Event | None]:
+    """Yield event by event, and None whenever there are no more yet."""
+    queried = float("-inf")
+    while monitor.state not in journal.ENDED:
+        if monitor.ending or time.monotonic() - queried > QUERY_SECONDS:
+            status = query()
+            monitor.state, monitor.reason = status.state, status.reason
+            monitor.ending, queried = False, time.monotonic()
+        yield from monitor.read()
         yield None
         time.sleep(READ_SECONDS)
 
 
-def picture(watched: Watched) -> Group:
-    """What the terminal shows of a run now."""
-    head = Text.assemble((watched.run.id, "bold"), f"  {watched.state}  {watched.reason}")
-    if not watched.step:
+def render(monitor: RunMonitor) -> Group:
+    """Return what the terminal shows of a run."""
+    head = Text.assemble((monitor.run.id, "bold"), f"  {monitor.state}  {monitor.reason}")
+    if not monitor.step:
         return Group(head)
     row = Table.grid(padding=(0, 2))
-    bar = ProgressBar(total=watched.plan.steps, completed=watched.step, width=30)
-    row.add_row(bar, *watched.position())
-    return Group(head, row, Text(watched.metrics()))
+    bar = ProgressBar(total=monitor.plan.steps, completed=monitor.step, width=30)
+    row.add_row(bar, *monitor.progress())
+    return Group(head, row, Text(monitor.metrics()))
 
 
-def _line(watched: Watched, event: journal.Event) -> str:
-    """What a log file gets of an event: warnings, and a line for every evaluation."""
+def _line(monitor: RunMonitor, event: journal.Event) -> str:
+    """Return an event as a line for a log file; only warnings and evaluations have one."""
     if event["event"] == "warning":
         return f"warning: {event['message']}"
     if event["event"] == "metrics" and any(name.startswith("val/") for name in event["values"]):
-        return "  ".join([*watched.position(), watched.metrics()])
+        return "  ".join([*monitor.progress(), monitor.metrics()])
     return ""

@@ -21,8 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print them."""
-    from hpc_dl.cli.runs import print_json
+    from hpc_dl.cli.common import print_json
 
     if args.json:
         from hpc_dl.jobspec.architectures import ZOO
@@ -38,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def find(name: str) -> type[Model]:
-    """The options of an architecture. Raises UserError where there is none of that name."""
+    """Return the options of an architecture. Raises UserError where there is none of that name."""
     from hpc_dl.jobspec.architectures import ZOO
 
     if name not in ZOO:
@@ -51,7 +50,7 @@ def find(name: str) -> type[Model]:
 
 
 def first_line(options: type[Model]) -> str:
-    """What an architecture is, on one line."""
+    """Return the description of an architecture, on one line."""
     return " ".join((options.__doc__ or "").split("\n\n")[0].split())
 
 
@@ -59,7 +58,7 @@ def _list() -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from hpc_dl.cli.screen import console
+    from hpc_dl.cli.common import console
     from hpc_dl.jobspec.architectures import ZOO
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
@@ -77,8 +76,8 @@ def _show(name: str, model: type[Model]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from hpc_dl.cli.screen import console
-    from hpc_dl.jobspec.options import options, written
+    from hpc_dl.cli.common import console
+    from hpc_dl.jobspec.schema import options, to_yaml
     from hpc_dl.verify import recipes
 
     out = console()
@@ -88,7 +87,7 @@ def _show(name: str, model: type[Model]) -> None:
     for title in ("option", "default", "takes", "what it means"):
         table.add_column(title, overflow="fold")
     for it in options(model):
-        default = "(needed)" if it.required else written(it.default)
+        default = "(needed)" if it.required else to_yaml(it.default)
         table.add_row(*map(Text, (it.name, default, it.takes, it.about)))
     out.print(table)
     if recipes.path(name).is_file():
@@ -96,14 +95,14 @@ def _show(name: str, model: type[Model]) -> None:
 
 
 def _tasks(model: type[Model]) -> str:
-    """What it does with examples; those that make their like need no task."""
+    """List the tasks of an architecture; generative ones have none."""
     if "none" in model.tasks:
-        return "make or describe its like"
+        return "generate or reconstruct examples"
     return ", ".join(task.replace("_", " ") for task in model.tasks)
 
 
 def _as_json(name: str, model: type[Model]) -> dict[str, object]:
-    from hpc_dl.jobspec.options import options
+    from hpc_dl.jobspec.schema import options
 
     return {
         "name": name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from hpc_dl.cli import runs
+from hpc_dl.cli import common
 from hpc_dl.errors import EXIT_CLUSTER, UserError
 from hpc_dl.run import layout
 from hpc_dl.status import find_run, reconcile
@@ -15,19 +15,19 @@ how a killed job ended, and the id of a job whose submission was not answered.""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("words", metavar="RUN", nargs="*", default=[], help=runs.WORD_HELP)
-    runs.add_common(parser)
+    parser.add_argument("words", metavar="RUN", nargs="*", default=[], help=common.RUN_HELP)
+    common.add_site_and_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    root = runs.root(args)
+    root = common.run_root(args)
     chosen = [find_run(root, word) for word in args.words] or layout.own(layout.runs(root))
     if others := set(chosen) - set(layout.own(chosen)):
         raise UserError(f"{min(it.id for it in others)} belongs to another user")
     found = reconcile(chosen)
     changed = [it.status for it in found if it.changed]
     if args.json:
-        runs.print_json([status.to_json() for status in changed])
+        common.print_json([status.to_json() for status in changed])
     else:
         lines = [f"{it.id}: {it.state}  {it.reason}" for it in changed]
         lines = lines or [f"Nothing to change in {len(found)} runs."]

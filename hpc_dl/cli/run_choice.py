@@ -1,4 +1,4 @@
-"""Which run a submission is for: a stopped one of the same training goes on, else a new one."""
+"""Which run a submission is for: a stopped run of the same training is resumed, else a new one."""
 
 from __future__ import annotations
 
@@ -24,81 +24,80 @@ from hpc_dl.status import Status, read_status
 from hpc_dl.submission import snapshot
 from hpc_dl.submission.snapshot import Snapshot
 
-Action = Literal["begin", "go_on", "is_active", "is_complete"]
+Action = Literal["start", "resume", "is_active", "is_complete"]
 
 
 @dataclass(frozen=True)
-class Choice:
+class RunChoice:
     """What to do about a submission, and the earlier run that decided it."""
 
     action: Action
     run: RunDir | None = None
     status: Status | None = None
-    seen: frozenset[RunDir] | None = field(default=None, compare=False)
-    """The runs that train something else; None where none was looked at."""
+    examined: frozenset[RunDir] | None = field(default=None, compare=False)
+    """The runs of this name that train something else; None if none was looked for."""
     changed: str = field(default="", compare=False)
-    """Which run of the same training had other data, and in what they differ."""
+    """Which run of the same training had other data, and how they differ."""
 
 
 def choose(
-    root: Path, spec: JobSpec, code: Snapshot, data: Fingerprint, but: Collection[RunDir] = ()
-) -> Choice:
-    """The newest run of the same name and the same training, of the same data, decides, `but`
-    these.
+    root: Path, spec: JobSpec, code: Snapshot, data: Fingerprint, exclude: Collection[RunDir] = ()
+) -> RunChoice:
+    """Let the newest run of the same name, training and data decide, except those in `exclude`.
 
     `code` is the snapshot of the user's own files as they are now, `data` the fingerprint of the
-    data. Raises UserError where a run stopped halfway that had other data.
+    data. Raises UserError where a run that stopped halfway had other data.
     """
     wanted = submitted_identity(spec, code)
-    found = [run for run in layout.own(layout.runs(root, spec.name)) if run not in but]
-    seen, others = set(), []
-    for run, its in _identities(reversed(found)):
-        seen.add(run)  # not those that are being made just now
-        if its == wanted:
-            then = _data_of(run)
-            if then and not then.difference(data):
-                status = read_status(run, lease.GRACE)
-                return Choice(action_for(status), run, status)
-            others.append((run, then))
-    changed = _changed(*others[0], data) if others else ""
-    return Choice("begin", seen=frozenset(seen), changed=changed)
+    found = [run for run in layout.own(layout.runs(root, spec.name)) if run not in exclude]
+    examined, others = set(), []
+    for run, known in _identities(reversed(found)):
+        examined.add(run)  # not those that other commands are creating now
+        if known == wanted:
+            earlier = _earlier_data(run)
+            if earlier and not earlier.difference(data):
+                status = read_status(run, lease.RELEASE_SECONDS)
+                return RunChoice(action_for(status), run, status)
+            others.append((run, earlier))
+    changed = _changed_data(*others[0], data) if others else ""
+    return RunChoice("start", examined=frozenset(examined), changed=changed)
 
 
-def _data_of(run: RunDir) -> Fingerprint | None:
-    """What is known of the data that a run began with."""
+def _earlier_data(run: RunDir) -> Fingerprint | None:
+    """Return the fingerprint of the data that a run began with, if it can be read."""
     with contextlib.suppress(DamagedFile):
         return records.find(run.fingerprint, Fingerprint)
     return None
 
 
-def _changed(run: RunDir, then: Fingerprint | None, now: Fingerprint) -> str:
-    """In what the data differ from those of a run. Raises UserError where that stopped halfway."""
-    said = f"the data of {run.id} are not known"
-    go_on = f"`hpcdl resume {run.id}` goes on, if you know that they are the same"
-    if then:
-        said = f"{run.id} had other data ({then.difference(now)})"
-        go_on = "Restore the data to go on with it"
-    if saved_step(run) and action_for(read_status(run, lease.GRACE)) == "go_on":
+def _changed_data(run: RunDir, earlier: Fingerprint | None, data: Fingerprint) -> str:
+    """Say how the data of a run differ. Raises UserError where the run stopped halfway."""
+    difference = f"the data of {run.id} are not known"
+    hint = f"`hpcdl resume {run.id}` resumes it, if you know that they are the same"
+    if earlier:
+        difference = f"{run.id} had other data ({earlier.difference(data)})"
+        hint = "Restore the data to resume it"
+    if saved_step(run) and action_for(read_status(run, lease.RELEASE_SECONDS)) == "resume":
         raise UserError(
-            f"{said}, and stopped at step {saved_step(run)}",
-            hint=f"{go_on}; hpcdl submit --new trains a new run.",
+            f"{difference}, and stopped at step {saved_step(run)}",
+            hint=f"{hint}; hpcdl submit --new trains a new run.",
         )
-    return said
+    return difference
 
 
 def saved_step(run: RunDir) -> int:
-    """The step of the newest checkpoint; 0 without one."""
+    """Return the step of the newest checkpoint; 0 without one."""
     names = (path.name for path in run.checkpoints.glob("step-*"))
     steps = (re.fullmatch(r"step-(\d+)", name) for name in names)
     return max((int(step[1]) for step in steps if step), default=0)
 
 
 @contextlib.contextmanager
-def in_turn(root: Path, spec: JobSpec, code: Snapshot) -> Iterator[None]:
-    """Wait for other commands that begin a run of the same training, and have them wait."""
+def submission_lock(root: Path, spec: JobSpec, code: Snapshot) -> Iterator[None]:
+    """Make commands that start a run of the same training wait for each other."""
     path = root / f".submitting.{submitted_identity(spec, code)[:16]}"
     with contextlib.ExitStack() as stack:
-        with contextlib.suppress(OSError):  # no such folder, or a file system without locks
+        with contextlib.suppress(OSError):  # no such folder
             root.mkdir(parents=True, exist_ok=True)
             stack.enter_context(_lock(path))
         yield
@@ -106,7 +105,7 @@ def in_turn(root: Path, spec: JobSpec, code: Snapshot) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _lock(path: Path) -> Iterator[None]:
-    """Hold the lock of a file that is there only as long as somebody holds it."""
+    """Hold the lock of a file that exists only while a process holds it."""
     while True:
         with path.open("a") as file:
             waiting.lock(file.fileno(), math.inf)
@@ -119,41 +118,40 @@ def _lock(path: Path) -> Iterator[None]:
 
 
 def action_for(status: Status) -> Action:
-    """What a submission means for a run that is like this."""
+    """Return what a submission does about a run with this status."""
     if status.state == "completed":
         return "is_complete"
-    return "is_active" if status.active else "go_on"
+    return "is_active" if status.active else "resume"
 
 
 def submitted_identity(spec: JobSpec, code: Snapshot) -> str:
-    """The identity of a training that is not in a run folder yet."""
+    """Return the identity of a training that has no run folder yet."""
     return _identity(code.renamed(spec), snapshot.digests(code.folder) if code.folder else {})
 
 
 def identity(spec: JobSpec, code: Path) -> str:
-    """A hash of what a training depends on: model, data, training, and the user's code in `code`.
+    """Return a hash of all that a training depends on: model, data, options, user's code.
 
-    Not of the resources, the tracking, and the manner of reporting and loading: those may change
-    when it goes on.
+    Resources, tracking, reporting and loading are not part of it: they may change at a resume.
     """
     return _identity(spec, snapshot.digests(code))
 
 
 def _identity(spec: JobSpec, files: dict[str, str]) -> str:
-    said = json.dumps([spec.training(), files], sort_keys=True)
-    return hashlib.sha256(said.encode()).hexdigest()
+    training = json.dumps([spec.training(), files], sort_keys=True)
+    return hashlib.sha256(training.encode()).hexdigest()
 
 
 def _identities(runs: Iterable[RunDir]) -> Iterator[tuple[RunDir, str]]:
-    """Runs whose spec can still be read, and what they train; the others are named."""
+    """Yield the runs whose spec can be read, with their identity; warn of the others."""
     for run in runs:
         try:
-            with layout.open_file(run.spec):  # a pipe in its place would keep one waiting
-                its = identity(load_resolved(run.spec), run.code)
+            with layout.open_file(run.spec):  # a pipe in its place would block
+                known = identity(load_resolved(run.spec), run.code)
         except (UserError, OSError) as error:
             if not layout.is_run(run):
                 continue
-            what = str(error).partition("\n")[0]
-            sys.stderr.write(f"warning: {run.id} is not looked at: {what}\n")
+            fault = str(error).partition("\n")[0]
+            sys.stderr.write(f"warning: {run.id} is ignored: {fault}\n")
         else:
-            yield run, its
+            yield run, known

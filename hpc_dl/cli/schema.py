@@ -1,4 +1,4 @@
-"""`hpcdl schema`: the JSON Schema of job specs, by which editors complete and check them."""
+"""`hpcdl schema`: the JSON Schema of job specs, for completion and checks in editors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ HELP = "print the JSON Schema of job specs, for editors"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """It takes no arguments."""
+    """Add nothing: there are no arguments."""
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""`hpcdl status`: the runs and how they are."""
+"""`hpcdl status`: state and progress of the runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpc_dl.cli import runs
+from hpc_dl.cli import common
 from hpc_dl.errors import EXIT_CLUSTER, EXIT_FAILED
 from hpc_dl.jobspec import units
 from hpc_dl.run import layout
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-HELP = "The runs: state, where they are, progress, newest metric, age and reason; the newest last."
+HELP = "List the runs: state, place, progress, newest metric, age and reason; the newest last."
 SHOWN = 20
 
 _STYLES = {
@@ -37,19 +37,19 @@ _STYLES = {
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    runs.configure(parser, optional=True)
+    common.add_run(parser, optional=True)
     parser.add_argument("--all", action="store_true", help=f"all runs, not only the last {SHOWN}")
-    parser.epilog = "With RUN the exit code is 1 if it has failed; 3 if it could not be asked for."
+    parser.epilog = "Exit code: with RUN 1 if it has failed; 3 if a scheduler could not be asked."
 
 
 def run(args: argparse.Namespace) -> int:
     if args.word:
-        return _show_one(read_status(runs.chosen(args)), as_json=args.json)
-    root = runs.root(args)
+        return _show_one(read_status(common.chosen_run(args)), as_json=args.json)
+    root = common.run_root(args)
     found = layout.runs(root)
     statuses = read_statuses(found if args.all else found[-SHOWN:])
     if args.json:
-        runs.print_json([status.to_json() for status in statuses])
+        common.print_json([status.to_json() for status in statuses])
     else:
         _show_all(statuses, hidden=len(found) - len(statuses), root=str(root))
     return 0 if all(status.reachable for status in statuses) else EXIT_CLUSTER
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _show_one(status: Status, *, as_json: bool) -> int:
     if as_json:
-        runs.print_json(status.to_json())
+        common.print_json(status.to_json())
     else:
         _console().print(_details(status), soft_wrap=True)
     if not status.reachable:
@@ -66,9 +66,7 @@ def _show_one(status: Status, *, as_json: bool) -> int:
 
 
 def _console() -> Console:
-    from hpc_dl.cli.screen import plain
-
-    return plain(sys.stdout, 200)
+    return common.plain_console(sys.stdout, 200)
 
 
 def _show_all(statuses: list[Status], *, hidden: int, root: str) -> None:
@@ -138,7 +136,7 @@ def _metric(status: Status) -> str:
 
 
 def _results(status: Status) -> dict[str, Text]:
-    """The newest metric; of a completed run also what the exported weights reach, and which."""
+    """Return the newest metric; of a completed run also the exported weights and their results."""
     from rich.text import Text
 
     weights = Weights.from_json(status.weights)
@@ -154,8 +152,8 @@ def _results(status: Status) -> dict[str, Text]:
 
 
 def _listed(values: Mapping[str, Any], of: str) -> str:
-    said = ", ".join(f"{name} {_short(value)}" for name, value in values.items())
-    return f"{said}, {of}" if said else ""
+    listed = ", ".join(f"{name} {_short(value)}" for name, value in values.items())
+    return f"{listed}, {of}" if listed else ""
 
 
 def _short(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""What became of a run: its final metrics, and where its files, pictures and charts are."""
+"""Summary of a run: final metrics, weights, files, pictures and dashboard."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hpc_dl.run.weights import Weights
 
 DASHBOARD = "hpcdl dashboard"
 
-_NOT_RESULTS = ("lr", "grad_norm", "examples_per_second")
+_HIDDEN = ("lr", "grad_norm", "examples_per_second")
 
 
 @dataclass
@@ -27,25 +27,25 @@ class Summary:
     state: str = ""
     reason: str = ""
     step: int = 0
-    """How far the training is."""
+    """The newest step with metrics."""
     values: dict[str, float | str] = field(default_factory=dict)
     """The newest value of every metric; "nan" and "inf" are strings."""
     steps: dict[str, int] = field(default_factory=dict)
     """The step of each of these values."""
     weights: Weights | None = None
-    """Those that were tested, drawn and exported."""
+    """The weights that were tested, drawn and exported."""
     validation: dict[str, float | str] = field(default_factory=dict)
-    """What these weights reach on the validation split, by metric."""
+    """Metrics of these weights on the validation split."""
     cost: dict[str, Any] = field(default_factory=dict)
     """parameters, seconds, seconds_per_step, peak_memory (bytes), as far as they are known."""
     warnings: list[str] = field(default_factory=list)
     pictures: bool = False
     tables: list[str] = field(default_factory=list)
-    """CSV files of the test, relative to the run folder."""
+    """Paths of CSV files, relative to the run folder."""
 
 
 def summarise(run: RunDir) -> Summary:
-    """Read a run's journal, without what was trained twice."""
+    """Read a run's journal, without steps that were trained again."""
     found = Summary(run)
     for event in journal.view(run.journal):
         match event["event"]:
@@ -69,8 +69,8 @@ def summarise(run: RunDir) -> Summary:
     return found
 
 
-def as_json(summary: Summary) -> dict[str, Any]:
-    """Everything that `show` shows."""
+def to_json(summary: Summary) -> dict[str, Any]:
+    """Return everything that `show` prints."""
     return {
         "run": summary.run.id,
         "state": summary.state,
@@ -96,12 +96,12 @@ def show(summary: Summary, console: Console) -> None:
     for message in summary.warnings:
         console.print(Text(f"warning: {message}", style="yellow"), soft_wrap=True)
     console.print(_metrics(summary))
-    for name, value in _places(summary):
+    for name, value in _details(summary):
         console.print(Text.assemble((f"{name:11}", "bold"), value), soft_wrap=True)
 
 
 def _metrics(summary: Summary) -> Table:
-    """One line a metric, one column a split and step: what is compared is of the same weights."""
+    """Return a table with a line for every metric and a column for every split and step."""
     columns = _columns(summary)
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("")
@@ -109,13 +109,13 @@ def _metrics(summary: Summary) -> Table:
         table.add_column(title, justify="right")
     for name in dict.fromkeys(key.partition("/")[2] for key in summary.values):
         cells = [values.get(name) for _, values in columns]
-        if not name.endswith(_NOT_RESULTS):
+        if not name.endswith(_HIDDEN):
             table.add_row(Text(name), *("" if cell is None else short(cell) for cell in cells))
     return table
 
 
 def _columns(summary: Summary) -> list[tuple[str, dict[str, float | str]]]:
-    """The columns that have values: the split and the step, and the metrics by name."""
+    """Return the columns that have values: title with split and step, and metrics by name."""
     found, exported = [], summary.weights
     averaged = ", averaged" if exported and exported.averaged else ""
     for split, title in (("train", "train"), ("val", "validation"), ("test", "test")):
@@ -129,12 +129,12 @@ def _columns(summary: Summary) -> list[tuple[str, dict[str, float | str]]]:
             if split == "val" and exported and summary.validation and step != exported.step:
                 found.append((f"last validation\nstep {step}{averaged}", values))
                 step, values = exported.step, summary.validation
-            of = "" if split == "train" else averaged  # whose losses are those of the raw weights
+            of = "" if split == "train" else averaged  # training losses are of the raw weights
             found.append((f"{title}\nstep {step}{of}", values))
     return found
 
 
-def _places(summary: Summary) -> list[tuple[str, str]]:
+def _details(summary: Summary) -> list[tuple[str, str]]:
     cost = summary.cost
     lines = []
     if summary.weights:
@@ -150,5 +150,5 @@ def _places(summary: Summary) -> list[tuple[str, str]]:
 
 
 def short(value: float | str) -> str:
-    """A metric in few digits."""
+    """Format a metric with few digits."""
     return value if isinstance(value, str) else f"{value:.5g}"

@@ -25,7 +25,7 @@ HELP = """Train the shipped recipes on real data with several seeds, and compare
 with targets. A run that is complete is not trained again."""
 SAME_SPLIT = "each seed is a train.seed; all are validated and tested on the same examples"
 FILE = "verified.json"
-"""In the folder of the runs."""
+"""The file of the results, in the folder of the runs."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -47,15 +47,14 @@ def run(args: argparse.Namespace) -> int:
     """Train, print the table and save it; return 1 if a target was missed."""
     from rich.text import Text
 
-    from hpc_dl.cli.runs import print_json, root
-    from hpc_dl.cli.screen import console
+    from hpc_dl.cli.common import console, print_json, run_root
     from hpc_dl.verify import results, targets
 
     chosen = targets.choose([word for word in args.words if "=" not in word])
     if args.list:
         console().print(_listing(chosen))
         return 0
-    file = root(args) / FILE
+    file = run_root(args) / FILE
     out = console(for_json=args.json)
     for target in chosen:
         out.print(Text.assemble((target.name, "bold"), f": {target.command}"), soft_wrap=True)

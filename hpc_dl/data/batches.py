@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from hpc_dl.data.augment import Augmentation
 from hpc_dl.data.dataset import Batch, Split
 from hpc_dl.data.device_transfer import to_device
 from hpc_dl.data.order import AUGMENTATION, epoch_order, rank_slice
+from hpc_dl.data.transforms.augment import Augmentation
 
 
 class Batches:
@@ -77,8 +77,8 @@ class Batches:
             micro_batches = self.augmentation.of(micro_batches, key)
         return list(micro_batches)
 
-    def filler(self) -> Batch:
-        """One example, for a rank that has none and still has to take part."""
+    def dummy_batch(self) -> Batch:
+        """Return one example, for a rank that has none and computes all the same."""
         return self.split.batch(torch.zeros(1, dtype=torch.int64, device=self.split.device))
 
 

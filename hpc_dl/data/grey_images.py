@@ -49,8 +49,8 @@ class GreyImageSource(Source[Options]):
         )
 
     def load(self) -> Loaded:
-        from hpc_dl.data.binarize import binarized
         from hpc_dl.data.dataset import Split
+        from hpc_dl.data.transforms.binarize import binarized
 
         facts, given = self.describe(), self.read()
         if self.options.binarize:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from hpc_dl.errors import first_few
+
 if TYPE_CHECKING:
     from hpc_dl.data.dataset import Split
 
@@ -50,6 +52,5 @@ class Names:
 
     def listed(self, numbers: Sequence[int], most: int = 8) -> str:
         """Some examples for a message: `files a/1.png, b/2.png and 3 more`."""
-        shown = ", ".join(self.of(number) for number in numbers[:most])
-        more = f" and {len(numbers) - most} more" if len(numbers) > most else ""
-        return f"{self.kind}{'s' if len(numbers) > 1 else ''} {shown}{more}"
+        shown = first_few(map(self.of, numbers), most)
+        return f"{self.kind}{'s' if len(numbers) > 1 else ''} {shown}"

@@ -28,13 +28,12 @@ import torch
 from torch import Tensor
 
 from hpc_dl.data import holdout, validation
-from hpc_dl.data.class_names import alike
 from hpc_dl.data.counts import Holdout, group_count, split_counts
 from hpc_dl.data.dataset import Split, Tensors
 from hpc_dl.data.graphs import geometric
+from hpc_dl.data.labels import note_constant_targets, note_similar_names
 from hpc_dl.data.layout import channels_last, of_sequence
 from hpc_dl.data.source import Loaded
-from hpc_dl.data.targets import constant
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.model import Kind
@@ -64,10 +63,10 @@ def load(source: OwnData, code: Path) -> Loaded:
     groups = None if group is None else group.numpy()
     sizes = split_counts(there, Holdout.of(source), groups)
     facts = _facts(said, given, sizes, source.name)
-    about = alike(facts.classes)
+    about = note_similar_names(facts.classes)
     if facts.targets:
         known = given["train"]["target"].numpy()
-        about = tuple(constant(known, facts.targets, f"{source.name}: train: target"))
+        about = tuple(note_constant_targets(known, facts.targets, f"{source.name}: train: target"))
     facts = replace(facts, groups=group_count(groups), notes=(*notes, *about))
     splits = {name: Split(tensors) for name, tensors in given.items()}
     validation.varied(given["train"][facts.kind], f"{source.name}: train: {facts.kind}")

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from hpc_dl.data.dataset import Split
-from hpc_dl.errors import UserError
+from hpc_dl.errors import UserError, first_few
 from hpc_dl.jobspec.data import DataFacts
 
 AXES = {"image": 4, "sequence": 3, "table": 2}
@@ -119,10 +119,9 @@ def every_class_is_trained_on(train: Split, facts: DataFacts) -> None:
     wanted = facts.include_classes or facts.classes
     absent = [it for it, n in zip(facts.classes, counts, strict=True) if it in wanted and not n]
     if absent:
-        shown = ", ".join(f"'{name}'" for name in absent[:5])
-        more = f" and {len(absent) - 5} more classes" if len(absent) > 5 else ""
+        shown = first_few(f"'{name}'" for name in absent)
         raise UserError(
-            f"data: there is no example of {shown}{more} to train on, "
+            f"data: there is no example of {shown} to train on, "
             f"among the {len(train)} of the training split",
             hint="Add examples, hold fewer or others out (data.validation, data.test, "
             "data.split_seed), or leave the class out.",

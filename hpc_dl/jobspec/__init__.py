@@ -1,1 +1,1 @@
-"""What the user wants: typed, strict, and with the positions of everything in the file."""
+"""The job spec: its options, typed and strict, and where each was written in the file."""

@@ -1,4 +1,4 @@
-"""The common ground of every part of a spec: unknown keys refused, types strict, values frozen."""
+"""Base of every part of a spec: unknown keys are refused, types are strict, values are frozen."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Spec(BaseModel):
 
 
 def tag_by_name(value: Any) -> str | None:
-    """Which member of a union a `name` picks: that name, the library whose things it names
+    """Return which member of a union a `name` picks: that name, the library whose things it names
     (`torchvision:resnet18`), or, for an import path (`my_code.py:MyNet`), `own`."""
     name = value.get("name") if isinstance(value, dict) else getattr(value, "name", None)
     if not isinstance(name, str):

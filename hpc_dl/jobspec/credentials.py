@@ -1,4 +1,4 @@
-"""A user and a password in a URI: how to show a text without them.
+"""Users and passwords in URIs, masked wherever text is shown or written.
 
 Whatever is written or printed goes through here, but for one file; see `hpc_dl.tracking.store_uri`.
 """
@@ -12,10 +12,10 @@ _IN_A_URI = re.compile(r"(?<=://)(?!/)(?:[^/\s'\"]*|[^/?#\s'\"@:]*:(?!\d+(?:[^\w
 
 
 def hidden(text: str) -> str:
-    """A text with `***` for the user and the password of every URI in it."""
+    """Return a text with `***` for the user and the password of every URI in it."""
     return _IN_A_URI.sub("***@", text)
 
 
 def covered(text: str) -> str:
-    """The same, and as long as it was: for lines into which a mark points."""
+    """Return the same at its old length, for lines with a caret below."""
     return _IN_A_URI.sub(lambda found: "*" * (len(found[0]) - 1) + "@", text)

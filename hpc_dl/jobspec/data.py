@@ -1,4 +1,4 @@
-"""What every source of data shares: its kind and task, its options, and what is known of it."""
+"""Data: the facts about a source, and the options that every source has."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class Data(Spec):
     tasks: ClassVar[tuple[Task, ...]] = ("classify",)
     drawn: ClassVar[tuple[str, ...]] = ("validation", "test")
     """The splits that are drawn from the training examples, unless the data have them."""
-    manner: ClassVar[set[str]] = {"loading"}
+    loading_options: ClassVar[set[str]] = {"loading"}
     """Options that change no batch."""
 
     name: str
@@ -175,7 +175,7 @@ class Data(Spec):
 class StreamedData(Data):
     """Options of a source whose examples can also be read while training."""
 
-    manner: ClassVar[set[str]] = {"loading", "workers"}
+    loading_options: ClassVar[set[str]] = {"loading", "workers"}
 
     name: str
     workers: NonNegativeInt | None = Field(

@@ -1,4 +1,4 @@
-"""What is wrong with the values of a spec: pydantic's errors as sentences, each at its place."""
+"""Faults of a spec's values: pydantic's errors as sentences, each at its place."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def find_faults(error: ValidationError, values: Any, root: type[BaseModel]) -> l
 
 
 def closest(word: str, known: list[str]) -> str:
-    """Return the question whether another word was meant, or nothing."""
+    """Return a suggestion of the word that was meant, or nothing."""
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.55)
     return f"; did you mean '{near[0]}'?" if near else ""
 
@@ -90,13 +90,13 @@ def place(document: Document, path: Path) -> Mark:
 
 
 def _key_of(item: Any) -> tuple[str, ...]:
-    """The key that an error of a whole mapping is about, if it says so."""
+    """Return the key that an error of a whole mapping is about, if it says so."""
     key = getattr(item.get("ctx", {}).get("error"), "key", None)
     return () if key is None else (key,)
 
 
 def _without_tags(location: tuple[str | int, ...], values: Any, names_a_child: bool) -> Path:
-    """pydantic's location without the names of union members that it puts in between."""
+    """Return pydantic's location without the names of union members that it puts in between."""
     path: list[str | int] = []
     for number, key in enumerate(location):
         inside = (isinstance(values, Mapping) and key in values) or (
@@ -214,5 +214,5 @@ _SHOW: list[tuple[type, Callable[[Any], str]]] = [
 
 
 def _shown(value: Any) -> str:
-    """A value as a user would have written it."""
+    """Return a value as a user would have written it."""
     return next((show(value) for kind, show in _SHOW if isinstance(value, kind)), str(value))

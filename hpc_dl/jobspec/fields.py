@@ -1,4 +1,4 @@
-"""What a spec may contain at each place: the models' fields, read from their annotations."""
+"""Fields that a spec may have at each place, read from the models' annotations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hpc_dl.jobspec.yaml_text import Path
 
 
 def part_at(root: type[BaseModel], values: Any, path: Path) -> type[BaseModel] | None:
-    """The model of the mapping at `path`, where a `name` may choose; None where there is none."""
+    """Return the model of the mapping at `path`, which a `name` may choose; None if it has none."""
     part: type[BaseModel] | None = root
     for key in path:
         if part is None or not isinstance(key, str) or key not in part.model_fields:
@@ -24,7 +24,7 @@ def part_at(root: type[BaseModel], values: Any, path: Path) -> type[BaseModel] |
 
 
 def chosen(annotation: Any, values: Any) -> type[BaseModel] | None:
-    """The one model in an annotation, or the one of several that the values' `name` picks."""
+    """Return the one model in an annotation, or that of several which the values' `name` picks."""
     models = list(_models(annotation))
     if len(models) == 1:
         return models[0]
@@ -34,14 +34,14 @@ def chosen(annotation: Any, values: Any) -> type[BaseModel] | None:
 
 
 def names_of(model: type[BaseModel]) -> tuple[str, ...]:
-    """The names by which a model is chosen; () for a user's own."""
+    """Return the names by which a model is chosen; () for a user's."""
     field = model.model_fields.get("name")
     literal = field is not None and typing.get_origin(field.annotation) is Literal
     return typing.get_args(field.annotation) if field and literal else ()
 
 
 def _may_be(model: type[BaseModel], name: Any) -> bool:
-    """Whether a name is of the pattern of those that a model has no list of."""
+    """Return whether a name has the pattern of a model whose names are not listed."""
     if names_of(model) or "name" not in model.model_fields:
         return False
     pattern = model.model_json_schema()["properties"]["name"].get("pattern")
@@ -49,7 +49,7 @@ def _may_be(model: type[BaseModel], name: Any) -> bool:
 
 
 def choices_at(root: type[BaseModel], values: Any, path: Path) -> list[str]:
-    """The names that can be chosen from at `path`."""
+    """Return the names that can be chosen from at `path`."""
     parent = part_at(root, values, path[:-1])
     if parent is None or path[-1] not in parent.model_fields:
         return []
@@ -58,7 +58,7 @@ def choices_at(root: type[BaseModel], values: Any, path: Path) -> list[str]:
 
 
 def all_paths(root: type[BaseModel], prefix: str = "") -> Iterator[str]:
-    """Every dotted path that a spec may hold."""
+    """Yield every dotted path that a spec may hold."""
     for key, field in root.model_fields.items():
         yield prefix + key
         for model in _models(field.annotation):

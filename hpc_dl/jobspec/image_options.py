@@ -13,7 +13,7 @@ Size = Annotated[list[PositiveInt], Field(min_length=2, max_length=2)]
 
 
 class GreyImages(Data):
-    """What sources of small grey images share."""
+    """Options of sources of small grey images."""
 
     name: str
     binarize: bool = Field(

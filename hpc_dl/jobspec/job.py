@@ -208,7 +208,7 @@ class Train(Spec):
 
 
 class Resources(Spec):
-    """What to ask of the cluster; sbatch's names where Slurm has one."""
+    """Resources to ask of the cluster; sbatch's names where Slurm has one."""
 
     nodes: PositiveInt = Field(1, description="each with as many ranks")
     gpus_per_node: NonNegativeInt = Field(0, description="one rank a GPU; 0 for ranks on CPUs")
@@ -271,7 +271,7 @@ _LONGEST_EXPERIMENT = 256
 
 
 class Tracking(Spec):
-    """Where the run is shown."""
+    """The MLflow store and experiment that show the run."""
 
     experiment: Annotated[str, AfterValidator(_experiment)] = Field(
         "hpcdl", min_length=1, description="MLflow experiment"
@@ -281,14 +281,14 @@ class Tracking(Spec):
     )
 
 
-_MANNER_OF_TRAINING = {
+_MAY_CHANGE = {
     "log_every",
     "on_nonfinite",
     "hang_timeout",
     "find_unused_parameters",
     "deterministic",
 }
-"""Options of `train` with which a run may go on that was begun with others."""
+"""Options of `train` that may change when a run resumes."""
 
 
 class JobSpec(Spec):
@@ -311,19 +311,19 @@ class JobSpec(Spec):
     )
 
     def training(self) -> dict[str, Any]:
-        """What the trained weights depend on, as plain values: with other resources, tracking and
-        manners of reporting and loading it is the same training."""
+        """Return the options that the trained weights depend on, as plain values: without the
+        resources, the tracking, and how to load and to report."""
         said = self.model_dump(
             mode="json",
             include={"model", "data", "train"},
-            exclude={"data": self.data.manner, "train": _MANNER_OF_TRAINING},
+            exclude={"data": self.data.loading_options, "train": _MAY_CHANGE},
         )
         if self.checkpoint.monitor:  # by which the exported weights are chosen
             said["checkpoint"] = {"monitor": self.checkpoint.monitor}
         return said
 
     def without_password(self) -> Self:
-        """The spec as it may be written and shown."""
+        """Return the spec without passwords, as it may be written and shown."""
         if self.tracking.uri is None:
             return self
         shown = self.tracking.model_copy(update={"uri": hidden(self.tracking.uri)})

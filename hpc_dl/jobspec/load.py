@@ -1,4 +1,4 @@
-"""Reading specs and sites from files: all errors of a file at once, each with its place."""
+"""Loading of specs and sites from files: all errors of a file at once, each with its place."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class SpecError(UserError):
-    """What is wrong with a spec, place by place."""
+    """The faults of a spec, each at its place."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("\n".join(map(str, problems)))
@@ -27,7 +27,7 @@ class SpecError(UserError):
 
 
 class _Dumper(yaml.SafeDumper):
-    """Puts in quotes what would be no text without them: `1e-3` and `08`, of which YAML 1.1, that
+    """Quotes text that would be read as something else: `1e-3` and `08`, of which YAML 1.1, that
     the library writes, knows nothing."""
 
 
@@ -41,20 +41,20 @@ _Dumper.add_representer(str, _represent_text)
 
 
 def load(path: str | Path, words: Sequence[str] = ()) -> JobSpec:
-    """The job spec in a file, with overrides (`key.path=value`). Raises SpecError or UserError."""
+    """Load a job spec with overrides (`key.path=value`). Raises SpecError or UserError."""
     return validate(read(path, words, JobSpec), JobSpec)
 
 
 def load_resolved(path: str | Path, words: Sequence[str] = ()) -> JobSpec:
-    """The job spec in a run folder, which an earlier version may have written. Raises as `load`."""
+    """Load the job spec of a run folder, maybe of an earlier version. Raises as `load`."""
     document = read(path, words, JobSpec)
     document.values = renames.upgrade(document.values)
     return validate(document, JobSpec)
 
 
 def read_identity(identity: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a `JobSpec.training()` that an earlier version wrote as this one would have: under the
-    names of today, with the defaults of options that have come since."""
+    """Return a `JobSpec.training()` of an earlier version as this one would have written it: under
+    the names of today, with the defaults of new options."""
     upgraded: dict[str, Any] = renames.upgrade(identity)
     try:
         return JobSpec.model_validate({"name": "run", **upgraded}).training()
@@ -63,7 +63,7 @@ def read_identity(identity: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def dump(spec: BaseModel) -> str:
-    """A spec as YAML that `load` reads back as the same spec."""
+    """Return a spec as YAML that `load` reads back as the same spec."""
     values = spec.model_dump(mode="json")
     return str(yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
 
@@ -75,7 +75,7 @@ def locate(path: str | Path, words: Sequence[str], found: Sequence[Fault]) -> Sp
 
 
 def read(path: str | Path, words: Sequence[str], root: type[BaseModel]) -> Document:
-    """The values of a file and of the overrides. Raises SpecError where there are none."""
+    """Read the values of a file and of the overrides. Raises SpecError if there are none."""
     document = yaml_text.parse(_content(Path(path)), str(path))
     if not isinstance(document.values, dict):
         raise SpecError(document.problems or [_no_mapping(document, str(path))])
@@ -84,7 +84,7 @@ def read(path: str | Path, words: Sequence[str], root: type[BaseModel]) -> Docum
 
 
 def validate(document: Document, root: type[Model]) -> Model:
-    """The values as a model. Raises SpecError with everything that is wrong."""
+    """Return the values as a model. Raises SpecError with every fault."""
     found = list(document.problems)
     try:
         model = root.model_validate(document.values)

@@ -1,4 +1,4 @@
-"""`key.path=value` on the command line: checked, and placed, like what stands in the file."""
+"""Overrides on the command line, `key.path=value`: checked and located like values in the file."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def apply(document: Document, words: Sequence[str], root: type[BaseModel]) -> No
 
 
 def _value(document: Document, text: str, number: int, word: str, column: int) -> Document:
-    """The value in an override, its places moved to where they are in the argument."""
+    """Return the value in an override, located within the argument."""
     inner = _read(text)
 
     def moved(mark: Mark) -> Mark:
@@ -76,7 +76,7 @@ def _value(document: Document, text: str, number: int, word: str, column: int) -
 
 
 def _read(text: str) -> Document:
-    """The value that an argument gives: YAML where it begins with a quote or a bracket, else the
+    """Read the value of an argument: YAML where it begins with a quote or a bracket, else the
     text as it stands, or the number (`true`, `null`) that it is. The shell has taken what is no
     part of it, so that nothing is a comment."""
     mark = Mark(SOURCE, 1, 1, text, max(1, len(text)))
@@ -96,7 +96,7 @@ def _read(text: str) -> Document:
 
 
 def _fault(text: str, value: Any) -> str:
-    """Why YAML's reading of a value is not all of what was typed."""
+    """Return why YAML's reading of a value is not all that was typed, or nothing."""
     begins, kind = text.lstrip()[0], type(value)
     if kind is not (str if begins in _QUOTES else list if begins == "[" else dict):
         return "something follows the closing quote or bracket"
@@ -133,7 +133,7 @@ def _put(
 
 
 def _sections(root: type[BaseModel]) -> set[Path]:
-    """Paths that may have something below them."""
+    """Return the paths that may have something below them."""
     paths = {tuple(path.split(".")) for path in fields.all_paths(root)}
     return {path[:-1] for path in paths if len(path) > 1} | {("resources", "slurm")}
 

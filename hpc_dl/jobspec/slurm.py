@@ -110,7 +110,7 @@ class OptionError(ValueError):
 
 
 def check_name(name: str) -> str:
-    """The option's name as sbatch has it. Raises ValueError for one that may not be given."""
+    """Return the option's name as sbatch has it. Raises ValueError if it may not be given."""
     option = name.replace("_", "-")
     if not _NAME.fullmatch(option):
         raise ValueError("is no name of an sbatch option: letters, digits and '-'")

@@ -12,7 +12,7 @@ _BYTES = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
 def seconds(text: str) -> int:
-    """A Slurm time as seconds: `90` and `24:00` are minutes first, `1-12:00:00` is 36 hours.
+    """Return a Slurm time in seconds: `90` and `24:00` are minutes first, `1-12:00:00` is 36 hours.
 
     Raises ValueError on any other form.
     """
@@ -33,14 +33,14 @@ def seconds(text: str) -> int:
 
 
 def clock(total: float) -> str:
-    """Seconds as Slurm and people write them: `01:30:00`, `1-12:00:00`."""
+    """Return seconds as Slurm writes them: `01:30:00`, `1-12:00:00`."""
     days, rest = divmod(round(total), 86400)
     text = f"{rest // 3600:02d}:{rest % 3600 // 60:02d}:{rest % 60:02d}"
     return f"{days}-{text}" if days else text
 
 
 def roughly(total: float) -> str:
-    """Seconds in the largest unit of which there is one: `12 min`."""
+    """Return seconds in the largest unit of which there is one: `12 min`."""
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
         if total >= size:
             return f"{total // size:.0f} {unit}"
@@ -48,7 +48,7 @@ def roughly(total: float) -> str:
 
 
 def bytes_of(text: str) -> int:
-    """A Slurm memory size as bytes; without a suffix it is in megabytes, as for sbatch."""
+    """Return a Slurm memory size in bytes; without a suffix it is in megabytes, as for sbatch."""
     match = re.fullmatch(r"(\d+)([KMGT])?B?", text.strip(), re.IGNORECASE)
     if not match:
         raise ValueError(f"'{text}' is not a memory size; write it like 4000M or 32G")
@@ -64,7 +64,7 @@ class Every:
 
 
 def every(text: str) -> Every:
-    """`1 epoch`, `500 steps`, `10 min`. Raises ValueError on any other form."""
+    """Parse `1 epoch`, `500 steps`, `10 min`. Raises ValueError on any other form."""
     match = re.fullmatch(
         r"(\d+(?:\.\d+)?)\s*(epochs?|steps?|min|minutes?|h|hours?)", text.strip(), re.IGNORECASE
     )

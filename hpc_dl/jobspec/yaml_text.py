@@ -1,4 +1,4 @@
-"""From the text of a spec to values, every one of which knows where it was written.
+"""Parsing of a spec's text: values, each with the place where it was written.
 
 YAML 1.2's core schema: `1e-3` is a number, `no` and `on` are words, `01:30:00` is text. Of YAML's
 further abilities, a spec has comments, quotes and flow style; anchors work as long as they stay
@@ -47,7 +47,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Problem:
-    """Something wrong, and where."""
+    """A fault at a place in a source."""
 
     mark: Mark
     message: str
@@ -80,7 +80,7 @@ class Document:
 
 
 class _Loader(yaml.SafeLoader):
-    """The scanner and parser alone: what a plain word means is decided here, not by YAML 1.1."""
+    """Scanner and parser alone: the meaning of a plain word is decided here, not by YAML 1.1."""
 
     yaml_implicit_resolvers = {}
 
@@ -94,14 +94,14 @@ class _Loader(yaml.SafeLoader):
 
 
 def has_comment(text: str) -> bool:
-    """Whether something in `text`, which is YAML, is dropped as a comment."""
+    """Return whether something in `text`, which is YAML, is dropped as a comment."""
     marks = [(token.start_mark.index, token.end_mark.index) for token in yaml.scan(text, _Loader)]
     gaps = zip(marks, [*marks[1:], (len(text), 0)], strict=True)
     return any("#" in text[end:start] for (_, end), (start, _) in gaps)
 
 
 def parse(text: str, source: str) -> Document:
-    """Read YAML. What is wrong with it is in `problems`, and then `values` may be incomplete."""
+    """Parse YAML. Its faults are in `problems`; `values` may then be incomplete."""
     document = Document()
     reader = _Reader(text, source, document)
     try:
@@ -116,7 +116,7 @@ def parse(text: str, source: str) -> Document:
 
 
 def scalar(text: str) -> Any:
-    """What a word that stands without quotes means."""
+    """Return the meaning of a word without quotes."""
     if text in _NULL:
         return None
     if text in _WORDS:
@@ -195,7 +195,7 @@ class _Reader:
         self.document.problems.append(Problem(mark, message, hint))
 
     def syntax_problem(self, error: yaml.YAMLError) -> Problem:
-        """YAML's own complaint, in the words of somebody who writes a spec."""
+        """Return YAML's complaint in the words of who writes a spec."""
         mark = getattr(error, "problem_mark", None)
         said = getattr(error, "problem", None) or str(error)
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)

@@ -1,4 +1,4 @@
-"""What of a training depends on how its batches are divided over ranks and micro-batches.
+"""Notes on results that depend on the division of batches over ranks and micro-batches.
 
 Nothing else does: losses are sums, divided by the count over all ranks. A pure function of the
 spec, for the plan to say.
@@ -12,7 +12,7 @@ from hpc_dl.planning.compatibility import SpecConflict
 
 
 def notes(spec: JobSpec, world_size: int, rank_batch: int, micro_batch: int) -> list[str]:
-    """How the losses differ from those of one rank that computes a batch at once, in words.
+    """Return notes on how the losses differ from those of one rank with whole batches.
 
     Raises SpecConflict where batch norm is to be as on one rank, and cannot be.
     """
@@ -47,7 +47,7 @@ def notes(spec: JobSpec, world_size: int, rank_batch: int, micro_batch: int) -> 
 
 
 def remedy(world_size: int, accumulates: bool) -> str:
-    """What makes the statistics of batch norm those of the whole batch."""
+    """Return what makes the statistics of batch norm those of the whole batch."""
     ways = ["leave out train.micro_batch"] if accumulates else []
     ways += ["train.sync_batch_norm=true takes them over all ranks"] if world_size > 1 else []
     return ", and ".join(ways)

@@ -1,4 +1,4 @@
-"""Resident or streamed: whether a rank's examples go into memory, or are read while it trains."""
+"""Choice of data loading: resident in memory, or streamed while a rank trains."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MOST_WORKERS = 8
 
 
 class Ranks(Protocol):
-    """What a node does."""
+    """The ranks of a node."""
 
     @property
     def tasks_per_node(self) -> int: ...
@@ -41,7 +41,7 @@ class Loading:
 
 
 def choose(spec: JobSpec, facts: DataFacts, ranks: Ranks, memory: int | None) -> Loading:
-    """How the ranks of a node load, whose `memory` in bytes is what is asked for if not known."""
+    """Choose how the ranks of a node load; `memory` in bytes is that of the spec if None."""
     source, size, room = spec.data, _size(facts), _room(spec, ranks, memory)
     if isinstance(source, StreamedData) and source.loading == "streaming":
         return Loading(_workers(source, ranks))
@@ -57,7 +57,7 @@ def choose(spec: JobSpec, facts: DataFacts, ranks: Ranks, memory: int | None) ->
 
 
 def _size(facts: DataFacts) -> int:
-    """Bytes of all examples, at least: those of graphs, and whether pictures are bytes, show later.
+    """Return the least bytes of all examples: graphs, and pictures of floats, may take more.
 
     Numbers other than pixels are floats of 4 bytes.
     """
@@ -68,7 +68,7 @@ def _size(facts: DataFacts) -> int:
 
 
 def _room(spec: JobSpec, ranks: Ranks, memory: int | None) -> int:
-    """Bytes of main memory for the examples of a rank."""
+    """Return the bytes of main memory for the examples of a rank."""
     asked = spec.resources.mem
     memory = memory or (units.bytes_of(asked) if asked else UNKNOWN_MEMORY)
     return memory // SHARE // ranks.tasks_per_node

@@ -1,4 +1,4 @@
-"""The variables that a batch script sets itself: what the tasks need, whatever sbatch exports."""
+"""Environment variables that a batch script sets, whatever sbatch exports."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def needed(environment: Mapping[str, str]) -> dict[str, str]:
-    """Those of the submission's variables that a job needs and everybody may read."""
+    """Return the submission's variables that a job needs and everybody may read."""
     return {k: v for k, v in _wanted(environment).items() if not _is_secret(k, v)}
 
 
 def secrets(environment: Mapping[str, str]) -> dict[str, str]:
-    """Those that hold a password or a key."""
+    """Return those that hold a password or a key."""
     return {k: v for k, v in _wanted(environment).items() if _is_secret(k, v)}
 
 
 def exports(variables: Mapping[str, str]) -> list[str]:
-    """The lines of shell that set them; a PATH in which there is Slurm stays as it is."""
+    """Return the lines of shell that set variables; a PATH that has Slurm stays as it is."""
     lines = []
     for name, value in sorted(variables.items()):
         if name == "PATH":

@@ -1,4 +1,4 @@
-"""What a cluster offers: its partitions, accounts, defaults, scratch space and house rules."""
+"""Sites: the partitions, accounts, defaults, scratch space and rules of a cluster."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SHIPPED = Path(__file__).parent.parent / "sites"
 
 
 class Partition(Spec):
-    """One partition, as far as a plan has to know it."""
+    """Limits of a partition that a plan checks."""
 
     max_time: Time | None = None
     gpus_per_node: int | None = Field(None, description="0 where it has none; unset: not known")
@@ -67,12 +67,12 @@ class Site(Spec):
 
     @property
     def run_folder_mode(self) -> int:
-        """The mode of a new run folder."""
+        """Mode of a new run folder."""
         return _MODES[self.runs_readable_by]
 
 
 def load(name: str | None, environment: Mapping[str, str]) -> Site:
-    """The site that is asked for, with what the user and the environment say on top.
+    """Load the chosen site, with overrides of the user and the environment.
 
     `name`, or else `$HPCDL_SITE`, is a path or the name of a file in the user's config folder or
     of a shipped one; without either it is the user's own `site.yaml`, or the generic site.
@@ -87,7 +87,7 @@ def load(name: str | None, environment: Mapping[str, str]) -> Site:
 
 
 def find(name: str | None) -> Path:
-    """The file of a site. Raises UserError where there is none of that name."""
+    """Return the file of a site. Raises UserError if there is none of that name."""
     own = Path(user_config_dir("hpcdl"))
     if name is None:
         chosen = own / "site.yaml"
@@ -104,7 +104,7 @@ def find(name: str | None) -> Path:
 
 
 def expand(text: str, environment: Mapping[str, str]) -> Path:
-    """A path with `~`, `$NAME`, `${NAME}` and `${NAME:-otherwise}` filled in, made absolute.
+    """Return an absolute path with `~`, `$NAME`, `${NAME}` and `${NAME:-otherwise}` filled in.
 
     Raises UserError for a variable that is not set and has no alternative.
     """

@@ -1,4 +1,4 @@
-"""The URI of the MLflow store: chosen from spec, site and run root, and checked.
+"""URI of the MLflow store: chosen from spec, site and run root, and checked.
 
 SQLAlchemy reads what follows `?` as options and decodes `%20`; a path that holds either would
 name another file than it says.
@@ -23,7 +23,7 @@ _LOGIN = re.compile(r"[^/?#\s'\"@]*:(?!\d+(?:[/?#]|$))[^@]*@")
 
 
 def choose(spec: JobSpec, site: Site, run_root: Path) -> str:
-    """The store of a run: the spec's, else the site's, else a SQLite file with the runs.
+    """Choose the store of a run: the spec's, else the site's, else a SQLite file with the runs.
 
     Raises SpecConflict or UserError, with the option's name, where MLflow cannot take it.
     """
@@ -36,7 +36,7 @@ def choose(spec: JobSpec, site: Site, run_root: Path) -> str:
 
 
 def of_site(site: Site, run_root: Path) -> str:
-    """The store of runs whose spec names none. Raises UserError where MLflow cannot take it."""
+    """Return the store of runs whose spec names none. Raises UserError if MLflow cannot take it."""
     if (uri := site.tracking_uri) is not None:
         if problem := _problem(uri):
             raise UserError(
@@ -53,7 +53,7 @@ def of_site(site: Site, run_root: Path) -> str:
 
 
 def check(uri: str) -> None:
-    """Raise UserError where MLflow cannot take a URI."""
+    """Raise UserError if MLflow cannot take a URI."""
     if problem := _problem(uri):
         raise UserError(problem[0], hint=problem[1])
 
@@ -69,7 +69,7 @@ def _check_encoding(run_root: Path) -> None:
 
 
 def _problem(uri: str) -> tuple[str, str] | None:
-    """What is wrong with a URI, without its password, and what to write instead."""
+    """Return the fault of a URI, without its password, and what to write instead; or None."""
     if uri.partition(":")[0] == "sqlite":
         return _problem_of_sqlite(uri)
     scheme, found, rest = uri.partition("://")
@@ -106,7 +106,7 @@ def _problem_of_sqlite(uri: str) -> tuple[str, str] | None:
 
 
 def _unfit(path: str) -> str:
-    """What SQLAlchemy would not read as a part of the path; "" if nothing."""
+    """Return what SQLAlchemy would not read as a part of the path; "" if nothing."""
     if "?" in path:
         return "?"
     found = _DECODED.search(path)

@@ -29,17 +29,17 @@ from hpc_dl.run.layout import RunDir, age, write_atomic
 from hpc_dl.run.process_identity import Process
 from hpc_dl.run.submission import Submission
 
-BEAT = 5.0
+RENEW_SECONDS = 5.0
 """Seconds between two touches."""
-EXPIRES = 60.0
+EXPIRY_SECONDS = 60.0
 """Seconds without a touch after which a holder of whom nothing can be learnt is taken for dead."""
-GRACE = 10.0
+RELEASE_SECONDS = 10.0
 """Seconds that a holder which is alive has to let go, as it does at its end."""
-ENDING = 300.0
+CLEANUP_SECONDS = 300.0
 """Seconds that a job which Slurm is cleaning up has to be gone."""
-_ASK = 2.0
+_QUERY_SECONDS = 2.0
 """Seconds between two questions about a holder."""
-_PAUSE = 0.2
+_POLL_SECONDS = 0.2
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 """Runs while the machine sleeps, too."""
 
@@ -94,7 +94,7 @@ def is_renewed(run: RunDir) -> bool:
     if number == 0 or (holder and (holder.released or holder.process.is_alive() is False)):
         return False
     since = age(_path(run, number))
-    return since is not None and since < EXPIRES
+    return since is not None and since < EXPIRY_SECONDS
 
 
 class Lease:
@@ -114,7 +114,7 @@ class Lease:
 
         Unless `now`, only if it was not touched in time: the process may have been frozen.
         """
-        late = time.clock_gettime(_CLOCK) - self._touched > 2 * BEAT
+        late = time.clock_gettime(_CLOCK) - self._touched > 2 * RENEW_SECONDS
         if (now or late) and not self._stop.is_set():
             self._touch()
 
@@ -128,7 +128,7 @@ class Lease:
                 _write(_path(self._run, self._number), self._holder, released=True)
 
     def _keep(self) -> None:
-        while not self._stop.wait(BEAT):
+        while not self._stop.wait(RENEW_SECONDS):
             self._touch()
 
     def _touch(self) -> None:
@@ -168,7 +168,7 @@ def acquire(
             raise Held(run, former or holder)
         if verdict == "free" and _make(run, number + 1, holder):
             return Lease(run, number + 1, holder, on_loss)
-        time.sleep(_PAUSE)
+        time.sleep(_POLL_SECONDS)
 
 
 class _Watch:
@@ -190,23 +190,23 @@ class _Watch:
     def verdict(self, holder: Holder | None, is_alive: Callable[[Submission], str]) -> str:
         """`free`, `held`, or nothing as long as that cannot be told."""
         now = time.monotonic()
-        if now - self._asked > _ASK:
+        if now - self._asked > _QUERY_SECONDS:
             self._asked = now
             self._said = _alive(holder, is_alive)
         match self._said:
             case "no":
                 return "free"
             case "yes":
-                return "held" if now - self._began > GRACE else ""
+                return "held" if now - self._began > RELEASE_SECONDS else ""
             case "ending":
-                return "held" if now - self._began > ENDING else ""
+                return "held" if now - self._began > CLEANUP_SECONDS else ""
         touched = self._touched()
         if touched not in (None, self._seen):
             self._seen, self._changed = touched, now
             self._touches += 1
-        if self._touches and now - self._began > GRACE:
+        if self._touches and now - self._began > RELEASE_SECONDS:
             return "held"
-        return "free" if now - self._changed > EXPIRES else ""
+        return "free" if now - self._changed > EXPIRY_SECONDS else ""
 
 
 def _alive(holder: Holder | None, is_alive: Callable[[Submission], str]) -> str:

@@ -1,1 +1,1 @@
-"""From a plan to a job: what is recorded and submitted, with one file a backend."""
+"""Preparation of a run before its job is sent: the checked copy of the code, and the records."""

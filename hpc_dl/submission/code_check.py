@@ -1,4 +1,4 @@
-"""Copy what a user's code consists of, and try it there: `python -m hpc_dl.submission.code_check`.
+"""Copy a user's code, and try the copy: `python -m hpc_dl.submission.code_check`.
 
 A request comes in as JSON; the last line of its output is JSON too, a report or the `message`,
 `hint` and `key` of an error. Two forks of this process import the user's code: one where it lies,
@@ -45,7 +45,7 @@ TWICE = 20.0
 
 
 class _TooLong(BaseException):
-    """The time is over; no `except Exception` of the user's is to hold it."""
+    """The time is over. No Exception, so that no `except Exception` of the user's catches it."""
 
 
 class _ReadsOriginal(BaseException):
@@ -85,7 +85,7 @@ def _report(request: dict[str, Any], elsewhere: str) -> dict[str, Any]:
 
 
 def _discover(request: dict[str, Any]) -> dict[str, Any]:
-    """Import the user's code where it lies, and see what that takes."""
+    """Import the user's code where it lies, and collect the files that it needs."""
     base, places = Path(request["base"]), _places(request)
     user_code.import_originals(base)
     sys.path += [str(_importable(Path(path))) for path in request["code"]] + [str(Path.cwd())]
@@ -94,6 +94,7 @@ def _discover(request: dict[str, Any]) -> dict[str, Any]:
     tried = _attempt(request, request["facts"], base, lambda: None)
     reads.active = False
     spaces = {key: user_code.namespace_of(base, place) for key, place in places.items()}
+    imported = dict.fromkeys(note for space in spaces.values() for note in space.notes)
     found = discovery.collect(spaces.values(), before, reads, base)
     return {
         "facts": _plain(tried.facts),
@@ -102,7 +103,7 @@ def _discover(request: dict[str, Any]) -> dict[str, Any]:
         "files": sorted(map(str, found.files)),
         "used": [str(root) for root in found.roots],
         "paths": {key: space.path() for key, space in spaces.items()},
-        "notes": [*tried.notes, *found.notes, *_slow(tried.seconds)],
+        "notes": [*imported, *tried.notes, *found.notes, *_slow(tried.seconds)],
     }
 
 
@@ -168,12 +169,12 @@ def _plain(facts: DataFacts | None) -> Any:
 
 
 def _places(request: Mapping[str, Any]) -> dict[str, str]:
-    """The modules that the spec names, by section."""
+    """Return the modules that the spec names, by section."""
     return {key: request[key]["name"].rpartition(":")[0] for key in request["own"]}
 
 
 def _importable(path: Path) -> Path:
-    """The folder in which a module of the spec's `code` is looked for."""
+    """Return the folder in which a module of the spec's `code` is searched for."""
     return user_code.package_root(path if path.is_dir() else path.parent)
 
 
@@ -240,7 +241,7 @@ def _in_fork(
     seconds: float,
     original: Callable[[Path], Path],
 ) -> dict[str, Any]:
-    """What `work` returns, done by a fork of this process; or what is to be said of its failure."""
+    """Return the result of `work` in a fork of this process, or the description of its failure."""
     ours, theirs = os.pipe()
     child = os.fork()
     if not child:
@@ -297,6 +298,8 @@ def _outcome(
 
 _WHY = "It is imported at submission, so that it does not fail after having waited in a queue."
 _MISSING = """If it is a module of yours, name its folder in the spec: `code: [FOLDER]`."""
+_NAMESAKE = """That is an installed module. To import a file of yours that is called like it, write
+`from . import NAME`, or rename it."""
 _NO_FILE = """A job has a copy of your code, and another working directory. Read what lies
 beside the code by Path(__file__).parent, and name it in the spec: `code: [FILE, FOLDER]`.
 Of data, give the absolute path."""
@@ -305,7 +308,7 @@ Of data, give the absolute path."""
 def _described(
     error: BaseException, names: str, original: Callable[[Path], Path]
 ) -> dict[str, str]:
-    """An error in the user's code, `names`, for people: where, what, and what to do."""
+    """Describe an error in the user's code, `names`: where, what, and what to do."""
     frames = traceback.extract_tb(error.__traceback__)
     theirs = [
         it for it in frames if installed.is_users(Path(it.filename)) and it.filename[0] == "/"
@@ -322,7 +325,7 @@ def _described(
     elif isinstance(error, _ReadsOriginal):
         text, hint = str(error), "Name it relative to the code: Path(__file__).parent / ..."
     elif isinstance(error, ImportError):
-        hint = _MISSING
+        hint = _NAMESAKE if error.name in installed.RESERVED else _MISSING
     elif isinstance(error, FileNotFoundError):
         hint = _NO_FILE
     text = re.sub(rf"{user_code.PREFIX}\d+\.", "", text)

@@ -1,4 +1,4 @@
-"""Which files a user's code consists of: what it imports, what it may import, and what it reads."""
+"""Discovery of the files of a user's code: those it imports, may import, and reads."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Found:
 def collect(
     places: Iterable[user_code.Namespace], before: Container[str], reads: Reads, base: Path
 ) -> Found:
-    """What the modules consist of that were imported in this process, `before` being others."""
+    """Collect the files of the modules that were imported in this process since `before`."""
     spaces = list(places)
     path = [Path(entry) for space in spaces for entry in space.path()]
     loaded = dict(loaded_modules(before))
@@ -95,8 +95,8 @@ def collect(
 
 
 def walk(folder: Path) -> Iterator[Path]:
-    """The files of a folder and those below it, without what version control, Python and virtual
-    environments keep there."""
+    """Yield the files of a folder and those below it, without those of version control, Python and
+    virtual environments."""
     for here, folders, names in os.walk(folder, followlinks=False):
         folders[:] = sorted(
             it for it in folders if it not in _JUNK and not Path(here, it, "pyvenv.cfg").is_file()
@@ -108,7 +108,7 @@ def walk(folder: Path) -> Iterator[Path]:
 
 
 def loaded_modules(before: Container[str]) -> Iterator[tuple[Path, str]]:
-    """The user's own modules in this process that were not there `before`: files and names."""
+    """Yield the user's modules in this process that were not there `before`: files and names."""
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if name in before or not isinstance(file, str):
@@ -120,7 +120,7 @@ def loaded_modules(before: Container[str]) -> Iterator[tuple[Path, str]]:
 
 
 def _root(file: Path, name: str) -> Path:
-    """The folder under which a module has its name."""
+    """Return the folder under which a module has its name."""
     folder = file.parent.parent if file.stem == "__init__" else file.parent
     for _ in range(name.count(".")):
         folder = folder.parent
@@ -128,13 +128,13 @@ def _root(file: Path, name: str) -> Path:
 
 
 def _package(file: Path) -> Path | None:
-    """The outermost package that a file belongs to."""
+    """Return the outermost package that a file belongs to."""
     root = user_code.package_root(file.parent)
     return root / file.relative_to(root).parts[0] if root != file.parent else None
 
 
 def _with_lazy_imports(files: set[Path], path: list[Path]) -> set[Path]:
-    """The files and, in turn, all that their import statements name and nothing has run yet."""
+    """Return the files and, in turn, those that their import statements name."""
     found, waiting = set(files), list(files)
     while waiting:
         for parts, folders in _imported(waiting.pop(), path):
@@ -145,7 +145,7 @@ def _with_lazy_imports(files: set[Path], path: list[Path]) -> set[Path]:
 
 
 def _imported(file: Path, path: list[Path]) -> Iterator[tuple[list[str], list[Path]]]:
-    """The names that a file imports, each with the folders to look for it."""
+    """Yield the names that a file imports, each with the folders to search."""
     for node in ast.walk(_tree(file)):
         if isinstance(node, ast.Import):
             for alias in node.names:
@@ -174,7 +174,7 @@ def _above(folder: Path, levels: int) -> Path:
 
 
 def _resolved(parts: list[str], folders: Iterable[Path]) -> set[Path]:
-    """The files of a module and of the packages around it."""
+    """Return the files of a module and of the packages around it."""
     if parts[0] in installed.RESERVED and len(list(folders)) != 1:
         return set()
     for folder in folders:
@@ -204,7 +204,7 @@ def _tree(file: Path) -> ast.AST:
 
 
 def _named_in(files: Iterable[Path]) -> Iterator[Path]:
-    """Files beside the code that are named in it: they may be read later than in a trial."""
+    """Yield files beside the code that it names: they may be read later than in a trial."""
     for file in files:
         for node in ast.walk(_tree(file)):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -216,7 +216,7 @@ def _named_in(files: Iterable[Path]) -> Iterator[Path]:
 
 
 def _scopes(folders: set[Path]) -> set[Path]:
-    """The folders of the user's project, and the one that holds them all, unless it holds more."""
+    """Return the folders of the user's project, and their common one unless it holds more."""
     common = Path(os.path.commonpath(folders))
     return folders | ({common} if len(common.parts) > 2 and common != Path.home() else set())
 
@@ -235,7 +235,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _affordable(wanted: set[Path], near: set[Path]) -> tuple[set[Path], list[str]]:
-    """The data to take along, what is surely read first, and notes on what is too much."""
+    """Return the data files to copy, those that were read first, and notes on those left out."""
     taken, left, room = set(), set(), DATA_BYTES
     for paths in (wanted, near):
         for path in sorted(filter(Path.is_file, paths), key=lambda it: (it.stat().st_size, it)):

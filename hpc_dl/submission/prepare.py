@@ -1,4 +1,4 @@
-"""What is written into a run folder before anything is submitted: the spec, the plan, the code."""
+"""Filling of a run folder before its job is submitted: the spec, the plan, the code."""
 
 from __future__ import annotations
 

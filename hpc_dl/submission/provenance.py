@@ -1,4 +1,4 @@
-"""Which code was submitted, by whom and from where: git's commits and diffs, package versions."""
+"""Provenance of a run: git commits and diffs, package versions, user, host, command."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _DIFF_BYTES = 10 * 2**20
 
 
 def repositories(base: Path) -> dict[str, Path]:
-    """The git checkouts that the code comes from: the user's own, and hpcdl's if it is one."""
+    """Return the git checkouts that the code comes from: the user's, and hpcdl's if it is one."""
     folders = {"own": base, "hpcdl": Path(hpc_dl.__file__).parent}
     found = {name: _git(folder, "rev-parse", "--show-toplevel") for name, folder in folders.items()}
     return {name: Path(top) for name, top in found.items() if top}
 
 
 def describe(repositories: dict[str, Path]) -> dict[str, Any]:
-    """Everything that is known about the code at submission."""
+    """Describe the code at submission: its versions, and who submitted it from where."""
     return {
         "command": [hidden(word) for word in sys.argv],
         "folder": str(Path.cwd()),
@@ -43,7 +43,7 @@ def describe(repositories: dict[str, Path]) -> dict[str, Any]:
 
 
 def diff(repositories: dict[str, Path]) -> str:
-    """What differs from the commits, with the names of files that git does not know."""
+    """Return the diff to the commits, with the names of untracked files."""
     return "".join(hidden(_diff(folder)) for folder in sorted(set(repositories.values())))
 
 
@@ -67,7 +67,7 @@ def _diff(folder: Path) -> str:
 
 
 def _git(folder: Path, *words: str) -> str | None:
-    """What git prints, or None where it is not there, fails, or does not answer in time."""
+    """Run git and return what it prints; None if it is missing, fails or takes too long."""
     try:
         done = subprocess.run(
             ["git", "-C", str(folder), *words],

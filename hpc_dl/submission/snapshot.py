@@ -1,4 +1,4 @@
-"""The user's own code, copied into the run: what is imported, what that reads, and `code`.
+"""Snapshot of the user's code in a run: what is imported, what that reads, and `code`.
 
 So an edit after the submission changes nothing about a run that waits in the queue.
 """
@@ -39,7 +39,7 @@ PATIENCE = 5.0
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A copy of a user's code that has been imported once, to be copied into a run folder."""
+    """A copy of a user's code, imported once, to be copied into a run folder."""
 
     folder: Path | None = None
     """None where nothing is the user's own."""
@@ -119,7 +119,7 @@ def take(spec: JobSpec, base: Path, data_root: Path, facts: DataFacts | None) ->
 
 
 def digests(code: Path) -> dict[str, str]:
-    """The files of a run's code and their SHA-256, without what has been written there since."""
+    """Return the files of a run's code and their SHA-256, without those written there since."""
     try:
         files: dict[str, str] = json.loads((code / MANIFEST).read_text())["files"]
     except FileNotFoundError:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from hpc_dl.errors import EXIT_FAILED
+from hpc_dl.errors import EXIT_FAILED, first_few
 from hpc_dl.jobspec.credentials import hidden
 from hpc_dl.run import journal
 from hpc_dl.run.journal import ENDED, Event
@@ -201,6 +201,5 @@ def _by_reason(waiting: dict[str, str]) -> str:
         reasons.setdefault(reason or "not tried yet", []).append(name)
     parts = []
     for reason, names in reasons.items():
-        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        parts.append(f"{', '.join(names[:_SHOWN])}{more}: {reason}")
+        parts.append(f"{first_few(names, _SHOWN)}: {reason}")
     return "; ".join(parts)

@@ -1,8 +1,8 @@
-"""Addresses at which the ranks of a run reach each other.
+"""Network addresses at which the ranks of a run reach each other.
 
 A host's name is for people: it may not resolve, or to an address of another machine, or to the
 loopback. So ranks on one machine meet on the loopback; and across machines each takes an address
-that one of its own interfaces has, which the others try out before they wait for anybody.
+of one of its own interfaces, to which the others try to connect before they wait for anybody.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from hpc_dl.run.failure import PeerGone
 
 LOOPBACK = "127.0.0.1"
 LOOKUP_SECONDS = 5.0
-"""How long the name service may take: a broken one takes minutes."""
+"""How long a name look-up may take: a broken name service takes minutes."""
 CONNECT_SECONDS = 10.0
-"""How long a connection may take to rank 0, which listens already."""
+"""How long a connection to rank 0, which listens already, may take."""
 GLOO, NCCL = "GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"
-_ELSEWHERE = ("192.0.2.1", 9)
+_REMOTE = ("192.0.2.1", 9)
 """An address that nobody has (RFC 5737), to ask which interface leads away; nothing is sent."""
 
 
 def choose(*, alone: bool) -> str:
-    """This machine's address for the other ranks, which may be `alone` on it.
+    """Return this machine's address for the other ranks; `alone` if all of them are on it.
 
-    gloo would look for one by the host's name: it is told the interface, unless the user has.
+    gloo would look for one by the host's name, so its interface is set, unless the user has set it.
     """
     if not alone:
-        _check_asked()
+        _check_interface()
     address = LOOPBACK if alone else next(_candidates(), LOOPBACK)
     interface = _interfaces().get(address)
     if interface and (alone or lookup(socket.gethostname())[:1] != [address]):
@@ -42,11 +42,11 @@ def choose(*, alone: bool) -> str:
 
 
 def interfaces() -> list[str]:
-    """The names of this machine's network interfaces that have an address."""
+    """Return the names of this machine's network interfaces that have an address."""
     return sorted(set(_interfaces().values()))
 
 
-def _check_asked() -> None:
+def _check_interface() -> None:
     """Raise UserError where gloo is to use an interface that this machine does not have."""
     asked = [name.strip() for name in os.environ.get(GLOO, "").split(",") if name.strip()]
     if missing := [name for name in asked if name not in interfaces()]:
@@ -58,7 +58,7 @@ def _check_asked() -> None:
 
 
 def _candidates() -> Iterator[str]:
-    """Addresses of this machine that others may reach, the most likely first."""
+    """Yield addresses of this machine that others may reach, the most likely first."""
     ours = {ip: name for ip, name in _interfaces().items() if not _is_loopback(ip)}
     for variable in (GLOO, NCCL):
         asked = os.environ.get(variable, "").split(",")[0].removeprefix("=")
@@ -66,12 +66,12 @@ def _candidates() -> Iterator[str]:
     yield from (ip for ip in lookup(socket.gethostname()) if ip in ours)
     # The node on which srun was called is that of rank 0.
     yield from (ip for ip in [os.environ.get("SLURM_LAUNCH_NODE_IPADDR", "")] if ip in ours)
-    yield from (ip for ip in _leading_away() if ip in ours)
+    yield from (ip for ip in _default_route() if ip in ours)
     yield from ours
 
 
 def _interfaces() -> dict[str, str]:
-    """Address → interface, IPv4 first; link-local ones of IPv6 mean nothing elsewhere."""
+    """Map address to interface, IPv4 first, without IPv6 link-local ones."""
     found = {}
     for family in (socket.AF_INET, socket.AF_INET6):
         for name, addresses in psutil.net_if_addrs().items():
@@ -85,17 +85,18 @@ def _is_loopback(address: str) -> bool:
     return address.startswith("127.") or address == "::1"
 
 
-def _leading_away() -> Iterator[str]:
+def _default_route() -> Iterator[str]:
+    """Yield the address of the interface of the default route."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            probe.connect(_ELSEWHERE)
+            probe.connect(_REMOTE)
         except OSError:  # no route
             return
         yield probe.getsockname()[0]
 
 
 def lookup(host: str) -> list[str]:
-    """What a name resolves to; nothing where it does not, or not within LOOKUP_SECONDS."""
+    """Return the addresses of a host name; none if it does not resolve within LOOKUP_SECONDS."""
     found: list[str] = []
 
     def resolve() -> None:
@@ -111,10 +112,10 @@ def lookup(host: str) -> list[str]:
     return list(found)
 
 
-def try_out(rank: int, host: str, address: str, port: int, *, alone: bool = False) -> None:
-    """Raise UserError where rank 0, on `host`, cannot be reached at the address it has given.
+def check_connection(rank: int, host: str, address: str, port: int, *, alone: bool = False) -> None:
+    """Raise UserError if rank 0, on `host`, cannot be reached at its address.
 
-    Where the ranks are `alone` on this machine, there is no network in between: it is gone then.
+    If the ranks are `alone` on this machine there is no network in between, so rank 0 is gone.
     """
     try:
         socket.create_connection((address, port), CONNECT_SECONDS).close()

@@ -1,6 +1,6 @@
-"""Batch normalisation whose statistics are those of all ranks' examples together, exactly.
+"""Synchronised batch norm: statistics of the examples of all ranks together, exactly.
 
-Like torch.nn.SyncBatchNorm, which works on GPUs alone and takes a rank's dummy example for a real
+Like torch.nn.SyncBatchNorm, which works on GPUs alone and counts a rank's dummy batch like a real
 one. With x over the N values that a channel has in the batch of all ranks,
 
     y = weight (x - mean) / sqrt(var + eps) + bias,    mean = 1/N Σ x,    var = 1/N Σ (x - mean)².
@@ -18,29 +18,29 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from hpc_dl.errors import first_few
 from hpc_dl.planning import batch_division
 from hpc_dl.planning.plan import Plan
-from hpc_dl.train.gradients import listed
 
 
 class Synchronised(_BatchNorm):
-    """A batch norm layer that has been given to `synchronise`; a mixin before its own class."""
+    """A batch norm layer after `synchronise`: a mixin before its own class."""
 
     plain: ClassVar[Any]
-    """What it was, and is again after `separate`."""
-    dummy = False
-    """Whether what passes is an example of a rank without any, and is not to count."""
+    """The class before `synchronise`, and again after `desynchronise`."""
+    is_dummy = False
+    """True while a dummy batch passes, which does not count."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """(B, C, ...) to the same shape; in training the ranks wait for each other."""
+        """Normalise (B, C, ...); in training the ranks wait for each other."""
         self._check_input_dim(input)
         if not self.training:
             return super().forward(input)
         values = input.to(torch.promote_types(input.dtype, torch.float32))
         mean, variance, count = self._statistics(values)
-        if values.numel() == values.shape[1]:  # and then maybe on no other rank
+        if values.numel() == values.shape[1]:  # maybe not so on another rank
             problem = f"batch norm of a single value per channel: {list(input.shape)}"
-            torch._assert_async(count > 1, problem)  # which is for the device to see
+            torch._assert_async(count > 1, problem)  # checked on the device
         self._track(mean.detach(), variance.detach(), count)
         scale = (variance + self.eps).rsqrt()
         if self.weight is not None:
@@ -51,8 +51,8 @@ class Synchronised(_BatchNorm):
         return outputs.to(input.dtype)
 
     def _statistics(self, values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Mean and variance of each channel, (C,), and of how many values they are, (1,)."""
-        share = 0.0 if self.dummy else 1.0
+        """Return mean and variance of each channel, (C,), and the number of values, (1,)."""
+        share = 0.0 if self.is_dummy else 1.0
         axes = [axis for axis in range(values.dim()) if axis != 1]
         held = values.new_full((1,), values.numel() / values.shape[1])
         sums = _SumOverRanks.apply(share * torch.cat([values.sum(axes), held]))
@@ -63,7 +63,7 @@ class Synchronised(_BatchNorm):
 
     @torch.no_grad()
     def _track(self, mean: Tensor, variance: Tensor, count: Tensor) -> None:
-        """Let the running statistics follow, as torch does: of the variance, the unbiased one."""
+        """Update the running statistics as torch does: with the unbiased variance."""
         if self.running_mean is None or self.running_var is None:
             return
         assert self.num_batches_tracked is not None
@@ -81,7 +81,7 @@ def _along_channels(values: Tensor, like: Tensor) -> Tensor:
 
 
 class _SumOverRanks(torch.autograd.Function):
-    """The sum of all ranks' tensors, on each of them; its gradient is the sum of theirs."""
+    """All-reduce (sum) whose gradient is the all-reduced gradient."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor) -> Tensor:
@@ -95,7 +95,7 @@ class _SumOverRanks(torch.autograd.Function):
 
 
 class _OfAnyShape(_BatchNorm):
-    """What torch's SyncBatchNorm is without other ranks."""
+    """Batch norm for inputs of any number of dimensions: torch's SyncBatchNorm on one rank."""
 
     def _check_input_dim(self, input: Tensor) -> None:
         if input.dim() < 2:
@@ -104,13 +104,13 @@ class _OfAnyShape(_BatchNorm):
 
 @functools.cache
 def _synchronised(kind: Any) -> Any:
-    """The class of layers of a kind, synchronised."""
+    """Return the synchronised class of a batch norm class."""
     plain = _OfAnyShape if issubclass(kind, nn.SyncBatchNorm) else kind
     return type(f"Synchronised{plain.__name__}", (Synchronised, plain), {"plain": plain})
 
 
 def layers(network: nn.Module) -> dict[str, _BatchNorm]:
-    """The layers that compute with the statistics of a batch, by name."""
+    """Return the layers that use the statistics of a batch, by name."""
     return {
         name: it
         for name, it in network.named_modules()
@@ -119,29 +119,28 @@ def layers(network: nn.Module) -> dict[str, _BatchNorm]:
 
 
 def synchronise(network: nn.Module, *, everywhere: bool) -> None:
-    """Have batch norm layers share their statistics among the ranks: those that ask for it
-    themselves, as torch's SyncBatchNorm does, or those `everywhere`.
+    """Synchronise all batch norm layers over the ranks, or else only torch's SyncBatchNorm layers.
 
-    The layers stay the same objects, with the same parameters and names. One that has a `forward`
-    of its own is left as it is.
+    The layers stay the same objects, with the same parameters and names. One that overrides
+    `forward` is left as it is.
     """
     for layer in layers(network).values():
         kind: Any = type(layer)
-        asks = issubclass(kind, nn.SyncBatchNorm)
-        ours = kind.forward in (_BatchNorm.forward, nn.SyncBatchNorm.forward)
-        if ours and (asks or everywhere):
+        is_sync = issubclass(kind, nn.SyncBatchNorm)
+        is_known = kind.forward in (_BatchNorm.forward, nn.SyncBatchNorm.forward)
+        if is_known and (is_sync or everywhere):
             layer.__class__ = _synchronised(kind)
 
 
-def separate(network: nn.Module) -> None:
-    """Have each rank take its own statistics again, when the others are gone."""
+def desynchronise(network: nn.Module) -> None:
+    """Undo `synchronise`: for a rank that computes alone."""
     for layer in network.modules():
         if isinstance(layer, Synchronised):
             layer.__class__ = layer.plain
 
 
-def of_each_rank(nets: Mapping[str, nn.Module]) -> list[str]:
-    """The names of the layers whose statistics are those of what one rank computes at once."""
+def unsynchronised(nets: Mapping[str, nn.Module]) -> list[str]:
+    """Return the names of the layers whose statistics are those of one rank's micro-batch."""
     return [
         f"{player}.{name}" if len(nets) > 1 else name
         for player, net in nets.items()
@@ -151,34 +150,34 @@ def of_each_rank(nets: Mapping[str, nn.Module]) -> list[str]:
 
 
 @contextmanager
-def of_a_dummy(networks: Iterable[nn.Module]) -> Iterator[None]:
-    """Have what passes meanwhile, an example of a rank without any, count in no statistics."""
+def excluded_from_statistics(networks: Iterable[nn.Module]) -> Iterator[None]:
+    """Exclude what passes meanwhile, a dummy batch, from the statistics."""
     found = [layer for network in networks for layer in layers(network).values()]
     shared = [layer for layer in found if isinstance(layer, Synchronised)]
     others = [layer for layer in found if not isinstance(layer, Synchronised) and layer.training]
-    _mark(shared, others, True)
+    _set_dummy(shared, others, True)
     try:
         yield
     finally:
-        _mark(shared, others, False)
+        _set_dummy(shared, others, False)
 
 
-def _mark(shared: list[Synchronised], others: list[_BatchNorm], dummy: bool) -> None:
+def _set_dummy(shared: list[Synchronised], others: list[_BatchNorm], is_dummy: bool) -> None:
     for layer in shared:
-        layer.dummy = dummy
+        layer.is_dummy = is_dummy
     for other in others:
-        other.training = not dummy
+        other.training = not is_dummy
 
 
 def warning(
     nets: Mapping[str, nn.Module], plan: Plan, ranks: int, *, synchronised: bool
 ) -> str | None:
-    """What there is to say of layers by which the losses depend on how a batch is divided."""
-    names, accumulates = of_each_rank(nets), plan.micro_batches > 1
+    """Return a warning if losses depend on how a batch is divided, or if an option is unused."""
+    names, accumulates = unsynchronised(nets), plan.micro_batches > 1
     if names and (ranks > 1 or accumulates):
         return (
-            f"batch norm ({listed(names)}) takes its statistics of the {plan.micro_batch} examples "
-            "that a rank computes at once: the losses depend on the number of ranks; "
+            f"batch norm ({first_few(names, 8)}) takes its statistics of the {plan.micro_batch} "
+            "examples that a rank computes at once: the losses depend on the number of ranks; "
             f"{batch_division.remedy(ranks, accumulates)}"
         )
     if synchronised and not any(layers(net) for net in nets.values()):

@@ -1,4 +1,4 @@
-"""What a run can do without: pictures, the test metrics, tables. Where they fail, it goes on.
+"""Errors that need not end a run: a full disk, and failures of pictures, test metrics and tables.
 
 By then the weights are saved or exported, and a training of days is worth more than a picture.
 """
@@ -6,54 +6,86 @@ By then the weights are saved or exported, and a training of days is worth more 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
-from typing import TypeVar
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
+from hpc_dl import errors
 from hpc_dl.run import failure
 from hpc_dl.run.layout import RunDir
-from hpc_dl.train import disk, memory
-from hpc_dl.train.engine import Engine
+from hpc_dl.train import memory
+from hpc_dl.train.world import World
 
 T = TypeVar("T")
+_TORCH_WRITER = ("PytorchStreamWriter", "inline_container")
+"""torch's own writer of files raises a RuntimeError with one of these in it."""
 
 
-class Extras:
-    """Turns errors into warnings that name what is missing."""
+def is_disk_error(error: BaseException) -> bool:
+    """Return whether an error comes from a file that could not be written."""
+    if ranks := _shard_errors(error):
+        return all(map(is_disk_error, ranks.values()))
+    return isinstance(error, OSError) or any(word in str(error) for word in _TORCH_WRITER)
 
-    def __init__(self, run: RunDir, engine: Engine, warn: Callable[[str], None]) -> None:
-        self._run, self._engine, self._warn = run, engine, warn
+
+def describe_disk_error(error: BaseException) -> str:
+    """Describe a disk error in one line; of a sharded save, that of the first rank with one."""
+    if ranks := _shard_errors(error):
+        rank = min(ranks)
+        return f"{describe_disk_error(ranks[rank])}, on rank {rank}"
+    if isinstance(error, OSError):
+        return errors.reason(error)
+    return "the disk is full, or a quota is reached"
+
+
+def _shard_errors(error: BaseException) -> Mapping[int, BaseException]:
+    """Return the errors by rank of a torch.distributed.checkpoint; nothing of other errors."""
+    api: Any = sys.modules.get("torch.distributed.checkpoint.api")  # slow to import: see fsdp
+    if api is None or not isinstance(error, api.CheckpointException):
+        return {}
+    return {rank: cause for rank, (cause, _) in error.failures.items()}
+
+
+class BestEffort:
+    """Turns errors of work that a run can do without into warnings."""
+
+    def __init__(
+        self, run: RunDir, world: World, warn: Callable[[str], None], *, is_sharded: bool
+    ) -> None:
+        self._run, self._world, self._warn, self._is_sharded = run, world, warn, is_sharded
 
     @contextlib.contextmanager
-    def alone(self, what: str) -> Iterator[None]:
-        """Work of this rank alone, which the others do not wait for."""
+    def on_this_rank(self, what: str) -> Iterator[None]:
+        """Warn of an error in work that no other rank waits for."""
         try:
             yield
         except Exception as error:
-            self._warn(f"no {what}: {self._reason(error)}")
+            self._warn(f"no {what}: {self._describe(error)}")
             memory.release()
 
-    def together(self, what: str, work: Callable[[], T]) -> T | None:
-        """What `work` returns, which all ranks do; None on all of them where it fails on one.
+    def on_all_ranks(self, what: str, work: Callable[[], T]) -> T | None:
+        """Return the result of `work`, done by all ranks; None on all where it fails on one.
 
-        What it does together with the others has to come to an end there, too. Networks that are
-        divided compute nothing alone, so that the others would wait for ever: that error is raised.
+        What it does together with the other ranks has to end there, too. FSDP computes nothing
+        alone, so that the others would wait for ever: with it the error is raised.
         """
         found, problem = None, None
         try:
             found = work()
         except Exception as error:
-            if self._engine.sharded and self._engine.world.size > 1:
+            if self._is_sharded and self._world.size > 1:
                 raise
-            problem = self._reason(error)
+            problem = self._describe(error)
             memory.release()
-        problems = [it for it in self._engine.world.gather_objects(problem) if it is not None]
+        problems = [it for it in self._world.gather_objects(problem) if it is not None]
         if not problems:
             return found
-        if self._engine.world.rank == 0:
+        if self._world.rank == 0:
             self._warn(f"no {what}: {problems[0]}")
         return None
 
-    def _reason(self, error: Exception) -> str:
-        """The error in one line."""
-        said = disk.reason(error) if disk.refuses(error) else failure.describe(self._run, error)
-        return " ".join(said.split())
+    def _describe(self, error: Exception) -> str:
+        """Describe an error in one line."""
+        is_full = is_disk_error(error)
+        text = describe_disk_error(error) if is_full else failure.describe(self._run, error)
+        return " ".join(text.split())

@@ -1,4 +1,4 @@
-"""From a spec to an engine: networks, optimizers and learning rates, prepared for the ranks."""
+"""Build the engine of a job spec: networks, optimizers, learning rates, on this rank's device."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ import torch
 from torch import nn
 
 from hpc_dl import tasks
-from hpc_dl.data.augment import Augmentation
 from hpc_dl.data.batches import Batches
 from hpc_dl.data.dataset import Splits
+from hpc_dl.data.transforms.augment import Augmentation
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning import data_loading
 from hpc_dl.planning.plan import Plan
 from hpc_dl.train import batch_norm, optim
-from hpc_dl.train.ema import Average
 from hpc_dl.train.engine import Engine
-from hpc_dl.train.participant import Player
-from hpc_dl.train.randomness import INITIALISATION, seed_generators
+from hpc_dl.train.player import EMA, Player
+from hpc_dl.train.reproducibility import INITIALISATION, seed_generators
 from hpc_dl.train.world import World, accelerator
 from hpc_dl.zoo import build
 from hpc_dl.zoo.layers.standardise import fit_statistics
@@ -32,11 +31,10 @@ def build_engine(
     world: World,
     code: Path,
     rate: Callable[[int], float],
-    asked_to_stop: Callable[[], int],
 ) -> Engine:
-    """The engine at step 0; the initial weights are a function of the seed.
+    """Build the engine at step 0; the initial weights are a function of the seed.
 
-    `rate` is the learning rate by step, `code` the folder of the user's own files.
+    `rate` is the learning rate by step, `code` the folder of the user's code.
     """
     accelerate = accelerator(plan, world, spec.train.precision)
     examples = splits.train.tensors
@@ -49,18 +47,19 @@ def build_engine(
     for name, network in networks.items():
         if world.size > 1:
             batch_norm.synchronise(network, everywhere=spec.train.sync_batch_norm)
-        # Layer by layer it comes to the device where that may be too small for the whole.
-        whole = not sharded or world.size == 1
-        prepared = accelerate.prepare_model(network, device_placement=whole, evaluation_mode=True)
-        prepared = prepared if whole else _shard(prepared, world)
+        is_whole = not sharded or world.size == 1  # else it is moved to the device layer by layer
+        prepared = accelerate.prepare_model(
+            network, device_placement=is_whole, evaluation_mode=True
+        )
+        prepared = prepared if is_whole else _shard(prepared, world)
         optimizer = optim.optimizer(spec.train.optimizer, network)
-        average = Average(network, spec.train.ema_decay) if spec.train.ema_decay else None
-        players[name] = Player(prepared, optimizer, rate, average)
-    return Engine(architecture, players, accelerate.scaler, world, spec.train, asked_to_stop)
+        ema = EMA(network, spec.train.ema_decay) if spec.train.ema_decay else None
+        players[name] = Player(prepared, optimizer, rate, ema)
+    return Engine(architecture, players, accelerate.scaler, world, spec.train)
 
 
-def beside(splits: Splits, device: torch.device) -> Splits:
-    """Splits whose batches are on a device: all examples are there, if they leave it room."""
+def place_splits(splits: Splits, device: torch.device) -> Splits:
+    """Return splits whose batches are on a device, with all examples there if they fit."""
     if device.type == "cuda":
         memory = torch.cuda.get_device_properties(device).total_memory
         if splits.size > memory // data_loading.SHARE:
@@ -69,7 +68,7 @@ def beside(splits: Splits, device: torch.device) -> Splits:
 
 
 def build_batches(spec: JobSpec, plan: Plan, splits: Splits, world: World) -> Batches:
-    """This rank's share of the training batches, augmented as the spec says."""
+    """Return this rank's share of the training batches, augmented as the job spec says."""
     augment = spec.data.augment
     return Batches(
         splits.train,
@@ -83,6 +82,6 @@ def build_batches(spec: JobSpec, plan: Plan, splits: Splits, world: World) -> Ba
 
 
 def _shard(network: nn.Module, world: World) -> nn.Module:
-    from hpc_dl.train.sharding import shard
+    from hpc_dl.train.fsdp import shard
 
     return shard(network, world)

@@ -1,8 +1,8 @@
-"""Checkpoints that are whole or absent, written while the training goes on.
+"""Checkpoint files: complete or absent, with sizes and checksums.
 
-A checkpoint is a folder `step-NUMBER` with the state and a manifest of sizes and checksums. It is
-written under a temporary name, made durable, and renamed. The best one is kept beside, as
-`best-NUMBER`, sharing its bytes with the other as long as both are there.
+A checkpoint is a folder `step-NUMBER` with the state and a manifest. It is written under a
+temporary name, synced to the disk, and renamed. The best one is kept as `best-NUMBER`, too, by hard
+links.
 """
 
 from __future__ import annotations
@@ -12,35 +12,16 @@ import json
 import os
 import re
 import shutil
-import threading
-import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from pydantic import BaseModel, ValidationError
 
-from hpc_dl.errors import naming
 from hpc_dl.run.layout import sync_folder
-from hpc_dl.train import disk
 
 STATE, SHARDS, MANIFEST = "state.pt", "shards", "manifest.json"
-
-
-@dataclass(frozen=True)
-class Saved:
-    """A checkpoint that is safely there."""
-
-    step: int
-    path: Path
-    best: bool
-    seconds: float
-    """That the writing took."""
-    held: float
-    """Seconds that the training stood still for it."""
 
 
 class _File(BaseModel):
@@ -49,153 +30,46 @@ class _File(BaseModel):
 
 
 class _Manifest(BaseModel):
-    """What a checkpoint is to hold, by name."""
+    """The files of a checkpoint by name."""
 
     files: dict[str, _File]
 
 
-class Checkpoints:
-    """The writing end, on rank 0: one background writer, so at most one save is under way."""
-
-    def __init__(
-        self,
-        folder: Path,
-        keep: int,
-        on_saved: Callable[[Saved], None],
-        on_failure: Callable[[str], None],
-        check: Callable[[], None] = lambda: None,
-    ) -> None:
-        self._check = check
-        """Ends the process if another one writes here by now."""
-        self.folder = folder
-        self.keep = keep
-        self._on_saved = on_saved
-        self._on_failure = on_failure
-        self._writer: threading.Thread | None = None
-        self._copy: Any = None
-        """Of the last state saved; its memory is used again."""
-        folder.mkdir(parents=True, exist_ok=True)
-        for leftover in folder.glob(".*.tmp"):
-            shutil.rmtree(leftover, ignore_errors=True)
-
-    def save(
-        self,
-        state: dict[str, Any],
-        step: int,
-        *,
-        best: bool,
-        shards: Future[Any] | None = None,
-        held: float = 0.0,
-    ) -> None:
-        """Copy `state` off the device and return; the writing goes on in the background.
-
-        Waits for a save that is still under way: there is one copy of the state, not two. Where
-        the ranks write `shards`, the checkpoint is whole when these are; to have them copied has
-        `held` up the training for so many seconds.
-        """
-        started = time.perf_counter()
-        self.wait()
-        self._copy = _copied(state, self._copy)
-        held += time.perf_counter() - started
-        arguments = (step, best, held, shards)
-        self._writer = threading.Thread(target=self._write, args=arguments, daemon=True)
-        self._writer.start()
-
-    def wait(self) -> None:
-        """Return once no save is under way."""
-        if self._writer is not None:
-            self._writer.join()
-
-    def _write(self, step: int, best: bool, held: float, shards: Future[Any] | None) -> None:
-        started = time.perf_counter()
-        try:
-            if shards is not None:
-                shards.result()
-            with naming(self.folder / f"step-{step:08d}"):
-                path = _write_whole(self.folder, step, self._copy, self._check)
-            self._check()
-            if best:
-                self._keep_as_best(path, step)
-            self._forget_old()
-        except BaseException as error:  # what torch raises for shards is no Exception
-            shutil.rmtree(temporary(self.folder, step), ignore_errors=True)
-            if not disk.refuses(error):
-                raise
-            why = disk.reason(error)
-            self._on_failure(f"the checkpoint of step {step} could not be written: {why}")
-        else:
-            self._on_saved(Saved(step, path, best, time.perf_counter() - started, held))
-
-    def has_best(self, step: int) -> bool:
-        """Whether the best checkpoint is there, of this step.
-
-        One that a kill left with its ordinary name alone is kept as the best now.
-        """
-        if (self.folder / f"best-{step:08d}").exists():
-            return True
-        path = self.folder / f"step-{step:08d}"
-        if damage(path):
-            return False
-        try:
-            self._keep_as_best(path, step)
-        except OSError as error:
-            if not disk.refuses(error):
-                raise
-            self._on_failure(f"{path.name} could not be kept as the best: {disk.reason(error)}")
-            return False
-        return True
-
-    def _keep_as_best(self, path: Path, step: int) -> None:
-        former = list(self.folder.glob("best-*"))
-        target, temporary = self.folder / f"best-{step:08d}", self.folder / f".best-{step}.tmp"
-        if target.exists():
-            return
-        shutil.copytree(path, temporary, copy_function=_link)
-        temporary.rename(target)
-        sync_folder(self.folder)
-        for old in former:
-            _remove(old)
-
-    def _forget_old(self) -> None:
-        for _, old in sorted(_of_kind(self.folder, "step"))[: -self.keep]:
-            _remove(old)
-
-
 def candidates(folder: Path) -> list[tuple[int, Path]]:
-    """All checkpoints with their steps, the newest first."""
-    found = [*_of_kind(folder, "best"), *_of_kind(folder, "step")]
+    """Return all checkpoints with their steps, the newest first."""
+    found = [*of_kind(folder, "best"), *of_kind(folder, "step")]
     return sorted(found, key=lambda pair: pair[0], reverse=True)
 
 
-def abandon(folder: Path, step: int) -> None:
-    """Remove the checkpoints from `step` on, to which the training is not to come back."""
+def remove_from(folder: Path, step: int) -> None:
+    """Remove the checkpoints of `step` and later ones."""
     for at, path in candidates(folder):
         if at >= step:
-            _remove(path)
+            remove(path)
 
 
 def best(folder: Path) -> Path | None:
-    """The best checkpoint, if one was kept."""
-    return max((path for _, path in _of_kind(folder, "best")), default=None)
+    """Return the best checkpoint, if one was kept."""
+    return max((path for _, path in of_kind(folder, "best")), default=None)
 
 
 def step_of(path: Path) -> int:
-    """The step of a checkpoint, by the name of its folder."""
+    """Return the step of a checkpoint, by the name of its folder."""
     return int(path.name.rpartition("-")[2])
 
 
-def newest_whole(folder: Path, on_damage: Callable[[str], None]) -> Path | None:
-    """The newest checkpoint that is whole; damaged ones are named to `on_damage`."""
+def newest_intact(folder: Path, on_damage: Callable[[str], None]) -> Path | None:
+    """Return the newest intact checkpoint; `on_damage` is called with a message for others."""
     for _, path in candidates(folder):
         fault = damage(path)
         if fault is None:
             return path
-        on_damage(f"checkpoint {path.name} is damaged, and the one before it is taken: {fault}")
+        on_damage(f"checkpoint {path.name} is damaged, so the one before it is used: {fault}")
     return None
 
 
 def damage(path: Path) -> str | None:
-    """What is wrong with a checkpoint, or None where it is whole."""
+    """Return what is wrong with a checkpoint, or None if it is intact."""
     try:
         manifest = _Manifest.model_validate(json.loads((path / MANIFEST).read_bytes()))
         for name, entry in manifest.files.items():
@@ -205,17 +79,17 @@ def damage(path: Path) -> str | None:
             if _sha256(path / name) != entry.sha256:
                 return f"{name} has another checksum than when it was written"
     except ValidationError as error:
-        return f"{MANIFEST} is none: {error.errors()[0]['msg']}"
+        return f"{MANIFEST} is not valid: {error.errors()[0]['msg']}"
     except (OSError, ValueError, RecursionError) as error:
         return f"{type(error).__name__}: {error}"
-    return None if STATE in manifest.files else f"{MANIFEST} does not speak of {STATE}"
+    return None if STATE in manifest.files else f"{MANIFEST} does not list {STATE}"
 
 
 def load(path: Path, *, mapped: bool = False) -> dict[str, Any]:
-    """The state in a whole checkpoint. Only tensors and plain values are ever unpickled.
+    """Load the state of a checkpoint; only tensors and plain values are unpickled.
 
-    Tensors that are `mapped` stay in the file until they are copied from there: beside the state of
-    a training there may be no room for another.
+    Tensors that are `mapped` stay in the file until they are copied: main memory may have no room
+    for a second state.
     """
     state: dict[str, Any] = torch.load(
         path / STATE, map_location="cpu", mmap=mapped, weights_only=True
@@ -223,20 +97,21 @@ def load(path: Path, *, mapped: bool = False) -> dict[str, Any]:
     return state
 
 
-def temporary(folder: Path, step: int) -> Path:
-    """Where a checkpoint is written before it is whole."""
+def temporary_path(folder: Path, step: int) -> Path:
+    """Return the folder in which a checkpoint is written before it is complete."""
     return folder / f".step-{step:08d}.tmp"
 
 
-def _write_whole(folder: Path, step: int, state: dict[str, Any], check: Callable[[], None]) -> Path:
-    target, unfinished = folder / f"step-{step:08d}", temporary(folder, step)
+def write(folder: Path, step: int, state: dict[str, Any], check: Callable[[], None]) -> Path:
+    """Write a checkpoint, beside shards that may be there already; `check` may end the process."""
+    target, unfinished = folder / f"step-{step:08d}", temporary_path(folder, step)
     check()
-    if target.exists():  # trained again after a resume from before it
-        _remove(target)
+    if target.exists():  # reached again after a resume from before it
+        remove(target)
     unfinished.mkdir(exist_ok=True)  # the shards may be there already
     torch.save(state, unfinished / STATE)  # by name, torch writes without holding up Python
     files = sorted(path for path in unfinished.rglob("*") if path.is_file())
-    entries = {path.relative_to(unfinished).as_posix(): _durable(path) for path in files}
+    entries = {path.relative_to(unfinished).as_posix(): _synced_entry(path) for path in files}
     with (unfinished / MANIFEST).open("w") as file:
         json.dump({"step": step, "files": entries}, file)
         file.flush()
@@ -250,53 +125,50 @@ def _write_whole(folder: Path, step: int, state: dict[str, Any], check: Callable
     return target
 
 
-def _durable(path: Path) -> dict[str, int | str]:
-    """A file's entry in the manifest, once it is safely on the disk."""
+def _synced_entry(path: Path) -> dict[str, int | str]:
+    """Sync a file to the disk and return its entry of the manifest."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
     return {"bytes": path.stat().st_size, "sha256": _sha256(path)}
 
 
-def _of_kind(folder: Path, kind: str) -> Iterator[tuple[int, Path]]:
+def of_kind(folder: Path, kind: str) -> Iterator[tuple[int, Path]]:
+    """Yield step and path of the checkpoints called `step-…` or `best-…`."""
     for path in folder.glob(f"{kind}-*"):
         if match := re.fullmatch(rf"{kind}-(\d+)", path.name):
             yield int(match[1]), path
 
 
-def _remove(path: Path) -> None:
-    """Remove a checkpoint, or what lies in the place of one."""
+def remove(path: Path) -> None:
+    """Remove a checkpoint, or a file in its place."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
 
 
+def keep_as_best(path: Path, step: int) -> None:
+    """Keep a checkpoint as the best one, and remove the former best."""
+    folder = path.parent
+    former = list(folder.glob("best-*"))
+    target, temporary = folder / f"best-{step:08d}", folder / f".best-{step}.tmp"
+    if target.exists():
+        return
+    shutil.copytree(path, temporary, copy_function=_link)
+    temporary.rename(target)
+    sync_folder(folder)
+    for old in former:
+        remove(old)
+
+
 def _link(source: str, target: str) -> None:
+    """Link a file, or copy it where the file system has no hard links."""
     try:
         os.link(source, target)
-    except OSError:  # a file system without hard links
+    except OSError:
         shutil.copy2(source, target)
 
 
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _copied(value: Any, into: Any) -> Any:
-    """A copy in main memory, which `into`, a copy of an earlier state, gives its tensors to."""
-    if isinstance(value, torch.Tensor):
-        fits = isinstance(into, torch.Tensor) and _like(value) == _like(into)
-        buffer = into if fits else torch.empty_like(value, device="cpu")
-        return buffer.copy_(value.detach())
-    if isinstance(value, dict):
-        old = into if isinstance(into, dict) else {}
-        return {key: _copied(item, old.get(key)) for key, item in value.items()}
-    if isinstance(value, list):
-        former = into if isinstance(into, list) and len(into) == len(value) else [None] * len(value)
-        return [_copied(item, one) for item, one in zip(value, former, strict=True)]
-    return value
-
-
-def _like(tensor: torch.Tensor) -> tuple[torch.dtype, torch.Size]:
-    return tensor.dtype, tensor.shape

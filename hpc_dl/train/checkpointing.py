@@ -1,4 +1,4 @@
-"""Where a run stands, saved and taken up again: the checkpoints of one attempt."""
+"""Save and resume a run: the checkpoints of one attempt."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import RunDir
 from hpc_dl.run.weights import Weights
 from hpc_dl.train import checkpoint, memory
-from hpc_dl.train.checkpoint import Checkpoints, Saved
-from hpc_dl.train.early_stopping import Patience
+from hpc_dl.train.checkpoint_writer import CheckpointWriter, Saved
+from hpc_dl.train.early_stopping import EarlyStopping
 from hpc_dl.train.engine import Engine
-from hpc_dl.train.nonfinite import Guard
+from hpc_dl.train.nonfinite import NonFiniteGuard
 
 if TYPE_CHECKING:
-    from hpc_dl.train.sharding import Shards
+    from hpc_dl.train.sharded_checkpoint import ShardedCheckpoint
 
 
-def _shards_of(engine: Engine) -> Shards:
-    from hpc_dl.train.sharding import Shards
+def _sharded_checkpoint(engine: Engine) -> ShardedCheckpoint:
+    from hpc_dl.train.sharded_checkpoint import ShardedCheckpoint
 
-    pairs = {name: (engine.bare[name], it.optimizer) for name, it in engine.players.items()}
-    return Shards(pairs, engine.world)
+    pairs = {name: (engine.unwrapped[name], it.optimizer) for name, it in engine.players.items()}
+    return ShardedCheckpoint(pairs, engine.world)
 
 
-class Saving:
-    """Saves and loads the engine, the patience and the guard.
+class Checkpointer:
+    """Saves and loads the states of engine, early stopping and guard.
 
-    Rank 0 alone writes, but for the networks that are divided over the ranks.
+    Rank 0 alone writes, except for sharded networks.
     """
 
     def __init__(
@@ -44,20 +44,20 @@ class Saving:
         run: RunDir,
         spec: JobSpec,
         engine: Engine,
-        patience: Patience,
-        guard: Guard,
+        early_stopping: EarlyStopping,
+        guard: NonFiniteGuard,
         journal: Journal | None,
     ) -> None:
         self.run, self.spec, self.engine = run, spec, engine
-        self.patience, self.guard, self.journal = patience, guard, journal
+        self.early_stopping, self.guard, self.journal = early_stopping, guard, journal
         self.newest: int | None = None
-        """The last step whose checkpoint is safely there, of this attempt."""
-        self.cut = 0
-        """Where in the journal the steps begin that are trained again."""
-        self._checkpoints = self._open(journal) if journal else None
-        self._shards = _shards_of(engine) if engine.sharded else None
+        """The last step of which this attempt has written a checkpoint."""
+        self.journal_size = 0
+        """Of the journal at the checkpoint: later steps in it are trained again."""
+        self._writer = self._open(journal) if journal else None
+        self._shards = _sharded_checkpoint(engine) if engine.is_sharded else None
 
-    def _open(self, journal: Journal) -> Checkpoints:
+    def _open(self, journal: Journal) -> CheckpointWriter:
         def saved(it: Saved) -> None:
             self.newest = it.step
             path = it.path.relative_to(self.run.path).as_posix()
@@ -66,7 +66,7 @@ class Saving:
                 "saved", step=it.step, path=path, best=it.best, seconds=seconds, held=held
             )
 
-        return Checkpoints(
+        return CheckpointWriter(
             self.run.checkpoints,
             self.spec.checkpoint.keep,
             saved,
@@ -75,88 +75,88 @@ class Saving:
         )
 
     def resume(self) -> str | None:
-        """Stand where the newest whole checkpoint was taken; its name, or None without one.
+        """Load the newest intact checkpoint and return its name; None without one.
 
-        Raises UserError where it belongs to another spec, and says in what they differ.
+        Raises UserError with the differences where it belongs to another job spec.
         """
-        path = self._agree()
+        path = self._newest()
         if path is None:
             return None
         device = self.engine.world.device
         with memory.during(memory.RESUMING, device):
-            return self._take_up(path, checkpoint.load(path, mapped=device.type != "cpu"))
+            return self._load(path, checkpoint.load(path, mapped=device.type != "cpu"))
 
-    def _take_up(self, path: Path, state: Mapping[str, Any]) -> str:
+    def _load(self, path: Path, state: Mapping[str, Any]) -> str:
         if differences := _differences(read_identity(state["identity"]), self.spec.training()):
             raise UserError(
-                f"{path} belongs to another spec: {'; '.join(differences)}",
+                f"{path} belongs to another job spec: {'; '.join(differences)}",
                 hint="Train it as a new run: hpcdl submit --new.",
             )
         self.engine.load(state["engine"])
         if self._shards:
             self._shards.load(path / checkpoint.SHARDS)
-        self.patience.load(state["patience"])
-        self._look_for_best()
+        self.early_stopping.load(state["patience"])
+        self._check_best()
         self.guard.load(state["guard"])
-        self.cut = state["journal"]
+        self.journal_size = state["journal"]
         return path.name
 
-    def _look_for_best(self) -> None:
-        """Forget the best evaluation where its checkpoint is lost, for it could not be exported."""
-        best = self.patience.best
+    def _check_best(self) -> None:
+        """Reset the best evaluation if its checkpoint is lost, for it could not be exported."""
+        best = self.early_stopping.best
         if best is None or best.step is None:
             return
-        there = self._checkpoints.has_best(best.step) if self._checkpoints else False
+        there = self._writer.has_best(best.step) if self._writer else False
         if not self.engine.world.gather_objects(there)[0]:
-            self.patience.best = None
+            self.early_stopping.best = None
 
-    def go_back(self, step: int) -> str | None:
-        """Stand at the newest checkpoint from before `step`, and forget the later ones.
+    def roll_back(self, step: int) -> str | None:
+        """Load the newest checkpoint from before `step`, and remove the later ones.
 
-        One that was taken right before a step that fails may be the cause of it.
+        One that was saved right before a step that fails may be the cause of it.
         """
         self.wait()
-        if self._checkpoints:
-            checkpoint.abandon(self.run.checkpoints, step)
+        if self._writer:
+            checkpoint.remove_from(self.run.checkpoints, step)
         return self.resume()
 
     def save(self, *, best: bool) -> None:
-        """Save where the engine stands; the writing goes on in the background."""
+        """Save a checkpoint of the engine's step; the writing goes on in the background."""
         state = {
             "engine": self.engine.state(),
-            "patience": self.patience.state(),
+            "patience": self.early_stopping.state(),
             "guard": self.guard.state(),
             "identity": self.spec.training(),
             "journal": self.journal.size() if self.journal else 0,
         }
         step, shards, started = self.engine.step, None, time.perf_counter()
         if self._shards:
-            unfinished = checkpoint.temporary(self.run.checkpoints, step)
+            unfinished = checkpoint.temporary_path(self.run.checkpoints, step)
             shards = self._shards.save(unfinished / checkpoint.SHARDS)
-        if self._checkpoints:
+        if self._writer:
             held = time.perf_counter() - started
-            self._checkpoints.save(state, step, best=best, shards=shards, held=held)
+            self._writer.save(state, step, best=best, shards=shards, held=held)
 
     def wait(self) -> None:
-        """Return once nothing is being written any more."""
+        """Wait until nothing is being written."""
         if self._shards:
             self._shards.wait()
-        if self._checkpoints:
-            self._checkpoints.wait()
+        if self._writer:
+            self._writer.wait()
 
     def load_best(self) -> Weights:
-        """Give all ranks' networks the best weights, or leave the last ones; which they are."""
-        best = self.engine.world.gather_objects(self._whole_best())[0]
+        """Load the best weights on all ranks, or keep the last ones; return which they are."""
+        best = self.engine.world.gather_objects(self._intact_best())[0]
         self._load_weights(best)
-        averaged = bool(self.engine.averages)
+        averaged = bool(self.engine.ema_nets)
         if best is None:
             return Weights(self.engine.step, averaged=averaged)
-        step, found = checkpoint.step_of(best), self.patience.best
+        step, found = checkpoint.step_of(best), self.early_stopping.best
         if found is None or found.step not in (None, step):
             return Weights(step, best=True, averaged=averaged)
-        metric = str(self.patience.metric)
+        metric = str(self.early_stopping.metric)
         return Weights(
-            step, True, averaged, metric, str(self.patience.goal), found.values.get(metric)
+            step, True, averaged, metric, str(self.early_stopping.goal), found.values.get(metric)
         )
 
     def _load_weights(self, best: Path | None) -> None:
@@ -168,11 +168,11 @@ class Saving:
         if world.rank == 0:
             with memory.during(memory.RESUMING, world.device):
                 self.engine.load_networks(checkpoint.load(best, mapped=True)["engine"])
-        nets = self.engine.best_nets.values()
+        nets = self.engine.evaluation_nets.values()
         world.broadcast(tensor for net in nets for tensor in net.state_dict().values())
 
-    def _whole_best(self) -> Path | None:
-        """On rank 0, the best checkpoint; a damaged one is named, and the last weights stay."""
+    def _intact_best(self) -> Path | None:
+        """Return the best checkpoint on rank 0; warn of a damaged one."""
         best = checkpoint.best(self.run.checkpoints) if self.journal else None
         if self.journal is None or best is None:
             return None
@@ -181,11 +181,12 @@ class Saving:
             _warning_in(self.journal)(f"the best checkpoint, {best.name}, is damaged: {fault}")
         return None if fault else best
 
-    def _agree(self) -> Path | None:
+    def _newest(self) -> Path | None:
+        """Return rank 0's newest intact checkpoint, on every rank."""
         found: list[Path | None] = [None]
         if self.journal is not None:
             warn = _warning_in(self.journal)
-            found = [checkpoint.newest_whole(self.run.checkpoints, warn)]
+            found = [checkpoint.newest_intact(self.run.checkpoints, warn)]
         if self.engine.world.size > 1:
             dist.broadcast_object_list(found, src=0)
         return found[0]
@@ -200,7 +201,7 @@ def _warning_in(journal: Journal) -> Callable[[str], None]:
 
 
 def _differences(there: Mapping[str, Any], here: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """In what two specs differ, option by option."""
+    """Describe the differences of two job specs, option by option."""
     found = []
     for name in dict.fromkeys((*there, *here)):
         old, new = there.get(name), here.get(name)

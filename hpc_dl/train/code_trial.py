@@ -1,6 +1,6 @@
-"""Try a user's own code as a rank will: import it, ask its data, build its networks.
+"""Try a user's code at submission as a rank will: import it, load its data, build its networks.
 
-What is tried at submission need not wait in a queue to fail.
+What fails here does not wait in a queue to fail.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from hpc_dl.zoo import build
 from hpc_dl.zoo.contract import Architecture
 
 _CERTAIN = (OSError, ImportError, NameError, AttributeError, KeyError)
-"""Errors that do not come of the networks' being built without memory for their weights."""
+"""Errors that have nothing to do with building on the meta device."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What came of a trial."""
+    """Result of a trial."""
 
     facts: DataFacts | None
     seconds: float
-    """That the data took."""
+    """Time that the data took."""
     options: dict[str, Any]
-    """Of the network, with defaults, if it declares them."""
+    """Of the network, with defaults, if it declares any."""
     notes: list[str]
 
 
@@ -48,11 +48,11 @@ def attempt(
     data_root: Path,
     imported: Callable[[], None],
 ) -> Trial:
-    """Try a model and a source, of which those that are a user's own lie in `code`.
+    """Try a model and a source; those of a user lie in `code`.
 
-    `imported` is called between the imports and all else. Without `facts`, the source is asked for
-    them. Errors come through as they are; SpecConflict is raised for a name that is not there, and
-    for options that the user's code does not take.
+    `imported` is called after the imports. Without `facts`, the source is asked for them. Errors
+    come through as they are; SpecConflict is raised for a name that is not there, and for options
+    that the user's code does not take.
     """
     options, notes = {}, []
     if isinstance(model, OwnModel):
@@ -93,7 +93,7 @@ def _check_options(network: type, model: OwnModel) -> dict[str, Any]:
 
 
 def _build(model: OwnModel, facts: DataFacts, code: Path) -> None:
-    """Build the networks, without weights. What else goes wrong with them, the rehearsal shows."""
+    """Build the networks on the meta device; other errors are left for the ranks to show."""
     architecture = build(model, facts, code)
     for method in ("networks", "loss", "measure"):
         if getattr(type(architecture), method) is getattr(Architecture, method):

@@ -1,9 +1,9 @@
-"""Which device a rank computes on.
+"""Choose the device of each rank.
 
 A rank may see one GPU (`--gpus-per-task=1`, `--gpu-bind=single:1`, an instance of MIG), all of its
-node, or those of its socket (`--gpu-bind=closest`), in any order. So the ranks tell each other
-which ones they see, by UUID, and each takes another: before NCCL is asked, which would hang or
-fail in words of its own.
+node, or those of its socket (`--gpu-bind=closest`), in any order. So the ranks exchange
+the UUIDs of those they see, and each takes another, before NCCL connects them: it would hang, or
+fail with an unclear message.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ ONE_EACH = (
     "(slurm: {gpus-per-task: 1} or {gpu-bind: 'single:1'}) or all of its node ({gpu-bind: none}). "
     "Instances of MIG count only once a GPU: NCCL does not join several of one."
 )
-"""What to do about two ranks with the same GPU."""
+"""Hint about two ranks with the same GPU."""
 
 
-class Seen(NamedTuple):
-    """What one rank sees."""
+class VisibleGPUs(NamedTuple):
+    """The GPUs that one rank sees."""
 
     host: str
     gpus: list[str]
@@ -38,19 +38,19 @@ class Seen(NamedTuple):
 
 
 def find(gpus_per_node: int, rank_info: RankInfo, store: TCPStore | None) -> torch.device:
-    """This rank's device; the ranks call it together, and have met at `store`."""
-    on_purpose = os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("1", "true", "yes")
-    if not gpus_per_node or on_purpose:
+    """Return this rank's device; the ranks call this together, and have met at `store`."""
+    use_cpu = os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("1", "true", "yes")
+    if not gpus_per_node or use_cpu:
         return torch.device("cpu")
-    ours = Seen(socket.gethostname(), _visible(gpus_per_node))
+    ours = VisibleGPUs(socket.gethostname(), _visible_uuids(gpus_per_node))
     ranks = exchange(store, rank_info, ours) if store else [ours]
     device = torch.device("cuda", assign(ranks)[rank_info.rank if store else 0])
     torch.cuda.set_device(device)
     return device
 
 
-def _visible(gpus_per_node: int) -> list[str]:
-    """The UUIDs of the GPUs that this process may use. Raises UserError where there are none."""
+def _visible_uuids(gpus_per_node: int) -> list[str]:
+    """Return the UUIDs of the GPUs that this process may use. Raises UserError without any."""
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if count:
         return [str(torch.cuda.get_device_properties(i).uuid) for i in range(count)]
@@ -64,17 +64,19 @@ def _visible(gpus_per_node: int) -> list[str]:
     )
 
 
-def exchange(store: TCPStore, rank_info: RankInfo, ours: Seen) -> list[Seen]:
-    """What every rank sees, rank by rank."""
+def exchange(store: TCPStore, rank_info: RankInfo, ours: VisibleGPUs) -> list[VisibleGPUs]:
+    """Exchange the visible GPUs, and return those of every rank."""
     store.set(f"gpus/{rank_info.rank}", json.dumps(ours))
-    return [Seen(*json.loads(store.get(f"gpus/{rank}"))) for rank in range(rank_info.world_size)]
+    return [
+        VisibleGPUs(*json.loads(store.get(f"gpus/{rank}"))) for rank in range(rank_info.world_size)
+    ]
 
 
-def assign(ranks: Sequence[Seen]) -> list[int]:
-    """For every rank the number of its GPU among those that it sees.
+def assign(ranks: Sequence[VisibleGPUs]) -> list[int]:
+    """Return for every rank the index of its GPU among those that it sees.
 
-    Each takes the first that is free; where none is, one that another rank can do without. Raises
-    UserError where there are not enough.
+    Each takes the first that is free, or else one whose owner can take another (a bipartite
+    matching). Raises UserError if there are not enough.
     """
     owner: dict[str, int] = {}
 
@@ -87,16 +89,16 @@ def assign(ranks: Sequence[Seen]) -> list[int]:
                     return True
         return False
 
-    for rank, seen in enumerate(ranks):
+    for rank, visible in enumerate(ranks):
         if not settle(rank, set()):
-            raise _too_few(seen.host, ranks)
+            raise _too_few(visible.host, ranks)
     own = {rank: gpu for gpu, rank in owner.items()}
-    return [seen.gpus.index(own[rank]) for rank, seen in enumerate(ranks)]
+    return [visible.gpus.index(own[rank]) for rank, visible in enumerate(ranks)]
 
 
-def _too_few(host: str, ranks: Sequence[Seen]) -> UserError:
-    here = [str(rank) for rank, seen in enumerate(ranks) if seen.host == host]
-    gpus = dict.fromkeys(gpu for seen in ranks if seen.host == host for gpu in seen.gpus)
+def _too_few(host: str, ranks: Sequence[VisibleGPUs]) -> UserError:
+    here = [str(rank) for rank, visible in enumerate(ranks) if visible.host == host]
+    gpus = dict.fromkeys(gpu for visible in ranks if visible.host == host for gpu in visible.gpus)
     return UserError(
         f"two ranks would share a GPU: ranks {', '.join(here)} on {host} together see "
         f"{len(gpus)} ({', '.join(gpus)})",

@@ -1,4 +1,4 @@
-"""Which evaluation was the best so far, and for how many epochs there was no better one."""
+"""Early stopping and the best checkpoint, both by the monitored metric."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from hpc_dl.errors import EXIT_FAILED, UserError
-from hpc_dl.jobspec.job import EarlyStopping
+from hpc_dl.jobspec import job
 from hpc_dl.jobspec.metrics import GOALS, Goal
 from hpc_dl.zoo.contract import MonitoredMetric
 
@@ -17,24 +17,24 @@ LOSS = "loss"
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The validation metrics after a step; a checkpoint of before this was kept knows no step."""
+    """The validation metrics after a step, which is None in checkpoints of old versions."""
 
     step: int | None
     values: Mapping[str, float]
 
 
-class Patience:
+class EarlyStopping:
     """Compares evaluations by the monitored metric, for the best checkpoint and early stopping.
 
-    The best checkpoint has the best value; of equal ones the lowest loss, then the latest. It has a
-    finite loss: outputs that are NaN are taken for the first class, and may often be right. Early
+    The best checkpoint has the best value; of equal ones the lowest loss, then the latest. Its loss
+    is finite: outputs that are NaN are taken for the first class, and may often be right. Early
     stopping counts the epochs without an improvement by more than `min_delta`.
     """
 
     def __init__(
         self,
         default: MonitoredMetric | None,
-        rule: EarlyStopping | None,
+        rule: job.EarlyStopping | None,
         monitor: str | None = None,
     ) -> None:
         self.metric = monitor or (default.metric if default else None)
@@ -46,11 +46,11 @@ class Patience:
         self.best: Evaluation | None = None
         self.newest: Evaluation | None = None
         self.reference: float | None = None
-        """The value that early stopping waits to see improved."""
+        """The value that has to improve by more than `min_delta`."""
         self.idle_epochs = 0
 
-    def see(self, step: int, values: Mapping[str, float]) -> bool:
-        """Take note of an evaluation; whether it is the best so far.
+    def update(self, step: int, values: Mapping[str, float]) -> bool:
+        """Add an evaluation, and return whether it is the best so far.
 
         Raises UserError where the monitored metric is not among the values.
         """
@@ -68,7 +68,7 @@ class Patience:
         return improved
 
     def _monitored(self, metric: str, values: Mapping[str, float]) -> MonitoredMetric:
-        """The monitored metric, which only an evaluation can tell of a user's own network."""
+        """Return the monitored metric, known of a user's network only after an evaluation."""
         if metric not in values:
             raise UserError(
                 f"{self.named_by}: the validation has no metric '{metric}'",
@@ -99,19 +99,19 @@ class Patience:
         return _loss(values) <= _loss(before)
 
     @property
-    def exhausted(self) -> bool:
-        """Whether early stopping ends the training."""
+    def should_stop(self) -> bool:
+        """True if early stopping ends the training."""
         return self.rule is not None and self.idle_epochs >= self.rule.patience
 
     def values_of(self, step: int) -> Mapping[str, float]:
-        """The validation metrics after a step, of the best and the newest evaluation alone."""
+        """Return the validation metrics after a step, if it is the best or newest evaluation."""
         for evaluation in (self.best, self.newest):
             if evaluation and evaluation.step == step:
                 return evaluation.values
         return {}
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint keeps."""
+        """Return the state for a checkpoint."""
         return {
             "best": _plain(self.best),
             "newest": _plain(self.newest),
@@ -120,7 +120,7 @@ class Patience:
         }
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """Go on from a checkpoint; one of before ties were broken has the best value alone."""
+        """Load a checkpoint's state; in those of old versions `best` is a number."""
         best = state["best"]
         if isinstance(best, float):
             self.best = Evaluation(None, {str(self.metric): best})
@@ -140,5 +140,5 @@ def _plain(evaluation: Evaluation | None) -> dict[str, Any] | None:
     return asdict(evaluation) if evaluation else None
 
 
-def _evaluation(said: Mapping[str, Any] | None) -> Evaluation | None:
-    return Evaluation(said["step"], dict(said["values"])) if said else None
+def _evaluation(state: Mapping[str, Any] | None) -> Evaluation | None:
+    return Evaluation(state["step"], dict(state["values"])) if state else None

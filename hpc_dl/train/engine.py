@@ -1,38 +1,47 @@
-"""One step of the game: players take turns, each descends its own loss.
+"""The training step: each player whose update is due takes an optimizer step on its own loss.
 
-The engine never looks inside a batch, and knows neither the journal nor the file system.
+The engine never looks inside a batch, and knows neither journal, files nor signals.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from hpc_dl.data.batches import Batches
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.jobspec.job import Train
-from hpc_dl.train import gradients
-from hpc_dl.train.batch_norm import of_a_dummy
-from hpc_dl.train.buffers import Buffers
+from hpc_dl.train import gradient_sync
+from hpc_dl.train.batch_norm import excluded_from_statistics
 from hpc_dl.train.global_mean import GlobalMean
-from hpc_dl.train.metric_accumulator import BadTurn, Tally
-from hpc_dl.train.participant import Player
-from hpc_dl.train.randomness import STEP, seed_generators
-from hpc_dl.train.sharded_tensors import summed_up, whole
+from hpc_dl.train.gradient_sync import full_tensor, sync_gradients
+from hpc_dl.train.metric_accumulator import MetricAccumulator
+from hpc_dl.train.player import BufferBackup, Player
+from hpc_dl.train.reproducibility import STEP, seed_generators
 from hpc_dl.train.world import World
 from hpc_dl.zoo.contract import Architecture, Batch, Loss
 
-_A_LITTLE = 0.01  # of a step
+_PROGRESS = 0.01  # of a step, for a point in it at which the ranks wait for each other
+
+
+@dataclass(frozen=True)
+class NonFiniteUpdate:
+    """One player's update that was skipped because its loss was not finite."""
+
+    step: int
+    player: str
+    total: float
+    """The loss over all ranks."""
 
 
 class Engine:
-    """The players, where they stand, and the running sums since the last report."""
+    """The players, the step that they have reached, and the metrics since the last report."""
 
     def __init__(
         self,
@@ -41,180 +50,157 @@ class Engine:
         scaler: torch.amp.GradScaler | None,
         world: World,
         options: Train,
-        asked_to_stop: Callable[[], int],
     ) -> None:
         self.architecture = architecture
         self.players = players
-        self.bare = {name: player.network for name, player in players.items()}
-        self.nets = dict(self.bare)
-        """As the ranks share them, once `settle_in` has been called."""
-        averages = {name: player.average for name, player in players.items()}
-        self.averages = {name: it.network for name, it in averages.items() if it}
+        self.unwrapped = {name: player.network for name, player in players.items()}
+        self.nets = dict(self.unwrapped)
+        """Wrapped for several ranks after `distribute`."""
+        self.ema_nets = {name: it.ema.network for name, it in players.items() if it.ema}
         self.scaler = scaler
         """Of the loss, for fp16; accelerate's own wrappers of `backward` and of the optimizer
         would cost more than the rest of the loop together."""
-        self.sharded = options.strategy == "fsdp"
-        """Whether a rank holds a share of the weights alone, and all have to move together."""
+        self.is_sharded = options.strategy == "fsdp"
+        """True if each rank holds a part of the weights, and all ranks have to compute together."""
         self.find_unused = options.find_unused_parameters
         self.unused: dict[str, list[str]] = {}
         """Parameters of each player that its first step leaves without a gradient."""
+        self.gradient_averaging: gradient_sync.GradientAveraging | None = None
+        """For networks that are not wrapped by DDP."""
         self.world = world
         self.seed = options.seed
         self.clip_norm = options.clip_norm
         self.step = 0
         self.rate_factor = 1.0
-        """By which every learning rate is multiplied; lowered after a loss that was not finite."""
-        self.tally = Tally(world)
-        self._buffers = Buffers(self.bare.values())
-        self._averaging: gradients.Averaging | None = None
-        """For networks that are not DDP's."""
+        """Multiplies every learning rate; lowered after a roll-back."""
+        self.metrics = MetricAccumulator(world)
+        self.buffers = BufferBackup(self.unwrapped.values())
         self._norms: dict[str, Tensor] = {}
-        self._asked = asked_to_stop
 
-    def settle_in(self, batches: Batches) -> None:
-        """Share the networks among the ranks; to be called before the first step, on several ranks.
+    # ---- the step
 
-        A pass that moves nothing shows which parameters a step leaves without a gradient. Another
-        follows, for DDP lays out its buckets anew after its first backward pass, and the order in
-        which three ranks or more are added up follows the layout: a resumed run would add up its
-        first step otherwise than one that was never disturbed.
-        """
-        if self.world.size == 1:
-            return
-        mine = batches.of_step(0)
-        batch, filler = mine[0] if mine else None, batches.filler
-        self._buffers.keep()
-        if not self.sharded:
-            self._look_for_unused(batch, filler)
-            for name, player in self.players.items():
-                if player.parameters and not (self.find_unused or self.unused.get(name)):
-                    player.network = gradients.ddp(self.bare[name], self.world)
-                else:
-                    self.world.broadcast(self.bare[name].parameters())
-                self.nets[name] = player.network
-            if any(player.network is self.bare[name] for name, player in self.players.items()):
-                self._averaging = gradients.Averaging(self.world)
-        self._look_for_unused(batch, filler)
-        self._buffers.restore()
-        self.world.broadcast(b for net in self.bare.values() for b in net.buffers())
+    def train_step(
+        self,
+        micro_batches: Sequence[Batch | None],
+        dummy_batch: Callable[[], Batch],
+        report: bool,
+    ) -> NonFiniteUpdate | None:
+        """Take one optimizer step for each player whose update is due.
 
-    def _look_for_unused(self, batch: Batch | None, filler: Callable[[], Batch]) -> None:
-        """Take each player's gradient for nothing; what some rank leaves out of it is `unused`."""
-        seed_generators(self.world.device, self.seed, STEP, 0, self.world.rank)
-        missing: dict[str, list[str]] = {}
-        for name in self._moving():
-            dummy = of_a_dummy(self.bare.values()) if batch is None else nullcontext()
-            with self._only(name), dummy:
-                loss = self.architecture.loss(self.nets, filler() if batch is None else batch, name)
-                self._reached_the_backward_pass(waits=True)
-                self._differentiate(name, loss.total / loss.count)
-            missing[name] = gradients.without(self.players[name].named)
-            self.bare[name].zero_grad()
-        ranks = self.world.gather_objects(missing)
-        self.unused = {
-            name: [it for it in self.players[name].named if any(it in rank[name] for rank in ranks)]
-            for name in missing
-        }
-
-    def _moving(self) -> list[str]:
-        """The players that have something to move: a frozen network takes no turn."""
-        taking_turns = [name for name in self.architecture.players if name in self.players]
-        return [name for name in taking_turns or self.players if self.players[name].parameters]
-
-    def play(
-        self, micro_batches: Sequence[Batch | None], filler: Callable[[], Batch], report: bool
-    ) -> tuple[int, BadTurn | None]:
-        """Take one optimizer step for each player whose turn it is.
-
-        `micro_batches` are this rank's part of the global batch; where there is None, `filler`
-        gives one example to go through the motions with. Before a `report` the gradients are
-        measured. A turn whose loss is not finite changes nothing, and ends the step.
-
-        Returns what the ranks were asked for, added up, and such a turn: the same on every rank.
-        The device is waited for until it knows the loss, while it has its gradients to compute.
+        `micro_batches` are this rank's part of the global batch; where there is None, the rank
+        computes on `dummy_batch`, of which nothing counts. Gradient norms are measured before a
+        `report`. An update whose loss is not finite changes nothing and ends the step; all ranks
+        return it. Waits for the device until the loss is known, while gradients are computed.
         """
         seed_generators(self.world.device, self.seed, STEP, self.step, self.world.rank)
-        turns = self.architecture.updates(self.step)
-        self._norms = {}  # a run that is resumed here knows no others
-        asked, bad = 0, None
-        for number, name in enumerate(turns):
-            self.world.mark.reach(self.step + number / len(turns))
-            asked, bad = self._turn(name, micro_batches, filler, report)
-            if bad:
+        updates = self.architecture.updates(self.step)
+        self._norms = {}  # a resumed run knows none of before
+        skipped = None
+        for number, name in enumerate(updates):
+            self.world.progress.advance(self.step + number / len(updates))
+            skipped = self._update(name, micro_batches, dummy_batch, report)
+            if skipped:
                 break
         for name, net in self.nets.items():
             if not isinstance(net, DistributedDataParallel):  # which does so itself
-                self.world.broadcast(self.bare[name].buffers())
+                self.world.broadcast(self.unwrapped[name].buffers())
         self.step += 1
-        return asked, bad
+        return skipped
 
-    def _turn(
+    def _update(
         self,
         name: str,
         micro_batches: Sequence[Batch | None],
-        filler: Callable[[], Batch],
+        dummy_batch: Callable[[], Batch],
         report: bool,
-    ) -> tuple[int, BadTurn | None]:
-        player = self.players[name]
+    ) -> NonFiniteUpdate | None:
+        player, count = self.players[name], len(micro_batches)
         player.set_rate(self.step, self.rate_factor)
-        mean = GlobalMean(self.world, len(micro_batches), self._asked)
-        self._buffers.keep()
-        with self._only(name):
+        mean = GlobalMean(self.world, count)
+        self.buffers.save()
+        with self.only_trainable(name):
             losses = [
-                self._backward(name, batch, filler, mean, number, len(micro_batches))
+                self._accumulate(name, batch, dummy_batch, mean, number, count)
                 for number, batch in enumerate(micro_batches, start=1)
             ]
         self._share_gradients(name, player)
         mean.correct(player.gradients())
-        total, asked = mean.read()
+        total = mean.total()
         if not math.isfinite(total):
             player.optimizer.zero_grad()
-            self._buffers.restore()
-            return asked, BadTurn(self.step, name, total)
-        self.tally.add(name, losses)
+            self.buffers.restore()
+            return NonFiniteUpdate(self.step, name, total)
+        self.metrics.add(name, losses)
         self._clip(name, player, report)
-        self._move(player.optimizer)
-        if player.average:
-            player.average.follow(self.step)
-        return asked, None
+        self._optimizer_step(player.optimizer)
+        if player.ema:
+            player.ema.update(self.step)
+        return None
 
-    def _backward(
+    def _accumulate(
         self,
         name: str,
         batch: Batch | None,
-        filler: Callable[[], Batch],
+        dummy_batch: Callable[[], Batch],
         mean: GlobalMean,
         number: int,
         count: int,
     ) -> Loss:
-        """Add the gradients of micro-batch `number` of so many; without a batch, nothing.
-
-        A rank whose share is empty goes through the motions all the same.
-        """
-        dummy = of_a_dummy(self.bare.values()) if batch is None else nullcontext()
-        with summed_up(self.nets[name], number == count), dummy:
-            loss = self.architecture.loss(self.nets, filler() if batch is None else batch, name)
-            loss = loss if batch is not None else _nothing_of(loss)
-            self._reached_the_backward_pass(waits=number in (1, count))
-            self._differentiate(name, mean.add(loss))
+        """Add the gradients of micro-batch `number` of so many; those of a dummy batch are 0."""
+        with sync_gradients(self.nets[name], number == count), self.dummy_statistics(batch):
+            loss = self.architecture.loss(
+                self.nets, dummy_batch() if batch is None else batch, name
+            )
+            loss = loss if batch is not None else _zeroed(loss)
+            self.reach_backward(waits=number in (1, count))
+            self.backward(name, mean.add(loss))
         return _detached(loss)
 
-    def _reached_the_backward_pass(self, *, waits: bool) -> None:
-        """In some of them the ranks wait for each other: who is not there holds them up."""
-        mark = self.world.mark
-        mark.reach(mark.at + (_A_LITTLE if waits else 0))
+    def dummy_statistics(self, batch: Batch | None) -> AbstractContextManager[None]:
+        """Exclude a dummy batch from batch norm statistics: one in place of no batch."""
+        if batch is not None:
+            return nullcontext()
+        return excluded_from_statistics(self.unwrapped.values())
 
-    def _differentiate(self, name: str, total: Tensor) -> None:
+    def reach_backward(self, *, waits: bool) -> None:
+        """Mark progress before a backward pass; in some the ranks wait: who is late must show."""
+        progress = self.world.progress
+        progress.advance(progress.at + (_PROGRESS if waits else 0))
+
+    def backward(self, name: str, total: Tensor) -> None:
+        """Compute the gradients of a player's loss, scaled for fp16."""
         if not total.requires_grad:
             raise UserError(
                 f"the loss of player '{name}' does not depend on any of its parameters",
                 hint=f"It has {len(self.players[name].parameters)} that require a gradient. "
-                "Networks that are not to learn take no turn: leave them out of `players`.",
+                "Leave networks that are not trained out of `players`.",
                 exit_code=EXIT_FAILED,
             )
         (self.scaler.scale(total) if self.scaler else total).backward()
 
-    def _move(self, optimizer: torch.optim.Optimizer) -> None:
+    def _share_gradients(self, name: str, player: Player) -> None:
+        """Average gradients that DDP does not, and check which parameters have one."""
+        is_alone = self.world.size == 1
+        if not is_alone and not self.is_sharded and player.network is self.unwrapped[name]:
+            assert self.gradient_averaging is not None
+            self.gradient_averaging.average(player.parameters)
+        elif not is_alone or name not in self.unused:
+            missing = gradient_sync.without_gradient(player.named)
+            if missing != self.unused.setdefault(name, missing):
+                raise gradient_sync.changed_error(self.step, name, missing, self.unused[name])
+
+    def _clip(self, name: str, player: Player, report: bool) -> None:
+        """Clip the gradients by their norm, and keep the norm for a report."""
+        if self.clip_norm is None and not report:
+            return
+        if self.scaler:
+            self.scaler.unscale_(player.optimizer)
+        norm = full_tensor(nn.utils.get_total_norm(player.gradients()))
+        if self.clip_norm is not None:
+            nn.utils.clip_grads_with_norm_(player.parameters, self.clip_norm, norm)
+        self._norms[name] = norm
+
+    def _optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         if self.scaler:
             self.scaler.step(optimizer)
             self.scaler.update()
@@ -222,46 +208,25 @@ class Engine:
             optimizer.step()
         optimizer.zero_grad()
 
-    def _share_gradients(self, name: str, player: Player) -> None:
-        """See that all ranks have the gradients of all, and of the parameters that are known."""
-        alone = self.world.size == 1
-        if not alone and not self.sharded and player.network is self.bare[name]:
-            assert self._averaging is not None
-            self._averaging.average(player.parameters)
-        elif not alone or name not in self.unused:
-            missing = gradients.without(player.named)
-            if missing != self.unused.setdefault(name, missing):
-                raise gradients.changed(self.step, name, missing, self.unused[name])
-
-    def _clip(self, name: str, player: Player, report: bool) -> None:
-        if self.clip_norm is None and not report:
-            return
-        if self.scaler:
-            self.scaler.unscale_(player.optimizer)
-        norm = whole(nn.utils.get_total_norm(player.gradients()))
-        if self.clip_norm is not None:
-            nn.utils.clip_grads_with_norm_(player.parameters, self.clip_norm, norm)
-        self._norms[name] = norm
-
     @contextmanager
-    def _only(self, name: str) -> Iterator[None]:
-        """Freeze the other players, and keep their gradients at home."""
+    def only_trainable(self, name: str) -> Iterator[None]:
+        """Freeze the other players, and leave out their gradient sync."""
         others = [player for other, player in self.players.items() if other != name]
         for player in others:
-            player.learn(False)
+            player.set_trainable(False)
         try:
             yield
         finally:
             for player in others:
-                player.learn(True)
+                player.set_trainable(True)
 
     def report(self) -> dict[str, float]:
-        """Means over all ranks since the last report, learning rates and gradient norms.
+        """Return means over all ranks since the last report, learning rates and gradient norms.
 
         The one place in the loop that waits for the device.
         """
         values: dict[str, float] = {}
-        means = self.tally.means()
+        means = self.metrics.means()
         for name, player in self.players.items():
             prefix = "train/" if len(self.players) == 1 else f"train/{name}/"
             values |= {prefix + key: value for key, value in means.get(name, {}).items()}
@@ -270,18 +235,20 @@ class Engine:
                 values[prefix + "grad_norm"] = float(self._norms[name])
         return values
 
+    # ---- the networks and the state
+
     @property
-    def best_nets(self) -> dict[str, nn.Module]:
-        """The networks to judge the training by: averaged ones, where there are."""
-        return {**self.bare, **self.averages}
+    def evaluation_nets(self) -> dict[str, nn.Module]:
+        """The unwrapped networks to evaluate and export: with EMA weights, where there are any."""
+        return {**self.unwrapped, **self.ema_nets}
 
-    def whole_nets(self) -> dict[str, nn.Module]:
-        """Networks with all weights, on rank 0 at least; all ranks have to call this together."""
-        if not self.sharded:
-            return self.best_nets
-        from hpc_dl.train.sharding import whole_weights
+    def full_nets(self) -> dict[str, nn.Module]:
+        """Return evaluation networks with all weights, on rank 0 at least; all ranks call this."""
+        if not self.is_sharded:
+            return self.evaluation_nets
+        from hpc_dl.train.fsdp import full_state_dict
 
-        weights = {name: whole_weights(net) for name, net in self.bare.items()}
+        weights = {name: full_state_dict(net) for name, net in self.unwrapped.items()}
         if self.world.rank > 0:
             return {}
         nets = self.architecture.networks()
@@ -290,23 +257,23 @@ class Engine:
         return nets
 
     def state(self) -> dict[str, Any]:
-        """Everything that the next step depends on; all ranks have to call this together.
+        """Return everything that the next step depends on; all ranks call this together.
 
-        What is divided over the ranks is not among it: see `sharding.Shards`.
+        What FSDP has sharded is not in it: see `sharded_checkpoint`.
         """
-        nets = {} if self.sharded else self.bare
+        nets = {} if self.is_sharded else self.unwrapped
         return {
             "step": self.step,
             "networks": {name: net.state_dict() for name, net in nets.items()},
-            "averages": {name: net.state_dict() for name, net in self.averages.items()},
+            "averages": {name: net.state_dict() for name, net in self.ema_nets.items()},
             "optimizers": {name: self.players[name].optimizer.state_dict() for name in nets},
             "scaler": self.scaler.state_dict() if self.scaler else None,
             "rate_factor": self.rate_factor,
-            "sums": self.tally.state(),
+            "sums": self.metrics.state(),
         }
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """Stand where `state` was taken."""
+        """Continue from where `state` was taken."""
         self.step = state["step"]
         self.rate_factor = state["rate_factor"]
         self.load_networks(state)
@@ -314,12 +281,12 @@ class Engine:
             self.players[name].optimizer.load_state_dict(moments)
         if self.scaler and state["scaler"]:
             self.scaler.load_state_dict(state["scaler"])
-        self.tally.load(state["sums"])
+        self.metrics.load(state["sums"])
 
     def load_networks(self, state: Mapping[str, Any]) -> None:
-        """Take the weights alone from where `state` was taken."""
-        for nets, kept in ((self.bare, "networks"), (self.averages, "averages")):
-            for name, weights in state[kept].items():
+        """Load the weights alone."""
+        for nets, key in ((self.unwrapped, "networks"), (self.ema_nets, "averages")):
+            for name, weights in state[key].items():
                 nets[name].load_state_dict(weights)
 
 
@@ -328,5 +295,5 @@ def _detached(loss: Loss) -> Loss:
     return Loss(loss.total.detach(), loss.count, logs)
 
 
-def _nothing_of(loss: Loss) -> Loss:
+def _zeroed(loss: Loss) -> Loss:
     return Loss(loss.total * 0, 0, {name: value * 0 for name, value in loss.logs.items()})

@@ -1,4 +1,4 @@
-"""What a run trained on and with: host, processor, GPU, Slurm ids and package versions."""
+"""Environment of a run: host, processor, GPU, Slurm ids and package versions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 
 
 def environment(device: torch.device) -> dict[str, object]:
-    """The environment of this rank, as plain values."""
+    """Return the environment of this rank as plain values."""
     return {
         "host": socket.gethostname(),
         "system": platform.platform(),
@@ -33,7 +33,7 @@ def environment(device: torch.device) -> dict[str, object]:
 
 
 def _processor() -> str:
-    """The processor's name, where Linux says it."""
+    """Return the processor's name from Linux, or else its architecture."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -42,9 +42,9 @@ def _processor() -> str:
     return names[0] if names else platform.machine()
 
 
-@functools.cache  # a rank that goes back to a checkpoint says it again
+@functools.cache  # needed again after a roll-back
 def packages() -> dict[str, str]:
-    """Every installed package and its version; each one's metadata is parsed only once."""
+    """Return every installed package and its version, by name."""
     found = (item.metadata for item in distributions())
-    named = {said["Name"]: said["Version"] for said in found if said["Name"]}
+    named = {it["Name"]: it["Version"] for it in found if it["Name"]}
     return dict(sorted(named.items()))

@@ -1,4 +1,4 @@
-"""Exact metrics over a held-out split, however it is divided over ranks and batches."""
+"""Evaluation: exact metrics over a held-out split, however it is divided over ranks and batches."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from hpc_dl.data.batches import held_out
 from hpc_dl.data.dataset import Split
-from hpc_dl.train.randomness import EVALUATION, seed_generators
+from hpc_dl.train.reproducibility import EVALUATION, seed_generators
 from hpc_dl.train.world import World
 from hpc_dl.zoo.contract import Batch, Loss, Nets, Observed
 
@@ -31,15 +31,15 @@ def evaluate(
     *,
     batch_size: int,
     seed: tuple[int, ...],
-) -> Seen:
-    """What `measure` finds in this rank's share of `split`; the ranks add it up in `values`.
+) -> EvaluationMetrics:
+    """Measure this rank's share of `split`; `compute` of the result adds up over the ranks.
 
-    `nets` are bare: a wrapper would wait for ranks whose share has fewer batches. All ranks measure
-    the same number of batches all the same, for networks that are divided over them.
+    `nets` are unwrapped: DDP would wait for ranks whose share has fewer batches. All ranks measure
+    the same number of batches nevertheless, because FSDP computes on all ranks together.
     """
-    seen = Seen(world)
+    metrics = EvaluationMetrics(world)
     if not len(split):
-        return seen
+        return metrics
     seed_generators(world.device, *seed, EVALUATION, world.rank)
     with evaluating(nets), torch.no_grad():
         batches = held_out(split, batch_size, world.rank, world.size)
@@ -47,22 +47,23 @@ def evaluate(
             batch = next(batches, None)
             if batch is None:  # this rank's share is smaller than the others'
                 one = split.batch(torch.zeros(1, dtype=torch.int64, device=split.device))
-                seen.add_nothing(measure(nets, one))
+                metrics.update_empty(measure(nets, one))
             else:
-                seen.add(measure(nets, batch))
-            world.mark.reach(world.mark.at)
-    return seen
+                metrics.update(measure(nets, batch))
+            world.progress.touch()
+    return metrics
 
 
-class Seen:
-    """What has been measured so far: sums and counts, and metrics that are no means."""
+class EvaluationMetrics:
+    """Sums and counts of means, and torchmetrics for what is not a mean."""
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.sums: dict[str, tuple[Tensor | float, Tensor | float]] = {}
         self.metrics: dict[str, Metric] = {}
 
-    def add(self, measured: Mapping[str, Loss | Observed]) -> None:
+    def update(self, measured: Mapping[str, Loss | Observed]) -> None:
+        """Add what was measured of a batch."""
         for name, value in measured.items():
             if isinstance(value, Observed):
                 self._metric(name, value).update(*value.seen)
@@ -70,22 +71,22 @@ class Seen:
                 total, count = self.sums.get(name, (0.0, 0.0))
                 self.sums[name] = (total + value.total.double(), count + value.count)
 
-    def add_nothing(self, measured: Mapping[str, Loss | Observed]) -> None:
-        """Learn what there is to measure, from an example that is another rank's."""
+    def update_empty(self, measured: Mapping[str, Loss | Observed]) -> None:
+        """Create the metrics of a dummy batch, without adding anything."""
         for name, value in measured.items():
             if isinstance(value, Observed):
                 if name not in self.metrics:
-                    _see_nothing(self._metric(name, value), value)
+                    _update_empty(self._metric(name, value), value)
             else:
-                self.add({name: Loss(value.total * 0, 0)})
+                self.update({name: Loss(value.total * 0, 0)})
 
     def _metric(self, name: str, observed: Observed) -> Metric:
         if name not in self.metrics:
             self.metrics[name] = observed.metric().to(self.world.device)
         return self.metrics[name]
 
-    def values(self) -> dict[str, float]:
-        """Over all ranks, on each of them; {} where nothing was seen."""
+    def compute(self) -> dict[str, float]:
+        """Return the metrics over all ranks, on each of them; {} of an empty split."""
         names = sorted(self.sums)
         totals = self.world.sums([part for name in names for part in self.sums[name]])
         warnings.filterwarnings("ignore", "The ``compute`` method of metric")  # of a rank without
@@ -96,8 +97,8 @@ class Seen:
         return means | {name: float(metric.compute()) for name, metric in self.metrics.items()}
 
 
-def _see_nothing(metric: Metric, observed: Observed) -> None:
-    """Have a metric know the types of its states, which the ranks gather, and nothing else."""
+def _update_empty(metric: Metric, observed: Observed) -> None:
+    """Let a metric learn the dtypes of its states, which the ranks gather, and nothing else."""
     metric.update(*observed.seen)
     states = metric.metric_state.items()
     lists = {name: [it[:0] for it in state] for name, state in states if isinstance(state, list)}
@@ -107,7 +108,7 @@ def _see_nothing(metric: Metric, observed: Observed) -> None:
 
 
 class evaluating:  # noqa: N801  a context manager, written like a function
-    """Networks in evaluation mode for as long as the context lasts."""
+    """Put networks in evaluation mode for as long as the context lasts."""
 
     def __init__(self, nets: Mapping[str, nn.Module]) -> None:
         self.nets = nets

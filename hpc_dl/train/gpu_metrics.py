@@ -1,7 +1,7 @@
-"""What the GPUs of all ranks do: utilisation, memory, power and temperature, as NVML measures them.
+"""GPU metrics of all ranks: utilisation, memory, power and temperature, as NVML measures them.
 
-Every rank reads its own GPU in a thread of its own, and leaves what it read in the store of rank 0,
-which journals it: no rank waits for another. NVML is read through `nvidia-ml-py`, if it is there.
+Every rank reads its own GPU in a thread and writes the reading to rank 0's store; rank 0 journals
+them: no rank waits for another. NVML is read through `nvidia-ml-py`, if that is installed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class GPU:
                 self._nvml, self._handle = _find(device)
 
     def read(self) -> Reading:
-        """What it does now, by name; what cannot be measured is left out."""
+        """Return the current metrics by name, without those that cannot be measured."""
         found: Reading = {}
         if self._nvml is None:
             return found
@@ -48,7 +48,7 @@ class GPU:
 
 
 def _find(device: torch.device) -> tuple[Any, Any]:
-    """NVML and its handle of a device of torch's: both know the UUID, and number on their own."""
+    """Return NVML and its handle of a torch device, found by UUID, for their numbers differ."""
     import pynvml
 
     pynvml.nvmlInit()
@@ -79,14 +79,14 @@ def _temperature(nvml: Any, handle: Any) -> Reading:
     return {"temperature_celsius": float(degrees)}
 
 
-class Gathering:
-    """Reads this rank's GPU while its context lasts; on rank 0 it knows those of all ranks."""
+class GpuMetrics:
+    """Reads this rank's GPU while its context lasts, and on rank 0 those of all ranks."""
 
     def __init__(self, world: World) -> None:
         self._world, self._gpu = world, GPU(world.device)
         self._stop = threading.Event()
         self._store = self._join()
-        self._thread = threading.Thread(target=self._tell, name="gpu metrics", daemon=True)
+        self._thread = threading.Thread(target=self._send, name="gpu metrics", daemon=True)
 
     def _join(self) -> TCPStore | None:
         if self._world.address is None or self._world.device.type != "cuda":
@@ -97,7 +97,7 @@ class Gathering:
             return TCPStore(host, port, None, is_master=False, timeout=wait)
         return None
 
-    def __enter__(self) -> Gathering:
+    def __enter__(self) -> GpuMetrics:
         if self._store is not None and self._world.rank > 0:
             self._thread.start()
         return self
@@ -107,8 +107,8 @@ class Gathering:
         if self._thread.is_alive():
             self._thread.join()
 
-    def _tell(self) -> None:
-        """Leave a reading in the store, again and again; where it is gone, rank 0 is, too."""
+    def _send(self) -> None:
+        """Write readings to the store until the end; if the store is gone, so is rank 0."""
         with contextlib.suppress(RuntimeError):
             while self._store is not None:
                 self._store.set(_key(self._world.rank), json.dumps(self._gpu.read()))
@@ -116,7 +116,7 @@ class Gathering:
                     return
 
     def metrics(self) -> dict[str, float]:
-        """On rank 0, the newest reading of each rank, under the names that MLflow groups."""
+        """Return on rank 0 the newest reading of each rank, under the names that MLflow groups."""
         return {
             f"system/gpu_{rank}_{name}": value
             for rank, reading in self._readings()

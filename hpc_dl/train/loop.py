@@ -1,7 +1,7 @@
-"""The epochs: a generator of events, in which a position is the number of steps taken.
+"""The training loop: a generator of events, whose position is the number of steps taken.
 
-Nothing is remembered between two steps that is not in `Engine.state` or `Patience`: the epoch and
-the place in it follow from the step, and so does the order of the samples.
+Nothing is remembered between two steps that is not in `Engine.state` or `EarlyStopping.state`: the
+epoch and the place in it follow from the step, and so does the order of the samples.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from hpc_dl.data.batches import Batches
-from hpc_dl.train.early_stopping import Patience
-from hpc_dl.train.engine import Engine
-from hpc_dl.train.metric_accumulator import BadTurn
+from hpc_dl.planning.plan import Plan
+from hpc_dl.train.early_stopping import EarlyStopping
+from hpc_dl.train.engine import Engine, NonFiniteUpdate
 
 
 @dataclass(frozen=True)
-class Stepped:
-    """A report within an epoch: means since the last one."""
+class Reported:
+    """Training metrics: means since the last report."""
 
     step: int
     epoch: int
@@ -27,7 +27,7 @@ class Stepped:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """The held-out metrics at the end of an epoch; `improved` by the monitored metric."""
+    """Validation metrics at the end of an epoch; `improved` by the monitored metric."""
 
     step: int
     epoch: int
@@ -36,71 +36,62 @@ class Evaluated:
 
 
 @dataclass(frozen=True)
-class Boundary:
-    """A step after which to save, or to stop, is due."""
+class CheckpointDue:
+    """A step after which to save, and maybe to stop."""
 
     step: int
-    asked: int
-    """What the ranks were asked for; see `signals`."""
+    requests: int
+    """Of all ranks; see `control`."""
 
 
 @dataclass(frozen=True)
 class NonFinite:
-    """A turn whose loss was not finite."""
+    """A loss that was not finite."""
 
-    turn: BadTurn
-
-
-@dataclass(frozen=True)
-class Cadence:
-    """How long to train, how often to report, and after which steps to save or stop."""
-
-    steps: int
-    steps_per_epoch: int
-    log_every: int
-    examples_seen: Callable[[int], int]
-    saves: Callable[[int], bool]
-    pause_at: int | None = None
+    update: NonFiniteUpdate
 
 
 def train(
     engine: Engine,
     batches: Batches,
     evaluate: Callable[[], dict[str, float]],
-    patience: Patience,
-    cadence: Cadence,
-) -> Iterator[Stepped | NonFinite | Evaluated | Boundary]:
-    """Train from where the engine stands to the end, or until patience is exhausted.
+    early_stopping: EarlyStopping,
+    plan: Plan,
+    is_checkpoint_due: Callable[[int], bool],
+    log_every: int,
+) -> Iterator[Reported | NonFinite | Evaluated | CheckpointDue]:
+    """Train from the engine's step to the end, or until early stopping; yield what happens.
 
-    Upon `NonFinite` the engine may be put elsewhere; the loop goes on from there.
+    Upon `NonFinite` the engine may be put at another step; the loop goes on from there.
     """
-    while engine.step < cadence.steps and not patience.exhausted:
-        epoch, first = divmod(engine.step, cadence.steps_per_epoch)
+    while engine.step < plan.steps and not early_stopping.should_stop:
+        epoch, first = divmod(engine.step, plan.steps_per_epoch)
         since, started = engine.step, time.perf_counter()
         for micro_batches in batches.steps(epoch, first):
-            number = engine.step + 1
-            in_epoch = number - epoch * cadence.steps_per_epoch
-            ends = in_epoch == cadence.steps_per_epoch or number == cadence.steps
-            reports = ends or in_epoch % cadence.log_every == 0
-            saves = cadence.saves(number) or number == cadence.pause_at
-            asked, bad = engine.play(micro_batches, batches.filler, reports)
-            if bad:
-                yield NonFinite(bad)
-                if engine.step != number:
+            step = engine.step + 1
+            in_epoch = step - epoch * plan.steps_per_epoch
+            ends = in_epoch == plan.steps_per_epoch or step == plan.steps
+            reports = ends or in_epoch % log_every == 0
+            saves = is_checkpoint_due(step) or step == plan.pause_at
+            skipped = engine.train_step(micro_batches, batches.dummy_batch, reports)
+            if skipped:
+                yield NonFinite(skipped)
+                if engine.step != step:
                     break
             if reports:
                 values = engine.report()
                 seconds = time.perf_counter() - started
-                examples = cadence.examples_seen(engine.step) - cadence.examples_seen(since)
+                examples = plan.examples_seen(step) - plan.examples_seen(since)
                 values["train/examples_per_second"] = examples / seconds
-                yield Stepped(engine.step, epoch, values)
-                since, started = engine.step, time.perf_counter()
+                yield Reported(step, epoch, values)
+                since, started = step, time.perf_counter()
             if ends:
                 found = evaluate()
-                improved = patience.see(engine.step, found)
-                yield Evaluated(engine.step, epoch, found, improved)
-            if asked or saves or cadence.saves(number):  # the last epoch may have been the best
-                yield Boundary(engine.step, asked)
+                improved = early_stopping.update(step, found)
+                yield Evaluated(step, epoch, found, improved)
+            requests = engine.world.requests.total
+            if requests or saves or is_checkpoint_due(step):  # the last epoch may be the best
+                yield CheckpointDue(step, requests)
                 started = time.perf_counter()
             if ends:
                 break

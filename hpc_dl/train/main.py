@@ -1,4 +1,4 @@
-"""What every rank runs: joins the others and trains."""
+"""Entry point of every rank: join the process group and train."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import RunDir
 from hpc_dl.run.rank_info import RankInfo
 from hpc_dl.train import setup_errors
-from hpc_dl.train.deterministic import use_deterministic_algorithms
-from hpc_dl.train.signals import Signals
-from hpc_dl.train.trainer import Training
+from hpc_dl.train.control import Signals
+from hpc_dl.train.reproducibility import use_deterministic_algorithms
+from hpc_dl.train.trainer import Trainer
 from hpc_dl.train.world import join
 
 HANG_MARGIN = 120.0
-"""Seconds more than the hang's timeout that a collective waits: the pulse is to speak first."""
+"""Seconds that a collective waits beyond the hang timeout, so that the heartbeat ends it first."""
 
 
 def run(
@@ -31,11 +31,11 @@ def run(
 ) -> str:
     """Train a run to its end, from its newest checkpoint on.
 
-    Returns the outcome: `completed`; `requeue` (the time limit is near: go on in another job);
-    `cancelled` or `stopped`, each journalled. What goes wrong is raised, for the job to journal:
-    which rank failed first, and of what, is known only there. `on_end` is called in another thread
-    while the training's own is stuck, with NoProgress on rank 0 or with PeerGone; it has to end the
-    process. Before rank 0 writes, `check_lease` ends it if the run has been taken over.
+    Returns the outcome: `completed`; `requeue` (the time limit is near: continue in another job);
+    `cancelled` or `stopped`, each journalled. Errors are raised, for the worker to journal: only it
+    knows which rank failed first. `on_end` is called in another thread while the training's own is
+    stuck, with NoProgress on rank 0 or with PeerGone, and must end the process. Before rank 0
+    writes, `check_lease` ends it if the run has been taken over.
     """
     if log.last_state(run.journal)[0] == "completed":
         return "completed"
@@ -45,9 +45,9 @@ def run(
     try:
         spec, plan = load_resolved(run.spec), records.load(run.plan, Plan)
         use_deterministic_algorithms(spec.train.deterministic)
-        patience = units.seconds(spec.train.hang_timeout) + HANG_MARGIN
-        with setup_errors.explained(), join(run, plan, rank_info, patience, on_end) as world:
-            outcome = Training(run, spec, plan, rank_info, world, journal, signals, on_end).train()
+        timeout = units.seconds(spec.train.hang_timeout) + HANG_MARGIN
+        with setup_errors.explained(), join(run, plan, rank_info, timeout, on_end) as world:
+            outcome = Trainer(run, spec, plan, rank_info, world, journal, signals, on_end).train()
             # DDP holds the process group, whose threads must not outlive the interpreter.
             gc.collect()
             return outcome

@@ -1,7 +1,4 @@
-"""Running out of memory: which errors mean it, what was asked for, what there was, what to do.
-
-What the ranks train on and evaluate can be divided: `fitting` finds out by trying how much fits.
-"""
+"""Out-of-memory errors: recognise them, and say how much was asked for and free, and a hint."""
 
 from __future__ import annotations
 
@@ -20,16 +17,16 @@ from hpc_dl.errors import EXIT_FAILED, UserError
 
 T = TypeVar("T")
 GIB = 2**30
-KINDS = (RuntimeError, MemoryError, OSError)
-"""The classes of all errors that may mean it."""
+ERRORS = (RuntimeError, MemoryError, OSError)
+"""The classes of all errors that may mean out of memory."""
 
-_OF_THE_DEVICE = re.compile(
-    r"(CUDA|HIP|NCCL).*out of memory"  # also of the driver, and `unhandled cuda error`
+_GPU_ERROR = re.compile(
+    r"(CUDA|HIP|NCCL).*out of memory"  # also the driver's, and `unhandled cuda error`
     r"|CU\w+_STATUS_(INTERNAL_ERROR_DEVICE_)?ALLOC(ATION)?_FAILED"  # cuBLAS, cuDNN, cuSPARSE ...
     r"|CUDNN_STATUS_NOT_SUPPORTED.*workspace",
     re.DOTALL | re.IGNORECASE,
 )
-_OF_MAIN_MEMORY = re.compile(
+_MAIN_MEMORY_ERROR = re.compile(
     r"DefaultCPUAllocator: (can't allocate|not enough) memory"
     r"|std::bad_alloc"
     r"|HOST_ALLOCATION_FAILED"
@@ -44,7 +41,7 @@ _AMOUNTS = (
 
 @dataclass(frozen=True)
 class Phase:
-    """A part of a run whose need for memory is not that of a batch."""
+    """A part of a run whose memory does not depend on the batch."""
 
     doing: str
     hint: str
@@ -67,71 +64,71 @@ SAVING = Phase("saving a checkpoint", f"{_HOST}: what is written is first copied
 EXPORTING = Phase("exporting the trained network", f"{_HOST}; `hpcdl submit` again finishes it.")
 
 
-def ran_out(error: BaseException) -> bool:
-    """Whether an error says that there is no memory left, on the GPU or in main memory."""
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error means that GPU memory or main memory ran out."""
     is_torchs = isinstance(error, torch.OutOfMemoryError)
-    return is_torchs or of_main_memory(error) or bool(_OF_THE_DEVICE.search(str(error)))
+    return is_torchs or is_out_of_main_memory(error) or bool(_GPU_ERROR.search(str(error)))
 
 
-def of_main_memory(error: BaseException) -> bool:
-    """Whether an error says that there is no main memory left."""
+def is_out_of_main_memory(error: BaseException) -> bool:
+    """Return whether an error means that main memory ran out."""
     if isinstance(error, MemoryError):
         return True
-    if isinstance(error, OSError):  # of a process that could not be forked, or a file not mapped
+    if isinstance(error, OSError):  # a failed fork or mmap
         return error.errno == errno.ENOMEM
-    return _OF_MAIN_MEMORY.search(str(error)) is not None
+    return _MAIN_MEMORY_ERROR.search(str(error)) is not None
 
 
 @contextlib.contextmanager
 def during(phase: Phase, device: torch.device) -> Iterator[None]:
-    """Have an error say in which phase memory ran out, and what to do there."""
+    """Raise UserError with the phase and its hint if memory runs out."""
     try:
         yield
-    except KINDS as error:
-        if not ran_out(error):
+    except ERRORS as error:
+        if not is_out_of_memory(error):
             raise
         raise explain(error, device, phase.doing, phase.hint) from None
 
 
-def attempt(work: Callable[[], T], explained: Callable[[Exception], UserError]) -> T:
-    """What `work` returns; where memory runs out, `explained` is called, and its error raised."""
+def explained(work: Callable[[], T], explain: Callable[[Exception], UserError]) -> T:
+    """Return the result of `work`; if memory runs out, raise what `explain` makes of the error."""
     try:
         return work()
-    except KINDS as error:
-        if not ran_out(error):
+    except ERRORS as error:
+        if not is_out_of_memory(error):
             raise
         problem = error.with_traceback(None)  # whose frames hold the memory
     problem.__context__ = None
-    raise explained(problem)
+    raise explain(problem)
 
 
 def release() -> None:
-    """Give the GPU's memory back that torch holds and nothing uses; nothing without a GPU."""
-    with contextlib.suppress(RuntimeError):  # of a GPU that has failed
+    """Release GPU memory that torch's allocator caches."""
+    with contextlib.suppress(RuntimeError):  # the GPU has failed
         torch.cuda.empty_cache()
 
 
 def explain(error: BaseException, device: torch.device, doing: str, hint: str) -> UserError:
-    """The error for people, with what was asked for and what there was."""
+    """Return the error with the amounts asked for and free, and a hint."""
     host, place = socket.gethostname(), device
     what = f"memory on {device} of {host}"
-    if of_main_memory(error) and device.type != "cpu":
+    if is_out_of_main_memory(error) and device.type != "cpu":
         what, place = f"main memory on {host}", torch.device("cpu")
     return UserError(
-        f"out of {what} while {doing}: {_asked(error)} asked for, {_there(place)}",
+        f"out of {what} while {doing}: {_requested(error)} asked for, {_available(place)}",
         hint=hint,
         exit_code=EXIT_FAILED,
     )
 
 
-def _asked(error: BaseException) -> str:
+def _requested(error: BaseException) -> str:
     found = next(filter(None, (it.search(str(error)) for it in _AMOUNTS)), None)
     if found is None:
         return "more"
     return f"{int(found[1]) / GIB:.2f} GiB" if found[1].isdecimal() else found[1]
 
 
-def _there(device: torch.device) -> str:
+def _available(device: torch.device) -> str:
     held = f"{psutil.Process().memory_info().rss / GIB:.2f} GiB held by this rank"
     if device.type == "cuda":
         with contextlib.suppress(RuntimeError):  # it may be too full to answer

@@ -1,9 +1,8 @@
-"""The running sums between two reports, and a turn that is left out of them."""
+"""Sums of losses and metrics between two reports."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from torch import Tensor
 
@@ -11,32 +10,22 @@ from hpc_dl.train.world import World
 from hpc_dl.zoo.contract import Loss
 
 
-@dataclass(frozen=True)
-class BadTurn:
-    """One player's turn whose loss was not finite, and which moved nothing."""
-
-    step: int
-    player: str
-    total: float
-    """The loss over all ranks."""
-
-
-class Tally:
-    """This rank's sums by `PLAYER/NAME`."""
+class MetricAccumulator:
+    """This rank's sums by `PLAYER/NAME`, and means over all ranks."""
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.sums: dict[str, Tensor | float] = {}
 
     def add(self, player: str, losses: Iterable[Loss]) -> None:
-        """Add the losses of a turn, and what is reported beside them."""
+        """Add the losses of a player's update, and the quantities logged with them."""
         for loss in losses:
             for key, value in (("loss", loss.total), *loss.logs.items(), ("count", loss.count)):
                 name = f"{player}/{key}"
                 self.sums[name] = self.sums[name] + value if name in self.sums else value
 
     def means(self) -> dict[str, dict[str, float]]:
-        """Means over all ranks by player and name; the sums begin anew."""
+        """Return means over all ranks by player and name, and reset the sums."""
         names = sorted(self.sums)
         values = self.world.sums([self.sums[name] for name in names])
         self.sums = {}
@@ -50,13 +39,13 @@ class Tally:
         return found
 
     def state(self) -> list[dict[str, float]]:
-        """Every rank's sums; all ranks have to call this together."""
+        """Return every rank's sums; all ranks call this together."""
         names = sorted(self.sums)
         rows = self.world.gather([self.sums[name] for name in names])
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     def load(self, rows: Sequence[Mapping[str, float]]) -> None:
-        """Take this rank's sums; on another world size rank 0 takes them all."""
+        """Load this rank's sums; on another world size rank 0 loads them all."""
         if len(rows) == self.world.size:
             self.sums = dict(rows[self.world.rank])
             return

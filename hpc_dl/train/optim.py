@@ -1,4 +1,4 @@
-"""The optimizer of a player, and the learning rate as a function of the step."""
+"""Optimizers, and the learning rate as a function of the step."""
 
 from __future__ import annotations
 
@@ -11,22 +11,24 @@ from torch import nn
 from torch.optim.sgd import sgd
 
 from hpc_dl.jobspec.job import SGD, Adam, AdamW, Constant, Cosine, Linear, Optimizer, Schedule
-from hpc_dl.train.sharded_tensors import is_divided
+from hpc_dl.train.gradient_sync import is_sharded
 
 
 class ShardedSGD(torch.optim.SGD):
-    """Fused SGD of divided parameters, for which torch has none: over this rank's shards."""
+    """Fused SGD over this rank's shards; torch has none for FSDP."""
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """Move the parameters that have a gradient."""
+        """Update the parameters that have a gradient."""
         for group in self.param_groups:
-            moved = [it for it in group["params"] if it.grad is not None]
+            parameters = [it for it in group["params"] if it.grad is not None]
             has_momentum = group["momentum"] != 0
-            momenta = [self.state[it]["momentum_buffer"] for it in moved] if has_momentum else []
+            momenta = (
+                [self.state[it]["momentum_buffer"] for it in parameters] if has_momentum else []
+            )
             sgd(
-                _local(moved),
-                _local([it.grad for it in moved]),
+                _local(parameters),
+                _local([it.grad for it in parameters]),
                 _local(momenta),
                 fused=True,
                 grad_scale=getattr(self, "grad_scale", None),
@@ -40,12 +42,12 @@ class ShardedSGD(torch.optim.SGD):
             )
 
 
-def _local(divided: list[Any]) -> list[Any]:
-    return [it.to_local() for it in divided]
+def _local(sharded: list[Any]) -> list[Any]:
+    return [it.to_local() for it in sharded]
 
 
 def _with_momentum(optimizer: torch.optim.SGD) -> torch.optim.SGD:
-    """Give each parameter a momentum of 0 now, and after loading a state that has none.
+    """Set each parameter's momentum to 0 now, and after loading a state without one.
 
     torch would allocate it in the first step, and not write it if that one is skipped for a
     gradient that is not finite.
@@ -63,15 +65,12 @@ def _with_momentum(optimizer: torch.optim.SGD) -> torch.optim.SGD:
 
 
 def optimizer(spec: Optimizer, network: nn.Module) -> torch.optim.Optimizer:
-    """torch's fused optimizer over the parameters of `network` that require gradients.
-
-    Its learning rate is set anew at every step.
-    """
+    """Build torch's fused optimizer of the trainable parameters; its rate is set at each step."""
     # As a group, which may be empty: a frozen network has an optimizer that does nothing.
     parameters = [{"params": [p for p in network.parameters() if p.requires_grad]}]
     match spec:
         case SGD():
-            sgd_of = ShardedSGD if is_divided(network) else torch.optim.SGD
+            sgd_of = ShardedSGD if is_sharded(network) else torch.optim.SGD
             return _with_momentum(
                 sgd_of(
                     parameters,
@@ -95,9 +94,9 @@ def optimizer(spec: Optimizer, network: nn.Module) -> torch.optim.Optimizer:
 def learning_rate(
     spec: Schedule, peak: float, steps: int, steps_per_epoch: int
 ) -> Callable[[int], float]:
-    """Step → learning rate, of which nothing has to be remembered between two steps.
+    """Return a function from step to learning rate, without state.
 
-    It rises linearly to `peak` over the warm-up, then follows the schedule to the last of `steps`.
+    The rate rises linearly to `peak` over the warm-up, then follows the schedule for `steps` steps.
     """
 
     def rate(step: int) -> float:

@@ -25,8 +25,8 @@ from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.jobspec.model import OwnModel
 from hpc_dl.tasks.tables import Array, Tables
 from hpc_dl.train.evaluate import evaluating
-from hpc_dl.train.randomness import EVALUATION, seed_generators
-from hpc_dl.train.sharded_tensors import is_divided
+from hpc_dl.train.gradient_sync import is_sharded
+from hpc_dl.train.reproducibility import EVALUATION, seed_generators
 from hpc_dl.train.world import World
 from hpc_dl.zoo.contract import Architecture, Batch
 
@@ -51,8 +51,8 @@ def predict(
 ) -> Iterator[Part]:
     """Yield the predictions of a split, part by part, in the order of the examples' numbers.
 
-    Nothing where the network does not predict what the data's task asks. All ranks have to go
-    through this together, and have the same parts.
+    Nothing where the network does not predict what the data's task asks. All ranks iterate
+    together, and have the same parts.
     """
     tables = tables_of(architecture)
     if not len(split) or tables is None:
@@ -62,13 +62,13 @@ def predict(
     rounds = [part.split(batch_size) for part in order.split(batch_size * world.size)]
     mine = [parts[world.rank] for parts in rounds if world.rank < len(parts)]
     one = torch.zeros(1, dtype=torch.int64, device=split.device)
-    fillers = (split.batch(one) for _ in itertools.count())
-    batches = itertools.chain(split.batches(mine), fillers)
+    dummies = (split.batch(one) for _ in itertools.count())
+    batches = itertools.chain(split.batches(mine), dummies)
     with evaluating(nets), torch.no_grad():
         for parts in rounds:
             takes_part = world.rank < len(parts)
-            every = world.gather_objects(_tried(architecture, tables, nets, batches, takes_part))
-            world.mark.reach(world.mark.at)
+            every = world.gather_objects(_try_part(architecture, tables, nets, batches, takes_part))
+            world.progress.touch()
             if errors := [it for it in every if isinstance(it, str)]:
                 raise UserError(errors[0], exit_code=EXIT_FAILED)
             if any(part is None for part in every):
@@ -76,7 +76,7 @@ def predict(
             yield _joined(every)
 
 
-def _tried(
+def _try_part(
     architecture: Architecture,
     tables: Tables,
     nets: Mapping[str, nn.Module],
@@ -85,12 +85,12 @@ def _tried(
 ) -> Part | str | None:
     """Return the predictions of the next batch, or the error's message for the other ranks.
 
-    Networks that are divided compute nothing alone: the others would never come to know it.
+    FSDP computes nothing alone, so that no message could be sent: with it the error is raised.
     """
     try:
         return _part(architecture, tables, nets, next(batches), takes_part)
     except Exception as error:
-        if any(map(is_divided, nets.values())):
+        if any(map(is_sharded, nets.values())):
             raise
         return f"{type(error).__name__}: {error}"
 
@@ -98,7 +98,7 @@ def _tried(
 def tables_of(architecture: Architecture) -> Tables | None:
     """Return the tables of the task; None where it has none or the network does not learn it.
 
-    Whether a user's own network learns it, its predictions tell.
+    Of a user's network only the predictions show it.
     """
     learns = architecture.options.is_supervised or isinstance(architecture.options, OwnModel)
     return architecture.task.tables if architecture.task and learns else None
@@ -111,8 +111,7 @@ def _part(
     batch: Batch,
     takes_part: bool,
 ) -> Part | None:
-    """Return the predictions of a batch, or of none of it; None where they are of something
-    else."""
+    """Return the predictions of a batch, or none of them; None if they do not fit the truth."""
     predicted = architecture.predict(nets, architecture.inputs(batch)).get(tables.prediction)
     if predicted is None:
         return None
@@ -127,7 +126,7 @@ def _part(
 
 
 def _array(tensor: Tensor) -> Array:
-    short = tensor.dtype in (torch.float16, torch.bfloat16)  # of which numpy has not all
+    short = tensor.dtype in (torch.float16, torch.bfloat16)  # numpy has no bfloat16
     array: Array = (tensor.float() if short else tensor).cpu().numpy()
     return array
 
@@ -138,10 +137,10 @@ def _joined(parts: Sequence[Part]) -> Part:
 
 
 def write(parts: Iterator[Part], tables: Tables | None, names: Names, folder: Path) -> list[Path]:
-    """Write `predictions.csv`, and how good they are by class or by target; return the files.
+    """Write `predictions.csv`, and the metrics by class or target; return the files.
 
-    Nothing where there are no predictions. Raises OSError once all parts have been taken, for the
-    other ranks wait for this one.
+    None without predictions. An OSError is raised only after the last part, for the other ranks
+    compute the parts with this one.
     """
     first = next(parts, None)
     if first is None or tables is None:
@@ -164,7 +163,7 @@ def write(parts: Iterator[Part], tables: Tables | None, names: Names, folder: Pa
 
 
 class _Table:
-    """A CSV file. What the disk refuses is raised in `close`, so that the ranks stay together."""
+    """A CSV file whose errors are raised in `close`, so that the ranks stay together."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

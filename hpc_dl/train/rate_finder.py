@@ -1,4 +1,4 @@
-"""The learning-rate finder: a short trial, thrown away, in which the rate grows from step to step.
+"""Learning-rate finder: a short trial, thrown away, in which the rate grows from step to step.
 
 The rate is taken where the smoothed loss, of all players together, falls most steeply over its
 logarithm (the range test of Smith, arXiv:1506.01186, and the choice that fastai made of it).
@@ -26,6 +26,7 @@ from hpc_dl.run.layout import DamagedFile, RunDir, write_json
 from hpc_dl.tasks.pictures import figure
 from hpc_dl.train import memory, memory_advice
 from hpc_dl.train.build import build_engine
+from hpc_dl.train.distribute import distribute
 from hpc_dl.train.engine import Engine
 from hpc_dl.train.world import World
 from hpc_dl.zoo.contract import Batch, Picture
@@ -34,12 +35,12 @@ LOWEST, HIGHEST = 1e-6, 1.0
 STEPS = 120
 SMOOTHING = 0.9
 DIVERGED = 4.0
-"""A loss so many times the best is the end of the trial."""
+"""The trial ends at a loss so many times the best."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What is kept of it: the rate that was chosen, and the smoothed loss at each rate."""
+    """Result of a trial: the chosen rate, and the smoothed loss at each rate."""
 
     learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     rates: list[float]
@@ -47,7 +48,7 @@ class Trial:
 
 
 def trial_rate(step: int) -> float:
-    """The learning rate of a step of the trial: from LOWEST to HIGHEST by equal factors."""
+    """Return the learning rate of a trial step: from LOWEST to HIGHEST by equal factors."""
     return LOWEST * (HIGHEST / LOWEST) ** (step / (STEPS - 1))
 
 
@@ -59,16 +60,16 @@ def peak_rate(
     world: World,
     run: RunDir,
 ) -> float:
-    """The peak learning rate that the spec names, or has be found; on every rank the same.
+    """Return the peak learning rate of the job spec, or find it; the same on every rank.
 
-    A later attempt takes what an earlier one has found.
+    A later attempt uses the trial of an earlier one.
     """
-    asked = spec.train.optimizer.lr
-    if asked != "auto":
-        return asked
+    given = spec.train.optimizer.lr
+    if given != "auto":
+        return given
     known = world.gather_objects(_trial(run) if world.rank == 0 else None)[0]
     if known is None:
-        known = _found(spec, plan, splits, batches, world, run)
+        known = _run_trial(spec, plan, splits, batches, world, run)
         gc.collect()  # a prepared network is referred to by nothing but itself
         memory.release()
         if world.rank == 0:
@@ -76,13 +77,13 @@ def peak_rate(
     return float(known.learning_rate)
 
 
-def _found(
+def _run_trial(
     spec: JobSpec, plan: Plan, splits: Splits, batches: Batches, world: World, run: RunDir
 ) -> Trial:
-    """A new trial, whose networks and optimizers nobody needs any more."""
+    """Run a trial; its networks and optimizers are thrown away."""
     with memory.during(memory.BUILDING, world.device):
-        engine = build_engine(spec, plan, splits, world, run.code, trial_rate, lambda: 0)
-    rates, losses = memory.attempt(
+        engine = build_engine(spec, plan, splits, world, run.code, trial_rate)
+    rates, losses = memory.explained(
         lambda: _try(engine, batches),
         lambda error: memory_advice.explain_step(error, engine, batches),
     )
@@ -90,7 +91,7 @@ def _found(
 
 
 def _trial(run: RunDir) -> Trial | None:
-    """The trial of an earlier attempt; one whose file is damaged is made again, and is the same."""
+    """Return the trial of an earlier attempt; a damaged one is run again, with the same result."""
     try:
         return records.find(run.learning_rate, Trial)
     except DamagedFile as error:
@@ -99,19 +100,18 @@ def _trial(run: RunDir) -> Trial | None:
 
 
 def _try(engine: Engine, batches: Batches) -> tuple[list[float], list[float]]:
-    """Rates and smoothed losses of the trial of an engine at step 0, whose rate is `trial_rate`.
+    """Return rates and smoothed losses of an engine at step 0, trained with `trial_rate`.
 
-    The same on every rank. The engine is spoilt.
+    The same on every rank. The engine cannot be used afterwards.
     """
-    engine.settle_in(batches)
+    distribute(engine, batches)
     rates: list[float] = []
     losses: list[float] = []
     smoothed, best = 0.0, math.inf
     for step, micro_batches in zip(range(STEPS), _endlessly(batches), strict=False):
-        _, bad = engine.play(micro_batches, batches.filler, report=False)
-        if bad:
+        if engine.train_step(micro_batches, batches.dummy_batch, report=False):
             break
-        loss = sum(means["loss"] for means in engine.tally.means().values())
+        loss = sum(means["loss"] for means in engine.metrics.means().values())
         smoothed = SMOOTHING * smoothed + (1 - SMOOTHING) * loss
         rates.append(trial_rate(step))
         losses.append(smoothed / (1 - SMOOTHING ** (step + 1)))
@@ -122,7 +122,7 @@ def _try(engine: Engine, batches: Batches) -> tuple[list[float], list[float]]:
 
 
 def steepest(rates: list[float], losses: list[float]) -> float:
-    """The rate, of those in geometric progression, at which the loss falls most to the next."""
+    """Return the rate, of those in geometric progression, after which the loss falls most."""
     falls = [after - before for before, after in itertools.pairwise(losses)]
     return rates[falls.index(min(falls))] if falls else LOWEST
 
@@ -132,7 +132,7 @@ def _endlessly(batches: Batches) -> Iterator[list[Batch | None]]:
 
 
 def curve(run: RunDir) -> Picture | None:
-    """The trial of a run and what came of it; None where there was none."""
+    """Draw the trial of a run; None if there was none."""
     if (trial := _trial(run)) is None:
         return None
     chosen, rates, losses = trial.learning_rate, trial.rates, trial.losses

@@ -1,6 +1,6 @@
-"""Errors of NCCL and gloo that have a cause, as errors that say what to do about it.
+"""Turn errors of NCCL and gloo with a known cause into errors with a hint.
 
-The library's own words are kept: what it has seen is nowhere else.
+The library's message is kept: what it has seen is nowhere else.
 """
 
 from __future__ import annotations
@@ -44,49 +44,49 @@ _MORE = (
 
 
 @contextmanager
-def explained(*, meeting: bool = False) -> Iterator[None]:
+def explained(*, connecting: bool = False) -> Iterator[None]:
     """Raise UserError in place of an error whose cause is known.
 
-    While the ranks are `meeting`, this goes for whatever NCCL or gloo has to say, unless it is that
-    another rank is gone: to start the job again would lead to the same.
+    While the ranks are `connecting`, that is any error of NCCL or gloo but the loss of another
+    rank: a restart of the job would lead to the same.
     """
     try:
         yield
-    except RuntimeError as error:  # what torch's errors of distributed training are
-        better = explain(error, meeting=meeting)
+    except RuntimeError as error:  # the class of torch's errors of distributed training
+        better = explain(error, connecting=connecting)
         if better is None:
             raise
         raise better from error
 
 
-def explain(error: BaseException, *, meeting: bool) -> UserError | None:
-    """The error for people; None where its own words have to do."""
+def explain(error: BaseException, *, connecting: bool) -> UserError | None:
+    """Return the error with a hint; None if its cause is not known."""
     if isinstance(error, UserError):
         return None
     here = socket.gethostname()
-    if _says(_NO_MEMORY, error):
-        return _error(f"{SHARED_MEMORY} of {here} has no room ({_left()})", error, _LESS_MEMORY)
-    if _says(_DUPLICATE, error):
+    if _matches(_NO_MEMORY, error):
+        return _error(f"{SHARED_MEMORY} of {here} has no room ({_free()})", error, _LESS_MEMORY)
+    if _matches(_DUPLICATE, error):
         return _error("two ranks have the same GPU", error, ONE_EACH)
-    return _while_meeting(error, here) if meeting else None
+    return _explain_connecting(error, here) if connecting else None
 
 
-def _while_meeting(error: BaseException, here: str) -> UserError | None:
-    if _says(_NO_INTERFACE, error):
+def _explain_connecting(error: BaseException, here: str) -> UserError | None:
+    if _matches(_NO_INTERFACE, error):
         there = f"There are: {', '.join(address.interfaces())}. {_INTERFACE}"
         return _error(f"the network interface asked for is not on {here}", error, there)
-    if _says(_NO_ROUTE, error):
+    if _matches(_NO_ROUTE, error):
         return _error(f"{here} cannot reach the node of another rank", error, _INTERFACE)
-    if _says("nccl|gloo", error) and not is_lost_peer(error):
+    if _matches("nccl|gloo", error) and not is_lost_peer(error):
         return _error("the ranks could not be connected", error, _MORE)
     return None
 
 
-def _says(words: str, error: BaseException) -> bool:
-    return re.search(words, str(error), re.IGNORECASE) is not None
+def _matches(pattern: str, error: BaseException) -> bool:
+    return re.search(pattern, str(error), re.IGNORECASE) is not None
 
 
-def _left() -> str:
+def _free() -> str:
     try:
         usage = shutil.disk_usage(SHARED_MEMORY)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""A thread of rank 0 that journals progress and the machine's load, so that a slow step shows."""
+"""System metrics: a thread of rank 0 journals progress and the load of the node."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ import psutil
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run.journal import Journal
 from hpc_dl.train.engine import Engine
-from hpc_dl.train.gpu_metrics import Gathering
+from hpc_dl.train.gpu_metrics import GpuMetrics
 
 SYSTEM_SECONDS = 10.0
 MIB = 2**20
 
 
-def watching(
-    engine: Engine, plan: Plan, journal: Journal | None, gpus: Gathering
+def system_monitor(
+    engine: Engine, plan: Plan, journal: Journal | None, gpus: GpuMetrics
 ) -> AbstractContextManager[object]:
-    """A monitor, where there is a journal."""
-    return nullcontext() if journal is None else Monitor(engine, plan, journal, gpus)
+    """Return a monitor if there is a journal."""
+    return nullcontext() if journal is None else SystemMonitor(engine, plan, journal, gpus)
 
 
-class Monitor:
+class SystemMonitor:
     """Journals while its context lasts: progress often at first, then every 10 s."""
 
-    def __init__(self, engine: Engine, plan: Plan, journal: Journal, gpus: Gathering) -> None:
+    def __init__(self, engine: Engine, plan: Plan, journal: Journal, gpus: GpuMetrics) -> None:
         self._engine, self._plan, self._journal, self._gpus = engine, plan, journal, gpus
         self._first_step, self._started = engine.step, time.monotonic()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="monitor", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="monitor", daemon=True)
 
-    def __enter__(self) -> Monitor:
+    def __enter__(self) -> SystemMonitor:
         self._thread.start()
         return self
 
@@ -43,7 +43,7 @@ class Monitor:
         self._thread.join()
         self.progress()
 
-    def _watch(self) -> None:
+    def _run(self) -> None:
         sampled = 0.0
         psutil.cpu_percent()  # the first answer has nothing to compare with
         while not self._stop.wait(self._pause()):
@@ -54,11 +54,11 @@ class Monitor:
                 self._journal.append("system", step=self._engine.step, values=values)
 
     def _pause(self) -> float:
-        """Seconds until the next look: short while people watch a run begin."""
+        """Return the seconds until the next event: few while people watch a run begin."""
         return min(10.0, max(0.5, (time.monotonic() - self._started) / 20))
 
     def progress(self) -> None:
-        """Journal how far the training is, and how long the rest takes at this pace."""
+        """Journal the progress, and the time left at this pace."""
         step, plan = self._engine.step, self._plan
         taken = step - self._first_step
         seconds = time.monotonic() - self._started
@@ -76,7 +76,7 @@ class Monitor:
 
 
 def system_metrics() -> dict[str, float]:
-    """Load and memory of this node under the names that MLflow's dashboard groups."""
+    """Return load and memory of this node, under the names that MLflow groups."""
     memory = psutil.virtual_memory()
     return {
         "system/cpu_utilization_percentage": psutil.cpu_percent(),

@@ -1,4 +1,4 @@
-"""The ranks of a run: how they meet, which device each has, and sums over all of them."""
+"""The ranks of a run: rendezvous, process group, devices, and sums over all ranks."""
 
 from __future__ import annotations
 
@@ -23,59 +23,74 @@ from hpc_dl.run.failure import PeerGone
 from hpc_dl.run.layout import RunDir, write_json
 from hpc_dl.run.rank_info import RankInfo
 from hpc_dl.run.waiting import wait_until
-from hpc_dl.train import address, devices, local_ranks, setup_errors
-from hpc_dl.train.peer_connections import Presence
+from hpc_dl.train import address, devices, peers, setup_errors
+from hpc_dl.train.peers import PeerConnections
 
-MEETING_SECONDS = 300
+RENDEZVOUS_SECONDS = 300
 """How long a rank waits for the others to arrive."""
 ANSWER_SECONDS = 20
-"""How long the store of rank 0 may take to answer, which is there already."""
-_OF_LAUNCHERS = (
+"""How long rank 0's store, which listens already, may take to answer."""
+_LAUNCHER_VARIABLES = (
     *("LOCAL_RANK", "WORLD_SIZE"),
     *("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE"),
 )
-"""By these accelerate looks for other ranks, also where they are left from another launcher: in a
+"""Variables by which accelerate looks for other ranks, even if another launcher has left them: in a
 shell that was started by srun or mpirun, or in a user's profile."""
 
 
 @dataclass
-class Mark:
-    """How far this rank has come: in steps, with fractions within one; by the way, no clock."""
+class Progress:
+    """This rank's progress in steps, with fractions within one; the other ranks watch `count`."""
 
     at: float = 0.0
     count: int = 0
 
-    def reach(self, at: float) -> None:
+    def advance(self, at: float) -> None:
+        """Move on to a place."""
         self.at = at
         self.count += 1
+
+    def touch(self) -> None:
+        """Show that this rank is alive, at the same place."""
+        self.count += 1
+
+
+@dataclass
+class Requests:
+    """A number that the ranks add up in the all-reduce of the loss; see `control`."""
+
+    own: Callable[[], int] = lambda: 0
+    total: int = 0
+    """Over all ranks, as of the last update."""
 
 
 @dataclass(frozen=True)
 class World:
-    """One rank's view of all ranks."""
+    """The ranks, as one of them sees them."""
 
     rank: int
     size: int
     device: torch.device
     address: tuple[str, int] | None = None
-    """Of the store on rank 0 through which the ranks have met."""
-    mark: Mark = field(default_factory=Mark, compare=False)
+    """Of rank 0's store, through which the ranks have met."""
+    progress: Progress = field(default_factory=Progress, compare=False)
+    requests: Requests = field(default_factory=Requests, compare=False)
 
     def sum(self, values: torch.Tensor) -> torch.Tensor:
-        """`values` summed over the ranks, on every rank; in place."""
+        """Sum `values` over the ranks, on every rank; in place."""
         if self.size > 1:
             dist.all_reduce(values)
         return values
 
     def sums(self, values: Sequence[torch.Tensor | float]) -> list[float]:
-        """Scalars summed over the ranks, as numbers: one transfer and one synchronisation."""
+        """Return scalars summed over the ranks, with one transfer and one synchronisation."""
         if not values:
             return []
         scalars = [torch.as_tensor(v, dtype=torch.float64, device=self.device) for v in values]
         return self.sum(torch.stack(scalars)).tolist()
 
     def gather(self, values: Sequence[torch.Tensor | float]) -> list[list[float]]:
-        """The scalars of every rank, rank by rank, as numbers."""
+        """Return the scalars of every rank, rank by rank."""
         scalars = [torch.as_tensor(v, dtype=torch.float64, device=self.device) for v in values]
         row = torch.stack(scalars) if scalars else torch.empty(0, dtype=torch.float64)
         table = torch.zeros(self.size, len(values), dtype=torch.float64, device=self.device)
@@ -83,7 +98,7 @@ class World:
         return self.sum(table).tolist()
 
     def gather_objects(self, value: Any) -> list[Any]:
-        """Any plain value of every rank, rank by rank; slow, for what happens rarely."""
+        """Return a picklable value of every rank, rank by rank; slow."""
         if self.size == 1:
             return [value]
         found: list[Any] = [None] * self.size
@@ -91,7 +106,7 @@ class World:
         return found
 
     def broadcast(self, tensors: Iterable[torch.Tensor]) -> None:
-        """Give every rank the values of rank 0; in place."""
+        """Copy the values of rank 0 to every rank; in place."""
         if self.size > 1:
             for tensor in tensors:
                 dist.broadcast(tensor.detach(), src=0)
@@ -102,48 +117,48 @@ def join(
     run: RunDir,
     plan: Plan,
     rank_info: RankInfo,
-    patience: float,
+    timeout: float,
     on_gone: Callable[[PeerGone], None] = lambda gone: None,
 ) -> Iterator[World]:
-    """Meet the other ranks for as long as the context lasts.
+    """Join the process group of all ranks for as long as the context lasts.
 
-    `patience` is for how long, in seconds, a rank waits for the others in what they do together;
-    `on_gone` is called, in another thread, when one has left without taking leave.
+    `timeout` is how long, in seconds, a rank waits for the others in a collective; `on_gone` is
+    called, in another thread, when one has ended without closing its connection.
     """
     torch.set_num_threads(plan.cpus_per_task)
     if rank_info.world_size == 1:
-        for name in _OF_LAUNCHERS:
+        for name in _LAUNCHER_VARIABLES:
             os.environ.pop(name, None)
         yield World(0, 1, devices.find(plan.gpus_per_node, rank_info, None))
         return
-    with local_ranks.watched(rank_info, on_gone):
-        store, at = _meet(run, rank_info)
-        presence = Presence(store, at[0], rank_info.rank, on_gone)
-        with setup_errors.explained(meeting=True):
+    with peers.watch_local(rank_info, on_gone):
+        store, at = _rendezvous(run, rank_info)
+        connections = PeerConnections(store, at[0], rank_info.rank, on_gone)
+        with setup_errors.explained(connecting=True):
             device = devices.find(plan.gpus_per_node, rank_info, store)
-            _connect(store, at, rank_info, device, patience)
+            _connect(store, at, rank_info, device, timeout)
     if rank_info.rank == 0:
         run.rendezvous(rank_info.attempt).unlink(missing_ok=True)
     yield World(rank_info.rank, rank_info.world_size, device, at)
     # Not after a failure: NCCL destroys a group together with the other ranks, which are elsewhere
     # then, and would be waited for before the failure is recorded.
-    if presence.leave():
+    if connections.close():
         dist.destroy_process_group()
 
 
 def accelerator(plan: Plan, world: World, precision: str) -> Accelerator:
-    """accelerate, on the device and in the process group of this rank."""
+    """Return an Accelerator on the device and in the process group of this rank."""
     mixed = "no" if precision == "fp32" else precision
     return Accelerator(cpu=world.device.type == "cpu", mixed_precision=mixed)
 
 
-def _meet(run: RunDir, rank_info: RankInfo) -> tuple[TCPStore, tuple[str, int]]:
-    """The store of rank 0, and its address: on a port that rank 0 holds from the beginning.
+def _rendezvous(run: RunDir, rank_info: RankInfo) -> tuple[TCPStore, tuple[str, int]]:
+    """Return rank 0's store and its address, on a port that rank 0 holds from the beginning.
 
     Rank 0 has the system choose the port and writes it into the run folder; a port agreed
     beforehand could be taken by another job of the same node in the meantime.
     """
-    wait = datetime.timedelta(seconds=MEETING_SECONDS)
+    wait = datetime.timedelta(seconds=RENDEZVOUS_SECONDS)
     alone = rank_info.local_world_size == rank_info.world_size
     ours = address.choose(alone=alone)
     if rank_info.rank == 0:
@@ -152,14 +167,14 @@ def _meet(run: RunDir, rank_info: RankInfo) -> tuple[TCPStore, tuple[str, int]]:
         write_json(run.rendezvous(rank_info.attempt), there)
         return store, (ours, store.port)
     host, master, port = _address(run, rank_info)
-    address.try_out(rank_info.rank, host, master, port, alone=alone)
+    address.check_connection(rank_info.rank, host, master, port, alone=alone)
     return _store_of(host, master, port, wait), (master, port)
 
 
 def _store_of(host: str, master: str, port: int, wait: datetime.timedelta) -> TCPStore:
-    """The store of rank 0 on `host`, with so much patience for what the ranks write into it.
+    """Return rank 0's store on `host`, whose timeout for values of other ranks is `wait`.
 
-    torch tries again and again to connect; but who does not answer now has ended meanwhile.
+    torch tries again and again to connect; but a rank 0 that does not answer now has ended.
     """
     answers = datetime.timedelta(seconds=ANSWER_SECONDS)
     try:
@@ -171,7 +186,7 @@ def _store_of(host: str, master: str, port: int, wait: datetime.timedelta) -> TC
 
 
 def _connect(
-    store: TCPStore, at: tuple[str, int], rank_info: RankInfo, device: torch.device, patience: float
+    store: TCPStore, at: tuple[str, int], rank_info: RankInfo, device: torch.device, timeout: float
 ) -> None:
     """Form the process group, and use it once: NCCL connects the ranks when they first do."""
     os.environ.update(
@@ -188,7 +203,7 @@ def _connect(
         store=store,
         rank=rank_info.rank,
         world_size=rank_info.world_size,
-        timeout=datetime.timedelta(seconds=patience),
+        timeout=datetime.timedelta(seconds=timeout),
         device_id=device if device.type == "cuda" else None,
     )
     dist.all_reduce(torch.zeros(1, device=device))
@@ -197,12 +212,12 @@ def _connect(
 
 
 def _address(run: RunDir, rank_info: RankInfo) -> tuple[str, str, int]:
-    """The name of rank 0's host, its address and its port."""
+    """Wait for the name of rank 0's host, its address and its port."""
     file = run.rendezvous(rank_info.attempt)
-    if found := wait_until(lambda: _read_address(file), MEETING_SECONDS, 0.05):
-        return found["host"], found["address"], found["port"]
+    if rank_0 := wait_until(lambda: _read_address(file), RENDEZVOUS_SECONDS, 0.05):
+        return rank_0["host"], rank_0["address"], rank_0["port"]
     raise UserError(
-        f"rank {rank_info.rank} on {socket.gethostname()} waited {MEETING_SECONDS} s for rank 0",
+        f"rank {rank_info.rank} on {socket.gethostname()} waited {RENDEZVOUS_SECONDS} s for rank 0",
         hint="See the log of rank 0.",
         exit_code=EXIT_CLUSTER,
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from hpc_dl.jobspec.generative import Generative
+from hpc_dl.jobspec.image_models import Generative
 from hpc_dl.zoo.contract import Observed
 from hpc_dl.zoo.trained import load
 

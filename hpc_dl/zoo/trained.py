@@ -1,4 +1,4 @@
-"""Trained networks, loaded from the export folder of a run."""
+"""Weights and options of trained networks, in the export folder of a run."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import safetensors.torch
 import torch
 from pydantic import BaseModel, ValidationError
-from torch import nn
+from torch import Tensor, nn
 
 from hpc_dl.errors import UserError, reason
 from hpc_dl.jobspec import renames
@@ -20,6 +21,9 @@ from hpc_dl.jobspec.model import Model
 from hpc_dl.zoo import build
 from hpc_dl.zoo.contract import Architecture
 from hpc_dl.zoo.option_files import resolve
+
+WEIGHTS, TORCH_WEIGHTS = "weights.safetensors", "weights.pt"
+"""The weights file; torch's own format is for exports of old versions, and sparse tensors."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,7 @@ def load(folder: Path) -> Trained:
             hint="Files are copied into an export if an option of the network gives their absolute "
             "paths, or if they lie beside its code.",
         ) from None
-    _load_weights(nets, folder / "weights.pt")
+    _load_weights(nets, folder)
     inputs = {name: it.model_dump() for name, it in described.inputs.items()}
     return Trained(architecture, nets, inputs, described.resized)
 
@@ -88,14 +92,52 @@ def _options(described: _Description, folder: Path) -> Model:
     return options.model_copy(update=resolve(folder, options.model_dump(), described.files))
 
 
-def _load_weights(nets: Mapping[str, nn.Module], file: Path) -> None:
+def save_weights(nets: Mapping[str, nn.Module], folder: Path) -> None:
+    """Write the networks' state dicts, whose tensors are called `NETWORK/KEY`."""
+    states = {name: net.state_dict() for name, net in nets.items()}
+    file, other = folder / WEIGHTS, folder / TORCH_WEIGHTS
     try:
-        weights = torch.load(file, map_location="cpu", weights_only=True)
+        # Not by `save_file`, whose file nobody but its owner may read.
+        file.write_bytes(safetensors.torch.save(_flattened(states)))
+    except (KeyError, ValueError):  # sparse tensors, and dtypes that the format does not have
+        file, other = other, file
+        torch.save({name: _on_cpu(state) for name, state in states.items()}, file)
+    other.unlink(missing_ok=True)
+
+
+def _flattened(states: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Return all tensors as `NETWORK/KEY`, on the CPU and without shared memory (tied weights)."""
+    found = {
+        f"{name}/{key}": it.cpu() for name, state in states.items() for key, it in state.items()
+    }
+    return {key: it if it.is_sparse else it.contiguous().clone() for key, it in found.items()}
+
+
+def _on_cpu(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {key: tensor.cpu() for key, tensor in state.items()}
+
+
+def _load_weights(nets: Mapping[str, nn.Module], folder: Path) -> None:
+    is_torchs = not (folder / WEIGHTS).exists() and (folder / TORCH_WEIGHTS).exists()
+    file = folder / (TORCH_WEIGHTS if is_torchs else WEIGHTS)
+    try:
+        weights = read_weights(file)
         for name, net in nets.items():
-            net.load_state_dict(weights[name])
+            net.load_state_dict(weights.get(name, {}))  # {} of one without weights
             net.eval()
     except Exception as error:  # a damaged file may raise anything
         raise _damaged(file, error) from None
+
+
+def read_weights(file: Path) -> dict[str, dict[str, Tensor]]:
+    """Read the state dict of each network from a weights file of either format."""
+    if file.name == TORCH_WEIGHTS:
+        return dict(torch.load(file, map_location="cpu", weights_only=True))
+    states: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in safetensors.torch.load_file(file).items():
+        network, _, key = name.partition("/")
+        states.setdefault(network, {})[key] = tensor
+    return states
 
 
 def _damaged(file: Path, error: Exception) -> UserError:

@@ -24,8 +24,8 @@ from hpc_dl.planning.plan import Machine, make
 from hpc_dl.planning.site import Site
 from hpc_dl.run.journal import Journal
 from hpc_dl.train.build import build_engine
-from hpc_dl.train.early_stopping import Patience
-from hpc_dl.train.loop import Cadence, Stepped, train
+from hpc_dl.train.early_stopping import EarlyStopping
+from hpc_dl.train.loop import Reported, train
 from hpc_dl.train.world import World
 from hpc_dl.zoo.contract import MonitoredMetric
 
@@ -103,13 +103,12 @@ def hpcdl() -> None:
         split = Split({"image": IMAGES, "label": LABELS})
         world = World(0, 1, CPU)
         splits = Splits(FACTS, split, split, split)
-        engine = build_engine(spec, plan, splits, world, root, lambda: 0)
+        engine = build_engine(spec, plan, splits, world, root, lambda _: 1e-3)
         batches = Batches(split, BATCH, plan.micro_batch, 0, 0, 1)
-        cadence = Cadence(plan.steps, plan.steps_per_epoch, 50, plan.examples_seen, lambda _: False)
         journal = Journal(root / "journal.jsonl")
-        patience = Patience(MonitoredMetric("loss", "min"), None)
-        for event in train(engine, batches, dict, patience, cadence):
-            if isinstance(event, Stepped):
+        stopping = EarlyStopping(MonitoredMetric("loss", "min"), None)
+        for event in train(engine, batches, dict, stopping, plan, lambda _: False, 50):
+            if isinstance(event, Reported):
                 journal.append("metrics", step=event.step, epoch=event.epoch, values=event.values)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 import torch.distributed.checkpoint as dcp
 
-from hpc_dl.train.checkpoint import Checkpoints
+from hpc_dl.train.checkpoint_writer import CheckpointWriter
 
 MB = 10**6
 SIZES = (10, 100, 1000)
@@ -35,7 +35,7 @@ def state_of(megabytes: int) -> State:
 
 def by_hpcdl(folder: Path, state: State) -> list[float]:
     """Copied; written, checked and made durable in the background."""
-    saver, held = Checkpoints(folder, 1, lambda _: None, sys.exit), []
+    saver, held = CheckpointWriter(folder, 1, lambda _: None, sys.exit), []
     for step in range(1, ROUNDS + 2):
         started = time.perf_counter()
         saver.save(state, step, best=False)
@@ -46,7 +46,7 @@ def by_hpcdl(folder: Path, state: State) -> list[float]:
 
 def waited_for(folder: Path, state: State) -> list[float]:
     """The same checkpoint, and the loop waits until it is there."""
-    saver, held = Checkpoints(folder, 1, lambda _: None, sys.exit), []
+    saver, held = CheckpointWriter(folder, 1, lambda _: None, sys.exit), []
     for step in range(1, ROUNDS + 2):
         started = time.perf_counter()
         saver.save(state, step, best=False)

@@ -57,7 +57,7 @@ def command(tmp_path, taken):
     process.wait()
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_it_opens_for_one_person_through_a_tunnel_too_and_leaves_nothing_behind(
     tmp_path, uri, taken, command
 ):
@@ -93,7 +93,7 @@ def test_it_opens_for_one_person_through_a_tunnel_too_and_leaves_nothing_behind(
     assert not any(psutil.pid_exists(pid) for pid in family)
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_a_port_that_is_taken_while_mlflow_starts_is_left_to_who_was_quicker(
     tmp_path, uri, taken, monkeypatch
 ):

@@ -46,8 +46,8 @@ def processes(tmp_path: Path) -> list[int]:
     return found
 
 
-@pytest.mark.long
-def test_the_rehearsal_goes_through_everything(
+@pytest.mark.nightly
+def test_a_dry_run_trains_saves_resumes_and_exports(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9/nobody-there")
@@ -55,19 +55,19 @@ def test_the_rehearsal_goes_through_everything(
     assert main(["submit", job_file(tmp_path), *words]) == 0
     said = capsys.readouterr()
     found = json.loads(said.out)
-    rehearsal = found["rehearsal"]
-    assert rehearsal["parameters"] == 64 * 32 + 32 + 32 * 10 + 10
-    assert rehearsal["device"] == "cpu"
-    assert 0 < rehearsal["seconds_per_step"] < 10
-    assert rehearsal["peak_memory"] > 100 * 2**20
-    assert rehearsal["projected_seconds"] >= 1200 * rehearsal["seconds_per_step"]
+    measured = found["rehearsal"]
+    assert measured["parameters"] == 64 * 32 + 32 + 32 * 10 + 10
+    assert measured["device"] == "cpu"
+    assert 0 < measured["seconds_per_step"] < 10
+    assert measured["peak_memory"] > 100 * 2**20
+    assert measured["projected_seconds"] >= 1200 * measured["seconds_per_step"]
     for done in ("3 steps and a checkpoint", "a resume from it", "brought to a scratch store"):
         assert f"done: {done}" in said.err
     assert found["plan"]["steps"] == 1200
     assert not left_over(tmp_path)
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_what_does_not_fit_is_warned_of(tmp_path: Path, capsys: Capture) -> None:
     words = ["train.epochs=100000", "resources.time=1", "resources.max_requeues=1"]
     assert main(["submit", job_file(tmp_path), *words, "--local", "--dry-run"]) == 0
@@ -84,19 +84,19 @@ def test_a_failure_is_shown_here_and_not_in_the_queue(tmp_path: Path, capsys: Ca
     text = QUICK.replace("{name: ffnn, hidden: [32]}", "{name: 'own.py:Failing'}")
     assert main(["submit", job_file(tmp_path, text), "--local", "--dry-run"]) == 1
     said = capsys.readouterr().err
-    assert "the rehearsal failed: RuntimeError: the loss exploded (own.py:" in said
+    assert "the dry run failed: RuntimeError: the loss exploded (own.py:" in said
     assert "The end of its log" in said
     assert not left_over(tmp_path)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-@pytest.mark.long
-def test_an_interrupted_rehearsal_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+@pytest.mark.nightly
+def test_an_interrupted_dry_run_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
     own_models(tmp_path)
     text = QUICK.replace("{name: ffnn, hidden: [32]}", "{name: 'own.py:Slow'}")
     words = ["submit", job_file(tmp_path, text), "--local", "--dry-run"]
     typed = subprocess.Popen([sys.executable, "-m", "hpc_dl", *words], stdout=subprocess.DEVNULL)
-    wait_until(lambda: list(tmp_path.glob("hpcdl-rehearsal-*/quick-1/submission.json")), 120)
+    wait_until(lambda: list(tmp_path.glob("hpcdl-dry-run-*/quick-1/submission.json")), 120)
     typed.send_signal(number)
     assert typed.wait(60) == 130
     assert not left_over(tmp_path)

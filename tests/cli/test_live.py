@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from hpc_dl.cli import live, summary
-from hpc_dl.cli.live import Watched
+from hpc_dl.cli.live import RunMonitor
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import RunDir, read_json
@@ -39,15 +39,15 @@ def run(tmp_path: Path) -> RunDir:
     return made
 
 
-def watched(run: RunDir) -> Watched:
-    return Watched(run, Plan.from_json(read_json(run.plan)))
+def monitor(run: RunDir) -> RunMonitor:
+    return RunMonitor(run, Plan.from_json(read_json(run.plan)))
 
 
 def printed(run: RunDir, *, terminal: bool) -> str:
     """What following the run prints."""
     out = io.StringIO()
     console = Console(file=out, force_terminal=terminal, width=120, color_system=None)
-    live.follow(watched(run), lambda: read_status(run), console)
+    live.follow(monitor(run), lambda: read_status(run), console)
     return out.getvalue()
 
 
@@ -73,7 +73,7 @@ def test_a_terminal_shows_where_the_run_is(run: RunDir) -> None:
 
 
 def test_attempts_before_are_not_shown_again(run: RunDir) -> None:
-    late = watched(run)
+    late = monitor(run)
     late.offset = run.journal.stat().st_size
     out = io.StringIO()
     live.follow(late, lambda: read_status(run), Console(file=out, force_terminal=False))

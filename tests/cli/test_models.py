@@ -10,7 +10,7 @@ from hpc_dl.cli import main
 from hpc_dl.jobspec.architectures import ZOO
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.load import load
-from hpc_dl.jobspec.options import written
+from hpc_dl.jobspec.schema import to_yaml
 from hpc_dl.verify import recipes
 
 
@@ -33,7 +33,7 @@ def test_one_is_shown_with_every_option_its_default_and_what_it_means(capsys, na
         if key != "name":
             assert field.description, f"{key} is not explained"
             assert field.description in " ".join(shown[key].split())
-            assert field.is_required() or written(field.default) in shown[key]
+            assert field.is_required() or to_yaml(field.default) in shown[key]
 
 
 def test_for_programs_there_is_json(capsys):

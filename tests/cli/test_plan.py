@@ -111,12 +111,13 @@ def test_the_plan_says_where_the_data_are(capsys: Capture, tmp_path: Path) -> No
     assert "streaming: decoded while training, by 3 processes of each rank" in said
 
 
-def test_a_path_in_a_file_begins_beside_it_and_one_that_is_typed_where_it_is_typed(
+def test_paths_are_relative_to_the_file_and_on_the_command_line_to_the_current_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     beside, here = tmp_path / "beside", tmp_path / "here"
     for folder in (beside, here):
         folder.mkdir()
+        (folder / "w.pt").touch()
     file = beside / "job.yaml"
     file.write_text(
         "name: x\nmodel: {name: 'torchvision:resnet18', weights: w.pt}\n"
@@ -236,7 +237,7 @@ exec "$@"
 """
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_the_script_makes_its_run_folder_once_and_trains(
     capsys: Capture, tmp_path: Path, root: Path
 ) -> None:

@@ -1,4 +1,4 @@
-"""Which run a submission is for, decided with real run folders."""
+"""Which run a submission resumes, or whether it starts a new one."""
 
 import shutil
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hpc_dl.cli import run_choice
-from hpc_dl.cli.run_choice import Choice
+from hpc_dl.cli.run_choice import RunChoice
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.load import load
 from hpc_dl.run import journal
@@ -26,8 +26,8 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "runs"
 
 
-def choice(root: Path, tmp_path: Path, *words: str, text: str = QUICK) -> Choice:
-    """What is to be done about the quick job."""
+def choice(root: Path, tmp_path: Path, *words: str, text: str = QUICK) -> RunChoice:
+    """Return the choice for the quick job."""
     spec = load(job_file(tmp_path, text), words)
     facts = reading.describe(load(job_file(tmp_path)).data, tmp_path)
     code = snapshot.take(spec, tmp_path, tmp_path, facts)
@@ -36,7 +36,7 @@ def choice(root: Path, tmp_path: Path, *words: str, text: str = QUICK) -> Choice
 
 
 def ended(root: Path, state: str) -> RunDir:
-    """A run of the quick job that has come to an end."""
+    """A run of the quick job that has ended."""
     run = new_run(root)
     log = journal.Journal(run.journal)
     log.append("state", state=state, reason="")
@@ -45,14 +45,14 @@ def ended(root: Path, state: str) -> RunDir:
 
 
 def test_the_first_run_of_a_name_is_new(root: Path, tmp_path: Path) -> None:
-    assert choice(root, tmp_path) == Choice("begin")
+    assert choice(root, tmp_path) == RunChoice("start")
 
 
 @pytest.mark.parametrize("state", ["failed", "cancelled", "timeout", "stopped"])
-def test_a_run_that_stopped_goes_on(root: Path, tmp_path: Path, state: str) -> None:
+def test_a_stopped_run_is_resumed(root: Path, tmp_path: Path, state: str) -> None:
     run = ended(root, state)
     found = choice(root, tmp_path)
-    assert (found.action, found.run) == ("go_on", run)
+    assert (found.action, found.run) == ("resume", run)
 
 
 def test_a_completed_run_is_not_trained_again(root: Path, tmp_path: Path) -> None:
@@ -61,13 +61,13 @@ def test_a_completed_run_is_not_trained_again(root: Path, tmp_path: Path) -> Non
     assert (found.action, found.run) == ("is_complete", run)
 
 
-def test_a_run_that_was_never_submitted_goes_on(root: Path, tmp_path: Path) -> None:
+def test_a_run_that_was_never_submitted_is_resumed(root: Path, tmp_path: Path) -> None:
     run = new_run(root)
     found = choice(root, tmp_path)
-    assert (found.action, found.run) == ("go_on", run)
+    assert (found.action, found.run) == ("resume", run)
 
 
-def test_a_running_one_is_active(root: Path, tmp_path: Path) -> None:
+def test_a_running_run_is_active(root: Path, tmp_path: Path) -> None:
     own_models(tmp_path)
     run = new_run(root, tmp_path, model={"name": "own.py:Slow"})
     text = QUICK.replace("{name: ffnn, hidden: [32]}", "{name: 'own.py:Slow'}")
@@ -77,10 +77,10 @@ def test_a_running_one_is_active(root: Path, tmp_path: Path) -> None:
         assert (found.action, found.run) == ("is_active", run)
     finally:
         cancel_run(run)
-    assert choice(root, tmp_path, text=text).action == "go_on"
+    assert choice(root, tmp_path, text=text).action == "resume"
 
 
-def test_the_newest_run_of_the_same_training_decides(root: Path, tmp_path: Path) -> None:
+def test_the_newest_run_of_the_same_training_is_resumed(root: Path, tmp_path: Path) -> None:
     ended(root, "completed")
     newer = ended(root, "failed")
     assert choice(root, tmp_path).run == newer
@@ -95,7 +95,7 @@ def test_the_newest_run_of_the_same_training_decides(root: Path, tmp_path: Path)
         ["train.log_every=3"],
     ],
 )
-def test_resources_tracking_and_cadence_may_change(
+def test_resources_tracking_and_checkpoint_schedule_may_change(
     root: Path, tmp_path: Path, words: list[str]
 ) -> None:
     run = ended(root, "stopped")
@@ -108,7 +108,7 @@ def test_resources_tracking_and_cadence_may_change(
 )
 def test_another_training_is_another_run(root: Path, tmp_path: Path, words: list[str]) -> None:
     ended(root, "stopped")
-    assert choice(root, tmp_path, *words) == Choice("begin")
+    assert choice(root, tmp_path, *words) == RunChoice("start")
 
 
 def test_the_users_code_is_part_of_the_training(root: Path, tmp_path: Path) -> None:
@@ -119,13 +119,13 @@ def test_the_users_code_is_part_of_the_training(root: Path, tmp_path: Path) -> N
     text = QUICK.replace("{name: ffnn, hidden: [32]}", "{name: 'own.py:Slow'}")
     assert choice(root, tmp_path, text=text).run == run
     (tmp_path / "helper.py").write_text("RATE = 2\n")
-    assert choice(root, tmp_path, text=text) == Choice("begin")
+    assert choice(root, tmp_path, text=text) == RunChoice("start")
     (tmp_path / "own.py").unlink()
     with pytest.raises(UserError, match=r"there is no file .*own\.py"):
         choice(root, tmp_path, text=text)
 
 
-def test_a_run_folder_that_cannot_be_read_is_passed_over(root: Path, tmp_path: Path) -> None:
+def test_a_run_folder_that_cannot_be_read_is_ignored(root: Path, tmp_path: Path) -> None:
     run, damaged = ended(root, "stopped"), ended(root, "stopped")
     damaged.spec.write_text("name: [")
     shutil.rmtree(ended(root, "stopped").path)

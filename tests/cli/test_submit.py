@@ -66,7 +66,7 @@ def test_a_run_is_trained_and_summed_up(tmp_path: Path, root: Path) -> None:
     assert accuracy.split()[1] == f"{values['val/accuracy']:.5g}"
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_a_completed_run_is_shown_and_not_trained_again(
     tmp_path: Path, root: Path, capsys: Capture
 ) -> None:
@@ -87,7 +87,7 @@ def test_a_completed_run_is_shown_and_not_trained_again(
     assert second["values"]["test/loss"] == first["values"]["test/loss"]
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been(
     tmp_path: Path, root: Path, capsys: Capture
 ) -> None:
@@ -103,11 +103,11 @@ def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been(
     assert json.loads(said.out)["run"] == run.id
     begins = events(run, "started", since_start=False)[-1]["step"]
     assert begins >= 36
-    assert f"goes on from step {begins}" in said.err
+    assert f"resumes from step {begins}" in said.err
     assert final_state(run) == final_state(ranks.train(new_run(root, **sections)))
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_what_is_being_trained_is_not_trained_twice(
     tmp_path: Path, root: Path, capsys: Capture
 ) -> None:
@@ -134,7 +134,7 @@ def test_a_failure_is_shown_with_its_reason_and_the_log(tmp_path: Path, root: Pa
     assert done.stderr == ""
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_ctrl_c_leaves_the_run_running_and_says_what_to_type(tmp_path: Path, root: Path) -> None:
     put(root)
     command = [sys.executable, "-m", "hpc_dl", "submit", own_job(tmp_path, "Slow"), "--local"]
@@ -145,12 +145,12 @@ def test_ctrl_c_leaves_the_run_running_and_says_what_to_type(tmp_path: Path, roo
     out, err = typed.communicate(timeout=60)
     assert typed.returncode == 130
     assert err == ""
-    assert "quick-1 runs on" in out
+    assert "quick-1 continues to run" in out
     assert "hpcdl cancel quick-1" in out
     assert wait_for_end(run)[0] == "completed"
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_a_cancelled_run_is_resumed_with_other_resources(
     tmp_path: Path, root: Path, capsys: Capture
 ) -> None:
@@ -202,7 +202,7 @@ def test_where_preparing_fails_no_folder_is_left(
     assert not root.exists()
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_a_refused_submission_is_no_running_run(
     tmp_path: Path, root: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,7 +57,7 @@ def test_follow_stays_to_the_end(tmp_path: Path, root: Path) -> None:
     assert "epoch 2/2  step 24/24" in done.stderr
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_a_failed_job_says_why(tmp_path: Path) -> None:
     own_models(tmp_path)
     text = QUICK.replace("{name: ffnn, hidden: [32]}", "{name: 'own.py:Failing'}")
@@ -76,7 +76,7 @@ def test_the_plan_says_when_it_would_start(tmp_path: Path, root: Path, capsys: C
     assert not root.exists()
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_sbatch_takes_the_script_as_it_is(
     cluster: Cluster, tmp_path: Path, root: Path, capsys: Capture
 ) -> None:

@@ -28,7 +28,7 @@ def waiting_run(uri, folder):
 def test_one_run_is_brought_by_its_name_and_the_others_are_left(tmp_path, uri, capsys):
     first, second = waiting_run(uri, tmp_path), waiting_run(uri, tmp_path)
     assert cli.main(["sync", first.id]) == 0
-    assert capsys.readouterr().out == f"{first.id}: 11 points brought\n"
+    assert capsys.readouterr().out == f"{first.id}: 11 points sent\n"
     assert same(first, uri)
     assert not second.tracking.exists()
 

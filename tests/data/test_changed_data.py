@@ -57,7 +57,7 @@ def test_a_completed_run_of_other_data_is_not_trained_already(tmp_path):
     assert choice(run).action == "is_complete"
     write(tmp_path, flip=1)
     found = choice(run)
-    assert (found.action, found.run) == ("begin", None)
+    assert (found.action, found.run) == ("start", None)
     assert sentence(found, "quick-2") == (
         f"quick-2, a new run: {run.id} had other data (data.path changed)"
     )
@@ -68,14 +68,14 @@ def test_a_completed_run_of_other_data_is_not_trained_already(tmp_path):
 def test_a_run_that_stopped_halfway_does_not_go_on_with_other_data(tmp_path):
     run = ended(a_run(tmp_path), "failed")
     write(tmp_path, flip=1)
-    assert choice(run).action == "begin"  # nothing was trained yet: a new run, and it says so
+    assert choice(run).action == "start"  # nothing was trained yet: a new run, and it says so
     ended(run, "failed", step=3)
     with pytest.raises(
         UserError, match=r"other data \(data\.path changed\), and stopped at step 3"
     ):
         choice(run)
     write(tmp_path)
-    assert choice(run).action == "go_on"
+    assert choice(run).action == "resume"
 
 
 def test_an_older_run_of_the_data_that_are_there_goes_on(tmp_path):
@@ -101,7 +101,7 @@ def test_a_run_of_before_there_were_fingerprints_goes_on_if_the_user_says_so(tmp
     run.fingerprint.unlink()
     with pytest.raises(UserError, match=f"the data of {run.id} are not known") as refused:
         choice(run)
-    assert f"`hpcdl resume {run.id}` goes on, if you know" in refused.value.hint
+    assert f"`hpcdl resume {run.id}` resumes it, if you know" in refused.value.hint
     fingerprint.check(run, now)
     assert f"whether {run.id} began with these data is not known" in capsys.readouterr().err
 

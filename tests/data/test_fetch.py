@@ -11,7 +11,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from hpc_dl.cli import main
-from hpc_dl.data import fetch as fetching
+from hpc_dl.data import download
 from hpc_dl.data.sources.mnist import FILES, MNISTSource, raw_folder
 from hpc_dl.jobspec.sources.mnist import MNIST
 from hpc_dl.torchvision_compat import torchvision
@@ -146,7 +146,7 @@ def test_what_was_put_there_by_hand_stays_when_fetching_fails(point_at, silent_p
 
 
 def test_a_server_that_keeps_silent_is_given_up(point_at, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(fetching, "PATIENCE", 0.2)
+    monkeypatch.setattr(download, "STALL_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as listening:  # takes calls, and never answers
         point_at(listening.getsockname()[1])
         assert main(["data", "fetch", "mnist", "--root", str(tmp_path)]) == 2

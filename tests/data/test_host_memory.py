@@ -6,14 +6,14 @@ import pytest
 import torch
 from torch_geometric.data import Data
 
-from hpc_dl.data.augment import Augmentation
 from hpc_dl.data.batches import Batches, held_out
 from hpc_dl.data.dataset import HostSplit, Split, Splits
 from hpc_dl.data.graphs.splits import GraphSplit
+from hpc_dl.data.transforms.augment import Augmentation
 from hpc_dl.jobspec.data import Augment, DataFacts
 from hpc_dl.train import build
 from tests.support import ranks
-from tests.support.running import events, history, new_run
+from tests.support.running import events, exported_weights, history, new_run
 
 CPU, CUDA, ELSEWHERE = torch.device("cpu"), torch.device("cuda", 0), torch.device("meta")
 COUNT = 21
@@ -57,7 +57,7 @@ def test_batches_of_training_and_of_held_out_examples_are_the_same(make):
         held_out(split, 4, 1, 2), held_out(HostSplit(split, CPU), 4, 1, 2), strict=True
     ):
         same(one, other)
-    same(*(it.filler() for it in every))
+    same(*(it.dummy_batch() for it in every))
 
 
 @pytest.mark.parametrize("make", [pictures, graphs])
@@ -76,10 +76,10 @@ def test_a_gpu_holds_the_examples_if_they_fit_into_a_quarter_of_it(make, monkeyp
     for memory, whole in ((4 * splits.size, True), (4 * splits.size - 4, False)):
         properties = SimpleNamespace(total_memory=memory)
         monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _, it=properties: it)
-        found = build.beside(splits, CUDA)
+        found = build.place_splits(splits, CUDA)
         assert (found is CUDA) == whole
         assert whole or isinstance(found.train, HostSplit)
-    assert build.beside(splits, CPU) is CPU
+    assert build.place_splits(splits, CPU) is CPU
 
 
 def test_the_size_is_that_of_all_that_is_held():
@@ -92,7 +92,7 @@ def test_the_size_is_that_of_all_that_is_held():
 def left_in_main_memory():
     from hpc_dl.train import trainer
 
-    trainer.beside = lambda splits, device: splits.held_for(device)
+    trainer.place_splits = lambda splits, device: splits.held_for(device)
 
 
 def test_a_run_is_the_same_bit_by_bit_and_says_where_its_examples_are(tmp_path):
@@ -101,7 +101,7 @@ def test_a_run_is_the_same_bit_by_bit_and_says_where_its_examples_are(tmp_path):
     with ranks.ended(ranks.start(beside, left_in_main_memory)) as (process,):
         process.join(100)
     assert history(beside) == history(whole)
-    weights = [torch.load(it.export / "weights.pt")["model"] for it in (whole, beside)]
+    weights = [exported_weights(it) for it in (whole, beside)]
     same(*weights)
     reasons = [event["reason"] for event in events(beside, "state")]
     assert any("cpu, examples in main memory, from the beginning" in it for it in reasons)

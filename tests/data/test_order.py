@@ -60,7 +60,7 @@ def test_ranks_have_as_many_micro_batches_as_each_other():
         parts = next(Batches(SPLIT, 10, 3, 7, rank, 3).steps(0))
         assert len(parts) == 2
         assert sum(len(part["index"]) for part in parts if part is not None) in (3, 4)
-    assert len(Batches(SPLIT, 10, 10, 7, 0, 16).filler()["index"]) == 1
+    assert len(Batches(SPLIT, 10, 10, 7, 0, 16).dummy_batch()["index"]) == 1
 
 
 @pytest.mark.parametrize("micro_batch", [1, 3, 7, 10])

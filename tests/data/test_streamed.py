@@ -10,8 +10,8 @@ from multiprocessing import forkserver
 import pytest
 import torch
 
-from hpc_dl.data.augment import Augmentation
 from hpc_dl.data.batches import Batches, held_out
+from hpc_dl.data.transforms.augment import Augmentation
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import Augment
 from hpc_dl.jobspec.sources.image_folder import ImageFolder

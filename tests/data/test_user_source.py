@@ -222,7 +222,7 @@ def test_sequences_with_numbers_to_foretell(code):
     )
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_rings_are_told_from_lines(code):
     """A list of graphs with a class each, from the user's file to the test's figures."""
     run = ranks.train(

@@ -18,7 +18,8 @@ from hpc_dl.planning import plan as planning
 from hpc_dl.planning.plan import Machine
 from hpc_dl.planning.site import Site
 from hpc_dl.train.build import build_batches, build_engine
-from hpc_dl.train.deterministic import use_deterministic_algorithms
+from hpc_dl.train.distribute import distribute
+from hpc_dl.train.reproducibility import use_deterministic_algorithms
 from hpc_dl.train.world import World
 from tests.gpu import machine
 from tests.gpu.jobs import DETERMINISTIC, JOBS, sections
@@ -51,8 +52,8 @@ class Steps:
         )
         splits = reading.load(spec.data, folder, folder, None).to(world.device)
         self.batches = build_batches(spec, plan, splits, world)
-        self.engine = build_engine(spec, plan, splits, world, folder, lambda _: RATE, lambda: 0)
-        self.engine.settle_in(self.batches)
+        self.engine = build_engine(spec, plan, splits, world, folder, lambda _: RATE)
+        distribute(self.engine, self.batches)
         self._steps = self._forever()
 
     def _forever(self) -> Iterator[Any]:
@@ -64,15 +65,15 @@ class Steps:
     def take(self, count: int) -> None:
         """Take so many steps without a report."""
         for micro_batches in islice(self._steps, count):
-            _, bad = self.engine.play(micro_batches, self.batches.filler, report=False)
-            assert bad is None, bad
+            skipped = self.engine.train_step(micro_batches, self.batches.dummy_batch, report=False)
+            assert skipped is None, skipped
 
     def losses(self, count: int) -> list[float]:
         """Take so many steps; the mean loss of each."""
         found = []
         for _ in range(count):
             self.take(1)
-            means = self.engine.tally.means()
+            means = self.engine.metrics.means()
             found.append(next(iter(means.values()))["loss"])
         return found
 

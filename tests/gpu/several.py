@@ -54,7 +54,9 @@ def _apart(world: World, folder: Path) -> float:
     """How far the weights of two ranks are apart after a few steps."""
     steps = Steps(JOBS["wgan-gp"], folder, world)
     steps.take(STEPS)
-    weights = [p.detach().flatten() for net in steps.engine.bare.values() for p in net.parameters()]
+    weights = [
+        p.detach().flatten() for net in steps.engine.unwrapped.values() for p in net.parameters()
+    ]
     mine = torch.cat(weights).double()
     assert mine.isfinite().all(), "the weights are not finite"
     mean = world.sum(mine.clone()) / world.size

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
 
 from hpc_dl.planning.plan import Plan
 from hpc_dl.predictor import load
 from hpc_dl.run.layout import RunDir, read_json, write_json
+from hpc_dl.zoo.trained import WEIGHTS, read_weights
 from tests.gpu import machine
 from tests.gpu.jobs import JOBS, sections
 from tests.support import ranks
@@ -109,7 +109,7 @@ def _pictures(folder: Path) -> Path:
 def check_export(folder: Path) -> str:
     """What was trained on a GPU predicts on the CPU."""
     run = ranks.train(run_of(folder, JOBS["cnn"], steps=40))
-    weights = torch.load(run.export / "weights.pt", weights_only=True)
+    weights = read_weights(run.export / WEIGHTS)
     places = {str(it.device) for net in weights.values() for it in net.values()}
     assert places == {"cpu"}, f"the weights are on {places}"
     found = load(run.export).predict(np.zeros((3, 1, 8, 8), np.float32))

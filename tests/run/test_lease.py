@@ -21,8 +21,9 @@ ELSEWHERE = Process("another boot/pid:[1]", 1, 1.0)
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, seconds in (("BEAT", 0.1), ("EXPIRES", 1.0), ("GRACE", 0.5), ("ENDING", 0.5)):
-        monkeypatch.setattr(lease, name, seconds)
+    times = {"RENEW": 0.1, "EXPIRY": 1.0, "RELEASE": 0.5, "CLEANUP": 0.5}
+    for name, seconds in times.items():
+        monkeypatch.setattr(lease, f"{name}_SECONDS", seconds)
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def test_what_is_released_is_had_at_once(take) -> None:
     take(holder("8", ELSEWHERE)).release()
     began = time.monotonic()
     take(holder("9"), "yes")
-    assert time.monotonic() - began < lease.GRACE
+    assert time.monotonic() - began < lease.RELEASE_SECONDS
 
 
 def test_a_dead_process_of_this_machine_holds_up_nobody(take) -> None:
@@ -77,7 +78,7 @@ def test_a_dead_process_of_this_machine_holds_up_nobody(take) -> None:
     take(holder("8", dead), "no")._stop.set()  # it died without releasing it
     began = time.monotonic()
     take(holder("9"), "yes")
-    assert time.monotonic() - began < lease.GRACE
+    assert time.monotonic() - began < lease.RELEASE_SECONDS
 
 
 def test_a_process_that_has_got_the_number_of_a_dead_one_is_not_taken_for_it() -> None:
@@ -112,7 +113,7 @@ def test_where_nobody_can_be_asked_it_is_watched(take, losses: list[str]) -> Non
     first._thread.join()  # and now it is frozen
     began = time.monotonic()
     take(holder("9"))
-    assert time.monotonic() - began >= lease.EXPIRES
+    assert time.monotonic() - began >= lease.EXPIRY_SECONDS
     first._stop.clear()
     first.check()
     (said,) = losses
@@ -168,5 +169,5 @@ def test_a_file_that_cannot_be_read_is_somebodys(run: RunDir, take) -> None:
     (run.path / "lease-3.json").write_text("{")
     began = time.monotonic()
     take(holder("9"), "no")
-    assert time.monotonic() - began >= lease.EXPIRES
+    assert time.monotonic() - began >= lease.EXPIRY_SECONDS
     assert lease.newest(run)[0] == 4

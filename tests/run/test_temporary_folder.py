@@ -104,5 +104,5 @@ def test_a_graph_network_leaves_nothing(tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert (run.export / "weights.pt").exists()
+    assert (run.export / "weights.safetensors").exists()
     assert list(tmp.iterdir()) == []

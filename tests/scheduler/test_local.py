@@ -43,7 +43,7 @@ def submit_from_a_terminal_of_its_own(run: RunDir) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
-@pytest.mark.long
+@pytest.mark.nightly
 def test_what_ends_the_foreground_does_not_end_the_job(
     tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -54,7 +54,7 @@ def test_what_ends_the_foreground_does_not_end_the_job(
     assert wait_for_end(run)[0] == "completed"
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_the_job_holds_no_pipe_of_the_foreground(tmp_path: Path) -> None:
     """`hpcdl submit | tee log` ends when hpcdl does."""
     run = new_run(tmp_path)
@@ -85,7 +85,7 @@ def ignored_signals(submission: Submission | None) -> int:
     return int(status.split("SigIgn:")[1].split()[0], 16)
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_every_rank_has_a_log_and_its_share_of_the_cores_and_none_is_left(tmp_path: Path) -> None:
     run = train(new_run(tmp_path, resources={"tasks_per_node": 2, "cpus_per_task": 2}))
     submission = Submission.load(run)

@@ -231,7 +231,7 @@ def test_a_job_that_has_been_replaced_leaves(site: Site) -> None:
     assert worker._own_submission(site.run, rank_info, SLURM, newer.mark).job_id == former.job_id
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_a_second_job_in_the_folder_sees_the_first_and_leaves(site: Site, tmp_path: Path) -> None:
     first = site.submit()
     elsewhere = Process("another boot/pid:[1]", 1, 1.0)

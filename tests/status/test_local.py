@@ -96,7 +96,7 @@ def test_a_run_is_seen_from_planned_to_completed(tmp_path: Path) -> None:
     assert done.created <= done.started <= done.ended
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_an_exception_in_the_users_model_is_shown_with_its_place(tmp_path: Path) -> None:
     run = own_run(tmp_path, "Failing")
     start(run)
@@ -142,7 +142,7 @@ def test_many_who_reconcile_at_once_journal_the_end_once(tmp_path: Path) -> None
     assert states == ["planned", "running", "failed"]
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_a_cancelled_run_has_saved_and_goes_on_when_submitted_again(tmp_path: Path) -> None:
     run = own_run(tmp_path, "Slow", train={"epochs": 20, "log_every": 100})
     start(run)

@@ -61,7 +61,7 @@ def out_of_time(run: RunDir) -> None:
 
 def without_id(run: RunDir) -> None:
     """A job whose submission Slurm has not answered."""
-    Submission.intend(run)
+    Submission.intend(run, "slurm")
 
 
 def renewed(run: RunDir) -> None:
@@ -132,9 +132,9 @@ def test_a_dry_run_writes_nothing(root: Path) -> None:
 
 def test_a_live_display_writes_nothing(root: Path) -> None:
     run, before = RunDir(root / "killed-1"), content(root)
-    watched = live.Watched(run, records.load(run.plan, Plan))
-    live.follow(watched, lambda: read_status(run), Console(file=io.StringIO()))
-    assert watched.state == "failed"
+    monitor = live.RunMonitor(run, records.load(run.plan, Plan))
+    live.follow(monitor, lambda: read_status(run), Console(file=io.StringIO()))
+    assert monitor.state == "failed"
     assert content(root) == before
 
 

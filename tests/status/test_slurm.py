@@ -78,7 +78,7 @@ def test_a_job_is_found_though_its_submission_is_damaged(tmp_path: Path) -> None
     assert cancel_run(other).state == "cancelled"
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_two_nodes_with_two_tasks_train_to_the_end(tmp_path: Path) -> None:
     run = submitted(
         tmp_path, "Own", train={"epochs": 2}, resources={"nodes": 2, "tasks_per_node": 2}
@@ -132,14 +132,14 @@ def test_a_suspended_run_is_said_to_be_so_as_soon_as_slurm_knows(
 # ---- failures
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_an_exception_in_the_users_model_is_shown_with_its_place(tmp_path: Path) -> None:
     run = submitted(tmp_path, "Failing")
     status = wait_for(run, "failed")
     assert status.reason == f"RuntimeError: the loss exploded (own.py:{line_of('exploded')})"
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_an_exception_on_another_node_is_shown_as_such(tmp_path: Path) -> None:
     run = submitted(tmp_path, "FailingOnRank1", train=LONG, resources={"nodes": 2})
     status = wait_for(run, "failed")
@@ -149,7 +149,7 @@ def test_an_exception_on_another_node_is_shown_as_such(tmp_path: Path) -> None:
     assert journal.last_state(run.journal)[1] == status.reason
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_a_rank_killed_with_kill_9_fails_the_run(tmp_path: Path) -> None:
     asked = {"nodes": 2, "max_requeues": 0}
     run = submitted(tmp_path, "KilledOnRank1", train=LONG, resources=asked)
@@ -159,7 +159,7 @@ def test_a_rank_killed_with_kill_9_fails_the_run(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_a_node_that_fails_is_named(
     cluster: Cluster, fragile_nodes: tuple[str, ...], tmp_path: Path
 ) -> None:
@@ -189,7 +189,7 @@ def test_a_cancelled_run_has_saved(tmp_path: Path) -> None:
     assert list(run.checkpoints.glob("step-*"))
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_a_run_cancelled_with_scancel_is_cancelled_and_not_requeued(
     cluster: Cluster, tmp_path: Path
 ) -> None:
@@ -199,7 +199,7 @@ def test_a_run_cancelled_with_scancel_is_cancelled_and_not_requeued(
     wait_until(lambda: read_status(run).state == "cancelled", 60, message="not cancelled")
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_a_run_that_may_not_be_requeued_runs_out_of_time(tmp_path: Path) -> None:
     run = submitted(tmp_path, train=LONG, resources={"time": "1", "max_requeues": 0})
     status = wait_for(run, "timeout", seconds=180)

@@ -33,7 +33,7 @@ NAMES = ("json", "logging", "numpy", "random", "torch", "types", "yaml")
 HIDING = {f"{name}.py": "raise RuntimeError('a file of the user')" for name in NAMES}
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_a_job_beside_files_called_like_modules_of_python_and_of_libraries_is_trained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,7 +31,7 @@ class Cluster:
 
     @property
     def env(self) -> dict[str, str]:
-        """This process's environment, with the cluster's own commands pointed at it."""
+        """Return this process's environment, with Slurm's commands using this cluster."""
         conf = str(self.folder / "etc" / "slurm.conf")
         path = f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
         names = {"SLURM_CONF": conf, "HPCDL_CLUSTER_DIR": str(self.folder), "PATH": path}
@@ -39,18 +39,18 @@ class Cluster:
 
     @property
     def release(self) -> str:
-        """The Debian release whose Slurm runs here."""
+        """Return the Debian release whose Slurm runs here."""
         return (self.folder / "etc" / "release").read_text().strip()
 
     def script(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """`slurm/cluster WORDS`; its exit code is the caller's to judge."""
+        """`slurm/cluster WORDS`; returns the exit code, whatever it is."""
         command = [str(SCRIPT), *words]
         return subprocess.run(
             command, env=self.env, capture_output=True, text=True, timeout=180, check=False
         )
 
     def run(self, *command: str, timeout: float = 30) -> str:
-        """What a Slurm command prints. AssertionError, with its complaint, if it fails."""
+        """Return what a Slurm command prints; AssertionError, with its message, if it fails."""
         done = subprocess.run(
             command, env=self.env, capture_output=True, text=True, timeout=timeout, check=False
         )
@@ -62,11 +62,11 @@ class Cluster:
         self._must("haste", str(job))
 
     def kill_node(self, node: str) -> None:
-        """A power cut. Only for nodes that a test has for itself: see `fragile_nodes`."""
+        """Kill a node like a power cut; only one that a test has alone, see `fragile_nodes`."""
         self._must("kill-node", node)
 
     def start_node(self, node: str) -> None:
-        """Switch a killed node on, and wait until it is idle."""
+        """Start a killed node, and wait until it is idle."""
         self._must("start-node", node)
 
     def _must(self, *words: str) -> None:
@@ -75,7 +75,7 @@ class Cluster:
 
     @contextmanager
     def alone(self, *nodes: str, partitions: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-        """These nodes for one test at a time; afterwards they are idle, their jobs gone."""
+        """Reserve nodes for one test at a time; afterwards they are idle, their jobs cancelled."""
         with (self.folder / f"alone-{nodes[0]}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             try:
@@ -89,7 +89,7 @@ class Cluster:
 
 @pytest.fixture(scope="session")
 def cluster() -> Cluster:
-    """A Slurm that is up. Skips where there can be none; fails there in CI (CI=true)."""
+    """Start a Slurm, or use the one that is up. Skips where none can; fails there if CI=true."""
     cluster = Cluster(Path(os.environ[FOLDER]))
     if cluster.script("status").returncode != 0:
         started = cluster.script("start")  # one at a time; the others then find it up
@@ -139,7 +139,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def is_wanted(cluster: Cluster) -> bool:
-    """Whether a cluster is up, with Slurm of the release that is asked for."""
+    """Return whether a cluster is up, with Slurm of the wanted release."""
     up = cluster.script("status").returncode == 0
     return up and os.environ.get(RELEASE, cluster.release) == cluster.release
 

@@ -1,4 +1,4 @@
-"""An empty MLflow store, made once a session and copied: making one takes seconds."""
+"""An empty MLflow store, created once per session and copied, since creating one takes seconds."""
 
 import fcntl
 import os
@@ -23,7 +23,7 @@ with store.open_store("sqlite:///" + sys.argv[1]) as client:
 
 
 def made() -> Path:
-    """The empty store; the first to ask for it makes it, the others wait."""
+    """Return the empty store; the first caller creates it, the others wait."""
     folder = Path(os.environ[FOLDER])
     store = folder / "mlflow.db"
     with (folder / "making").open("w") as lock:
@@ -36,7 +36,7 @@ def made() -> Path:
 
 
 def put(root: Path) -> None:
-    """Make the empty store that of the runs in `root`, unless they have one."""
+    """Copy the empty store into `root`, unless there is a store."""
     root.mkdir(parents=True, exist_ok=True)
     if not (root / "mlflow.db").exists():
         shutil.copy(made(), root)

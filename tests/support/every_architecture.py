@@ -22,7 +22,7 @@ JOBS: dict[str, dict[str, Any]] = {
     "autoencoder, salt": {
         "model": {"hidden": [8], "use": "denoise", "noise": "salt_and_pepper"},
     },
-    "cnn": {"model": {"channels": [4], "norm": "batch"}, "train": {"average": 0.9}},
+    "cnn": {"model": {"channels": [4], "norm": "batch"}, "train": {"ema_decay": 0.9}},
     "cnn, mixup": {
         "model": {"channels": [4]},
         "data": {"augment": {"crop": 1, "flip": True, "rotation": 9, "noise": 0.1, "mixup": 0.2}},
@@ -51,7 +51,7 @@ JOBS: dict[str, dict[str, Any]] = {
 
 
 def engine_of(name: str, code: Path, world: World) -> tuple[Any, Any]:
-    """The engine of a job, and its batches on the device of `world`."""
+    """Return the engine of a job, and its batches on the device of `world`."""
     job = JOBS[name]
     model, data = {"name": name.partition(",")[0], **job["model"]}, job.get("data", {})
     if data == "pictures":
@@ -59,7 +59,7 @@ def engine_of(name: str, code: Path, world: World) -> tuple[Any, Any]:
     spec = steps.job(model=model, data=data, train=job.get("train", {}))
     _, plan, splits, _, _ = steps.surroundings(spec, code)
     splits = graphs() if data is GRAPHS else splits
-    engine = build.build_engine(spec, plan, splits, world, code, lambda _: steps.RATE, lambda: 0)
+    engine = build.build_engine(spec, plan, splits, world, code, lambda _: steps.RATE)
     return engine, build.build_batches(spec, plan, splits.to(world.device), world)
 
 

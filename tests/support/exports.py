@@ -1,4 +1,4 @@
-"""Exports of every architecture for tests: untrained, but written as a run writes them."""
+"""Exports of every architecture for tests: untrained, written as a run writes them."""
 
 from dataclasses import asdict
 from pathlib import Path

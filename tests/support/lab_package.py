@@ -48,6 +48,7 @@ class LabData(Data):
     """Pictures of our laboratory's microscope."""
 
     source_module: ClassVar[str] = "lab_zoo.data_source"
+    tasks: ClassVar[tuple[str, ...]] = ("lab_rank",)
     paths: ClassVar[tuple[str, ...]] = ("path",)
 
     name: Literal["lab_cells"]
@@ -69,7 +70,7 @@ class LabSource(Source[LabData]):
 
     def describe(self):
         sizes = split_counts({"train": self.count}, Holdout.of(self.options))
-        return DataFacts("image", "classify", (1, 8, 8), ("alive", "dead"), *sizes)
+        return DataFacts("image", "lab_rank", (1, 8, 8), ("alive", "dead"), *sizes)
 
     def load(self):
         import torch

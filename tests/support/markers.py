@@ -15,7 +15,7 @@ from tests import chaos
 from tests.support import ranks, running, stores, typed
 
 STARTERS = (
-    chaos.torment,
+    chaos.compare_killed_runs,
     ranks.call_on_all,
     ranks.start,
     ranks.start_job,

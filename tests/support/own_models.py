@@ -1,4 +1,4 @@
-"""A user's own models for tests: one that takes its time, and such as fail in various ways."""
+"""Users' networks for tests: a slow one, and some that fail in various ways."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ class Own(FeedForward):
 
 
 class Slow(Own):
-    """Takes `pace` seconds a step, or 0.02."""
+    """Sleeps `pace` seconds in each step, or 0.02."""
 
     def loss(self, nets, batch, player):
         time.sleep(getattr(self.options, "pace", 0.02))
@@ -56,7 +56,7 @@ class Broken(Own):
 
 
 class Hanging(Own):
-    """Rank `rank` never comes back from step `at` of a job's first attempt."""
+    """Rank `rank` hangs in step `at` of a job's first attempt."""
 
     times = 0
 
@@ -69,14 +69,14 @@ class Hanging(Own):
 
 
 class HangingInTheTest(Own):
-    """Never comes back from the first batch of the test."""
+    """Hangs in the first batch of the test."""
 
     def test(self, nets, batch):
         threading.Event().wait()
 
 
 class Hungry(Own):
-    """Takes `mib` of memory an example, and as much again for the way back; has `weights` MiB."""
+    """Takes `mib` per example in the forward and in the backward pass; has `weights` MiB."""
 
     def networks(self):
         network = super().networks()["model"]
@@ -91,7 +91,7 @@ class Hungry(Own):
 
 
 class Backward(torch.autograd.Function):
-    """The way back of more than `fits` examples takes too much memory."""
+    """The backward pass of more than `fits` examples runs out of memory."""
 
     @staticmethod
     def forward(ctx, hidden, fits):
@@ -120,7 +120,7 @@ class Narrow(nn.Module):
 
 
 class Tight(Own):
-    """Memory runs out with more than `fits` examples: on the way back, or in the evaluation."""
+    """Memory runs out with more than `fits` examples, in the backward pass or in the evaluation."""
 
     def networks(self):
         flatten, layer = super().networks()["model"]
@@ -188,5 +188,5 @@ def own_models(base: Path) -> Path:
 
 
 def line_of(text: str) -> int:
-    """The first line of `own.py` that holds this."""
+    """Return the number of the first line of `own.py` with this text."""
     return next(number for number, line in enumerate(OWN.splitlines(), 1) if text in line)

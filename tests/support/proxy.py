@@ -1,4 +1,4 @@
-"""An HTTP proxy for tests: before a real server, and in trouble when it is told to be."""
+"""An HTTP proxy before a real server, which can be set to be slow, to fail, or to lose answers."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""A run's ranks as processes forked from a warm one: a start costs tenths of a second, not five.
+"""Ranks of a run as forks of a warm process: a start takes tenths of a second, not five.
 
 What is tested here is the worker and what it leaves in the run folder; submission, launchers and
 tracking have tests of their own. A sabotage is called in a rank before it begins.
@@ -38,7 +38,7 @@ _ATTEMPTS = itertools.count()
 def start(
     run: RunDir, sabotage: Sabotage | None = None, victim: int | None = 0, *, drawing: bool = False
 ) -> list[BaseProcess]:
-    """Start every rank that the plan asks for, the `victim`, or each, with the sabotage.
+    """Start every rank of the plan, the `victim` (None: each) with the sabotage.
 
     Without `drawing` the pictures are black: drawing takes longer than a short training.
     """
@@ -55,9 +55,9 @@ def start(
 
 
 def start_job(run: RunDir, sabotage: Sabotage | None = None, size: int = 2) -> list[BaseProcess]:
-    """Start what a job runs in each of its tasks, without tracking and without a launcher.
+    """Start the worker of each task of a job, without tracking and without a launcher.
 
-    Nobody but the ranks themselves ends those that are left; the sabotage is called in each.
+    Only the ranks themselves end those that are left; the sabotage is called in each.
     """
     attempt, processes = f"{os.getpid()}{next(_ATTEMPTS)}", []
     for rank in range(size):
@@ -81,7 +81,7 @@ def _job(run: RunDir, rank: int, size: int, attempt: str, sabotage: Sabotage | N
 
 
 def train(run: RunDir, *, drawing: bool = False) -> RunDir:
-    """Train a run to its end; anything but completion is an error."""
+    """Train a run, and fail unless it is completed."""
     with ended(start(run, drawing=drawing)) as processes:
         for process in processes:
             process.join(120)
@@ -91,13 +91,13 @@ def train(run: RunDir, *, drawing: bool = False) -> RunDir:
 
 
 def kill_at(run: RunDir, step: int) -> None:
-    """Start a run, and kill -9 all of it once it has journalled a step at or after `step`."""
+    """Start a run, and kill -9 all ranks once it has journalled a step at or after `step`."""
     with ended(start(run)):
         wait_for_step(run, step)
 
 
 def wait_for_step(run: RunDir, step: int) -> None:
-    """Return once the newest attempt has journalled a step at or after `step`."""
+    """Wait until the newest attempt has journalled a step at or after `step`."""
     wait_until(
         lambda: any(event["step"] >= step for event in events(run, "metrics", since_start=True)),
         timeout=120,
@@ -109,7 +109,7 @@ def wait_for_step(run: RunDir, step: int) -> None:
 def call_on_all(
     function: Callable[..., Any], size: int, folder: Path, *arguments: Any, gpus: int = 0
 ) -> Any:
-    """What a function returns on rank 0, which is called on so many ranks that have met.
+    """Call a function on `size` ranks that have joined; return what rank 0 returns.
 
     It is given the world, and the arguments. With `gpus`, each rank has one.
     """
@@ -150,7 +150,7 @@ def _call(
 
 @contextlib.contextmanager
 def ended(processes: list[BaseProcess]) -> Iterator[list[BaseProcess]]:
-    """The ranks, none of which outlives the context: as on a node that is cut off."""
+    """Kill the ranks at the end of the context."""
     try:
         yield processes
     finally:
@@ -161,7 +161,7 @@ def ended(processes: list[BaseProcess]) -> Iterator[list[BaseProcess]]:
 
 
 def _log(run: RunDir, rank_info: RankInfo) -> None:
-    """Have this process print into the rank's log."""
+    """Redirect this process's output to the rank's log."""
     log = os.open(run.logs / f"{rank_info.attempt}-{rank_info.rank}.log", os.O_CREAT | os.O_WRONLY)
     os.dup2(log, sys.stdout.fileno())
     os.dup2(log, sys.stderr.fileno())

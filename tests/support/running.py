@@ -41,7 +41,7 @@ def new_run(
     gpus: int = 0,
     **sections: Any,
 ) -> RunDir:
-    """A prepared run folder under `root` of the quick job, with sections merged into it."""
+    """Prepare a run folder under `root` of the quick job, with sections merged into it."""
     merged = dict(QUICK)
     for key, value in sections.items():
         merged[key] = {**QUICK.get(key, {}), **value} if isinstance(value, dict) else value
@@ -58,7 +58,7 @@ def prepared(
     checked: bool = False,
     gpus: int = 0,
 ) -> RunDir:
-    """A prepared run folder under `root` of a spec, whose own files are in `base`.
+    """Prepare a run folder under `root` for a spec whose user files are in `base`.
 
     The machine that it is planned for has four cores, and so many `gpus`.
 
@@ -99,7 +99,7 @@ def train(run: RunDir, seconds: float = 120) -> RunDir:
 
 
 def wait_for_end(run: RunDir, seconds: float = 120) -> tuple[str, str]:
-    """The run's last state and reason, once it has one."""
+    """Wait until the run has ended; return its last state and reason."""
     wait_until(
         lambda: journal.last_state(run.journal)[0] in journal.ENDED,
         timeout=seconds,
@@ -123,7 +123,7 @@ def kill_at(run: RunDir, step: int, seconds: float = 120) -> None:
 
 
 def group_is_alive(group: int | None) -> bool:
-    """Whether any process of a group is left."""
+    """Return whether any process of a group is left."""
     try:
         os.killpg(group or 0, 0)
     except ProcessLookupError:
@@ -132,7 +132,7 @@ def group_is_alive(group: int | None) -> bool:
 
 
 def events(run: RunDir, kind: str, *, since_start: bool = False) -> list[dict[str, Any]]:
-    """The events of a kind in the run's view, or those of the newest attempt alone."""
+    """Return the events of a kind in the journal's view, or of the newest attempt alone."""
     if not since_start:
         return [event for event in journal.view(run.journal) if event["event"] == kind]
     found: list[dict[str, Any]] = []
@@ -145,7 +145,7 @@ def events(run: RunDir, kind: str, *, since_start: bool = False) -> list[dict[st
 
 
 def history(run: RunDir) -> list[tuple[int, dict[str, float]]]:
-    """All metrics by step, but for those that are times."""
+    """Return all metrics by step, without those that are times."""
     return [
         (
             event["step"],
@@ -155,8 +155,15 @@ def history(run: RunDir) -> list[tuple[int, dict[str, float]]]:
     ]
 
 
+def exported_weights(run: RunDir, network: str = "model") -> dict[str, Any]:
+    """The state dict of a network in the run's export."""
+    from hpc_dl.zoo.trained import WEIGHTS, read_weights
+
+    return read_weights(run.export / WEIGHTS)[network]
+
+
 def final_state(run: RunDir) -> str:
-    """SHA-256 over the newest checkpoint: weights, optimizer state, running sums, patience."""
+    """Return the SHA-256 of the newest checkpoint: weights, optimizer state, running sums."""
     import torch
 
     newest = sorted(run.checkpoints.glob("step-*"))[-1]

@@ -1,4 +1,4 @@
-"""Prepared runs that are meant for Slurm, and what becomes of them."""
+"""Runs prepared for Slurm, and their states."""
 
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from tests.support.waiting import wait_until
 
 
 def plan_for(run_dir: Path, spec: JobSpec | None = None, site: Site | None = None) -> Plan:
-    """A Slurm job's plan, of the quick job if nothing else is given."""
+    """Return a Slurm job's plan; without a spec that of the quick job."""
     spec = spec or JobSpec.model_validate(QUICK)
     root = run_dir.parent
     return plan_job(
@@ -37,7 +37,7 @@ def plan_for(run_dir: Path, spec: JobSpec | None = None, site: Site | None = Non
 
 
 def new_slurm_run(root: Path, base: Path | None = None, **sections: Any) -> tuple[RunDir, Plan]:
-    """A prepared run of the quick job, with sections merged into it, planned for Slurm."""
+    """Prepare a run of the quick job for Slurm, with sections merged into it."""
     run = new_run(root, base, **sections)
     plan = plan_for(run.path, load(run.spec))
     write_json(run.plan, plan.to_json())
@@ -46,14 +46,14 @@ def new_slurm_run(root: Path, base: Path | None = None, **sections: Any) -> tupl
 
 
 def job_of(run: RunDir) -> str:
-    """The number of the run's newest job."""
+    """Return the id of the run's newest job."""
     submission = Submission.load(run)
     assert submission is not None
     return submission.job_id
 
 
 def wait_for(run: RunDir, state: str, reason: str = "", seconds: float = 120) -> Status:
-    """Wait until `hpcdl status` would show this; another end is an error."""
+    """Wait until `hpcdl status` shows this state; another end is an error."""
 
     def seen() -> Status | None:
         now = read_status(run)
@@ -70,7 +70,7 @@ def wait_for(run: RunDir, state: str, reason: str = "", seconds: float = 120) ->
 
 
 def rank_processes(run: RunDir) -> dict[int, psutil.Process]:
-    """The run's ranks, wherever on the cluster: its nodes' processes are this machine's."""
+    """Return the processes of the run's ranks, by rank; all nodes run on this machine."""
     found = {}
     for process in psutil.process_iter():
         try:

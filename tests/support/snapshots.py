@@ -1,4 +1,4 @@
-"""A user's code checked by forks of the test's process: a new one would import torch each time."""
+"""Snapshots of a user's code, checked in forks: a new process would import torch each time."""
 
 import io
 import sys
@@ -29,7 +29,7 @@ def forked_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def taken(base: Path, **sections: Any) -> Snapshot:
-    """The snapshot of a job's code."""
+    """Return the snapshot of a job's code."""
     sections = {"data": {"name": "digits"}, "model": {"name": "ffnn"}} | sections
     spec = JobSpec.model_validate({"name": "x", "train": {"steps": 1}, **sections})
     facts = None if isinstance(spec.data, OwnData) else reading.describe(spec.data, base)

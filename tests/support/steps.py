@@ -1,7 +1,6 @@
-"""A few steps of an engine without a run around it: what they lose, on one rank or on several.
+"""A few steps of an engine without a run, on one rank or several: their losses.
 
-Several ranks are processes that do so for one spec after the other, for a start takes longer than
-the steps.
+Several ranks compute one spec after the other, for a start takes longer than the steps.
 """
 
 import os
@@ -17,7 +16,7 @@ from tests.support import ranks, reading
 Losses = list[dict[str, float]]
 STEPS = 3
 RATE = 1e-4
-"""Low, for what two ways of adding up differ by is not to grow."""
+"""Low, so that rounding differences do not grow."""
 
 
 def job(**sections: Any) -> JobSpec:
@@ -34,7 +33,7 @@ def job(**sections: Any) -> JobSpec:
 
 
 def plan_of(spec: JobSpec, code: Path) -> Plan:
-    """What a spec means on a machine with many cores."""
+    """Return the plan of a spec on a machine with many cores."""
     root = Path(os.environ.get("HPCDL_DATA", "data")).resolve()
     facts = reading.describe(spec.data, root, code)
     here, run, machine = Site(name="test"), code / "run-1", Machine(cpus=64, gpus=0)
@@ -57,31 +56,32 @@ def surroundings(spec: JobSpec, code: Path, world: Any = None) -> tuple[Any, ...
 
 
 def engine_of(spec: JobSpec, code: Path, world: Any = None) -> tuple[Any, Any]:
-    """The engine of a spec, ready to step, and its batches."""
+    """Return the engine of a spec, ready to step, and its batches."""
     from hpc_dl.train.build import build_engine
+    from hpc_dl.train.distribute import distribute
 
     spec, plan, splits, batches, world = surroundings(spec, code, world)
-    engine = build_engine(spec, plan, splits, world, code, lambda step: RATE, lambda: 0)
-    engine.settle_in(batches)
+    engine = build_engine(spec, plan, splits, world, code, lambda step: RATE)
+    distribute(engine, batches)
     return engine, batches
 
 
 def losses(spec: JobSpec, code: Path, world: Any = None) -> Losses:
-    """The reported losses of each step, by the name of the player; on one rank without a world."""
+    """Return the losses of each step by player; on one rank without a world."""
     return losses_of(*engine_of(spec, code, world))
 
 
 def losses_of(engine: Any, batches: Any) -> Losses:
-    """The losses of the next steps of an engine."""
+    """Return the losses of the next steps of an engine."""
     found = []
     for _, micro_batches in zip(range(STEPS), batches.steps(0), strict=False):
-        engine.play(micro_batches, batches.filler, report=False)
-        found.append({name: means["loss"] for name, means in engine.tally.means().items()})
+        engine.train_step(micro_batches, batches.dummy_batch, report=False)
+        found.append({name: means["loss"] for name, means in engine.metrics.means().items()})
     return found
 
 
 def on_ranks(specs: dict[str, JobSpec], code: Path, size: int) -> dict[str, Losses]:
-    """The losses of every spec on so many ranks."""
+    """Return the losses of every spec on `size` ranks."""
     return ranks.call_on_all(_losses_of_each, size, code, specs, code)
 
 

@@ -36,7 +36,7 @@ def uri(tmp_path: Path) -> str:
 
 
 def run_for(uri: str, root: Path, **sections: Any) -> RunDir:
-    """A prepared run whose journal goes to the store at `uri`; nothing is trained."""
+    """Prepare a run whose journal goes to the store at `uri`, without training it."""
     run = new_run(root, **sections)
     store_uri.save(run, uri)
     write_json(run.plan, {**read_json(run.plan), "tracking_uri": hidden(uri)})
@@ -44,7 +44,7 @@ def run_for(uri: str, root: Path, **sections: Any) -> RunDir:
 
 
 def write_history(log: Journal, first: int, last: int) -> None:
-    """Metrics for the steps from `first` to `last`, the same whenever they are written."""
+    """Journal metrics of the steps `first` to `last`, with values that depend on the step alone."""
     for step in range(first, last + 1):
         log.append("metrics", step=step, epoch=0, values={"train/loss": 1 / step, "lr": 0.1})
         if step % 5 == 0:
@@ -52,7 +52,7 @@ def write_history(log: Journal, first: int, last: int) -> None:
 
 
 def journalled(run: RunDir) -> dict[str, list[tuple[int, float, int]]]:
-    """Every metric in the journal's view: step, value, and time in milliseconds."""
+    """Return every metric in the journal's view: step, value, and time in milliseconds."""
     found: dict[str, list[tuple[int, float, int]]] = {}
     for event in journal.view(run.journal):
         if event["event"] == "metrics":
@@ -72,7 +72,7 @@ def sync_elsewhere(run: RunDir) -> subprocess.Popen[str]:
 
 
 def mlflow_run(run: RunDir, uri: str) -> Any:
-    """The run as MLflow's own client has it."""
+    """Return the MLflow run of a run folder."""
     from mlflow import MlflowClient
 
     mlflow_id = Cursor.load(run).mlflow_id
@@ -81,12 +81,12 @@ def mlflow_run(run: RunDir, uri: str) -> Any:
 
 
 def same(run: RunDir, uri: str) -> bool:
-    """Whether the store holds the journal's metrics: each of them, and once."""
+    """Return whether the store holds each metric of the journal, once."""
     return stored(run, uri) == {name: sorted(points) for name, points in journalled(run).items()}
 
 
 def stored(run: RunDir, uri: str) -> dict[str, list[tuple[int, float, int]]]:
-    """The same as MLflow's own client reads it from the store."""
+    """Return the same from the store, read by MLflow's client."""
     from mlflow import MlflowClient
 
     client, mlflow_id = MlflowClient(tracking_uri=uri), Cursor.load(run).mlflow_id
@@ -133,7 +133,7 @@ class Server:
             return False
 
     def kill(self) -> None:
-        """kill -9 of the server and all its workers."""
+        """Kill the server and all its workers by SIGKILL."""
         if self.process is not None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()

@@ -1,4 +1,4 @@
-"""What a user types for tests: a small job spec, in a folder of its own, and `hpcdl` on it."""
+"""The command line for tests: a small job spec, and `hpcdl` in a process of its own."""
 
 import os
 import subprocess
@@ -16,14 +16,14 @@ resources: {cpus_per_task: 1, time: 00:10:00}
 
 
 def job_file(folder: Path, text: str = QUICK) -> str:
-    """A job spec in `folder`, as a user would name it."""
+    """Write a job spec into `folder`; return its path."""
     path = folder / "job.yaml"
     path.write_text(text)
     return str(path)
 
 
 def hpcdl(*words: str, timeout: float = 240) -> subprocess.CompletedProcess[str]:
-    """`hpcdl WORDS` in a process of its own; its exit code is the caller's to judge."""
+    """Run `hpcdl WORDS` in a process of its own; a failure raises nothing."""
     return subprocess.run(
         [sys.executable, "-m", "hpc_dl", *words],
         capture_output=True,
@@ -35,7 +35,7 @@ def hpcdl(*words: str, timeout: float = 240) -> subprocess.CompletedProcess[str]
 
 
 def settings(root: Path) -> dict[str, str]:
-    """Environment variables that keep hpcdl to folders under `root`."""
+    """Return environment variables that keep hpcdl to folders under `root`."""
     return {
         "HPCDL_RUN_ROOT": str(root / "runs"),
         "HPCDL_SITE": "generic",

@@ -13,7 +13,7 @@ def wait_until(
     interval: float = 0.05,
     message: str = "the condition did not come true",
 ) -> T:
-    """The predicate's first true value; asks every `interval` seconds, for `timeout` seconds.
+    """Return the first true value of a predicate, asked every `interval` s for `timeout` s.
 
     Raises AssertionError with the message and the last value when the time is over.
     """

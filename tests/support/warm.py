@@ -1,4 +1,4 @@
-"""Everything that a rank imports, for the process that ranks are forked from.
+"""Imports of a rank, for the process that ranks are forked from.
 
 It must do nothing else: threads do not survive a fork.
 """

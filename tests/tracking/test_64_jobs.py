@@ -61,7 +61,7 @@ def train_on(run: RunDir) -> float:
     return time.perf_counter() - before
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_64_jobs_share_a_fresh_store_and_no_training_waits(tmp_path, capfd):
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     runs = runs_with_journals(uri, tmp_path)

@@ -32,7 +32,7 @@ def journalled_run(uri, folder, events):
     return run
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_a_journal_ten_times_as_long_needs_no_more_memory(tmp_path, uri):
     short, long = journalled_run(uri, tmp_path, 2500), journalled_run(uri, tmp_path, 25_000)
     words = [sys.executable, "-c", MEASURE, str(short.path), str(long.path)]
@@ -68,7 +68,7 @@ def test_a_large_upload_does_not_block_the_sync_of_another_run(tmp_path, uri, mo
     assert mlflow_run(first, uri).info.status == "FAILED"
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_a_long_sync_lets_another_run_have_the_lock(tmp_path, uri, monkeypatch):
     monkeypatch.setattr(sync, "LOCK_SECONDS", 0.1)
     many, few = journalled_run(uri, tmp_path, 6000), journalled_run(uri, tmp_path, 10)

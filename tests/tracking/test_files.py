@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from hpc_dl import cli
-from hpc_dl.cli.dashboard import _Bringing
+from hpc_dl.cli.dashboard import _Syncer
 from hpc_dl.run.journal import Journal
 from hpc_dl.tracking import sync_worker, uploads
 from hpc_dl.tracking.files import Upload
@@ -162,12 +162,12 @@ def test_sync_sends_metrics_names_pending_files_and_uploads_them_later(
     assert cli.main(["sync"]) == 1
     said = capsys.readouterr().out
     for run in runs:
-        assert f"{run.id}: 11 points brought; " in said
+        assert f"{run.id}: 11 points sent; " in said
         all_but_files_are_there(run, uri)
     assert f"Not a directory: {refusing}" in said
     assert cli.main(["status", runs[0].id]) == 1  # for it has failed
     assert "files wait for the artifact store" in capsys.readouterr().out
-    _Bringing(tmp_path).bring()  # as the dashboard does, which goes on
+    _Syncer(tmp_path).sync()  # as the dashboard does, which goes on
     refusing.unlink()
     wait_until(lambda: cli.main(["sync"]) == 0, message="sync to have the files taken")
     assert not any(is_pending(run) for run in runs)

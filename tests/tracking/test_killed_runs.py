@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from hpc_dl import cli
-from hpc_dl.cli.dashboard import _Bringing
+from hpc_dl.cli.dashboard import _Syncer
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.submission import Submission
 from hpc_dl.tracking.sync import sync_run
@@ -39,7 +39,7 @@ def killed(tmp_path, uri, monkeypatch):
     return run
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_status_writes_nothing_and_the_sync_after_reconcile_sends_the_end(killed, uri, capsys):
     assert cli.main(["status", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["state"] == "failed"
@@ -50,15 +50,15 @@ def test_status_writes_nothing_and_the_sync_after_reconcile_sends_the_end(killed
     assert_failed(killed, uri)
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_sync_reconciles_a_killed_run_and_sends_its_end(killed, uri, capsys):
     assert cli.main(["sync", killed.id]) == 0
     assert_failed(killed, uri)
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_the_dashboard_reconciles_a_killed_run_and_sends_its_end(killed, uri, capsys):
-    _Bringing(killed.root).bring()
+    _Syncer(killed.root).sync()
     assert_failed(killed, uri)
 
 

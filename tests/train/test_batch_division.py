@@ -7,7 +7,7 @@ import torch
 from hpc_dl.jobspec.architectures import ZOO
 from hpc_dl.planning.compatibility import SpecConflict
 from tests.support import ranks, steps
-from tests.support.running import events, final_state, history, new_run
+from tests.support.running import events, exported_weights, final_state, history, new_run
 
 DIGITS, KARATE = {"name": "digits"}, {"name": "karate", "batch_size": 4}
 SYNC = {"train": {"sync_batch_norm": True}}
@@ -103,7 +103,7 @@ def on_two(code):
     return steps.on_ranks({name: spec_of(name, tasks_per_node=2) for name in JOBS}, code, 2)
 
 
-def test_every_architecture_is_tried_and_of_these_alone_the_plan_says_nothing(code):
+def test_the_plan_warns_of_every_architecture_that_is_not_listed_as_divisible(code):
     assert {name.partition(" ")[0].partition(":")[0].rstrip(",") for name in JOBS} >= set(ZOO)
     plans = {name: steps.plan_of(spec_of(name, tasks_per_node=2), code) for name in JOBS}
     assert {name for name, plan in plans.items() if not plan.notes} == KNOWN
@@ -117,14 +117,12 @@ def test_the_losses_on_two_ranks_are_those_on_one(name, code, on_two):
 
 
 @pytest.mark.parametrize("name", ["cnn with batch norm", "resnet", "users.py:Net", "gan"])
-def test_where_the_plan_says_so_the_losses_do_differ(name, code, on_two):
+def test_losses_differ_where_the_plan_warns_of_it(name, code, on_two):
     assert steps.losses(spec_of(name), code)[-1] != pytest.approx(on_two[name][-1], rel=1e-4)
 
 
 @pytest.mark.parametrize("name", JOBS)
-def test_the_losses_of_micro_batches_are_those_of_a_batch_unless_the_plan_says_otherwise(
-    name, code
-):
+def test_micro_batches_have_the_losses_of_the_batch_unless_the_plan_warns(name, code):
     divided = spec_of(name, train={"micro_batch": 4 if "data" not in JOBS[name] else 3})
     if divided.train.sync_batch_norm:
         with pytest.raises(SpecConflict, match="statistics over a whole batch"):
@@ -156,29 +154,29 @@ def batch_normed(root, size, name="synced", **train):
 
 
 @pytest.mark.parametrize("train", [{"ema_decay": 0.9}, {"strategy": "fsdp"}], ids=str)
-def test_ranks_without_an_example_add_nothing_to_the_statistics(tmp_path, train):
+def test_a_dummy_batch_does_not_change_batch_norm_statistics(tmp_path, train):
     """Nor to the running ones, with which the evaluation is done and which are kept."""
     one = ranks.train(batch_normed(tmp_path, 1, "one", **train))
     four = ranks.train(batch_normed(tmp_path, 4, "four", **train))
     for (step, ours), (_, theirs) in zip(history(one), history(four), strict=True):
         for name in (it for it in ours if it.endswith("/loss")):
             assert ours[name] == pytest.approx(theirs[name], rel=1e-4), (step, name)
-    kept = [torch.load(it.export / "weights.pt", weights_only=True)["model"] for it in (one, four)]
+    kept = [exported_weights(it) for it in (one, four)]
     for name, weight in kept[0].items():
         torch.testing.assert_close(weight, kept[1][name], rtol=1e-4, atol=1e-6)
     assert events(four, "warning") == []
 
 
-def test_with_shared_statistics_a_killed_run_ends_with_the_same_bits(tmp_path):
-    calm = ranks.train(batch_normed(tmp_path, 2, "calm"))
+def test_with_sync_batch_norm_a_killed_run_ends_with_the_same_bits(tmp_path):
+    undisturbed = ranks.train(batch_normed(tmp_path, 2, "calm"))
     killed = batch_normed(tmp_path, 2, "killed")
     ranks.kill_at(killed, 17)
     ranks.train(killed)
-    assert final_state(killed) == final_state(calm)
-    assert history(killed) == history(calm)
+    assert final_state(killed) == final_state(undisturbed)
+    assert history(killed) == history(undisturbed)
 
 
-def test_layers_whose_statistics_are_each_ranks_own_are_named_once(tmp_path):
+def test_unsynchronised_batch_norm_is_warned_of_once(tmp_path):
     run = batch_normed(tmp_path, 2, sync_batch_norm=False)
     ranks.kill_at(run, 10)
     ranks.train(run)

@@ -1,4 +1,4 @@
-"""A run that is killed anywhere and goes on ends with the same bits as one left in peace.
+"""A run that is killed anywhere and resumed ends with the same bits as an undisturbed one.
 
 Two kills each; `make chaos` runs hundreds, of every architecture on one, two and four ranks.
 """
@@ -16,23 +16,23 @@ from tests.support.running import events, final_state, history
     "architecture, size",
     [
         *(("ffnn", 2), ("gan", 1), ("gnn", 1)),
-        *(pytest.param(name, 2, marks=pytest.mark.long) for name in ZOO if name != "ffnn"),
-        *(pytest.param("ffnn", size, marks=pytest.mark.long) for size in (1, 4)),
+        *(pytest.param(name, 2, marks=pytest.mark.nightly) for name in ZOO if name != "ffnn"),
+        *(pytest.param("ffnn", size, marks=pytest.mark.nightly) for size in (1, 4)),
     ],
 )
 def test_killed_at_random_points_it_ends_with_the_same_bits(tmp_path, architecture, size):
-    tally = chaos.torment(tmp_path, architecture, size, kills=2, seed=0)
-    assert tally.kills.total() == 2
-    assert tally.mismatches == []
+    outcome = chaos.compare_killed_runs(tmp_path, architecture, size, kills=2, seed=0)
+    assert outcome.kills.total() == 2
+    assert outcome.mismatches == []
 
 
 @pytest.mark.parametrize("point", chaos.POINTS)
-def test_there_is_a_function_to_be_killed_in(point):
+def test_the_function_of_each_chaos_point_exists(point):
     place, name = chaos.resolved(point)
     assert callable(getattr(place, name))
 
 
-def test_it_goes_on_from_a_checkpoint_not_from_the_beginning(tmp_path):
+def test_a_killed_run_resumes_from_its_checkpoint(tmp_path):
     run = chaos.job(tmp_path, "killed", "ffnn", 1)
     ranks.kill_at(run, 12)
     ranks.train(run)
@@ -40,10 +40,10 @@ def test_it_goes_on_from_a_checkpoint_not_from_the_beginning(tmp_path):
 
 
 @pytest.mark.parametrize("before, after", [(2, 4), (4, 1)])
-def test_on_another_world_size_it_goes_on_with_the_same_samples(tmp_path, before, after):
+def test_a_run_resumes_on_another_world_size_with_the_same_samples(tmp_path, before, after):
     """Without randomness in the step the losses agree, so the order of the samples is the same."""
 
-    calm = ranks.train(chaos.job(tmp_path, "calm", "ffnn", before))
+    undisturbed = ranks.train(chaos.job(tmp_path, "calm", "ffnn", before))
     moved = chaos.job(tmp_path, "moved", "ffnn", before)
     ranks.kill_at(moved, 20)
     other = read_json(chaos.job(tmp_path, "other", "ffnn", after).plan)
@@ -52,6 +52,6 @@ def test_on_another_world_size_it_goes_on_with_the_same_samples(tmp_path, before
     starts = events(moved, "started")
     assert [event["world_size"] for event in starts] == [before, after]
     assert starts[1]["step"] > 0
-    for (step, ours), (_, theirs) in zip(history(moved), history(calm), strict=True):
+    for (step, ours), (_, theirs) in zip(history(moved), history(undisturbed), strict=True):
         assert ours == pytest.approx(theirs, rel=1e-4), step
-    assert final_state(moved) != final_state(calm), "sums of other parts round otherwise"
+    assert final_state(moved) != final_state(undisturbed), "sums of other parts round otherwise"

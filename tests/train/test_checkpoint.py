@@ -6,14 +6,14 @@ import pytest
 import torch
 
 from hpc_dl.train import checkpoint
-from hpc_dl.train.checkpoint import Checkpoints
+from hpc_dl.train.checkpoint_writer import CheckpointWriter
 
 
 @pytest.fixture
 def saved(tmp_path):
     """Three checkpoints, the second of them the best; and what was said of them."""
     said, failures = [], []
-    writer = Checkpoints(tmp_path / "checkpoints", 2, said.append, failures.append)
+    writer = CheckpointWriter(tmp_path / "checkpoints", 2, said.append, failures.append)
     for step in (10, 20, 30):
         writer.save(state(step), step, best=step == 20)
     writer.wait()
@@ -30,20 +30,20 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_keep_bounds_them_and_the_best_is_kept_beside(saved):
+def test_keep_bounds_the_checkpoints_and_the_best_is_kept_too(saved):
     assert names(saved) == ["best-00000020", "step-00000020", "step-00000030"]
     assert checkpoint.best(saved).name == "best-00000020"
 
 
-def test_a_better_one_takes_the_place_of_the_best(saved):
-    writer = Checkpoints(saved, 2, lambda _: None, pytest.fail)
+def test_a_better_checkpoint_replaces_the_best(saved):
+    writer = CheckpointWriter(saved, 2, lambda _: None, pytest.fail)
     writer.save(state(40), 40, best=True)
     writer.wait()
     assert names(saved) == ["best-00000040", "step-00000030", "step-00000040"]
 
 
-def test_a_best_one_that_a_kill_left_unmarked_is_kept_as_the_best_after_all(saved):
-    writer = Checkpoints(saved, 2, lambda _: None, pytest.fail)
+def test_a_best_checkpoint_not_yet_marked_at_a_kill_is_marked_later(saved):
+    writer = CheckpointWriter(saved, 2, lambda _: None, pytest.fail)
     assert writer.has_best(20)
     assert writer.has_best(30)
     assert names(saved) == ["best-00000030", "step-00000020", "step-00000030"]
@@ -53,8 +53,8 @@ def test_a_best_one_that_a_kill_left_unmarked_is_kept_as_the_best_after_all(save
     assert names(saved) == ["best-00000030", "step-00000020", "step-00000030"]
 
 
-def test_the_newest_is_loaded_as_it_was_saved(saved):
-    path = checkpoint.newest_whole(saved, pytest.fail)
+def test_the_newest_checkpoint_is_loaded_as_it_was_saved(saved):
+    path = checkpoint.newest_intact(saved, pytest.fail)
     loaded = checkpoint.load(path)
     assert loaded["engine"]["networks"]["model"]["w"].tolist() == [30.0, 30.0, 30.0]
 
@@ -85,16 +85,16 @@ def test_the_newest_is_loaded_as_it_was_saved(saved):
         *("a list", "null", "an object", "a list of files", "a number", "no files"),
     ],
 )
-def test_a_damaged_one_is_named_and_the_one_before_it_taken(saved, harm, said):
+def test_a_damaged_checkpoint_is_reported_and_the_one_before_it_used(saved, harm, said):
     harm(saved / "step-00000030" / "state.pt")
     warnings = []
-    assert checkpoint.newest_whole(saved, warnings.append).name.endswith("00000020")
+    assert checkpoint.newest_intact(saved, warnings.append).name.endswith("00000020")
     assert "step-00000030" in warnings[0]
     assert said in warnings[0]
 
 
 def test_what_is_saved_is_the_state_at_that_moment(tmp_path):
-    writer = Checkpoints(tmp_path, 1, lambda _: None, pytest.fail)
+    writer = CheckpointWriter(tmp_path, 1, lambda _: None, pytest.fail)
     live = state(1)
     writer.save(live, 1, best=False)
     live["engine"]["networks"]["model"]["w"].zero_()  # the training goes on
@@ -103,13 +103,13 @@ def test_what_is_saved_is_the_state_at_that_moment(tmp_path):
     assert loaded["engine"]["networks"]["model"]["w"].tolist() == [1.0, 1.0, 1.0]
 
 
-def test_a_disk_that_is_full_harms_no_checkpoint_and_is_reported(saved, monkeypatch):
+def test_a_full_disk_harms_no_checkpoint_and_is_reported(saved, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(torch, "save", full)
     failures = []
-    writer = Checkpoints(saved, 2, pytest.fail, failures.append)
+    writer = CheckpointWriter(saved, 2, pytest.fail, failures.append)
     writer.save(state(40), 40, best=True)
     writer.wait()
     assert "step 40 could not be written" in failures[0]
@@ -118,14 +118,14 @@ def test_a_disk_that_is_full_harms_no_checkpoint_and_is_reported(saved, monkeypa
     assert all(checkpoint.damage(saved / name) is None for name in names(saved))
 
 
-def test_what_a_killed_writer_left_is_removed_and_never_taken(saved):
+def test_leftovers_of_a_killed_writer_are_removed_and_never_loaded(saved):
     half = saved / ".step-00000040.tmp"
     half.mkdir()
     (half / "state.pt").write_bytes(b"half a checkpoint")
-    assert checkpoint.newest_whole(saved, pytest.fail).name == "step-00000030"
-    Checkpoints(saved, 2, pytest.fail, pytest.fail)
+    assert checkpoint.newest_intact(saved, pytest.fail).name == "step-00000030"
+    CheckpointWriter(saved, 2, pytest.fail, pytest.fail)
     assert not half.exists()
 
 
-def test_the_manifest_says_which_step(saved):
+def test_the_manifest_has_the_step(saved):
     assert json.loads((saved / "step-00000030" / "manifest.json").read_text())["step"] == 30

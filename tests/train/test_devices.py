@@ -12,13 +12,13 @@ from accelerate.state import PartialState
 from hpc_dl.errors import EXIT_CLUSTER, UserError
 from hpc_dl.run.rank_info import RankInfo
 from hpc_dl.train import devices, world
-from hpc_dl.train.devices import Seen, assign
+from hpc_dl.train.devices import VisibleGPUs, assign
 
 A, B, C, D = ("GPU-a", "GPU-b", "GPU-c", "GPU-d")
 
 
 def on(host, *gpus):
-    return [Seen(host, list(it)) for it in gpus]
+    return [VisibleGPUs(host, list(it)) for it in gpus]
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def on(host, *gpus):
         (on("n1", [A, B]) * 2 + on("n2", [C, D]) * 2, [0, 1, 0, 1]),
     ],
 )
-def test_each_takes_another(ranks, numbers):
+def test_each_rank_takes_another_gpu(ranks, numbers):
     assert assign(ranks) == numbers
     taken = [seen.gpus[number] for seen, number in zip(ranks, numbers, strict=True)]
     assert len(set(taken)) == len(ranks)
@@ -47,7 +47,7 @@ def test_each_takes_another(ranks, numbers):
         (on("n1", [A, B]) * 2 + on("n2", [C]) * 2, "ranks 2, 3 on n2 together see 1 (GPU-c)"),
     ],
 )
-def test_two_with_the_same_are_found_out_with_the_options_of_sbatch(ranks, what):
+def test_two_ranks_with_one_gpu_are_refused_with_the_options_of_sbatch(ranks, what):
     with pytest.raises(UserError) as raised:
         assign(ranks)
     assert what in raised.value.message
@@ -77,7 +77,7 @@ def rank_info(rank, size):
     return RankInfo(rank, size, rank, size, "7.0", "7", 0)
 
 
-def test_a_rank_alone_has_the_first_it_sees(cuda):
+def test_a_single_rank_takes_the_first_gpu(cuda):
     chosen = cuda(A, B)
     assert devices.find(2, rank_info(0, 1), None) == torch.device("cuda", 0)
     assert chosen == [torch.device("cuda", 0)]
@@ -85,7 +85,7 @@ def test_a_rank_alone_has_the_first_it_sees(cuda):
 
 @pytest.mark.parametrize("left", ["LOCAL_RANK", "WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE"])
 @pytest.mark.parametrize("gpus", [0, 1])
-def test_a_rank_alone_waits_for_none_of_another_launcher(cuda, monkeypatch, left, gpus):
+def test_a_single_rank_ignores_variables_of_other_launchers(cuda, monkeypatch, left, gpus):
     """Variables of one are there in a shell that was started by srun or mpirun."""
     cuda(A)
     monkeypatch.setattr(os, "environ", {**os.environ, left: "2"})
@@ -95,21 +95,21 @@ def test_a_rank_alone_waits_for_none_of_another_launcher(cuda, monkeypatch, left
     assert backend is None
 
 
-def test_on_cpus_nobody_asks_for_gpus(cuda, monkeypatch):
+def test_a_job_without_gpus_does_not_look_for_them(cuda, monkeypatch):
     cuda(A)
     assert devices.find(0, rank_info(0, 1), None).type == "cpu"
     monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
     assert devices.find(1, rank_info(0, 1), None).type == "cpu"
 
 
-def test_where_there_is_none_it_is_said_what_slurm_lets_the_rank_see(cuda, monkeypatch):
+def test_the_error_without_a_gpu_shows_cuda_visible_devices(cuda, monkeypatch):
     cuda()
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "NoDevFiles")
     with pytest.raises(UserError, match="CUDA_VISIBLE_DEVICES is 'NoDevFiles'"):
         devices.find(2, rank_info(0, 2), None)
 
 
-def test_the_ranks_tell_each_other_what_they_see():
+def test_the_ranks_exchange_their_visible_gpus():
     store, found = dist.HashStore(), {}
     seen = on("n1", [A, B], [B, A])
 

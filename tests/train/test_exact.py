@@ -27,7 +27,7 @@ def test_any_division_over_ranks_and_micro_batches_gives_the_same_losses(tmp_pat
                 assert values[name] == pytest.approx(losses[step][name], rel=1e-4), (step, name)
 
 
-def test_ranks_without_any_example_of_a_batch_take_part(tmp_path):
+def test_ranks_without_an_example_of_a_batch_compute_a_dummy_batch(tmp_path):
     job = {"data": {"batch_size": 3}, "train": {"epochs": 1, "steps": None, "log_every": 100}}
     alone = train(new_run(tmp_path, **job))
     many = train(new_run(tmp_path, **job, resources={"tasks_per_node": 4}))

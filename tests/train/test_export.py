@@ -125,7 +125,7 @@ def members(root):
 
 
 @pytest.mark.slow
-def test_every_export_predicts_the_same_elsewhere_with_nothing_else_and_offline(elsewhere):
+def test_every_export_predicts_the_same_in_another_place_and_offline(elsewhere):
     here, expected = elsewhere
     about = {place: (here / place / "model.json").read_text() for place in expected}
     names = {json.loads(it)["model"]["name"].partition(":")[0] for it in about.values()}
@@ -157,7 +157,7 @@ def predict_elsewhere(empty: Path, was: Path, here: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_pictures_are_predicted_from_files_elsewhere_as_from_arrays_here(elsewhere):
+def test_predictions_of_image_files_are_those_of_arrays(elsewhere):
     here, _ = elsewhere
     pixels = np.stack([np.asarray(Image.open(here / f"cnn-of-colours/{n}.png")) for n in range(3)])
     expected = load(here / "cnn-of-colours").predict(pixels)
@@ -166,7 +166,7 @@ def test_pictures_are_predicted_from_files_elsewhere_as_from_arrays_here(elsewhe
             np.testing.assert_array_equal(said[name], values)
 
 
-def test_an_older_export_does_not_look_for_the_weights_that_it_began_with(tmp_path):
+def test_an_older_export_does_not_need_its_pretrained_weights(tmp_path):
     options, facts = MEMBERS["torchvision"]
     export = exports.export(tmp_path / "export", options, facts)
     said = json.loads((export / "model.json").read_text())
@@ -176,7 +176,7 @@ def test_an_older_export_does_not_look_for_the_weights_that_it_began_with(tmp_pa
     assert load(export).predict(np.zeros((1, 3, 32, 32)))["label"].shape == (1,)
 
 
-def test_a_network_that_reads_a_file_of_its_own_which_is_gone_says_so(tmp_path):
+def test_a_user_network_whose_file_is_gone_is_reported(tmp_path):
     gone = write(tmp_path / "code", {"own.py": OWN_PATH, "gone.txt": "64"}) / "gone.txt"
     export = exports.export(tmp_path / "export", {"name": "own.py:Net"}, GREY, tmp_path / "code")
     shutil.copytree(tmp_path / "code", export / "code")
@@ -195,6 +195,6 @@ def test_a_network_that_reads_a_file_of_its_own_which_is_gone_says_so(tmp_path):
         ({"name": "mine.py:data", "size": 3}, False),
     ],
 )
-def test_pictures_are_resized_only_where_the_source_did_so(tmp_path, data, resized):
+def test_images_are_resized_only_if_the_source_resized_them(tmp_path, data, resized):
     export = exports.export(tmp_path / "export", *MEMBERS["ffnn"], data=data)
     assert json.loads((export / "model.json").read_text())["resized"] == resized

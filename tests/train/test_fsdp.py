@@ -7,9 +7,9 @@ import torch
 
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run.layout import read_json, write_json
-from hpc_dl.train.shard_files import Contents
+from hpc_dl.train.sharded_checkpoint import MetadataUnpickler
 from tests.support import ranks
-from tests.support.running import events, history, new_run
+from tests.support.running import events, exported_weights, history, new_run
 
 TRAIN = {"epochs": 4, "log_every": 6, "micro_batch": 20, "clip_norm": 5.0, "strategy": "fsdp"}
 
@@ -26,7 +26,7 @@ def job(root, name, size, **train):
 
 
 def exported(run):
-    return torch.load(run.export / "weights.pt", weights_only=True)["model"]
+    return exported_weights(run)
 
 
 def agree(ours, theirs):
@@ -34,18 +34,18 @@ def agree(ours, theirs):
         assert one == pytest.approx(other, rel=1e-4), step
 
 
-def test_it_trains_as_one_rank_does(tmp_path):
+def test_fsdp_trains_as_one_rank_does(tmp_path):
     whole = ranks.train(job(tmp_path, "whole", 1, strategy="ddp"))
     for size in (2, 4):
         agree(ranks.train(job(tmp_path, "divided", size)), whole)
 
 
-@pytest.mark.long
-def test_every_rank_holds_its_share_of_weights_and_moments_alone(tmp_path):
+@pytest.mark.nightly
+def test_every_rank_holds_its_shards_of_weights_and_moments_alone(tmp_path):
     run = ranks.train(job(tmp_path, "divided", 4))
     newest = sorted(run.checkpoints.glob("step-*"))[-1]
     with (newest / "shards" / ".metadata").open("rb") as file:
-        contents = Contents(file).load()
+        contents = MetadataUnpickler(file).load()
     tensors = {
         name: tensor
         for name, tensor in contents.state_dict_metadata.items()
@@ -65,19 +65,22 @@ def test_every_rank_holds_its_share_of_weights_and_moments_alone(tmp_path):
 
 
 def test_killed_and_resumed_it_ends_with_the_same_bits(tmp_path):
-    calm = ranks.train(job(tmp_path, "calm", 2, dropout=0.2))
+    undisturbed = ranks.train(job(tmp_path, "calm", 2, dropout=0.2))
     killed = job(tmp_path, "killed", 2, dropout=0.2)
     for step in (18, 36):
         ranks.kill_at(killed, step)
     ranks.train(killed)
     assert [event["step"] > 0 for event in events(killed, "started")] == [False, True, True]
-    assert history(killed) == history(calm)
-    assert all(torch.equal(exported(killed)[name], exported(calm)[name]) for name in exported(calm))
+    assert history(killed) == history(undisturbed)
+    assert all(
+        torch.equal(exported(killed)[name], exported(undisturbed)[name])
+        for name in exported(undisturbed)
+    )
 
 
 @pytest.mark.parametrize("before, after", [(2, 4), (4, 2), (2, 1)])
-def test_a_checkpoint_goes_on_on_another_number_of_ranks(tmp_path, before, after):
-    calm = ranks.train(job(tmp_path, "calm", 1, strategy="ddp"))
+def test_a_sharded_checkpoint_resumes_on_another_number_of_ranks(tmp_path, before, after):
+    undisturbed = ranks.train(job(tmp_path, "calm", 1, strategy="ddp"))
     moved = job(tmp_path, "moved", before)
     ranks.kill_at(moved, 24)
     other = Plan.from_json(read_json(job(tmp_path, "other", after).plan)).to_json()
@@ -85,11 +88,11 @@ def test_a_checkpoint_goes_on_on_another_number_of_ranks(tmp_path, before, after
     ranks.train(moved)
     assert [event["world_size"] for event in events(moved, "started")] == [before, after]
     assert events(moved, "started")[1]["step"] > 0
-    agree(moved, calm)
+    agree(moved, undisturbed)
 
 
-@pytest.mark.long
-def test_a_damaged_shard_is_noticed_and_the_checkpoint_before_it_taken(tmp_path):
+@pytest.mark.nightly
+def test_a_damaged_shard_is_reported_and_the_checkpoint_before_it_used(tmp_path):
     run = job(tmp_path, "damaged", 2)
     ranks.kill_at(run, 36)
     newest, before = sorted(run.checkpoints.glob("step-*"), reverse=True)[:2]
@@ -106,7 +109,7 @@ def test_a_damaged_shard_is_noticed_and_the_checkpoint_before_it_taken(tmp_path)
     assert shard.name in warning["message"]
 
 
-def test_a_loss_that_is_not_finite_stops_divided_networks_too(tmp_path):
+def test_a_loss_that_is_not_finite_stops_fsdp_too(tmp_path):
     run = job(tmp_path, "exploding", 2, optimizer={"name": "sgd", "lr": 1e30}, clip_norm=None)
     with ranks.ended(ranks.start(run)) as processes:
         for process in processes:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.support import ranks
-from tests.support.running import events, history, new_run
+from tests.support.running import events, exported_weights, history, new_run
 
 OWN = """
 import math
@@ -100,21 +100,21 @@ def test_lists_of_layers_tied_weights_and_frozen_players_train_as_on_one_rank(tm
     agree(ranks.train(job(tmp_path, "divided", 2, model, train=train)), ranks.train(whole))
 
 
-def test_the_statistics_of_batches_are_the_same_on_every_rank_and_after_a_kill(tmp_path):
+def test_batch_norm_statistics_are_the_same_on_every_rank_and_after_a_kill(tmp_path):
     model, often = {"name": "own.py:Normed"}, {"every": "5 steps"}
-    calm = ranks.train(job(tmp_path, "calm", 2, model, checkpoint=often))
+    undisturbed = ranks.train(job(tmp_path, "calm", 2, model, checkpoint=often))
     killed = job(tmp_path, "killed", 2, model, checkpoint=often)
     ranks.kill_at(killed, 12)
     ranks.train(killed)
     assert events(killed, "started")[1]["step"] > 0
-    assert history(killed) == history(calm)
-    ours, theirs = (torch.load(it.export / "weights.pt")["model"] for it in (killed, calm))
+    assert history(killed) == history(undisturbed)
+    ours, theirs = (exported_weights(it) for it in (killed, undisturbed))
     assert ours.keys() == theirs.keys()
     assert all(torch.equal(ours[key], theirs[key]) for key in ours)
 
 
-@pytest.mark.long
-def test_ranks_without_examples_and_with_fewer_batches_to_measure_take_part(tmp_path, monkeypatch):
+@pytest.mark.nightly
+def test_ranks_without_examples_and_with_fewer_batches_compute_dummy_batches(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # where own data are looked for
     data = {"name": "own.py:few", "batch_size": 2}  # the last batch has one, for rank 0 alone
     model = {"name": "ffnn", "hidden": [8], "activation": "tanh"}

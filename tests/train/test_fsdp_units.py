@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from hpc_dl.torchvision_compat import torchvision
-from hpc_dl.train import gradients, sharding
+from hpc_dl.train import fsdp, gradient_sync
 from hpc_dl.zoo.architectures.torchvision import Preprocessed
 from hpc_dl.zoo.architectures.transformer import Encoder
 from tests.support import ranks
@@ -40,7 +40,7 @@ def count(module):
 def test_no_unit_has_more_than_a_fifth_of_the_weights(name):
     with torch.device("meta"):
         network = transformer() if name == "transformer" else of_torchvision(name)
-    units = sharding.units(network)
+    units = fsdp.units(network)
     assert max(map(count, units)) <= 0.2 * count(network)
     assert sum(map(count, units)) >= 0.99 * count(network), "the rest is whole all the time"
     assert not any(isinstance(it, nn.ModuleList) for it in units), "it is never called"
@@ -54,11 +54,11 @@ class Tied(nn.Module):
         self.last.weight = self.blocks[0].weight
 
 
-def test_tied_weights_and_attention_are_left_whole():
+def test_tied_weights_and_attention_are_not_divided():
     tied = Tied()
-    assert sharding.units(tied) == list(tied.blocks[1:])
+    assert fsdp.units(tied) == list(tied.blocks[1:])
     short = transformer(depth=2, width=8)  # each layer has half of the weights
-    assert sharding.units(short) == [short.enter, *short.layers.layers, short.head]
+    assert fsdp.units(short) == [short.enter, *short.layers.layers, short.head]
 
 
 def needed(world, divided):
@@ -67,7 +67,7 @@ def needed(world, divided):
     before = psutil.Process().memory_info().rss
     torch.manual_seed(0)
     network = transformer()
-    network = sharding.shard(network, world) if divided else gradients.ddp(network, world)
+    network = fsdp.shard(network, world) if divided else gradient_sync.ddp(network, world)
     optimizer = torch.optim.Adam(network.parameters(), fused=True)
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
     for _ in range(2):
@@ -78,7 +78,7 @@ def needed(world, divided):
     return 1024 * int(re.findall(r"VmHWM:\s+(\d+)", said)[0]) - before
 
 
-def test_a_rank_needs_half_of_what_it_needs_with_ddp(tmp_path):
+def test_fsdp_needs_half_the_memory_of_ddp(tmp_path):
     weights = 4 * count(transformer())
     with_ddp, with_fsdp = (
         ranks.call_on_all(needed, 2, tmp_path, divided) for divided in (False, True)

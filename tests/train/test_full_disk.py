@@ -55,24 +55,24 @@ def test_events_wait_in_memory_until_there_is_room(
     assert log.size() == path.stat().st_size
 
 
-def test_the_training_goes_on_and_ends_as_if_nothing_had_been(disk: Path, tmp_path: Path) -> None:
+def test_training_continues_with_a_full_disk_and_ends_the_same(disk: Path, tmp_path: Path) -> None:
     run = job(disk, tmp_path)
     with ranks.ended(ranks.start(run)) as (process,):
         ranks.wait_for_step(run, 20)
         filler = fill(disk)
         wait_until(lambda: "could not be written: " in log_of(run), 60, message="not a word")
         assert process.is_alive()
-        assert checkpoint.newest_whole(run.checkpoints, pytest.fail)
+        assert checkpoint.newest_intact(run.checkpoints, pytest.fail)
         filler.unlink()
         process.join(60)
         assert process.exitcode == 0
-    calm = ranks.train(job(tmp_path / "calm", tmp_path / "calm"))
-    assert final_state(run) == final_state(calm)
-    assert history(run) == history(calm)
+    undisturbed = ranks.train(job(tmp_path / "calm", tmp_path / "calm"))
+    assert final_state(run) == final_state(undisturbed)
+    assert history(run) == history(undisturbed)
     assert any("could not be written" in event["message"] for event in events(run, "warning"))
 
 
-def test_a_model_that_cannot_be_written_fails_the_run_and_can_be_had_later(
+def test_an_export_that_cannot_be_written_fails_the_run_and_can_be_resumed(
     disk: Path, tmp_path: Path
 ) -> None:
     run = job(disk, tmp_path)
@@ -81,10 +81,10 @@ def test_a_model_that_cannot_be_written_fails_the_run_and_can_be_had_later(
         filler = fill(disk)
         process.join(60)
         assert process.exitcode == 1
-    assert "trained, but the model could not be written: the disk is full" in log_of(run)
+    assert "trained, but the model could not be written: No space left on device" in log_of(run)
     filler.unlink()
     ranks.train(run)
-    assert (run.export / "weights.pt").is_file()
+    assert (run.export / "weights.safetensors").is_file()
 
 
 def job(root: Path, elsewhere: Path) -> RunDir:

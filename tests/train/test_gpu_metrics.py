@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from hpc_dl.train.gpu_metrics import GPU, Gathering
-from hpc_dl.train.system_metrics import Monitor
+from hpc_dl.train.gpu_metrics import GPU, GpuMetrics
+from hpc_dl.train.system_metrics import SystemMonitor
 from tests.support import ranks
 from tests.support.waiting import wait_until
 
@@ -70,18 +70,18 @@ def gpu(monkeypatch):
     return monkeypatch
 
 
-def test_a_gpu_is_found_by_its_uuid_and_all_of_it_is_read(gpu):
+def test_a_gpu_is_found_by_its_uuid_and_all_metrics_are_read(gpu):
     gpu.setitem(sys.modules, "pynvml", nvml("GPU-dcdb5f9e"))
     assert GPU(CUDA).read() == ALL
 
 
-def test_of_a_mig_instance_what_it_has_of_its_own_is_read(gpu):
+def test_a_mig_instance_has_memory_metrics_alone(gpu):
     gpu.setitem(sys.modules, "pynvml", nvml("MIG-dcdb5f9e"))
     assert set(GPU(CUDA).read()) == {"memory_usage_megabytes", "memory_usage_percentage"}
 
 
 @pytest.mark.parametrize("module", [None, SimpleNamespace(), nvml("GPU-another")])
-def test_without_the_module_or_the_driver_there_is_nothing(gpu, module):
+def test_without_the_module_or_the_driver_there_are_no_metrics(gpu, module):
     gpu.setitem(sys.modules, "pynvml", module)
     assert GPU(CUDA).read() == {}
     assert GPU(torch.device("cpu")).read() == {}
@@ -91,7 +91,7 @@ def gathered(world):
     """What rank 0 knows of three ranks, each with the only GPU that it sees."""
     visible(f"of-{world.rank}")
     sys.modules["pynvml"] = nvml(f"GPU-of-{world.rank}", 61 + world.rank)
-    with Gathering(dataclasses.replace(world, device=CUDA)) as gpus:
+    with GpuMetrics(dataclasses.replace(world, device=CUDA)) as gpus:
         patience = time.monotonic() + 20
         while world.rank == 0 and len(gpus.metrics()) < 18 and time.monotonic() < patience:
             time.sleep(0.02)
@@ -109,13 +109,13 @@ def test_rank_0_has_the_metrics_of_all_ranks_numbered_by_rank(tmp_path):
     }
 
 
-def test_they_are_journalled_beside_the_load_of_the_machine():
+def test_gpu_metrics_are_journalled_with_the_load_of_the_node():
     said = []
     engine = SimpleNamespace(step=0)
     plan = SimpleNamespace(steps_per_epoch=1, epochs=1, steps=1)
     journal = SimpleNamespace(append=lambda kind, **fields: said.append((kind, fields)))
     gpus = SimpleNamespace(metrics=lambda: {"system/gpu_1_utilization_percentage": 87.0})
-    with Monitor(engine, plan, journal, gpus):
+    with SystemMonitor(engine, plan, journal, gpus):
         wait_until(lambda: any(kind == "system" for kind, _ in said), message="a sample")
     values = next(fields["values"] for kind, fields in said if kind == "system")
     assert values["system/gpu_1_utilization_percentage"] == 87.0

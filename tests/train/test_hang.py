@@ -27,7 +27,7 @@ def hanging(root, size, rank, timeout="0:04"):
 
 
 @pytest.mark.parametrize("size, rank", [(1, 0), (2, 0), (2, 1)])
-def test_it_ends_the_attempt_with_everybodys_stacks(tmp_path, size, rank):
+def test_a_hang_ends_the_attempt_with_the_stacks_of_all_ranks(tmp_path, size, rank):
     run = hanging(tmp_path, size, rank)
     with ranks.ended(ranks.start(run)) as processes:
         processes[0].join(60)
@@ -42,7 +42,7 @@ def test_it_ends_the_attempt_with_everybodys_stacks(tmp_path, size, rank):
     assert beats[-1]["behind"] == f"rank {rank} on {os.uname().nodename}"
 
 
-def test_the_final_test_is_watched_too_and_said_to_be_under_way(tmp_path):
+def test_a_hang_in_the_final_test_is_noticed_and_the_state_says_testing(tmp_path):
     run = new_run(
         tmp_path,
         own_models(tmp_path / "code"),
@@ -56,8 +56,8 @@ def test_the_final_test_is_watched_too_and_said_to_be_under_way(tmp_path):
     assert "in test" in next(run.logs.glob("*.log")).read_text()
 
 
-@pytest.mark.long
-def test_a_rank_that_is_stopped_is_the_one_that_is_behind(tmp_path):
+@pytest.mark.nightly
+def test_a_stopped_rank_is_the_one_that_is_behind(tmp_path):
     run = new_run(
         tmp_path,
         own_models(tmp_path / "code"),
@@ -73,7 +73,9 @@ def test_a_rank_that_is_stopped_is_the_one_that_is_behind(tmp_path):
     assert "(rank 1 on " in next(run.logs.glob("*-0.log")).read_text()
 
 
-def test_status_says_for_how_long_and_whom_the_others_wait_for(tmp_path, capsys, monkeypatch):
+def test_status_shows_for_how_long_and_for_which_rank_the_others_wait(
+    tmp_path, capsys, monkeypatch
+):
     monkeypatch.setenv("HPCDL_RUN_ROOT", str(tmp_path))
     run = new_run(tmp_path)
     alive = [sys.executable, "-c", "input()", f"{run.path}/submitit"]

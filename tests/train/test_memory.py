@@ -51,7 +51,7 @@ def failed(run, sabotage=None):
     return next(run.logs.glob("*-0.log")).read_text()
 
 
-def test_the_error_names_a_micro_batch_and_with_it_the_run_trains_on(tmp_path):
+def test_the_error_names_a_micro_batch_with_which_the_run_trains(tmp_path):
     """Of 64 examples the first step would fit, and with Adam's moments of 128 MiB no other."""
     hungry = functools.partial(own, tmp_path, "Hungry", mib=2, weights=64)
     limited = functools.partial(limit, 512 * MIB)
@@ -66,14 +66,14 @@ def test_the_error_names_a_micro_batch_and_with_it_the_run_trains_on(tmp_path):
         ranks.wait_for_step(again, 3)
 
 
-def test_ddp_that_was_interrupted_on_the_way_back_does_not_get_in_the_way(tmp_path):
+def test_smaller_batches_are_tried_though_ddp_was_interrupted_in_its_backward_pass(tmp_path):
     said = failed(own(tmp_path, "Tight", 2, where="backward", fits=20))
     assert "while training on 64 examples at once: 3.00 GiB asked for" in said
     assert "train.micro_batch=16 fits" in said
     assert "mark a variable ready" not in said
 
 
-def test_an_evaluation_obeys_the_micro_batch_and_says_which_one_it_needs(tmp_path):
+def test_an_evaluation_obeys_the_micro_batch_and_names_one_that_fits(tmp_path):
     said = failed(own(tmp_path, "Tight", where="measure", fits=20))
     assert re.search(r"while evaluating \d{3} examples at once: more asked for", said)
     (fits,) = re.findall(r"train.micro_batch=(\d+) fits", said)
@@ -81,7 +81,7 @@ def test_an_evaluation_obeys_the_micro_batch_and_says_which_one_it_needs(tmp_pat
     ranks.train(own(tmp_path, "Tight", where="measure", fits=20, train={"micro_batch": int(fits)}))
 
 
-def test_so_it_is_in_the_search_for_a_learning_rate(tmp_path):
+def test_the_learning_rate_finder_names_a_micro_batch_that_fits(tmp_path):
     train = {"optimizer": {"name": "adam", "lr": "auto"}}
     said = failed(own(tmp_path, "Tight", where="backward", fits=20, train=train))
     assert "while training on 128 examples at once: 3.00 GiB asked for" in said
@@ -91,14 +91,14 @@ def test_so_it_is_in_the_search_for_a_learning_rate(tmp_path):
 def lacking_in_the_second_step():
     from hpc_dl.train.engine import Engine
 
-    move = Engine._move
+    step = Engine._optimizer_step
 
-    def moved(engine, *arguments):
-        move(engine, *arguments)
+    def stepped(engine, *arguments):
+        step(engine, *arguments)
         if engine.step == 1:
             lacking()
 
-    Engine._move = moved
+    Engine._optimizer_step = stepped
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def lacking_in_the_second_step():
         ({"name": "ffnn"}, 2, {"strategy": "fsdp"}, "A smaller train.micro_batch may fit"),
     ],
 )
-def test_players_shared_statistics_and_divided_networks_are_tried_by_one_rank_or_not_at_all(
+def test_one_rank_tries_smaller_batches_of_gans_and_sync_batch_norm_but_not_of_fsdp(
     tmp_path, model, size, train, advice
 ):
     resources = {"tasks_per_node": size, "cpus_per_task": 1}
@@ -133,16 +133,14 @@ def lacking_in(module, name):
 @pytest.mark.parametrize(
     ("module", "name", "doing", "hint"),
     [
-        ("data.sources", "load", "loading the data", "resources.mem"),
-        ("train.training", "beside", "moving the data to the device", "nvidia-smi"),
-        ("train.training", "build_engine", "building the networks", "strategy=fsdp"),
+        ("data.loading", "load", "loading the data", "resources.mem"),
+        ("train.trainer", "place_splits", "moving the data to the device", "nvidia-smi"),
+        ("train.trainer", "build_engine", "building the networks", "strategy=fsdp"),
         ("train.checkpoint", "load", "loading a checkpoint", "GPU with more memory"),
-        ("train.finish", "write_json", "exporting the trained network", "hpcdl submit"),
+        ("train.export", "write_json", "exporting the trained network", "hpcdl submit"),
     ],
 )
-def test_every_part_of_a_run_says_that_it_ran_out_and_what_helps_there(
-    tmp_path, module, name, doing, hint
-):
+def test_every_phase_of_a_run_has_its_message_and_hint(tmp_path, module, name, doing, hint):
     run = new_run(tmp_path, train={"epochs": 1})
     said = failed(run, functools.partial(lacking_in, f"hpc_dl.{module}", name))
     assert f"while {doing}" in said
@@ -166,9 +164,9 @@ def test_every_part_of_a_run_says_that_it_ran_out_and_what_helps_there(
         ),
     ],
 )
-def test_a_gpu_without_memory_is_recognised_in_the_words_of_every_library(error):
-    assert memory.ran_out(error)
-    assert not memory.of_main_memory(error)
+def test_out_of_gpu_memory_is_recognised_from_every_library(error):
+    assert memory.is_out_of_memory(error)
+    assert not memory.is_out_of_main_memory(error)
 
 
 def refused(count):
@@ -198,8 +196,8 @@ def refused(count):
         (OSError(errno.ENOMEM, "Cannot allocate memory"), "more"),
     ],
 )
-def test_main_memory_that_ran_out_is_told_from_that_of_the_gpu(error, asked):
-    assert memory.ran_out(error)
+def test_out_of_main_memory_is_distinguished_from_gpu_memory(error, asked):
+    assert memory.is_out_of_memory(error)
     said = memory.explain(error, torch.device("cuda", 0), "loading the data", "Ask for more.")
     assert str(said).startswith(f"out of main memory on {socket.gethostname()} while")
     assert f"while loading the data: {asked} asked for" in str(said)
@@ -215,13 +213,13 @@ def test_main_memory_that_ran_out_is_told_from_that_of_the_gpu(error, asked):
         OSError(errno.ENOSPC, "no space left"),
     ],
 )
-def test_other_errors_are_not_taken_for_it(error):
-    assert not memory.ran_out(error)
+def test_other_errors_are_not_out_of_memory(error):
+    assert not memory.is_out_of_memory(error)
     with pytest.raises(type(error), match=re.escape(str(error))), memory.during(memory.SAVING, CPU):
         raise error
 
 
-def test_a_phase_has_advice_of_its_own():
+def test_a_phase_has_its_own_hint():
     with pytest.raises(UserError) as caught, memory.during(memory.SAVING, CPU):
         raise MemoryError
     assert "while saving a checkpoint" in caught.value.message

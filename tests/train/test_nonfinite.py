@@ -53,7 +53,7 @@ def test_stop_names_step_player_and_samples_and_keeps_the_state(tmp_path, size):
     assert all(tensor.isfinite().all() for tensor in state["networks"]["model"].values())
 
 
-def test_skip_leaves_the_step_out_and_trains_on(tmp_path):
+def test_skip_leaves_the_step_out_and_continues(tmp_path):
     run = ranks.train(poisoned(tmp_path, "skip"))
     faults = warnings(run)
     steps = [int(message.split(":")[0].removeprefix("step ")) for message in faults]
@@ -68,15 +68,15 @@ def test_skip_leaves_the_step_out_and_trains_on(tmp_path):
 
 def test_a_skipped_step_is_skipped_again_by_a_run_that_was_killed(tmp_path):
     job = {"train": {"epochs": 3}, "checkpoint": {"every": "5 steps"}}
-    calm = ranks.train(poisoned(tmp_path, "skip", name="calm", **job))
+    undisturbed = ranks.train(poisoned(tmp_path, "skip", name="calm", **job))
     killed = poisoned(tmp_path, "skip", name="killed", **job)
     ranks.kill_at(killed, 20)
     ranks.train(killed)
-    assert final_state(killed) == final_state(calm)
-    assert history(killed) == history(calm)
+    assert final_state(killed) == final_state(undisturbed)
+    assert history(killed) == history(undisturbed)
 
 
-def test_a_network_that_is_broken_for_good_is_not_skipped_for_ever(tmp_path):
+def test_too_many_skipped_steps_in_a_row_stop_the_run(tmp_path):
     model = {"name": "own.py:Broken", "always": True}
     train = {"epochs": 3, "on_nonfinite": "skip"}
     run = new_run(tmp_path, own_models(tmp_path / "code"), model=model, train=train)
@@ -84,7 +84,7 @@ def test_a_network_that_is_broken_for_good_is_not_skipped_for_ever(tmp_path):
     assert len(warnings(run)) == 10
 
 
-def test_back_goes_to_the_last_checkpoint_at_half_the_rate(tmp_path):
+def test_rollback_loads_the_last_checkpoint_at_half_the_rate(tmp_path):
     """And to the one before where the first step after it fails again."""
     model = {"name": "own.py:Broken", "always": False}
     train = {"epochs": 2, "log_every": 1, "on_nonfinite": "rollback"}
@@ -92,9 +92,9 @@ def test_back_goes_to_the_last_checkpoint_at_half_the_rate(tmp_path):
     run = ranks.train(new_run(tmp_path, code, model=model, train=train, checkpoint=every))
     first, second = warnings(run)
     step = int(first.split(":")[0].removeprefix("step "))
-    assert f"back to step-{step - 1:08d}, at 0.5 of the learning rate" in first
+    assert f"rolled back to step-{step - 1:08d}, at 0.5 of the learning rate" in first
     assert second.startswith(f"step {step}: ")
-    assert f"back to step-{step - 1:08d}, at 0.25 of the learning rate" in second
+    assert f"rolled back to step-{step - 1:08d}, at 0.25 of the learning rate" in second
     rates = {at: values["train/lr"] for at, values in history(run) if "train/lr" in values}
     assert [rates[step - 1], rates[step]] == [0.001, 0.00025]
     assert list(rates) == list(range(1, 25)), "every step is once in the history"
@@ -109,11 +109,11 @@ UNTOUCHED = {
 
 
 @pytest.mark.parametrize("case", UNTOUCHED)
-def test_a_turn_whose_loss_is_not_finite_leaves_all_as_it_was(tmp_path, monkeypatch, case):
+def test_an_update_whose_loss_is_not_finite_changes_nothing(tmp_path, monkeypatch, case):
     """Statistics, momentum and average too; who would move next in that step does not."""
     model, player = UNTOUCHED[case]
     engine, batches = steps.engine_of(steps.job(model=model, train=MOVING), tmp_path)
-    engine.play(batches.of_step(0), batches.filler, report=True)
+    engine.train_step(batches.of_step(0), batches.dummy_batch, report=True)
     before = copy.deepcopy(engine.state())
     batch = batches.of_step(1)
     first = batch[0]["index"][0].item()
@@ -125,8 +125,8 @@ def test_a_turn_whose_loss_is_not_finite_leaves_all_as_it_was(tmp_path, monkeypa
         return dataclasses.replace(loss, total=loss.total + bad)
 
     monkeypatch.setattr(engine.architecture, "loss", infinite)
-    _, bad = engine.play(batch, batches.filler, report=True)
-    assert (bad.step, bad.player, bad.total) == (1, player, math.inf)
+    skipped = engine.train_step(batch, batches.dummy_batch, report=True)
+    assert (skipped.step, skipped.player, skipped.total) == (1, player, math.inf)
     assert nonfinite.samples(engine, batch, player) == [first]
     assert_same(engine.state() | {"step": 1}, before)
     reported = engine.report()

@@ -14,12 +14,12 @@ def rate(spec, steps=100, steps_per_epoch=10):
     return optim.learning_rate(spec, 1.0, steps, steps_per_epoch)
 
 
-def test_the_warm_up_rises_linearly_and_reaches_the_peak():
+def test_the_warm_up_rises_linearly_to_the_peak():
     rises = rate(Constant(name="constant", warmup_steps=4))
     assert [rises(step) for step in range(6)] == [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
 
 
-def test_cosine_goes_through_half_of_the_peak_and_ends_at_its_share():
+def test_cosine_is_at_half_in_the_middle_and_ends_at_its_final_rate():
     falls = rate(Cosine(name="cosine", final=0.1))
     assert falls(0) == 1.0
     assert falls(50) == pytest.approx(0.55)
@@ -98,22 +98,20 @@ def after_steps(spec, gradients, *, forget=False):
     return network.weight.detach()
 
 
-def test_every_optimizer_is_tried():
+def test_the_tests_cover_every_optimizer():
     tagged = get_args(get_args(Optimizer)[0])
     assert {type(spec) for spec in SPECS} == {get_args(kind)[0] for kind in tagged}
 
 
 @pytest.mark.parametrize("forget", [False, True])
 @pytest.mark.parametrize("spec", SPECS, ids=str)
-def test_a_first_step_that_is_skipped_leaves_nothing_behind(
-    spec, forget, uninitialised_memory_is_nan
-):
+def test_a_skipped_first_step_changes_nothing(spec, forget, uninitialised_memory_is_nan):
     """Also where the state that was loaded is that of an optimizer that has not stepped."""
     skipped = after_steps(spec, [torch.inf, 0.5, 0.25], forget=forget)
     assert torch.equal(skipped, after_steps(spec, [0.5, 0.25]))
 
 
-def test_momentum_that_begins_at_zero_is_torchs_own():
+def test_momentum_that_starts_at_zero_is_torchs():
     ours = after_steps(SPECS[0], [0.5, 0.25, 0.125])
     weight = nn.Parameter(torch.ones(1, 2))
     momentum, nesterov = SPECS[0].momentum, SPECS[0].nesterov

@@ -11,19 +11,27 @@ from hpc_dl.run.layout import read_json, write_json
 from tests import chaos
 from tests.support import ranks
 from tests.support.ranks import train
-from tests.support.running import events, final_state, history, new_run, start, wait_for_end
+from tests.support.running import (
+    events,
+    exported_weights,
+    final_state,
+    history,
+    new_run,
+    start,
+    wait_for_end,
+)
 
 
 def losses(run, name="train/loss"):
     return [values[name] for _, values in history(run) if name in values]
 
 
-def test_half_precision_learns_as_well_as_full(tmp_path):
+def test_bf16_learns_as_well_as_fp32(tmp_path):
     full = train(new_run(tmp_path, train={"epochs": 4}))
     half = train(new_run(tmp_path, train={"epochs": 4, "precision": "bf16"}))
     assert losses(half) != losses(full)
     assert losses(half)[-1] == pytest.approx(losses(full)[-1], rel=0.02)
-    weights = torch.load(half.export / "weights.pt", weights_only=True)["model"]
+    weights = exported_weights(half)
     assert {tensor.dtype for tensor in weights.values()} == {torch.float32}
 
 
@@ -55,13 +63,13 @@ def test_early_stopping_ends_a_run_that_does_not_improve(tmp_path):
     assert ended == ["36 steps trained: no improvement for 2 epochs"]
 
 
-def test_reports_come_every_so_many_steps_and_at_the_end_of_each_epoch(tmp_path):
+def test_reports_come_every_log_every_steps_and_at_the_end_of_each_epoch(tmp_path):
     run = train(new_run(tmp_path, train={"epochs": 2, "log_every": 5}))
     reported = [step for step, values in history(run) if "train/loss" in values]
     assert reported == [5, 10, 12, 17, 22, 24]
 
 
-def test_checkpoints_come_in_their_rhythm_and_the_best_is_kept(tmp_path):
+def test_checkpoints_follow_their_schedule_and_the_best_is_kept(tmp_path):
     run = train(new_run(tmp_path, train={"epochs": 3}, checkpoint={"every": "5 steps", "keep": 2}))
     saved = [event["step"] for event in events(run, "saved")]
     assert {5, 10, 15, 20, 25, 30, 35, 36} <= set(saved)
@@ -76,7 +84,7 @@ def test_the_test_split_is_measured_with_the_best_weights_and_exported(tmp_path)
     run = train(new_run(tmp_path, train={"epochs": 3}))
     best = next(run.checkpoints.glob("best-*"))
     state = torch.load(best / "state.pt", weights_only=True)["engine"]["networks"]["model"]
-    exported = torch.load(run.export / "weights.pt", weights_only=True)["model"]
+    exported = exported_weights(run)
     assert all(torch.equal(state[name], exported[name]) for name in state)
     predicted = load(run.export).predict(torch.rand(3, 1, 8, 8))
     assert predicted["probabilities"].shape == (3, 10)
@@ -94,7 +102,7 @@ def test_data_that_have_changed_since_the_submission_are_refused(tmp_path):
     assert "the data have changed since the submission" in reason
 
 
-def test_a_checkpoint_of_another_spec_is_refused_with_the_difference(tmp_path):
+def test_a_checkpoint_of_another_job_spec_is_refused_with_the_difference(tmp_path):
     run = train(new_run(tmp_path, checkpoint={"every": "5 steps"}))
     other = new_run(tmp_path, train={"seed": 1, "optimizer": {"name": "sgd", "lr": 0.5}})
     for path in run.checkpoints.iterdir():
@@ -103,20 +111,20 @@ def test_a_checkpoint_of_another_spec_is_refused_with_the_difference(tmp_path):
         process.join(60)
         assert process.exitcode == 1
     said = next(other.logs.glob("*.log")).read_text()
-    assert "belongs to another spec: " in said
+    assert "belongs to another job spec: " in said
     assert "train.optimizer.name is adamw there and sgd here" in said
     assert "train.seed is 0 there and 1 here" in said
     assert "model" not in said.split("another spec: ")[1].splitlines()[0]
 
 
-def test_what_does_not_change_the_training_may_differ(tmp_path):
+def test_options_that_do_not_change_the_training_may_differ_at_a_resume(tmp_path):
     run = train(new_run(tmp_path, checkpoint={"every": "5 steps", "keep": 9}))
     other = new_run(tmp_path, train={"log_every": 3, "on_nonfinite": "skip"})
     shutil.copytree(run.checkpoints / "step-00000010", other.checkpoints / "step-00000010")
     assert events(train(other), "started")[0]["step"] == 10
 
 
-def test_a_damaged_best_checkpoint_is_named_and_the_last_weights_are_taken(tmp_path):
+def test_with_a_damaged_best_checkpoint_the_last_weights_are_exported(tmp_path):
     run = new_run(tmp_path)
     with ranks.ended(ranks.start(run, chaos.Kill("while the model is exported", 1))) as (process,):
         process.join(60)
@@ -128,7 +136,7 @@ def test_a_damaged_best_checkpoint_is_named_and_the_last_weights_are_taken(tmp_p
     warning = events(run, "warning")[-1]
     assert "the best checkpoint, best-" in warning["message"]
     assert "is damaged: state.pt has" in warning["message"]
-    assert (run.export / "weights.pt").is_file()
+    assert (run.export / "weights.safetensors").is_file()
 
 
 def tell_of_threads() -> None:
@@ -155,12 +163,12 @@ def test_no_thread_of_the_process_group_outlives_the_training(tmp_path):
     assert "threads: 1\n" in next(run.logs.glob("*-0.log")).read_text()
 
 
-def test_averaged_weights_are_what_is_kept(tmp_path):
+def test_ema_weights_are_tested_and_exported(tmp_path):
     """By hand: after n steps the average moves by 1 - min(decay, (1 + n) / (10 + n))."""
     run = train(
         new_run(tmp_path, train={"epochs": 1, "ema_decay": 0.3}, checkpoint={"every": "1 steps"})
     )
-    kept = torch.load(run.export / "weights.pt", weights_only=True)["model"]
+    kept = exported_weights(run)
     state = torch.load(run.checkpoints / "step-00000012" / "state.pt", weights_only=True)["engine"]
     before = torch.load(run.checkpoints / "step-00000011" / "state.pt", weights_only=True)["engine"]
     for name, weight in kept.items():
@@ -171,7 +179,7 @@ def test_averaged_weights_are_what_is_kept(tmp_path):
         torch.testing.assert_close(weight, expected)
 
 
-def test_balanced_classes_count_alike_and_given_weights_are_taken(tmp_path):
+def test_class_weights_are_balanced_or_as_given(tmp_path):
     """Digits are nearly balanced: so weights change the loss little, and lopsided ones much."""
     plain, balanced, lopsided = (
         losses(train(new_run(tmp_path, train={"epochs": 2, "class_weights": weights})))
@@ -192,22 +200,22 @@ def test_labels_are_smoothed(tmp_path):
     assert smooth > 0.87
 
 
-def test_a_learning_rate_is_found_shown_and_remembered(tmp_path):
+def test_a_learning_rate_is_found_drawn_and_reused(tmp_path):
     options = {"epochs": 3, "optimizer": {"name": "adamw", "lr": "auto"}, "log_every": 1}
-    calm = train(new_run(tmp_path, train=options))
-    found = read_json(calm.learning_rate)["learning_rate"]
+    undisturbed = train(new_run(tmp_path, train=options))
+    found = read_json(undisturbed.learning_rate)["learning_rate"]
     assert 1e-4 < found < 1e-1
-    assert set(losses(calm, "train/lr")) == {found}
+    assert set(losses(undisturbed, "train/lr")) == {found}
     curve = "artifacts/learning_rate/step-00000000.png"
-    assert curve in [event["path"] for event in events(calm, "artifact")]
-    assert (calm.path / curve).exists()
+    assert curve in [event["path"] for event in events(undisturbed, "artifact")]
+    assert (undisturbed.path / curve).exists()
     killed = new_run(tmp_path, train=options)
     ranks.kill_at(killed, 15)
     killed.learning_rate.write_bytes(b"")  # it is found once more, and the same
     train(killed)
-    assert read_json(killed.learning_rate) == read_json(calm.learning_rate)
+    assert read_json(killed.learning_rate) == read_json(undisturbed.learning_rate)
     assert curve in [event["path"] for event in events(killed, "artifact")]
-    assert final_state(killed) == final_state(calm)
+    assert final_state(killed) == final_state(undisturbed)
 
 
 def test_two_ranks_find_one_learning_rate(tmp_path):

@@ -36,7 +36,7 @@ def rename(hosts: str) -> None:
 @pytest.mark.skipif(NAMESPACES.returncode != 0, reason="namespaces are not to be had here")
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
 @pytest.mark.parametrize("hosts", ["", f"192.0.2.1 {NAME}\n"], ids=["unknown", "foreign"])
-def test_on_one_machine_they_meet_whatever_its_name_resolves_to(tmp_path, hosts, strategy):
+def test_ranks_on_one_machine_meet_whatever_its_name_resolves_to(tmp_path, hosts, strategy):
     job = {"train": {"epochs": 1, "strategy": strategy}, "resources": {"tasks_per_node": 2}}
     file = tmp_path / "hosts"
     file.write_text(f"127.0.0.1 localhost\n{hosts}")
@@ -61,7 +61,7 @@ def machine(monkeypatch):
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(address, "_interfaces", lambda: {"127.0.0.1": "lo", **interfaces})
         monkeypatch.setattr(address, "lookup", lambda host: list(resolves_to))
-        monkeypatch.setattr(address, "_leading_away", lambda: iter(leads_away))
+        monkeypatch.setattr(address, "_default_route", lambda: iter(leads_away))
 
     return make
 
@@ -87,7 +87,7 @@ IB, ETH = {"10.1.0.7": "ib0"}, {"10.0.0.7": "eth0"}
         ([], {}, [], {}, "127.0.0.1", "lo"),
     ],
 )
-def test_across_machines_each_takes_an_address_of_its_own(
+def test_across_machines_each_rank_takes_an_address_of_its_interfaces(
     machine, resolves_to, interfaces, leads_away, environment, chosen, told
 ):
     machine(resolves_to, interfaces, leads_away, **environment)
@@ -98,7 +98,7 @@ def test_across_machines_each_takes_an_address_of_its_own(
     assert os.environ[address.GLOO] == environment.get(address.GLOO, "lo")
 
 
-def test_an_interface_that_is_not_there_is_named_with_those_that_are(machine):
+def test_a_missing_interface_is_reported_with_those_that_exist(machine):
     machine(["10.0.0.7"], ETH, (), GLOO_SOCKET_IFNAME="ib0")
     with pytest.raises(UserError, match="names ib0, which") as raised:
         address.choose(alone=False)
@@ -112,14 +112,14 @@ def test_the_real_interfaces_are_found():
 
 
 @pytest.mark.parametrize("there", ["127.0.0.1", "192.0.2.1"])
-def test_what_cannot_be_reached_is_said_at_once(monkeypatch, there):
+def test_an_unreachable_address_is_reported_at_once(monkeypatch, there):
     monkeypatch.setattr(address, "CONNECT_SECONDS", 0.5)
     monkeypatch.setattr(address, "lookup", lambda host: ["10.0.0.9"])
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and not listening
         port, began = taken.getsockname()[1], time.monotonic()
         with pytest.raises(UserError) as raised:
-            address.try_out(3, "node1", there, port)
+            address.check_connection(3, "node1", there, port)
     assert time.monotonic() - began < 5
     said = str(raised.value)
     assert (
@@ -138,12 +138,12 @@ def nobody_listens():
         return taken.getsockname()[1]
 
 
-def test_on_one_machine_it_is_rank_0_that_is_gone_and_no_network():
+def test_on_one_machine_an_unreachable_rank_0_is_gone():
     with pytest.raises(PeerGone, match="rank 0 on node1 is gone"):
-        address.try_out(1, "node1", "127.0.0.1", nobody_listens(), alone=True)
+        address.check_connection(1, "node1", "127.0.0.1", nobody_listens(), alone=True)
 
 
-def test_a_rank_0_that_ends_while_the_others_come_is_not_waited_for(monkeypatch):
+def test_a_rank_0_that_has_ended_is_not_waited_for(monkeypatch):
     """torch itself would try for as long as it waits for anything."""
     monkeypatch.setattr(world, "ANSWER_SECONDS", 0.5)
     began = time.monotonic()
@@ -152,7 +152,7 @@ def test_a_rank_0_that_ends_while_the_others_come_is_not_waited_for(monkeypatch)
     assert time.monotonic() - began < 10
 
 
-def test_a_rank_0_that_is_there_is_waited_for_as_long_as_is_asked(monkeypatch):
+def test_the_store_of_a_live_rank_0_has_the_given_timeout(monkeypatch):
     monkeypatch.setattr(world, "ANSWER_SECONDS", 1.0)
     there = TCPStore("127.0.0.1", 0, None, is_master=True, wait_for_workers=False)
     store = world._store_of("node1", "127.0.0.1", there.port, timedelta(seconds=60))

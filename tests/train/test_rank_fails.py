@@ -63,7 +63,7 @@ def ended(run, sabotage=None, size=2):
 
 
 @pytest.mark.parametrize("rank", [0, 1])
-def test_its_error_is_printed_and_recorded_before_anybody_is_waited_for(tmp_path, rank):
+def test_the_error_of_a_rank_is_recorded_before_it_waits_for_others(tmp_path, rank):
     run = leaving(tmp_path, rank, killed=False)
     (state, reason), logs = ended(run, hang_when_destroyed)
     assert state == "failed"
@@ -72,7 +72,7 @@ def test_its_error_is_printed_and_recorded_before_anybody_is_waited_for(tmp_path
     assert "RuntimeError: the loss exploded" in logs[rank]
 
 
-def test_a_killed_one_is_named(tmp_path):
+def test_a_killed_rank_is_named(tmp_path):
     (state, reason), logs = ended(leaving(tmp_path, 1, killed=True, size=3), size=3)
     assert (state, reason) == ("failed", f"rank 1 on {HERE} {failure.GONE}")
     assert f"error: rank 1 on {HERE} is gone" in logs[0]

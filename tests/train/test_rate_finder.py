@@ -8,7 +8,7 @@ from hpc_dl.train import rate_finder
 from tests.support import steps
 
 
-def test_the_networks_and_optimizers_of_the_trial_are_gone(tmp_path, monkeypatch):
+def test_the_memory_of_the_trial_is_released(tmp_path, monkeypatch):
     """Also without a garbage collection that happens to come."""
     model, options = (
         {"name": "ffnn", "hidden": [16]},

@@ -43,8 +43,8 @@ def nccl(last, kind="unhandled system error", name=SYSTEM):
     return dist.DistBackendError(f"{NCCL.format(kind)}\n{name}\nLast error:\n{last}")
 
 
-def explained(error, *, meeting=True):
-    with pytest.raises(type(error)) as same, setup_errors.explained(meeting=meeting):
+def explained(error, *, connecting=True):
+    with pytest.raises(type(error)) as same, setup_errors.explained(connecting=connecting):
         raise error
     return same.value
 
@@ -65,8 +65,8 @@ def explained(error, *, meeting=True):
     ],
     ids=["shm", "duplicate", "route", "interface", "interface-gloo", "other"],
 )
-def test_while_the_ranks_meet_each_has_its_own_message(error, what, hint):
-    with pytest.raises(UserError) as raised, setup_errors.explained(meeting=True):
+def test_while_the_ranks_connect_each_cause_has_its_message(error, what, hint):
+    with pytest.raises(UserError) as raised, setup_errors.explained(connecting=True):
         raise error
     found = raised.value
     assert what.format(here=socket.gethostname()) in found.message
@@ -76,7 +76,7 @@ def test_while_the_ranks_meet_each_has_its_own_message(error, what, hint):
 
 
 @pytest.mark.parametrize("error", [nccl(FULL), nccl(DUPLICATE), RuntimeError(WORKER)])
-def test_some_causes_are_the_same_at_any_time(error):
+def test_some_causes_are_explained_at_any_time(error):
     with pytest.raises(UserError, match=r"has no room|the same GPU"), setup_errors.explained():
         raise error
 
@@ -84,13 +84,13 @@ def test_some_causes_are_the_same_at_any_time(error):
 @pytest.mark.parametrize(
     "error", [nccl(REMOTE), RuntimeError(GLOO + CLOSED), dist.DistStoreError("wait timeout")]
 )
-def test_a_rank_that_is_gone_is_no_error_of_the_set_up(error):
+def test_a_lost_rank_is_not_a_setup_error(error):
     assert explained(error) is error
 
 
 @pytest.mark.parametrize("error", [nccl(NO_ROUTE), RuntimeError("no route to host: my own words")])
-def test_later_it_stays_what_it_is(error):
-    assert explained(error, meeting=False) is error
+def test_after_the_setup_other_errors_are_not_changed(error):
+    assert explained(error, connecting=False) is error
 
 
 def recorded(root, error, job="7"):
@@ -107,7 +107,7 @@ def recorded(root, error, job="7"):
         (dist.DistStoreError("wait timeout after 300000ms, keys: /gpus/1"), "keys: /gpus/1"),
     ],
 )
-def test_whoever_has_lost_another_says_so_in_the_words_of_the_library(
+def test_a_rank_that_lost_another_keeps_the_message_of_the_library(
     tmp_path, monkeypatch, error, words
 ):
     monkeypatch.setattr(failure, "PEER_SECONDS", 0.0)
@@ -139,7 +139,7 @@ def fail_to_connect():
     dist.init_process_group = init_process_group
 
 
-def test_a_failure_while_the_ranks_meet_is_recorded_with_what_to_do(tmp_path):
+def test_a_failure_while_the_ranks_connect_is_recorded_with_its_hint(tmp_path):
     run = new_run(tmp_path, resources={"tasks_per_node": 2, "cpus_per_task": 1})
     with ranks.ended(ranks.start_job(run, fail_to_connect)) as processes:
         processes[0].join(30)

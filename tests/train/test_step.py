@@ -109,14 +109,14 @@ def test_fp16_overflows_in_no_division(divided):
 def mean_of(*losses):
     """The gradient that micro-batches of one rank give, and the greatest value differentiated."""
     weight = torch.ones((), requires_grad=True)
-    mean = GlobalMean(World(0, 1, torch.device("cpu")), len(losses), lambda: 0)
+    mean = GlobalMean(World(0, 1, torch.device("cpu")), len(losses))
     seen = []
     for total, count in losses:
         value = mean.add(Loss(weight * total, count))
         value.backward()
         seen.append(float(value.detach()))
     mean.correct([weight.grad])
-    return float(weight.grad), max(seen), mean.read()[0]
+    return float(weight.grad), max(seen), mean.total()
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def mean_of(*losses):
         ([(0.0, torch.tensor(0.0))], 0.0),
     ],
 )
-def test_a_gradient_is_that_of_the_sum_over_the_count(losses, expected):
+def test_the_gradient_is_that_of_the_total_divided_by_the_count(losses, expected):
     gradient, greatest, total = mean_of(*losses)
     assert gradient == pytest.approx(expected, rel=1e-6)
     assert greatest <= max(total for total, _ in losses)
@@ -144,9 +144,9 @@ def test_every_architecture_computes_in_half_precision(name, precision, code, mo
         pytest.skip("torch has no such cells for CPUs")
     monkeypatch.setattr(build, "accelerator", lambda *_: Accelerator(precision))
     engine, batches = every_architecture.engine_of(name, code, World(0, 1, torch.device("cpu")))
-    _, bad = engine.play(batches.of_step(0), batches.filler, report=True)
-    assert bad is None
-    assert all(it.isfinite().all() for net in engine.bare.values() for it in net.parameters())
+    skipped = engine.train_step(batches.of_step(0), batches.dummy_batch, report=True)
+    assert skipped is None
+    assert all(it.isfinite().all() for net in engine.unwrapped.values() for it in net.parameters())
 
 
 SGD = {"optimizer": {"name": "sgd", "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}}
@@ -164,7 +164,7 @@ def shards_in_fp16(world, spec, code):
     return losses + steps.losses_of(engine, batches), type(engine.players["model"].optimizer)
 
 
-def test_sgd_of_divided_networks_steps_and_skips_as_of_whole_ones(code):
+def test_sgd_with_fsdp_steps_and_skips_as_without(code):
     job = {"model": {"name": "ffnn", "hidden": [15]}}
     whole, kind = shards_in_fp16(None, spec_of(job, ONE, SGD), code)
     assert kind is torch.optim.SGD

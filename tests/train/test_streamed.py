@@ -49,7 +49,7 @@ def family(process):
     return [parent, *parent.children(recursive=True)]
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_kill_9_changes_no_bit_and_the_resident_run_is_the_same(tmp_path, pictures):
     resident = ranks.train(prepared(tmp_path, pictures, "resident", 2, loading="resident"))
     killed = prepared(tmp_path, pictures, "killed", 2)
@@ -68,7 +68,7 @@ def test_kill_9_changes_no_bit_and_the_resident_run_is_the_same(tmp_path, pictur
     assert final_state(killed) == final_state(resident)
 
 
-def test_a_warning_to_every_process_of_the_job_stops_the_run_and_no_worker(tmp_path, pictures):
+def test_a_signal_to_every_process_stops_the_run_but_no_data_worker(tmp_path, pictures):
     run = prepared(tmp_path, pictures, epochs=2000)
     with ranks.ended(ranks.start(run)) as (rank,):
         wait_for(run, 3)

@@ -58,13 +58,13 @@ def goes_on(cluster: Cluster, run: RunDir, root: Path) -> None:
 def ends_as_undisturbed(run: RunDir, root: Path) -> None:
     wait_for(run, "completed", seconds=150)
     size = Plan.from_json(read_json(run.plan)).world_size
-    calm, _ = job(root / "calm", pace=0, tasks_per_node=size)
-    ranks.train(calm)
+    undisturbed, _ = job(root / "calm", pace=0, tasks_per_node=size)
+    ranks.train(undisturbed)
     steps = [event["step"] for event in starts(run)]
     assert len(steps) > 1
     assert all(step > 0 for step in steps[1:]), "it went on from a checkpoint"
-    assert final_state(run) == final_state(calm)
-    assert history(run) == history(calm)
+    assert final_state(run) == final_state(undisturbed)
+    assert history(run) == history(undisturbed)
 
 
 def why(run: RunDir) -> list[str]:
@@ -73,7 +73,7 @@ def why(run: RunDir) -> list[str]:
     return [event["reason"] for event in states if event["state"] == "requeued"]
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_kill_9_of_one_of_two_ranks(cluster: Cluster, tmp_path: Path) -> None:
     run = submitted(tmp_path, tasks_per_node=2)
     rank_processes(run)[1].send_signal(signal.SIGKILL)
@@ -83,7 +83,7 @@ def test_kill_9_of_one_of_two_ranks(cluster: Cluster, tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_kill_9_of_the_only_rank(cluster: Cluster, tmp_path: Path) -> None:
     run = submitted(tmp_path, max_requeues=1)
     rank_processes(run)[0].send_signal(signal.SIGKILL)
@@ -91,7 +91,7 @@ def test_kill_9_of_the_only_rank(cluster: Cluster, tmp_path: Path) -> None:
     assert why(run) == ["a rank was killed (signal 9)"]
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_sigterm_of_a_rank(cluster: Cluster, tmp_path: Path) -> None:
     run = submitted(tmp_path)
     rank_processes(run)[0].send_signal(signal.SIGTERM)
@@ -99,7 +99,7 @@ def test_sigterm_of_a_rank(cluster: Cluster, tmp_path: Path) -> None:
     assert why(run) == ["terminated by a signal"]
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_the_time_limits_signal_to_one_of_four_ranks_on_two_nodes(
     cluster: Cluster, tmp_path: Path
 ) -> None:
@@ -109,7 +109,7 @@ def test_the_time_limits_signal_to_one_of_four_ranks_on_two_nodes(
     assert why(run) == ["wall-clock limit"]
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_scontrol_requeue(cluster: Cluster, tmp_path: Path) -> None:
     run = submitted(tmp_path, max_requeues=1)
     assert " Requeue=1 " in cluster.run("scontrol", "--oneliner", "show", "job", job_of(run))
@@ -127,7 +127,7 @@ def test_a_node_loses_its_power(
     goes_on(cluster, run, tmp_path)
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_an_administrator_takes_a_node_down(
     cluster: Cluster, fragile_nodes: tuple[str, ...], tmp_path: Path
 ) -> None:
@@ -138,7 +138,7 @@ def test_an_administrator_takes_a_node_down(
 
 
 @pytest.mark.parametrize("told", [True, False], ids=["with its signal", "with TERM alone"])
-@pytest.mark.long
+@pytest.mark.nightly
 def test_pre_emption(
     another: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: bool
 ) -> None:
@@ -152,7 +152,7 @@ def test_pre_emption(
     assert "pre-empted" in why(run)[-1]
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_a_rank_hangs(cluster: Cluster, tmp_path: Path) -> None:
     run, plan = new_slurm_run(
         tmp_path / "runs",
@@ -173,7 +173,7 @@ def test_a_rank_hangs(cluster: Cluster, tmp_path: Path) -> None:
         assert "most recent call first" in (run.logs / f"{job_of(run)}-{rank}.log").read_text()
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_the_time_limit(cluster: Cluster, tmp_path: Path) -> None:
     """One minute, of which Slurm may announce the end at any moment, for a run of more."""
     run, plan = job(tmp_path, pace=0.12, time="1", partition="short")
@@ -183,7 +183,7 @@ def test_the_time_limit(cluster: Cluster, tmp_path: Path) -> None:
     goes_on(cluster, run, tmp_path)
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_where_requeues_are_forbidden_another_job_follows(cluster: Cluster, tmp_path: Path) -> None:
     run, plan = job(tmp_path)
     sbatch = {name: value for name, value in plan.sbatch.items() if name != "requeue"}
@@ -202,7 +202,7 @@ def test_where_requeues_are_forbidden_another_job_follows(cluster: Cluster, tmp_
 # ---- but not for ever
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_a_run_that_makes_no_progress_is_not_started_for_ever(
     cluster: Cluster, tmp_path: Path
 ) -> None:

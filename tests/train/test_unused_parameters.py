@@ -5,7 +5,7 @@ import torch
 
 from hpc_dl.planning.compatibility import SpecConflict
 from tests.support import ranks
-from tests.support.running import events, history, new_run
+from tests.support.running import events, exported_weights, history, new_run
 
 USERS = '''
 import torch
@@ -135,7 +135,7 @@ def warnings(run):
 
 
 def weights(run):
-    return torch.load(run.export / "weights.pt", weights_only=True)["model"]
+    return exported_weights(run)
 
 
 def same(ours, theirs):
@@ -160,32 +160,32 @@ def same(ours, theirs):
         ("Now", {"find_unused_parameters": True, "micro_batch": 4}, None),
     ],
 )
-def test_one_rank_and_two_train_alike_and_name_them(tmp_path, code, name, train, said):
+def test_one_rank_and_two_train_alike_and_name_unused_parameters(tmp_path, code, name, train, said):
     one, two = (ranks.train(job(tmp_path, code, name, size, **train)) for size in (1, 2))
     same(one, two)
     for run in (one, two):
-        found = [it for it in warnings(run) if "without a part" in it]
+        found = [it for it in warnings(run) if "does not use these parameters" in it]
         assert len(found) == (said is not None)
         assert all(it.endswith(f": {said}") for it in found)
 
 
-def test_what_changes_from_step_to_step_is_named_with_the_option(tmp_path, code):
+def test_parameters_unused_only_in_some_steps_are_named_with_the_option(tmp_path, code):
     run = job(tmp_path, code, "Now", 2)
     with ranks.ended(ranks.start(run)) as processes:
         for process in processes:
             process.join(60)
             assert process.exitcode == 1
     said = "".join(log.read_text() for log in run.logs.glob("*.log"))
-    assert f"{LAYERS} of player 'model' had" in said
+    assert f"{LAYERS} of player 'model' is" in said
     assert "train.find_unused_parameters=true" in said
 
 
-def test_the_option_is_not_for_divided_weights(tmp_path, code):
+def test_find_unused_parameters_is_refused_with_fsdp(tmp_path, code):
     with pytest.raises(SpecConflict, match="find_unused_parameters"):
         job(tmp_path, code, "Now", 2, find_unused_parameters=True, strategy="fsdp")
 
 
-def test_a_player_that_cannot_learn_is_named(tmp_path, code):
+def test_a_player_without_gradients_is_named(tmp_path, code):
     run = job(tmp_path, code, "Frozen", 1)
     with ranks.ended(ranks.start(run)) as processes:
         processes[0].join(60)
@@ -197,9 +197,12 @@ def test_a_player_that_cannot_learn_is_named(tmp_path, code):
 def test_killed_and_resumed_it_ends_with_the_same_bits(tmp_path, code):
     """Whether parameters are used is looked for again, and found as before."""
     options = {"find_unused_parameters": True, "steps": 60}
-    calm = ranks.train(job(tmp_path, code, "Now", 2, **options))
+    undisturbed = ranks.train(job(tmp_path, code, "Now", 2, **options))
     killed = job(tmp_path, code, "Now", 2, **options)
     ranks.kill_at(killed, 50)
     ranks.train(killed)
-    assert history(killed) == history(calm)
-    assert all(torch.equal(weights(killed)[name], weights(calm)[name]) for name in weights(calm))
+    assert history(killed) == history(undisturbed)
+    assert all(
+        torch.equal(weights(killed)[name], weights(undisturbed)[name])
+        for name in weights(undisturbed)
+    )

@@ -14,9 +14,9 @@ import torch.distributed as dist
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from hpc_dl.data import device_transfer
-from hpc_dl.data.augment import Augmentation
+from hpc_dl.data.transforms.augment import Augmentation
 from hpc_dl.jobspec.architectures import ZOO
-from hpc_dl.train import build, global_mean, gradients
+from hpc_dl.train import build, global_mean, gradient_sync
 from hpc_dl.train.world import World
 from tests.support.every_architecture import JOBS, engine_of
 
@@ -82,7 +82,7 @@ def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("waiting")
 
 
-def test_every_architecture_is_tried():
+def test_the_tests_cover_every_architecture():
     assert {name.partition(",")[0].partition(":")[0] for name in JOBS} >= set(ZOO)
 
 
@@ -91,7 +91,7 @@ def test_no_step_waits_for_the_device(name, code):
     engine, batches = engine_of(name, code, World(0, 1, META))
     with NeverWaiting():
         for _, micro_batches in zip(range(2), batches.steps(0), strict=False):
-            engine.play(micro_batches, batches.filler, report=True)
+            engine.train_step(micro_batches, batches.dummy_batch, report=True)
     assert engine.step > 0
 
 
@@ -101,14 +101,14 @@ def test_no_step_of_several_ranks_waits_for_the_device(name, code, monkeypatch):
     monkeypatch.setattr(dist, "all_reduce", lambda *_, **__: None)
     monkeypatch.setattr(dist, "broadcast", lambda *_, **__: None)
     engine, batches = engine_of(name, code, World(0, 2, META))
-    engine._averaging = gradients.Averaging(engine.world)
+    engine.gradient_averaging = gradient_sync.GradientAveraging(engine.world)
     with NeverWaiting():
         micro_batches = next(batches.steps(0))
-        engine.play([*micro_batches, None], batches.filler, report=False)
+        engine.train_step([*micro_batches, None], batches.dummy_batch, report=False)
     assert engine.step == 1
 
 
-def test_what_goes_to_a_gpu_is_pinned(monkeypatch):
+def test_copies_to_a_gpu_are_from_pinned_memory(monkeypatch):
     """Else the copy waits, whatever is asked for."""
     seen = []
     monkeypatch.setattr(torch.Tensor, "pin_memory", lambda it: seen.append("pinned") or it)

@@ -64,7 +64,7 @@ def final(run: RunDir) -> dict[str, float]:
 
 
 @pytest.mark.parametrize(
-    "job", [it if it in QUICK else pytest.param(it, marks=pytest.mark.long) for it in JOBS]
+    "job", [it if it in QUICK else pytest.param(it, marks=pytest.mark.nightly) for it in JOBS]
 )
 def test_a_shipped_job_learns(tmp_path: Path, job: str) -> None:
     file = ROOT / "jobs" / f"{job}.yaml"
@@ -77,11 +77,11 @@ def test_a_shipped_job_learns(tmp_path: Path, job: str) -> None:
             assert values[-1] < values[0], name
     assert any(name.startswith("test/") for name in final(run))
     assert list(run.artifacts.rglob("*.png"))
-    assert (run.export / "weights.pt").exists()
+    assert (run.export / "weights.safetensors").exists()
 
 
 @pytest.mark.parametrize("job", ON_SLURM)
-@pytest.mark.long
+@pytest.mark.nightly
 def test_a_shipped_job_trains_on_two_ranks_of_a_real_slurm(
     tmp_path: Path, cluster: Cluster, job: str
 ) -> None:
@@ -95,7 +95,7 @@ def test_a_shipped_job_trains_on_two_ranks_of_a_real_slurm(
         assert final(there) == pytest.approx(final(here), rel=1e-4)
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_one_rank_and_four_on_a_real_slurm_have_the_same_losses(
     tmp_path: Path, cluster: Cluster
 ) -> None:

@@ -29,7 +29,7 @@ QUICK = Target(
 )
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 def test_the_mean_over_seeds_and_cases_is_compared_with_the_target_and_saved(
     tmp_path, monkeypatch, capsys
 ):

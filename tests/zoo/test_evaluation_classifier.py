@@ -1,4 +1,4 @@
-"""A trained classifier judges images: how far their features are from real ones, what is rare."""
+"""A trained classifier evaluates generated images: Fréchet distance, and missing classes."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from hpc_dl import predictor
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.architectures.ffnn import FeedForward as Options
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.generative import Generative
+from hpc_dl.jobspec.image_models import Generative
 from hpc_dl.tasks.metrics import FrechetDistance, RarestClass
 from hpc_dl.zoo.architectures.ffnn import FeedForward
 from hpc_dl.zoo.evaluation_classifier import EvaluationClassifier
@@ -58,7 +58,11 @@ def described(change):
         (described({"inputs": {"image": {"shape": "any", "dtype": "float32"}}}), "model.json"),
         (described({"inputs": {"image": {"shape": [-1], "dtype": "?"}}}), "model.json"),
         (described({"model": {"name": "ffnn", "hidden": [6]}}), "weights.pt"),
-        (lambda folder: (folder / "weights.pt").unlink(), "weights.pt"),
+        (lambda folder: (folder / "weights.pt").unlink(), "weights.safetensors"),
+        (
+            lambda folder: (folder / "weights.safetensors").write_bytes(b"junk"),
+            "weights.safetensors",
+        ),
         (lambda folder: (folder / "weights.pt").write_bytes(b""), "weights.pt"),
         (lambda folder: (folder / "weights.pt").write_bytes(b"junk" * 99), "weights.pt"),
         (lambda folder: os.truncate(folder / "weights.pt", 300), "weights.pt"),

@@ -7,11 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 
-from hpc_dl import tasks
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.predictor import load
 from tests.support import empty_store, lab_package
 from tests.support.typed import hpcdl, job_file, settings
@@ -55,11 +52,12 @@ def test_a_source_of_a_package_is_listed_and_its_options_are_checked(lab):
     assert "job.yaml:3:25: unknown key 'paht' in data; did you mean 'path'?" in wrong.stderr
 
 
-def test_an_architecture_of_a_package_learns_from_a_source_of_it_and_predicts(lab):
+def test_an_architecture_of_a_package_learns_its_task_from_its_source_and_predicts(lab):
     empty_store.put(lab / "runs")
     done = hpcdl("submit", job_file(lab, JOB), "--local")
     assert done.returncode == 0, done.stderr
     run = lab / "runs/lab-1"
+    assert "val/distance" in done.stdout
     assert json.loads((run / "plan.json").read_text())["facts"]["classes"] == ["alive", "dead"]
     assert list(json.loads((run / "fingerprint.json").read_text())["parts"]) == ["data.path"]
     export = str(run / "export")
@@ -69,12 +67,3 @@ def test_an_architecture_of_a_package_learns_from_a_source_of_it_and_predicts(la
         [sys.executable, "-c", PREDICT, export], capture_output=True, text=True, check=True
     )
     assert len(there.stdout.split()) == 2
-
-
-def test_a_task_of_a_package_is_found_by_the_name_of_its_entry_point(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(lab_package.install(tmp_path))
-    facts = DataFacts("image", "lab_rank", (1, 8, 8), ("a", "b", "c"), 9, 3, 3)
-    task = tasks.build(facts)
-    measured = task.measure(torch.eye(3), {"label": torch.tensor([0, 0, 0])})
-    assert task.monitored.metric == "distance"
-    assert measured["distance"].total == 0 + 1 + 2

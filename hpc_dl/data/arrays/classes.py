@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from hpc_dl.data.class_names import alike, in_order
-from hpc_dl.errors import UserError
+from hpc_dl.data.labels import note_similar_names, note_unordered_numbers
+from hpc_dl.errors import UserError, first_few
 
 Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
 
@@ -94,7 +94,9 @@ def _of_words(flat: Mapping[str, Array], places: Mapping[str, str]) -> Classes:
     numbers = {split: np.searchsorted(names, labels) for split, labels in flat.items()}
     classes = tuple(names.tolist())
     note = "labels are words, and classes in alphabetical order"
-    return Classes(numbers, classes, (note, *alike(classes), *in_order(classes)))
+    return Classes(
+        numbers, classes, (note, *note_similar_names(classes), *note_unordered_numbers(classes))
+    )
 
 
 def _of_numbers(flat: Mapping[str, Array], places: Mapping[str, str]) -> Classes:
@@ -144,6 +146,5 @@ def _refuse_as_many_as_examples(found: Classes, where: str) -> None:
 def _refuse_untrained(found: Classes, where: str) -> None:
     counts = np.bincount(found.labels["train"], minlength=len(found.names))
     if absent := [name for name, n in zip(found.names, counts, strict=True) if not n]:
-        shown = ", ".join(f"'{name}'" for name in absent[:5])
-        more = f" and {len(absent) - 5} more" if len(absent) > 5 else ""
-        raise UserError(f"{where} has no example of {shown}{more} to train on", hint=_NUMBERS)
+        shown = first_few(f"'{name}'" for name in absent)
+        raise UserError(f"{where} has no example of {shown} to train on", hint=_NUMBERS)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from hpc_dl.errors import UserError
+from hpc_dl.errors import UserError, first_few
 from hpc_dl.jobspec.sources.arrays import Arrays, Npz
 
 Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
@@ -118,9 +118,8 @@ def unread_arrays(source: Arrays) -> tuple[str, ...]:
         left = [name for name in _all_names(file) if name not in named]
     if not left:
         return ()
-    more = f" and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
     hint = "" if source.test_inputs else "; data.test_inputs and data.test_labels name a test"
-    return (f"arrays that are not read: {', '.join(left[:SHOWN])}{more}{hint}",)
+    return (f"arrays that are not read: {first_few(left, SHOWN)}{hint}",)
 
 
 def _absent(name: str, there: list[str], path: Path) -> UserError:

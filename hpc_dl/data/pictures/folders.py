@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hpc_dl.data.class_names import alike, in_order
 from hpc_dl.data.counts import Holdout, group_count, split_counts
+from hpc_dl.data.labels import note_similar_names, note_unordered_numbers
 from hpc_dl.data.pictures import split_folders
 from hpc_dl.data.pictures.folder_walk import Walk, listing, walk
-from hpc_dl.data.pictures.split_folders import SUFFIXES, expected, listed
-from hpc_dl.errors import UserError
+from hpc_dl.data.pictures.split_folders import SUFFIXES, expected
+from hpc_dl.errors import UserError, first_few
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.sources.image_folder import ImageFolder
 
@@ -71,8 +71,8 @@ def scan(source: ImageFolder) -> Found:
     notes = (
         *layout.notes,
         *beside,
-        *alike(classes),
-        *in_order(classes),
+        *note_similar_names(classes),
+        *note_unordered_numbers(classes),
         *_notes(walks, classes, root),
     )
     return Found(classes, pictures, notes)
@@ -146,8 +146,8 @@ def _refuse_unknown(there: Mapping[str, tuple[str, ...]], splits: Mapping[str, P
         if unknown := sorted(set(names) - set(there["train"])):
             raise UserError(
                 f"data.root: {splits[split]} has classes that {splits['train']} has not: "
-                f"{listed(unknown)}",
-                hint=f"To train on there are: {listed(list(there['train']))}.",
+                f"{first_few(unknown)}",
+                hint=f"To train on there are: {first_few(there['train'])}.",
             )
 
 
@@ -158,7 +158,7 @@ def _refuse_empty(walks: Walks, splits: Mapping[str, Path]) -> None:
     if empty:
         there = _by_suffix(it for (split, _), it in walks.items() if split == "train")
         raise UserError(
-            f"data.root: {splits['train']} has no picture of class {listed(empty)}",
+            f"data.root: {splits['train']} has no picture of class {first_few(empty)}",
             hint=f"{known} It also has {there}." if there else known,
         )
     for split, folder in splits.items():
@@ -172,7 +172,7 @@ def _notes(walks: Walks, classes: tuple[str, ...], root: Path) -> list[str]:
     for split in dict.fromkeys(split for split, _ in walks):
         absent = [it for it in classes if (split, it) not in walks or not walks[split, it].files]
         if absent:
-            notes.append(f"{split} has no picture of {listed(absent)}")
+            notes.append(f"{split} has no picture of {first_few(absent)}")
     if left := _by_suffix(walks.values()):
         notes.append(f"files of classes that are not read: {left}")
     below = [it for walk in walks.values() for it in list(walk.folders.values())[1:]]
@@ -203,4 +203,4 @@ def _by_suffix(walks: Iterable[Walk]) -> str:
 
 
 def _paths(places: list[str], root: Path) -> str:
-    return listed([str(Path(place).relative_to(root)) for place in places])
+    return first_few([str(Path(place).relative_to(root)) for place in places])

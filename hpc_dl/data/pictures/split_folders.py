@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hpc_dl.data.pictures.folder_walk import listing
-from hpc_dl.errors import UserError
+from hpc_dl.errors import UserError, first_few
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 """Of the files that are read as pictures, in any case."""
@@ -26,8 +26,6 @@ PARTS = {
     "what is said of each pixel": ("mask", "masks", "label", "labels", "annotations", "gt"),
 }
 """What the folders of pictures and of their masks are called, in any case."""
-SHOWN = 5
-"""Names of many that a message lists."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ def refuse_as_classes(names: Iterable[str], where: str) -> None:
     found = worded if all(worded.values()) else exact
     if len(set(found.values())) > 1:
         raise UserError(
-            f"{where}: {listed(list(found))} look like splits, but would be classes",
+            f"{where}: {first_few(found)} look like splits, but would be classes",
             hint="data.name: image_folder reads folders of splits.",
         )
 
@@ -77,8 +75,7 @@ def refuse_masks(names: Iterable[str], where: str) -> None:
     found = {part for name in names for part, known in PARTS.items() if name.lower() in known}
     if len(found) == len(PARTS):
         raise UserError(
-            f"{where}: {listed(list(names))} look like pictures and their masks, but "
-            "would be classes",
+            f"{where}: {first_few(names)} look like pictures and their masks, but would be classes",
             hint="A picture has one class here: the name of the folder that it lies in.",
         )
 
@@ -89,13 +86,7 @@ def strays(folder: Path, wanted: set[str]) -> tuple[str, ...]:
     left = [f"{name}/" for name in there.folders if name not in wanted]
     left += [name for name in there.files if name.lower().endswith(SUFFIXES)]
     left += [name for name in there.files if not name.lower().endswith(SUFFIXES)]
-    return (f"not read in {folder.name or '.'}: {listed(left)}",) if left else ()
-
-
-def listed(names: list[str]) -> str:
-    """Names, the first few of many."""
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+    return (f"not read in {folder.name or '.'}: {first_few(left)}",) if left else ()
 
 
 def expected(root: Path) -> str:
@@ -182,7 +173,7 @@ def _refuse_likely_splits(root: Path, folders: list[str]) -> None:
     nested = all(_holds_folders_alone(root / name) for name in likely)
     if len(set().union(*likely.values())) > 1 and (nested or all(by_words.values())):
         raise UserError(
-            f"data.root: {listed(list(likely))} in {root} look like splits, but would be classes",
+            f"data.root: {first_few(likely)} in {root} look like splits, but would be classes",
             hint="Call the folders of splits train, validation and test.",
         )
 

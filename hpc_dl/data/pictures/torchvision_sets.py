@@ -12,9 +12,9 @@ from PIL import Image
 from torch import Tensor
 
 from hpc_dl.data import libraries
-from hpc_dl.data.class_names import alike
 from hpc_dl.data.counts import Holdout, split_counts
 from hpc_dl.data.dataset import Split, Tensors
+from hpc_dl.data.labels import note_similar_names
 from hpc_dl.data.pictures.decoding import decode, is_grey
 from hpc_dl.data.pictures.split_folders import refuse_as_classes, refuse_masks
 from hpc_dl.data.source import Loaded
@@ -44,7 +44,7 @@ def load(source: TorchVision, data_root: Path) -> Loaded:
     classes = _classes(datasets["train"], 1 + max(int(it["label"].max()) for it in given.values()))
     refuse_as_classes(classes, source.name)
     refuse_masks(classes, source.name)
-    notes = (*notes, *alike(classes))
+    notes = (*notes, *note_similar_names(classes))
     facts = DataFacts("image", "classify", shapes.pop(), classes, *sizes, notes=notes)
     return facts, {name: Split(tensors) for name, tensors in given.items()}
 

@@ -11,9 +11,9 @@ from hpc_dl.data import holdout
 from hpc_dl.data.arrays import classes
 from hpc_dl.data.arrays.files import Array, array_names, opened, unread_arrays
 from hpc_dl.data.counts import Holdout, group_count, split_counts
+from hpc_dl.data.labels import note_constant_targets
 from hpc_dl.data.layout import channels_last, of_sequence
 from hpc_dl.data.source import Loaded, Source
-from hpc_dl.data.targets import constant
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.model import Kind
@@ -56,7 +56,10 @@ def facts(source: Arrays) -> DataFacts:
     notes = (*unread_arrays(source), *notes)
     if source.task == "regress":
         targets = _targets(source, given)
-        notes = (*notes, *constant(given["train"], targets, _place(source, "train", "labels")))
+        notes = (
+            *notes,
+            *note_constant_targets(given["train"], targets, _place(source, "train", "labels")),
+        )
         return DataFacts(
             kind, "regress", example, (), *sizes, targets=targets, groups=count, notes=notes
         )

@@ -90,9 +90,9 @@ class MNISTSource(GreyImageSource[MNIST | FashionMNIST]):
         return Staging(str(self.root), self._fault() is None, sum(self.examples.values()))
 
     def fetch(self) -> None:
-        from hpc_dl.data.fetch import fetch
+        from hpc_dl.data.download import download_mnist
 
-        fetch(self.options.name, self.root)
+        download_mnist(self.options.name, self.root)
 
     def _fault(self) -> str | None:
         """What is wrong with the four files; None if they are there, and whole."""

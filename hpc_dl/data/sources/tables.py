@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hpc_dl.data import holdout
-from hpc_dl.data.class_names import alike
 from hpc_dl.data.counts import Holdout, group_count, split_counts
+from hpc_dl.data.labels import note_constant_targets, note_similar_names
 from hpc_dl.data.names import Names
 from hpc_dl.data.source import Loaded, Source
 from hpc_dl.data.tables import encoding
 from hpc_dl.data.tables.columns import as_words, is_text, place, plain, refuse_disguises
 from hpc_dl.data.tables.files import frame_of, refuse_absent
 from hpc_dl.data.tables.row_numbers import numbers_rows
-from hpc_dl.data.targets import constant
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import Column, DataFacts
 from hpc_dl.jobspec.sources.tables import Table
@@ -80,7 +79,7 @@ def read(source: Table) -> tuple[DataFacts, dict[str, dict[str, Array]]]:
     about = (
         _of_classes(classes, targets[0])
         if classes
-        else constant(said["train"]["target"], targets, "data.target")
+        else note_constant_targets(said["train"]["target"], targets, "data.target")
     )
     made = tuple(name for column in inputs for name in encoding.names(column))
     facts = DataFacts(
@@ -113,7 +112,7 @@ def _said(frame: DataFrame, targets: Sequence[str], classes: Sequence[Any]) -> d
 
 def _of_classes(classes: Sequence[Any], target: str) -> list[str]:
     """Notes on classes: names that are nearly the same, and numbers that have an order."""
-    notes = list(alike(map(str, classes)))
+    notes = list(note_similar_names(map(str, classes)))
     if len(classes) > 2 and not isinstance(classes[0], str):
         notes.append(
             f"the {len(classes)} numbers in '{target}' are classes, without an order; data.task: "
@@ -214,7 +213,7 @@ def _notes(train: DataFrame, inputs: Sequence[Column], targets: Sequence[str]) -
             notes.append(f"column '{name}' says all of the target: is it known beforehand?")
         elif numbers_rows(values):
             notes.append(f"column '{name}' numbers the rows; data.drop leaves it out")
-        notes += alike(column.words, f"words of column '{name}':")
+        notes += note_similar_names(column.words, f"words of column '{name}':")
     looked_at = [*(it.name for it in inputs), *targets]
     if copies := int(train[looked_at].duplicated().sum()):
         notes.append(f"rows that repeat another: {copies}; one may be trained on, the other tested")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hpc_dl.data.tables.columns import as_words, floats, place, plain
-from hpc_dl.errors import UserError
+from hpc_dl.errors import UserError, first_few
 from hpc_dl.jobspec.data import Column
 
 if TYPE_CHECKING:
@@ -103,12 +103,10 @@ def _of_words(frame: DataFrame, column: Column, values: Series[Any]) -> Array:
     unknown = (codes < 0) & values.notna().to_numpy()
     if unknown.any():
         row = int(unknown.argmax())
-        known = ", ".join(column.words[:SHOWN])
-        more = f" and {len(column.words) - SHOWN} more" if len(column.words) > SHOWN else ""
         raise UserError(
             f"{place(frame, row, column.name)} is {values.iloc[row]!r}, a word that no row to "
             "train on has",
-            hint=f"It knows: {known}{more}.",
+            hint=f"It knows: {first_few(column.words, SHOWN)}.",
         )
     found: Array = codes[:, None] == np.arange(len(column.words))
     return found

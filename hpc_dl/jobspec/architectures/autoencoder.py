@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from hpc_dl.jobspec.coder import Coder
 from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.image_models import Coder
 from hpc_dl.jobspec.model import Conflict
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, PositiveInt
 
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.generative import Generative
+from hpc_dl.jobspec.image_models import Generative
 
 
 class Diffusion(Generative):

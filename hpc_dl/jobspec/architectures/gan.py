@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.generative import Generative
+from hpc_dl.jobspec.image_models import Generative
 from hpc_dl.jobspec.model import Conflict
 
 

@@ -1,13 +1,12 @@
-"""Attention encoder (Vaswani et al., arXiv:1706.03762; on images: Dosovitskiy et al.,
+"""Transformer encoder (Vaswani et al., arXiv:1706.03762; on images: Dosovitskiy et al.,
 arXiv:2010.11929).
 
-An image is cut into squares, each of which becomes a vector, with a glance at its neighbours
-(convolutions in the place of one product: Xiao et al., arXiv:2106.14881), and so does each step of
-a sequence; learned vectors say where it was. In every layer each looks at all others,
+The patches of an image are embedded by convolutions (Xiao et al., arXiv:2106.14881), the steps of a
+sequence by a dense layer, and learned position embeddings are added. Every layer is self-attention,
 
     softmax(Q Kᵀ / √d) V,
 
-head by head, and a dense network follows. The mean of what comes out is judged.
+head by head, and a dense network. The outputs are a dense layer of the mean over positions.
 """
 
 from __future__ import annotations
@@ -34,10 +33,10 @@ class Encoder(nn.Module):
         return self.head(self.layers(self.enter(example) + self.place).mean(dim=1))
 
 
-class Cut(nn.Module):
-    """Images as rows of squares, each a vector: (B, C, H, W) to (B, squares, width).
+class PatchEmbedding(nn.Module):
+    """Images (B, C, H, W) to embeddings of their patches, (B, patches, width).
 
-    A convolution for each factor 2 of the squares' side halves the image, one more does the rest.
+    A convolution for each factor 2 of the patch side halves the image, one more does the rest.
     """
 
     def __init__(self, channels: int, patch: int, width: int) -> None:
@@ -83,4 +82,4 @@ class Transformer(Supervised):
             return nn.Linear(facts.shape[-1], it.width), facts.shape[0]
         channels, height, width = facts.shape
         places = (height // it.patch) * (width // it.patch)
-        return Cut(channels, it.patch, it.width), places
+        return PatchEmbedding(channels, it.patch, it.width), places

@@ -1,0 +1,106 @@
+"""Write docs/job-spec.md from the pydantic models: `python docs/generate.py`.
+
+A test compares the file with what this would write.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import get_args
+
+from hpc_dl.jobspec import job
+from hpc_dl.jobspec.architectures import ZOO
+from hpc_dl.jobspec.base import Spec
+from hpc_dl.jobspec.data import Augment, Data
+from hpc_dl.jobspec.model import OwnModel
+from hpc_dl.jobspec.schema import Option, options, to_yaml
+from hpc_dl.jobspec.sources import SOURCES, OwnData
+
+FILE = Path(__file__).parent / "job-spec.md"
+INTRODUCTION = """\
+# The job spec
+
+<!-- Written by docs/generate.py from the models in hpc_dl/jobspec/: change those. -->
+
+Every option, generated from the models that check a spec. In a file they stand under their
+section (`train: {epochs: 3}`), on the command line with a dot (`train.epochs=3`). `hpcdl init NAME`
+writes a spec with all options of an architecture, and `hpcdl schema` prints the JSON Schema for
+editors.
+"""
+
+
+def page() -> str:
+    """Return the whole page."""
+    return "\n".join([INTRODUCTION, *_top(), *_model(), *_data(), *_train(), *_rest()])
+
+
+def _top() -> list[str]:
+    name, code = (job.JobSpec.model_fields[key].description or "" for key in ("name", "code"))
+    found = [
+        Option("name", "text", None, True, name),
+        Option("code", "list of text", [], False, code),
+    ]
+    return ["## At the top", "", *_table(found)]
+
+
+def _model() -> list[str]:
+    lines = ["## model", "", "`model.name` chooses an architecture, or a network of your own.", ""]
+    for name, options_class in ZOO.items():
+        lines += _part(f"### {name}", options_class)
+    return [*lines, *_part("### my_code.py:MyNet", OwnModel)]
+
+
+def _data() -> list[str]:
+    common = {it.name for it in options(Data)}
+    lines = ["## data", "", "`data.name` chooses a source. Every source has these options:", ""]
+    lines += _table(options(Data))
+    lines += _part("### augment", Augment)
+    for name, options_class in SOURCES.items():
+        lines += _part(f"### {name}", options_class, without=common)
+    return [*lines, *_part("### my_code.py:my_function", OwnData, without=common)]
+
+
+def _train() -> list[str]:
+    lines = _part("## train", job.Train)
+    for choice in ("optimizer", "schedule"):
+        for member in _members(job.Train.model_fields[choice].annotation):
+            lines += _part(f"### {choice}: {_name(member)}", member)
+    return [*lines, *_part("### early_stopping", job.EarlyStopping)]
+
+
+def _rest() -> list[str]:
+    lines = []
+    for section in ("resources", "checkpoint", "tracking"):
+        part = job.JobSpec.model_fields[section].annotation
+        assert isinstance(part, type)
+        lines += _part(f"## {section}", part)
+    return lines
+
+
+def _part(title: str, part: type[Spec], without: Iterable[str] = ()) -> list[str]:
+    about = " ".join((part.__doc__ or "").split("\n\n")[0].split())
+    found = [it for it in options(part) if it.name not in without]
+    return [title, "", about, "", *(_table(found) if found else [])]
+
+
+def _table(found: Iterable[Option]) -> list[str]:
+    lines = ["| option | default | takes | meaning |", "| --- | --- | --- | --- |"]
+    for it in found:
+        default = "(needed)" if it.required else f"`{to_yaml(it.default)}`"
+        cells = [f"`{it.name}`", default, it.takes, it.about]
+        lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+    return [*lines, ""]
+
+
+def _members(annotation: object) -> list[type[Spec]]:
+    """Return the models in a union, however annotated."""
+    if isinstance(annotation, type) and issubclass(annotation, Spec):
+        return [annotation]
+    return [member for part in get_args(annotation) for member in _members(part)]
+
+
+def _name(part: type[Spec]) -> str:
+    return str(get_args(part.model_fields["name"].annotation)[0])
+
+
+if __name__ == "__main__":
+    FILE.write_text(page())

@@ -1,0 +1,61 @@
+"""What commands share: the options RUN, --site and --json, the folder of runs, and printing."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from hpc_dl.planning import site as sites
+from hpc_dl.run.layout import RunDir
+from hpc_dl.status import find_run
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+RUN_HELP = "its name, id or Slurm job id, or `latest`"
+LOG_COLUMNS = 400
+"""The width of lines without a terminal, so that no path is broken in a log file."""
+
+
+def add_run(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
+    """Add the options RUN, --site and --json."""
+    parser.add_argument("word", metavar="RUN", nargs="?" if optional else None, help=RUN_HELP)
+    add_site_and_json(parser)
+
+
+def add_site_and_json(parser: argparse.ArgumentParser) -> None:
+    """Add the options --site and --json."""
+    parser.add_argument("--site", help="the site, by name or file (else $HPCDL_SITE)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run_root(args: argparse.Namespace) -> Path:
+    """Return the folder of all runs of the site."""
+    return sites.expand(sites.load(args.site, os.environ).run_root, os.environ)
+
+
+def chosen_run(args: argparse.Namespace) -> RunDir:
+    """Return the run that RUN names. Raises UserError."""
+    return find_run(run_root(args), args.word)
+
+
+def print_json(value: object) -> None:
+    """Print JSON for programs."""
+    sys.stdout.write(json.dumps(value, indent=2) + "\n")
+
+
+def console(*, for_json: bool = False) -> Console:
+    """Return standard output, or standard error where standard output is JSON."""
+    return plain_console(sys.stderr if for_json else sys.stdout, LOG_COLUMNS)
+
+
+def plain_console(stream: TextIO, columns: int) -> Console:
+    """Return a console without markup: a path may hold [x] or :x:."""
+    from rich.console import Console
+
+    width = None if stream.isatty() else columns
+    return Console(file=stream, width=width, highlight=False, markup=False, emoji=False)

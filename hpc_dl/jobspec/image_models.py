@@ -1,0 +1,67 @@
+"""Options that several architectures share: of image encoders, and of generative models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, Field, PositiveInt
+
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.model import Activation, Conflict, Model
+
+
+class Coder(Model):
+    """Options of an encoder, and of the decoder that mirrors it."""
+
+    latent_dim: PositiveInt = Field(32, description="dimensions of the code")
+    network: Literal["dense", "conv"] = Field("conv", description="with convolutions, or without")
+    channels: list[PositiveInt] = Field(
+        [16, 32],
+        description="of the convolutions of `conv`, each of which halves the sides of an image",
+    )
+    hidden: list[PositiveInt] = Field(
+        [256], description="widths of the encoder's dense layers, mirrored in the decoder, units"
+    )
+    activation: Activation = Field("gelu", description="between the layers")
+
+
+class Generative(Model):
+    """Options of an architecture that makes new images."""
+
+    paths: ClassVar[tuple[str, ...]] = ("classifier",)
+
+    classifier: str | None = Field(
+        None,
+        description="export folder of a trained classifier, in whose features the Fréchet distance "
+        "to real images is measured",
+    )
+
+    def find_file_conflict(self, facts: DataFacts) -> Conflict | None:
+        if self.classifier is None or (fault := _fault(Path(self.classifier), facts)) is None:
+            return None
+        hint = "Give the folder `export` of a completed run on the same data."
+        return Conflict("classifier", fault, hint)
+
+
+class _Export(BaseModel):
+    """The fields of an export's `model.json` that matter here."""
+
+    facts: DataFacts
+    outputs: dict[str, Any]
+
+
+def _fault(folder: Path, facts: DataFacts) -> str | None:
+    """Return why the network in a folder cannot classify images like those of the data, or None."""
+    try:
+        export = _Export.model_validate_json((folder / "model.json").read_bytes())
+    except FileNotFoundError:
+        return f"{folder} holds no trained network"
+    except (OSError, ValueError):
+        return f"{folder} holds no trained network: model.json in it is damaged"
+    known = export.facts
+    if known.kind != "image" or "probabilities" not in export.outputs:
+        return f"the network in {folder} does not classify images"
+    if known.shape != facts.shape:
+        return f"the network in {folder} takes images of {[*known.shape]}, not {[*facts.shape]}"
+    return None

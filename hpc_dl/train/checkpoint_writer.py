@@ -1,0 +1,147 @@
+"""Checkpoint writer: one background thread on rank 0, while the training goes on."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hpc_dl.errors import naming
+from hpc_dl.train import checkpoint
+from hpc_dl.train.best_effort import describe_disk_error, is_disk_error
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A checkpoint that is complete and on the disk."""
+
+    step: int
+    path: Path
+    best: bool
+    seconds: float
+    """Time of the writing."""
+    held: float
+    """Seconds for which the training waited."""
+
+
+class CheckpointWriter:
+    """Writes one checkpoint at a time, in a thread."""
+
+    def __init__(
+        self,
+        folder: Path,
+        keep: int,
+        on_saved: Callable[[Saved], None],
+        on_failure: Callable[[str], None],
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._check = check
+        """Ends the process if another job has taken over the run."""
+        self.folder = folder
+        self.keep = keep
+        self._on_saved = on_saved
+        self._on_failure = on_failure
+        self._writer: threading.Thread | None = None
+        self._copy: Any = None
+        """Of the last saved state; its memory is used again."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for leftover in folder.glob(".*.tmp"):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+    def save(
+        self,
+        state: dict[str, Any],
+        step: int,
+        *,
+        best: bool,
+        shards: Future[Any] | None = None,
+        held: float = 0.0,
+    ) -> None:
+        """Copy `state` to main memory and return; the writing goes on in the background.
+
+        Waits for an earlier save, so that there is only one copy of the state. Where the ranks
+        write `shards`, the checkpoint waits for these; `held` is the time of copying them.
+        """
+        started = time.perf_counter()
+        self.wait()
+        self._copy = _copied(state, self._copy)
+        held += time.perf_counter() - started
+        arguments = (step, best, held, shards)
+        self._writer = threading.Thread(target=self._write, args=arguments, daemon=True)
+        self._writer.start()
+
+    def wait(self) -> None:
+        """Wait until no save is under way."""
+        if self._writer is not None:
+            self._writer.join()
+
+    def _write(self, step: int, best: bool, held: float, shards: Future[Any] | None) -> None:
+        started = time.perf_counter()
+        try:
+            if shards is not None:
+                shards.result()
+            with naming(self.folder / f"step-{step:08d}"):
+                path = checkpoint.write(self.folder, step, self._copy, self._check)
+            self._check()
+            if best:
+                checkpoint.keep_as_best(path, step)
+            self._remove_old()
+        except BaseException as error:  # torch's error of shards is no Exception
+            shutil.rmtree(checkpoint.temporary_path(self.folder, step), ignore_errors=True)
+            if not is_disk_error(error):
+                raise
+            why = describe_disk_error(error)
+            self._on_failure(f"the checkpoint of step {step} could not be written: {why}")
+        else:
+            self._on_saved(Saved(step, path, best, time.perf_counter() - started, held))
+
+    def has_best(self, step: int) -> bool:
+        """Return whether the best checkpoint, of this step, exists.
+
+        If the process was killed before it was kept as the best, that is done now.
+        """
+        if (self.folder / f"best-{step:08d}").exists():
+            return True
+        path = self.folder / f"step-{step:08d}"
+        if checkpoint.damage(path):
+            return False
+        try:
+            checkpoint.keep_as_best(path, step)
+        except OSError as error:
+            if not is_disk_error(error):
+                raise
+            self._on_failure(
+                f"{path.name} could not be kept as the best: {describe_disk_error(error)}"
+            )
+            return False
+        return True
+
+    def _remove_old(self) -> None:
+        for _, old in sorted(checkpoint.of_kind(self.folder, "step"))[: -self.keep]:
+            checkpoint.remove(old)
+
+
+def _copied(value: Any, into: Any) -> Any:
+    """Copy a state to main memory, into the tensors of an earlier copy where these fit."""
+    if isinstance(value, torch.Tensor):
+        fits = isinstance(into, torch.Tensor) and _like(value) == _like(into)
+        buffer = into if fits else torch.empty_like(value, device="cpu")
+        return buffer.copy_(value.detach())
+    if isinstance(value, dict):
+        old = into if isinstance(into, dict) else {}
+        return {key: _copied(item, old.get(key)) for key, item in value.items()}
+    if isinstance(value, list):
+        former = into if isinstance(into, list) and len(into) == len(value) else [None] * len(value)
+        return [_copied(item, one) for item, one in zip(value, former, strict=True)]
+    return value
+
+
+def _like(tensor: torch.Tensor) -> tuple[torch.dtype, torch.Size]:
+    return tensor.dtype, tensor.shape

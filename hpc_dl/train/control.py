@@ -1,0 +1,93 @@
+"""Stop and save requests: a signal on any rank, or rank 0's clock, and all ranks act on it.
+
+A handler only sets a flag. Each rank's requests are a number, and the numbers are added up over the
+ranks in the all-reduce of the loss (see `world.Requests`), so that all ranks stop at the same step.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from types import FrameType
+
+from hpc_dl.jobspec import units
+from hpc_dl.planning.plan import Plan
+
+# Far enough apart that a sum over the ranks does not run from one into the next.
+TIME_LIMIT = 1
+TERMINATE = 10**6
+SAVE = 10**12
+
+
+def is_stop(requests: int) -> bool:
+    """Return whether any rank has received a signal."""
+    return requests % SAVE > 0
+
+
+def is_termination(requests: int) -> bool:
+    """Return whether any rank has received SIGTERM."""
+    return requests % SAVE >= TERMINATE
+
+
+class Signals:
+    """Handlers of USR2 (the time limit is near) and TERM (pre-emption, or the user's cancellation).
+
+    CONT, which Slurm sends along with TERM, has no effect on a process that is not stopped.
+    """
+
+    def __init__(self) -> None:
+        self.received = 0
+
+    def install(self) -> None:
+        """Replace all handlers of these signals, among them submitit's."""
+        signal.signal(signal.SIGUSR2, self._on_time_limit)
+        signal.signal(signal.SIGTERM, self._on_terminate)
+
+    def _on_time_limit(self, _signal: int, _frame: FrameType | None) -> None:
+        self.received |= TIME_LIMIT
+
+    def _on_terminate(self, _signal: int, _frame: FrameType | None) -> None:
+        self.received |= TERMINATE
+
+
+class CheckpointSchedule:
+    """When a checkpoint is due: by steps, epochs or minutes; at the end; after the best epoch."""
+
+    def __init__(self, every: str, plan: Plan) -> None:
+        self.every = units.every(every)
+        self.plan = plan
+        self.improved = False
+        """True if there was a best epoch since the last save."""
+        self._last_save = time.monotonic()
+
+    def is_due(self, step: int) -> bool:
+        """Return whether to save after `step`; no clock is asked, so all ranks decide alike."""
+        epoch, in_epoch = divmod(step, self.plan.steps_per_epoch)
+        if step == self.plan.steps or (in_epoch == 0 and self.improved):
+            return True
+        if self.every.unit == "steps":
+            return step % int(self.every.count) == 0
+        return self.every.unit == "epoch" and in_epoch == 0 and epoch % int(self.every.count) == 0
+
+    def is_time(self) -> bool:
+        """Return whether the minutes are over; ranks' clocks differ, so only rank 0 asks."""
+        return self.every.unit == "min" and time.monotonic() - self._last_save > (
+            60 * self.every.count
+        )
+
+    def restart(self) -> None:
+        """Start the interval again after a save."""
+        self.improved = False
+        self._last_save = time.monotonic()
+
+
+class Control:
+    """This rank's requests: signals, and on rank 0 the clock of the checkpoint schedule."""
+
+    def __init__(self, signals: Signals, schedule: CheckpointSchedule, *, leads: bool) -> None:
+        self.signals, self.schedule, self.leads = signals, schedule, leads
+
+    def requests(self) -> int:
+        """Return what this rank asks of all ranks."""
+        due = self.leads and self.schedule.is_time()
+        return self.signals.received + (SAVE if due else 0)
