@@ -13,7 +13,7 @@ from hpc_dl.jobspec.data import LibraryData
 
 
 def class_of(source: LibraryData, module: ModuleType) -> Any:
-    """The class in `module` that the source names. Raises UserError where there is none."""
+    """Return the class in `module` that the source names. Raises UserError if there is none."""
     name = source.name.split(":")[1]
     if name not in module.__all__:
         near = get_close_matches(name, module.__all__, 3)
@@ -25,13 +25,13 @@ def class_of(source: LibraryData, module: ModuleType) -> Any:
 
 
 def takes(kind: Any, option: str) -> bool:
-    """Whether a data set's class can be told this."""
+    """Return whether a data set's class has an option."""
     return option in inspect.signature(kind).parameters
 
 
 def make(source: LibraryData, kind: Any, root: Path, at: Path | None = None, **more: object) -> Any:
-    """The data set that is staged in `root`, and read `at` another place if that is given, with
-    the user's options and with more of them.
+    """Return the data set that is staged in `root`, and read `at` another place if that is given,
+    with the user's options and with more.
 
     Raises UserError where it is not staged, or does not take the options.
     """
@@ -54,7 +54,7 @@ def make(source: LibraryData, kind: Any, root: Path, at: Path | None = None, **m
 
 
 def _options(source: LibraryData) -> dict[str, Any]:
-    """What the class is told: the user's options, and its own name of what it is to read."""
+    """Return the options for the class: the user's, and after the second colon the `name`."""
     _, _, *which = source.name.split(":")
     return {**({"name": which[0]} if which else {}), **source.options}
 
@@ -64,7 +64,7 @@ def _values(source: LibraryData) -> str:
 
 
 def _staging(source: LibraryData, kind: Any, root: Path) -> str:
-    """How to have the library fetch it."""
+    """Return the command by which the library fetches it."""
     options = f", {_values(source)}" if _options(source) else ""
     download = ", download=True" if takes(kind, "download") else ""
     library, name = source.name.split(":")[:2]

@@ -19,18 +19,18 @@ class LibrarySource(Source[Options]):
 
     @abstractmethod
     def read(self) -> Loaded:
-        """Call that code, and return what it gives."""
+        """Call that code, and return the facts and the splits that it gives."""
 
     def describe(self) -> DataFacts:
         return describe.in_subprocess(self)
 
     def load(self) -> Loaded:
-        from hpc_dl.data.tensor_digests import digests, of_words
+        from hpc_dl.data.tensor_digests import digest_names, digests
 
         facts, splits = self.read()
         what = "targets" if facts.targets else "classes"
-        called = (f"the names of {what}", of_words(facts.targets or facts.classes))
-        return replace(facts, contents=(*digests(splits), called)), splits
+        named = (f"the names of {what}", digest_names(facts.targets or facts.classes))
+        return replace(facts, contents=(*digests(splits), named)), splits
 
     def files(self) -> dict[str, Path]:
         return {}

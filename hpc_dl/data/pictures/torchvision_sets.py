@@ -24,11 +24,11 @@ from hpc_dl.jobspec.sources.torchvision import TorchVision
 from hpc_dl.torchvision_compat import torchvision
 
 _VALUES = {"train": "train", "validation": "val", "test": "test"}
-"""What torchvision calls the splits."""
+"""torchvision's names of the splits."""
 
 
 def load(source: TorchVision, data_root: Path) -> Loaded:
-    """The splits that the data set has, or all of it to be divided.
+    """Return the splits that the data set has, or all of it to be divided.
 
     Raises UserError where it is not staged, or holds anything but pictures with a class.
     """
@@ -50,7 +50,7 @@ def load(source: TorchVision, data_root: Path) -> Loaded:
 
 
 def _datasets(source: TorchVision, root: Path) -> Iterator[tuple[str, Any]]:
-    """By name of the split; which of them there are, the class's options tell."""
+    """Yield the data set of each split, as far as the class has options for them."""
     kind = libraries.class_of(source, torchvision("datasets"))
     if libraries.takes(kind, "train"):
         for name in ("train", "test"):
