@@ -33,8 +33,8 @@ from hpc_dl.user_code import MANIFEST
 
 SECONDS = 300.0
 """How long the user's code may take to be imported, and the data's function to return."""
-PATIENCE = 5.0
-"""Seconds after which is said, on a terminal, what takes so long."""
+HINT_AFTER = 5.0
+"""Seconds after which a terminal shows what takes so long."""
 
 
 @dataclass(frozen=True)
@@ -142,12 +142,12 @@ def _existing(base: Path, name: str, number: int) -> Path:
 
 def _ask(request: dict[str, Any], names: list[str]) -> dict[str, Any]:
     """Have the code copied and tried. Raises UserError where it cannot be imported."""
-    said = _check(request, names)
-    if "message" not in said:
-        return said
-    if "faults" in said:
-        raise SpecConflict.of(TypeAdapter(list[Fault]).validate_python(said["faults"]))
-    raise UserError(said["message"], hint=said["hint"])
+    report = _check(request, names)
+    if "message" not in report:
+        return report
+    if "faults" in report:
+        raise SpecConflict.of(TypeAdapter(list[Fault]).validate_python(report["faults"]))
+    raise UserError(report["message"], hint=report["hint"])
 
 
 def _check(request: dict[str, Any], names: list[str]) -> dict[str, Any]:
@@ -166,21 +166,21 @@ def _check(request: dict[str, Any], names: list[str]) -> dict[str, Any]:
             os.killpg(checking.pid, signal.SIGKILL)
         checking.wait()
     try:
-        said: dict[str, Any] = json.loads(out.splitlines()[-1])
+        report: dict[str, Any] = json.loads(out.splitlines()[-1])
     except (IndexError, ValueError):
         raise UserError(
             f"{', '.join(names)} could not be imported: its process ended with "
             f"{checking.returncode}",
             hint="\n".join(err.strip().splitlines()[-5:]),
         ) from None
-    return said
+    return report
 
 
 def _communicate(
     checking: subprocess.Popen[str], request: str, names: list[str]
 ) -> tuple[str, str]:
     try:
-        return checking.communicate(request, PATIENCE)
+        return checking.communicate(request, HINT_AFTER)
     except subprocess.TimeoutExpired:
         if sys.stderr.isatty():
             sys.stderr.write(
