@@ -142,7 +142,7 @@ def test_grey_pictures_among_coloured_ones_become_rgb_and_the_plan_says_so(tmp_p
         def __getitem__(self, number):
             return self.pictures[number % 4], number % 2
 
-    monkeypatch.setattr("hpc_dl.data.libraries.class_of", lambda *_: Some)
+    monkeypatch.setattr("hpc_dl.data.library_source.find_class", lambda *_: Some)
     facts, given = reading.given(source("torchvision:Some"), tmp_path, tmp_path)
     assert (facts.shape, facts.notes) == (
         (3, 4, 4),
