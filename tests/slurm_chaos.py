@@ -268,7 +268,7 @@ class Case:
 
 
 CASES = (
-    Case(rank_killed, r"a rank was killed \(signal 9\)|is gone without a word"),
+    Case(rank_killed, r"a rank was killed \(signal 9\)|has ended without an error message"),
     Case(rank_terminated, "terminated"),
     Case(time_limit_announced, "time limit|wall-clock limit"),
     Case(requeued, "requeue|pre-empted|terminated"),

@@ -1,4 +1,4 @@
-"""Splits of a source of which some classes alone are trained on: to tell what is not like them."""
+"""Splits of which only the classes `data.include_classes` are trained on, for anomaly detection."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ from hpc_dl.data.dataset import Split, Splits, Tensors, divide
 from hpc_dl.jobspec.data import DataFacts
 
 
-def divide_some(given: Mapping[str, Split], facts: DataFacts, holdout: Holdout) -> Splits:
-    """As `divide`, but training and validation are of the classes `facts.include_classes` alone.
+def divide_class_subset(given: Mapping[str, Split], facts: DataFacts, holdout: Holdout) -> Splits:
+    """Divide as `divide` does, but train and validate on `facts.include_classes` alone.
 
-    The training examples of all others go into the test, where none is given.
+    The training examples of all other classes go into the test, unless the source has one.
     """
     every = given["train"].tensors
-    kept = _usual(every, facts)
-    splits = {**given, "train": Split(_where(kept, every))}
+    kept = _is_included(every, facts)
+    splits = {**given, "train": Split(_select(kept, every))}
     if "test" in given:
         return divide(splits, facts, holdout)
-    others = Split(_where(~kept, every)).numbered_from(len(splits["train"]))
+    others = Split(_select(~kept, every)).numbered_from(len(splits["train"]))
     found = divide(splits, facts, holdout)
-    return replace(found, test=_joined(found.test, others))
+    return replace(found, test=_concatenate(found.test, others))
 
 
-def numbers(given: Mapping[str, Split], facts: DataFacts) -> list[int]:
-    """Where in its part of the source each example was, by the number that `divide_some` gives."""
-    kept = _usual(given["train"].tensors, facts)
+def original_positions(given: Mapping[str, Split], facts: DataFacts) -> list[int]:
+    """Return the position in its part of the source of each example, in the order of the numbers
+    that `divide_class_subset` gives."""
+    kept = _is_included(given["train"].tensors, facts)
     found = kept.nonzero()[:, 0].tolist()
     if "test" not in given:
         return found + (~kept).nonzero()[:, 0].tolist()
@@ -38,17 +39,17 @@ def numbers(given: Mapping[str, Split], facts: DataFacts) -> list[int]:
     return found + [number for size in others for number in range(size)]
 
 
-def _usual(tensors: Tensors, facts: DataFacts) -> Tensor:
-    """Whether examples (N,) are of the classes that are trained on."""
+def _is_included(tensors: Tensors, facts: DataFacts) -> Tensor:
+    """Return which examples (N,) are of the classes to train on."""
     wanted = [facts.classes.index(name) for name in facts.include_classes]
     return torch.isin(tensors["label"], torch.tensor(wanted))
 
 
-def _where(mask: Tensor, tensors: Tensors) -> Tensors:
+def _select(mask: Tensor, tensors: Tensors) -> Tensors:
     return {name: tensor[mask] for name, tensor in tensors.items()}
 
 
-def _joined(one: Split, other: Split) -> Split:
+def _concatenate(one: Split, other: Split) -> Split:
     tensors = {
         name: torch.cat([tensor, other.tensors[name]]) for name, tensor in one.tensors.items()
     }

@@ -29,13 +29,13 @@ class Holdout:
 
     @classmethod
     def of(cls, source: Data) -> Holdout:
-        """What a spec says of it."""
+        """Return what a source's options say."""
         has_key = "test" in type(source).model_fields  # a user's function may have such an option
         test = getattr(source, "test", TEST) if has_key else TEST
         return cls(source.validation, test, source.split_seed, source.folds, source.fold or 0)
 
     def wanted(self, count: int) -> dict[str, int]:
-        """How many of `count` examples are to be held out, where each can be taken by itself."""
+        """Return how many of `count` examples to hold out, where they are in no groups."""
         tested = round(count * self.test)
         if self.folds:
             tested = len(range(self.fold, count, self.folds))
@@ -43,7 +43,7 @@ class Holdout:
 
 
 def group_count(groups: Array | None) -> int:
-    """How many groups there are, numbered from 0; none where any example may be parted."""
+    """Return the number of groups, which count from 0; 0 without groups."""
     return 0 if groups is None else int(groups.max()) + 1
 
 

@@ -46,8 +46,8 @@ class Split:
         taken = {name: tensor[chosen] for name, tensor in self.tensors.items()}
         return Split(taken, self.index[chosen])
 
-    def contents(self) -> dict[str, Iterable[Tensor]]:
-        """All that the examples consist of, by name."""
+    def all_tensors(self) -> dict[str, Iterable[Tensor]]:
+        """Return all tensors that the examples consist of, by name."""
         return {name: [tensor] for name, tensor in self.tensors.items()}
 
     def numbered_from(self, first: int) -> Split:

@@ -1,8 +1,8 @@
-"""A digest of all files that a training begins from: its data, and weights that its model names.
+"""Fingerprint of all files that a training begins from: its data, and weights that its model names.
 
-So other data under the same path are noticed. Files are told apart by their contents, wherever they
-lie; beyond MOST_FILES or MOST_BYTES by name, size and time of change. What a library or the user's
-own code returns is told apart by its tensors (`DataFacts.contents`). Light.
+It shows that other data lie under the same path. Files are known by a digest of their bytes,
+wherever they lie; beyond MOST_FILES or MOST_BYTES by name, size and time of change. What a library
+or the user's code returns is known by digests of its tensors (`DataFacts.contents`). Light.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from hpc_dl.data.source import Source
 
 _FLOATS = "~"
-"""What the digests of floats begin with; see `contents`."""
+"""Prefix of the digests of floats; see `tensor_digests`."""
 MOST_FILES = 10_000
-"""More are not read for their digests, and are kept by folder."""
+"""Of more files only size and time are looked at, and one digest a folder is kept."""
 MOST_BYTES = 2**30
-"""Of the data, and of the model's files: more are not read for their digests."""
+"""Of more bytes, of the data or of the model's files, only size and time are looked at."""
 
 
 @dataclass(frozen=True)
@@ -42,31 +42,36 @@ class Fingerprint:
     parts: dict[str, str]
 
     def difference(self, now: Fingerprint) -> str:
-        """What has changed since; empty where nothing has."""
+        """Describe what has changed since; empty where nothing has."""
         there, here = self.parts, now.parts
-        sorts = {
-            "changed": [it for it in there if it in here and not _alike(there[it], here[it])],
+        changes = {
+            "changed": [it for it in there if it in here and not _is_equal(there[it], here[it])],
             "added": [it for it in here if it not in there],
             "removed": [it for it in there if it not in here],
         }
-        return "; ".join(_listed(names, word) for word, names in sorts.items() if names)
+        return "; ".join(_count(names, word) for word, names in changes.items() if names)
 
 
 def take(source: Source[Any], model: Model, facts: DataFacts) -> Fingerprint:
-    """The fingerprint of what is there now. Raises UserError for a file that cannot be read."""
+    """Return the fingerprint of the files as they are now.
+
+    Raises UserError for one that cannot be read.
+    """
     parts = dict(facts.contents)
     for files in (source.files(), _of_model(model)):
         parts |= _digests(files)
     if len(parts) > MOST_FILES:
         parts = _by_folder(parts)
-    return Fingerprint(_of_lines(parts), parts)
+    return Fingerprint(_digest_of_parts(parts), parts)
 
 
 def check(run: RunDir, now: Fingerprint) -> None:
-    """Raise UserError where a run began with other data."""
+    """Raise UserError if a run began with other data."""
     then = records.find(run.fingerprint, Fingerprint)
     if then is None:
-        sys.stderr.write(f"warning: whether {run.id} began with these data is not known\n")
+        sys.stderr.write(
+            f"warning: {run.id} has no fingerprint: whether it began with these data is not known\n"
+        )
     elif what := then.difference(now):
         raise UserError(
             f"the data of {run.id} have changed since it was submitted: {what}",
@@ -83,7 +88,7 @@ def files_at(name: str, place: Path) -> dict[str, Path]:
 
 
 def _of_model(model: Model) -> dict[str, Path]:
-    """The files that a model's options name and that are there, like pretrained weights."""
+    """Return the files that a model's options name and that exist, such as pretrained weights."""
     found: dict[str, Path] = {}
     for key in model.paths:
         place = Path(getattr(model, key) or "").expanduser()
@@ -93,43 +98,45 @@ def _of_model(model: Model) -> dict[str, Path]:
 
 
 def _digests(files: Mapping[str, Path]) -> dict[str, str]:
-    """What tells each file from others."""
+    """Return the digest of each file, or its size and time."""
     try:
         with ThreadPoolExecutor() as pool:
             states = list(pool.map(os.stat, files.values()))
             few = len(files) <= MOST_FILES and sum(it.st_size for it in states) <= MOST_BYTES
-            known = pool.map(_of_contents, files.values()) if few else map(_of_state, states)
+            known = (
+                pool.map(_digest_of_bytes, files.values()) if few else map(_size_and_time, states)
+            )
             return dict(zip(files, known, strict=True))
     except OSError as error:
         raise UserError(f"{error.filename} cannot be read: {error.strerror}") from None
 
 
-def _of_contents(path: Path) -> str:
+def _digest_of_bytes(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=8)).hexdigest()
 
 
-def _of_state(state: os.stat_result) -> str:
+def _size_and_time(state: os.stat_result) -> str:
     return f"{state.st_size} {state.st_mtime_ns}"
 
 
 def _by_folder(parts: Mapping[str, str]) -> dict[str, str]:
-    """The digests of folders, of the names and the digests of their files."""
+    """Return one digest a folder, of the names and the digests of its files."""
     folders: dict[str, dict[str, str]] = {}
     for name, digest in parts.items():
         folders.setdefault(f"{name.rpartition('/')[0]}/", {})[name] = digest
     if len(folders) > MOST_FILES:
-        return {"the files": _of_lines(parts)}
-    return {name: _of_lines(files) for name, files in folders.items()}
+        return {"the files": _digest_of_parts(parts)}
+    return {name: _digest_of_parts(files) for name, files in folders.items()}
 
 
-def _of_lines(parts: Mapping[str, str]) -> str:
+def _digest_of_parts(parts: Mapping[str, str]) -> str:
     lines = "".join(f"{name}\0{digest}\n" for name, digest in sorted(parts.items()))
     return hashlib.blake2b(lines.encode(errors="surrogateescape"), digest_size=16).hexdigest()
 
 
-def _alike(one: str, other: str) -> bool:
-    """Whether two digests are of the same; those of floats may differ in the last bits."""
+def _is_equal(one: str, other: str) -> bool:
+    """Return whether two digests are equal; those of floats may differ in the last bits."""
     if not one.startswith(_FLOATS) or not other.startswith(_FLOATS):
         return one == other
     try:
@@ -139,8 +146,8 @@ def _alike(one: str, other: str) -> bool:
     return all(math.isclose(a, b, rel_tol=1e-5, abs_tol=1e-5) for a, b in pairs)
 
 
-def _listed(names: list[str], word: str) -> str:
-    """`3 changed, the first is train/cat/1.png`."""
+def _count(names: list[str], word: str) -> str:
+    """Return a sentence like `3 changed, the first is train/cat/1.png`."""
     if len(names) == 1:
         return f"{names[0]} {word}"
     return f"{len(names)} {word}, the first is {min(names)}"

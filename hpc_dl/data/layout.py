@@ -1,23 +1,23 @@
-"""Whether the channels of images come first, as in PyTorch, or last, as in most files. Light."""
+"""Layout of images: channels first, as in PyTorch, or last, as in most files. Light."""
 
 from __future__ import annotations
 
 from hpc_dl.errors import UserError
 
 CHANNELS = (1, 3, 4)
-"""Numbers of channels by which they are known: grey, RGB, and RGB with transparency."""
+"""Numbers of channels that images have: grey, RGB, and RGB with transparency."""
 
 
 def channels_last(shape: tuple[int, ...], where: str) -> tuple[bool, tuple[str, ...]]:
-    """Whether images (N, a, b, c) are (N, H, W, C) and not (N, C, H, W), and notes for the plan.
+    """Return whether images (N, a, b, c) have their channels last, and notes for the plan.
 
-    Raises UserError where neither can be taken for granted.
+    Raises UserError where neither is clear.
     """
     _, first, middle, last = shape
     if last in CHANNELS and first not in CHANNELS:
         size = f"{first} x {middle}"
         return True, (
-            f"{where} is read as {size} pixels with {_many(last, 'channel')}, which come last",
+            f"{where} is read as {size} pixels with {_count(last, 'channel')}, which come last",
         )
     standard = first in CHANNELS and last not in CHANNELS
     if not standard and first not in CHANNELS and _looks_last(first, middle, last):
@@ -26,20 +26,20 @@ def channels_last(shape: tuple[int, ...], where: str) -> tuple[bool, tuple[str, 
             f"{middle} x {last} pixels",
             hint="If its channels come last, put them first: numpy.moveaxis(x, -1, 1).",
         )
-    note = f"{where} is read as {_many(first, 'channel')} of {middle} x {last} pixels"
+    note = f"{where} is read as {_count(first, 'channel')} of {middle} x {last} pixels"
     return False, () if standard and first != middle else (note,)
 
 
-def of_sequence(shape: tuple[int, ...], where: str) -> tuple[str, ...]:
-    """A note for the plan on which axis of sequences (N, T, F) is read as time."""
+def note_time_axis(shape: tuple[int, ...], where: str) -> tuple[str, ...]:
+    """Note for the plan which axis of sequences (N, T, F) is read as time."""
     _, steps, features = shape
-    return (f"{where} is read as {steps} steps in time of {_many(features, 'number')} each",)
+    return (f"{where} is read as {steps} steps in time of {_count(features, 'number')} each",)
 
 
-def _many(count: int, noun: str) -> str:
+def _count(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _looks_last(first: int, middle: int, last: int) -> bool:
-    """Whether the last axis is the odd one, and the two before it a picture's sides."""
+    """Return whether the last axis is the odd one, and the two before it a picture's sides."""
     return last < min(first, middle) or first == middle != last

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from hpc_dl.data import precision, validation
-from hpc_dl.data.class_subset import divide_some, numbers
+from hpc_dl.data.class_subset import divide_class_subset, original_positions
 from hpc_dl.data.counts import Holdout
 from hpc_dl.data.dataset import Splits, divide
 from hpc_dl.data.source import Source
@@ -21,8 +21,8 @@ def load(source: Source[Any], workers: int | None = None) -> Splits:
     facts, splits = source.load() if workers is None else source.stream(workers)
     names, holdout = source.names(splits), Holdout.of(source.options)
     if facts.include_classes:
-        names = replace(names, labels=numbers(splits, facts))
-    cut = divide_some if facts.include_classes else divide
+        names = replace(names, labels=original_positions(splits, facts))
+    cut = divide_class_subset if facts.include_classes else divide
     divided = cut(splits, facts, holdout)
-    validation.every_class_is_trained_on(divided.train, facts)
+    validation.refuse_untrained_classes(divided.train, facts)
     return replace(precision.narrow(divided), names=names)

@@ -1,4 +1,4 @@
-"""What the examples of a source are called: a file, a row of a table, a node, or a place."""
+"""Names of examples for people: a file, a row of a table, a node, or a position."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class Names:
     """The names of examples by the numbers that they have as `index` in a batch.
 
-    Without `labels` the name is the place in the part of the source that an example was read from:
-    from 1 for the rows after a table's header, else from 0 as in an array.
+    Without `labels` the name is the position in the part of the source that the example was read
+    from: from 1 for the rows after a table's header, else from 0 as in an array.
     """
 
     kind: Literal["file", "row", "node", "example"] = "example"
@@ -40,7 +40,7 @@ class Names:
         return cls("example", sizes)
 
     def of(self, number: int) -> str:
-        """The name of an example."""
+        """Return the name of an example."""
         if self.labels:
             label = str(self.labels[number])
             return os.path.relpath(label, self.root) if self.root else label
@@ -51,6 +51,6 @@ class Names:
         return str(number + 1 if self.kind == "row" else number)
 
     def listed(self, numbers: Sequence[int], most: int = 8) -> str:
-        """Some examples for a message: `files a/1.png, b/2.png and 3 more`."""
+        """Return some examples for a message: `files a/1.png, b/2.png and 3 more`."""
         shown = first_few(map(self.of, numbers), most)
         return f"{self.kind}{'s' if len(numbers) > 1 else ''} {shown}"

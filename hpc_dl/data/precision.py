@@ -19,28 +19,28 @@ WIDE = ("table", "target")
 
 
 def narrow(splits: Splits) -> Splits:
-    """The same splits, in float32 where it keeps what the training examples differ by."""
+    """Return the splits in float32, where that keeps the differences of the training examples."""
     parts = (splits.train, splits.validation, splits.test)
     for name, values in splits.train.tensors.items():
         if values.dtype == torch.float64:
-            wide = name in WIDE and bool(lossy(values).any())
+            wide = name in WIDE and bool(loses_digits(values).any())
             for part in parts:
                 tensor = part.tensors[name]
-                part.tensors[name] = tensor if wide else single(tensor, f"data: {name}")
+                part.tensors[name] = tensor if wide else to_float32(tensor, f"data: {name}")
     return splits
 
 
-def lossy(values: Tensor) -> Tensor:
-    """Of which columns of (..., columns) float32 would lose digits; NaN is no value."""
+def loses_digits(values: Tensor) -> Tensor:
+    """Return of which columns of (..., columns) float32 would lose digits; NaN is no value."""
     columns = values.double().reshape(-1, values.shape[-1])
     centred = (columns - columns.nanmean(dim=0)).nan_to_num()
     lost = (columns - columns.float()).nan_to_num().abs().amax(dim=0)
     return (lost > LOST * centred.square().mean(dim=0).sqrt()) & _varies(columns)
 
 
-def single(values: Tensor, where: str) -> Tensor:
-    """As float32. Raises UserError naming the first column that would lose digits."""
-    if values.dtype == torch.float64 and len(values) and (lost := lossy(values)).any():
+def to_float32(values: Tensor, where: str) -> Tensor:
+    """Return values as float32. Raises UserError naming the first column that loses digits."""
+    if values.dtype == torch.float64 and len(values) and (lost := loses_digits(values)).any():
         column = int(lost.nonzero()[0])
         raise UserError(
             f"{where}: column {column}, like {values.flatten(0, -2)[0, column]:.17g}, differs by "

@@ -1,4 +1,4 @@
-"""Digests of tensors, by which to know again examples that a library or own code returns.
+"""Digests of tensors, to recognise examples that a library or the user's code returns.
 
 Of floats it is three sums, written `~VALUES MEANS SCALES`, which `fingerprint` compares with a
 tolerance: code that computes them may differ in the last bits from one processor to another.
@@ -18,17 +18,17 @@ from hpc_dl.data.dataset import Split
 
 
 def digests(splits: Mapping[str, Split]) -> tuple[tuple[str, str], ...]:
-    """By `SPLIT/TENSOR` the digest of its shape, type and values."""
+    """Return by `SPLIT/TENSOR` the digest of its shape, type and values."""
     return tuple(
         (f"{name}/{key}", _digest(tensors))
         for name, split in splits.items()
-        for key, tensors in split.contents().items()
+        for key, tensors in split.all_tensors().items()
     )
 
 
-def of_words(words: Iterable[str]) -> str:
-    """The digest of what classes or targets are called, in their order."""
-    return hashlib.blake2b(repr(list(words)).encode(), digest_size=8).hexdigest()
+def digest_names(names: Iterable[str]) -> str:
+    """Return the digest of the names of classes or targets, in their order."""
+    return hashlib.blake2b(repr(list(names)).encode(), digest_size=8).hexdigest()
 
 
 def _digest(tensors: Iterable[Tensor]) -> str:
@@ -43,8 +43,8 @@ def _digest(tensors: Iterable[Tensor]) -> str:
 
 
 def _sums(tensor: Tensor) -> str:
-    """Three sums of a tensor (N, ...), with weights by place: of all values, centred and in units
-    of their column; of the columns' means, in units of their size; of the sizes' logarithms."""
+    """Return three weighted sums of a tensor (N, ...): of all values, centred and in units of their
+    column; of the columns' means, in units of their size; of the sizes' logarithms."""
     rows = tensor.flatten(1) if tensor.ndim > 1 else tensor[:, None]
     if not rows.numel():
         return "0 0 0"
@@ -63,7 +63,7 @@ def _sums(tensor: Tensor) -> str:
 
 
 def _weighted(values: Tensor, first: int = 0) -> float:
-    """A sum with weights that are exact, and unrelated to the data."""
+    """Return a sum with weights that are exact, and unrelated to the data."""
     places = torch.arange(first, first + values.numel())
     return float(values.reshape(-1) @ ((places * _STEP % 2**32).double() / 2**32 - 0.5))
 

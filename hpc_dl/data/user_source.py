@@ -32,7 +32,7 @@ from hpc_dl.data.counts import Holdout, group_count, split_counts
 from hpc_dl.data.dataset import Split, Tensors
 from hpc_dl.data.graphs import geometric
 from hpc_dl.data.labels import note_constant_targets, note_similar_names
-from hpc_dl.data.layout import channels_last, of_sequence
+from hpc_dl.data.layout import channels_last, note_time_axis
 from hpc_dl.data.source import Loaded
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
@@ -44,47 +44,47 @@ SPLITS = ("train", "validation", "test")
 
 
 def load(source: OwnData, code: Path) -> Loaded:
-    """Call the user's function: what is known of its examples, and the splits that it gives.
+    """Call the user's function, and check what it returns.
 
     Raises UserError, naming the function, for what is not as described above.
     """
-    said = load_object(source.name, code)(**source.options)
-    if geometric.is_graph(said):
-        return geometric.of(said, source.name, Holdout.of(source))
-    if not isinstance(said, Mapping) or "train" not in said:
+    returned = load_object(source.name, code)(**source.options)
+    if geometric.is_graph(returned):
+        return geometric.from_graphs(returned, source.name, Holdout.of(source))
+    if not isinstance(returned, Mapping) or "train" not in returned:
         raise UserError(f"{source.name} has to return a mapping with 'train'")
-    validation.known_names(said, (*SPLITS, "classes", "targets"), source.name)
-    given, notes = _channels_first(
-        {name: _checked(said[name], f"{source.name}: {name}") for name in SPLITS if name in said},
+    validation.refuse_unknown_names(returned, (*SPLITS, "classes", "targets"), source.name)
+    given, notes = _to_channels_first(
+        {n: _check_split(returned[n], f"{source.name}: {n}") for n in SPLITS if n in returned},
         source.name,
     )
     there = {name: len(next(iter(tensors.values()))) for name, tensors in given.items()}
-    group = _groups(given, source.name)
+    group = _take_groups(given, source.name)
     groups = None if group is None else group.numpy()
     sizes = split_counts(there, Holdout.of(source), groups)
-    facts = _facts(said, given, sizes, source.name)
+    facts = _facts(returned, given, sizes, source.name)
     about = note_similar_names(facts.classes)
     if facts.targets:
         known = given["train"]["target"].numpy()
         about = tuple(note_constant_targets(known, facts.targets, f"{source.name}: train: target"))
     facts = replace(facts, groups=group_count(groups), notes=(*notes, *about))
     splits = {name: Split(tensors) for name, tensors in given.items()}
-    validation.varied(given["train"][facts.kind], f"{source.name}: train: {facts.kind}")
+    validation.refuse_constant(given["train"][facts.kind], f"{source.name}: train: {facts.kind}")
     if facts.kind == "image":
-        validation.bright(given["train"]["image"], f"{source.name}: train: image")
-    validation.every_class_is_trained_on(splits["train"], facts)
+        validation.refuse_dark(given["train"]["image"], f"{source.name}: train: image")
+    validation.refuse_untrained_classes(splits["train"], facts)
     if group is not None:
         splits["train"].tensors["group"] = group
     return facts, splits
 
 
-def _channels_first(
+def _to_channels_first(
     given: Mapping[str, Tensors], where: str
 ) -> tuple[dict[str, dict[str, Tensor]], tuple[str, ...]]:
-    """Images as (N, C, H, W) in every split, and notes for the plan; all else as it is."""
+    """Return the splits with images as (N, C, H, W), and notes for the plan."""
     there = {name: dict(tensors) for name, tensors in given.items()}
     if "sequence" in there["train"]:
-        return there, of_sequence(tuple(there["train"]["sequence"].shape), f"{where}: sequence")
+        return there, note_time_axis(tuple(there["train"]["sequence"].shape), f"{where}: sequence")
     if "image" not in there["train"]:
         return there, ()
     last, notes = channels_last(tuple(there["train"]["image"].shape), f"{where}: image")
@@ -95,23 +95,26 @@ def _channels_first(
 
 
 def _facts(
-    said: Mapping[str, Any], given: Mapping[str, Tensors], sizes: tuple[int, int, int], where: str
+    returned: Mapping[str, Any],
+    given: Mapping[str, Tensors],
+    sizes: tuple[int, int, int],
+    where: str,
 ) -> DataFacts:
-    """What is known of splits that are right by themselves: whether they are so together."""
-    kind, judged = cast(Kind, next(iter(given["train"]))), list(given["train"])[1]
-    if any(list(tensors) != [kind, judged] for tensors in given.values()):
-        raise UserError(f"{where}: the splits differ in what they are of: {kind}, {judged}")
+    """Return the facts of splits. Raises UserError where they do not go together."""
+    kind, answer = cast(Kind, next(iter(given["train"]))), list(given["train"])[1]
+    if any(list(tensors) != [kind, answer] for tensors in given.values()):
+        raise UserError(f"{where}: the splits differ in what they are of: {kind}, {answer}")
     shapes = {tuple(tensors[kind].shape[1:]) for tensors in given.values()}
     if len(shapes) > 1:
         raise UserError(f"{where}: the splits' {kind}s differ in shape: {sorted(shapes)}")
-    if judged == "target":
+    if answer == "target":
         widths = {tensors["target"].shape[1] for tensors in given.values()}
-        names = tuple(map(str, said.get("targets", [f"y{n}" for n in range(max(widths))])))
+        names = tuple(map(str, returned.get("targets", [f"y{n}" for n in range(max(widths))])))
         if widths != {len(names)}:
             raise UserError(f"{where}: {len(names)} targets are named, but there are {widths}")
         return DataFacts(kind, "regress", shapes.pop(), (), *sizes, targets=names)
     last = max(int(tensors["label"].max()) for tensors in given.values())
-    classes = tuple(map(str, said.get("classes", range(last + 1))))
+    classes = tuple(map(str, returned.get("classes", range(last + 1))))
     if last >= len(classes):
         raise UserError(f"{where}: label {last} with {len(classes)} classes")
     if len(set(classes)) < len(classes):
@@ -119,27 +122,29 @@ def _facts(
     return DataFacts(kind, "classify", shapes.pop(), classes, *sizes)
 
 
-def _checked(tensors: Any, where: str) -> dict[str, Tensor]:
-    """A split as the rest of hpcdl wants it: the kind first, then what is said of the examples."""
+def _check_split(tensors: Any, where: str) -> dict[str, Tensor]:
+    """Return a split's checked tensors: the examples first, then their labels or targets."""
     names = set(tensors) if isinstance(tensors, Mapping) else set()
-    kinds, judged = names & set(validation.AXES), names & {"label", "target"}
-    if len(kinds) != 1 or len(judged) != 1 or names - {"group"} != kinds | judged:
+    kinds, answers = names & set(validation.AXES), names & {"label", "target"}
+    if len(kinds) != 1 or len(answers) != 1 or names - {"group"} != kinds | answers:
         raise UserError(
             f"{where} has to be a mapping of 'image', 'sequence' or 'table', and 'label' or "
             "'target'; and 'group', if examples are to stay together"
         )
-    (kind,), (said,) = kinds, judged
-    given, about = (validation.tensor(tensors[name], f"{where}: {name}") for name in (kind, said))
-    examples = validation.examples(given, kind, where)
-    check = validation.labels if said == "label" else validation.targets
-    checked = {kind: examples, said: check(about, len(examples), where)}
+    (kind,), (answer,) = kinds, answers
+    given, about = (
+        validation.to_tensor(tensors[name], f"{where}: {name}") for name in (kind, answer)
+    )
+    examples = validation.check_examples(given, kind, where)
+    check = validation.check_labels if answer == "label" else validation.check_targets
+    checked = {kind: examples, answer: check(about, len(examples), where)}
     if "group" in names:
-        checked["group"] = _group(tensors["group"], len(examples), f"{where}: group")
+        checked["group"] = _check_group(tensors["group"], len(examples), f"{where}: group")
     return checked
 
 
-def _groups(given: Mapping[str, dict[str, Tensor]], where: str) -> Tensor | None:
-    """Take the groups out of all splits: a number for each different one of `train`, (N,) int64.
+def _take_groups(given: Mapping[str, dict[str, Tensor]], where: str) -> Tensor | None:
+    """Remove the groups from all splits, and return those of `train` as numbers (N,) int64.
 
     Raises UserError for one that is in another split, too.
     """
@@ -152,9 +157,9 @@ def _groups(given: Mapping[str, dict[str, Tensor]], where: str) -> Tensor | None
     return torch.unique(found["train"], return_inverse=True)[1]
 
 
-def _group(given: Any, count: int, where: str) -> Tensor:
-    """The groups of a split's examples, (count,) of integers."""
-    group = validation.tensor(given, where)
+def _check_group(given: Any, count: int, where: str) -> Tensor:
+    """Return the checked groups of a split's examples, (count,) integers."""
+    group = validation.to_tensor(given, where)
     if group.shape != (count,) or group.is_floating_point():
         raise UserError(
             f"{where} is {tuple(group.shape)} {group.dtype}, but has to be {count} integers"

@@ -1,4 +1,4 @@
-"""What examples have to be like, whoever gives them. Every fault is named with its place."""
+"""Checks of examples, whatever source they are from; an error names the place."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ AXES = {"image": 4, "sequence": 3, "table": 2}
 MOST_INTEGER = 2**53
 """Up to here float64 has every integer."""
 DARK = 1 / 8
-"""Of white; below it are the pixels of no whole set of images."""
+"""As a share of white: images that are all darker are refused."""
 _FEW_DIGITS = (torch.float16, torch.bfloat16, torch.float32, torch.bool, torch.uint8, torch.int8)
 _LAYOUTS = {"image": "(N, C, H, W)", "sequence": "(N, T, F)", "table": "(N, columns)"}
 
 
-def tensor(value: Any, where: str) -> Tensor:
-    """A tensor or an array as a tensor."""
+def to_tensor(value: Any, where: str) -> Tensor:
+    """Return a tensor or an array as a tensor."""
     try:
         return torch.as_tensor(value)
     except (TypeError, ValueError, RuntimeError) as error:
         raise UserError(f"{where} is no tensor or array: {error}") from None
 
 
-def examples(given: Tensor, kind: str, where: str) -> Tensor:
-    """Examples of a kind as hpcdl wants them: bytes or floats in [0, 1], or finite floats."""
+def check_examples(given: Tensor, kind: str, where: str) -> Tensor:
+    """Return checked examples: images as bytes or floats in [0, 1], others as finite floats."""
     if given.ndim != AXES[kind] or not given.numel():
         raise UserError(f"{where}: {kind} is {tuple(given.shape)}, but has to be {_LAYOUTS[kind]}")
-    return _pixels(given, where) if kind == "image" else numbers(given, f"{where}: {kind}")
+    return _pixels(given, where) if kind == "image" else check_numbers(given, f"{where}: {kind}")
 
 
-def numbers(given: Tensor, where: str) -> Tensor:
-    """Finite floats, in float64 if they are so many digits or integers; see `precision`.
+def check_numbers(given: Tensor, where: str) -> Tensor:
+    """Return finite floats, in float64 where float32 may not hold them; see `precision`.
 
     Raises UserError naming the first that is not finite, or that floats cannot hold.
     """
@@ -60,14 +60,14 @@ def numbers(given: Tensor, where: str) -> Tensor:
     return floats
 
 
-def varied(train: Tensor, where: str) -> None:
+def refuse_constant(train: Tensor, where: str) -> None:
     """Raise UserError for training examples that are all the same."""
     low, high = train.aminmax()
     if low == high:
         raise UserError(f"{where}: every value is {low:g}: there is nothing to learn from")
 
 
-def bright(train: Tensor, where: str) -> None:
+def refuse_dark(train: Tensor, where: str) -> None:
     """Raise UserError for training images that are all almost black, as where truth values are
     bytes, or what was divided by 255 is divided again."""
     white, most = 255 if train.dtype == torch.uint8 else 1, train.max().item()
@@ -78,8 +78,8 @@ def bright(train: Tensor, where: str) -> None:
         )
 
 
-def labels(given: Tensor, count: int, where: str) -> Tensor:
-    """One class for each of `count` examples: (count,) int64, from 0."""
+def check_labels(given: Tensor, count: int, where: str) -> Tensor:
+    """Return one class for each of `count` examples: (count,) int64, from 0."""
     if given.shape != (count,) or given.is_floating_point():
         raise UserError(
             f"{where}: label is {tuple(given.shape)} {given.dtype}, but has to be {count} integers"
@@ -93,16 +93,16 @@ def labels(given: Tensor, count: int, where: str) -> Tensor:
     return numbers
 
 
-def targets(given: Tensor, count: int, where: str) -> Tensor:
-    """Numbers to foretell for each of `count` examples: (count, targets) float."""
+def check_targets(given: Tensor, count: int, where: str) -> Tensor:
+    """Return regression targets of each of `count` examples: (count, targets) float."""
     if given.ndim not in (1, 2) or len(given) != count:
         raise UserError(
             f"{where}: target is {tuple(given.shape)}, but has to be ({count}, targets)"
         )
-    return numbers(given.reshape(count, -1), f"{where}: target")
+    return check_numbers(given.reshape(count, -1), f"{where}: target")
 
 
-def known_names(given: Iterable[object], known: Sequence[str], where: str) -> None:
+def refuse_unknown_names(given: Iterable[object], known: Sequence[str], where: str) -> None:
     """Raise UserError for a name that would be passed over, such as `val` for `validation`."""
     for name in map(str, given):
         if name not in known:
@@ -111,7 +111,7 @@ def known_names(given: Iterable[object], known: Sequence[str], where: str) -> No
             raise UserError(f"{where}: '{name}' is none of {', '.join(known)}", hint=guess)
 
 
-def every_class_is_trained_on(train: Split, facts: DataFacts) -> None:
+def refuse_untrained_classes(train: Split, facts: DataFacts) -> None:
     """Raise UserError where the training split has no example of some class."""
     if not facts.classes or "label" not in train.tensors:
         return

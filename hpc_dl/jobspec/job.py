@@ -313,14 +313,14 @@ class JobSpec(Spec):
     def training(self) -> dict[str, Any]:
         """Return the options that the trained weights depend on, as plain values: without the
         resources, the tracking, and how to load and to report."""
-        said = self.model_dump(
+        found = self.model_dump(
             mode="json",
             include={"model", "data", "train"},
             exclude={"data": self.data.loading_options, "train": _MAY_CHANGE},
         )
         if self.checkpoint.monitor:  # by which the exported weights are chosen
-            said["checkpoint"] = {"monitor": self.checkpoint.monitor}
-        return said
+            found["checkpoint"] = {"monitor": self.checkpoint.monitor}
+        return found
 
     def without_password(self) -> Self:
         """Return the spec without passwords, as it may be written and shown."""

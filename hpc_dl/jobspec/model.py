@@ -52,7 +52,7 @@ class Model(Spec):
 
     @property
     def is_supervised(self) -> bool:
-        """True if it learns what the data's task asks; else it makes or describes its like."""
+        """True if it learns the data's task; False if it encodes or generates examples."""
         return "none" not in self.tasks
 
     def monitors(self, facts: DataFacts) -> tuple[str, ...] | None:

@@ -141,8 +141,8 @@ def _sections(root: type[BaseModel]) -> set[Path]:
 def _complain_of_path(document: Document, path: Path, mark: Mark, root: type[BaseModel]) -> None:
     dotted, known = ".".join(map(str, path)), sorted(set(fields.all_paths(root)))
     part = fields.part_at(root, document.values, path[:-1])
-    if part and (said := renamed(path, part.model_fields)):
-        document.problems.append(Problem(mark, said))
+    if part and (message := renamed(path, part.model_fields)):
+        document.problems.append(Problem(mark, message))
         return
     beside = [name for name in known if name.rpartition(".")[0] == dotted.rpartition(".")[0]]
     hint = f"Beside it: {', '.join(beside)}" if beside else ""

@@ -197,20 +197,20 @@ class _Reader:
     def syntax_problem(self, error: yaml.YAMLError) -> Problem:
         """Return YAML's complaint in the words of who writes a spec."""
         mark = getattr(error, "problem_mark", None)
-        said = getattr(error, "problem", None) or str(error)
+        complaint = getattr(error, "problem", None) or str(error)
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        if "\t" in (self.lines[line - 1] if line <= len(self.lines) else "") and "\\t" in said:
+        if "\t" in (self.lines[line - 1] if line <= len(self.lines) else "") and "\\t" in complaint:
             return Problem(
                 self.mark_at(line, column), "a tab: YAML indents with spaces", "Put spaces instead."
             )
         if "expected a single document" in str(error):
             return Problem(self.mark_at(line, column), "a second document: a file holds one spec")
-        if "mapping values are not allowed" in said:
-            said = "a ':' too many, or a line that is indented too far"
+        if "mapping values are not allowed" in complaint:
+            complaint = "a ':' too many, or a line that is indented too far"
         context = getattr(error, "context", None)
         opened = getattr(error, "context_mark", None)
         if context and opened:
-            said = f"{said}, {context} that began in line {opened.line + 1}"
+            complaint = f"{complaint}, {context} that began in line {opened.line + 1}"
         if line > len(self.lines):  # the end of the file is no place to point at
             line, column = len(self.lines), len(self.lines[-1]) + 1
-        return Problem(self.mark_at(line, column), f"not YAML: {said}")
+        return Problem(self.mark_at(line, column), f"not YAML: {complaint}")

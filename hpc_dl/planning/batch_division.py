@@ -16,7 +16,7 @@ def notes(spec: JobSpec, world_size: int, rank_batch: int, micro_batch: int) -> 
 
     Raises SpecConflict where batch norm is to be as on one rank, and cannot be.
     """
-    model, said = spec.model, []
+    model, found = spec.model, []
     its_own = isinstance(model, OwnModel)
     if spec.train.sync_batch_norm:
         if micro_batch < rank_batch and (model.batch_norm or its_own):
@@ -27,23 +27,23 @@ def notes(spec: JobSpec, world_size: int, rank_batch: int, micro_batch: int) -> 
                 f"Leave micro_batch out, and take more ranks{_or_group_norm(spec)}.",
             )
         if not model.batch_norm and not its_own:
-            said.append(f"train.sync_batch_norm changes nothing: {model.name} has no batch norm")
+            found.append(f"train.sync_batch_norm changes nothing: {model.name} has no batch norm")
     if world_size == 1 and micro_batch >= rank_batch:
-        return said
+        return found
     if (model.batch_norm or its_own) and not spec.train.sync_batch_norm:
         who = f"of batch norm, if {model.name} has any," if its_own else "of batch norm"
-        said.append(
+        found.append(
             f"the statistics {who} are those of the {micro_batch} examples that a rank computes at "
             f"once, and the losses not those of one rank that computes all {spec.data.batch_size}; "
             f"{remedy(world_size, micro_batch < rank_batch)}{_or_group_norm(spec)}"
         )
     drawn = [model.draws, "data.augment" if spec.data.augment else ""]
     if what := " and ".join(filter(None, drawn)):
-        said.append(
+        found.append(
             f"each rank draws its own random numbers ({what}): the losses are those on one rank "
             "on average, not digit by digit"
         )
-    return said
+    return found
 
 
 def remedy(world_size: int, accumulates: bool) -> str:

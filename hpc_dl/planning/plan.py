@@ -66,7 +66,7 @@ class Plan:
     data_root: str
     tracking_uri: str
     requeues: NonNegativeInt
-    """How often the job may be started again."""
+    """How often the job may be requeued."""
     sbatch: Options = field(default_factory=dict)
     """The scheduler's options; sbatch's, for Slurm."""
     setup: list[str] = field(default_factory=list)
@@ -105,13 +105,15 @@ class Plan:
         return math.ceil(self.rank_batch / self.micro_batch)
 
     def examples_seen(self, step: int) -> int:
-        """Training examples, of all ranks, that `step` steps have used; an epoch's last batch is
-        as small as it comes out."""
+        """Return the training examples, of all ranks, that `step` steps have used.
+
+        An epoch's last batch may be smaller than the others.
+        """
         epochs, steps = divmod(step, self.steps_per_epoch)
         return epochs * self.facts.train + min(steps * self.global_batch, self.facts.train)
 
     def without_password(self) -> Plan:
-        """The plan as it may be written and shown."""
+        """Return the plan as it may be written and shown."""
         return dataclasses.replace(self, tracking_uri=hidden(self.tracking_uri))
 
     def to_json(self) -> dict[str, Any]:
@@ -189,7 +191,7 @@ def _idle(batch: int, ranks: int) -> list[str]:
 
 
 def _setup(spec: JobSpec, site: Site) -> list[str]:
-    """The site's own lines; a network interface is for the way between nodes, where not set."""
+    """Return the site's shell lines, and those that set the network interface between nodes."""
     name = site.network_interface if spec.resources.nodes > 1 else None
     variables = ("NCCL_SOCKET_IFNAME", "GLOO_SOCKET_IFNAME") if name else ()
     return [*(f'export {it}="${{{it}:-{name}}}"' for it in variables), *site.setup]

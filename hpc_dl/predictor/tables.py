@@ -41,7 +41,7 @@ def encoded(given: Any, columns: Sequence[Column]) -> Array:
     if not len(frame):
         raise UserError(f"{frame.attrs['file']} has no rows")
     _check_names(frame, columns)
-    return encoding.encoded(frame, columns)
+    return encoding.encode(frame, columns)
 
 
 def _frame(given: Any, names: Sequence[str], columns: Sequence[Column]) -> DataFrame:

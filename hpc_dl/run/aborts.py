@@ -1,4 +1,4 @@
-"""Why ranks have aborted, as their logs say.
+"""Aborts of ranks, and their reasons in the logs.
 
 A thread of torch's own, such as NCCL's watchdog, ends its process by SIGABRT: Python is not asked,
 and records nothing. That is how a rank goes whose peers are lost, but also one whose own kernel on
@@ -11,15 +11,15 @@ import os
 import re
 from pathlib import Path
 
-from hpc_dl.run.failure import Failure, are_of_another
+from hpc_dl.run.failure import Failure, is_lost_peer_message
 from hpc_dl.run.layout import RunDir
 from hpc_dl.run.rank_info import RankInfo
 
 _LAST_BYTES = 2**18
-_SAID = re.compile(
+_REASON = re.compile(
     r"what\(\):|watchdog thread terminated with exception|Watchdog caught|watchdog got stuck"
 )
-_BEFORE = re.compile(r".*(?:what\(\):|exception:)\s*|^\[.*?\]:?\s*")
+_PREFIX = re.compile(r".*(?:what\(\):|exception:)\s*|^\[.*?\]:?\s*")
 
 
 def marker(rank_info: RankInfo) -> str:
@@ -30,8 +30,8 @@ def marker(rank_info: RankInfo) -> str:
 def find(run: RunDir, rank_info: RankInfo) -> Failure:
     """Return why the ranks of this attempt have aborted: an error of one's own comes first."""
     logs = sorted(run.logs.glob(f"{rank_info.job_id}-[0-9]*.log"))
-    found = [words for log in logs for words in _words(_end_of(log), rank_info)]
-    own = [words for words in found if not are_of_another(words)]
+    found = [reason for log in logs for reason in _reasons(_end_of(log), rank_info)]
+    own = [it for it in found if not is_lost_peer_message(it)]
     if not found:
         return Failure("a rank has aborted (signal 6); see the end of its log")
     return Failure(f"aborted: {(own or found)[0]}", peer_gone=not own)
@@ -44,6 +44,6 @@ def _end_of(log: Path) -> str:
         return file.read().decode(errors="replace")
 
 
-def _words(text: str, rank_info: RankInfo) -> list[str]:
+def _reasons(text: str, rank_info: RankInfo) -> list[str]:
     lines = text.rpartition(marker(rank_info))[2].splitlines()
-    return [_BEFORE.sub("", line).strip() for line in lines if _SAID.search(line)]
+    return [_PREFIX.sub("", line).strip() for line in lines if _REASON.search(line)]

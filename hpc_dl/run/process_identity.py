@@ -1,4 +1,4 @@
-"""Which machine this is, and whether a process of it is alive: names and numbers are used again."""
+"""Identity of machines and processes: host names and process ids are used again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PROCESSES = Path("/proc/self/ns/pid")
 
 
 def identity() -> str:
-    """Of this boot of the machine, and of the container that a process sees its peers in.
+    """Return the identity of this boot of the machine, and of the container of this process.
 
     Two machines may have one name, and a restart ends all processes.
     """
@@ -30,7 +30,7 @@ def user() -> str:
 
 
 class Process(NamedTuple):
-    """A process that no other can be mistaken for. `started` is what the kernel says of it."""
+    """A process, identified for good by its start time (`started`, of the kernel's clock)."""
 
     machine: str
     pid: int
@@ -41,14 +41,14 @@ class Process(NamedTuple):
         return cls(identity(), os.getpid(), _started(os.getpid()) or 0.0)
 
     def is_alive(self) -> bool | None:
-        """None where it is on another machine, or this one was restarted since."""
+        """Return whether it is alive; None if it is of another machine, or another boot of it."""
         if self.machine != identity():
             return None
         return _started(self.pid) == self.started
 
 
 def _started(pid: int) -> float | None:
-    """When a process was started, by the kernel's own clock; None where it is gone, or a zombie."""
+    """Return the start time of a process by the kernel's clock; None if it has ended."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -57,7 +57,7 @@ def _started(pid: int) -> float | None:
 
 
 def _started_elsewhere(pid: int) -> float | None:
-    """The same where there is no /proc."""
+    """Return the start time of a process where there is no /proc."""
     import psutil
 
     try:

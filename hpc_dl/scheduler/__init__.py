@@ -1,1 +1,1 @@
-"""Who runs jobs: one folder a scheduler."""
+"""Schedulers: who runs jobs, one folder each."""

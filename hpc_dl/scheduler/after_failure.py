@@ -1,4 +1,4 @@
-"""What a job's script does when its tasks have failed.
+"""Called by a job's script when its tasks have failed: requeues the job where that may help.
 
 `python -m hpc_dl.scheduler.after_failure RUN_DIR CODE`; CODE is the exit code of the tasks.
 

@@ -65,7 +65,7 @@ class JobStatus:
     where: str = ""
     """Nodes, or the partition that it waits for, or the host."""
     is_certain: bool = True
-    """Of a lost job: True if everybody who could know how it ended was asked."""
+    """Of a lost job: True if every source that may know how it ended was asked."""
     is_ending: bool = False
     """Of a running job: True if its processes have ended, and the scheduler cleans up."""
     job_id: str = ""
@@ -180,7 +180,7 @@ class Scheduler(ABC):
         return False
 
     def expected_start(self, plan: Plan) -> str:
-        """Return what the scheduler says of the start of such a job; empty if it cannot tell."""
+        """Return when the scheduler expects to start such a job; empty if unknown."""
         return ""
 
     def submission_of(self, rank_info: RankInfo) -> Submission:
@@ -192,7 +192,7 @@ class Scheduler(ABC):
         """End the other ranks after a failure, unless the exit code of this one does so."""
 
     def stop_cause(self, rank_info: RankInfo, *, warned: bool) -> StopCause | None:
-        """Return why this attempt was told to stop; `warned` by the signal before a time limit."""
+        """Return why this attempt was stopped; `warned` by the signal before a time limit."""
         return StopCause("wall-clock limit", "timeout") if warned else None
 
     def forbid_requeue(self, rank_info: RankInfo) -> None:  # noqa: B027
@@ -203,5 +203,5 @@ class Scheduler(ABC):
         return False
 
     def ending_from_log(self, run: RunDir, submission: Submission) -> JobStatus | None:
-        """Return how a lost job ended, if its log tells."""
+        """Return how a lost job ended, by its log; None if unknown."""
         return None

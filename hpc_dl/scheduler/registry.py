@@ -1,4 +1,4 @@
-"""The schedulers by name: the folders beside this file, and entry points of `hpc_dl.schedulers`."""
+"""Registry of schedulers: the folders beside this file, and entry points `hpc_dl.schedulers`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LOCAL = "local"
 
 
 def built_in() -> list[str]:
-    """The names of the shipped schedulers, in alphabetical order."""
+    """Return the names of the shipped schedulers, in alphabetical order."""
     path = importlib.import_module("hpc_dl.scheduler").__path__
     return sorted(module.name for module in pkgutil.iter_modules(path) if module.ispkg)
 
@@ -69,7 +69,7 @@ def _query(name: str, jobs: list[Job]) -> list[JobStatus]:
 
 
 def is_local(submission: Submission) -> bool:
-    """Return whether only the machine of a job can tell how it is."""
+    """Return whether a job's status is known only on its own machine."""
     try:
         return get(submission.backend).on_this_machine
     except UserError:

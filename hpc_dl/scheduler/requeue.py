@@ -1,7 +1,7 @@
 """Requeue: the one place that decides whether a job is started again, and journals it once.
 
-The scheduler only carries it out. An attempt ends in one of three ways: its ranks stop when they
-are told to (`after_stop`), none of them makes progress (`after_failure`, called by the worker), or
+The scheduler only carries it out. An attempt ends in one of three ways: its ranks stop at a
+signal (`after_stop`), none of them makes progress (`after_failure`, called by the worker), or
 they die, which the job's script sees (`after_failure`, called by the module of that name).
 """
 
@@ -24,7 +24,7 @@ _FASTER = "Ask for more time (resources.time), or save more often (checkpoint.ev
 
 
 class Decision(NamedTuple):
-    """What follows an attempt, as it is journalled."""
+    """Decision on what follows an attempt, as it is journalled."""
 
     state: str
     """`requeued`, or the state that the run ends in."""
@@ -53,7 +53,7 @@ def decide(
 def check_restart(run: RunDir, rank_info: RankInfo, scheduler: Scheduler) -> None:
     """Raise UserError where a job has been started again too often, or made no progress.
 
-    After the last requeue that is allowed the scheduler is told so: it may requeue a job by itself,
+    After the last requeue that is allowed the scheduler is asked not to requeue the job by itself,
     as Slurm does when a node fails or another job pre-empts it.
     """
     if last_state(run.journal)[0] == "completed":
@@ -73,7 +73,7 @@ def check_restart(run: RunDir, rank_info: RankInfo, scheduler: Scheduler) -> Non
 
 
 def after_stop(outcome: str, run: RunDir, rank_info: RankInfo, scheduler: Scheduler) -> None:
-    """Requeue a job whose ranks have stopped as they were told, if its training is not complete.
+    """Requeue a job whose ranks have stopped at a signal, if its training is not complete.
 
     Called on rank 0, which has saved. Where the cause is not known, the job's script decides.
     """

@@ -78,9 +78,9 @@ def _report(request: dict[str, Any], elsewhere: str) -> dict[str, Any]:
 
     tried = _in_fork(lambda: _try_copy(request, found, copied, elsewhere), names, seconds, original)
     if "message" in tried:
-        said, inside = tried["message"], f"{target.resolve()}/"
-        more = " (in a copy of the code)" if inside in said else ""
-        return {**tried, "message": said.replace(inside, f"{anchor}/") + more}
+        message, inside = tried["message"], f"{target.resolve()}/"
+        more = " (in a copy of the code)" if inside in message else ""
+        return {**tried, "message": message.replace(inside, f"{anchor}/") + more}
     return {**copied, "facts": tried["facts"]}
 
 
@@ -108,8 +108,8 @@ def _discover(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _slow(seconds: float) -> list[str]:
-    said = f"your data took {seconds:.0f} s; they were not asked again from the copy of their code"
-    return [said] if seconds > TWICE else []
+    note = f"your data took {seconds:.0f} s; they were not asked again from the copy of their code"
+    return [note] if seconds > TWICE else []
 
 
 def _try_copy(
@@ -170,7 +170,7 @@ def _plain(facts: DataFacts | None) -> Any:
 
 def _places(request: Mapping[str, Any]) -> dict[str, str]:
     """Return the modules that the spec names, by section."""
-    return {key: request[key]["name"].rpartition(":")[0] for key in request["own"]}
+    return {key: request[key]["name"].rpartition(":")[0] for key in request["users"]}
 
 
 def _importable(path: Path) -> Path:
@@ -261,8 +261,8 @@ def _in_fork(
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     if answer.endswith(b"\n"):
-        said: dict[str, Any] = json.loads(answer)
-        return said
+        result: dict[str, Any] = json.loads(answer)
+        return result
     how = (
         f"did not end within {seconds:.0f} s" if late else f"ended its process ({_ending(status)})"
     )

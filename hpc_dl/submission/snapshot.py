@@ -33,8 +33,8 @@ from hpc_dl.user_code import MANIFEST
 
 SECONDS = 300.0
 """How long the user's code may take to be imported, and the data's function to return."""
-PATIENCE = 5.0
-"""Seconds after which is said, on a terminal, what takes so long."""
+HINT_AFTER = 5.0
+"""Seconds after which a terminal shows what takes so long."""
 
 
 @dataclass(frozen=True)
@@ -80,19 +80,19 @@ def take(spec: JobSpec, base: Path, data_root: Path, facts: DataFacts | None) ->
     `facts` are those of data that are not the user's own. Raises SpecConflict for a name that is
     not there, UserError, naming file and line, for code that cannot be imported.
     """
-    own = [
+    users = [
         key
         for key, part in (("model", spec.model), ("data", spec.data))
         if isinstance(part, OwnModel | OwnData)
     ]
     code = [_existing(base, name, number) for number, name in enumerate(spec.code)]
-    if not own and not code:
+    if not users and not code:
         return Snapshot()
     kept = tempfile.TemporaryDirectory(prefix="hpcdl-code-", ignore_cleanup_errors=True)
     target = Path(kept.name).resolve() / "code"
     target.mkdir()
     request = {
-        "own": own,
+        "users": users,
         "model": spec.model.model_dump(mode="json"),
         "data": spec.data.model_dump(mode="json"),
         "code": [str(path) for path in code],
@@ -102,7 +102,7 @@ def take(spec: JobSpec, base: Path, data_root: Path, facts: DataFacts | None) ->
         "target": str(target),
         "seconds": SECONDS,
     }
-    found = _ask(request, [getattr(spec, key).name for key in own])
+    found = _ask(request, [getattr(spec, key).name for key in users])
     files = tuple(found["files"]) + ((MANIFEST,) if found["files"] else ())
     known = (
         None if found["facts"] is None else TypeAdapter(DataFacts).validate_python(found["facts"])
@@ -142,12 +142,12 @@ def _existing(base: Path, name: str, number: int) -> Path:
 
 def _ask(request: dict[str, Any], names: list[str]) -> dict[str, Any]:
     """Have the code copied and tried. Raises UserError where it cannot be imported."""
-    said = _check(request, names)
-    if "message" not in said:
-        return said
-    if "faults" in said:
-        raise SpecConflict.of(TypeAdapter(list[Fault]).validate_python(said["faults"]))
-    raise UserError(said["message"], hint=said["hint"])
+    report = _check(request, names)
+    if "message" not in report:
+        return report
+    if "faults" in report:
+        raise SpecConflict.of(TypeAdapter(list[Fault]).validate_python(report["faults"]))
+    raise UserError(report["message"], hint=report["hint"])
 
 
 def _check(request: dict[str, Any], names: list[str]) -> dict[str, Any]:
@@ -166,21 +166,21 @@ def _check(request: dict[str, Any], names: list[str]) -> dict[str, Any]:
             os.killpg(checking.pid, signal.SIGKILL)
         checking.wait()
     try:
-        said: dict[str, Any] = json.loads(out.splitlines()[-1])
+        report: dict[str, Any] = json.loads(out.splitlines()[-1])
     except (IndexError, ValueError):
         raise UserError(
             f"{', '.join(names)} could not be imported: its process ended with "
             f"{checking.returncode}",
             hint="\n".join(err.strip().splitlines()[-5:]),
         ) from None
-    return said
+    return report
 
 
 def _communicate(
     checking: subprocess.Popen[str], request: str, names: list[str]
 ) -> tuple[str, str]:
     try:
-        return checking.communicate(request, PATIENCE)
+        return checking.communicate(request, HINT_AFTER)
     except subprocess.TimeoutExpired:
         if sys.stderr.isatty():
             sys.stderr.write(

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from hpc_dl.errors import EXIT_CLUSTER, UserError
-from hpc_dl.run.failure import own_words, tells_of_another
+from hpc_dl.run.failure import first_line, is_lost_peer
 from hpc_dl.train import address
 from hpc_dl.train.devices import ONE_EACH
 
@@ -77,7 +77,7 @@ def _explain_connecting(error: BaseException, here: str) -> UserError | None:
         return _error(f"the network interface asked for is not on {here}", error, there)
     if _matches(_NO_ROUTE, error):
         return _error(f"{here} cannot reach the node of another rank", error, _INTERFACE)
-    if _matches("nccl|gloo", error) and not tells_of_another(error):
+    if _matches("nccl|gloo", error) and not is_lost_peer(error):
         return _error("the ranks could not be connected", error, _MORE)
     return None
 
@@ -95,4 +95,4 @@ def _free() -> str:
 
 
 def _error(what: str, error: BaseException, hint: str) -> UserError:
-    return UserError(f"{what}: {own_words(error)}", hint=hint, exit_code=EXIT_CLUSTER)
+    return UserError(f"{what}: {first_line(error)}", hint=hint, exit_code=EXIT_CLUSTER)

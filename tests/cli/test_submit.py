@@ -170,6 +170,7 @@ def test_a_cancelled_run_is_resumed_with_other_resources(
     assert not run.cancel.exists()
 
 
+@pytest.mark.slow
 def test_two_at_once_do_not_go_on_with_the_same_run(
     tmp_path: Path, root: Path, capsys: Capture
 ) -> None:

@@ -72,7 +72,7 @@ def test_the_plan_says_when_it_would_start(tmp_path: Path, root: Path, capsys: C
     said = capsys.readouterr().out
     (start,) = [line for line in said.splitlines() if line.startswith("start ")]
     assert "to start at 20" in start
-    assert "Slurm, site test-cluster, partition main" in said
+    assert "slurm, site test-cluster, partition main" in said
     assert not root.exists()
 
 

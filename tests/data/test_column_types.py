@@ -9,7 +9,7 @@ import pandas
 import pytest
 
 from hpc_dl.cli import main
-from hpc_dl.data.tables.number_formats import disguised
+from hpc_dl.data.tables.number_formats import find_formatted_numbers
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.sources.tables import Csv, Parquet
 from tests.support import reading
@@ -41,7 +41,7 @@ def facts(source, folder):
 def column(source, folder, name):
     """The inputs (N,) of a column in the order of the file, which has to be one of numbers."""
     found = reading.load(
-        source.model_copy(update={"validation": 0.001, "test": 0.001}), folder, 0, folder
+        source.model_copy(update={"validation": 0.001, "test": 0.001}), folder, folder
     )
     assert name in found.facts.columns, found.facts.columns
     at, split = found.facts.columns.index(name), found.train
@@ -99,16 +99,20 @@ def test_in_a_file_with_decimal_commas_points_stand_between_thousands(tmp_path):
         (
             ",",
             lambda n: f"{n} kg",
-            "column 'price' is of numbers in disguise.*'0 kg', '1 kg', '2 kg'",
+            "column 'price' is of numbers with units, dates or such.*'0 kg', '1 kg', '2 kg'",
         ),
-        (",", lambda n: f"{n}%", "numbers in disguise"),
-        (",", lambda n: f"${n}.50", "numbers in disguise"),
-        (",", lambda n: f"2020-{n % 12 + 1:02}-{n % 28 + 1:02}", "numbers in disguise"),
-        (",", lambda n: f"{n % 24}:30", "numbers in disguise"),
-        (",", lambda n: f"{n % 28 + 1} Jan 2020", "numbers in disguise"),
-        (",", hex, "numbers in disguise"),
-        (",", lambda n: f"<{n}", "numbers in disguise"),
-        (",", lambda n: f"{n}-{n + 5}", "numbers in disguise"),
+        (",", lambda n: f"{n}%", "numbers with units, dates or such"),
+        (",", lambda n: f"${n}.50", "numbers with units, dates or such"),
+        (
+            ",",
+            lambda n: f"2020-{n % 12 + 1:02}-{n % 28 + 1:02}",
+            "numbers with units, dates or such",
+        ),
+        (",", lambda n: f"{n % 24}:30", "numbers with units, dates or such"),
+        (",", lambda n: f"{n % 28 + 1} Jan 2020", "numbers with units, dates or such"),
+        (",", hex, "numbers with units, dates or such"),
+        (",", lambda n: f"<{n}", "numbers with units, dates or such"),
+        (",", lambda n: f"{n}-{n + 5}", "numbers with units, dates or such"),
         (",", lambda n: "many" if n == 3 else str(n), "row 4 after .* is no number: 'many'"),
         (",", lambda n: "?" if n % 9 == 4 else str(n), "row 5 after .* is no number: '\\?'"),
         (
@@ -132,8 +136,11 @@ def test_what_is_no_plain_number_is_refused_with_values(tmp_path, separator, pri
 
 
 def test_words_with_digits_are_words():
-    assert disguised(ADULT.split()) == []
-    assert disguised(["A12", "C85", "1st", "v1.2", "level 3", "3D", "S1", "Q1 2020"]) == []
+    assert find_formatted_numbers(ADULT.split()) == []
+    assert (
+        find_formatted_numbers(["A12", "C85", "1st", "v1.2", "level 3", "3D", "S1", "Q1 2020"])
+        == []
+    )
 
 
 def frame(**columns):
@@ -228,9 +235,9 @@ def test_a_column_of_other_numbers_does_not_say_all_of_a_target_of_numbers(tmp_p
         (["x,y,x,kind", *["1,2,3,a", "2,3,4,b"] * 9], "has 2 columns 'x'"),
         (["x, x ,kind", *["1,2,a", "2,3,b"] * 9], "has 2 columns 'x'"),
         (["x,kind", *["1,2,a", "2,3,b"] * 9], "rows have more fields than its first row has names"),
-        (["x kind", *["1 a", "2 b"] * 9], "separated by nothing that is known"),
+        (["x kind", *["1 a", "2 b"] * 9], "separated by no known separator"),
         (["x;y,kind", *["1;2,a", "2;3,b"] * 9], "separated by commas or semicolons"),
-        (["x,kind", *["1,a", "2,a"] * 9], "'kind' is 'a' in all rows: one class alone"),
+        (["x,kind", *["1,a", "2,a"] * 9], "'kind' is 'a' in all rows: a single class"),
         (["x,kind", *["1,a", "2,"] * 9], "row 2 .*'kind', a target, is missing"),
     ],
 )
@@ -328,7 +335,7 @@ def test_a_row_with_too_few_fields_is_no_gap(tmp_path):
 def test_numbers_as_text_are_called_so(tmp_path):
     with pytest.raises(UserError, match=r"column 'x' has numbers as text: '0\.5', '1\.5'"):
         typed(tmp_path, frame(x=[f"{n}.5" for n in range(ROWS)]))
-    with pytest.raises(UserError, match="column 'price' is of numbers in disguise"):
+    with pytest.raises(UserError, match="column 'price' is of numbers with units, dates or such"):
         facts(written(tmp_path, lines_of(price=lambda n: f"'{n}'")), tmp_path)
 
 

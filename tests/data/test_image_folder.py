@@ -203,7 +203,7 @@ def test_pictures_of_12_bits_in_16_are_refused_before_they_become_black(tmp_path
     for label in "ab":
         (tmp_path / label).mkdir()
         Image.fromarray(np.full((4, 4), 4095, np.uint16)).save(tmp_path / label / "0.png")
-    with pytest.raises(UserError, match=r"almost black.* the brightest of the 2 looked at has 16"):
+    with pytest.raises(UserError, match=r"almost black.* the brightest of the 2 sampled has 16"):
         reading.describe(folder(tmp_path), tmp_path)
 
 

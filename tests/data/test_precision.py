@@ -84,8 +84,8 @@ def test_what_never_changed_in_training_says_nothing_and_a_gap_is_as_the_mean():
 def test_float64_is_kept_only_where_it_is_needed():
     few = torch.tensor([[1.5, 0.1], [2.5, 0.1]], dtype=torch.float64)
     many = torch.tensor([[1.5, UNIX], [2.5, UNIX + 1]], dtype=torch.float64)
-    assert precision.lossy(few).tolist() == [False, False]
-    assert precision.lossy(many).tolist() == [False, True]
+    assert precision.loses_digits(few).tolist() == [False, False]
+    assert precision.loses_digits(many).tolist() == [False, True]
 
 
 @pytest.mark.parametrize(
@@ -99,13 +99,13 @@ def test_float64_is_kept_only_where_it_is_needed():
 def test_numbers_that_cannot_be_held_are_named_with_their_place(value, shown):
     given = torch.from_numpy(np.array([[0, 0], [0, value]]))
     with pytest.raises(UserError) as caught:
-        validation.numbers(given, "x")
+        validation.check_numbers(given, "x")
     assert caught.value.message == f"x[1, 1] is {shown}"
 
 
 def test_large_integers_keep_their_last_digit():
     given = torch.tensor([[2**24], [2**24 + 1]])
-    assert validation.numbers(given, "x").diff(dim=0).item() == 1
+    assert validation.check_numbers(given, "x").diff(dim=0).item() == 1
 
 
 def seconds(count=400):

@@ -209,7 +209,7 @@ def test_a_function_that_does_not_return_is_given_up(code, monkeypatch):
         reading.describe(own("squares"), HERE, code)
 
 
-def test_sequences_with_numbers_to_foretell(code):
+def test_sequences_with_regression_targets(code):
     facts, _ = reading.given(own("counted"), HERE, code)
     assert facts.notes == (
         "mine.py:counted: sequence is read as 7 steps in time of 3 numbers each",
@@ -275,5 +275,5 @@ def test_the_plan_says_what_of_graphs_is_easily_a_mistake(code):
         assert f"the graph has {what}" in said
     rings = graph(code, "rings_and_lines")
     assert rings.undirected
-    assert rings.notes == ("80 of 80 graphs have no x: 1 is what is known of each node",)
+    assert rings.notes == ("80 of 80 graphs have no x: each node has a 1 as its feature",)
     assert any("whole numbers as floats" in it for it in graph(code, "floats").notes)

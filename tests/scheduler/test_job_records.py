@@ -85,7 +85,7 @@ def test_a_job_whose_reservation_has_ended_is_held(monkeypatch: pytest.MonkeyPat
 def test_squeue_is_read(release: str, monkeypatch: pytest.MonkeyPatch) -> None:
     answering(monkeypatch, SQUEUE[release])
     failed, waits, task, ours = job_records.queued(["1", "9", "6", "8"])
-    assert messages.status(failed).reason == "ended with exit code 3 and no other word"
+    assert messages.status(failed).reason == "ended with exit code 3 without an error message"
     assert (waits.state, waits.reason, waits.nodes) == ("PENDING", "BeginTime", "")
     assert task.has_number("6_3")
     assert [record.belongs_to(OURS) for record in (failed, waits, task, ours)] == [False] * 3 + [

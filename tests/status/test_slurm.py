@@ -154,7 +154,9 @@ def test_a_rank_killed_with_kill_9_fails_the_run(tmp_path: Path) -> None:
     asked = {"nodes": 2, "max_requeues": 0}
     run = submitted(tmp_path, "KilledOnRank1", train=LONG, resources=asked)
     wait_for(run, "failed")
-    wait_until(lambda: "without a word" in read_status(run).reason, message="not explained")
+    wait_until(
+        lambda: "without an error message" in read_status(run).reason, message="not explained"
+    )
 
 
 @pytest.mark.nightly
@@ -248,7 +250,10 @@ def test_a_job_that_the_controller_has_forgotten_is_in_the_database(
     wait_until(lambda: cluster.run(*query) == "FAILED", 60, message="not in the database")
     monkeypatch.setenv("PATH", f"{forgetful.parent}:{os.environ['PATH']}")
     status = read_status(left_running(tmp_path / "root", job_id, began))
-    assert (status.state, status.reason) == ("failed", "ended with exit code 3 and no other word")
+    assert (status.state, status.reason) == (
+        "failed",
+        "ended with exit code 3 without an error message",
+    )
 
 
 @pytest.mark.every_release

@@ -35,7 +35,7 @@ CASES = [
         "terminated",
         messages.ending("FAILED", "n1", "137:0"),
         "failed",
-        "killed without a word (signal 9)",
+        "killed without an error message (signal 9)",
     ),
     ("stopped", "", messages.ending("CANCELLED by 7", "n1"), "cancelled", "cancelled with scancel"),
     ("running", "", messages.ending("TIMEOUT", "n1"), "timeout", f"wall-clock limit; {RESUBMIT}"),
@@ -53,7 +53,7 @@ CASES = [
         "",
         messages.ending("FAILED", "n1", "0:9"),
         "failed",
-        "killed without a word (signal 9)",
+        "killed without an error message (signal 9)",
     ),
     (
         "running",

@@ -78,5 +78,5 @@ def graphs() -> Splits:
         Data(x=torch.rand(count, 34), edge_index=edge, y=torch.tensor([count % 4]))
         for count in range(3, 33)
     ]
-    facts, given = geometric.of(made, "graphs", Holdout())
+    facts, given = geometric.from_graphs(made, "graphs", Holdout())
     return divide(given, facts, Holdout())

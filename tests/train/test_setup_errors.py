@@ -43,8 +43,8 @@ def nccl(last, kind="unhandled system error", name=SYSTEM):
     return dist.DistBackendError(f"{NCCL.format(kind)}\n{name}\nLast error:\n{last}")
 
 
-def explained(error, *, meeting=True):
-    with pytest.raises(type(error)) as same, setup_errors.explained(meeting=meeting):
+def explained(error, *, connecting=True):
+    with pytest.raises(type(error)) as same, setup_errors.explained(connecting=connecting):
         raise error
     return same.value
 
@@ -66,11 +66,11 @@ def explained(error, *, meeting=True):
     ids=["shm", "duplicate", "route", "interface", "interface-gloo", "other"],
 )
 def test_while_the_ranks_connect_each_cause_has_its_message(error, what, hint):
-    with pytest.raises(UserError) as raised, setup_errors.explained(meeting=True):
+    with pytest.raises(UserError) as raised, setup_errors.explained(connecting=True):
         raise error
     found = raised.value
     assert what.format(here=socket.gethostname()) in found.message
-    assert failure.own_words(error) in found.message
+    assert failure.first_line(error) in found.message
     assert hint in found.hint
     assert found.exit_code == EXIT_CLUSTER
 
@@ -90,7 +90,7 @@ def test_a_lost_rank_is_not_a_setup_error(error):
 
 @pytest.mark.parametrize("error", [nccl(NO_ROUTE), RuntimeError("no route to host: my own words")])
 def test_after_the_setup_other_errors_are_not_changed(error):
-    assert explained(error, meeting=False) is error
+    assert explained(error, connecting=False) is error
 
 
 def recorded(root, error, job="7"):
@@ -110,10 +110,10 @@ def recorded(root, error, job="7"):
 def test_a_rank_that_lost_another_keeps_the_message_of_the_library(
     tmp_path, monkeypatch, error, words
 ):
-    monkeypatch.setattr(failure, "PATIENCE", 0.0)
+    monkeypatch.setattr(failure, "PEER_SECONDS", 0.0)
     found = recorded(tmp_path, error)
     assert found.peer_gone
-    assert found.reason.startswith("another rank is gone without a word")
+    assert found.reason.startswith("another rank has ended without an error message")
     assert words in found.reason
 
 

@@ -82,7 +82,7 @@ def test_a_batch_of_graphs_gives_what_each_gives_by_itself(layer, pooling):
     made = network(GRAPHS, layer=layer, pooling=pooling)
     graphs = [graph(nodes, seed=nodes) for nodes in (3, 9, 6)]
     given = [Data(x=node, edge_index=edge, y=torch.tensor([0])) for node, edge, _ in graphs]
-    _, splits = geometric.graphs_of({"train": given}, "these", Holdout())
+    _, splits = geometric.from_many_graphs({"train": given}, "these", Holdout())
     batch = splits["train"].batch(torch.arange(3))
     together = made(batch["node"], batch["edge"], batch["graph"], len(batch["graphs"]))
     assert torch.equal(together, made(batch["node"], batch["edge"], batch["graph"]))
@@ -97,7 +97,7 @@ def test_a_batch_of_graphs_is_torch_geometrics():
         Data(x=torch.rand(nodes, 5), edge_index=edge, y=torch.tensor([0]))
         for nodes, edge in zip((2, 3, 9, 6), edges, strict=True)
     ]
-    _, splits = geometric.graphs_of({"train": given}, "these", Holdout())
+    _, splits = geometric.from_many_graphs({"train": given}, "these", Holdout())
     part = splits["train"].subset(torch.tensor([3, 0, 2]))
     for split, chosen in ((splits["train"], [2, 0, 2, 3]), (part, [2, 0, 1])):
         batch = split.batch(torch.tensor(chosen))

@@ -1,6 +1,6 @@
 """From torch_geometric's graphs to examples: the nodes of one, or many, with a class or numbers.
 
-A node has features, or else a 1; weights and attributes of edges are not looked at. Where a graph
+A node has features, or else a 1; weights and attributes of edges are not read. Where a graph
 has several masks for a split, the first counts. `graph_notes` says so in the plan.
 """
 
@@ -28,17 +28,17 @@ _DEFAULT = Holdout()
 _MASKS = {"train": "train_mask", "validation": "val_mask", "test": "test_mask"}
 
 
-def of(said: Any, where: str, holdout: Holdout) -> Given:
-    """Examples of a Data, whose nodes they are, or of several, or of splits of several by name.
+def from_graphs(given: Any, where: str, holdout: Holdout) -> Given:
+    """Return the examples of a Data, whose nodes they are, of several, or of several by split.
 
     A data set of one graph, with a label for each of its nodes, is that graph.
     """
     from torch_geometric.data import Data
 
-    if isinstance(said, Data):
-        return nodes(said, where, holdout)
-    by_name = said if isinstance(said, Mapping) else {"train": said}
-    validation.known_names(by_name, tuple(_MASKS), where)
+    if isinstance(given, Data):
+        return from_nodes(given, where, holdout)
+    by_name = given if isinstance(given, Mapping) else {"train": given}
+    validation.refuse_unknown_names(by_name, tuple(_MASKS), where)
     splits = {name: list(graphs) for name, graphs in by_name.items()}
     if any(not isinstance(it, Data) for graphs in splits.values() for it in graphs):
         raise UserError(f"{where}: its graphs have to be torch_geometric's Data")
@@ -46,25 +46,25 @@ def of(said: Any, where: str, holdout: Holdout) -> Given:
     if first is None:
         raise UserError(f"{where}: there is no graph to train on")
     if len(splits["train"]) == 1 and len(splits) == 1 and _is_labelled_by_node(first):
-        return nodes(first, where, holdout)
-    return graphs_of(splits, where, holdout)
+        return from_nodes(first, where, holdout)
+    return from_many_graphs(splits, where, holdout)
 
 
-def is_graph(said: Any) -> bool:
-    """Whether a user's source gives graphs: a Data, several, or splits of several."""
+def is_graph(given: Any) -> bool:
+    """Return whether a user's source gives graphs: a Data, several, or several by split."""
     if "torch_geometric" not in sys.modules:  # whose import takes 2 s
         return False
     from torch_geometric.data import Data, Dataset
 
-    if isinstance(said, Mapping):
-        return is_graph(said.get("train"))
-    several = isinstance(said, Sequence) and len(said) > 0
-    return isinstance(said[0] if several else said, Data | Dataset)
+    if isinstance(given, Mapping):
+        return is_graph(given.get("train"))
+    several = isinstance(given, Sequence) and len(given) > 0
+    return isinstance(given[0] if several else given, Data | Dataset)
 
 
-def nodes(graph: Any, where: str, holdout: Holdout = _DEFAULT) -> Given:
-    """The labelled nodes of one graph, divided by its masks, where it has them."""
-    label, (node, edge) = _label_of_nodes(graph, where), _checked(graph, where)
+def from_nodes(graph: Any, where: str, holdout: Holdout = _DEFAULT) -> Given:
+    """Return the labelled nodes of one graph, divided by its masks, where it has them."""
+    label, (node, edge) = _label_of_nodes(graph, where), _check_graph(graph, where)
     known = label >= 0
     masks = {name: graph[mask] for name, mask in _MASKS.items() if mask in graph}
     chosen = _chosen(masks, known, where)
@@ -74,13 +74,13 @@ def nodes(graph: Any, where: str, holdout: Holdout = _DEFAULT) -> Given:
     sizes = split_counts({name: len(it) for name, it in given.items()}, holdout)
     classes = tuple(map(str, range(int(label.max()) + 1)))
     facts = DataFacts("graph", "classify_nodes", (node.shape[1],), classes, *sizes)
-    undirected = graph_notes.both_ways(edge, len(node))
-    notes = (*graph_notes.of([graph]), *graph_notes.several(masks))
+    undirected = graph_notes.is_undirected(edge, len(node))
+    notes = (*graph_notes.describe([graph]), *graph_notes.note_several_masks(masks))
     return replace(facts, undirected=undirected, notes=notes), given
 
 
 def _chosen(masks: Mapping[str, Tensor], known: Tensor, where: str) -> dict[str, Tensor]:
-    """The numbers of the labelled nodes of each split, (n,) int64; of all where there are no masks.
+    """Return the numbers of the labelled nodes of each split, (n,) int64; all without masks.
 
     Raises UserError for masks of other nodes, of none to train on, and for such as overlap.
     """
@@ -102,46 +102,46 @@ def _chosen(masks: Mapping[str, Tensor], known: Tensor, where: str) -> dict[str,
     return chosen
 
 
-def graphs_of(splits: Mapping[str, Sequence[Any]], where: str, holdout: Holdout) -> Given:
-    """Graphs with a class each, if their `y` is an integer, or else with numbers to foretell."""
+def from_many_graphs(splits: Mapping[str, Sequence[Any]], where: str, holdout: Holdout) -> Given:
+    """Return graphs with a class each, if their `y` is an integer, else with regression targets."""
     from torch_geometric.data import Data
 
     given, widths = {}, set()
     for name, graphs in splits.items():
         kept = []
         for number, graph in enumerate(graphs):
-            node, edge = _checked(graph, f"{where}: graph {number} of {name}")
+            node, edge = _check_graph(graph, f"{where}: graph {number} of {name}")
             widths.add(node.shape[1])
             kept.append(Data(x=node, edge_index=edge))
-        given[name] = GraphSplit.of(kept, _said_of_graphs(graphs, f"{where}: {name}"))
+        given[name] = GraphSplit.of(kept, _answers(graphs, f"{where}: {name}"))
     if len(widths) > 1:
         raise UserError(f"{where}: its nodes differ in their number of features: {sorted(widths)}")
     sizes = split_counts({name: len(it) for name, it in given.items()}, holdout)
     every = [graph for graphs in splits.values() for graph in graphs]
-    undirected = all(graph_notes.both_ways(it.edge_index, it.num_nodes) for it in every)
-    shape, first, notes = (widths.pop(),), given["train"].tensors, graph_notes.of(every)
+    undirected = all(graph_notes.is_undirected(it.edge_index, it.num_nodes) for it in every)
+    shape, first, notes = (widths.pop(),), given["train"].tensors, graph_notes.describe(every)
     if "target" in first:
         targets = tuple(f"y{number}" for number in range(first["target"].shape[1]))
         facts = DataFacts("graph", "regress", shape, (), *sizes, targets=targets)
-        notes = (*notes, *_whole(first["target"]))
+        notes = (*notes, *_note_whole_targets(first["target"]))
     else:
         last = max(int(split.tensors["label"].max()) for split in given.values())
         facts = DataFacts("graph", "classify", shape, tuple(map(str, range(last + 1))), *sizes)
     return replace(facts, undirected=undirected, notes=notes), given
 
 
-def _whole(target: Tensor) -> tuple[str, ...]:
-    """A note on numbers to foretell that may be classes."""
+def _note_whole_targets(target: Tensor) -> tuple[str, ...]:
+    """Note regression targets that may be classes."""
     whole = target.shape[1] == 1 and bool((target == target.round()).all())
-    return ("y is of whole numbers as floats, which are foretold; classes are integers",) * whole
+    return ("y is of whole numbers as floats: regression targets; classes are integers",) * whole
 
 
 def _is_labelled_by_node(graph: Any) -> bool:
     return graph.y is not None and graph.y.shape[:1] == (graph.num_nodes,) and graph.num_nodes > 1
 
 
-def _checked(graph: Any, where: str) -> tuple[Tensor, Tensor]:
-    """Features (N, F) and edges (2, E) of a graph. Raises UserError for what is wrong with them."""
+def _check_graph(graph: Any, where: str) -> tuple[Tensor, Tensor]:
+    """Return features (N, F) and edges (2, E) of a graph. Raises UserError for wrong ones."""
     count, edge = graph.num_nodes or 0, graph.edge_index
     if not count or edge is None:
         raise UserError(f"{where} has no {'edge_index' if count else 'node'}")
@@ -150,7 +150,7 @@ def _checked(graph: Any, where: str) -> tuple[Tensor, Tensor]:
     if not node.isfinite().all():
         row, column = (~node.isfinite()).nonzero()[0].tolist()
         raise UserError(f"{where}: feature {column} of node {row} is {node[row, column]:g}")
-    return precision.single(node, f"{where}: x"), edge.long()
+    return precision.to_float32(node, f"{where}: x"), edge.long()
 
 
 def _check_edges(edge: Tensor, count: int, where: str) -> None:
@@ -180,16 +180,16 @@ def _label_of_nodes(graph: Any, where: str) -> Tensor:
     return label.view(-1).long()
 
 
-def _said_of_graphs(graphs: Sequence[Any], where: str) -> Tensors:
-    """The class of each graph, (N,), or its numbers, (N, targets)."""
+def _answers(graphs: Sequence[Any], where: str) -> Tensors:
+    """Return the class of each graph, (N,), or its regression targets, (N, targets)."""
     for number, graph in enumerate(graphs):
         if graph.y is None or graph.y.numel() != graphs[0].y.numel():
             raise UserError(f"{where}: graph {number} has no y, or one of another size")
         if not graph.y.isfinite().all():
             raise UserError(f"{where}: y of graph {number} is not finite: {graph.y.tolist()}")
-    said = torch.stack([graph.y.view(-1) for graph in graphs])
-    if said.is_floating_point():
-        return {"target": said}
-    if said.shape[1] > 1 or said.min() < 0:
-        raise UserError(f"{where}: y has to be one class, from 0, or floats to foretell")
-    return {"label": said[:, 0].long()}
+    y = torch.stack([graph.y.view(-1) for graph in graphs])
+    if y.is_floating_point():
+        return {"target": y}
+    if y.shape[1] > 1 or y.min() < 0:
+        raise UserError(f"{where}: y has to be one class, from 0, or floats as regression targets")
+    return {"label": y[:, 0].long()}

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from hpc_dl.data import libraries
+from hpc_dl.data import library_source
 from hpc_dl.data.counts import Holdout
 from hpc_dl.data.graphs import geometric
 from hpc_dl.data.source import Loaded
@@ -18,24 +18,24 @@ from hpc_dl.jobspec.sources.torch_geometric import TorchGeometric
 
 
 def load(source: TorchGeometric, data_root: Path) -> Loaded:
-    """The nodes of a data set's one graph, or its graphs.
+    """Return the nodes of a data set's one graph, or its graphs.
 
     Raises UserError where it is not staged.
     """
     from torch_geometric import datasets
 
-    kind = _offline(libraries.class_of(source, datasets))
+    kind = _offline(library_source.find_class(source, datasets))
     own = data_root / "torch_geometric" / kind.__name__
     root = Path(source.root).expanduser() if source.root else own
-    if libraries.takes(kind, "root"):
+    if library_source.has_option(kind, "root"):
         graphs = _processed(source, kind, root, data_root / "cache")
     else:
-        graphs = list(libraries.make(source, kind, root))
-    return geometric.of(graphs, source.name, Holdout.of(source))
+        graphs = list(library_source.make_dataset(source, kind, root))
+    return geometric.from_graphs(graphs, source.name, Holdout.of(source))
 
 
 def _offline(kind: Any) -> Any:
-    """The class, which says so instead of downloading what is not there; itself if it makes all."""
+    """Return the class with a `download` that raises; unchanged if it needs no files."""
     from torch_geometric.data import Dataset
 
     if kind.download is Dataset.download:
@@ -48,17 +48,17 @@ def _offline(kind: Any) -> Any:
 
 
 def _processed(source: TorchGeometric, kind: Any, root: Path, cache: Path) -> list[Any]:
-    """Its graphs, whose processed form is kept under a name that changes with the files."""
+    """Return the graphs; their processed form is cached by a digest of the files."""
     kept = cache / f"{kind.__name__}-{_digest(source, root)}"
     if kept.is_dir():
-        return list(libraries.make(source, kind, root, at=kept))
+        return list(library_source.make_dataset(source, kind, root, at=kept))
     with contextlib.suppress(OSError):  # a cache that cannot be written costs only time
         cache.mkdir(parents=True, exist_ok=True)
     above = cache if os.access(cache, os.W_OK) else None
     with tempfile.TemporaryDirectory(dir=above, ignore_cleanup_errors=True) as scratch:
         mirror = Path(scratch) / kind.__name__
         _link(root, mirror)
-        graphs = list(libraries.make(source, kind, root, at=mirror))
+        graphs = list(library_source.make_dataset(source, kind, root, at=mirror))
         if above:
             with contextlib.suppress(OSError):  # another run was faster
                 mirror.rename(kept)
@@ -70,7 +70,7 @@ def _files(root: Path) -> list[Path]:
 
 
 def _digest(source: TorchGeometric, root: Path) -> str:
-    """What tells these files, as they are now and made into this data set, from all others."""
+    """Return a digest of the files' sizes and times, and of the options of the data set."""
     digest = hashlib.sha256(source.model_dump_json(include={"name", "root"}).encode())
     digest.update(repr(sorted(source.options.items())).encode())
     for file in _files(root):
@@ -81,7 +81,7 @@ def _digest(source: TorchGeometric, root: Path) -> str:
 
 
 def _link(root: Path, mirror: Path) -> None:
-    """The same folders in another place, with links to the files."""
+    """Copy the folders, with links to the files."""
     mirror.mkdir()
     for file in _files(root):
         link = mirror / file.relative_to(root)

@@ -1,4 +1,4 @@
-"""Examples that are nodes of one graph, or graphs: what is shared by the examples of a batch."""
+"""Splits of nodes of one graph, and of graphs."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Graph:
 
 
 class NodeSplit(Split):
-    """Some nodes of a graph, which is whole in each batch: `at`, (n,) int64, are their numbers.
+    """Some nodes of a graph, all of which is in each batch: `at`, (n,) int64, are their numbers.
 
-    Of its size the graph is no part: that has to be on the device, whatever becomes of the nodes.
+    The graph does not count to its size: it has to be on the device in any case.
     """
 
     def __init__(self, graph: Graph, tensors: Tensors, index: Tensor | None = None) -> None:
@@ -45,9 +45,9 @@ class NodeSplit(Split):
         taken = super().subset(chosen)
         return NodeSplit(self.graph, taken.tensors, taken.index)
 
-    def contents(self) -> dict[str, Iterable[Tensor]]:
+    def all_tensors(self) -> dict[str, Iterable[Tensor]]:
         shared = self.graph.on(self.device)
-        return {**{name: [tensor] for name, tensor in shared.items()}, **super().contents()}
+        return {**{name: [tensor] for name, tensor in shared.items()}, **super().all_tensors()}
 
     def rows(self, chosen: Tensor) -> Batch:
         return {**self.graph.on(self.device), **super().rows(chosen)}
@@ -76,14 +76,14 @@ class Ragged:
 
 
 def starts(lengths: Tensor) -> Tensor:
-    """Where each begins of things that lie in a row."""
+    """Return the offsets of parts with these lengths."""
     return lengths.cumsum(0) - lengths
 
 
 class GraphSplit(Split):
     """Graphs; a batch of them is their disjoint union.
 
-    Features and what is said of the graphs may be on a GPU. Edges and sizes stay in main memory:
+    Features and labels may be on a GPU. Edges and sizes stay in main memory:
     on these depends how many nodes a batch has, which the GPU would have to be asked for.
     """
 
@@ -111,12 +111,12 @@ class GraphSplit(Split):
 
     @property
     def size(self) -> int:
-        return sum(sum(map(bytes_of, tensors)) for tensors in self.contents().values())
+        return sum(sum(map(bytes_of, tensors)) for tensors in self.all_tensors().values())
 
-    def contents(self) -> dict[str, Iterable[Tensor]]:
+    def all_tensors(self) -> dict[str, Iterable[Tensor]]:
         sizes = [self.nodes.lengths, self.edges.lengths]
         values = {"node": [self.nodes.values], "edge": [self.edges.values], "sizes": sizes}
-        return {**values, **super().contents()}
+        return {**values, **super().all_tensors()}
 
     def rows(self, chosen: Tensor) -> Batch:
         device, chosen = self.nodes.values.device, chosen.cpu()

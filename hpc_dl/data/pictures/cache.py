@@ -1,4 +1,4 @@
-"""A user's own pictures as tensors: decoded once by rank 0, cached for the others and for later."""
+"""Cache of decoded pictures: rank 0 fills it, the others and later runs read it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from hpc_dl.jobspec.sources.image_folder import ImageFolder
 
 
 def load(source: ImageFolder, found: Found, cache: Path) -> dict[str, Tensors]:
-    """The pictures of each split as bytes; decoded ones are kept in `cache` if it can be written.
+    """Return the pictures of each split as bytes, from `cache` or decoded into it.
 
     Raises UserError naming a picture that cannot be read.
     """
@@ -33,8 +33,8 @@ def load(source: ImageFolder, found: Found, cache: Path) -> dict[str, Tensors]:
     }
 
 
-def check(found: Found, cache: Path) -> None:
-    """Look at the header of every picture, once; that they are in order is noted in `cache`.
+def check_headers(found: Found, cache: Path) -> None:
+    """Check the header of every picture, once; `cache` records which have been checked.
 
     Raises UserError naming a picture that is none.
     """
@@ -50,7 +50,7 @@ def check(found: Found, cache: Path) -> None:
 
 
 def _cached(source: ImageFolder, pictures: list[Picture], cache: Path) -> Pixels:
-    """Decoded pictures, (N, C, H, W), kept under a name that changes with any of them."""
+    """Return decoded pictures, (N, C, H, W), cached under a name that changes with any file."""
     way = repr((source.size, source.channels))
     file = cache / f"{_digest(way, [path for path, _ in pictures])}.npy"
     with contextlib.suppress(OSError, ValueError, EOFError):  # absent, or damaged by a crash
@@ -66,7 +66,7 @@ def _cached(source: ImageFolder, pictures: list[Picture], cache: Path) -> Pixels
 
 
 def _digest(way: str, paths: Sequence[Path]) -> str:
-    """What tells these pictures, as they are now and read in this way, from all others."""
+    """Return a digest of the paths, sizes and times of files, and of the way they are read."""
     digest = hashlib.sha256(f"{decoding.RULE} {way}".encode())
     with ThreadPoolExecutor() as pool:  # a network's disk answers many at a time
         for path, stamps in zip(paths, pool.map(_stamps, paths), strict=True):
@@ -75,7 +75,7 @@ def _digest(way: str, paths: Sequence[Path]) -> str:
 
 
 def _stamps(path: Path) -> tuple[int, int, int]:
-    """What changes with a file; the last also where a copy is given the former's time."""
+    """Return size, mtime and ctime; the last changes where a copy is given the former's mtime."""
     try:
         state = path.stat()
     except OSError as error:
@@ -95,5 +95,5 @@ def _write(file: Path, images: Pixels) -> None:
 
 
 def decode(path: Path, source: ImageFolder) -> Pixels:
-    """One picture as (C, H, W) bytes. Raises UserError naming one that cannot be read."""
+    """Decode a picture as (C, H, W) bytes. Raises UserError naming one that cannot be read."""
     return decoding.decode(path, source.channels, source.size)

@@ -1,4 +1,4 @@
-"""Folders of files: what lies in them, each read once, and none passed over in silence. Light."""
+"""Search of folders for files: links are followed, each folder is read once. Light."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _Identity = tuple[int, int]
 
 @dataclass
 class Listing:
-    """What lies directly in a folder, sorted; hidden names are left out."""
+    """Folders and files directly in a folder, sorted; hidden names are left out."""
 
     folders: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
@@ -38,8 +38,8 @@ class Walk:
     """What was read, by device and inode."""
 
 
-def listing(folder: Path | str) -> Listing:
-    """Look into a folder. Raises UserError where it cannot be read."""
+def list_folder(folder: Path | str) -> Listing:
+    """List a folder. Raises UserError where it cannot be read."""
     found, links = Listing(), []
     try:
         with os.scandir(folder) as entries:
@@ -55,14 +55,14 @@ def listing(folder: Path | str) -> Listing:
     except OSError as error:
         raise UserError(
             f"data.root: {error.filename or folder} cannot be read: {error.strerror or error}",
-            hint="Mend its permissions, or move it out of the folder.",
+            hint="Change its permissions, or take it out of the folder.",
         ) from None
     found.folders += links  # after the folders that they may lead to
     return found
 
 
 def walk(folder: Path, suffixes: tuple[str, ...]) -> Walk:
-    """Go through a folder and all below, links followed, each folder once.
+    """Search a folder and all below, links followed, each folder once.
 
     Raises UserError for one that cannot be read.
     """
@@ -74,7 +74,7 @@ def walk(folder: Path, suffixes: tuple[str, ...]) -> Walk:
             found.repeated.append(place)
             continue
         found.folders[identity] = place
-        here = listing(place)
+        here = list_folder(place)
         left += [f"{place}/{name}" for name in reversed(here.folders)]
         for name in here.files:
             if name.lower().endswith(suffixes):
@@ -86,7 +86,7 @@ def walk(folder: Path, suffixes: tuple[str, ...]) -> Walk:
 
 
 def suffix(name: str) -> str:
-    """What a file's name ends with, in lower case."""
+    """Return the suffix of a file's name, in lower case."""
     return PurePath(name).suffix.lower() or "without suffix"
 
 

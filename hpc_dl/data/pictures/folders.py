@@ -1,4 +1,4 @@
-"""A user's own pictures on disk: which classes and splits a folder holds. Light."""
+"""Folders of pictures: their classes, splits and files. Light."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from hpc_dl.data.counts import Holdout, group_count, split_counts
 from hpc_dl.data.labels import note_similar_names, note_unordered_numbers
 from hpc_dl.data.pictures import split_folders
-from hpc_dl.data.pictures.folder_walk import Walk, listing, walk
-from hpc_dl.data.pictures.split_folders import SUFFIXES, expected
+from hpc_dl.data.pictures.folder_walk import Walk, list_folder, walk
+from hpc_dl.data.pictures.split_folders import SUFFIXES, expected_layout
 from hpc_dl.errors import UserError, first_few
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.sources.image_folder import ImageFolder
@@ -34,7 +34,7 @@ class Found:
     classes: tuple[str, ...]
     pictures: dict[str, list[Picture]]
     notes: tuple[str, ...] = ()
-    """What was assumed, or not read."""
+    """Assumptions, and files that were not read."""
 
     @property
     def paths(self) -> list[Path]:
@@ -43,11 +43,11 @@ class Found:
 
 
 def scan(source: ImageFolder) -> Found:
-    """Look through the folder. Raises UserError where it is not one of pictures by class."""
+    """Search the folder. Raises UserError where it is not one of pictures by class."""
     root = Path(source.root).expanduser()
     if not root.is_dir():
-        raise UserError(f"data.root: there is no folder {root}", hint=expected(root))
-    layout = split_folders.layout(root)
+        raise UserError(f"data.root: there is no folder {root}", hint=expected_layout(root))
+    layout = split_folders.find_splits(root)
     there = {split: _classes(folder) for split, folder in layout.splits.items()}
     classes = there["train"]
     split_folders.refuse_masks(classes, f"data.root: {layout.splits['train']}")
@@ -67,7 +67,7 @@ def scan(source: ImageFolder) -> Found:
         ]
         for split, names in there.items()
     }
-    beside = [it for split, at in layout.splits.items() for it in _beside(at, there[split])]
+    beside = [it for split, at in layout.splits.items() for it in _note_strays(at, there[split])]
     notes = (
         *layout.notes,
         *beside,
@@ -79,23 +79,23 @@ def scan(source: ImageFolder) -> Found:
 
 
 def facts(source: ImageFolder, found: Found) -> DataFacts:
-    """What a plan needs to know of the folder; what it does not divide, the spec's shares do.
+    """Return the facts of the folder; missing splits are drawn by the shares in the spec.
 
-    Raises UserError naming a file that is no picture, among those that are looked at.
+    Raises UserError naming a file that is no picture, among those whose headers are read.
     """
     from hpc_dl.data.pictures import headers  # numpy and Pillow, for those who have pictures
 
     there = {name: len(pictures) for name, pictures in found.pictures.items()}
     grouped = groups(source, found)
     sizes, count = split_counts(there, Holdout.of(source), grouped), group_count(grouped)
-    notes = (*found.notes, *headers.notes(found.paths, source))
+    notes = (*found.notes, *headers.note_decoding(found.paths, source))
     shape, classes = (source.channels, *source.size), found.classes
     return DataFacts("image", "classify", shape, classes, *sizes, groups=count, notes=notes)
 
 
 def groups(source: ImageFolder, found: Found) -> Array | None:
-    """Which training pictures are to stay together, (N,) int64, by their names; None if any may
-    be parted. Raises UserError for a name that does not say."""
+    """Return the groups of the training pictures, (N,) int64, by their paths; None without groups.
+    Raises UserError for a path that has none."""
     if source.groups is None:
         return None
     from hpc_dl.data import holdout
@@ -121,9 +121,11 @@ def _group(pattern: re.Pattern[str], path: Path) -> str:
 
 
 def _classes(folder: Path) -> tuple[str, ...]:
-    names = [name for name in listing(folder).folders if name not in split_folders.NO_CLASSES]
+    names = [name for name in list_folder(folder).folders if name not in split_folders.NO_CLASSES]
     if not names:
-        raise UserError(f"data.root: {folder} has no folder for a class", hint=expected(folder))
+        raise UserError(
+            f"data.root: {folder} has no folder for a class", hint=expected_layout(folder)
+        )
     for name in names:
         try:
             name.encode()
@@ -135,9 +137,9 @@ def _classes(folder: Path) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
-def _beside(folder: Path, classes: tuple[str, ...]) -> tuple[str, ...]:
-    """A note on what lies beside the folders of classes; the folder of splits has its own."""
-    return split_folders.strays(folder, set(classes))
+def _note_strays(folder: Path, classes: tuple[str, ...]) -> tuple[str, ...]:
+    """Note what lies beside the folders of classes; the folder of splits has its own note."""
+    return split_folders.note_strays(folder, set(classes))
 
 
 def _refuse_unknown(there: Mapping[str, tuple[str, ...]], splits: Mapping[str, Path]) -> None:
@@ -156,7 +158,7 @@ def _refuse_empty(walks: Walks, splits: Mapping[str, Path]) -> None:
     known = f"Known are {' '.join(SUFFIXES)}."
     empty = [name for (split, name), it in walks.items() if split == "train" and not it.files]
     if empty:
-        there = _by_suffix(it for (split, _), it in walks.items() if split == "train")
+        there = _count_by_suffix(it for (split, _), it in walks.items() if split == "train")
         raise UserError(
             f"data.root: {splits['train']} has no picture of class {first_few(empty)}",
             hint=f"{known} It also has {there}." if there else known,
@@ -167,13 +169,13 @@ def _refuse_empty(walks: Walks, splits: Mapping[str, Path]) -> None:
 
 
 def _notes(walks: Walks, classes: tuple[str, ...], root: Path) -> list[str]:
-    """What the folders hold beside one picture after another."""
+    """Note missing classes, other files, sub-folders and links."""
     notes = []
     for split in dict.fromkeys(split for split, _ in walks):
         absent = [it for it in classes if (split, it) not in walks or not walks[split, it].files]
         if absent:
             notes.append(f"{split} has no picture of {first_few(absent)}")
-    if left := _by_suffix(walks.values()):
+    if left := _count_by_suffix(walks.values()):
         notes.append(f"files of classes that are not read: {left}")
     below = [it for walk in walks.values() for it in list(walk.folders.values())[1:]]
     if below:
@@ -184,7 +186,7 @@ def _notes(walks: Walks, classes: tuple[str, ...], root: Path) -> list[str]:
 
 
 def _same_folders(walks: Walks, root: Path) -> list[str]:
-    """Notes on folders that are read for several classes or splits."""
+    """Note folders that are read for several classes or splits."""
     places: dict[tuple[int, int], list[str]] = {}
     for found in walks.values():
         for identity, place in found.folders.items():
@@ -196,8 +198,8 @@ def _same_folders(walks: Walks, root: Path) -> list[str]:
     ]
 
 
-def _by_suffix(walks: Iterable[Walk]) -> str:
-    """How many files are no pictures, such as `3 .txt, 1 .csv`."""
+def _count_by_suffix(walks: Iterable[Walk]) -> str:
+    """Count the files that are no pictures: `3 .txt, 1 .csv`."""
     total: Counter[str] = sum((walk.others for walk in walks), Counter())
     return ", ".join(f"{count} {name}" for name, count in total.most_common())
 

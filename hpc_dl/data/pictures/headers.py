@@ -1,4 +1,4 @@
-"""What the headers of a user's pictures say of how they will be decoded. Light."""
+"""Headers of pictures: notes for the plan on how they will be decoded. Light."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from hpc_dl.jobspec.sources.image_folder import ImageFolder
 FEW = 16
 """Pictures of 16 bits that are decoded before a submission."""
 DARK = 1 / 8
-"""Of white; below it are the pixels of no whole set of pictures."""
+"""As a share of white: pictures that are all darker are refused."""
 MOST = 2000
 """Pictures whose headers are read before a submission; of more, so many at even distances."""
 
 
-def notes(paths: Sequence[Path], source: ImageFolder) -> tuple[str, ...]:
-    """How the pictures are decoded, where that is more than to read them.
+def note_decoding(paths: Sequence[Path], source: ImageFolder) -> tuple[str, ...]:
+    """Note how the pictures are turned, converted and resized when they are decoded.
 
     Raises UserError naming one that is no picture.
     """
@@ -28,7 +28,7 @@ def notes(paths: Sequence[Path], source: ImageFolder) -> tuple[str, ...]:
         found = list(pool.map(header, chosen))
     many = f"{len(chosen)} pictures"
     if len(chosen) < len(paths):
-        many = f"{len(chosen)} pictures looked at, of {len(paths)},"
+        many = f"{len(chosen)} pictures sampled of {len(paths)}"
     _refuse_dark([it for it, known in zip(chosen, found, strict=True) if known.deep])
     return (*_counted(found, many, source.channels), *_resized(found, source))
 
@@ -40,13 +40,13 @@ def _refuse_dark(deep: Sequence[Path]) -> None:
     if most < 255 * DARK:
         raise UserError(
             f"the pictures of 16 bits are almost black, such as {deep[0]}: the brightest of the "
-            f"{min(len(deep), FEW)} looked at has {most} of 255",
+            f"{min(len(deep), FEW)} sampled has {most} of 255",
             hint="Scale them so that white is 65535, or save them with 8 bits.",
         )
 
 
 def _counted(found: list[Header], many: str, channels: int) -> list[str]:
-    """A sentence on each trait that some of the pictures have."""
+    """Return a sentence on each property that some of the pictures have."""
     grey = sum(it.grey for it in found)
     counts = {
         "are turned upright, by their EXIF orientation": sum(it.turned for it in found),
@@ -61,7 +61,7 @@ def _counted(found: list[Header], many: str, channels: int) -> list[str]:
 
 
 def _resized(found: list[Header], source: ImageFolder) -> list[str]:
-    """A sentence where the pictures do not have the size that is asked for."""
+    """Return a sentence where the pictures do not have the size in the spec."""
     wanted = (source.size[0], source.size[1])
     sizes = sorted({it.size for it in found}, key=lambda size: size[0] * size[1])
     if not sizes or sizes == [wanted]:

@@ -1,4 +1,4 @@
-"""Which folders of a folder of pictures are its splits, and which its classes. Light."""
+"""Split folders in a folder of pictures: known by their names. Light."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from hpc_dl.data.pictures.folder_walk import listing
+from hpc_dl.data.pictures.folder_walk import list_folder
 from hpc_dl.errors import UserError, first_few
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
@@ -18,14 +18,14 @@ NAMES = {
     "validation": ("validation", "val", "valid", "dev"),
     "test": ("test", "testing"),
 }
-"""What the folder of a split may be called, in any case."""
+"""Names of the folder of a split, in any case."""
 NO_CLASSES = ("__MACOSX", "$RECYCLE.BIN", "System Volume Information")
 """Folders that programs make, and not users."""
 PARTS = {
     "pictures": ("image", "images", "img", "imgs", "jpegimages", "pictures"),
-    "what is said of each pixel": ("mask", "masks", "label", "labels", "annotations", "gt"),
+    "masks": ("mask", "masks", "label", "labels", "annotations", "gt"),
 }
-"""What the folders of pictures and of their masks are called, in any case."""
+"""Names of the folders of pictures and of their masks, in any case."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class Layout:
     notes: tuple[str, ...]
 
 
-def layout(root: Path) -> Layout:
-    """Find the splits by their names. Raises UserError where it is not clear which they are."""
-    folders = [name for name in listing(root).folders if name not in NO_CLASSES]
+def find_splits(root: Path) -> Layout:
+    """Find the splits by their names. Raises UserError where that is not clear."""
+    folders = [name for name in list_folder(root).folders if name not in NO_CLASSES]
     named = {name: split for name in folders if (split := _split(name))}
     if named and (lone := _lone_class(root, named, folders)):
         _refuse_likely_splits(root, folders)
@@ -46,14 +46,14 @@ def layout(root: Path) -> Layout:
         return Layout({"train": root}, (note,))
     if not named:
         _refuse_hidden_splits(root, folders)
-        return Layout({"train": root}, _beside(root))
+        return Layout({"train": root}, _note_sibling_splits(root))
     splits = _one_each(root, named)
     _refuse_doubled(splits)
     if "train" not in splits:
         raise UserError(
-            f"data.root: {root} has {', '.join(named)} but no train", hint=expected(root)
+            f"data.root: {root} has {', '.join(named)} but no train", hint=expected_layout(root)
         )
-    return Layout(splits, (*_renamed(named), *strays(root, {*named})))
+    return Layout(splits, (*_renamed(named), *note_strays(root, {*named})))
 
 
 def refuse_as_classes(names: Iterable[str], where: str) -> None:
@@ -80,22 +80,22 @@ def refuse_masks(names: Iterable[str], where: str) -> None:
         )
 
 
-def strays(folder: Path, wanted: set[str]) -> tuple[str, ...]:
-    """A note on what lies in a folder beside the folders that are wanted of it."""
-    there = listing(folder)
+def note_strays(folder: Path, wanted: set[str]) -> tuple[str, ...]:
+    """Note what else lies in a folder than the wanted folders."""
+    there = list_folder(folder)
     left = [f"{name}/" for name in there.folders if name not in wanted]
     left += [name for name in there.files if name.lower().endswith(SUFFIXES)]
     left += [name for name in there.files if not name.lower().endswith(SUFFIXES)]
     return (f"not read in {folder.name or '.'}: {first_few(left)}",) if left else ()
 
 
-def expected(root: Path) -> str:
-    """What a folder has to look like, as a hint."""
+def expected_layout(root: Path) -> str:
+    """Return what a folder has to look like, as a hint."""
     return f"Pictures are looked for as {root}/CLASS/*.png or {root}/train/CLASS/*.png."
 
 
 def _split(name: str) -> str | None:
-    """The split that a folder is by its name."""
+    """Return the split of a folder by its name."""
     return next((split for split, names in NAMES.items() if name.strip().lower() in names), None)
 
 
@@ -109,17 +109,17 @@ def _lone_class(root: Path, named: dict[str, str], folders: list[str]) -> str | 
 
 
 def _holds_pictures_alone(folder: Path) -> bool:
-    there = listing(folder)
+    there = list_folder(folder)
     return not there.folders and any(name.lower().endswith(SUFFIXES) for name in there.files)
 
 
 def _holds_folders_alone(folder: Path) -> bool:
-    there = listing(folder)
+    there = list_folder(folder)
     return bool(there.folders) and not any(it.lower().endswith(SUFFIXES) for it in there.files)
 
 
 def _one_each(root: Path, named: dict[str, str]) -> dict[str, Path]:
-    """The folders by split, in the order of training, validation, test."""
+    """Return the folders by split, in the order of training, validation, test."""
     splits = {}
     for split in NAMES:
         folders = [name for name, it in named.items() if it == split]
@@ -136,7 +136,7 @@ def _one_each(root: Path, named: dict[str, str]) -> dict[str, Path]:
 def _refuse_doubled(splits: dict[str, Path]) -> None:
     """Raise UserError for a split whose one folder is itself again, as archives unpack to."""
     for folder in splits.values():
-        inner = [name for name in listing(folder).folders if name not in NO_CLASSES]
+        inner = [name for name in list_folder(folder).folders if name not in NO_CLASSES]
         if len(inner) == 1 and _split(inner[0]) and _holds_folders_alone(folder / inner[0]):
             raise UserError(
                 f"data.root: {folder} has one folder, {inner[0]}, which holds folders alone",
@@ -158,7 +158,7 @@ def _refuse_hidden_splits(root: Path, folders: list[str]) -> None:
         )
     _refuse_likely_splits(root, folders)
     for name in folders:
-        below = [it for it in listing(root / name).folders if _split(it)]
+        below = [it for it in list_folder(root / name).folders if _split(it)]
         if len(below) > 1:
             raise UserError(
                 f"data.root: class {name} in {root} has folders of splits: {', '.join(below)}",
@@ -184,12 +184,12 @@ def _words(name: str) -> list[str]:
     return [re.sub(r"(?<=.)(set|data|images?)$", "", word.lower()) for word in words]
 
 
-def _beside(root: Path) -> tuple[str, ...]:
-    """A note where the folder is a split itself, and others lie beside it."""
+def _note_sibling_splits(root: Path) -> tuple[str, ...]:
+    """Note that the folder is a split itself, and others lie beside it."""
     here = root.resolve()
     if _split(here.name):
         with contextlib.suppress(UserError):  # nobody asked for what is above
-            others = [it for it in listing(here.parent).folders if _split(it)]
+            others = [it for it in list_folder(here.parent).folders if _split(it)]
             others.remove(here.name)
             if others:
                 return (

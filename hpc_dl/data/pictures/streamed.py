@@ -1,5 +1,5 @@
-"""Pictures that are decoded while training, by worker processes, into the same batches, bit for
-bit, as if all of them were in memory.
+"""Pictures that worker processes decode while training: the batches are the same, bit for bit, as
+of pictures in memory.
 
 A worker is sent the names of the files of a batch, and keeps nothing.
 """
@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from hpc_dl.data import workers
 from hpc_dl.data.dataset import Batch, Split, as_floats
 from hpc_dl.data.device_transfer import to_device
+from hpc_dl.data.pictures import workers
 from hpc_dl.data.pictures.cache import decode
 from hpc_dl.data.pictures.folders import Found
 from hpc_dl.errors import EXIT_FAILED, UserError
@@ -28,13 +28,13 @@ AHEAD = 2
 """Batches that each worker has ready or in work."""
 
 _LOST = (ConnectionError, EOFError, FileNotFoundError)
-"""How it shows that a worker is gone while its batch is being fetched."""
+"""Errors by which a worker that died shows while its batch is being fetched."""
 
 Files = Sequence[Path]
 
 
 def splits(source: ImageFolder, found: Found, processes: int) -> dict[str, Split]:
-    """The pictures of each split; none is read yet."""
+    """Return the pictures of each split; none is read yet."""
     reader = Reader(source, processes, torch.device("cpu"))
     if processes:
         workers.context()  # gets ready while the networks are built
@@ -112,9 +112,9 @@ class Reader:
             if not isinstance(error, _LOST) and "DataLoader worker (pid" not in str(error):
                 raise
             raise UserError(
-                "a process that decodes pictures is gone without a word: killed, or out of memory?",
+                "a process that decodes pictures has died: killed, or out of memory?",
                 hint="Raise resources.mem, or lower data.workers or train.micro_batch. After a bus "
-                "error, of which the log tells, it is /dev/shm that was full: lower them, or give "
+                "error in the log, /dev/shm was full: lower them, or give "
                 "the container more of it (--shm-size).",
                 exit_code=EXIT_FAILED,
             ) from None

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from hpc_dl.data import libraries
+from hpc_dl.data import library_source
 from hpc_dl.data.counts import Holdout, split_counts
 from hpc_dl.data.dataset import Split, Tensors
 from hpc_dl.data.labels import note_similar_names
@@ -24,11 +24,11 @@ from hpc_dl.jobspec.sources.torchvision import TorchVision
 from hpc_dl.torchvision_compat import torchvision
 
 _VALUES = {"train": "train", "validation": "val", "test": "test"}
-"""What torchvision calls the splits."""
+"""torchvision's names of the splits."""
 
 
 def load(source: TorchVision, data_root: Path) -> Loaded:
-    """The splits that the data set has, or all of it to be divided.
+    """Return the splits that the data set has, or all of it to be divided.
 
     Raises UserError where it is not staged, or holds anything but pictures with a class.
     """
@@ -50,20 +50,20 @@ def load(source: TorchVision, data_root: Path) -> Loaded:
 
 
 def _datasets(source: TorchVision, root: Path) -> Iterator[tuple[str, Any]]:
-    """By name of the split; which of them there are, the class's options tell."""
-    kind = libraries.class_of(source, torchvision("datasets"))
-    if libraries.takes(kind, "train"):
+    """Yield the data set of each split, as far as the class has options for them."""
+    kind = library_source.find_class(source, torchvision("datasets"))
+    if library_source.has_option(kind, "train"):
         for name in ("train", "test"):
-            yield name, libraries.make(source, kind, root, train=name == "train")
-    elif libraries.takes(kind, "split") and "split" not in source.options:
+            yield name, library_source.make_dataset(source, kind, root, train=name == "train")
+    elif library_source.has_option(kind, "split") and "split" not in source.options:
         for name, value in _VALUES.items():
             try:
-                yield name, libraries.make(source, kind, root, split=value)
+                yield name, library_source.make_dataset(source, kind, root, split=value)
             except ValueError:  # it has no such split
                 if name == "train":
                     raise
     else:
-        yield "train", libraries.make(source, kind, root)
+        yield "train", library_source.make_dataset(source, kind, root)
 
 
 Read = tuple[list[Tensor], list[int]]

@@ -12,7 +12,7 @@ from hpc_dl.data.arrays import classes
 from hpc_dl.data.arrays.files import Array, array_names, opened, unread_arrays
 from hpc_dl.data.counts import Holdout, group_count, split_counts
 from hpc_dl.data.labels import note_constant_targets
-from hpc_dl.data.layout import channels_last, of_sequence
+from hpc_dl.data.layout import channels_last, note_time_axis
 from hpc_dl.data.source import Loaded, Source
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
@@ -175,7 +175,7 @@ def _example(
     """The shape of one example, as `as_examples` gives it, and notes on how it is read."""
     where = f"'{source.inputs}'"
     if kind == "sequence":
-        return shape[1:], of_sequence(shape, where)
+        return shape[1:], note_time_axis(shape, where)
     if kind != "image":
         return shape[1:], ()
     if len(shape) == 3:
@@ -231,17 +231,19 @@ def _tensors(source: Arrays, facts: DataFacts) -> Mapping[str, Tensors]:
         for name, (inputs, named) in array_names(source).items():
             array = as_examples(source, file[inputs][()])
             where = f"data.path: {source.path}: {inputs}"
-            examples = validation.examples(validation.tensor(array, where), facts.kind, where)
+            examples = validation.check_examples(
+                validation.to_tensor(array, where), facts.kind, where
+            )
             if name == "train":
-                validation.varied(examples, where)
+                validation.refuse_constant(examples, where)
                 if facts.kind == "image":
-                    validation.bright(examples, where)
+                    validation.refuse_dark(examples, where)
             where, count = f"data.path: {source.path}: {named}", len(examples)
-            known = validation.tensor(labels[name], where)
+            known = validation.to_tensor(labels[name], where)
             splits[name] = {facts.kind: examples} | (
-                {"target": validation.targets(known, count, where)}
+                {"target": validation.check_targets(known, count, where)}
                 if facts.task == "regress"
-                else {"label": validation.labels(known, count, where)}
+                else {"label": validation.check_labels(known, count, where)}
             )
         if source.groups:
             groups = groups_of(source, file, len(splits["train"][facts.kind]))

@@ -50,7 +50,7 @@ class CoraSource(Source[Cora]):
 
         try:
             graph = read_planetoid_data(str(self.folder), "cora")  # writes nothing beside them
-            facts, splits = geometric.nodes(graph, "cora")
+            facts, splits = geometric.from_nodes(graph, "cora")
         except (OSError, EOFError, ValueError, IndexError, RuntimeError) as error:
             raise UserError(f"cora: the files in {self.folder} cannot be read: {error}") from None
         there = (graph.num_nodes, facts.shape, facts.train, facts.validation, facts.test)

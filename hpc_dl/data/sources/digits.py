@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hpc_dl.data.grey_images import GreyImageSource
+from hpc_dl.data.pictures.grey_images import GreyImageSource
 from hpc_dl.data.source import Staging
 from hpc_dl.jobspec.sources.digits import Digits
 

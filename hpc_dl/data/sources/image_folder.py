@@ -44,7 +44,7 @@ class ImageFolderSource(Source[ImageFolder]):
     def stream(self, workers: int) -> Loaded:
         from hpc_dl.data.pictures import cache, streamed
 
-        cache.check(self.found, self.data_root / "cache")
+        cache.check_headers(self.found, self.data_root / "cache")
         return self._with_groups(streamed.splits(self.options, self.found, workers))
 
     def files(self) -> dict[str, Path]:

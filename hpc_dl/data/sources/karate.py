@@ -27,7 +27,7 @@ class KarateSource(Source[Karate]):
         graph.val_mask, graph.test_mask = torch.zeros(2, graph.num_nodes, dtype=torch.bool)
         graph.val_mask[others[::3]] = True
         graph.test_mask[others] = ~graph.val_mask[others]
-        return FACTS, geometric.nodes(graph, "karate")[1]
+        return FACTS, geometric.from_nodes(graph, "karate")[1]
 
     def staging(self) -> Staging:
         return Staging("in torch_geometric", staged=True, examples=34)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpc_dl.data.grey_images import GreyImageSource
+from hpc_dl.data.pictures.grey_images import GreyImageSource
 from hpc_dl.data.source import Staging
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts

@@ -16,8 +16,8 @@ from hpc_dl.data.labels import note_constant_targets, note_similar_names
 from hpc_dl.data.names import Names
 from hpc_dl.data.source import Loaded, Source
 from hpc_dl.data.tables import encoding
-from hpc_dl.data.tables.columns import as_words, is_text, place, plain, refuse_disguises
-from hpc_dl.data.tables.files import frame_of, refuse_absent
+from hpc_dl.data.tables.columns import as_words, is_text, place, plain, refuse_formatted_numbers
+from hpc_dl.data.tables.files import read_frame, refuse_absent
 from hpc_dl.data.tables.row_numbers import numbers_rows
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import Column, DataFacts
@@ -58,12 +58,12 @@ class TableSource(Source[Table]):
 
 
 def read(source: Table) -> tuple[DataFacts, dict[str, dict[str, Array]]]:
-    """What is known of a table, and its splits: `table` (N, columns), and `label` or `target`.
+    """Return the facts of a table, and its splits: `table` (N, columns), and `label` or `target`.
 
     Raises UserError with the file, the row and the column of what is wrong.
     """
     files = {"train": source.path, "validation": source.validation_path, "test": source.test_path}
-    frames = {name: frame_of(source, path) for name, path in files.items() if path is not None}
+    frames = {name: read_frame(source, path) for name, path in files.items() if path is not None}
     train, targets = frames["train"], _targets_of(source)
     columns = _columns(train, targets, source.drop, source.groups)
     inputs = encoding.inputs(columns)
@@ -75,11 +75,11 @@ def read(source: Table) -> tuple[DataFacts, dict[str, dict[str, Array]]]:
     groups = _groups(frames, source.groups) if source.groups else None
     sizes = split_counts({n: len(f) for n, f in frames.items()}, Holdout.of(source), groups)
     classes = _classes(frames, targets[0]) if source.task == "classify" else []
-    said = {name: _said(frame, targets, classes) for name, frame in frames.items()}
+    answers = {name: _answers(frame, targets, classes) for name, frame in frames.items()}
     about = (
-        _of_classes(classes, targets[0])
+        _note_classes(classes, targets[0])
         if classes
-        else note_constant_targets(said["train"]["target"], targets, "data.target")
+        else note_constant_targets(answers["train"]["target"], targets, "data.target")
     )
     made = tuple(name for column in inputs for name in encoding.names(column))
     facts = DataFacts(
@@ -92,10 +92,10 @@ def read(source: Table) -> tuple[DataFacts, dict[str, dict[str, Array]]]:
         columns=made,
         raw=tuple(columns),
         groups=group_count(groups),
-        notes=(*_of_files(frames), *_notes(train, inputs, targets), *about),
+        notes=(*_note_files(frames), *_notes(train, inputs, targets), *about),
     )
     splits = {
-        name: {"table": encoding.encoded(frame, columns), **said[name]}
+        name: {"table": encoding.encode(frame, columns), **answers[name]}
         for name, frame in frames.items()
     }
     if groups is not None:
@@ -103,15 +103,15 @@ def read(source: Table) -> tuple[DataFacts, dict[str, dict[str, Array]]]:
     return facts, splits
 
 
-def _said(frame: DataFrame, targets: Sequence[str], classes: Sequence[Any]) -> dict[str, Array]:
-    """What is to be predicted of each row: its class, or numbers."""
+def _answers(frame: DataFrame, targets: Sequence[str], classes: Sequence[Any]) -> dict[str, Array]:
+    """Return the class of each row, or its regression targets."""
     if classes:
         return {"label": _labels(frame[targets[0]], classes)}
     return {"target": _numbers_of(frame, targets)}
 
 
-def _of_classes(classes: Sequence[Any], target: str) -> list[str]:
-    """Notes on classes: names that are nearly the same, and numbers that have an order."""
+def _note_classes(classes: Sequence[Any], target: str) -> list[str]:
+    """Note names of classes that are nearly the same, and numbers that have an order."""
     notes = list(note_similar_names(map(str, classes)))
     if len(classes) > 2 and not isinstance(classes[0], str):
         notes.append(
@@ -121,8 +121,8 @@ def _of_classes(classes: Sequence[Any], target: str) -> list[str]:
     return notes
 
 
-def _of_files(frames: Mapping[str, DataFrame]) -> list[str]:
-    """How the files were read; of those beside the training's, what is other."""
+def _note_files(frames: Mapping[str, DataFrame]) -> list[str]:
+    """Note how the files were read; of validation and test only what differs."""
     train = frames["train"].attrs["notes"]
     others = {name: frame.attrs["notes"] for name, frame in frames.items() if name != "train"}
     more = [
@@ -135,7 +135,7 @@ def _of_files(frames: Mapping[str, DataFrame]) -> list[str]:
 
 
 def _targets_of(source: Table) -> list[str]:
-    """The columns to tell. Raises UserError where one is named twice, or also to be dropped."""
+    """Return the columns to predict. Raises UserError where one is also named elsewhere."""
     targets = [source.target] if isinstance(source.target, str) else list(source.target)
     for name in targets:
         if targets.count(name) > 1 or name in source.drop:
@@ -149,7 +149,7 @@ def _targets_of(source: Table) -> list[str]:
 def _columns(
     train: DataFrame, targets: Sequence[str], drop: Sequence[str], groups: str | None
 ) -> list[Column]:
-    """All columns of the file. Raises UserError for a named one that is not there."""
+    """Return all columns of the file. Raises UserError for a named one that is not there."""
     aside = {**dict.fromkeys(drop, "dropped"), **dict.fromkeys(targets, "target")}
     refuse_absent(train, targets, "data.target: ")
     refuse_absent(train, drop, "data.drop: ")
@@ -174,12 +174,12 @@ def _set_aside(train: DataFrame, name: str, part: Any) -> Column:
 
 
 def _input(train: DataFrame, name: str) -> Column:
-    """A column that is looked at. Raises UserError for words that are hardly categories."""
+    """Return an input column. Raises UserError for words that are hardly categories."""
     kind, values = plain(train, name)
     different, gaps = int(values.nunique()), int(values.isna().sum())
     if kind != "words":
         return Column(name, "input", kind, different, gaps)
-    refuse_disguises(train, name, values)
+    refuse_formatted_numbers(train, name, values)
     if different > MOST_WORDS or different > max(0.9 * (len(train) - gaps), FEW_WORDS):
         shown = ", ".join(repr(word) for word in values.dropna().unique()[:3])
         raise UserError(
@@ -203,13 +203,13 @@ def _refuse_gaps(frame: DataFrame, columns: Sequence[str], what: str) -> None:
 
 
 def _notes(train: DataFrame, inputs: Sequence[Column], targets: Sequence[str]) -> list[str]:
-    """What in the inputs a person should know of."""
+    """Note constant, giveaway and repeated inputs, and gaps."""
     notes = []
     for column in inputs:
         values, name = train[column.name], column.name
         if column.values == 1 and not column.gaps:
             notes.append(f"column '{name}' is the same in all rows: it says nothing")
-        elif any(_tells(values, train[target]) for target in targets):
+        elif any(_determines(values, train[target]) for target in targets):
             notes.append(f"column '{name}' says all of the target: is it known beforehand?")
         elif numbers_rows(values):
             notes.append(f"column '{name}' numbers the rows; data.drop leaves it out")
@@ -226,7 +226,7 @@ def _notes(train: DataFrame, inputs: Sequence[Column], targets: Sequence[str]) -
 
 
 def _groups(frames: Mapping[str, DataFrame], column: str) -> Array:
-    """Which training rows are to stay together. Raises UserError where other files have some."""
+    """Return the groups of the training rows. Raises UserError where other files share some."""
     named = {name: _named(frame[column]) for name, frame in frames.items()}
     for name in set(named) - {"train"}:
         holdout.refuse_shared(named["train"], named[name], name)
@@ -234,15 +234,15 @@ def _groups(frames: Mapping[str, DataFrame], column: str) -> Array:
 
 
 def _named(groups: Series[Any]) -> Array:
-    """Groups by their names, (N,) of words: 3 and 3.0 are one, and blanks around are no part."""
+    """Return the names of groups, (N,): 3 and 3.0 are the same, and blanks are stripped."""
     if groups.dtype.kind == "f":
         groups = groups.map("{:.17g}".format)
     return as_words(groups).to_numpy().astype(str)
 
 
-def _tells(values: Series[Any], target: Series[Any]) -> bool:
-    """Whether each value goes with one value of the target, and that with no other; of numbers that
-    are all different any column would."""
+def _determines(values: Series[Any], target: Series[Any]) -> bool:
+    """Return whether values and targets map one to one; not if all targets differ, for then any
+    column of distinct values would."""
     import pandas
 
     different, classes = (pandas.factorize(it)[0] for it in (values, target))
@@ -250,7 +250,7 @@ def _tells(values: Series[Any], target: Series[Any]) -> bool:
 
 
 def _classes(frames: Mapping[str, DataFrame], target: str) -> list[Any]:
-    """The values of the target, sorted. Raises UserError where they are hardly classes."""
+    """Return the values of the target, sorted. Raises UserError where they are hardly classes."""
     values = [frame[target] for frame in frames.values()]
     if any(is_text(column) for column in values):
         values = [as_words(column) for column in values]
@@ -258,11 +258,11 @@ def _classes(frames: Mapping[str, DataFrame], target: str) -> list[Any]:
     rows = sum(map(len, values))
     _refuse_no_classes(found, target)
     if len(found) == 1:
-        raise UserError(f"data.target: '{target}' is {found[0]!r} in all rows: one class alone")
+        raise UserError(f"data.target: '{target}' is {found[0]!r} in all rows: a single class")
     if len(found) > max(rows / 2, 2):
         raise UserError(
             f"data.target: '{target}' has {len(found)} values in {rows} rows: hardly classes",
-            hint="To foretell a number: data.task: regress.",
+            hint="To predict a number: data.task: regress.",
         )
     return found
 
@@ -290,15 +290,15 @@ def _labels(column: Series[Any], classes: Sequence[Any]) -> Array:
 
 
 def _numbers_of(frame: DataFrame, targets: Sequence[str]) -> Array:
-    """The targets (N, targets). Raises UserError for one that is of words."""
+    """Return the targets (N, targets). Raises UserError for one that is of words."""
     found = []
     for name in targets:
         kind, values = plain(frame, name)
         if kind == "words":
-            refuse_disguises(frame, name, values)
+            refuse_formatted_numbers(frame, name, values)
             raise UserError(
-                f"data.target: column '{name}' is of words, and numbers are to be foretold",
-                hint="To tell classes: data.task: classify.",
+                f"data.target: column '{name}' is of words, and numbers are to be predicted",
+                hint="To predict a class: data.task: classify.",
             )
         found.append(values.to_numpy())
     return np.stack(found, axis=1)

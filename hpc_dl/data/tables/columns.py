@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Literal
 
-from hpc_dl.data.tables.number_formats import disguised
+from hpc_dl.data.tables.number_formats import find_formatted_numbers
 from hpc_dl.errors import UserError
 
 if TYPE_CHECKING:
@@ -90,8 +90,8 @@ def _numbers(frame: DataFrame, name: str) -> Series[Any]:
     return numbers
 
 
-def refuse_disguises(frame: DataFrame, name: str, words: Series[Any]) -> None:
-    """Raise UserError for a column of words most of which are numbers, in disguise or not."""
+def refuse_formatted_numbers(frame: DataFrame, name: str, words: Series[Any]) -> None:
+    """Raise UserError for a column of words most of which are formatted numbers."""
     import pandas
 
     known = words.dropna()
@@ -111,11 +111,11 @@ def refuse_disguises(frame: DataFrame, name: str, words: Series[Any]) -> None:
             hint="Correct it, or leave it empty if it is a gap. "
             f"No numbers are: {_some(words[odd].unique().tolist())}.",
         )
-    alike = disguised(different)
-    if len(alike) > len(different) / 2:
+    formatted = find_formatted_numbers(different)
+    if len(formatted) > len(different) / 2:
         raise UserError(
-            f"{frame.attrs['file']}: column '{name}' is of numbers in disguise, which would be "
-            f"{known.nunique()} categories: {_some(alike)}",
+            f"{frame.attrs['file']}: column '{name}' is of numbers with units, dates or such, "
+            f"which would be {known.nunique()} categories: {_some(formatted)}",
             hint="Write plain numbers, such as 1234.5, and leave gaps empty; or names, such as "
             "'level 2', if they are names; or leave the column out: data.drop.",
         )

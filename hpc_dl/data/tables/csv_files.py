@@ -30,7 +30,7 @@ _DECIMAL_POINT = re.compile(r"[+-]?\d{1,3}(,\d{3})*(\.\d+)?")
 
 
 def read(file: Path) -> Read:
-    """The table in a CSV file. Raises UserError for one that can be read in two ways."""
+    """Read a CSV file. Raises UserError for one that can be read in two ways."""
     import pandas
 
     lines = _lines(file)
@@ -54,11 +54,11 @@ def read(file: Path) -> Read:
             hint="Name every column, and let no row end with a separator.",
         )
     _refuse_short_rows(file, frame, separator)
-    return frame, [*_notes(separator, frame, comma=comma), *_with_numbers(frame, comma=comma)]
+    return frame, [*_notes(separator, frame, comma=comma), *_convert_numbers(frame, comma=comma)]
 
 
 def _notes(separator: str, frame: DataFrame, *, comma: bool) -> list[str]:
-    """What is not as in most files, in which a comma separates and a point is for decimals."""
+    """Note a separator other than the comma, and the decimal sign."""
     notes = [] if separator == "," else [f"columns are separated by {SEPARATORS[separator]}"]
     if comma:
         notes.append("numbers have a decimal comma")
@@ -68,7 +68,7 @@ def _notes(separator: str, frame: DataFrame, *, comma: bool) -> list[str]:
 
 
 def _lines(file: Path, most: int | None = SAMPLE) -> list[str]:
-    """The first lines, or all, by pandas, which reads compressed files, too."""
+    """Read the first lines, or all, by pandas, which reads compressed files, too."""
     import pandas
 
     lines = pandas.read_csv(
@@ -85,7 +85,7 @@ def _lines(file: Path, most: int | None = SAMPLE) -> list[str]:
 
 
 def _separator(lines: Sequence[str], file: Path) -> str:
-    """What divides the names in the first line, and all lines into as many fields."""
+    """Return the sign that divides all lines into as many fields."""
     found = [it for it in SEPARATORS if len(next(csv.reader(lines, delimiter=it))) > 1]
     if len(found) > 1:
         # The last row may be cut off in the middle of a quotation.
@@ -93,9 +93,9 @@ def _separator(lines: Sequence[str], file: Path) -> str:
         even = [it for it in found if len({len(row) for row in rows[it]}) == 1]
         found = even or found
     if len(found) != 1:
-        told = " or ".join(SEPARATORS[it] for it in found) or "nothing that is known"
+        which = " or ".join(SEPARATORS[it] for it in found) or "no known separator"
         raise UserError(
-            f"{file}: the columns are separated by {told}",
+            f"{file}: the columns are separated by {which}",
             hint="Separate them by commas, semicolons, tabs or '|', and quote names with these.",
         )
     return found[0]
@@ -145,11 +145,11 @@ def _refuse_unclear_points(file: Path, frame: DataFrame, options: dict[str, Any]
 
 
 def _is_decimal_comma(frame: DataFrame, file: Path) -> bool:
-    """Whether numbers have a decimal comma. Raises UserError where that cannot be told."""
+    """Return whether numbers have a decimal comma. Raises UserError where that is not clear."""
     readings = {name: _readings(words) for name, words in _with_commas(frame)}
-    told = {readings[name][0] for name in readings if len(readings[name]) == 1}
+    clear = {readings[name][0] for name in readings if len(readings[name]) == 1}
     unclear = [name for name in readings if len(readings[name]) == 2]
-    if not told and unclear and not _has_fractions(frame):
+    if not clear and unclear and not _has_fractions(frame):
         name = unclear[0]
         shown = ", ".join(repr(word) for word in dict(_with_commas(frame))[name][:3])
         raise UserError(
@@ -157,13 +157,13 @@ def _is_decimal_comma(frame: DataFrame, file: Path) -> bool:
             f"thousands separators: {shown}",
             hint="Write the numbers without separators, and with a decimal point.",
         )
-    if len(told) == 2:
+    if len(clear) == 2:
         both = ", ".join(f"'{name}'" for name in readings)
         raise UserError(
             f"{file}: a comma is for decimals in one column, and for thousands in another: {both}",
             hint="Write the numbers without separators, and with a decimal point.",
         )
-    return told == {","}
+    return clear == {","}
 
 
 def _with_commas(frame: DataFrame) -> Iterable[tuple[Any, list[str]]]:
@@ -176,19 +176,19 @@ def _with_commas(frame: DataFrame) -> Iterable[tuple[Any, list[str]]]:
 
 
 def _readings(words: Sequence[str]) -> list[str]:
-    """Which decimal separators all words can be read with."""
+    """Return the decimal separators that all words can be read with."""
     forms = {",": _DECIMAL_COMMA, ".": _DECIMAL_POINT}
     return [sign for sign, form in forms.items() if all(map(form.fullmatch, words))]
 
 
 def _has_fractions(frame: DataFrame) -> bool:
-    """Whether numbers with a decimal point have been read."""
+    """Return whether numbers with a decimal point have been read."""
     floats = frame.select_dtypes("float")
     return bool(((floats % 1).fillna(0) != 0).any().any())
 
 
-def _with_numbers(frame: DataFrame, *, comma: bool) -> list[str]:
-    """Make numbers of the words that are some; returns notes."""
+def _convert_numbers(frame: DataFrame, *, comma: bool) -> list[str]:
+    """Convert columns of formatted numbers in place, and return notes."""
     import pandas
 
     form, mark, thousands = (_DECIMAL_COMMA, ",", ".") if comma else (_DECIMAL_POINT, ".", ",")

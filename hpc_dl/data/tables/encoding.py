@@ -1,5 +1,5 @@
-"""From the rows of a table to what a network takes: numbers as they are, a column of 0 and 1 for
-each word, and one more for the gaps of a column that has some.
+"""Encoding of tables: numbers as they are, a column of 0 and 1 for each word, and one more for the
+gaps of a column that has some.
 
 Which words and which gaps there are is known from the file to train on, and is kept in the export.
 Light: without torch.
@@ -25,26 +25,26 @@ SHOWN = 20
 
 
 def inputs(columns: Sequence[Column]) -> list[Column]:
-    """Those of a file that are looked at."""
+    """Return the columns that are inputs."""
     return [column for column in columns if column.part == "input"]
 
 
 def names(column: Column) -> list[str]:
-    """What becomes of a column: itself, or one for each of its words; and one for gaps."""
+    """Return the encoded columns of one: itself, or one for each of its words; and one for gaps."""
     own = [f"{column.name}={word}" for word in column.words] or [column.name]
     return own + ([f"{column.name} is missing"] if column.gaps else [])
 
 
-def encoded(frame: DataFrame, columns: Sequence[Column]) -> Array:
-    """The rows of a frame as (N, inputs) float64, NaN where a number is missing.
+def encode(frame: DataFrame, columns: Sequence[Column]) -> Array:
+    """Encode the rows of a frame as (N, inputs) float64, NaN where a number is missing.
 
     Raises UserError for a value that the training did not know, with its row and column.
     """
-    parts = [_encoded(frame, column) for column in inputs(columns)]
+    parts = [_encode_column(frame, column) for column in inputs(columns)]
     return np.concatenate(parts, axis=1)
 
 
-def _encoded(frame: DataFrame, column: Column) -> Array:
+def _encode_column(frame: DataFrame, column: Column) -> Array:
     values = _values(frame, column)
     missing = values.isna().to_numpy()[:, None]
     if missing.any() and not column.gaps:
@@ -53,12 +53,12 @@ def _encoded(frame: DataFrame, column: Column) -> Array:
             "on misses it",
             hint="Fill it in, or leave the row out.",
         )
-    own = _of_words(frame, column, values) if column.words else values.to_numpy()[:, None]
+    own = _one_hot(frame, column, values) if column.words else values.to_numpy()[:, None]
     return np.concatenate([own, missing], axis=1) if column.gaps else own.astype(np.float64)
 
 
 def _values(frame: DataFrame, column: Column) -> Series[Any]:
-    """The values, of the type that the column had. Raises UserError for those of another."""
+    """Return the values as the type of the training's column. Raises UserError for others."""
     if column.type == "words":
         return as_words(frame[column.name])
     given = frame[column.name].astype(object)
@@ -95,8 +95,8 @@ def _refuse(frame: DataFrame, column: Column, wrong: Series[Any], wanted: str) -
         )
 
 
-def _of_words(frame: DataFrame, column: Column, values: Series[Any]) -> Array:
-    """(N, words): 1 where the word is that."""
+def _one_hot(frame: DataFrame, column: Column, values: Series[Any]) -> Array:
+    """Return (N, words): 1 where the word is that."""
     import pandas
 
     codes = pandas.Index(column.words, dtype=object).get_indexer(values.astype(object))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpc_dl.data.tables import csv_files
-from hpc_dl.data.tables.row_numbers import without_index
+from hpc_dl.data.tables.row_numbers import drop_index
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.sources.tables import Csv, Table
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
-def frame_of(source: Table, path: str) -> DataFrame:
-    """A file as a frame. Raises UserError where it is none, or has no rows."""
+def read_frame(source: Table, path: str) -> DataFrame:
+    """Read a source's file as a frame. Raises UserError where it is none, or has no rows."""
     file = Path(path).expanduser()
     if not file.is_file():
         raise UserError(f"data.path: there is no file {file}")
@@ -28,17 +28,18 @@ def frame_of(source: Table, path: str) -> DataFrame:
     frame.attrs.update(file=f"data.path: {file}", after=" after the header", notes=notes)
     if frame.empty:
         raise UserError(f"data.path: {file} has no rows")
-    return without_index(frame)
+    return drop_index(frame)
 
 
 def read_file(file: Path, *, parquet: bool) -> csv_files.Read:
-    """A file as it is, and notes. Raises UserError where it cannot be read."""
+    """Read a file, with notes on how. Raises UserError where it cannot be read."""
     try:
         frame, notes = _parquet(file) if parquet else csv_files.read(file)
     except UnicodeDecodeError as error:
+        guess = _guess_encoding(file)
         raise UserError(
             f"{file} is not UTF-8: {error}",
-            hint=f"If it is {_guess(file)}: iconv -f {_guess(file)} -t utf-8 OLD > NEW",
+            hint=f"If it is {guess}: iconv -f {guess} -t utf-8 OLD > NEW",
         ) from None
     except (OSError, ValueError) as error:  # of which those of pandas and pyarrow are kinds
         kind = "parquet" if parquet else "csv"
@@ -50,8 +51,8 @@ def read_file(file: Path, *, parquet: bool) -> csv_files.Read:
     return frame, notes
 
 
-def _guess(file: Path) -> str:
-    """What a file that is not in UTF-8 is likely to be in."""
+def _guess_encoding(file: Path) -> str:
+    """Guess the encoding of a file that is not in UTF-8."""
     with file.open("rb") as opened:
         return "UTF-16" if opened.read(2) in (b"\xff\xfe", b"\xfe\xff") else "LATIN1"
 
@@ -62,7 +63,7 @@ def _parquet(file: Path) -> csv_files.Read:
     frame = pandas.read_parquet(file)
     named = [str(name) for name in frame.index.names if name is not None]
     return frame.reset_index(drop=True), [
-        f"the index '{name}' of {file.name} is not looked at" for name in named
+        f"the index '{name}' of {file.name} is not read" for name in named
     ]
 
 

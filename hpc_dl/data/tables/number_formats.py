@@ -1,4 +1,4 @@
-"""Numbers in disguise: with units, currencies, bounds or ranges, dates and times, and the like.
+"""Formatted numbers: with units, currencies, bounds or ranges, dates and times, and the like.
 
 As categories they would lose their order and their distances, so they are refused.
 """
@@ -28,8 +28,8 @@ _DIGITS_OF_A_DATE = 3
 """At least; fewer have names like 1st-4th."""
 
 
-def disguised(words: Sequence[str]) -> list[str]:
-    """Which of the words are numbers, in disguise or not."""
+def find_formatted_numbers(words: Sequence[str]) -> list[str]:
+    """Return those of the words that are numbers, plain or formatted."""
     plain = {word: word.strip(_QUOTES) for word in words}
     dates = _dates(list(plain.values()))
     return [

@@ -1,4 +1,4 @@
-"""Columns that number the rows: pandas' index in a file is no property of an example."""
+"""Columns that number the rows, such as pandas' index in a file: no property of an example."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
 _NAMELESS = re.compile(r"Unnamed: \d+|__index_level_\d+__|")
-"""What pandas calls a column without a name."""
+"""Names that pandas gives a column without one."""
 
 
-def without_index(frame: DataFrame) -> DataFrame:
-    """The frame without columns that have no name, and number the rows or are empty.
+def drop_index(frame: DataFrame) -> DataFrame:
+    """Return the frame without columns that have no name, and number the rows or are empty.
 
     They are noted in its attributes. Raises UserError for others without a name.
     """
@@ -36,12 +36,12 @@ def without_index(frame: DataFrame) -> DataFrame:
 
 
 def is_nameless(name: str) -> bool:
-    """Whether this is what a column without a name is called."""
+    """Return whether pandas gave this name to a column without one."""
     return bool(_NAMELESS.fullmatch(name))
 
 
 def numbers_rows(column: Series[Any]) -> bool:
-    """Whether a column counts the rows, from any number and in any order."""
+    """Return whether a column counts the rows, from any number and in any order."""
     if column.dtype.kind not in "iuf" or len(column) < 3:
         return False
     numbers = np.sort(column.to_numpy())

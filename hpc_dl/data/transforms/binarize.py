@@ -1,5 +1,5 @@
 """Static binarisation (Salakhutdinov and Murray, ICML 2008): each pixel is 1 with its grey value as
-probability, drawn once and for all. Log-likelihoods of binary images are compared on it."""
+probability, drawn once. Log-likelihoods of binary images are compared on it."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from hpc_dl.data.dataset import Tensors
 SEED = 0
 
 
-def binarized(given: Mapping[str, Tensors]) -> dict[str, Tensors]:
-    """The same splits with images (N, C, H, W) of 0 and 255, from bytes.
+def binarize(given: Mapping[str, Tensors]) -> dict[str, Tensors]:
+    """Return the splits with images (N, C, H, W) of 0 and 255, drawn from bytes.
 
-    What is drawn is a function of the example's place: the same on every rank, and in every run.
+    The draw is a function of the position of the example: the same on every rank and in every run.
     """
     generator = torch.Generator().manual_seed(SEED)
     return {
-        name: {**tensors, "image": _drawn(tensors["image"], generator)}
+        name: {**tensors, "image": _draw(tensors["image"], generator)}
         for name, tensors in given.items()
     }
 
 
-def _drawn(image: Tensor, generator: torch.Generator) -> Tensor:
+def _draw(image: Tensor, generator: torch.Generator) -> Tensor:
     threshold = torch.empty_like(image).random_(0, 255, generator=generator)  # 255 is never drawn
     return (image > threshold).to(torch.uint8) * 255

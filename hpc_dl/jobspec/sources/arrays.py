@@ -11,7 +11,7 @@ from hpc_dl.jobspec.model import Kind, Task
 
 
 class Arrays(Data):
-    """What arrays share: the first axis is the example."""
+    """Options of arrays: the first axis is the example."""
 
     kinds: ClassVar[tuple[Kind, ...]] = ("image", "sequence", "table")
     tasks: ClassVar[tuple[Task, ...]] = ("classify", "regress")
@@ -20,7 +20,7 @@ class Arrays(Data):
     name: str
     path: str = Field(description="the file")
     inputs: str = Field("x", description="name of the array of examples")
-    labels: str = Field("y", description="name of the array of classes, or of numbers to foretell")
+    labels: str = Field("y", description="name of the array of classes, or of regression targets")
     test_inputs: str | None = Field(None, description="examples for the final test, if apart")
     test_labels: str | None = Field(None, description="their classes or numbers")
     kind: Literal["image", "sequence", "table"] | None = Field(
@@ -28,7 +28,7 @@ class Arrays(Data):
         description="what an example is; if unset, 2 axes are a table, 3 grey images, 4 images",
     )
     task: Literal["classify", "regress"] = Field(
-        "classify", description="whether the labels are classes, from 0, or numbers to foretell"
+        "classify", description="whether the labels are classes, from 0, or regression targets"
     )
     test: Fraction = Field(0.1, description="share of the examples for the test, if not apart")
     groups: str | None = Field(

@@ -11,7 +11,7 @@ from hpc_dl.jobspec.model import Kind, Task
 
 
 class Table(Data):
-    """What tables share: a row is an example."""
+    """Options of tables: a row is an example."""
 
     kinds: ClassVar[tuple[Kind, ...]] = ("table",)
     tasks: ClassVar[tuple[Task, ...]] = ("classify", "regress")
@@ -19,20 +19,20 @@ class Table(Data):
 
     name: str
     path: str = Field(description="the file; its first row names the columns")
-    target: str | list[str] = Field(
-        description="the column that is foretold, or those, if numbers are"
-    )
+    target: str | list[str] = Field(description="the column to predict, or several for regression")
     task: Literal["classify", "regress"] = Field(
-        "classify", description="whether the target is a class or a number"
+        "classify", description="whether to predict a class or a number"
     )
-    drop: list[str] = Field([], description="columns that are not to be looked at")
+    drop: list[str] = Field([], description="columns to leave out")
     groups: str | None = Field(
         None,
         description="a column, like one of patients: rows with the same value are kept in the same "
         "split; it is no input",
     )
-    validation_path: str | None = Field(None, description="a file of rows to hold out, if any")
-    test_path: str | None = Field(None, description="a file of rows for the final test, likewise")
+    validation_path: str | None = Field(
+        None, description="a file of rows for the validation, if any"
+    )
+    test_path: str | None = Field(None, description="a file of rows for the final test, if any")
     test: Fraction = Field(0.1, description="share of the rows for the test, without such a file")
 
 

@@ -18,7 +18,7 @@ GRACE_SECONDS = 10.0
 
 
 def status(run: RunDir, submission: Submission) -> JobStatus:
-    """Return the status of a job; only its own machine, or container, can tell."""
+    """Return the status of a job, which only its own machine, or container, knows."""
     here = os.uname().nodename
     if submission.host not in ("", here):
         return JobStatus("unknown", f"runs on {submission.host}; ask there", where=submission.host)
@@ -76,7 +76,7 @@ def cancel(run: RunDir, submission: Submission) -> None:
             hint=f"Type it there: hpcdl cancel {run.id}",
         )
     for _ in range(round(GRACE_SECONDS)):
-        _terminate(run, submission)  # again and again: a rank that is still starting is deaf
+        _terminate(run, submission)  # repeatedly: a rank that is still starting does not listen
         if wait_until(lambda: _has_ended(run, submission), 1.0):
             return
     _kill(run, submission)

@@ -83,7 +83,7 @@ def launch(run: RunDir, plan: Plan, mark: str) -> None:
     from submitit.local.local import LocalExecutor
 
     # Started from a shell's background, a process ignores SIGINT, and so would its children;
-    # but that is how submitit's controller is told to end its ranks.
+    # but that is how submitit's controller is asked to end its ranks.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with clean_env():
         executor = LocalExecutor(run.path / "submitit")
@@ -115,4 +115,4 @@ if __name__ == "__main__":
     try:
         launch(folder, records.load(folder.plan, Plan), sys.argv[2])
     except UserError as error:
-        sys.exit(error.message)  # the last line of the log is what the user is told
+        sys.exit(error.message)  # the last line of the log is the user's error message

@@ -1,4 +1,4 @@
-"""What Slurm writes into a job's log as it ends, for where its database cannot tell."""
+"""Log of the batch script, into which Slurm writes how a job ends; for sites without a database."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OUT_OF_MEMORY = ("oom-kill", "oom_kill", "exceeded memory limit")
 
 
 def ending(run: RunDir, job_id: str) -> JobStatus | None:
-    """Return how a job ended, by the end of its log; None where that does not tell."""
+    """Return how a job ended, by the end of its log; None if unknown."""
     with (
         contextlib.suppress(OSError, DamagedFile),
         open_file(run.logs / f"{job_id}-batch.log") as file,

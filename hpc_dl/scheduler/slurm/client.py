@@ -1,4 +1,4 @@
-"""Slurm's own commands, called with a time-out, for they can hang; and what their errors mean."""
+"""Client of Slurm's commands: each has a time-out, for they can hang, and errors are told apart."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _USUAL_PLACES = tuple(
 _NOT_FOR_QUERIES = ("SQUEUE_", "SACCT_", "SCANCEL_", "SCONTROL_")
 """Formats and filters that people like to set."""
 _OF_A_JOB = ("SLURM_", "SLURMD_", "SRUN_", "SBATCH_", "SUBMITIT_")
-"""What is true of a surrounding job alone, and options that the script has."""
+"""Variables of a surrounding job, and options that the script has."""
 _OF_RANKS = frozenset(
     {"MASTER_ADDR", "MASTER_PORT", "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE"}
 )
@@ -49,24 +49,24 @@ class SlurmError(SchedulerError):
 
 
 class Answer(NamedTuple):
-    """What a command printed."""
+    """Output of a command."""
 
     output: str
     errors: str
 
 
-def call(words: Sequence[str], seconds: float, *, stdin: str | None = None) -> str:
-    """The standard output of a Slurm command that asks; times are in seconds since 1970.
+def call(command: Sequence[str], seconds: float, *, stdin: str | None = None) -> str:
+    """Return the standard output of a query; times are in seconds since 1970.
 
     Raises SlurmError.
     """
-    return ask(words, seconds, stdin=stdin).output
+    return ask(command, seconds, stdin=stdin).output
 
 
-def ask(words: Sequence[str], seconds: float, *, stdin: str | None = None) -> Answer:
-    """The same, with what it said on standard error. Raises SlurmError."""
+def ask(command: Sequence[str], seconds: float, *, stdin: str | None = None) -> Answer:
+    """Return the standard output and error of a query. Raises SlurmError."""
     environment = {k: v for k, v in _without_job().items() if not k.startswith(_NOT_FOR_QUERIES)}
-    return _run(words, seconds, environment | {"SLURM_TIME_FORMAT": "%s", "LC_ALL": "C"}, stdin)
+    return _run(command, seconds, environment | {"SLURM_TIME_FORMAT": "%s", "LC_ALL": "C"}, stdin)
 
 
 def sbatch(script: Path, options: Sequence[str], arguments: Sequence[str] = ()) -> Answer:
@@ -74,8 +74,8 @@ def sbatch(script: Path, options: Sequence[str], arguments: Sequence[str] = ()) 
 
     Raises SlurmError.
     """
-    words = ["sbatch", "--parsable", *options, str(script), *arguments]
-    return _run(words, COMMAND_SECONDS, _without_job(), None)
+    command = ["sbatch", "--parsable", *options, str(script), *arguments]
+    return _run(command, COMMAND_SECONDS, _without_job(), None)
 
 
 class JobId(NamedTuple):
@@ -86,7 +86,7 @@ class JobId(NamedTuple):
 
 
 def read_job_id(output: str) -> JobId | None:
-    """The job in sbatch's answer, between the lines of plug-ins and wrappers; None if unclear."""
+    """Return the job in sbatch's answer, between other programs' lines; None if unclear."""
     parsable = re.findall(r"^\s*(\d+)(?:;([\w.-]+))?\s*$", output, re.MULTILINE)
     spoken = re.findall(r"Submitted batch job (\d+)(?: on cluster ([\w.-]+))?", output)
     found = {JobId(*pair) for pair in spoken or parsable}
@@ -94,7 +94,7 @@ def read_job_id(output: str) -> JobId | None:
 
 
 def cluster_name() -> str:
-    """The cluster whose commands these are; nothing where that cannot be found out."""
+    """Return the cluster whose commands these are; empty where that cannot be found out."""
     if name := os.environ.get("SLURM_CLUSTER_NAME"):
         return name
     with contextlib.suppress(SlurmError):
@@ -105,7 +105,7 @@ def cluster_name() -> str:
 
 
 def _without_job() -> dict[str, str]:
-    """The environment without what a surrounding job has left in it; which cluster it is, stays."""
+    """Return the environment without the variables of a surrounding job."""
     return {
         key: value
         for key, value in os.environ.items()
@@ -114,11 +114,11 @@ def _without_job() -> dict[str, str]:
 
 
 def _run(
-    words: Sequence[str], seconds: float, environment: Mapping[str, str], stdin: str | None
+    command: Sequence[str], seconds: float, environment: Mapping[str, str], stdin: str | None
 ) -> Answer:
     try:
         process = subprocess.Popen(
-            words,
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -128,7 +128,7 @@ def _run(
             start_new_session=True,  # a signal for the caller's group is none of its business
         )
     except OSError as error:
-        raise _not_started(words[0], error) from None
+        raise _not_started(command[0], error) from None
     try:
         output, errors = process.communicate(stdin or "", timeout=seconds)
     except BaseException as error:
@@ -136,13 +136,13 @@ def _run(
             os.killpg(process.pid, signal.SIGKILL)  # with what a site's wrapper has started
         process.wait()
         if isinstance(error, subprocess.TimeoutExpired):
-            said = f"no answer within {seconds:g} s: connection timed out"
-            raise error_of(words[0], said) from None
+            message = f"no answer within {seconds:g} s: connection timed out"
+            raise error_of(command[0], message) from None
         raise
     if process.returncode < 0:
-        errors += f"\n{words[0]} was killed by signal {-process.returncode}"
+        errors += f"\n{command[0]} was killed by signal {-process.returncode}"
     if process.returncode:
-        raise error_of(words[0], errors.strip() or output)
+        raise error_of(command[0], errors.strip() or output)
     return Answer(output, errors)
 
 
@@ -155,24 +155,24 @@ def _not_started(command: str, error: OSError) -> SlurmError:
     )
 
 
-def error_of(command: str, said: str) -> SlurmError:
-    """The error in Slurm's own words, without the prefixes that it repeats on every line."""
+def error_of(command: str, message: str) -> SlurmError:
+    """Return the error with Slurm's message, without the prefix of every line."""
     lines = [re.sub(rf"^(slurm_\w+ error|{command}: (error|fatal)): ", "", line.strip())
-             for line in said.splitlines()]  # fmt: skip
-    words = "; ".join(line for line in lines if line) or "no word of explanation"
-    if _OUT_OF_REACH.search(words) or _LOST.search(words):
+             for line in message.splitlines()]  # fmt: skip
+    text = "; ".join(line for line in lines if line) or "no error message"
+    if _OUT_OF_REACH.search(text) or _LOST.search(text):
         error = SlurmError(
-            f"the cluster cannot be reached: {words}",
+            f"the cluster cannot be reached: {text}",
             hint="Try again in a while; `sinfo` tells whether Slurm is back.",
             exit_code=EXIT_CLUSTER,
         )
-        error.answer_lost = _LOST.search(words) is not None
+        error.answer_lost = _LOST.search(text) is not None
         return error
-    return SlurmError(f"Slurm refuses: {words}", exit_code=EXIT_USAGE)
+    return SlurmError(f"Slurm refuses: {text}", exit_code=EXIT_USAGE)
 
 
 def is_configured() -> bool:
-    """Whether Slurm's commands are here, and know of a cluster.
+    """Return whether Slurm's commands are here, and know of a cluster.
 
     A laptop may have the commands alone. They find their configuration by SLURM_CONF, in the
     folder that they were built for, or (configless) through the DNS.

@@ -17,7 +17,7 @@ from hpc_dl.scheduler.slurm import client
 from hpc_dl.scheduler.slurm.client import SlurmError
 
 SECONDS = 5.0
-"""How long a question may take."""
+"""Time-out of a query."""
 
 FINAL = frozenset(
     {
@@ -45,7 +45,7 @@ Phase = Literal["queued", "running", "completing", "ended", "revoked", "unknown"
 
 @dataclass(frozen=True)
 class Record:
-    """What Slurm says of one job."""
+    """Record of one job, as Slurm prints it."""
 
     job_id: str
     state: str
@@ -56,24 +56,24 @@ class Record:
     exit_code: str = ""
     user: str = ""
     text: str = ""
-    """What people and hpcdl have written into it: comment, script and its arguments."""
+    """Its comment, its script and the script's arguments, where they are shown."""
 
     @property
     def phase(self) -> Phase:
         """Phase of the job. `unknown`: in a state that hpcdl does not know, so it is alive."""
-        words = set(re.findall(r"[A-Z_]+", self.state)) - _HOW_IT_FAILED
-        if "REVOKED" in words:
+        flags = set(re.findall(r"[A-Z_]+", self.state)) - _HOW_IT_FAILED
+        if "REVOKED" in flags:
             return "revoked"
-        if words & _QUEUED:
+        if flags & _QUEUED:
             return "queued"
-        if "COMPLETING" in words:
+        if "COMPLETING" in flags:
             return "completing"
-        if words and words <= FINAL:
+        if flags and flags <= FINAL:
             return "ended"
-        return "running" if words & _RUNNING and words <= _RUNNING | FINAL else "unknown"
+        return "running" if flags & _RUNNING and flags <= _RUNNING | FINAL else "unknown"
 
     def belongs_to(self, submission: Submission) -> bool:
-        """Whether this is the submission's job, and not one that has got its number since.
+        """Return whether this is the submission's job, and not one that has got its number since.
 
         Where a site has removed hpcdl's mark, number and user have to do.
         """
@@ -83,7 +83,7 @@ class Record:
         return not another and self.has_number(submission.job_id)
 
     def has_number(self, job_id: str) -> bool:
-        """Whether it has this number: waiting tasks of an array share a line."""
+        """Return whether it has this number: waiting tasks of an array share a line."""
         if self.job_id in (job_id, f"{job_id}+0"):
             return True
         job, _, task = job_id.partition("_")
@@ -95,7 +95,7 @@ class Record:
 
 
 def marked(submission: Submission, records: Iterable[Record]) -> list[Record]:
-    """The records of the submission's job, by its mark.
+    """Return the records of the submission's job, by its mark.
 
     Since Slurm 24.11 squeue shows no script's arguments, and a comment may be the user's own: then
     sacct and scontrol are asked how the jobs of the run's script were submitted.
@@ -105,22 +105,22 @@ def marked(submission: Submission, records: Iterable[Record]) -> list[Record]:
     script = f"/{submission.mark.removeprefix(MARK).partition(':')[0]}/"
     found = []
     for record in records:
-        told = record.text
-        if MARK not in told and script in told and is_id(record.job_id):
-            told += _how_submitted(record.job_id)
-        if submission.mark in told:
+        text = record.text
+        if MARK not in text and script in text and is_id(record.job_id):
+            text += _how_submitted(record.job_id)
+        if submission.mark in text:
             found.append(record)
     return found
 
 
 def _how_submitted(job_id: str) -> str:
-    """The line that a job was submitted with, among others; nothing where no command tells it."""
-    told = []
+    """Return what the commands show of a job, with the line that it was submitted with."""
+    texts = []
     with contextlib.suppress(SlurmError):
-        told += [record.text for record in accounted([f"--jobs={job_id}"])]
+        texts += [record.text for record in accounted([f"--jobs={job_id}"])]
     with contextlib.suppress(SlurmError):
-        told += [record.text for record in [shown(job_id)] if record]
-    return "\n".join(told)
+        texts += [record.text for record in [shown(job_id)] if record]
+    return "\n".join(texts)
 
 
 def is_id(text: str) -> bool:
@@ -137,7 +137,7 @@ _FIELDS = (
 
 
 def queued(ids: Iterable[str] = (), user: str = "", cluster: str = "") -> list[Record]:
-    """Those of the jobs with these ids, or all of this user, that the controller knows.
+    """Return the jobs with these ids, or all of this user, that the controller knows.
 
     Raises SlurmError. That a job with an id is missing proves nothing: `shown` does.
     """
@@ -170,7 +170,7 @@ _COLUMNS = "JobID,State,ExitCode,Submit,NodeList,User,Comment,SubmitLine"
 
 
 def accounted(select: Sequence[str], cluster: str = "") -> list[Record]:
-    """All attempts at the jobs that these options of sacct select, the oldest first.
+    """Return all attempts at the jobs that these options of sacct select, the oldest first.
 
     Raises SlurmError, also where there is no accounting.
     """
@@ -189,7 +189,7 @@ def accounted(select: Sequence[str], cluster: str = "") -> list[Record]:
 
 
 def shown(job_id: str, cluster: str = "") -> Record | None:
-    """A job as the controller has it; None where it says that there is none. Raises SlurmError."""
+    """Return a job as the controller has it; None if it has none. Raises SlurmError."""
     command = ["scontrol", "--oneliner", *_on(cluster), "show", "job", job_id]
     try:
         answer = client.call(command, SECONDS)
@@ -204,28 +204,28 @@ def shown(job_id: str, cluster: str = "") -> Record | None:
 
 
 def _from_scontrol(line: str, job_id: str) -> Record | None:
-    said = fields(line)
-    if "JobState" not in said:
+    shown_fields = fields(line)
+    if "JobState" not in shown_fields:
         return None
     return Record(
         job_id,
-        _plain(said["JobState"]),
-        said.get("Reason", ""),
-        said.get("NodeList", ""),
-        said.get("Partition", ""),
-        said.get("ExitCode", ""),
-        said.get("UserId", "").partition("(")[0],
+        _plain(shown_fields["JobState"]),
+        shown_fields.get("Reason", ""),
+        shown_fields.get("NodeList", ""),
+        shown_fields.get("Partition", ""),
+        shown_fields.get("ExitCode", ""),
+        shown_fields.get("UserId", "").partition("(")[0],
         line,
     )
 
 
 def cancel(job_id: str, cluster: str = "") -> None:
-    """Have Slurm end a job. Raises SlurmError."""
+    """Cancel a job. Raises SlurmError."""
     client.call(["scancel", *_on(cluster), job_id], client.COMMAND_SECONDS)
 
 
 def fields(line: str) -> dict[str, str]:
-    """What a line of `scontrol --oneliner` says, without what it says is not there."""
+    """Return the fields of a line of `scontrol --oneliner` that have a value."""
     return {key: value for key, value in re.findall(r"(\w+)=(\S+)", line) if _something(value)}
 
 

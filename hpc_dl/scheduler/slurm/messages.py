@@ -1,4 +1,4 @@
-"""Slurm's states and reasons in words that a user understands."""
+"""Messages for Slurm's states and reasons."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _HELD = {
     "REQUEUE_HOLD": f"requeued and held; {_RELEASE}",
     "SPECIAL_EXIT": f"requeued and held, for it ended in a special way; {_RELEASE}",
 }
-"""What is said of jobs that wait for somebody."""
+"""Messages for jobs that wait for their user or an administrator."""
 _WAITING = {
     "Priority": "waiting for jobs of a higher priority",
     "Resources": "waiting for a free node",
@@ -38,15 +38,15 @@ _WAITING_BEGINNINGS = {
     "MaxJobs": "a limit on the number of jobs is reached",
     "launch failed": "could not be started; an administrator has to release it",
 }
-RESTING = {"SUSPENDED": "suspended by Slurm", "STOPPED": "stopped by a signal of Slurm's"}
-"""What is said of jobs that have their nodes and do not run on them."""
+_PAUSED = {"SUSPENDED": "suspended by Slurm", "STOPPED": "stopped by a signal of Slurm's"}
+"""Messages for jobs that have their nodes and do not run on them."""
 _KILLS = (signal.SIGKILL, signal.SIGTERM)
 _CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS)
-"""What a process does to itself; its log tells more."""
+"""Signals of a crash; the log of the rank has more."""
 
 
 def status(record: Record) -> JobStatus:
-    """How a job is that Slurm has a record of."""
+    """Return the status of a job that Slurm has a record of."""
     where = record.nodes or record.partition
     match record.phase:
         case "ended":
@@ -54,35 +54,33 @@ def status(record: Record) -> JobStatus:
         case "queued":
             return JobStatus("queued", _why_it_waits(record), where=where)
         case "running" | "completing":
-            resting = RESTING.get(record.state, "")
-            return JobStatus(
-                "running", resting, where=where, is_ending=record.phase == "completing"
-            )
+            paused = _PAUSED.get(record.state, "")
+            return JobStatus("running", paused, where=where, is_ending=record.phase == "completing")
         case "revoked":
             return JobStatus("unknown", "another cluster of the federation has the job (REVOKED)")
         case _:
-            said = f"Slurm says {record.state}"
-            return JobStatus("running" if record.nodes else "queued", said, where=where)
+            reason = f"Slurm says {record.state}"
+            return JobStatus("running" if record.nodes else "queued", reason, where=where)
 
 
 def _why_it_waits(record: Record) -> str:
-    held = next((said for word, said in _HELD.items() if word in record.state), "")
-    said = f"{held} ({record.state})" if held else waiting(record.reason)
-    return said.replace("{job}", record.job_id)
+    held = next((message for state, message in _HELD.items() if state in record.state), "")
+    message = f"{held} ({record.state})" if held else waiting(record.reason)
+    return message.replace("{job}", record.job_id)
 
 
 def waiting(reason: str) -> str:
-    """Why a job is still in the queue, with Slurm's own word behind."""
+    """Return why a job is still queued, with Slurm's reason in brackets."""
     if not reason:
         return "waiting for the scheduler to look at it"
-    words = _WAITING.get(reason) or next(
-        (words for start, words in _WAITING_BEGINNINGS.items() if reason.startswith(start)), ""
+    message = _WAITING.get(reason) or next(
+        (it for start, it in _WAITING_BEGINNINGS.items() if reason.startswith(start)), ""
     )
-    return f"{words} ({reason})" if words else reason
+    return f"{message} ({reason})" if message else reason
 
 
 _ENDS = {
-    "COMPLETED": ("failed", "ended without a word"),
+    "COMPLETED": ("failed", "ended without an error message"),
     "TIMEOUT": ("timeout", f"wall-clock limit; {RESUBMIT}"),
     "DEADLINE": ("timeout", f"its deadline has passed; {RESUBMIT}"),
     "OUT_OF_MEMORY": ("failed", OUT_OF_MEMORY),
@@ -94,18 +92,18 @@ _ENDS = {
 
 
 def ending(state: str, nodes: str, code: str = "") -> JobStatus:
-    """What a final state of Slurm says; `code` is an exit code as any of its commands prints it."""
-    word = next((word for word in _ENDS if word in re.split(r"\W+", state)), "")
-    if not word:
+    """Return the status of a job in a final state; `code` is its exit code as Slurm prints it."""
+    known = next((it for it in _ENDS if it in re.split(r"\W+", state)), "")
+    if not known:
         return _failed(nodes, *exit_status(code))
-    ours, reason = _ENDS[word]
+    run_state, reason = _ENDS[known]
     node = f"node {nodes}" if nodes and not re.search(r"[\[,]", nodes) else "a node"
     reason = reason.format(node=node)
-    return JobStatus("ended", reason, ours, nodes, has_cause=word != "COMPLETED")
+    return JobStatus("ended", reason, run_state, nodes, has_cause=known != "COMPLETED")
 
 
 def exit_status(text: str) -> tuple[int | None, int]:
-    """The exit code, None where it is not said, and the signal, 0 where there was none.
+    """Return the exit code, None if it is not shown, and the signal, 0 if there was none.
 
     `0:9` is both; a number alone is what wait(2) gives, as squeue prints it before Slurm 23.11.
     """
@@ -117,7 +115,9 @@ def exit_status(text: str) -> tuple[int | None, int]:
 
 
 def _failed(nodes: str, status: int | None, number: int) -> JobStatus:
-    """srun passes the signal that killed a task on, with 128 added or, in sacct, without.
+    """Return the status of a job whose tasks have failed.
+
+    srun passes the signal that killed a task on, with 128 added or, in sacct, without.
 
     A worker that stops ends with 1, upon which srun terminates what is left of the other ranks.
     """
@@ -125,9 +125,9 @@ def _failed(nodes: str, status: int | None, number: int) -> JobStatus:
         return JobStatus("ended", "failed, and Slurm does not say how", "failed", nodes)
     number = number or (status - 128 if status > 128 else status)
     if number in _KILLS:
-        reason = f"killed without a word (signal {number})"
+        reason = f"killed without an error message (signal {number})"
     elif number in _CRASHES:
         reason = f"crashed (signal {number}); see the end of its log"
     else:
-        reason = f"ended with exit code {status} and no other word"
+        reason = f"ended with exit code {status} without an error message"
     return JobStatus("ended", reason, "failed", nodes, has_cause=number not in (1, signal.SIGTERM))

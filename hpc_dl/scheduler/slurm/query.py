@@ -1,6 +1,6 @@
 """Query the status of many jobs: one squeue for those Slurm knows, one sacct for those it forgot.
 
-That a job is over takes proof: a final state, or the controller's word that it has no such job.
+A job has ended only by proof: a final state, or the controller's answer that it has no such job.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def _why_unknown(error: SlurmError) -> str:
 
 
 def _in_the_queue(jobs: list[Submission]) -> dict[Submission, Record]:
-    """What the controller has on them; by its mark where a number is not known, or another's."""
+    """Return the controller's records; by the mark where a number is unknown, or another job's."""
     known = [job for job in jobs if is_id(job.job_id)]
     records = queued(job.job_id for job in known) if known else []
     found = _matching(known, records)
@@ -82,7 +82,7 @@ def _in_the_queue(jobs: list[Submission]) -> dict[Submission, Record]:
 
 
 def _matching(jobs: list[Submission], records: list[Record]) -> dict[Submission, Record]:
-    """The last record of each job."""
+    """Return the last record of each job."""
     return {job: record for job in jobs for record in records if record.belongs_to(job)}
 
 
@@ -92,7 +92,7 @@ def _marked(job: Submission, records: list[Record]) -> Record | None:
     return next(iter(alive or found), None)
 
 
-# ---- what the controller has not, or no longer
+# ---- jobs that the controller does not have, or no longer
 
 
 def _forgotten(jobs: list[Submission]) -> dict[Submission, JobStatus]:
@@ -100,16 +100,16 @@ def _forgotten(jobs: list[Submission]) -> dict[Submission, JobStatus]:
         return {}
     here = client.cluster_name() if any(job.cluster for job in jobs) else ""
     elsewhere = [job for job in jobs if here and job.cluster not in ("", here)]
-    seen = {job: _elsewhere(job) for job in elsewhere}
-    rest = [job for job in jobs if job not in seen]
+    found = {job: _elsewhere(job) for job in elsewhere}
+    rest = [job for job in jobs if job not in found]
     database = _in_the_database(rest)
     if database is None:
-        return seen | {job: _settled(job, None, told=False) for job in rest}
-    return seen | {job: _settled(job, database.get(job)) for job in rest}
+        return found | {job: _not_queued(job, None, accounted_for=False) for job in rest}
+    return found | {job: _not_queued(job, database.get(job)) for job in rest}
 
 
 def _in_the_database(jobs: list[Submission]) -> dict[Submission, Record] | None:
-    """The newest attempt at each job that Slurm's database has; None where it does not answer."""
+    """Return the newest attempt at each job in Slurm's database; None where it does not answer."""
     numbered = [job for job in jobs if is_id(job.job_id)]
     nameless = [job for job in jobs if not is_id(job.job_id) and job.mark]
     found: dict[Submission, Record] = {}
@@ -129,8 +129,11 @@ def _in_the_database(jobs: list[Submission]) -> dict[Submission, Record] | None:
     return found
 
 
-def _settled(job: Submission, last: Record | None, *, told: bool = True) -> JobStatus:
-    """What became of a job that is not in the queue; `told`, whether the database was asked."""
+def _not_queued(job: Submission, last: Record | None, *, accounted_for: bool = True) -> JobStatus:
+    """Return the status of a job that squeue does not show.
+
+    `accounted_for` is true if the database was asked, too.
+    """
     if last and last.phase == "ended":
         return _of_job(job, last)
     if not is_id(job.job_id):
@@ -143,11 +146,11 @@ def _settled(job: Submission, last: Record | None, *, told: bool = True) -> JobS
         return JobStatus("unknown", _why_unknown(error))
     if record and record.belongs_to(job):
         return _of_job(job, record)
-    return JobStatus("lost", is_certain=told and last is None)
+    return JobStatus("lost", is_certain=accounted_for and last is None)
 
 
 def _elsewhere(job: Submission) -> JobStatus:
-    """How a job of another cluster is, whose Slurm may or may not be asked from here."""
+    """Return the status of a job of another cluster, which may not be reachable from here."""
     try:
         records = _matching([job], queued([job.job_id], cluster=job.cluster))
         records = records or _matching([job], accounted([f"--jobs={job.job_id}"], job.cluster))

@@ -9,13 +9,12 @@ from hpc_dl.errors import UserError
 from hpc_dl.jobspec import units
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.slurm import OTHER_MEMORY
+from hpc_dl.planning.plan import Options
 from hpc_dl.planning.site import Site
-
-Options = dict[str, str | int | bool]
 
 
 def build(spec: JobSpec, site: Site, run_dir: Path) -> Options:
-    """What sbatch is told: the spec's own keys, and what it and the site add under `slurm:`."""
+    """Return the options: from the keys of the spec, and those under `slurm` in spec and site."""
     asked = spec.resources
     partition = asked.partition or site.default_partition
     notice = min(site.signal_seconds, units.seconds(asked.time) // 10)
@@ -40,9 +39,9 @@ def build(spec: JobSpec, site: Site, run_dir: Path) -> Options:
 
 
 def log_pattern(run_dir: Path, name: str) -> str:
-    """A log file of a run for sbatch's or srun's --output; `name` may hold Slurm's patterns.
+    """Return a log file of a run for --output; `name` may hold Slurm's patterns.
 
-    Raises UserError for a folder that Slurm cannot be told.
+    Raises UserError for a folder whose name Slurm cannot take.
     """
     for character, why in {"\\": "switches its patterns off", "\n": "ends its line"}.items():
         if character in str(run_dir):
@@ -54,19 +53,19 @@ def log_pattern(run_dir: Path, name: str) -> str:
 
 
 def exports_less(options: Mapping[str, str | int | bool]) -> bool:
-    """Whether a job sees less than the environment that it was submitted in."""
+    """Return whether a job gets less than the environment of its submission."""
     export = str(options.get("export", "ALL")).partition(",")[0]
     return export != "ALL" or "export-file" in options
 
 
 def _gpus(count: int, site: Site, partition: str | None) -> str | int | None:
-    """GPUs as sbatch wants them: of the partition's type, where it has one."""
+    """Return the GPUs as sbatch takes them: of the partition's type, where it has one."""
     offer = site.partitions.get(partition or "")
     return f"{offer.gpu_type}:{count}" if count and offer and offer.gpu_type else count or None
 
 
 def _of_site(spec: JobSpec, site: Site) -> Options:
-    """The site's options, but for memory where the spec says how much."""
+    """Return the site's options, without those of memory where the spec asks for memory."""
     asked = spec.resources
     if asked.mem or any(option in asked.slurm for option in OTHER_MEMORY):
         return {key: value for key, value in site.slurm.items() if key not in OTHER_MEMORY}

@@ -1,4 +1,4 @@
-"""sbatch's input variables (SBATCH_PARTITION, ...): what they ask of a job, as a user's site does.
+"""sbatch's input variables (SBATCH_PARTITION, ...), which ask something of every job of a user.
 
 They win over the site's file and lose to the job spec. In a surrounding job they are that job's
 own, and mean nothing for another.
@@ -63,7 +63,7 @@ def resolve(resources: Resources, site: Site, environment: Mapping[str, str]) ->
 
 
 def _cluster(environment: Mapping[str, str]) -> list[str]:
-    """What is said of SLURM_CLUSTERS, which all of Slurm's commands obey."""
+    """Return a note on SLURM_CLUSTERS, which all of Slurm's commands obey."""
     name = environment.get("SLURM_CLUSTERS", "")
     if not name or "SLURM_JOB_ID" in environment:
         return []
@@ -76,7 +76,7 @@ def _cluster(environment: Mapping[str, str]) -> list[str]:
 
 
 def _given(environment: Mapping[str, str]) -> list[tuple[str, str, str | bool]]:
-    """The variables, with the options that they stand for and their values."""
+    """Return the variables, with the options that they stand for and their values."""
     if "SLURM_JOB_ID" in environment:
         return []
     found: list[tuple[str, str, str | bool]] = []
@@ -97,7 +97,7 @@ def _given(environment: Mapping[str, str]) -> list[tuple[str, str, str | bool]]:
 
 
 def _value(option: str, text: str) -> str | bool | None:
-    """What sbatch understands; None where it takes the variable for not set."""
+    """Return the value as sbatch reads it; None where it takes the variable for not set."""
     if option in slurm.FLAGS:
         number = text.removeprefix("+").removeprefix("-")
         return True if text.lower() in ("", "yes") or number.strip("0").isdecimal() else None
@@ -107,7 +107,7 @@ def _value(option: str, text: str) -> str | bool | None:
 
 
 def _overruled_by(option: str, resources: Resources) -> str:
-    """The key of the job spec that says otherwise, or nothing."""
+    """Return the key of the job spec that overrules an option, or nothing."""
     written = {key for key in resources.model_fields_set if getattr(resources, key) is not None}
     if option == "job-name":
         return "name"
@@ -120,7 +120,7 @@ def _overruled_by(option: str, resources: Resources) -> str:
 
 
 def _own(variable: str, option: str, text: str | bool) -> object:
-    """The value of a key of `resources`."""
+    """Return the value of a key of `resources`. Raises UserError."""
     checks: dict[str, Callable[[str], object]] = {
         "time": units.seconds,
         "mem": units.bytes_of,
@@ -137,7 +137,7 @@ def _own(variable: str, option: str, text: str | bool) -> object:
 
 
 def _other(variable: str, option: str, value: str | bool) -> str | bool:
-    """The value of an option that hpcdl leaves to the user."""
+    """Return the value of an option that hpcdl leaves to the user. Raises UserError."""
     try:
         slurm.check_name(option)
         slurm.check_value(option, value)

@@ -1,4 +1,4 @@
-"""The text that sbatch gets: what is shown is what is submitted."""
+"""Batch script: what is shown is what is submitted."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _option(key: str, value: str | int | bool) -> str:
 
 
 def _quoted(value: str) -> str:
-    """A value as sbatch reads it from a script.
+    """Quote a value as sbatch reads it from a script.
 
     Quotes are as the shell's, but a backslash escapes within either kind. A line that holds
     "hetjob" or its older name anywhere would begin another job.
@@ -52,22 +52,24 @@ def _quoted(value: str) -> str:
 
 
 def _logs(run_dir: Path) -> list[str]:
-    """Where the tasks print; a `%` in the path is kept from srun, which in Slurm 26.05 reads even a
-    doubled one as a pattern."""
+    """Return the option of the tasks' logs.
+
+    srun of Slurm 26.05 reads even a doubled `%` as a pattern, so it gets no path with one.
+    """
     if "%" in str(run_dir):
         return [f"--chdir={run_dir}", "--output=logs/%j-%t.log"]
     return [f"--output={log_pattern(run_dir, '%j-%t.log')}"]
 
 
 def _srun(plan: Plan) -> str:
-    """One process a task: a rank that fails ends the others, and one that is done does not."""
+    """Return the srun command: a rank that fails ends the others, one that completes does not."""
     return shlex.join(
         [
             "srun",
             "--kill-on-bad-exit=1",
             "--wait=0",
             f"--cpus-per-task={plan.cpus_per_task}",  # not inherited since Slurm 22.05
-            "--export=ALL",  # what sbatch was told to export is no rule for the script's own
+            "--export=ALL",  # sbatch's --export does not hold for the script's own variables
             "--unbuffered",
             "--open-mode=append",
             *_logs(plan.path),

@@ -20,9 +20,9 @@ from hpc_dl.scheduler.slurm.client import JobId, SlurmError
 from hpc_dl.scheduler.slurm.script import job_script
 
 SEARCH_SECONDS = 10.0
-"""How long a job is looked for whose answer is lost: a busy controller may still have it to do."""
+"""How long a job is searched for after a lost answer: a busy controller may submit it late."""
 TEST_SECONDS = 5.0
-"""How long the question for the start time may take."""
+"""Time-out of the query for the start time."""
 _PAUSE = 0.5
 
 

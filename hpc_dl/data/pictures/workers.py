@@ -16,8 +16,8 @@ from multiprocessing import forkserver, resource_tracker, util
 from multiprocessing.context import BaseContext
 
 _WARNINGS = {signal.SIGUSR2, signal.SIGTERM}
-"""What Slurm sends to every process of a job, while the rank needs its workers to go on until it
-has saved."""
+"""Signals that Slurm sends to every process of a job; the workers ignore them, for the rank needs
+them until it has saved."""
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""Sources of grey images that are shipped or staged: classes can be left out, pixels binarized."""
+"""Sources of grey images: a subset of the classes, and binarised pixels. Light."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ class GreyImageSource(Source[Options]):
 
     def load(self) -> Loaded:
         from hpc_dl.data.dataset import Split
-        from hpc_dl.data.transforms.binarize import binarized
+        from hpc_dl.data.transforms.binarize import binarize
 
         facts, given = self.describe(), self.read()
         if self.options.binarize:
-            given = binarized(given)
+            given = binarize(given)
         return facts, {name: Split(tensors) for name, tensors in given.items()}
 
     def _chosen(self) -> dict[str, int]:

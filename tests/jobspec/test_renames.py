@@ -1,0 +1,52 @@
+"""What an earlier version wrote under former names is read under those of today."""
+
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from hpc_dl.jobspec import renames
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.load import load_resolved, read_identity
+
+FORMER = {
+    "model": {"name": "gan", "judge": "/exports/cnn"},
+    "data": {"name": "digits", "only": [3, 5]},
+    "train": {"steps": 3, "average": 0.9, "on_nonfinite": "back"},
+}
+SPEC = """
+name: run
+model: {name: gan, judge: /exports/cnn}
+data: {name: digits, only: [3, 5]}
+train: {steps: 3, average: 0.9, on_nonfinite: back}
+"""
+
+
+def test_a_resolved_spec_is_read_silently(tmp_path: Path) -> None:
+    (tmp_path / "spec.yaml").write_text(SPEC)
+    spec = load_resolved(tmp_path / "spec.yaml", ["checkpoint.keep=2"])
+    assert spec.model.model_dump()["classifier"] == "/exports/cnn"
+    assert spec.data.model_dump()["include_classes"] == [3, 5]
+    assert (spec.train.ema_decay, spec.train.on_nonfinite) == (0.9, "rollback")
+    assert spec.checkpoint.keep == 2
+    assert read_identity(FORMER) == spec.training()
+
+
+def test_an_identity_without_an_option_that_came_later_has_its_default() -> None:
+    now = read_identity(FORMER)
+    train = {key: value for key, value in now["train"].items() if key != "seed"}
+    assert read_identity({**now, "train": train}) == now
+
+
+def test_the_options_of_a_users_own_network_and_of_a_library_keep_their_names() -> None:
+    users = {
+        "model": {"name": "net.py:Net", "judge": "x"},
+        "data": {"name": "torchvision:CIFAR10", "only": [1]},
+    }
+    assert renames.upgrade(users) == users
+
+
+def test_the_facts_of_a_plan_or_an_export_know_the_included_classes() -> None:
+    facts = DataFacts("image", "classify", (1, 8, 8), ("a", "b"), 8, 1, 1, include_classes=("a",))
+    written = TypeAdapter(DataFacts).dump_python(facts, mode="json")
+    written["only"] = written.pop("include_classes")
+    assert TypeAdapter(DataFacts).validate_python(written) == facts
