@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torchmetrics import Metric
 
-    from hpc_dl.jobspec.job import Train
+    from hpc_dl.jobspec.train import Train
 
 Batch = Mapping[str, Tensor]
 """Tensors by name, the first axis being the example: `index`, (B,) int64, its number; `label`, (B,)
