@@ -95,7 +95,7 @@ class _Syncer:
         from hpc_dl.status import reconcile
         from hpc_dl.tracking.sync import sync_journal
 
-        runs = layout.own(layout.runs(self.root))
+        runs = layout.own_runs(layout.list_runs(self.root))
         if time.monotonic() - self.reconciled >= RECONCILE_SECONDS:
             reconcile(runs)
             self.reconciled = time.monotonic()

@@ -21,8 +21,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     root = common.run_root(args)
-    chosen = [find_run(root, word) for word in args.words] or layout.own(layout.runs(root))
-    if others := set(chosen) - set(layout.own(chosen)):
+    chosen = [find_run(root, word) for word in args.words] or layout.own_runs(
+        layout.list_runs(root)
+    )
+    if others := set(chosen) - set(layout.own_runs(chosen)):
         raise UserError(f"{min(it.id for it in others)} belongs to another user")
     found = reconcile(chosen)
     changed = [it.status for it in found if it.changed]

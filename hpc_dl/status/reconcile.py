@@ -30,7 +30,7 @@ def reconcile(runs: Iterable[RunDir]) -> list[Reconciled]:
     a job whose submission was never answered. Runs that belong to other users are left out.
     """
     found = []
-    for observation in observe(layout.own(list(runs))):
+    for observation in observe(layout.own_runs(list(runs))):
         changes = [_record_job_id(observation), _journal_end(observation)]
         found.append(Reconciled(observation.status(), any(changes)))
     return found

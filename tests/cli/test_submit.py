@@ -122,7 +122,7 @@ def test_what_is_being_trained_is_not_trained_twice(
         assert "hpcdl cancel quick-1" in said
     assert main(["submit", file, "--local", "--follow"]) == 0
     assert "quick-1: completed" in capsys.readouterr().out
-    assert [it.id for it in layout.runs(root)] == ["quick-1"]
+    assert [it.id for it in layout.list_runs(root)] == ["quick-1"]
 
 
 def test_a_failure_is_shown_with_its_reason_and_the_log(tmp_path: Path, root: Path) -> None:
@@ -170,6 +170,7 @@ def test_a_cancelled_run_is_resumed_with_other_resources(
     assert not run.cancel.exists()
 
 
+@pytest.mark.slow
 def test_two_at_once_do_not_go_on_with_the_same_run(
     tmp_path: Path, root: Path, capsys: Capture
 ) -> None:

@@ -118,6 +118,6 @@ def test_of_two_submissions_at_once_one_begins_a_run(tmp_path: Path, root: Path)
     said = [process.communicate(timeout=120)[1] for process in both]
     assert sorted(process.returncode for process in both) == [0, 2]
     assert any("quick-1 is training this already" in it for it in said)
-    assert [it.id for it in layout.runs(root)] == ["quick-1"]
+    assert [it.id for it in layout.list_runs(root)] == ["quick-1"]
     assert not list(root.glob(".submitting*"))
     assert main(["cancel", "quick"]) == 0

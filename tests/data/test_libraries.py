@@ -41,6 +41,7 @@ def kmnist(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_splits_and_the_names_of_the_classes_are_torchvisions_own(kmnist):
     wanted = source("torchvision:KMNIST")
     splits = reading.load(wanted, kmnist, kmnist)

@@ -15,8 +15,8 @@ from hpc_dl.cli import main, summary
 from hpc_dl.errors import UserError
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run import journal, layout, records
-from hpc_dl.run.journal import LONGEST_LINE, Journal
-from hpc_dl.run.journal_tail import ends
+from hpc_dl.run.journal import MAX_LINE_BYTES, Journal
+from hpc_dl.run.journal_tail import open_tail
 from hpc_dl.run.layout import DamagedFile, RunDir, write_json
 from hpc_dl.run.submission import Submission
 from hpc_dl.status import read_status, read_statuses
@@ -228,7 +228,7 @@ ODD_LINES = [
     b'{"event": "state", "state": "failed", "reason": "half \xc3',
     b'{"event": "state", "state": "failed", "t": 1' + b"0" * 5000 + b"}",
     b'{"event": "state", "more": ' + b"[" * 100_000,
-    b'{"event": "state", "state": "failed", "reason": "' + b"x" * LONGEST_LINE + b'"}',
+    b'{"event": "state", "state": "failed", "reason": "' + b"x" * MAX_LINE_BYTES + b'"}',
 ]
 
 
@@ -264,7 +264,7 @@ def test_the_ends_of_a_journal_are_found_wherever_its_blocks_are_cut(
         own.append("progress" if step % 7 else "metrics", step=step, epoch=0, values={"a": 1.0})
     for block in (20, 21, 33, 64, 1000):
         monkeypatch.setattr("hpc_dl.run.journal_tail.BLOCK", block)
-        with ends(path) as found:
+        with open_tail(path) as found:
             assert [(found.oldest(kind) or {})["step"] for kind in ("metrics", "progress")] == [
                 0,
                 1,
@@ -318,13 +318,13 @@ def test_a_plan_of_tomorrow_is_read_and_one_that_cannot_be_is_not(tmp_path: Path
 def test_what_is_no_run_is_not_taken_for_one(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    known = len(layout.runs(root))
+    known = len(layout.list_runs(root))
     (root / "x-1").touch()
     (root / "y-1").mkdir()
     (root / "z-1").symlink_to("nowhere")
     (root / "quick-99").mkdir()
     (root / "mlflow-artifacts").mkdir()
-    assert len(layout.runs(root)) == known
+    assert len(layout.list_runs(root)) == known
     assert main(["status", "--all"]) == 0
     assert "99" not in capsys.readouterr().out
 
@@ -346,7 +346,7 @@ def test_a_file_in_the_place_of_the_folder_of_runs_is_named(
 
 
 def test_a_run_that_is_removed_while_it_is_looked_at_costs_the_others_nothing(root: Path) -> None:
-    found = layout.runs(root)
+    found = layout.list_runs(root)
     shutil.rmtree(found[3].path)
     statuses = read_statuses(found)
     assert statuses[3].state == "unknown"
