@@ -104,7 +104,7 @@ def _progress(found: JournalTail) -> dict[str, Any]:
 
 
 def _results(found: JournalTail) -> dict[str, Any]:
-    """Return the results on validation and test split, and of which weights they are."""
+    """Return the results on the validation and test splits, and their weights."""
     summary = found.newest("summary") or {}
     weights = Weights.from_json(summary.get("weights"))
     test = summary.get("values") or {}

@@ -27,7 +27,7 @@ def test_names_that_contain_another_name_are_not_mixed_up(tmp_path):
     assert layout.list_runs(tmp_path, "vae")[0].name == "vae"
 
 
-def test_submissions_at_the_same_moment_get_folders_of_their_own(tmp_path):
+def test_simultaneous_submissions_get_different_folders(tmp_path):
     with ThreadPoolExecutor(16) as pool:
         made = list(pool.map(lambda _: layout.create(tmp_path, "vae"), range(64)))
     assert len({run.path for run in made}) == 64
@@ -67,7 +67,7 @@ def somebody_else(folder):
         folder.chmod(0o700)
 
 
-def test_in_a_folder_that_users_share_those_that_keep_theirs_to_themselves_are_passed_by():
+def test_private_runs_of_other_users_are_left_out():
     with tempfile.TemporaryDirectory(prefix="shared-") as folder:
         root = Path(folder)
         root.chmod(0o755)
@@ -81,7 +81,7 @@ def test_in_a_folder_that_users_share_those_that_keep_theirs_to_themselves_are_p
 
 
 @pytest.mark.parametrize("umask", [0o022, 0o077])
-def test_a_site_may_let_others_look_into_run_folders_whatever_the_umask(tmp_path, umask):
+def test_a_site_may_open_run_folders_to_others_whatever_the_umask(tmp_path, umask):
     former = os.umask(umask)
     try:
         for who, mode in (("owner", 0o700), ("group", 0o750), ("everyone", 0o755)):

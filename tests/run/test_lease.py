@@ -65,14 +65,14 @@ def test_a_second_job_is_refused_while_one_trains(run: RunDir, take, losses: lis
     assert losses == []
 
 
-def test_what_is_released_is_had_at_once(take) -> None:
+def test_a_released_lease_is_acquired_at_once(take) -> None:
     take(holder("8", ELSEWHERE)).release()
     began = time.monotonic()
     take(holder("9"), "yes")
     assert time.monotonic() - began < lease.RELEASE_SECONDS
 
 
-def test_a_dead_process_of_this_machine_holds_up_nobody(take) -> None:
+def test_the_lease_of_a_dead_process_is_acquired_at_once(take) -> None:
     with subprocess.Popen(["true"]) as process:
         dead = Process(process_identity.identity(), process.pid, 1.0)
     take(holder("8", dead), "no")._stop.set()  # it died without releasing it
@@ -81,7 +81,7 @@ def test_a_dead_process_of_this_machine_holds_up_nobody(take) -> None:
     assert time.monotonic() - began < lease.RELEASE_SECONDS
 
 
-def test_a_process_that_has_got_the_number_of_a_dead_one_is_not_taken_for_it() -> None:
+def test_a_recycled_process_id_is_not_taken_for_the_holder() -> None:
     own = Process.own()
     assert own.is_alive()
     assert not own._replace(started=own.started - 1).is_alive()
@@ -89,13 +89,13 @@ def test_a_process_that_has_got_the_number_of_a_dead_one_is_not_taken_for_it() -
 
 
 @pytest.mark.parametrize("slurm", ["yes", "ending"])
-def test_a_job_that_slurm_says_is_alive_keeps_it(take, slurm: str) -> None:
+def test_a_live_job_keeps_its_lease(take, slurm: str) -> None:
     take(holder("8", ELSEWHERE))._stop.set()  # suspended: it does not touch its lease
     with pytest.raises(LeaseHeld):
         take(holder("9"), slurm)
 
 
-def test_a_job_that_slurm_says_has_ended_does_not(take) -> None:
+def test_an_ended_job_loses_its_lease(take) -> None:
     take(holder("8", ELSEWHERE))._stop.set()
     take(holder("9"), "no")
 
@@ -120,9 +120,7 @@ def test_a_holder_of_unknown_state_is_watched(take, losses: list[str]) -> None:
     assert "was taken over by slurm job 9" in said
 
 
-def test_a_clock_that_is_wrong_by_an_hour_changes_nothing(
-    take, run: RunDir, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_wrong_clock_changes_nothing(take, run: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
     take(holder("8", ELSEWHERE))
     monkeypatch.setattr(time, "time", lambda: 1e9)
     with pytest.raises(LeaseHeld):
@@ -148,7 +146,7 @@ def test_of_many_jobs_at_once_one_acquires_the_lease(run: RunDir, losses: list[s
     got[0].release()
 
 
-def test_without_hard_links_it_works_as_well(take, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lease_works_without_hard_links(take, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError
 
