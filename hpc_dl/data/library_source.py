@@ -36,8 +36,8 @@ class LibrarySource(Source[Options]):
         from hpc_dl.data.tensor_digests import digest_names, digests
 
         facts, splits = self.read()
-        what = "targets" if facts.targets else "classes"
-        named = (f"the names of {what}", digest_names(facts.targets or facts.classes))
+        what = "targets" if facts.target_names else "classes"
+        named = (f"the names of {what}", digest_names(facts.target_names or facts.classes))
         return replace(facts, contents=(*digests(splits), named)), splits
 
     def files(self) -> dict[str, Path]:

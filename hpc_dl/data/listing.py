@@ -36,7 +36,7 @@ def listing(data_root: Path) -> list[Listing]:
 
 def _line(name: str, options: type[Data], data_root: Path) -> Listing:
     it = _staging(name, options, data_root)
-    kinds, tasks = ", ".join(options.kinds), ", ".join(options.tasks)
+    kinds, tasks = ", ".join(options.modalities), ", ".join(options.tasks)
     about = (options.__doc__ or "").splitlines()[0]
     shown = f"{name}:NAME" if issubclass(options, LibraryData) and options.library else name
     return Listing(shown, kinds, tasks, it.examples, it.staged, it.where, about)

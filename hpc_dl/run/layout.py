@@ -119,8 +119,13 @@ class RunDir:
         return self.path / "nonfinite" / f"step-{step:08d}"
 
     @property
+    def assets(self) -> Path:
+        """What was fitted on the training split, such as a vocabulary."""
+        return self.path / "assets"
+
+    @property
     def artifacts(self) -> Path:
-        """Pictures, tables and other results to look at."""
+        """Pictures, texts and other things to look at."""
         return self.path / "artifacts"
 
     @property

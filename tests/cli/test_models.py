@@ -23,7 +23,7 @@ def test_every_architecture_is_listed_with_its_data_and_tasks(capsys):
     lines = said(capsys, "models").splitlines()
     for name, options in ZOO.items():
         (line,) = (line for line in lines if line.split()[:1] == [name])
-        assert ", ".join(options.kinds) in line
+        assert ", ".join(options.modalities) in line
 
 
 @pytest.mark.parametrize("name", ZOO)

@@ -15,7 +15,7 @@ from tests.support import ranks
 from tests.support.running import history, new_run
 
 CLASSES = 7
-FACTS = DataFacts("image", "classify", (1, 4, 4), tuple("abcdefg"), 90, 5, 5)
+FACTS = DataFacts.of("image", "classify", (1, 4, 4), tuple("abcdefg"), 90, 5, 5)
 
 
 def outputs_and_batch(count=200, seed=0):

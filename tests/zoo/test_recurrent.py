@@ -13,8 +13,8 @@ from hpc_dl.zoo.architectures.lstm import CELLS, LongShortTermMemory
 from hpc_dl.zoo.architectures.rnn import Recurrent
 from hpc_dl.zoo.layers.recurrent import rows
 
-SEQUENCES = DataFacts("sequence", "classify", (7, 3), ("a", "b"), 10, 10, 10)
-IMAGES = DataFacts("image", "classify", (3, 28, 20), tuple("0123456789"), 10, 10, 10)
+SEQUENCES = DataFacts.of("sequence", "classify", (7, 3), ("a", "b"), 10, 10, 10)
+IMAGES = DataFacts.of("image", "classify", (3, 28, 20), tuple("0123456789"), 10, 10, 10)
 
 
 def rnn(facts=SEQUENCES, **options):

@@ -90,7 +90,7 @@ def facts(source: ImageFolder, found: Found) -> DataFacts:
     sizes, count = split_counts(there, Holdout.of(source), grouped), group_count(grouped)
     notes = (*found.notes, *headers.note_decoding(found.paths, source))
     shape, classes = (source.channels, *source.size), found.classes
-    return DataFacts("image", "classify", shape, classes, *sizes, groups=count, notes=notes)
+    return DataFacts.of("image", "classify", shape, classes, *sizes, groups=count, notes=notes)
 
 
 def groups(source: ImageFolder, found: Found) -> Array | None:

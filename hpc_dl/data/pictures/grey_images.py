@@ -38,13 +38,13 @@ class GreyImageSource(Source[Options]):
         holdout, chosen = Holdout.of(self.options), self._chosen()
         if not chosen:
             sizes = split_counts(self.examples, holdout)
-            return DataFacts("image", "classify", self.shape, self.classes, *sizes)
+            return DataFacts.of("image", "classify", self.shape, self.classes, *sizes)
         kept = sum(label in chosen.values() for label in self.train_labels())
         train, validation, test = split_counts({**self.examples, "train": kept}, holdout)
         if "test" not in self.examples:
             test += self.examples["train"] - kept
         sizes = (train, validation, test)
-        return DataFacts(
+        return DataFacts.of(
             "image", "classify", self.shape, self.classes, *sizes, include_classes=tuple(chosen)
         )
 

@@ -45,7 +45,7 @@ def load(source: TorchVision, data_root: Path) -> Loaded:
     refuse_as_classes(classes, source.name)
     refuse_masks(classes, source.name)
     notes = (*notes, *note_similar_names(classes))
-    facts = DataFacts("image", "classify", shapes.pop(), classes, *sizes, notes=notes)
+    facts = DataFacts.of("image", "classify", shapes.pop(), classes, *sizes, notes=notes)
     return facts, {name: Split(tensors) for name, tensors in given.items()}
 
 

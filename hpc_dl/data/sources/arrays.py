@@ -16,13 +16,13 @@ from hpc_dl.data.layout import channels_last, note_time_axis
 from hpc_dl.data.source import Loaded, Source
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.model import Kind
+from hpc_dl.jobspec.model import Modality
 from hpc_dl.jobspec.sources.arrays import Arrays, Npz
 
 if TYPE_CHECKING:
     from hpc_dl.data.dataset import Tensors
 
-KINDS: dict[int, Kind] = {2: "table", 3: "image", 4: "image"}
+KINDS: dict[int, Modality] = {2: "table", 3: "image", 4: "image"}
 _AXES = {"table": (2,), "image": (3, 4), "sequence": (3,)}
 
 
@@ -60,12 +60,12 @@ def facts(source: Arrays) -> DataFacts:
             *notes,
             *note_constant_targets(given["train"], targets, _place(source, "train", "labels")),
         )
-        return DataFacts(
+        return DataFacts.of(
             kind, "regress", example, (), *sizes, targets=targets, groups=count, notes=notes
         )
     found = classes.read(given, _places(source))
     notes = (*notes, *found.notes)
-    return DataFacts(kind, "classify", example, found.names, *sizes, groups=count, notes=notes)
+    return DataFacts.of(kind, "classify", example, found.names, *sizes, groups=count, notes=notes)
 
 
 def read_groups(source: Arrays, file: Mapping[str, Any], count: int) -> Array:
@@ -128,7 +128,7 @@ def _places(source: Arrays) -> dict[str, str]:
     return {split: _place(source, split, "labels") for split in array_names(source)}
 
 
-def _kind(source: Arrays, shape: tuple[int, ...]) -> Kind:
+def _kind(source: Arrays, shape: tuple[int, ...]) -> Modality:
     kind = source.kind or KINDS.get(len(shape))
     if kind is None or len(shape) not in _AXES[kind]:
         raise UserError(
@@ -138,7 +138,7 @@ def _kind(source: Arrays, shape: tuple[int, ...]) -> Kind:
     return kind
 
 
-def _refuse_other_than_numbers(kind: Kind, dtype: np.dtype[Any], where: str) -> None:
+def _refuse_other_than_numbers(kind: Modality, dtype: np.dtype[Any], where: str) -> None:
     """Raise UserError for a type that examples of a kind cannot be of."""
     if dtype.kind == "O":
         raise UserError(f"{where} holds Python objects", hint="Save it as an array of numbers.")
@@ -170,7 +170,7 @@ def _refuse_differing(shapes: Mapping[str, tuple[int, ...]], given: Mapping[str,
 
 
 def _example(
-    source: Arrays, kind: Kind, shape: tuple[int, ...], dtype: np.dtype[Any]
+    source: Arrays, kind: Modality, shape: tuple[int, ...], dtype: np.dtype[Any]
 ) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """Return the shape of one example, as `as_examples` gives it, and notes on how it is read."""
     where = f"'{source.inputs}'"
@@ -232,20 +232,20 @@ def _tensors(source: Arrays, facts: DataFacts) -> Mapping[str, Tensors]:
             array = as_examples(source, file[inputs][()])
             where = f"data.path: {source.path}: {inputs}"
             examples = validation.check_examples(
-                validation.to_tensor(array, where), facts.kind, where
+                validation.to_tensor(array, where), facts.modality, where
             )
             if name == "train":
                 validation.refuse_constant(examples, where)
-                if facts.kind == "image":
+                if facts.modality == "image":
                     validation.refuse_dark(examples, where)
             where, count = f"data.path: {source.path}: {named}", len(examples)
             known = validation.to_tensor(labels[name], where)
-            splits[name] = {facts.kind: examples} | (
+            splits[name] = {facts.modality: examples} | (
                 {"target": validation.check_targets(known, count, where)}
                 if facts.task == "regress"
                 else {"label": validation.check_labels(known, count, where)}
             )
         if source.groups:
-            groups = read_groups(source, file, len(splits["train"][facts.kind]))
+            groups = read_groups(source, file, len(splits["train"][facts.modality]))
             splits["train"]["group"] = torch.from_numpy(groups)
     return splits

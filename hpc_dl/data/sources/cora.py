@@ -22,7 +22,7 @@ CLASSES = (
     "Case-based",
     "Rule learning",
 )
-FACTS = DataFacts("graph", "classify_nodes", (1433,), CLASSES, 140, 500, 1000, undirected=True)
+FACTS = DataFacts.of("graph", "classify_nodes", (1433,), CLASSES, 140, 500, 1000, undirected=True)
 NODES = 2708
 
 

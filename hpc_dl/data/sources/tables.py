@@ -82,7 +82,7 @@ def read(source: Table) -> tuple[DataFacts, dict[str, dict[str, Array]]]:
         else note_constant_targets(answers["train"]["target"], targets, "data.target")
     )
     made = tuple(name for column in inputs for name in encoding.names(column))
-    facts = DataFacts(
+    facts = DataFacts.of(
         "table",
         source.task,
         (len(made),),

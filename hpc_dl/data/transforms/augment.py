@@ -14,13 +14,13 @@ from hpc_dl.data.dataset import Batch
 from hpc_dl.data.device_transfer import to_device
 from hpc_dl.data.order import mix
 from hpc_dl.jobspec.data import Augment
-from hpc_dl.jobspec.model import Kind
+from hpc_dl.jobspec.model import Modality
 
 
 class Augmentation:
     """Random crops, flips, rotations, noise and mixup, drawn for each example."""
 
-    def __init__(self, options: Augment, kind: Kind, device: torch.device) -> None:
+    def __init__(self, options: Augment, kind: Modality, device: torch.device) -> None:
         self.options = options
         self.kind = kind
         self.generator = torch.Generator(device)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from hpc_dl.zoo.layers.recurrent import Reader, features
+from hpc_dl.zoo.layers.recurrent import Reader, TokenReader, features
 from hpc_dl.zoo.supervised import Supervised
 
 CELLS: dict[str, type[nn.LSTM | nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GRU}
@@ -28,6 +28,15 @@ class LongShortTermMemory(Supervised):
         def layer(width: int) -> nn.RNNBase:
             return CELLS[it.cell](width, it.hidden, bidirectional=it.bidirectional)
 
+        if self.facts.modality == "text":
+            return TokenReader(
+                layer,
+                it.layers,
+                self.facts.outputs,
+                width=it.hidden,
+                between=it.dropout,
+                last=it.dropout,
+            )
         return Reader(
             layer,
             it.layers,

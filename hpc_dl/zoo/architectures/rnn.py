@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from hpc_dl.zoo.layers.recurrent import Reader, features
+from hpc_dl.zoo.layers.recurrent import Reader, TokenReader, features
 from hpc_dl.zoo.supervised import Supervised
 
 
@@ -22,6 +22,10 @@ class Recurrent(Supervised):
         def layer(width: int) -> nn.RNNBase:
             return nn.RNN(width, it.hidden, nonlinearity=it.activation)
 
+        if self.facts.modality == "text":
+            return TokenReader(
+                layer, it.layers, self.facts.outputs, width=it.hidden, between=0.0, last=it.dropout
+            )
         return Reader(
             layer,
             it.layers,

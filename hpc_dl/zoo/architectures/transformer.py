@@ -14,6 +14,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from hpc_dl.tasks.padding import is_real
+from hpc_dl.tasks.state import State
 from hpc_dl.zoo.supervised import Supervised
 
 
@@ -29,8 +31,40 @@ class Encoder(nn.Module):
         self.layers = layers
         self.head = nn.Linear(width, outputs)
 
-    def forward(self, example: Tensor) -> Tensor:
-        return self.head(self.layers(self.enter(example) + self.place).mean(dim=1))
+    def forward(self, example: Tensor, length: Tensor | None = None) -> Tensor:
+        """Read examples, of which the first `length` (B,) steps are real, or all."""
+        if length is None:
+            return self.head(self.layers(self.enter(example) + self.place).mean(dim=1))
+        real = is_real(length, example.shape[1])
+        parts = self.enter(example) + self.place[: example.shape[1]]
+        seen = self.layers(parts, src_key_padding_mask=~real)
+        return self.head(seen.where(real[..., None], 0).sum(dim=1) / length[:, None])
+
+
+class CausalEncoder(nn.Module):
+    """Reads tokens (B, T) int64 to logits of the next one at each, (B, T, V), each of which
+    depends on the tokens up to there alone.
+
+    The state is the tokens before, (B, T'), of which the last `places` are looked at.
+    """
+
+    def __init__(self, vocabulary: int, places: int, layers: nn.Module, width: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary, width)
+        self.place = nn.Parameter(torch.empty(places, width).normal_(0, 0.02))
+        self.layers = layers
+        self.head = nn.Linear(width, vocabulary)
+
+    def forward(
+        self, tokens: Tensor, length: Tensor | None = None, state: State = None
+    ) -> tuple[Tensor, State]:
+        context = tokens if state is None else torch.cat([state, tokens], dim=1)
+        context = context[:, -len(self.place) :]
+        count = context.shape[1]
+        later = torch.ones(count, count, dtype=torch.bool, device=tokens.device).triu(1)
+        parts = self.embedding(context) + self.place[:count]
+        seen = self.layers(parts, mask=later, is_causal=True)
+        return self.head(seen[:, -tokens.shape[1] :]), context
 
 
 class PatchEmbedding(nn.Module):
@@ -72,13 +106,15 @@ class Transformer(Supervised):
         layers = nn.TransformerEncoder(
             layer, it.depth, norm=nn.LayerNorm(it.width), enable_nested_tensor=False
         )
+        if self.facts.modality == "text":
+            return CausalEncoder(self.facts.outputs, self.facts.shape[0], layers, it.width)
         enter, places = self._entrance()
         return Encoder(enter, places, layers, it.width, self.facts.outputs)
 
     def _entrance(self) -> tuple[nn.Module, int]:
         """What makes vectors of an example's parts, and how many there are."""
         it, facts = self.options, self.facts
-        if facts.kind == "sequence":
+        if facts.modality == "sequence":
             return nn.Linear(facts.shape[-1], it.width), facts.shape[0]
         channels, height, width = facts.shape
         places = (height // it.patch) * (width // it.patch)
