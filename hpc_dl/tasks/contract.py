@@ -19,7 +19,7 @@ from hpc_dl.tasks.tables import Array, Tables
 if TYPE_CHECKING:
     from torchmetrics import Metric
 
-    from hpc_dl.jobspec.job import Train
+    from hpc_dl.jobspec.train import Train
 
 Batch = Mapping[str, Tensor]
 """Tensors by name, the first axis being the example: `index`, (B,) int64, its number; `label`, (B,)
