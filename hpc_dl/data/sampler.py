@@ -1,4 +1,4 @@
-"""Sampler: the order of examples and every seed are functions of seed, epoch and step, not state."""
+"""Sampler: the order of examples and every seed are functions of seed, epoch and step, no state."""
 
 from __future__ import annotations
 
