@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from hpc_dl.data.batches import Batches, held_out
 from hpc_dl.data.dataset import Split
+from hpc_dl.data.sampler import Batches, held_out
 from hpc_dl.errors import UserError
 from hpc_dl.train import batch_norm, memory
 from hpc_dl.train.engine import Engine

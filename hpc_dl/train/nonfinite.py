@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import torch
 
-from hpc_dl.data.batches import Batches
 from hpc_dl.data.names import Names
+from hpc_dl.data.sampler import Batches
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.run.layout import RunDir
 from hpc_dl.train.best_effort import describe_disk_error, is_disk_error
