@@ -1,4 +1,4 @@
-"""Which run a submission is for: a stopped run of the same training is resumed, else a new one."""
+"""Choose the run that a submission resumes, one of the same training, or a new one."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class Listing:
 
 
 def listing(data_root: Path) -> list[Listing]:
-    """All sources, and which of them are staged under `data_root`."""
+    """Return a row for each source; `data_root` is the folder of staged data."""
     return [_line(name, options, data_root) for name, options in SOURCES.items()]
 
 
@@ -58,7 +58,7 @@ def source_to_fetch(name: str, data_root: Path, root: Path | None = None) -> Sou
 
 
 def _staging(name: str, options: type[Data], data_root: Path) -> Staging:
-    """Where a source that needs no options is; of others, which option says so."""
+    """Return where the data are, or which option names their place."""
     try:
         return sources.build(options.model_validate({"name": name}), data_root).staging()
     except ValidationError:

@@ -12,9 +12,9 @@ from pydantic import Field
 
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.base import Spec
-from hpc_dl.jobspec.job import Memory, Time
 from hpc_dl.jobspec.load import read, validate
 from hpc_dl.jobspec.slurm import SbatchOptions
+from hpc_dl.jobspec.units import Memory, Time
 
 _VARIABLES = {
     "run_root": "HPCDL_RUN_ROOT",

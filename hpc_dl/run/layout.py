@@ -88,7 +88,7 @@ class RunDir:
 
     @property
     def script(self) -> Path:
-        """The sbatch script as it was submitted."""
+        """The job script as it was submitted."""
         return self.path / "job.sh"
 
     @property
@@ -111,7 +111,7 @@ class RunDir:
 
     @property
     def learning_rate(self) -> Path:
-        """The learning rate that was found, where the spec leaves it to be found."""
+        """The result of the learning rate finder, where the spec asks for it."""
         return self.path / "learning_rate.json"
 
     def nonfinite(self, step: int) -> Path:
@@ -169,7 +169,7 @@ class RunDir:
 
 
 PRIVATE = 0o700
-"""The mode of a folder that its owner alone may enter."""
+"""The mode of a folder that only its owner may enter."""
 
 
 def create(root: Path, name: str, mode: int = PRIVATE) -> RunDir:

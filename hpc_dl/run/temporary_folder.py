@@ -37,7 +37,7 @@ def temporary_folder(run: RunDir, rank_info: RankInfo) -> Iterator[None]:
     try:
         mine.mkdir(mode=0o700)
         lock = os.open(mine, os.O_RDONLY)
-    except OSError:  # a full disk, or another user's folder: go on without
+    except OSError:  # a full disk, or another user's folder: continue without
         yield
         return
     tempfile.tempdir = str(mine)

@@ -16,7 +16,7 @@ class Weights:
     best: bool = False
     """True for the best checkpoint, else they are the last weights."""
     averaged: bool = False
-    """Whether they are the running average that `train.ema_decay` asks for."""
+    """True for EMA weights (`train.ema_decay`)."""
     monitor: str = ""
     """The validation metric by which the best checkpoint was chosen."""
     goal: str = ""

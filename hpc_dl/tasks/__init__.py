@@ -1,4 +1,4 @@
-"""What is asked of a network's outputs: one file a task, of the task's name.
+"""Tasks: one file each, of the task's name, with loss, metrics, predictions and pictures.
 
 Installed packages add theirs by entry points of the group `hpc_dl.tasks`, each of which has the
 task's name and names its class.
@@ -19,7 +19,7 @@ from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.tasks.contract import Task
 
 if TYPE_CHECKING:
-    from hpc_dl.jobspec.job import Train
+    from hpc_dl.jobspec.train import Train
 
 GROUP = "hpc_dl.tasks"
 NONE = "none"

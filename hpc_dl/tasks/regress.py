@@ -20,7 +20,7 @@ from hpc_dl.torchvision_compat import torchvision
 if TYPE_CHECKING:
     from torchmetrics import Metric
 
-    from hpc_dl.jobspec.job import Train
+    from hpc_dl.jobspec.train import Train
 
 
 class Regression(Task):

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from hpc_dl.errors import EXIT_FAILED, UserError
-from hpc_dl.jobspec.job import Train
+from hpc_dl.jobspec.train import Train
 from hpc_dl.train import gradient_sync
 from hpc_dl.train.batch_norm import excluded_from_statistics
 from hpc_dl.train.carry import Carry

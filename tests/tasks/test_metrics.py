@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from hpc_dl import tasks
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.job import Train
+from hpc_dl.jobspec.train import Train
 from hpc_dl.tasks.classify import _f1
 from hpc_dl.zoo.contract import Observed
 from tests.support import ranks

@@ -1,4 +1,4 @@
-"""From torch_geometric's graphs to examples: the nodes of one, or many, with a class or numbers.
+"""Examples from torch_geometric's graphs: the nodes of one, or many, with a class or targets.
 
 A node has features, or else a 1; weights and attributes of edges are not read. Where a graph
 has several masks for a split, the first counts. `graph_notes` says so in the plan.

@@ -1,5 +1,5 @@
-"""torch_geometric's data sets of graphs, processed in a cache: where they are staged may be for
-reading alone, and shared."""
+"""torch_geometric's data sets, processed in a cache: their staged folder may be shared and
+read-only."""
 
 from __future__ import annotations
 

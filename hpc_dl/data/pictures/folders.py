@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Picture = tuple[Path, int]
 """A file and the number of its class."""
 Walks = Mapping[tuple[str, str], Walk]
-"""By split and class."""
+"""The search of each folder of a class, by split and class."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def groups(source: ImageFolder, found: Found) -> Array | None:
     }
     for name in set(named) - {"train"}:
         holdout.refuse_shared(named["train"], named[name], name)
-    return holdout.codes(named["train"])
+    return holdout.number_groups(named["train"])
 
 
 def _group(pattern: re.Pattern[str], path: Path) -> str:

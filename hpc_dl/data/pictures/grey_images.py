@@ -24,7 +24,7 @@ class GreyImageSource(Source[Options]):
     shape: tuple[int, int, int]
     classes: tuple[str, ...]
     examples: Mapping[str, int]
-    """How many each of its splits has."""
+    """Sizes of the splits that it has."""
 
     @abstractmethod
     def read(self) -> Mapping[str, Tensors]:
@@ -58,7 +58,7 @@ class GreyImageSource(Source[Options]):
         return facts, {name: Split(tensors) for name, tensors in given.items()}
 
     def _chosen(self) -> dict[str, int]:
-        """The names and numbers of the classes to train on; empty for all."""
+        """Return the names and numbers of the classes to train on; empty for all."""
         names = dict.fromkeys(map(str, self.options.include_classes or ()))
         if unknown := set(names) - set(self.classes):
             raise UserError(

@@ -88,7 +88,7 @@ def _read(dataset: Any, source: TorchVision, where: str) -> Read:
 
 
 def _with_as_many_channels(read: Mapping[str, Read]) -> tuple[dict[str, Tensors], tuple[str, ...]]:
-    """Bytes (N, C, H, W) and classes (N,) of each split; all in RGB where one picture is.
+    """Return bytes (N, C, H, W) and classes (N,) of each split; all in RGB where one picture is.
 
     Raises UserError for pictures of several sizes.
     """
@@ -105,7 +105,7 @@ def _with_as_many_channels(read: Mapping[str, Read]) -> tuple[dict[str, Tensors]
 
 
 def _classes(dataset: Any, count: int) -> tuple[str, ...]:
-    """The data set's own names of the classes, where it has them."""
+    """Return the data set's names of the classes, or their numbers."""
     names = list(getattr(dataset, "classes", ()))
     return tuple(map(str, names if len(names) >= count else range(count)))
 

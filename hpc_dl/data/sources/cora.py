@@ -66,6 +66,6 @@ class CoraSource(Source[Cora]):
         return Staging(str(self.folder), not self._absent(), examples)
 
     def _absent(self) -> list[str]:
-        """The files that are not there, or empty."""
+        """Return the files that are missing or empty."""
         there = {path.name for path in self.folder.glob("ind.cora.*") if path.stat().st_size}
         return [file for file in FILES if file not in there]

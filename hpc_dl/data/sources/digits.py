@@ -54,7 +54,7 @@ def read_digits() -> Tensors:
 
 
 def _table() -> Path:
-    """The file in scikit-learn's wheel: a row an image, its pixels and then its class."""
+    """Return the file in scikit-learn's wheel: a row an image, its pixels and then its class."""
     spec = find_spec("sklearn")
     assert spec is not None, "scikit-learn is among hpcdl's requirements"
     assert spec.origin is not None

@@ -95,7 +95,7 @@ class MNISTSource(GreyImageSource[MNIST | FashionMNIST]):
         download_mnist(self.options.name, self.root)
 
     def _fault(self) -> str | None:
-        """What is wrong with the four files; None if they are there, and whole."""
+        """Describe a missing or truncated file; None if there is none."""
         for file, size in FILES.items():
             path = self.folder / file
             there = path.stat().st_size if path.is_file() else None
