@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from hpc_dl.data.order import lane_order
+from hpc_dl.data.sampler import lane_order
 from hpc_dl.planning.compatibility import SpecConflict
 from hpc_dl.tasks.state import State
 from hpc_dl.train.carry import Carry

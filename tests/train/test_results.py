@@ -164,8 +164,9 @@ def test_mlflow_has_a_tag_and_a_description_of_the_weights(run):
     note = tags["mlflow.note.content"]
     assert "Validation, weights of step 36: " in note
     assert "Test, weights of step 36: " in note
-    mine = {"mlflow.note.content": "mine"}
-    assert "mlflow.note.content" not in description.summary_tags(said, mine)
+    assert "mlflow.note.content" not in description.summary_tags(
+        said, {"mlflow.note.content": "mine"}
+    )
     assert description.summary_tags({"event": "summary", "weights": {"step": "x"}}, {}) == {}
 
 
