@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import get_args
 
-from hpc_dl.jobspec import job
+from hpc_dl.jobspec import job, train
 from hpc_dl.jobspec.architectures import ZOO
 from hpc_dl.jobspec.base import Spec
 from hpc_dl.jobspec.data import Augment, Data
@@ -60,11 +60,11 @@ def _data() -> list[str]:
 
 
 def _train() -> list[str]:
-    lines = _part("## train", job.Train)
+    lines = _part("## train", train.Train)
     for choice in ("optimizer", "schedule"):
-        for member in _members(job.Train.model_fields[choice].annotation):
+        for member in _members(train.Train.model_fields[choice].annotation):
             lines += _part(f"### {choice}: {_name(member)}", member)
-    return [*lines, *_part("### early_stopping", job.EarlyStopping)]
+    return [*lines, *_part("### early_stopping", train.EarlyStopping)]
 
 
 def _rest() -> list[str]:

@@ -136,11 +136,11 @@ def _claim(run: RunDir, rank_info: RankInfo, scheduler: Scheduler, mark: str) ->
 
         def on_loss(message: str) -> None:
             scheduler.stop_ranks(rank_info)
-            lease.leave(message)
+            lease.end_process(message)
 
         held = lease.acquire(run, holder, lambda job: registry.is_alive(run, job), on_loss)
     except UserError as error:
-        if isinstance(error, lease.Held):
+        if isinstance(error, lease.LeaseHeld):
             _record_holder(run, rank_info)
         _print(error)
         scheduler.stop_ranks(rank_info)

@@ -22,7 +22,7 @@ PORT = 5000
 SYNC_SECONDS = 3.0
 """Between two readings of the journals."""
 RECONCILE_SECONDS = 30.0
-"""Between two queries of Slurm, so that its controller sees few, and two uploads that failed."""
+"""Between two queries of the scheduler, so that it has few, and two attempts at an upload."""
 FIRST_SYNC_SECONDS = 20.0
 """To sync before the dashboard opens; the rest is synced while it is open."""
 TIMEOUT = 5.0
@@ -95,7 +95,7 @@ class _Syncer:
         from hpc_dl.status import reconcile
         from hpc_dl.tracking.sync import sync_journal
 
-        runs = layout.own(layout.runs(self.root))
+        runs = layout.own_runs(layout.list_runs(self.root))
         if time.monotonic() - self.reconciled >= RECONCILE_SECONDS:
             reconcile(runs)
             self.reconciled = time.monotonic()

@@ -155,7 +155,7 @@ def _end(run: RunDir) -> None:
 
 
 def _is_gone(group: int) -> bool:
-    """Kill a process group; return whether nothing was left of it."""
+    """Kill a process group; return whether it had ended already."""
     try:
         os.killpg(group, signal.SIGKILL)
     except ProcessLookupError:

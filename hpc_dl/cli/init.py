@@ -15,22 +15,25 @@ if TYPE_CHECKING:
     from hpc_dl.jobspec.base import Spec
     from hpc_dl.jobspec.job import JobSpec
 
-HELP = "write a commented job spec of an architecture, to begin with"
+HELP = "write a commented job spec of an architecture, or of text, to begin with"
 COLUMN, WIDTH = 34, 100
 """The column of comments, and the longest line; a longer comment stands above its option."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help="the architecture; see `hpcdl models`")
+    parser.add_argument("name", metavar="NAME", help="the architecture, of `hpcdl models`; or text")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the spec."""
     from hpc_dl.jobspec.load import load
+    from hpc_dl.jobspec.sources import SOURCES
     from hpc_dl.verify import recipes
 
-    about = models.first_line(models.find(args.name))
-    if not recipes.path(args.name).is_file():
+    there = recipes.path(args.name).is_file()
+    of_data = there and args.name in SOURCES
+    about = models.first_line(SOURCES[args.name] if of_data else models.find(args.name))
+    if not there:
         raise UserError(
             f"'{args.name}' comes from a package, for which hpcdl has no job spec",
             hint=f"`hpcdl models {args.name}` shows its options.",

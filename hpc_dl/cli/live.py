@@ -76,7 +76,7 @@ class RunMonitor:
         plan = self.plan
         parts = [f"epoch {self.epoch}/{plan.epochs}", f"step {self.step}/{plan.steps}"]
         if self.examples_per_second is not None:
-            unit = "images" if plan.facts.kind == "image" else "examples"
+            unit = "images" if plan.facts.modality == "image" else "examples"
             parts.append(f"{self.examples_per_second:,.0f} {unit}/s")
         if self.seconds_left is not None:
             parts.append(f"{units.clock(self.seconds_left)} left")

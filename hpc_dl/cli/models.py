@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from hpc_dl.errors import UserError
 
 if TYPE_CHECKING:
+    from hpc_dl.jobspec.base import Spec
     from hpc_dl.jobspec.model import Model
 
 HELP = "list the architectures, or show all options of one"
@@ -49,7 +50,7 @@ def find(name: str) -> type[Model]:
     return ZOO[name]
 
 
-def first_line(options: type[Model]) -> str:
+def first_line(options: type[Spec]) -> str:
     """Return the description of an architecture, on one line."""
     return " ".join((options.__doc__ or "").split("\n\n")[0].split())
 
@@ -65,7 +66,7 @@ def _list() -> None:
     for title in ("name", "learns from", "to", "what it is"):
         table.add_column(title, overflow="fold")
     for name, it in ZOO.items():
-        cells = (name, ", ".join(it.kinds), _tasks(it), first_line(it))
+        cells = (name, ", ".join(it.modalities), _tasks(it), first_line(it))
         table.add_row(*map(Text, cells))
     out = console()
     out.print(table)
@@ -82,7 +83,7 @@ def _show(name: str, model: type[Model]) -> None:
 
     out = console()
     out.print(Text.assemble((name, "bold"), f": {first_line(model)}"), soft_wrap=True)
-    out.print(f"learns from: {', '.join(model.kinds)}; to: {_tasks(model)}\n", soft_wrap=True)
+    out.print(f"learns from: {', '.join(model.modalities)}; to: {_tasks(model)}\n", soft_wrap=True)
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for title in ("option", "default", "takes", "what it means"):
         table.add_column(title, overflow="fold")
@@ -107,7 +108,7 @@ def _as_json(name: str, model: type[Model]) -> dict[str, object]:
     return {
         "name": name,
         "about": first_line(model),
-        "kinds": model.kinds,
+        "modalities": model.modalities,
         "tasks": model.tasks,
         "options": [dataclasses.asdict(it) for it in options(model)],
     }

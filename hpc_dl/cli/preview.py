@@ -35,7 +35,7 @@ class Preview:
     script: str
     """The job script; of a local run, the one for the site's cluster."""
     start: str = ""
-    """What the scheduler says of the start, where it can tell."""
+    """The expected start, where the scheduler can tell."""
     notes: list[str] = field(default_factory=list)
 
 

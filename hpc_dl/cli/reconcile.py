@@ -1,4 +1,4 @@
-"""`hpcdl reconcile`: write down how runs ended whose workers could not."""
+"""`hpcdl reconcile`: bring the files of runs into agreement with their schedulers."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ how a killed job ended, and the id of a job whose submission was not answered.""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("words", metavar="RUN", nargs="*", default=[], help=common.RUN_HELP)
+    parser.add_argument("names", metavar="RUN", nargs="*", default=[], help=common.RUN_HELP)
     common.add_site_and_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     root = common.run_root(args)
-    chosen = [find_run(root, word) for word in args.words] or layout.own(layout.runs(root))
-    if others := set(chosen) - set(layout.own(chosen)):
+    named = [find_run(root, name) for name in args.names]
+    chosen = named or layout.own_runs(layout.list_runs(root))
+    if others := set(chosen) - set(layout.own_runs(chosen)):
         raise UserError(f"{min(it.id for it in others)} belongs to another user")
     found = reconcile(chosen)
     changed = [it.status for it in found if it.changed]

@@ -1,4 +1,4 @@
-"""Which run a submission is for: a stopped run of the same training is resumed, else a new one."""
+"""Choose the run that a submission resumes, one of the same training, or a new one."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ def choose(
     data. Raises UserError where a run that stopped halfway had other data.
     """
     wanted = submitted_identity(spec, code)
-    found = [run for run in layout.own(layout.runs(root, spec.name)) if run not in exclude]
+    found = [
+        run for run in layout.own_runs(layout.list_runs(root, spec.name)) if run not in exclude
+    ]
     examined, others = set(), []
     for run, known in _identities(reversed(found)):
         examined.add(run)  # not those that other commands are creating now

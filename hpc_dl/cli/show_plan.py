@@ -99,7 +99,7 @@ def _data(spec: JobSpec, plan: Plan) -> str:
         staged = f"; staged in {folder}"
     return (
         f"{spec.data.name}: {_count(facts.train, 'training example')}, {facts.validation} "
-        f"validation, {facts.test} test; {facts.kind} {shape}{classes}{staged}"
+        f"validation, {facts.test} test; {facts.modality} {shape}{classes}{staged}"
     )
 
 

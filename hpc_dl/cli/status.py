@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     if args.word:
         return _show_one(read_status(common.chosen_run(args)), as_json=args.json)
     root = common.run_root(args)
-    found = layout.runs(root)
+    found = layout.list_runs(root)
     statuses = read_statuses(found if args.all else found[-SHOWN:])
     if args.json:
         common.print_json([status.to_json() for status in statuses])

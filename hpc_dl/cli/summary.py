@@ -21,7 +21,7 @@ _HIDDEN = ("lr", "grad_norm", "examples_per_second")
 
 @dataclass
 class Summary:
-    """The end of a run, from its journal."""
+    """Results of a run, from its journal."""
 
     run: RunDir
     state: str = ""

@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     from hpc_dl.status import find_run, reconcile
 
     root = common.run_root(args)
-    chosen = [find_run(root, args.word)] if args.word else layout.own(layout.runs(root))
+    chosen = [find_run(root, args.word)] if args.word else layout.own_runs(layout.list_runs(root))
     reconcile(chosen)
     outcomes = [_Outcome(one) for one in chosen]
     for outcome in outcomes:

@@ -23,7 +23,7 @@ LOG_LINES = 15
 
 @dataclass(frozen=True)
 class ReportOptions:
-    """How the user wants to be told about a run."""
+    """Options of the report on a run: follow it, as JSON, at which site."""
 
     follow: bool = False
     as_json: bool = False

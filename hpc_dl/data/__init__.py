@@ -1,1 +1,1 @@
-"""Where examples come from, and in which order they are trained on."""
+"""Sources of data, splits, the order of examples, and transforms."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from hpc_dl.data.dataset import Batch, Split
 from hpc_dl.data.device_transfer import to_device
-from hpc_dl.data.order import AUGMENTATION, epoch_order, rank_slice
+from hpc_dl.data.order import AUGMENTATION, epoch_order, lane_order, rank_slice
 from hpc_dl.data.transforms.augment import Augmentation
 
 
@@ -30,7 +30,10 @@ class Batches:
         rank: int,
         world_size: int,
         augmentation: Augmentation | None = None,
+        *,
+        lanes: bool = False,
     ) -> None:
+        """In `lanes` each example follows the one in the same row of the batch before."""
         self.split = split
         self.batch_size = batch_size
         self.micro_batch = micro_batch
@@ -38,6 +41,7 @@ class Batches:
         self.rank = rank
         self.world_size = world_size
         self.augmentation = augmentation
+        self.lanes = lanes
 
     def steps(self, epoch: int, first: int = 0) -> Iterator[list[Batch | None]]:
         """From step `first` of an epoch on: this rank's micro-batches, step by step.
@@ -54,14 +58,22 @@ class Batches:
     def _rounds(self, step: int) -> int:
         """How many micro-batches every rank makes of a step of an epoch."""
         batch = min(self.batch_size, len(self.split) - step * self.batch_size)
-        return math.ceil(math.ceil(batch / self.world_size) / self.micro_batch)
+        largest = self._rows(batch, rank=0)
+        return math.ceil((largest.stop - largest.start) / self.micro_batch)
+
+    def _rows(self, batch: int, rank: int) -> slice:
+        """A rank's rows of a global batch; in lanes the same ones throughout an epoch."""
+        rows = rank_slice(self.batch_size if self.lanes else batch, rank, self.world_size)
+        return slice(min(rows.start, batch), min(rows.stop, batch))
 
     def _shares(self, epoch: int, first: int) -> Iterator[Sequence[Tensor]]:
         """Step by step the positions (B,) int64 in each of this rank's micro-batches."""
-        order = to_device(epoch_order(len(self.split), self.seed, epoch), self.split.device)
+        count, size = len(self.split), self.batch_size
+        order = lane_order(count, size) if self.lanes else epoch_order(count, self.seed, epoch)
+        order = to_device(order, self.split.device)
         for start in range(first * self.batch_size, len(order), self.batch_size):
             chosen = order[start : start + self.batch_size]
-            mine = chosen[rank_slice(len(chosen), self.rank, self.world_size)]
+            mine = chosen[self._rows(len(chosen), self.rank)]
             yield mine.split(self.micro_batch) if len(mine) else ()
 
     def of_step(self, step: int) -> list[Batch]:

@@ -1,4 +1,4 @@
-"""How many examples go into which split: what the plan says is what the training gets. Light."""
+"""Sizes of the splits, as the plan shows and the training gets them. Light."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TEST = 0.1
 
 @dataclass(frozen=True)
 class Holdout:
-    """Which share of the training examples is held out; `hpc_dl.data.holdout` says which ones."""
+    """Shares of the training examples to hold out; `hpc_dl.data.holdout` chooses which ones."""
 
     validation: float = 0.1
     test: float = TEST
@@ -50,7 +50,7 @@ def group_count(groups: Array | None) -> int:
 def split_counts(
     there: Mapping[str, int], holdout: Holdout, groups: Array | None = None
 ) -> tuple[int, int, int]:
-    """Train, validation and test, given how many examples a source has for `train` and others.
+    """Return the sizes of train, validation and test, given those of the splits of a source.
 
     A split that the source does not have is taken from its training examples, of which `groups`
     says which belong together. Raises UserError where none would be left to train on.
@@ -90,7 +90,7 @@ def _refuse_folds(there: Mapping[str, int], folds: int) -> None:
 
 
 def _remedy(holdout: Holdout, groups: Array | None) -> str:
-    """What helps where no example is left to train on."""
+    """Return a hint for the case that no example is left to train on."""
     other = "raise data.folds" if holdout.folds else "lower data.test"
     if groups is None:
         return f"Lower data.validation, {other}, or add examples."

@@ -26,8 +26,10 @@ class Split:
 
     def __init__(self, tensors: Tensors, index: Tensor | None = None) -> None:
         self.tensors = dict(tensors)
-        first = next(iter(tensors.values()))
-        self.index = torch.arange(len(first), device=first.device) if index is None else index
+        if index is None:
+            first = next(iter(tensors.values()))
+            index = torch.arange(len(first), device=first.device)
+        self.index = index
 
     def __len__(self) -> int:
         return len(self.index)
@@ -106,6 +108,8 @@ class Splits:
     test: Split
     names: Names = field(default_factory=Names)
     """What the examples are called, by their numbers."""
+    assets: Mapping[str, str] = field(default_factory=dict)
+    """What was fitted on the training split and goes with the network: see `Source.assets`."""
 
     def to(self, device: torch.device) -> Splits:
         """With all examples on a device."""

@@ -36,7 +36,7 @@ MOST_BYTES = 2**30
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """The digest of everything, and those of its parts: files, folders, or tensors."""
+    """Digest of everything, and those of its parts: files, folders or tensors."""
 
     digest: str
     parts: dict[str, str]

@@ -1,4 +1,4 @@
-"""Which training examples are held out for validation and test: a function of `data.split_seed`.
+"""Choice of the examples for validation and test: a function of `data.split_seed`.
 
 Light: the login node counts by it what a compute node will divide. The random numbers are of
 numpy's legacy generator, whose stream never changes (NEP 19).
@@ -20,7 +20,7 @@ Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
 def positions(
     count: int, missing: Sequence[str], holdout: Holdout, groups: Array | None = None
 ) -> dict[str, Array]:
-    """Positions among `count` examples, disjoint and of all of them: `train`, and each of
+    """Return a partition of the positions of `count` examples: `train`, and each of
     `missing`, of `validation` and `test`.
 
     The test is chosen first, so that it does not change with the share of the validation.
@@ -32,13 +32,13 @@ def positions(
     for name in ("test", "validation"):
         if name in missing:
             folds = holdout.folds if name == "test" else None
-            chosen = _chosen(rest, wanted[name], folds, holdout.fold, groups)
+            chosen = _choose(rest, wanted[name], folds, holdout.fold, groups)
             taken[name], rest = rest[chosen], rest[~chosen]
     return {"train": rest, **taken}
 
 
-def codes(values: Sequence[Any] | Array) -> Array:
-    """A number for each different value, (N,) int64."""
+def number_groups(values: Sequence[Any] | Array) -> Array:
+    """Return a number for each different value, (N,) int64."""
     return np.unique(np.asarray(values), return_inverse=True)[1].reshape(-1)
 
 
@@ -53,20 +53,24 @@ def refuse_shared(
         )
 
 
-def _chosen(order: Array, wanted: int, folds: int | None, fold: int, groups: Array | None) -> Array:
-    """Which of the examples in `order` are held out, as a mask."""
+def _choose(order: Array, wanted: int, folds: int | None, fold: int, groups: Array | None) -> Array:
+    """Return a mask of the examples in `order` to hold out."""
     if groups is None:
         ordinal = np.arange(len(order))
         return ordinal % folds == fold if folds else ordinal < wanted
     inverse = groups[order]
     sizes = np.bincount(inverse)
     shuffled = inverse[np.sort(np.unique(inverse, return_index=True)[1])]
-    kept = _fold_of(shuffled, sizes, folds, fold) if folds else _about(shuffled, sizes, wanted)
+    kept = (
+        _choose_fold(shuffled, sizes, folds, fold)
+        if folds
+        else _choose_groups(shuffled, sizes, wanted)
+    )
     return np.isin(inverse, kept)
 
 
-def _about(groups: Array, sizes: Array, wanted: int) -> list[int]:
-    """Groups of about `wanted` examples together: each that brings their sum closer to it."""
+def _choose_groups(groups: Array, sizes: Array, wanted: int) -> list[int]:
+    """Return groups of about `wanted` examples together: each that brings the sum closer to it."""
     taken: list[int] = []
     total = 0
     for group in groups.tolist():
@@ -76,8 +80,8 @@ def _about(groups: Array, sizes: Array, wanted: int) -> list[int]:
     return taken or sorted(groups.tolist(), key=lambda group: sizes[group])[:1]
 
 
-def _fold_of(groups: Array, sizes: Array, folds: int, fold: int) -> list[int]:
-    """The groups of one fold: the largest first, each goes to the fold that is the smallest."""
+def _choose_fold(groups: Array, sizes: Array, folds: int, fold: int) -> list[int]:
+    """Return the groups of a fold: the largest first, each goes to the smallest fold."""
     if len(groups) < folds:
         raise UserError(
             f"data.folds: {folds} folds of {len(groups)} groups", hint="Take as many at most."

@@ -1,14 +1,22 @@
-"""Sources that somebody else's code gives: described by calling it, in another process."""
+"""Sources that somebody else's code gives: described by calling it, in another process.
+
+The data sets of a library are made by its own classes from staged files: none is downloaded. Light.
+"""
 
 from __future__ import annotations
 
+import inspect
 from abc import abstractmethod
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 from hpc_dl.data import describe
 from hpc_dl.data.source import Loaded, Options, Source
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.errors import UserError
+from hpc_dl.jobspec.data import DataFacts, LibraryData
 
 
 class LibrarySource(Source[Options]):
@@ -28,9 +36,75 @@ class LibrarySource(Source[Options]):
         from hpc_dl.data.tensor_digests import digest_names, digests
 
         facts, splits = self.read()
-        what = "targets" if facts.targets else "classes"
-        named = (f"the names of {what}", digest_names(facts.targets or facts.classes))
+        what = "targets" if facts.target_names else "classes"
+        named = (f"the names of {what}", digest_names(facts.target_names or facts.classes))
         return replace(facts, contents=(*digests(splits), named)), splits
 
     def files(self) -> dict[str, Path]:
         return {}
+
+
+def find_class(source: LibraryData, module: ModuleType) -> Any:
+    """Return the class in `module` that the source names. Raises UserError if there is none."""
+    name = source.name.split(":")[1]
+    if name not in module.__all__:
+        near = get_close_matches(name, module.__all__, 3)
+        raise UserError(
+            f"{module.__name__} has no '{name}'",
+            hint=f"Did you mean {' or '.join(near)}?" if near else "",
+        )
+    return getattr(module, name)
+
+
+def has_option(kind: Any, option: str) -> bool:
+    """Return whether a data set's class has an option."""
+    return option in inspect.signature(kind).parameters
+
+
+def make_dataset(
+    source: LibraryData, kind: Any, root: Path, at: Path | None = None, **more: object
+) -> Any:
+    """Return the data set that is staged in `root`, and read `at` another place if that is given,
+    with the user's options and with more.
+
+    Raises UserError where it is not staged, or does not take the options.
+    """
+    where = {"root": str(at or root)} if has_option(kind, "root") else {}
+    if has_option(kind, "name") and "name" not in _class_options(source):
+        raise UserError(
+            f"{source.name} is several data sets", hint=f"Say which: {source.name}:NAME."
+        )
+    try:
+        return kind(**where, **_class_options(source), **more)
+    except (TypeError, AssertionError) as error:
+        raise UserError(
+            f"{source.name} does not take these options: {str(error) or _list_options(source)}",
+            hint=f"It takes {', '.join(inspect.signature(kind).parameters)}.",
+        ) from None
+    except (RuntimeError, OSError) as error:
+        raise UserError(
+            f"{source.name} is not staged in {root}: {error}",
+            hint=_fetch_command(source, kind, root),
+        ) from None
+
+
+def _class_options(source: LibraryData) -> dict[str, Any]:
+    """Return the options for the class: the user's, and after the second colon the `name`."""
+    _, _, *which = source.name.split(":")
+    return {**({"name": which[0]} if which else {}), **source.options}
+
+
+def _list_options(source: LibraryData) -> str:
+    return ", ".join(f"{key}={value!r}" for key, value in _class_options(source).items())
+
+
+def _fetch_command(source: LibraryData, kind: Any, root: Path) -> str:
+    """Return the command by which the library fetches it."""
+    options = f", {_list_options(source)}" if _class_options(source) else ""
+    download = ", download=True" if has_option(kind, "download") else ""
+    library, name = source.name.split(":")[:2]
+    return (
+        "Fetch it on a machine with internet, with the same folder:\n"
+        f'python -c "from {library}.datasets import {name}; '
+        f"{name}('{root}'{options}{download})\""
+    )

@@ -30,13 +30,13 @@ class Listing:
 
 
 def listing(data_root: Path) -> list[Listing]:
-    """All sources, and which of them are staged under `data_root`."""
+    """Return a row for each source; `data_root` is the folder of staged data."""
     return [_line(name, options, data_root) for name, options in SOURCES.items()]
 
 
 def _line(name: str, options: type[Data], data_root: Path) -> Listing:
     it = _staging(name, options, data_root)
-    kinds, tasks = ", ".join(options.kinds), ", ".join(options.tasks)
+    kinds, tasks = ", ".join(options.modalities), ", ".join(options.tasks)
     about = (options.__doc__ or "").splitlines()[0]
     shown = f"{name}:NAME" if issubclass(options, LibraryData) and options.library else name
     return Listing(shown, kinds, tasks, it.examples, it.staged, it.where, about)
@@ -58,7 +58,7 @@ def source_to_fetch(name: str, data_root: Path, root: Path | None = None) -> Sou
 
 
 def _staging(name: str, options: type[Data], data_root: Path) -> Staging:
-    """Where a source that needs no options is; of others, which option says so."""
+    """Return where the data are, or which option names their place."""
     try:
         return sources.build(options.model_validate({"name": name}), data_root).staging()
     except ValidationError:

@@ -25,4 +25,4 @@ def load(source: Source[Any], workers: int | None = None) -> Splits:
     cut = divide_class_subset if facts.include_classes else divide
     divided = cut(splits, facts, holdout)
     validation.refuse_untrained_classes(divided.train, facts)
-    return replace(precision.narrow(divided), names=names)
+    return replace(precision.narrow(divided), names=names, assets=source.assets(facts))

@@ -30,6 +30,15 @@ def epoch_order(examples: int, seed: int, epoch: int) -> Tensor:
     return torch.randperm(examples, generator=generator)
 
 
+def lane_order(examples: int, lanes: int) -> Tensor:
+    """The order (examples,) int64 in which so many lanes go through the split side by side: each
+    example of a batch follows the one in the same row of the batch before."""
+    long, rest = divmod(examples, lanes)
+    starts = torch.arange(lanes) * long + torch.arange(lanes).clamp(max=rest)
+    whole = starts + torch.arange(long)[:, None]
+    return torch.cat([whole.flatten(), starts[:rest] + long])
+
+
 def rank_slice(count: int, rank: int, world_size: int) -> slice:
     """A rank's part of `count` things in a row; parts differ by one at most, and may be empty.
 

@@ -1,5 +1,5 @@
-"""As many digits as the numbers need: float32, or float64 for tables and targets whose values
-differ by too little beside their size, such as times in seconds since 1970.
+"""Precision of examples: float32, or float64 for tables and targets whose values differ by too
+little beside their size, such as times in seconds since 1970.
 
 Networks compute in float32 all the same, once they have subtracted the mean.
 """

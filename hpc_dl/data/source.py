@@ -71,6 +71,11 @@ class Source(ABC, Generic[Options]):
         """Return what the examples are called in messages and in the table of predictions."""
         return Names.of_splits(splits)
 
+    def assets(self, facts: DataFacts) -> dict[str, str]:
+        """Return what was fitted on the training split, and a prediction from raw inputs needs: the
+        texts of files by their names under `assets/` in the run folder and in the export."""
+        return {}
+
     def staging(self) -> Staging:
         """Return where the data are, as `hpcdl data list` shows it."""
         return Staging(f"data.{self.options.paths[0]} of the spec" if self.options.paths else "")

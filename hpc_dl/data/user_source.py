@@ -36,7 +36,7 @@ from hpc_dl.data.layout import channels_last, note_time_axis
 from hpc_dl.data.source import Loaded
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.model import Kind
+from hpc_dl.jobspec.model import Modality
 from hpc_dl.jobspec.sources.user import OwnData
 from hpc_dl.user_code import load_object
 
@@ -64,13 +64,17 @@ def load(source: OwnData, code: Path) -> Loaded:
     sizes = split_counts(there, Holdout.of(source), groups)
     facts = _facts(returned, given, sizes, source.name)
     about = note_similar_names(facts.classes)
-    if facts.targets:
+    if facts.target_names:
         known = given["train"]["target"].numpy()
-        about = tuple(note_constant_targets(known, facts.targets, f"{source.name}: train: target"))
+        about = tuple(
+            note_constant_targets(known, facts.target_names, f"{source.name}: train: target")
+        )
     facts = replace(facts, groups=group_count(groups), notes=(*notes, *about))
     splits = {name: Split(tensors) for name, tensors in given.items()}
-    validation.refuse_constant(given["train"][facts.kind], f"{source.name}: train: {facts.kind}")
-    if facts.kind == "image":
+    validation.refuse_constant(
+        given["train"][facts.modality], f"{source.name}: train: {facts.modality}"
+    )
+    if facts.modality == "image":
         validation.refuse_dark(given["train"]["image"], f"{source.name}: train: image")
     validation.refuse_untrained_classes(splits["train"], facts)
     if group is not None:
@@ -101,7 +105,7 @@ def _facts(
     where: str,
 ) -> DataFacts:
     """Return the facts of splits. Raises UserError where they do not go together."""
-    kind, answer = cast(Kind, next(iter(given["train"]))), list(given["train"])[1]
+    kind, answer = cast(Modality, next(iter(given["train"]))), list(given["train"])[1]
     if any(list(tensors) != [kind, answer] for tensors in given.values()):
         raise UserError(f"{where}: the splits differ in what they are of: {kind}, {answer}")
     shapes = {tuple(tensors[kind].shape[1:]) for tensors in given.values()}
@@ -112,14 +116,14 @@ def _facts(
         names = tuple(map(str, returned.get("targets", [f"y{n}" for n in range(max(widths))])))
         if widths != {len(names)}:
             raise UserError(f"{where}: {len(names)} targets are named, but there are {widths}")
-        return DataFacts(kind, "regress", shapes.pop(), (), *sizes, targets=names)
+        return DataFacts.of(kind, "regress", shapes.pop(), (), *sizes, targets=names)
     last = max(int(tensors["label"].max()) for tensors in given.values())
     classes = tuple(map(str, returned.get("classes", range(last + 1))))
     if last >= len(classes):
         raise UserError(f"{where}: label {last} with {len(classes)} classes")
     if len(set(classes)) < len(classes):
         raise UserError(f"{where}: two classes have the same name: {', '.join(classes)}")
-    return DataFacts(kind, "classify", shapes.pop(), classes, *sizes)
+    return DataFacts.of(kind, "classify", shapes.pop(), classes, *sizes)
 
 
 def _check_split(tensors: Any, where: str) -> dict[str, Tensor]:

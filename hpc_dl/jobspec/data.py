@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     AliasChoices,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveInt,
@@ -16,9 +19,10 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import core_schema
 
 from hpc_dl.jobspec.base import Spec
-from hpc_dl.jobspec.model import Kind, Task
+from hpc_dl.jobspec.model import Modality, Task
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
@@ -37,23 +41,36 @@ class Column:
     """Those that are known, where an input is of words."""
 
 
+UNKNOWN = "<unk>"
+"""The token of what is in no training example; where there is one, its id is 0."""
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One named tensor of every example: an input or a target."""
+
+    dtype: Literal["float", "int"]
+    """Integers are token ids or classes, all else is floats."""
+    shape: tuple[int | None, ...]
+    """Of one example; None along an axis that differs between examples."""
+    vocabulary: tuple[str, ...] = ()
+    """What its integers stand for: tokens or classes; the names of the numbers of a float."""
+    longest: int = 0
+    """The most elements along an axis that differs."""
+
+
 @dataclass(frozen=True)
 class DataFacts:
-    """What is known of a source before training: what the plan and the architecture need.
+    """What is known of a source before training: what the plan and the architecture need."""
 
-    `shape` is that of one example: of an image (channels, height, width), of a sequence (length,
-    features), of a row of a table (columns,), of a graph (features of a node,).
-    """
-
-    kind: Kind
+    modality: Modality
     task: Task
-    shape: tuple[int, ...]
-    classes: tuple[str, ...]
+    inputs: dict[str, Feature]
+    """By the name of the tensor in a batch; of a graph, the features of one node."""
+    targets: dict[str, Feature]
     train: int
     validation: int
     test: int
-    targets: tuple[str, ...] = ()
-    """The names of the numbers that are to be foretold, where the task is to regress."""
     columns: tuple[str, ...] = ()
     """Of a table: what its columns are; `colour=red` is 1 where the word is that, and else 0, and
     `size is missing` where that is a gap."""
@@ -73,10 +90,80 @@ class DataFacts:
     """What was assumed or left out as the data were read, a sentence each, for the plan. They may
     change without the examples, as when a file is put beside them."""
 
+    @classmethod
+    def of(
+        cls,
+        modality: Modality,
+        task: Task,
+        shape: tuple[int, ...],
+        classes: tuple[str, ...],
+        train: int,
+        validation: int,
+        test: int,
+        targets: tuple[str, ...] = (),
+        **more: Any,
+    ) -> DataFacts:
+        """Return the facts of data with one input, of one shape: an image (channels, height,
+        width), a sequence (length, features), a row of a table (columns,) or a graph (features of
+        a node,). `targets` are the names of the numbers to predict."""
+        features = _features(modality, task, shape, classes, targets)
+        return cls(modality, task, *features, train, validation, test, **more)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the first input of one example; of the longest, where examples differ."""
+        first = next(iter(self.inputs.values()))
+        return tuple(first.longest if axis is None else axis for axis in first.shape)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes, where there are any."""
+        return self.targets["label"].vocabulary if "label" in self.targets else ()
+
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        """The names of the numbers to predict, where the task is to regress."""
+        return self.targets["target"].vocabulary if "target" in self.targets else ()
+
     @property
     def outputs(self) -> int:
-        """How many numbers a network has to give for an example: one a class, or a target."""
-        return len(self.targets or self.classes)
+        """How many numbers a network gives for an example: one a class, a target or a token."""
+        return len(next(iter(self.targets.values())).vocabulary) if self.targets else 0
+
+    kind = property(attrgetter("modality"))
+    """Former name of `modality`."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.no_info_before_validator_function(_with_features, handler(source))
+
+
+def _features(
+    modality: Modality,
+    task: Task,
+    shape: Sequence[int],
+    classes: Sequence[str],
+    targets: Sequence[str],
+) -> tuple[dict[str, Feature], dict[str, Feature]]:
+    """The inputs and the targets of data with one input, of one shape."""
+    name = "node" if modality == "graph" else str(modality)
+    inputs = {name: Feature("float", tuple(shape))}
+    if task == "regress":
+        return inputs, {"target": Feature("float", (len(targets),), tuple(targets))}
+    return inputs, {"label": Feature("int", (), tuple(classes))} if task != "none" else {}
+
+
+def _with_features(value: Any) -> Any:
+    """Facts as they are written now, from those of before there were features."""
+    if not isinstance(value, Mapping) or "kind" not in value:
+        return value
+    rest = dict(value)
+    modality, task = rest.pop("kind"), rest["task"]
+    old = (rest.pop("shape"), rest.pop("classes"), rest.pop("targets", ()))
+    inputs, targets = _features(modality, task, *old)
+    return {**rest, "modality": modality, "inputs": inputs, "targets": targets}
 
 
 class Augment(Spec):
@@ -105,7 +192,7 @@ class Data(Spec):
 
     source_module: ClassVar[str] = ""
     """The module with its `Source`; if empty, that of the same name in `hpc_dl.data.sources`."""
-    kinds: ClassVar[tuple[Kind, ...]] = ("image",)
+    modalities: ClassVar[tuple[Modality, ...]] = ("image",)
     tasks: ClassVar[tuple[Task, ...]] = ("classify",)
     drawn: ClassVar[tuple[str, ...]] = ("validation", "test")
     """The splits that are drawn from the training examples, unless the data have them."""
@@ -139,6 +226,11 @@ class Data(Spec):
     @property
     def resizes(self) -> bool:
         """True if it makes pictures of any size those that the network takes."""
+        return False
+
+    @property
+    def carries_state(self) -> bool:
+        """True if recurrent states go on from a batch to the next, whose examples follow."""
         return False
 
     @field_validator("split_seed")

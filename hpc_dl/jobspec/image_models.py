@@ -60,7 +60,7 @@ def _fault(folder: Path, facts: DataFacts) -> str | None:
     except (OSError, ValueError):
         return f"{folder} holds no trained network: model.json in it is damaged"
     known = export.facts
-    if known.kind != "image" or "probabilities" not in export.outputs:
+    if known.modality != "image" or "probabilities" not in export.outputs:
         return f"the network in {folder} does not classify images"
     if known.shape != facts.shape:
         return f"the network in {folder} takes images of {[*known.shape]}, not {[*facts.shape]}"

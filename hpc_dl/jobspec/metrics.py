@@ -21,6 +21,8 @@ GOALS: dict[str, Goal] = {
     "mae": "min",
     "rmse": "min",
     "r2": "max",
+    "perplexity": "min",
+    "bits_per_character": "min",
     "psnr": "max",
     "psnr_gain": "max",
     "elbo": "max",
@@ -37,6 +39,7 @@ OF_TASK: dict[str, tuple[str, ...]] = {
     "classify": _CLASSES,
     "classify_nodes": _CLASSES,
     "regress": ("loss", "mae", "rmse", "r2"),
+    "predict_next": ("loss", "accuracy", "perplexity", "bits_per_character"),
     "none": ("loss",),
 }
 """The metrics of each shipped task, the one that is monitored by default first."""

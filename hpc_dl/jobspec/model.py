@@ -13,7 +13,7 @@ from hpc_dl.jobspec.base import Spec
 if TYPE_CHECKING:
     from hpc_dl.jobspec.data import DataFacts
 
-Kind = Literal["image", "sequence", "table", "graph"]
+Modality = Literal["image", "sequence", "table", "graph", "text"]
 Task = str
 """The name of what is asked of an example: that of a file in `hpc_dl/tasks`, or of an entry point
 of the group `hpc_dl.tasks`; `none` where nothing is asked."""
@@ -40,11 +40,13 @@ class Model(Spec):
     `hpc_dl.zoo.architectures`."""
     library: ClassVar[str] = ""
     """Its name before the first colon, if it has many members: `torchvision:resnet18`."""
-    kinds: ClassVar[tuple[Kind, ...]] = ("image",)
+    modalities: ClassVar[tuple[Modality, ...]] = ("image",)
     tasks: ClassVar[tuple[Task, ...]] = ("classify", "none")
     adversarial: ClassVar[bool] = False
     """True if its players are adversaries, so that their losses need not fall."""
 
+    recurrent: ClassVar[bool] = False
+    """True if it reads a sequence step by step into a state, from which it can go on."""
     last_is_best: ClassVar[bool] = False
     """True if no metric tells which weights are better, so that the last ones are exported."""
 

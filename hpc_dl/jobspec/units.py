@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator
 
 _TIME_FORMS = "minutes, minutes:seconds, hours:minutes:seconds, days-hours, days-hours:minutes, \
 days-hours:minutes:seconds"
@@ -76,3 +78,18 @@ def every(text: str) -> Every:
     if unit == "h":
         return Every(count * 60, "min")
     return Every(count, {"e": "epoch", "s": "steps", "m": "min"}[unit])  # type: ignore[arg-type]
+
+
+def _checked_by(parse: object) -> AfterValidator:
+    def check(text: str) -> str:
+        parse(text)  # type: ignore[operator]
+        return text
+
+    return AfterValidator(check)
+
+
+_number_as_text = BeforeValidator(lambda v: str(v) if type(v) is int else v)
+
+Time = Annotated[str, _number_as_text, _checked_by(seconds)]
+Memory = Annotated[str, _number_as_text, _checked_by(bytes_of)]
+Interval = Annotated[str, _checked_by(every)]

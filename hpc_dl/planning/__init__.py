@@ -1,1 +1,1 @@
-"""From what the user wants and what the site has to a plan: pure functions, no disk."""
+"""From a job spec, a site and data facts to a plan: pure functions, but for loading the site."""

@@ -10,11 +10,11 @@ from hpc_dl.jobspec.architectures import ZOO
 from hpc_dl.jobspec.data import DataFacts, StreamedData
 from hpc_dl.jobspec.faults import Fault, closest
 from hpc_dl.jobspec.job import JobSpec
-from hpc_dl.jobspec.model import Kind, OwnModel
+from hpc_dl.jobspec.model import Modality, OwnModel
 from hpc_dl.jobspec.sources import SOURCES
 from hpc_dl.planning.site import Site
 
-AUGMENTED: dict[str, tuple[Kind, ...]] = {
+AUGMENTED: dict[str, tuple[Modality, ...]] = {
     "crop": ("image",),
     "flip": ("image",),
     "rotation": ("image",),
@@ -44,6 +44,7 @@ class SpecConflict(UserError):
 def check(spec: JobSpec, facts: DataFacts, site: Site | None) -> None:
     """Raise SpecConflict for what cannot be; without a site the run stays on this machine."""
     _check_kind_and_task(spec, facts)
+    _check_carried_state(spec)
     _check_classes(spec, facts)
     _check_loading(spec)
     _check_augmentation(spec, facts)
@@ -60,20 +61,31 @@ def _check_kind_and_task(spec: JobSpec, facts: DataFacts) -> None:
     model = spec.model
     if isinstance(model, OwnModel):
         return
-    if facts.kind not in model.kinds or facts.task not in model.tasks:
+    if facts.modality not in model.modalities or facts.task not in model.tasks:
         others = [
-            name for name, it in ZOO.items() if facts.kind in it.kinds and facts.task in it.tasks
+            name
+            for name, it in ZOO.items()
+            if facts.modality in it.modalities and facts.task in it.tasks
         ]
         raise SpecConflict(
             "model.name",
-            f"{model.name} takes {_these(model.kinds)} to {_these(model.tasks)}; "
-            f"{spec.data.name} is {facts.kind} data to {facts.task}",
+            f"{model.name} takes {_these(model.modalities)} to {_these(model.tasks)}; "
+            f"{spec.data.name} is {facts.modality} data to {facts.task}",
             f"For {spec.data.name} take one of: {', '.join(others) or 'none of the zoo'}.",
         )
     if facts.train == 0:
         raise SpecConflict("data", f"{spec.data.name} has no training examples")
     if found := model.find_conflict(facts):
         raise SpecConflict(f"model.{found.option}", found.message, found.hint)
+
+
+def _check_carried_state(spec: JobSpec) -> None:
+    model = spec.model
+    if spec.data.carries_state and not model.recurrent and not isinstance(model, OwnModel):
+        able = ", ".join(name for name, it in ZOO.items() if it.recurrent)
+        raise SpecConflict(
+            "data.carry_state", f"{model.name} has no state to carry over", f"These have: {able}."
+        )
 
 
 def _check_classes(spec: JobSpec, facts: DataFacts) -> None:
@@ -105,10 +117,10 @@ def _check_augmentation(spec: JobSpec, facts: DataFacts) -> None:
     if (augment := spec.data.augment) is None:
         return
     for option, kinds in AUGMENTED.items():
-        if getattr(augment, option) and facts.kind not in kinds:
+        if getattr(augment, option) and facts.modality not in kinds:
             raise SpecConflict(
                 f"data.augment.{option}",
-                f"{spec.data.name} is {facts.kind} data; this is done to {_these(kinds)} data",
+                f"{spec.data.name} is {facts.modality} data; this is done to {_these(kinds)} data",
             )
     border = augment.crop
     if border and border >= min(facts.shape[-2:]):

@@ -61,9 +61,9 @@ def _size(facts: DataFacts) -> int:
 
     Numbers other than pixels are floats of 4 bytes.
     """
-    if facts.kind == "graph":
+    if facts.modality == "graph":
         return 0
-    width = 1 if facts.kind == "image" else 4
+    width = 1 if facts.modality == "image" else 4
     return width * math.prod(facts.shape) * (facts.train + facts.validation + facts.test)
 
 

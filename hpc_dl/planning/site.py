@@ -12,9 +12,9 @@ from pydantic import Field
 
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.base import Spec
-from hpc_dl.jobspec.job import Memory, Time
 from hpc_dl.jobspec.load import read, validate
 from hpc_dl.jobspec.slurm import SbatchOptions
+from hpc_dl.jobspec.units import Memory, Time
 
 _VARIABLES = {
     "run_root": "HPCDL_RUN_ROOT",
@@ -88,18 +88,20 @@ def load(name: str | None, environment: Mapping[str, str]) -> Site:
 
 def find(name: str | None) -> Path:
     """Return the file of a site. Raises UserError if there is none of that name."""
-    own = Path(user_config_dir("hpcdl"))
+    users_folder = Path(user_config_dir("hpcdl"))
     if name is None:
-        chosen = own / "site.yaml"
+        chosen = users_folder / "site.yaml"
         return chosen if chosen.is_file() else SHIPPED / "generic.yaml"
-    candidates = [Path(name).expanduser(), own / f"{name}.yaml", SHIPPED / f"{name}.yaml"]
+    candidates = [Path(name).expanduser(), users_folder / f"{name}.yaml", SHIPPED / f"{name}.yaml"]
     for path in candidates:
         if path.is_file():
             return path
-    known = sorted({path.stem for folder in (own, SHIPPED) for path in folder.glob("*.yaml")})
+    known = sorted(
+        {path.stem for folder in (users_folder, SHIPPED) for path in folder.glob("*.yaml")}
+    )
     raise UserError(
         f"there is no site '{name}'",
-        hint=f"There are: {', '.join(known)}. Your own go into {own}.",
+        hint=f"There are: {', '.join(known)}. Your own go into {users_folder}.",
     )
 
 

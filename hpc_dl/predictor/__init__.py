@@ -6,13 +6,20 @@ probabilities = load("~/hpcdl/ffnn-digits-1/export").predict(images)["probabilit
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from pydantic import TypeAdapter, ValidationError
 
+from hpc_dl.data.vocabulary import Vocabulary
+from hpc_dl.errors import UserError
 from hpc_dl.predictor.inputs import Inputs
+from hpc_dl.predictor.prompts import Prompts
+from hpc_dl.tasks.decoding import Sampling
+from hpc_dl.tasks.predict_next import NextElement
 from hpc_dl.zoo import trained as trained_networks
 from hpc_dl.zoo.contract import SHARED, part
 
@@ -28,16 +35,27 @@ class Predictor:
         self.architecture, self.nets = trained.architecture, trained.nets
         self.inputs = trained.inputs
         ranges, facts = trained.architecture.ranges(), trained.architecture.facts
-        self._taken = Inputs(trained.inputs, ranges, trained.resized, facts.raw, facts.undirected)
+        self._taken: Inputs | Prompts
+        if facts.modality == "text":
+            self._taken = Prompts(Vocabulary.load(folder / "assets"))
+        else:
+            others = (trained.resized, facts.raw, facts.undirected)
+            self._taken = Inputs(trained.inputs, ranges, *others)
 
-    def predict(self, given: Any, params: object = None) -> dict[str, np.ndarray[Any, Any]]:
+    def predict(
+        self, given: Any, params: Mapping[str, Any] | None = None
+    ) -> dict[str, np.ndarray[Any, Any]]:
         """Return predictions by name for an array of examples, or several by the inputs' names.
 
         The first axis of a prediction is the example; classes have a number, `label`, and a name,
         `class`. A picture is a path, PIL's, or an array of bytes or of floats in [0, 1], (C,
-        H, W) or (H, W, C); several are a list or an array. `self.inputs` says which arrays are
-        wanted. Raises UserError for what does not fit the network.
+        H, W) or (H, W, C); several are a list or an array. Texts are strings, each of which has a
+        `continuation`; `params` for them are those of `Sampling`: length, temperature, top_k, top_p
+        and seed. `self.inputs` says which arrays are wanted. Raises UserError for what does not fit
+        the network.
         """
+        if isinstance(self.architecture.task, NextElement):
+            self.architecture.task.sampling = _sampling(params or {})
         batch = self._taken.batch(given)
         whole = any(name in SHARED for name in batch)
         count = len(next(iter(batch.values())))
@@ -49,6 +67,15 @@ class Predictor:
         outputs = {name: torch.cat([p[name] for p in parts]) for name in parts[0]}
         arrays = {name: tensor.numpy() for name, tensor in outputs.items()}
         return {**arrays, **self.architecture.decode(outputs)}
+
+
+def _sampling(params: Mapping[str, Any]) -> Sampling:
+    """Options as a user gives them. Raises UserError for one that is unknown or out of range."""
+    try:
+        return TypeAdapter(Sampling).validate_python(dict(params))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UserError(f"params: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
 def load(folder: str | Path) -> Predictor:

@@ -1,14 +1,17 @@
-"""Print what is predicted of a table, as CSV: `python -m hpc_dl.predictor EXPORT TABLE`."""
+"""Print what is predicted of a table, as CSV: `python -m hpc_dl.predictor EXPORT TABLE`; or how a
+text goes on: `python -m hpc_dl.predictor EXPORT "To be"`."""
 
 from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from hpc_dl.errors import UserError
 from hpc_dl.predictor import Predictor, load
+from hpc_dl.tasks.decoding import Sampling
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -17,14 +20,25 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = ArgumentParser(prog="python -m hpc_dl.predictor", description=__doc__)
     parser.add_argument("export", help="the folder `export` of a completed run")
-    parser.add_argument("table", help="a csv or parquet file of rows like those trained on")
+    parser.add_argument(
+        "given", help="a csv or parquet file of rows like those trained on, or a text to continue"
+    )
+    for field in fields(Sampling):
+        parser.add_argument(f"--{field.name.replace('_', '-')}", help="of a text to continue")
     asked = parser.parse_args(arguments)
+    params = {it.name: getattr(asked, it.name) for it in fields(Sampling)}
+    params = {name: value for name, value in params.items() if value is not None}
     try:
-        predictions = _table(load(asked.export), asked.table)
+        predictor = load(asked.export)
+        if predictor.architecture.facts.modality == "text":
+            (continuation,) = predictor.predict(asked.given, params)["continuation"]
+            written = f"{asked.given}{continuation}\n"
+        else:
+            written = _table(predictor, asked.given).to_csv(index=False)
     except UserError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code
-    sys.stdout.write(predictions.to_csv(index=False))
+    sys.stdout.write(written)
     return 0
 
 

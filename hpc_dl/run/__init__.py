@@ -1,1 +1,5 @@
-"""A run folder as files: the truth about a run."""
+"""A run folder as files: its layout, journal, submission, lease and other records.
+
+Login and compute nodes share nothing else, so whatever is known of a run is read and written here.
+Every room above may import it; it imports neither torch nor MLflow, and no other room.
+"""

@@ -1,21 +1,21 @@
-"""What a run's journal may say: the kinds of events, and the types of what they hold.
+"""The events of a journal: their fields, and the types of these.
 
 state     state (see STATES), reason: the run's life, section by section; with attempt: what
-          was decided about going on after that attempt
-started   attempt, step, cut, world_size, device, environment, monitor (the metric of
-          validation that is monitored): a worker begins at `step`; what was journalled from
-          byte `cut` on belongs to steps that are trained again
+          was decided about a requeue after that attempt
+started   attempt, step, cut, world_size, device, environment, monitor (the monitored
+          validation metric): a worker begins at `step`; events from byte `cut` on belong to
+          steps that are trained again
 progress  epoch, epochs, step, steps, examples_per_second, seconds_left
 metrics   step, epoch, values: {"train/loss": ...}, also val/ and test/: of the weights of
           that step, so that test/ may be of an earlier one than was journalled before
 system    step, values: {"system/cpu_utilization_percentage": ...}
 artifact  step, path (in the run folder), caption
-saved     step, path (in the run folder), best, seconds, held (the training, meanwhile)
-heartbeat at, idle, behind: of every rank, the place (in steps) and the seconds without
-          progress; and the ranks that the others wait for
+saved     step, path (in the run folder), best, seconds, held (seconds without training)
+heartbeat at, idle, behind: the step and the seconds without progress of every rank; the
+          ranks that the others wait for
 warning   message
-summary   parameters, seconds, seconds_per_step, peak_memory (bytes); values, of the test;
-          weights (see Weights), which are tested, drawn and exported; validation, of these
+summary   parameters, seconds, seconds_per_step, peak_memory (bytes); values (test metrics);
+          weights (see Weights) that are tested, drawn and exported; validation (their metrics)
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ STATES = (
     "timeout",
     "stopped",
 )
-"""Written by hpcdl; `queued` is what Slurm says of a planned or requeued run."""
+"""States in the journal; `hpcdl status` also shows `queued`, which only the scheduler knows."""
 
 ENDED = frozenset({"completed", "failed", "cancelled", "timeout", "stopped"})
 
@@ -43,11 +43,11 @@ Event = dict[str, Any]
 
 
 def parse(line: bytes) -> Event | None:
-    """The event in a line of the journal; None where it is none, or not as documented.
+    """Parse a line of the journal; return None unless it is an event as documented.
 
-    A required field is there, and of its type; `values` are always there, and numbers or strings.
-    Any other documented field is absent, None, or of its type. Fields and kinds that are not
-    documented are another hpcdl's, and stay as they are.
+    Required fields are present, and of their type; `values` are numbers or strings. Any other
+    documented field is absent, None, or of its type. Unknown fields and kinds are kept: another
+    version of hpcdl has written them.
     """
     try:
         event = json.loads(line)
@@ -71,14 +71,14 @@ def parse(line: bytes) -> Event | None:
 
 
 def _is_number(value: Any) -> bool:
-    """Whether it is finite, and a float can hold it."""
+    """Return whether it is a finite number that fits into a float."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return False
     return -sys.float_info.max <= value <= sys.float_info.max
 
 
 def _is_value(value: Any) -> bool:
-    """Whether it is the value of a metric: "nan", "inf" and "-inf" are strings."""
+    """Return whether it is the value of a metric: "nan", "inf" and "-inf" are strings."""
     return isinstance(value, str) or _is_number(value)
 
 
@@ -87,7 +87,7 @@ def _is_count(value: Any) -> bool:
 
 
 def _is_time(value: Any) -> bool:
-    """Whether it is a number of seconds that the calendar has."""
+    """Return whether it is a valid time in seconds since 1970."""
     return _is_number(value) and 0 <= value < 1e11
 
 
@@ -100,7 +100,7 @@ def _is_mapping(value: Any) -> bool:
 
 
 def _is_environment(value: Any) -> bool:
-    """Whether it is what a worker found on its node."""
+    """Return whether it is the environment that a worker found on its node."""
     if not isinstance(value, dict):
         return False
     nested = all(isinstance(value.get(key) or {}, dict) for key in ("slurm", "packages"))
@@ -108,7 +108,7 @@ def _is_environment(value: Any) -> bool:
 
 
 def _are_numbers(value: Any) -> bool:
-    """Whether it is a list with a number for every rank."""
+    """Return whether it is a list of numbers, one for each rank."""
     return isinstance(value, list) and len(value) > 0 and all(map(_is_number, value))
 
 

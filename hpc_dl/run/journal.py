@@ -21,18 +21,18 @@ from hpc_dl.errors import reason
 from hpc_dl.run.events import ENDED, STATES, Event, parse
 from hpc_dl.run.layout import DamagedFile, open_file
 
-_POSITIONAL = frozenset({"progress", "metrics", "artifact", "saved", "summary"})
-"""Events that belong to a position in the training, and are void when it is trained again."""
+_STEP_EVENTS = frozenset({"progress", "metrics", "artifact", "saved", "summary"})
+"""Events that belong to a step, and become void when it is trained again."""
 
 _DURABLE = frozenset({"state", "started"})
 """Events that have to survive a power cut."""
 
-MOST_WAITING = 2**26
+MAX_PENDING_BYTES = 2**26
 
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK
 
-LONGEST_LINE = 2**24
-"""Bytes. A longer line is none of ours, and passed over."""
+MAX_LINE_BYTES = 2**24
+"""A longer line is skipped: hpcdl writes none."""
 
 __all__ = ["ENDED", "STATES", "Entry", "Event", "Journal", "entries", "last_state", "read", "view"]
 
@@ -46,59 +46,59 @@ class Entry(NamedTuple):
 
 
 class Journal:
-    """The writing end. Thread-safe; every event is with the operating system on return.
+    """Writer of a journal. Thread-safe; on return the operating system has the event.
 
-    What a full disk does not take waits in memory, up to MOST_WAITING bytes, for the next event.
-    `check` ends the process if another one writes by now; see `Lease.check`.
+    What a full disk refuses is kept in memory, up to MAX_PENDING_BYTES, until the next event.
+    `check` ends the process if another one has taken over; see `Lease.check`.
     """
 
     def __init__(self, path: Path, check: Callable[..., None] | None = None) -> None:
         self._path, self._check = path, check
         try:
-            descriptor = os.open(path, _APPEND, 0o666)  # to open a pipe would wait
+            descriptor = os.open(path, _APPEND, 0o666)  # opening a pipe would block
         except OSError as error:
             raise DamagedFile(path, f"cannot be written: {error.strerror}") from None
         self._file = os.fdopen(descriptor, "ab", buffering=0)
         self._lock = threading.Lock()
         torn = self._file.tell() > 0 and not _ends_with_newline(path)
-        self._waiting = b"\n" if torn else b""
+        self._pending = b"\n" if torn else b""
         self._refused = False
 
     def append(self, event: str, **fields: Any) -> None:
-        """Append an event; a change of state is made durable before returning.
+        """Append an event; a change of state is durable on return.
 
-        A disk that refuses it is spoken of on standard error, and stops nothing.
+        An error of the disk is printed on standard error, and stops nothing.
         """
         self.check(now=event in _DURABLE)
         line = json.dumps({"t": round(time.time(), 3), "event": event, **_finite(fields)}).encode()
         with self._lock:
-            if len(self._waiting) > MOST_WAITING:
-                sys.stderr.write(f"journal: lost a {event} event: the disk takes nothing\n")
+            if len(self._pending) > MAX_PENDING_BYTES:
+                sys.stderr.write(f"journal: lost a {event} event: the disk is full\n")
                 return
-            self._waiting += line + b"\n"
+            self._pending += line + b"\n"
             try:
                 self._write()
                 if event in _DURABLE:
                     os.fsync(self._file.fileno())
             except OSError as error:
                 if not self._refused:
-                    sys.stderr.write(f"{self._path}: {reason(error)}; events wait in memory\n")
+                    sys.stderr.write(f"{self._path}: {reason(error)}; events are kept in memory\n")
                 self._refused = True
 
     def _write(self) -> None:
-        while self._waiting:
-            self._waiting = self._waiting[self._file.write(self._waiting) :]
+        while self._pending:
+            self._pending = self._pending[self._file.write(self._pending) :]
         self._refused = False
 
     def check(self, *, now: bool = True) -> None:
-        """Make sure that this process may still write; else it ends here."""
+        """End this process if it may no longer write."""
         if self._check is not None:
             self._check(now=now)
 
     def size(self) -> int:
-        """Bytes so far, with those that wait: the offset that a checkpoint keeps."""
+        """Return the size in bytes with pending ones: the offset that a checkpoint keeps."""
         with self._lock:
-            return self._file.tell() + len(self._waiting)
+            return self._file.tell() + len(self._pending)
 
     def close(self) -> None:
         with contextlib.suppress(OSError):
@@ -107,9 +107,9 @@ class Journal:
 
 
 def read(path: Path, offset: int = 0, kinds: Sequence[str] = ()) -> Iterator[Entry]:
-    """The whole events, or those of some kinds, from byte `offset` on; torn lines are skipped.
+    """Yield the events, or those of some kinds, from byte `offset` on; torn lines are skipped.
 
-    A last line without its newline may still be in the writing, and is left for later. Raises
+    A last line without a newline may be incomplete, and is left for later. Raises
     DamagedFile where the file cannot be read.
     """
     try:
@@ -129,28 +129,28 @@ def read(path: Path, offset: int = 0, kinds: Sequence[str] = ()) -> Iterator[Ent
 
 
 def _lines(file: BinaryIO, offset: int) -> Iterator[tuple[bytes, int]]:
-    """Whole lines and where they begin, but for those that are longer than any event."""
+    """Yield complete lines and their offsets, without those that are too long."""
     file.seek(offset)
     start = offset
-    while line := file.readline(LONGEST_LINE):
+    while line := file.readline(MAX_LINE_BYTES):
         if line.endswith(b"\n"):
             yield line, start
             start += len(line)
             continue
         length = len(line)
         while line and not line.endswith(b"\n"):
-            line = file.readline(LONGEST_LINE)
+            line = file.readline(MAX_LINE_BYTES)
             length += len(line)
         start += length
 
 
 def view(path: Path) -> Iterator[Event]:
-    """The history without what a resumed attempt has trained again, in bounded memory."""
+    """Yield the events without steps that a resumed attempt trained again, in bounded memory."""
     return (entry.event for entry in entries(path))
 
 
 def entries(path: Path, offset: int = 0) -> Iterator[Entry]:
-    """The same from byte `offset` on, with the places of the events."""
+    """Yield the same from byte `offset` on, with the offsets of the events."""
     cuts = [
         (event["cut"], start)
         for event, start, _ in read(path, offset, kinds=("started",))
@@ -158,13 +158,13 @@ def entries(path: Path, offset: int = 0) -> Iterator[Entry]:
     ]
     for entry in read(path, offset):
         event, start, _ = entry
-        void = event["event"] in _POSITIONAL and any(cut <= start < until for cut, until in cuts)
+        void = event["event"] in _STEP_EVENTS and any(cut <= start < until for cut, until in cuts)
         if not void:
             yield entry
 
 
 def last_state(path: Path) -> tuple[str, str]:
-    """The newest journalled state and its reason; ("", "") in an empty journal."""
+    """Return the newest journalled state and its reason; ("", "") in an empty journal."""
     state, reason = "", ""
     for event, _, _ in read(path, kinds=("state",)):
         state, reason = event["state"], event.get("reason") or ""
@@ -178,7 +178,7 @@ def _ends_with_newline(path: Path) -> bool:
 
 
 def _finite(value: Any) -> Any:
-    """JSON has no NaN or infinity: they are written as the strings "nan", "inf", "-inf"."""
+    """Replace NaN and infinity by strings ("nan", "inf", "-inf"): JSON has none."""
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""The newest events of a journal, found from its end: a long run's is not read whole."""
+"""The newest events of a journal, found from its end without reading it whole."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hpc_dl.run.events import Event, parse
-from hpc_dl.run.journal import LONGEST_LINE
+from hpc_dl.run.journal import MAX_LINE_BYTES
 from hpc_dl.run.layout import DamagedFile, open_file
 
 BLOCK = 2**18
-"""Bytes that are read at once. A mapping of the file would be faster, and end the process where
-somebody removes the file on another machine."""
+"""Bytes that are read at once. Mapping the file would be faster, but end the process if the file is
+removed on another machine."""
 
 
-class Ends:
-    """A journal that is searched from either end."""
+class JournalTail:
+    """Journal that is searched from its end, or from its beginning."""
 
     def __init__(self, descriptor: int, size: int) -> None:
         self._descriptor, self._size = descriptor, size
 
     def newest(self, kind: str, holding: str = "") -> Event | None:
-        """The last whole event of this kind whose line holds these characters."""
+        """Return the last event of this kind whose line contains these characters."""
         mark, end = _mark(kind), self._size
         while (at := self._last(mark, end)) >= 0:
             line = self._line(at)
@@ -33,7 +33,7 @@ class Ends:
         return None
 
     def oldest(self, kind: str) -> Event | None:
-        """The first whole event of this kind."""
+        """Return the first event of this kind."""
         mark, start = _mark(kind), 0
         while (at := self._first(mark, start)) >= 0:
             if (event := _parsed(self._line(at), kind)) is not None:
@@ -42,22 +42,22 @@ class Ends:
         return None
 
     def _line(self, at: int) -> bytes:
-        """The line around a position, or nothing if it is still in the writing, or too long."""
+        """Return the line around an offset; empty if it is incomplete or too long."""
         start, stop = self._last(b"\n", at) + 1, self._first(b"\n", at)
-        whole = 0 <= stop - start <= LONGEST_LINE
-        return os.pread(self._descriptor, stop - start, start) if whole else b""
+        is_complete = 0 <= stop - start <= MAX_LINE_BYTES
+        return os.pread(self._descriptor, stop - start, start) if is_complete else b""
 
     def _last(self, mark: bytes, end: int) -> int:
-        """Where the last of these bytes before `end` are; -1 where there are none."""
+        """Return the offset of the last mark before `end`; -1 without one."""
         while end > 0:
             start = max(0, end - BLOCK)
             if (at := os.pread(self._descriptor, end - start, start).rfind(mark)) >= 0:
                 return start + at
-            end = start + len(mark) - 1 if start else 0  # they may lie across two blocks
+            end = start + len(mark) - 1 if start else 0  # a mark may lie across two blocks
         return -1
 
     def _first(self, mark: bytes, start: int) -> int:
-        """Where the first of these bytes from `start` on are; -1 where there are none."""
+        """Return the offset of the first mark from `start` on; -1 without one."""
         while start < self._size:
             if (at := os.pread(self._descriptor, BLOCK, start).find(mark)) >= 0:
                 return start + at if start + at < self._size else -1
@@ -65,20 +65,20 @@ class Ends:
         return -1
 
 
-NO_EVENTS = Ends(-1, 0)
+EMPTY = JournalTail(-1, 0)
 
 
 @contextmanager
-def ends(path: Path) -> Iterator[Ends]:
-    """The ends of a journal; an absent or empty one has no events. Raises DamagedFile."""
+def open_tail(path: Path) -> Iterator[JournalTail]:
+    """Open a journal; an absent or empty one has no events. Raises DamagedFile."""
     try:
         file = open_file(path)
     except FileNotFoundError:
-        yield NO_EVENTS
+        yield EMPTY
         return
     with file:
         try:
-            yield Ends(file.fileno(), os.fstat(file.fileno()).st_size)
+            yield JournalTail(file.fileno(), os.fstat(file.fileno()).st_size)
         except OSError as error:
             raise DamagedFile(path, f"cannot be read: {error.strerror}") from None
 

@@ -1,4 +1,4 @@
-"""Every path name of a run, in one place; whole-or-absent writes; reads that name a damaged file.
+"""All paths of a run folder, atomic writes, and reads that name a damaged file.
 
 The run folder is the truth about a run, and the only thing that the login node and the
 compute nodes share.
@@ -18,20 +18,20 @@ from typing import Any, BinaryIO
 
 from hpc_dl.errors import UserError, naming
 
-LARGEST = 2**26
-"""Bytes of a file that is read whole; a longer one is none of ours."""
+MAX_BYTES = 2**26
+"""Of a file that is read whole; hpcdl writes no longer ones."""
 REPAIRS = {
     "spec.yaml": "The job spec that it was submitted from, with `hpcdl submit`, makes a new run.",
     "plan.json": "`hpcdl submit` of the same job spec, or `hpcdl resume`, writes it anew.",
     "tracking-uri": "Write the URI of the MLflow store there, with its password, for you alone to "
     "read, or submit the job again.",
     "submission.json": "Once none of its jobs is left (`squeue --me`, or `ps` for a local one), "
-    "remove the file: `hpcdl submit` then goes on with the run.",
-    "fingerprint.json": "Move the file away: `hpcdl resume` goes on with the data that are there.",
-    "journal.jsonl": "Move the file away: the checkpoints are whole without it, and `hpcdl submit` "
-    "goes on from the newest.",
+    "remove the file: `hpcdl submit` then resumes the run.",
+    "fingerprint.json": "Move the file away: `hpcdl resume` then accepts the data that are there.",
+    "journal.jsonl": "Move the file away: the checkpoints do not need it, and `hpcdl submit` "
+    "resumes from the newest.",
 }
-"""What to do about a damaged file that nothing else stands in for, by its name."""
+"""By name of a damaged file that cannot be restored, what the user can do."""
 
 
 class DamagedFile(UserError):
@@ -73,7 +73,7 @@ class RunDir:
 
     @property
     def provenance(self) -> Path:
-        """What code was submitted: git commit, packages, who, where."""
+        """Provenance of the code: git commit, packages, user, host."""
         return self.path / "provenance.json"
 
     @property
@@ -83,12 +83,12 @@ class RunDir:
 
     @property
     def diff(self) -> Path:
-        """What differed from the git commit at submission."""
+        """The difference from the git commit at submission."""
         return self.path / "code.diff"
 
     @property
     def script(self) -> Path:
-        """The sbatch script as it was submitted."""
+        """The job script as it was submitted."""
         return self.path / "job.sh"
 
     @property
@@ -111,16 +111,21 @@ class RunDir:
 
     @property
     def learning_rate(self) -> Path:
-        """The learning rate that was found, where the spec leaves it to be found."""
+        """The result of the learning rate finder, where the spec asks for it."""
         return self.path / "learning_rate.json"
 
     def nonfinite(self, step: int) -> Path:
-        """What is kept of a step whose loss was not finite."""
+        """Batch and weights of a step whose loss was not finite."""
         return self.path / "nonfinite" / f"step-{step:08d}"
 
     @property
+    def assets(self) -> Path:
+        """What was fitted on the training split, such as a vocabulary."""
+        return self.path / "assets"
+
+    @property
     def artifacts(self) -> Path:
-        """Pictures and other things to look at."""
+        """Pictures, texts and other things to look at."""
         return self.path / "artifacts"
 
     @property
@@ -130,27 +135,27 @@ class RunDir:
 
     @property
     def logs(self) -> Path:
-        """What the ranks and the launcher printed."""
+        """Logs of the ranks and of the launcher."""
         return self.path / "logs"
 
     @property
     def tracking(self) -> Path:
-        """How far the journal has been brought to the store, and under which run id."""
+        """Sync cursor: how far the journal has been sent, and to which MLflow run."""
         return self.path / "tracking.json"
 
     @property
     def uploads(self) -> Path:
-        """Which files are still to be uploaded to the store, and why they were not."""
+        """Files that are still to be uploaded, with the errors of earlier attempts."""
         return self.path / "uploads.json"
 
     @property
     def tracking_uri(self) -> Path:
-        """The store's URI, where it holds a password: the only file that says it."""
+        """The store's URI, if it holds a password: no other file has it."""
         return self.path / "tracking-uri"
 
     @property
     def secrets(self) -> Path:
-        """Variables of the submission that hold passwords, as lines of shell; the owner's alone."""
+        """Environment variables with passwords, as lines of shell; only the owner may read it."""
         return self.path / "secrets.sh"
 
     @property
@@ -164,13 +169,13 @@ class RunDir:
 
 
 PRIVATE = 0o700
-"""The mode of a folder that its owner alone may enter."""
+"""The mode of a folder that only its owner may enter."""
 
 
 def create(root: Path, name: str, mode: int = PRIVATE) -> RunDir:
-    """A new run folder `NAME-NUMBER` under `root`.
+    """Create a run folder `NAME-NUMBER` under `root`.
 
-    Making the folder is what claims the number, so two submissions at once get two runs.
+    Creating it claims the number, so two submissions at once get two runs.
     """
     try:
         root.mkdir(parents=True, exist_ok=True)
@@ -188,26 +193,26 @@ def create(root: Path, name: str, mode: int = PRIVATE) -> RunDir:
 
 
 def make_folder(path: Path, mode: int) -> None:
-    """Make a folder of exactly this mode, whatever the umask; its parents as usual."""
+    """Make a folder with exactly this mode, whatever the umask is."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.mkdir(mode=PRIVATE)
     path.chmod(mode)
 
 
 def mode_of(run: RunDir) -> int:
-    """Who may enter a run folder, and so what belongs to it."""
+    """Return the mode of a run folder, which other files of the run get too."""
     return stat.S_IMODE(run.path.stat().st_mode)
 
 
 def next_id(root: Path, name: str) -> str:
-    """The id that `create` would give now; nothing is made."""
+    """Return the id that `create` would give now."""
     return f"{name}-{max((number for number, _ in _numbered(root, name)), default=0) + 1}"
 
 
-def runs(root: Path, name: str | None = None) -> list[RunDir]:
-    """All runs under `root`, also damaged ones, or the folders of one name; the oldest first.
+def list_runs(root: Path, name: str | None = None) -> list[RunDir]:
+    """List all runs under `root`, also damaged ones, or the folders of one name; the oldest first.
 
-    Not those that other users keep to themselves. Raises UserError where `root` is no folder.
+    Runs that this user may not see are left out. Raises UserError where `root` is no folder.
     """
     if name is not None:
         return [run for _, run in sorted(_numbered(root, name), key=lambda pair: pair[0])]
@@ -216,19 +221,19 @@ def runs(root: Path, name: str | None = None) -> list[RunDir]:
     return [run for _, run in sorted(dated, key=lambda pair: pair[0])]
 
 
-def own(runs: list[RunDir]) -> list[RunDir]:
-    """Those of the runs that are ours to write into; a folder may be shared by many users."""
+def own_runs(runs: list[RunDir]) -> list[RunDir]:
+    """Return the runs that this user may write to; many users may share a folder."""
     how = os.W_OK | os.X_OK
     return [run for run in runs if os.access(run.path, how, effective_ids=True)]
 
 
 def is_run(run: RunDir) -> bool:
-    """Whether the folder is a run's, and not something else that is called like one."""
+    """Return whether the folder is a run, and not only named like one."""
     return _since(run) is not None
 
 
 def _since(run: RunDir) -> float | None:
-    """When a run got its spec, or another of its files; None where it is none that we may see."""
+    """Return when a run got its spec or another file; None where it is no run, or not readable."""
     for path in (run.spec, run.journal, run.submission):
         try:
             return path.lstat().st_mtime
@@ -240,7 +245,7 @@ def _since(run: RunDir) -> float | None:
 
 
 def _folder_time(path: Path) -> float | None:
-    """The time of a folder of ours that does not let us in; None of anything else."""
+    """Return the time of a folder that we own and may not enter; None of anything else."""
     try:
         found = path.lstat()
     except OSError:
@@ -257,7 +262,7 @@ def _numbered(root: Path, name: str) -> Iterator[tuple[int, RunDir]]:
 
 
 def _entries(root: Path) -> list[Path]:
-    """What lies in the folder of all runs, which may not be there yet."""
+    """List the folder of all runs, which may not exist yet."""
     try:
         return list(root.iterdir())
     except FileNotFoundError:
@@ -268,7 +273,7 @@ def _entries(root: Path) -> list[Path]:
 
 def _no_folder(root: Path) -> UserError:
     return UserError(
-        f"{root} is no folder, and runs cannot lie in it",
+        f"{root} is no folder for runs",
         hint="The folder of all runs is `run_root` of the site, or HPCDL_RUN_ROOT.",
     )
 
@@ -277,7 +282,7 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 
 def write_atomic(path: Path, content: str | bytes, mode: int = 0o666) -> None:
-    """Write a file whole or not at all, also through a power cut; `mode` is less the umask."""
+    """Write a file atomically, so that it survives a power cut; the umask limits `mode`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     temporary.unlink(missing_ok=True)
@@ -293,7 +298,7 @@ def write_atomic(path: Path, content: str | bytes, mode: int = 0o666) -> None:
 
 
 def age(path: Path) -> float | None:
-    """Seconds since a file was written; None where it is not there.
+    """Return the seconds since a file was written; None without a file.
 
     Nothing is written to find that out, so it errs by as much as the clocks of this machine and of
     the file system differ.
@@ -315,7 +320,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as readable JSON, whole or not at all."""
+    """Write `value` as JSON, atomically."""
     write_atomic(path, json.dumps(value, indent=2) + "\n")
 
 
@@ -341,19 +346,19 @@ def open_file(path: Path) -> BinaryIO:
 
 
 def read_bytes(path: Path) -> bytes:
-    """The content of a small file. Raises FileNotFoundError and DamagedFile as `open_file`."""
+    """Return the content of a small file. Raises FileNotFoundError and DamagedFile."""
     with open_file(path) as file:
         try:
-            content = file.read(LARGEST + 1)
+            content = file.read(MAX_BYTES + 1)
         except OSError as error:
             raise DamagedFile(path, f"cannot be read: {error.strerror}") from None
-    if len(content) > LARGEST:
-        raise DamagedFile(path, f"is damaged: it is larger than {LARGEST >> 20} MB")
+    if len(content) > MAX_BYTES:
+        raise DamagedFile(path, f"is damaged: it is larger than {MAX_BYTES >> 20} MB")
     return content
 
 
 def read_json(path: Path) -> Any:
-    """The value in a JSON file, or None where there is no such file. Raises DamagedFile."""
+    """Return the value in a JSON file, or None without a file. Raises DamagedFile."""
     try:
         return parse_json(path, read_bytes(path))
     except FileNotFoundError:
@@ -361,7 +366,7 @@ def read_json(path: Path) -> Any:
 
 
 def parse_json(path: Path, content: bytes) -> Any:
-    """The value that a file with this content holds. Raises DamagedFile where it is no JSON."""
+    """Parse the content of a JSON file. Raises DamagedFile."""
     if not content.strip(b"\0 \t\r\n"):  # zeros are what a power cut leaves
         raise DamagedFile(path, "is damaged: it is empty")
     try:

@@ -1,10 +1,10 @@
 """The lease on a run folder: one process trains in it, and two never do.
 
-A lease is a file `lease-NUMBER.json`, made whole and once, by a hard link; the one with the highest
-number counts. Its holder touches it every few seconds, from a thread. To take over from a holder
-that is dead is to make the next number and to remove the former ones, so a holder that was frozen
-meanwhile finds its file gone, and leaves before it writes again. No two clocks are compared, and no
-locks are needed: whoever waits looks whether the file changes while its own clock runs.
+A lease is a file `lease-NUMBER.json`, created atomically by a hard link; the highest number counts.
+Its holder renews it every few seconds, by its time, from a thread. To take over from a dead holder
+is to create the next number and to remove the former ones. A holder that was frozen meanwhile finds
+its file removed, and ends before it writes again. No two clocks are compared, and no locks are
+needed: a process that waits watches whether the file changes while its own clock runs.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ from hpc_dl.run.process_identity import Process
 from hpc_dl.run.submission import Submission
 
 RENEW_SECONDS = 5.0
-"""Seconds between two touches."""
+"""Between two renewals."""
 EXPIRY_SECONDS = 60.0
-"""Seconds without a touch after which a holder of whom nothing can be learnt is taken for dead."""
+"""Without renewal for so long, a holder of unknown state is considered dead."""
 RELEASE_SECONDS = 10.0
-"""Seconds that a holder which is alive has to let go, as it does at its end."""
+"""How long a live holder has to release the lease, as it does at its end."""
 CLEANUP_SECONDS = 300.0
-"""Seconds that a job which Slurm is cleaning up has to be gone."""
+"""How long a job may take to end that its scheduler is cleaning up."""
 _QUERY_SECONDS = 2.0
-"""Seconds between two questions about a holder."""
+"""Between two queries of a holder's job."""
 _POLL_SECONDS = 0.2
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-"""Runs while the machine sleeps, too."""
+"""This clock also runs while the machine sleeps."""
 
 
-class Held(UserError):
+class LeaseHeld(UserError):
     """Another process trains in the run folder."""
 
     def __init__(self, run: RunDir, lease: Holder) -> None:
@@ -57,7 +57,7 @@ class Held(UserError):
 
 @dataclass(frozen=True)
 class Holder:
-    """Who has a lease, or had it last. Times are seconds since 1970, by the holder's clock."""
+    """Holder of a lease, or its last one. Times are seconds since 1970, by the holder's clock."""
 
     submission: Submission
     restarts: int
@@ -80,16 +80,16 @@ class Holder:
 
 
 def newest(run: RunDir) -> tuple[int, Holder | None]:
-    """The number and the holder of the lease that counts; 0 where there never was one.
+    """Return the number and the holder of the newest lease; 0 without one.
 
-    A lease whose file cannot be read has a holder nobody knows: None.
+    The holder is None where the file cannot be read.
     """
     number = max(_numbers(run), default=0)
     return number, _read(run, number) if number else None
 
 
 def is_renewed(run: RunDir) -> bool:
-    """Whether the lease looks as if somebody had it; who waits for it knows better."""
+    """Return whether the lease was renewed lately; by watching it, `acquire` knows better."""
     number, holder = newest(run)
     if number == 0 or (holder and (holder.released or holder.process.is_alive() is False)):
         return False
@@ -98,28 +98,28 @@ def is_renewed(run: RunDir) -> bool:
 
 
 class Lease:
-    """A lease that this process has."""
+    """Lease of this process, renewed by a thread."""
 
     def __init__(
         self, run: RunDir, number: int, holder: Holder, on_loss: Callable[[str], None]
     ) -> None:
         self._run, self._number, self._holder, self._on_loss = run, number, holder, on_loss
-        self._touched = time.clock_gettime(_CLOCK)
+        self._renewed_at = time.clock_gettime(_CLOCK)
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
+        self._thread = threading.Thread(target=self._renew_periodically, name="lease", daemon=True)
         self._thread.start()
 
     def check(self, *, now: bool = True) -> None:
-        """Make sure of the lease; `on_loss` is called, and does not return, where it is lost.
+        """Call `on_loss`, which does not return, if the lease is lost.
 
-        Unless `now`, only if it was not touched in time: the process may have been frozen.
+        Unless `now`, check only after a late renewal: the process may have been frozen.
         """
-        late = time.clock_gettime(_CLOCK) - self._touched > 2 * RENEW_SECONDS
+        late = time.clock_gettime(_CLOCK) - self._renewed_at > 2 * RENEW_SECONDS
         if (now or late) and not self._stop.is_set():
-            self._touch()
+            self._renew()
 
     def release(self) -> None:
-        """Let the next one have it at once."""
+        """Release the lease, so that the next job gets it at once."""
         if self._stop.is_set():
             return
         self._stop.set()
@@ -127,11 +127,11 @@ class Lease:
             if max(_numbers(self._run), default=0) == self._number:
                 _write(_path(self._run, self._number), self._holder, released=True)
 
-    def _keep(self) -> None:
+    def _renew_periodically(self) -> None:
         while not self._stop.wait(RENEW_SECONDS):
-            self._touch()
+            self._renew()
 
-    def _touch(self) -> None:
+    def _renew(self) -> None:
         try:
             os.utime(_path(self._run, self._number))
             taken = _path(self._run, self._number + 1).exists()
@@ -139,7 +139,7 @@ class Lease:
             taken = error.errno in (errno.ENOENT, errno.ESTALE)
             if not taken:
                 return  # the next one may succeed
-        self._touched = time.clock_gettime(_CLOCK)
+        self._renewed_at = time.clock_gettime(_CLOCK)
         if taken and not self._stop.is_set():
             _, other = newest(self._run)
             self._on_loss(f"{self._run.id} was taken over by {other or 'another job'}")
@@ -151,60 +151,60 @@ def acquire(
     is_alive: Callable[[Submission], str],
     on_loss: Callable[[str], None],
 ) -> Lease:
-    """Get the lease, from a former holder only if that is dead. Raises Held.
+    """Acquire the lease, from a former holder only if that is dead. Raises LeaseHeld.
 
-    `is_alive` is what the scheduler says of a job: `yes`, `no`, `ending` or `unknown`.
+    `is_alive` asks the scheduler about a job: `yes`, `no`, `ending` or `unknown`.
     """
-    watched, watch = 0, _Watch(run, 0)
+    watched, watch = 0, _HolderWatch(run, 0)
     while True:
         number, former = newest(run)
         if number != watched:
-            watched, watch = number, _Watch(run, number)
+            watched, watch = number, _HolderWatch(run, number)
         if number == 0 or (former and (former.released or former.is_earlier_attempt_of(holder))):
-            verdict = "free"
+            state = "free"
         else:
-            verdict = watch.verdict(former, is_alive)
-        if verdict == "held":
-            raise Held(run, former or holder)
-        if verdict == "free" and _make(run, number + 1, holder):
+            state = watch.check(former, is_alive)
+        if state == "held":
+            raise LeaseHeld(run, former or holder)
+        if state == "free" and _make(run, number + 1, holder):
             return Lease(run, number + 1, holder, on_loss)
         time.sleep(_POLL_SECONDS)
 
 
-class _Watch:
-    """What can be learnt of a holder while one's own clock runs."""
+class _HolderWatch:
+    """Watches whether a former holder is alive, by its job and by the renewals of its lease."""
 
     def __init__(self, run: RunDir, number: int) -> None:
         self._path, self._began = _path(run, number), time.monotonic()
-        self._asked, self._said = float("-inf"), ""
-        self._seen, self._changed = self._touched(), self._began
-        self._touches = 0
+        self._queried, self._alive = float("-inf"), ""
+        self._seen, self._changed = self._renewal_time(), self._began
+        self._renewals = 0
 
-    def _touched(self) -> int | None:
+    def _renewal_time(self) -> int | None:
         try:
-            with self._path.open("rb") as file:  # to open it makes a network file system look
+            with self._path.open("rb") as file:  # opening makes a network file system fetch it
                 return os.fstat(file.fileno()).st_mtime_ns
         except OSError:
             return None
 
-    def verdict(self, holder: Holder | None, is_alive: Callable[[Submission], str]) -> str:
-        """`free`, `held`, or nothing as long as that cannot be told."""
+    def check(self, holder: Holder | None, is_alive: Callable[[Submission], str]) -> str:
+        """Return `free`, `held`, or nothing as long as that is unknown."""
         now = time.monotonic()
-        if now - self._asked > _QUERY_SECONDS:
-            self._asked = now
-            self._said = _alive(holder, is_alive)
-        match self._said:
+        if now - self._queried > _QUERY_SECONDS:
+            self._queried = now
+            self._alive = _alive(holder, is_alive)
+        match self._alive:
             case "no":
                 return "free"
             case "yes":
                 return "held" if now - self._began > RELEASE_SECONDS else ""
             case "ending":
                 return "held" if now - self._began > CLEANUP_SECONDS else ""
-        touched = self._touched()
-        if touched not in (None, self._seen):
-            self._seen, self._changed = touched, now
-            self._touches += 1
-        if self._touches and now - self._began > RELEASE_SECONDS:
+        renewed = self._renewal_time()
+        if renewed not in (None, self._seen):
+            self._seen, self._changed = renewed, now
+            self._renewals += 1
+        if self._renewals and now - self._began > RELEASE_SECONDS:
             return "held"
         return "free" if now - self._changed > EXPIRY_SECONDS else ""
 
@@ -240,7 +240,7 @@ def _read(run: RunDir, number: int) -> Holder | None:
 
 
 def _make(run: RunDir, number: int, holder: Holder) -> bool:
-    """Whether it was this process that made the file; then the former ones are gone."""
+    """Create a lease file, and remove the former ones; return whether this process created it."""
     target = _path(run, number)
     new = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
     try:
@@ -268,8 +268,8 @@ def _write(path: Path, holder: Holder, *, released: bool = False) -> None:
     write_atomic(path, json.dumps(dataclasses.asdict(holder), indent=2) + "\n")
 
 
-def leave(message: str) -> None:
-    """End the process at once: from here on it must write nothing into the run folder."""
+def end_process(message: str) -> None:
+    """End the process at once: it must not write into the run folder any more."""
     sys.stderr.write(f"error: {message}; this job leaves it alone\n")
     sys.stderr.flush()
     os._exit(EXIT_FAILED)

@@ -1,4 +1,4 @@
-"""The JSON files of a run folder as typed values: what does not fit its type is named, not used."""
+"""Read JSON files of a run folder as typed values; a wrong type is a DamagedFile."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ T = TypeVar("T")
 
 
 def find(path: Path, kind: type[T]) -> T | None:
-    """The value of type `kind` in a JSON file, or None where there is no such file.
+    """Return the value of type `kind` in a JSON file, or None without a file.
 
-    Fields that the type does not have are passed over: a newer hpcdl may have written them.
+    Unknown fields are ignored: a newer hpcdl may have written them.
     Raises DamagedFile.
     """
     try:
@@ -30,7 +30,7 @@ def find(path: Path, kind: type[T]) -> T | None:
 
 
 def load(path: Path, kind: type[T]) -> T:
-    """The same of a file that has to be there. Raises DamagedFile."""
+    """Return the value in a file that must exist. Raises DamagedFile."""
     found = find(path, kind)
     if found is None:
         raise DamagedFile(path, "is missing")
@@ -38,7 +38,7 @@ def load(path: Path, kind: type[T]) -> T:
 
 
 _ADAPTERS: dict[Any, TypeAdapter[Any]] = {}
-"""Made once a type, for there may be thousands of runs."""
+"""One for each type, since there may be thousands of runs."""
 
 
 def _adapter(kind: Any) -> TypeAdapter[Any]:
@@ -46,6 +46,6 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 
 def _first(error: ValidationError) -> str:
-    """The first fault in words, without the value: it may be anything."""
+    """Describe the first fault, without the value, which may be anything."""
     fault = error.errors(include_url=False, include_context=False, include_input=False)[0]
     return f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}".removeprefix(": ")

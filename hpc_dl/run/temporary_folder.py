@@ -1,8 +1,7 @@
-"""A rank's own temporary folder: what libraries leave there is gone when the rank is.
+"""A temporary folder for each rank, removed at its end with all that libraries left there.
 
-torch_geometric, for one, writes a module for every kind of layer and never removes it. The folder
-is on the node's temporary disk, which may be the only fast one. TMPDIR itself stays as it is, for a
-site or a user may have put data there.
+torch_geometric, for one, writes a module for every type of layer and never removes it. The folder
+is on the node's temporary disk. TMPDIR itself is not changed: a site or a user may keep data there.
 """
 
 from __future__ import annotations
@@ -23,11 +22,11 @@ from hpc_dl.run.waiting import try_lock
 
 @contextlib.contextmanager
 def temporary_folder(run: RunDir, rank_info: RankInfo) -> Iterator[None]:
-    """Have this process's temporary files in a folder that is removed at the end.
+    """Keep this process's temporary files in a folder that is removed at the end.
 
-    What a killed attempt of the run has left on this node is removed at the beginning; a folder
-    that is in use is locked, for another job may train here. After an error the other ranks of the
-    node are killed: their folders are removed, too.
+    Folders that a killed attempt left on this node are removed first. A folder in use is locked,
+    for another job may train here. After an error the other ranks of the node are killed, and their
+    folders are removed too.
     """
     prefix, former = _prefix(run), tempfile.tempdir
     attempt = f"{prefix}{rank_info.attempt}-"
@@ -38,7 +37,7 @@ def temporary_folder(run: RunDir, rank_info: RankInfo) -> Iterator[None]:
     try:
         mine.mkdir(mode=0o700)
         lock = os.open(mine, os.O_RDONLY)
-    except OSError:  # no room, or it is somebody else's: then as without
+    except OSError:  # a full disk, or another user's folder: continue without
         yield
         return
     tempfile.tempdir = str(mine)
@@ -55,7 +54,7 @@ def temporary_folder(run: RunDir, rank_info: RankInfo) -> Iterator[None]:
 
 
 def _prefix(run: RunDir) -> str:
-    """Of all the run's folders; short, for there will be sockets, whose paths have 107 bytes."""
+    """Return the prefix of all folders of a run; short, since paths of sockets have 107 bytes."""
     digest = hashlib.sha256(os.fsencode(run.path.resolve())).hexdigest()[:12]
     return str(Path(tempfile.gettempdir()) / f"hpcdl-{digest}-")
 

@@ -1,4 +1,4 @@
-"""Which weights a test, a picture or an export is of: said in the same words everywhere."""
+"""Description of the weights that a test, a picture or an export uses."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Weights:
-    """The weights after a step, and why it is these."""
+    """The weights after a step, and why they were chosen."""
 
     step: int
     best: bool = False
-    """Whether they are of the best checkpoint; else they are the last."""
+    """True for the best checkpoint, else they are the last weights."""
     averaged: bool = False
-    """Whether they are the running average that `train.ema_decay` asks for."""
+    """True for EMA weights (`train.ema_decay`)."""
     monitor: str = ""
-    """The metric of validation by which the best checkpoint was chosen."""
+    """The validation metric by which the best checkpoint was chosen."""
     goal: str = ""
     value: float | str | None = None
     """Of that metric; "nan" and "inf" are strings."""
@@ -27,28 +27,28 @@ class Weights:
         return {**dataclasses.asdict(self), "described": self.describe()}
 
     @classmethod
-    def from_json(cls, said: Any) -> Weights | None:
-        """What an event says of weights; None where it says nothing, or not as documented."""
-        if not isinstance(said, Mapping) or not isinstance(said.get("step"), int):
+    def from_json(cls, value: Any) -> Weights | None:
+        """Parse the weights in an event; None without them, or where they are not as documented."""
+        if not isinstance(value, Mapping) or not isinstance(value.get("step"), int):
             return None
         types = {"value": int | float | str, "best": bool, "averaged": bool}
         types |= {"step": int, "monitor": str, "goal": str}
         return cls(
-            **{name: said[name] for name, it in types.items() if isinstance(said.get(name), it)}
+            **{name: value[name] for name, it in types.items() if isinstance(value.get(name), it)}
         )
 
     @property
     def name(self) -> str:
-        """In a few words: `averaged weights of step 120`."""
+        """A short name, like `averaged weights of step 120`."""
         return f"{'averaged ' if self.averaged else ''}weights of step {self.step}"
 
     def describe(self) -> str:
-        """In one line, with the reason."""
-        said = f"{'best checkpoint' if self.best else 'last weights'}: step {self.step}"
+        """Return one line with the reason of the choice."""
+        text = f"{'best checkpoint' if self.best else 'last weights'}: step {self.step}"
         if self.averaged:
-            said += ", averaged weights"
+            text += ", averaged weights"
         if not self.best or self.value is None:
-            return said
+            return text
         value = self.value if isinstance(self.value, str) else f"{self.value:.4g}"
-        which = {"max": "the highest", "min": "the lowest"}.get(self.goal, "the best")
-        return f"{said} (validation {self.monitor} {value}, {which})"
+        extreme = {"max": "the highest", "min": "the lowest"}.get(self.goal, "the best")
+        return f"{text} (validation {self.monitor} {value}, {extreme})"

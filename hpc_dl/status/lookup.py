@@ -1,4 +1,4 @@
-"""Which run a user means: by name, id, job id, or `latest`."""
+"""Find a run by its name, id, job id, or as `latest`."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import difflib
 from pathlib import Path
 
 from hpc_dl.errors import UserError
-from hpc_dl.run.layout import RunDir, runs
+from hpc_dl.run.layout import RunDir, list_runs
 from hpc_dl.scheduler import recovery
 
 
 def find_run(root: Path, word: str) -> RunDir:
-    """The run with this id; else the newest of this name; else the one with this job id.
+    """Return the run with this id; else the newest of this name; else the one with this job id.
 
     `latest` is the newest of all. Raises UserError where there is none.
     """
-    known = runs(root)
+    known = list_runs(root)
     if not known:
         raise UserError(f"there are no runs in {root}", hint="`hpcdl submit JOB.yaml` starts one.")
     if word == "latest":

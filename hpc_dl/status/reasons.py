@@ -7,7 +7,7 @@ import time
 from hpc_dl.jobspec import units
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run import records
-from hpc_dl.run.journal_tail import Ends, ends
+from hpc_dl.run.journal_tail import JournalTail, open_tail
 from hpc_dl.run.layout import DamagedFile, RunDir
 from hpc_dl.scheduler.base import OUT_OF_MEMORY
 
@@ -20,7 +20,7 @@ def out_of_memory(run: RunDir) -> str:
     """Say how much memory was asked for, how much was last in use, and what to try."""
     try:
         plan = records.load(run.plan, Plan)
-        with ends(run.journal) as found:
+        with open_tail(run.journal) as found:
             used = (found.newest("system") or {}).get("values", {}).get(_MEMORY)
     except DamagedFile:
         return OUT_OF_MEMORY
@@ -36,7 +36,7 @@ def out_of_memory(run: RunDir) -> str:
     return f"out of memory: {', '.join(parts)}; ask for more in resources.mem{smaller}"
 
 
-def stall(found: Ends, since: float) -> str:
+def stall(found: JournalTail, since: float) -> str:
     """Say for how long no rank has made progress; empty where that is not unusual.
 
     The newest heartbeat counts if it is younger than the newest state, from `since`.

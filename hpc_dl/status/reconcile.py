@@ -1,4 +1,4 @@
-"""Reconciling: what the scheduler knows and the files of a run do not say yet is written there."""
+"""Bring the files of runs into agreement with their schedulers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LOCK_SECONDS = 10.0
 
 
 class Reconciled(NamedTuple):
-    """The status of a run, and whether its files were changed."""
+    """The status of a run; `changed` if its files were written."""
 
     status: Status
     changed: bool
@@ -26,11 +26,11 @@ class Reconciled(NamedTuple):
 def reconcile(runs: Iterable[RunDir]) -> list[Reconciled]:
     """Bring journals and submission records into agreement with the scheduler.
 
-    Missing are the end of a run whose worker was killed before it could journal it, and the id of
-    a job whose submission was never answered. Runs that belong to other users are left out.
+    Files may lack the end of a run whose worker was killed before it could journal it, and the id
+    of a job whose submission was never answered. Runs of other users are left out.
     """
     found = []
-    for observation in observe(layout.own(list(runs))):
+    for observation in observe(layout.own_runs(list(runs))):
         changes = [_record_job_id(observation), _journal_end(observation)]
         found.append(Reconciled(observation.status(), any(changes)))
     return found
@@ -49,7 +49,7 @@ def _record_job_id(observation: Observation) -> bool:
 
 
 def _journal_end(observation: Observation) -> bool:
-    """Journal how a run has ended. Its worker is gone, so nobody else writes."""
+    """Journal how a run has ended; its worker is dead, so nobody else writes."""
     files, (state, reason, is_final) = observation.files, observation.state
     if not is_final or (state, reason) == (files.state, files.reason):
         return False

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hpc_dl.run.events import Event
-from hpc_dl.run.journal_tail import NO_EVENTS, Ends, ends
+from hpc_dl.run.journal_tail import EMPTY, JournalTail, open_tail
 from hpc_dl.run.layout import DamagedFile, RunDir, open_file
 from hpc_dl.run.submission import Submission
 from hpc_dl.run.weights import Weights
@@ -44,8 +44,8 @@ class RunFiles:
         """Read what can be read; the other files are listed in `faults`."""
         faults = _spec_faults(run)
         last: Event = {}
-        progress, stall = _progress(NO_EVENTS), ""
-        with collect_faults(run, faults), ends(run.journal) as found:
+        progress, stall = _progress(EMPTY), ""
+        with collect_faults(run, faults), open_tail(run.journal) as found:
             last = found.newest("state") or {}
             progress = _progress(found)
             if last.get("state") == "completed":
@@ -83,7 +83,7 @@ def _spec_faults(run: RunDir) -> list[str]:
     return faults
 
 
-def _progress(found: Ends) -> dict[str, Any]:
+def _progress(found: JournalTail) -> dict[str, Any]:
     """Return the newest progress and metric, and where and when the run started."""
     progress, metrics = found.newest("progress") or {}, found.newest("metrics", '"val/')
     started = found.newest("started") or {}
@@ -103,8 +103,8 @@ def _progress(found: Ends) -> dict[str, Any]:
     }
 
 
-def _results(found: Ends) -> dict[str, Any]:
-    """Return the results on validation and test split, and of which weights they are."""
+def _results(found: JournalTail) -> dict[str, Any]:
+    """Return the results on the validation and test splits, and their weights."""
     summary = found.newest("summary") or {}
     weights = Weights.from_json(summary.get("weights"))
     test = summary.get("values") or {}

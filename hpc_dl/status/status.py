@@ -27,7 +27,7 @@ _ENDED_PHASES = ("ended", "lost")
 
 @dataclass(frozen=True)
 class Status:
-    """A run as people want to see it. Times are seconds since 1970."""
+    """Status of a run, as `hpcdl status` shows it. Times are seconds since 1970."""
 
     id: str
     name: str
@@ -81,7 +81,7 @@ class Status:
 
 @dataclass(frozen=True)
 class Observation:
-    """A run's files and the status of its job, and the state that follows from both."""
+    """The files of a run, the status of its job, and the state that follows from both."""
 
     files: RunFiles
     job: JobStatus

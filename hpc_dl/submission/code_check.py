@@ -170,7 +170,7 @@ def _plain(facts: DataFacts | None) -> Any:
 
 def _places(request: Mapping[str, Any]) -> dict[str, str]:
     """Return the modules that the spec names, by section."""
-    return {key: request[key]["name"].rpartition(":")[0] for key in request["own"]}
+    return {key: request[key]["name"].rpartition(":")[0] for key in request["users"]}
 
 
 def _importable(path: Path) -> Path:

@@ -80,19 +80,19 @@ def take(spec: JobSpec, base: Path, data_root: Path, facts: DataFacts | None) ->
     `facts` are those of data that are not the user's own. Raises SpecConflict for a name that is
     not there, UserError, naming file and line, for code that cannot be imported.
     """
-    own = [
+    users = [
         key
         for key, part in (("model", spec.model), ("data", spec.data))
         if isinstance(part, OwnModel | OwnData)
     ]
     code = [_existing(base, name, number) for number, name in enumerate(spec.code)]
-    if not own and not code:
+    if not users and not code:
         return Snapshot()
     kept = tempfile.TemporaryDirectory(prefix="hpcdl-code-", ignore_cleanup_errors=True)
     target = Path(kept.name).resolve() / "code"
     target.mkdir()
     request = {
-        "own": own,
+        "users": users,
         "model": spec.model.model_dump(mode="json"),
         "data": spec.data.model_dump(mode="json"),
         "code": [str(path) for path in code],
@@ -102,7 +102,7 @@ def take(spec: JobSpec, base: Path, data_root: Path, facts: DataFacts | None) ->
         "target": str(target),
         "seconds": SECONDS,
     }
-    found = _ask(request, [getattr(spec, key).name for key in own])
+    found = _ask(request, [getattr(spec, key).name for key in users])
     files = tuple(found["files"]) + ((MANIFEST,) if found["files"] else ())
     known = (
         None if found["facts"] is None else TypeAdapter(DataFacts).validate_python(found["facts"])

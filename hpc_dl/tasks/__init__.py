@@ -19,7 +19,7 @@ from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.tasks.contract import Task
 
 if TYPE_CHECKING:
-    from hpc_dl.jobspec.job import Train
+    from hpc_dl.jobspec.train import Train
 
 GROUP = "hpc_dl.tasks"
 NONE = "none"

@@ -14,7 +14,8 @@ from torch.nn import functional as F
 
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.metrics import TOP
-from hpc_dl.tasks.contract import Batch, Loss, MonitoredMetric, Observed, Picture, Task
+from hpc_dl.tasks.artifacts import Picture
+from hpc_dl.tasks.contract import Batch, Loss, MonitoredMetric, Observed, Task
 from hpc_dl.tasks.pictures import charts
 from hpc_dl.tasks.pictures.most_wrong import MostWrong
 from hpc_dl.tasks.tables import Array, ClassTables
@@ -23,7 +24,7 @@ from hpc_dl.torchvision_compat import torchvision
 if TYPE_CHECKING:
     from torchmetrics import Metric
 
-    from hpc_dl.jobspec.job import Train
+    from hpc_dl.jobspec.train import Train
 
 
 class Classification(Task):

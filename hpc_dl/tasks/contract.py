@@ -4,29 +4,33 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import numpy as np
 from torch import Tensor
 
 from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.tasks.artifacts import Artifact, Picture
+from hpc_dl.tasks.decoding import Step
 from hpc_dl.tasks.former_names import FormerNames
 from hpc_dl.tasks.tables import Array, Tables
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
     from torchmetrics import Metric
 
-    from hpc_dl.jobspec.job import Train
+    from hpc_dl.jobspec.train import Train
 
 Batch = Mapping[str, Tensor]
 """Tensors by name, the first axis being the example: `index`, (B,) int64, its number; `label`, (B,)
 int64 where there are classes; `target`, (B, targets) float where numbers are to be predicted; and
-what is known of it, under the name of its kind: `image`, (B, C, H, W) float in [0, 1]; `sequence`,
-(B, T, F) float; `table`, (B, columns) float, NaN where a number is missing. Tables and targets are
-float64 where float32 would lose what they differ by.
+its input, under the name of its modality: `image`, (B, C, H, W) float in [0, 1]; `sequence`,
+(B, T, F) float; `text`, (B, T) int64, with the `next` token of each, (B, T) int64; `table`,
+(B, columns) float, NaN where a number is missing. Tables and targets are float64 where float32
+would lose what they differ by.
+
+What differs in length is padded at the end, and comes with the number of its real elements:
+`text_length`, (B,) int64, of `text`.
 
 After mixup an example has two labels: `label` with the mixing coefficient `lam`, (B,) float, and
 `other_label` with 1 - `lam`.
@@ -61,29 +65,7 @@ class Observed:
 
     metric: Callable[[], Metric]
     """Makes the metric, which is updated with all batches of a split, on all ranks."""
-    seen: tuple[Tensor, ...]
-
-
-@dataclass(frozen=True)
-class Picture:
-    """Something to look at: a figure of matplotlib, whose title is the caption."""
-
-    figure: Figure
-    caption: str
-    generated: bool = False
-    """Whether it is of no example of the data, but made by the network alone."""
-
-    def pixels(self, more: str = "") -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-        """The figure as (H, W, 3) bytes, with `more` after the caption in its title.
-
-        pyplot has no part in it, so nothing is global and no display is needed.
-        """
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-        self.figure.suptitle(self.caption + more, fontsize=9, parse_math=False)
-        canvas = FigureCanvasAgg(self.figure)
-        canvas.draw()
-        return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    seen: tuple[Tensor | Sequence[str], ...]
 
 
 @dataclass(frozen=True)
@@ -145,3 +127,12 @@ class Task(FormerNames, ABC):
     @abstractmethod
     def pictures(self, held_out: Iterable[tuple[Tensor, Batch]]) -> Mapping[str, Picture]:
         """Draw pictures of how good the outputs for held-out batches are, by name."""
+
+    def generate(self, step: Step, batch: Batch) -> Mapping[str, Tensor]:
+        """Return what a network writes from its inputs on, token by token, by name; {} where the
+        predictions follow from the outputs for the inputs."""
+        return {}
+
+    def samples(self, step: Step, sample: Batch) -> Mapping[str, Artifact]:
+        """Return artifacts that a network writes from a few held-out examples on, by name."""
+        return {}

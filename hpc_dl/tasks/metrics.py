@@ -5,6 +5,9 @@ To be imported inside functions: torchmetrics takes its time.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable, Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -14,6 +17,7 @@ torchvision()  # which torchmetrics imports
 from torchmetrics import Metric  # noqa: E402
 from torchmetrics.classification import MulticlassF1Score  # noqa: E402
 from torchmetrics.image.fid import FrechetInceptionDistance  # noqa: E402
+from torchmetrics.utilities import dim_zero_cat  # noqa: E402
 
 
 class FrechetDistance(FrechetInceptionDistance):
@@ -51,6 +55,58 @@ class RarestClass(Metric):
 
     def compute(self) -> Tensor:
         return self.counts.min() / self.counts.sum()
+
+
+class Perplexity(Metric):
+    """exp(nats / tokens): the size of a vocabulary among whose tokens one would guess as well."""
+
+    nats: Tensor
+    tokens: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name in ("nats", "tokens"):
+            self.add_state(name, torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+
+    def update(self, nats: Tensor, tokens: Tensor) -> None:
+        """Add the cross-entropy (scalar, a sum in nats) of so many tokens."""
+        self.nats += nats
+        self.tokens += tokens
+
+    def compute(self) -> Tensor:
+        return (self.nats / self.tokens).exp()
+
+
+class OfStrings(Metric):
+    """A score of all strings of a split, such as predicted and true sentences, on all ranks.
+
+    The ranks gather the strings as bytes, in their order.
+    """
+
+    bytes: list[Tensor]
+    lengths: list[Tensor]
+
+    def __init__(self, score: Callable[..., float]) -> None:
+        """`score` is given the columns that `update` was given, each as one list."""
+        super().__init__()
+        self.score = score
+        self.add_state("bytes", [], dist_reduce_fx="cat")
+        self.add_state("lengths", [], dist_reduce_fx="cat")
+
+    def update(self, *columns: Sequence[str]) -> None:
+        rows = [[it.encode() for it in row] for row in zip(*columns, strict=True)]
+        joined = bytearray(b"".join(it for row in rows for it in row))
+        raw = torch.frombuffer(joined, dtype=torch.uint8) if joined else torch.zeros(0).byte()
+        self.bytes.append(raw.clone().to(self.device))
+        lengths = torch.tensor([[*map(len, row)] for row in rows])
+        self.lengths.append(lengths.view(-1, len(columns)).to(self.device))
+
+    def compute(self) -> float:
+        lengths = dim_zero_cat(self.lengths)
+        raw, ends = bytes(dim_zero_cat(self.bytes).tolist()), lengths.flatten().cumsum(0).tolist()
+        strings = [raw[start:end].decode() for start, end in itertools.pairwise([0, *ends])]
+        width = lengths.shape[1]
+        return self.score(*(strings[column::width] for column in range(width)))
 
 
 class ClassF1(MulticlassF1Score):

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.metrics import has_r2
-from hpc_dl.tasks.contract import Batch, Loss, MonitoredMetric, Observed, Picture, Task
+from hpc_dl.tasks.artifacts import Picture
+from hpc_dl.tasks.contract import Batch, Loss, MonitoredMetric, Observed, Task
 from hpc_dl.tasks.pictures import charts
 from hpc_dl.tasks.statistics import deviation, mean
 from hpc_dl.tasks.tables import TargetTables
@@ -19,7 +20,7 @@ from hpc_dl.torchvision_compat import torchvision
 if TYPE_CHECKING:
     from torchmetrics import Metric
 
-    from hpc_dl.jobspec.job import Train
+    from hpc_dl.jobspec.train import Train
 
 
 class Regression(Task):
@@ -68,7 +69,7 @@ class Regression(Task):
         """Return predictions against the truth, and the residuals."""
         pairs = [(outputs.cpu(), batch["target"].cpu()) for outputs, batch in held_out]
         predicted, true = (torch.cat(column) for column in zip(*pairs, strict=True))
-        names = self.facts.targets
+        names = self.facts.target_names
         return {
             "predictions": charts.predictions(predicted, true, names),
             "residuals": charts.residuals(predicted - true, names),

@@ -91,7 +91,7 @@ class TargetTables(Tables):
     truth, prediction, summary_file = "target", "target", "per_target.csv"
 
     def header(self) -> list[str]:
-        pairs = [(f"true {name}", f"predicted {name}") for name in self.facts.targets]
+        pairs = [(f"true {name}", f"predicted {name}") for name in self.facts.target_names]
         return [column for pair in pairs for column in pair]
 
     def rows(self, truth: Array, decided: Array, predicted: Array) -> Iterator[list[str]]:
@@ -101,7 +101,7 @@ class TargetTables(Tables):
     def summary(self, truth: Array, decided: Array) -> list[list[Any]]:
         rows: list[list[Any]] = [["target", "mae", "rmse", "r2", "support"]]
         errors = decided.astype(np.float64) - truth
-        for number, name in enumerate(self.facts.targets):
+        for number, name in enumerate(self.facts.target_names):
             error, values = errors[:, number], truth[:, number].astype(np.float64)
             spread = np.square(values - values.mean()).sum()
             r2 = f"{1 - np.square(error).sum() / spread:.6g}" if spread else ""
@@ -112,7 +112,7 @@ class TargetTables(Tables):
     def columns(self, outputs: Mapping[str, Array]) -> Mapping[str, Array]:
         if "target" not in outputs:
             return {}
-        return dict(zip(self.facts.targets, outputs["target"].T, strict=True))
+        return dict(zip(self.facts.target_names, outputs["target"].T, strict=True))
 
 
 def _share(part: int, whole: int) -> str:

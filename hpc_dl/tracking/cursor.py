@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 @dataclass
 class Cursor:
-    """What of a run's journal the store has; kept in the run folder."""
+    """Position of a sync in the journal, with what the store has; saved in the run folder."""
 
     store: str = ""
     """The store's URI, without a password. For another store, a sync begins at the start."""

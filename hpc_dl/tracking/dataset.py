@@ -47,8 +47,18 @@ def describe(run: RunDir) -> dict[str, Any]:
         "digest": digest if isinstance(digest, str) else "",
         "source_type": "local",
         "source": json.dumps({"uri": str(place)}),
-        "schema": json.dumps({"kind": known.get("kind"), "shape": known.get("shape")}),
+        "schema": json.dumps(_schema(known)),
         "profile": json.dumps(sizes),
+    }
+
+
+def _schema(facts: dict[str, Any]) -> dict[str, Any]:
+    """The modality of the data and the shapes of its inputs, now or in an old run folder."""
+    inputs = facts.get("inputs")
+    shapes = {name: it.get("shape") for name, it in inputs.items()} if inputs else {}
+    return {
+        "modality": facts.get("modality", facts.get("kind")),
+        "shape": shapes or facts.get("shape"),
     }
 
 

@@ -16,6 +16,7 @@ from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning import data_loading
 from hpc_dl.planning.plan import Plan
 from hpc_dl.train import batch_norm, optim
+from hpc_dl.train.carry import Carry
 from hpc_dl.train.engine import Engine
 from hpc_dl.train.player import EMA, Player
 from hpc_dl.train.reproducibility import INITIALISATION, seed_generators
@@ -55,7 +56,9 @@ def build_engine(
         optimizer = optim.optimizer(spec.train.optimizer, network)
         ema = EMA(network, spec.train.ema_decay) if spec.train.ema_decay else None
         players[name] = Player(prepared, optimizer, rate, ema)
-    return Engine(architecture, players, accelerate.scaler, world, spec.train)
+    carries = spec.data.carries_state
+    carry = Carry(world, plan.global_batch, plan.micro_batch) if carries else None
+    return Engine(architecture, players, accelerate.scaler, world, spec.train, carry)
 
 
 def place_splits(splits: Splits, device: torch.device) -> Splits:
@@ -77,7 +80,8 @@ def build_batches(spec: JobSpec, plan: Plan, splits: Splits, world: World) -> Ba
         spec.train.seed,
         world.rank,
         world.size,
-        Augmentation(augment, splits.facts.kind, world.device) if augment else None,
+        Augmentation(augment, splits.facts.modality, world.device) if augment else None,
+        lanes=spec.data.carries_state,
     )
 
 

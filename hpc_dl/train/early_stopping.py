@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from hpc_dl.errors import EXIT_FAILED, UserError
-from hpc_dl.jobspec import job
+from hpc_dl.jobspec import train
 from hpc_dl.jobspec.metrics import GOALS, Goal
 from hpc_dl.zoo.contract import MonitoredMetric
 
@@ -34,7 +34,7 @@ class EarlyStopping:
     def __init__(
         self,
         default: MonitoredMetric | None,
-        rule: job.EarlyStopping | None,
+        rule: train.EarlyStopping | None,
         monitor: str | None = None,
     ) -> None:
         self.metric = monitor or (default.metric if default else None)

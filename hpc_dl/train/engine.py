@@ -16,9 +16,10 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from hpc_dl.errors import EXIT_FAILED, UserError
-from hpc_dl.jobspec.job import Train
+from hpc_dl.jobspec.train import Train
 from hpc_dl.train import gradient_sync
 from hpc_dl.train.batch_norm import excluded_from_statistics
+from hpc_dl.train.carry import Carry
 from hpc_dl.train.global_mean import GlobalMean
 from hpc_dl.train.gradient_sync import full_tensor, sync_gradients
 from hpc_dl.train.metric_accumulator import MetricAccumulator
@@ -50,6 +51,7 @@ class Engine:
         scaler: torch.amp.GradScaler | None,
         world: World,
         options: Train,
+        carry: Carry | None = None,
     ) -> None:
         self.architecture = architecture
         self.players = players
@@ -71,6 +73,8 @@ class Engine:
         self.seed = options.seed
         self.clip_norm = options.clip_norm
         self.step = 0
+        self.carry = carry
+        """Of recurrent states, where the batches go on where those before end."""
         self.rate_factor = 1.0
         """Multiplies every learning rate; lowered after a roll-back."""
         self.metrics = MetricAccumulator(world)
@@ -129,8 +133,12 @@ class Engine:
         if not math.isfinite(total):
             player.optimizer.zero_grad()
             self.buffers.restore()
+            if self.carry:
+                self.carry.discard()
             return NonFiniteUpdate(self.step, name, total)
         self.metrics.add(name, losses)
+        if self.carry:
+            self.carry.commit()
         self._clip(name, player, report)
         self._optimizer_step(player.optimizer)
         if player.ema:
@@ -148,13 +156,22 @@ class Engine:
     ) -> Loss:
         """Add the gradients of micro-batch `number` of so many; those of a dummy batch are 0."""
         with sync_gradients(self.nets[name], number == count), self.dummy_statistics(batch):
-            loss = self.architecture.loss(
-                self.nets, dummy_batch() if batch is None else batch, name
-            )
-            loss = loss if batch is not None else _zeroed(loss)
+            loss = self._loss(name, batch, dummy_batch, number)
             self.reach_backward(waits=number in (1, count))
             self.backward(name, mean.add(loss))
         return _detached(loss)
+
+    def _loss(
+        self, name: str, batch: Batch | None, dummy_batch: Callable[[], Batch], number: int
+    ) -> Loss:
+        if batch is None:
+            return _zeroed(self.architecture.loss(self.nets, dummy_batch(), name))
+        if self.carry is None:
+            return self.architecture.loss(self.nets, batch, name)
+        before = self.carry.before(number)
+        loss, after = self.architecture.carried_loss(self.nets, batch, name, before)
+        self.carry.after(after)
+        return loss
 
     def dummy_statistics(self, batch: Batch | None) -> AbstractContextManager[None]:
         """Exclude a dummy batch from batch norm statistics: one in place of no batch."""
@@ -270,6 +287,7 @@ class Engine:
             "scaler": self.scaler.state_dict() if self.scaler else None,
             "rate_factor": self.rate_factor,
             "sums": self.metrics.state(),
+            "carry": self.carry.state() if self.carry else None,
         }
 
     def load(self, state: Mapping[str, Any]) -> None:
@@ -282,6 +300,8 @@ class Engine:
         if self.scaler and state["scaler"]:
             self.scaler.load_state_dict(state["scaler"])
         self.metrics.load(state["sums"])
+        if self.carry:
+            self.carry.load(state["carry"])
 
     def load_networks(self, state: Mapping[str, Any]) -> None:
         """Load the weights alone."""

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from hpc_dl.errors import EXIT_FAILED, UserError
+from hpc_dl.jobspec.data import Feature
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run.layout import RunDir, write_json
@@ -32,14 +33,15 @@ FEW = 2
 
 @contextlib.contextmanager
 def complete_export(run: RunDir) -> Iterator[None]:
-    """Add the user's code to an export; raise UserError if the disk refuses any of it.
+    """Add assets and the user's code to an export; raise UserError if the disk refuses any of it.
 
     Without the export the training would have been for nothing, so that ends the run.
     """
     try:
         yield
-        if run.code.is_dir():
-            shutil.copytree(run.code, run.export / "code", dirs_exist_ok=True)
+        for folder in (run.assets, run.code):
+            if folder.is_dir():
+                shutil.copytree(folder, run.export / folder.name, dirs_exist_ok=True)
     except (OSError, RuntimeError) as error:
         if memory.is_out_of_memory(error) or not is_disk_error(error):
             raise
@@ -87,13 +89,17 @@ def _signature(
     described = {name: _describe(name, tensor) for name, tensor in outputs.items()}
     described |= dict.fromkeys(architecture.decode(outputs), STRINGS)
     return {
-        "inputs": {name: _describe(name, tensor) for name, tensor in inputs.items()},
+        "inputs": {
+            name: _describe(name, tensor, architecture.facts.inputs.get(name))
+            for name, tensor in inputs.items()
+        },
         "outputs": described,
     }
 
 
-def _describe(name: str, tensor: Tensor) -> dict[str, Any]:
+def _describe(name: str, tensor: Tensor, feature: Feature | None = None) -> dict[str, Any]:
     """Return dtype and shape, with -1 for any size; edges are columns, all else rows."""
-    shape = [2, -1] if name == "edge" else [-1, *tensor.shape[1:]]
+    axes = feature.shape if feature and None in feature.shape else tensor.shape[1:]
+    shape = [2, -1] if name == "edge" else [-1, *(-1 if it is None else it for it in axes)]
     dtype = str(tensor.dtype).removeprefix("torch.")
     return {"shape": shape, "dtype": dtype}

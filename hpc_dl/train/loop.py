@@ -70,6 +70,8 @@ def train(
         for micro_batches in batches.steps(epoch, first):
             step = engine.step + 1
             in_epoch = step - epoch * plan.steps_per_epoch
+            if engine.carry and in_epoch == 1:
+                engine.carry.reset()
             ends = in_epoch == plan.steps_per_epoch or step == plan.steps
             reports = ends or in_epoch % log_every == 0
             saves = is_checkpoint_due(step) or step == plan.pause_at

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.optim.sgd import sgd
 
-from hpc_dl.jobspec.job import SGD, Adam, AdamW, Constant, Cosine, Linear, Optimizer, Schedule
+from hpc_dl.jobspec.train import SGD, Adam, AdamW, Constant, Cosine, Linear, Optimizer, Schedule
 from hpc_dl.train.gradient_sync import is_sharded
 
 

@@ -1,4 +1,4 @@
-"""Pictures of a run, drawn of held-out examples, with their captions and file names."""
+"""Artifacts of a run, made of held-out examples, with their captions and file names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 from torch import nn
 
 from hpc_dl.data.dataset import Split
@@ -19,7 +18,7 @@ from hpc_dl.run.weights import Weights
 from hpc_dl.train.best_effort import BestEffort
 from hpc_dl.train.evaluate import evaluating
 from hpc_dl.train.reproducibility import DRAWING, seed_generators
-from hpc_dl.zoo.contract import Architecture, Batch, Picture
+from hpc_dl.zoo.contract import Architecture, Artifact, Batch, Picture
 
 SAMPLE_SIZE = 32
 """Held-out examples that pictures are drawn of."""
@@ -27,25 +26,25 @@ SAMPLE_SIZE = 32
 
 @dataclass(frozen=True)
 class Caption:
-    """The split and the weights of a picture, for its title and its file name."""
+    """The split and the weights of an artifact, for its title and its file name."""
 
     split: str
     weights: Weights
     is_final: bool = False
     """True of the trained weights, at the end."""
 
-    def title(self, picture: Picture) -> str:
-        """Return the picture's caption with split and step."""
-        split = [] if picture.generated else [f"{self.split} split"]
+    def title(self, artifact: Artifact) -> str:
+        """Return the artifact's caption with split and step."""
+        split = [] if artifact.generated else [f"{self.split} split"]
         is_named = self.is_final or self.weights.averaged
         step = self.weights.name if is_named else f"step {self.weights.step}"
-        return ", ".join([picture.caption, *split, step])
+        return ", ".join([artifact.caption, *split, step])
 
     @property
     def file(self) -> str:
-        """The file name; final pictures do not replace others."""
+        """The file name without its suffix; final artifacts do not replace others."""
         prefix = f"{self.split}-" if self.is_final else ""
-        return f"{prefix}step-{self.weights.step:08d}.png"
+        return f"{prefix}step-{self.weights.step:08d}"
 
 
 def sample_of(split: Split, device: torch.device, seed: int) -> Batch:
@@ -65,7 +64,7 @@ def draw(
     caption: Caption,
     best_effort: BestEffort,
 ) -> Iterator[dict[str, Any]]:
-    """Write the architecture's pictures into the run folder, and yield the event of each.
+    """Write the architecture's artifacts into the run folder, and yield the event of each.
 
     One that cannot be drawn does not prevent the others.
     """
@@ -73,12 +72,13 @@ def draw(
     held_out = (on_device_of(nets, batch) for batch in held_out)
     seed_generators(sample["index"].device, *key, DRAWING)
     with evaluating(nets), torch.no_grad():
-        pictures = architecture.artifacts(nets, sample, held_out)
+        artifacts = architecture.artifacts(nets, sample, held_out)
     step = caption.weights.step
-    for name, picture in pictures.items():
-        path, written = run.artifacts / name / caption.file, []
+    for name, artifact in artifacts.items():
+        written = []
         with best_effort.on_this_rank(f"picture '{name}' of step {step}"):
-            written.append(_write(picture, path, caption.title(picture), run, step))
+            path = run.artifacts / name / f"{caption.file}{artifact.suffix}"
+            written.append(_write(artifact, path, caption.title(artifact), run, step))
         yield from written
 
 
@@ -94,10 +94,10 @@ def write_curve(picture: Picture, name: str, run: RunDir) -> dict[str, Any]:
     return _write(picture, run.artifacts / name / "step-00000000.png", title, run, 0)
 
 
-def _write(picture: Picture, path: Path, title: str, run: RunDir, step: int) -> dict[str, Any]:
+def _write(artifact: Artifact, path: Path, title: str, run: RunDir, step: int) -> dict[str, Any]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with naming(path):
-        Image.fromarray(picture.pixels(title.removeprefix(picture.caption))).save(path)
+        artifact.save(path, title.removeprefix(artifact.caption))
     return artifact_event(run, path, step, title)
 
 

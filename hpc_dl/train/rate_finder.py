@@ -105,6 +105,7 @@ def _try(engine: Engine, batches: Batches) -> tuple[list[float], list[float]]:
     The same on every rank. The engine cannot be used afterwards.
     """
     distribute(engine, batches)
+    engine.carry = None  # the trial begins anew with each batch
     rates: list[float] = []
     losses: list[float] = []
     smoothed, best = 0.0, math.inf

@@ -148,6 +148,14 @@ class Recorder:
 
     # ---- files
 
+    def write_assets(self) -> None:
+        """Write what was fitted on the training split, which goes into the export as well."""
+        if self.journal is None:
+            return
+        for name, text in self.splits.assets.items():
+            self.run.assets.mkdir(exist_ok=True)
+            (self.run.assets / name).write_text(text, encoding="utf-8")
+
     def export(self, weights: Weights) -> Mapping[str, nn.Module]:
         """Write the trained networks, and return them, with all weights on rank 0."""
         with memory.during(memory.EXPORTING, self.engine.world.device):

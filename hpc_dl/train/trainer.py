@@ -89,6 +89,7 @@ class Trainer:
         resumed_from = self.checkpointer.resume()
         self._note_start()
         self.recorder.note_running(resumed_from)
+        self.recorder.write_assets()
         if resumed_from is None and self.spec.train.on_nonfinite == "rollback":
             self._save()  # to have something to roll back to
         first_step, started = self.engine.step, time.perf_counter()

@@ -57,8 +57,8 @@ def import_originals(folder: Path) -> None:
 def namespace_of(folder: Path, place: str) -> Namespace:
     """Return the namespace of the module that a spec calls `place`, of the code in `folder`."""
     folder = _folder(folder)
-    own = (folder / place).parent if place.endswith(".py") else folder
-    default = [own, package_root(own), folder]
+    beside = (folder / place).parent if place.endswith(".py") else folder
+    default = [beside, package_root(beside), folder]
     roots = [folder / root for root in _manifest(folder).get(place, [])] or default
     roots = [Path(os.path.normpath(root)) for root in dict.fromkeys(roots)]
     for space in namespace.known():

@@ -181,9 +181,9 @@ class Namespace:
 
     def _importlib(self, module: ModuleType) -> ModuleType:
         """Return importlib for the user's code, whose modules it imports."""
-        own = ModuleType(module.__name__)
-        vars(own).update(vars(module), import_module=self.import_module)
-        return own
+        users = ModuleType(module.__name__)
+        vars(users).update(vars(module), import_module=self.import_module)
+        return users
 
 
 class Source(SourceFileLoader):

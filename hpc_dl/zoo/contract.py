@@ -12,30 +12,34 @@ from torch import Tensor, nn
 
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.model import Model
+from hpc_dl.tasks.artifacts import Artifact, File, Picture, Text
 from hpc_dl.tasks.contract import (
     SHARED,
     Batch,
     Loss,
     MonitoredMetric,
     Observed,
-    Picture,
     Task,
     part,
 )
 from hpc_dl.tasks.former_names import FormerNames
+from hpc_dl.tasks.state import State
 from hpc_dl.tasks.tables import Array
 
 __all__ = [
     "FARTHEST",
     "SHARED",
     "Architecture",
+    "Artifact",
     "Batch",
+    "File",
     "Loss",
     "MonitoredMetric",
     "Nets",
     "Observed",
     "Picture",
     "Task",
+    "Text",
     "part",
 ]
 
@@ -85,6 +89,13 @@ class Architecture(FormerNames):
         """Return the loss of a player for a batch. Pure in `nets` and `batch`."""
         raise NotImplementedError
 
+    def carried_loss(
+        self, nets: Nets, batch: Batch, player: str, carry: State
+    ) -> tuple[Loss, State]:
+        """Return the same of sequences that go on from the batch before, and the state at their
+        end; `carry` is the state there, None at first. For networks that read step by step."""
+        raise NotImplementedError
+
     def measure(self, nets: Nets, batch: Batch) -> Mapping[str, Loss | Observed]:
         """Return the metrics of a held-out batch by name, `loss` among them."""
         raise NotImplementedError
@@ -100,13 +111,15 @@ class Architecture(FormerNames):
 
     def artifacts(
         self, nets: Nets, sample: Batch, held_out: Iterable[Batch]
-    ) -> Mapping[str, Picture]:
-        """Pictures by name: of a few held-out examples, always the same, or of all of them."""
+    ) -> Mapping[str, Artifact]:
+        """Pictures, texts and files by name: of a few held-out examples, always the same, or of
+        all of them."""
         return {}
 
     def inputs(self, sample: Batch) -> Batch:
         """What `predict` is to be given, taken from a few held-out examples or made up."""
-        return {self.facts.kind: sample[self.facts.kind]}
+        name = self.facts.modality
+        return {it: sample[it] for it in (name, f"{name}_length") if it in sample}
 
     def ranges(self) -> Mapping[str, tuple[float, float]]:
         """Return lower and upper limits of inputs of `predict`, by name."""

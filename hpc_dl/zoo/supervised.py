@@ -9,14 +9,16 @@ from torch import Tensor, nn
 from hpc_dl import tasks
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.model import Model
+from hpc_dl.tasks.decoding import Step
+from hpc_dl.tasks.state import State, pick
 from hpc_dl.zoo.contract import (
     Architecture,
+    Artifact,
     Batch,
     Loss,
     MonitoredMetric,
     Nets,
     Observed,
-    Picture,
     Task,
 )
 from hpc_dl.zoo.layers.standardise import Rescaled, Standardise
@@ -39,18 +41,38 @@ class Supervised(Architecture):
 
     def networks(self) -> dict[str, nn.Module]:
         network = self.network()
-        if self.facts.kind == "table":
+        if self.facts.modality == "table":
             network = nn.Sequential(Standardise(self.facts.shape), network)
         if self.task.rescaled:
             network = Rescaled(network, self.facts.outputs)
         return {"model": network}
 
     def outputs(self, nets: Nets, batch: Batch) -> Tensor:
-        """What the network says of each example: (B, outputs)."""
-        return nets["model"](batch[self.facts.kind])
+        """Return what the network gives for each example, (B, outputs), or for each of its tokens,
+        (B, T, outputs)."""
+        name = self.facts.modality
+        found = nets["model"](*(batch[it] for it in (name, f"{name}_length") if it in batch))
+        return found[0] if isinstance(found, tuple) else found  # without the state
+
+    def step(self, nets: Nets) -> Step:
+        """Return what reads one token, as decoding needs it of a network that reads tokens."""
+
+        def read(tokens: Tensor, state: State) -> tuple[Tensor, State]:
+            logits, state = nets["model"](tokens[:, None], state=state)
+            return logits[:, -1], state
+
+        return read
 
     def loss(self, nets: Nets, batch: Batch, player: str) -> Loss:
         return self.task.loss(self.outputs(nets, batch), batch)
+
+    def carried_loss(
+        self, nets: Nets, batch: Batch, player: str, carry: State
+    ) -> tuple[Loss, State]:
+        name = self.facts.modality
+        before = pick(carry, slice(len(batch[name])))  # the last batch may have fewer rows
+        outputs, after = nets["model"](batch[name], batch[f"{name}_length"], before)
+        return self.task.loss(outputs, batch), after
 
     def measure(self, nets: Nets, batch: Batch) -> Mapping[str, Loss | Observed]:
         return self.task.measure(self.outputs(nets, batch), batch)
@@ -61,8 +83,10 @@ class Supervised(Architecture):
 
     def artifacts(
         self, nets: Nets, sample: Batch, held_out: Iterable[Batch]
-    ) -> Mapping[str, Picture]:
-        return self.task.pictures((self.outputs(nets, batch), batch) for batch in held_out)
+    ) -> Mapping[str, Artifact]:
+        pictures = self.task.pictures((self.outputs(nets, batch), batch) for batch in held_out)
+        return {**pictures, **self.task.samples(self.step(nets), sample)}
 
     def predict(self, nets: Nets, batch: Batch) -> Mapping[str, Tensor]:
-        return self.task.predict(self.outputs(nets, batch))
+        generated = self.task.generate(self.step(nets), batch)
+        return generated or self.task.predict(self.outputs(nets, batch))

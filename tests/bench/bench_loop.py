@@ -31,7 +31,7 @@ from hpc_dl.zoo.contract import MonitoredMetric
 
 BATCH, STEPS, ROUNDS, THREADS = 128, 200, 5, 1
 CPU = torch.device("cpu")
-FACTS = DataFacts("image", "classify", (1, 28, 28), tuple("0123456789"), BATCH * STEPS, 0, 0)
+FACTS = DataFacts.of("image", "classify", (1, 28, 28), tuple("0123456789"), BATCH * STEPS, 0, 0)
 IMAGES = torch.randint(0, 256, (BATCH * STEPS, 1, 28, 28), dtype=torch.uint8)
 LABELS = torch.randint(0, 10, (BATCH * STEPS,))
 

@@ -58,7 +58,7 @@ def command(tmp_path, taken):
 
 
 @pytest.mark.nightly
-def test_it_opens_for_one_person_through_a_tunnel_too_and_leaves_nothing_behind(
+def test_the_dashboard_needs_its_password_and_leaves_no_process_behind(
     tmp_path, uri, taken, command
 ):
     run = run_for(uri, tmp_path)
@@ -94,7 +94,7 @@ def test_it_opens_for_one_person_through_a_tunnel_too_and_leaves_nothing_behind(
 
 
 @pytest.mark.nightly
-def test_a_port_that_is_taken_while_mlflow_starts_is_left_to_who_was_quicker(
+def test_the_dashboard_takes_another_port_if_one_is_taken_while_mlflow_starts(
     tmp_path, uri, taken, monkeypatch
 ):
     free, found = dashboard._free_port, iter([taken])
@@ -105,7 +105,7 @@ def test_a_port_that_is_taken_while_mlflow_starts_is_left_to_who_was_quicker(
 
 
 @pytest.mark.slow
-def test_a_dashboard_that_cannot_start_says_why(tmp_path, uri, monkeypatch):
+def test_a_dashboard_that_cannot_start_shows_why(tmp_path, uri, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     (tmp_path / "flask_wtf.py").write_text("raise ImportError('flask_wtf is broken')")
     with (

@@ -61,14 +61,14 @@ def test_a_dry_run_trains_saves_resumes_and_exports(
     assert 0 < measured["seconds_per_step"] < 10
     assert measured["peak_memory"] > 100 * 2**20
     assert measured["projected_seconds"] >= 1200 * measured["seconds_per_step"]
-    for done in ("3 steps and a checkpoint", "a resume from it", "brought to a scratch store"):
+    for done in ("3 steps and a checkpoint", "a resume from it", "synced to a temporary store"):
         assert f"done: {done}" in said.err
     assert found["plan"]["steps"] == 1200
     assert not left_over(tmp_path)
 
 
 @pytest.mark.nightly
-def test_what_does_not_fit_is_warned_of(tmp_path: Path, capsys: Capture) -> None:
+def test_a_job_longer_than_its_time_limit_is_warned_of(tmp_path: Path, capsys: Capture) -> None:
     words = ["train.epochs=100000", "resources.time=1", "resources.max_requeues=1"]
     assert main(["submit", job_file(tmp_path), *words, "--local", "--dry-run"]) == 0
     said = capsys.readouterr().out
@@ -79,7 +79,7 @@ def test_what_does_not_fit_is_warned_of(tmp_path: Path, capsys: Capture) -> None
 
 
 @pytest.mark.slow
-def test_a_failure_is_shown_here_and_not_in_the_queue(tmp_path: Path, capsys: Capture) -> None:
+def test_a_failing_dry_run_shows_the_error_and_the_log(tmp_path: Path, capsys: Capture) -> None:
     own_models(tmp_path)
     text = QUICK.replace("{name: ffnn, hidden: [32]}", "{name: 'own.py:Failing'}")
     assert main(["submit", job_file(tmp_path, text), "--local", "--dry-run"]) == 1
@@ -103,7 +103,7 @@ def test_an_interrupted_dry_run_leaves_nothing(tmp_path: Path, number: signal.Si
     wait_until(lambda: not processes(tmp_path), message="processes are left")
 
 
-def test_the_forecast_leaves_out_what_warms_up(tmp_path: Path) -> None:
+def test_the_estimate_leaves_out_warm_up_steps(tmp_path: Path) -> None:
     run = new_run(tmp_path / "runs", train={"epochs": 10, "log_every": 1})
     plan = planned(run)
     own = Journal(run.journal)
@@ -133,7 +133,7 @@ def planned(run: RunDir) -> Plan:
         (500.0, 7, "does not fit"),
     ],
 )
-def test_whether_the_time_will_do(
+def test_the_warning_about_the_time_limit(
     tmp_path: Path, seconds: float, requeues: int, words: str
 ) -> None:
     run = new_run(tmp_path / "runs", resources={"time": "1", "max_requeues": requeues})

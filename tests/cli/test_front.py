@@ -29,9 +29,7 @@ def broken(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_of_the_table_is_there_and_explains_itself(
-    name: str, capsys: Capture
-) -> None:
+def test_every_command_has_a_help(name: str, capsys: Capture) -> None:
     assert main([name, "--help"]) == 0
     assert f"usage: hpcdl {name}" in capsys.readouterr().out
     assert importlib.import_module(f"hpc_dl.cli.{name}").HELP
@@ -65,7 +63,7 @@ def test_a_user_error_is_a_message_with_its_exit_code(
     assert capsys.readouterr().err == "error: it is away\nTry later.\n"
 
 
-def test_a_bug_is_one_line_and_its_traceback_a_file(
+def test_a_bug_is_printed_in_one_line_with_its_traceback_in_a_file(
     monkeypatch: pytest.MonkeyPatch, capsys: Capture, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
@@ -93,7 +91,7 @@ def test_a_bug_shows_its_traceback_when_asked(
     "number",
     [errno.ENOSPC, errno.EISDIR, errno.EIO, errno.ELOOP, errno.EMFILE, errno.ESTALE, errno.ENOENT],
 )
-def test_what_the_file_system_does_is_no_bug(
+def test_an_error_of_the_file_system_is_no_bug(
     monkeypatch: pytest.MonkeyPatch, capsys: Capture, number: int
 ) -> None:
     broken(monkeypatch, OSError(number, os.strerror(number), "/scratch/run"))
@@ -114,12 +112,12 @@ def test_what_the_file_system_does_is_no_bug(
         (shutil.Error([("/a", "/b", "too much")]), "too much: /b"),
     ],
 )
-def test_an_error_without_a_file_is_said_without_a_none(error: OSError, said: str) -> None:
+def test_an_error_without_a_file_name_is_printed_without_none(error: OSError, said: str) -> None:
     assert said in errors.reason(error)
     assert "None" not in errors.reason(error)
 
 
-def test_what_fails_in_the_writing_names_the_file(
+def test_an_error_while_writing_names_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(_descriptor: int) -> None:
@@ -137,7 +135,7 @@ def test_ctrl_c_is_quiet(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> No
     assert capsys.readouterr().err == ""
 
 
-def test_a_reader_that_goes_away_is_no_error() -> None:
+def test_a_closed_pipe_is_no_error() -> None:
     command = subprocess.Popen(
         [sys.executable, "-m", "hpc_dl", "schema"],
         stdout=subprocess.PIPE,

@@ -51,7 +51,7 @@ def printed(run: RunDir, *, terminal: bool) -> str:
     return out.getvalue()
 
 
-def test_a_log_file_gets_a_line_for_every_epoch(run: RunDir) -> None:
+def test_a_log_file_has_a_line_for_every_epoch(run: RunDir) -> None:
     lines = [line for line in printed(run, terminal=False).splitlines() if "epoch" in line]
     where = "1,234 images/s  00:01:01 left  train/loss"
     assert lines == [
@@ -61,18 +61,18 @@ def test_a_log_file_gets_a_line_for_every_epoch(run: RunDir) -> None:
 
 
 @pytest.mark.parametrize("terminal", [True, False])
-def test_warnings_are_not_lost(run: RunDir, terminal: bool) -> None:
+def test_warnings_are_shown(run: RunDir, terminal: bool) -> None:
     said = printed(run, terminal=terminal)
     assert said.count("warning: the checkpoint of step 12 could not be written") == 1
 
 
-def test_a_terminal_shows_where_the_run_is(run: RunDir) -> None:
+def test_a_terminal_shows_the_progress_of_a_run(run: RunDir) -> None:
     said = printed(run, terminal=True)
     for words in ("quick-1", "━", "epoch 2/3", "step 24/36", "images/s", "00:01:01 left"):
         assert words in said
 
 
-def test_attempts_before_are_not_shown_again(run: RunDir) -> None:
+def test_earlier_attempts_are_not_shown_again(run: RunDir) -> None:
     late = monitor(run)
     late.offset = run.journal.stat().st_size
     out = io.StringIO()
@@ -80,7 +80,7 @@ def test_attempts_before_are_not_shown_again(run: RunDir) -> None:
     assert "epoch" not in out.getvalue()
 
 
-def test_the_summary_has_the_last_metrics_and_where_things_are(run: RunDir) -> None:
+def test_the_summary_has_the_last_metrics_and_the_paths_of_results(run: RunDir) -> None:
     out = io.StringIO()
     summary.show(summary.summarise(run), Console(file=out, width=200))
     lines = [" ".join(line.split()) for line in out.getvalue().splitlines()]
@@ -98,7 +98,7 @@ def test_the_summary_has_the_last_metrics_and_where_things_are(run: RunDir) -> N
         assert line in lines
 
 
-def test_what_was_trained_again_does_not_count(run: RunDir) -> None:
+def test_steps_that_were_trained_again_do_not_count(run: RunDir) -> None:
     start = next(
         at
         for event, at, _ in live.journal.read(run.journal)

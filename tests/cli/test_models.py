@@ -19,15 +19,15 @@ def said(capsys, *words):
     return capsys.readouterr().out
 
 
-def test_every_architecture_is_listed_with_what_it_takes(capsys):
+def test_every_architecture_is_listed_with_its_data_and_tasks(capsys):
     lines = said(capsys, "models").splitlines()
     for name, options in ZOO.items():
         (line,) = (line for line in lines if line.split()[:1] == [name])
-        assert ", ".join(options.kinds) in line
+        assert ", ".join(options.modalities) in line
 
 
 @pytest.mark.parametrize("name", ZOO)
-def test_one_is_shown_with_every_option_its_default_and_what_it_means(capsys, name):
+def test_one_architecture_is_shown_with_its_options_defaults_and_descriptions(capsys, name):
     shown = {line.split()[0]: line for line in said(capsys, "models", name).splitlines() if line}
     for key, field in ZOO[name].model_fields.items():
         if key != "name":
@@ -36,7 +36,7 @@ def test_one_is_shown_with_every_option_its_default_and_what_it_means(capsys, na
             assert field.is_required() or to_yaml(field.default) in shown[key]
 
 
-def test_for_programs_there_is_json(capsys):
+def test_architectures_are_listed_as_json(capsys):
     found = json.loads(said(capsys, "models", "--json"))
     assert [it["name"] for it in found] == list(ZOO)
     one = json.loads(said(capsys, "models", "vae", "--json"))
@@ -44,20 +44,20 @@ def test_for_programs_there_is_json(capsys):
     assert (beta["default"], beta["takes"]) == (1.0, "number >= 0")
 
 
-def test_an_architecture_that_is_not_there_is_refused_with_a_near_one(capsys):
+def test_an_unknown_architecture_is_refused_with_a_similar_name(capsys):
     assert main(["models", "vea"]) == 2
     assert "Did you mean 'vae'?" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ZOO)
-def test_a_spec_to_begin_with_is_the_shipped_one(capsys, tmp_path, name):
+def test_init_writes_the_shipped_spec(capsys, tmp_path, name):
     file = tmp_path / "my.yaml"
     file.write_text(said(capsys, "init", name))
     assert load(file) == load(recipes.path(name))
 
 
 @pytest.mark.parametrize("name", ZOO)
-def test_every_option_stands_in_it_and_has_its_default_when_uncommented(capsys, tmp_path, name):
+def test_init_writes_every_option_and_its_default_as_a_comment(capsys, tmp_path, name):
     text = re.sub(r"^( *)#(?=\w)", r"\1", said(capsys, "init", name), flags=re.MULTILINE)
     file = tmp_path / "my.yaml"
     file.write_text(text.replace("  steps: null\n", "").replace("  epochs: null\n", ""))

@@ -45,7 +45,7 @@ def plan_of(capsys: Capture, *words: str) -> dict[str, Any]:
     return found
 
 
-def test_the_plan_says_what_will_happen(capsys: Capture, root: Path) -> None:
+def test_the_plan_shows_ranks_batches_steps_and_time(capsys: Capture, root: Path) -> None:
     said = shown(capsys, str(JOBS / "vae.yaml"), "--dry-run=plan", "--local")
     for words in (
         "vae-digits-1, a new run",
@@ -79,7 +79,7 @@ def test_the_plan_leaves_nothing_behind(capsys: Capture, root: Path, tmp_path: P
     assert [path.name for path in tmp_path.iterdir()] == ["job.yaml"]
 
 
-def test_programs_get_every_number(capsys: Capture, root: Path, tmp_path: Path) -> None:
+def test_the_plan_as_json_has_every_number(capsys: Capture, root: Path, tmp_path: Path) -> None:
     found = plan_of(
         capsys,
         job_file(tmp_path),
@@ -96,7 +96,7 @@ def test_programs_get_every_number(capsys: Capture, root: Path, tmp_path: Path) 
     assert found["script"].startswith("#!/bin/bash\n")
 
 
-def test_the_plan_says_where_the_data_are(capsys: Capture, tmp_path: Path) -> None:
+def test_the_plan_shows_where_the_data_are(capsys: Capture, tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
     for number in range(10):
         path = folder / "ab"[number % 2] / f"{number}.png"
@@ -134,7 +134,7 @@ def test_paths_are_relative_to_the_file_and_on_the_command_line_to_the_current_f
     assert weights("model.weights=w.pt") == str(here / "w.pt")
 
 
-def test_gpus_that_are_not_here_are_noted(
+def test_missing_gpus_are_noted(
     capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
@@ -159,7 +159,7 @@ def test_gpus_that_are_not_here_are_noted(
         ("MIG-a4f5b6c7", 1),
     ],
 )
-def test_the_gpus_here_are_those_that_cuda_will_see(
+def test_the_gpus_of_this_machine_are_those_that_cuda_sees(
     monkeypatch: pytest.MonkeyPatch, visible: str, count: int
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
@@ -182,7 +182,7 @@ def test_without_sbatch_the_job_is_local(
     assert plan_of(capsys, file, "--local")["plan"]["backend"] == "local"
 
 
-def test_a_conflict_points_into_the_file(capsys: Capture, tmp_path: Path) -> None:
+def test_a_conflict_is_shown_with_its_position_in_the_file(capsys: Capture, tmp_path: Path) -> None:
     site = tmp_path / "site.yaml"
     site.write_text("name: here\ndefault_partition: p\npartitions: {p: {max_time: '5'}}\n")
     assert main(["submit", job_file(tmp_path), "--site", str(site), "--dry-run=script"]) == 2
@@ -203,7 +203,7 @@ def test_a_conflict_points_into_the_file(capsys: Capture, tmp_path: Path) -> Non
         (["--site", "nowhere"], "there is no site 'nowhere'"),
     ],
 )
-def test_what_is_wrong_is_said_without_a_traceback(
+def test_user_errors_have_no_traceback(
     capsys: Capture, tmp_path: Path, root: Path, words: list[str], message: str
 ) -> None:
     assert main(["submit", job_file(tmp_path), "--dry-run=plan", *words]) == 2
@@ -213,7 +213,7 @@ def test_what_is_wrong_is_said_without_a_traceback(
     assert not root.exists()
 
 
-def test_a_file_that_is_not_there(capsys: Capture, tmp_path: Path) -> None:
+def test_a_missing_job_spec_is_refused(capsys: Capture, tmp_path: Path) -> None:
     assert main(["submit", str(tmp_path / "no.yaml")]) == 2
     assert "there is no file" in capsys.readouterr().err
 
@@ -223,7 +223,7 @@ def test_overrides_may_stand_behind_options(capsys: Capture, tmp_path: Path) -> 
     assert found["plan"]["epochs"] == 5
 
 
-def test_the_script_alone_is_a_script(capsys: Capture, tmp_path: Path) -> None:
+def test_the_script_is_printed_alone(capsys: Capture, tmp_path: Path) -> None:
     text = shown(capsys, job_file(tmp_path), "train.epochs=3", "--dry-run=script")
     assert text.startswith("#!/bin/bash\n#SBATCH --job-name=quick\n")
     subprocess.run(["bash", "-n"], input=text, text=True, check=True)
@@ -264,7 +264,7 @@ def test_the_script_makes_its_run_folder_once_and_trains(
     assert len(planned) == 1
 
 
-def test_the_script_of_another_training_does_not_take_a_run_over(
+def test_the_script_of_another_training_does_not_take_over_a_run(
     capsys: Capture, tmp_path: Path, root: Path
 ) -> None:
     run = new_run(root)

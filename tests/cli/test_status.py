@@ -37,7 +37,9 @@ def ended(root: Path, state: str, reason: str, name: str = "quick") -> RunDir:
     return run
 
 
-def test_the_table_says_what_matters(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_shows_state_progress_metric_and_reason(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     ended(root, "completed", "all steps")
     ended(root, "failed", "RuntimeError: boom (net.py:3)\nand more", name="other")
     assert main(["status"]) == 0
@@ -71,7 +73,7 @@ def test_only_the_newest_runs_are_shown_unless_all_are_asked_for(
 @pytest.mark.parametrize(
     ("state", "code"), [("completed", 0), ("failed", 1), ("timeout", 1), ("cancelled", 0)]
 )
-def test_the_exit_code_for_one_run_tells_whether_it_failed(
+def test_the_exit_code_for_one_run_is_1_if_it_failed(
     root: Path, capsys: pytest.CaptureFixture[str], state: str, code: int
 ) -> None:
     run = ended(root, state, "because")
@@ -81,7 +83,7 @@ def test_the_exit_code_for_one_run_tells_whether_it_failed(
     assert "because" in out
 
 
-def test_json_is_for_programs(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_statuses_are_printed_as_json(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ended(root, "completed", "all steps")
     main(["status", "--json"])
     (one,) = json.loads(capsys.readouterr().out)
@@ -91,7 +93,9 @@ def test_json_is_for_programs(root: Path, capsys: pytest.CaptureFixture[str]) ->
     assert (one["id"], one["state"], one["metric"]) == ("quick-1", "completed", "val/accuracy")
 
 
-def test_without_runs_it_says_how_to_begin(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_runs_the_command_to_start_one_is_printed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert main(["status"]) == 0
     assert "hpcdl submit" in capsys.readouterr().out
     assert main(["status", "nope"]) == 2
@@ -113,7 +117,7 @@ def test_logs_prints_what_a_rank_printed(root: Path, capfd: pytest.CaptureFixtur
     assert [Path(file).name for file in files] == ["17-0.log", "17-1.log"]
 
 
-def test_logs_prints_slurms_words_where_no_rank_has_any(
+def test_logs_prints_the_log_of_the_batch_script_without_one_of_a_rank(
     root: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     run = ended(root, "failed", "it did not start")
@@ -136,7 +140,7 @@ def test_logs_f_follows_a_run_to_its_end(root: Path, tmp_path: Path) -> None:
     assert 'raise RuntimeError("the loss exploded")' in done.stdout
 
 
-def test_cancel_says_how_it_is_then(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_cancel_prints_the_new_state(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = new_run(root, train={"epochs": 100_000})
     start(run)
     assert main(["cancel", "latest"]) == 0
@@ -152,7 +156,7 @@ def test_cancelling_a_completed_run_is_no_error(
     assert json.loads(capsys.readouterr().out)["state"] == "completed"
 
 
-def test_looking_imports_nothing_heavy(root: Path) -> None:
+def test_status_imports_nothing_heavy(root: Path) -> None:
     ended(root, "failed", "boom")
     look = (
         "import sys; from hpc_dl.cli import main; main(['status']); main(['status', 'latest']);"

@@ -41,7 +41,7 @@ def own_job(tmp_path: Path, model: str) -> str:
     )
 
 
-def test_a_run_is_trained_and_summed_up(tmp_path: Path, root: Path) -> None:
+def test_a_run_is_trained_and_its_summary_printed(tmp_path: Path, root: Path) -> None:
     file = job_file(tmp_path)
     done = hpcdl("submit", file, "--local")
     assert done.returncode == 0, done.stderr
@@ -88,7 +88,7 @@ def test_a_completed_run_is_shown_and_not_trained_again(
 
 
 @pytest.mark.nightly
-def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been(
+def test_a_killed_run_is_resumed_and_ends_with_the_same_weights(
     tmp_path: Path, root: Path, capsys: Capture
 ) -> None:
     sections: dict[str, Any] = {
@@ -108,9 +108,7 @@ def test_a_killed_run_goes_on_and_ends_as_if_it_had_not_been(
 
 
 @pytest.mark.nightly
-def test_what_is_being_trained_is_not_trained_twice(
-    tmp_path: Path, root: Path, capsys: Capture
-) -> None:
+def test_an_active_run_is_not_submitted_again(tmp_path: Path, root: Path, capsys: Capture) -> None:
     file = own_job(tmp_path, "Slow")
     run = new_run(root, tmp_path, model={"name": "own.py:Slow"})
     start(run)
@@ -122,7 +120,7 @@ def test_what_is_being_trained_is_not_trained_twice(
         assert "hpcdl cancel quick-1" in said
     assert main(["submit", file, "--local", "--follow"]) == 0
     assert "quick-1: completed" in capsys.readouterr().out
-    assert [it.id for it in layout.runs(root)] == ["quick-1"]
+    assert [it.id for it in layout.list_runs(root)] == ["quick-1"]
 
 
 def test_a_failure_is_shown_with_its_reason_and_the_log(tmp_path: Path, root: Path) -> None:
@@ -135,7 +133,9 @@ def test_a_failure_is_shown_with_its_reason_and_the_log(tmp_path: Path, root: Pa
 
 
 @pytest.mark.nightly
-def test_ctrl_c_leaves_the_run_running_and_says_what_to_type(tmp_path: Path, root: Path) -> None:
+def test_ctrl_c_leaves_the_run_running_and_prints_the_next_commands(
+    tmp_path: Path, root: Path
+) -> None:
     put(root)
     command = [sys.executable, "-m", "hpc_dl", "submit", own_job(tmp_path, "Slow"), "--local"]
     typed = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -170,7 +170,8 @@ def test_a_cancelled_run_is_resumed_with_other_resources(
     assert not run.cancel.exists()
 
 
-def test_two_at_once_do_not_go_on_with_the_same_run(
+@pytest.mark.slow
+def test_of_two_commands_at_once_one_resumes_the_run(
     tmp_path: Path, root: Path, capsys: Capture
 ) -> None:
     run = new_run(root)
@@ -192,9 +193,7 @@ def test_resume_refuses_to_make_it_another_training(root: Path, capsys: Capture)
     assert "resources, tracking, checkpoint" in said
 
 
-def test_where_preparing_fails_no_folder_is_left(
-    tmp_path: Path, root: Path, capsys: Capture
-) -> None:
+def test_a_failed_preparation_leaves_no_folder(tmp_path: Path, root: Path, capsys: Capture) -> None:
     (tmp_path / "own.py").write_text("class Net:\n    def (\n")
     file = job_file(tmp_path, QUICK.replace("{name: ffnn, hidden: [32]}", "{name: 'own.py:Net'}"))
     assert main(["submit", file, "--local"]) == 2
@@ -203,7 +202,7 @@ def test_where_preparing_fails_no_folder_is_left(
 
 
 @pytest.mark.nightly
-def test_a_refused_submission_is_no_running_run(
+def test_a_refused_submission_is_a_failed_run(
     tmp_path: Path, root: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     programs = tmp_path / "programs"

@@ -34,7 +34,7 @@ EXPORTS: dict[str, dict[str, Any]] = {
 }
 
 
-def test_the_tasks_have_what_they_need_whatever_is_exported(
+def test_the_tasks_have_their_environment_whatever_is_exported(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(script_parts, "WORKER", ("/usr/bin/env", "--"))

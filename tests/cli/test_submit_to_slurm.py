@@ -31,7 +31,7 @@ def root(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 
 
 @pytest.mark.every_release
-def test_submit_returns_at_once_with_what_to_type_next(
+def test_submit_returns_at_once_with_the_next_commands(
     cluster: Cluster, tmp_path: Path, root: Path, capsys: Capture
 ) -> None:
     words = ["submit", job_file(tmp_path), "resources.slurm.begin=now+1hour"]
@@ -49,7 +49,7 @@ def test_submit_returns_at_once_with_what_to_type_next(
 
 
 @pytest.mark.every_release
-def test_follow_stays_to_the_end(tmp_path: Path, root: Path) -> None:
+def test_follow_watches_the_run_to_its_end(tmp_path: Path, root: Path) -> None:
     done = hpcdl("submit", job_file(tmp_path), "--follow", "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
@@ -58,7 +58,7 @@ def test_follow_stays_to_the_end(tmp_path: Path, root: Path) -> None:
 
 
 @pytest.mark.nightly
-def test_a_failed_job_says_why(tmp_path: Path) -> None:
+def test_a_failed_job_shows_its_reason(tmp_path: Path) -> None:
     own_models(tmp_path)
     text = QUICK.replace("{name: ffnn, hidden: [32]}", "{name: 'own.py:Failing'}")
     done = hpcdl("submit", job_file(tmp_path, text), "--follow")
@@ -67,7 +67,7 @@ def test_a_failed_job_says_why(tmp_path: Path) -> None:
 
 
 @pytest.mark.every_release
-def test_the_plan_says_when_it_would_start(tmp_path: Path, root: Path, capsys: Capture) -> None:
+def test_the_plan_shows_the_expected_start(tmp_path: Path, root: Path, capsys: Capture) -> None:
     assert main(["submit", job_file(tmp_path), "--dry-run=plan"]) == 0
     said = capsys.readouterr().out
     (start,) = [line for line in said.splitlines() if line.startswith("start ")]
@@ -111,13 +111,13 @@ def test_a_cluster_that_does_not_answer_is_exit_code_3(
     assert "the cluster cannot be reached" in capsys.readouterr().err
 
 
-def test_of_two_submissions_at_once_one_begins_a_run(tmp_path: Path, root: Path) -> None:
+def test_of_two_submissions_at_once_one_starts_a_run(tmp_path: Path, root: Path) -> None:
     file = job_file(tmp_path)
     words = [sys.executable, "-m", "hpc_dl", "submit", file, "resources.slurm.begin=now+1hour"]
     both = [subprocess.Popen(words, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     said = [process.communicate(timeout=120)[1] for process in both]
     assert sorted(process.returncode for process in both) == [0, 2]
     assert any("quick-1 is training this already" in it for it in said)
-    assert [it.id for it in layout.runs(root)] == ["quick-1"]
+    assert [it.id for it in layout.list_runs(root)] == ["quick-1"]
     assert not list(root.glob(".submitting*"))
     assert main(["cancel", "quick"]) == 0

@@ -25,7 +25,7 @@ def waiting_run(uri, folder):
     return run
 
 
-def test_one_run_is_brought_by_its_name_and_the_others_are_left(tmp_path, uri, capsys):
+def test_sync_of_one_run_leaves_the_others_alone(tmp_path, uri, capsys):
     first, second = waiting_run(uri, tmp_path), waiting_run(uri, tmp_path)
     assert cli.main(["sync", first.id]) == 0
     assert capsys.readouterr().out == f"{first.id}: 11 points sent\n"
@@ -33,7 +33,7 @@ def test_one_run_is_brought_by_its_name_and_the_others_are_left(tmp_path, uri, c
     assert not second.tracking.exists()
 
 
-def test_all_runs_are_brought_and_one_that_cannot_be_stops_no_other(tmp_path, uri, capsys):
+def test_sync_of_all_runs_continues_after_an_error(tmp_path, uri, capsys):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         nobody = f"http://me:geheim@127.0.0.1:{probe.getsockname()[1]}"
@@ -50,7 +50,7 @@ def test_all_runs_are_brought_and_one_that_cannot_be_stops_no_other(tmp_path, ur
     assert same(fine, uri)
 
 
-def test_who_is_waited_for_is_named(tmp_path):
+def test_the_holder_of_a_lock_is_named(tmp_path):
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     here = f"on {socket.gethostname()}"
     with (

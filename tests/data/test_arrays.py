@@ -37,7 +37,7 @@ def load(source, folder):
 )
 def test_the_axes_say_what_it_is_unless_the_spec_does(tmp_path, x, options, kind, shape):
     splits = load(npz(tmp_path, x, **options), tmp_path)
-    assert (splits.facts.kind, splits.facts.shape, splits.facts.outputs) == (kind, shape, 4)
+    assert (splits.facts.modality, splits.facts.shape, splits.facts.outputs) == (kind, shape, 4)
     batch = splits.train.batch(torch.arange(3))
     assert batch[kind].shape == (3, *shape)
     assert batch[kind].dtype == torch.float32
@@ -70,7 +70,7 @@ def test_hdf5_gives_the_same_with_a_test_split_of_its_own(tmp_path):
 def test_several_numbers_are_targets(tmp_path):
     y = RNG.standard_normal((40, 2))
     splits = load(npz(tmp_path, RNG.standard_normal((40, 5)), y, task="regress"), tmp_path)
-    assert splits.facts.targets == ("y0", "y1")
+    assert splits.facts.target_names == ("y0", "y1")
     assert splits.train.tensors["target"].shape == (32, 2)
 
 

@@ -20,7 +20,9 @@ from hpc_dl.jobspec.sources.digits import Digits
 from hpc_dl.jobspec.sources.image_folder import ImageFolder
 from hpc_dl.jobspec.sources.tables import Csv
 from hpc_dl.jobspec.sources.user import OwnData
+from hpc_dl.planning.site import Site
 from hpc_dl.run.layout import read_json
+from hpc_dl.scheduler.local.scheduler import Local
 from tests.support import reading
 from tests.support.running import new_run
 
@@ -307,7 +309,7 @@ def test_the_plan_says_how_the_data_are_divided(tmp_path):
     data = {"name": "csv", "path": str(tmp_path / "t.csv"), "target": "y", "groups": "who"}
     run = new_run(tmp_path, data={**data, "split_seed": 3, "folds": 4, "fold": 2})
     plan = run_plan(run)
-    shown = dict(rows(Preview(load(run.spec), plan, "here", "x-1", "")))
+    shown = dict(rows(Preview(load(run.spec), plan, Local(), Site(name="here"), "x-1", "")))
     assert shown["split"] == (
         "validation and test drawn with split_seed 3, where the data have none of their own; the "
         "test is fold 2 of 4, counted from 0; 12 groups by 'who', each in one split"

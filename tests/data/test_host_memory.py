@@ -72,7 +72,7 @@ def test_a_batch_is_on_the_device_and_the_examples_are_not(make):
 @pytest.mark.parametrize("make", [pictures, graphs])
 def test_a_gpu_holds_the_examples_if_they_fit_into_a_quarter_of_it(make, monkeypatch):
     monkeypatch.setattr(Splits, "to", lambda splits, device: device)
-    splits = Splits(DataFacts("image", "classify", (), (), 0, 0, 0), *(make() for _ in range(3)))
+    splits = Splits(DataFacts.of("image", "classify", (), (), 0, 0, 0), *(make() for _ in range(3)))
     for memory, whole in ((4 * splits.size, True), (4 * splits.size - 4, False)):
         properties = SimpleNamespace(total_memory=memory)
         monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _, it=properties: it)

@@ -41,6 +41,7 @@ def kmnist(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_splits_and_the_names_of_the_classes_are_torchvisions_own(kmnist):
     wanted = source("torchvision:KMNIST")
     splits = reading.load(wanted, kmnist, kmnist)
@@ -142,7 +143,7 @@ def test_grey_pictures_among_coloured_ones_become_rgb_and_the_plan_says_so(tmp_p
         def __getitem__(self, number):
             return self.pictures[number % 4], number % 2
 
-    monkeypatch.setattr("hpc_dl.data.libraries.class_of", lambda *_: Some)
+    monkeypatch.setattr("hpc_dl.data.library_source.find_class", lambda *_: Some)
     facts, given = reading.given(source("torchvision:Some"), tmp_path, tmp_path)
     assert (facts.shape, facts.notes) == (
         (3, 4, 4),

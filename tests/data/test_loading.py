@@ -130,7 +130,7 @@ def test_splits_that_are_not_given_are_taken_from_the_training_examples(given):
     }
     holdout = Holdout(validation=0.2, test=0.1, seed=3)
     counts = split_counts(dict.fromkeys(given, 100), holdout)
-    splits = divide(given_splits, DataFacts("image", "classify", (1,), (), *counts), holdout)
+    splits = divide(given_splits, DataFacts.of("image", "classify", (1,), (), *counts), holdout)
     parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
     assert [len(part) for part in parts.values()] == list(counts)
     for name in set(given) - {"train"}:

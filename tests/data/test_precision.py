@@ -32,7 +32,7 @@ def energies(count=4000):
 
 def measured(outputs, target, parts=4):
     """The metrics over batches, as an evaluation adds them up."""
-    facts = DataFacts("table", "regress", (1,), (), 10, 10, 10, targets=("energy",))
+    facts = DataFacts.of("table", "regress", (1,), (), 10, 10, 10, targets=("energy",))
     task = tasks.build(facts, examples={"target": target})
     found, sums = {}, {}
     for out, true in zip(outputs.chunk(parts), target.chunk(parts), strict=True):
@@ -200,7 +200,7 @@ def test_a_target_with_a_large_offset_is_learned_and_measured(tmp_path):
 def test_r2_is_the_same_in_any_unit(unit):
     """torchmetrics takes a sum of squares below 1e-4 for none, of which R² would be 1."""
     target, outputs = (torch.from_numpy((it - OFFSET) * unit) for it in energies())
-    facts = DataFacts("table", "regress", (1,), (), 10, 10, 10, targets=("energy",))
+    facts = DataFacts.of("table", "regress", (1,), (), 10, 10, 10, targets=("energy",))
     task = tasks.build(facts, examples={"target": target})
     found = task.measure(torch.flip(outputs, [0]), {"target": target})["r2"]
     metric = found.metric()

@@ -24,7 +24,7 @@ PLANNED = {
 
 
 def plan(pictures=1000, machine=None, data=None, **resources):
-    facts = DataFacts("image", "classify", PICTURE, ("a", "b"), pictures - 20, 10, 10)
+    facts = DataFacts.of("image", "classify", PICTURE, ("a", "b"), pictures - 20, 10, 10)
     source = {"name": "image_folder", "root": "/pictures", **(data or {})}
     spec = {
         "name": "x",
@@ -67,7 +67,7 @@ def test_what_is_too_large_for_a_gpu_stays_in_main_memory_as_long_as_that_is_eno
 
 
 def of_a_table(rows, **resources):
-    facts = DataFacts("table", "regress", (1024,), (), rows, 0, 0, targets=("y",))
+    facts = DataFacts.of("table", "regress", (1024,), (), rows, 0, 0, targets=("y",))
     spec = {
         "name": "x",
         "model": {"name": "ffnn"},
@@ -135,7 +135,7 @@ def test_options_that_make_no_sense_are_refused_where_they_stand(tmp_path, data,
 
 
 def test_a_source_that_is_held_in_memory_does_not_stream():
-    facts = DataFacts("image", "classify", (1, 8, 8), ("a", "b"), 80, 10, 10)
+    facts = DataFacts.of("image", "classify", (1, 8, 8), ("a", "b"), 80, 10, 10)
     spec = {
         "name": "x",
         "model": {"name": "ffnn"},

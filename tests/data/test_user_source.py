@@ -214,7 +214,7 @@ def test_sequences_with_regression_targets(code):
     assert facts.notes == (
         "mine.py:counted: sequence is read as 7 steps in time of 3 numbers each",
     )
-    assert (facts.kind, facts.task, facts.shape, facts.targets) == (
+    assert (facts.modality, facts.task, facts.shape, facts.target_names) == (
         "sequence",
         "regress",
         (7, 3),

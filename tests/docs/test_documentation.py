@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from hpc_dl.scheduler.base import Scheduler
+
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 PATH = re.compile(
@@ -37,6 +39,12 @@ def test_the_page_of_options_is_that_of_the_models():
     script = runpy.run_path(str(ROOT / "docs" / "generate.py"))
     is_up_to_date = script["FILE"].read_text() == script["page"]()
     assert is_up_to_date, "run `python docs/generate.py`"
+
+
+def test_the_table_of_a_new_scheduler_has_every_method_that_it_needs():
+    table = (ROOT / "docs" / "extending.md").read_text().partition("For PBS:")[2]
+    rows = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
+    assert set(rows) == Scheduler.__abstractmethods__
 
 
 @pytest.mark.slow

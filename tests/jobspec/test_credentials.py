@@ -72,7 +72,7 @@ def test_a_run_that_was_trained_holds_the_password_in_one_file(
 ) -> None:
     assert typed(monkeypatch, "submit", str(job), URI, "--local", "--json") == 0
     assert typed(monkeypatch, "sync", "--all") == 1  # nobody is there
-    (run,) = layout.runs(tmp_path / "runs")
+    (run,) = layout.list_runs(tmp_path / "runs")
     files = [path for path in (tmp_path / "runs").rglob("*") if path.is_file()]
     telling = [path for path in files if re.search(rb"ge(%40|@)heim", path.read_bytes())]
     assert telling == [run.tracking_uri]

@@ -46,7 +46,8 @@ def test_the_options_of_a_users_own_network_and_of_a_library_keep_their_names() 
 
 
 def test_the_facts_of_a_plan_or_an_export_know_the_included_classes() -> None:
-    facts = DataFacts("image", "classify", (1, 8, 8), ("a", "b"), 8, 1, 1, include_classes=("a",))
+    sizes, classes = (8, 1, 1), ("a", "b")
+    facts = DataFacts.of("image", "classify", (1, 8, 8), classes, *sizes, include_classes=("a",))
     written = TypeAdapter(DataFacts).dump_python(facts, mode="json")
     written["only"] = written.pop("include_classes")
     assert TypeAdapter(DataFacts).validate_python(written) == facts

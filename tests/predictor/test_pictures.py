@@ -87,7 +87,7 @@ def test_grey_pictures_need_no_axis_of_channels(grey):
 
 
 def test_channels_first_is_meant_where_both_would_fit(root):
-    facts = DataFacts("image", "classify", (3, 3, 3), ("a", "b"), 8, 4, 4)
+    facts = DataFacts.of("image", "classify", (3, 3, 3), ("a", "b"), 8, 4, 4)
     options = {"name": "ffnn", "hidden": [4]}
     predictor = load(exports.export(root / "three", options, facts))
     pixels = PIXELS[:2, :3, :3]
@@ -114,7 +114,7 @@ def test_files_and_pictures_of_any_mode_are_decoded_as_in_the_training(root, res
 
 
 def test_pictures_are_turned_upright_before_their_sides_are_compared(root):
-    facts = DataFacts("image", "classify", (3, 40, 30), ("a", "b"), 8, 4, 4)
+    facts = DataFacts.of("image", "classify", (3, 40, 30), ("a", "b"), 8, 4, 4)
     predictor = load(exports.export(root / "upright", CNN, facts))
     upright = Image.fromarray(PIXELS[0]).resize((30, 40))
     exif = Image.Exif()

@@ -15,8 +15,8 @@ from hpc_dl.cli import main, summary
 from hpc_dl.errors import UserError
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run import journal, layout, records
-from hpc_dl.run.journal import LONGEST_LINE, Journal
-from hpc_dl.run.journal_tail import ends
+from hpc_dl.run.journal import MAX_LINE_BYTES, Journal
+from hpc_dl.run.journal_tail import open_tail
 from hpc_dl.run.layout import DamagedFile, RunDir, write_json
 from hpc_dl.run.submission import Submission
 from hpc_dl.status import read_status, read_statuses
@@ -143,7 +143,7 @@ def damaged(root: Path, file: str) -> RunDir:
 
 
 @pytest.mark.parametrize("kind", DAMAGES)
-def test_whatever_is_damaged_in_some_runs_the_others_are_as_before(
+def test_damaged_files_of_some_runs_do_not_affect_the_others(
     root: Path, tmp_path: Path, kind: str, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     for file in FILES:
@@ -228,11 +228,11 @@ ODD_LINES = [
     b'{"event": "state", "state": "failed", "reason": "half \xc3',
     b'{"event": "state", "state": "failed", "t": 1' + b"0" * 5000 + b"}",
     b'{"event": "state", "more": ' + b"[" * 100_000,
-    b'{"event": "state", "state": "failed", "reason": "' + b"x" * LONGEST_LINE + b'"}',
+    b'{"event": "state", "state": "failed", "reason": "' + b"x" * MAX_LINE_BYTES + b'"}',
 ]
 
 
-def test_events_of_wrong_types_are_passed_over(
+def test_events_of_wrong_types_are_ignored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = new_run(tmp_path)
@@ -255,7 +255,7 @@ def test_events_of_wrong_types_are_passed_over(
     assert (found.step, found.values, found.warnings) == (12, {"val/accuracy": 0.5}, [])
 
 
-def test_the_ends_of_a_journal_are_found_wherever_its_blocks_are_cut(
+def test_the_newest_events_are_found_wherever_blocks_begin(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "journal.jsonl"
@@ -264,7 +264,7 @@ def test_the_ends_of_a_journal_are_found_wherever_its_blocks_are_cut(
         own.append("progress" if step % 7 else "metrics", step=step, epoch=0, values={"a": 1.0})
     for block in (20, 21, 33, 64, 1000):
         monkeypatch.setattr("hpc_dl.run.journal_tail.BLOCK", block)
-        with ends(path) as found:
+        with open_tail(path) as found:
             assert [(found.oldest(kind) or {})["step"] for kind in ("metrics", "progress")] == [
                 0,
                 1,
@@ -302,7 +302,9 @@ def test_a_submission_with_a_wrong_field_is_damaged_and_one_with_more_fields_is_
         Submission.load(run)
 
 
-def test_a_plan_of_tomorrow_is_read_and_one_that_cannot_be_is_not(tmp_path: Path) -> None:
+def test_a_plan_with_unknown_fields_is_read_and_one_with_wrong_values_refused(
+    tmp_path: Path,
+) -> None:
     run = new_run(tmp_path)
     plan = layout.read_json(run.plan)
     write_json(run.plan, {**plan, "of": "tomorrow"})
@@ -315,22 +317,20 @@ def test_a_plan_of_tomorrow_is_read_and_one_that_cannot_be_is_not(tmp_path: Path
         records.load(run.plan, Plan)
 
 
-def test_what_is_no_run_is_not_taken_for_one(
-    root: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    known = len(layout.runs(root))
+def test_other_files_are_not_taken_for_runs(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    known = len(layout.list_runs(root))
     (root / "x-1").touch()
     (root / "y-1").mkdir()
     (root / "z-1").symlink_to("nowhere")
     (root / "quick-99").mkdir()
     (root / "mlflow-artifacts").mkdir()
-    assert len(layout.runs(root)) == known
+    assert len(layout.list_runs(root)) == known
     assert main(["status", "--all"]) == 0
     assert "99" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("words", [["status"], ["sync"], ["logs", "latest"]])
-def test_a_file_in_the_place_of_the_folder_of_runs_is_named(
+def test_a_file_in_the_place_of_the_run_root_is_named(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -345,8 +345,8 @@ def test_a_file_in_the_place_of_the_folder_of_runs_is_named(
         layout.create(tmp_path / "runs", "x")
 
 
-def test_a_run_that_is_removed_while_it_is_looked_at_costs_the_others_nothing(root: Path) -> None:
-    found = layout.runs(root)
+def test_a_run_removed_during_a_query_does_not_affect_the_others(root: Path) -> None:
+    found = layout.list_runs(root)
     shutil.rmtree(found[3].path)
     statuses = read_statuses(found)
     assert statuses[3].state == "unknown"
@@ -354,7 +354,7 @@ def test_a_run_that_is_removed_while_it_is_looked_at_costs_the_others_nothing(ro
     assert {one.state for one in statuses[:3] + statuses[4:]} == {"failed"}
 
 
-def test_a_run_whose_journal_is_lost_is_not_said_to_have_failed(tmp_path: Path) -> None:
+def test_a_run_whose_journal_is_lost_is_unknown_and_not_failed(tmp_path: Path) -> None:
     run = new_run(tmp_path)
     Submission("local", "1", os.uname().nodename, 0.0, 1).save(run)
     run.journal.write_bytes(b"\0" * 1000)
@@ -387,7 +387,7 @@ def test_a_job_that_may_be_running_is_not_submitted_again(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("file", ["spec.yaml", "plan.json", "journal.jsonl"])
-def test_on_the_node_a_damaged_file_is_one_line(tmp_path: Path, file: str) -> None:
+def test_a_worker_reports_a_damaged_file_in_one_line(tmp_path: Path, file: str) -> None:
     run = new_run(tmp_path)
     if file == "journal.jsonl":
         mkdir(run.journal)

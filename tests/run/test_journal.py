@@ -34,7 +34,7 @@ def test_every_line_is_standard_json_also_with_infinite_values(path):
     json.loads(path.read_text(), parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
 
 
-def test_reading_goes_on_from_the_end_of_any_entry(path):
+def test_reading_continues_from_the_end_of_any_entry(path):
     log = Journal(path)
     for step in range(5):
         log.append("metrics", step=step)
@@ -52,7 +52,7 @@ def test_a_torn_last_line_is_skipped_and_the_next_event_is_whole(path):
     assert steps(path) == [1, 2]
 
 
-def test_a_line_still_in_the_writing_is_left_for_later(path):
+def test_an_incomplete_line_is_left_for_later(path):
     log = Journal(path)
     log.append("metrics", step=1)
     with path.open("ab") as other:
@@ -63,7 +63,7 @@ def test_a_line_still_in_the_writing_is_left_for_later(path):
     assert steps(path) == [1, 2]
 
 
-def test_a_resumed_attempt_makes_void_what_it_trains_again(path):
+def test_a_resumed_attempt_voids_the_steps_it_trains_again(path):
     log = Journal(path)
     log.append("metrics", step=1)
     checkpoint = log.size()

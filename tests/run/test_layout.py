@@ -16,18 +16,18 @@ from hpc_dl.run import layout
 def test_runs_of_a_name_are_numbered_and_found_in_order(tmp_path):
     made = [layout.create(tmp_path, "vae") for _ in range(11)]
     assert [run.id for run in made] == [f"vae-{n}" for n in range(1, 12)]
-    assert [run.id for run in layout.runs(tmp_path, "vae")] == [run.id for run in made]
+    assert [run.id for run in layout.list_runs(tmp_path, "vae")] == [run.id for run in made]
     assert layout.next_id(tmp_path, "vae") == "vae-12"
 
 
 def test_names_that_contain_another_name_are_not_mixed_up(tmp_path):
     layout.create(tmp_path, "vae-big")
     layout.create(tmp_path, "vae")
-    assert [run.id for run in layout.runs(tmp_path, "vae")] == ["vae-1"]
-    assert layout.runs(tmp_path, "vae")[0].name == "vae"
+    assert [run.id for run in layout.list_runs(tmp_path, "vae")] == ["vae-1"]
+    assert layout.list_runs(tmp_path, "vae")[0].name == "vae"
 
 
-def test_submissions_at_the_same_moment_get_folders_of_their_own(tmp_path):
+def test_simultaneous_submissions_get_different_folders(tmp_path):
     with ThreadPoolExecutor(16) as pool:
         made = list(pool.map(lambda _: layout.create(tmp_path, "vae"), range(64)))
     assert len({run.path for run in made}) == 64
@@ -67,7 +67,7 @@ def somebody_else(folder):
         folder.chmod(0o700)
 
 
-def test_in_a_folder_that_users_share_those_that_keep_theirs_to_themselves_are_passed_by():
+def test_private_runs_of_other_users_are_left_out():
     with tempfile.TemporaryDirectory(prefix="shared-") as folder:
         root = Path(folder)
         root.chmod(0o755)
@@ -75,13 +75,13 @@ def test_in_a_folder_that_users_share_those_that_keep_theirs_to_themselves_are_p
         for run in runs:
             run.spec.write_text("name: vae")
         with somebody_else(runs[0].path):
-            assert layout.runs(root) == runs[1:]
-            assert runs[0] not in layout.own(runs)
+            assert layout.list_runs(root) == runs[1:]
+            assert runs[0] not in layout.own_runs(runs)
             assert layout.next_id(root, "vae") == "vae-3"
 
 
 @pytest.mark.parametrize("umask", [0o022, 0o077])
-def test_a_site_may_let_others_look_into_run_folders_whatever_the_umask(tmp_path, umask):
+def test_a_site_may_open_run_folders_to_others_whatever_the_umask(tmp_path, umask):
     former = os.umask(umask)
     try:
         for who, mode in (("owner", 0o700), ("group", 0o750), ("everyone", 0o755)):

@@ -11,7 +11,7 @@ import pytest
 
 from hpc_dl.run import lease, process_identity
 from hpc_dl.run.layout import RunDir
-from hpc_dl.run.lease import Held, Holder, Lease
+from hpc_dl.run.lease import Holder, Lease, LeaseHeld
 from hpc_dl.run.process_identity import Process
 from hpc_dl.run.submission import Submission
 from tests.support.waiting import wait_until
@@ -55,24 +55,24 @@ def take(run: RunDir, losses: list[str]) -> Iterator[object]:
         one.release()
 
 
-def test_the_second_sees_the_first_and_leaves(run: RunDir, take, losses: list[str]) -> None:
+def test_a_second_job_is_refused_while_one_trains(run: RunDir, take, losses: list[str]) -> None:
     first = take(holder("8"))
     before = sorted(path.name for path in run.path.iterdir())
-    with pytest.raises(Held, match=r"is being trained by slurm job 8 on n1 since 20"):
+    with pytest.raises(LeaseHeld, match=r"is being trained by slurm job 8 on n1 since 20"):
         take(holder("9"))
     assert sorted(path.name for path in run.path.iterdir()) == before
     first.check()
     assert losses == []
 
 
-def test_what_is_released_is_had_at_once(take) -> None:
+def test_a_released_lease_is_acquired_at_once(take) -> None:
     take(holder("8", ELSEWHERE)).release()
     began = time.monotonic()
     take(holder("9"), "yes")
     assert time.monotonic() - began < lease.RELEASE_SECONDS
 
 
-def test_a_dead_process_of_this_machine_holds_up_nobody(take) -> None:
+def test_the_lease_of_a_dead_process_is_acquired_at_once(take) -> None:
     with subprocess.Popen(["true"]) as process:
         dead = Process(process_identity.identity(), process.pid, 1.0)
     take(holder("8", dead), "no")._stop.set()  # it died without releasing it
@@ -81,7 +81,7 @@ def test_a_dead_process_of_this_machine_holds_up_nobody(take) -> None:
     assert time.monotonic() - began < lease.RELEASE_SECONDS
 
 
-def test_a_process_that_has_got_the_number_of_a_dead_one_is_not_taken_for_it() -> None:
+def test_a_recycled_process_id_is_not_taken_for_the_holder() -> None:
     own = Process.own()
     assert own.is_alive()
     assert not own._replace(started=own.started - 1).is_alive()
@@ -89,25 +89,25 @@ def test_a_process_that_has_got_the_number_of_a_dead_one_is_not_taken_for_it() -
 
 
 @pytest.mark.parametrize("slurm", ["yes", "ending"])
-def test_a_job_that_slurm_says_is_alive_keeps_it(take, slurm: str) -> None:
+def test_a_live_job_keeps_its_lease(take, slurm: str) -> None:
     take(holder("8", ELSEWHERE))._stop.set()  # suspended: it does not touch its lease
-    with pytest.raises(Held):
+    with pytest.raises(LeaseHeld):
         take(holder("9"), slurm)
 
 
-def test_a_job_that_slurm_says_has_ended_does_not(take) -> None:
+def test_an_ended_job_loses_its_lease(take) -> None:
     take(holder("8", ELSEWHERE))._stop.set()
     take(holder("9"), "no")
 
 
-def test_the_same_job_started_again_has_it_at_once(take) -> None:
+def test_a_requeued_job_acquires_its_lease_at_once(take) -> None:
     take(holder("8", ELSEWHERE))
     take(holder("8", restarts=1), "yes")
 
 
-def test_where_nobody_can_be_asked_it_is_watched(take, losses: list[str]) -> None:
+def test_a_holder_of_unknown_state_is_watched(take, losses: list[str]) -> None:
     first = take(holder("8", ELSEWHERE))
-    with pytest.raises(Held):  # it beats
+    with pytest.raises(LeaseHeld):  # it renews its lease
         take(holder("9"))
     first._stop.set()
     first._thread.join()  # and now it is frozen
@@ -120,22 +120,20 @@ def test_where_nobody_can_be_asked_it_is_watched(take, losses: list[str]) -> Non
     assert "was taken over by slurm job 9" in said
 
 
-def test_a_clock_that_is_wrong_by_an_hour_changes_nothing(
-    take, run: RunDir, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_wrong_clock_changes_nothing(take, run: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
     take(holder("8", ELSEWHERE))
     monkeypatch.setattr(time, "time", lambda: 1e9)
-    with pytest.raises(Held):
+    with pytest.raises(LeaseHeld):
         take(holder("9"))
 
 
-def test_of_many_who_come_at_once_one_has_it(run: RunDir, losses: list[str]) -> None:
+def test_of_many_jobs_at_once_one_acquires_the_lease(run: RunDir, losses: list[str]) -> None:
     got: list[Lease] = []
 
     def come(number: int) -> None:
         try:
             got.append(lease.acquire(run, holder(str(number)), lambda _: "yes", losses.append))
-        except Held:
+        except LeaseHeld:
             return
 
     comers = [threading.Thread(target=come, args=(number,)) for number in range(8)]
@@ -148,24 +146,24 @@ def test_of_many_who_come_at_once_one_has_it(run: RunDir, losses: list[str]) -> 
     got[0].release()
 
 
-def test_without_hard_links_it_works_as_well(take, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lease_works_without_hard_links(take, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError
 
     monkeypatch.setattr(os, "link", refuse)
     take(holder("8"))
-    with pytest.raises(Held):
+    with pytest.raises(LeaseHeld):
         take(holder("9"), "yes")
 
 
-def test_one_who_was_frozen_leaves_before_he_writes(run: RunDir, take, losses: list[str]) -> None:
+def test_a_frozen_holder_ends_before_it_writes(run: RunDir, take, losses: list[str]) -> None:
     first = take(holder("8", ELSEWHERE))
     first.check(now=False)
     take(holder("9"), "no")
     wait_until(lambda: losses, 10, message="the former holder does not notice")
 
 
-def test_a_file_that_cannot_be_read_is_somebodys(run: RunDir, take) -> None:
+def test_a_lease_that_cannot_be_read_counts_until_it_expires(run: RunDir, take) -> None:
     (run.path / "lease-3.json").write_text("{")
     began = time.monotonic()
     take(holder("9"), "no")

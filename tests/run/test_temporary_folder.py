@@ -39,7 +39,7 @@ def names(run):
     return sorted(found)
 
 
-def test_it_is_gone_with_the_rank_and_another_ranks_is_not(run):
+def test_the_folder_of_a_rank_is_removed_and_those_of_others_stay(run):
     with temporary_folder(run, rank_info(0)):
         inner = write()
         above = tempfile.tempdir
@@ -52,7 +52,7 @@ def test_it_is_gone_with_the_rank_and_another_ranks_is_not(run):
     assert tempfile.gettempdir() == str(run.root / "tmp")
 
 
-def test_what_a_killed_attempt_left_is_removed_by_the_next_and_nothing_else(run):
+def test_the_next_attempt_removes_what_a_killed_one_left(run):
     tmp = run.root / "tmp"
     with temporary_folder(run, rank_info(0, "7.0")):
         (left,) = tmp.iterdir()
@@ -70,7 +70,7 @@ def test_what_a_killed_attempt_left_is_removed_by_the_next_and_nothing_else(run)
     assert list(tmp.iterdir()) == [other]
 
 
-def test_after_an_error_those_of_the_ranks_that_will_be_killed_go_too(run):
+def test_after_an_error_the_folders_of_all_ranks_are_removed(run):
     tmp = run.root / "tmp"
     with pytest.raises(SystemExit), temporary_folder(run, rank_info(0)):
         (mine,) = tmp.iterdir()
@@ -79,7 +79,7 @@ def test_after_an_error_those_of_the_ranks_that_will_be_killed_go_too(run):
     assert list(tmp.iterdir()) == []
 
 
-def test_without_room_for_it_the_run_goes_on(run, monkeypatch):
+def test_a_full_disk_does_not_stop_the_run(run, monkeypatch):
     def full(*_args, **_named):
         raise OSError(28, "No space left on device")
 

@@ -26,7 +26,7 @@ from tests.support.running import QUICK
 from tests.support.slurm_runs import new_slurm_run
 from tests.support.typed import job_file, settings
 
-FACTS = DataFacts("image", "classify", (1, 8, 8), tuple("0123456789"), 1437, 180, 180)
+FACTS = DataFacts.of("image", "classify", (1, 8, 8), tuple("0123456789"), 1437, 180, 180)
 SITE = Site(name="here", slurm={"qos": "low"}, default_partition="main")
 TINY = "name: x\nmodel: {name: ffnn}\ndata: {name: digits}\ntrain: {epochs: 1}\n"
 

@@ -49,7 +49,7 @@ def kill_9(run: RunDir) -> None:
     os.killpg(submission.group, signal.SIGKILL)
 
 
-def test_a_job_that_nobody_knows_but_that_touches_its_lease_is_not_dead(tmp_path: Path) -> None:
+def test_an_unknown_job_that_renews_its_lease_is_running(tmp_path: Path) -> None:
     run = new_run(tmp_path)
     Journal(run.journal).append("state", state="running", reason="1 rank")
     gone = Submission("local", "999999", os.uname().nodename, time.time(), 999999)
@@ -62,7 +62,7 @@ def test_a_job_that_nobody_knows_but_that_touches_its_lease_is_not_dead(tmp_path
     assert read_status(run).state == "failed"
 
 
-def test_a_machine_of_the_same_name_is_another(tmp_path: Path) -> None:
+def test_another_machine_of_the_same_name_is_told_apart(tmp_path: Path) -> None:
     run = new_run(tmp_path)
     Journal(run.journal).append("state", state="running", reason="1 rank")
     there = Submission(
@@ -80,7 +80,7 @@ def test_a_machine_of_the_same_name_is_another(tmp_path: Path) -> None:
     )
 
 
-def test_a_run_is_seen_from_planned_to_completed(tmp_path: Path) -> None:
+def test_a_run_is_shown_from_planned_to_completed(tmp_path: Path) -> None:
     run = new_run(tmp_path)
     assert read_status(run).state == "planned"
     start(run)
@@ -120,7 +120,7 @@ def test_an_error_before_the_training_is_shown(tmp_path: Path) -> None:
     assert "name" in wait_for(run, "failed").reason
 
 
-def test_a_run_killed_with_kill_9_is_seen_as_killed(tmp_path: Path) -> None:
+def test_a_run_killed_with_kill_9_is_shown_as_killed(tmp_path: Path) -> None:
     run = own_run(tmp_path, "Slow", train=LONG)
     start(run)
     wait_until_training(run)
@@ -143,7 +143,7 @@ def test_many_who_reconcile_at_once_journal_the_end_once(tmp_path: Path) -> None
 
 
 @pytest.mark.nightly
-def test_a_cancelled_run_has_saved_and_goes_on_when_submitted_again(tmp_path: Path) -> None:
+def test_a_cancelled_run_has_saved_and_is_resumed_when_submitted_again(tmp_path: Path) -> None:
     run = own_run(tmp_path, "Slow", train={"epochs": 20, "log_every": 100})
     start(run)
     wait_until_training(run)
@@ -195,7 +195,7 @@ def test_a_recycled_process_group_is_not_taken_for_the_run(tmp_path: Path) -> No
     assert read_status(run).state == "failed"
 
 
-def test_a_run_on_another_machine_is_not_judged_from_here(tmp_path: Path) -> None:
+def test_the_state_of_a_run_on_another_machine_stays_as_last_known(tmp_path: Path) -> None:
     run = new_run(tmp_path)
     journal.Journal(run.journal).append("state", state="running", reason="")
     Submission("local", "1", "elsewhere", 0.0, 1).save(run)

@@ -43,14 +43,14 @@ def test_a_run_is_found(root: Path, word: str, run_id: str) -> None:
 
 
 @pytest.mark.parametrize(("word", "guess"), [("vea", "vae"), ("ffnn-2", "ffnn-1"), ("14", "")])
-def test_a_wrong_word_is_answered_with_a_guess(root: Path, word: str, guess: str) -> None:
+def test_a_misspelt_name_is_refused_with_a_similar_one(root: Path, word: str, guess: str) -> None:
     with pytest.raises(UserError, match=f"there is no run '{word}'") as caught:
         find_run(root, word)
     assert guess in caught.value.hint
     assert caught.value.exit_code == 2
 
 
-def test_without_runs_it_says_how_to_begin(tmp_path: Path) -> None:
+def test_without_runs_the_command_to_start_one_is_printed(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no runs") as caught:
         find_run(tmp_path / "not-there", "latest")
     assert "hpcdl submit" in caught.value.hint

@@ -187,7 +187,7 @@ def test_reconciling_names_runs_and_leaves_the_others_alone(
 def test_runs_of_another_user_are_not_reconciled(
     root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(layout, "own", lambda _: [])  # the superuser may write everywhere
+    monkeypatch.setattr(layout, "own_runs", lambda _: [])  # the superuser may write everywhere
     before = content(root)
     assert main(["reconcile"]) == 0
     assert main(["reconcile", "killed"]) == 2

@@ -55,7 +55,7 @@ def wait_until_training(run: RunDir) -> Status:
 
 
 @pytest.mark.every_release
-def test_a_queued_run_says_what_it_waits_for_and_can_be_cancelled(tmp_path: Path) -> None:
+def test_a_queued_run_shows_what_it_waits_for_and_can_be_cancelled(tmp_path: Path) -> None:
     run = submitted(tmp_path, resources={"slurm": {"begin": "now+1hour"}})
     status = read_status(run)
     assert (status.state, status.where) == ("queued", "main")
@@ -92,7 +92,7 @@ def test_two_nodes_with_two_tasks_train_to_the_end(tmp_path: Path) -> None:
         assert (run.logs / f"{job_of(run)}-{rank}.log").is_file()
 
 
-def test_a_script_given_to_sbatch_by_hand_is_seen_too(cluster: Cluster, tmp_path: Path) -> None:
+def test_a_script_submitted_by_hand_is_found(cluster: Cluster, tmp_path: Path) -> None:
     run, plan = planned(tmp_path, train=LONG)
     file = tmp_path / "job.sh"
     file.write_text(job_script(plan))
@@ -114,9 +114,7 @@ def test_a_task_of_an_array_is_told_from_the_others(cluster: Cluster, tmp_path: 
 
 
 @pytest.mark.every_release
-def test_a_suspended_run_is_said_to_be_so_as_soon_as_slurm_knows(
-    cluster: Cluster, tmp_path: Path
-) -> None:
+def test_a_suspended_run_is_shown_as_suspended(cluster: Cluster, tmp_path: Path) -> None:
     run = submitted(tmp_path, train=LONG)
     wait_until_training(run)
     cluster.run("scontrol", "suspend", job_of(run))
@@ -219,7 +217,7 @@ def left_running(root: Path, job_id: str, submitted_at: float) -> RunDir:
 
 
 @pytest.mark.every_release
-def test_a_recycled_job_id_is_not_believed(tmp_path: Path) -> None:
+def test_a_recycled_job_id_is_not_taken_for_the_run(tmp_path: Path) -> None:
     other = submitted(tmp_path / "other", resources={"slurm": {"begin": "now+1hour"}})
     run = left_running(tmp_path / "root", job_of(other), time.time() - 86400)
     assert read_status(run).state == "failed"
@@ -227,7 +225,7 @@ def test_a_recycled_job_id_is_not_believed(tmp_path: Path) -> None:
     cancel_run(other)
 
 
-def test_without_any_trace_the_jobs_log_tells(tmp_path: Path) -> None:
+def test_a_job_unknown_to_slurm_is_judged_by_its_log(tmp_path: Path) -> None:
     run = left_running(tmp_path, "999999", time.time())
     log = run.logs / "999999-batch.log"
     log.write_text("slurmstepd-n1: error: *** JOB 999999 ON n1 CANCELLED AT x DUE TO TIME LIMIT\n")
@@ -305,7 +303,7 @@ def test_without_a_controller_the_last_known_state_is_shown(
 
 
 @pytest.mark.every_release
-def test_without_accounting_a_job_that_is_gone_has_failed(
+def test_without_accounting_an_unknown_job_has_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sacct = tmp_path / "bin" / "sacct"

@@ -15,7 +15,7 @@ from tests.support.typed import settings
 
 pytestmark = pytest.mark.usefixtures("forked_check")
 
-FACTS = DataFacts("image", "classify", (1, 8, 8), ("a", "b"), 8, 1, 1)
+FACTS = DataFacts.of("image", "classify", (1, 8, 8), ("a", "b"), 8, 1, 1)
 NETWORK = """
 from pathlib import Path
 from typing import Literal

@@ -15,12 +15,12 @@ from hpc_dl.run.weights import Weights
 from hpc_dl.train.export import write_export
 
 SIZES = (8, 4, 4)
-GREY = DataFacts("image", "classify", (1, 8, 8), ("cat", "dog", "owl"), *SIZES)
-COLOUR = DataFacts("image", "classify", (3, 32, 32), ("cat", "dog", "owl"), *SIZES)
-SEQUENCE = DataFacts("sequence", "classify", (7, 2), ("up", "down"), *SIZES)
-TABLE = DataFacts("table", "regress", (5,), (), *SIZES, targets=("height",))
-NODES = DataFacts("graph", "classify_nodes", (6,), ("a", "b"), *SIZES)
-GRAPHS = DataFacts("graph", "classify", (6,), ("a", "b"), *SIZES)
+GREY = DataFacts.of("image", "classify", (1, 8, 8), ("cat", "dog", "owl"), *SIZES)
+COLOUR = DataFacts.of("image", "classify", (3, 32, 32), ("cat", "dog", "owl"), *SIZES)
+SEQUENCE = DataFacts.of("sequence", "classify", (7, 2), ("up", "down"), *SIZES)
+TABLE = DataFacts.of("table", "regress", (5,), (), *SIZES, targets=("height",))
+NODES = DataFacts.of("graph", "classify_nodes", (6,), ("a", "b"), *SIZES)
+GRAPHS = DataFacts.of("graph", "classify", (6,), ("a", "b"), *SIZES)
 
 SMALL = {"latent_dim": 4, "channels": [4], "hidden": [8]}
 CODERS = {
@@ -74,8 +74,8 @@ def examples(facts: DataFacts, count: int = 4) -> dict[str, Tensor]:
     """A batch of made-up examples."""
     torch.manual_seed(1)
     label = {"label": torch.arange(count) % 2, "index": torch.arange(count)}
-    if facts.kind != "graph":
-        return {facts.kind: torch.rand(count, *facts.shape), **label}
+    if facts.modality != "graph":
+        return {facts.modality: torch.rand(count, *facts.shape), **label}
     edge = torch.tensor([[0, 1, 2, 3, 4, 5], [1, 0, 3, 2, 4, 5]])
     graph = {} if facts.task == "classify_nodes" else {"graph": torch.tensor([0, 0, 1, 1, 2, 3])}
     return {"node": torch.rand(6, *facts.shape), "edge": edge, **graph, "at": torch.arange(4)}

@@ -70,7 +70,7 @@ class LabSource(Source[LabData]):
 
     def describe(self):
         sizes = split_counts({"train": self.count}, Holdout.of(self.options))
-        return DataFacts("image", "lab_rank", (1, 8, 8), ("alive", "dead"), *sizes)
+        return DataFacts.of("image", "lab_rank", (1, 8, 8), ("alive", "dead"), *sizes)
 
     def load(self):
         import torch

@@ -8,14 +8,14 @@ from torch.nn import functional as F
 
 from hpc_dl import tasks
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.job import Train
+from hpc_dl.jobspec.train import Train
 from hpc_dl.tasks.classify import _f1
 from hpc_dl.zoo.contract import Observed
 from tests.support import ranks
 from tests.support.running import history, new_run
 
 CLASSES = 7
-FACTS = DataFacts("image", "classify", (1, 4, 4), tuple("abcdefg"), 90, 5, 5)
+FACTS = DataFacts.of("image", "classify", (1, 4, 4), tuple("abcdefg"), 90, 5, 5)
 
 
 def outputs_and_batch(count=200, seed=0):

@@ -21,11 +21,11 @@ def test_every_task_that_an_architecture_or_a_source_names_has_its_file_and_metr
 
 
 def test_data_may_ask_nothing_and_an_unknown_task_is_refused():
-    facts = DataFacts("image", "none", (1, 8, 8), (), 8, 1, 1)
+    facts = DataFacts.of("image", "none", (1, 8, 8), (), 8, 1, 1)
     assert tasks.build(facts) is None
     with pytest.raises(UserError, match="no task 'count'"):
         tasks.find("count")
 
 
 def test_metrics_of_a_task_that_is_not_shipped_are_not_known_beforehand():
-    assert of_task(DataFacts("image", "count", (1, 8, 8), (), 8, 1, 1)) is None
+    assert of_task(DataFacts.of("image", "count", (1, 8, 8), (), 8, 1, 1)) is None

@@ -8,7 +8,7 @@ from hpc_dl import cli
 from hpc_dl.errors import UserError
 from hpc_dl.run import journal
 from hpc_dl.run.journal import Journal
-from hpc_dl.run.layout import read_json, write_json
+from hpc_dl.run.layout import RunDir, read_json, write_json
 from hpc_dl.tracking import mlflow_run as mlflow_runs
 from hpc_dl.tracking.cursor import Cursor
 from hpc_dl.tracking.store import StoreUnavailable
@@ -219,3 +219,12 @@ def test_unknown_fields_of_the_cursor_are_ignored(synced, uri):
     write_json(synced.tracking, {**read_json(synced.tracking), "files": ["spec.yaml"]})
     sync_run(synced)
     assert same(synced, uri)
+
+
+def test_a_cursor_written_by_an_earlier_version_keeps_its_pending_state(tmp_path):
+    run = RunDir(tmp_path)
+    event = {"event": "state", "state": "failed", "reason": "of itself"}
+    write_json(run.tracking, {"store": "sqlite:///x", "offset": 0, "untold": event})
+    assert Cursor.load(run).pending_state == event
+    Cursor.load(run).save(run)
+    assert Cursor.load(run).pending_state == event

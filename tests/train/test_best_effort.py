@@ -71,7 +71,9 @@ def batches(facts, kept):
 )
 def test_pictures_of_codes_do_not_keep_the_images_of_a_split(options):
     only = ("a",) if options.get("use") == "anomaly" else ()
-    facts = DataFacts("image", "classify", (1, 8, 8), ("a", "b"), 96, 96, 96, include_classes=only)
+    facts = DataFacts.of(
+        "image", "classify", (1, 8, 8), ("a", "b"), 96, 96, 96, include_classes=only
+    )
     model = ZOO[options["name"]].model_validate(options)
     architecture = build(model, facts, None, tasks.build(facts))
     kept = []

@@ -20,8 +20,8 @@ from hpc_dl.zoo.contract import MonitoredMetric
 from tests.support.running import prepared
 
 ACCURACY = MonitoredMetric("accuracy", "max")
-IMAGES = DataFacts("image", "classify", (1, 8, 8), tuple("abcdefg"), 90, 5, 5)
-NUMBERS = DataFacts("table", "regress", (3,), (), 90, 5, 5, targets=("price", "size"))
+IMAGES = DataFacts.of("image", "classify", (1, 8, 8), tuple("abcdefg"), 90, 5, 5)
+NUMBERS = DataFacts.of("table", "regress", (3,), (), 90, 5, 5, targets=("price", "size"))
 
 
 def best_of(pairs, *, default=ACCURACY, monitor=None):
@@ -160,7 +160,7 @@ def test_every_metric_that_may_be_monitored_is_measured_and_has_a_direction(opti
     )
     architecture = build(spec.model, facts, Path())
     batch = {
-        facts.kind: torch.rand(6, *facts.shape),
+        facts.modality: torch.rand(6, *facts.shape),
         "label": torch.arange(6),
         "target": torch.rand(6, 2),
         "index": torch.arange(6),

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from hpc_dl.jobspec.job import SGD, Adam, AdamW, Constant, Cosine, Linear, Optimizer, StepDown
+from hpc_dl.jobspec.train import SGD, Adam, AdamW, Constant, Cosine, Linear, Optimizer, StepDown
 from hpc_dl.train import optim
 
 

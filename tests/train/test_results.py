@@ -306,7 +306,7 @@ def test_generative_models_have_no_table_of_predictions(tmp_path):
 
 def test_a_full_disk_is_reported_when_all_ranks_are_done(tmp_path):
     (tmp_path / "test").write_text("a file in the place of the folder")
-    facts = DataFacts("image", "classify", (1, 8, 8), ("a", "b"), 9, 1, 2)
+    facts = DataFacts.of("image", "classify", (1, 8, 8), ("a", "b"), 9, 1, 2)
     taken = []
 
     def parts():

@@ -140,7 +140,7 @@ def test_the_gradient_is_that_of_the_total_divided_by_the_count(losses, expected
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 @pytest.mark.parametrize("name", every_architecture.JOBS)
 def test_every_architecture_computes_in_half_precision(name, precision, code, monkeypatch):
-    if (name, precision) == ("lstm", "fp16"):
+    if precision == "fp16" and name.startswith("lstm"):
         pytest.skip("torch has no such cells for CPUs")
     monkeypatch.setattr(build, "accelerator", lambda *_: Accelerator(precision))
     engine, batches = every_architecture.engine_of(name, code, World(0, 1, torch.device("cpu")))

@@ -14,7 +14,7 @@ from hpc_dl.zoo.contract import part
 from hpc_dl.zoo.layers.noise import NOISES
 
 USES = ("compress", "denoise", "anomaly")
-DIGITS = DataFacts(
+DIGITS = DataFacts.of(
     "image", "classify", (1, 8, 8), tuple("0123456789"), 160, 18, 1619, include_classes=("3", "5")
 )
 
@@ -141,7 +141,7 @@ def test_of_normal_images_alone_there_is_no_roc_curve():
 
 
 def test_images_without_classes_are_compressed_and_drawn_too():
-    facts = DataFacts("image", "none", (1, 8, 8), (), 100, 10, 10)
+    facts = DataFacts.of("image", "none", (1, 8, 8), (), 100, 10, 10)
     architecture = Autoencoder(Options(name="autoencoder"), facts)
     batch = {"image": images(9)["image"]}
     with torch.no_grad():
@@ -152,7 +152,7 @@ def test_images_without_classes_are_compressed_and_drawn_too():
 
 
 def test_anomaly_detection_needs_included_and_other_classes():
-    whole = DataFacts("image", "classify", (1, 8, 8), tuple("0123456789"), 1437, 180, 180)
+    whole = DataFacts.of("image", "classify", (1, 8, 8), tuple("0123456789"), 1437, 180, 180)
     anomaly = Options(name="autoencoder", use="anomaly")
     assert "data.include_classes=[0]" in anomaly.find_conflict(whole).hint
     assert anomaly.find_conflict(DIGITS) is None

@@ -8,7 +8,7 @@ from hpc_dl.jobspec.architectures.cnn import Convolutional as Options
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.zoo.architectures.cnn import Convolutional, convolution
 
-MNIST = DataFacts("image", "classify", (1, 28, 28), tuple("0123456789"), 54000, 6000, 10000)
+MNIST = DataFacts.of("image", "classify", (1, 28, 28), tuple("0123456789"), 54000, 6000, 10000)
 
 
 def network(facts=MNIST, **options):
@@ -41,7 +41,7 @@ def test_the_default_is_two_convolutions_and_two_dense_layers():
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 5, 9), (1, 1, 1)])
 def test_sides_of_any_length_are_pooled(shape):
-    facts = DataFacts("image", "classify", shape, ("a", "b"), 10, 10, 10)
+    facts = DataFacts.of("image", "classify", shape, ("a", "b"), 10, 10, 10)
     assert network(facts)(torch.rand(4, *shape)).shape == (4, 2)
 
 
@@ -54,5 +54,5 @@ def test_shifting_an_image_shifts_the_feature_maps():
 
 
 def test_real_numbers_are_predicted_too():
-    facts = DataFacts("image", "regress", (1, 8, 8), (), 10, 10, 10, targets=("x", "y", "z"))
+    facts = DataFacts.of("image", "regress", (1, 8, 8), (), 10, 10, 10, targets=("x", "y", "z"))
     assert network(facts)(torch.rand(4, 1, 8, 8)).shape == (4, 3)

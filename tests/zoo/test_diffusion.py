@@ -9,7 +9,7 @@ from hpc_dl.jobspec.architectures.diffusion import Diffusion as Options
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.zoo.architectures.diffusion import Diffusion, UNet, alpha_bar, time_step_embedding
 
-DIGITS = DataFacts("image", "classify", (1, 8, 8), tuple("0123456789"), 1437, 180, 180)
+DIGITS = DataFacts.of("image", "classify", (1, 8, 8), tuple("0123456789"), 1437, 180, 180)
 
 
 def make(**options):

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from dataclasses import replace
+from dataclasses import asdict
 
 import pytest
 import torch
@@ -18,7 +18,8 @@ from hpc_dl.tasks.metrics import FrechetDistance, RarestClass
 from hpc_dl.zoo.architectures.ffnn import FeedForward
 from hpc_dl.zoo.evaluation_classifier import EvaluationClassifier
 
-FACTS = DataFacts("image", "classify", (1, 8, 8), ("a", "b", "c"), 10, 2, 2)
+FACTS = DataFacts.of("image", "classify", (1, 8, 8), ("a", "b", "c"), 10, 2, 2)
+LARGE = DataFacts.of("image", "classify", (1, 28, 28), ("a", "b", "c"), 10, 2, 2)
 
 
 def export(folder, facts=FACTS, outputs=("probabilities", "label")):
@@ -28,7 +29,7 @@ def export(folder, facts=FACTS, outputs=("probabilities", "label")):
     nets = FeedForward(options, facts).networks()
     weights = {name: net.state_dict() for name, net in nets.items()}
     torch.save(weights, folder / "weights.pt")
-    said = {"model": options.model_dump(), "facts": vars(facts), "inputs": {}}
+    said = {"model": options.model_dump(), "facts": asdict(facts), "inputs": {}}
     (folder / "model.json").write_text(json.dumps({**said, "outputs": dict.fromkeys(outputs)}))
     return nets["model"]
 
@@ -120,7 +121,7 @@ def test_a_folder_without_a_trained_network_is_named(tmp_path):
     "facts, fault",
     [
         (FACTS, None),
-        (replace(FACTS, shape=(1, 28, 28)), r"takes images of \[1, 8, 8\], not \[1, 28, 28\]"),
+        (LARGE, r"takes images of \[1, 8, 8\], not \[1, 28, 28\]"),
     ],
 )
 def test_a_classifier_of_images_of_another_size_is_refused(tmp_path, facts, fault):

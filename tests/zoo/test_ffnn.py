@@ -7,7 +7,7 @@ from hpc_dl.jobspec.architectures.ffnn import FeedForward as Options
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.zoo.architectures.ffnn import FeedForward
 
-MNIST = DataFacts("image", "classify", (1, 28, 28), tuple("0123456789"), 54000, 6000, 10000)
+MNIST = DataFacts.of("image", "classify", (1, 28, 28), tuple("0123456789"), 54000, 6000, 10000)
 
 
 def network(**options):

@@ -9,7 +9,7 @@ from hpc_dl.jobspec.model import OwnModel
 from hpc_dl.zoo import build
 from hpc_dl.zoo.contract import MonitoredMetric, Task
 
-FACTS = DataFacts("image", "classify", (1, 8, 8), ("a", "b"), 8, 1, 1)
+FACTS = DataFacts.of("image", "classify", (1, 8, 8), ("a", "b"), 8, 1, 1)
 CODE = """
 from hpc_dl.zoo.contract import Architecture, Headline, Objective
 

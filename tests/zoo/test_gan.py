@@ -21,7 +21,7 @@ from hpc_dl.zoo.contract import part
 from tests.support import ranks
 from tests.support.running import final_state, history, new_run
 
-DIGITS = DataFacts("image", "classify", (1, 8, 8), tuple("0123456789"), 1437, 180, 180)
+DIGITS = DataFacts.of("image", "classify", (1, 8, 8), tuple("0123456789"), 1437, 180, 180)
 LOSSES = ("non-saturating", "wasserstein-gp", "hinge")
 
 
@@ -123,7 +123,7 @@ def test_the_generator_is_updated_in_every_nth_step():
 
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 9, 14)])
 def test_images_of_any_size_are_generated_and_scored(shape):
-    facts = DataFacts("image", "none", shape, (), 10, 2, 2)
+    facts = DataFacts.of("image", "none", shape, (), 10, 2, 2)
     architecture, nets = make(facts)
     made = architecture.predict(nets, architecture.inputs(images(4, shape)))["image"]
     assert made.shape == (4, *shape)

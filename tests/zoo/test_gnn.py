@@ -19,8 +19,8 @@ from hpc_dl.zoo.architectures.gnn import GraphNeuralNetwork, add_self_loops
 from tests.support import ranks, reading
 from tests.support.running import history, new_run
 
-NODES = DataFacts("graph", "classify_nodes", (5,), tuple("abc"), 4, 3, 3)
-GRAPHS = DataFacts("graph", "classify", (5,), tuple("abc"), 4, 3, 3)
+NODES = DataFacts.of("graph", "classify_nodes", (5,), tuple("abc"), 4, 3, 3)
+GRAPHS = DataFacts.of("graph", "classify", (5,), tuple("abc"), 4, 3, 3)
 LAYERS = ("gcn", "gat", "sage", "gin")
 
 

@@ -58,7 +58,8 @@ def test_an_architecture_of_a_package_learns_its_task_from_its_source_and_predic
     assert done.returncode == 0, done.stderr
     run = lab / "runs/lab-1"
     assert "val/distance" in done.stdout
-    assert json.loads((run / "plan.json").read_text())["facts"]["classes"] == ["alive", "dead"]
+    label = json.loads((run / "plan.json").read_text())["facts"]["targets"]["label"]
+    assert label["vocabulary"] == ["alive", "dead"]
     assert list(json.loads((run / "fingerprint.json").read_text())["parts"]) == ["data.path"]
     export = str(run / "export")
     with pytest.raises(UserError, match="no architecture 'lab_net' here"):

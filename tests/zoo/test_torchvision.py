@@ -15,7 +15,7 @@ from hpc_dl.torchvision_compat import torchvision
 from hpc_dl.zoo.architectures.torchvision import IMAGENET, Torchvision
 
 SMALL = "torchvision:shufflenet_v2_x0_5"
-GREY = DataFacts("image", "classify", (1, 32, 32), tuple("0123456"), 10, 10, 10)
+GREY = DataFacts.of("image", "classify", (1, 32, 32), tuple("0123456"), 10, 10, 10)
 
 
 def network(name=SMALL, facts=GREY, **options):
@@ -52,7 +52,7 @@ def test_it_has_an_output_for_each_class(name):
 
 def test_weights_on_disk_are_loaded_but_for_a_head_of_other_classes(tmp_path):
     file = tmp_path / "weights.pth"
-    other = DataFacts("image", "classify", (3, 32, 32), ("a", "b", "c"), 10, 10, 10)
+    other = DataFacts.of("image", "classify", (3, 32, 32), ("a", "b", "c"), 10, 10, 10)
     torch.manual_seed(1)
     trained = torchvision("models").get_model("shufflenet_v2_x0_5", num_classes=3)
     torch.save(trained.state_dict(), file)

@@ -9,8 +9,8 @@ from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning.compatibility import SpecConflict, check
 from hpc_dl.zoo.architectures.transformer import Transformer
 
-IMAGES = DataFacts("image", "classify", (1, 28, 28), tuple("0123456789"), 10, 10, 10)
-SEQUENCES = DataFacts("sequence", "classify", (6, 3), ("a", "b"), 10, 10, 10)
+IMAGES = DataFacts.of("image", "classify", (1, 28, 28), tuple("0123456789"), 10, 10, 10)
+SEQUENCES = DataFacts.of("sequence", "classify", (6, 3), ("a", "b"), 10, 10, 10)
 
 
 def network(facts=IMAGES, **options):

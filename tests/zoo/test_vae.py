@@ -12,7 +12,7 @@ from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.zoo.architectures.vae import VariationalAutoencoder, kl_divergence
 from hpc_dl.zoo.contract import part
 
-DIGITS = DataFacts("image", "classify", (1, 8, 8), tuple("0123456789"), 1437, 180, 180)
+DIGITS = DataFacts.of("image", "classify", (1, 8, 8), tuple("0123456789"), 1437, 180, 180)
 
 
 def make(**options):
@@ -161,7 +161,7 @@ def test_the_condition_changes_the_image_of_a_code():
 
 
 def test_data_without_classes_cannot_condition():
-    unknown = DataFacts("image", "none", (1, 8, 8), (), 10, 1, 1)
+    unknown = DataFacts.of("image", "none", (1, 8, 8), (), 10, 1, 1)
     assert Options(name="vae", conditional=True).find_conflict(unknown).option == "conditional"
     assert Options(name="vae").find_conflict(unknown) is None
 
@@ -169,7 +169,7 @@ def test_data_without_classes_cannot_condition():
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 9, 13)])
 @pytest.mark.parametrize("network", ["dense", "conv"])
 def test_images_of_any_size_come_back_in_it(shape, network):
-    facts = DataFacts("image", "classify", shape, ("a", "b"), 1, 1, 1)
+    facts = DataFacts.of("image", "classify", shape, ("a", "b"), 1, 1, 1)
     architecture = VariationalAutoencoder(Options(name="vae", network=network), facts)
     image = torch.rand(2, *shape)
     decoded = architecture.predict(architecture.networks(), {"image": image})["reconstruction"]

@@ -1,4 +1,4 @@
-"""Labels in arrays as classes from 0: what is clear is converted, the rest is refused. Light."""
+"""Labels in arrays as classes from 0: converted where that is clear, else refused. Light."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Classes:
     labels: dict[str, Array]
     names: tuple[str, ...]
     notes: tuple[str, ...] = ()
-    """What they were, where they were not plain numbers."""
+    """How labels were converted that were no plain numbers."""
 
 
 def read(given: Mapping[str, Array], places: Mapping[str, str]) -> Classes:
-    """Classes of labels by split: whole numbers from 0, truth, words, or rows with a single 1.
+    """Convert labels to classes: whole numbers from 0, booleans, words, or rows with a single 1.
 
     `places` says where the labels of a split are from. Raises UserError for other labels, and for
     a class that is not trained on.
@@ -55,7 +55,7 @@ def read(given: Mapping[str, Array], places: Mapping[str, str]) -> Classes:
 
 
 def _one_each(array: Array, where: str) -> tuple[Array, str]:
-    """One label for each example, (N,), and what was done to have that."""
+    """Return one label for each example, (N,), and a note on the conversion."""
     if array.dtype.kind in "OS":
         array = _decoded(array, where)
     if array.ndim == 2 and array.shape[1] == 1:
@@ -72,7 +72,7 @@ def _one_each(array: Array, where: str) -> tuple[Array, str]:
 
 
 def _decoded(array: Array, where: str) -> Array:
-    """Words as text, which files have as bytes."""
+    """Decode words, which files have as bytes."""
     try:
         words = [it.decode() if isinstance(it, bytes) else it for it in array.flatten().tolist()]
     except UnicodeDecodeError as error:

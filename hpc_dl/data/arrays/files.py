@@ -21,8 +21,8 @@ SHOWN = 8
 """Names of arrays that are listed."""
 
 
-class Packed:
-    """An array in a file of numpy's, of which shape and type can be had without the rest."""
+class NpzArray:
+    """An array in an npz file, of which shape and dtype are known without reading the rest."""
 
     def __init__(self, file: Any, name: str) -> None:
         self.file = file
@@ -39,7 +39,7 @@ class Packed:
 
 
 def array_names(source: Arrays) -> dict[str, tuple[str, str]]:
-    """The arrays of each split: of its examples, and of their labels.
+    """Return the names of the arrays of each split: its examples, and their labels.
 
     Raises UserError for half a pair, and for an array that is named twice.
     """
@@ -59,8 +59,8 @@ def array_names(source: Arrays) -> dict[str, tuple[str, str]]:
 
 
 @contextlib.contextmanager
-def opened(source: Arrays) -> Iterator[Mapping[str, Any]]:
-    """The arrays that a source names; each is read when it is indexed."""
+def open_arrays(source: Arrays) -> Iterator[Mapping[str, Any]]:
+    """Open the arrays that a source names; each is read when it is indexed."""
     path = Path(source.path).expanduser()
     if not path.is_file():
         raise UserError(f"data.path: there is no file {path}")
@@ -88,9 +88,9 @@ def _open(source: Arrays, path: Path) -> Any:
 
 
 def _array(file: Any, name: str, path: Path) -> Any:
-    """An array of an open file, not read yet. Raises UserError for an HDF5 group."""
+    """Return an array of an open file, not read yet. Raises UserError for an HDF5 group."""
     if isinstance(file, np.lib.npyio.NpzFile):
-        return Packed(file, name)
+        return NpzArray(file, name)
     found = file[name]
     if not hasattr(found, "shape"):
         raise UserError(
@@ -101,7 +101,7 @@ def _array(file: Any, name: str, path: Path) -> Any:
 
 
 def _all_names(file: Any) -> list[str]:
-    """The names of all arrays of an open file, in HDF5 those in groups as well."""
+    """Return the names of all arrays of an open file, in HDF5 those in groups as well."""
     if isinstance(file, np.lib.npyio.NpzFile):
         return list(file)
     found: list[str] = []
@@ -109,8 +109,8 @@ def _all_names(file: Any) -> list[str]:
     return found
 
 
-def unread_arrays(source: Arrays) -> tuple[str, ...]:
-    """A note on the arrays of the file that nothing names."""
+def note_unread_arrays(source: Arrays) -> tuple[str, ...]:
+    """Note the arrays of the file that no option names."""
     path = Path(source.path).expanduser()
     named = {name.strip("/") for pair in array_names(source).values() for name in pair}
     named |= {source.groups.strip("/")} if source.groups else set()

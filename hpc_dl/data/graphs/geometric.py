@@ -1,4 +1,4 @@
-"""From torch_geometric's graphs to examples: the nodes of one, or many, with a class or numbers.
+"""Examples from torch_geometric's graphs: the nodes of one, or many, with a class or targets.
 
 A node has features, or else a 1; weights and attributes of edges are not read. Where a graph
 has several masks for a split, the first counts. `graph_notes` says so in the plan.
@@ -73,7 +73,7 @@ def from_nodes(graph: Any, where: str, holdout: Holdout = _DEFAULT) -> Given:
         given[name] = NodeSplit(shared, {"at": at, "label": label[at]})
     sizes = split_counts({name: len(it) for name, it in given.items()}, holdout)
     classes = tuple(map(str, range(int(label.max()) + 1)))
-    facts = DataFacts("graph", "classify_nodes", (node.shape[1],), classes, *sizes)
+    facts = DataFacts.of("graph", "classify_nodes", (node.shape[1],), classes, *sizes)
     undirected = graph_notes.is_undirected(edge, len(node))
     notes = (*graph_notes.describe([graph]), *graph_notes.note_several_masks(masks))
     return replace(facts, undirected=undirected, notes=notes), given
@@ -122,11 +122,11 @@ def from_many_graphs(splits: Mapping[str, Sequence[Any]], where: str, holdout: H
     shape, first, notes = (widths.pop(),), given["train"].tensors, graph_notes.describe(every)
     if "target" in first:
         targets = tuple(f"y{number}" for number in range(first["target"].shape[1]))
-        facts = DataFacts("graph", "regress", shape, (), *sizes, targets=targets)
+        facts = DataFacts.of("graph", "regress", shape, (), *sizes, targets=targets)
         notes = (*notes, *_note_whole_targets(first["target"]))
     else:
         last = max(int(split.tensors["label"].max()) for split in given.values())
-        facts = DataFacts("graph", "classify", shape, tuple(map(str, range(last + 1))), *sizes)
+        facts = DataFacts.of("graph", "classify", shape, tuple(map(str, range(last + 1))), *sizes)
     return replace(facts, undirected=undirected, notes=notes), given
 
 

@@ -1,5 +1,5 @@
-"""torch_geometric's data sets of graphs, processed in a cache: where they are staged may be for
-reading alone, and shared."""
+"""torch_geometric's data sets, processed in a cache: their staged folder may be shared and
+read-only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from hpc_dl.data import libraries
+from hpc_dl.data import library_source
 from hpc_dl.data.counts import Holdout
 from hpc_dl.data.graphs import geometric
 from hpc_dl.data.source import Loaded
@@ -24,13 +24,13 @@ def load(source: TorchGeometric, data_root: Path) -> Loaded:
     """
     from torch_geometric import datasets
 
-    kind = _offline(libraries.class_of(source, datasets))
+    kind = _offline(library_source.find_class(source, datasets))
     own = data_root / "torch_geometric" / kind.__name__
     root = Path(source.root).expanduser() if source.root else own
-    if libraries.takes(kind, "root"):
+    if library_source.has_option(kind, "root"):
         graphs = _processed(source, kind, root, data_root / "cache")
     else:
-        graphs = list(libraries.make(source, kind, root))
+        graphs = list(library_source.make_dataset(source, kind, root))
     return geometric.from_graphs(graphs, source.name, Holdout.of(source))
 
 
@@ -51,14 +51,14 @@ def _processed(source: TorchGeometric, kind: Any, root: Path, cache: Path) -> li
     """Return the graphs; their processed form is cached by a digest of the files."""
     kept = cache / f"{kind.__name__}-{_digest(source, root)}"
     if kept.is_dir():
-        return list(libraries.make(source, kind, root, at=kept))
+        return list(library_source.make_dataset(source, kind, root, at=kept))
     with contextlib.suppress(OSError):  # a cache that cannot be written costs only time
         cache.mkdir(parents=True, exist_ok=True)
     above = cache if os.access(cache, os.W_OK) else None
     with tempfile.TemporaryDirectory(dir=above, ignore_cleanup_errors=True) as scratch:
         mirror = Path(scratch) / kind.__name__
         _link(root, mirror)
-        graphs = list(libraries.make(source, kind, root, at=mirror))
+        graphs = list(library_source.make_dataset(source, kind, root, at=mirror))
         if above:
             with contextlib.suppress(OSError):  # another run was faster
                 mirror.rename(kept)

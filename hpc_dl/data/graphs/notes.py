@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 UNREAD = ("edge_attr", "edge_weight", "pos")
-"""What a graph of torch_geometric may have beside what is read of it."""
+"""Attributes of a torch_geometric graph that are not read."""
 
 
 def describe(graphs: Sequence[Any]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""One picture as bytes: upright, on white where it is transparent, 8 bits a channel.
+"""Decoding of pictures: upright, on white where they are transparent, 8 bits a channel.
 
 All that reads pictures decodes them here, so that training, held in memory or streamed, and
 prediction see the same pixels. Light: without torch.
@@ -18,8 +18,8 @@ from PIL import ExifTags, Image, ImageOps
 from hpc_dl.errors import UserError
 
 RULE = 2
-"""To be raised with every change that gives other bytes for the same file: decoded pictures are
-cached under it."""
+"""Version of the decoding, part of the cache's names: raise it with every change that gives other
+bytes for the same file."""
 
 Pixels = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 Given = Path | str | IO[bytes] | Image.Image
@@ -31,13 +31,13 @@ _SIDEWAYS = (5, 6, 7, 8)
 
 
 def decode(given: Given, channels: int, size: Sequence[int] | None = None) -> Pixels:
-    """A picture as (C, H, W) bytes: grey for 1 channel, RGB for 3; resized to (height, width).
+    """Decode a picture as (C, H, W) bytes, grey or RGB, resized to (height, width).
 
     Raises UserError naming one that cannot be read.
     """
     try:
-        with _opened(given) as picture:
-            flat = _as(_flat(picture), "L" if channels == 1 else "RGB")
+        with _open(given) as picture:
+            flat = _convert(_flatten(picture), "L" if channels == 1 else "RGB")
         if size is not None:
             flat = flat.resize((size[1], size[0]), Image.Resampling.BILINEAR)
         pixels = np.array(flat)
@@ -48,7 +48,7 @@ def decode(given: Given, channels: int, size: Sequence[int] | None = None) -> Pi
 
 @dataclass(frozen=True)
 class Header:
-    """How a picture will be decoded, as far as its header shows."""
+    """Properties in a picture's header that decide how it is decoded."""
 
     size: tuple[int, int]
     """Height and width, upright."""
@@ -56,9 +56,9 @@ class Header:
     turned: bool
     transparent: bool
     deep: bool
-    """Whether it has 16 bits a channel."""
+    """True if it has 16 bits a channel."""
     several: bool
-    """Whether it has more than one frame or page."""
+    """True if it has more than one frame or page."""
 
 
 def header(path: Path) -> Header:
@@ -81,12 +81,12 @@ def header(path: Path) -> Header:
 
 
 def is_grey(picture: Image.Image) -> bool:
-    """Whether a picture has one channel, beside its transparency."""
+    """Return whether a picture has one channel, beside its transparency."""
     return picture.mode[0] in "1LIF" and picture.mode != "LAB"
 
 
 def unreadable(given: Given, error: Exception) -> UserError:
-    """The refusal of a picture, by its name."""
+    """Return the error for a picture that cannot be read."""
     name = getattr(given, "filename", None) or getattr(given, "name", None)
     name = given if isinstance(given, Path | str) else name or "the picture"
     if isinstance(error, Image.DecompressionBombError):
@@ -99,8 +99,8 @@ def unreadable(given: Given, error: Exception) -> UserError:
 
 
 @contextlib.contextmanager
-def _opened(given: Given) -> Any:
-    """A picture to read from, closed at the end if it was opened here."""
+def _open(given: Given) -> Any:
+    """Open a picture, and close it unless it was given open."""
     if isinstance(given, Image.Image):
         yield given
     else:
@@ -108,8 +108,8 @@ def _opened(given: Given) -> Any:
             yield picture
 
 
-def _flat(picture: Image.Image) -> Image.Image:
-    """The upright picture in L or RGB."""
+def _flatten(picture: Image.Image) -> Image.Image:
+    """Return the picture upright, in L or RGB."""
     deep = picture.mode.startswith("I") or picture.mode == "F"
     most = _brightest(picture) if deep else 255
     picture.load()
@@ -119,16 +119,16 @@ def _flat(picture: Image.Image) -> Image.Image:
         return _from_16_bits(upright, most)
     if upright.has_transparency_data:
         return _on_white(upright)
-    return _as(upright, "L" if is_grey(upright) else "RGB")
+    return _convert(upright, "L" if is_grey(upright) else "RGB")
 
 
-def _as(picture: Image.Image, mode: str) -> Image.Image:
-    """A picture in a mode; itself if it is, where Pillow would copy it."""
+def _convert(picture: Image.Image, mode: str) -> Image.Image:
+    """Convert a picture to a mode, without a copy if it has it."""
     return picture if picture.mode == mode else picture.convert(mode)
 
 
 def _brightest(picture: Image.Image) -> int:
-    """The value of white in a picture of more than 8 bits. Raises ValueError if it is not known."""
+    """Return the value of white in a picture of more than 8 bits. Raises ValueError if unknown."""
     if picture.mode.startswith("I;16"):
         bits = getattr(picture, "tag_v2", {}).get(_TIFF_BITS, (16,))[0]
         return int(2**bits - 1)
@@ -138,7 +138,7 @@ def _brightest(picture: Image.Image) -> int:
 
 
 def _from_16_bits(picture: Image.Image, most: int) -> Image.Image:
-    """Grey of 16 bits as grey of 8, rounded, where Pillow would cut it off at 255."""
+    """Scale grey of 16 bits to 8, rounded; Pillow would clip it at 255."""
     values = np.asarray(picture).astype(np.int64)
     if values.min() < 0 or values.max() > most:
         raise ValueError(f"it goes from {values.min()} to {values.max()}, and white is {most}")
@@ -149,7 +149,7 @@ def _from_16_bits(picture: Image.Image, most: int) -> Image.Image:
 
 
 def _on_white(picture: Image.Image) -> Image.Image:
-    """A picture on a white background. Raises ValueError for one that is invisible on it."""
+    """Put a picture on a white background. Raises ValueError for one that is invisible on it."""
     drawn = picture.convert("RGBA")
     white = Image.new("RGBA", drawn.size, "white")
     flat = Image.alpha_composite(white, drawn).convert("RGB")
@@ -163,20 +163,20 @@ def _on_white(picture: Image.Image) -> Image.Image:
 
 
 def _stored_size(picture: Image.Image) -> tuple[int, int]:
-    """Width and height before it is turned, which Pillow knows of a TIFF after that alone."""
+    """Return width and height before rotation; for a TIFF, Pillow gives those after it."""
     tags = getattr(picture, "tag_v2", {})
     return tags.get(_TIFF_WIDTH, picture.width), tags.get(_TIFF_HEIGHT, picture.height)
 
 
 def _stored_mode(picture: Image.Image) -> str:
-    """The mode in the file, such as RGB;16B, of which Pillow keeps 8 bits."""
+    """Return the mode in the file, such as RGB;16B, of which Pillow keeps 8 bits."""
     tile = getattr(picture, "tile", None)
     arguments = tile[0][3] if tile else ""
     return str(arguments[0] if isinstance(arguments, tuple) else arguments)
 
 
 def _orientation(picture: Image.Image) -> int:
-    """EXIF's, from 1 to 8; 1 is upright."""
+    """Return the EXIF orientation, from 1 to 8; 1 is upright."""
     # Of a PNG, its own `getexif` decodes all pixels, as EXIF may stand behind them.
     found = Image.Image.getexif(picture).get(ExifTags.Base.Orientation, 1)
     return found if found in range(2, 9) else 1

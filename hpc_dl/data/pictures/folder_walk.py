@@ -10,8 +10,8 @@ from pathlib import Path, PurePath
 from hpc_dl.errors import UserError
 
 NOT_USERS = ("@eadir", "thumbs.db", "desktop.ini", "lost+found")
-"""What operating systems and disks leave in folders, in any case, beside names that begin with a
-dot."""
+"""Names, in any case, that operating systems and disks leave in folders; those that begin with a
+dot are left out as well."""
 
 _Identity = tuple[int, int]
 
@@ -26,16 +26,16 @@ class Listing:
 
 @dataclass
 class Walk:
-    """The files in a folder and those below."""
+    """Files in a folder and those below."""
 
     files: list[str] = field(default_factory=list)
     """Paths of those with one of the suffixes."""
     others: Counter[str] = field(default_factory=Counter)
-    """How many have another suffix, by that."""
+    """Number of files by any other suffix."""
     repeated: list[str] = field(default_factory=list)
     """Folders that were not read, as they lead back to one that was."""
     folders: dict[_Identity, str] = field(default_factory=dict)
-    """What was read, by device and inode."""
+    """Folders that were read, by device and inode."""
 
 
 def list_folder(folder: Path | str) -> Listing:

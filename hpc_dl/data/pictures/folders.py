@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Picture = tuple[Path, int]
 """A file and the number of its class."""
 Walks = Mapping[tuple[str, str], Walk]
-"""By split and class."""
+"""The search of each folder of a class, by split and class."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def facts(source: ImageFolder, found: Found) -> DataFacts:
     sizes, count = split_counts(there, Holdout.of(source), grouped), group_count(grouped)
     notes = (*found.notes, *headers.note_decoding(found.paths, source))
     shape, classes = (source.channels, *source.size), found.classes
-    return DataFacts("image", "classify", shape, classes, *sizes, groups=count, notes=notes)
+    return DataFacts.of("image", "classify", shape, classes, *sizes, groups=count, notes=notes)
 
 
 def groups(source: ImageFolder, found: Found) -> Array | None:
@@ -107,7 +107,7 @@ def groups(source: ImageFolder, found: Found) -> Array | None:
     }
     for name in set(named) - {"train"}:
         holdout.refuse_shared(named["train"], named[name], name)
-    return holdout.codes(named["train"])
+    return holdout.number_groups(named["train"])
 
 
 def _group(pattern: re.Pattern[str], path: Path) -> str:

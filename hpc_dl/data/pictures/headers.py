@@ -15,7 +15,7 @@ FEW = 16
 DARK = 1 / 8
 """As a share of white: pictures that are all darker are refused."""
 MOST = 2000
-"""Pictures whose headers are read before a submission; of more, so many at even distances."""
+"""Most pictures whose headers are read before a submission, at even distances."""
 
 
 def note_decoding(paths: Sequence[Path], source: ImageFolder) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from hpc_dl.data.pictures.folder_walk import list_folder
 from hpc_dl.errors import UserError, first_few
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
-"""Of the files that are read as pictures, in any case."""
+"""Suffixes of pictures, in any case."""
 NAMES = {
     "train": ("train", "training"),
     "validation": ("validation", "val", "valid", "dev"),
@@ -100,8 +100,8 @@ def _split(name: str) -> str | None:
 
 
 def _lone_class(root: Path, named: dict[str, str], folders: list[str]) -> str | None:
-    """A class with the name of a split, such as the train of a set of vehicles: it holds pictures
-    alone, and so does another folder."""
+    """Return a class with the name of a split, such as `train` among vehicles: it holds only
+    pictures, and so does another folder."""
     if len(named) > 1 or len(folders) == 1:
         return None
     alone = {name for name in folders if _holds_pictures_alone(root / name)}
@@ -179,7 +179,7 @@ def _refuse_likely_splits(root: Path, folders: list[str]) -> None:
 
 
 def _words(name: str) -> list[str]:
-    """train_images, trainA, Train2 and trainset have `train` among them."""
+    """Split a name into words: train_images, trainA, Train2 and trainset have `train`."""
     words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)
     return [re.sub(r"(?<=.)(set|data|images?)$", "", word.lower()) for word in words]
 

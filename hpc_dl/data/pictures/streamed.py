@@ -16,16 +16,16 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from hpc_dl.data import workers
 from hpc_dl.data.dataset import Batch, Split, as_floats
 from hpc_dl.data.device_transfer import to_device
+from hpc_dl.data.pictures import workers
 from hpc_dl.data.pictures.cache import decode
 from hpc_dl.data.pictures.folders import Found
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.jobspec.sources.image_folder import ImageFolder
 
 AHEAD = 2
-"""Batches that each worker has ready or in work."""
+"""Batches that each worker prefetches."""
 
 _LOST = (ConnectionError, EOFError, FileNotFoundError)
 """Errors by which a worker that died shows while its batch is being fetched."""
@@ -92,14 +92,14 @@ class Reader:
     device: torch.device
 
     def read(self, files: Files) -> Tensor:
-        """These pictures, here and now. Raises UserError for one that cannot be read."""
+        """Read pictures in this process. Raises UserError for one that cannot be read."""
         images = np.empty((len(files), self.source.channels, *self.source.size), np.uint8)
         for image, file in zip(images, files, strict=True):
             image[:] = decode(file, self.source)
         return to_device(torch.from_numpy(images), self.device)
 
     def read_ahead(self, batches: Iterator[Files]) -> Iterator[Tensor]:
-        """The pictures of each batch, in turn; some batches are always in work.
+        """Yield the pictures of each batch, in turn, with prefetching.
 
         Raises UserError for a picture that cannot be read, and when a worker is gone.
         """
@@ -140,7 +140,7 @@ class Reader:
 
 @dataclass(frozen=True)
 class _Pictures(Dataset[Any]):
-    """What a worker has: how to read."""
+    """The data set of a worker: an index is the files of a whole batch."""
 
     source: ImageFolder
 

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from hpc_dl.data import libraries
+from hpc_dl.data import library_source
 from hpc_dl.data.counts import Holdout, split_counts
 from hpc_dl.data.dataset import Split, Tensors
 from hpc_dl.data.labels import note_similar_names
@@ -45,25 +45,25 @@ def load(source: TorchVision, data_root: Path) -> Loaded:
     refuse_as_classes(classes, source.name)
     refuse_masks(classes, source.name)
     notes = (*notes, *note_similar_names(classes))
-    facts = DataFacts("image", "classify", shapes.pop(), classes, *sizes, notes=notes)
+    facts = DataFacts.of("image", "classify", shapes.pop(), classes, *sizes, notes=notes)
     return facts, {name: Split(tensors) for name, tensors in given.items()}
 
 
 def _datasets(source: TorchVision, root: Path) -> Iterator[tuple[str, Any]]:
     """Yield the data set of each split, as far as the class has options for them."""
-    kind = libraries.class_of(source, torchvision("datasets"))
-    if libraries.takes(kind, "train"):
+    kind = library_source.find_class(source, torchvision("datasets"))
+    if library_source.has_option(kind, "train"):
         for name in ("train", "test"):
-            yield name, libraries.make(source, kind, root, train=name == "train")
-    elif libraries.takes(kind, "split") and "split" not in source.options:
+            yield name, library_source.make_dataset(source, kind, root, train=name == "train")
+    elif library_source.has_option(kind, "split") and "split" not in source.options:
         for name, value in _VALUES.items():
             try:
-                yield name, libraries.make(source, kind, root, split=value)
+                yield name, library_source.make_dataset(source, kind, root, split=value)
             except ValueError:  # it has no such split
                 if name == "train":
                     raise
     else:
-        yield "train", libraries.make(source, kind, root)
+        yield "train", library_source.make_dataset(source, kind, root)
 
 
 Read = tuple[list[Tensor], list[int]]
@@ -88,7 +88,7 @@ def _read(dataset: Any, source: TorchVision, where: str) -> Read:
 
 
 def _with_as_many_channels(read: Mapping[str, Read]) -> tuple[dict[str, Tensors], tuple[str, ...]]:
-    """Bytes (N, C, H, W) and classes (N,) of each split; all in RGB where one picture is.
+    """Return bytes (N, C, H, W) and classes (N,) of each split; all in RGB where one picture is.
 
     Raises UserError for pictures of several sizes.
     """
@@ -105,7 +105,7 @@ def _with_as_many_channels(read: Mapping[str, Read]) -> tuple[dict[str, Tensors]
 
 
 def _classes(dataset: Any, count: int) -> tuple[str, ...]:
-    """The data set's own names of the classes, where it has them."""
+    """Return the data set's names of the classes, or their numbers."""
     names = list(getattr(dataset, "classes", ()))
     return tuple(map(str, names if len(names) >= count else range(count)))
 

@@ -9,20 +9,20 @@ import numpy as np
 
 from hpc_dl.data import holdout
 from hpc_dl.data.arrays import classes
-from hpc_dl.data.arrays.files import Array, array_names, opened, unread_arrays
+from hpc_dl.data.arrays.files import Array, array_names, note_unread_arrays, open_arrays
 from hpc_dl.data.counts import Holdout, group_count, split_counts
 from hpc_dl.data.labels import note_constant_targets
 from hpc_dl.data.layout import channels_last, note_time_axis
 from hpc_dl.data.source import Loaded, Source
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.model import Kind
+from hpc_dl.jobspec.model import Modality
 from hpc_dl.jobspec.sources.arrays import Arrays, Npz
 
 if TYPE_CHECKING:
     from hpc_dl.data.dataset import Tensors
 
-KINDS: dict[int, Kind] = {2: "table", 3: "image", 4: "image"}
+KINDS: dict[int, Modality] = {2: "table", 3: "image", 4: "image"}
 _AXES = {"table": (2,), "image": (3, 4), "sequence": (3,)}
 
 
@@ -40,36 +40,36 @@ class ArraySource(Source[Arrays]):
 
 
 def facts(source: Arrays) -> DataFacts:
-    """What a plan needs to know. Raises UserError for arrays that are not there or do not fit."""
-    with opened(source) as file:
+    """Return the facts. Raises UserError for arrays that are not there or do not fit together."""
+    with open_arrays(source) as file:
         inputs = {split: file[name] for split, (name, _) in array_names(source).items()}
         shapes = {split: tuple(array.shape or ()) for split, array in inputs.items()}
         kind = _kind(source, shapes["train"])
         for split, array in inputs.items():
             _refuse_other_than_numbers(kind, array.dtype, _place(source, split, "inputs"))
         given = _labels(source, file)
-        groups = groups_of(source, file, shapes["train"][0]) if source.groups else None
+        groups = read_groups(source, file, shapes["train"][0]) if source.groups else None
     _refuse_differing(shapes, given)
     example, notes = _example(source, kind, shapes["train"], inputs["train"].dtype)
     there = {split: shape[0] for split, shape in shapes.items()}
     sizes, count = split_counts(there, Holdout.of(source), groups), group_count(groups)
-    notes = (*unread_arrays(source), *notes)
+    notes = (*note_unread_arrays(source), *notes)
     if source.task == "regress":
         targets = _targets(source, given)
         notes = (
             *notes,
             *note_constant_targets(given["train"], targets, _place(source, "train", "labels")),
         )
-        return DataFacts(
+        return DataFacts.of(
             kind, "regress", example, (), *sizes, targets=targets, groups=count, notes=notes
         )
     found = classes.read(given, _places(source))
     notes = (*notes, *found.notes)
-    return DataFacts(kind, "classify", example, found.names, *sizes, groups=count, notes=notes)
+    return DataFacts.of(kind, "classify", example, found.names, *sizes, groups=count, notes=notes)
 
 
-def groups_of(source: Arrays, file: Mapping[str, Any], count: int) -> Array:
-    """Which of the `count` training examples are to stay together, (N,) int64."""
+def read_groups(source: Arrays, file: Mapping[str, Any], count: int) -> Array:
+    """Return the groups of the `count` training examples, (N,) int64."""
     assert source.groups is not None
     found = np.asarray(file[source.groups][()])
     if found.shape != (count,):
@@ -87,16 +87,16 @@ def groups_of(source: Arrays, file: Mapping[str, Any], count: int) -> Array:
             f"data.groups: '{source.groups}'[{int(missing.argmax())}], a group, is missing",
             hint="Fill it in, or leave the example out.",
         )
-    return holdout.codes(named)
+    return holdout.number_groups(named)
 
 
 def _word(said: Any) -> str:
-    """A word of an array, without blanks around it."""
+    """Return an element as a word, without blanks around it."""
     return (said.decode(errors="replace") if isinstance(said, bytes) else str(said)).strip()
 
 
 def as_examples(source: Arrays, array: Array) -> Array:
-    """Images as (N, C, H, W), from grey ones or such with the channels last; all else as it is."""
+    """Return images as (N, C, H, W), with channels for grey ones; other examples as they are."""
     kind = _kind(source, array.shape)
     native = array.astype(array.dtype.newbyteorder("="), copy=False)
     if native.dtype.kind == "f" and native.dtype.itemsize > 8:
@@ -110,7 +110,7 @@ def as_examples(source: Arrays, array: Array) -> Array:
 
 
 def as_labels(source: Arrays, file: Mapping[str, Any]) -> dict[str, Array]:
-    """The classes of each split from 0, (N,) int64, or the numbers to predict as they are."""
+    """Return the classes of each split from 0, (N,) int64, or the regression targets."""
     given = _labels(source, file)
     if source.task == "regress":
         return given
@@ -118,17 +118,17 @@ def as_labels(source: Arrays, file: Mapping[str, Any]) -> dict[str, Array]:
 
 
 def _place(source: Arrays, split: str, key: Literal["inputs", "labels"]) -> str:
-    """Where an array is named, and its name."""
+    """Return the option that names an array, and its name."""
     name = array_names(source)[split][key == "labels"]
     return f"data.{'' if split == 'train' else f'{split}_'}{key}: '{name}'"
 
 
 def _places(source: Arrays) -> dict[str, str]:
-    """Where the labels of each split are from."""
+    """Return the option and the array of the labels of each split."""
     return {split: _place(source, split, "labels") for split in array_names(source)}
 
 
-def _kind(source: Arrays, shape: tuple[int, ...]) -> Kind:
+def _kind(source: Arrays, shape: tuple[int, ...]) -> Modality:
     kind = source.kind or KINDS.get(len(shape))
     if kind is None or len(shape) not in _AXES[kind]:
         raise UserError(
@@ -138,7 +138,7 @@ def _kind(source: Arrays, shape: tuple[int, ...]) -> Kind:
     return kind
 
 
-def _refuse_other_than_numbers(kind: Kind, dtype: np.dtype[Any], where: str) -> None:
+def _refuse_other_than_numbers(kind: Modality, dtype: np.dtype[Any], where: str) -> None:
     """Raise UserError for a type that examples of a kind cannot be of."""
     if dtype.kind == "O":
         raise UserError(f"{where} holds Python objects", hint="Save it as an array of numbers.")
@@ -170,9 +170,9 @@ def _refuse_differing(shapes: Mapping[str, tuple[int, ...]], given: Mapping[str,
 
 
 def _example(
-    source: Arrays, kind: Kind, shape: tuple[int, ...], dtype: np.dtype[Any]
+    source: Arrays, kind: Modality, shape: tuple[int, ...], dtype: np.dtype[Any]
 ) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """The shape of one example, as `as_examples` gives it, and notes on how it is read."""
+    """Return the shape of one example, as `as_examples` gives it, and notes on how it is read."""
     where = f"'{source.inputs}'"
     if kind == "sequence":
         return shape[1:], note_time_axis(shape, where)
@@ -187,7 +187,7 @@ def _example(
 
 
 def _labels(source: Arrays, file: Mapping[str, Any]) -> dict[str, Array]:
-    """The labels of each split as they are in the file."""
+    """Read the labels of each split as they are in the file."""
     found = {}
     for split, (_, name) in array_names(source).items():
         if isinstance(source, Npz) and file[name].dtype.kind == "O":
@@ -200,7 +200,7 @@ def _labels(source: Arrays, file: Mapping[str, Any]) -> dict[str, Array]:
 
 
 def _targets(source: Arrays, given: Mapping[str, Array]) -> tuple[str, ...]:
-    """The names of the numbers to predict. Raises UserError where there are none."""
+    """Return the names of the regression targets. Raises UserError where there are none."""
     widths = set()
     for split, array in given.items():
         where = _place(source, split, "labels")
@@ -226,26 +226,26 @@ def _tensors(source: Arrays, facts: DataFacts) -> Mapping[str, Tensors]:
     from hpc_dl.data import validation
 
     splits: dict[str, dict[str, torch.Tensor]] = {}
-    with opened(source) as file:
+    with open_arrays(source) as file:
         labels = as_labels(source, file)
         for name, (inputs, named) in array_names(source).items():
             array = as_examples(source, file[inputs][()])
             where = f"data.path: {source.path}: {inputs}"
             examples = validation.check_examples(
-                validation.to_tensor(array, where), facts.kind, where
+                validation.to_tensor(array, where), facts.modality, where
             )
             if name == "train":
                 validation.refuse_constant(examples, where)
-                if facts.kind == "image":
+                if facts.modality == "image":
                     validation.refuse_dark(examples, where)
             where, count = f"data.path: {source.path}: {named}", len(examples)
             known = validation.to_tensor(labels[name], where)
-            splits[name] = {facts.kind: examples} | (
+            splits[name] = {facts.modality: examples} | (
                 {"target": validation.check_targets(known, count, where)}
                 if facts.task == "regress"
                 else {"label": validation.check_labels(known, count, where)}
             )
         if source.groups:
-            groups = groups_of(source, file, len(splits["train"][facts.kind]))
+            groups = read_groups(source, file, len(splits["train"][facts.modality]))
             splits["train"]["group"] = torch.from_numpy(groups)
     return splits

@@ -22,7 +22,7 @@ CLASSES = (
     "Case-based",
     "Rule learning",
 )
-FACTS = DataFacts("graph", "classify_nodes", (1433,), CLASSES, 140, 500, 1000, undirected=True)
+FACTS = DataFacts.of("graph", "classify_nodes", (1433,), CLASSES, 140, 500, 1000, undirected=True)
 NODES = 2708
 
 
@@ -66,6 +66,6 @@ class CoraSource(Source[Cora]):
         return Staging(str(self.folder), not self._absent(), examples)
 
     def _absent(self) -> list[str]:
-        """The files that are not there, or empty."""
+        """Return the files that are missing or empty."""
         there = {path.name for path in self.folder.glob("ind.cora.*") if path.stat().st_size}
         return [file for file in FILES if file not in there]

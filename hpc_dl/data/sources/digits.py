@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hpc_dl.data.grey_images import GreyImageSource
+from hpc_dl.data.pictures.grey_images import GreyImageSource
 from hpc_dl.data.source import Staging
 from hpc_dl.jobspec.sources.digits import Digits
 
@@ -54,7 +54,7 @@ def read_digits() -> Tensors:
 
 
 def _table() -> Path:
-    """The file in scikit-learn's wheel: a row an image, its pixels and then its class."""
+    """Return the file in scikit-learn's wheel: a row an image, its pixels and then its class."""
     spec = find_spec("sklearn")
     assert spec is not None, "scikit-learn is among hpcdl's requirements"
     assert spec.origin is not None

@@ -54,7 +54,7 @@ class ImageFolderSource(Source[ImageFolder]):
         return Names("file", tuple(map(len, splits.values())), self.found.paths, self.root)
 
     def _with_groups(self, splits: Mapping[str, Split]) -> Loaded:
-        """The facts and the splits, with the groups of the training pictures, if there are any."""
+        """Return the facts and the splits, with the groups of the training pictures, if any."""
         import torch
 
         groups = folders.groups(self.options, self.found)

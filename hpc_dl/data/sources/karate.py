@@ -6,7 +6,7 @@ from hpc_dl.data.source import Loaded, Source, Staging
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.sources.karate import Karate
 
-FACTS = DataFacts("graph", "classify_nodes", (34,), tuple("0123"), 4, 10, 20, undirected=True)
+FACTS = DataFacts.of("graph", "classify_nodes", (34,), tuple("0123"), 4, 10, 20, undirected=True)
 """One member of each group is to train on; every third of the others is for the validation."""
 
 

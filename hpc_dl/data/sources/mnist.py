@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpc_dl.data.grey_images import GreyImageSource
+from hpc_dl.data.pictures.grey_images import GreyImageSource
 from hpc_dl.data.source import Staging
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
@@ -95,7 +95,7 @@ class MNISTSource(GreyImageSource[MNIST | FashionMNIST]):
         download_mnist(self.options.name, self.root)
 
     def _fault(self) -> str | None:
-        """What is wrong with the four files; None if they are there, and whole."""
+        """Describe a missing or truncated file; None if there is none."""
         for file, size in FILES.items():
             path = self.folder / file
             there = path.stat().st_size if path.is_file() else None

@@ -1,4 +1,4 @@
-"""Tables in files as arrays: numbers as they are, and each word of a column as a column of 0 and 1.
+"""Tables in CSV and Parquet files: numbers as they are, one column of 0 and 1 for each word.
 
 Light: without torch, so that the login node can look into a table before it is submitted.
 """
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
 
 MOST_WORDS = 256
-"""Of a column; with more they are hardly categories."""
+"""Most different words of a column of categories."""
 FEW_WORDS = 20
-"""So many different words may be as many as there are rows."""
+"""Up to so many, all words of a column may differ."""
 
 
 class TableSource(Source[Table]):
@@ -82,7 +82,7 @@ def read(source: Table) -> tuple[DataFacts, dict[str, dict[str, Array]]]:
         else note_constant_targets(answers["train"]["target"], targets, "data.target")
     )
     made = tuple(name for column in inputs for name in encoding.names(column))
-    facts = DataFacts(
+    facts = DataFacts.of(
         "table",
         source.task,
         (len(made),),
@@ -230,7 +230,7 @@ def _groups(frames: Mapping[str, DataFrame], column: str) -> Array:
     named = {name: _named(frame[column]) for name, frame in frames.items()}
     for name in set(named) - {"train"}:
         holdout.refuse_shared(named["train"], named[name], name)
-    return holdout.codes(named["train"])
+    return holdout.number_groups(named["train"])
 
 
 def _named(groups: Series[Any]) -> Array:

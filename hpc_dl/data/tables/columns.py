@@ -19,7 +19,7 @@ Type = Literal["number", "bool", "words"]
 MOST_INTEGER = 2**53
 """Up to here float64 has every integer."""
 MOST = 3.4028234663852886e38
-"""What float32 can hold."""
+"""The largest finite float32."""
 LOOKED_AT = 1000
 """Different words, at most."""
 _TIMES = ("datetime64", "datetime", "date", "timedelta64", "timedelta", "time", "period")
@@ -27,17 +27,17 @@ _NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal")
 
 
 def place(frame: DataFrame, row: int, name: str) -> str:
-    """Where a value stands, as messages say it."""
+    """Return the file, row and column of a value for a message."""
     return f"{frame.attrs['file']}: row {row + 1}{frame.attrs['after']}, column '{name}'"
 
 
 def is_text(column: Series[Any]) -> bool:
-    """Whether a column is of words, or of anything else that is no number."""
+    """Return whether a column is of words, or of anything else that is no number."""
     return column.dtype.kind == "O"
 
 
 def plain(frame: DataFrame, name: str) -> tuple[Type, Series[Any]]:
-    """The type of a column, and its values as numbers, as truth, or as words; gaps are NaN.
+    """Return the type of a column, and its values as numbers, booleans or words; gaps are NaN.
 
     Raises UserError for what is none of them.
     """
@@ -61,18 +61,18 @@ def plain(frame: DataFrame, name: str) -> tuple[Type, Series[Any]]:
 
 
 def as_words(column: Series[Any]) -> Series[Any]:
-    """Whatever a column is of, as words without blanks around them; gaps, and nothing, are NaN."""
+    """Return any column as words without blanks around them; gaps and empty words are NaN."""
     words = column.astype(object).map(lambda it: str(it).strip(), na_action="ignore")
     return words.where(words.notna() & (words != ""), math.nan)
 
 
 def floats(column: Series[Any]) -> Series[Any]:
-    """Numbers or truth as float64; gaps are NaN."""
+    """Return numbers or booleans as float64; gaps are NaN."""
     return column.astype(object).where(column.notna(), math.nan).astype("float64")
 
 
 def _numbers(frame: DataFrame, name: str) -> Series[Any]:
-    """As float64. Raises UserError for the first that is infinite, or too large for it."""
+    """Return values as float64. Raises UserError for one that is infinite, or too large for it."""
     column = frame[name]
     numbers = floats(column)
     bad = numbers.abs() > MOST

@@ -22,7 +22,7 @@ Read = tuple["DataFrame", list[str]]
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "'|'"}
 SAMPLE = 200
-"""Lines that the separator is found by."""
+"""Number of lines from which the separator is found."""
 
 _DECIMAL_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?([eE][+-]?\d+)?")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
@@ -167,7 +167,7 @@ def _is_decimal_comma(frame: DataFrame, file: Path) -> bool:
 
 
 def _with_commas(frame: DataFrame) -> Iterable[tuple[Any, list[str]]]:
-    """The columns of numbers with commas, and their different words."""
+    """Yield the columns of numbers with commas, and their different words."""
     for name in frame.columns:
         if is_text(frame[name]):
             words = [str(word).strip() for word in frame[name].dropna().unique()]

@@ -25,7 +25,7 @@ _FORMS = (
     re.compile(r"[+-]?(inf|infinity|infinite|∞|nan)", re.IGNORECASE),
 )
 _DIGITS_OF_A_DATE = 3
-"""At least; fewer have names like 1st-4th."""
+"""Least number of digits in a date; names like 1st-4th have fewer."""
 
 
 def find_formatted_numbers(words: Sequence[str]) -> list[str]:

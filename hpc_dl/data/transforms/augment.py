@@ -1,4 +1,4 @@
-"""Random changes to the examples of a batch, on its device: a function of a key, and no state."""
+"""Augmentation of a batch on its device: a function of a key, without state."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from hpc_dl.data.dataset import Batch
 from hpc_dl.data.device_transfer import to_device
 from hpc_dl.data.order import mix
 from hpc_dl.jobspec.data import Augment
-from hpc_dl.jobspec.model import Kind
+from hpc_dl.jobspec.model import Modality
 
 
 class Augmentation:
-    """Crops, mirrors, turns, disturbs and mixes examples, each with random numbers of its own."""
+    """Random crops, flips, rotations, noise and mixup, drawn for each example."""
 
-    def __init__(self, options: Augment, kind: Kind, device: torch.device) -> None:
+    def __init__(self, options: Augment, kind: Modality, device: torch.device) -> None:
         self.options = options
         self.kind = kind
         self.generator = torch.Generator(device)
@@ -35,16 +35,16 @@ class Augmentation:
         """
         self.generator.manual_seed(mix(*key))
         for number, batch in enumerate(batches):
-            changed = {**batch, self.kind: self._augmented(batch[self.kind])}
-            yield self._mixed(changed, mix(*key, number)) if self.options.mixup else changed
+            changed = {**batch, self.kind: self._augment(batch[self.kind])}
+            yield self._mix(changed, mix(*key, number)) if self.options.mixup else changed
 
-    def _augmented(self, example: Tensor) -> Tensor:
+    def _augment(self, example: Tensor) -> Tensor:
         if self.options.crop:
-            example = self._cropped(example, self.options.crop)
+            example = self._crop(example, self.options.crop)
         if self.options.flip:
             example = torch.where(self._coins(example), example.flip(-1), example)
         if self.options.rotation:
-            example = self._turned(example, math.radians(self.options.rotation))
+            example = self._rotate(example, math.radians(self.options.rotation))
         if self.options.noise:
             noise = torch.empty(example.shape, device=example.device)
             noise.normal_(0, self.options.noise, generator=self.generator)
@@ -52,8 +52,8 @@ class Augmentation:
             example = example.clamp_(0, 1) if self.kind == "image" else example
         return example
 
-    def _cropped(self, image: Tensor, border: int) -> Tensor:
-        """Each picture out of itself with a black border, at a place of its own."""
+    def _crop(self, image: Tensor, border: int) -> Tensor:
+        """Crop each picture at random out of itself with a black border."""
         count, _, height, width = image.shape
         # All windows of the old size, as a view: (B, C, tops, lefts, H, W).
         windows = F.pad(image, [border] * 4).unfold(2, height, 1).unfold(3, width, 1)
@@ -62,8 +62,8 @@ class Augmentation:
         )
         return windows[torch.arange(count, device=image.device), :, top, left]
 
-    def _turned(self, image: Tensor, most: float) -> Tensor:
-        """Each picture about its middle, by an angle of its own, in radians."""
+    def _rotate(self, image: Tensor, most: float) -> Tensor:
+        """Rotate each picture about its centre by a random angle, in radians."""
         device = image.device
         angle = torch.rand(len(image), generator=self.generator, device=device) * 2 * most - most
         cos, sin, zero = angle.cos(), angle.sin(), torch.zeros_like(angle)
@@ -74,25 +74,25 @@ class Augmentation:
         places = F.affine_grid(turn, list(image.shape), align_corners=False)
         return F.grid_sample(image, places, align_corners=False).clamp_(0, 1)
 
-    def _mixed(self, batch: Batch, seed: int) -> Batch:
-        """Each example with another of the batch (mixup: Zhang et al., arXiv:1710.09412)."""
+    def _mix(self, batch: Batch, seed: int) -> Batch:
+        """Mix each example with another of the batch (mixup: Zhang et al., arXiv:1710.09412)."""
         example, alpha = batch[self.kind], self.options.mixup
         drawn = np.random.default_rng(seed).beta(alpha, alpha, len(example))
         lam = to_device(torch.from_numpy(drawn).to(example.dtype), example.device)
         other = torch.randperm(len(example), generator=self.generator, device=example.device)
-        mixed = {**batch, self.kind: _between(example[other], example, lam)}
+        mixed = {**batch, self.kind: _interpolate(example[other], example, lam)}
         if "target" in batch:
-            mixed["target"] = _between(batch["target"][other], batch["target"], lam)
+            mixed["target"] = _interpolate(batch["target"][other], batch["target"], lam)
         if "label" in batch:
             mixed |= {"other_label": batch["label"][other], "lam": lam}
         return mixed
 
     def _coins(self, image: Tensor) -> Tensor:
-        """(B, 1, 1, 1): for each picture true or false, as likely."""
+        """Return (B, 1, 1, 1) fair coin flips."""
         shape = (len(image), 1, 1, 1)
         return torch.rand(shape, generator=self.generator, device=image.device) < 0.5
 
 
-def _between(other: Tensor, own: Tensor, lam: Tensor) -> Tensor:
-    """(B, ...): `lam` (B,) of `own` and 1 - `lam` of `other`."""
+def _interpolate(other: Tensor, own: Tensor, lam: Tensor) -> Tensor:
+    """Return (B, ...): `lam` (B,) of `own` and 1 - `lam` of `other`."""
     return other.lerp(own, lam.view(-1, *[1] * (own.ndim - 1)))

@@ -6,13 +6,13 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
-from hpc_dl.jobspec.model import Activation, Kind, Model, Probability, Task
+from hpc_dl.jobspec.model import Activation, Modality, Model, Probability, Task
 
 
 class FeedForward(Model):
     """Feed-forward network: flatten, then dense layers with an activation between them."""
 
-    kinds: ClassVar[tuple[Kind, ...]] = ("image", "sequence", "table")
+    modalities: ClassVar[tuple[Modality, ...]] = ("image", "sequence", "table")
     tasks: ClassVar[tuple[Task, ...]] = ("classify", "regress")
 
     name: Literal["ffnn"]

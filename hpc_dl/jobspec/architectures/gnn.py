@@ -6,13 +6,13 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
-from hpc_dl.jobspec.model import Activation, Kind, Model, Probability, Task
+from hpc_dl.jobspec.model import Activation, Modality, Model, Probability, Task
 
 
 class GraphNeuralNetwork(Model):
     """Graph neural network: messages pass between neighbouring nodes, layer by layer."""
 
-    kinds: ClassVar[tuple[Kind, ...]] = ("graph",)
+    modalities: ClassVar[tuple[Modality, ...]] = ("graph",)
     tasks: ClassVar[tuple[Task, ...]] = ("classify_nodes", "classify", "regress")
 
     name: Literal["gnn"]

@@ -6,14 +6,16 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
-from hpc_dl.jobspec.model import Kind, Model, Probability, Task
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.model import Conflict, Modality, Model, Probability, Task
 
 
 class LongShortTermMemory(Model):
     """LSTM or GRU: a recurrent network with gates, for long sequences."""
 
-    kinds: ClassVar[tuple[Kind, ...]] = ("image", "sequence")
-    tasks: ClassVar[tuple[Task, ...]] = ("classify", "regress")
+    modalities: ClassVar[tuple[Modality, ...]] = ("image", "sequence", "text")
+    tasks: ClassVar[tuple[Task, ...]] = ("classify", "regress", "predict_next")
+    recurrent: ClassVar[bool] = True
 
     name: Literal["lstm"]
     cell: Literal["lstm", "gru"] = Field(
@@ -27,3 +29,12 @@ class LongShortTermMemory(Model):
     dropout: Probability = Field(
         0.1, description="probability of dropping a unit between layers and before the outputs"
     )
+
+    def find_conflict(self, facts: DataFacts) -> Conflict | None:
+        if not self.bidirectional or facts.task != "predict_next":
+            return None
+        return Conflict(
+            "bidirectional",
+            "a network that reads backwards has seen the character that it is to predict",
+            "Leave it out.",
+        )

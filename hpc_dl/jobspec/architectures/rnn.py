@@ -6,14 +6,15 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
-from hpc_dl.jobspec.model import Kind, Model, Probability, Task
+from hpc_dl.jobspec.model import Modality, Model, Probability, Task
 
 
 class Recurrent(Model):
     """Recurrent network (Elman): reads a sequence, or an image row by row."""
 
-    kinds: ClassVar[tuple[Kind, ...]] = ("image", "sequence")
-    tasks: ClassVar[tuple[Task, ...]] = ("classify", "regress")
+    modalities: ClassVar[tuple[Modality, ...]] = ("image", "sequence", "text")
+    tasks: ClassVar[tuple[Task, ...]] = ("classify", "regress", "predict_next")
+    recurrent: ClassVar[bool] = True
 
     name: Literal["rnn"]
     hidden: PositiveInt = Field(128, description="hidden size of a layer, units")

@@ -7,14 +7,14 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, PositiveInt, model_validator
 
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.model import Conflict, Kind, Model, Probability, Task
+from hpc_dl.jobspec.model import Conflict, Modality, Model, Probability, Task
 
 
 class Transformer(Model):
     """Transformer: self-attention over the patches of an image (ViT) or the steps of a sequence."""
 
-    kinds: ClassVar[tuple[Kind, ...]] = ("image", "sequence")
-    tasks: ClassVar[tuple[Task, ...]] = ("classify", "regress")
+    modalities: ClassVar[tuple[Modality, ...]] = ("image", "sequence", "text")
+    tasks: ClassVar[tuple[Task, ...]] = ("classify", "regress", "predict_next")
 
     name: Literal["transformer"]
     patch: PositiveInt = Field(4, description="side of the square patches of an image, pixels")
@@ -32,7 +32,7 @@ class Transformer(Model):
 
     def find_conflict(self, facts: DataFacts) -> Conflict | None:
         sides = facts.shape[-2:]
-        if facts.kind != "image" or all(side % self.patch == 0 for side in sides):
+        if facts.modality != "image" or all(side % self.patch == 0 for side in sides):
             return None
         fits = [str(n) for n in range(1, min(sides) + 1) if all(side % n == 0 for side in sides)]
         return Conflict(

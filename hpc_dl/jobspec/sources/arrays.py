@@ -7,13 +7,13 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from hpc_dl.jobspec.data import Data, Fraction
-from hpc_dl.jobspec.model import Kind, Task
+from hpc_dl.jobspec.model import Modality, Task
 
 
 class Arrays(Data):
     """Options of arrays: the first axis is the example."""
 
-    kinds: ClassVar[tuple[Kind, ...]] = ("image", "sequence", "table")
+    modalities: ClassVar[tuple[Modality, ...]] = ("image", "sequence", "table")
     tasks: ClassVar[tuple[Task, ...]] = ("classify", "regress")
     paths: ClassVar[tuple[str, ...]] = ("path",)
 

@@ -7,13 +7,13 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from hpc_dl.jobspec.data import Data
-from hpc_dl.jobspec.model import Kind, Task
+from hpc_dl.jobspec.model import Modality, Task
 
 
 class Cora(Data):
     """Cora: 2 708 papers of 7 fields that cite each other; Planetoid's split, 140 + 500 + 1 000."""
 
-    kinds: ClassVar[tuple[Kind, ...]] = ("graph",)
+    modalities: ClassVar[tuple[Modality, ...]] = ("graph",)
     tasks: ClassVar[tuple[Task, ...]] = ("classify_nodes",)
     drawn: ClassVar[tuple[str, ...]] = ()
     paths: ClassVar[tuple[str, ...]] = ("root",)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from hpc_dl.jobspec.data import Data
-from hpc_dl.jobspec.model import Kind, Task
+from hpc_dl.jobspec.model import Modality, Task
 
 
 class Karate(Data):
     """Zachary's karate club: 34 members in 4 groups, of each of which one is known."""
 
-    kinds: ClassVar[tuple[Kind, ...]] = ("graph",)
+    modalities: ClassVar[tuple[Modality, ...]] = ("graph",)
     tasks: ClassVar[tuple[Task, ...]] = ("classify_nodes",)
     drawn: ClassVar[tuple[str, ...]] = ()
 

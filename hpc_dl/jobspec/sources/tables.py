@@ -7,13 +7,13 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from hpc_dl.jobspec.data import Data, Fraction
-from hpc_dl.jobspec.model import Kind, Task
+from hpc_dl.jobspec.model import Modality, Task
 
 
 class Table(Data):
     """Options of tables: a row is an example."""
 
-    kinds: ClassVar[tuple[Kind, ...]] = ("table",)
+    modalities: ClassVar[tuple[Modality, ...]] = ("table",)
     tasks: ClassVar[tuple[Task, ...]] = ("classify", "regress")
     paths: ClassVar[tuple[str, ...]] = ("path", "validation_path", "test_path")
 

@@ -7,14 +7,14 @@ from typing import ClassVar
 from pydantic import Field
 
 from hpc_dl.jobspec.data import Fraction, LibraryData
-from hpc_dl.jobspec.model import Kind, Task
+from hpc_dl.jobspec.model import Modality, Task
 
 
 class TorchGeometric(LibraryData):
     """A data set of torch_geometric, of one graph or many; other keys go to its own class."""
 
     library: ClassVar[str] = "torch_geometric"
-    kinds: ClassVar[tuple[Kind, ...]] = ("graph",)
+    modalities: ClassVar[tuple[Modality, ...]] = ("graph",)
     tasks: ClassVar[tuple[Task, ...]] = ("classify_nodes", "classify", "regress")
     paths: ClassVar[tuple[str, ...]] = ("root",)
 

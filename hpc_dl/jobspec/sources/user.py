@@ -7,13 +7,13 @@ from typing import ClassVar
 from pydantic import Field
 
 from hpc_dl.jobspec.data import LibraryData
-from hpc_dl.jobspec.model import Kind, Task
+from hpc_dl.jobspec.model import Modality, Task
 
 
 class OwnData(LibraryData):
     """A user's own source, by import path; every other key is handed to it as an option."""
 
-    kinds: ClassVar[tuple[Kind, ...]] = ("image", "sequence", "table", "graph")
+    modalities: ClassVar[tuple[Modality, ...]] = ("image", "sequence", "table", "graph")
     tasks: ClassVar[tuple[Task, ...]] = ("classify", "classify_nodes", "regress")
 
     name: str = Field(pattern=r"^[^:]+:[A-Za-z_]\w*$", description="my_code.py:my_dataset")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from hpc_dl.tasks.contract import Picture
+from hpc_dl.tasks.artifacts import Picture
 from hpc_dl.tasks.pictures import figure, labels
 from hpc_dl.torchvision_compat import torchvision
 

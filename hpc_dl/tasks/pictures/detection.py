@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from hpc_dl.tasks.contract import Picture
+from hpc_dl.tasks.artifacts import Picture
 from hpc_dl.tasks.pictures import figure
 from hpc_dl.tasks.pictures.charts import COLOURS, roc
 

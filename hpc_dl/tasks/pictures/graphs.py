@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from torch import Tensor
 
-from hpc_dl.tasks.contract import Picture
+from hpc_dl.tasks.artifacts import Picture
 from hpc_dl.tasks.pictures import figure, labels
 from hpc_dl.tasks.pictures.charts import COLOURS
 

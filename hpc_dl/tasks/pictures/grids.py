@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
-from hpc_dl.tasks.contract import Picture
+from hpc_dl.tasks.artifacts import Picture
 from hpc_dl.tasks.pictures import figure, labels
 
 INCHES_A_CELL = 0.55

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from hpc_dl.tasks.contract import Picture
+from hpc_dl.tasks.artifacts import Picture
 from hpc_dl.tasks.pictures.grids import grid
 
 COUNT = 32

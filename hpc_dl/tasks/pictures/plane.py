@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from hpc_dl.tasks.contract import Batch, Picture
+from hpc_dl.tasks.artifacts import Picture
+from hpc_dl.tasks.contract import Batch
 from hpc_dl.tasks.pictures import figure, labels
 from hpc_dl.tasks.pictures.charts import COLOURS
 

@@ -4,7 +4,7 @@
 
     c(t) = f c(t-1) + i g,   h(t) = o tanh(c(t));
 
-or its smaller kin, the GRU (Cho et al., arXiv:1406.1078), with r, z = σ(W x(t) + U h(t-1) + b),
+or the smaller GRU (Cho et al., arXiv:1406.1078), with r, z = σ(W x(t) + U h(t-1) + b),
 
     h(t) = (1 - z) tanh(W' x(t) + r (U' h(t-1) + b')) + z h(t-1).
 """
@@ -13,14 +13,14 @@ from __future__ import annotations
 
 from torch import nn
 
-from hpc_dl.zoo.layers.recurrent import Reader, features
+from hpc_dl.zoo.layers.recurrent import RecurrentLanguageModel, RecurrentNetwork, input_size
 from hpc_dl.zoo.supervised import Supervised
 
 CELLS: dict[str, type[nn.LSTM | nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GRU}
 
 
 class LongShortTermMemory(Supervised):
-    """Reads sequences, or images row by row."""
+    """LSTM or GRU over sequences, rows of images, or tokens."""
 
     def network(self) -> nn.Module:
         it = self.options
@@ -28,10 +28,19 @@ class LongShortTermMemory(Supervised):
         def layer(width: int) -> nn.RNNBase:
             return CELLS[it.cell](width, it.hidden, bidirectional=it.bidirectional)
 
-        return Reader(
+        if self.facts.modality == "text":
+            return RecurrentLanguageModel(
+                layer,
+                it.layers,
+                self.facts.outputs,
+                width=it.hidden,
+                between=it.dropout,
+                last=it.dropout,
+            )
+        return RecurrentNetwork(
             layer,
             it.layers,
-            features(self.facts),
+            input_size(self.facts),
             self.facts.outputs,
             between=it.dropout,
             last=it.dropout,

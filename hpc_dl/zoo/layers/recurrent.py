@@ -1,8 +1,8 @@
-"""What recurrent networks have in common: a sequence goes in, and its last states are judged.
+"""Recurrent networks, whose outputs are computed from the last state or from all states.
 
-Each layer is a module of torch's by itself, with dropout between them. A module of several layers
-has dropout too, but on a GPU its random numbers are cuDNN's: to seed these anew, as every step
-does, takes longer than the step, and waits for the device.
+Each layer is a module of its own, with dropout between them. A torch module of several layers has
+dropout too, but on a GPU its random numbers are cuDNN's, and seeding these in every step takes
+longer than the step, and waits for the device.
 """
 
 from __future__ import annotations
@@ -15,61 +15,118 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.tasks.state import State
 
 _OF_SEVERAL_LAYERS = re.compile(r"(cells\.)(\w+_l)(\d+)(_reverse)?")
 
 
-class Reader(nn.Module):
-    """Reads a sequence (B, T, F), or an image (B, C, H, W) row by row, to outputs (B, outputs).
+class RecurrentNetwork(nn.Module):
+    """Sequences (B, T, F), or images (B, C, H, W) row by row, to outputs (B, outputs).
 
-    `layer` makes a layer, of sequences (T, B, width), of the width of its inputs. Dropout lies
-    `between` the layers, and before the `last`, which judges.
+    `layer` makes a layer of an input size, for sequences (T, B, size). The probabilities of dropout
+    are those `between` the layers and before the `last`, dense one.
     """
 
     def __init__(
         self,
         layer: Callable[[int], nn.RNNBase],
         layers: int,
-        features: int,
+        input_size: int,
         outputs: int,
         *,
         between: float,
         last: float,
     ) -> None:
         super().__init__()
-        first = layer(features)
-        ways = 2 if first.bidirectional else 1
-        width = ways * first.hidden_size
-        self.ways, self.between = ways, between
+        first = layer(input_size)
+        directions = 2 if first.bidirectional else 1
+        width = directions * first.hidden_size
+        self.directions, self.between = directions, between
         self.cells = nn.ModuleList([first, *(layer(width) for _ in range(layers - 1))])
         self.head = nn.Sequential(nn.Dropout(last), nn.Linear(width, outputs))
-        self.register_load_state_dict_pre_hook(_divide)
+        self.register_load_state_dict_pre_hook(_split_layers)
 
-    def forward(self, example: Tensor) -> Tensor:
-        sequence = rows(example).transpose(0, 1)
-        with _without_bf16(example.device.type):
+    def forward(self, example: Tensor, length: Tensor | None = None) -> Tensor:
+        """Read examples, of which the first `length` (B,) steps are real, or all."""
+        sequence: Any = as_sequence(example).transpose(0, 1)
+        if length is not None and self.directions == 2:
+            # Reading backwards begins at the last real step; packing waits for the device.
+            sequence = pack_padded_sequence(sequence, length.cpu(), enforce_sorted=False)
+        with _in_fp32(example.device.type):
             sequence, last = self.cells[0](sequence)
             for layer in self.cells[1:]:
-                sequence, last = layer(F.dropout(sequence, self.between, self.training))
+                sequence, last = layer(self._drop(sequence))
         state = last[0] if isinstance(last, tuple) else last  # (ways, B, hidden)
+        if length is not None and self.directions == 1:
+            state = sequence[length - 1, torch.arange(len(length), device=length.device)][None]
         return self.head(torch.cat(list(state), dim=1))
 
+    def _drop(self, sequence: Any) -> Any:
+        if isinstance(sequence, PackedSequence):
+            return sequence._replace(data=F.dropout(sequence.data, self.between, self.training))
+        return F.dropout(sequence, self.between, self.training)
 
-def _divide(_: nn.Module, weights: dict[str, Any], prefix: str, *__: Any) -> None:
-    """Have weights fit that are those of one module with all the layers, as they once were."""
+
+class RecurrentLanguageModel(nn.Module):
+    """Tokens (B, T) int64 to logits of the next token at each position, (B, T, V).
+
+    `layer` makes a layer of `width` units of an input size. The state has a tensor (B, 1, width),
+    of an LSTM two, for each layer. Padding has to be at the end: no real token depends on it then.
+    """
+
+    def __init__(
+        self,
+        layer: Callable[[int], nn.RNNBase],
+        layers: int,
+        vocabulary: int,
+        *,
+        width: int,
+        between: float,
+        last: float,
+    ) -> None:
+        super().__init__()
+        self.between = between
+        self.embedding = nn.Embedding(vocabulary, width)
+        self.cells = nn.ModuleList(layer(width) for _ in range(layers))
+        self.head = nn.Sequential(nn.Dropout(last), nn.Linear(width, vocabulary))
+
+    def forward(
+        self, tokens: Tensor, length: Tensor | None = None, state: State = None
+    ) -> tuple[Tensor, State]:
+        sequence, states = self.embedding(tokens).transpose(0, 1), []
+        with _in_fp32(tokens.device.type):
+            for number, layer in enumerate(self.cells):
+                if number:
+                    sequence = F.dropout(sequence, self.between, self.training)
+                before = None if state is None else _swap_batch(state[number])
+                sequence, after = layer(sequence, before)
+                states.append(_swap_batch(after))
+        return self.head(sequence.transpose(0, 1)), tuple(states)
+
+
+def _swap_batch(state: Any) -> Any:
+    """Return a state of torch's, (1, B, hidden), as (B, 1, hidden), or back."""
+    if isinstance(state, tuple):
+        return tuple(map(_swap_batch, state))
+    return state.transpose(0, 1).contiguous()
+
+
+def _split_layers(_: nn.Module, weights: dict[str, Any], prefix: str, *__: Any) -> None:
+    """Rename the weights of a checkpoint whose layers were one module."""
     for name in [it for it in weights if it.startswith(prefix)]:
         if match := _OF_SEVERAL_LAYERS.fullmatch(name.removeprefix(prefix)):
             cells, kind, layer, reverse = match.groups("")
             weights[f"{prefix}{cells}{layer}.{kind}0{reverse}"] = weights.pop(name)
 
 
-def _without_bf16(device: str) -> AbstractContextManager[object]:
-    """Have recurrent layers compute in fp32 where the rest is to compute in bf16.
+def _in_fp32(device: str) -> AbstractContextManager[object]:
+    """Disable autocast of recurrent layers to bf16, so that they compute in fp32.
 
-    Autocast has no bf16 for them: on a GPU it takes fp16, whose range is not bf16's, and on CPUs
-    some of them have no kernel.
+    Autocast has no bf16 for them: on a GPU it takes fp16, whose range is smaller, and on CPUs some
+    of them have no kernel.
     """
     in_bf16 = (
         torch.amp.is_autocast_available(device)
@@ -79,14 +136,14 @@ def _without_bf16(device: str) -> AbstractContextManager[object]:
     return torch.autocast(device, enabled=False) if in_bf16 else nullcontext()
 
 
-def rows(example: Tensor) -> Tensor:
-    """Images (B, C, H, W) as sequences of rows (B, H, C * W); sequences (B, T, F) as they are."""
+def as_sequence(example: Tensor) -> Tensor:
+    """Return images (B, C, H, W) as sequences of rows (B, H, C * W); sequences as they are."""
     return example.transpose(1, 2).flatten(2) if example.ndim == 4 else example
 
 
-def features(facts: DataFacts) -> int:
-    """How many numbers a step of the sequence has."""
-    if facts.kind == "image":
+def input_size(facts: DataFacts) -> int:
+    """Return the size of a step of the sequence."""
+    if facts.modality == "image":
         channels, _, width = facts.shape
         return channels * width
     return facts.shape[-1]

@@ -22,7 +22,7 @@ them until it has saved."""
 
 @functools.cache
 def context() -> BaseContext:
-    """The context in which workers are started; with the first call their server begins to
+    """Return the context in which workers are started; with the first call their server begins to
     import what they need."""
     found = multiprocessing.get_context("forkserver")
     found.set_forkserver_preload(["hpc_dl.data.pictures.streamed"])

@@ -24,7 +24,7 @@ class GreyImageSource(Source[Options]):
     shape: tuple[int, int, int]
     classes: tuple[str, ...]
     examples: Mapping[str, int]
-    """How many each of its splits has."""
+    """Sizes of the splits that it has."""
 
     @abstractmethod
     def read(self) -> Mapping[str, Tensors]:
@@ -38,13 +38,13 @@ class GreyImageSource(Source[Options]):
         holdout, chosen = Holdout.of(self.options), self._chosen()
         if not chosen:
             sizes = split_counts(self.examples, holdout)
-            return DataFacts("image", "classify", self.shape, self.classes, *sizes)
+            return DataFacts.of("image", "classify", self.shape, self.classes, *sizes)
         kept = sum(label in chosen.values() for label in self.train_labels())
         train, validation, test = split_counts({**self.examples, "train": kept}, holdout)
         if "test" not in self.examples:
             test += self.examples["train"] - kept
         sizes = (train, validation, test)
-        return DataFacts(
+        return DataFacts.of(
             "image", "classify", self.shape, self.classes, *sizes, include_classes=tuple(chosen)
         )
 
@@ -58,7 +58,7 @@ class GreyImageSource(Source[Options]):
         return facts, {name: Split(tensors) for name, tensors in given.items()}
 
     def _chosen(self) -> dict[str, int]:
-        """The names and numbers of the classes to train on; empty for all."""
+        """Return the names and numbers of the classes to train on; empty for all."""
         names = dict.fromkeys(map(str, self.options.include_classes or ()))
         if unknown := set(names) - set(self.classes):
             raise UserError(

@@ -1,0 +1,135 @@
+"""A text of the user's, or Shakespeare's sonnets, as sequences of characters.
+
+The training, validation and test parts follow each other in the text, so that no held-out character
+lies between trained ones. Shakespeare, Sonnets (1609), in modern spelling: 1-5, 7, 8, 12, 15, 18,
+19, 23, 27, 29, 30, 33, 55, 60, 65, 71, 73, 104, 106, 116, 130 and 138.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hpc_dl.data.source import Loaded, Source, Staging
+from hpc_dl.errors import UserError, reason
+from hpc_dl.jobspec.data import DataFacts, Feature
+from hpc_dl.jobspec.sources.text import Text
+
+if TYPE_CHECKING:
+    from hpc_dl.data.dataset import Split
+    from hpc_dl.data.vocabulary import Vocabulary
+
+SONNETS = Path(__file__).parent.parent / "sonnets.txt"
+_SHOWN = 8
+"""How many unknown characters a note names."""
+
+
+class TextSource(Source[Text]):
+    """A text in three parts."""
+
+    def describe(self) -> DataFacts:
+        return self._facts(self._parts())
+
+    def load(self) -> Loaded:
+        parts = self._parts()
+        vocabulary = _vocabulary(parts)
+        return self._facts(parts), {
+            name: self._split(part, vocabulary) for name, part in parts.items()
+        }
+
+    def assets(self, facts: DataFacts) -> dict[str, str]:
+        from hpc_dl.data.vocabulary import FILE, Vocabulary
+
+        return {FILE: Vocabulary(facts.inputs["text"].vocabulary).to_json()}
+
+    def files(self) -> dict[str, Path]:
+        return super().files() or {"sonnets": SONNETS}
+
+    def staging(self) -> Staging:
+        return Staging("data.path of the spec; the sonnets if unset")
+
+    def _parts(self) -> dict[str, str]:
+        """The text of each split. Raises UserError where one is too short."""
+        text, options = self._text(), self.options
+        test, validation = (round(len(text) * it) for it in (options.test, options.validation))
+        first, second = len(text) - test - validation, len(text) - test
+        parts = {
+            "train": text[:first],
+            "validation": text[first:second],
+            "test": text[second:],
+        }
+        if short := next((name for name, part in parts.items() if len(part) < 2), None):
+            raise UserError(
+                f"data.path: {self._path()} has {len(text)} characters, of which {short} gets "
+                f"{len(parts[short])}: it needs two"
+            )
+        return parts
+
+    def _path(self) -> Path:
+        return Path(self.options.path).expanduser() if self.options.path else SONNETS
+
+    def _text(self) -> str:
+        """The whole text. Raises UserError, with the row, for what is not UTF-8."""
+        path = self._path()
+        try:
+            raw = path.read_bytes()
+        except OSError as error:
+            raise UserError(f"data.path: {path} cannot be read: {reason(error)}") from None
+        try:
+            return raw.decode("utf-8-sig").replace("\r\n", "\n")
+        except UnicodeDecodeError as error:
+            row = raw[: error.start].count(b"\n") + 1
+            raise UserError(
+                f"data.path: {path}:{row}: byte {raw[error.start]:#04x} is not UTF-8",
+                hint="Convert it: iconv -f latin1 -t utf-8 FILE > NEW_FILE.",
+            ) from None
+
+    def _facts(self, parts: dict[str, str]) -> DataFacts:
+        tokens, length = _vocabulary(parts).tokens, self.options.length
+        feature = Feature("int", (None,), tokens, longest=length)
+        train, validation, test = (math.ceil((len(it) - 1) / length) for it in parts.values())
+        return DataFacts(
+            "text",
+            "predict_next",
+            inputs={"text": feature},
+            targets={"next": feature},
+            train=train,
+            validation=validation,
+            test=test,
+            notes=_notes(parts),
+        )
+
+    def _split(self, part: str, vocabulary: Vocabulary) -> Split:
+        """The examples of a part, `length` characters each and those that follow them; the last is
+        what is left."""
+        import torch
+
+        from hpc_dl.data.ragged import Ragged, RaggedSplit
+
+        ids = torch.from_numpy(vocabulary.encode(part))
+        ids = ids.to(torch.uint8 if len(vocabulary.tokens) <= 256 else torch.int32)
+        last = len(ids) - 1
+        offsets = torch.tensor([*range(0, last, self.options.length), last])
+        return RaggedSplit({"text": Ragged(ids[:-1], offsets), "next": Ragged(ids[1:], offsets)})
+
+
+def _vocabulary(parts: dict[str, str]) -> Vocabulary:
+    from hpc_dl.data.vocabulary import Vocabulary
+
+    return Vocabulary.fit(parts["train"])
+
+
+def _notes(parts: dict[str, str]) -> tuple[str, ...]:
+    """What the plan says of characters that the training part does not have."""
+    known = set(parts["train"])
+    held_out = parts["validation"] + parts["test"]
+    unknown = sorted(set(held_out) - known)
+    if not unknown:
+        return ()
+    count = sum(map(held_out.count, unknown))
+    shown = ", ".join(map(repr, unknown[:_SHOWN])) + (" ..." if len(unknown) > _SHOWN else "")
+    return (
+        f"{count} characters of validation and test are none of the training part's, and read as "
+        f"<unk>: {shown}",
+    )

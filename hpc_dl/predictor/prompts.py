@@ -1,0 +1,55 @@
+"""Prompts as a network takes them: token ids, from raw text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from hpc_dl.data.vocabulary import Vocabulary
+from hpc_dl.errors import UserError
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """Encodes prompts by the vocabulary of the training."""
+
+    vocabulary: Vocabulary
+
+    def batch(self, given: Any) -> dict[str, Tensor]:
+        """Return the tensors for `predict`. Raises UserError for a prompt that is empty, or has a
+        character that the training text has not."""
+        rows = [self._encoded(prompt, n) for n, prompt in enumerate(_strings(given), start=1)]
+        length = torch.tensor([*map(len, rows)])
+        return {"text": pad_sequence(rows, batch_first=True), "text_length": length}
+
+    def _encoded(self, prompt: str, number: int) -> Tensor:
+        if not prompt:
+            raise UserError(f"prompt {number} is empty", hint="Give one character at least.")
+        ids = torch.from_numpy(self.vocabulary.encode(prompt))
+        if (unknown := (ids == 0).nonzero()).numel():
+            place = int(unknown[0])
+            raise UserError(
+                f"prompt {number} has {prompt[place]!r} at place {place}, a character that the "
+                "training text does not have",
+                hint=f"It has: {''.join(self.vocabulary.tokens[1:])!r}.",
+            )
+        return ids
+
+
+def _strings(given: Any) -> list[str]:
+    """One prompt or several: a string, a list, an array, a column, or one of these as `text`."""
+    if isinstance(given, Mapping) or hasattr(given, "columns"):
+        names = [*given] if isinstance(given, Mapping) else [*given.columns]
+        if len(names) != 1:
+            raise UserError(f"the network takes text, but was given {', '.join(map(str, names))}")
+        given = given[names[0]]
+    found = [given] if isinstance(given, str) else np.asarray(given, dtype=object).ravel().tolist()
+    if not found or not all(isinstance(it, str) for it in found):
+        raise UserError("the network takes text", hint='Give strings: predict(["To be"]).')
+    return found

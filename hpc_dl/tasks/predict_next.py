@@ -1,0 +1,116 @@
+"""Next-element prediction: at each place of a sequence, the token that follows.
+
+The sum over a sequence of log p(next | all before) is its log-likelihood, so the networks are
+language models (Mikolov et al., Interspeech 2010).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from hpc_dl.jobspec.data import UNKNOWN
+from hpc_dl.tasks import decoding
+from hpc_dl.tasks.artifacts import Artifact, Picture, Text
+from hpc_dl.tasks.contract import Batch, Loss, MonitoredMetric, Observed, Task
+from hpc_dl.tasks.decoding import Sampler, Sampling, Step
+from hpc_dl.tasks.padding import is_real
+from hpc_dl.tasks.tables import Array
+
+if TYPE_CHECKING:
+    from torchmetrics import Metric
+
+SHOWN, PROMPT = 4, 32
+"""How many held-out examples are continued in the sample, from so many tokens on."""
+_IGNORED = -100
+"""What cross-entropy takes for no token."""
+
+
+class NextElement(Task):
+    """Outputs (B, T, V) are logits of the token after each of T."""
+
+    monitored = MonitoredMetric("loss", "min")
+    sampling = Sampling()
+    """How prompts are continued."""
+
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
+        return self.facts.targets["next"].vocabulary
+
+    def loss(self, outputs: Tensor, batch: Batch) -> Loss:
+        """Return the cross-entropy in nats; the count is of real tokens."""
+        wanted = self._wanted(batch).flatten()
+        total = F.cross_entropy(
+            outputs.flatten(0, 1), wanted, ignore_index=_IGNORED, reduction="sum"
+        )
+        return Loss(total, batch["text_length"].sum())
+
+    def measure(self, outputs: Tensor, batch: Batch) -> Mapping[str, Loss | Observed]:
+        """Return the loss in nats a token, the share of tokens that are the likeliest, and the
+        loss again as perplexity and in bits."""
+        loss, wanted = self.loss(outputs, batch), self._wanted(batch)
+        return {
+            "loss": loss,
+            "accuracy": Loss((outputs.argmax(dim=-1) == wanted).sum(), loss.count),
+            "perplexity": Observed(_perplexity, (loss.total, torch.as_tensor(loss.count))),
+            "bits_per_character": Loss(loss.total / math.log(2), loss.count),
+        }
+
+    def _wanted(self, batch: Batch) -> Tensor:
+        """The next token at each place, (B, T), marked where it is padding."""
+        real = is_real(batch["text_length"], batch["next"].shape[1])
+        return batch["next"].where(real, _IGNORED)
+
+    def predict(self, outputs: Tensor) -> Mapping[str, Tensor]:
+        """Return the probabilities of the next token at each place, (B, T, V)."""
+        return {"probabilities": outputs.softmax(dim=-1)}
+
+    def pictures(self, judged: Iterable[tuple[Tensor, Batch]]) -> Mapping[str, Picture]:
+        return {}
+
+    def generate(self, step: Step, batch: Batch) -> Mapping[str, Tensor]:
+        """Return the sampled `tokens` after each prompt, (B, length)."""
+        choose = _Known(Sampler(self.sampling), self.vocabulary)
+        given = (batch["text"], batch["text_length"], self.sampling.length)
+        return {"tokens": decoding.generate(step, *given, choose=choose)}
+
+    def decode(self, predicted: Mapping[str, Any]) -> Mapping[str, Array]:
+        """Return the `continuation` of each prompt, (B,) strings."""
+        if "tokens" not in predicted:
+            return {}
+        return {"continuation": np.array([self._text(row) for row in predicted["tokens"].tolist()])}
+
+    def samples(self, step: Step, sample: Batch) -> Mapping[str, Artifact]:
+        """Return a text: the beginnings of some examples, and what the network writes on."""
+        text = sample["text"][:SHOWN, :PROMPT]
+        length = sample["text_length"][:SHOWN].clamp(max=PROMPT)
+        written = self.generate(step, {"text": text, "text_length": length})["tokens"]
+        pairs = zip(text.tolist(), length.tolist(), written.tolist(), strict=True)
+        shown = [f"{self._text(row[:end])}»{self._text(more)}" for row, end, more in pairs]
+        caption = "Prompts, and after » what the network writes"
+        return {"continuations": Text("\n\n---\n\n".join(shown), caption)}
+
+    def _text(self, tokens: Sequence[int]) -> str:
+        return "".join(self.vocabulary[token] for token in tokens)
+
+
+class _Known:
+    """Chooses among the tokens that stand for something."""
+
+    def __init__(self, sampler: Sampler, vocabulary: Sequence[str]) -> None:
+        self.sampler, self.first = sampler, 1 if vocabulary[0] == UNKNOWN else 0
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        return self.sampler(logits[:, self.first :]) + self.first
+
+
+def _perplexity() -> Metric:
+    from hpc_dl.tasks.metrics import Perplexity
+
+    return Perplexity()

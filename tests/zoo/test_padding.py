@@ -1,0 +1,134 @@
+"""More padding changes no number: not the loss, the metrics, the gradients or the predictions."""
+
+import pytest
+import torch
+
+from hpc_dl import tasks, zoo
+from hpc_dl.jobspec.architectures import ZOO
+from hpc_dl.jobspec.data import DataFacts, Feature
+from hpc_dl.tasks.contract import Loss
+from hpc_dl.tasks.decoding import Sampling
+
+LENGTH = torch.tensor([5, 2, 7])
+WORDS = ("<unk>", *"abcdef")
+TEXT = DataFacts(
+    "text",
+    "predict_next",
+    {"text": Feature("int", (None,), WORDS, longest=12)},
+    {"next": Feature("int", (None,), WORDS, longest=12)},
+    *(8, 2, 2),
+)
+SEQUENCES = DataFacts(
+    "sequence",
+    "classify",
+    {"sequence": Feature("float", (None, 3), longest=12)},
+    {"label": Feature("int", (), ("up", "down"))},
+    *(8, 2, 2),
+)
+NETWORKS = {
+    "rnn": {"hidden": 8, "layers": 2},
+    "lstm": {"hidden": 8, "layers": 2, "dropout": 0.0},
+    "gru": {"name": "lstm", "cell": "gru", "hidden": 8, "dropout": 0.0},
+    "transformer": {"width": 8, "heads": 2, "depth": 2, "dropout": 0.0},
+}
+BOTH_WAYS = {
+    "both ways": {"name": "lstm", "hidden": 8, "layers": 2, "bidirectional": True, "dropout": 0.0}
+}
+
+
+@pytest.fixture(autouse=True)
+def _short_continuations(monkeypatch):
+    monkeypatch.setattr("hpc_dl.tasks.predict_next.NextElement.sampling", Sampling(length=5))
+
+
+def architecture(name, options, facts):
+    torch.manual_seed(0)
+    options = {"name": name, **options}
+    made = zoo.build(ZOO[options["name"]](**options), facts, None, tasks.build(facts))
+    return made, made.networks()
+
+
+def batch(facts, width):
+    """The same examples, padded with garbage to a width."""
+    random = torch.Generator().manual_seed(1)
+    if facts is TEXT:
+        inputs = {name: torch.randint(0, 7, (3, 12), generator=random) for name in ("text", "next")}
+    else:
+        inputs = {
+            "sequence": torch.rand(3, 12, 3, generator=random),
+            "label": torch.tensor([0, 1, 0]),
+        }
+    lengths = {f"{name}_length": LENGTH for name in inputs if name != "label"}
+    cut = {name: it if name == "label" else it[:, :width] for name, it in inputs.items()}
+    return {**cut, **lengths, "index": torch.arange(3)}
+
+
+def numbers(made, nets, given):
+    """All that is computed of a batch."""
+    loss = made.loss(nets, given, "model")
+    (loss.total / loss.count).backward()
+    found = {name: it.grad for name, it in nets["model"].named_parameters()}
+    found |= {"count": torch.as_tensor(loss.count)}
+    for name, it in made.measure(nets, given).items():
+        seen = (it.total / it.count,) if isinstance(it, Loss) else it.seen
+        found |= {f"{name} {n}": tensor for n, tensor in enumerate(seen)}
+    nets["model"].eval()
+    with torch.no_grad():
+        predicted = made.predict(nets, made.inputs(given))
+    return found | {f"predicted {name}": it for name, it in predicted.items()}
+
+
+@pytest.mark.parametrize("facts", [TEXT, SEQUENCES], ids=["text", "sequence"])
+@pytest.mark.parametrize("name", [*NETWORKS, *BOTH_WAYS])
+def test_more_padding_changes_no_number(name, facts):
+    if facts is TEXT and name in BOTH_WAYS:
+        pytest.skip("what reads backwards predicts no next token")
+    options = {**NETWORKS, **BOTH_WAYS}[name]
+    few, many = (
+        numbers(*architecture(name, options, facts), batch(facts, width)) for width in (7, 12)
+    )
+    for what, value in few.items():
+        torch.testing.assert_close(many[what], value, msg=f"{what}: {value} {many[what]}")
+
+
+def test_a_count_is_of_real_tokens():
+    made, nets = architecture("rnn", NETWORKS["rnn"], TEXT)
+    assert int(made.loss(nets, batch(TEXT, 12), "model").count) == 14
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_step_at_a_time_gives_the_outputs_for_the_whole_text(name):
+    made, nets = architecture(name, NETWORKS[name], TEXT)
+    nets["model"].eval()
+    given = batch(TEXT, 7)
+    step, state, seen = made.step(nets), None, []
+    with torch.no_grad():
+        for tokens in given["text"].unbind(1):
+            logits, state = step(tokens, state)
+            seen.append(logits)
+        torch.testing.assert_close(torch.stack(seen, dim=1), made.outputs(nets, given))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_no_output_depends_on_a_later_token(name):
+    made, nets = architecture(name, NETWORKS[name], TEXT)
+    nets["model"].eval()
+    given = batch(TEXT, 7)
+    other = given["text"].clone()
+    other[:, 4:] = 0
+    with torch.no_grad():
+        outputs = made.outputs(nets, given), made.outputs(nets, {**given, "text": other})
+    torch.testing.assert_close(*(it[:, :4] for it in outputs))
+
+
+def test_a_transformer_looks_back_as_far_as_it_was_trained():
+    made, nets = architecture("transformer", NETWORKS["transformer"], TEXT)
+    nets["model"].eval()
+    step, tokens = made.step(nets), torch.randint(0, 7, (1, 30))
+    with torch.no_grad():
+        state, short = None, None
+        for place in range(30):
+            logits, state = step(tokens[:, place], state)
+            if place >= 18:
+                latest, short = step(tokens[:, place], short)
+    torch.testing.assert_close(logits, latest)
