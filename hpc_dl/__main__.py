@@ -9,10 +9,11 @@ working_folder = None if sys.flags.safe_path else sys.path.pop(0)
 
 from pathlib import Path  # noqa: E402
 
-if working_folder == str(Path(__file__).absolute().parents[1]):  # a checkout, maybe not installed
-    sys.path.append(working_folder)
+checkout = str(Path(__file__).absolute().parents[1])
+if working_folder == checkout and checkout not in sys.path:  # it may not be installed
+    sys.path.append(checkout)
     others = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [others, working_folder]))
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [others, checkout]))
 
 from hpc_dl.cli import main  # noqa: E402
 

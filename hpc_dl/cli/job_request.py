@@ -106,6 +106,7 @@ def read(
     if copied is None:
         with _errors_with_position(file, overrides):
             code = snapshot.take(spec, base, data_root, facts)
+            spec = code.completed(spec)
     known = facts or code.facts
     assert known is not None
     with _errors_with_position(file, overrides):

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from hpc_dl.data.counts import Holdout
-from hpc_dl.data.device_transfer import to_device
 from hpc_dl.data.holdout import positions
 from hpc_dl.data.names import Names
 from hpc_dl.jobspec.data import DataFacts
@@ -87,6 +86,15 @@ class HostSplit(Split):
     def batch(self, chosen: Tensor) -> Batch:
         rows = self.held.rows(chosen.cpu())
         return {name: as_floats(to_device(it, self.target)) for name, it in rows.items()}
+
+
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """Copy a tensor from main memory to a device, without waiting where it is a GPU.
+
+    A GPU copies by itself what is pinned; for anything else the host waits.
+    """
+    held = tensor.pin_memory() if device.type == "cuda" else tensor
+    return held.to(device, non_blocking=True)
 
 
 def bytes_of(tensor: Tensor) -> int:

@@ -9,9 +9,8 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from hpc_dl.data.dataset import Batch, Split, Tensors, bytes_of
-from hpc_dl.data.device_transfer import to_device
-from hpc_dl.data.order import mix
+from hpc_dl.data.dataset import Batch, Split, Tensors, bytes_of, to_device
+from hpc_dl.data.sampler import mix_seed
 from hpc_dl.tasks.padding import is_real
 
 POOL = 100
@@ -116,7 +115,7 @@ def batches_by_length(lengths: Tensor, batch_size: int, seed: int, epoch: int) -
     Examples are shuffled, sorted by length in pools of POOL batches, and the batches are shuffled
     again, but for the last, which may be small.
     """
-    generator = torch.Generator().manual_seed(mix(seed, epoch))
+    generator = torch.Generator().manual_seed(mix_seed(seed, epoch))
     pools = torch.randperm(len(lengths), generator=generator).split(POOL * batch_size)
     ordered = torch.cat([it[lengths[it].argsort(stable=True)] for it in pools])
     whole = len(lengths) // batch_size
@@ -128,7 +127,7 @@ def batches_by_length(lengths: Tensor, batch_size: int, seed: int, epoch: int) -
 def batches_of_tokens(lengths: Tensor, tokens: int, seed: int, epoch: int) -> list[Tensor]:
     """The batches of an epoch, positions (B,) each, that hold at most `tokens` when padded; an
     example that is longer than that is a batch of its own."""
-    generator = torch.Generator().manual_seed(mix(seed, epoch))
+    generator = torch.Generator().manual_seed(mix_seed(seed, epoch))
     shuffled = torch.randperm(len(lengths), generator=generator)
     ordered = shuffled[lengths[shuffled].argsort(stable=True)]
     batches, first = [], 0

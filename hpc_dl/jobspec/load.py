@@ -19,9 +19,10 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class SpecError(UserError):
-    """The faults of a spec, each at its place."""
+    """The faults of a spec, each at its place, in the order of the file."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
+        problems = sorted(problems, key=lambda it: (it.mark.source, it.mark.line, it.mark.column))
         super().__init__("\n".join(map(str, problems)))
         self.problems = list(problems)
 
@@ -92,9 +93,7 @@ def validate(document: Document, root: type[Model]) -> Model:
         wrong = faults.find_faults(error, document.values, root)
         found += [fault.located(document) for fault in wrong]
     if found:
-        raise SpecError(
-            sorted(found, key=lambda it: (it.mark.source, it.mark.line, it.mark.column))
-        )
+        raise SpecError(found)
     return model
 
 

@@ -1,4 +1,4 @@
-"""The options of a user's own network and data: what is checked of them, and how.
+"""Options of a user's network and data: how they are declared, and checked.
 
 A network declares its options as a pydantic class within its own,
 

@@ -21,7 +21,7 @@ from hpc_dl.predictor.prompts import Prompts
 from hpc_dl.tasks.decoding import Sampling
 from hpc_dl.tasks.predict_next import NextElement
 from hpc_dl.zoo import trained as trained_networks
-from hpc_dl.zoo.contract import SHARED, part
+from hpc_dl.zoo.contract import SHARED, take
 
 CHUNK = 1024
 """Most examples that are predicted at once."""
@@ -61,7 +61,7 @@ class Predictor:
         count = len(next(iter(batch.values())))
         with torch.no_grad():
             parts = [
-                self.architecture.predict(self.nets, part(batch, slice(first, first + CHUNK)))
+                self.architecture.predict(self.nets, take(batch, slice(first, first + CHUNK)))
                 for first in range(0, 1 if whole else count, CHUNK)
             ]
         outputs = {name: torch.cat([p[name] for p in parts]) for name in parts[0]}

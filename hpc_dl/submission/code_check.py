@@ -1,8 +1,8 @@
 """Copy a user's code, and try the copy: `python -m hpc_dl.submission.code_check`.
 
 A request comes in as JSON; the last line of its output is JSON too, a report or the `message`,
-`hint` and `key` of an error. Two forks of this process import the user's code: one where it lies,
-to see which files that takes; one from their copies, as a rank will, where there is nothing else.
+`hint` and `faults` of an error. Two forks of this process import the user's code: one where it
+lies, to see which files that takes; one from their copies, as a rank will, where nothing else is.
 """
 
 from __future__ import annotations
@@ -12,17 +12,11 @@ import hashlib
 import importlib
 import json
 import os
-import re
-import select
 import shutil
-import signal
 import sys
 import tempfile
-import time
-import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
@@ -33,23 +27,13 @@ from hpc_dl.jobspec.architectures import ModelSpec
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.sources import DataSpec
 from hpc_dl.planning.compatibility import SpecConflict
-from hpc_dl.submission import discovery
+from hpc_dl.submission import discovery, fork_trial
 
 if TYPE_CHECKING:
     from hpc_dl.train.code_trial import Trial
 
-GRACE = 10.0
-"""Seconds after its time limit until a process that does not end is killed."""
 TWICE = 20.0
 """Seconds that a user's data may take so that they are asked a second time, from the copy."""
-
-
-class _TooLong(BaseException):
-    """The time is over. No Exception, so that no `except Exception` of the user's catches it."""
-
-
-class _ReadsOriginal(BaseException):
-    """The user's code names a file by a path that does not lead to the copy."""
 
 
 def main() -> None:
@@ -63,7 +47,7 @@ def _report(request: dict[str, Any], elsewhere: str) -> dict[str, Any]:
     importlib.import_module("hpc_dl.train.code_trial")  # once, for both forks
     names = " and ".join(_places(request).values())
     seconds, target = float(request["seconds"]), Path(request["target"])
-    found = _in_fork(lambda: _discover(request), names, seconds, lambda path: path)
+    found = fork_trial.run(lambda: _discover(request), names, seconds, lambda path: path)
     if "message" in found:
         return found
     try:
@@ -76,7 +60,9 @@ def _report(request: dict[str, Any], elsewhere: str) -> dict[str, Any]:
         resolved = target.resolve()
         return anchor / path.relative_to(resolved) if path.is_relative_to(resolved) else path
 
-    tried = _in_fork(lambda: _try_copy(request, found, copied, elsewhere), names, seconds, original)
+    tried = fork_trial.run(
+        lambda: _try_copy(request, found, copied, elsewhere), names, seconds, original
+    )
     if "message" in tried:
         message, inside = tried["message"], f"{target.resolve()}/"
         more = " (in a copy of the code)" if inside in message else ""
@@ -125,7 +111,7 @@ def _try_copy(
         if event == "open" and importing and isinstance(arguments[0], str | os.PathLike):
             path = str(installed.absolute(os.fspath(arguments[0])))
             if path in originals:
-                raise _ReadsOriginal(f"it reads {path}, of which the job has a copy")
+                raise fork_trial.ReadsOriginal(f"it reads {path}, of which the job has a copy")
 
     sys.addaudithook(refuse_originals)
     renamed = {**request, **{key: request[key] | new for key, new in copied["sections"].items()}}
@@ -233,108 +219,6 @@ def _copy_files(files: set[Path], anchor: Path, target: Path) -> dict[str, str]:
         shutil.copy2(path, copy)
         digests[str(path.relative_to(anchor))] = hashlib.sha256(copy.read_bytes()).hexdigest()
     return digests
-
-
-def _in_fork(
-    work: Callable[[], dict[str, Any]],
-    names: str,
-    seconds: float,
-    original: Callable[[Path], Path],
-) -> dict[str, Any]:
-    """Return the result of `work` in a fork of this process, or the description of its failure."""
-    ours, theirs = os.pipe()
-    child = os.fork()
-    if not child:
-        os.close(ours)
-        line = json.dumps(_outcome(work, names, seconds, original)) + "\n"
-        with os.fdopen(theirs, "w") as pipe:
-            pipe.write(line)
-        os._exit(0)
-    os.close(theirs)
-    answer, end = b"", time.monotonic() + seconds + GRACE
-    while not answer.endswith(b"\n") and select.select([ours], [], [], end - time.monotonic())[0]:
-        if not (part := os.read(ours, 2**16)):
-            break
-        answer += part
-    os.close(ours)
-    late = time.monotonic() >= end
-    os.kill(child, signal.SIGKILL)
-    _, status = os.waitpid(child, 0)
-    if answer.endswith(b"\n"):
-        result: dict[str, Any] = json.loads(answer)
-        return result
-    how = (
-        f"did not end within {seconds:.0f} s" if late else f"ended its process ({_ending(status)})"
-    )
-    return {"message": f"{names} {how} when it was imported", "hint": _WHY}
-
-
-def _outcome(
-    work: Callable[[], dict[str, Any]],
-    names: str,
-    seconds: float,
-    original: Callable[[Path], Path],
-) -> dict[str, Any]:
-    os.dup2(2, 1)  # what the user's code prints
-    sys.argv[1:] = ["a-job-has-other-arguments"]
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise _TooLong(f"it took more than {seconds:.0f} s")
-
-    signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        return work()
-    except SpecConflict as error:
-        faults = [dataclasses.asdict(fault) for fault in error.faults]
-        return {"message": error.message, "hint": error.hint, "faults": faults}
-    except UserError as error:
-        return {"message": error.message, "hint": error.hint}
-    except BaseException as error:
-        return _described(error, names, original)
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-_WHY = "It is imported at submission, so that it does not fail after having waited in a queue."
-_MISSING = """If it is a module of yours, name its folder in the spec: `code: [FOLDER]`."""
-_NAMESAKE = """That is an installed module. To import a file of yours that is called like it, write
-`from . import NAME`, or rename it."""
-_NO_FILE = """A job has a copy of your code, and another working directory. Read what lies
-beside the code by Path(__file__).parent, and name it in the spec: `code: [FILE, FOLDER]`.
-Of data, give the absolute path."""
-
-
-def _described(
-    error: BaseException, names: str, original: Callable[[Path], Path]
-) -> dict[str, str]:
-    """Describe an error in the user's code, `names`: where, what, and what to do."""
-    frames = traceback.extract_tb(error.__traceback__)
-    theirs = [
-        it for it in frames if installed.is_users(Path(it.filename)) and it.filename[0] == "/"
-    ]
-    where = f"{original(Path(theirs[-1].filename))}:{theirs[-1].lineno}: " if theirs else ""
-    text, hint = f"{type(error).__name__}: {error}", _WHY
-    if isinstance(error, SyntaxError) and error.filename:
-        where, text = f"{original(Path(error.filename))}:{error.lineno}: ", str(error.msg)
-    elif isinstance(error, SystemExit):
-        text = f"it ends the program when it is imported: SystemExit({error.code!r})"
-        hint = "Put what is no definition under `if __name__ == '__main__':`."
-    elif isinstance(error, _TooLong):
-        text = str(error)
-    elif isinstance(error, _ReadsOriginal):
-        text, hint = str(error), "Name it relative to the code: Path(__file__).parent / ..."
-    elif isinstance(error, ImportError):
-        hint = _NAMESAKE if error.name in installed.RESERVED else _MISSING
-    elif isinstance(error, FileNotFoundError):
-        hint = _NO_FILE
-    text = re.sub(rf"{user_code.PREFIX}\d+\.", "", text)
-    return {"message": (where or f"{names}: ") + text, "hint": hint}
-
-
-def _ending(status: int) -> str:
-    code = os.waitstatus_to_exitcode(status)
-    return f"signal {-code}" if code < 0 else f"exit code {code}"
 
 
 if __name__ == "__main__":

@@ -64,6 +64,11 @@ class Snapshot:
             changes["code"] = list(self.code)
         return spec.model_copy(update=changes)
 
+    def completed(self, spec: JobSpec) -> JobSpec:
+        """Return the spec with the defaults of the options that the user's network declares."""
+        options = {key: it for key, it in self.sections.get("model", {}).items() if key != "name"}
+        return spec.model_copy(update={"model": spec.model.model_copy(update=options)})
+
     def copy_to(self, folder: Path) -> None:
         """Make `folder` a copy, of the files alone that were copied; without any, there is none."""
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""What is asked of a network's outputs: one file a task, of the task's name.
+"""Tasks: one file each, of the task's name, with loss, metrics, predictions and pictures.
 
 Installed packages add theirs by entry points of the group `hpc_dl.tasks`, each of which has the
 task's name and names its class.

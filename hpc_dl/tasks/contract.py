@@ -29,7 +29,7 @@ its input, under the name of its modality: `image`, (B, C, H, W) float in [0, 1]
 (B, columns) float, NaN where a number is missing. Tables and targets are float64 where float32
 would lose what they differ by.
 
-What differs in length is padded at the end, and comes with the number of its real elements:
+Inputs of differing length are padded at the end, and have their real lengths beside them:
 `text_length`, (B,) int64, of `text`.
 
 After mixup an example has two labels: `label` with the mixing coefficient `lam`, (B,) float, and
@@ -43,7 +43,7 @@ of a node, or of a graph."""
 SHARED = frozenset({"node", "edge", "graph", "graphs"})
 
 
-def part(batch: Batch, chosen: slice) -> Batch:
+def take(batch: Batch, chosen: slice) -> Batch:
     """Return some examples of a batch, as a batch."""
     return {name: tensor if name in SHARED else tensor[chosen] for name, tensor in batch.items()}
 
@@ -85,7 +85,7 @@ class MonitoredMetric:
 
 
 class Task(FormerNames, ABC):
-    """What is asked of a network's outputs, (B, outputs): loss, metrics, predictions, pictures.
+    """Task: loss, metrics, predictions and pictures of a network's outputs, (B, outputs).
 
     It belongs to the data, and is the same for every architecture.
     """

@@ -71,7 +71,7 @@ class NextElement(Task):
         """Return the probabilities of the next token at each place, (B, T, V)."""
         return {"probabilities": outputs.softmax(dim=-1)}
 
-    def pictures(self, judged: Iterable[tuple[Tensor, Batch]]) -> Mapping[str, Picture]:
+    def pictures(self, held_out: Iterable[tuple[Tensor, Batch]]) -> Mapping[str, Picture]:
         return {}
 
     def generate(self, step: Step, batch: Batch) -> Mapping[str, Tensor]:

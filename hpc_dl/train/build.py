@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from hpc_dl import tasks
-from hpc_dl.data.batches import Batches
 from hpc_dl.data.dataset import Splits
+from hpc_dl.data.sampler import Batches
 from hpc_dl.data.transforms.augment import Augmentation
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning import data_loading

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import torch
 
-from hpc_dl.data.order import rank_slice
+from hpc_dl.data.sampler import rank_slice
 from hpc_dl.tasks.state import State, join, map_tensors, pick
 from hpc_dl.train.world import World
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hpc_dl.data.batches import Batches
+from hpc_dl.data.sampler import Batches
 from hpc_dl.train import gradient_sync
 from hpc_dl.train.engine import Engine
 from hpc_dl.train.reproducibility import STEP, seed_generators

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from hpc_dl.data.batches import held_out
 from hpc_dl.data.dataset import Split
+from hpc_dl.data.sampler import held_out
 from hpc_dl.train.reproducibility import EVALUATION, seed_generators
 from hpc_dl.train.world import World
 from hpc_dl.zoo.contract import Batch, Loss, Nets, Observed

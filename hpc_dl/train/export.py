@@ -22,7 +22,7 @@ from hpc_dl.train.best_effort import describe_disk_error, is_disk_error
 from hpc_dl.train.evaluate import evaluating
 from hpc_dl.train.pictures import on_device_of
 from hpc_dl.zoo import trained
-from hpc_dl.zoo.contract import Architecture, Batch, part
+from hpc_dl.zoo.contract import Architecture, Batch, take
 from hpc_dl.zoo.option_files import copy_into
 
 STRINGS = {"shape": [-1], "dtype": "str"}
@@ -65,7 +65,7 @@ def write_export(
     folder.mkdir(exist_ok=True)
     trained.save_weights(nets, folder)
     options, files = copy_into(folder, spec.model.without_paths().model_dump(mode="json"))
-    few = on_device_of(nets, part(sample, slice(FEW)))
+    few = on_device_of(nets, take(sample, slice(FEW)))
     write_json(
         folder / "model.json",
         {

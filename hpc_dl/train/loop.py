@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from hpc_dl.data.batches import Batches
+from hpc_dl.data.sampler import Batches
 from hpc_dl.planning.plan import Plan
 from hpc_dl.train.early_stopping import EarlyStopping
 from hpc_dl.train.engine import Engine, NonFiniteUpdate

@@ -14,14 +14,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from hpc_dl.data.batches import Batches, held_out
 from hpc_dl.data.dataset import Split
+from hpc_dl.data.sampler import Batches, held_out
 from hpc_dl.errors import UserError
 from hpc_dl.train import batch_norm, memory
 from hpc_dl.train.engine import Engine
 from hpc_dl.train.evaluate import Measure, evaluating
 from hpc_dl.train.player import Player
-from hpc_dl.zoo.contract import Batch, part
+from hpc_dl.zoo.contract import Batch, take
 
 _MAIN_MEMORY = "More main memory (resources.mem), or fewer data.workers."
 
@@ -117,7 +117,7 @@ def _largest_evaluation(engine: Engine, measure: Measure, batch: Batch) -> int:
 
 def _largest(batch: Batch, work: Callable[[Batch], None], nets: Mapping[str, nn.Module]) -> int:
     count = _count(batch) // 2
-    while count and not _fits(part(batch, slice(count)), work, nets):
+    while count and not _fits(take(batch, slice(count)), work, nets):
         count //= 2
     return count
 

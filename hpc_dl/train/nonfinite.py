@@ -9,14 +9,14 @@ from typing import Any, Literal
 
 import torch
 
-from hpc_dl.data.batches import Batches
 from hpc_dl.data.names import Names
+from hpc_dl.data.sampler import Batches
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.run.layout import RunDir
 from hpc_dl.train.best_effort import describe_disk_error, is_disk_error
 from hpc_dl.train.engine import Engine, NonFiniteUpdate
 from hpc_dl.train.evaluate import evaluating
-from hpc_dl.zoo.contract import Batch, part
+from hpc_dl.zoo.contract import Batch, take
 
 ROLLBACK_FACTOR = 0.5
 """Multiplies the learning rate at each roll-back."""
@@ -117,7 +117,7 @@ def samples(engine: Engine, micro_batches: Sequence[Batch], player: str) -> list
     with evaluating(nets):  # with gradients, for a loss may use them
         bad = [
             not torch.isfinite(
-                engine.architecture.loss(nets, part(batch, slice(n, n + 1)), player).total
+                engine.architecture.loss(nets, take(batch, slice(n, n + 1)), player).total
             ).item()
             for batch in micro_batches
             for n in range(len(batch["index"]))

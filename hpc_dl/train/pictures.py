@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from hpc_dl.data.dataset import Split
-from hpc_dl.data.order import mix
+from hpc_dl.data.sampler import mix_seed
 from hpc_dl.errors import naming
 from hpc_dl.run.layout import RunDir
 from hpc_dl.run.weights import Weights
@@ -49,7 +49,7 @@ class Caption:
 
 def sample_of(split: Split, device: torch.device, seed: int) -> Batch:
     """Return a few examples of a split, the same ones throughout a run."""
-    generator = torch.Generator().manual_seed(mix(seed, DRAWING))
+    generator = torch.Generator().manual_seed(mix_seed(seed, DRAWING))
     chosen = torch.randperm(len(split), generator=generator)[:SAMPLE_SIZE]
     return split.batch(chosen.to(device))
 

@@ -17,8 +17,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from hpc_dl.data.batches import Batches
 from hpc_dl.data.dataset import Splits
+from hpc_dl.data.sampler import Batches
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run import records

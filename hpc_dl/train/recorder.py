@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from hpc_dl.data.batches import held_out
 from hpc_dl.data.dataset import HostSplit, Split, Splits
+from hpc_dl.data.sampler import held_out
 from hpc_dl.errors import first_few
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning.plan import Plan

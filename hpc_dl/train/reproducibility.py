@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import torch
 
-from hpc_dl.data.order import mix
+from hpc_dl.data.sampler import mix_seed
 
 STEP, EVALUATION, DRAWING, INITIALISATION = range(4)
 """Purposes of random numbers; each has a stream of its own."""
@@ -29,7 +29,7 @@ _FUSED_ATTENTION = (
 
 def seed_generators(device: torch.device, *key: int) -> None:
     """Seed torch's generators with a hash of `key`, so that nothing is remembered between steps."""
-    value = mix(*key)
+    value = mix_seed(*key)
     torch.default_generator.manual_seed(value)
     if device.type == "cuda":
         torch.cuda.default_generators[device.index].manual_seed(value)

@@ -14,8 +14,8 @@ from pathlib import Path
 from torch import Tensor
 
 from hpc_dl.data import loading, sources
-from hpc_dl.data.batches import held_out
 from hpc_dl.data.dataset import Split
+from hpc_dl.data.sampler import held_out
 from hpc_dl.jobspec.load import load_resolved
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run import records

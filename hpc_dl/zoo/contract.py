@@ -20,7 +20,7 @@ from hpc_dl.tasks.contract import (
     MonitoredMetric,
     Observed,
     Task,
-    part,
+    take,
 )
 from hpc_dl.tasks.former_names import FormerNames
 from hpc_dl.tasks.state import State
@@ -40,7 +40,7 @@ __all__ = [
     "Picture",
     "Task",
     "Text",
-    "part",
+    "take",
 ]
 
 FARTHEST = 10.0
@@ -92,8 +92,8 @@ class Architecture(FormerNames):
     def carried_loss(
         self, nets: Nets, batch: Batch, player: str, carry: State
     ) -> tuple[Loss, State]:
-        """Return the same of sequences that go on from the batch before, and the state at their
-        end; `carry` is the state there, None at first. For networks that read step by step."""
+        """Return the loss for sequences that continue those of the batch before, and the state at
+        their end; `carry` is the state before, None at first. For networks that carry a state."""
         raise NotImplementedError
 
     def measure(self, nets: Nets, batch: Batch) -> Mapping[str, Loss | Observed]:
@@ -112,12 +112,12 @@ class Architecture(FormerNames):
     def artifacts(
         self, nets: Nets, sample: Batch, held_out: Iterable[Batch]
     ) -> Mapping[str, Artifact]:
-        """Pictures, texts and files by name: of a few held-out examples, always the same, or of
-        all of them."""
+        """Return pictures, texts and files by name; `sample` is the same few held-out examples each
+        time, `held_out` all of them."""
         return {}
 
     def inputs(self, sample: Batch) -> Batch:
-        """What `predict` is to be given, taken from a few held-out examples or made up."""
+        """Return example inputs of `predict`, from a few held-out examples or generated."""
         name = self.facts.modality
         return {it: sample[it] for it in (name, f"{name}_length") if it in sample}
 

@@ -18,9 +18,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from hpc_dl.data.batches import Batches
 from hpc_dl.data.pictures import folders
 from hpc_dl.data.pictures.cache import decode
+from hpc_dl.data.sampler import Batches
 from hpc_dl.data.transforms.augment import Augmentation
 from hpc_dl.jobspec.data import Augment
 from hpc_dl.jobspec.sources.image_folder import ImageFolder

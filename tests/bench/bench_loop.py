@@ -16,8 +16,8 @@ import torch
 from accelerate import Accelerator
 from torch.utils.data import DataLoader, TensorDataset
 
-from hpc_dl.data.batches import Batches
 from hpc_dl.data.dataset import Split, Splits
+from hpc_dl.data.sampler import Batches
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning.plan import Machine, make

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from hpc_dl.data.batches import Batches
 from hpc_dl.data.dataset import Split
+from hpc_dl.data.sampler import Batches
 from hpc_dl.data.transforms.augment import Augmentation
 from hpc_dl.jobspec.data import Augment
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch_geometric.data import Data
 
-from hpc_dl.data.batches import Batches, held_out
 from hpc_dl.data.dataset import HostSplit, Split, Splits
 from hpc_dl.data.graphs.splits import GraphSplit
+from hpc_dl.data.sampler import Batches, held_out
 from hpc_dl.data.transforms.augment import Augmentation
 from hpc_dl.jobspec.data import Augment, DataFacts
 from hpc_dl.train import build

@@ -10,7 +10,7 @@ from multiprocessing import forkserver
 import pytest
 import torch
 
-from hpc_dl.data.batches import Batches, held_out
+from hpc_dl.data.sampler import Batches, held_out
 from hpc_dl.data.transforms.augment import Augmentation
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import Augment
@@ -147,7 +147,7 @@ def test_a_worker_that_is_killed_is_said_to_be_gone(source, tmp_path, number):
 PROGRAM = """
 import pathlib, sys
 from hpc_dl.data import loading, sources
-from hpc_dl.data.batches import Batches
+from hpc_dl.data.sampler import Batches
 from hpc_dl.jobspec.sources.image_folder import ImageFolder
 
 if __name__ == "__main__":

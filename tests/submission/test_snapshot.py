@@ -8,7 +8,7 @@ import pytest
 
 from hpc_dl.cli import main
 from hpc_dl.errors import UserError
-from hpc_dl.submission import code_check, discovery, snapshot
+from hpc_dl.submission import discovery, fork_trial, snapshot
 from hpc_dl.submission.snapshot import Snapshot
 from hpc_dl.user_code import MANIFEST, load_object
 from tests.support.snapshots import taken, write
@@ -303,7 +303,7 @@ def test_the_check_is_a_process_of_its_own(tmp_path: Path, monkeypatch: pytest.M
     text += "threading.Thread(target=time.sleep, args=(600,)).start()\n"
     found = taken(write(tmp_path, {"net.py": text + NET}), model={"name": "net.py:Net"})
     assert copied(found) == {"net.py"}
-    assert code_check.GRACE < snapshot.SECONDS
+    assert fork_trial.GRACE < snapshot.SECONDS
 
 
 @pytest.mark.parametrize("lazy", [False, True], ids=["at import", "when called"])

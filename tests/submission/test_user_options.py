@@ -77,6 +77,12 @@ def test_a_typo_and_a_wrong_type_are_refused_where_they_were_written(
         assert "job.yaml:2:1: model.depth is missing" in found
 
 
+def test_defaults_are_in_the_plan(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "job.yaml").write_text(JOB.format(option="depth: 3"))
+    assert main(["submit", str(folder / "job.yaml"), "--local", "--dry-run=plan"]) == 0
+    assert "net.py:Net: depth 3, width 64, gate tanh, at [1, 2]" in capsys.readouterr().out
+
+
 def test_defaults_are_in_the_resolved_spec_and_in_the_network(folder: Path) -> None:
     given = {"name": "net.py:Net", "depth": 3}
     found = taken(folder, model=given)

@@ -1,6 +1,6 @@
 """A metric of strings sees those of all ranks, whatever each of them has."""
 
-from hpc_dl.train.evaluate import Seen
+from hpc_dl.train.evaluate import EvaluationMetrics
 from hpc_dl.zoo.contract import Observed
 from tests.support import ranks
 
@@ -22,13 +22,13 @@ def make():
 
 def measured(world, *shares):
     """What all ranks find, of which each has a share of the strings, in batches of two."""
-    seen, (start, end) = Seen(world), shares[world.rank]
+    found, (start, end) = EvaluationMetrics(world), shares[world.rank]
     for first in range(start, end, 2):
         chosen = slice(first, min(first + 2, end))
-        seen.add({"right": Observed(make, (GUESSES[chosen], TRUTHS[chosen]))})
+        found.update({"right": Observed(make, (GUESSES[chosen], TRUTHS[chosen]))})
     if start == end:
-        seen.add_nothing({"right": Observed(make, (GUESSES[:1], TRUTHS[:1]))})
-    return seen.values()
+        found.update_empty({"right": Observed(make, (GUESSES[:1], TRUTHS[:1]))})
+    return found.compute()
 
 
 def test_strings_are_gathered_over_ranks(tmp_path):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from hpc_dl.data.order import lane_order
+from hpc_dl.data.sampler import lane_order
 from hpc_dl.planning.compatibility import SpecConflict
 from hpc_dl.tasks.state import State
 from hpc_dl.train.carry import Carry
@@ -101,13 +101,13 @@ def test_only_a_step_that_is_taken_moves_the_states():
 def test_a_loss_that_is_not_finite_and_the_search_for_samples_leave_the_states_alone(tmp_path):
     engine, batches = steps.engine_of(spec(), tmp_path)
     made = batches.steps(0)
-    engine.train_step(next(made), batches.filler, report=False)
+    engine.train_step(next(made), batches.dummy_batch, report=False)
     kept = [tensor.clone() for layer in engine.carry.before(1) for tensor in layer]
     weight = next(engine.unwrapped["model"].parameters())
     whole = weight.detach().clone()
     with torch.no_grad():
         weight.fill_(float("nan"))
-    bad = engine.train_step(next(made), batches.filler, report=False)
+    bad = engine.train_step(next(made), batches.dummy_batch, report=False)
     assert bad is not None
     with torch.no_grad():
         weight.copy_(whole)

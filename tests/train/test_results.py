@@ -159,13 +159,15 @@ def test_status_names_the_tested_weights_and_the_last_validation(run):
 
 def test_mlflow_has_a_tag_and_a_description_of_the_weights(run):
     (said,) = events(run, "summary")
-    tags = description.results(said, {})
+    tags = description.summary_tags(said, {})
     assert tags["hpcdl.weights"] == said["weights"]["described"]
     note = tags["mlflow.note.content"]
     assert "Validation, weights of step 36: " in note
     assert "Test, weights of step 36: " in note
-    assert "mlflow.note.content" not in description.results(said, {"mlflow.note.content": "mine"})
-    assert description.results({"event": "summary", "weights": {"step": "x"}}, {}) == {}
+    assert "mlflow.note.content" not in description.summary_tags(
+        said, {"mlflow.note.content": "mine"}
+    )
+    assert description.summary_tags({"event": "summary", "weights": {"step": "x"}}, {}) == {}
 
 
 def test_the_table_has_every_test_prediction_once_and_in_order(run):
@@ -173,7 +175,7 @@ def test_the_table_has_every_test_prediction_once_and_in_order(run):
     numbers = [int(row["example"]) for row in found]
     assert numbers == sorted(set(numbers))
     assert len(found) == read_json(run.plan)["facts"]["test"]
-    assert [int(row["true"]) for row in found] == digits.load()["label"][numbers].tolist()
+    assert [int(row["true"]) for row in found] == digits.read_digits()["label"][numbers].tolist()
     chances = np.array([[float(row[f"probability {n}"]) for n in range(10)] for row in found])
     assert chances.sum(axis=1) == pytest.approx(1, abs=1e-4)
     assert [int(row["predicted"]) for row in found] == chances.argmax(axis=1).tolist()
@@ -199,7 +201,7 @@ def test_two_ranks_write_the_same_table(tmp_path):
     numbers = [int(row["example"]) for row in found]
     assert numbers == sorted(set(numbers))
     assert len(found) == read_json(two.plan)["facts"]["test"]
-    assert [int(row["true"]) for row in found] == digits.load()["label"][numbers].tolist()
+    assert [int(row["true"]) for row in found] == digits.read_digits()["label"][numbers].tolist()
     assert not list((two.artifacts / "test").glob(".*"))
 
 
@@ -286,7 +288,7 @@ def test_rows_are_those_of_the_file_that_they_are_in(tmp_path):
 
 def test_examples_keep_their_number_when_classes_are_left_out(tmp_path):
     (found, _), _ = tables(tmp_path, "ffnn", {"name": "digits", "include_classes": [3, 5]})
-    label = digits.load()["label"]
+    label = digits.read_digits()["label"]
     assert {row["true"] for row in found} == set(map(str, range(10)))
     assert all(int(row["true"]) == label[int(row["example"])] for row in found)
 

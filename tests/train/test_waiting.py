@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from hpc_dl.data import device_transfer
+from hpc_dl.data import dataset
 from hpc_dl.data.transforms.augment import Augmentation
 from hpc_dl.jobspec.architectures import ZOO
 from hpc_dl.train import build, global_mean, gradient_sync
@@ -113,5 +113,5 @@ def test_copies_to_a_gpu_are_from_pinned_memory(monkeypatch):
     seen = []
     monkeypatch.setattr(torch.Tensor, "pin_memory", lambda it: seen.append("pinned") or it)
     monkeypatch.setattr(torch.Tensor, "to", lambda it, _, **how: seen.append(how) or it)
-    device_transfer.to_device(torch.zeros(1), torch.device("cuda"))
+    dataset.to_device(torch.zeros(1), torch.device("cuda"))
     assert seen == ["pinned", {"non_blocking": True}]

@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 from hpc_dl.jobspec.architectures.autoencoder import Autoencoder as Options
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.zoo.architectures.autoencoder import Autoencoder
-from hpc_dl.zoo.contract import part
+from hpc_dl.zoo.contract import take
 from hpc_dl.zoo.layers.noise import NOISES
 
 USES = ("compress", "denoise", "anomaly")
@@ -63,7 +63,7 @@ def test_the_psnr_of_noise_is_known(noise, level, decibels):
 
 def test_the_gain_is_the_difference_of_the_ratios_however_the_split_is_cut():
     architecture, nets = make(use="denoise")
-    batches = [part(images(70), chosen) for chosen in (slice(0, 64), slice(64, 70))]
+    batches = [take(images(70), chosen) for chosen in (slice(0, 64), slice(64, 70))]
     found = measured(architecture.measure, nets, *batches)
     assert found["psnr_gain"] == pytest.approx(found["psnr"] - found["psnr_noisy"], abs=1e-4)
 
@@ -71,7 +71,7 @@ def test_the_gain_is_the_difference_of_the_ratios_however_the_split_is_cut():
 def test_the_psnr_of_a_split_is_that_of_its_mean_squared_error():
     architecture, nets = make()
     whole = images(70)
-    batches = [part(whole, chosen) for chosen in (slice(0, 64), slice(64, 70))]
+    batches = [take(whole, chosen) for chosen in (slice(0, 64), slice(64, 70))]
     with torch.no_grad():
         error = ((nets["model"](whole["image"])[1] - whole["image"]) ** 2).mean()
         loss = architecture.loss(nets, whole, "model")
@@ -110,7 +110,7 @@ def test_the_gradients_of_parts_of_a_batch_add_up_and_reach_every_parameter(opti
 
     def gradients(*parts):
         for chosen in parts:
-            architecture.loss(nets, part(images(12), chosen), "model").total.backward()
+            architecture.loss(nets, take(images(12), chosen), "model").total.backward()
         found = [parameter.grad.clone() for parameter in nets["model"].parameters()]
         nets["model"].zero_grad()
         return found

@@ -17,7 +17,7 @@ from hpc_dl.zoo.architectures.gan import (
     interpolate,
     interpolate_codes,
 )
-from hpc_dl.zoo.contract import part
+from hpc_dl.zoo.contract import take
 from tests.support import ranks
 from tests.support.running import final_state, history, new_run
 
@@ -108,7 +108,7 @@ def test_a_loss_is_a_sum_over_images_however_the_batch_is_split():
         for pieces in ([slice(0, 6)], [slice(0, 2), slice(2, 6)]):
             given = iter([codes[it] for it in pieces])
             architecture.sample_codes = lambda count, like, given=given: next(given)
-            found = [architecture.loss(nets, part(batch, it), player) for it in pieces]
+            found = [architecture.loss(nets, take(batch, it), player) for it in pieces]
             assert sum(it.count for it in found) == 6
             sums.append(sum(it.total for it in found))
         torch.testing.assert_close(sums[0], sums[1])

@@ -10,7 +10,7 @@ from torch.distributions import Bernoulli, Independent, Normal
 from hpc_dl.jobspec.architectures.vae import VariationalAutoencoder as Options
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.zoo.architectures.vae import VariationalAutoencoder, kl_divergence
-from hpc_dl.zoo.contract import part
+from hpc_dl.zoo.contract import take
 
 DIGITS = DataFacts.of("image", "classify", (1, 8, 8), tuple("0123456789"), 1437, 180, 180)
 
@@ -139,7 +139,7 @@ def test_the_gradients_of_parts_of_a_batch_add_up_and_reach_every_parameter(opti
 
     def gradients(*parts):
         for chosen in parts:
-            architecture.loss(nets, part(images(12), chosen), "model").total.backward()
+            architecture.loss(nets, take(images(12), chosen), "model").total.backward()
         found = [parameter.grad.clone() for parameter in parameters]
         nets["model"].zero_grad()
         return found

@@ -9,8 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hpc_dl.data.dataset import Batch, Split, Tensors, bytes_of
-from hpc_dl.data.device_transfer import to_device
+from hpc_dl.data.dataset import Batch, Split, Tensors, bytes_of, to_device
 
 
 class Graph:

@@ -16,8 +16,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from hpc_dl.data.dataset import Batch, Split, as_floats
-from hpc_dl.data.device_transfer import to_device
+from hpc_dl.data.dataset import Batch, Split, as_floats, to_device
 from hpc_dl.data.pictures import workers
 from hpc_dl.data.pictures.cache import decode
 from hpc_dl.data.pictures.folders import Found

@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from hpc_dl.data.dataset import Batch
-from hpc_dl.data.device_transfer import to_device
-from hpc_dl.data.order import mix
+from hpc_dl.data.dataset import Batch, to_device
+from hpc_dl.data.sampler import mix_seed
 from hpc_dl.jobspec.data import Augment
 from hpc_dl.jobspec.model import Modality
 
@@ -33,10 +32,10 @@ class Augmentation:
         too, and an example has two labels: `label` with the mixing coefficient `lam` (B,), and
         `other_label` with 1 - `lam`.
         """
-        self.generator.manual_seed(mix(*key))
+        self.generator.manual_seed(mix_seed(*key))
         for number, batch in enumerate(batches):
             changed = {**batch, self.kind: self._augment(batch[self.kind])}
-            yield self._mix(changed, mix(*key, number)) if self.options.mixup else changed
+            yield self._mix(changed, mix_seed(*key, number)) if self.options.mixup else changed
 
     def _augment(self, example: Tensor) -> Tensor:
         if self.options.crop:

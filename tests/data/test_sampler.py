@@ -3,9 +3,8 @@
 import pytest
 import torch
 
-from hpc_dl.data.batches import Batches, held_out
 from hpc_dl.data.dataset import Split
-from hpc_dl.data.order import epoch_order, mix, rank_slice
+from hpc_dl.data.sampler import Batches, epoch_order, held_out, mix_seed, rank_slice
 
 SPLIT = Split({"image": torch.arange(103, dtype=torch.float32).reshape(103, 1, 1, 1)})
 
@@ -28,11 +27,13 @@ def test_an_epoch_is_a_permutation_of_its_own():
 
 
 def test_seeds_of_neighbouring_keys_have_nothing_in_common():
-    seeds = {mix(seed, epoch, rank) for seed in range(10) for epoch in range(10) for rank in (0, 1)}
+    seeds = {
+        mix_seed(seed, epoch, rank) for seed in range(10) for epoch in range(10) for rank in (0, 1)
+    }
     assert len(seeds) == 200
-    assert mix(1, 2) != mix(2, 1)
+    assert mix_seed(1, 2) != mix_seed(2, 1)
     assert all(0 <= seed < 2**64 for seed in seeds)
-    bits = [bin(mix(0, n) ^ mix(0, n + 1)).count("1") for n in range(200)]
+    bits = [bin(mix_seed(0, n) ^ mix_seed(0, n + 1)).count("1") for n in range(200)]
     assert 28 < sum(bits) / len(bits) < 36  # half of 64 bits change
 
 

@@ -1,0 +1,144 @@
+"""Sampler: the order of examples and every seed are functions of seed, epoch and step, no state."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from hpc_dl.data.dataset import Batch, Split, to_device
+
+if TYPE_CHECKING:
+    from hpc_dl.data.transforms.augment import Augmentation
+
+AUGMENTATION = 4
+"""Purpose of random numbers, in the key of a seed; the others are in `train.reproducibility`."""
+_MASK = 2**64 - 1
+
+
+def mix_seed(*key: int) -> int:
+    """Return a 64-bit seed from integers; keys that differ anywhere give seeds that look unrelated.
+
+    Each integer goes through SplitMix64's finaliser (Steele, Lea and Flood, OOPSLA 2014).
+    """
+    state = 0
+    for part in key:
+        state = (state + (part & _MASK) + 0x9E3779B97F4A7C15) & _MASK
+        state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+        state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & _MASK
+        state ^= state >> 31
+    return state
+
+
+def epoch_order(examples: int, seed: int, epoch: int) -> Tensor:
+    """Return the order (examples,) int64 of the training split in an epoch."""
+    generator = torch.Generator().manual_seed(mix_seed(seed, epoch))
+    return torch.randperm(examples, generator=generator)
+
+
+def lane_order(examples: int, lanes: int) -> Tensor:
+    """Return the order (examples,) int64 in which lanes go through the split side by side: each
+    example of a batch follows the one in the same row of the batch before."""
+    long, rest = divmod(examples, lanes)
+    starts = torch.arange(lanes) * long + torch.arange(lanes).clamp(max=rest)
+    whole = starts + torch.arange(long)[:, None]
+    return torch.cat([whole.flatten(), starts[:rest] + long])
+
+
+def rank_slice(count: int, rank: int, world_size: int) -> slice:
+    """Return a rank's part of `count` examples; parts differ by one at most, and may be empty.
+
+    Rank 0 never has less than another: what is kept of all ranks' buffers is its own.
+    """
+    start, end = (-(-count * it // world_size) for it in (rank, rank + 1))
+    return slice(start, end)
+
+
+class Batches:
+    """One rank's share of the global batches of a training split.
+
+    Batch b of an epoch holds the same samples on any world size, and the last one what is left.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        batch_size: int,
+        micro_batch: int,
+        seed: int,
+        rank: int,
+        world_size: int,
+        augmentation: Augmentation | None = None,
+        *,
+        lanes: bool = False,
+    ) -> None:
+        """In `lanes` each example follows the one in the same row of the batch before."""
+        self.split = split
+        self.batch_size = batch_size
+        self.micro_batch = micro_batch
+        self.seed = seed
+        self.rank = rank
+        self.world_size = world_size
+        self.augmentation = augmentation
+        self.lanes = lanes
+
+    def steps(self, epoch: int, first: int = 0) -> Iterator[list[Batch | None]]:
+        """Yield this rank's micro-batches, step by step, from step `first` of an epoch on.
+
+        Seeking costs nothing. All ranks have as many, for some computations are collective: None
+        stands where this rank has no example left, and takes part.
+        """
+        shares = list(self._shares(epoch, first))
+        batches = self.split.batches(part for share in shares for part in share)
+        for step, share in enumerate(shares, start=first):
+            own = self._augment(itertools.islice(batches, len(share)), epoch, step)
+            yield own + [None] * (self._micro_batch_count(step) - len(share))
+
+    def _micro_batch_count(self, step: int) -> int:
+        """Return the number of micro-batches of a step, the same on every rank."""
+        batch = min(self.batch_size, len(self.split) - step * self.batch_size)
+        largest = self._rows(batch, rank=0)
+        return math.ceil((largest.stop - largest.start) / self.micro_batch)
+
+    def _rows(self, batch: int, rank: int) -> slice:
+        """Return a rank's rows of a global batch; in lanes the same ones throughout an epoch."""
+        rows = rank_slice(self.batch_size if self.lanes else batch, rank, self.world_size)
+        return slice(min(rows.start, batch), min(rows.stop, batch))
+
+    def _shares(self, epoch: int, first: int) -> Iterator[Sequence[Tensor]]:
+        """Yield step by step the positions (B,) int64 of each of this rank's micro-batches."""
+        count, size = len(self.split), self.batch_size
+        order = lane_order(count, size) if self.lanes else epoch_order(count, self.seed, epoch)
+        order = to_device(order, self.split.device)
+        for start in range(first * self.batch_size, len(order), self.batch_size):
+            chosen = order[start : start + self.batch_size]
+            mine = chosen[self._rows(len(chosen), self.rank)]
+            yield mine.split(self.micro_batch) if len(mine) else ()
+
+    def of_step(self, step: int) -> list[Batch]:
+        """Return this rank's micro-batches of any step of the training."""
+        epoch, number = divmod(step, math.ceil(len(self.split) / self.batch_size))
+        share = next(self._shares(epoch, number))
+        return self._augment(map(self.split.batch, share), epoch, number)
+
+    def _augment(self, micro_batches: Iterator[Batch], epoch: int, step: int) -> list[Batch]:
+        """Return the micro-batches of a step, augmented."""
+        if self.augmentation:
+            key = (self.seed, AUGMENTATION, epoch, step, self.rank)
+            micro_batches = self.augmentation.of(micro_batches, key)
+        return list(micro_batches)
+
+    def dummy_batch(self) -> Batch:
+        """Return one example, for a rank that has none and computes all the same."""
+        return self.split.batch(torch.zeros(1, dtype=torch.int64, device=self.split.device))
+
+
+def held_out(split: Split, batch_size: int, rank: int, world_size: int) -> Iterator[Batch]:
+    """Return batches of this rank's share of a split, in the order of the split."""
+    share = rank_slice(len(split), rank, world_size)
+    positions = torch.arange(share.start, share.stop, device=split.device)
+    return split.batches(positions.split(batch_size) if len(positions) else ())
