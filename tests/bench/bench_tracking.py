@@ -1,4 +1,4 @@
-"""What tracking costs: the loop for adding a point, and afterwards whoever brings the journal.
+"""What tracking costs: the loop for adding a point, and and the sync afterwards.
 
 `python -m tests.bench.bench_tracking [EVENTS]` prints the time that a training loop stands still
 for a point, beside MLflow's own ways to log one; then brings a journal of so many events, of two
@@ -80,7 +80,7 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
-def bring_many(folder: Path, events: int) -> None:
+def sync_many(folder: Path, events: int) -> None:
     sync_run(journalled_run(folder, 2000))  # imports and first-time costs are not what is measured
     run, before = journalled_run(folder, events), peak()
     started, computed = time.perf_counter(), time.process_time()
@@ -89,7 +89,7 @@ def bring_many(folder: Path, events: int) -> None:
     megabytes = run.journal.stat().st_size / 1e6
     print(
         f"\n{events} events, {points} points, {megabytes:.0f} MB of journal: "
-        f"brought in {seconds:.1f} s ({computed:.1f} s of CPU), {points / seconds:.0f} points/s; "
+        f"sent in {seconds:.1f} s ({computed:.1f} s of CPU), {points / seconds:.0f} points/s; "
         f"peak memory {peak():.0f} MB, {peak() - before:.1f} MB more than for 2000 events"
     )
 
@@ -100,7 +100,7 @@ def main() -> None:
     events = parser.parse_args().events
     with tempfile.TemporaryDirectory() as folder:
         compare(Path(folder))
-        bring_many(Path(folder), events)
+        sync_many(Path(folder), events)
 
 
 if __name__ == "__main__":

@@ -56,14 +56,14 @@ def test_a_large_upload_does_not_block_the_sync_of_another_run(tmp_path, uri, mo
         original(upload, *words)
 
     monkeypatch.setattr(Upload, what, slow)
-    bringing = threading.Thread(target=sync_run, args=(first,))
-    bringing.start()
+    syncing = threading.Thread(target=sync_run, args=(first,))
+    syncing.start()
     try:
         assert copying.wait(60)
         assert sync_run(second, lock_timeout=0).points == 11
     finally:
         go_on.set()
-        bringing.join()
+        syncing.join()
     assert same(second, uri)
     assert mlflow_run(first, uri).info.status == "FAILED"
 
@@ -74,13 +74,13 @@ def test_a_long_sync_lets_another_run_have_the_lock(tmp_path, uri, monkeypatch):
     many, few = journalled_run(uri, tmp_path, 6000), journalled_run(uri, tmp_path, 10)
     sync_run(few)
     write_history(Journal(few.journal), 11, 20)
-    bringing = threading.Thread(target=sync_run, args=(many, 30))
-    bringing.start()
+    syncing = threading.Thread(target=sync_run, args=(many, 30))
+    syncing.start()
     try:
         sync_run(few, lock_timeout=30)
-        assert bringing.is_alive()
+        assert syncing.is_alive()
     finally:
-        bringing.join()
+        syncing.join()
     assert same(few, uri)
     assert same(many, uri)
 
