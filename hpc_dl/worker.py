@@ -23,7 +23,6 @@ from typing import NoReturn
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.installed import PYTHON
 from hpc_dl.run import aborts, failure, journal, lease
-from hpc_dl.run import submission as submissions
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import DamagedFile, RunDir
 from hpc_dl.run.lease import Holder, Lease
@@ -31,7 +30,7 @@ from hpc_dl.run.process_identity import Process
 from hpc_dl.run.rank_info import RankInfo
 from hpc_dl.run.submission import Submission
 from hpc_dl.run.temporary_folder import temporary_folder
-from hpc_dl.scheduler import registry, requeue
+from hpc_dl.scheduler import recovery, registry, requeue
 from hpc_dl.scheduler.base import Scheduler
 
 TRACKING_SECONDS = 60.0
@@ -185,7 +184,7 @@ def _own_submission(
 def _record_holder(run: RunDir, rank_info: RankInfo) -> None:
     """Record the job that trains as the run's again, where this one was recorded."""
     _, holder = lease.newest(run)
-    recorded = submissions.find(run).submission
+    recorded = recovery.find(run).submission
     if holder and (recorded is None or recorded.job_id in ("", rank_info.job_id)):
         holder.submission.save(run)
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from hpc_dl.cli import common
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.run import journal
-from hpc_dl.run import submission as submissions
 from hpc_dl.run.layout import DamagedFile, RunDir, open_file, read_bytes
+from hpc_dl.scheduler import recovery
 from hpc_dl.status import Status, read_status
 
 HELP = "Print the log of a run: of one rank, or of the launcher where there is no other."
@@ -41,8 +41,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _log(run: RunDir, rank: int) -> Path:
     """Return the log of a rank of the newest submission, or another one of it."""
-    submission, fault = submissions.find(run)
-    if submission is None and (submission := submissions.recover(run)):
+    submission, fault = recovery.find(run)
+    if submission is None and (submission := recovery.recover(run)):
         fault = f"{run.submission} is missing; this is the newest log"
     if fault:
         sys.stderr.write(f"warning: {fault}\n")

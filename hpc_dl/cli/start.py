@@ -17,12 +17,11 @@ from hpc_dl.errors import EXIT_CLUSTER, UserError
 from hpc_dl.jobspec.load import load_resolved
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run import layout, lease
-from hpc_dl.run import submission as submissions
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import REPAIRS, RunDir
 from hpc_dl.run.rank_info import single_rank
 from hpc_dl.run.waiting import locked
-from hpc_dl.scheduler import registry
+from hpc_dl.scheduler import recovery, registry
 from hpc_dl.scheduler.base import Scheduler, Unconfirmed
 from hpc_dl.scheduler.submit import submit
 from hpc_dl.status import UNKNOWN, Status, read_status, reconcile
@@ -137,7 +136,7 @@ def prepare_within_job(request: JobRequest, run_dir: Path) -> int:
     """Make the run folder of a script that was submitted by hand; once for a job."""
     run, scheduler = RunDir(run_dir.absolute()), registry.get(request.site.scheduler)
     rank_info = scheduler.rank_info(os.environ) or single_rank(scheduler.name)
-    known = submissions.find(run).submission
+    known = recovery.find(run).submission
     if known and known.job_id == rank_info.job_id:
         return 0  # requeued
     if run.spec.exists():

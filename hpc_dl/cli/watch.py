@@ -12,10 +12,9 @@ from hpc_dl.cli.common import console, print_json
 from hpc_dl.errors import EXIT_FAILED
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run import records
-from hpc_dl.run import submission as submissions
 from hpc_dl.run.layout import RunDir
 from hpc_dl.run.submission import Submission
-from hpc_dl.scheduler import registry
+from hpc_dl.scheduler import recovery, registry
 from hpc_dl.status import read_status, reconcile
 
 LOG_LINES = 15
@@ -103,7 +102,7 @@ def show_complete(run: RunDir, options: ReportOptions) -> int:
 
 
 def _job(run: RunDir) -> dict[str, object]:
-    submission = submissions.find(run).submission
+    submission = recovery.find(run).submission
     return {
         "run": run.id,
         "run_dir": str(run.path),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import NamedTuple
 
 from hpc_dl.run import journal
-from hpc_dl.run.layout import RunDir
+from hpc_dl.run.layout import DamagedFile, RunDir
 from hpc_dl.run.rank_info import RankInfo
 
 
@@ -65,3 +66,15 @@ def attempts(run: RunDir) -> Attempts:
             case "saved":
                 saved = event["step"]
     return Attempts(tuple(names), tuple(began), tuple(began.values()), saved, decided)
+
+
+def started_on(run: RunDir) -> str:
+    """Return the host on which the newest attempt has started, by the journal; empty if unknown."""
+    host = ""
+    with contextlib.suppress(DamagedFile):
+        for event, _, _ in journal.read(run.journal, kinds=("state", "started")):
+            if event["event"] == "started":
+                host = (event.get("environment") or {}).get("host") or ""
+            elif event["state"] == "planned":
+                host = ""
+    return host

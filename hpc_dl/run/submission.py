@@ -1,4 +1,4 @@
-"""Who has a run now: the newest submission, as a file in the run folder.
+"""Submission: which job has a run, as a file in the run folder.
 
 It is written before the scheduler is asked, without a job id: a job whose id never came is known
 by its mark, which the scheduler keeps with it.
@@ -12,20 +12,20 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field
 
-from hpc_dl.run import journal, process_identity, records
-from hpc_dl.run.layout import DamagedFile, RunDir, write_json
+from hpc_dl.run import process_identity, records
+from hpc_dl.run.layout import RunDir, write_json
 
-_JOB = r"\d[\w.\[\]@-]{0,63}"
+_JOB_REST = r"[\w.\[\]@-]{0,63}?"
+_JOB = rf"\d{_JOB_REST}"
 """A job's id: it begins with a digit, and is one word to a scheduler's commands."""
 
 MARK = "hpcdl:"
-"""What the marks of all jobs begin with."""
+"""Prefix of every mark."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,11 @@ class Submission:
 
     @property
     def is_ours(self) -> bool:
-        """Whether this user has submitted it."""
+        """True if this user has submitted it."""
         return self.user in ("", process_identity.user())
 
     def became(self, job_id: str, cluster: str = "", **changes: Any) -> Submission:
-        """The submission, now that its job is known."""
+        """Return the submission with the id of its job."""
         return dataclasses.replace(self, job_id=job_id, cluster=cluster, **changes)
 
     def save(self, run: RunDir) -> None:
@@ -75,74 +75,23 @@ class Submission:
         return records.find(run.submission, cls)
 
 
-class Found(NamedTuple):
-    """What is known of a run's newest submission."""
+class JobFile(NamedTuple):
+    """A file that a job has left."""
 
-    submission: Submission | None
-    fault: str = ""
-    """What is wrong with the file of it; without a submission, nobody knows who has the run."""
-
-
-def find(run: RunDir) -> Found:
-    """The newest submission; where its file is damaged, what submitit or the logs show of it."""
-    try:
-        return Found(Submission.load(run))
-    except DamagedFile as error:
-        return Found(recover(run), error.message)
+    since: float
+    """When it was written, in seconds since 1970."""
+    number: int
+    job_id: str
 
 
-def recover(run: RunDir) -> Submission | None:
-    """The newest submission by what it has left: submitit's files or, of a script that was given
-    to sbatch by hand, logs. The process group of a local one is not among it.
+def newest_job(run: RunDir, folder: str, ending: str) -> JobFile | None:
+    """Return the newest file in a folder of the run whose name is a job's id and `ending`.
+
+    Of files with the same time, such as two names of one file, that of the later job counts.
     """
-    traces = list(_traces(run, "submitit", rf"({_JOB})_submitted\.pkl"))
-    traces = traces or list(_traces(run, "logs", rf"({_JOB})-(?:batch|\d+)\.log"))
-    if (
-        not traces and run.script.is_file() and _backend(run, "") == "slurm"
-    ):  # it may know one by this
-        return Submission("slurm", "", "", run.script.stat().st_mtime, mark=str(run.script))
-    if not traces:
-        return None
-    # The follow-up of a job has the same file under a second name, and a higher number.
-    since, _, job_id = max(traces)
-    if _backend(run, job_id) == "local":
-        return Submission("local", job_id, _host(run), since)
-    return Submission("slurm", job_id, "", since)
-
-
-@dataclass(frozen=True)
-class _Backend:
-    """What is to be known here of a plan."""
-
-    backend: str
-
-
-def _backend(run: RunDir, job_id: str) -> str:
-    """What runs the job: as planned or, where the plan is damaged, as its files are called."""
-    with contextlib.suppress(DamagedFile):
-        return records.load(run.plan, _Backend).backend
-    return "local" if any(run.path.glob(f"submitit/{job_id}_*_log.out")) else "slurm"
-
-
-def _traces(run: RunDir, folder: str, pattern: str) -> Iterator[tuple[float, int, str]]:
-    """When, which and whose each file is that a job has left; nothing of what cannot be read."""
-    try:
+    found = []
+    with contextlib.suppress(OSError):
         for path in (run.path / folder).iterdir():
-            if match := re.fullmatch(pattern, path.name):
-                job_id = match[1]
-                number = re.match(r"\d+", job_id)
-                yield path.lstat().st_mtime, int(number[0]) if number else 0, job_id
-    except OSError:
-        return
-
-
-def _host(run: RunDir) -> str:
-    """Where the newest attempt began, as it journalled; empty where that is not known."""
-    host = ""
-    with contextlib.suppress(DamagedFile):
-        for event, _, _ in journal.read(run.journal, kinds=("state", "started")):
-            if event["event"] == "started":
-                host = (event.get("environment") or {}).get("host") or ""
-            elif event["state"] == "planned":
-                host = ""
-    return host
+            if match := re.fullmatch(rf"((\d+){_JOB_REST}){ending}", path.name):
+                found.append(JobFile(path.lstat().st_mtime, int(match[2]), match[1]))
+    return max(found, default=None)

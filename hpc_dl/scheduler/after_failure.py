@@ -16,10 +16,9 @@ from pathlib import Path
 
 from hpc_dl.errors import UserError
 from hpc_dl.run import aborts, failure, journal
-from hpc_dl.run import submission as submissions
 from hpc_dl.run.layout import RunDir
 from hpc_dl.run.rank_info import RankInfo
-from hpc_dl.scheduler import registry, requeue
+from hpc_dl.scheduler import recovery, registry, requeue
 from hpc_dl.scheduler.base import Scheduler
 
 _FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM)
@@ -27,7 +26,7 @@ _FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM)
 
 def requeue_or_fail(run: RunDir, rank_info: RankInfo, scheduler: Scheduler, code: int) -> None:
     """Have the job requeued if something other than its code has ended it."""
-    recorded = submissions.find(run).submission
+    recorded = recovery.find(run).submission
     if not run.plan.is_file() or (recorded and recorded.job_id not in ("", rank_info.job_id)):
         return  # another job has the run by now
     state, _ = journal.last_state(run.journal)

@@ -22,7 +22,7 @@ from hpc_dl.planning.site import Site
 from hpc_dl.run.layout import RunDir
 from hpc_dl.run.process_identity import user
 from hpc_dl.run.rank_info import RankInfo
-from hpc_dl.run.submission import Submission
+from hpc_dl.run.submission import Submission, newest_job
 
 RESUBMIT = "`hpcdl submit` resumes it"
 """What a user can do about a run that was not requeued."""
@@ -201,6 +201,11 @@ class Scheduler(ABC):
     def ran_out_of_memory(self, run: RunDir, job_id: str) -> bool:
         """Return whether a job was killed for the memory it took."""
         return False
+
+    def recover(self, run: RunDir) -> Submission | None:
+        """Return the submission of the newest job by its logs, where its record is damaged."""
+        found = newest_job(run, "logs", r"-(?:batch|\d+)\.log")
+        return Submission(self.name, found.job_id, "", found.since) if found else None
 
     def ending_from_log(self, run: RunDir, submission: Submission) -> JobStatus | None:
         """Return how a lost job ended, by its log; None if unknown."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import functools
 import importlib
 import pkgutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 
 from hpc_dl.errors import UserError
 from hpc_dl.planning.site import Site
 from hpc_dl.run import records
-from hpc_dl.run.layout import DamagedFile, RunDir
+from hpc_dl.run.layout import RunDir
 from hpc_dl.run.rank_info import RankInfo, single_rank
 from hpc_dl.run.submission import Submission
 from hpc_dl.scheduler.base import Job, JobStatus, Scheduler
@@ -92,19 +92,22 @@ def find_rank_info(run: RunDir, environment: Mapping[str, str]) -> RankInfo:
 
     The scheduler that the run is planned for is asked first: a job of one may run within another's.
     """
-    for scheduler in _candidates(run):
+    first = planned(run)
+    for scheduler in [*([first] if first else []), *map(get, built_in())]:
         if found := scheduler.rank_info(environment):
             return found
     return single_rank(LOCAL)
 
 
-def _candidates(run: RunDir) -> Iterator[Scheduler]:
+def planned(run: RunDir) -> Scheduler | None:
+    """Return the scheduler that a run is planned for.
+
+    None if its plan is damaged, or the scheduler's package is not installed here.
+    """
     try:
-        planned = records.load(run.plan, _Planned).backend
-    except DamagedFile:
-        planned = LOCAL
-    yield get(planned)
-    yield from (get(name) for name in built_in() if name != planned)
+        return get(records.load(run.plan, _Planned).backend)
+    except UserError:
+        return None
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,9 @@ from collections.abc import Callable
 
 from hpc_dl.errors import UserError
 from hpc_dl.planning.plan import Plan
-from hpc_dl.run import submission as submissions
 from hpc_dl.run.layout import RunDir
 from hpc_dl.run.submission import Submission
-from hpc_dl.scheduler import registry
+from hpc_dl.scheduler import recovery, registry
 from hpc_dl.scheduler.base import Unconfirmed
 from hpc_dl.submission.prepare import reopen
 
@@ -30,7 +29,7 @@ def with_intent(run: RunDir, backend: str, send: Callable[[Submission], Submissi
 
     After a refusal the former submission, if any, is recorded again.
     """
-    former, intent = submissions.find(run).submission, Submission.intend(run, backend)
+    former, intent = recovery.find(run).submission, Submission.intend(run, backend)
     try:
         submission = send(intent)
     except Unconfirmed:

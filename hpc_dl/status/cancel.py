@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from hpc_dl.errors import EXIT_CLUSTER, EXIT_FAILED, UserError
 from hpc_dl.run import journal
-from hpc_dl.run import submission as submissions
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import REPAIRS, RunDir
 from hpc_dl.run.submission import Submission
 from hpc_dl.run.waiting import wait_until
-from hpc_dl.scheduler import registry
+from hpc_dl.scheduler import recovery, registry
 from hpc_dl.scheduler.base import SchedulerError
 from hpc_dl.status.reconcile import reconcile
 from hpc_dl.status.status import Status, read_status
@@ -25,7 +24,7 @@ def cancel_run(run: RunDir) -> Status:
 
     Raises UserError where the job cannot be reached, or does not end.
     """
-    before, (submission, fault) = read_status(run), submissions.find(run)
+    before, (submission, fault) = read_status(run), recovery.find(run)
     if before.state in journal.ENDED and not before.active:
         reconcile([run])
         return before

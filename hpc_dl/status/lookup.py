@@ -6,8 +6,8 @@ import difflib
 from pathlib import Path
 
 from hpc_dl.errors import UserError
-from hpc_dl.run import submission as submissions
 from hpc_dl.run.layout import RunDir, list_runs
+from hpc_dl.scheduler import recovery
 
 
 def find_run(root: Path, word: str) -> RunDir:
@@ -24,7 +24,7 @@ def find_run(root: Path, word: str) -> RunDir:
         if word in (run.id, run.name):
             return run
     for run in reversed(known):
-        found = submissions.find(run).submission
+        found = recovery.find(run).submission
         if found and found.job_id == word:
             return run
     names = list(dict.fromkeys(name for run in reversed(known) for name in (run.name, run.id)))

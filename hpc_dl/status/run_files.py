@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from hpc_dl.run import submission as submissions
 from hpc_dl.run.events import Event
 from hpc_dl.run.journal_tail import EMPTY, JournalTail, open_tail
 from hpc_dl.run.layout import DamagedFile, RunDir, open_file
 from hpc_dl.run.submission import Submission
 from hpc_dl.run.weights import Weights
+from hpc_dl.scheduler import recovery
 from hpc_dl.status import reasons
 
 _PREFERRED_METRICS = ("val/accuracy", "val/loss", "train/loss")
@@ -51,12 +51,12 @@ class RunFiles:
             if last.get("state") == "completed":
                 progress |= _results(found)
             stall = reasons.stall(found, last.get("t") or 0.0)
-        submission, fault = submissions.find(run)
+        submission, fault = recovery.find(run)
         state, reason, since = last.get("state", ""), last.get("reason") or "", last.get("t")
         if fault:
             faults.append(fault)
         elif submission is None and state in ("running", "requeued"):
-            submission = submissions.recover(run)
+            submission = recovery.recover(run)
             faults += [f"{run.submission} is missing"] if submission else []
         if not state and submission and not faults:
             faults.append(f"{run.journal} holds no state of the run")

@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         fixtures = item._fixtureinfo.name2fixturedefs.values()
         functions = [item.obj, *(definition.func for each in fixtures for definition in each)]
         is_slow = any(_starts_processes(function, known) for function in functions)
-        if is_slow or item.get_closest_marker("nightly") or item.get_closest_marker("long"):
+        if is_slow or item.get_closest_marker("nightly"):
             item.add_marker("slow")
 
 

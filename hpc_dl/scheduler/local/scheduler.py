@@ -10,9 +10,10 @@ from hpc_dl.errors import UserError
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning.plan import Options, Plan
 from hpc_dl.planning.site import Site
+from hpc_dl.run.attempts import started_on
 from hpc_dl.run.layout import RunDir
 from hpc_dl.run.rank_info import RankInfo
-from hpc_dl.run.submission import Submission
+from hpc_dl.run.submission import Submission, newest_job
 from hpc_dl.scheduler.base import Job, JobStatus, Scheduler, SchedulerError
 from hpc_dl.scheduler.local import processes, submit, task
 
@@ -58,6 +59,12 @@ class Local(Scheduler):
 
     def submission_of(self, rank_info: RankInfo) -> Submission:
         return submit.submission_of(rank_info.job_id)
+
+    def recover(self, run: RunDir) -> Submission | None:
+        found = newest_job(run, "submitit", r"_submitted\.pkl")
+        if found:
+            return Submission(self.name, found.job_id, started_on(run), found.since)
+        return None if run.script.is_file() else super().recover(run)
 
     def stop_ranks(self, rank_info: RankInfo) -> None:
         task.stop_ranks(rank_info)

@@ -82,6 +82,14 @@ class Slurm(Scheduler):
     def ran_out_of_memory(self, run: RunDir, job_id: str) -> bool:
         return batch_log.ran_out_of_memory(run, job_id)
 
+    def recover(self, run: RunDir) -> Submission | None:
+        if found := super().recover(run):
+            return found
+        if run.script.is_file():  # squeue may show a job by its script
+            script = str(run.script)
+            return Submission(self.name, "", "", run.script.stat().st_mtime, mark=script)
+        return None
+
     def ending_from_log(self, run: RunDir, submission: Submission) -> JobStatus | None:
         return batch_log.ending(run, submission.job_id)
 
