@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from hpc_dl.data.dataset import HostSplit
 from hpc_dl.data.ragged import Ragged, RaggedSplit, batches_by_length, batches_of_tokens
 
 SEQUENCES = [torch.arange(1, 1 + n, dtype=torch.uint8) for n in (3, 1, 5, 0, 2)]
@@ -37,6 +38,13 @@ def test_a_subset_has_its_sequences_alone_and_keeps_their_numbers():
     assert batch["index"].tolist() == [4, 2]
     assert (len(some), some.size) == (2, 7)
     assert len(some.subset(torch.tensor([], dtype=torch.int64))) == 0
+
+
+def test_examples_in_main_memory_give_the_same_batches():
+    split = RaggedSplit({"text": Ragged.of(SEQUENCES)}, {"label": torch.arange(5)})
+    held, chosen = HostSplit(split, torch.device("cpu")), torch.tensor([4, 0])
+    for name, tensor in split.batch(chosen).items():
+        assert torch.equal(held.batch(chosen)[name], tensor)
 
 
 @pytest.mark.parametrize("batches", [batches_by_length, batches_of_tokens])

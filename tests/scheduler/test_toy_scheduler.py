@@ -74,7 +74,7 @@ def test_a_job_is_submitted_trained_requeued_and_completed(site: str, tmp_path: 
     assert main(["submit", job_file(tmp_path, JOB), "--site", site]) == 0
     run = RunDir(tmp_path / "runs/toy-1")
     assert read_json(run.plan)["backend"] == "toy"
-    wait_until(lambda: read_status(run).state in journal.ENDED, 120, message="no end")
+    wait_until(lambda: read_status(run).state in journal.ENDED, 240, message="no end")
     status = read_status(run)
     assert (status.state, status.backend, status.job_id) == ("completed", "toy", "1")
     events = [entry.event for entry in journal.read(run.journal, kinds=("state", "started"))]
