@@ -1,7 +1,7 @@
-"""What tracking costs: the loop for adding a point, and and the sync afterwards.
+"""What tracking costs: the loop for adding a point, and the sync afterwards.
 
 `python -m tests.bench.bench_tracking [EVENTS]` prints the time that a training loop stands still
-for a point, beside MLflow's own ways to log one; then brings a journal of so many events, of two
+for a point, beside MLflow's own ways to log one; then syncs a journal of so many events, of two
 values each, to a SQLite store, and prints how fast that was, and how much memory it took.
 """
 
