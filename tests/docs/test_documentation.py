@@ -41,6 +41,13 @@ def test_the_page_of_options_is_that_of_the_models():
     assert is_up_to_date, "run `python docs/generate.py`"
 
 
+def test_every_room_is_in_the_documentation():
+    rooms = {f"hpc_dl/{path.parent.name}/" for path in ROOT.glob("hpc_dl/*/__init__.py")}
+    modules = {f"hpc_dl/{path.name}" for path in ROOT.glob("hpc_dl/[!_]*.py")}
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    assert sorted(name for name in rooms | modules if f"`{name}`" not in text) == []
+
+
 def test_the_table_of_a_new_scheduler_has_every_method_that_it_needs():
     table = (ROOT / "docs" / "extending.md").read_text().partition("For PBS:")[2]
     rows = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
