@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from hpc_dl.data.sources.text import SONNETS, TextSource
+from hpc_dl.data.sources.text import CORIOLANUS, TextSource
 from hpc_dl.data.vocabulary import Vocabulary
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
@@ -40,7 +40,7 @@ def read(split, vocabulary):
 
 def test_the_parts_follow_each_other_and_every_character_but_the_first_is_predicted_once():
     splits = load(Text(name="text", length=50))
-    text = SONNETS.read_text()
+    text = CORIOLANUS.read_text()
     test = validation = round(len(text) * 0.1)
     ends = (0, len(text) - test - validation, len(text) - test, len(text))
     vocabulary = splits.facts.inputs["text"].vocabulary
@@ -104,10 +104,10 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
         TextSource(options, tmp_path).describe()
 
 
-def test_its_bytes_are_those_of_the_file_or_of_the_sonnets(tmp_path):
+def test_its_bytes_are_those_of_the_file_or_of_the_shipped_text(tmp_path):
     options = written(tmp_path, "a text")
     assert TextSource(options, tmp_path).files() == {"data.path": tmp_path / "my.txt"}
-    assert TextSource(Text(name="text"), tmp_path).files() == {"sonnets": SONNETS}
+    assert TextSource(Text(name="text"), tmp_path).files() == {"coriolanus": CORIOLANUS}
 
 
 def test_facts_say_that_examples_differ_in_length():

@@ -1,8 +1,7 @@
-"""A text of the user's, or Shakespeare's sonnets, as sequences of characters.
+"""A text of the user's, or the opening of a play of Shakespeare's, as sequences of characters.
 
 The training, validation and test parts follow each other in the text, so that no held-out character
-lies between trained ones. Shakespeare, Sonnets (1609), in modern spelling: 1-5, 7, 8, 12, 15, 18,
-19, 23, 27, 29, 30, 33, 55, 60, 65, 71, 73, 104, 106, 116, 130 and 138.
+lies between trained ones. The play is Coriolanus (about 1608), act 1, to the beginning of scene 4.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from hpc_dl.data.dataset import Split
     from hpc_dl.data.vocabulary import Vocabulary
 
-SONNETS = Path(__file__).parent.parent / "sonnets.txt"
+CORIOLANUS = Path(__file__).parent.parent / "coriolanus.txt"
 _SHOWN = 8
 """How many unknown characters a note names."""
 
@@ -44,10 +43,10 @@ class TextSource(Source[Text]):
         return {FILE: Vocabulary(facts.inputs["text"].vocabulary).to_json()}
 
     def files(self) -> dict[str, Path]:
-        return super().files() or {"sonnets": SONNETS}
+        return super().files() or {"coriolanus": CORIOLANUS}
 
     def staging(self) -> Staging:
-        return Staging("data.path of the spec; the sonnets if unset")
+        return Staging("data.path of the spec; else the opening of Coriolanus")
 
     def _parts(self) -> dict[str, str]:
         """The text of each split. Raises UserError where one is too short."""
@@ -67,7 +66,7 @@ class TextSource(Source[Text]):
         return parts
 
     def _path(self) -> Path:
-        return Path(self.options.path).expanduser() if self.options.path else SONNETS
+        return Path(self.options.path).expanduser() if self.options.path else CORIOLANUS
 
     def _text(self) -> str:
         """The whole text. Raises UserError, with the row, for what is not UTF-8."""

@@ -11,7 +11,7 @@ from hpc_dl.jobspec.model import Modality, Task
 
 
 class Text(Data):
-    """A text file, of which each next character is predicted; 26 of Shakespeare's sonnets ship."""
+    """A text file, of which each next character is predicted; the opening of a play is shipped."""
 
     modalities: ClassVar[tuple[Modality, ...]] = ("text",)
     tasks: ClassVar[tuple[Task, ...]] = ("predict_next",)
@@ -19,7 +19,7 @@ class Text(Data):
     drawn: ClassVar[tuple[str, ...]] = ()
 
     name: Literal["text"]
-    path: str | None = Field(None, description="the file, in UTF-8; the sonnets if unset")
+    path: str | None = Field(None, description="the file, in UTF-8; a shipped one if unset")
     length: PositiveInt = Field(
         128, description="characters of an example, which a network reads in one go"
     )
