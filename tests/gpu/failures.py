@@ -114,8 +114,8 @@ class Failure:
 
 FAILURES = {
     "a rank raises": Failure("Raises", "the loss exploded", 2, 1),
-    "kill -9 of rank 1": Failure("Waits", "gone", 2, killed=1),
-    "kill -9 of rank 0": Failure("Waits", "gone", 2, killed=0),
+    "kill -9 of rank 1": Failure("Waits", "has ended", 2, killed=1),
+    "kill -9 of rank 0": Failure("Waits", "has ended", 2, killed=0),
     "a stuck rank": Failure("Stuck", "no progress for", 2, 1, train={"hang_timeout": "00:00:10"}),
     "out of memory in forward": Failure("HungryForward", "out of memory"),
     "out of memory in backward": Failure("HungryBackward", "out of memory"),

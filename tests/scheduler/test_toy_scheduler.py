@@ -19,6 +19,7 @@ from tests.support import empty_store
 from tests.support.typed import job_file, settings
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.slow
 TOY = Path(__file__).parent / "toy"
 JOB = """\
 name: toy
