@@ -325,7 +325,7 @@ def test_a_script_that_is_given_to_sbatch_by_hand_takes_the_variables_along(
     assert """'resources.partition="high"'""" in script
     monkeypatch.setenv("SBATCH_NO_REQUEUE", "1")
     assert main(["submit", typed, "--dry-run=script"]) == 2
-    assert "SBATCH_NO_REQUEUE would be forgotten" in capsys.readouterr().err
+    assert "SBATCH_NO_REQUEUE would have no effect" in capsys.readouterr().err
 
 
 # ---- the environment of the tasks
