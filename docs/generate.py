@@ -11,9 +11,9 @@ from hpc_dl.jobspec import job, train
 from hpc_dl.jobspec.architectures import ZOO
 from hpc_dl.jobspec.base import Spec
 from hpc_dl.jobspec.data import Augment, Data
-from hpc_dl.jobspec.model import OwnModel
+from hpc_dl.jobspec.model import UserModel
 from hpc_dl.jobspec.schema import Option, options, to_yaml
-from hpc_dl.jobspec.sources import SOURCES, OwnData
+from hpc_dl.jobspec.sources import SOURCES, UserData
 
 FILE = Path(__file__).parent / "job-spec.md"
 INTRODUCTION = """\
@@ -46,7 +46,7 @@ def _model() -> list[str]:
     lines = ["## model", "", "`model.name` chooses an architecture, or a network of your own.", ""]
     for name, options_class in ZOO.items():
         lines += _part(f"### {name}", options_class)
-    return [*lines, *_part("### my_code.py:MyNet", OwnModel)]
+    return [*lines, *_part("### my_code.py:MyNet", UserModel)]
 
 
 def _data() -> list[str]:
@@ -56,7 +56,7 @@ def _data() -> list[str]:
     lines += _part("### augment", Augment)
     for name, options_class in SOURCES.items():
         lines += _part(f"### {name}", options_class, without=common)
-    return [*lines, *_part("### my_code.py:my_function", OwnData, without=common)]
+    return [*lines, *_part("### my_code.py:my_function", UserData, without=common)]
 
 
 def _train() -> list[str]:

@@ -39,7 +39,7 @@ def first_few(names: Iterable[object], most: int = 5) -> str:
 
 
 def reason(error: OSError) -> str:
-    """What the operating system has refused, and of which file where that is known; never empty."""
+    """Return what the operating system refused, with the file where it is known; never empty."""
     if isinstance(error, shutil.Error) and error.args and isinstance(error.args[0], list):
         _, to, why = error.args[0][0]  # of several files that were to be copied, the first
         return f"{why}" if str(to) in str(why) else f"{why}: {to}"

@@ -1,4 +1,4 @@
-"""What is installed: packages' additions to hpcdl, and which files are not the user's own."""
+"""Installed packages: what they add to hpcdl, and which files are theirs, not the user's."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ POINTS = {
     "before the checksum of a checkpoint": ("hpc_dl.train.checkpoint:_sha256", 9),
     "before and after a checkpoint is renamed": ("hpc_dl.train.checkpoint:sync_folder", 20),
     "while an old checkpoint is removed": ("shutil:rmtree", 12),
-    "while a picture is drawn": ("hpc_dl.tasks.artifacts:Picture.save", 4),
+    "while a picture is drawn": ("hpc_dl.tasks.artifacts:Picture.pixels", 4),
     "while the model is exported": ("hpc_dl.train.export:write_json", 1),
     "in the middle of a line of the journal": ("hpc_dl.run.journal:Journal.append", 60),
 }

@@ -1,4 +1,4 @@
-"""What commands share: the options RUN, --site and --json, the folder of runs, and printing."""
+"""Shared parts of the commands: the options RUN, --site and --json, the run root, and printing."""
 
 from __future__ import annotations
 

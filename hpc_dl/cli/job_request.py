@@ -19,7 +19,7 @@ from hpc_dl.jobspec import load as specs
 from hpc_dl.jobspec.data import Data, DataFacts
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.model import Model
-from hpc_dl.jobspec.sources.user import OwnData
+from hpc_dl.jobspec.sources.user import UserData
 from hpc_dl.planning import site as sites
 from hpc_dl.planning.compatibility import SpecConflict
 from hpc_dl.planning.plan import Machine, Plan
@@ -100,7 +100,7 @@ def read(
     spec = _with_absolute_paths(load(file, overrides), overrides, base)
     site = sites.load(site_name, os.environ)
     data_root = sites.expand(site.data_root, os.environ)
-    asked = copied is not None or not isinstance(spec.data, OwnData)
+    asked = copied is not None or not isinstance(spec.data, UserData)
     source = sources.build(spec.data, data_root, base)
     facts, code = source.describe() if asked else None, Snapshot()
     if copied is None:

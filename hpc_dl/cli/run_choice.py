@@ -29,7 +29,7 @@ Action = Literal["start", "resume", "is_active", "is_complete"]
 
 @dataclass(frozen=True)
 class RunChoice:
-    """What to do about a submission, and the earlier run that decided it."""
+    """Action for a submission, and the earlier run that decided it."""
 
     action: Action
     run: RunDir | None = None

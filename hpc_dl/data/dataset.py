@@ -35,7 +35,7 @@ class Split:
 
     @property
     def device(self) -> torch.device:
-        """Where positions are best."""
+        """Device on which positions are to lie."""
         return self.index.device
 
     def to(self, device: torch.device) -> Split:

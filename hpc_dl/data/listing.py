@@ -1,4 +1,4 @@
-"""What `hpcdl data list` shows, and `hpcdl data fetch` can fetch. Light."""
+"""List the sources for `hpcdl data list` and `hpcdl data fetch`. Light."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ Loaded = tuple[DataFacts, "Mapping[str, Split]"]
 
 @dataclass(frozen=True)
 class Staging:
-    """Where the data are and how many examples; `staged` and `examples` are None if not known."""
+    """Location of the data and number of examples; None where it is not known."""
 
     where: str
     staged: bool | None = None

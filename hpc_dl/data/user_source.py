@@ -37,13 +37,13 @@ from hpc_dl.data.source import Loaded
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.model import Modality
-from hpc_dl.jobspec.sources.user import OwnData
+from hpc_dl.jobspec.sources.user import UserData
 from hpc_dl.user_code import load_object
 
 SPLITS = ("train", "validation", "test")
 
 
-def load(source: OwnData, code: Path) -> Loaded:
+def load(source: UserData, code: Path) -> Loaded:
     """Call the user's function, and check what it returns.
 
     Raises UserError, naming the function, for what is not as described above.

@@ -61,7 +61,7 @@ class Feature:
 
 @dataclass(frozen=True)
 class DataFacts:
-    """What is known of a source before training: what the plan and the architecture need."""
+    """Facts of a source that the plan and the architecture need before training."""
 
     modality: Modality
     task: Task
@@ -127,7 +127,7 @@ class DataFacts:
 
     @property
     def outputs(self) -> int:
-        """How many numbers a network gives for an example: one a class, a target or a token."""
+        """Return how many numbers a network gives for an example: one a class, target or token."""
         return len(next(iter(self.targets.values())).vocabulary) if self.targets else 0
 
     kind = property(attrgetter("modality"))

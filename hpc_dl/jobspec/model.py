@@ -91,7 +91,7 @@ class Model(Spec):
         return None
 
 
-class OwnModel(Model):
+class UserModel(Model):
     """A user's architecture, by import path, which gets every other key as an option."""
 
     model_config = ConfigDict(extra="allow")

@@ -21,13 +21,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.faults import Fault, find_faults, unknown_key
-from hpc_dl.jobspec.model import Model, OwnModel
-from hpc_dl.jobspec.sources.user import OwnData
+from hpc_dl.jobspec.model import Model, UserModel
+from hpc_dl.jobspec.sources.user import UserData
 
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
-def declared(network: type) -> type[OwnModel] | None:
+def declared(network: type) -> type[UserModel] | None:
     """Return the options that the class of a network declares, or None without such.
 
     Raises UserError for an option whose name hpcdl needs.
@@ -35,11 +35,13 @@ def declared(network: type) -> type[OwnModel] | None:
     options = getattr(network, "Options", None)
     if not (isinstance(options, type) and issubclass(options, BaseModel)):
         return None
-    if taken := [name for name in options.model_fields if name != "name" and name in dir(OwnModel)]:
+    if taken := [
+        name for name in options.model_fields if name != "name" and name in dir(UserModel)
+    ]:
         raise UserError(f"{network.__name__}.Options: an option cannot be called {taken[0]}")
     closed = ConfigDict(extra=options.model_config.get("extra") or "forbid")
     body = {"__annotations__": {"name": str}, "__doc__": options.__doc__, "model_config": closed}
-    return type("Options", (options, OwnModel), body)
+    return type("Options", (options, UserModel), body)
 
 
 def typed(network: type, options: Model) -> Model:
@@ -51,7 +53,7 @@ def typed(network: type, options: Model) -> Model:
     return options if kind is None else kind.model_validate_json(options.model_dump_json())
 
 
-def check(network: type, options: OwnModel) -> tuple[dict[str, Any], list[Fault]]:
+def check(network: type, options: UserModel) -> tuple[dict[str, Any], list[Fault]]:
     """Return the options with the defaults that a network declares, and what is wrong with them."""
     kind = declared(network)
     if kind is None:
@@ -65,7 +67,7 @@ def check(network: type, options: OwnModel) -> tuple[dict[str, Any], list[Fault]
     return found.model_dump(mode="json")["model"], []
 
 
-def check_parameters(function: Callable[..., Any], source: OwnData) -> list[Fault]:
+def check_parameters(function: Callable[..., Any], source: UserData) -> list[Fault]:
     """Return which options of a source a user's function does not take, and which it lacks."""
     parameters, given = inspect.signature(function).parameters.values(), source.options
     named = {it.name: it for it in parameters if it.kind in _BY_NAME}

@@ -7,7 +7,7 @@ spec, for the plan to say.
 from __future__ import annotations
 
 from hpc_dl.jobspec.job import JobSpec
-from hpc_dl.jobspec.model import OwnModel
+from hpc_dl.jobspec.model import UserModel
 from hpc_dl.planning.compatibility import SpecConflict
 
 
@@ -17,7 +17,7 @@ def notes(spec: JobSpec, world_size: int, rank_batch: int, micro_batch: int) -> 
     Raises SpecConflict where batch norm is to be as on one rank, and cannot be.
     """
     model, found = spec.model, []
-    its_own = isinstance(model, OwnModel)
+    its_own = isinstance(model, UserModel)
     if spec.train.sync_batch_norm:
         if micro_batch < rank_batch and (model.batch_norm or its_own):
             raise SpecConflict(

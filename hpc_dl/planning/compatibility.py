@@ -10,7 +10,7 @@ from hpc_dl.jobspec.architectures import ZOO
 from hpc_dl.jobspec.data import DataFacts, StreamedData
 from hpc_dl.jobspec.faults import Fault, closest
 from hpc_dl.jobspec.job import JobSpec
-from hpc_dl.jobspec.model import Modality, OwnModel
+from hpc_dl.jobspec.model import Modality, UserModel
 from hpc_dl.jobspec.sources import SOURCES
 from hpc_dl.planning.site import Site
 
@@ -59,7 +59,7 @@ def check(spec: JobSpec, facts: DataFacts, site: Site | None) -> None:
 
 def _check_kind_and_task(spec: JobSpec, facts: DataFacts) -> None:
     model = spec.model
-    if isinstance(model, OwnModel):
+    if isinstance(model, UserModel):
         return
     if facts.modality not in model.modalities or facts.task not in model.tasks:
         others = [
@@ -81,7 +81,7 @@ def _check_kind_and_task(spec: JobSpec, facts: DataFacts) -> None:
 
 def _check_carried_state(spec: JobSpec) -> None:
     model = spec.model
-    if spec.data.carries_state and not model.recurrent and not isinstance(model, OwnModel):
+    if spec.data.carries_state and not model.recurrent and not isinstance(model, UserModel):
         able = ", ".join(name for name, it in ZOO.items() if it.recurrent)
         raise SpecConflict(
             "data.carry_state", f"{model.name} has no state to carry over", f"These have: {able}."
@@ -91,7 +91,7 @@ def _check_carried_state(spec: JobSpec) -> None:
 def _check_classes(spec: JobSpec, facts: DataFacts) -> None:
     """Raise SpecConflict where a single class is to be learnt, which every network gets right."""
     model, classes = spec.model, facts.include_classes or facts.classes
-    if isinstance(model, OwnModel) or not model.is_supervised:
+    if isinstance(model, UserModel) or not model.is_supervised:
         return
     if len(classes) == 1:
         raise SpecConflict(
@@ -157,7 +157,7 @@ def _check_monitor(spec: JobSpec, facts: DataFacts) -> None:
         raise SpecConflict(
             "train.early_stopping", f"{spec.data.name} has no validation examples: it never stops"
         )
-    if isinstance(model, OwnModel):
+    if isinstance(model, UserModel):
         return
     known = model.monitors(facts)
     if known is None:

@@ -120,7 +120,7 @@ class RunDir:
 
     @property
     def assets(self) -> Path:
-        """What was fitted on the training split, such as a vocabulary."""
+        """Folder of what was fitted on the training split, such as a vocabulary."""
         return self.path / "assets"
 
     @property
@@ -164,7 +164,7 @@ class RunDir:
         return self.path / "cancel-requested"
 
     def rendezvous(self, key: str) -> Path:
-        """Where rank 0 writes the address at which the ranks of attempt `key` meet."""
+        """File in which rank 0 writes the address at which the ranks of attempt `key` meet."""
         return self.path / f"rendezvous-{key}.json"
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class RankInfo:
-    """Which rank of a run a process is, as its scheduler tells it."""
+    """Rank of a process in its job, as the scheduler gives it."""
 
     rank: int
     world_size: int

@@ -86,7 +86,7 @@ class Job(NamedTuple):
 
 
 class StopCause(NamedTuple):
-    """Why the scheduler has stopped an attempt."""
+    """Reason for which the scheduler has stopped an attempt."""
 
     reason: str
     state: str
@@ -112,7 +112,7 @@ class Resolved:
 
 
 class Scheduler(ABC):
-    """Who runs jobs. Subclasses are found by name; see `registry`."""
+    """Interface of a scheduler. Subclasses are found by name; see `registry`."""
 
     name: ClassVar[str]
     """As in `plan.json` and `submission.json`, and under which it is registered."""

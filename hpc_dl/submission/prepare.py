@@ -11,7 +11,7 @@ from hpc_dl.data.fingerprint import Fingerprint
 from hpc_dl.jobspec import load
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.job import JobSpec
-from hpc_dl.jobspec.sources.user import OwnData
+from hpc_dl.jobspec.sources.user import UserData
 from hpc_dl.planning import job_environment
 from hpc_dl.planning.compatibility import SpecConflict
 from hpc_dl.planning.plan import Plan
@@ -36,7 +36,7 @@ def prepare(
     where a file that the spec names is missing, or cannot be imported.
     """
     if code is None:
-        facts = None if isinstance(spec.data, OwnData) else plan.facts
+        facts = None if isinstance(spec.data, UserData) else plan.facts
         code = snapshot.take(spec, base, Path(plan.data_root), facts)
     code.copy_to(run.code)
     for folder in (run.logs, run.checkpoints, run.artifacts):

@@ -26,8 +26,8 @@ from hpc_dl.installed import PYTHON
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.faults import Fault
 from hpc_dl.jobspec.job import JobSpec
-from hpc_dl.jobspec.model import OwnModel
-from hpc_dl.jobspec.sources.user import OwnData
+from hpc_dl.jobspec.model import UserModel
+from hpc_dl.jobspec.sources.user import UserData
 from hpc_dl.planning.compatibility import SpecConflict
 from hpc_dl.user_code import MANIFEST
 
@@ -88,7 +88,7 @@ def take(spec: JobSpec, base: Path, data_root: Path, facts: DataFacts | None) ->
     users = [
         key
         for key, part in (("model", spec.model), ("data", spec.data))
-        if isinstance(part, OwnModel | OwnData)
+        if isinstance(part, UserModel | UserData)
     ]
     code = [_existing(base, name, number) for number, name in enumerate(spec.code)]
     if not users and not code:

@@ -28,9 +28,12 @@ def greedy(logits: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How tokens are drawn: by softmax(logits / temperature), of the `top_k` likeliest tokens (Fan
-    et al., arXiv:1805.04833), or of the fewest that have the share `top_p` of the probability
-    (nucleus sampling: Holtzman et al., arXiv:1904.09751)."""
+    """Options of sampling.
+
+    Tokens are drawn by softmax(logits / temperature), of the `top_k` likeliest (Fan et al.,
+    arXiv:1805.04833), or of the fewest that have the share `top_p` of the probability (nucleus
+    sampling: Holtzman et al., arXiv:1904.09751).
+    """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 

@@ -58,7 +58,7 @@ STATUS = {
 
 @dataclass(frozen=True)
 class SyncResult:
-    """What a sync has sent."""
+    """Result of a sync."""
 
     points: int
     """Metric values that are new in the store."""

@@ -1,1 +1,1 @@
-"""What runs on the node: the loop, its checkpoints and its signals."""
+"""Training on the node: the loop, its checkpoints and its signals."""

@@ -17,8 +17,8 @@ from hpc_dl.data import sources
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec import user_options
 from hpc_dl.jobspec.data import Data, DataFacts
-from hpc_dl.jobspec.model import Model, OwnModel
-from hpc_dl.jobspec.sources.user import OwnData
+from hpc_dl.jobspec.model import Model, UserModel
+from hpc_dl.jobspec.sources.user import UserData
 from hpc_dl.planning.compatibility import SpecConflict
 from hpc_dl.user_code import load_object
 from hpc_dl.zoo import build
@@ -55,21 +55,21 @@ def attempt(
     that the user's code does not take.
     """
     options, notes = {}, []
-    if isinstance(model, OwnModel):
+    if isinstance(model, UserModel):
         network = _load(model.name, code, "model.name", Architecture)
         options = _check_options(network, model)
         if model.options and not options:
             notes.append(f"the options of {model.name} are not checked: it has no class Options")
-    if isinstance(data, OwnData):
+    if isinstance(data, UserData):
         function = _load(data.name, code, "data.name")
         if wrong := user_options.check_parameters(function, data):
             raise SpecConflict.of(wrong)
     imported()
     began = time.monotonic()
-    if facts is None and isinstance(data, OwnData):
+    if facts is None and isinstance(data, UserData):
         facts, _ = sources.build(data, data_root, code).load()
     seconds = time.monotonic() - began
-    if isinstance(model, OwnModel) and facts is not None:
+    if isinstance(model, UserModel) and facts is not None:
         _build(model, facts, code)
     return Trial(facts, seconds, options, notes)
 
@@ -81,7 +81,7 @@ def _load(reference: str, code: Path, key: str, kind: type | None = None) -> Any
         raise SpecConflict(key, error.message, error.hint) from None
 
 
-def _check_options(network: type, model: OwnModel) -> dict[str, Any]:
+def _check_options(network: type, model: UserModel) -> dict[str, Any]:
     """Return the options of a network that declares them, with its defaults."""
     try:
         options, wrong = user_options.check(network, model)
@@ -92,7 +92,7 @@ def _check_options(network: type, model: OwnModel) -> dict[str, Any]:
     return options
 
 
-def _build(model: OwnModel, facts: DataFacts, code: Path) -> None:
+def _build(model: UserModel, facts: DataFacts, code: Path) -> None:
     """Build the networks on the meta device; other errors are left for the ranks to show."""
     architecture = build(model, facts, code)
     for method in ("networks", "loss", "measure"):

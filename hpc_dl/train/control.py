@@ -51,7 +51,7 @@ class Signals:
 
 
 class CheckpointSchedule:
-    """When a checkpoint is due: by steps, epochs or minutes; at the end; after the best epoch."""
+    """Schedule of checkpoints: by steps, epochs or minutes; at the end; after the best epoch."""
 
     def __init__(self, every: str, plan: Plan) -> None:
         self.every = units.every(every)

@@ -7,7 +7,7 @@ from pathlib import Path
 from hpc_dl import tasks
 from hpc_dl.jobspec import registry, user_options
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.model import Model, OwnModel
+from hpc_dl.jobspec.model import Model, UserModel
 from hpc_dl.user_code import load_object
 from hpc_dl.zoo.contract import Architecture, Task
 
@@ -19,7 +19,7 @@ def build(options: Model, facts: DataFacts, code: Path, task: Task | None = None
     imported from `code`, the snapshot of their files in the run folder. Raises UserError where
     that file or the class in it cannot be had.
     """
-    if isinstance(options, OwnModel):
+    if isinstance(options, UserModel):
         kind = load_object(options.name, code, Architecture)
         options = user_options.typed(kind, options)
     else:

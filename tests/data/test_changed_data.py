@@ -103,7 +103,7 @@ def test_a_run_of_before_there_were_fingerprints_goes_on_if_the_user_says_so(tmp
         choice(run)
     assert f"`hpcdl resume {run.id}` resumes it, if you know" in refused.value.hint
     fingerprint.check(run, now)
-    assert "whether it began with these data is not known" in capsys.readouterr().err
+    assert f"{run.id} has no fingerprint" in capsys.readouterr().err
 
 
 def test_resume_refuses_other_data_and_says_what_to_do(tmp_path, monkeypatch, capsys):

@@ -22,7 +22,7 @@ from hpc_dl.jobspec.sources.digits import Digits
 from hpc_dl.jobspec.sources.image_folder import ImageFolder
 from hpc_dl.jobspec.sources.karate import Karate
 from hpc_dl.jobspec.sources.tables import Csv
-from hpc_dl.jobspec.sources.user import OwnData
+from hpc_dl.jobspec.sources.user import UserData
 from tests.support import reading
 
 HERE = Path()
@@ -142,7 +142,7 @@ def test_what_an_own_source_returns_is_known_again_by_its_tensors(tmp_path):
     (tmp_path / "mine.py").write_text(code)
 
     def parts(**options):
-        source = OwnData.model_validate({"name": "mine.py:mine", **options})
+        source = UserData.model_validate({"name": "mine.py:mine", **options})
         facts, _ = reading.given(source, HERE, tmp_path)
         return reading.take_fingerprint(source, MODEL, HERE, facts)
 

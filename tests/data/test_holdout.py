@@ -19,7 +19,7 @@ from hpc_dl.jobspec.sources.arrays import Hdf5, Npz
 from hpc_dl.jobspec.sources.digits import Digits
 from hpc_dl.jobspec.sources.image_folder import ImageFolder
 from hpc_dl.jobspec.sources.tables import Csv
-from hpc_dl.jobspec.sources.user import OwnData
+from hpc_dl.jobspec.sources.user import UserData
 from hpc_dl.planning.site import Site
 from hpc_dl.run.layout import read_json
 from hpc_dl.scheduler.local.scheduler import Local
@@ -126,7 +126,7 @@ def test_the_login_node_counts_what_the_compute_node_divides(groups, there, part
 def check(source, tmp_path, members):
     """Load a source of 60 examples in 12 groups; `members` gives those of numbers of examples."""
     splits = reading.load(source, tmp_path, tmp_path)
-    if not isinstance(source, OwnData):  # which is asked in the same way, in a process of its own
+    if not isinstance(source, UserData):  # which is asked in the same way, in a process of its own
         assert splits.facts == reading.describe(source, tmp_path)
     assert splits.facts.groups == 12
     parts = [splits.train, splits.validation, splits.test]
@@ -240,9 +240,9 @@ def test_an_own_source_says_itself_what_stays_together(tmp_path):
         "    few = {name: it[:len(test)] for name, it in train.items()}\n"
         "    return {'train': train, 'test': {**few, 'group': torch.tensor(test)}}\n"
     )
-    source = OwnData.model_validate({"name": "mine.py:people"})
+    source = UserData.model_validate({"name": "mine.py:people"})
     check(source, tmp_path, WHO)
-    bad = OwnData.model_validate({"name": "mine.py:people", "bad": True})
+    bad = UserData.model_validate({"name": "mine.py:people", "bad": True})
     with pytest.raises(UserError, match=r"train: group is \(60,\) torch.float32, but has to be 60"):
         reading.given(bad, tmp_path, tmp_path)
     apart = source.model_copy(update={"test": [1, 2]})

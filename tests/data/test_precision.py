@@ -12,7 +12,7 @@ from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.sources.arrays import Npz
 from hpc_dl.jobspec.sources.tables import Csv
-from hpc_dl.jobspec.sources.user import OwnData
+from hpc_dl.jobspec.sources.user import UserData
 from hpc_dl.predictor import load as load_predictor
 from hpc_dl.zoo.layers.standardise import Rescaled, Standardise
 from tests.support import ranks, reading
@@ -150,7 +150,7 @@ def test_own_tables_and_targets_keep_their_digits_and_graphs_are_refused(tmp_pat
     (tmp_path / "graphs.py").write_text(GRAPHS)
 
     def own(name):
-        return reading.load(OwnData.model_validate({"name": name}), tmp_path, tmp_path)
+        return reading.load(UserData.model_validate({"name": name}), tmp_path, tmp_path)
 
     assert own("mine.py:times").train.tensors["table"].unique().tolist() == [UNIX, UNIX + 30]
     split = own("mine.py:energies").train

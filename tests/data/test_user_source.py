@@ -6,7 +6,7 @@ import pytest
 
 from hpc_dl.data import describe
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.sources.user import OwnData
+from hpc_dl.jobspec.sources.user import UserData
 from tests.support import ranks, reading
 from tests.support.running import history, new_run
 
@@ -122,7 +122,7 @@ def code(tmp_path):
 
 
 def own(name, **options):
-    return OwnData.model_validate({"name": f"mine.py:{name}", **options})
+    return UserData.model_validate({"name": f"mine.py:{name}", **options})
 
 
 def test_an_own_function_describes_itself_to_the_plan(code):
@@ -239,14 +239,14 @@ def test_rings_are_told_from_lines(code):
 
 
 def test_a_graph_that_is_wrong_is_named_with_its_place(code):
-    loose = OwnData(name="graphs.py:loose")
+    loose = UserData(name="graphs.py:loose")
     with pytest.raises(UserError, match="graph 1 of train: feature 0 of node 0 is nan"):
         reading.given(loose, HERE, code)
 
 
 def graph(code, name, **options):
     """The facts of a graph of the user's own."""
-    source = OwnData.model_validate({"name": f"graphs.py:{name}", **options})
+    source = UserData.model_validate({"name": f"graphs.py:{name}", **options})
     return reading.given(source, HERE, code)[0]
 
 

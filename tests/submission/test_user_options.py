@@ -8,7 +8,7 @@ import pytest
 from hpc_dl.cli import main
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.model import OwnModel
+from hpc_dl.jobspec.model import UserModel
 from hpc_dl.zoo import build
 from tests.support.snapshots import taken, write
 from tests.support.typed import settings
@@ -88,10 +88,10 @@ def test_defaults_are_in_the_resolved_spec_and_in_the_network(folder: Path) -> N
     found = taken(folder, model=given)
     options = {"width": 64, "gate": "tanh", "at": [1, 2]}
     assert found.sections["model"] == {**given, **options}
-    network = build(OwnModel.model_validate(given), FACTS, folder)
+    network = build(UserModel.model_validate(given), FACTS, folder)
     assert (network.options.width, network.options.at) == (64, (1, 2))
     assert network.options.name == "net.py:Net"
-    resolved = OwnModel.model_validate(found.sections["model"])
+    resolved = UserModel.model_validate(found.sections["model"])
     assert build(resolved, FACTS, folder).options.model_dump() == network.options.model_dump()
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from hpc_dl.jobspec.job import JobSpec
-from hpc_dl.jobspec.model import OwnModel
-from hpc_dl.jobspec.sources.user import OwnData
+from hpc_dl.jobspec.model import UserModel
+from hpc_dl.jobspec.sources.user import UserData
 from hpc_dl.planning.plan import Machine, Plan
 from hpc_dl.planning.site import Site
 from hpc_dl.run import journal, layout
@@ -77,7 +77,7 @@ def prepared(
         data_root=data_root,
         machine=Machine(cpus=4, gpus=gpus),
     )
-    own = isinstance(spec.model, OwnModel) or isinstance(spec.data, OwnData)
+    own = isinstance(spec.model, UserModel) or isinstance(spec.data, UserData)
     files = tuple(it.name for it in (base or root).glob("*.py")) if own else ()
     code = None if checked else Snapshot(base or root, files)
     prepare(run, spec, plan, base or root, code)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hpc_dl.jobspec.job import JobSpec
-from hpc_dl.jobspec.sources.user import OwnData
+from hpc_dl.jobspec.sources.user import UserData
 from hpc_dl.submission import code_check, snapshot
 from hpc_dl.submission.snapshot import Snapshot
 from tests.support import reading
@@ -32,7 +32,7 @@ def taken(base: Path, **sections: Any) -> Snapshot:
     """Return the snapshot of a job's code."""
     sections = {"data": {"name": "digits"}, "model": {"name": "ffnn"}} | sections
     spec = JobSpec.model_validate({"name": "x", "train": {"steps": 1}, **sections})
-    facts = None if isinstance(spec.data, OwnData) else reading.describe(spec.data, base)
+    facts = None if isinstance(spec.data, UserData) else reading.describe(spec.data, base)
     return snapshot.take(spec, base, base, facts)
 
 

@@ -5,7 +5,7 @@ import importlib
 import pytest
 
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.model import OwnModel
+from hpc_dl.jobspec.model import UserModel
 from hpc_dl.zoo import build
 from hpc_dl.zoo.contract import MonitoredMetric, Task
 
@@ -33,7 +33,7 @@ class ByNewName(Own):
 @pytest.fixture
 def built(tmp_path):
     (tmp_path / "own.py").write_text(CODE)
-    return lambda name: build(OwnModel(name=f"own.py:{name}"), FACTS, tmp_path)
+    return lambda name: build(UserModel(name=f"own.py:{name}"), FACTS, tmp_path)
 
 
 def test_a_class_that_defines_headline_and_turns_has_a_monitored_metric_and_updates(built):

@@ -120,7 +120,7 @@ def _vocabulary(parts: dict[str, str]) -> Vocabulary:
 
 
 def _notes(parts: dict[str, str]) -> tuple[str, ...]:
-    """What the plan says of characters that the training part does not have."""
+    """Return notes for the plan on characters that the training part does not have."""
     known = set(parts["train"])
     held_out = parts["validation"] + parts["test"]
     unknown = sorted(set(held_out) - known)

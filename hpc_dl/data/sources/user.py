@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from hpc_dl.data.library_source import LibrarySource
 from hpc_dl.data.source import Loaded
-from hpc_dl.jobspec.sources.user import OwnData
+from hpc_dl.jobspec.sources.user import UserData
 
 
-class UserSource(LibrarySource[OwnData]):
+class UserSource(LibrarySource[UserData]):
     """A function by its import path, `my_code.py:my_dataset`."""
 
     def read(self) -> Loaded:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hpc_dl.jobspec import registry
-from hpc_dl.jobspec.model import Model, OwnModel
+from hpc_dl.jobspec.model import Model, UserModel
 
 GROUP = "hpc_dl.architectures"
 ZOO: dict[str, type[Model]] = registry.options_by_name(__name__, GROUP, Model)
@@ -18,4 +18,4 @@ ZOO: dict[str, type[Model]] = registry.options_by_name(__name__, GROUP, Model)
 if TYPE_CHECKING:
     ModelSpec = Model
 else:
-    ModelSpec = registry.union({**ZOO, "own": OwnModel})
+    ModelSpec = registry.union({**ZOO, "own": UserModel})

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hpc_dl.jobspec import registry
 from hpc_dl.jobspec.data import Data
-from hpc_dl.jobspec.sources.user import OwnData
+from hpc_dl.jobspec.sources.user import UserData
 
 GROUP = "hpc_dl.sources"
 SOURCES: dict[str, type[Data]] = registry.options_by_name(__name__, GROUP, Data)
@@ -19,4 +19,4 @@ SOURCES: dict[str, type[Data]] = registry.options_by_name(__name__, GROUP, Data)
 if TYPE_CHECKING:
     DataSpec = Data
 else:
-    DataSpec = registry.union({**SOURCES, "own": OwnData})
+    DataSpec = registry.union({**SOURCES, "own": UserData})

@@ -10,7 +10,7 @@ from hpc_dl.jobspec.data import LibraryData
 from hpc_dl.jobspec.model import Modality, Task
 
 
-class OwnData(LibraryData):
+class UserData(LibraryData):
     """A user's own source, by import path; every other key is handed to it as an option."""
 
     modalities: ClassVar[tuple[Modality, ...]] = ("image", "sequence", "table", "graph")
