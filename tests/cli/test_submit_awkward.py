@@ -37,7 +37,7 @@ EXPORTS: dict[str, dict[str, Any]] = {
 def test_the_tasks_have_their_environment_whatever_is_exported(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(script_parts, "WORKER", ("/usr/bin/env", "--"))
+    monkeypatch.setattr(script_parts, "WORKER", ("/bin/sh", "-c", "env"))
     needed = {"PYTHONPATH": "/a b:/c'd", "HPCDL_DATA": "/data $HOME", "PATH": "/login/bin"}
     logs = {}
     for name, options in EXPORTS.items():

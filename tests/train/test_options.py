@@ -114,7 +114,7 @@ def test_a_checkpoint_of_another_job_spec_is_refused_with_the_difference(tmp_pat
     assert "belongs to another job spec: " in said
     assert "train.optimizer.name is adamw there and sgd here" in said
     assert "train.seed is 0 there and 1 here" in said
-    assert "model" not in said.split("another spec: ")[1].splitlines()[0]
+    assert "model" not in said.split("another job spec: ")[1].splitlines()[0]
 
 
 def test_options_that_do_not_change_the_training_may_differ_at_a_resume(tmp_path):
