@@ -28,6 +28,11 @@ MARK = "hpcdl:"
 """Prefix of every mark."""
 
 
+def is_job_id(text: str) -> bool:
+    """Return whether a text may be the id of a job."""
+    return re.fullmatch(_JOB, text) is not None
+
+
 @dataclass(frozen=True)
 class Submission:
     """A job of a run. Times are seconds since 1970."""

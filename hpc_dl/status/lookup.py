@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hpc_dl.errors import UserError
 from hpc_dl.run.layout import RunDir, list_runs
+from hpc_dl.run.submission import is_job_id
 from hpc_dl.scheduler import recovery
 
 
@@ -23,7 +24,7 @@ def find_run(root: Path, word: str) -> RunDir:
     for run in reversed(known):
         if word in (run.id, run.name):
             return run
-    for run in reversed(known):
+    for run in reversed(known) if is_job_id(word) else ():
         found = recovery.find(run).submission
         if found and found.job_id == word:
             return run

@@ -1,6 +1,6 @@
 """Modules of hpcdl that have moved, under their former names: for a user's code alone.
 
-The snapshot of an old run folder still resumes; new code is told the new names as it is submitted.
+The snapshot of an old run folder still resumes; new code gets a note of the new names.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import RunDir, read_json
 from tests.support.own_models import own_models
 from tests.support.running import new_run
-from tests.support.typed import QUICK, job_file, settings
+from tests.support.typed import QUICK, job_file, use_settings
 from tests.support.waiting import wait_until
 
 Capture = pytest.CaptureFixture[str]
@@ -25,8 +25,7 @@ Capture = pytest.CaptureFixture[str]
 @pytest.fixture(autouse=True)
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of all runs, which is not there yet; scratch files go to `tmp_path`."""
-    for name, value in settings(tmp_path).items():
-        monkeypatch.setenv(name, value)
+    use_settings(monkeypatch, tmp_path)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     return tmp_path / "runs"
 

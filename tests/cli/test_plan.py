@@ -16,7 +16,7 @@ from hpc_dl.run import journal
 from hpc_dl.run.layout import RunDir
 from hpc_dl.run.submission import Submission
 from tests.support.running import new_run
-from tests.support.typed import QUICK, job_file, settings
+from tests.support.typed import QUICK, job_file, use_settings
 
 Capture = pytest.CaptureFixture[str]
 JOBS = Path(__file__).parent.parent.parent / "jobs"
@@ -25,8 +25,7 @@ JOBS = Path(__file__).parent.parent.parent / "jobs"
 @pytest.fixture(autouse=True)
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of all runs, which is not there yet."""
-    for name, value in settings(tmp_path).items():
-        monkeypatch.setenv(name, value)
+    use_settings(monkeypatch, tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     return tmp_path / "runs"
 

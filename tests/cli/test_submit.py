@@ -18,7 +18,7 @@ from tests.support import ranks
 from tests.support.empty_store import put
 from tests.support.own_models import line_of, own_models
 from tests.support.running import events, final_state, kill_at, new_run, start, wait_for_end
-from tests.support.typed import QUICK, hpcdl, job_file, settings
+from tests.support.typed import QUICK, hpcdl, job_file, use_settings
 from tests.support.waiting import wait_until
 
 Capture = pytest.CaptureFixture[str]
@@ -27,8 +27,7 @@ Capture = pytest.CaptureFixture[str]
 @pytest.fixture(autouse=True)
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of all runs, which is not there yet."""
-    for name, value in settings(tmp_path).items():
-        monkeypatch.setenv(name, value)
+    use_settings(monkeypatch, tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     return tmp_path / "runs"
 

@@ -14,7 +14,7 @@ from hpc_dl.scheduler.slurm.script import job_script
 from hpc_dl.status import read_status
 from tests.support.cluster import Cluster
 from tests.support.slurm_runs import new_slurm_run, wait_for
-from tests.support.typed import QUICK, job_file, settings
+from tests.support.typed import QUICK, job_file, use_settings
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.every_release
@@ -64,8 +64,7 @@ def test_a_run_root_of_all_awkward_characters_trains_and_is_found(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any
 ) -> None:
     """Where the site exports nothing, too; the plan says what happens."""
-    for name, value in settings(tmp_path).items():
-        monkeypatch.setenv(name, value)
+    use_settings(monkeypatch, tmp_path)
     root = tmp_path / HOSTILE / "runs"
     monkeypatch.setenv("HPCDL_RUN_ROOT", str(root))
     for name, value in {"EXPORT": "NONE", "PARTITION": "short", "TIMELIMIT": "2"}.items():

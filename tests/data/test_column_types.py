@@ -13,7 +13,7 @@ from hpc_dl.data.tables.number_formats import find_formatted_numbers
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.sources.tables import Csv, Parquet
 from tests.support import reading
-from tests.support.typed import QUICK, job_file, settings
+from tests.support.typed import QUICK, job_file, use_settings
 
 ROWS = 60
 ADULT = """Bachelors HS-grad 11th Masters 9th Some-college Assoc-acdm Assoc-voc 7th-8th Doctorate
@@ -275,8 +275,7 @@ def test_words_of_the_test_that_are_not_trained_on_are_named(tmp_path):
 
 
 def test_the_plan_shows_every_column(tmp_path, monkeypatch, capsys):
-    for name, value in settings(tmp_path).items():
-        monkeypatch.setenv(name, value)
+    use_settings(monkeypatch, tmp_path)
     source = written(tmp_path, lines_of(";", price=lambda n: german(n) if n else ""))
     data = f"data: {json.dumps(source.model_dump(exclude_unset=True))}"
     file = job_file(tmp_path, QUICK.replace("data: {name: digits}", data))

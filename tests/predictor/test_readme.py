@@ -12,7 +12,7 @@ import pytest
 from hpc_dl.cli import main
 from hpc_dl.predictor.__main__ import main as predict_table
 from tests.support import empty_store
-from tests.support.typed import settings
+from tests.support.typed import use_settings
 
 HERE = Path(__file__).parent.parent.parent
 
@@ -53,8 +53,7 @@ def commands():
 def test_the_readmes_three_commands_train_on_words_and_gaps_and_predict_classes(
     tmp_path, monkeypatch, capsys
 ):
-    for name, value in settings(tmp_path).items():
-        monkeypatch.setenv(name, value)
+    use_settings(monkeypatch, tmp_path)
     monkeypatch.setenv("HPCDL_RUN_ROOT", str(tmp_path / "hpcdl"))
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)

@@ -14,7 +14,7 @@ from hpc_dl.cli import main
 from hpc_dl.jobspec.load import load_resolved
 from hpc_dl.run.layout import RunDir
 from tests.support import empty_store, running
-from tests.support.typed import settings
+from tests.support.typed import use_settings
 from tests.weights import digest
 
 FOLDER = Path(__file__).parent / "begun_before"
@@ -31,8 +31,7 @@ def saved(run: RunDir, step: int) -> dict[str, object]:
 def test_a_run_that_the_previous_version_began_ends_with_the_weights_of_a_whole_one(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for key, value in settings(tmp_path).items():
-        monkeypatch.setenv(key, value)
+    use_settings(monkeypatch, tmp_path)
     resumed = RunDir(Path(shutil.copytree(FOLDER / name, tmp_path / "runs" / name)))
     resumed.logs.mkdir()
     resumed.artifacts.mkdir()

@@ -24,7 +24,7 @@ from hpc_dl.scheduler.slurm.script import job_script
 from hpc_dl.submission import prepare
 from tests.support.running import QUICK
 from tests.support.slurm_runs import new_slurm_run
-from tests.support.typed import job_file, settings
+from tests.support.typed import job_file, use_settings
 
 FACTS = DataFacts.of("image", "classify", (1, 8, 8), tuple("0123456789"), 1437, 180, 180)
 SITE = Site(name="here", slurm={"qos": "low"}, default_partition="main")
@@ -294,8 +294,7 @@ def test_memory_of_the_site_gives_way_to_that_of_the_spec() -> None:
 
 @pytest.fixture
 def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    for name, value in settings(tmp_path).items():
-        monkeypatch.setenv(name, value)
+    use_settings(monkeypatch, tmp_path)
     monkeypatch.setenv("SBATCH_PARTITION", "high")
     return job_file(tmp_path)
 

@@ -16,7 +16,7 @@ from hpc_dl.run.submission import Submission
 from hpc_dl.scheduler import registry
 from hpc_dl.status import cancel_run, read_status, reconcile
 from tests.support import empty_store
-from tests.support.typed import job_file, settings
+from tests.support.typed import job_file, use_settings
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.slow
@@ -60,8 +60,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     path = [str(TOY), str(Path(__file__).parents[2])]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path))
     monkeypatch.setenv("TOY_QUEUE", str(tmp_path / "queue"))
-    for name, value in settings(tmp_path).items():
-        monkeypatch.setenv(name, value)
+    use_settings(monkeypatch, tmp_path)
     (tmp_path / "queue").mkdir()
     (tmp_path / "own.py").write_text(OWN)
     empty_store.put(tmp_path / "runs")

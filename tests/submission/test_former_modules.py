@@ -1,4 +1,4 @@
-"""A user's code that imports what has moved: that of an old run resumes, new code is told."""
+"""A user's code that imports what has moved: that of an old run resumes, new code gets a note."""
 
 import importlib
 import sys

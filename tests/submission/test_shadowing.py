@@ -11,7 +11,7 @@ from hpc_dl.cli import main
 from hpc_dl.user_code import load_object
 from tests.support import empty_store
 from tests.support.snapshots import write
-from tests.support.typed import settings
+from tests.support.typed import use_settings
 
 NET = """
 import json, logging, numpy, random, torch
@@ -37,8 +37,7 @@ HIDING = {f"{name}.py": "raise RuntimeError('a file of the user')" for name in N
 def test_a_job_beside_files_called_like_modules_of_python_and_of_libraries_is_trained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in settings(tmp_path).items():
-        monkeypatch.setenv(name, value)
+    use_settings(monkeypatch, tmp_path)
     base = write(tmp_path / "base", {**HIDING, "net.py": NET, "job.yaml": JOB})
     empty_store.put(tmp_path / "runs")
     monkeypatch.chdir(base)

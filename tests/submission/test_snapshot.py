@@ -12,7 +12,7 @@ from hpc_dl.submission import discovery, fork_trial, snapshot
 from hpc_dl.submission.snapshot import Snapshot
 from hpc_dl.user_code import MANIFEST, load_object
 from tests.support.snapshots import taken, write
-from tests.support.typed import QUICK, job_file, settings
+from tests.support.typed import QUICK, job_file, use_settings
 
 pytestmark = pytest.mark.usefixtures("forked_check")
 
@@ -270,8 +270,7 @@ def test_more_code_than_a_run_should_hold_is_refused(
 def test_what_the_spec_names_but_is_not_there_is_shown_in_the_spec(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name, value in settings(tmp_path).items():
-        monkeypatch.setenv(name, value)
+    use_settings(monkeypatch, tmp_path)
     file = job_file(tmp_path, QUICK + "code: [nowhere]\n")
     assert main(["submit", file, "--local", "--dry-run=plan"]) == 2
     said = capsys.readouterr().err

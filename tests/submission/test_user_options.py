@@ -11,7 +11,7 @@ from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.model import UserModel
 from hpc_dl.zoo import build
 from tests.support.snapshots import taken, write
-from tests.support.typed import settings
+from tests.support.typed import use_settings
 
 pytestmark = pytest.mark.usefixtures("forked_check")
 
@@ -52,8 +52,7 @@ train: {{epochs: 1}}
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name, value in settings(tmp_path).items():
-        monkeypatch.setenv(name, value)
+    use_settings(monkeypatch, tmp_path)
     return write(tmp_path / "base", {"net.py": NETWORK})
 
 

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 QUICK = """\
 name: quick
 model: {name: ffnn, hidden: [32]}
@@ -32,6 +34,12 @@ def hpcdl(*words: str, timeout: float = 240) -> subprocess.CompletedProcess[str]
         check=False,
         env=os.environ,
     )
+
+
+def use_settings(monkeypatch: pytest.MonkeyPatch, root: Path) -> None:
+    """Set the environment variables that keep hpcdl to folders under `root`."""
+    for name, value in settings(root).items():
+        monkeypatch.setenv(name, value)
 
 
 def settings(root: Path) -> dict[str, str]:

@@ -115,7 +115,7 @@ def members(root):
     judge = exports.export(root / "judge", *MEMBERS["cnn"])
     for name in ("gan", "diffusion"):
         options, facts = MEMBERS[name]
-        found[f"judged {name}"] = {**options, "classifier": str(judge)}, facts, None
+        found[f"{name} with a classifier"] = {**options, "classifier": str(judge)}, facts, None
     code = write(root / "code", OWN)
     torch.save(torch.tensor(3), root / "scale.pt")
     words = [{"file": str(code / it / "words.txt")} for it in ("elsewhere", "far")]

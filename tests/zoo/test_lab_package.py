@@ -11,7 +11,7 @@ import pytest
 from hpc_dl.errors import UserError
 from hpc_dl.predictor import load
 from tests.support import empty_store, lab_package
-from tests.support.typed import hpcdl, job_file, settings
+from tests.support.typed import hpcdl, job_file, use_settings
 
 JOB = """\
 name: lab
@@ -30,8 +30,7 @@ def lab(tmp_path, monkeypatch):
     folder = lab_package.install(tmp_path / "site")
     path = [str(folder), str(Path(__file__).parents[2])]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path))
-    for name, value in settings(tmp_path).items():
-        monkeypatch.setenv(name, value)
+    use_settings(monkeypatch, tmp_path)
     (tmp_path / "cells.txt").write_text("60")
     return tmp_path
 

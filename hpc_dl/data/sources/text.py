@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpc_dl.data.source import Loaded, Source, Staging
-from hpc_dl.errors import UserError, reason
+from hpc_dl.errors import UserError, first_few, reason
 from hpc_dl.jobspec.data import DataFacts, Feature
 from hpc_dl.jobspec.sources.text import Text
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from hpc_dl.data.vocabulary import Vocabulary
 
 CORIOLANUS = Path(__file__).parent.parent / "coriolanus.txt"
-_SHOWN = 8
-"""How many unknown characters a note names."""
 
 
 class TextSource(Source[Text]):
@@ -127,8 +125,7 @@ def _notes(parts: dict[str, str]) -> tuple[str, ...]:
     if not unknown:
         return ()
     count = sum(map(held_out.count, unknown))
-    shown = ", ".join(map(repr, unknown[:_SHOWN])) + (" ..." if len(unknown) > _SHOWN else "")
     return (
         f"{count} characters of validation and test are none of the training part's, and read as "
-        f"<unk>: {shown}",
+        f"<unk>: {first_few(map(repr, unknown), 8)}",
     )
