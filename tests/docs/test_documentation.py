@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from hpc_dl.scheduler.base import Scheduler
+from tests.support import unusual_data
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -39,6 +40,11 @@ def test_the_page_of_options_is_that_of_the_models():
     script = runpy.run_path(str(ROOT / "docs" / "generate.py"))
     is_up_to_date = script["FILE"].read_text() == script["page"]()
     assert is_up_to_date, "run `python docs/generate.py`"
+
+
+def test_the_page_of_unusual_data_is_that_of_the_cases():
+    is_up_to_date = unusual_data.PAGE.read_text() == unusual_data.page()
+    assert is_up_to_date, "run `python -m tests.support.unusual_data`"
 
 
 def test_every_room_is_in_the_documentation():

@@ -1,0 +1,65 @@
+"""Faults of a user's files: errors of the libraries that read them, and several faults at once.
+
+Light: the login node looks into files as well.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from hpc_dl import errors
+from hpc_dl.errors import UserError, first_few
+
+PLACES = 3
+"""How many places of one fault a message names."""
+
+
+@contextlib.contextmanager
+def reading(key: str, file: Path | str, form: str) -> Iterator[None]:
+    """Raise any error of a library that reads `file` as a UserError: no readable `form`.
+
+    `key` is the option that names the file, like `data.path`. Only calls of the library belong
+    into the block: an error of hpcdl's own would be told as one of the file.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except FileNotFoundError as error:
+        raise UserError(f"{key}: there is no file {error.filename or file}") from error
+    except MemoryError as error:
+        raise UserError(f"{key}: {file} does not fit into memory: {_describe(error)}") from error
+    except Exception as error:
+        raise UserError(f"{key}: {file} is no readable {form}: {_describe(error)}") from error
+
+
+class Faults:
+    """Faults of one file or folder, collected so that all are reported at once, with counts."""
+
+    def __init__(self, where: str) -> None:
+        """`where` names the option and the file, like `data.path: people.csv`."""
+        self._where = where
+        self._found: dict[str, list[str]] = {}
+        self._hints: dict[str, None] = {}
+
+    def add(self, what: str, places: Iterable[object], hint: str = "") -> None:
+        """Add a fault, with every place that has it; nothing where there is no place."""
+        if every := list(map(str, places)):
+            self._found.setdefault(what, []).extend(every)
+            self._hints |= {hint: None} if hint else {}
+
+    def refuse(self) -> None:
+        """Raise UserError with all faults, if there are any."""
+        if not self._found:
+            return
+        lines = [f"{what}: {first_few(at, PLACES)}" for what, at in self._found.items()]
+        shown = lines[0] if len(lines) == 1 else "\n  ".join([f"{len(lines)} faults", *lines])
+        raise UserError(f"{self._where}: {shown}", hint="\n".join(self._hints))
+
+
+def _describe(error: BaseException) -> str:
+    """Describe an error in one line; by its type where it says nothing."""
+    said = errors.reason(error) if isinstance(error, OSError) else str(error)
+    return " ".join(said.split()) or type(error).__name__

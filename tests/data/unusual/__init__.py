@@ -1,0 +1,1 @@
+"""Malformed and unusual data, a table of cases for each reader."""
