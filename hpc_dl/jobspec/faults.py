@@ -106,12 +106,8 @@ def _without_tags(location: tuple[str | int, ...], values: Any, names_a_child: b
 
 def _fault(item: Any, path: Path, values: Any, root: type[BaseModel]) -> Fault:
     kind, dotted = item["type"], ".".join(map(str, path)) or "the spec"
-    if kind == "extra_forbidden":
-        return _unknown_key(path, values, root)
-    if kind == "missing":
-        return _missing(path, values, root)
-    if kind in ("union_tag_invalid", "union_tag_not_found"):
-        return _no_such_name(path, values, root)
+    if kind in _OF_NAMES:
+        return _OF_NAMES[kind](path, values, root)
     if kind == "literal_error" and (now := renames.VALUES.get((*path, str(item["input"])))):
         return Fault(path, f"{dotted}: {item['input']} is called {now} now")
     if kind == "literal_error":
@@ -207,6 +203,15 @@ def _no_such_pattern(word: str, path: Path, values: Any, root: type[BaseModel]) 
     guess = suggestions.closest_name(where, word, [], members)
     hint = suggestions.of_file(where, word) or (f"Write it like {form}" if form else "")
     return Fault(path, f"{where}.{key} cannot be '{word}'{guess}", hint)
+
+
+_OF_NAMES: dict[str, Callable[[Path, Any, type[BaseModel]], Fault]] = {
+    "extra_forbidden": _unknown_key,
+    "missing": _missing,
+    "union_tag_invalid": _no_such_name,
+    "union_tag_not_found": _no_such_name,
+}
+"""Errors of pydantic that are about keys and names, not about values."""
 
 
 def _expected(item: Any) -> list[str]:

@@ -70,7 +70,7 @@ def of_file(section: str, word: str) -> str:
         return f"Name what is in the file: {word}:{kind}"
     if section == "data" and path.suffix.lower() in FILES:
         return f"To read a file: {section}: {{name: {FILES[path.suffix.lower()]}, path: {word}}}"
-    if section == "data" and len(path.parts) > 1:
+    if section == "data" and "/" in word:
         return f"To read a folder of pictures: {section}: {{name: image_folder, root: {word}}}"
     return ""
 

@@ -10,7 +10,6 @@ from pydantic import Field
 from hpc_dl.jobspec.data import Fraction, LibraryData
 from hpc_dl.jobspec.model import Modality, Task
 
-
 NAMED = {
     "TUDataset": "AIDS COLLAB DD ENZYMES IMDB-BINARY IMDB-MULTI MUTAG NCI1 NCI109 PROTEINS PTC_MR "
     "REDDIT-BINARY REDDIT-MULTI-5K",
