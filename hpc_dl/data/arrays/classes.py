@@ -128,7 +128,8 @@ def _of_words(flat: Mapping[str, Array], places: Mapping[str, str]) -> Classes:
 
 
 def _of_numbers(flat: Mapping[str, Array], places: Mapping[str, str]) -> Classes:
-    notes, whole = {}, {}
+    notes: dict[str, None] = {}
+    whole: dict[str, Array] = {}
     for split, labels in flat.items():
         _refuse_no_whole_numbers(labels, places[split])
         whole[split] = labels
