@@ -19,9 +19,11 @@ from hpc_dl.run.weights import Weights
 from hpc_dl.tasks.artifacts import Picture, Text
 from hpc_dl.tasks.pictures import figure
 from hpc_dl.train import recorder
+from hpc_dl.train.best_effort import BestEffort
 from hpc_dl.train.loop import Evaluated
 from hpc_dl.train.recorder import Recorder
 from hpc_dl.train.side_effects import limited, undone
+from hpc_dl.train.world import World
 from tests.support import ranks, steps
 from tests.support.running import events, final_state, new_run
 
@@ -39,7 +41,7 @@ def trained(tmp_path_factory):
     return spec, plan, engine, splits
 
 
-def drawn(trained, path, artifacts) -> tuple[RunDir, Recorder]:
+def drawn(trained, path, artifacts) -> RunDir:
     """Draw the pictures of two epochs and of the end, as a user's architecture returns them."""
     spec, plan, engine, splits = trained
     run = RunDir(path)
@@ -49,7 +51,7 @@ def drawn(trained, path, artifacts) -> tuple[RunDir, Recorder]:
         writer.note_evaluation(Evaluated(epoch + 1, epoch, {"loss": 1.0}, improved=True))
     writer.draw_test(engine.evaluation_nets, Weights(2))
     writer.journal.close()
-    return run, writer
+    return run
 
 
 def raising(error):
@@ -90,7 +92,7 @@ def test_what_is_no_picture_is_a_warning_and_the_others_are_drawn(
 ):
     if isinstance(returned, dict):
         returned = {**returned, "good": GOOD}
-    run, _ = drawn(trained, tmp_path, lambda *_: returned)
+    run = drawn(trained, tmp_path, lambda *_: returned)
     first, second = (it["message"] for it in events(run, "warning"))
     assert said in first
     assert "of the test split" in second
@@ -104,7 +106,7 @@ def test_what_is_no_picture_is_a_warning_and_the_others_are_drawn(
     ids=repr,
 )
 def test_an_error_of_artifacts_is_one_warning_with_a_traceback(trained, tmp_path, capfd, error):
-    run, _ = drawn(trained, tmp_path, raising(error))
+    run = drawn(trained, tmp_path, raising(error))
     said = [it["message"] for it in events(run, "warning")]
     assert [it.partition(": ")[0] for it in said] == [
         "no pictures of step 1",
@@ -115,13 +117,12 @@ def test_an_error_of_artifacts_is_one_warning_with_a_traceback(trained, tmp_path
     assert log.count("Traceback") == 2
 
 
-def test_other_ranks_and_tables_get_a_traceback_too(trained, tmp_path, capfd):
-    _, writer = drawn(trained, tmp_path, lambda *_: {})
-    assert (
-        writer.best_effort.on_all_ranks("test metrics", lambda: raising(ValueError())(1, 2, 3))
-        is None
-    )
-    assert "raise type(error)" in capfd.readouterr().err
+def test_metrics_and_tables_that_fail_get_a_traceback_too(tmp_path, capfd):
+    said, world = [], World(0, 1, torch.device("cpu"))
+    best_effort = BestEffort(RunDir(tmp_path), world, said.append, is_sharded=False)
+    assert best_effort.on_all_ranks("test metrics", lambda: sys.exit("enough")) is None
+    assert said[0].startswith("no test metrics: SystemExit: enough")
+    assert 'sys.exit("enough")' in capfd.readouterr().err
 
 
 def test_a_picture_that_takes_too_long_is_given_up(trained, tmp_path, monkeypatch):
@@ -130,7 +131,7 @@ def test_a_picture_that_takes_too_long_is_given_up(trained, tmp_path, monkeypatc
             time.sleep(0.01)
 
     monkeypatch.setattr(recorder.units, "seconds", lambda text: 0.1)
-    run, _ = drawn(trained, tmp_path, forever)
+    run = drawn(trained, tmp_path, forever)
     assert [it["message"] for it in events(run, "warning")] == [
         "no pictures of step 1: not done after 0 s",
         "no pictures of the test split: not done after 0 s",
