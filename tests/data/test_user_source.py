@@ -144,7 +144,7 @@ def test_an_own_function_that_fails_is_refused_at_submission_with_its_words(code
     with pytest.raises(UserError, match="ValueError: the disk is not mounted") as caught:
         reading.describe(own("fails"), HERE, code)
     line = OWN.splitlines().index("def fails():") + 2
-    assert f"mine.py:{line})" in caught.value.message
+    assert f"mine.py:{line}: " in caught.value.message
 
 
 def test_an_own_function_that_is_not_there_is_said_with_those_that_are(code):
@@ -199,7 +199,7 @@ def test_what_the_function_prints_is_no_part_of_its_facts(code):
 
 
 def test_a_function_that_ends_its_process_is_named(code):
-    with pytest.raises(UserError, match=r"mine\.py:killed ended its process with 9"):
+    with pytest.raises(UserError, match=r"mine\.py:killed ended its process \(exit code 9"):
         reading.describe(own("killed"), HERE, code)
 
 
