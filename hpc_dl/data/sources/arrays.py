@@ -10,7 +10,7 @@ import numpy as np
 from hpc_dl.data import holdout
 from hpc_dl.data.arrays import classes
 from hpc_dl.data.arrays.files import Array, array_names, note_unread_arrays, open_arrays
-from hpc_dl.data.counts import Holdout, group_count, split_counts
+from hpc_dl.data.counts import Holdout, split_facts
 from hpc_dl.data.labels import note_constant_targets
 from hpc_dl.data.layout import channels_last, note_time_axis
 from hpc_dl.data.source import Loaded, Source
@@ -51,8 +51,7 @@ def facts(source: Arrays) -> DataFacts:
         groups = read_groups(source, file, shapes["train"][0]) if source.groups else None
     _refuse_differing(shapes, given)
     example, notes = _example(source, kind, shapes["train"], inputs["train"].dtype)
-    there = {split: shape[0] for split, shape in shapes.items()}
-    sizes, count = split_counts(there, Holdout.of(source), groups), group_count(groups)
+    holdout = Holdout.of(source)
     notes = (*note_unread_arrays(source), *notes)
     if source.task == "regress":
         targets = _targets(source, given)
@@ -60,12 +59,12 @@ def facts(source: Arrays) -> DataFacts:
             *notes,
             *note_constant_targets(given["train"], targets, _place(source, "train", "labels")),
         )
-        return DataFacts.of(
-            kind, "regress", example, (), *sizes, targets=targets, groups=count, notes=notes
-        )
+        splits = split_facts(given, (), holdout, groups)
+        return DataFacts.of(kind, "regress", example, (), targets=targets, notes=notes, **splits)
     found = classes.read(given, _places(source))
     notes = (*notes, *found.notes)
-    return DataFacts.of(kind, "classify", example, found.names, *sizes, groups=count, notes=notes)
+    splits = split_facts(found.labels, found.names, holdout, groups)
+    return DataFacts.of(kind, "classify", example, found.names, notes=notes, **splits)
 
 
 def read_groups(source: Arrays, file: Mapping[str, Any], count: int) -> Array:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hpc_dl.data import holdout
-from hpc_dl.data.counts import Holdout, group_count, split_counts
+from hpc_dl.data.counts import Holdout, split_facts
 from hpc_dl.data.labels import note_constant_targets, note_similar_names
 from hpc_dl.data.names import Names
 from hpc_dl.data.source import Loaded, Source
@@ -73,7 +73,6 @@ def read(source: Table) -> tuple[DataFacts, dict[str, dict[str, Array]]]:
         _refuse_gaps(frame, targets, "a target")
         _refuse_gaps(frame, aside, "a group")
     groups = _groups(frames, source.groups) if source.groups else None
-    sizes = split_counts({n: len(f) for n, f in frames.items()}, Holdout.of(source), groups)
     classes = _classes(frames, targets[0]) if source.task == "classify" else []
     answers = {name: _answers(frame, targets, classes) for name, frame in frames.items()}
     about = (
@@ -81,17 +80,18 @@ def read(source: Table) -> tuple[DataFacts, dict[str, dict[str, Array]]]:
         if classes
         else note_constant_targets(answers["train"]["target"], targets, "data.target")
     )
+    names = tuple(map(str, classes))
+    given = {name: next(iter(split.values())) for name, split in answers.items()}
     made = tuple(name for column in inputs for name in encoding.names(column))
     facts = DataFacts.of(
         "table",
         source.task,
         (len(made),),
-        tuple(map(str, classes)),
-        *sizes,
+        names,
         targets=() if classes else tuple(targets),
         columns=made,
         raw=tuple(columns),
-        groups=group_count(groups),
+        **split_facts(given, names, Holdout.of(source), groups),
         notes=(*_note_files(frames), *_notes(train, inputs, targets), *about),
     )
     splits = {
