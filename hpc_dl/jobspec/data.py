@@ -21,6 +21,7 @@ from pydantic import (
 )
 from pydantic_core import core_schema
 
+from hpc_dl.jobspec import library_names
 from hpc_dl.jobspec.base import Spec
 from hpc_dl.jobspec.model import Modality, Task
 
@@ -291,6 +292,11 @@ class LibraryData(Data):
 
     library: ClassVar[str] = ""
     """Its name before the first colon, if it has many data sets: `torchvision:CIFAR10`."""
+
+    @classmethod
+    def members(cls) -> Sequence[str]:
+        """Return the data sets that the library has."""
+        return library_names.dataset_classes(cls.library)
 
     @property
     def options(self) -> dict[str, Any]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from hpc_dl.jobspec import fields, renames
+from hpc_dl.jobspec import fields, renames, suggestions
+from hpc_dl.jobspec.suggestions import closest
 from hpc_dl.jobspec.yaml_text import Document, Mark, Path, Problem
 
 EXAMPLES = {
@@ -69,12 +69,6 @@ def find_faults(error: ValidationError, values: Any, root: type[BaseModel]) -> l
     return list(found.values())
 
 
-def closest(word: str, known: list[str]) -> str:
-    """Return a suggestion of the word that was meant, or nothing."""
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.55)
-    return f"; did you mean '{near[0]}'?" if near else ""
-
-
 def renamed(path: Path, known: Collection[str]) -> str:
     """Return the sentence about an option under its former name, if it is one of `known` today."""
     now = renames.KEYS.get(path)
@@ -112,18 +106,16 @@ def _without_tags(location: tuple[str | int, ...], values: Any, names_a_child: b
 
 def _fault(item: Any, path: Path, values: Any, root: type[BaseModel]) -> Fault:
     kind, dotted = item["type"], ".".join(map(str, path)) or "the spec"
-    if kind == "extra_forbidden":
-        return _unknown_key(path, values, root)
-    if kind == "missing":
-        return _missing(path, values, root)
-    if kind in ("union_tag_invalid", "union_tag_not_found"):
-        return _no_such_name(path, values, root)
+    if kind in _OF_NAMES:
+        return _OF_NAMES[kind](path, values, root)
     if kind == "literal_error" and (now := renames.VALUES.get((*path, str(item["input"])))):
         return Fault(path, f"{dotted}: {item['input']} is called {now} now")
     if kind == "literal_error":
         allowed = [str(choice) for choice in _expected(item)]
         guess = closest(str(item["input"]), allowed)
         return Fault(path, f"{dotted} cannot be {_shown(item['input'])}{guess}", _allowed(allowed))
+    if kind == "string_pattern_mismatch" and path != ("name",):
+        return _no_such_pattern(item["input"], path, values, root)
     return Fault(path, _sentence(item, dotted), _hint(item))
 
 
@@ -176,23 +168,50 @@ def _missing(path: Path, values: Any, root: type[BaseModel]) -> Fault:
 
 
 def _no_such_name(path: Path, values: Any, root: type[BaseModel]) -> Fault:
-    names = fields.choices_at(root, values, path)
+    names, members = fields.choices_at(root, values, path), fields.members_at(root, values, path)
     section = ".".join(map(str, path))
     for key in path:
         values = values[key]
+    every = _allowed([*names, *dict.fromkeys(f"{it.partition(':')[0]}:NAME" for it in members)])
     if not isinstance(values, Mapping):
-        hint = f"Write {section}: {{name: {values}}}" if values in names else _allowed(names)
+        hint = f"Write {section}: {{name: {values}}}" if values in names else every
         message = f"{section} has to be a mapping of keys to values, not {_shown(values)}"
         return Fault(path, message, hint)
     if "name" not in values:
-        return Fault(path, f"{section}.name is missing", _allowed(names), of_key=True)
+        return Fault(path, f"{section}.name is missing", every, of_key=True)
     name, at = values["name"], (*path, "name")
     if not isinstance(name, str):
         message = f"{section}.name has to be a word, not {_shown(name)}"
-        return Fault(at, message, _allowed(names))
-    users = " or your own, like my_code.py:MyNet" if section in ("model", "data") else ""
-    message = f"there is no {section} '{name}'{closest(name, names)}"
-    return Fault(at, message, _allowed(names) + users)
+        return Fault(at, message, every)
+    if hint := suggestions.of_file(section, name):
+        return Fault(at, f"there is no {section} '{name}'", hint)
+    guess = suggestions.closest_name(section, name, names, members)
+    return Fault(at, f"there is no {section} '{name}'{guess}", every + _USERS.get(section, ""))
+
+
+_USERS = {
+    "model": ", or your own, like my_code.py:MyNet",
+    "data": ", or your own, like my_code.py:my_dataset",
+}
+
+
+def _no_such_pattern(word: str, path: Path, values: Any, root: type[BaseModel]) -> Fault:
+    """Return the fault of a value that has not the form of, say, `torchvision:CIFAR10`."""
+    part, key, section = fields.part_at(root, values, path[:-1]), str(path[-1]), path[:-1]
+    form = part.model_fields[key].description if part and key in part.model_fields else None
+    where, members = ".".join(map(str, section)), fields.members_at(root, values, section)
+    guess = suggestions.closest_name(where, word, [], members)
+    hint = suggestions.of_file(where, word) or (f"Write it like {form}" if form else "")
+    return Fault(path, f"{where}.{key} cannot be '{word}'{guess}", hint)
+
+
+_OF_NAMES: dict[str, Callable[[Path, Any, type[BaseModel]], Fault]] = {
+    "extra_forbidden": _unknown_key,
+    "missing": _missing,
+    "union_tag_invalid": _no_such_name,
+    "union_tag_not_found": _no_such_name,
+}
+"""Errors of pydantic that are about keys and names, not about values."""
 
 
 def _expected(item: Any) -> list[str]:

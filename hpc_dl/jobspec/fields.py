@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import typing
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from hpc_dl.jobspec.base import tag_by_name
 from hpc_dl.jobspec.yaml_text import Path
 
 
@@ -28,8 +28,8 @@ def chosen(annotation: Any, values: Any) -> type[BaseModel] | None:
     models = list(_models(annotation))
     if len(models) == 1:
         return models[0]
-    name = values.get("name") if isinstance(values, Mapping) else None
-    named = [model for model in models if name in names_of(model) or _may_be(model, name)]
+    tag = tag_by_name(values)
+    named = [model for model in models if tag in (names_of(model) or (_tag(model),))]
     return named[0] if named else None
 
 
@@ -40,21 +40,29 @@ def names_of(model: type[BaseModel]) -> tuple[str, ...]:
     return typing.get_args(field.annotation) if field and literal else ()
 
 
-def _may_be(model: type[BaseModel], name: Any) -> bool:
-    """Return whether a name has the pattern of a model whose names are not listed."""
-    if names_of(model) or "name" not in model.model_fields:
-        return False
-    pattern = model.model_json_schema()["properties"]["name"].get("pattern")
-    return isinstance(name, str) and pattern is not None and re.match(pattern, name) is not None
+def _tag(model: type[BaseModel]) -> str:
+    """Return the tag of a model whose names are not listed: a library's, or a user's."""
+    return getattr(model, "library", "") or "own"
 
 
 def choices_at(root: type[BaseModel], values: Any, path: Path) -> list[str]:
     """Return the names that can be chosen from at `path`."""
+    return [name for model in _models_at(root, values, path) for name in names_of(model)]
+
+
+def members_at(root: type[BaseModel], values: Any, path: Path) -> list[str]:
+    """Return the names that can be chosen from at `path` of what libraries have, such as
+    `torchvision:CIFAR10`."""
+    having = [it for it in _models_at(root, values, path) if getattr(it, "library", "")]
+    return [f"{model.library}:{member}" for model in having for member in model.members()]
+
+
+def _models_at(root: type[BaseModel], values: Any, path: Path) -> list[Any]:
+    """Return the models of which a `name` chooses one at `path`."""
     parent = part_at(root, values, path[:-1])
-    if parent is None or path[-1] not in parent.model_fields:
+    if parent is None or not path or path[-1] not in parent.model_fields:
         return []
-    annotation = parent.model_fields[str(path[-1])].annotation
-    return [name for model in _models(annotation) for name in names_of(model)]
+    return list(_models(parent.model_fields[str(path[-1])].annotation))
 
 
 def all_paths(root: type[BaseModel], prefix: str = "") -> Iterator[str]:

@@ -9,7 +9,8 @@ import yaml
 from pydantic import BaseModel
 
 from hpc_dl.jobspec import fields
-from hpc_dl.jobspec.faults import closest, renamed
+from hpc_dl.jobspec.faults import renamed
+from hpc_dl.jobspec.suggestions import closest
 from hpc_dl.jobspec.yaml_text import (
     MERGE,
     MERGE_HINT,

@@ -8,10 +8,11 @@ from hpc_dl.errors import UserError
 from hpc_dl.jobspec import units
 from hpc_dl.jobspec.architectures import ZOO
 from hpc_dl.jobspec.data import DataFacts, StreamedData
-from hpc_dl.jobspec.faults import Fault, closest
+from hpc_dl.jobspec.faults import Fault
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.model import Modality, UserModel
 from hpc_dl.jobspec.sources import SOURCES
+from hpc_dl.jobspec.suggestions import closest
 from hpc_dl.planning.site import Site
 
 AUGMENTED: dict[str, tuple[Modality, ...]] = {

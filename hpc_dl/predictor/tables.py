@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpc_dl.data.tables import encoding
-from hpc_dl.data.tables.files import read_file, refuse_absent
+from hpc_dl.data.tables.absent import refuse_absent
+from hpc_dl.data.tables.files import read_file
 from hpc_dl.data.tables.row_numbers import is_nameless
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import Column
@@ -126,7 +127,7 @@ def _numbers(given: Any, columns: Sequence[Column]) -> Array:
 
 def _check_names(frame: DataFrame, columns: Sequence[Column]) -> None:
     """Raise UserError for a column that is missing, there twice, or unknown to the training."""
-    refuse_absent(frame, [column.name for column in encoding.inputs(columns)], "")
+    refuse_absent(frame, [column.name for column in encoding.inputs(columns)])
     if frame.columns.has_duplicates:
         twice = frame.columns[frame.columns.duplicated()][0]
         raise UserError(f"{frame.attrs['file']} has several columns '{twice}'")

@@ -16,8 +16,9 @@ from hpc_dl.data.labels import note_constant_targets, note_similar_names
 from hpc_dl.data.names import Names
 from hpc_dl.data.source import Loaded, Source
 from hpc_dl.data.tables import encoding
+from hpc_dl.data.tables.absent import refuse_absent
 from hpc_dl.data.tables.columns import as_words, is_text, place, plain, refuse_formatted_numbers
-from hpc_dl.data.tables.files import read_frame, refuse_absent
+from hpc_dl.data.tables.files import read_frame
 from hpc_dl.data.tables.row_numbers import numbers_rows
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import Column, DataFacts
@@ -62,8 +63,8 @@ def read(source: Table) -> tuple[DataFacts, dict[str, dict[str, Array]]]:
 
     Raises UserError with the file, the row and the column of what is wrong.
     """
-    files = {"train": source.path, "validation": source.validation_path, "test": source.test_path}
-    frames = {name: read_frame(source, path) for name, path in files.items() if path is not None}
+    files = {"train": "path", "validation": "validation_path", "test": "test_path"}
+    frames = {name: read_frame(source, key) for name, key in files.items() if getattr(source, key)}
     train, targets = frames["train"], _targets_of(source)
     columns = _columns(train, targets, source.drop, source.groups)
     inputs = encoding.inputs(columns)
@@ -151,10 +152,10 @@ def _columns(
 ) -> list[Column]:
     """Return all columns of the file. Raises UserError for a named one that is not there."""
     aside = {**dict.fromkeys(drop, "dropped"), **dict.fromkeys(targets, "target")}
-    refuse_absent(train, targets, "data.target: ")
-    refuse_absent(train, drop, "data.drop: ")
+    refuse_absent(train, targets, "data.target")
+    refuse_absent(train, drop, "data.drop")
     if groups:
-        refuse_absent(train, [groups], "data.groups: ")
+        refuse_absent(train, [groups], "data.groups")
         if groups in targets:
             raise UserError(f"data.groups: '{groups}' is the target")
         aside[groups] = "group"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -40,6 +41,11 @@ class Torchvision(Model):
         description="file of a state dict to begin with; its last layer is made anew where the "
         "number of classes differs",
     )
+
+    @classmethod
+    def members(cls) -> Sequence[str]:
+        """Return the classifiers that the library has."""
+        return CLASSIFIERS
 
     @property
     def batch_norm(self) -> bool:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from pydantic import Field
 
 from hpc_dl.jobspec.data import Fraction, LibraryData
 from hpc_dl.jobspec.model import Modality, Task
+
+NAMED = {
+    "TUDataset": "AIDS COLLAB DD ENZYMES IMDB-BINARY IMDB-MULTI MUTAG NCI1 NCI109 PROTEINS PTC_MR "
+    "REDDIT-BINARY REDDIT-MULTI-5K",
+    "Amazon": "Computers Photo",
+    "Coauthor": "CS Physics",
+    "WebKB": "Cornell Texas Wisconsin",
+    "WikipediaNetwork": "chameleon squirrel",
+}
+"""Data sets that go by a `name` of their class, to suggest them."""
 
 
 class TorchGeometric(LibraryData):
@@ -27,3 +38,8 @@ class TorchGeometric(LibraryData):
         None, description="where it is staged; `torch_geometric` in the site's data folder if unset"
     )
     test: Fraction = Field(0.1, description="share kept for the test where none is marked")
+
+    @classmethod
+    def members(cls) -> Sequence[str]:
+        several = [f"{kind}:{name}" for kind, names in NAMED.items() for name in names.split()]
+        return [*several, *super().members()]

@@ -1,0 +1,89 @@
+"""Suggestions for a name that is not known: a similar one, or what it is called here."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from pathlib import PurePath
+
+FILES = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".parquet": "parquet",
+    ".npz": "npz",
+    ".h5": "hdf5",
+    ".hdf5": "hdf5",
+    ".txt": "text",
+}
+"""Ending of a file → the source that reads it."""
+_SYNONYMS = {
+    "data": {
+        "csv": "boston excel housing iris pandas table tabular titanic tsv wine",
+        "hdf5": "h5 hdf keras matlab",
+        "image_folder": "folder imagenet images imagenette jpeg jpg pictures png tinyimagenet",
+        "npz": "array arrays npy numpy",
+        "parquet": "arrow feather",
+        "text": "shakespeare tinyshakespeare txt wikitext",
+    },
+    "model": {
+        "autoencoder": "ae",
+        "cnn": "conv convnet lenet",
+        "diffusion": "ddpm unet",
+        "ffnn": "dense fc feedforward linear mlp",
+        "gan": "dcgan wgan",
+        "gnn": "gat gcn gin graphsage sage",
+        "rnn": "elman",
+        "transformer": "attention bert gpt gpt2 vit",
+    },
+}
+"""Section → name → words, without hyphens, by which others call it."""
+
+
+def closest(word: str, known: Iterable[str], cutoff: float = 0.55) -> str:
+    """Return a suggestion of the word that was meant, or nothing; upper and lower case are one."""
+    by_key = {name.casefold(): name for name in reversed(list(known))}
+    near = difflib.get_close_matches(word.casefold(), by_key, n=1, cutoff=cutoff)
+    return _question(by_key[near[0]]) if near else ""
+
+
+def closest_name(section: str, word: str, names: Sequence[str], members: Sequence[str]) -> str:
+    """Return a suggestion for the `name` of a section, or nothing.
+
+    `names` are those that can be chosen, `members` what libraries have: `torchvision:CIFAR10`.
+    """
+    plain = _plain(word.rpartition(":")[2])
+    called = {_plain(name): name for name in names}
+    theirs = {_plain(name.rpartition(":")[2]): name for name in reversed(members)}
+    for known in (called, _synonyms(section, names), theirs):
+        if plain in known:
+            return _question(known[plain])
+    return closest(word, names, 0.65)
+
+
+def of_file(section: str, word: str) -> str:
+    """Return what to write where a file was named as a source or a network; nothing for others."""
+    if "://" in word:
+        return "Nothing is downloaded for a job: get the file first, and give its path."
+    path = PurePath(word)
+    if path.suffix == ".py":
+        kind = "my_dataset" if section == "data" else "MyNet"
+        return f"Name what is in the file: {word}:{kind}"
+    if section == "data" and path.suffix.lower() in FILES:
+        return f"To read a file: {section}: {{name: {FILES[path.suffix.lower()]}, path: {word}}}"
+    if section == "data" and "/" in word:
+        return f"To read a folder of pictures: {section}: {{name: image_folder, root: {word}}}"
+    return ""
+
+
+def _synonyms(section: str, names: Sequence[str]) -> dict[str, str]:
+    known = _SYNONYMS.get(section, {})
+    return {word: name for name in names for word in known.get(name, "").split()}
+
+
+def _plain(word: str) -> str:
+    """Return a word without case, hyphens and blanks, in which spellings differ."""
+    return "".join(filter(str.isalnum, word.casefold()))
+
+
+def _question(name: str) -> str:
+    return f"; did you mean '{name}'?"
