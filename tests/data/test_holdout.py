@@ -188,7 +188,7 @@ def test_a_group_is_one_however_it_is_written(tmp_path):
         tmp_path / "t.csv", index=False
     )
     check(source.model_copy(update={"test_path": None}), tmp_path, WHO)
-    with pytest.raises(UserError, match=r"data\.groups: 'y' is the target"):
+    with pytest.raises(UserError, match=r"data\.target: 'y' is named in data\.groups, too"):
         reading.describe(source.model_copy(update={"groups": "y"}), tmp_path)
 
 
@@ -201,7 +201,9 @@ def test_a_group_that_is_missing_is_refused_with_its_place(tmp_path):
             reading.describe(source, tmp_path)
         table(["" if n == 7 else it for n, it in enumerate(who)]).to_csv(tmp_path / "t.csv")
         source = Csv(name="csv", path=str(tmp_path / "t.csv"), target="y", groups="who")
-        with pytest.raises(UserError, match="row 8 after the header, column 'who', a group, is"):
+        with pytest.raises(
+            UserError, match="column 'who', a group, has 1 gap: row 8 after the header"
+        ):
             reading.describe(source, tmp_path)
 
 
