@@ -81,6 +81,8 @@ class DataFacts:
         tuple[str, ...], Field(validation_alias=AliasChoices("include_classes", "only"))
     ] = ()
     """The classes that are trained on, where the test has others as well."""
+    csv: Mapping[str, Any] = field(default_factory=dict)
+    """Of a table in a CSV file: the options by which it is read, of those that were set."""
     groups: int = 0
     """Of the training examples; the members of a group are in the same split. 0 without groups."""
     undirected: bool = False

@@ -22,7 +22,7 @@ from hpc_dl.data.tables.files import read_frame
 from hpc_dl.data.tables.row_numbers import numbers_rows
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import Column, DataFacts
-from hpc_dl.jobspec.sources.tables import Table
+from hpc_dl.jobspec.sources.tables import Csv, Table
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -92,6 +92,7 @@ def read(source: Table) -> tuple[DataFacts, dict[str, dict[str, Array]]]:
         targets=() if classes else tuple(targets),
         columns=made,
         raw=tuple(columns),
+        csv=source.of_csv if isinstance(source, Csv) else {},
         groups=group_count(groups),
         notes=(*_note_files(frames), *_notes(train, inputs, targets), *about),
     )

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from hpc_dl.jobspec.data import Data, Fraction
 from hpc_dl.jobspec.model import Modality, Task
+from hpc_dl.jobspec.sources.csv_format import CsvFormat
 
 
 class Table(Data):
@@ -36,7 +37,7 @@ class Table(Data):
     test: Fraction = Field(0.1, description="share of the rows for the test, without such a file")
 
 
-class Csv(Table):
+class Csv(CsvFormat, Table):
     """A user's own table, in CSV: numbers, and words, each of which becomes a column."""
 
     name: Literal["csv"]
