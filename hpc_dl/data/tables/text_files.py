@@ -16,7 +16,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TextIO
+from typing import IO, TextIO, cast
 
 from hpc_dl.data.faults import Faults, reading
 from hpc_dl.data.file_forms import HEAD, find_other_form
@@ -107,7 +107,7 @@ def _binary(path: Path, packed: str) -> Iterator[IO[bytes]]:
     with contextlib.ExitStack() as stack:
         match packed:
             case "gzip":
-                yield stack.enter_context(gzip.open(path))
+                yield stack.enter_context(cast("IO[bytes]", gzip.open(path)))
             case "bzip2":
                 yield stack.enter_context(bz2.open(path))
             case "xz":
