@@ -46,7 +46,10 @@ def read_file(file: Path, option: str, csv: CsvFormat | None) -> DataFrame:
     if frame.columns.has_duplicates:
         name = frame.columns[frame.columns.duplicated()][0]
         raise UserError(f"{where} has several columns '{name}'")
-    frame.attrs.update(file=where, path=str(file), after=" after the header", notes=notes)
+    form = "csv" if csv else "parquet"
+    frame.attrs.update(
+        file=where, path=str(file), form=form, after=" after the header", notes=notes
+    )
     return frame
 
 
@@ -54,7 +57,7 @@ def _refuse_other_form(file: Path, option: str) -> None:
     """Raise UserError for a file that does not begin as Parquet does."""
     with reading(option, file, "file"), file.open("rb") as opened:
         head = opened.read(HEAD)
-    if not head.startswith(b"PAR1"):
+    if head and not head.startswith(b"PAR1"):
         text = ("no Parquet file", "data.name: csv reads text.")
         what, hint = find_other_form(head) or text
         raise UserError(f"{option}: {file} is {what}", hint=hint)

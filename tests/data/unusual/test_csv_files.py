@@ -172,12 +172,6 @@ FORMS = [
     ),
     Case("CSV that is called Parquet", content(PLAIN, name="t.parquet"), "trains"),
     Case(
-        "CSV that is read as Parquet",
-        lambda folder: text(*TABLE)(folder) | {"name": "parquet"},
-        "submission",
-        "t.csv is no Parquet file…data.name: csv",
-    ),
-    Case(
         "a folder",
         lambda folder: {**COMMON, "path": str(folder)},
         "submission",

@@ -84,10 +84,13 @@ NUMBERS = [
         "infinity",
         cells(lambda n: "-inf" if n == 7 else n),
         "submission",
-        "row 8 after the header, column 'x' is -inf",
+        "column 'x' is not finite: -inf (row 8 after the header)",
     ),
     Case(
-        "integers beyond 2^53", cells(lambda n: 2**60 + n), "submission", "which floats cannot hold"
+        "integers beyond 2^53",
+        cells(lambda n: 2**60 + n),
+        "submission",
+        "has what floats cannot hold",
     ),
     Case(
         "codes with zeros before them",
@@ -125,7 +128,7 @@ GAPS = [
         "? among numbers",
         cells(lambda n: "?" if n % 9 == 4 else n),
         "submission",
-        "column 'x' is no number: '?'",
+        "column 'x' is of numbers, but also of words: '?' (7 rows, …data.na_values: ['?']",
     ),
     Case(
         "? among numbers, with `data.na_values`",
