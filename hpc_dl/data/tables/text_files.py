@@ -104,24 +104,27 @@ def _find_packing(head: bytes) -> str:
 @contextlib.contextmanager
 def _binary(path: Path, packed: str) -> Iterator[IO[bytes]]:
     """Open a file, unpacked."""
-    with contextlib.ExitStack() as stack:
-        match packed:
-            case "gzip":
-                yield stack.enter_context(cast("IO[bytes]", gzip.open(path)))
-            case "bzip2":
-                yield stack.enter_context(bz2.open(path))
-            case "xz":
-                yield stack.enter_context(lzma.open(path))
-            case "zip":
-                archive = stack.enter_context(zipfile.ZipFile(path))
-                yield stack.enter_context(archive.open(_files(archive)[0]))
-            case "zstd":
-                import pyarrow
+    match packed:
+        case "gzip":
+            with gzip.open(path) as unzipped:
+                yield cast("IO[bytes]", unzipped)
+        case "bzip2":
+            with bz2.open(path) as stream:
+                yield stream
+        case "xz":
+            with lzma.open(path) as stream:
+                yield stream
+        case "zip":
+            with zipfile.ZipFile(path) as archive, archive.open(_files(archive)[0]) as stream:
+                yield stream
+        case "zstd":
+            import pyarrow
 
-                stream = stack.enter_context(pyarrow.input_stream(str(path), compression="zstd"))
-                yield stack.enter_context(io.BufferedReader(stream))
-            case _:
-                yield stack.enter_context(path.open("rb"))
+            with pyarrow.input_stream(str(path), compression="zstd") as packed_stream:
+                yield io.BufferedReader(packed_stream)
+        case _:
+            with path.open("rb") as stream:
+                yield stream
 
 
 def _files(archive: zipfile.ZipFile) -> list[str]:

@@ -84,7 +84,9 @@ def with_gaps(values, *places):
     return found
 
 
-DAYS = pandas.Series(pandas.date_range("2020-01-01", periods=ROWS, tz="Europe/Berlin"))
+DAYS = pyarrow.array(
+    pandas.date_range("2020-01-01", periods=ROWS), pyarrow.timestamp("us", "Europe/Berlin")
+)
 HALVES = NUMBER / 2
 NOTHING = pandas.DataFrame({"a": [], "kind": []})
 GAPS = {"size": with_gaps(HALVES, 3, 5, 7), "colour": with_gaps(["red", "blue"] * 30, 4)}
