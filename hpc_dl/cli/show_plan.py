@@ -145,12 +145,11 @@ def _about_column(column: Column) -> Iterator[str]:
     """Yield how many values and gaps a column has, and what its values are."""
     if column.values:
         yield _count(column.values, "value")
-    if column.gaps:
-        yield _count(column.gaps, "gap")
-    if column.fill is not None and column.gaps:
-        yield f"filled with {column.fill:.4g}"
     if column.summary:
         yield column.summary
+    if column.gaps:
+        filled = f" filled with {column.fill:.4g}" if column.fill is not None else ""
+        yield _count(column.gaps, "gap") + filled
 
 
 def _loading(plan: Plan) -> str:
