@@ -28,18 +28,27 @@ from hpc_dl.jobspec.model import Modality, Task
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
+Part = Literal["input", "target", "dropped", "group", "index"]
+
+
 @dataclass(frozen=True)
 class Column:
     """A column of a table's file, as it was read."""
 
     name: str
-    part: Literal["input", "target", "dropped", "group"]
-    type: Literal["number", "bool", "words"]
+    part: Part
+    type: Literal["number", "bool", "words", "date", "other"]
     values: int
     """How many different ones there are, gaps aside."""
     gaps: int
     words: tuple[str, ...] = ()
     """Those that are known, where an input is of words."""
+    format: str = ""
+    """Of dates that are text."""
+    fill: float | None = None
+    """What a missing number is filled with; None marks it by an input of its own."""
+    summary: str = field(default="", compare=False)
+    """The range of numbers, or the most frequent words, for people."""
 
 
 UNKNOWN = "<unk>"
@@ -81,6 +90,10 @@ class DataFacts:
         tuple[str, ...], Field(validation_alias=AliasChoices("include_classes", "only"))
     ] = ()
     """The classes that are trained on, where the test has others as well."""
+    csv: Mapping[str, Any] = field(default_factory=dict)
+    """Of a table in a CSV file: the options by which it is read, of those that were set."""
+    class_counts: dict[str, tuple[int, ...]] = field(default_factory=dict, compare=False)
+    """The examples of each class by split, where they are known before the training."""
     groups: int = 0
     """Of the training examples; the members of a group are in the same split. 0 without groups."""
     undirected: bool = False
@@ -209,6 +222,11 @@ class Data(Spec):
         0,
         description="decides, and nothing else does, which examples are drawn for validation and "
         "test; train.seed does not change them",
+    )
+    stratify: bool = Field(
+        True,
+        description="divide the examples of each class in proportion where they are drawn, so that "
+        "the splits have the same shares of the classes; without classes it changes nothing",
     )
     folds: Annotated[int, Field(ge=2)] | None = Field(
         None,

@@ -90,13 +90,17 @@ def word(table):
 @pytest.mark.parametrize(
     ("change", "options", "message"),
     [
-        (gap, {}, "row 7 after the header, column 'dear', a target, is missing"),
-        (infinity, {}, "row 8 after the header, column 'size' is inf"),
-        (word, {}, "row 4 after the header, column 'size' is no number: 'many'"),
+        (gap, {}, "column 'dear', a target, has 1 gap: row 7 after the header"),
+        (infinity, {}, "column 'size' is not finite: inf .row 8 after the header"),
+        (word, {}, "'size' is of numbers, but also of words: 'many' .row 4 after the header"),
         (None, {"target": "dare"}, "has no column 'dare'"),
         (None, {"drop": ["colours"]}, "data.drop: .* has no column 'colours'"),
         (None, {"target": "size", "drop": ["id"]}, "'size' has 80 values in 80 rows"),
-        (None, {"target": "colour", "task": "regress"}, "column 'colour' is of words"),
+        (
+            None,
+            {"target": "colour", "task": "regress"},
+            "words, where numbers are .*: column 'colour' has 3",
+        ),
         (None, {"path": "nowhere.csv"}, "there is no file nowhere.csv"),
         (without_rows, {}, "has no rows"),
     ],
@@ -116,10 +120,11 @@ def test_what_is_wrong_is_named_with_its_place(tmp_path, change, options, messag
 def test_a_class_that_is_not_trained_on_is_named(tmp_path):
     table = frame()
     table["dear"] = ["maybe"] + ["no"] * 79
+    assert reading.describe(csv(tmp_path, table), tmp_path).class_counts["train"] == (1, 63)
     seeds = range(40)
-    with pytest.raises(UserError, match="no example of 'maybe' to train on"):
+    with pytest.raises(UserError, match=r"no example of 'maybe' \(1 in all\) to train on"):
         for seed in seeds:  # in one of which the only one is held out
-            reading.load(csv(tmp_path, table, split_seed=seed), tmp_path, tmp_path)
+            reading.describe(csv(tmp_path, table, split_seed=seed, stratify=False), tmp_path)
 
 
 def test_tables_are_not_for_networks_of_images(tmp_path):
