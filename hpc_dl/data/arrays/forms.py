@@ -10,16 +10,16 @@ from hpc_dl.errors import UserError
 
 _SAVEZ = "Save its arrays by numpy.savez('data.npz', x=x, y=y), for data.name: npz."
 _BEGINNINGS = {
-    b"PK\x03\x04": ("npz", "a zip file, as npz is", "For npz: data.name: npz."),
-    b"\x89HDF\r\n\x1a\n": ("hdf5", "an HDF5 file", "data.name: hdf5."),
-    b"MATLAB 7.3": ("hdf5", "an HDF5 file of MATLAB's", "data.name: hdf5."),
+    b"PK\x03\x04": ("npz", "a zip file, as npz is", "Give data.name: npz."),
+    b"\x89HDF\r\n\x1a\n": ("hdf5", "an HDF5 file", "Give data.name: hdf5."),
+    b"MATLAB 7.3": ("hdf5", "an HDF5 file of MATLAB's", "Give data.name: hdf5."),
     b"MATLAB 5.0": (
         "mat",
         "a file of MATLAB's before version 7.3",
         "Read it by scipy.io.loadmat. " + _SAVEZ,
     ),
     b"\x93NUMPY": ("npy", "a single array", _SAVEZ),
-    b"PAR1": ("parquet", "a Parquet file", "data.name: parquet."),
+    b"PAR1": ("parquet", "a Parquet file", "Give data.name: parquet."),
     b"\x80\x02": ("pickle", "a pickle", _SAVEZ),
     b"\x80\x03": ("pickle", "a pickle", _SAVEZ),
     b"\x80\x04": ("pickle", "a pickle", _SAVEZ),
@@ -42,3 +42,6 @@ def refuse_other(path: Path, wanted: str) -> None:
     for beginning, (form, told, hint) in _BEGINNINGS.items():
         if first.startswith(beginning) and form != wanted:
             raise UserError(f"{KEY}: {path} is no {wanted}, but {told}", hint=hint)
+    if wanted == "npz" and not first.startswith(b"PK"):
+        text = " Tables of text: data.name: csv." if first.isascii() else ""
+        raise UserError(f"{KEY}: {path} is no npz", hint=f"{_SAVEZ}{text}")
