@@ -11,7 +11,7 @@ from hpc_dl.data.arrays.class_names import read_names
 from hpc_dl.data.arrays.files import array_names, note_arrays, open_arrays
 from hpc_dl.data.arrays.groups import read_groups
 from hpc_dl.data.arrays.stored import KEY, Array, StoredArray
-from hpc_dl.data.counts import Holdout, group_count, split_counts
+from hpc_dl.data.counts import Holdout, split_facts
 from hpc_dl.data.faults import Faults
 from hpc_dl.data.labels import note_constant_targets
 from hpc_dl.data.source import Loaded, Source
@@ -68,6 +68,7 @@ def _describe(source: Arrays, file: File) -> tuple[DataFacts, dict[str, dict[str
     examples.refuse_differing(source, shapes, counts)
     shape, notes = examples.layout(source, shapes["train"], inputs["train"].dtype)
     found = _answers(source, file, labels, places)
+    known = {split: next(iter(it.values())) for split, it in found.arrays.items()}
     groups = None
     if source.groups:
         groups = read_groups(file[source.groups], source.groups, counts["train"])
@@ -77,10 +78,9 @@ def _describe(source: Arrays, file: File) -> tuple[DataFacts, dict[str, dict[str
         source.task,
         shape,
         found.classes,
-        *split_counts(counts, Holdout.of(source), groups),
         targets=found.targets,
-        groups=group_count(groups),
         notes=(*note_arrays(source), *notes, *found.notes),
+        **split_facts(known, found.classes, Holdout.of(source), groups),
     )
     return facts, found.arrays
 

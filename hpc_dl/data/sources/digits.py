@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hpc_dl.data.pictures.grey_images import GreyImageSource
+from hpc_dl.data.pictures.image_sets import ImageSetSource
 from hpc_dl.data.source import Staging
 from hpc_dl.jobspec.sources.digits import Digits
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SIDE, BRIGHTEST, EXAMPLES = 8, 16, 1797
 
 
-class DigitsSource(GreyImageSource[Digits]):
+class DigitsSource(ImageSetSource[Digits]):
     """The digits, which have no split of their own."""
 
     shape = (1, SIDE, SIDE)
@@ -30,9 +30,9 @@ class DigitsSource(GreyImageSource[Digits]):
     def read(self) -> dict[str, Tensors]:
         return {"train": read_digits()}
 
-    def train_labels(self) -> list[int]:
+    def labels(self) -> dict[str, list[int]]:
         with gzip.open(_table(), "rt") as file:
-            return [int(row.rpartition(",")[2]) for row in file]
+            return {"train": [int(row.rpartition(",")[2]) for row in file]}
 
     def files(self) -> dict[str, Path]:
         return {"digits": _table()}

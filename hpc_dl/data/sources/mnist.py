@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpc_dl.data import staged
-from hpc_dl.data.pictures.grey_images import GreyImageSource
+from hpc_dl.data.pictures.image_sets import ImageSetSource
 from hpc_dl.data.source import Staging
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.sources.mnist import MNIST, FashionMNIST
@@ -43,7 +43,7 @@ _TORCHVISION = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
 """The names of torchvision's classes, which are also those of its folders."""
 
 
-class MNISTSource(GreyImageSource[MNIST | FashionMNIST]):
+class MNISTSource(ImageSetSource[MNIST | FashionMNIST]):
     """The files of either, under `data.root` or the site's data folder."""
 
     fetches = True
@@ -75,8 +75,11 @@ class MNISTSource(GreyImageSource[MNIST | FashionMNIST]):
         kind = torchvision_class(self.options.name)
         return {name: _tensors(kind(self.root, train=name == "train")) for name in self.examples}
 
-    def train_labels(self) -> bytes:
-        return (self.folder / "train-labels-idx1-ubyte").read_bytes()[IDX_HEADER:]
+    def labels(self) -> dict[str, bytes]:
+        files = {"train": "train-labels-idx1-ubyte", "test": "t10k-labels-idx1-ubyte"}
+        return {
+            name: (self.folder / file).read_bytes()[IDX_HEADER:] for name, file in files.items()
+        }
 
     def files(self) -> dict[str, Path]:
         return {name: self.folder / name for name in FILES}
