@@ -30,7 +30,7 @@ def to_tensor(value: Any, where: str) -> Tensor:
     if _are_tensors(value):
         return _stack([_plain(it, where) for it in value], where)
     array = to_array(value, where)
-    refuse_no_numbers(array.dtype, where)
+    refuse_no_numbers(array.dtype, where, "x")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of arrays that cannot be written, as of mapped files
         return torch.from_numpy(array)

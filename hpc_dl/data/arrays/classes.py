@@ -32,11 +32,12 @@ def read(
     Raises UserError for what are hardly classes, and for a class that is not trained on.
     """
     where, words = places["train"], given["train"].dtype.kind in "OSU"
-    found = convert(given, places, _REGRESS)
-    _refuse_as_many_as_examples(found, where, _NO_NAMES if words else _REGRESS)
+    flat, notes = _flat(given, places, _REGRESS)
+    _refuse_as_many_as_examples(flat, where, _NO_NAMES if words else _REGRESS)
+    found = _numbered(flat, places, _REGRESS)
     found = rename(found, names, words=words) if names else found
     _refuse_untrained(found, where)
-    return found
+    return replace(found, notes=(*notes, *found.notes))
 
 
 def convert(given: Mapping[str, Array], places: Mapping[str, str], regress: str) -> Classes:
@@ -45,21 +46,32 @@ def convert(given: Mapping[str, Array], places: Mapping[str, str], regress: str)
     `places` says where the labels of a split are from, `regress` what to do where they are numbers
     to predict. Raises UserError for other labels.
     """
-    flat, notes = {}, dict[str, None]()
-    for split, array in given.items():
-        flat[split], note = _one_each(array, places[split], regress)
-        notes |= {note: None} if note else {}
+    flat, notes = _flat(given, places, regress)
+    found = _numbered(flat, places, regress)
+    return replace(found, notes=(*notes, *found.notes))
+
+
+def _flat(
+    given: Mapping[str, Array], places: Mapping[str, str], regress: str
+) -> tuple[dict[str, Array], tuple[str, ...]]:
+    """Return one label for each example of each split, (N,), and notes on the conversion."""
+    found = {name: _one_each(array, places[name], regress) for name, array in given.items()}
+    notes = dict.fromkeys(note for _, note in found.values() if note)
+    return {name: labels for name, (labels, _) in found.items()}, tuple(notes)
+
+
+def _numbered(flat: Mapping[str, Array], places: Mapping[str, str], regress: str) -> Classes:
+    """Return the classes of labels (N,)."""
     kinds = {"word" if it.dtype.kind == "U" else "number" for it in flat.values()}
     if len(kinds) > 1:
-        raise UserError(f"{places['train']}: labels are words in one split, and numbers in another")
+        where = places["train"]
+        raise UserError(f"{where}: labels are words in one split, and numbers in another")
     if kinds == {"word"}:
-        found = _of_words(flat, places)
-    elif all(it.dtype.kind == "b" for it in flat.values()):
+        return _of_words(flat, places)
+    if all(it.dtype.kind == "b" for it in flat.values()):
         numbers = {split: it.astype(np.int64) for split, it in flat.items()}
-        found = Classes(numbers, ("False", "True"), ("labels are True and False, as 1 and 0",))
-    else:
-        found = _of_numbers(flat, places, regress)
-    return replace(found, notes=(*notes, *found.notes))
+        return Classes(numbers, ("False", "True"), ("labels are True and False, as 1 and 0",))
+    return _of_numbers(flat, places, regress)
 
 
 def _one_each(array: Array, where: str, regress: str) -> tuple[Array, str]:
@@ -131,8 +143,10 @@ def _refuse_no_whole_numbers(labels: Array, where: str, regress: str) -> None:
     if labels.dtype.kind != "f":
         return
     faults, total = Faults(where), len(labels)
-    missing = ~np.isfinite(labels)
-    broken = ~missing & ((labels % 1 != 0) | (np.abs(labels) > MOST_EXACT))
+    values = labels.astype(np.float64)
+    missing = ~np.isfinite(values)
+    whole = np.where(missing, 0, values)
+    broken = (whole % 1 != 0) | (np.abs(whole) > MOST_EXACT)
     if missing.any():
         faults.add(
             f"{missing.sum()} of {total} labels are nan or infinite, of examples",
@@ -149,12 +163,13 @@ def _refuse_no_whole_numbers(labels: Array, where: str, regress: str) -> None:
     faults.refuse()
 
 
-def _refuse_as_many_as_examples(found: Classes, where: str, hint: str) -> None:
+def _refuse_as_many_as_examples(flat: Mapping[str, Array], where: str, hint: str) -> None:
     """Raise UserError for labels that are numbers to predict, or names of the examples."""
-    there = sum(map(len, found.labels.values()))
-    if len(found.names) > max(there / 2, 2):
+    there = sum(map(len, flat.values()))
+    different = len(np.unique(np.concatenate([np.unique(it) for it in flat.values()])))
+    if different > max(there / 2, 2):
         raise UserError(
-            f"{where} has {len(found.names)} different labels for {there} examples: hardly classes",
+            f"{where} has {different} different labels for {there} examples: hardly classes",
             hint=hint,
         )
 

@@ -132,7 +132,7 @@ def _checked(graphs: Sequence[Any], where: str) -> list[Checked]:
     faults, found = Faults(where), []
     for number, graph in enumerate(graphs):
         with faults.collect():
-            found.append(check(graph, f"graph {number}"))
+            found.append(check(graph, f"{where}: graph {number}"))
     faults.refuse()
     return found
 
