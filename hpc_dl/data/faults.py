@@ -86,10 +86,15 @@ class Faults:
         lines = [
             f"{what}: {first_few(at, PLACES)}" if at else what for what, at in self._found.items()
         ]
+        hint = "\n".join(self._hints)
+        if (
+            len(lines) == 1 and lines[0] in self._found
+        ):  # a single error that was collected has its own place
+            raise UserError(lines[0], hint=hint)
         more = [f"and {len(lines) - KINDS} more"] if len(lines) > KINDS else []
         every = [f"{len(lines)} faults", *lines[:KINDS], *more]
         shown = lines[0] if len(lines) == 1 else "\n  ".join(every)
-        raise UserError(f"{self._where}: {shown}", hint="\n".join(self._hints))
+        raise UserError(f"{self._where}: {shown}", hint=hint)
 
 
 def _describe(error: BaseException) -> str:

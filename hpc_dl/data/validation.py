@@ -71,7 +71,7 @@ def _refuse_values(given: Tensor, wrong: Mapping[str, Tensor], where: str) -> No
             shown = f"{what}, {value}," if math.isfinite(value) else what
             faults.add(
                 f"{shown} in {len(rows)} of {len(mask)} examples",
-                [*places, *rows[PLACES:]],
+                [*places, *rows[PLACES:]] if mask.ndim < 3 else rows,
                 "Places count from 0, the example first. Fill these in, or leave the examples out.",
             )
     faults.refuse()

@@ -90,6 +90,8 @@ class DataFacts:
         tuple[str, ...], Field(validation_alias=AliasChoices("include_classes", "only"))
     ] = ()
     """The classes that are trained on, where the test has others as well."""
+    csv: Mapping[str, Any] = field(default_factory=dict)
+    """Of a table in a CSV file: the options by which it is read, of those that were set."""
     class_counts: dict[str, tuple[int, ...]] = field(default_factory=dict, compare=False)
     """The examples of each class by split, where they are known before the training."""
     drawn: tuple[str, ...] = field(default=(), compare=False)

@@ -41,6 +41,7 @@ def read(
     kinds = {"word" if it.dtype.kind == "U" else "number" for it in flat.values()}
     if len(kinds) > 1:
         raise UserError(f"{where}: labels are words in one split, and numbers in another")
+    _refuse_as_many_as_examples(flat, where, _REGRESS if kinds == {"number"} else _NO_NAMES)
     if kinds == {"word"}:
         found = _of_words(flat, places)
     elif all(it.dtype.kind == "b" for it in flat.values()):
@@ -48,7 +49,6 @@ def read(
         found = Classes(numbers, ("False", "True"), ("labels are True and False, as 1 and 0",))
     else:
         found = _of_numbers(flat, places)
-    _refuse_as_many_as_examples(found, where, _REGRESS if kinds == {"number"} else _NO_NAMES)
     found = rename(found, names, words=kinds == {"word"}) if names else found
     _refuse_untrained(found, where)
     return replace(found, notes=(*filter(None, dict.fromkeys(notes)), *found.notes))
@@ -123,8 +123,10 @@ def _refuse_no_whole_numbers(labels: Array, where: str) -> None:
     if labels.dtype.kind != "f":
         return
     faults, total = Faults(where), len(labels)
-    missing = ~np.isfinite(labels)
-    broken = ~missing & ((labels % 1 != 0) | (np.abs(labels) > MOST_EXACT))
+    values = labels.astype(np.float64)
+    missing = ~np.isfinite(values)
+    whole = np.where(missing, 0, values)
+    broken = (whole % 1 != 0) | (np.abs(whole) > MOST_EXACT)
     if missing.any():
         faults.add(
             f"{missing.sum()} of {total} labels are nan or infinite, of examples",
@@ -141,12 +143,13 @@ def _refuse_no_whole_numbers(labels: Array, where: str) -> None:
     faults.refuse()
 
 
-def _refuse_as_many_as_examples(found: Classes, where: str, hint: str) -> None:
+def _refuse_as_many_as_examples(flat: Mapping[str, Array], where: str, hint: str) -> None:
     """Raise UserError for labels that are numbers to predict, or names of the examples."""
-    there = sum(map(len, found.labels.values()))
-    if len(found.names) > max(there / 2, 2):
+    there = sum(map(len, flat.values()))
+    different = len(np.unique(np.concatenate([np.unique(it) for it in flat.values()])))
+    if different > max(there / 2, 2):
         raise UserError(
-            f"{where} has {len(found.names)} different labels for {there} examples: hardly classes",
+            f"{where} has {different} different labels for {there} examples: hardly classes",
             hint=hint,
         )
 

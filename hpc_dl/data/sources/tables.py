@@ -17,7 +17,7 @@ from hpc_dl.data.tables import encoding, gaps, identity, inputs, notes, parts, t
 from hpc_dl.data.tables.columns import Array
 from hpc_dl.data.tables.files import read_frame
 from hpc_dl.jobspec.data import Column, DataFacts
-from hpc_dl.jobspec.sources.tables import Table
+from hpc_dl.jobspec.sources.tables import Csv, Table
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -96,6 +96,7 @@ def read(source: Table) -> Tables:
         targets=() if classes else tuple(source.targets),
         columns=made,
         raw=tuple(columns),
+        csv=source.of_csv if isinstance(source, Csv) else {},
         notes=(
             *notes.note_files(frames),
             *notes.note_columns(frames["train"], columns, source),
