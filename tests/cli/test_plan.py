@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from hpc_dl.cli import job_request, main
+from hpc_dl.errors import UserError
 from hpc_dl.jobspec.architectures.torchvision import Torchvision
 from hpc_dl.run import journal
 from hpc_dl.run.layout import RunDir
@@ -188,6 +189,8 @@ def test_paths_are_relative_to_the_file_and_on_the_command_line_to_the_current_f
 
     assert weights() == str(beside / "w.pt")
     assert weights("model.weights=w.pt") == str(here / "w.pt")
+    with pytest.raises(UserError, match=r"weights: ~nobody-here/w\.pt is no readable path"):
+        weights("model.weights=~nobody-here/w.pt")
 
 
 def test_missing_gpus_are_noted(
