@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console
@@ -12,12 +13,15 @@ from hpc_dl.cli.preview import Preview
 from hpc_dl.errors import first_few
 from hpc_dl.jobspec import units
 from hpc_dl.jobspec.credentials import hidden
+from hpc_dl.jobspec.data import Column
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning.plan import Plan
 
 MAX_COLUMNS = 40
 """How many columns of a data table are listed."""
 MAX_NAME_WIDTH = 30
+COLUMN_TYPES = {"bool": "true/false"}
+"""Types of columns for people, where they have another name in the facts."""
 MAX_CLASSES = 20
 
 
@@ -124,16 +128,28 @@ def _split(spec: JobSpec, plan: Plan) -> str:
 
 
 def _columns(plan: Plan) -> str:
-    """List the columns of a table's file, one a line, with type, values and gaps."""
+    """List the columns of a table's file, one a line, with type, values, gaps and range."""
     raw = plan.facts.raw
-    wide = min(max(len(it.name) for it in raw), MAX_NAME_WIDTH)
+    name = min(max(len(it.name) for it in raw), MAX_NAME_WIDTH)
+    kind = max(len(COLUMN_TYPES.get(it.type, it.type)) for it in raw)
     lines = [
-        f"{it.name:{wide}}  {it.part:7}  {it.type:6}  {_count(it.values, 'value')}"
-        + (f", {_count(it.gaps, 'gap')}" if it.gaps else "")
+        f"{it.name:{name}}  {it.part:7}  {COLUMN_TYPES.get(it.type, it.type):{kind}}  "
+        + ", ".join(_about_column(it))
         for it in raw[:MAX_COLUMNS]
     ]
     more = [f"and {len(raw) - MAX_COLUMNS} more"] if len(raw) > MAX_COLUMNS else []
-    return "\n".join(lines + more)
+    return "\n".join(map(str.rstrip, lines + more))
+
+
+def _about_column(column: Column) -> Iterator[str]:
+    """Yield how many values and gaps a column has, and what its values are."""
+    if column.values:
+        yield _count(column.values, "value")
+    if column.summary:
+        yield column.summary
+    if column.gaps:
+        filled = f" filled with {column.fill:.4g}" if column.fill is not None else ""
+        yield _count(column.gaps, "gap") + filled
 
 
 def _loading(plan: Plan) -> str:

@@ -153,6 +153,20 @@ def test_grey_pictures_among_coloured_ones_become_rgb_and_the_plan_says_so(tmp_p
     assert first.tolist() == [[9] * 3, [246] * 3, [9] * 3, [9] * 3]
 
 
+def test_labels_without_names_are_classes_called_by_their_numbers(tmp_path, monkeypatch):
+    class Some(list):
+        """A data set of torchvision's without names of classes."""
+
+        def __init__(self, root):
+            picture = Image.new("L", (4, 4), 9)
+            super().__init__((picture, number % 2 * 4_000_000_000) for number in range(40))
+
+    monkeypatch.setattr("hpc_dl.data.library_source.find_class", lambda *_: Some)
+    facts, given = reading.given(source("torchvision:Some"), tmp_path, tmp_path)
+    assert facts.classes == ("0", "4000000000")
+    assert given["train"].tensors["label"].tolist() == [0, 1] * 20
+
+
 @pytest.mark.skipif(not CORA.exists(), reason="Cora is not staged")
 def test_planetoid_read_by_torch_geometric_itself_is_our_cora(tmp_path):
     wanted = source("torch_geometric:Planetoid:Cora", root=str(CORA.parent))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,8 @@ from torch import Tensor
 
 from hpc_dl.data import library_source
 from hpc_dl.data.counts import Holdout, split_facts
-from hpc_dl.data.dataset import Split, Tensors
-from hpc_dl.data.labels import note_similar_names
+from hpc_dl.data.dataset import Split
+from hpc_dl.data.labels import note_similar_names, number_classes
 from hpc_dl.data.pictures.decoding import decode, is_grey
 from hpc_dl.data.pictures.split_folders import refuse_as_classes, refuse_masks
 from hpc_dl.data.source import Loaded
@@ -39,12 +39,12 @@ def load(source: TorchVision, data_root: Path) -> Loaded:
     shapes = {tuple(tensors["image"].shape[1:]) for tensors in given.values()}
     if len(shapes) > 1:
         raise _mixed("the splits", shapes)
-    classes = _classes(datasets["train"], 1 + max(int(it["label"].max()) for it in given.values()))
+    classes, more = _number(given, getattr(datasets["train"], "classes", ()), source.name)
     refuse_as_classes(classes, source.name)
     refuse_masks(classes, source.name)
     labels = {name: tensors["label"] for name, tensors in given.items()}
     splits = split_facts(labels, classes, Holdout.of(source))
-    notes = (*notes, *note_similar_names(classes))
+    notes = (*notes, *more, *note_similar_names(classes))
     facts = DataFacts.of("image", "classify", shapes.pop(), classes, notes=notes, **splits)
     return facts, {name: Split(tensors) for name, tensors in given.items()}
 
@@ -87,14 +87,16 @@ def _read(dataset: Any, source: TorchVision, where: str) -> Read:
     return images, labels
 
 
-def _with_as_many_channels(read: Mapping[str, Read]) -> tuple[dict[str, Tensors], tuple[str, ...]]:
+def _with_as_many_channels(
+    read: Mapping[str, Read],
+) -> tuple[dict[str, dict[str, Tensor]], tuple[str, ...]]:
     """Return bytes (N, C, H, W) and classes (N,) of each split; all in RGB where one picture is.
 
     Raises UserError for pictures of several sizes.
     """
     channels = [len(image) for images, _ in read.values() for image in images]
     most, grey = max(channels), channels.count(1)
-    given: dict[str, Tensors] = {}
+    given: dict[str, dict[str, Tensor]] = {}
     for name, (images, labels) in read.items():
         alike = [image.expand(most, -1, -1) for image in images]
         if len(shapes := {tuple(image.shape) for image in alike}) > 1:
@@ -104,10 +106,20 @@ def _with_as_many_channels(read: Mapping[str, Read]) -> tuple[dict[str, Tensors]
     return given, (note,) if most > 1 and grey else ()
 
 
-def _classes(dataset: Any, count: int) -> tuple[str, ...]:
-    """Return the data set's names of the classes, or their numbers."""
-    names = list(getattr(dataset, "classes", ()))
-    return tuple(map(str, names if len(names) >= count else range(count)))
+def _number(
+    given: Mapping[str, dict[str, Tensor]], names: Sequence[Any], where: str
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names of the classes, and notes; the labels count from 0 afterwards.
+
+    They are the data set's own `names`, if it has as many, else its labels.
+    """
+    labels = {name: tensors["label"].numpy() for name, tensors in given.items()}
+    if all(it.min() >= 0 and it.max() < len(names) for it in labels.values()):
+        return tuple(map(str, names)), ()
+    found = number_classes(labels, {name: f"{where}: {name}" for name in labels})
+    for name, numbers in found.labels.items():
+        given[name]["label"] = torch.from_numpy(numbers)
+    return found.names, found.notes
 
 
 def _mixed(where: str, shapes: set[tuple[int, ...]]) -> UserError:
