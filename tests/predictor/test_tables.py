@@ -286,7 +286,7 @@ def test_a_file_is_read_by_the_options_of_the_training(tmp_path):
     np.testing.assert_array_equal(found, expected)
     (tmp_path / "commas.csv").write_text("30,clerk,7,<=50K\n")
     with pytest.raises(
-        UserError, match=r"the table: .*commas\.csv: .* has 4 names, and rows .* 1 "
+        UserError, match=r"data\.names has 4 names, and rows of .*commas\.csv have 1"
     ):
         load(export).predict(tmp_path / "commas.csv")
 

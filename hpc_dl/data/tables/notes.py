@@ -57,7 +57,10 @@ def _note_column(column: Column, values: Series[Any], targets: DataFrame) -> Ite
     name = column.name
     if column.values == 1 and not column.gaps:
         yield f"column '{name}' is the same in all rows: it says nothing"
-    elif any(_determines(values, targets[target]) for target in targets):
+    elif not column.gaps and any(
+        column.values == targets[target].nunique() and _determines(values, targets[target])
+        for target in targets
+    ):
         yield f"column '{name}' says all of the target: is it known beforehand?"
     elif numbers_rows(values):
         yield f"column '{name}' numbers the rows; data.drop leaves it out"
