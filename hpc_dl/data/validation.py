@@ -31,14 +31,19 @@ def to_tensor(value: Any, where: str) -> Tensor:
         raise UserError(f"{where} is no tensor or array: {error}") from None
 
 
-def check_examples(given: Tensor, kind: str, where: str) -> Tensor:
-    """Return checked examples: images as bytes or floats in [0, 1], others as finite floats."""
+def check_examples(given: Tensor, kind: str, where: str, first: int = 0) -> Tensor:
+    """Return checked examples: images as bytes or floats in [0, 1], others as finite floats.
+
+    `first` is the number of the first.
+    """
     if given.ndim != AXES[kind] or not given.numel():
         raise UserError(f"{where}: {kind} is {tuple(given.shape)}, but has to be {_LAYOUTS[kind]}")
-    return _pixels(given, where) if kind == "image" else check_numbers(given, f"{where}: {kind}")
+    if kind == "image":
+        return _pixels(given, where)
+    return check_numbers(given, f"{where}: {kind}", first)
 
 
-def check_numbers(given: Tensor, where: str) -> Tensor:
+def check_numbers(given: Tensor, where: str, first: int = 0) -> Tensor:
     """Return finite floats, in float64 where float32 may not hold them; see `precision`.
 
     Raises UserError naming the first that is not finite, or that floats cannot hold.
@@ -54,7 +59,7 @@ def check_numbers(given: Tensor, where: str) -> Tensor:
         value = given[tuple(place)].item()
         shown = f"{value}, which floats cannot hold" if math.isfinite(value) else f"{value:g}"
         raise UserError(
-            f"{where}{place} is {shown}",
+            f"{where}{[first + place[0], *place[1:]]} is {shown}",
             hint="Places count from 0, the example first. Fill it in, or leave the example out.",
         )
     return floats

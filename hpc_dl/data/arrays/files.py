@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from hpc_dl.data.arrays import hdf5_files
 from hpc_dl.errors import UserError, first_few
 from hpc_dl.jobspec.sources.arrays import Arrays, Npz
 
@@ -82,9 +83,7 @@ def _open(source: Arrays, path: Path) -> Any:
         if not isinstance(found, np.lib.npyio.NpzFile):
             raise UserError(f"data.path: {path} is a single array; save it by numpy.savez")
         return found
-    import h5py
-
-    return h5py.File(path, "r")
+    return hdf5_files.open_file(path)
 
 
 def _array(file: Any, name: str, path: Path) -> Any:
@@ -97,6 +96,7 @@ def _array(file: Any, name: str, path: Path) -> Any:
             f"data.path: '{name}' in {path} is a group, not an array",
             hint=f"It has: {', '.join(f'{name}/{it}' for it in list(found)[:SHOWN])}.",
         )
+    hdf5_files.refuse_unreadable(found, f"data.path: '{name}' in {path}")
     return found
 
 

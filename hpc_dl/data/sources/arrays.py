@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from hpc_dl.data import holdout
-from hpc_dl.data.arrays import classes
+from hpc_dl.data.arrays import classes, hdf5_files
 from hpc_dl.data.arrays.files import Array, array_names, note_unread_arrays, open_arrays
 from hpc_dl.data.counts import Holdout, group_count, split_counts
 from hpc_dl.data.labels import note_constant_targets
@@ -17,9 +18,11 @@ from hpc_dl.data.source import Loaded, Source
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.model import Modality
-from hpc_dl.jobspec.sources.arrays import Arrays, Npz
+from hpc_dl.jobspec.sources.arrays import Arrays, Hdf5, Npz
 
 if TYPE_CHECKING:
+    import torch
+
     from hpc_dl.data.dataset import Tensors
 
 KINDS: dict[int, Modality] = {2: "table", 3: "image", 4: "image"}
@@ -37,6 +40,25 @@ class ArraySource(Source[Arrays]):
 
         known = facts(self.options)
         return known, {name: Split(it) for name, it in _tensors(self.options, known).items()}
+
+    def stream(self, workers: int) -> Loaded:
+        from hpc_dl.data.arrays import streamed
+
+        known = facts(self.options)
+        with open_arrays(self.options) as file:
+            answers = _answers(self.options, known, file)
+        files = list(self.files().values())
+        streamed.check(self.options, known, files, self.data_root / "cache")
+        return known, streamed.splits(self.options, known, answers, workers)
+
+    def files(self) -> dict[str, Path]:
+        found = super().files()
+        if isinstance(self.options, Hdf5):
+            with open_arrays(self.options) as file:
+                for array in file.values():
+                    others = hdf5_files.other_files(array).items()
+                    found |= {f"data.path/{name}": path for name, path in others}
+        return found
 
 
 def facts(source: Arrays) -> DataFacts:
@@ -221,31 +243,44 @@ def _targets(source: Arrays, given: Mapping[str, Array]) -> tuple[str, ...]:
 
 def _tensors(source: Arrays, facts: DataFacts) -> Mapping[str, Tensors]:
     """Read and check all arrays of the file."""
-    import torch
-
     from hpc_dl.data import validation
 
-    splits: dict[str, dict[str, torch.Tensor]] = {}
+    splits = {}
     with open_arrays(source) as file:
-        labels = as_labels(source, file)
-        for name, (inputs, named) in array_names(source).items():
-            array = as_examples(source, file[inputs][()])
-            where = f"data.path: {source.path}: {inputs}"
-            examples = validation.check_examples(
-                validation.to_tensor(array, where), facts.modality, where
+        for name, known in _answers(source, facts, file).items():
+            inputs, _ = array_names(source)[name]
+            array, where = (
+                as_examples(source, file[inputs][()]),
+                f"data.path: {source.path}: {inputs}",
             )
+            given = validation.to_tensor(array, where)
+            examples = validation.check_examples(given, facts.modality, where)
             if name == "train":
                 validation.refuse_constant(examples, where)
                 if facts.modality == "image":
                     validation.refuse_dark(examples, where)
-            where, count = f"data.path: {source.path}: {named}", len(examples)
-            known = validation.to_tensor(labels[name], where)
-            splits[name] = {facts.modality: examples} | (
-                {"target": validation.check_targets(known, count, where)}
-                if facts.task == "regress"
-                else {"label": validation.check_labels(known, count, where)}
-            )
-        if source.groups:
-            groups = read_groups(source, file, len(splits["train"][facts.modality]))
-            splits["train"]["group"] = torch.from_numpy(groups)
+            splits[name] = {facts.modality: examples, **known}
     return splits
+
+
+def _answers(
+    source: Arrays, facts: DataFacts, file: Mapping[str, Any]
+) -> Mapping[str, dict[str, torch.Tensor]]:
+    """Read and check the labels or targets of each split, and the groups."""
+    import torch
+
+    from hpc_dl.data import validation
+
+    labels, found = as_labels(source, file), {}
+    for name, (inputs, named) in array_names(source).items():
+        where, count = f"data.path: {source.path}: {named}", file[inputs].shape[0]
+        known = validation.to_tensor(labels[name], where)
+        found[name] = (
+            {"target": validation.check_targets(known, count, where)}
+            if facts.task == "regress"
+            else {"label": validation.check_labels(known, count, where)}
+        )
+    if source.groups:
+        groups = read_groups(source, file, file[source.inputs].shape[0])
+        found["train"]["group"] = torch.from_numpy(groups)
+    return found
