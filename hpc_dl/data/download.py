@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from http.client import HTTPException
 from pathlib import Path
@@ -27,22 +28,60 @@ def download_mnist(name: str, root: Path) -> None:
     """
     kind: Any = mnist.torchvision_class(name)
     target = mnist.raw_folder(name, root)
-    target.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(
-        prefix=".fetching-", dir=root, ignore_cleanup_errors=True
-    ) as scratch:
-        fresh = mnist.raw_folder(name, Path(scratch))
-        fresh.mkdir(parents=True)
+
+    def download(fresh: Path) -> None:
         for packed in target.glob("*.gz"):
             shutil.copy(packed, fresh)
-        try:
-            _run_while_growing(fresh, lambda: kind(scratch, download=True))
-        except (OSError, RuntimeError, HTTPException, ValueError, EOFError) as error:
-            raise UserError(
-                f"{name} could not be fetched: {error}", hint=_by_hand(kind, target)
-            ) from None
-        for file in mnist.FILES:
-            (fresh / file).replace(target / file)
+        kind(fresh.parent.parent, download=True)
+
+    urls = [f"{kind.mirrors[0]}{file}" for file, _ in kind.resources]
+    stage(name, target, root, mnist.FILES, download, by_hand(urls, target, ", which unpacks them"))
+
+
+def stage(
+    name: str,
+    target: Path,
+    root: Path,
+    files: Iterable[str],
+    download: Callable[[Path], object],
+    hint: str,
+) -> None:
+    """Download files into a folder below `root`, or none of them.
+
+    `download` writes them into a folder of the same place below a scratch folder, and checks them.
+    Raises UserError where it fails, or nothing comes.
+    """
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(
+            prefix=".fetching-", dir=root, ignore_cleanup_errors=True
+        ) as scratch:
+            fresh = Path(scratch) / target.relative_to(root)
+            fresh.mkdir(parents=True)
+            _run_while_growing(fresh, lambda: download(fresh))
+            for file in files:
+                (fresh / file).replace(target / file)
+    except UserError as error:
+        raise UserError(f"{name} could not be fetched: {error.message}", hint=hint) from error
+    except (OSError, RuntimeError, HTTPException, ValueError, EOFError) as error:
+        raise UserError(f"{name} could not be fetched: {error}", hint=hint) from None
+
+
+def get(url: str, file: Path) -> None:
+    """Download one file, with progress on stderr where that is a terminal."""
+    from torch.hub import download_url_to_file
+
+    sys.stderr.write(f"{url}\n")
+    download_url_to_file(url, str(file), progress=sys.stderr.isatty())
+
+
+def by_hand(urls: Iterable[str], target: Path, more: str = "") -> str:
+    """Return how to stage files without internet."""
+    files = "\n".join(f"  {url}" for url in urls)
+    return (
+        f"Without internet, get these files elsewhere:\n{files}\n"
+        f"put them into {target}\nand give the same command again{more}."
+    )
 
 
 def _run_while_growing(folder: Path, work: Callable[[], object]) -> None:
@@ -69,11 +108,3 @@ def _run_while_growing(folder: Path, work: Callable[[], object]) -> None:
 
 def _size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.iterdir())
-
-
-def _by_hand(kind: Any, target: Path) -> str:
-    files = "\n".join(f"  {kind.mirrors[0]}{file}" for file, _ in kind.resources)
-    return (
-        f"Without internet, get these files elsewhere:\n{files}\n"
-        f"put them into {target}\nand give the same command again, which unpacks them."
-    )

@@ -35,6 +35,24 @@ def reading(key: str, file: Path | str, form: str) -> Iterator[None]:
         raise UserError(f"{key}: {file} is no readable {form}: {_describe(error)}") from error
 
 
+def regular_file(key: str, path: Path | str) -> Path:
+    """Return the path of a file that can be read, with `~` resolved.
+
+    Raises UserError for one that is not there, and for what is no file: a folder, or a pipe, of
+    which a reader would wait for ever.
+    """
+    found = Path(path).expanduser()
+    if found.is_file():
+        return found
+    if found.is_dir():
+        raise UserError(f"{key}: {found} is a folder, not a file")
+    if found.is_symlink() and not found.exists():
+        raise UserError(f"{key}: {found} is a link to {found.readlink()}, which is not there")
+    if found.exists():
+        raise UserError(f"{key}: {found} is no regular file, but a pipe, socket or device")
+    raise UserError(f"{key}: there is no file {found}")
+
+
 class Faults:
     """Faults of one file or folder, collected so that all are reported at once, with counts."""
 
@@ -50,11 +68,22 @@ class Faults:
             self._found.setdefault(what, []).extend(every)
             self._hints |= {hint: None} if hint else {}
 
+    @contextlib.contextmanager
+    def collect(self) -> Iterator[None]:
+        """Add the UserError that the block raises, and go on after it."""
+        try:
+            yield
+        except UserError as error:
+            self._found.setdefault(error.message, [])
+            self._hints |= {error.hint: None} if error.hint else {}
+
     def refuse(self) -> None:
         """Raise UserError with all faults, if there are any."""
         if not self._found:
             return
-        lines = [f"{what}: {first_few(at, PLACES)}" for what, at in self._found.items()]
+        lines = [
+            f"{what}: {first_few(at, PLACES)}" if at else what for what, at in self._found.items()
+        ]
         shown = lines[0] if len(lines) == 1 else "\n  ".join([f"{len(lines)} faults", *lines])
         raise UserError(f"{self._where}: {shown}", hint="\n".join(self._hints))
 

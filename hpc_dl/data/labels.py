@@ -1,15 +1,76 @@
-"""Notes for the plan on the names of classes, and on targets of regression. Light."""
+"""Classes of labels that are numbers, and notes for the plan on classes and targets. Light."""
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hpc_dl.errors import UserError
+from hpc_dl.errors import UserError, first_few
 
 if TYPE_CHECKING:
     from hpc_dl.data.holdout import Array
+
+UNLABELLED = (2**8 - 1, 2**16 - 1, 2**32 - 1, 2**64 - 1)
+"""Labels that mark examples without one: -1 in an unsigned type."""
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The labels of each split, (N,) int64 from 0, and the names of the classes."""
+
+    labels: dict[str, Array]
+    names: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    """How labels were converted that do not count from 0 without gaps."""
+
+
+def number_classes(given: Mapping[str, Array], places: Mapping[str, str]) -> Classes:
+    """Number the different labels, whole numbers (N,) by split: a class is named by its label.
+
+    `places` says where the labels of a split are from. Raises UserError for labels that mark an
+    example without one, such as -1.
+    """
+    import numpy as np
+
+    every = [np.unique(labels) for labels in given.values()]
+    values = sorted({value for split in every for value in split.tolist()})
+    for value in _unlabelled(values):
+        _refuse_unlabelled(value, given, places)
+    classes = tuple(str(int(value)) for value in values)
+    if values == list(range(len(values))):
+        return Classes({name: labels.astype(np.int64) for name, labels in given.items()}, classes)
+    order = np.array(values, dtype=np.result_type(*every))
+    numbers = {name: np.searchsorted(order, labels) for name, labels in given.items()}
+    note = f"labels have gaps or do not count from 0: the classes are {_listed(classes)}"
+    return Classes(numbers, classes, (note, *note_unordered_numbers(classes)))
+
+
+def _unlabelled(values: Sequence[int]) -> list[int]:
+    """Return which labels hardly are classes: negative ones, and -1 in an unsigned type."""
+    if values == [-1, 1]:
+        return []
+    unsigned = [it for it in UNLABELLED if it in values and it - 1 not in values]
+    return [it for it in values if it < 0] + (unsigned if len(values) > 2 else [])
+
+
+def _refuse_unlabelled(value: int, given: Mapping[str, Array], places: Mapping[str, str]) -> None:
+    """Raise UserError for a label that marks examples without one."""
+    for name, labels in given.items():
+        at = (labels == value).nonzero()[0].tolist()
+        if at:
+            raise UserError(
+                f"{places[name]}: label {int(value)} of {len(at)} of {len(labels)} examples "
+                f"({first_few(at, 3)}) is no class, which are numbers from 0",
+                hint="If it marks examples without a label, leave them out: "
+                f"keep = y != {int(value)}; x, y = x[keep], y[keep]. If it is a class, number the "
+                "classes from 0: numpy.unique(y, return_inverse=True).",
+            )
+
+
+def _listed(classes: Sequence[str]) -> str:
+    return first_few((f"'{name}'" for name in classes), 10)
 
 
 def note_similar_names(classes: Iterable[str], what: str = "classes") -> tuple[str, ...]:
@@ -27,7 +88,7 @@ def note_similar_names(classes: Iterable[str], what: str = "classes") -> tuple[s
 
 def note_unordered_numbers(classes: Sequence[str]) -> tuple[str, ...]:
     """Note classes whose names are numbers, but in alphabetical order."""
-    numbers = [int(name) for name in classes if name.isdecimal()]
+    numbers = [int(name) for name in classes if name.removeprefix("-").isdecimal()]
     if len(numbers) < len(classes) or numbers == list(range(len(numbers))):
         return ()
     place = next(place for place, number in enumerate(numbers) if place != number)

@@ -14,6 +14,7 @@ from hpc_dl.data.source import Source, Staging
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import Data, LibraryData
 from hpc_dl.jobspec.sources import SOURCES
+from hpc_dl.jobspec.suggestions import closest_name
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,10 @@ def source_to_fetch(name: str, data_root: Path, root: Path | None = None) -> Sou
             if source.fetches or source.staging().staged:
                 return source
     able = [name for name, options in SOURCES.items() if sources.class_for(options).fetches]
-    raise UserError(f"'{name}' cannot be fetched", hint=f"Can be fetched: {', '.join(able)}.")
+    guess = closest_name("data", name, able, [])
+    raise UserError(
+        f"'{name}' cannot be fetched{guess}", hint=f"Can be fetched: {', '.join(able)}."
+    )
 
 
 def _staging(name: str, options: type[Data], data_root: Path) -> Staging:

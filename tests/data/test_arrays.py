@@ -74,52 +74,6 @@ def test_several_numbers_are_targets(tmp_path):
     assert splits.train.tensors["target"].shape == (32, 2)
 
 
-def with_nan():
-    x = RNG.standard_normal((40, 5))
-    x[7, 2] = np.nan
-    return x
-
-
-@pytest.mark.parametrize(
-    ("x", "y", "message"),
-    [
-        (with_nan(), LABELS, r"x: table\[7, 2\] is nan"),
-        (RNG.random((40, 8, 8)) * 255, LABELS, "floats have to lie in"),
-        (RNG.random((40, 5)), LABELS[:39], "40 examples to train, and 39 labels"),
-        (RNG.random((40, 5)), LABELS - 1, "label -1 of example 0"),
-        (RNG.random((40, 5)), LABELS / 2, r"'y'\[1\] is 0.5, but classes are one integer"),
-        (RNG.random((40, 5)), np.where(LABELS == 3, np.nan, LABELS), r"'y'\[3\] is nan"),
-        (RNG.random((40, 5)), LABELS + 1, "no example of '0' to train on"),
-        (RNG.random((40, 5)), np.choose(LABELS, [0, 2, 2, 5]), "no example of '1', '3', '4' to"),
-        (RNG.random((40, 5)), LABELS * 10**9, "label 3000000000, with 40 examples"),
-        (RNG.random((40, 5)), np.arange(40), "40 different labels for 40 examples: hardly"),
-        (RNG.random((40, 5)), np.eye(4, dtype=int)[LABELS] * 2, r"'y' is \(40, 4\) int64"),
-        (RNG.random((40, 5)), np.array(["b", " "] * 20), "label of example 1 is empty"),
-        (RNG.random((40, 5)), np.array(1), "40 examples to train, and 0 labels"),
-        (RNG.random((40, 5)), LABELS.astype("M8[s]"), r"'y' is \(40,\) datetime64"),
-        (RNG.random((40, 5)), LABELS.astype(object), "'y' holds Python objects"),
-        (RNG.random((40, 5)).astype(object), LABELS, "'x' holds Python objects"),
-        (RNG.random((40, 5)).astype(str), LABELS, "'x' is <U.*, but examples are real numbers"),
-        (RNG.random((40, 5)) * 1j, LABELS, "'x' is complex128, but examples are real numbers"),
-        (np.zeros((0, 5)), LABELS[:0], "there are none"),
-        (np.zeros((40, 0)), LABELS, "there are none"),
-        (np.ones((40, 5)), LABELS, "every value is 1: there is nothing to learn from"),
-        (RNG.integers(0, 4096, (40, 8, 8), np.uint16), LABELS, "'x' is uint16, but images are"),
-        (RNG.integers(0, 256, (40, 8, 8, 3)), LABELS, "'x' is int64, but images are"),
-        (RNG.random((40, 12, 12, 2)), LABELS, "12 channels of 12 x 2 pixels"),
-        (RNG.random((8, 8, 40)), LABELS, r"8 examples .*, and 40 labels\n.*moveaxis\(x, 2, 0\)"),
-        (RNG.integers(0, 2, (40, 8, 8), np.uint8), LABELS, "brightest pixel of all images is 1,"),
-        (RNG.random((40, 8, 8)) / 255, LABELS, "but white is 1\nScale them"),
-        (RNG.random((40, 9, 9, 200)), LABELS, "9 channels of 9 x 200 pixels"),
-        (RNG.random(40), LABELS, "which is no kind of example"),
-        (RNG.random((40, 5)), np.where(LABELS == 2, 0, LABELS), "no example of '2'"),
-    ],
-)
-def test_what_is_wrong_is_named_with_its_place(tmp_path, x, y, message):
-    with pytest.raises(UserError, match=message):
-        load(npz(tmp_path, x, y), tmp_path)
-
-
 def test_an_array_that_is_not_there_is_named_with_those_that_are(tmp_path):
     source = npz(tmp_path, RNG.random((40, 5))).model_copy(update={"labels": "z"})
     with pytest.raises(UserError, match="has no array 'z'") as caught:
@@ -212,7 +166,7 @@ def test_half_a_test_is_refused(tmp_path, half, other):
 def test_what_differs_between_training_and_test_is_refused(tmp_path):
     for options, message in [
         ({"test_inputs": "x"}, "array 'x' is named for two different things"),
-        ({"more": LABELS[:6] / 2}, r"data.test_labels: 'known'\[1\] is 0.5"),
+        ({"more": LABELS[:6] / 2}, "data.test_labels: 'known': 3 of 6 labels are no"),
         ({"more": LABELS[:6] + 1}, "no example of '4' to train on"),
         ({"more": WORDS[LABELS[:6]]}, "words in one split, and numbers in another"),
         ({"y": np.array(["a", "b"] * 20), "more": WORDS[:1].repeat(6)}, "no example of 'cat'"),

@@ -158,7 +158,12 @@ def test_what_cannot_be_fetched_is_said_with_what_can(name, capsys):
     assert main(["data", "fetch", name]) == 2
     said = capsys.readouterr().err
     assert f"'{name}' cannot be fetched" in said
-    assert "fashion_mnist, mnist" in said
+    assert "citeseer, cora, fashion_mnist, mnist" in said
+
+
+def test_a_misspelt_name_is_answered_with_one_that_can_be_fetched(capsys):
+    assert main(["data", "fetch", "Fashion-MNIST"]) == 2
+    assert "did you mean 'fashion_mnist'?" in capsys.readouterr().err
 
 
 def test_digits_need_no_fetching(capsys):

@@ -210,13 +210,6 @@ def test_what_windows_leaves_is_no_class(root):
     assert facts.notes == ("not read in pictures: $RECYCLE.BIN/",)
 
 
-def test_a_class_whose_name_is_no_text_is_refused(root):
-    make(root, "a")
-    (root / os.fsdecode(b"caf\xe9")).mkdir()
-    with pytest.raises(UserError, match="is not in UTF-8"):
-        reading.describe(source(root), root)
-
-
 def test_a_split_of_a_whole_is_pointed_out(root):
     make(root, "train/a", "train/b", "test/a", "test/b")
     (note,) = reading.describe(source(root / "train"), root).notes
@@ -262,10 +255,3 @@ def test_a_folder_that_cannot_be_read_is_an_error(root, monkeypatch, place):
     monkeypatch.setattr(os, "scandir", refusing)
     with pytest.raises(UserError, match=rf"{locked} cannot be read: Permission denied"):
         folders.scan(source(root))
-
-
-def test_a_picture_that_cannot_be_read_is_an_error_at_submission(root):
-    make(root, "a", "b")
-    (root / "a" / "broken.png").symlink_to(root / "nowhere.png")
-    with pytest.raises(UserError, match=r"broken\.png is not a readable picture: .*No such file"):
-        reading.describe(source(root), root)

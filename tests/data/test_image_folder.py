@@ -1,6 +1,7 @@
 """A user's own pictures: found, decoded, cached, and what is said of broken ones."""
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -88,7 +89,7 @@ def test_a_picture_that_was_replaced_is_checked_again_before_it_is_streamed(pict
     state = path.stat()
     path.write_bytes(b"no picture".ljust(state.st_size))
     os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))  # as `cp -p` and `touch -r` do
-    with pytest.raises(UserError, match=r"dark/07\.png is not a readable picture"):
+    with pytest.raises(UserError, match=r"1 of 40 pictures .* text: dark/07\.png"):
         reading.load(source, tmp_path, HERE, 0)
 
 
@@ -105,26 +106,6 @@ def test_folders_for_each_split_are_taken_as_they_are(pictures, tmp_path):
     splits = reading.load(folder(root), tmp_path, HERE)
     assert [len(splits.train), len(splits.validation), len(splits.test)] == [36, 4, 40]
     assert splits.facts == reading.describe(folder(root), tmp_path)
-
-
-def test_a_broken_picture_is_named(pictures, tmp_path):
-    (pictures / "dark" / "07.png").write_bytes(b"no picture")
-    with pytest.raises(UserError, match=r"dark/07\.png is not a readable picture"):
-        reading.load(folder(pictures), tmp_path, HERE)
-
-
-def test_a_class_without_pictures_is_named(pictures, tmp_path):
-    (pictures / "empty").mkdir()
-    with pytest.raises(UserError, match="has no picture of class empty"):
-        reading.describe(folder(pictures), tmp_path)
-
-
-def test_a_folder_without_classes_is_refused_with_the_layout(tmp_path):
-    with pytest.raises(UserError, match="no folder for a class") as caught:
-        reading.describe(folder(tmp_path), tmp_path)
-    assert "CLASS" in caught.value.hint
-    with pytest.raises(UserError, match="there is no folder"):
-        reading.describe(folder(tmp_path / "nowhere"), tmp_path)
 
 
 def divided(root, **splits):
@@ -172,12 +153,6 @@ def test_other_files_and_hidden_ones_are_passed_over(pictures, tmp_path):
     assert "files of classes that are not read: 1 .txt" in after.notes
 
 
-def test_a_link_to_nowhere_is_named(pictures, tmp_path):
-    (pictures / "dark" / "purged.png").symlink_to(tmp_path / "gone.png")
-    with pytest.raises(UserError, match=r"purged\.png is not a readable picture"):
-        reading.load(folder(pictures), tmp_path, HERE)
-
-
 def test_a_cache_that_cannot_be_written_or_read_costs_only_time(pictures, tmp_path):
     first = reading.load(folder(pictures), tmp_path, HERE).train.tensors["image"]
     (cached,) = (tmp_path / "cache").iterdir()
@@ -199,17 +174,24 @@ def test_pictures_of_16_bits_keep_their_range(tmp_path):
     assert len(images.unique()) > 1
 
 
-def test_pictures_of_12_bits_in_16_are_refused_before_they_become_black(tmp_path):
-    for label in "ab":
-        (tmp_path / label).mkdir()
-        Image.fromarray(np.full((4, 4), 4095, np.uint16)).save(tmp_path / label / "0.png")
-    with pytest.raises(UserError, match=r"almost black.* the brightest of the 2 sampled has 16"):
-        reading.describe(folder(tmp_path), tmp_path)
-
-
-def test_pictures_of_an_unknown_range_are_refused(tmp_path):
-    (tmp_path / "a").mkdir()
-    for number in range(5):
-        Image.new("F", (4, 4), 0.5).save(tmp_path / "a" / f"{number}.tif")
-    with pytest.raises(UserError, match=r"0\.tif is not a readable picture: it has 32 bits"):
-        reading.load(folder(tmp_path), tmp_path, HERE)
+@pytest.mark.parametrize("workers", [None, 0])
+def test_all_pictures_that_are_broken_since_the_submission_are_named_with_their_splits(
+    tmp_path, workers
+):
+    source = divided(tmp_path / "pictures", train="ab", test="ab")
+    reading.describe(source, tmp_path)
+    (tmp_path / "pictures/train/a/0.png").write_bytes(b"")
+    (tmp_path / "pictures/train/b/1.png").write_bytes(b"<html>")
+    (tmp_path / "pictures/test/b/2.png").write_bytes(b"<html>")
+    (tmp_path / "pictures/test/a/1.png").unlink()
+    found = sources.build(source, tmp_path)
+    found.found.pictures["test"].append((tmp_path / "pictures/test/a/1.png", 0))
+    with pytest.raises(UserError) as caught:
+        found.load() if workers is None else found.stream(workers)
+    assert caught.value.message.splitlines()[1:] == [
+        "  empty: train/a/0.png",
+        "  a web page: train/b/1.png, test/b/2.png",
+        "  no longer there: test/a/1.png",
+    ]
+    listed = re.search(r"4 of 12 .* \((.*) lists all\)", caught.value.message)[1]
+    assert len(Path(listed).read_text().splitlines()) == 4

@@ -171,7 +171,7 @@ def test_mnist_is_read_from_where_it_is_staged():
 
 
 def test_mnist_that_is_not_staged_is_refused_with_the_command_and_the_files(tmp_path):
-    with pytest.raises(UserError, match="mnist is not staged: no train-images") as caught:
+    with pytest.raises(UserError, match="mnist is not staged: there is no folder") as caught:
         reading.describe(MNIST(name="mnist"), tmp_path)
     assert "hpcdl data fetch mnist\n" in caught.value.hint
     assert "train-images-idx3-ubyte" in caught.value.hint

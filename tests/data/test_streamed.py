@@ -109,18 +109,18 @@ def test_the_trainings_own_random_numbers_are_left_alone(source, tmp_path):
 def test_what_is_no_picture_is_named_before_training(source, tmp_path):
     root = folder_of_pictures(tmp_path / "pictures", 12)
     (root / "a" / "0004.png").write_bytes(b"no picture")
-    with pytest.raises(UserError, match=r"a/0004\.png is not a readable picture"):
+    with pytest.raises(UserError, match=r"1 of 12 pictures .*: text: a/0004\.png"):
         load(replace_root(source, root), tmp_path, 1)
 
 
-def test_a_picture_that_is_cut_off_is_named_when_its_batch_comes(source, tmp_path):
+def test_a_picture_that_is_damaged_inside_is_named_when_its_batch_comes(source, tmp_path):
     root = folder_of_pictures(tmp_path / "pictures", 12)
     whole = (root / "a" / "0004.png").read_bytes()
-    (root / "a" / "0004.png").write_bytes(whole[: len(whole) // 2])
+    (root / "a" / "0004.png").write_bytes(whole[:60] + bytes(40) + whole[100:])
     split = load(replace_root(source, root), tmp_path, 1).train
     with pytest.raises(UserError, match=r"a/0004\.png is not a readable picture") as caught:
         every_step(split, 1, epoch=0)
-    assert caught.value.hint == "Remove or replace it."
+    assert caught.value.hint == "Remove, replace or save them again."
     assert "Traceback" not in str(caught.value)
 
 

@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from hpc_dl.data.labels import note_similar_names, note_unordered_numbers
+from hpc_dl.data.faults import Faults
+from hpc_dl.data.labels import (
+    Classes,
+    note_similar_names,
+    note_unordered_numbers,
+    number_classes,
+)
 from hpc_dl.errors import UserError, first_few
 
 Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
 
-_NUMBERS = "Number the classes from 0: numpy.unique(y, return_inverse=True)."
+MOST_EXACT = 2**53
+"""Up to here a float is the whole number that was meant."""
 _REGRESS = "To predict numbers: data.task: regress."
 
 
-@dataclass(frozen=True)
-class Classes:
-    """The labels of each split, (N,) int64, and the names of the classes."""
-
-    labels: dict[str, Array]
-    names: tuple[str, ...]
-    notes: tuple[str, ...] = ()
-    """How labels were converted that were no plain numbers."""
-
-
 def read(given: Mapping[str, Array], places: Mapping[str, str]) -> Classes:
-    """Convert labels to classes: whole numbers from 0, booleans, words, or rows with a single 1.
+    """Convert labels to classes: whole numbers, booleans, words, or rows with a single 1.
 
     `places` says where the labels of a split are from. Raises UserError for other labels, and for
     a class that is not trained on.
@@ -49,26 +46,35 @@ def read(given: Mapping[str, Array], places: Mapping[str, str]) -> Classes:
         found = Classes(numbers, ("False", "True"), ("labels are True and False, as 1 and 0",))
     else:
         found = _of_numbers(flat, places)
-    _refuse_as_many_as_examples(found, where)
+    _refuse_as_many_as_examples(found, where, _REGRESS if kinds == {"number"} else _GROUP_WORDS)
     _refuse_untrained(found, where)
-    return Classes(found.labels, found.names, (*filter(None, dict.fromkeys(notes)), *found.notes))
+    return replace(found, notes=(*filter(None, dict.fromkeys(notes)), *found.notes))
+
+
+_GROUP_WORDS = "Words name classes: name the array that holds these, not names of the examples."
 
 
 def _one_each(array: Array, where: str) -> tuple[Array, str]:
     """Return one label for each example, (N,), and a note on the conversion."""
     if array.dtype.kind in "OS":
         array = _decoded(array, where)
-    if array.ndim == 2 and array.shape[1] == 1:
-        return array[:, 0], ""
-    if array.ndim == 2 and array.dtype.kind in "iufb" and _is_one_hot(array):
+    array = _without_single_axes(array)
+    if array.ndim == 1 and array.dtype.kind in "iufbU":
+        return array, ""
+    if array.ndim == 2 and array.dtype.kind in "iufb":
+        _refuse_no_one_hot(array, where)
         return array.argmax(axis=1), "labels are rows with a single 1, whose place is the class"
-    if array.ndim != 1 or array.dtype.kind not in "iufbU":
-        raise UserError(
-            f"{where} is {array.shape} {array.dtype}, but classes are one integer for each "
-            "example, from 0",
-            hint=_REGRESS,
-        )
-    return array, ""
+    raise UserError(
+        f"{where} is {array.shape} {array.dtype}, but classes are one whole number or word for "
+        "each example",
+        hint="A class for each pixel or step is not supported." if array.ndim > 2 else "",
+    )
+
+
+def _without_single_axes(array: Array) -> Array:
+    """Return (N,) for (N, 1), and (N, classes) for (N, 1, classes) or (N, classes, 1)."""
+    kept = [size for size in array.shape[1:] if size != 1]
+    return array.reshape(array.shape[0], *kept) if array.ndim > 1 else array
 
 
 def _decoded(array: Array, where: str) -> Array:
@@ -78,18 +84,40 @@ def _decoded(array: Array, where: str) -> Array:
     except UnicodeDecodeError as error:
         raise UserError(f"{where} has a word that is not in UTF-8: {error}") from None
     if not all(isinstance(it, str) for it in words):
-        raise UserError(f"{where} holds Python objects", hint=_NUMBERS)
+        raise UserError(
+            f"{where} holds Python objects",
+            hint="Number the classes from 0: numpy.unique(y, return_inverse=True).",
+        )
     return np.array(words, dtype=np.str_).reshape(array.shape)
 
 
-def _is_one_hot(array: Array) -> bool:
-    return bool(((array == 0) | (array == 1)).all() and (array.sum(axis=1) == 1).all())
+def _refuse_no_one_hot(rows: Array, where: str) -> None:
+    """Raise UserError for rows (N, K) that are no single 1 among zeros, saying what they are."""
+    ones = (rows != 0).sum(axis=1)
+    if ((rows == 0) | (rows == 1)).all():
+        faults = Faults(f"{where} is {rows.shape}, and a row has to have a single 1")
+        several = "An example has one class: labels of several at once are not supported."
+        faults.add("rows with several", np.flatnonzero(ones > 1).tolist(), several)
+        faults.add("rows without any", np.flatnonzero(ones == 0).tolist(), "Leave those out.")
+        return faults.refuse()
+    shown = f"{where} is {rows.shape} {rows.dtype}"
+    largest = "The class of the largest number in a row: y.argmax(axis=1)."
+    if (ones == 1).all():
+        raise UserError(f"{shown}, with a single number in each row that is not 1", hint=largest)
+    if (rows >= 0).all() and np.allclose(rows.sum(axis=1), 1, atol=1e-3):
+        raise UserError(f"{shown}: shares of classes, but an example has one class", hint=largest)
+    raise UserError(
+        f"{shown}, but classes are one whole number or word for each example",
+        hint=f"To predict {rows.shape[1]} numbers: data.task: regress. {largest}",
+    )
 
 
 def _of_words(flat: Mapping[str, Array], places: Mapping[str, str]) -> Classes:
     for split, labels in flat.items():
-        if empty := np.flatnonzero(np.char.strip(labels) == "").tolist():
-            raise UserError(f"{places[split]}: the label of example {empty[0]} is empty")
+        faults = Faults(places[split])
+        empty = np.flatnonzero(np.char.strip(labels) == "").tolist()
+        faults.add(f"{len(empty)} of {len(labels)} labels are empty, of examples", empty)
+        faults.refuse()
     names = np.unique(np.concatenate(list(flat.values())))
     numbers = {split: np.searchsorted(names, labels) for split, labels in flat.items()}
     classes = tuple(names.tolist())
@@ -100,46 +128,48 @@ def _of_words(flat: Mapping[str, Array], places: Mapping[str, str]) -> Classes:
 
 
 def _of_numbers(flat: Mapping[str, Array], places: Mapping[str, str]) -> Classes:
-    notes = []
+    notes: dict[str, None] = {}
+    whole: dict[str, Array] = {}
     for split, labels in flat.items():
-        _refuse_no_whole_number(labels, places[split])
+        _refuse_no_whole_numbers(labels, places[split])
+        whole[split] = labels
         if labels.dtype.kind == "f":
-            notes.append(f"labels are whole numbers as {labels.dtype}")
-    last = max(int(labels.max()) for labels in flat.values())
-    most = sum(map(len, flat.values()))
-    if last >= most:
-        where = places["train"]
-        raise UserError(f"{where}: label {last}, with {most} examples in all", hint=_NUMBERS)
-    numbers = {split: labels.astype(np.int64) for split, labels in flat.items()}
-    return Classes(numbers, tuple(map(str, range(last + 1))), tuple(dict.fromkeys(notes)))
+            notes[f"labels are whole numbers as {labels.dtype}"] = None
+            whole[split] = labels.astype(np.int64)
+    found = number_classes(whole, places)
+    return replace(found, notes=(*notes, *found.notes))
 
 
-def _refuse_no_whole_number(labels: Array, where: str) -> None:
-    """Raise UserError for the first label that is no whole number from 0."""
-    if labels.dtype.kind == "f" and (odd := np.flatnonzero(labels % 1 != 0)).size:
-        place = int(odd[0])
-        raise UserError(
-            f"{where}[{place}] is {labels[place]:g}, but classes are one integer for each "
-            "example, from 0",
-            hint=_REGRESS if np.isfinite(labels[place]) else "Leave the example out.",
+def _refuse_no_whole_numbers(labels: Array, where: str) -> None:
+    """Raise UserError for labels that are no whole numbers, with counts and places."""
+    if labels.dtype.kind != "f":
+        return
+    faults, total = Faults(where), len(labels)
+    missing = ~np.isfinite(labels)
+    broken = ~missing & ((labels % 1 != 0) | (np.abs(labels) > MOST_EXACT))
+    if missing.any():
+        faults.add(
+            f"{missing.sum()} of {total} labels are nan or infinite, of examples",
+            np.flatnonzero(missing).tolist(),
+            "Leave those out: keep = numpy.isfinite(y); x, y = x[keep], y[keep].",
         )
-    if labels.min() < 0:
-        signs = set(np.unique(labels)) == {-1, 1}
-        raise UserError(
-            f"{where}: label {int(labels.min())} of example {int(labels.argmin())}, but classes "
-            "count from 0",
-            hint="Make them 0 and 1: (y + 1) // 2." if signs else _NUMBERS,
+    if broken.any():
+        faults.add(
+            f"{broken.sum()} of {total} labels are no whole numbers, like "
+            f"{labels[broken][0]:g}, of examples",
+            np.flatnonzero(broken).tolist(),
+            _REGRESS,
         )
+    faults.refuse()
 
 
-def _refuse_as_many_as_examples(found: Classes, where: str) -> None:
+def _refuse_as_many_as_examples(found: Classes, where: str, hint: str) -> None:
     """Raise UserError for labels that are numbers to predict, or names of the examples."""
     there = sum(map(len, found.labels.values()))
-    different = len(np.unique(np.concatenate(list(found.labels.values()))))
-    if different > max(there / 2, 2):
+    if len(found.names) > max(there / 2, 2):
         raise UserError(
-            f"{where} has {different} different labels for {there} examples: hardly classes",
-            hint=_REGRESS,
+            f"{where} has {len(found.names)} different labels for {there} examples: hardly classes",
+            hint=hint,
         )
 
 
@@ -147,4 +177,7 @@ def _refuse_untrained(found: Classes, where: str) -> None:
     counts = np.bincount(found.labels["train"], minlength=len(found.names))
     if absent := [name for name, n in zip(found.names, counts, strict=True) if not n]:
         shown = first_few(f"'{name}'" for name in absent)
-        raise UserError(f"{where} has no example of {shown} to train on", hint=_NUMBERS)
+        raise UserError(
+            f"{where} has no example of {shown} to train on",
+            hint="Add examples to train on, or leave these out of validation and test.",
+        )

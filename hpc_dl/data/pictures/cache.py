@@ -13,7 +13,8 @@ import numpy as np
 import torch
 
 from hpc_dl.data.dataset import Tensors
-from hpc_dl.data.pictures import decoding
+from hpc_dl.data.pictures import broken, decoding, headers
+from hpc_dl.data.pictures.broken import UnreadablePicture
 from hpc_dl.data.pictures.decoding import Pixels
 from hpc_dl.data.pictures.folders import Found, Picture
 from hpc_dl.jobspec.sources.image_folder import ImageFolder
@@ -22,47 +23,67 @@ from hpc_dl.jobspec.sources.image_folder import ImageFolder
 def load(source: ImageFolder, found: Found, cache: Path) -> dict[str, Tensors]:
     """Return the pictures of each split as bytes, from `cache` or decoded into it.
 
-    Raises UserError naming a picture that cannot be read.
+    Raises UserError naming all pictures that cannot be read.
     """
+    bad: list[UnreadablePicture] = []
+    images = {name: _cached(source, it, cache, bad) for name, it in found.pictures.items()}
+    broken.refuse(bad, f"{len(found.paths)} pictures", Path(source.root).expanduser(), cache)
     return {
         name: {
-            "image": torch.from_numpy(_cached(source, pictures, cache)),
+            "image": torch.from_numpy(images[name]),
             "label": torch.tensor([number for _, number in pictures]),
         }
         for name, pictures in found.pictures.items()
     }
 
 
-def check_headers(found: Found, cache: Path) -> None:
-    """Check the header of every picture, once; `cache` records which have been checked.
+def check_headers(source: ImageFolder, found: Found, cache: Path) -> None:
+    """Check the header and the end of every picture, once; `cache` records which are checked.
 
-    Raises UserError naming a picture that is none.
+    Raises UserError naming all that are not whole pictures.
     """
-    noted = cache / f"{_digest('headers', found.paths)}.checked"
+    noted = cache / f"{_digest('headers and ends', found.paths)}.checked"
     if noted.exists():
         return
-    with ThreadPoolExecutor() as pool:
-        for _ in pool.map(decoding.header, found.paths):
-            pass
+    many = f"{len(found.paths)} pictures"
+    headers.read_all(found.paths, many, Path(source.root).expanduser(), cache)
     with contextlib.suppress(OSError):
         cache.mkdir(parents=True, exist_ok=True)
         noted.touch()
 
 
-def _cached(source: ImageFolder, pictures: list[Picture], cache: Path) -> Pixels:
-    """Return decoded pictures, (N, C, H, W), cached under a name that changes with any file."""
+def _cached(
+    source: ImageFolder, pictures: list[Picture], cache: Path, bad: list[UnreadablePicture]
+) -> Pixels:
+    """Return decoded pictures, (N, C, H, W), cached under a name that changes with any file.
+
+    Those that cannot be read are added to `bad`, and nothing is cached.
+    """
     way = repr((source.size, source.channels))
     file = cache / f"{_digest(way, [path for path, _ in pictures])}.npy"
     with contextlib.suppress(OSError, ValueError, EOFError):  # absent, or damaged by a crash
         kept: Pixels = np.load(file, allow_pickle=False)
         return kept
     images = np.empty((len(pictures), source.channels, *source.size), np.uint8)
+    before = len(bad)
     with ThreadPoolExecutor() as pool:  # Pillow decodes and resizes without holding the lock
-        for number, pixels in enumerate(pool.map(lambda it: decode(it[0], source), pictures)):
-            images[number] = pixels
-    with contextlib.suppress(OSError):  # a cache that cannot be written costs only time
-        _write(file, images)
+        every = pool.map(lambda it: _try_decode(it[0], source), pictures)
+        for number, pixels in enumerate(every):
+            if isinstance(pixels, UnreadablePicture):
+                bad.append(pixels)
+            else:
+                images[number] = pixels
+    if len(bad) == before:
+        with contextlib.suppress(OSError):  # a cache that cannot be written costs only time
+            _write(file, images)
     return images
+
+
+def _try_decode(path: Path, source: ImageFolder) -> Pixels | UnreadablePicture:
+    try:
+        return decode(path, source)
+    except UnreadablePicture as error:
+        return error
 
 
 def _digest(way: str, paths: Sequence[Path]) -> str:
@@ -74,12 +95,15 @@ def _digest(way: str, paths: Sequence[Path]) -> str:
     return digest.hexdigest()[:32]
 
 
-def _stamps(path: Path) -> tuple[int, int, int]:
-    """Return size, mtime and ctime; the last changes where a copy is given the former's mtime."""
+def _stamps(path: Path) -> tuple[int, ...]:
+    """Return size, mtime and ctime; the last changes where a copy is given the former's mtime.
+
+    Nothing of a file that is gone: reading it will say so.
+    """
     try:
         state = path.stat()
-    except OSError as error:
-        raise decoding.unreadable(path, error) from None
+    except OSError:
+        return ()
     return state.st_size, state.st_mtime_ns, state.st_ctime_ns
 
 

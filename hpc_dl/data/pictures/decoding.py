@@ -15,7 +15,8 @@ from typing import IO, Any
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
-from hpc_dl.errors import UserError
+from hpc_dl.data.pictures.broken import Refused, refuse_special, unreadable
+from hpc_dl.data.pictures.file_ends import has_end
 
 RULE = 2
 """Version of the decoding, part of the cache's names: raise it with every change that gives other
@@ -33,7 +34,7 @@ _SIDEWAYS = (5, 6, 7, 8)
 def decode(given: Given, channels: int, size: Sequence[int] | None = None) -> Pixels:
     """Decode a picture as (C, H, W) bytes, grey or RGB, resized to (height, width).
 
-    Raises UserError naming one that cannot be read.
+    Raises UnreadablePicture naming one that cannot be read.
     """
     try:
         with _open(given) as picture:
@@ -59,12 +60,21 @@ class Header:
     """True if it has 16 bits a channel."""
     several: bool
     """True if it has more than one frame or page."""
+    cmyk: bool
 
 
 def header(path: Path) -> Header:
-    """Read a header, and no pixel. Raises UserError naming a picture that is none."""
+    """Read a header, and pixels only where the file seems to be cut off.
+
+    Raises UnreadablePicture naming a picture that is none.
+    """
     try:
-        with Image.open(path) as picture:
+        refuse_special(path)
+        with path.open("rb") as file, Image.open(file) as picture:
+            if is_deep(picture):
+                _brightest(picture)
+            if not has_end(picture, file):
+                picture.load()
             turn = _orientation(picture)
             width, height = _stored_size(picture)
             return Header(
@@ -75,27 +85,20 @@ def header(path: Path) -> Header:
                 deep=picture.mode.startswith("I") or "16" in _stored_mode(picture),
                 # a telephone's MPO is one picture with previews or another angle
                 several=picture.format != "MPO" and getattr(picture, "is_animated", False),
+                cmyk=picture.mode == "CMYK",
             )
     except Exception as error:  # Pillow's readers raise all kinds at malformed files
         raise unreadable(path, error) from None
 
 
+def is_deep(picture: Image.Image) -> bool:
+    """Return whether a picture has more than 8 bits a pixel, of grey."""
+    return picture.mode.startswith("I") or picture.mode == "F"
+
+
 def is_grey(picture: Image.Image) -> bool:
     """Return whether a picture has one channel, beside its transparency."""
     return picture.mode[0] in "1LIF" and picture.mode != "LAB"
-
-
-def unreadable(given: Given, error: Exception) -> UserError:
-    """Return the error for a picture that cannot be read."""
-    name = getattr(given, "filename", None) or getattr(given, "name", None)
-    name = given if isinstance(given, Path | str) else name or "the picture"
-    if isinstance(error, Image.DecompressionBombError):
-        most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
-        return UserError(
-            f"{name} has more than {most / 1e6:.0f} million pixels, the most that are decoded",
-            hint="Scale it down, or cut it into tiles.",
-        )
-    return UserError(f"{name} is not a readable picture: {error}", hint="Remove or replace it.")
 
 
 @contextlib.contextmanager
@@ -104,13 +107,15 @@ def _open(given: Given) -> Any:
     if isinstance(given, Image.Image):
         yield given
     else:
+        if isinstance(given, Path | str):
+            refuse_special(given)
         with Image.open(given) as picture:
             yield picture
 
 
 def _flatten(picture: Image.Image) -> Image.Image:
     """Return the picture upright, in L or RGB."""
-    deep = picture.mode.startswith("I") or picture.mode == "F"
+    deep = is_deep(picture)
     most = _brightest(picture) if deep else 255
     picture.load()
     turned = ExifTags.Base.Orientation in picture.getexif()
@@ -128,20 +133,20 @@ def _convert(picture: Image.Image, mode: str) -> Image.Image:
 
 
 def _brightest(picture: Image.Image) -> int:
-    """Return the value of white in a picture of more than 8 bits. Raises ValueError if unknown."""
+    """Return the value of white in a picture of more than 8 bits. Raises Refused if unknown."""
     if picture.mode.startswith("I;16"):
         bits = getattr(picture, "tag_v2", {}).get(_TIFF_BITS, (16,))[0]
         return int(2**bits - 1)
     if picture.mode == "I" and picture.format in ("PNG", "PPM"):  # 16 bits to these formats
         return 2**16 - 1
-    raise ValueError("it has 32 bits a pixel, whose range is not known; save it with 8 or 16")
+    raise Refused("it has 32 bits a pixel, whose range is not known; save it with 8 or 16")
 
 
 def _from_16_bits(picture: Image.Image, most: int) -> Image.Image:
     """Scale grey of 16 bits to 8, rounded; Pillow would clip it at 255."""
     values = np.asarray(picture).astype(np.int64)
     if values.min() < 0 or values.max() > most:
-        raise ValueError(f"it goes from {values.min()} to {values.max()}, and white is {most}")
+        raise Refused(f"it has values below 0 or above {most}, which is white")
     bytes_ = ((values * 255 + most // 2) // most).astype(np.uint8)
     if (clear := picture.info.get("transparency")) is not None:
         bytes_[values == clear] = 255
@@ -149,13 +154,13 @@ def _from_16_bits(picture: Image.Image, most: int) -> Image.Image:
 
 
 def _on_white(picture: Image.Image) -> Image.Image:
-    """Put a picture on a white background. Raises ValueError for one that is invisible on it."""
+    """Put a picture on a white background. Raises Refused for one that is invisible on it."""
     drawn = picture.convert("RGBA")
     white = Image.new("RGBA", drawn.size, "white")
     flat = Image.alpha_composite(white, drawn).convert("RGB")
     alpha = np.asarray(drawn.getchannel("A"))
     if alpha.min() < alpha.max() and np.asarray(flat).min() == 255:
-        raise ValueError(
+        raise Refused(
             "what it shows is white on transparent, and transparent becomes white; save it on a "
             "dark background"
         )

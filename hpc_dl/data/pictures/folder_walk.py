@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from hpc_dl.errors import UserError
 
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+"""Suffixes of pictures, in any case."""
 NOT_USERS = ("@eadir", "thumbs.db", "desktop.ini", "lost+found")
 """Names, in any case, that operating systems and disks leave in folders; those that begin with a
 dot are left out as well."""
@@ -22,6 +25,8 @@ class Listing:
 
     folders: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
+    special: set[str] = field(default_factory=set)
+    """Those of `files` that are no regular ones, such as named pipes and links to nowhere."""
 
 
 @dataclass
@@ -30,6 +35,8 @@ class Walk:
 
     files: list[str] = field(default_factory=list)
     """Paths of those with one of the suffixes."""
+    special: list[str] = field(default_factory=list)
+    """Those of `files` that are no regular ones."""
     others: Counter[str] = field(default_factory=Counter)
     """Number of files by any other suffix."""
     repeated: list[str] = field(default_factory=list)
@@ -46,8 +53,10 @@ def list_folder(folder: Path | str) -> Listing:
             for entry in sorted(entries, key=lambda it: it.name):
                 if entry.name.startswith(".") or entry.name.lower() in NOT_USERS:
                     continue
-                if not entry.is_dir():
+                if not _is(entry.is_dir):
                     found.files.append(entry.name)
+                    if not _is(entry.is_file):
+                        found.special.add(entry.name)
                 elif entry.is_symlink():
                     links.append(entry.name)
                 else:
@@ -79,6 +88,7 @@ def walk(folder: Path, suffixes: tuple[str, ...]) -> Walk:
         for name in here.files:
             if name.lower().endswith(suffixes):
                 found.files.append(f"{place}/{name}")
+                found.special += [found.files[-1]] if name in here.special else []
             else:
                 found.others[suffix(name)] += 1
     found.files.sort()
@@ -88,6 +98,14 @@ def walk(folder: Path, suffixes: tuple[str, ...]) -> Walk:
 def suffix(name: str) -> str:
     """Return the suffix of a file's name, in lower case."""
     return PurePath(name).suffix.lower() or "without suffix"
+
+
+def _is(question: Callable[[], bool]) -> bool:
+    """Return the answer; False for a link that cannot be followed."""
+    try:
+        return question()
+    except OSError:
+        return False
 
 
 def _identity(folder: str) -> _Identity:

@@ -10,16 +10,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpc_dl.data.counts import Holdout, group_count, split_counts
+from hpc_dl.data.faults import Faults
 from hpc_dl.data.labels import note_similar_names, note_unordered_numbers
 from hpc_dl.data.pictures import split_folders
-from hpc_dl.data.pictures.folder_walk import Walk, list_folder, walk
-from hpc_dl.data.pictures.split_folders import SUFFIXES, expected_layout
+from hpc_dl.data.pictures.folder_walk import SUFFIXES, Walk, list_folder, walk
+from hpc_dl.data.pictures.roots import no_class, refuse_no_folder
 from hpc_dl.errors import UserError, first_few
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.sources.image_folder import ImageFolder
 
 if TYPE_CHECKING:
     from hpc_dl.data.holdout import Array
+
+_RENAME = (
+    "Rename them, for example with `convmv -r -f latin1 -t utf8 --notest FOLDER`, or unpack the "
+    "archive again with `unzip -O cp1252`."
+)
 
 Picture = tuple[Path, int]
 """A file and the number of its class."""
@@ -45,8 +51,7 @@ class Found:
 def scan(source: ImageFolder) -> Found:
     """Search the folder. Raises UserError where it is not one of pictures by class."""
     root = Path(source.root).expanduser()
-    if not root.is_dir():
-        raise UserError(f"data.root: there is no folder {root}", hint=expected_layout(root))
+    refuse_no_folder(root)
     layout = split_folders.find_splits(root)
     there = {split: _classes(folder) for split, folder in layout.splits.items()}
     classes = there["train"]
@@ -58,6 +63,7 @@ def scan(source: ImageFolder) -> Found:
         for name in names
     }
     _refuse_empty(walks, layout.splits)
+    _refuse_files(walks.values(), root)
     pictures = {
         split: [
             (Path(file), number)
@@ -78,17 +84,25 @@ def scan(source: ImageFolder) -> Found:
     return Found(classes, pictures, notes)
 
 
-def facts(source: ImageFolder, found: Found) -> DataFacts:
+def facts(source: ImageFolder, found: Found, cache: Path) -> DataFacts:
     """Return the facts of the folder; missing splits are drawn by the shares in the spec.
 
-    Raises UserError naming a file that is no picture, among those whose headers are read.
+    Raises UserError naming files that are no pictures, among those whose headers are read.
     """
-    from hpc_dl.data.pictures import headers  # numpy and Pillow, for those who have pictures
+    from hpc_dl.data.pictures import (
+        duplicates,
+        headers,
+    )  # numpy and Pillow, for those who have pictures
 
     there = {name: len(pictures) for name, pictures in found.pictures.items()}
     grouped = groups(source, found)
     sizes, count = split_counts(there, Holdout.of(source), grouped), group_count(grouped)
-    notes = (*found.notes, *headers.note_decoding(found.paths, source))
+    root = Path(source.root).expanduser()
+    notes = (
+        *found.notes,
+        *headers.note_decoding(found.paths, source, cache),
+        *duplicates.note_duplicates(found.pictures, root),
+    )
     shape, classes = (source.channels, *source.size), found.classes
     return DataFacts.of("image", "classify", shape, classes, *sizes, groups=count, notes=notes)
 
@@ -123,17 +137,13 @@ def _group(pattern: re.Pattern[str], path: Path) -> str:
 def _classes(folder: Path) -> tuple[str, ...]:
     names = [name for name in list_folder(folder).folders if name not in split_folders.NO_CLASSES]
     if not names:
-        raise UserError(
-            f"data.root: {folder} has no folder for a class", hint=expected_layout(folder)
-        )
+        raise no_class(folder)
     for name in names:
-        try:
-            name.encode()
-        except UnicodeEncodeError:
+        if not _is_text(name):
             raise UserError(
                 f"data.root: the name of folder {name!r} in {folder} is not in UTF-8",
-                hint="Rename it: it is the name of a class.",
-            ) from None
+                hint=f"It is the name of a class. {_RENAME}",
+            )
     return tuple(sorted(names))
 
 
@@ -166,6 +176,28 @@ def _refuse_empty(walks: Walks, splits: Mapping[str, Path]) -> None:
     for split, folder in splits.items():
         if not any(it.files for (its, _), it in walks.items() if its == split):
             raise UserError(f"data.root: {folder} has no picture", hint=known)
+
+
+def _refuse_files(walks: Iterable[Walk], root: Path) -> None:
+    """Raise UserError for files that are not to be opened, and for names that are no text."""
+    from hpc_dl.data.pictures.broken import shown, special
+
+    faults = Faults(f"data.root: {root}")
+    for it in walks:
+        for file in it.special:
+            faults.add(special(file), [shown(file, root)], "Remove or replace them.")
+        for file in it.files:
+            if not file.isascii() and not _is_text(file):
+                faults.add("names not in UTF-8", [shown(file, root)], _RENAME)
+    faults.refuse()
+
+
+def _is_text(name: str) -> bool:
+    """Return whether a name is in UTF-8: other bytes are surrogates, which nothing can write."""
+    try:
+        return bool(name.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def _notes(walks: Walks, classes: tuple[str, ...], root: Path) -> list[str]:
@@ -201,7 +233,7 @@ def _same_folders(walks: Walks, root: Path) -> list[str]:
 def _count_by_suffix(walks: Iterable[Walk]) -> str:
     """Count the files that are no pictures: `3 .txt, 1 .csv`."""
     total: Counter[str] = sum((walk.others for walk in walks), Counter())
-    return ", ".join(f"{count} {name}" for name, count in total.most_common())
+    return first_few(f"{count} {name}" for name, count in total.most_common())
 
 
 def _paths(places: list[str], root: Path) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from hpc_dl.data.pictures import broken
+from hpc_dl.data.pictures.broken import UnreadablePicture
 from hpc_dl.data.pictures.decoding import Header, decode, header
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.sources.image_folder import ImageFolder
@@ -18,19 +20,36 @@ MOST = 2000
 """Most pictures whose headers are read before a submission, at even distances."""
 
 
-def note_decoding(paths: Sequence[Path], source: ImageFolder) -> tuple[str, ...]:
+def note_decoding(paths: Sequence[Path], source: ImageFolder, cache: Path) -> tuple[str, ...]:
     """Note how the pictures are turned, converted and resized when they are decoded.
 
-    Raises UserError naming one that is no picture.
+    Raises UserError naming those that are no pictures; see `broken.refuse` for `cache`.
     """
     chosen = paths[:: -(-len(paths) // MOST)]
-    with ThreadPoolExecutor() as pool:
-        found = list(pool.map(header, chosen))
     many = f"{len(chosen)} pictures"
     if len(chosen) < len(paths):
         many = f"{len(chosen)} pictures sampled of {len(paths)}"
+    found = read_all(chosen, many, Path(source.root).expanduser(), cache)
     _refuse_dark([it for it, known in zip(chosen, found, strict=True) if known.deep])
     return (*_counted(found, many, source.channels), *_resized(found, source))
+
+
+def read_all(paths: Sequence[Path], many: str, root: Path, cache: Path) -> list[Header]:
+    """Read the headers of pictures, of which there are so `many` in words.
+
+    Raises UserError naming those that cannot be read.
+    """
+    with ThreadPoolExecutor() as pool:
+        found = list(pool.map(_try_header, paths))
+    broken.refuse([it for it in found if isinstance(it, UnreadablePicture)], many, root, cache)
+    return [it for it in found if isinstance(it, Header)]
+
+
+def _try_header(path: Path) -> Header | UnreadablePicture:
+    try:
+        return header(path)
+    except UnreadablePicture as error:
+        return error
 
 
 def _refuse_dark(deep: Sequence[Path]) -> None:
@@ -53,6 +72,7 @@ def _counted(found: list[Header], many: str, channels: int) -> list[str]:
         "have transparency: white is put behind them": sum(it.transparent for it in found),
         "have 16 bits a channel, which become 8": sum(it.deep for it in found),
         "have several frames or pages, of which the first is read": sum(it.several for it in found),
+        "are in CMYK, and become RGB without their colour profile": sum(it.cmyk for it in found),
         "are grey, and become RGB (data.channels: 1 reads all as grey)": grey * (channels == 3),
         "have colours, and become grey (data.channels: 3 keeps them)": (len(found) - grey)
         * (channels == 1),

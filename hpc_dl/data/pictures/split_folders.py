@@ -8,11 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from hpc_dl.data.pictures.folder_walk import list_folder
+from hpc_dl.data.pictures.folder_walk import SUFFIXES, list_folder
+from hpc_dl.data.pictures.roots import expected_layout
 from hpc_dl.errors import UserError, first_few
 
-SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
-"""Suffixes of pictures, in any case."""
 NAMES = {
     "train": ("train", "training"),
     "validation": ("validation", "val", "valid", "dev"),
@@ -87,11 +86,6 @@ def note_strays(folder: Path, wanted: set[str]) -> tuple[str, ...]:
     left += [name for name in there.files if name.lower().endswith(SUFFIXES)]
     left += [name for name in there.files if not name.lower().endswith(SUFFIXES)]
     return (f"not read in {folder.name or '.'}: {first_few(left)}",) if left else ()
-
-
-def expected_layout(root: Path) -> str:
-    """Return what a folder has to look like, as a hint."""
-    return f"Pictures are looked for as {root}/CLASS/*.png or {root}/train/CLASS/*.png."
 
 
 def _split(name: str) -> str | None:

@@ -31,20 +31,25 @@ class ImageFolderSource(Source[ImageFolder]):
         """The folder to which the names of the pictures are relative."""
         return Path(self.options.root).expanduser()
 
+    @property
+    def cache(self) -> Path:
+        """The folder of decoded pictures, and of lists of those that cannot be read."""
+        return self.data_root / "cache"
+
     def describe(self) -> DataFacts:
-        return folders.facts(self.options, self.found)
+        return folders.facts(self.options, self.found, self.cache)
 
     def load(self) -> Loaded:
         from hpc_dl.data.dataset import Split
         from hpc_dl.data.pictures import cache
 
-        pictures = cache.load(self.options, self.found, self.data_root / "cache")
+        pictures = cache.load(self.options, self.found, self.cache)
         return self._with_groups({name: Split(tensors) for name, tensors in pictures.items()})
 
     def stream(self, workers: int) -> Loaded:
         from hpc_dl.data.pictures import cache, streamed
 
-        cache.check_headers(self.found, self.data_root / "cache")
+        cache.check_headers(self.options, self.found, self.cache)
         return self._with_groups(streamed.splits(self.options, self.found, workers))
 
     def files(self) -> dict[str, Path]:

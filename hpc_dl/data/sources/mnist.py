@@ -6,9 +6,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hpc_dl.data import staged
 from hpc_dl.data.pictures.grey_images import GreyImageSource
 from hpc_dl.data.source import Staging
-from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.sources.mnist import MNIST, FashionMNIST
 
@@ -66,14 +66,9 @@ class MNISTSource(GreyImageSource[MNIST | FashionMNIST]):
         return raw_folder(self.options.name, self.root)
 
     def describe(self) -> DataFacts:
-        if fault := self._fault():
-            name, where = self.options.name, f" --root {self.root}" if self.options.root else ""
-            raise UserError(
-                f"{name} is not staged: {fault}",
-                hint=f"Fetch it on a machine with internet: hpcdl data fetch {name}{where}\n"
-                f"Without internet, put {', '.join(FILES)} into {self.folder}; "
-                "as .gz they will do too, if you then run the same command.",
-            )
+        root = self.root if self.options.root else None
+        unpacked = "; as .gz they will do too, if you then run the same command."
+        staged.refuse(self.options.name, self._fault(), self.folder, FILES, root, unpacked)
         return super().describe()
 
     def read(self) -> dict[str, Tensors]:
@@ -87,23 +82,15 @@ class MNISTSource(GreyImageSource[MNIST | FashionMNIST]):
         return {name: self.folder / name for name in FILES}
 
     def staging(self) -> Staging:
-        return Staging(str(self.root), self._fault() is None, sum(self.examples.values()))
+        return Staging(str(self.root), not self._fault(), sum(self.examples.values()))
 
     def fetch(self) -> None:
         from hpc_dl.data.download import download_mnist
 
         download_mnist(self.options.name, self.root)
 
-    def _fault(self) -> str | None:
-        """Describe a missing or truncated file; None if there is none."""
-        for file, size in FILES.items():
-            path = self.folder / file
-            there = path.stat().st_size if path.is_file() else None
-            if there is None:
-                return f"no {file} in {path.parent}"
-            if there != size:
-                return f"{path} has {there} bytes instead of {size}"
-        return None
+    def _fault(self) -> str:
+        return staged.find_fault(self.folder, FILES)
 
 
 def raw_folder(name: str, root: Path) -> Path:

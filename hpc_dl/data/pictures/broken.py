@@ -1,0 +1,145 @@
+"""Pictures that cannot be read: why, in words for a user, all of a folder at once. Light."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import re
+import stat
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, UnidentifiedImageError
+
+from hpc_dl.data.faults import PLACES, Faults
+from hpc_dl.errors import UserError, reason
+
+_FIRST_BYTES = 512
+_MEDIA = rb"(?s).{4}ftyp"
+"""Beginning of the files of a family to which HEIC and films belong."""
+_REPLACE = "Remove or replace them."
+_CONVERT = "Save them as JPEG or PNG."
+_OTHERS: Sequence[tuple[bytes, str, str]] = (
+    (rb"\s*(<!--.*?-->\s*)?<(!doctype html|html|head|body)", "a web page", "Download them again."),
+    (rb"version https://git-lfs", "a pointer of Git LFS", "`git lfs pull` fetches the pictures."),
+    (_MEDIA + b"(hei|hev|mif1|msf1)", "HEIC, which is not read", _CONVERT),
+    (_MEDIA + b"avi", "AVIF, which is not read here", _CONVERT),
+    (_MEDIA, "a film", "Save its frames as pictures."),
+    (rb"\s*<(\?xml|svg)", "a drawing in SVG or other XML", _CONVERT),
+    (rb"%PDF", "a PDF", _CONVERT),
+    (rb"PK\x03\x04|\x1f\x8b|Rar!|7z\xbc\xaf", "an archive", "Unpack it."),
+    (rb"(?s).{128}DICM", "DICOM, which is not read", _CONVERT),
+    (rb"\x89HDF|\x93NUMPY", "an array", "`data.name: npz` and `hdf5` read arrays."),
+    (rb"[\x09\x0a\x0d\x20-\x7e]+\Z", "text", _REPLACE),
+)
+"""Beginnings of files that are no pictures, what they are, and what to do about it."""
+
+
+class UnreadablePicture(UserError):
+    """A picture that cannot be read, and why."""
+
+    def __init__(self, name: str, why: str, remedy: str = _REPLACE) -> None:
+        super().__init__(f"{name} is not a readable picture: {why}", hint=remedy)
+        self.name, self.why = name, why
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.name, self.why, self.hint)  # a worker sends it to its rank
+
+
+class Refused(Exception):
+    """Why a picture is not decoded, though Pillow may do so."""
+
+
+def unreadable(given: Any, error: Exception) -> UnreadablePicture:
+    """Return the error for a picture: a path, an open file or a picture of Pillow's."""
+    name = getattr(given, "filename", None) or getattr(given, "name", None)
+    path = Path(given if isinstance(given, Path | str) else name or "the picture")
+    why, remedy = _explain(given if isinstance(given, Path | str) else None, error)
+    return UnreadablePicture(str(path), why, remedy)
+
+
+def refuse_special(path: Path | str) -> None:
+    """Raise Refused for anything but a regular file: opening a named pipe would wait forever."""
+    if why := special(path):
+        raise Refused(why)
+
+
+def special(path: Path | str) -> str:
+    """Return what a path is, if not a regular file; empty if it is one."""
+    try:
+        mode = Path(path).stat().st_mode
+    except FileNotFoundError:
+        return "a link to nowhere" if Path(path).is_symlink() else "no longer there"
+    except OSError as error:
+        return reason(error).partition(": ")[0]
+    kinds = {
+        stat.S_ISFIFO: "a named pipe, not a file",
+        stat.S_ISSOCK: "a socket, not a file",
+        stat.S_ISDIR: "a folder, not a file",
+    }
+    found = next((name for is_kind, name in kinds.items() if is_kind(mode)), "")
+    return found or ("" if stat.S_ISREG(mode) else "a device, not a file")
+
+
+def refuse(bad: Sequence[UnreadablePicture], among: str, root: Path, cache: Path) -> None:
+    """Raise UserError for pictures that cannot be read, if there are any, with their reasons.
+
+    `among` says of how many; where a message cannot name all, a file in `cache` does.
+    """
+    listed = _list_all((it.name for it in bad), cache) if len(bad) > PLACES else None
+    beside = f" ({listed} lists all)" if listed else ""
+    faults = Faults(f"data.root: {len(bad)} of {among} in {root} cannot be read{beside}")
+    for it in bad:
+        faults.add(it.why, [shown(it.name, root)], it.hint)
+    faults.refuse()
+
+
+def shown(name: str | Path, root: Path) -> str:
+    """Return a picture's name below the root on one line, bytes that are not text as escapes."""
+    path = Path(name)
+    text = str(path.relative_to(root) if path.is_relative_to(root) else path)
+    return "".join(it if it.isprintable() else repr(it)[1:-1] for it in text)
+
+
+def _explain(path: Path | str | None, error: Exception) -> tuple[str, str]:
+    """Return why a picture cannot be read, and what to do."""
+    if isinstance(error, Refused):
+        return str(error), _REPLACE
+    if isinstance(error, Image.DecompressionBombError):
+        most = 2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6
+        too_large = f"it has more than {most:.0f} million pixels, the most that are decoded"
+        return too_large, "Scale it down, or cut it into tiles."
+    if isinstance(error, OSError) and error.errno is not None:
+        gone = "no longer there" if isinstance(error, FileNotFoundError) else ""
+        return gone or reason(error).partition(": ")[0], _REPLACE
+    if path is not None and (other := _sniff(path)):
+        return other
+    if isinstance(error, UnidentifiedImageError):
+        return "of no known format", _CONVERT
+    return "cut off or damaged", "Remove, replace or save them again."
+
+
+def _sniff(path: Path | str) -> tuple[str, str] | None:
+    """Return what a file is instead of a picture, by its first bytes, and what to do."""
+    with contextlib.suppress(OSError), Path(path).open("rb") as file:
+        first = file.read(_FIRST_BYTES)
+        if not first:
+            return "empty", _REPLACE
+        for pattern, what, remedy in _OTHERS:
+            if re.match(pattern, first, re.IGNORECASE):
+                return what, remedy
+    return None
+
+
+def _list_all(names: Iterable[str], cache: Path) -> Path | None:
+    """Write a list of files, one a line, and return where; None where it cannot be written."""
+    text = "".join(f"{name}\n" for name in names)
+    data = text.encode(errors="surrogateescape")
+    file = cache / f"broken-{hashlib.sha256(data).hexdigest()[:8]}.txt"
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+    except OSError:
+        return None
+    return file

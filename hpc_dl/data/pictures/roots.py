@@ -1,0 +1,49 @@
+"""Refusals of what a user names as a folder of pictures, with the way to make it one. Light."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hpc_dl.data.pictures.folder_walk import SUFFIXES, list_folder
+from hpc_dl.errors import UserError, first_few
+
+_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst")
+_TABLES = (".csv", ".tsv", ".xlsx", ".xls", ".json", ".txt", ".parquet")
+
+
+def refuse_no_folder(root: Path) -> None:
+    """Raise UserError unless the root is a folder."""
+    if root.is_dir():
+        return
+    if root.suffix.lower() in _ARCHIVES and root.is_file():
+        raise UserError(
+            f"data.root: {root} is an archive", hint="Unpack it, and name the folder it makes."
+        )
+    if root.exists():
+        raise UserError(f"data.root: {root} is a file", hint=expected_layout(root.parent))
+    above = next(it for it in root.parents if it.exists())
+    variable = "Variables like $HOME are not replaced in a spec. " if "$" in str(root) else ""
+    raise UserError(
+        f"data.root: there is no folder {root}; {above} is the last part of it that exists",
+        hint=f"{variable}{expected_layout(root)}",
+    )
+
+
+def no_class(folder: Path) -> UserError:
+    """Return the error for a folder without any folder of a class."""
+    files = list_folder(folder).files
+    pictures = [name for name in files if name.lower().endswith(SUFFIXES)]
+    tables = [name for name in files if name.lower().endswith(_TABLES)]
+    archives = [name for name in files if name.lower().endswith(_ARCHIVES)]
+    hint = expected_layout(folder)
+    if tables:
+        hint += f" Move each into a folder named after its class, as {first_few(tables, 2)} has it."
+    elif archives:
+        hint += f" Unpack {first_few(archives, 2)}."
+    there = f": {len(pictures)} pictures lie directly in it" if pictures else ""
+    return UserError(f"data.root: {folder} has no folder for a class{there}", hint=hint)
+
+
+def expected_layout(root: Path) -> str:
+    """Return what a folder has to look like, as a hint."""
+    return f"Pictures are looked for as {root}/CLASS/*.png or {root}/train/CLASS/*.png."
