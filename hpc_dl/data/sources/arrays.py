@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from hpc_dl.data.dataset import Tensors
 
 KINDS: dict[int, Modality] = {2: "table", 3: "image", 4: "image"}
+LARGE = 2**30
+"""Bytes of an array that may be streamed."""
 _AXES = {"table": (2,), "image": (3, 4), "sequence": (3,)}
 
 
@@ -71,11 +74,14 @@ def facts(source: Arrays) -> DataFacts:
             _refuse_other_than_numbers(kind, array.dtype, _place(source, split, "inputs"))
         given = _labels(source, file)
         groups = read_groups(source, file, shapes["train"][0]) if source.groups else None
+        slow = _note_slow(source, inputs["train"])
     _refuse_differing(shapes, given)
     example, notes = _example(source, kind, shapes["train"], inputs["train"].dtype)
     there = {split: shape[0] for split, shape in shapes.items()}
     sizes, count = split_counts(there, Holdout.of(source), groups), group_count(groups)
-    notes = (*note_unread_arrays(source), *notes)
+    notes = (*note_unread_arrays(source), *notes, *slow)
+    width = 1 if inputs["train"].dtype == np.uint8 and kind == "image" else 4
+    more = {"groups": count, "example_bytes": width * math.prod(example)}
     if source.task == "regress":
         targets = _targets(source, given)
         notes = (
@@ -83,11 +89,20 @@ def facts(source: Arrays) -> DataFacts:
             *note_constant_targets(given["train"], targets, _place(source, "train", "labels")),
         )
         return DataFacts.of(
-            kind, "regress", example, (), *sizes, targets=targets, groups=count, notes=notes
+            kind, "regress", example, (), *sizes, targets=targets, notes=notes, **more
         )
     found = classes.read(given, _places(source))
     notes = (*notes, *found.notes)
-    return DataFacts.of(kind, "classify", example, found.names, *sizes, groups=count, notes=notes)
+    return DataFacts.of(kind, "classify", example, found.names, *sizes, notes=notes, **more)
+
+
+def _note_slow(source: Arrays, array: Any) -> tuple[str, ...]:
+    """Note what makes it slow to stream an array in HDF5, if that is likely."""
+    if not isinstance(source, Hdf5) or source.loading == "resident":
+        return ()
+    if source.loading == "auto" and array.nbytes < LARGE:
+        return ()
+    return tuple(hdf5_files.note_slow_chunks(array, _place(source, "train", "inputs")))
 
 
 def read_groups(source: Arrays, file: Mapping[str, Any], count: int) -> Array:
