@@ -81,7 +81,7 @@ def facts(source: Arrays) -> DataFacts:
     sizes, count = split_counts(there, Holdout.of(source), groups), group_count(groups)
     notes = (*note_unread_arrays(source), *notes, *slow)
     width = 1 if inputs["train"].dtype == np.uint8 and kind == "image" else 4
-    more = {"groups": count, "example_bytes": width * math.prod(example)}
+    more: dict[str, Any] = {"groups": count, "example_bytes": width * math.prod(example)}
     if source.task == "regress":
         targets = _targets(source, given)
         notes = (
