@@ -59,12 +59,12 @@ class Faults:
     def __init__(self, where: str) -> None:
         """`where` names the option and the file, like `data.path: people.csv`."""
         self._where = where
-        self._found: dict[str, list[str]] = {}
+        self._found: dict[str, list[object]] = {}
         self._hints: dict[str, None] = {}
 
     def add(self, what: str, places: Iterable[object], hint: str = "") -> None:
         """Add a fault, with every place that has it; nothing where there is no place."""
-        if every := list(map(str, places)):
+        if every := list(places):
             self._found.setdefault(what, []).extend(every)
             self._hints |= {hint: None} if hint else {}
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from hpc_dl.data.dataset import Split
+from hpc_dl.data.faults import PLACES, Faults
 from hpc_dl.errors import UserError, first_few
 from hpc_dl.jobspec.data import DataFacts
 
@@ -31,38 +32,73 @@ def to_tensor(value: Any, where: str) -> Tensor:
         raise UserError(f"{where} is no tensor or array: {error}") from None
 
 
-def check_examples(given: Tensor, kind: str, where: str, first: int = 0) -> Tensor:
+def check_examples(given: Tensor, kind: str, where: str, otherwise: str = "") -> Tensor:
     """Return checked examples: images as bytes or floats in [0, 1], others as finite floats.
 
-    `first` is the number of the first.
+    `otherwise` is a hint for images that may be something else.
     """
     if given.ndim != AXES[kind] or not given.numel():
         raise UserError(f"{where}: {kind} is {tuple(given.shape)}, but has to be {_LAYOUTS[kind]}")
     if kind == "image":
-        return _pixels(given, where)
-    return check_numbers(given, f"{where}: {kind}", first)
+        return _pixels(given, where, otherwise)
+    return check_numbers(given, f"{where}: {kind}")
 
 
-def check_numbers(given: Tensor, where: str, first: int = 0) -> Tensor:
+def check_numbers(given: Tensor, where: str) -> Tensor:
     """Return finite floats, in float64 where float32 may not hold them; see `precision`.
 
-    Raises UserError naming the first that is not finite, or that floats cannot hold.
+    Raises UserError with the count of examples that are not finite, or that floats cannot hold.
     """
-    if given.is_complex():
-        raise UserError(f"{where} is {given.dtype}, but has to be real numbers")
-    floats = given.float() if given.dtype in _FEW_DIGITS else given.double()
-    bad = ~(floats.abs() <= torch.finfo(torch.float32).max)  # so written that NaN is bad
-    if not given.is_floating_point():
-        bad |= floats.abs() > MOST_INTEGER
-    if bad.any():
-        place = bad.nonzero()[0].tolist()
-        value = given[tuple(place)].item()
-        shown = f"{value}, which floats cannot hold" if math.isfinite(value) else f"{value:g}"
-        raise UserError(
-            f"{where}{[first + place[0], *place[1:]]} is {shown}",
-            hint="Places count from 0, the example first. Fill it in, or leave the example out.",
-        )
+    numbers = Numbers(where)
+    floats = numbers.add(given)
+    numbers.refuse()
     return floats
+
+
+class Numbers:
+    """Check of numbers that come in parts: of wrong values the examples are counted."""
+
+    def __init__(self, where: str) -> None:
+        self._where, self._count = where, 0
+        self._places: dict[str, list[object]] = {}
+        self._shown: dict[str, str] = {}
+
+    def add(self, given: Tensor) -> Tensor:
+        """Check the next examples, and return them as floats."""
+        if given.is_complex():
+            raise UserError(f"{self._where} is {given.dtype}, but has to be real numbers")
+        floats = given.float() if given.dtype in _FEW_DIGITS else given.double()
+        large = floats.isfinite() & (floats.abs() > torch.finfo(torch.float32).max)
+        if not given.is_floating_point():
+            large |= floats.abs() > MOST_INTEGER
+        wrong = {"nan": floats.isnan(), "infinite": floats.isinf(), "too large for floats": large}
+        for what, mask in wrong.items():
+            self._note(what, mask, given)
+        self._count += len(given)
+        return floats
+
+    def _note(self, what: str, mask: Tensor, given: Tensor) -> None:
+        rows = mask.reshape(len(mask), -1).any(dim=1).nonzero()[:, 0].tolist()
+        if not rows:
+            return
+        known = self._places.setdefault(what, [])
+        first = [[row, *mask[row].nonzero()[0].tolist()] for row in rows[: PLACES - len(known)]]
+        if first:
+            value = given[tuple(first[0])].item()
+            self._shown.setdefault(what, f"{what}, {value}," if math.isfinite(value) else what)
+        known += [[self._count + row, *place] for row, *place in first]
+        known += [self._count + row for row in rows[len(first) :]]
+
+    def refuse(self) -> None:
+        """Raise UserError for wrong values: in how many examples they are, and the first places."""
+        faults = Faults(self._where)
+        for what, places in self._places.items():
+            faults.add(
+                f"{self._shown[what]} in {len(places)} of {self._count} examples",
+                places,
+                "Places count from 0, the example first. Fill these in, or leave the examples out.",
+            )
+        faults.refuse()
 
 
 def refuse_constant(train: Tensor, where: str) -> None:
@@ -133,17 +169,27 @@ def refuse_untrained_classes(train: Split, facts: DataFacts) -> None:
         )
 
 
-def _pixels(image: Tensor, where: str) -> Tensor:
+def _pixels(image: Tensor, where: str, otherwise: str) -> Tensor:
     if image.dtype == torch.uint8:
         return image
     if image.dtype == torch.bool:
         return image.float()
     if not image.is_floating_point():
         raise UserError(f"{where}: image is {image.dtype}, but has to be uint8 or floats")
+    check_numbers(image, f"{where}: image")
     low, high = image.min().item(), image.max().item()
-    if not (low >= 0 and high <= 1):  # so written that NaN, too, is refused
+    if low < 0 or high > 1:
         raise UserError(
             f"{where}: image goes from {low:g} to {high:g}, but floats have to lie in [0, 1]",
-            hint="Scale them, or return bytes (uint8).",
+            hint=" ".join(filter(None, [otherwise, _scaling(low, high)])),
         )
     return image.float()
+
+
+def _scaling(low: float, high: float) -> str:
+    """Return a hint on how to bring pixels to [0, 1]."""
+    if -1 <= low < 0 and high <= 1:
+        return "Images in [-1, 1]: (x + 1) / 2."
+    if low >= 0 and 2 < high <= 255:
+        return "Images in [0, 255]: x / 255, or bytes (uint8)."
+    return "Images: scale them, (x - x.min()) / (x.max() - x.min())."

@@ -160,7 +160,7 @@ def test_an_own_function_that_is_not_there_is_said_with_those_that_are(code):
         ("words", {}, "train: image is no tensor or array"),
         ("mixed", {}, r"the splits' images differ in shape: \[\(1, 5, 6\), \(1, 6, 6\)\]"),
         ("given", {"image": 255.0}, "goes from 255 to 255, but floats have to lie in"),
-        ("given", {"image": float("nan")}, "goes from nan to nan"),
+        ("given", {"image": float("nan")}, "image: nan in 4 of 4 examples: "),
         ("given", {"image": 3}, "image is torch.int64, but has to be uint8 or floats"),
         ("given", {"label": [0, 1]}, "has to be 4 integers"),
         ("given", {"label": [0.0, 1.0, 2.0, 1.0]}, "label is .* torch.float32"),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
+from hpc_dl.data.arrays.class_names import decode, rename
+from hpc_dl.data.arrays.stored import Array
 from hpc_dl.data.faults import Faults
 from hpc_dl.data.labels import (
     Classes,
@@ -17,18 +18,19 @@ from hpc_dl.data.labels import (
 )
 from hpc_dl.errors import UserError, first_few
 
-Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
-
 MOST_EXACT = 2**53
 """Up to here a float is the whole number that was meant."""
 _REGRESS = "To predict numbers: data.task: regress."
+_NO_NAMES = "Labels name classes, not examples: is that another array?"
 
 
-def read(given: Mapping[str, Array], places: Mapping[str, str]) -> Classes:
+def read(
+    given: Mapping[str, Array], places: Mapping[str, str], names: Sequence[str] = ()
+) -> Classes:
     """Convert labels to classes: whole numbers, booleans, words, or rows with a single 1.
 
-    `places` says where the labels of a split are from. Raises UserError for other labels, and for
-    a class that is not trained on.
+    `places` says where the labels of a split are from, `names` how the classes are called, in
+    order. Raises UserError for other labels, and for a class that is not trained on.
     """
     notes = []
     flat: dict[str, Array] = {}
@@ -46,19 +48,16 @@ def read(given: Mapping[str, Array], places: Mapping[str, str]) -> Classes:
         found = Classes(numbers, ("False", "True"), ("labels are True and False, as 1 and 0",))
     else:
         found = _of_numbers(flat, places)
-    _refuse_as_many_as_examples(found, where, _REGRESS if kinds == {"number"} else _GROUP_WORDS)
+    _refuse_as_many_as_examples(found, where, _REGRESS if kinds == {"number"} else _NO_NAMES)
+    found = rename(found, names, words=kinds == {"word"}) if names else found
     _refuse_untrained(found, where)
     return replace(found, notes=(*filter(None, dict.fromkeys(notes)), *found.notes))
-
-
-_GROUP_WORDS = "Words name classes: name the array that holds these, not names of the examples."
 
 
 def _one_each(array: Array, where: str) -> tuple[Array, str]:
     """Return one label for each example, (N,), and a note on the conversion."""
     if array.dtype.kind in "OS":
-        array = _decoded(array, where)
-    array = _without_single_axes(array)
+        array = decode(array, where)
     if array.ndim == 1 and array.dtype.kind in "iufbU":
         return array, ""
     if array.ndim == 2 and array.dtype.kind in "iufb":
@@ -67,28 +66,7 @@ def _one_each(array: Array, where: str) -> tuple[Array, str]:
     raise UserError(
         f"{where} is {array.shape} {array.dtype}, but classes are one whole number or word for "
         "each example",
-        hint="A class for each pixel or step is not supported." if array.ndim > 2 else "",
     )
-
-
-def _without_single_axes(array: Array) -> Array:
-    """Return (N,) for (N, 1), and (N, classes) for (N, 1, classes) or (N, classes, 1)."""
-    kept = [size for size in array.shape[1:] if size != 1]
-    return array.reshape(array.shape[0], *kept) if array.ndim > 1 else array
-
-
-def _decoded(array: Array, where: str) -> Array:
-    """Decode words, which files have as bytes."""
-    try:
-        words = [it.decode() if isinstance(it, bytes) else it for it in array.flatten().tolist()]
-    except UnicodeDecodeError as error:
-        raise UserError(f"{where} has a word that is not in UTF-8: {error}") from None
-    if not all(isinstance(it, str) for it in words):
-        raise UserError(
-            f"{where} holds Python objects",
-            hint="Number the classes from 0: numpy.unique(y, return_inverse=True).",
-        )
-    return np.array(words, dtype=np.str_).reshape(array.shape)
 
 
 def _refuse_no_one_hot(rows: Array, where: str) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hpc_dl.jobspec.data import Data, Fraction, StreamedData
 from hpc_dl.jobspec.model import Modality, Task
@@ -21,6 +21,13 @@ class Arrays(Data):
     path: str = Field(description="the file")
     inputs: str = Field("x", description="name of the array of examples")
     labels: str = Field("y", description="name of the array of classes, or of regression targets")
+    class_names: list[str] | str | None = Field(
+        None,
+        description="names of the classes in the order of their labels, or the name of an array of "
+        "them; if unset, classes are called by their labels",
+    )
+    validation_inputs: str | None = Field(None, description="examples for validation, if apart")
+    validation_labels: str | None = Field(None, description="their classes or numbers")
     test_inputs: str | None = Field(None, description="examples for the final test, if apart")
     test_labels: str | None = Field(None, description="their classes or numbers")
     kind: Literal["image", "sequence", "table"] | None = Field(
@@ -28,7 +35,7 @@ class Arrays(Data):
         description="what an example is; if unset, 2 axes are a table, 3 grey images, 4 images",
     )
     task: Literal["classify", "regress"] = Field(
-        "classify", description="whether the labels are classes, from 0, or regression targets"
+        "classify", description="whether the labels are classes or regression targets"
     )
     test: Fraction = Field(0.1, description="share of the examples for the test, if not apart")
     groups: str | None = Field(
@@ -36,6 +43,12 @@ class Arrays(Data):
         description="name of an array, like one of patients: examples with the same value are kept "
         "in the same split",
     )
+
+    @model_validator(mode="after")
+    def _names_of_classes(self) -> Self:
+        if self.class_names and self.task == "regress":
+            raise ValueError("class_names are for classes, and task: regress predicts numbers")
+        return self
 
 
 class Npz(Arrays):

@@ -152,7 +152,7 @@ LABELLED = [
         "a different word for each example",
         npz(y=np.array([f"patient {n}" for n in range(40)])),
         "submission",
-        "40 different labels for 40 examples: hardly classes\nWords name classes",
+        "40 different labels for 40 examples: hardly classes\nLabels name classes",
     ),
     Case("words as labels", npz(y=WORDS[LABELS]), "trains", "labels are words, and classes in"),
     Case("bytes as labels", npz(y=WORDS[LABELS].astype("S")), "trains", "labels are words"),
@@ -174,7 +174,12 @@ LABELLED = [
         "submission",
         "has a word that is not in UTF-8",
     ),
-    Case("dates as labels", npz(y=LABELS.astype("M8[s]")), "submission", "datetime64"),
+    Case(
+        "dates as labels",
+        npz(y=LABELS.astype("M8[s]")),
+        "submission",
+        "'y' holds dates, not classes",
+    ),
     Case("pickled labels", npz(y=LABELS.astype(object)), "submission", "holds Python objects"),
     Case("a scalar as the labels", npz(y=np.array(1)), "submission", "and 0 labels"),
     Case(
@@ -184,13 +189,26 @@ LABELLED = [
     Case("no columns", npz(x=TABLE[:, :0]), "submission", "there are none"),
 ]
 INPUTS = [
-    Case("gaps in a table", npz(x=changed(TABLE, np.nan, (7, 2))), "node", "table[7, 2] is nan"),
+    Case(
+        "gaps in a table",
+        npz(x=changed(TABLE, np.nan, (7, 2))),
+        "node",
+        "data.inputs: 'x': table: nan in 1 of 40 examples: [7, 2]",
+    ),
     Case("floats up to 255", npz(x=IMAGES * 255), "node", "floats have to lie in"),
     Case("pickled examples", npz(x=TABLE.astype(object)), "submission", "holds Python objects"),
     Case(
-        "numbers as text", npz(x=TABLE.astype(str)), "submission", "but examples are real numbers"
+        "numbers as text",
+        npz(x=TABLE.astype(str)),
+        "submission",
+        "'x' holds text, not real numbers\nIf it is numbers as text: x.astype(float)",
     ),
-    Case("complex numbers", npz(x=TABLE * 1j), "submission", "but examples are real numbers"),
+    Case(
+        "complex numbers",
+        npz(x=TABLE * 1j),
+        "submission",
+        "'x' holds complex numbers…numpy.stack([x.real, x.imag]",
+    ),
     Case("a constant", npz(x=np.ones((40, 3))), "node", "every value is 1: there is nothing to"),
     Case(
         "pictures of 12 bits",

@@ -1,0 +1,69 @@
+"""Names of classes that the spec gives, or an array of the file. Light."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from hpc_dl.data.arrays.stored import Array, StoredArray
+from hpc_dl.data.labels import Classes
+from hpc_dl.errors import UserError, first_few
+from hpc_dl.jobspec.sources.arrays import Arrays
+
+
+def read_names(source: Arrays, file: Mapping[str, StoredArray]) -> list[str]:
+    """Return the names of the classes, in the order of their labels; none if they are not given.
+
+    Raises UserError for names that are no list of different words.
+    """
+    names = source.class_names or []
+    where = "data.class_names"
+    if isinstance(names, str):
+        where = f"{where}: '{names}'"
+        array = file[names]
+        if array.dtype.kind not in "OSUiu" or len(array.shape) != 1:
+            raise UserError(
+                f"{where} is {array.shape} {array.dtype}, but has to be (classes,) text"
+            )
+        names = (
+            decode(array[()], where).tolist() if array.dtype.kind in "OS" else array[()].tolist()
+        )
+    found = [str(name).strip() for name in names]
+    if twice := [name for name in dict.fromkeys(found) if found.count(name) > 1 or not name]:
+        raise UserError(f"{where}: names have to differ, and not to be empty: {twice[0]!r}")
+    return found
+
+
+def rename(found: Classes, names: Sequence[str], *, words: bool) -> Classes:
+    """Return classes by their given names: of `words` in another order; of numbers the name at
+    that place, or as many names as there are different labels.
+
+    Raises UserError for labels that have no name.
+    """
+    if not words and len(names) == len(found.names):
+        pairs = [f"{label} is '{name}'" for label, name in zip(found.names, names, strict=True)]
+        return replace(found, names=tuple(names), notes=(f"labels: {first_few(pairs, 10)}",))
+    order = list(names) if words else [str(number) for number in range(len(names))]
+    if unknown := [repr(label) for label in found.names if label not in order]:
+        raise UserError(
+            f"data.class_names: {len(names)} names, and {len(found.names)} different labels, of "
+            f"which {first_few(unknown)} has none"
+        )
+    number = np.array([order.index(label) for label in found.names])
+    return Classes({split: number[it] for split, it in found.labels.items()}, tuple(names))
+
+
+def decode(array: Array, where: str) -> Array:
+    """Decode words, which files have as bytes."""
+    try:
+        words = [it.decode() if isinstance(it, bytes) else it for it in array.flatten().tolist()]
+    except UnicodeDecodeError as error:
+        raise UserError(f"{where} has a word that is not in UTF-8: {error}") from None
+    if not all(isinstance(it, str) for it in words):
+        raise UserError(
+            f"{where} holds Python objects",
+            hint="Number the classes from 0: numpy.unique(y, return_inverse=True).",
+        )
+    return np.array(words, dtype=np.str_).reshape(array.shape)

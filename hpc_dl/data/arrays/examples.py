@@ -1,0 +1,93 @@
+"""Examples in arrays: what kind they are, and how they are laid out. Light."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from hpc_dl.data.arrays.elements import refuse_no_numbers
+from hpc_dl.data.arrays.stored import KEY, Array, StoredArray
+from hpc_dl.data.layout import channels_last, note_time_axis
+from hpc_dl.errors import UserError
+from hpc_dl.jobspec.model import Modality
+from hpc_dl.jobspec.sources.arrays import Arrays
+
+_KINDS: dict[int, Modality] = {2: "table", 3: "image", 4: "image"}
+_AXES = {"table": (2,), "image": (3, 4), "sequence": (3,)}
+SEQUENCES = "Sequences (N, T, F): data.kind: sequence."
+
+
+def kind_of(source: Arrays, shape: tuple[int, ...]) -> Modality:
+    """Return what an example is. Raises UserError for arrays with other axes."""
+    kind = source.kind or _KINDS.get(len(shape))
+    if kind is None or len(shape) not in _AXES[kind]:
+        more = " Volumes and videos are not supported." if len(shape) > 4 else ""
+        raise UserError(
+            f"data.inputs: '{source.inputs}' is {shape}, which is no {kind or 'kind of example'}",
+            hint="A table has 2 axes, sequences 3 (data.kind: sequence), images 3 or 4." + more,
+        )
+    return kind
+
+
+def may_be_sequences(source: Arrays, shape: tuple[int, ...]) -> bool:
+    """Return whether what is read as grey images could as well be sequences."""
+    return source.kind is None and len(shape) == 3
+
+
+def refuse_type(source: Arrays, array: StoredArray, where: str) -> None:
+    """Raise UserError for a type that examples of a kind cannot be of."""
+    refuse_no_numbers(array.dtype, where)
+    pixels = kind_of(source, array.shape) == "image" and array.dtype.kind in "iu"
+    if pixels and array.dtype != np.uint8:
+        more = f" {SEQUENCES}" if may_be_sequences(source, array.shape) else ""
+        raise UserError(
+            f"{where} is {array.dtype}, but images are bytes (uint8), or floats in [0, 1]",
+            hint="Bytes: x.astype('uint8'); 16 bits: (x / 65535).astype('float32')." + more,
+        )
+
+
+def refuse_differing(shapes: Mapping[str, tuple[int, ...]], labels: Mapping[str, int]) -> None:
+    """Raise UserError for splits that differ in their examples, or have other than one label."""
+    example = shapes["train"][1:]
+    for split, shape in shapes.items():
+        if shape[1:] != example:
+            raise UserError(f"{KEY}: examples of {split} are {shape[1:]}, others {example}")
+        count = labels[split]
+        if count != shape[0]:
+            place = shape.index(count) if count in shape else 0
+            way = f": numpy.moveaxis(x, {place}, 0); in MATLAB, permute" if place else ""
+            raise UserError(
+                f"{KEY}: {shape[0]} examples to {split}, and {count} labels",
+                hint=f"The first axis has to be the example{way}.",
+            )
+        if 0 in shape:
+            raise UserError(f"{KEY}: the examples to {split} are {shape}: there are none")
+
+
+def layout(
+    source: Arrays, shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Return the shape of one example, as `arrange` gives it, and notes on how it is read."""
+    kind, where = kind_of(source, shape), f"'{source.inputs}'"
+    if kind == "sequence":
+        return shape[1:], note_time_axis(shape, where)
+    if kind != "image":
+        return shape[1:], ()
+    if len(shape) == 3:
+        note = f"{where} is read as grey images of {shape[1]} x {shape[2]} pixels"
+        unsure = may_be_sequences(source, shape) and dtype != np.uint8
+        return (1, *shape[1:]), (f"{note}; data.kind: sequence is for sequences",) * unsure
+    last, notes = channels_last(shape, f"data.inputs: {where}")
+    return ((shape[3], *shape[1:3]) if last else shape[1:]), notes
+
+
+def arrange(source: Arrays, array: Array) -> Array:
+    """Return images as (N, C, H, W), with channels for grey ones; other examples as they are."""
+    if kind_of(source, array.shape) != "image":
+        return array
+    if array.ndim == 3:
+        return array[:, None]
+    last, _ = channels_last(array.shape, f"data.inputs: '{source.inputs}'")
+    return np.moveaxis(array, -1, 1) if last else array

@@ -1,0 +1,134 @@
+"""Arrays in HDF5 files, MATLAB's of version 7.3 among them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import h5py
+
+from hpc_dl.data.arrays.stored import KEY, ArrayFile, StoredArray
+from hpc_dl.data.faults import reading
+from hpc_dl.errors import UserError, first_few
+
+MOST = 1000
+"""Arrays of a file that are looked for: each takes a tenth of a millisecond and more."""
+_LOCKED = (
+    "Another process writes it: wait until it is done. If none does, the file system has no locks: "
+    "export HDF5_USE_FILE_LOCKING=FALSE."
+)
+
+
+class Hdf5File(ArrayFile):
+    """An open HDF5 file."""
+
+    form: ClassVar[str] = "hdf5"
+
+    def __init__(self, path: Path, kept: int | None = None) -> None:
+        """Open the file. Raises UserError for one that cannot be opened.
+
+        `kept` is how many bytes of chunks the library keeps in memory.
+        """
+        super().__init__(path)
+        with reading(KEY, path, self.form):
+            try:
+                self._file = h5py.File(path, "r", rdcc_nbytes=kept)
+            except BlockingIOError:
+                raise UserError(f"{KEY}: {path} is locked", hint=_LOCKED) from None
+
+    def names(self) -> list[str]:
+        found: list[str] = []
+
+        def note(name: str, there: Any) -> bool | None:
+            if isinstance(there, h5py.Dataset):
+                found.append(name)
+            return True if len(found) >= MOST else None
+
+        with reading(KEY, self.path, self.form):
+            self._file.visititems(note)
+        return found
+
+    def find(self, name: str) -> StoredArray | None:
+        with reading(KEY, self.path, self.form):
+            link = self._file.get(name, getlink=True) if name.strip("/") else None
+            found = None if link is None else self._file.get(name)
+        if link is None:
+            return None
+        if found is None:
+            raise UserError(f"{KEY}: '{name}' in {self.path} is a link to {_target(link)}")
+        if not isinstance(found, h5py.Dataset):
+            raise self._no_array(name, found)
+        with reading(KEY, f"'{name}' in {self.path}", self.form):
+            shape, dtype = found.shape, found.dtype
+            faults = list(_faults(found, self.path.parent))
+        for message, hint in faults:
+            raise UserError(f"{KEY}: '{name}' in {self.path} {message}", hint=hint)
+        if dtype.subdtype:
+            dtype, inner = dtype.subdtype
+            shape = (*shape, *inner)
+        return self.stored(found, (0,) if shape is None else shape, dtype)
+
+    def notes(self, names: Sequence[str]) -> tuple[str, ...]:
+        with reading(KEY, self.path, self.form):
+            shapes = {it: self._file[it].shape for it in names if _by_matlab(self._file[it])}
+        if not shapes:
+            return ()
+        shown = (f"'{name}' is {shape}, and {shape[::-1]} there" for name, shape in shapes.items())
+        return (f"MATLAB wrote the file, whose axes are reversed here: {first_few(shown)}",)
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _no_array(self, name: str, found: Any) -> UserError:
+        """Return the error for what is a group, or a type."""
+        where = f"{KEY}: '{name}' in {self.path}"
+        if not isinstance(found, h5py.Group):
+            return UserError(f"{where} is a data type, not an array")
+        held = [f"{name.rstrip('/')}/{it}" for it in found]
+        hint = f"It has: {first_few(held, 8)}." if held else "It is empty."
+        if "pandas_type" in found.attrs:
+            hint = "pandas wrote it: save it by frame.to_parquet, for data.name: parquet."
+        elif {"data", "indices", "indptr"} <= set(found):
+            hint = "It is a sparse matrix: save x.toarray()."
+        return UserError(f"{where} is a group, not an array", hint=hint)
+
+
+def part_names(dataset: Any) -> list[str]:
+    """Return the names of other files in which values of an array lie, if they are known."""
+    found = {it.file_name for it in dataset.virtual_sources()} if dataset.is_virtual else set()
+    found |= {name for name, *_ in dataset.external or ()}
+    return [name for name in sorted(found - {"."}) if "%" not in name]
+
+
+def _by_matlab(dataset: Any) -> bool:
+    return "MATLAB_class" in dataset.attrs and len(dataset.shape or ()) > 1
+
+
+def _target(link: Any) -> str:
+    """Describe where a broken link goes."""
+    if isinstance(link, h5py.ExternalLink):
+        return f"'{link.path}' in {link.filename}, which is not there, or has no such array"
+    return f"'{link.path}', which is not there" if isinstance(link, h5py.SoftLink) else "nothing"
+
+
+def _faults(dataset: Any, folder: Path) -> Iterator[tuple[str, str]]:
+    """Yield why the values of an array cannot be read, and what to do."""
+    plist = dataset.id.get_create_plist()
+    for number in range(plist.get_nfilters()):
+        code, _, _, name = plist.get_filter(number)
+        if not h5py.h5z.filter_avail(code):
+            known = name.decode(errors="replace") or "filter"
+            yield (
+                f"is compressed by {known} (number {code}), which is not installed",
+                "pip install hdf5plugin, and export HDF5_PLUGIN_PATH=$(python -c 'import "
+                "hdf5plugin; print(hdf5plugin.PLUGIN_PATH)'); or h5repack -f GZIP=4 OLD NEW.",
+            )
+    parts = part_names(dataset)
+    absent = [it for it in parts if not (folder / it).is_file()]
+    if absent:
+        yield (
+            f"lies in other files, of which {len(absent)} of {len(parts)} are not there: "
+            f"{first_few(absent, 3)}",
+            f"They belong into {folder}.",
+        )
