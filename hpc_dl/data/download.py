@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import shutil
 import sys
 import tempfile
@@ -12,7 +14,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from hpc_dl.data.sources import mnist
+from hpc_dl.data.sources import cifar, mnist
 from hpc_dl.errors import UserError
 
 STALL_SECONDS = 20.0
@@ -30,12 +32,42 @@ def download_mnist(name: str, root: Path) -> None:
     target = mnist.raw_folder(name, root)
 
     def download(fresh: Path) -> None:
-        for packed in target.glob("*.gz"):
-            shutil.copy(packed, fresh)
+        for file, checksum in kind.resources:
+            _take_packed(target / file, checksum, fresh)
         kind(fresh.parent.parent, download=True)
 
     urls = [f"{kind.mirrors[0]}{file}" for file, _ in kind.resources]
     stage(name, target, root, mnist.FILES, download, by_hand(urls, target, ", which unpacks them"))
+
+
+def download_cifar(name: str, root: Path) -> None:
+    """Download the files of `cifar10` or `cifar100` into `root`, with progress on stderr.
+
+    Their archive is unpacked if it lies there already. Raises UserError as `download_mnist` does.
+    """
+    from hpc_dl.torchvision_compat import torchvision
+
+    kind: Any = cifar.torchvision_class(name)
+    files, unpack = cifar.SETS[name], torchvision("datasets.utils").download_and_extract_archive
+
+    def download(fresh: Path) -> None:
+        _take_packed(root / files.archive, kind.tgz_md5, fresh.parent)
+        unpack(kind.url, fresh.parent, filename=files.archive, md5=kind.tgz_md5)
+
+    hint = by_hand([kind.url], root, ", which unpacks it")
+    stage(name, root / files.folder, root, files.sizes, download, hint)
+
+
+def _take_packed(file: Path, checksum: str, fresh: Path) -> None:
+    """Copy a file that was put there by hand, if it is the right one."""
+    if not file.is_file():
+        return
+    with file.open("rb") as opened:
+        found = hashlib.file_digest(opened, "md5").hexdigest()
+    if found == checksum:
+        shutil.copy(file, fresh)
+    else:
+        sys.stderr.write(f"warning: {file} is damaged or another: its checksum is {found}\n")
 
 
 def stage(
@@ -58,7 +90,7 @@ def stage(
         ) as scratch:
             fresh = Path(scratch) / target.relative_to(root)
             fresh.mkdir(parents=True)
-            _run_while_growing(fresh, lambda: download(fresh))
+            _run_while_growing(Path(scratch), lambda: download(fresh))
             for file in files:
                 (fresh / file).replace(target / file)
     except UserError as error:
@@ -107,4 +139,7 @@ def _run_while_growing(folder: Path, work: Callable[[], object]) -> None:
 
 
 def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.iterdir())
+    """Return the bytes of all files in a folder, which may be gone again meanwhile."""
+    with contextlib.suppress(OSError):
+        return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return -1

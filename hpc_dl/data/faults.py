@@ -14,6 +14,8 @@ from hpc_dl.errors import UserError, first_few
 
 PLACES = 3
 """How many places of one fault a message names."""
+KINDS = 12
+"""How many faults a message names."""
 
 
 @contextlib.contextmanager
@@ -84,7 +86,9 @@ class Faults:
         lines = [
             f"{what}: {first_few(at, PLACES)}" if at else what for what, at in self._found.items()
         ]
-        shown = lines[0] if len(lines) == 1 else "\n  ".join([f"{len(lines)} faults", *lines])
+        more = [f"and {len(lines) - KINDS} more"] if len(lines) > KINDS else []
+        every = [f"{len(lines)} faults", *lines[:KINDS], *more]
+        shown = lines[0] if len(lines) == 1 else "\n  ".join(every)
         raise UserError(f"{self._where}: {shown}", hint="\n".join(self._hints))
 
 

@@ -28,18 +28,27 @@ from hpc_dl.jobspec.model import Modality, Task
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
+Part = Literal["input", "target", "dropped", "group", "index"]
+
+
 @dataclass(frozen=True)
 class Column:
     """A column of a table's file, as it was read."""
 
     name: str
-    part: Literal["input", "target", "dropped", "group"]
-    type: Literal["number", "bool", "words"]
+    part: Part
+    type: Literal["number", "bool", "words", "date", "other"]
     values: int
     """How many different ones there are, gaps aside."""
     gaps: int
     words: tuple[str, ...] = ()
     """Those that are known, where an input is of words."""
+    format: str = ""
+    """Of dates that are text."""
+    fill: float | None = None
+    """What a missing number is filled with; None marks it by an input of its own."""
+    summary: str = field(default="", compare=False)
+    """The range of numbers, or the most frequent words, for people."""
 
 
 UNKNOWN = "<unk>"

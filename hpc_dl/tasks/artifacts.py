@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -9,7 +11,11 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 if TYPE_CHECKING:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+
+MOST_PIXELS, LONGEST_SIDE = 2**24, 2**14
+"""Of a picture: a larger figure has fewer dots per inch."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +36,22 @@ class Picture:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
 
         self.figure.suptitle(self.caption + more, fontsize=9, parse_math=False)
+        self.figure.set_dpi(min(self.figure.dpi, _most_dpi(*self.figure.get_size_inches())))
         canvas = FigureCanvasAgg(self.figure)
-        canvas.draw()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # matplotlib's, of each letter that its font lacks
+            self._draw(canvas)
         return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+    def _draw(self, canvas: FigureCanvasAgg) -> None:
+        """Draw, with all texts as they stand if there is one that matplotlib cannot read."""
+        from hpc_dl.tasks.pictures.plain_text import make_plain
+
+        try:
+            canvas.draw()
+        except (ValueError, TypeError):
+            make_plain(self.figure)
+            canvas.draw()
 
     def save(self, path: Path, more: str = "") -> None:
         """Write the picture, with `more` after the caption."""
@@ -52,7 +71,8 @@ class Text:
 
     def save(self, path: Path, more: str = "") -> None:
         """Write the text in UTF-8, after a line with the caption and `more`."""
-        path.write_text(f"{self.caption}{more}\n\n{self.text}\n", encoding="utf-8")
+        text = f"{self.caption}{more}\n\n{self.text}\n"
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 @dataclass(frozen=True)
@@ -71,3 +91,8 @@ class File:
 
 
 Artifact = Picture | Text | File
+
+
+def _most_dpi(width: float, height: float) -> float:
+    """Return the most dots per inch of a picture of so many inches."""
+    return min(math.sqrt(MOST_PIXELS / (width * height)), LONGEST_SIDE / max(width, height))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
@@ -17,6 +18,8 @@ from hpc_dl.train import memory
 from hpc_dl.train.world import World
 
 T = TypeVar("T")
+_ERRORS = (Exception, SystemExit)
+"""A user's code that calls sys.exit does not end the run either."""
 _TORCH_WRITER = ("PytorchStreamWriter", "inline_container")
 """torch's own writer of files raises a RuntimeError with one of these in it."""
 
@@ -47,20 +50,25 @@ def _shard_errors(error: BaseException) -> Mapping[int, BaseException]:
 
 
 class BestEffort:
-    """Turns errors of work that a run can do without into warnings."""
+    """Turns errors of work that a run can do without into warnings, with a traceback in the log of
+    the rank."""
 
     def __init__(
         self, run: RunDir, world: World, warn: Callable[[str], None], *, is_sharded: bool
     ) -> None:
         self._run, self._world, self._warn, self._is_sharded = run, world, warn, is_sharded
+        self._failed: set[str] = set()
 
     @contextlib.contextmanager
-    def on_this_rank(self, what: str) -> Iterator[None]:
-        """Warn of an error in work that no other rank waits for."""
+    def on_this_rank(self, what: str, place: str = "") -> Iterator[None]:
+        """Warn of an error in work that no other rank waits for, the first time that it fails at
+        all; `place` says when that was."""
         try:
             yield
-        except Exception as error:
-            self._warn(f"no {what}: {self._describe(error)}")
+        except _ERRORS as error:
+            if what not in self._failed:
+                self._failed.add(what)
+                self._warn(f"no {what}{place}: {self._describe(error)}")
             memory.release()
 
     def on_all_ranks(self, what: str, work: Callable[[], T]) -> T | None:
@@ -72,7 +80,7 @@ class BestEffort:
         found, problem = None, None
         try:
             found = work()
-        except Exception as error:
+        except _ERRORS as error:
             if self._is_sharded and self._world.size > 1:
                 raise
             problem = self._describe(error)
@@ -84,8 +92,9 @@ class BestEffort:
             self._warn(f"no {what}: {problems[0]}")
         return None
 
-    def _describe(self, error: Exception) -> str:
-        """Describe an error in one line."""
+    def _describe(self, error: BaseException) -> str:
+        """Print the traceback of an error, and describe it in one line."""
+        traceback.print_exception(error)
         is_full = is_disk_error(error)
         text = describe_disk_error(error) if is_full else failure.describe(self._run, error)
         return " ".join(text.split())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +13,13 @@ from torch import nn
 
 from hpc_dl.data.dataset import Split
 from hpc_dl.data.sampler import mix_seed
-from hpc_dl.errors import naming
+from hpc_dl.errors import UserError, naming
 from hpc_dl.run.layout import RunDir
 from hpc_dl.run.weights import Weights
 from hpc_dl.train.best_effort import BestEffort
 from hpc_dl.train.evaluate import evaluating
 from hpc_dl.train.reproducibility import DRAWING, seed_generators
-from hpc_dl.zoo.contract import Architecture, Artifact, Batch, Picture
+from hpc_dl.zoo.contract import Architecture, Artifact, Batch, File, Picture, Text
 
 SAMPLE_SIZE = 32
 """Held-out examples that pictures are drawn of."""
@@ -39,6 +40,16 @@ class Caption:
         is_named = self.is_final or self.weights.averaged
         step = self.weights.name if is_named else f"step {self.weights.step}"
         return ", ".join([artifact.caption, *split, step])
+
+    @property
+    def which(self) -> str:
+        """What tells pictures of the end from those before in a warning."""
+        return f" of the {self.split} split" if self.is_final else ""
+
+    @property
+    def when(self) -> str:
+        """When a picture could not be drawn, for a warning."""
+        return "" if self.is_final else f" of step {self.weights.step}"
 
     @property
     def file(self) -> str:
@@ -72,14 +83,34 @@ def draw(
     held_out = (on_device_of(nets, batch) for batch in held_out)
     seed_generators(sample["index"].device, *key, DRAWING)
     with evaluating(nets), torch.no_grad():
-        artifacts = architecture.artifacts(nets, sample, held_out)
-    step = caption.weights.step
+        artifacts = _checked(architecture.artifacts(nets, sample, held_out))
     for name, artifact in artifacts.items():
         written = []
-        with best_effort.on_this_rank(f"picture '{name}' of step {step}"):
-            path = run.artifacts / name / f"{caption.file}{artifact.suffix}"
-            written.append(_write(artifact, path, caption.title(artifact), run, step))
+        with best_effort.on_this_rank(f"picture '{name}'{caption.which}", caption.when):
+            path = run.artifacts / _file(name, artifact, caption)
+            title, step = caption.title(artifact), caption.weights.step
+            written.append(_write(artifact, path, title, run, step))
         yield from written
+
+
+def _checked(artifacts: Any) -> Mapping[str, Artifact]:
+    """Return what a user's `artifacts` has returned, if it is a mapping."""
+    if not isinstance(artifacts, Mapping):
+        raise UserError(
+            f"`artifacts` has returned {artifacts!r:.40}, which is no mapping of names to Picture, "
+            "Text or File"
+        )
+    return artifacts
+
+
+def _file(name: Any, artifact: Any, caption: Caption) -> Path:
+    """Return the path of an artifact, which may be a user's, below `artifacts/`."""
+    if not isinstance(artifact, Picture | Text | File):
+        raise UserError(f"{artifact!r:.40} is no Picture, Text or File")
+    path = Path(os.path.normpath(Path(name) / f"{caption.file}{artifact.suffix}"))
+    if path.is_absolute() or path.parts[0] == ".." or len(path.parts) < 2:
+        raise UserError("its name is that of no folder below artifacts/")
+    return path
 
 
 def on_device_of(nets: Mapping[str, nn.Module], batch: Batch) -> Batch:

@@ -136,11 +136,14 @@ def curve(run: RunDir) -> Picture | None:
     """Draw the trial of a run; None if there was none."""
     if (trial := _trial(run)) is None:
         return None
+    from matplotlib.ticker import LogFormatter
+
     chosen, rates, losses = trial.learning_rate, trial.rates, trial.losses
     drawing, axis = figure(4.4, 3.0)
     axis.plot(rates, losses, color="#0072B2", linewidth=1.4, label="smoothed training loss")
     axis.axvline(chosen, color="#D55E00", linestyle="--", label=f"chosen: {chosen:.2g}")
     axis.set_xscale("log")
+    axis.xaxis.set_major_formatter(LogFormatter())  # 1e-05: by default it is a formula
     axis.set_xlabel("learning rate", fontsize=8)
     axis.set_ylabel("loss", fontsize=8)
     axis.tick_params(labelsize=7)

@@ -14,6 +14,7 @@ from torch import nn
 from hpc_dl.data.dataset import HostSplit, Split, Splits
 from hpc_dl.data.sampler import held_out
 from hpc_dl.errors import first_few
+from hpc_dl.jobspec import units
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run import journal
@@ -27,6 +28,7 @@ from hpc_dl.train import (
     pictures,
     predictions,
     rate_finder,
+    side_effects,
 )
 from hpc_dl.train.best_effort import BestEffort
 from hpc_dl.train.engine import Engine
@@ -171,7 +173,7 @@ class Recorder:
         """Draw pictures of the test split."""
         if len(test := self.splits.test):
             caption = Caption("test", weights, is_final=True)
-            with self.best_effort.on_this_rank("pictures of the test split"):
+            with self.best_effort.on_this_rank(f"pictures{caption.which}"):
                 sample = sample_of(test, self.engine.world.device, self.spec.train.seed)
                 self._draw(nets, sample, test, caption)
 
@@ -194,7 +196,10 @@ class Recorder:
         key = (self.spec.train.seed, self.engine.step)
         batches = held_out(split, self.evaluation_batch, 0, 1)
         where = self.run, key, caption, self.best_effort
-        with self.best_effort.on_this_rank(f"pictures of step {caption.weights.step}"):
+        drawing = self.best_effort.on_this_rank(f"pictures{caption.which}", caption.when)
+        seconds = units.seconds(self.spec.train.hang_timeout) / 2
+        live = {} if self.engine.is_sharded else nets  # others are gathered for the pictures
+        with drawing, side_effects.limited(seconds), side_effects.undone(live):
             for event in pictures.draw(self.engine.architecture, nets, sample, batches, *where):
                 self.journal.append("artifact", **event)
                 self.engine.world.progress.touch()  # no hang, though it takes seconds

@@ -99,7 +99,7 @@ def test_in_a_file_with_decimal_commas_points_stand_between_thousands(tmp_path):
         (
             ",",
             lambda n: f"{n} kg",
-            "column 'price' is of numbers with units, dates or such.*'0 kg', '1 kg', '2 kg'",
+            "numbers with units, dates or such.*'price' has 60: '0 kg', '1 kg', '2 kg'",
         ),
         (",", lambda n: f"{n}%", "numbers with units, dates or such"),
         (",", lambda n: f"${n}.50", "numbers with units, dates or such"),
@@ -113,21 +113,29 @@ def test_in_a_file_with_decimal_commas_points_stand_between_thousands(tmp_path):
         (",", hex, "numbers with units, dates or such"),
         (",", lambda n: f"<{n}", "numbers with units, dates or such"),
         (",", lambda n: f"{n}-{n + 5}", "numbers with units, dates or such"),
-        (",", lambda n: "many" if n == 3 else str(n), "row 4 after .* is no number: 'many'"),
-        (",", lambda n: "?" if n % 9 == 4 else str(n), "row 5 after .* is no number: '\\?'"),
+        (
+            ",",
+            lambda n: "many" if n == 3 else str(n),
+            "of numbers, but also of words: 'many' .row 4 after",
+        ),
+        (
+            ",",
+            lambda n: "?" if n % 9 == 4 else str(n),
+            "of words: '\\?' .7 rows, the first is row 5 after",
+        ),
         (
             ",",
             lambda n: "inf" if n == 3 else str(n),
-            "row 4 after the header, column 'price' is inf",
+            "column 'price' is not finite: inf .row 4 after the header",
         ),
         (
             ",",
             lambda n: "1e300" if n == 3 else str(n),
-            "row 4 .*1e\\+300, which floats cannot hold",
+            "has what floats cannot hold: 1e\\+300 .row 4 after",
         ),
-        (",", lambda n: str(2**60 + n), f"row 1 .*{2**60 + 1}|row 2 .*{2**60 + 1}"),
+        (",", lambda n: str(2**60 + n), f"has what floats cannot hold: {2**60 + 1} .row 2"),
         (",", lambda n: f"item-{n}", "column 'price' has 60 different words.*'item-0', 'item-1'"),
-        (",", lambda n: "", "column 'price' has no value"),
+        (",", lambda n: "", "without any value: column 'price'"),
     ],
 )
 def test_what_is_no_plain_number_is_refused_with_values(tmp_path, separator, price, message):
@@ -185,7 +193,9 @@ def test_every_type_of_pandas_is_numbers_or_words_with_gaps(tmp_path, values, ki
     "value", [pandas.Timestamp(2020, 1, 1), datetime.date(2020, 1, 1), datetime.time(3)]
 )
 def test_times_are_refused(tmp_path, value):
-    with pytest.raises(UserError, match="column 'x' is of times"):
+    with pytest.raises(
+        UserError, match=r"neither numbers nor words: column 'x' is of (dates|times)"
+    ):
         typed(tmp_path, frame(x=[value] * ROWS))
 
 
@@ -238,7 +248,7 @@ def test_a_column_of_other_numbers_does_not_say_all_of_a_target_of_numbers(tmp_p
         (["x kind", *["1 a", "2 b"] * 9], "separated by no known separator"),
         (["x;y,kind", *["1;2,a", "2;3,b"] * 9], "separated by commas or semicolons"),
         (["x,kind", *["1,a", "2,a"] * 9], "'kind' is 'a' in all rows: a single class"),
-        (["x,kind", *["1,a", "2,"] * 9], "row 2 .*'kind', a target, is missing"),
+        (["x,kind", *["1,a", "2,"] * 9], "'kind', a target, has 9 gaps: row 2"),
     ],
 )
 def test_files_that_can_be_read_wrongly_are_refused(tmp_path, lines, message):
@@ -268,7 +278,7 @@ def test_words_of_the_test_that_are_not_trained_on_are_named(tmp_path):
     other = written(tmp_path, ["colour,kind", "red,a", "grey,b"], name="test.csv").path
     source = written(tmp_path, lines).model_copy(update={"test_path": other})
     with pytest.raises(
-        UserError, match=r"test\.csv: row 2 .*'colour' is 'grey', a word that"
+        UserError, match=r"data\.test_path: .*test\.csv: column 'colour' has words .*'grey' .row 2"
     ) as it:
         facts(source, tmp_path)
     assert it.value.hint == "It knows: blue, red."
@@ -319,7 +329,7 @@ def test_groups_are_the_same_however_they_are_typed(tmp_path):
     with pytest.raises(UserError, match="1 groups are both in train and in test"):
         facts(source, tmp_path)
     written(tmp_path, [*lines[:9], ",1,a", *lines[9:]])
-    with pytest.raises(UserError, match=r"row 9 .* column 'who', a group, is missing"):
+    with pytest.raises(UserError, match=r"column 'who', a group, has 1 gap: row 9"):
         facts(source, tmp_path)
 
 
@@ -334,7 +344,7 @@ def test_a_row_with_too_few_fields_is_no_gap(tmp_path):
 def test_numbers_as_text_are_called_so(tmp_path):
     with pytest.raises(UserError, match=r"column 'x' has numbers as text: '0\.5', '1\.5'"):
         typed(tmp_path, frame(x=[f"{n}.5" for n in range(ROWS)]))
-    with pytest.raises(UserError, match="column 'price' is of numbers with units, dates or such"):
+    with pytest.raises(UserError, match="numbers with units, dates or such"):
         facts(written(tmp_path, lines_of(price=lambda n: f"'{n}'")), tmp_path)
 
 
@@ -351,7 +361,7 @@ def test_targets_that_are_hardly_right_are_refused_or_noted(tmp_path):
     table.to_parquet(path)
     for name, task, message in (
         ("size", "classify", "'size' has 25 different values, such as 0.5: hardly classes"),
-        ("when", "classify", "'when' has values such as 2020-01-01.*, which are no classes"),
+        ("when", "classify", "'when' is of dates, such as 2020-01-01.*, which are no classes"),
         ("one", "regress", "'one' is 1 in all training examples: there is nothing to predict"),
     ):
         table.assign(one=1).to_parquet(path)
@@ -380,7 +390,7 @@ def test_what_is_dropped_may_be_of_any_type(tmp_path):
     path = str(tmp_path / "table.parquet")
     frame(x=[[1.0, 2.0]] * ROWS).to_parquet(path)
     source = Parquet(name="parquet", path=path, target="kind", drop=["x"])
-    assert facts(source, tmp_path).raw[1].values == 1
+    assert facts(source, tmp_path).raw[1].type == "other"
 
 
 def test_targets_that_are_all_different_are_not_said_by_every_column(tmp_path):

@@ -1,8 +1,11 @@
 """`hpcdl data`: what is listed, and staging from a server that works, fails, or keeps silent."""
 
+import contextlib
+import errno
 import gzip
 import hashlib
 import json
+import shutil
 import socket
 import threading
 from functools import partial
@@ -12,9 +15,13 @@ import pytest
 
 from hpc_dl.cli import main
 from hpc_dl.data import download
+from hpc_dl.data.sources import cifar
 from hpc_dl.data.sources.mnist import FILES, MNISTSource, raw_folder
+from hpc_dl.jobspec.sources.cifar import CIFAR10
 from hpc_dl.jobspec.sources.mnist import MNIST
 from hpc_dl.torchvision_compat import torchvision
+from tests.support import reading
+from tests.support.cifar import pack
 
 MAGIC = {"images-idx3": bytes([0, 0, 8, 3]), "labels-idx1": bytes([0, 0, 8, 1])}
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
@@ -27,11 +34,10 @@ class Quiet(SimpleHTTPRequestHandler):
         pass
 
 
-@pytest.fixture
-def packed(tmp_path):
+@pytest.fixture(scope="module")
+def all_packed(tmp_path_factory):
     """The four files as .gz, with zeros for pixels and labels: right in layout and in size."""
-    folder = tmp_path / "packed"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("packed")
     for name, size in FILES.items():
         axes = [10_000 if name.startswith("t10k") else 60_000]
         axes += [28, 28] if "images" in name else []
@@ -43,33 +49,51 @@ def packed(tmp_path):
 
 
 @pytest.fixture
+def packed(all_packed, tmp_path):
+    """Those files, to be damaged and moved."""
+    return shutil.copytree(all_packed, tmp_path / "packed")
+
+
+@pytest.fixture
 def point_at(monkeypatch):
-    """Have torchvision look for MNIST at a port of this machine."""
+    """Have torchvision look for MNIST and Fashion-MNIST at a port of this machine."""
     for name in PROXIES:
         monkeypatch.delenv(name, raising=False)
-    kind = torchvision("datasets").MNIST
 
     def point(port, packed=None):
-        monkeypatch.setattr(kind, "mirrors", [f"http://127.0.0.1:{port}/"])
-        if packed:
-            sums = [hashlib.md5((packed / file).read_bytes()).hexdigest() for file in files(kind)]
-            monkeypatch.setattr(kind, "resources", list(zip(files(kind), sums, strict=True)))
+        for kind in (torchvision("datasets").MNIST, torchvision("datasets").FashionMNIST):
+            monkeypatch.setattr(kind, "mirrors", [f"http://127.0.0.1:{port}/"])
+            if packed:
+                sums = [md5(packed / file) for file in files(kind)]
+                found = list(zip(files(kind), sums, strict=True))
+                monkeypatch.setattr(kind, "resources", found)
 
     return point
+
+
+def md5(file):
+    return hashlib.md5(file.read_bytes()).hexdigest()
 
 
 def files(kind):
     return [file for file, _ in kind.resources]
 
 
+@contextlib.contextmanager
+def serving(folder):
+    """A server of the files in a folder; its port."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port
+        server.shutdown()
+
+
 @pytest.fixture
 def server(packed, point_at):
     """A server with the files of `packed`, to which torchvision goes."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=packed)) as serving:
-        threading.Thread(target=serving.serve_forever, daemon=True).start()
-        point_at(serving.server_port, packed)
-        yield serving
-        serving.shutdown()
+    with serving(packed) as port:
+        point_at(port, packed)
+        yield port
 
 
 @pytest.fixture
@@ -84,13 +108,14 @@ def is_staged(root):
     return MNISTSource(MNIST(name="mnist", root=str(root)), root).staging().staged
 
 
-def test_fetching_stages_whole_files_and_leaves_nothing_else(server, tmp_path, capsys):
-    root = tmp_path / "data" / "mnist"
-    assert main(["data", "fetch", "mnist", "--root", str(root)]) == 0
-    assert "mnist is staged" in capsys.readouterr().out
-    assert is_staged(root)
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
+def test_fetching_stages_whole_files_and_leaves_nothing_else(server, tmp_path, capsys, name):
+    root = tmp_path / "data" / name
+    assert main(["data", "fetch", name, "--root", str(root)]) == 0
+    assert f"{name} is staged" in capsys.readouterr().out
     assert sorted(path.name for path in root.rglob("*") if path.is_file()) == sorted(FILES)
-    assert main(["data", "fetch", "mnist", "--root", str(root)]) == 0
+    assert sorted(raw_folder(name, root).iterdir()) == sorted(root.rglob("*-ubyte"))
+    assert main(["data", "fetch", name, "--root", str(root)]) == 0
     assert "staged already" in capsys.readouterr().out
 
 
@@ -105,10 +130,14 @@ def test_a_damaged_file_is_fetched_again(server, tmp_path):
 
 def test_a_download_that_breaks_off_stages_nothing(server, packed, tmp_path, capsys):
     broken = packed / "t10k-images-idx3-ubyte.gz"
-    broken.write_bytes(broken.read_bytes()[:1000])
-    assert main(["data", "fetch", "mnist", "--root", str(tmp_path / "root")]) == 2
+    whole = broken.read_bytes()
+    broken.write_bytes(whole[:1000])
+    fetch = ["data", "fetch", "mnist", "--root", str(tmp_path / "root")]
+    assert main(fetch) == 2
     assert "mnist could not be fetched" in capsys.readouterr().err
     assert [path for path in (tmp_path / "root").rglob("*") if path.is_file()] == []
+    broken.write_bytes(whole)
+    assert main(fetch) == 0
 
 
 def test_without_internet_it_says_which_files_from_where_to_put_where(
@@ -135,13 +164,17 @@ def test_files_put_there_by_hand_are_unpacked_without_internet(
     assert is_staged(tmp_path / "root")
 
 
-def test_what_was_put_there_by_hand_stays_when_fetching_fails(point_at, silent_port, tmp_path):
+def test_what_was_put_there_by_hand_stays_when_fetching_fails(
+    point_at, silent_port, tmp_path, capsys
+):
     folder = raw_folder("mnist", tmp_path)
     folder.mkdir(parents=True)
     (folder / "train-labels-idx1-ubyte.gz").write_bytes(b"the first of four")
     point_at(silent_port)
     assert main(["data", "fetch", "mnist", "--root", str(tmp_path)]) == 2
     assert (folder / "train-labels-idx1-ubyte.gz").read_bytes() == b"the first of four"
+    warned = capsys.readouterr().err
+    assert "train-labels-idx1-ubyte.gz is damaged or another: its checksum is " in warned
     assert [path.name for path in tmp_path.iterdir()] == ["MNIST"]
 
 
@@ -151,6 +184,79 @@ def test_a_server_that_keeps_silent_is_given_up(point_at, tmp_path, monkeypatch,
         point_at(listening.getsockname()[1])
         assert main(["data", "fetch", "mnist", "--root", str(tmp_path)]) == 2
     assert "no answer within 0.2 s" in capsys.readouterr().err
+
+
+@pytest.fixture
+def archive(tmp_path, monkeypatch):
+    """A small archive of CIFAR-10, which is the right one."""
+    for name in PROXIES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setitem(cifar.EXAMPLES, "train", 50)
+    monkeypatch.setitem(cifar.EXAMPLES, "test", 10)
+    (tmp_path / "server").mkdir()
+    packed = pack(tmp_path / "server")
+    monkeypatch.setattr(torchvision("datasets").CIFAR10, "tgz_md5", md5(packed))
+    return packed
+
+
+def cifar_from(port, monkeypatch):
+    kind = torchvision("datasets").CIFAR10
+    monkeypatch.setattr(kind, "url", f"http://127.0.0.1:{port}/cifar-10-python.tar.gz")
+
+
+def fetch_cifar(root):
+    return main(["data", "fetch", "cifar10", "--root", str(root)])
+
+
+def test_cifar_is_fetched_and_unpacked_without_its_archive(archive, tmp_path, monkeypatch, capsys):
+    with serving(archive.parent) as port:
+        cifar_from(port, monkeypatch)
+        assert fetch_cifar(tmp_path / "root") == 0
+    there = {path.name for path in (tmp_path / "root").rglob("*") if path.is_file()}
+    assert there == set(cifar.SETS["cifar10"].sizes)
+    facts = reading.describe(CIFAR10(name="cifar10", root=str(tmp_path / "root")), tmp_path)
+    assert (facts.train, facts.test) == (45, 10)
+    assert fetch_cifar(tmp_path / "root") == 0
+    assert "nothing to fetch" in capsys.readouterr().out
+
+
+def test_an_archive_put_there_by_hand_is_unpacked_without_internet(
+    archive, silent_port, tmp_path, monkeypatch
+):
+    cifar_from(silent_port, monkeypatch)
+    root = tmp_path / "root"
+    root.mkdir()
+    archive.rename(root / archive.name)
+    assert fetch_cifar(root) == 0
+    assert (root / archive.name).exists()
+
+
+@pytest.mark.parametrize(
+    "harm", [lambda it: it.write_bytes(b"<html>Log in</html>"), lambda it: it.unlink()]
+)
+def test_an_archive_that_is_another_or_not_there_stages_nothing(
+    archive, tmp_path, monkeypatch, capsys, harm
+):
+    harm(archive)
+    with serving(archive.parent) as port:
+        cifar_from(port, monkeypatch)
+        assert fetch_cifar(tmp_path / "root") == 2
+    said = capsys.readouterr().err
+    assert "cifar10 could not be fetched: " in said
+    assert f"put them into {tmp_path / 'root'}\nand give the same command again" in said
+    assert [path for path in (tmp_path / "root").rglob("*") if path.is_file()] == []
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(archive, tmp_path, monkeypatch, capsys):
+    def fill(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(torchvision("datasets.utils"), "_urlretrieve", fill)
+    with serving(archive.parent) as port:
+        cifar_from(port, monkeypatch)
+        assert fetch_cifar(tmp_path / "root") == 2
+    assert "No space left on device" in capsys.readouterr().err
+    assert [path for path in (tmp_path / "root").rglob("*") if path.is_file()] == []
 
 
 @pytest.mark.parametrize("name", ["cifar", "image_folder"])

@@ -90,13 +90,17 @@ def word(table):
 @pytest.mark.parametrize(
     ("change", "options", "message"),
     [
-        (gap, {}, "row 7 after the header, column 'dear', a target, is missing"),
-        (infinity, {}, "row 8 after the header, column 'size' is inf"),
-        (word, {}, "row 4 after the header, column 'size' is no number: 'many'"),
+        (gap, {}, "column 'dear', a target, has 1 gap: row 7 after the header"),
+        (infinity, {}, "column 'size' is not finite: inf .row 8 after the header"),
+        (word, {}, "'size' is of numbers, but also of words: 'many' .row 4 after the header"),
         (None, {"target": "dare"}, "has no column 'dare'"),
         (None, {"drop": ["colours"]}, "data.drop: .* has no column 'colours'"),
         (None, {"target": "size", "drop": ["id"]}, "'size' has 80 values in 80 rows"),
-        (None, {"target": "colour", "task": "regress"}, "column 'colour' is of words"),
+        (
+            None,
+            {"target": "colour", "task": "regress"},
+            "words, where numbers are .*: column 'colour' has 3",
+        ),
         (None, {"path": "nowhere.csv"}, "there is no file nowhere.csv"),
         (without_rows, {}, "has no rows"),
     ],

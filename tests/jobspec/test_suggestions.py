@@ -20,7 +20,8 @@ def refused(folder, section, value):
     "section, name, place, said",
     [
         ("data", "Fashion-MNIST", "3:14", "did you mean 'fashion_mnist'?"),
-        ("data", "CIFAR10", "3:14", "did you mean 'torchvision:CIFAR10'?"),
+        ("data", "CIFAR10", "3:14", "did you mean 'cifar10'?"),
+        ("data", "SVHN", "3:14", "did you mean 'torchvision:SVHN'?"),
         ("data", "kmnist", "3:14", "did you mean 'torchvision:KMNIST'?"),
         ("data", "MUTAG", "3:14", "did you mean 'torch_geometric:TUDataset:MUTAG'?"),
         ("data", "iris", "3:14", "did you mean 'csv'?"),

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hpc_dl.data.pictures.grey_images import GreyImageSource
+from hpc_dl.data.pictures.image_sets import ImageSetSource
 from hpc_dl.data.source import Staging
 from hpc_dl.jobspec.sources.digits import Digits
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SIDE, BRIGHTEST, EXAMPLES = 8, 16, 1797
 
 
-class DigitsSource(GreyImageSource[Digits]):
+class DigitsSource(ImageSetSource[Digits]):
     """The digits, which have no split of their own."""
 
     shape = (1, SIDE, SIDE)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpc_dl.data import staged
-from hpc_dl.data.pictures.grey_images import GreyImageSource
+from hpc_dl.data.pictures.image_sets import ImageSetSource
 from hpc_dl.data.source import Staging
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.sources.mnist import MNIST, FashionMNIST
@@ -43,7 +43,7 @@ _TORCHVISION = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
 """The names of torchvision's classes, which are also those of its folders."""
 
 
-class MNISTSource(GreyImageSource[MNIST | FashionMNIST]):
+class MNISTSource(ImageSetSource[MNIST | FashionMNIST]):
     """The files of either, under `data.root` or the site's data folder."""
 
     fetches = True

@@ -8,13 +8,17 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
+from hpc_dl.data.faults import Faults
 from hpc_dl.data.tables.number_formats import find_formatted_numbers
-from hpc_dl.errors import UserError
+from hpc_dl.errors import first_few
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
 Type = Literal["number", "bool", "words"]
+Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
 
 MOST_INTEGER = 2**53
 """Up to here float64 has every integer."""
@@ -22,13 +26,65 @@ MOST = 3.4028234663852886e38
 """The largest finite float32."""
 LOOKED_AT = 1000
 """Different words, at most."""
-_TIMES = ("datetime64", "datetime", "date", "timedelta64", "timedelta", "time", "period")
+SHOWN = 20
+"""How many words a hint names, for a user to copy."""
+LONGEST = 40
+"""Characters of a value in a message."""
+AS_TEXT = (
+    "Write them as the other numbers of the file; in pandas, pandas.to_numeric makes numbers of "
+    "them. Or leave the column out: data.drop."
+)
+FORMATTED = (
+    "Write plain numbers, such as 1234.5, and leave gaps empty; or names, such as 'level 2', if "
+    "they are names; data.dates makes numbers of dates; or leave the column out: data.drop."
+)
 _NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal")
+_BY_DTYPE = {
+    "b": "boolean",
+    "i": "integer",
+    "u": "integer",
+    "f": "floating",
+    "c": "complex numbers",
+    "M": "dates",
+    "m": "spans of time",
+}
+"""By NumPy's letter for the kind of a type; that of objects is found from the values."""
+_BY_VALUES = {
+    "datetime64": "dates",
+    "datetime": "dates",
+    "date": "dates",
+    "timedelta64": "spans of time",
+    "timedelta": "spans of time",
+    "time": "times of the day",
+    "period": "periods",
+    "interval": "intervals",
+    "complex": "complex numbers",
+}
+_HINTS = {
+    "dates": "data.dates makes numbers of dates, data.drop leaves columns out.",
+    "spans of time": "In pandas, column / pandas.Timedelta(days=1) makes numbers of spans of time.",
+    "bytes": "In pandas, column.str.decode('utf-8') makes words of bytes.",
+    "lists": "Make a column of each element, or leave lists out: data.drop.",
+    "structs": "Make a column of each field, or leave structs out: data.drop.",
+}
 
 
-def place(frame: DataFrame, row: int, name: str) -> str:
-    """Return the file, row and column of a value for a message."""
-    return f"{frame.attrs['file']}: row {row + 1}{frame.attrs['after']}, column '{name}'"
+def rows(frame: DataFrame, wrong: Array) -> list[str]:
+    """Return the names of the rows that are wrong, (N,) bool: rows count from 1 as in the file,
+    whichever of them were left out."""
+    numbers = (frame.index.to_numpy()[wrong] + 1).tolist()
+    return [f"row {it}{'' if at else frame.attrs['after']}" for at, it in enumerate(numbers)]
+
+
+def rows_by_value(frame: DataFrame, name: str, wrong: Array) -> list[str]:
+    """Return the different values of the rows that are wrong, each with the first row of it."""
+    found: dict[str, list[str]] = {}
+    for value, row in zip(frame[name][wrong].tolist(), rows(frame, wrong), strict=True):
+        found.setdefault(repr(value) if isinstance(value, str) else str(value), []).append(row)
+    return [
+        f"{value} ({at[0]})" if len(at) == 1 else f"{value} ({len(at)} rows, the first is {at[0]})"
+        for value, at in found.items()
+    ]
 
 
 def is_text(column: Series[Any]) -> bool:
@@ -36,89 +92,129 @@ def is_text(column: Series[Any]) -> bool:
     return column.dtype.kind == "O"
 
 
-def plain(frame: DataFrame, name: str) -> tuple[Type, Series[Any]]:
-    """Return the type of a column, and its values as numbers, booleans or words; gaps are NaN.
+def is_gap(column: Series[Any]) -> Array:
+    """Return which values are missing, (N,) bool; of text, empty words as well."""
+    found: Array = (as_words(column) if is_text(column) else column).isna().to_numpy(dtype=bool)
+    return found
 
-    Raises UserError for what is none of them.
-    """
+
+def find_kind(column: Series[Any]) -> str:
+    """Return what the values of a column are: pandas' name of numbers, booleans and words, a word
+    for people of all else, and `empty` where there are none."""
     import pandas
 
-    column, where = frame[name], f"{frame.attrs['file']}: column '{name}'"
-    kind = pandas.api.types.infer_dtype(column.dropna().astype(object))
-    if kind in _TIMES:
-        raise UserError(
-            f"{where} is of times", hint="Make numbers of them, or leave them out: data.drop."
-        )
+    known = column.dropna()
+    if not len(known):
+        return "empty"
+    if isinstance(column.dtype, pandas.CategoricalDtype):
+        known = known.astype(column.dtype.categories.dtype)
+    if kind := _BY_DTYPE.get(known.dtype.kind):
+        return kind
+    kind = pandas.api.types.infer_dtype(known)
+    if kind != "mixed":
+        return _BY_VALUES.get(kind, kind)
+    if known.map(lambda it: isinstance(it, str | int | float)).all():
+        return "mixed-integer"
+    first = known.iloc[0]
+    return {dict: "structs", list: "lists", np.ndarray: "lists"}.get(type(first), "Python objects")
+
+
+def plain(frame: DataFrame, name: str, faults: Faults) -> tuple[Type, Series[Any]] | None:
+    """Return the type of a column, and its values as numbers, booleans or words; gaps are NaN.
+
+    None, and a fault, for what is none of them, or has values that floats cannot hold.
+    """
+    column, kind = frame[name], find_kind(frame[name])
     if kind == "boolean":
         return "bool", floats(column)
     if kind in _NUMBERS:
-        return "number", _numbers(frame, name)
+        numbers = floats(column)
+        return ("number", numbers) if _add_infinite(frame, name, numbers, faults) else None
     if kind in ("string", "mixed-integer"):
         return "words", as_words(column)
     if kind == "empty":
-        raise UserError(f"{where} has no value", hint="Leave it out: data.drop.")
-    raise UserError(f"{where} is of {kind}, but has to be of numbers or words")
+        faults.add("without any value", [f"column '{name}'"], "Leave it out: data.drop.")
+    else:
+        example = " ".join(str(column.dropna().iloc[0]).split())[:LONGEST]
+        faults.add(
+            "neither numbers nor words",
+            [f"column '{name}' is of {kind}, such as {example}"],
+            _HINTS.get(kind, "Leave it out: data.drop."),
+        )
+    return None
 
 
 def as_words(column: Series[Any]) -> Series[Any]:
-    """Return any column as words without blanks around them; gaps and empty words are NaN."""
-    words = column.astype(object).map(lambda it: str(it).strip(), na_action="ignore")
+    """Return any column as words without blanks around them; gaps and empty words are NaN.
+
+    The word of a number is the same whether it is held as an integer or as a float.
+    """
+    words = column.astype(object).map(_word, na_action="ignore")
     return words.where(words.notna() & (words != ""), math.nan)
 
 
 def floats(column: Series[Any]) -> Series[Any]:
     """Return numbers or booleans as float64; gaps are NaN."""
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iufb":
+        return column.astype("float64")
     return column.astype(object).where(column.notna(), math.nan).astype("float64")
 
 
-def _numbers(frame: DataFrame, name: str) -> Series[Any]:
-    """Return values as float64. Raises UserError for one that is infinite, or too large for it."""
-    column = frame[name]
-    numbers = floats(column)
-    bad = numbers.abs() > MOST
+def _word(value: Any) -> str:
+    return f"{value:.17g}" if isinstance(value, float) else str(value).strip()
+
+
+def _add_infinite(frame: DataFrame, name: str, numbers: Series[Any], faults: Faults) -> bool:
+    """Return whether floats hold all numbers; else add a fault with those that are infinite, or too
+    large for them."""
+    infinite, column = np.isinf(numbers.to_numpy()), frame[name]
+    large = (numbers.abs() > MOST).to_numpy() & ~infinite
     if numbers.abs().max() > MOST_INTEGER:
-        integers = column.map(lambda it: isinstance(it, int) and int(float(it)) != it)
-        bad |= integers.fillna(False).astype(bool)
-    if bad.any():
-        row = int(bad.to_numpy().argmax())
-        value = numbers.iloc[row]
-        why = "" if abs(value) == math.inf else ", which floats cannot hold"
-        raise UserError(
-            f"{place(frame, row, name)} is {column.iloc[row]}{why}",
-            hint="Fill it in, leave the row out, or the column: data.drop.",
+        exact = column.astype(object)
+        odd = exact.map(lambda it: isinstance(it, int) and int(float(it)) != it)
+        large |= odd.to_numpy(dtype=bool)
+    for what, wrong in (("is not finite", infinite), ("has what floats cannot hold", large)):
+        faults.add(
+            f"column '{name}' {what}",
+            rows_by_value(frame, name, wrong),
+            "Fill it in, leave the row out, or the column: data.drop.",
         )
-    return numbers
+    return not (infinite | large).any()
 
 
-def refuse_formatted_numbers(frame: DataFrame, name: str, words: Series[Any]) -> None:
-    """Raise UserError for a column of words most of which are formatted numbers."""
+def add_formatted_numbers(frame: DataFrame, name: str, words: Series[Any], faults: Faults) -> bool:
+    """Return whether most words of a column are formatted numbers, and add a fault if so."""
     import pandas
 
     known = words.dropna()
     different = known.unique().tolist()[:LOOKED_AT]
     numbers = pandas.to_numeric(words, errors="coerce").notna()
     odd = ~numbers & words.notna()
-    if numbers.any() and not odd.any():
-        raise UserError(
-            f"{frame.attrs['file']}: column '{name}' has numbers as text: {_some(different)}",
-            hint="Write them as the other numbers of the file; in pandas, pandas.to_numeric "
-            "makes numbers of them. Or leave the column out: data.drop.",
-        )
-    if len(known) / 2 < numbers.sum():
-        row = int(odd.to_numpy().argmax())
-        raise UserError(
-            f"{place(frame, row, name)} is no number: {words.iloc[row]!r}",
-            hint="Correct it, or leave it empty if it is a gap. "
-            f"No numbers are: {_some(words[odd].unique().tolist())}.",
-        )
     formatted = find_formatted_numbers(different)
-    if len(formatted) > len(different) / 2:
-        raise UserError(
-            f"{frame.attrs['file']}: column '{name}' is of numbers with units, dates or such, "
-            f"which would be {known.nunique()} categories: {_some(formatted)}",
-            hint="Write plain numbers, such as 1234.5, and leave gaps empty; or names, such as "
-            "'level 2', if they are names; or leave the column out: data.drop.",
+    if numbers.any() and not odd.any():
+        faults.add(f"column '{name}' has numbers as text", [_some(different)], AS_TEXT)
+    elif len(known) / 2 < numbers.sum():
+        hint = _gap_hint(frame, words[odd].unique().tolist())
+        wrong = rows_by_value(frame, name, odd.to_numpy(dtype=bool))
+        faults.add(f"column '{name}' is of numbers, but also of words", wrong, hint)
+    elif len(formatted) > len(different) / 2:
+        faults.add(
+            "numbers with units, dates or such, which would be categories",
+            [f"column '{name}' has {known.nunique()}: {_some(formatted)}"],
+            FORMATTED,
         )
+    else:
+        return False
+    return True
+
+
+def _gap_hint(frame: DataFrame, words: list[str]) -> str:
+    """Return what to do with words among numbers."""
+    if frame.attrs.get("form") == "csv" and len(words) <= SHOWN:
+        return f"If these are gaps: data.na_values: [{', '.join(map(repr, words))}]."
+    return (
+        f"Correct them, or leave gaps empty. No numbers are: {first_few(map(repr, words), SHOWN)}."
+    )
 
 
 def _some(words: list[str]) -> str:

@@ -28,6 +28,7 @@ def read_frame(source: Table, key: str) -> DataFrame:
         raise UserError(f"{option}: {error.message}", hint=error.hint) from None
     where = f"{option}: {file}"
     frame.attrs.update(file=where, path=str(file), after=" after the header", notes=notes)
+    frame.attrs["form"] = "csv" if isinstance(source, Csv) else "parquet"
     if frame.empty:
         raise UserError(f"{where} has no rows")
     return drop_index(frame)

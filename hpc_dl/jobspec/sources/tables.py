@@ -24,6 +24,24 @@ class Table(Data):
         "classify", description="whether to predict a class or a number"
     )
     drop: list[str] = Field([], description="columns to leave out")
+    index: str | None = Field(
+        None,
+        description="a column that names the rows, in messages and in the table of predictions; it "
+        "is no input, and each row has a name of its own",
+    )
+    dates: list[str] | dict[str, str] = Field(
+        [],
+        description="columns of dates, which become days since 1970-01-01 in UTC; where the format "
+        'is not clear, with it: {born: "%d.%m.%Y"}',
+    )
+    missing: Literal["indicator", "refuse", "drop", "mean", "median", "category"] = Field(
+        "indicator",
+        description="what becomes of gaps. `indicator`: a column with gaps has another beside it "
+        "that says what is missing, and a number that is missing counts as the mean. `mean`, "
+        "`median`: numbers are filled in, as the training rows have it; of words they are a "
+        "category of their own. `category`: of words a category, and refused in numbers. `drop`: "
+        "rows with a gap, in the target, too, are left out. `refuse`: none may be there",
+    )
     groups: str | None = Field(
         None,
         description="a column, like one of patients: rows with the same value are kept in the same "
@@ -34,6 +52,16 @@ class Table(Data):
     )
     test_path: str | None = Field(None, description="a file of rows for the final test, if any")
     test: Fraction = Field(0.1, description="share of the rows for the test, without such a file")
+
+    @property
+    def targets(self) -> list[str]:
+        """The columns to predict."""
+        return [self.target] if isinstance(self.target, str) else list(self.target)
+
+    @property
+    def formats(self) -> dict[str, str]:
+        """The columns of dates, and their formats; empty where none is given."""
+        return self.dates if isinstance(self.dates, dict) else dict.fromkeys(self.dates, "")
 
 
 class Csv(Table):

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+BESIDE = {"loc": "center left", "bbox_to_anchor": (1, 0.5)}
+"""The place of a legend with names that may be long: right of the axes."""
+
 
 def figure(width: float, height: float) -> tuple[Figure, Axes]:
-    """Return an empty figure of so many inches, and its one axis."""
-    from matplotlib.figure import Figure
+    """Return an empty figure of so many inches, and its one axis; no text in it is mathematics."""
+    from hpc_dl.tasks.pictures.plain_text import PlainFigure
 
-    drawing = Figure(figsize=(width, height), dpi=130, layout="constrained")
+    drawing = PlainFigure(figsize=(width, height), dpi=130, layout="constrained")
     return drawing, drawing.subplots()
 
 
-def labels(names: Iterable[str]) -> list[str]:
-    """Escape a user's names for matplotlib, to which text between dollars is a formula and a name
-    that begins with `_` is left out of legends.
-    """
-    shown = (f" {name}" if name.startswith("_") else name for name in names)
-    return [name.replace("$", r"\$") for name in shown]
+def add_legend(axis: Axes, **options: Any) -> None:
+    """Draw a legend, where there is anything to explain: matplotlib warns of an empty one."""
+    if axis.get_legend_handles_labels()[0]:
+        axis.legend(**{"fontsize": 7, "title_fontsize": 7, **options})

@@ -4,37 +4,44 @@ and Ito, 2008; viridis)."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from hpc_dl.tasks.artifacts import Picture
-from hpc_dl.tasks.pictures import figure, labels
+from hpc_dl.tasks.pictures import BESIDE, add_legend, figure
+from hpc_dl.tasks.pictures.labels import INCHES_A_LETTER, labels
 from hpc_dl.torchvision_compat import torchvision
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442", "#000000")
 """Okabe and Ito's palette, the strongest first."""
 LINES = ("-", "--", ":", "-.")
 MOST_CURVES = 32
 MOST_NAMES = 40
+"""Of more classes, every so many-th has its name at a matrix."""
+MOST_CELLS = 1000
+"""Along a side of a matrix: of more classes, several share a cell."""
+SHORT = 3
+"""Most letters of names that stand side by side below a matrix."""
 NUMBERED = 12
 """Most classes of a matrix whose cells have their numbers in them."""
 
 
 def confusion(predicted: Tensor, label: Tensor, names: Sequence[str]) -> Picture:
     """Draw the confusion matrix, true classes in rows; both are (N,) int64."""
-    classes = len(names)
-    flat = torch.bincount(label * classes + predicted, minlength=classes**2).view(classes, classes)
-    counts = flat.cpu()
+    shared = -(-len(names) // MOST_CELLS)  # so many classes are in a cell together
+    counts = _count(predicted // shared, label // shared, -(-len(names) // shared))
+    cells, shown = len(counts), labels(names[::shared])
     fraction = counts / counts.sum(dim=1, keepdim=True).clamp(min=1)
-    side = max(3.2, min(0.34 * classes + 1.4, 9))
+    side = max(3.2, min(0.34 * cells + 1.4, 9)) + _inches_of_names(shown)
     drawing, axis = figure(side + 0.6, side)
     image = axis.imshow(fraction.numpy(), vmin=0, vmax=1, cmap="viridis")
-    if classes <= MOST_NAMES:
-        shown, turned = labels(names), 0 if _short(names) else 90
-        axis.set_xticks(range(classes), shown, rotation=turned, fontsize=8)
-        axis.set_yticks(range(classes), shown, fontsize=8)
-    if classes <= NUMBERED:
+    _name_classes(axis, shown)
+    if cells <= NUMBERED:
         for row, column in counts.nonzero().tolist():
             colour = "black" if fraction[row, column] > 0.5 else "white"
             text = f"{int(counts[row, column])}"
@@ -44,7 +51,31 @@ def confusion(predicted: Tensor, label: Tensor, names: Sequence[str]) -> Picture
     bar = drawing.colorbar(image, ax=axis, fraction=0.046)
     bar.set_label("fraction of the class", fontsize=8)
     bar.ax.tick_params(labelsize=7)
-    return Picture(drawing, "Confusion matrix")
+    return Picture(drawing, f"Confusion matrix{_of_several(shared)}")
+
+
+def _count(predicted: Tensor, label: Tensor, cells: int) -> Tensor:
+    """Count examples by true and predicted class: (cells, cells)."""
+    flat = torch.bincount(label * cells + predicted, minlength=cells**2)
+    return flat.view(cells, cells).cpu()
+
+
+def _inches_of_names(shown: Sequence[str]) -> float:
+    """Return how much larger a matrix has to be for long names beside it."""
+    return INCHES_A_LETTER * max(max(map(len, shown)) - 8, 0)
+
+
+def _name_classes(axis: Axes, shown: Sequence[str]) -> None:
+    """Write the classes at both sides of a matrix, or every so many-th of them."""
+    apart = -(-len(shown) // MOST_NAMES)
+    places, names = range(0, len(shown), apart), shown[::apart]
+    turned = 0 if max(map(len, shown)) <= SHORT else 90
+    axis.set_xticks(places, names, rotation=turned, fontsize=8)
+    axis.set_yticks(places, names, fontsize=8)
+
+
+def _of_several(classes: int) -> str:
+    return f", {classes} classes to a cell" if classes > 1 else ""
 
 
 def roc_curves(probabilities: Tensor, label: Tensor, names: Sequence[str]) -> Picture:
@@ -52,16 +83,16 @@ def roc_curves(probabilities: Tensor, label: Tensor, names: Sequence[str]) -> Pi
 
     `probabilities` are (N, classes), `label` is (N,) int64.
     """
-    drawing, axis = figure(4.4, 3.6)
-    shown = [1] if len(names) == 2 else range(min(len(names), MOST_CURVES))
+    drawing, axis = figure(6.4, 3.6)
+    shown, known = [1] if len(names) == 2 else range(min(len(names), MOST_CURVES)), labels(names)
     for number, one in enumerate(shown):
         scores, positive = probabilities[:, one].cpu(), (label == one).cpu()
-        if 0 < positive.sum() < len(positive):
+        if 0 < positive.sum() < len(positive) and scores.isfinite().all():
             false, true, area = roc(scores, positive)
             axis.plot(
                 false,
                 true,
-                label=f"{labels(names)[one]}: {area:.3f}",
+                label=f"{known[one]}: {area:.3f}",
                 color=COLOURS[number % len(COLOURS)],
                 linestyle=LINES[number // len(COLOURS) % len(LINES)],
                 linewidth=1.2,
@@ -70,7 +101,7 @@ def roc_curves(probabilities: Tensor, label: Tensor, names: Sequence[str]) -> Pi
     axis.set_xlabel("false positive rate", fontsize=8)
     axis.set_ylabel("true positive rate", fontsize=8)
     axis.tick_params(labelsize=7)
-    axis.legend(title="class: area", fontsize=6, title_fontsize=7, loc="lower right", ncols=2)
+    add_legend(axis, title="class: area", fontsize=6, **BESIDE)
     return Picture(drawing, "ROC curves")
 
 
@@ -80,13 +111,14 @@ def predictions(predicted: Tensor, true: Tensor, names: Sequence[str]) -> Pictur
     for number, name in enumerate(labels(names[: len(COLOURS)])):
         points = (true[:, number].cpu(), predicted[:, number].cpu())
         axis.scatter(*points, s=6, alpha=0.6, color=COLOURS[number], label=name, linewidths=0)
-    ends = [min(float(true.min()), float(predicted.min()))]
-    ends.append(max(float(true.max()), float(predicted.max())))
-    axis.plot(ends, ends, color="0.5", linewidth=0.8, zorder=0)
+    drawn = torch.cat([true, predicted])[:, : len(COLOURS)]
+    if len(finite := drawn[drawn.isfinite()]):
+        ends = [float(finite.min()), float(finite.max())]
+        axis.plot(ends, ends, color="0.5", linewidth=0.8, zorder=0)
     axis.set_xlabel("true", fontsize=8)
     axis.set_ylabel("predicted", fontsize=8)
     axis.tick_params(labelsize=7)
-    axis.legend(fontsize=7)
+    add_legend(axis)
     return Picture(drawing, "Predicted against true")
 
 
@@ -94,13 +126,14 @@ def residuals(error: Tensor, names: Sequence[str]) -> Picture:
     """Draw the histogram of residuals (N, targets), in the targets' own units."""
     drawing, axis = figure(4.4, 3.0)
     for number, name in enumerate(labels(names[: len(COLOURS)])):
-        counted = error[:, number].cpu().numpy()
+        errors = error[:, number].cpu()
+        counted = errors[errors.isfinite()].numpy()
         axis.hist(counted, bins=40, histtype="step", color=COLOURS[number], label=name)
     axis.axvline(0, color="0.5", linewidth=0.8)
     axis.set_xlabel("predicted - true", fontsize=8)
     axis.set_ylabel("examples", fontsize=8)
     axis.tick_params(labelsize=7)
-    axis.legend(fontsize=7)
+    add_legend(axis)
     return Picture(drawing, "Residuals")
 
 
@@ -114,7 +147,3 @@ def roc(scores: Tensor, positive: Tensor) -> tuple[Tensor, Tensor, float]:
 
     false, true, _ = binary_roc(scores, positive.long())
     return false, true, float(binary_auroc(scores, positive.long()))
-
-
-def _short(names: Sequence[str]) -> bool:
-    return max(map(len, names)) <= 3

@@ -6,7 +6,7 @@ import numpy as np
 from torch import Tensor
 
 from hpc_dl.tasks.artifacts import Picture
-from hpc_dl.tasks.pictures import figure
+from hpc_dl.tasks.pictures import add_legend, figure
 from hpc_dl.tasks.pictures.charts import COLOURS, roc
 
 BINS = 40
@@ -15,9 +15,11 @@ BINS = 40
 def detection(scores: Tensor, anomalous: Tensor) -> dict[str, Picture]:
     """Draw the scores (N,), higher for examples that look `anomalous`, (N,) bool.
 
-    The ROC curve is left out where all examples are of one kind.
+    Scores that are no number are left out, and so is the ROC curve where all examples are of one
+    kind.
     """
-    scores, anomalous = scores.float().cpu(), anomalous.cpu()
+    finite = scores.isfinite()
+    scores, anomalous = scores[finite].float().cpu(), anomalous[finite].cpu()
     pictures = {"scores": _histograms(scores, anomalous)}
     if 0 < anomalous.sum() < len(anomalous):
         pictures["roc"] = _curve(scores, anomalous)
@@ -27,7 +29,8 @@ def detection(scores: Tensor, anomalous: Tensor) -> dict[str, Picture]:
 def _histograms(scores: Tensor, anomalous: Tensor) -> Picture:
     """Draw each of area 1, so that few anomalies are visible beside many normal examples."""
     drawing, axis = figure(4.6, 3.2)
-    bins = np.linspace(0, float(scores.quantile(0.999)), BINS).tolist()
+    highest = np.quantile(scores.numpy(), 0.999) if len(scores) else 0.0
+    bins = np.linspace(0, highest or 1.0, BINS).tolist()
     kinds = (("normal", ~anomalous, COLOURS[0], None), ("anomalous", anomalous, COLOURS[1], "//"))
     for name, chosen, colour, hatch in kinds:
         if chosen.any():
@@ -45,7 +48,7 @@ def _histograms(scores: Tensor, anomalous: Tensor) -> Picture:
     axis.set_xlabel("mean squared error of an image", fontsize=8)
     axis.set_ylabel("density", fontsize=8)
     axis.tick_params(labelsize=7)
-    axis.legend(fontsize=7)
+    add_legend(axis)
     return Picture(drawing, "Scores")
 
 
@@ -57,5 +60,5 @@ def _curve(scores: Tensor, anomalous: Tensor) -> Picture:
     axis.set_xlabel("false positive rate", fontsize=8)
     axis.set_ylabel("true positive rate", fontsize=8)
     axis.tick_params(labelsize=7)
-    axis.legend(fontsize=7, loc="lower right")
+    add_legend(axis, loc="lower right")
     return Picture(drawing, "ROC curve")

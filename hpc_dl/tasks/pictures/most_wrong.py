@@ -9,8 +9,11 @@ from torch import Tensor
 
 from hpc_dl.tasks.artifacts import Picture
 from hpc_dl.tasks.pictures.grids import grid
+from hpc_dl.tasks.pictures.labels import labels
 
 COUNT = 32
+LONGEST = 12
+"""Most characters of a class above an image."""
 
 
 class MostWrong:
@@ -35,5 +38,6 @@ class MostWrong:
     def picture(self, names: Sequence[str]) -> Picture:
         """Draw them, with the names of their classes."""
         pairs = zip(self.kept["predicted"].tolist(), self.kept["label"].tolist(), strict=True)
-        cells = [names[a] if a == b else f"{names[a]}, not {names[b]}" for a, b in pairs]
+        shown = labels(names, LONGEST)
+        cells = [shown[a] if a == b else f"{shown[a]}\nnot {shown[b]}" for a, b in pairs]
         return grid(self.kept["image"], 8, "Images it is most wrong about", cells=cells)

@@ -11,18 +11,20 @@ from torch.nn import functional as F
 
 from hpc_dl.tasks.artifacts import Picture
 from hpc_dl.tasks.contract import Batch
-from hpc_dl.tasks.pictures import figure, labels
+from hpc_dl.tasks.pictures import BESIDE, add_legend, figure
 from hpc_dl.tasks.pictures.charts import COLOURS
+from hpc_dl.tasks.pictures.labels import labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MARKERS = "o^sDv"
+MARKS = "osD^vP*X"
+"""With the colours they distinguish 64 classes."""
 MOST_POINTS = 3000
 IN_A_COLUMN = 20
 """Most entries in a column of the legend."""
 MOST_CLASSES = 40
-"""Most classes that have colours: nobody could tell more apart."""
+"""Most classes in a legend: nobody could tell more apart."""
 
 
 def latent_plane(encoded: Iterable[tuple[Tensor, Batch]], names: Sequence[str]) -> Picture:
@@ -30,11 +32,11 @@ def latent_plane(encoded: Iterable[tuple[Tensor, Batch]], names: Sequence[str]) 
 
     Unless D is 2 the first two principal components are shown.
     """
-    codes, label = _first(encoded, with_label=0 < len(names) <= MOST_CLASSES)
+    codes, label = _finite(*_first(encoded, with_label=0 < len(names) <= MOST_CLASSES))
     drawing, axis = figure(5.0, 3.6)
     points, (across, up) = _plane(codes)
     if label is not None:
-        _scatter(axis, points, label, names)
+        scatter_classes(axis, points, label, names, "class")
     else:
         axis.scatter(points[:, 0], points[:, 1], s=5, color=COLOURS[0], linewidths=0)
     axis.set_xlabel(across, fontsize=8)
@@ -58,6 +60,12 @@ def _first(
     return torch.cat(codes)[:MOST_POINTS], label
 
 
+def _finite(codes: Tensor, label: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """Leave out the codes that are no numbers, and their classes."""
+    kept = codes.isfinite().all(dim=1)
+    return codes[kept], None if label is None else label[kept]
+
+
 def _plane(codes: Tensor) -> tuple[Tensor, list[str]]:
     """Return codes (N, D) as points (N, 2), and the names of the axes."""
     if codes.shape[1] == 2:
@@ -78,21 +86,22 @@ def principal(codes: Tensor) -> tuple[Tensor, list[float]]:
     return centred @ directions[:, [-1, -2]], explained[[-1, -2]].tolist()
 
 
-def _scatter(axis: Axes, points: Tensor, label: Tensor, names: Sequence[str]) -> None:
-    """Draw each class in its colour and with its marker."""
+def scatter_classes(
+    axis: Axes, points: Tensor, label: Tensor, names: Sequence[str], title: str, size: float = 7
+) -> None:
+    """Draw points (N, 2), with a colour and a mark for each class there is, (N,), and a legend."""
     for number, name in enumerate(labels(names)):
         across, up = points[label == number].T
         if len(across):
-            colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number // len(COLOURS)]
             axis.scatter(
-                across, up, s=7, color=colour, marker=marker, linewidths=0, alpha=0.7, label=name
+                across,
+                up,
+                s=size,
+                color=COLOURS[number % len(COLOURS)],
+                marker=MARKS[(number + number // len(COLOURS)) % len(MARKS)],
+                linewidths=0,
+                alpha=0.8,
+                label=name if number < MOST_CLASSES else None,
             )
-    axis.legend(
-        title="class",
-        fontsize=7,
-        title_fontsize=7,
-        markerscale=2,
-        loc="center left",
-        bbox_to_anchor=(1, 0.5),
-        ncols=1 + len(names) // IN_A_COLUMN,
-    )
+    columns = 1 + min(len(names), MOST_CLASSES) // IN_A_COLUMN
+    add_legend(axis, title=title, fontsize=6, ncols=columns, **BESIDE)

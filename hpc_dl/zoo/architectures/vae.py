@@ -156,12 +156,14 @@ class VariationalAutoencoder(Architecture):
         self, nets: Nets, sample: Batch, held_out: Iterable[Batch]
     ) -> Mapping[str, Picture]:
         network = _unwrapped(nets)
-        return {
+        pictures = {
             "samples": self._samples(network, sample["image"].device),
             "reconstructions": self._reconstructions(network, sample),
-            "walk": self._walk(network, sample),
             "plane": self._plane(network, held_out),
         }
+        if len(sample["image"]) > 1:
+            pictures["walk"] = self._walk(network, sample)
+        return pictures
 
     def _samples(self, network: Autoencoder, device: torch.device) -> Picture:
         """Decode the same codes throughout a run; a row for each class, if conditional."""
@@ -223,8 +225,9 @@ def _unwrapped(nets: Nets) -> Autoencoder:
 
 
 def _interpolate(points: Tensor) -> Tensor:
-    """Return points from each of the first four (B, D) to each of the next, in eight steps:
-    (32, D)."""
+    """Return points from each of the first (B, D), four at most, to each of as many next ones, in
+    eight steps: (32, D)."""
     steps = torch.linspace(0, 1, COLUMNS, device=points.device)[:, None]
-    ends = zip(points[0:4], points[4:8], strict=True)
+    walks = min(len(points) // 2, 4)
+    ends = zip(points[:walks], points[walks : 2 * walks], strict=True)
     return torch.cat([torch.lerp(start, end, steps) for start, end in ends])

@@ -1,4 +1,4 @@
-"""Sources of grey images: a subset of the classes, and binarised pixels. Light."""
+"""Sets of images that go by a name: a subset of the classes, and binarised pixels. Light."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from hpc_dl.data.counts import Holdout, split_counts
 from hpc_dl.data.source import Loaded, Source
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.image_options import GreyImages
+from hpc_dl.jobspec.image_options import GreyImages, ImageSet
 
 if TYPE_CHECKING:
     from hpc_dl.data.dataset import Tensors
 
-Options = TypeVar("Options", bound=GreyImages)
+Options = TypeVar("Options", bound=ImageSet)
 
 
-class GreyImageSource(Source[Options]):
-    """Grey images with a class each, of which the numbers and names are known beforehand."""
+class ImageSetSource(Source[Options]):
+    """Images with a class each, of which the numbers and names are known beforehand."""
 
     shape: tuple[int, int, int]
     classes: tuple[str, ...]
@@ -53,7 +53,7 @@ class GreyImageSource(Source[Options]):
         from hpc_dl.data.transforms.binarize import binarize
 
         facts, given = self.describe(), self.read()
-        if self.options.binarize:
+        if isinstance(self.options, GreyImages) and self.options.binarize:
             given = binarize(given)
         return facts, {name: Split(tensors) for name, tensors in given.items()}
 

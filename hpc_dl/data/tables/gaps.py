@@ -1,0 +1,101 @@
+"""Gaps of tables: refused, left out with their rows, or filled in. Light."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hpc_dl.data.faults import Faults
+from hpc_dl.data.tables import encoding
+from hpc_dl.data.tables.columns import Array, is_gap, rows
+from hpc_dl.errors import UserError
+from hpc_dl.jobspec.data import Column
+from hpc_dl.jobspec.sources.tables import Table
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+_AN_INPUT = (
+    "Fill them in, or let data.missing say what to do: indicator, drop, mean, median, category."
+)
+_A_TARGET = "Fill them in; data.missing: drop leaves such rows out."
+_ASIDE = "Fill them in, or leave these rows out of the file."
+_WORDS = "In CSV files words such as None, NA and null are gaps, too."
+
+
+def settle(frame: DataFrame, source: Table, inputs: Sequence[str]) -> DataFrame:
+    """Return the rows to use: all, or with `data.missing: drop` those without gaps.
+
+    Raises UserError with the gaps of all columns that may have none.
+    """
+    if source.missing == "drop":
+        frame = _leave_out(frame, [*inputs, *source.targets])
+    named = {
+        **dict.fromkeys(source.targets, ("a target", _A_TARGET)),
+        **({source.groups: ("a group", _ASIDE)} if source.groups else {}),
+        **({source.index: ("the name of a row", _ASIDE)} if source.index else {}),
+        **(dict.fromkeys(inputs, ("an input", _AN_INPUT)) if source.missing == "refuse" else {}),
+    }
+    faults = Faults(frame.attrs["file"])
+    for name, (what, hint) in named.items():
+        missing = is_gap(frame[name])
+        gaps = f"{missing.sum()} gap{'s' if missing.sum() > 1 else ''}"
+        about = f"column '{name}', {what}, has {gaps}"
+        faults.add(about, rows(frame, missing), f"{hint} {_WORDS}")
+    faults.refuse()
+    return frame
+
+
+def refuse_numbers(frame: DataFrame, columns: Sequence[Column]) -> None:
+    """Raise UserError for columns of numbers with gaps, which are no category."""
+    wrong = [it for it in columns if it.gaps and it.type != "words"]
+    faults = Faults(frame.attrs["file"])
+    faults.add(
+        "gaps are a category of words, but there are some among numbers",
+        [f"{it.gaps} in column '{it.name}'" for it in wrong],
+        "data.missing: mean or median fills numbers in, and makes a category of words, too.",
+    )
+    faults.refuse()
+
+
+def fill(frame: DataFrame, columns: Sequence[Column], how: str, trained: Array) -> list[Column]:
+    """Return the columns with what their gaps are filled with: `how` is the mean or the median of
+    the training rows, whose positions are given. Gaps of words stay a category."""
+    faults, filled = Faults(frame.attrs["file"]), []
+    for column in columns:
+        if column.part != "input" or column.type == "words":
+            filled.append(column)
+            continue
+        known = encoding.values(frame, column, faults).to_numpy()[trained]
+        known = known[~np.isnan(known)]
+        if not len(known):
+            faults.add("without any value among the training rows", [f"column '{column.name}'"])
+        value = getattr(np, how)(known) if len(known) else 0
+        filled.append(replace(column, fill=float(value)))
+    faults.refuse()
+    return filled
+
+
+def _leave_out(frame: DataFrame, names: Iterable[str]) -> DataFrame:
+    """Return the rows that have a value in all of these columns, under their old numbers.
+
+    Raises UserError where none is left, or a column has no value at all.
+    """
+    gaps = {name: is_gap(frame[name]) for name in names}
+    faults = Faults(frame.attrs["file"])
+    empty = [f"column '{name}'" for name, missing in gaps.items() if missing.all()]
+    faults.add("without any value", empty, "Leave it out: data.drop.")
+    faults.refuse()
+    left_out = np.logical_or.reduce(list(gaps.values()))
+    if not left_out.any():
+        return frame
+    counts = ", ".join(f"{it.sum()} in '{name}'" for name, it in gaps.items() if it.any())
+    what = f"{left_out.sum()} of {len(frame)} rows, for their gaps: {counts}"
+    if left_out.all():
+        raise UserError(f"{frame.attrs['file']}: data.missing: drop leaves out all rows: {counts}")
+    kept = frame[~left_out]
+    kept.attrs = {**frame.attrs, "notes": [*frame.attrs["notes"], f"left out are {what}"]}
+    return kept

@@ -1,0 +1,111 @@
+"""Columns of the table to train on: types, words and gaps, or why they are no inputs. Light."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from hpc_dl.data.faults import Faults
+from hpc_dl.data.tables.columns import (
+    add_formatted_numbers,
+    as_words,
+    find_kind,
+    plain,
+)
+from hpc_dl.data.tables.dates import as_days, find_format, show
+from hpc_dl.jobspec.data import Column, Part
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
+
+MOST_WORDS = 256
+"""Most different words of a column of categories."""
+FEW_WORDS = 20
+"""Up to so many, all words of a column may differ."""
+SHOWN = 3
+"""How many words of a column the plan shows."""
+_TYPES: Mapping[str, Any] = {
+    "boolean": "bool",
+    "string": "words",
+    "mixed-integer": "words",
+    "dates": "date",
+    **dict.fromkeys(("integer", "floating", "mixed-integer-float", "decimal"), "number"),
+}
+
+
+def find_columns(
+    train: DataFrame, parts: Mapping[str, Part], formats: Mapping[str, str]
+) -> list[Column]:
+    """Return all columns of the file. Raises UserError with all that can be no input.
+
+    `formats` has the columns of dates that are to be numbers, and their formats where given.
+    """
+    faults = Faults(train.attrs["file"])
+    found = [
+        _set_aside(train, name, parts[name])
+        if name in parts
+        else _input(train, name, formats, faults)
+        for name in train.columns
+    ]
+    faults.refuse()
+    return found
+
+
+def _set_aside(train: DataFrame, name: str, part: Part) -> Column:
+    column = train[name]
+    kind = _TYPES.get(find_kind(column), "other")
+    if kind == "other":  # such as lists, which cannot be counted
+        return Column(name, part, kind, 0, int(column.isna().sum()))
+    values = as_words(column) if kind == "words" else column
+    about = _summarise(values, kind) if part == "target" and kind != "date" else ""
+    return Column(name, part, kind, int(values.nunique()), int(values.isna().sum()), summary=about)
+
+
+def _input(train: DataFrame, name: str, formats: Mapping[str, str], faults: Faults) -> Column:
+    """Return an input column; a fault is added for what is none."""
+    if name in formats:
+        form = formats[name] or find_format(train, name, faults)
+        return _described(name, "date", as_days(train, name, form, faults), format=form)
+    kind, values = plain(train, name, faults) or ("other", train[name].isna())
+    if kind != "words":
+        return _described(name, kind, values)
+    if not add_formatted_numbers(train, name, values, faults):
+        _add_many_words(name, values, faults)
+    words = tuple(sorted(values.dropna().unique()))
+    return _described(name, kind, values, words=words)
+
+
+def _add_many_words(name: str, values: Series[Any], faults: Faults) -> None:
+    """Add a fault for words that are hardly categories, because most of them differ."""
+    different = values.nunique()
+    if different > MOST_WORDS or different > max(0.9 * values.notna().sum(), FEW_WORDS):
+        shown = ", ".join(repr(word) for word in values.dropna().unique()[:SHOWN])
+        faults.add(
+            "hardly categories",
+            [f"column '{name}' has {different} different words: {shown}"],
+            "Leave columns of names or texts out: data.drop; or data.index: one that names the "
+            "rows.",
+        )
+
+
+def _described(name: str, kind: Any, values: Series[Any], **more: Any) -> Column:
+    counts = int(values.nunique()), int(values.isna().sum())
+    return Column(name, "input", kind, *counts, summary=_summarise(values, kind), **more)
+
+
+def _summarise(values: Series[Any], kind: str) -> str:
+    """Return the range of numbers or dates, or the most frequent words."""
+    known = values.dropna()
+    if not len(known) or kind == "other":
+        return ""
+    if kind == "number":
+        return f"{known.min():.6g} to {known.max():.6g}, mean {known.mean():.4g}"
+    if kind == "date":
+        first, last = known.min(), known.max()
+        return (
+            f"{show(first)} to {show(last)}" if isinstance(first, float) else f"{first} to {last}"
+        )
+    if kind == "bool":
+        return f"{known.astype(float).mean():.0%} true"
+    counts = known.value_counts(normalize=True).head(SHOWN)
+    return ", ".join(f"{word} {share:.0%}" for word, share in counts.items())

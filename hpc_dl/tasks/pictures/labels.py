@@ -1,0 +1,36 @@
+"""Names that a user has given, such as those of classes and columns, as labels of a picture."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+LONGEST = 32
+"""Most characters of a label."""
+INCHES_A_LETTER = 0.075
+"""The room that a label takes, in letters of 8 points."""
+
+
+def labels(names: Iterable[str], longest: int = LONGEST) -> list[str]:
+    """Return short and visible labels, all of them different.
+
+    One that begins with `_` would be left out of legends, and so would an empty one.
+    """
+    shown = [_shortened(_visible(name), longest) for name in names]
+    counts = Counter(shown)
+    return [it if counts[it] == 1 else f"{it} #{number}" for number, it in enumerate(shown)]
+
+
+def _visible(name: str) -> str:
+    """Return a name with escapes in the place of line breaks and control characters."""
+    escaped = (it if it.isprintable() else ascii(it)[1:-1] for it in name)
+    text = "".join(escaped).strip() or "(empty)"
+    return f" {text}" if text.startswith("_") else text
+
+
+def _shortened(text: str, longest: int) -> str:
+    """Cut the middle out of a long name: paths, for one, begin alike."""
+    if len(text) <= longest:
+        return text
+    end = longest // 2
+    return f"{text[: longest - end - 1]}…{text[-end:]}"
