@@ -176,9 +176,12 @@ def divide(given: Mapping[str, Split], facts: DataFacts, holdout: Holdout) -> Sp
         splits[name] = split.numbered_from(first)
         first += len(split)
     missing = [name for name in ("validation", "test") if name not in given]
-    group = splits["train"].tensors.pop("group", None)
+    whole, tensors = splits["train"], splits["train"].tensors
+    groups, labels = (
+        None if tensor is None else tensor.numpy()
+        for tensor in (tensors.pop("group", None), tensors.get("label"))
+    )
     if missing:
-        whole, groups = splits["train"], None if group is None else group.numpy()
-        for name, chosen in positions(len(whole), missing, holdout, groups).items():
+        for name, chosen in positions(len(whole), missing, holdout, groups, labels).items():
             splits[name] = whole.subset(torch.from_numpy(chosen))
     return Splits(facts, splits["train"], splits["validation"], splits["test"])

@@ -1,18 +1,16 @@
 """Facts of a source that only its code can tell, asked of it in another process.
 
 `python -m hpc_dl.data.describe CODE DATA_ROOT` reads a source's options as JSON, and writes its
-facts, or the `message` and `hint` of an error, as JSON in the last line of its output. The login
-node's command need not import torch for it.
+facts, or the `message` and `hint` of an error, as JSON. The login node's command need not import
+torch for it.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
-import subprocess
+import os
 import sys
-import traceback
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +19,9 @@ from pydantic import TypeAdapter
 from hpc_dl.data import sources
 from hpc_dl.data.source import Source
 from hpc_dl.errors import UserError
-from hpc_dl.installed import PYTHON
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.sources import DataSpec
+from hpc_dl.user_code import asking, failures
 
 SECONDS = 300
 """Time limit of the process."""
@@ -32,37 +30,31 @@ SECONDS = 300
 def in_subprocess(source: Source[Any]) -> DataFacts:
     """Return the facts of a source, loaded in another process. Raises UserError if that fails."""
     name = source.options.name
-    try:
-        asked = subprocess.run(
-            [*PYTHON, "-m", "hpc_dl.data.describe", str(source.code), str(source.data_root)],
-            input=source.options.model_dump_json(),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=SECONDS,
-        )
-    except subprocess.TimeoutExpired:
+    words = [str(source.code), str(source.data_root)]
+    asked = asking.ask("hpc_dl.data.describe", words, source.options.model_dump_json(), SECONDS)
+    if asked.code is None:
         raise UserError(
             f"data.name: {name} did not return within {SECONDS} s",
             hint="It is called at submission, for what the plan needs to know of its examples.",
-        ) from None
-    if asked.returncode:
-        raise UserError(
-            f"data.name: {name} ended its process with {asked.returncode}",
-            hint=asked.stderr.strip(),
         )
-    answer = json.loads(asked.stdout.splitlines()[-1])
+    if not asked.out:
+        raise UserError(
+            f"data.name: {name} ended its process ({failures.ending(asked.code)})",
+            hint="\n".join(asked.err.strip().splitlines()[-5:]),
+        )
+    answer = json.loads(asked.out)
     if "message" in answer:
         raise UserError(f"data.name: {answer['message']}", hint=answer["hint"])
     return TypeAdapter(DataFacts).validate_python(answer)
 
 
 def main() -> None:
-    options = TypeAdapter(DataSpec).validate_json(sys.stdin.read())
-    code, data_root = (Path(word).resolve() for word in sys.argv[1:])
-    with contextlib.redirect_stdout(sys.stderr):  # what the user's function prints
-        answer = _answer(sources.build(options, data_root, code))
-    sys.stdout.write("\n" + json.dumps(answer) + "\n")
+    with os.fdopen(os.dup(1), "w") as asking_process:
+        os.dup2(2, 1)  # what is printed on the way, also by programs that are started
+        options = TypeAdapter(DataSpec).validate_json(sys.stdin.read())
+        code, data_root = (Path(word).resolve() for word in sys.argv[1:])
+        json.dump(_answer(sources.build(options, data_root, code)), asking_process)
+    os._exit(0)  # and wait for no thread of the user's
 
 
 def _answer(source: Source[Any]) -> dict[str, Any]:
@@ -70,12 +62,9 @@ def _answer(source: Source[Any]) -> dict[str, Any]:
         facts, _ = source.load()
     except UserError as error:
         return {"message": error.message, "hint": error.hint}
-    except Exception as error:
-        frames = traceback.extract_tb(error.__traceback__)
-        theirs = [it for it in frames if Path(it.filename).is_relative_to(source.code)]
-        place = "".join(f" ({frame.filename}:{frame.lineno})" for frame in theirs[-1:])
-        name = source.options.name
-        return {"message": f"{name}: {type(error).__name__}: {error}{place}", "hint": ""}
+    except (Exception, SystemExit) as error:
+        told = failures.describe(error, source.options.name)
+        return {"message": told.message, "hint": told.hint}
     return dataclasses.asdict(facts)
 
 

@@ -11,28 +11,42 @@ from typing import Any
 
 import numpy as np
 
+from hpc_dl.data import grouping
 from hpc_dl.data.counts import Holdout
+from hpc_dl.data.strata import apportion
 from hpc_dl.errors import UserError
 
 Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
 
 
 def positions(
-    count: int, missing: Sequence[str], holdout: Holdout, groups: Array | None = None
+    count: int,
+    missing: Sequence[str],
+    holdout: Holdout,
+    groups: Array | None = None,
+    labels: Array | None = None,
 ) -> dict[str, Array]:
     """Return a partition of the positions of `count` examples: `train`, and each of
     `missing`, of `validation` and `test`.
 
     The test is chosen first, so that it does not change with the share of the validation.
-    `groups` (count,) int64 says which examples are to stay together.
+    `groups` (count,) int64 says which examples are to stay together, `labels` (count,) int64 their
+    classes, each of which is divided in proportion. Without stratification all are of one class.
     """
     seed = np.random.SeedSequence([holdout.seed, count])
     random = np.random.RandomState(np.random.MT19937(seed))
     rest, wanted, taken = random.permutation(count), holdout.wanted(count), {}
+    if labels is None or not holdout.stratify:
+        labels = np.zeros(count, np.int64)
     for name in ("test", "validation"):
         if name in missing:
             folds = holdout.folds if name == "test" else None
-            chosen = _choose(rest, wanted[name], folds, holdout.fold, groups)
+            if groups is None:
+                chosen = _choose(labels[rest], wanted[name], folds, holdout.fold)
+            else:
+                among = groups[rest]
+                kept = _choose_groups(among, labels[rest], wanted[name], folds, holdout.fold)
+                chosen = np.isin(among, kept)
             taken[name], rest = rest[chosen], rest[~chosen]
     return {"train": rest, **taken}
 
@@ -53,43 +67,26 @@ def refuse_shared(
         )
 
 
-def _choose(order: Array, wanted: int, folds: int | None, fold: int, groups: Array | None) -> Array:
-    """Return a mask of the examples in `order` to hold out."""
-    if groups is None:
-        ordinal = np.arange(len(order))
-        return ordinal % folds == fold if folds else ordinal < wanted
-    inverse = groups[order]
-    sizes = np.bincount(inverse)
-    shuffled = inverse[np.sort(np.unique(inverse, return_index=True)[1])]
-    kept = (
-        _choose_fold(shuffled, sizes, folds, fold)
-        if folds
-        else _choose_groups(shuffled, sizes, wanted)
-    )
-    return np.isin(inverse, kept)
+def _choose(strata: Array, wanted: int, folds: int | None, fold: int) -> Array:
+    """Return a mask of the examples to hold out, given the class of each in shuffled order."""
+    by_class = np.argsort(strata, kind="stable")
+    place = np.arange(len(strata))
+    if folds:
+        dealt = place % folds == fold
+    else:
+        counts = np.bincount(strata)
+        quotas = np.array(apportion(counts.tolist(), wanted))
+        dealt = place - np.repeat(np.cumsum(counts) - counts, counts) < np.repeat(quotas, counts)
+    chosen = np.empty(len(strata), bool)
+    chosen[by_class] = dealt
+    return chosen
 
 
-def _choose_groups(groups: Array, sizes: Array, wanted: int) -> list[int]:
-    """Return groups of about `wanted` examples together: each that brings the sum closer to it."""
-    taken: list[int] = []
-    total = 0
-    for group in groups.tolist():
-        if abs(total + sizes[group] - wanted) < abs(total - wanted):
-            taken.append(group)
-            total += int(sizes[group])
-    return taken or sorted(groups.tolist(), key=lambda group: sizes[group])[:1]
-
-
-def _choose_fold(groups: Array, sizes: Array, folds: int, fold: int) -> list[int]:
-    """Return the groups of a fold: the largest first, each goes to the smallest fold."""
-    if len(groups) < folds:
-        raise UserError(
-            f"data.folds: {folds} folds of {len(groups)} groups", hint="Take as many at most."
-        )
-    filled: list[list[int]] = [[] for _ in range(folds)]
-    totals = [0] * folds
-    for group in sorted(groups.tolist(), key=lambda group: -sizes[group]):
-        smallest = min(range(folds), key=lambda it: totals[it])
-        filled[smallest].append(group)
-        totals[smallest] += int(sizes[group])
-    return filled[fold]
+def _choose_groups(
+    groups: Array, strata: Array, wanted: int, folds: int | None, fold: int
+) -> list[int]:
+    """Return the groups to hold out, given group and class of each example in shuffled order."""
+    members, there = grouping.members(groups.tolist(), strata.tolist()), np.bincount(strata)
+    if folds:
+        return grouping.choose_fold(members, there.tolist(), folds, fold)
+    return grouping.choose(members, there.tolist(), apportion(there.tolist(), wanted))

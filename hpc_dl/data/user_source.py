@@ -27,10 +27,11 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from hpc_dl.data import holdout, validation
-from hpc_dl.data.counts import Holdout, group_count, split_counts
+from hpc_dl.data import validation
+from hpc_dl.data.counts import Holdout, split_facts
 from hpc_dl.data.dataset import Split, Tensors
 from hpc_dl.data.graphs import geometric
+from hpc_dl.data.holdout import Array, refuse_shared
 from hpc_dl.data.labels import note_constant_targets, note_similar_names
 from hpc_dl.data.layout import channels_last, note_time_axis
 from hpc_dl.data.source import Loaded
@@ -58,18 +59,16 @@ def load(source: UserData, code: Path) -> Loaded:
         {n: _check_split(returned[n], f"{source.name}: {n}") for n in SPLITS if n in returned},
         source.name,
     )
-    there = {name: len(next(iter(tensors.values()))) for name, tensors in given.items()}
     group = _take_groups(given, source.name)
     groups = None if group is None else group.numpy()
-    sizes = split_counts(there, Holdout.of(source), groups)
-    facts = _facts(returned, given, sizes, source.name)
+    facts = _facts(returned, given, Holdout.of(source), groups, source.name)
     about = note_similar_names(facts.classes)
     if facts.target_names:
         known = given["train"]["target"].numpy()
         about = tuple(
             note_constant_targets(known, facts.target_names, f"{source.name}: train: target")
         )
-    facts = replace(facts, groups=group_count(groups), notes=(*notes, *about))
+    facts = replace(facts, notes=(*notes, *about))
     splits = {name: Split(tensors) for name, tensors in given.items()}
     validation.refuse_constant(
         given["train"][facts.modality], f"{source.name}: train: {facts.modality}"
@@ -101,7 +100,8 @@ def _to_channels_first(
 def _facts(
     returned: Mapping[str, Any],
     given: Mapping[str, Tensors],
-    sizes: tuple[int, int, int],
+    holdout: Holdout,
+    groups: Array | None,
     where: str,
 ) -> DataFacts:
     """Return the facts of splits. Raises UserError where they do not go together."""
@@ -111,19 +111,22 @@ def _facts(
     shapes = {tuple(tensors[kind].shape[1:]) for tensors in given.values()}
     if len(shapes) > 1:
         raise UserError(f"{where}: the splits' {kind}s differ in shape: {sorted(shapes)}")
+    answers = {name: tensors[answer] for name, tensors in given.items()}
     if answer == "target":
         widths = {tensors["target"].shape[1] for tensors in given.values()}
         names = tuple(map(str, returned.get("targets", [f"y{n}" for n in range(max(widths))])))
         if widths != {len(names)}:
             raise UserError(f"{where}: {len(names)} targets are named, but there are {widths}")
-        return DataFacts.of(kind, "regress", shapes.pop(), (), *sizes, targets=names)
-    last = max(int(tensors["label"].max()) for tensors in given.values())
+        sizes = split_facts(answers, (), holdout, groups)
+        return DataFacts.of(kind, "regress", shapes.pop(), (), targets=names, **sizes)
+    last = max(int(labels.max()) for labels in answers.values())
     classes = tuple(map(str, returned.get("classes", range(last + 1))))
     if last >= len(classes):
         raise UserError(f"{where}: label {last} with {len(classes)} classes")
     if len(set(classes)) < len(classes):
         raise UserError(f"{where}: two classes have the same name: {', '.join(classes)}")
-    return DataFacts.of(kind, "classify", shapes.pop(), classes, *sizes)
+    sizes = split_facts(answers, classes, holdout, groups)
+    return DataFacts.of(kind, "classify", shapes.pop(), classes, **sizes)
 
 
 def _check_split(tensors: Any, where: str) -> dict[str, Tensor]:
@@ -157,7 +160,7 @@ def _take_groups(given: Mapping[str, dict[str, Tensor]], where: str) -> Tensor |
         return None
     for name in found.keys() - {"train"}:
         train, others = found["train"].tolist(), found[name].tolist()
-        holdout.refuse_shared(train, others, name, f"{where}: group")
+        refuse_shared(train, others, name, f"{where}: group")
     return torch.unique(found["train"], return_inverse=True)[1]
 
 

@@ -90,6 +90,10 @@ class DataFacts:
         tuple[str, ...], Field(validation_alias=AliasChoices("include_classes", "only"))
     ] = ()
     """The classes that are trained on, where the test has others as well."""
+    csv: Mapping[str, Any] = field(default_factory=dict)
+    """Of a table in a CSV file: the options by which it is read, of those that were set."""
+    class_counts: dict[str, tuple[int, ...]] = field(default_factory=dict, compare=False)
+    """The examples of each class by split, where they are known before the training."""
     groups: int = 0
     """Of the training examples; the members of a group are in the same split. 0 without groups."""
     undirected: bool = False
@@ -220,6 +224,11 @@ class Data(Spec):
         0,
         description="decides, and nothing else does, which examples are drawn for validation and "
         "test; train.seed does not change them",
+    )
+    stratify: bool = Field(
+        True,
+        description="divide the examples of each class in proportion where they are drawn, so that "
+        "the splits have the same shares of the classes; without classes it changes nothing",
     )
     folds: Annotated[int, Field(ge=2)] | None = Field(
         None,

@@ -1,4 +1,5 @@
-"""Renamed options: read in what an earlier version wrote, refused in what a user writes."""
+"""Options of earlier versions: former names are read in what an earlier version wrote, and refused
+in what a user writes."""
 
 from __future__ import annotations
 
@@ -12,19 +13,25 @@ KEYS: dict[tuple[str | int, ...], str] = {
 """Section and former option → option."""
 VALUES: dict[tuple[str | int, ...], str] = {("train", "on_nonfinite", "back"): "rollback"}
 """Section, option and former value → value."""
+FORMER_DEFAULTS: dict[tuple[str, str], Any] = {("data", "stratify"): False}
+"""Section and option → what every training did before there was the option."""
 
 
 def upgrade(spec: Any) -> Any:
     """Return what an earlier version wrote of a spec, section by section, in the names of today.
 
-    The options of a user's own network or source, `name: FILE.py:NAME`, are left alone.
+    The options of a user's own network or source, `name: FILE.py:NAME`, keep their names.
     """
     if not isinstance(spec, dict):
         return spec
-    return {
+    upgraded = {
         section: _upgraded(section, options) if _is_ours(options) else options
         for section, options in spec.items()
     }
+    for (section, option), value in FORMER_DEFAULTS.items():
+        if isinstance(options := upgraded.get(section), dict):
+            upgraded[section] = {option: value, **options}
+    return upgraded
 
 
 def _is_ours(options: Any) -> bool:

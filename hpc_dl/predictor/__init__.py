@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from hpc_dl.data.vocabulary import Vocabulary
 from hpc_dl.errors import UserError
+from hpc_dl.jobspec.sources.csv_format import CsvFormat
 from hpc_dl.predictor.inputs import Inputs
 from hpc_dl.predictor.prompts import Prompts
 from hpc_dl.tasks.decoding import Sampling
@@ -39,7 +40,8 @@ class Predictor:
         if facts.modality == "text":
             self._taken = Prompts(Vocabulary.load(folder / "assets"))
         else:
-            others = (trained.resized, facts.raw, facts.undirected)
+            csv = CsvFormat.model_validate(facts.csv)
+            others = (trained.resized, facts.raw, csv, facts.undirected)
             self._taken = Inputs(trained.inputs, ranges, *others)
 
     def predict(

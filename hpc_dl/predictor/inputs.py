@@ -8,7 +8,7 @@ number is guessed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import Column
+from hpc_dl.jobspec.sources.csv_format import CsvFormat
 from hpc_dl.predictor import graphs, numbers, pictures, tables
 from hpc_dl.predictor.arrays import Array
 from hpc_dl.zoo.contract import SHARED
@@ -33,13 +34,15 @@ class Inputs:
     """True if pictures of any size are resized to the network's, as they were for the training."""
     columns: Sequence[Column] = ()
     """Columns of the table file that was trained on, if one was: rows are then taken raw."""
+    csv: CsvFormat = field(default_factory=CsvFormat)
+    """How CSV files of rows are read: as that of the training was."""
     undirected: bool = False
     """True if all edges of the training graphs were there in both directions."""
 
     def batch(self, given: Any) -> dict[str, Tensor]:
         """Return the tensors for `predict`. Raises UserError with the input and what was wanted."""
         if self.columns and set(self.wanted) == {"table"}:
-            raw = tables.encoded(given, self.columns)
+            raw = tables.encoded(given, self.columns, self.csv)
             return {"table": torch.from_numpy(raw.astype(self.wanted["table"]["dtype"]))}
         named = self._named(given)
         arrays = {name: self._array(name, named[name]) for name in self.wanted}

@@ -13,6 +13,7 @@ from hpc_dl.data.tables.files import read_file
 from hpc_dl.data.tables.row_numbers import is_nameless
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import Column
+from hpc_dl.jobspec.sources.csv_format import CsvFormat
 from hpc_dl.predictor.arrays import Array, array
 
 if TYPE_CHECKING:
@@ -29,14 +30,15 @@ def rows(given: Any) -> Any:
     return given
 
 
-def encoded(given: Any, columns: Sequence[Column]) -> Array:
+def encoded(given: Any, columns: Sequence[Column], csv: CsvFormat) -> Array:
     """Encode raw rows, (N, inputs) float64: a frame, a list of mappings, a mapping of columns, the
-    path of a file; or an array, if all columns are of numbers without gaps.
+    path of a file; or an array, if all columns are of numbers without gaps. `csv` is the format of
+    CSV files.
 
     Columns may be in any order; those that were dropped in the training are ignored. Raises
     UserError for what is missing or unknown, with its row and column.
     """
-    frame = _frame(given, [column.name for column in encoding.inputs(columns)], columns)
+    frame = _frame(given, [column.name for column in encoding.inputs(columns)], columns, csv)
     frame.attrs.setdefault("file", "the table")
     frame.attrs["after"] = " after the header" if isinstance(given, str | Path) else ""
     if not len(frame):
@@ -45,14 +47,16 @@ def encoded(given: Any, columns: Sequence[Column]) -> Array:
     return encoding.encode(frame, columns)
 
 
-def _frame(given: Any, names: Sequence[str], columns: Sequence[Column]) -> DataFrame:
+def _frame(
+    given: Any, names: Sequence[str], columns: Sequence[Column], csv: CsvFormat
+) -> DataFrame:
     import pandas
 
     if hasattr(given, "to_pandas"):  # pyarrow's, polars', and others' tables
         given = given.to_pandas()
     match given:
         case str() | Path():
-            return _file(Path(given).expanduser())
+            return _file(Path(given).expanduser(), csv)
         case pandas.DataFrame():
             frame = given.reset_index(drop=True)
         case pandas.Series():
@@ -67,14 +71,12 @@ def _frame(given: Any, names: Sequence[str], columns: Sequence[Column]) -> DataF
     return frame
 
 
-def _file(path: Path) -> DataFrame:
-    if not path.is_file():
-        raise UserError(f"there is no file {path}")
-    with path.open("rb") as opened:
-        parquet = opened.read(4) == b"PAR1"
-    frame, _ = read_file(path, parquet=parquet)
-    frame.attrs["file"] = str(path)
-    return frame
+def _file(path: Path, csv: CsvFormat) -> DataFrame:
+    is_parquet = False
+    if path.is_file():
+        with path.open("rb") as opened:
+            is_parquet = opened.read(4) == b"PAR1"
+    return read_file(path, "the table", None if is_parquet else csv)
 
 
 def _of_columns(given: Mapping[str, Any]) -> DataFrame:

@@ -5,13 +5,10 @@ So an edit after the submission changes nothing about a run that waits in the qu
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass, field
@@ -22,14 +19,13 @@ from pydantic import TypeAdapter
 
 from hpc_dl import installed
 from hpc_dl.errors import UserError
-from hpc_dl.installed import PYTHON
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.faults import Fault
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.model import UserModel
 from hpc_dl.jobspec.sources.user import UserData
 from hpc_dl.planning.compatibility import SpecConflict
-from hpc_dl.user_code import MANIFEST
+from hpc_dl.user_code import MANIFEST, asking, failures
 
 SECONDS = 300.0
 """How long the user's code may take to be imported, and the data's function to return."""
@@ -156,44 +152,21 @@ def _ask(request: dict[str, Any], names: list[str]) -> dict[str, Any]:
 
 
 def _check(request: dict[str, Any], names: list[str]) -> dict[str, Any]:
-    checking = subprocess.Popen(
-        [*PYTHON, "-m", "hpc_dl.submission.code_check"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    what, seconds = ", ".join(names), 3 * SECONDS
+    slow = (HINT_AFTER, lambda: _say_what_is_slow(what))
+    answer = asking.ask("hpc_dl.submission.code_check", [], json.dumps(request), seconds, slow)
+    if answer.code is None:
+        raise UserError(f"{what} could not be imported in {seconds:.0f} s")
     try:
-        out, err = _communicate(checking, json.dumps(request), names)
-    finally:  # also after Ctrl-C, and what the user's code has started
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(checking.pid, signal.SIGKILL)
-        checking.wait()
-    try:
-        report: dict[str, Any] = json.loads(out.splitlines()[-1])
+        report: dict[str, Any] = json.loads(answer.out.splitlines()[-1])
     except (IndexError, ValueError):
         raise UserError(
-            f"{', '.join(names)} could not be imported: its process ended with "
-            f"{checking.returncode}",
-            hint="\n".join(err.strip().splitlines()[-5:]),
+            f"{what} could not be imported: its process ended ({failures.ending(answer.code)})",
+            hint="\n".join(answer.err.strip().splitlines()[-5:]),
         ) from None
     return report
 
 
-def _communicate(
-    checking: subprocess.Popen[str], request: str, names: list[str]
-) -> tuple[str, str]:
-    try:
-        return checking.communicate(request, HINT_AFTER)
-    except subprocess.TimeoutExpired:
-        if sys.stderr.isatty():
-            sys.stderr.write(
-                f"importing {', '.join(names)}, once where it lies and once as a copy\n"
-            )
-    try:
-        return checking.communicate(timeout=3 * SECONDS)
-    except subprocess.TimeoutExpired:
-        raise UserError(
-            f"{', '.join(names)} could not be imported in {3 * SECONDS:.0f} s"
-        ) from None
+def _say_what_is_slow(names: str) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write(f"importing {names}, once where it lies and once as a copy\n")

@@ -161,7 +161,7 @@ def test_graphs_are_known_by_nodes_edges_and_classes():
         graphs[-1].y = torch.tensor([last_class])
         many = geometric.from_many_graphs({"train": graphs * 5}, "these", Holdout())[1]
         nodes = Data(x=torch.ones(3, 1), edge_index=edge, y=torch.tensor([0, 1, last_class]))
-        one = geometric.from_nodes(nodes, "this", Holdout(0.4, 0.3))[1]
+        one = geometric.from_nodes(nodes, "this", Holdout(0.1, 0.3))[1]
         return dict(digests(many)), dict(digests(one))
 
     for before, edge, label in zip(of_graphs(), of_graphs(0), of_graphs(2, 0), strict=True):

@@ -123,6 +123,16 @@ def test_the_login_node_counts_what_the_compute_node_divides(groups, there, part
 # ---- sources
 
 
+def counted(splits):
+    """The examples of each class in each split."""
+    parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+    most = len(splits.facts.classes)
+    return {
+        name: tuple(torch.bincount(it.tensors["label"], minlength=most).tolist())
+        for name, it in parts.items()
+    }
+
+
 def check(source, tmp_path, members):
     """Load a source of 60 examples in 12 groups; `members` gives those of numbers of examples."""
     splits = reading.load(source, tmp_path, tmp_path)
@@ -130,7 +140,8 @@ def check(source, tmp_path, members):
         assert splits.facts == reading.describe(source, tmp_path)
     assert splits.facts.groups == 12
     parts = [splits.train, splits.validation, splits.test]
-    assert [len(it) for it in parts] == [50, 5, 5]
+    assert all(set(it.tensors["label"].tolist()) == {0, 1} for it in parts)
+    assert counted(splits) == splits.facts.class_counts
     assert all("group" not in it.batch(torch.arange(2)) for it in parts)
     assert sum(len({members[n] for n in it.index.tolist()}) for it in parts) == 12
 
@@ -177,7 +188,7 @@ def test_a_group_is_one_however_it_is_written(tmp_path):
         tmp_path / "t.csv", index=False
     )
     check(source.model_copy(update={"test_path": None}), tmp_path, WHO)
-    with pytest.raises(UserError, match=r"data\.groups: 'y' is the target"):
+    with pytest.raises(UserError, match=r"data\.target: 'y' is named in data\.groups, too"):
         reading.describe(source.model_copy(update={"groups": "y"}), tmp_path)
 
 
@@ -190,7 +201,9 @@ def test_a_group_that_is_missing_is_refused_with_its_place(tmp_path):
             reading.describe(source, tmp_path)
         table(["" if n == 7 else it for n, it in enumerate(who)]).to_csv(tmp_path / "t.csv")
         source = Csv(name="csv", path=str(tmp_path / "t.csv"), target="y", groups="who")
-        with pytest.raises(UserError, match="row 8 after the header, column 'who', a group, is"):
+        with pytest.raises(
+            UserError, match="column 'who', a group, has 1 gap: row 8 after the header"
+        ):
             reading.describe(source, tmp_path)
 
 

@@ -119,7 +119,7 @@ def test_the_division_is_a_function_of_the_seed():
 
 
 def examples(first, last):
-    return Split({"label": torch.arange(first, last)})
+    return Split({"target": torch.arange(first, last)})
 
 
 @pytest.mark.parametrize("given", [["train"], ["train", "test"], ["train", "validation"]])
@@ -134,10 +134,10 @@ def test_splits_that_are_not_given_are_taken_from_the_training_examples(given):
     parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
     assert [len(part) for part in parts.values()] == list(counts)
     for name in set(given) - {"train"}:
-        assert torch.equal(parts[name].tensors["label"], given_splits[name].tensors["label"])
+        assert torch.equal(parts[name].tensors["target"], given_splits[name].tensors["target"])
     numbers = torch.cat([part.index for part in parts.values()]).tolist()
     assert sorted(numbers) == list(range(100 * len(given)))
-    assert all(torch.equal(part.tensors["label"], part.index) for part in parts.values())
+    assert all(torch.equal(part.tensors["target"], part.index) for part in parts.values())
 
 
 def test_shares_that_leave_nothing_to_train_on_are_refused():

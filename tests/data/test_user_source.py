@@ -1,5 +1,6 @@
 """A user's own function as a source: what it may return, and what is said when it is wrong."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -62,9 +63,20 @@ def chatty():
     images = torch.eye(2).mul(255).byte().expand(20, 3, 2, 2)
     return {"train": {"image": images, "label": torch.arange(20) % 2}}
 
-def killed():
+def killed(code=9):
     import os
-    os._exit(9)
+    os._exit(code)
+
+def out_of_memory():
+    import os
+    os.kill(os.getpid(), 9)
+
+def busy():
+    import os, subprocess, threading, time
+    os.write(1, bytes([255, 0, 10]))
+    subprocess.Popen(["sleep", "60"])
+    threading.Thread(target=time.sleep, args=(60,)).start()
+    return squares()
 
 def fails():
     raise ValueError("the disk is not mounted")
@@ -144,7 +156,7 @@ def test_an_own_function_that_fails_is_refused_at_submission_with_its_words(code
     with pytest.raises(UserError, match="ValueError: the disk is not mounted") as caught:
         reading.describe(own("fails"), HERE, code)
     line = OWN.splitlines().index("def fails():") + 2
-    assert f"mine.py:{line})" in caught.value.message
+    assert f"mine.py:{line}: " in caught.value.message
 
 
 def test_an_own_function_that_is_not_there_is_said_with_those_that_are(code):
@@ -199,8 +211,23 @@ def test_what_the_function_prints_is_no_part_of_its_facts(code):
 
 
 def test_a_function_that_ends_its_process_is_named(code):
-    with pytest.raises(UserError, match=r"mine\.py:killed ended its process with 9"):
+    with pytest.raises(UserError, match=r"mine\.py:killed ended its process \(exit code 9"):
         reading.describe(own("killed"), HERE, code)
+
+
+@pytest.mark.parametrize(
+    "name, options, ending",
+    [("killed", {"code": 0}, "exit code 0"), ("out_of_memory", {}, "signal 9, .* memory runs out")],
+)
+def test_a_process_that_gives_no_answer_is_told_with_its_ending(code, name, options, ending):
+    with pytest.raises(UserError, match=rf"mine\.py:{name} ended its process \({ending}"):
+        reading.describe(own(name, **options), HERE, code)
+
+
+def test_what_a_function_prints_as_bytes_or_leaves_running_is_no_matter(code):
+    began = time.monotonic()
+    assert reading.describe(own("busy"), HERE, code).train == 32
+    assert time.monotonic() - began < 40, "the program that it started sleeps for a minute"
 
 
 def test_a_function_that_does_not_return_is_given_up(code, monkeypatch):

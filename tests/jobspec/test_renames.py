@@ -31,6 +31,13 @@ def test_a_resolved_spec_is_read_silently(tmp_path: Path) -> None:
     assert read_identity(FORMER) == spec.training()
 
 
+def test_a_training_of_before_keeps_the_split_that_it_had(tmp_path: Path) -> None:
+    (tmp_path / "spec.yaml").write_text(SPEC)
+    assert load_resolved(tmp_path / "spec.yaml").data.stratify is False
+    (tmp_path / "new.yaml").write_text(SPEC.replace("data: {", "data: {stratify: true, "))
+    assert load_resolved(tmp_path / "new.yaml").data.stratify is True
+
+
 def test_an_identity_without_an_option_that_came_later_has_its_default() -> None:
     now = read_identity(FORMER)
     train = {key: value for key, value in now["train"].items() if key != "seed"}
@@ -42,7 +49,9 @@ def test_the_options_of_a_users_own_network_and_of_a_library_keep_their_names() 
         "model": {"name": "net.py:Net", "judge": "x"},
         "data": {"name": "torchvision:CIFAR10", "only": [1]},
     }
-    assert renames.upgrade(users) == users
+    upgraded = renames.upgrade(users)
+    assert upgraded["model"] == users["model"]
+    assert upgraded["data"] == {**users["data"], "stratify": False}
 
 
 def test_the_facts_of_a_plan_or_an_export_know_the_included_classes() -> None:

@@ -214,7 +214,7 @@ REFUSED = {
         "open('HERE/a.py')\n" + NET,
         r"net\.py:1: it reads .*/a\.py, of which",
     ),
-    "an end of the program": ("raise SystemExit(3)", r"net\.py:1: it ends the program .*\(3\)"),
+    "an end of the program": ("raise SystemExit(3)", r"net\.py:1: it ends the program: .*\(3\)"),
     "an end of the process": ("import os; os._exit(3)", r"net\.py ended its process \(exit code 3"),
     "a question": ("input()", r"net\.py:1: EOFError"),
     "a hang": ("import time; time.sleep(60)", r"net\.py:1: it took more than 1 s"),

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from hpc_dl.data import precision, validation
-from hpc_dl.data.counts import Holdout, split_counts
+from hpc_dl.data.counts import Holdout, split_facts
 from hpc_dl.data.dataset import Split, Tensors
 from hpc_dl.data.graphs import notes as graph_notes
 from hpc_dl.data.graphs.splits import Graph, GraphSplit, NodeSplit
@@ -71,9 +71,9 @@ def from_nodes(graph: Any, where: str, holdout: Holdout = _DEFAULT) -> Given:
     shared, given = Graph(node, edge), {}
     for name, at in chosen.items():
         given[name] = NodeSplit(shared, {"at": at, "label": label[at]})
-    sizes = split_counts({name: len(it) for name, it in given.items()}, holdout)
     classes = tuple(map(str, range(int(label.max()) + 1)))
-    facts = DataFacts.of("graph", "classify_nodes", (node.shape[1],), classes, *sizes)
+    splits = split_facts({name: label[at] for name, at in chosen.items()}, classes, holdout)
+    facts = DataFacts.of("graph", "classify_nodes", (node.shape[1],), classes, **splits)
     undirected = graph_notes.is_undirected(edge, len(node))
     notes = (*graph_notes.describe([graph]), *graph_notes.note_several_masks(masks))
     return replace(facts, undirected=undirected, notes=notes), given
@@ -116,17 +116,19 @@ def from_many_graphs(splits: Mapping[str, Sequence[Any]], where: str, holdout: H
         given[name] = GraphSplit.of(kept, _answers(graphs, f"{where}: {name}"))
     if len(widths) > 1:
         raise UserError(f"{where}: its nodes differ in their number of features: {sorted(widths)}")
-    sizes = split_counts({name: len(it) for name, it in given.items()}, holdout)
     every = [graph for graphs in splits.values() for graph in graphs]
     undirected = all(graph_notes.is_undirected(it.edge_index, it.num_nodes) for it in every)
     shape, first, notes = (widths.pop(),), given["train"].tensors, graph_notes.describe(every)
     if "target" in first:
         targets = tuple(f"y{number}" for number in range(first["target"].shape[1]))
-        facts = DataFacts.of("graph", "regress", shape, (), *sizes, targets=targets)
+        sizes = split_facts(given, (), holdout)
+        facts = DataFacts.of("graph", "regress", shape, (), targets=targets, **sizes)
         notes = (*notes, *_note_whole_targets(first["target"]))
     else:
-        last = max(int(split.tensors["label"].max()) for split in given.values())
-        facts = DataFacts.of("graph", "classify", shape, tuple(map(str, range(last + 1))), *sizes)
+        labels = {name: split.tensors["label"] for name, split in given.items()}
+        classes = tuple(map(str, range(max(int(it.max()) for it in labels.values()) + 1)))
+        sizes = split_facts(labels, classes, holdout)
+        facts = DataFacts.of("graph", "classify", shape, classes, **sizes)
     return replace(facts, undirected=undirected, notes=notes), given
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hpc_dl.data.counts import Holdout, group_count, split_counts
+from hpc_dl.data.counts import Holdout, split_facts
 from hpc_dl.data.faults import Faults
 from hpc_dl.data.labels import note_similar_names, note_unordered_numbers
 from hpc_dl.data.pictures import split_folders
@@ -94,17 +94,16 @@ def facts(source: ImageFolder, found: Found, cache: Path) -> DataFacts:
         headers,
     )  # numpy and Pillow, for those who have pictures
 
-    there = {name: len(pictures) for name, pictures in found.pictures.items()}
-    grouped = groups(source, found)
-    sizes, count = split_counts(there, Holdout.of(source), grouped), group_count(grouped)
+    labels = {name: [label for _, label in its] for name, its in found.pictures.items()}
+    splits = split_facts(labels, found.classes, Holdout.of(source), groups(source, found))
     root = Path(source.root).expanduser()
     notes = (
         *found.notes,
         *headers.note_decoding(found.paths, source, cache),
         *duplicates.note_duplicates(found.pictures, root),
     )
-    shape, classes = (source.channels, *source.size), found.classes
-    return DataFacts.of("image", "classify", shape, classes, *sizes, groups=count, notes=notes)
+    shape = (source.channels, *source.size)
+    return DataFacts.of("image", "classify", shape, found.classes, notes=notes, **splits)
 
 
 def groups(source: ImageFolder, found: Found) -> Array | None:

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from hpc_dl.data.counts import Holdout, split_counts
+from hpc_dl.data.counts import Holdout, split_facts
 from hpc_dl.data.source import Loaded, Source
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
@@ -31,21 +31,14 @@ class ImageSetSource(Source[Options]):
         """Read the `image` and the `label` of every example, by split."""
 
     @abstractmethod
-    def train_labels(self) -> Sequence[int]:
-        """Read the numbers of the training examples' classes, without an image."""
+    def labels(self) -> Mapping[str, Sequence[int]]:
+        """Read the number of the class of every example, by split, without an image."""
 
     def describe(self) -> DataFacts:
         holdout, chosen = Holdout.of(self.options), self._chosen()
-        if not chosen:
-            sizes = split_counts(self.examples, holdout)
-            return DataFacts.of("image", "classify", self.shape, self.classes, *sizes)
-        kept = sum(label in chosen.values() for label in self.train_labels())
-        train, validation, test = split_counts({**self.examples, "train": kept}, holdout)
-        if "test" not in self.examples:
-            test += self.examples["train"] - kept
-        sizes = (train, validation, test)
+        splits = split_facts(self.labels(), self.classes, holdout, include=chosen)
         return DataFacts.of(
-            "image", "classify", self.shape, self.classes, *sizes, include_classes=tuple(chosen)
+            "image", "classify", self.shape, self.classes, include_classes=chosen, **splits
         )
 
     def load(self) -> Loaded:
@@ -57,13 +50,13 @@ class ImageSetSource(Source[Options]):
             given = binarize(given)
         return facts, {name: Split(tensors) for name, tensors in given.items()}
 
-    def _chosen(self) -> dict[str, int]:
-        """Return the names and numbers of the classes to train on; empty for all."""
-        names = dict.fromkeys(map(str, self.options.include_classes or ()))
+    def _chosen(self) -> tuple[str, ...]:
+        """Return the names of the classes to train on; empty for all."""
+        names = tuple(dict.fromkeys(map(str, self.options.include_classes or ())))
         if unknown := set(names) - set(self.classes):
             raise UserError(
                 f"data.include_classes: {self.options.name} has no class "
                 f"{', '.join(sorted(unknown))}",
                 hint=f"It has: {', '.join(self.classes)}.",
             )
-        return {name: self.classes.index(name) for name in names}
+        return names

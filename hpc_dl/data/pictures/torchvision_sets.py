@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from hpc_dl.data import library_source
-from hpc_dl.data.counts import Holdout, split_counts
+from hpc_dl.data.counts import Holdout, split_facts
 from hpc_dl.data.dataset import Split, Tensors
 from hpc_dl.data.labels import note_similar_names
 from hpc_dl.data.pictures.decoding import decode, is_grey
@@ -39,13 +39,13 @@ def load(source: TorchVision, data_root: Path) -> Loaded:
     shapes = {tuple(tensors["image"].shape[1:]) for tensors in given.values()}
     if len(shapes) > 1:
         raise _mixed("the splits", shapes)
-    there = {name: len(tensors["label"]) for name, tensors in given.items()}
-    sizes = split_counts(there, Holdout.of(source))
     classes = _classes(datasets["train"], 1 + max(int(it["label"].max()) for it in given.values()))
     refuse_as_classes(classes, source.name)
     refuse_masks(classes, source.name)
+    labels = {name: tensors["label"] for name, tensors in given.items()}
+    splits = split_facts(labels, classes, Holdout.of(source))
     notes = (*notes, *note_similar_names(classes))
-    facts = DataFacts.of("image", "classify", shapes.pop(), classes, *sizes, notes=notes)
+    facts = DataFacts.of("image", "classify", shapes.pop(), classes, notes=notes, **splits)
     return facts, {name: Split(tensors) for name, tensors in given.items()}
 
 

@@ -16,7 +16,7 @@ from hpc_dl.data.arrays.class_names import read_names
 from hpc_dl.data.arrays.files import array_names, note_arrays, open_arrays
 from hpc_dl.data.arrays.groups import read_groups
 from hpc_dl.data.arrays.stored import KEY, Array, StoredArray
-from hpc_dl.data.counts import Holdout, group_count, split_counts
+from hpc_dl.data.counts import Holdout, split_facts
 from hpc_dl.data.faults import Faults
 from hpc_dl.data.labels import note_constant_targets
 from hpc_dl.data.source import Loaded, Source
@@ -102,6 +102,7 @@ def _describe(source: Arrays, file: File) -> tuple[DataFacts, dict[str, dict[str
     examples.refuse_differing(shapes, counts)
     shape, notes = examples.layout(source, shapes["train"], inputs["train"].dtype)
     found = _answers(source, file, labels)
+    known = {split: next(iter(it.values())) for split, it in found.arrays.items()}
     groups = None
     if source.groups:
         groups = read_groups(file[source.groups], source.groups, counts["train"])
@@ -112,9 +113,7 @@ def _describe(source: Arrays, file: File) -> tuple[DataFacts, dict[str, dict[str
         source.task,
         shape,
         found.classes,
-        *split_counts(counts, Holdout.of(source), groups),
         targets=found.targets,
-        groups=group_count(groups),
         example_bytes=number * math.prod(shape),
         notes=(
             *note_arrays(source),
@@ -122,6 +121,7 @@ def _describe(source: Arrays, file: File) -> tuple[DataFacts, dict[str, dict[str
             *found.notes,
             *_note_slow(source, inputs["train"]),
         ),
+        **split_facts(known, found.classes, Holdout.of(source), groups),
     )
     return facts, found.arrays
 

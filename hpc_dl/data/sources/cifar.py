@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,7 +108,9 @@ class CIFARSource(ImageSetSource[CIFAR10 | CIFAR100]):
         )
         fault = self._fault()
         staged.refuse(self.options.name, fault, self.folder, self.set.sizes, root, packed)
-        return super().describe()
+        facts = super().describe()
+        is_known = self.options.stratify  # else it depends on the order
+        return facts if is_known else replace(facts, class_counts={})
 
     def read(self) -> dict[str, Tensors]:
         from hpc_dl.data.pictures import cifar_files
@@ -121,10 +123,10 @@ class CIFARSource(ImageSetSource[CIFAR10 | CIFAR100]):
             for split, names in self.set.parts.items()
         }
 
-    def train_labels(self) -> list[int]:
+    def labels(self) -> dict[str, list[int]]:
         """Return the classes in another order: there are as many pictures of each."""
         classes = range(len(self.classes))
-        return [*classes] * (EXAMPLES["train"] // len(classes))
+        return {split: [*classes] * (size // len(classes)) for split, size in EXAMPLES.items()}
 
     def files(self) -> dict[str, Path]:
         return {name: self.folder / name for name in self.set.sizes}

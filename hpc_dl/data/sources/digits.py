@@ -30,9 +30,9 @@ class DigitsSource(ImageSetSource[Digits]):
     def read(self) -> dict[str, Tensors]:
         return {"train": read_digits()}
 
-    def train_labels(self) -> list[int]:
+    def labels(self) -> dict[str, list[int]]:
         with gzip.open(_table(), "rt") as file:
-            return [int(row.rpartition(",")[2]) for row in file]
+            return {"train": [int(row.rpartition(",")[2]) for row in file]}
 
     def files(self) -> dict[str, Path]:
         return {"digits": _table()}

@@ -75,8 +75,11 @@ class MNISTSource(ImageSetSource[MNIST | FashionMNIST]):
         kind = torchvision_class(self.options.name)
         return {name: _tensors(kind(self.root, train=name == "train")) for name in self.examples}
 
-    def train_labels(self) -> bytes:
-        return (self.folder / "train-labels-idx1-ubyte").read_bytes()[IDX_HEADER:]
+    def labels(self) -> dict[str, bytes]:
+        files = {"train": "train-labels-idx1-ubyte", "test": "t10k-labels-idx1-ubyte"}
+        return {
+            name: (self.folder / file).read_bytes()[IDX_HEADER:] for name, file in files.items()
+        }
 
     def files(self) -> dict[str, Path]:
         return {name: self.folder / name for name in FILES}

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hpc_dl.data import holdout
-from hpc_dl.data.counts import Holdout, group_count, split_counts
+from hpc_dl.data.counts import Holdout, split_facts
 from hpc_dl.data.names import Names
 from hpc_dl.data.source import Loaded, Source
 from hpc_dl.data.tables import encoding, gaps, identity, inputs, notes, parts, targets
 from hpc_dl.data.tables.columns import Array
 from hpc_dl.data.tables.files import read_frame
 from hpc_dl.jobspec.data import Column, DataFacts
-from hpc_dl.jobspec.sources.tables import Table
+from hpc_dl.jobspec.sources.tables import Csv, Table
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -83,8 +83,9 @@ def read(source: Table) -> Tables:
     columns = inputs.find_columns(frames["train"], named, source.formats)
     groups = identity.find_groups(frames, source.groups) if source.groups else None
     classes, answers = targets.find(source, frames)
-    sizes = split_counts({n: len(f) for n, f in frames.items()}, Holdout.of(source), groups)
-    columns = _filled(source, frames, columns, groups)
+    split = split_facts(answers, classes, Holdout.of(source), groups)
+    labels = answers["train"] if classes else None
+    columns = _filled(source, frames, columns, groups, labels)
     for frame in list(frames.values())[1:]:
         encoding.encode(frame, columns)  # refuses what is not trained on
     facts = DataFacts.of(
@@ -92,16 +93,16 @@ def read(source: Table) -> Tables:
         source.task,
         (len(made := _names(columns)),),
         tuple(classes),
-        *sizes,
         targets=() if classes else tuple(source.targets),
         columns=made,
         raw=tuple(columns),
-        groups=group_count(groups),
+        csv=source.of_csv if isinstance(source, Csv) else {},
         notes=(
             *notes.note_files(frames),
             *notes.note_columns(frames["train"], columns, source),
             *targets.note(source, frames["train"], answers["train"], classes),
         ),
+        **split,
     )
     return Tables(facts, frames, answers, groups, identity.row_labels(frames, source.index))
 
@@ -112,7 +113,11 @@ def _names(columns: Sequence[Column]) -> tuple[str, ...]:
 
 
 def _filled(
-    source: Table, frames: Mapping[str, DataFrame], columns: list[Column], groups: Array | None
+    source: Table,
+    frames: Mapping[str, DataFrame],
+    columns: list[Column],
+    groups: Array | None,
+    labels: Array | None,
 ) -> list[Column]:
     """Return the columns with what gaps are filled with, which the training rows alone decide."""
     train = frames["train"]
@@ -121,5 +126,5 @@ def _filled(
     if source.missing not in ("mean", "median"):
         return columns
     missing = [name for name in ("validation", "test") if name not in frames]
-    drawn = holdout.positions(len(train), missing, Holdout.of(source), groups)
+    drawn = holdout.positions(len(train), missing, Holdout.of(source), groups, labels)
     return gaps.fill(train, columns, source.missing, drawn["train"])

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from hpc_dl.jobspec.data import Data, Fraction
 from hpc_dl.jobspec.model import Modality, Task
+from hpc_dl.jobspec.sources.csv_format import CsvFormat
 
 
 class Table(Data):
@@ -64,7 +65,7 @@ class Table(Data):
         return self.dates if isinstance(self.dates, dict) else dict.fromkeys(self.dates, "")
 
 
-class Csv(Table):
+class Csv(CsvFormat, Table):
     """A user's own table, in CSV: numbers, and words, each of which becomes a column."""
 
     name: Literal["csv"]

@@ -84,7 +84,9 @@ def with_gaps(values, *places):
     return found
 
 
-DAYS = pandas.Series(pandas.date_range("2020-01-01", periods=ROWS, tz="Europe/Berlin"))
+DAYS = pyarrow.array(
+    pandas.date_range("2020-01-01", periods=ROWS), pyarrow.timestamp("us", "Europe/Berlin")
+)
 HALVES = NUMBER / 2
 NOTHING = pandas.DataFrame({"a": [], "kind": []})
 GAPS = {"size": with_gaps(HALVES, 3, 5, 7), "colour": with_gaps(["red", "blue"] * 30, 4)}
@@ -93,7 +95,12 @@ REFUSED, TRAINS = "submission", "trains"
 FILES = [
     Case("a file that is cut off", cut, REFUSED, "data.path: …table.parquet is no readable parq"),
     Case("an empty file", content(b""), REFUSED, "is no readable parquet: … 0 bytes"),
-    Case("a CSV file called .parquet", content(b"a,kind\n1,x\n"), REFUSED, "no readable parquet"),
+    Case(
+        "a CSV file called .parquet",
+        content(b"a,kind\n1,x\n"),
+        REFUSED,
+        "is no Parquet file…data.name: csv",
+    ),
     Case("a file of marks alone", content(b"PAR1PAR1"), REFUSED, "is no readable parquet"),
     Case(
         "no rows", frame(pandas.DataFrame({"a": [], "kind": []}), target="kind"), REFUSED, "no rows"

@@ -1,0 +1,139 @@
+"""Names of the columns of a CSV file: of its first row, of the job spec, or `c0`, `c1`, ..."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+from hpc_dl.data.tables.csv_rows import Row
+from hpc_dl.data.tables.text_files import TextFile
+from hpc_dl.errors import UserError, first_few
+from hpc_dl.jobspec.sources.csv_format import CsvFormat
+
+_CHOICE = (
+    "data.header: false takes it as a row of values, of columns that are called c0, c1, ..., or as "
+    "data.names says; data.header: true takes it as names."
+)
+
+
+def find_names(
+    file: TextFile, first: Sequence[str] | None, rows: Sequence[Row], options: CsvFormat
+) -> tuple[list[str], list[str]]:
+    """Return the names of all columns, and notes. `first` is the row that names them, if one does;
+    `rows` are some of those below it."""
+    width = _usual_width(rows) or len(first or ())
+    if first is None:
+        names = options.names or [f"c{number}" for number in range(width)]
+        _refuse_names_as_row(file, rows, options)
+    else:
+        if options.header is None:
+            _refuse_values_as_names(file, first, [row for _, row in rows])
+        names = options.names or [name.strip() for name in first]
+    if options.names and rows and len(options.names) != width:
+        raise UserError(
+            f"data.names has {len(names)} names, and rows of {file.path} have {width} fields"
+        )
+    more, notes = _extend(file, names, rows, width)
+    names = [name or f"Unnamed: {number}" for number, name in enumerate(more)]
+    _refuse_repeated(file, names)
+    return names, notes
+
+
+def _usual_width(rows: Sequence[Row]) -> int:
+    """Return how many fields most rows have; 0 without rows."""
+    widths = Counter(len(row) for _, row in rows)
+    return widths.most_common(1)[0][0] if widths else 0
+
+
+def _extend(
+    file: TextFile, names: list[str], rows: Sequence[Row], width: int
+) -> tuple[list[str], list[str]]:
+    """Return names for columns without one: empty ones at the end, and R's names of rows."""
+    more = width - len(names)
+    if more > 0 and all(not "".join(row[len(names) :]).strip() for _, row in rows):
+        return [*names, *[""] * more], []
+    if more == 1:
+        cells = [row[0] for _, row in rows if len(row) == width]
+        if len(set(cells)) == len(cells) and not any(map(is_fraction, cells)):
+            return ["", *names], []
+    if more > 0:
+        raise UserError(
+            f"{file.where}: its rows have {width} fields, and its first row has {len(names)} names",
+            hint="Name every column in the first row, or in data.names, and let no row end with a "
+            "separator.",
+        )
+    return names, []
+
+
+def _refuse_repeated(file: TextFile, names: Sequence[str]) -> None:
+    """Raise UserError for names that several columns have, of which pandas would rename some."""
+    repeated = [f"{count} columns '{it}'" for it, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise UserError(
+            f"{file.where} has {first_few(repeated)}",
+            hint="Each needs a name of its own, in the first row or in data.names; if the first "
+            "row has values: data.header: false.",
+        )
+
+
+def _refuse_values_as_names(
+    file: TextFile, first: Sequence[str], rows: Sequence[Sequence[str]]
+) -> None:
+    """Raise UserError for a first row that is like those below it."""
+    cells = [cell.strip() for cell in first]
+    columns = [
+        [row[place].strip() for row in rows if place < len(row)] for place in range(len(cells))
+    ]
+    numbers = [
+        float(cell)
+        for cell, column in zip(cells, columns, strict=True)
+        if is_number(cell) and sum(map(is_number, column)) > len(column) / 2
+    ]
+    again = [cell for cell, column in zip(cells, columns, strict=True) if cell and cell in column]
+    if (numbers and not _are_counted(numbers)) or len(again) > max(len(cells) / 2, 1):
+        raise UserError(
+            f"{file.where}: its first row looks like values, not like names of columns: "
+            f"{first_few(map(repr, cells))}",
+            hint=_CHOICE,
+        )
+
+
+def _refuse_names_as_row(file: TextFile, rows: Sequence[Row], options: CsvFormat) -> None:
+    """Raise UserError for a first row of words above columns of numbers."""
+    if options.header is not None or len(rows) < 3:
+        return
+    (_, first), *below = rows
+    words = [
+        cell
+        for place, cell in enumerate(first)
+        if cell.strip()
+        and not is_number(cell)
+        and all(is_number(row[place]) for _, row in below if place < len(row))
+    ]
+    if words:
+        raise UserError(
+            f"{file.where}: its first row looks like names of columns: "
+            f"{first_few(map(repr, words))}",
+            hint="With data.header: true data.names takes their place, with false they are values.",
+        )
+
+
+def _are_counted(numbers: Sequence[float]) -> bool:
+    """Return whether numbers are evenly spaced whole ones, as years or pandas' names of columns."""
+    steps = {after - before for before, after in itertools.pairwise(numbers)}
+    return len(numbers) > 2 and len(steps) == 1 and steps != {0} and not any(it % 1 for it in steps)
+
+
+def is_number(cell: str) -> bool:
+    """Return whether a cell is a plain number."""
+    try:
+        return math.isfinite(float(cell.replace("_", "x")))
+    except ValueError:
+        return False
+
+
+def is_fraction(cell: str) -> bool:
+    """Return whether a cell is a number that is not whole."""
+    return is_number(cell) and bool(float(cell) % 1)

@@ -1,0 +1,141 @@
+"""Decimal and thousands signs of numbers in CSV files, where one reading alone is possible."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Literal
+
+from hpc_dl.data.tables.columns import is_text
+from hpc_dl.data.tables.csv_dialect import Dialect
+from hpc_dl.data.tables.text_files import TextFile
+from hpc_dl.errors import UserError, first_few
+from hpc_dl.jobspec.sources.csv_format import CsvFormat
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+Decimal = Literal[".", ","]
+
+_BLANKS = "'’_ \u00a0\u2009\u202f"
+"""Signs between thousands that cannot be decimal ones."""
+_TIMES_TEN = r"([eE][+-]?\d+)?"
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
+"""A number with a point, or points, that may stand between thousands."""
+_HINT = "data.decimal says which: '.' or ','."
+
+
+def _form(decimal: str, thousands: str | None = None) -> re.Pattern[str]:
+    """Return the form of numbers: their thousands are groups of three, unless the user says by
+    which sign they are divided."""
+    other = {",": ".", ".": ","}[decimal]
+    if thousands:
+        whole = rf"\d[\d{re.escape(thousands)}]*|"
+    else:
+        whole = rf"\d+|[1-9]\d{{0,2}}([{other}{_BLANKS}]\d{{3}})+|"
+    fraction = rf"({re.escape(decimal)}\d*)?"
+    return re.compile(rf"[+-]?(?=.?\d)({whole}){fraction}{_TIMES_TEN}")
+
+
+def find_decimal(
+    file: TextFile, frame: DataFrame, dialect: Dialect, options: CsvFormat
+) -> Decimal | None:
+    """Return the decimal sign of a file as it was read with points; None where points are not
+    certain to be that. Raises UserError where two readings are possible."""
+    if options.decimal or options.thousands in (".", ","):
+        return options.decimal or ("," if options.thousands == "." else ".")
+    readings = {name: _readings(words) for name, words in _columns_with_commas(frame)}
+    clear = {signs[0] for signs in readings.values() if len(signs) == 1}
+    unclear = [name for name, signs in readings.items() if len(signs) == 2]
+    if len(clear) == 2:
+        raise UserError(
+            f"{file.where}: a comma is for decimals in one column, and for thousands in another: "
+            f"{first_few(map(repr, readings))}",
+            hint=f"{_HINT} Or write all numbers alike.",
+        )
+    if clear == {","}:
+        return ","
+    if not clear and unclear and not _has_fractions(frame):
+        raise UserError(
+            f"{file.where}: column '{unclear[0]}' can be read with decimal commas, and with "
+            f"thousands separators: {_some(frame, unclear[0])}",
+            hint=_HINT,
+        )
+    return None if dialect.sep == ";" and _has_points_between_thousands(dialect) else "."
+
+
+def refuse_unclear_points(file: TextFile, texts: DataFrame) -> None:
+    """Raise UserError where all points may be decimal ones, or stand between thousands."""
+    pointed: dict[str, list[str]] = {}
+    for name in texts:
+        words = [word.strip() for word in texts[name].dropna().unique()]
+        pointed[name] = [word for word in words if "." in word]
+    if all(_THOUSANDS.fullmatch(word) for words in pointed.values() for word in words):
+        name = next(name for name, words in pointed.items() if words)
+        raise UserError(
+            f"{file.where}: column '{name}' can be read with decimal points, and with thousands "
+            f"separators: {', '.join(map(repr, pointed[name][:3]))}",
+            hint=_HINT,
+        )
+
+
+def convert_numbers(frame: DataFrame, decimal: Decimal, thousands: str | None) -> list[str]:
+    """Convert columns of formatted numbers in place, and return notes."""
+    import pandas
+
+    form = _form(decimal, thousands)
+    signs = thousands or {",": ".", ".": ","}[decimal] + _BLANKS
+    notes = []
+    for name in [it for it in frame.columns if is_text(frame[it])]:
+        words = frame[name].dropna().astype(str).str.strip()
+        if not len(words) or not all(map(form.fullmatch, words.unique())):
+            continue
+        plain = words.str.replace(f"[{re.escape(signs)}]", "", regex=True)
+        plain = plain.str.replace(decimal, ".", regex=False)
+        frame[name] = pandas.to_numeric(plain).reindex(frame.index)
+        notes += [
+            f"{sign!r} stands between thousands in column '{name}'"
+            for sign in signs
+            if words.str.contains(sign, regex=False).any()
+        ]
+    return notes
+
+
+def note_decimal(decimal: Decimal, dialect: Dialect, frame: DataFrame) -> list[str]:
+    """Note a decimal sign that a reader of the file may not expect."""
+    if decimal == ",":
+        return ["numbers have a decimal comma"]
+    expected = dialect.sep != ";" or not _has_fractions(frame)
+    return [] if expected else ["numbers have a decimal point"]
+
+
+def _columns_with_commas(frame: DataFrame) -> Iterator[tuple[str, list[str]]]:
+    """Yield the columns of numbers with commas, and their different words."""
+    for name in frame.columns:
+        if is_text(frame[name]):
+            words = [str(word).strip() for word in frame[name].dropna().unique()]
+            if any("," in word for word in words) and _readings(words):
+                yield name, words
+
+
+def _readings(words: Sequence[str]) -> list[str]:
+    """Return the decimal signs that all words can be read with."""
+    return [sign for sign in (",", ".") if all(map(_form(sign).fullmatch, words))]
+
+
+def _some(frame: DataFrame, name: str) -> str:
+    return ", ".join(repr(str(word).strip()) for word in frame[name].dropna().unique()[:3])
+
+
+def _has_points_between_thousands(dialect: Dialect) -> bool:
+    """Return whether the first rows leave open what a point is for: all may be for thousands."""
+    cells = [cell.strip() for _, row in dialect.rows for cell in row]
+    return not any(
+        re.fullmatch(_form("."), it) and "." in it and not _THOUSANDS.fullmatch(it) for it in cells
+    )
+
+
+def _has_fractions(frame: DataFrame) -> bool:
+    """Return whether numbers with a decimal point have been read."""
+    floats = frame.select_dtypes("float")
+    return bool(((floats % 1).fillna(0) != 0).any().any())

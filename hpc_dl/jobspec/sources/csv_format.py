@@ -1,0 +1,76 @@
+"""Options of how CSV text is read, named as pandas names them."""
+
+from __future__ import annotations
+
+import codecs
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, NonNegativeInt, StringConstraints, field_validator
+
+from hpc_dl.jobspec.base import Spec
+
+_SEPARATORS = {r"\t": "\t", "tab": "\t", r"\s+": "whitespace"}
+"""Spellings of separators that a shell or pandas asks for."""
+
+
+class CsvFormat(Spec):
+    """How a CSV file is read; what is unset is taken from the file where that is certain."""
+
+    sep: str | None = Field(
+        None, description="what separates columns: a character, or `whitespace` for any blanks"
+    )
+    decimal: Literal[".", ","] | None = Field(None, description="the decimal sign of numbers")
+    thousands: Annotated[str, StringConstraints(min_length=1, max_length=1)] | None = Field(
+        None, description="the sign between thousands"
+    )
+    encoding: str | None = Field(
+        None, description="such as `latin-1` or `cp1252`; if unset, UTF-8, or what its mark tells"
+    )
+    header: bool | None = Field(
+        None,
+        description="whether the first row names the columns; if false they are `c0`, `c1`, ...",
+    )
+    names: list[str] | None = Field(
+        None,
+        description="names for all columns, of a file that has none; with `header: true` they take "
+        "the place of its own",
+    )
+    skiprows: NonNegativeInt = Field(0, description="lines to leave out above the table")
+    comment: Annotated[str, StringConstraints(min_length=1, max_length=1)] | None = Field(
+        None, description="a sign from which on the rest of a line is left out"
+    )
+    na_values: list[str] = Field([], description="words that are gaps, beside those of pandas")
+    keep_default_na: bool = Field(
+        True, description="whether pandas' words, like NA, None and null, are gaps"
+    )
+
+    @property
+    def of_csv(self) -> dict[str, Any]:
+        """Return the options that are set, of those that say how a CSV file is read."""
+        return self.model_dump(include=set(CsvFormat.model_fields), exclude_defaults=True)
+
+    @field_validator("sep")
+    @classmethod
+    def _one_character(cls, sep: str | None) -> str | None:
+        sep = _SEPARATORS.get(sep or "", sep)
+        if sep is not None and sep != "whitespace" and (len(sep) != 1 or sep in '"\r\n'):
+            raise ValueError("one character separates columns, or `whitespace`")
+        return sep
+
+    @field_validator("encoding")
+    @classmethod
+    def _known(cls, encoding: str | None) -> str | None:
+        try:
+            "".encode(encoding or "utf-8")
+            codecs.lookup(encoding or "utf-8")
+        except LookupError:
+            raise ValueError(f"there is no encoding {encoding!r}; latin-1 is one") from None
+        return encoding
+
+    @field_validator("names")
+    @classmethod
+    def _different(cls, names: list[str] | None) -> list[str] | None:
+        for name in names or []:
+            if (names or []).count(name) > 1:
+                raise ValueError(f"'{name}' is there several times")
+        return names
