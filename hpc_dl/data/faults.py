@@ -43,10 +43,12 @@ def regular_file(key: str, path: Path | str) -> Path:
     Raises UserError for one that is not there, and for what is no file: a folder, or a pipe, of
     which a reader would wait for ever.
     """
-    found = Path(path).expanduser()
-    if found.is_file():
+    with reading(key, path, "file"):
+        found = Path(path).expanduser()
+        is_file, is_folder = found.is_file(), found.is_dir()
+    if is_file:
         return found
-    if found.is_dir():
+    if is_folder:
         raise UserError(f"{key}: {found} is a folder, not a file")
     if found.is_symlink() and not found.exists():
         raise UserError(f"{key}: {found} is a link to {found.readlink()}, which is not there")
@@ -86,10 +88,15 @@ class Faults:
         lines = [
             f"{what}: {first_few(at, PLACES)}" if at else what for what, at in self._found.items()
         ]
+        hint = "\n".join(self._hints)
+        if (
+            len(lines) == 1 and lines[0] in self._found
+        ):  # a single error that was collected has its own place
+            raise UserError(lines[0], hint=hint)
         more = [f"and {len(lines) - KINDS} more"] if len(lines) > KINDS else []
         every = [f"{len(lines)} faults", *lines[:KINDS], *more]
         shown = lines[0] if len(lines) == 1 else "\n  ".join(every)
-        raise UserError(f"{self._where}: {shown}", hint="\n".join(self._hints))
+        raise UserError(f"{self._where}: {shown}", hint=hint)
 
 
 def _describe(error: BaseException) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hpc_dl.data.faults import Faults
 from hpc_dl.errors import UserError, first_few
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ def number_classes(given: Mapping[str, Array], places: Mapping[str, str]) -> Cla
 
     every = [np.unique(labels) for labels in given.values()]
     values = sorted({value for split in every for value in split.tolist()})
-    for value in _unlabelled(values):
-        _refuse_unlabelled(value, given, places)
+    if odd := _unlabelled(values):
+        _refuse_unlabelled(odd, given, places)
     classes = tuple(str(int(value)) for value in values)
     if values == list(range(len(values))):
         return Classes({name: labels.astype(np.int64) for name, labels in given.items()}, classes)
@@ -55,18 +56,21 @@ def _unlabelled(values: Sequence[int]) -> list[int]:
     return [it for it in values if it < 0] + (unsigned if len(values) > 2 else [])
 
 
-def _refuse_unlabelled(value: int, given: Mapping[str, Array], places: Mapping[str, str]) -> None:
-    """Raise UserError for a label that marks examples without one."""
+def _refuse_unlabelled(
+    odd: Sequence[int], given: Mapping[str, Array], places: Mapping[str, str]
+) -> None:
+    """Raise UserError for labels that mark examples without one, with their counts."""
+    hint = "Number the classes from 0: numpy.unique(y, return_inverse=True)."
+    if len(odd) == 1:
+        keep = f"keep = y != {int(odd[0])}; x, y = x[keep], y[keep]"
+        hint = f"If it marks examples without a label, leave these out: {keep}. {hint}"
     for name, labels in given.items():
-        at = (labels == value).nonzero()[0].tolist()
-        if at:
-            raise UserError(
-                f"{places[name]}: label {int(value)} of {len(at)} of {len(labels)} examples "
-                f"({first_few(at, 3)}) is no class, which are numbers from 0",
-                hint="If it marks examples without a label, leave them out: "
-                f"keep = y != {int(value)}; x, y = x[keep], y[keep]. If it is a class, number the "
-                "classes from 0: numpy.unique(y, return_inverse=True).",
-            )
+        faults = Faults(places[name])
+        for value in odd:
+            at = (labels == value).nonzero()[0].tolist()
+            shown = f"label {int(value)} of {len(at)} of {len(labels)} examples is no class"
+            faults.add(shown, at, hint)
+        faults.refuse()
 
 
 def _listed(classes: Sequence[str]) -> str:

@@ -82,12 +82,14 @@ class Numbers:
         if not rows:
             return
         known = self._places.setdefault(what, [])
-        first = [[row, *mask[row].nonzero()[0].tolist()] for row in rows[: PLACES - len(known)]]
+        wanted = max(0, PLACES - len(known))
+        first = [[row, *mask[row].nonzero()[0].tolist()] for row in rows[:wanted]]
         if first:
             value = given[tuple(first[0])].item()
             self._shown.setdefault(what, f"{what}, {value}," if math.isfinite(value) else what)
-        known += [[self._count + row, *place] for row, *place in first]
-        known += [self._count + row for row in rows[len(first) :]]
+        shown = len(first) if mask.ndim < 3 else 0  # else the example says enough
+        known += [[self._count + row, *place] for row, *place in first[:shown]]
+        known += [self._count + row for row in rows[shown:]]
 
     def refuse(self) -> None:
         """Raise UserError for wrong values: in how many examples they are, and the first places."""

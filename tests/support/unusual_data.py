@@ -88,7 +88,12 @@ def page() -> str:
         "`tests/data/unusual/`; `…` stands for names and numbers that depend on the file.",
     ]
     for name, cases in tables():
-        lines += ["", f"## {name.capitalize()}", "", "| data | when | what is seen |"]
+        lines += [
+            "",
+            f"## {name.replace('_', ' ').capitalize()}",
+            "",
+            "| data | when | what is seen |",
+        ]
         lines += ["| --- | --- | --- |"]
         lines += [f"| {it.what} | {MOMENTS[it.when]} | {_cell(it.seen)} |" for it in cases]
     return "\n".join(lines) + "\n"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -15,16 +14,18 @@ from hpc_dl.errors import UserError
 _WAYS = {
     "dates": "Make words or whole numbers of them.",
     "Python objects": "Save words by numpy.array(y, dtype=str), numbers as numbers.",
-    "references": "Save words as an array of text. MATLAB: string arrays are none; numbers are.",
+    "references": "Save numbers, as MATLAB's grp2idx gives them, in place of a cell array.",
 }
 
 
-def count_labels(array: StoredArray, examples: int) -> int:
+def count_labels(array: StoredArray, examples: int, where: str) -> int:
     """Return how many labels there are; they may be in one row (1, N), as MATLAB has them."""
     shape = array.shape
+    if not shape:
+        raise UserError(f"{where} is a single value, and not one for each example")
     if len(shape) == 2 and shape[0] == 1 and examples != 1:
         return shape[1]
-    return shape[0] if shape else 0
+    return shape[0]
 
 
 def read_labels(array: StoredArray, where: str) -> Array:
@@ -37,15 +38,12 @@ def read_labels(array: StoredArray, where: str) -> Array:
             hint="A class for each pixel or step is not supported.",
         )
     found = _as_column(array[()])
-    if named := _enumerated(array.dtype):
-        words = [named.get(number, str(number)) for number in found.flatten().tolist()]
-        found = np.array(words).reshape(found.shape)
     return found.reshape(_axes(found.shape))
 
 
 def read_targets(array: StoredArray, where: str) -> Array:
     """Return regression targets, (N,) or (N, targets). Raises UserError with all gaps."""
-    refuse_no_numbers(array.dtype, where)
+    refuse_no_numbers(array.dtype, where, "y", "To predict classes: data.task: classify.")
     if len(_axes(array.shape)) > 2 or 0 in array.shape:
         raise UserError(
             f"{where} is {array.shape}, but numbers to predict are (N,) or (N, targets)"
@@ -80,9 +78,3 @@ def _axes(shape: tuple[int, ...]) -> tuple[int, ...]:
 def _as_column(array: Array) -> Array:
     """Return labels in one row (1, N) as (N,), others as they are."""
     return array[0] if array.ndim == 2 and len(array) == 1 and array.shape[1] > 1 else array
-
-
-def _enumerated(dtype: np.dtype[Any]) -> dict[int, str]:
-    """Return the names that an HDF5 file gives to numbers; empty if none."""
-    metadata: Mapping[str, Any] = dtype.metadata or {}
-    return {number: name for name, number in metadata.get("enum", {}).items()}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
+from hpc_dl.data.arrays.elements import describe
 from hpc_dl.data.arrays.stored import Array, StoredArray
 from hpc_dl.data.labels import Classes
 from hpc_dl.errors import UserError, first_few
@@ -23,20 +25,19 @@ def read_names(source: Arrays, file: Mapping[str, StoredArray]) -> list[str]:
     if isinstance(names, str):
         where = f"{where}: '{names}'"
         array = file[names]
-        if array.dtype.kind not in "OSUiu" or len(array.shape) != 1:
-            raise UserError(
-                f"{where} is {array.shape} {array.dtype}, but has to be (classes,) text"
-            )
-        names = (
-            decode(array[()], where).tolist() if array.dtype.kind in "OS" else array[()].tolist()
-        )
+        text = describe(array.dtype) == "text"
+        if len(array.shape) != 1 or not (text or array.dtype.kind in "iu"):
+            raise UserError(f"{where} is {array.shape} {array.dtype}, but has to be a list of text")
+        names = (decode(array[()], where) if text else array[()]).tolist()
     found = [str(name).strip() for name in names]
     if twice := [name for name in dict.fromkeys(found) if found.count(name) > 1 or not name]:
         raise UserError(f"{where}: names have to differ, and not to be empty: {twice[0]!r}")
     return found
 
 
-def rename(found: Classes, names: Sequence[str], *, words: bool) -> Classes:
+def rename(
+    found: Classes, names: Sequence[str], *, words: bool, where: str = "data.class_names"
+) -> Classes:
     """Return classes by their given names: of `words` in another order; of numbers the name at
     that place, or as many names as there are different labels.
 
@@ -44,15 +45,25 @@ def rename(found: Classes, names: Sequence[str], *, words: bool) -> Classes:
     """
     if not words and len(names) == len(found.names):
         pairs = [f"{label} is '{name}'" for label, name in zip(found.names, names, strict=True)]
-        return replace(found, names=tuple(names), notes=(f"labels: {first_few(pairs, 10)}",))
+        note = f"labels: {first_few(pairs, 10)}"
+        return replace(found, names=tuple(names), notes=(*found.notes, note))
     order = list(names) if words else [str(number) for number in range(len(names))]
     if unknown := [repr(label) for label in found.names if label not in order]:
         raise UserError(
-            f"data.class_names: {len(names)} names, and {len(found.names)} different labels, of "
+            f"{where}: {len(names)} names, and {len(found.names)} different labels, of "
             f"which {first_few(unknown)} has none"
         )
     number = np.array([order.index(label) for label in found.names])
     return Classes({split: number[it] for split, it in found.labels.items()}, tuple(names))
+
+
+def rename_enumerated(found: Classes, dtype: np.dtype[Any]) -> Classes:
+    """Return classes by the names that HDF5 has for the numbers of a type, if it has some."""
+    metadata: Mapping[str, Any] = dtype.metadata or {}
+    named = {str(number): name for name, number in metadata.get("enum", {}).items()}
+    if not named:
+        return found
+    return rename(found, [named.get(label, label) for label in found.names], words=False)
 
 
 def decode(array: Array, where: str) -> Array:

@@ -19,14 +19,14 @@ _KINDS = {
 }
 """By NumPy's letter for the kind of a type."""
 _WAYS = {
-    "text": "If it is numbers as text: x.astype(float).",
-    "complex numbers": "Real and imaginary parts: numpy.stack([x.real, x.imag], axis=-1).",
-    "dates": "In days: (x - x.min()) / numpy.timedelta64(1, 'D').",
-    "spans of time": "In days: x / numpy.timedelta64(1, 'D').",
-    "Python objects": "Save it as an array of numbers: numpy.array(x.tolist(), dtype=float).",
+    "text": "If it is numbers as text: {0}.astype(float).",
+    "complex numbers": "Real and imaginary parts: numpy.stack([{0}.real, {0}.imag], axis=-1).",
+    "dates": "In days: ({0} - {0}.min()) / numpy.timedelta64(1, 'D').",
+    "spans of time": "In days: {0} / numpy.timedelta64(1, 'D').",
+    "Python objects": "Save it as numbers: numpy.array({0}.tolist(), dtype=float).",
     "lists of several lengths": "Fill them up to one length.",
     "references": "Save the arrays that they refer to as one. MATLAB: cell2mat.",
-    "records": "numpy.lib.recfunctions.structured_to_unstructured(x); or save a table as Parquet.",
+    "records": "numpy.lib.recfunctions.structured_to_unstructured({0}); or save a Parquet file.",
 }
 
 
@@ -46,7 +46,8 @@ def describe(dtype: np.dtype[Any]) -> str:
     return _KINDS.get(dtype.kind, "")
 
 
-def refuse_no_numbers(dtype: np.dtype[Any], where: str) -> None:
-    """Raise UserError for elements that are no real numbers."""
+def refuse_no_numbers(dtype: np.dtype[Any], where: str, name: str, hint: str = "") -> None:
+    """Raise UserError for elements that are no real numbers; `name` is the array's in the hint."""
     if found := describe(dtype):
-        raise UserError(f"{where} holds {found}, not real numbers", hint=_WAYS.get(found, ""))
+        ways = filter(None, [_WAYS.get(found, "").format(name), hint])
+        raise UserError(f"{where} holds {found}, not real numbers", hint=" ".join(ways))

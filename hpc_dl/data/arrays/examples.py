@@ -19,13 +19,13 @@ _AXES = {"table": (2,), "image": (3, 4), "sequence": (3,)}
 SEQUENCES = "Sequences (N, T, F): data.kind: sequence."
 
 
-def kind_of(source: Arrays, shape: tuple[int, ...]) -> Modality:
+def kind_of(source: Arrays, shape: tuple[int, ...], where: str = "data.inputs") -> Modality:
     """Return what an example is. Raises UserError for arrays with other axes."""
     kind = source.kind or _KINDS.get(len(shape))
     if kind is None or len(shape) not in _AXES[kind]:
         more = " Volumes and videos are not supported." if len(shape) > 4 else ""
         raise UserError(
-            f"data.inputs: '{source.inputs}' is {shape}, which is no {kind or 'kind of example'}",
+            f"{where} is {shape}, which is no {kind or 'kind of example'}",
             hint="A table has 2 axes, sequences 3 (data.kind: sequence), images 3 or 4." + more,
         )
     return kind
@@ -38,32 +38,40 @@ def may_be_sequences(source: Arrays, shape: tuple[int, ...]) -> bool:
 
 def refuse_type(source: Arrays, array: StoredArray, where: str) -> None:
     """Raise UserError for a type that examples of a kind cannot be of."""
-    refuse_no_numbers(array.dtype, where)
-    pixels = kind_of(source, array.shape) == "image" and array.dtype.kind in "iu"
+    refuse_no_numbers(array.dtype, where, "x")
+    pixels = kind_of(source, array.shape, where) == "image" and array.dtype.kind in "iu"
     if pixels and array.dtype != np.uint8:
+        dtype = array.dtype.newbyteorder("=")
         more = f" {SEQUENCES}" if may_be_sequences(source, array.shape) else ""
         raise UserError(
-            f"{where} is {array.dtype}, but images are bytes (uint8), or floats in [0, 1]",
+            f"{where} is {dtype}, but images are bytes (uint8), or floats in [0, 1]",
             hint="Bytes: x.astype('uint8'); 16 bits: (x / 65535).astype('float32')." + more,
         )
 
 
-def refuse_differing(shapes: Mapping[str, tuple[int, ...]], labels: Mapping[str, int]) -> None:
+def refuse_differing(
+    source: Arrays, shapes: Mapping[str, tuple[int, ...]], labels: Mapping[str, int]
+) -> None:
     """Raise UserError for splits that differ in their examples, or have other than one label."""
     example = shapes["train"][1:]
     for split, shape in shapes.items():
         if shape[1:] != example:
             raise UserError(f"{KEY}: examples of {split} are {shape[1:]}, others {example}")
-        count = labels[split]
-        if count != shape[0]:
-            place = shape.index(count) if count in shape else 0
-            way = f": numpy.moveaxis(x, {place}, 0); in MATLAB, permute" if place else ""
+        if labels[split] != shape[0]:
             raise UserError(
-                f"{KEY}: {shape[0]} examples to {split}, and {count} labels",
-                hint=f"The first axis has to be the example{way}.",
+                f"{KEY}: {shape[0]} examples to {split}, and {labels[split]} labels",
+                hint=_first_axis(shape, labels[split], matlab=source.path.endswith(".mat")),
             )
         if 0 in shape:
             raise UserError(f"{KEY}: the examples to {split} are {shape}: there are none")
+
+
+def _first_axis(shape: tuple[int, ...], count: int, *, matlab: bool) -> str:
+    """Return a hint on how to have the examples along the first axis."""
+    place = shape.index(count) if count in shape else 0
+    way = f": numpy.moveaxis(x, {place}, 0)" if place else ""
+    more = " In MATLAB: permute(x, ndims(x):-1:1)." if matlab else ""
+    return f"The first axis has to be the example{way}.{more}"
 
 
 def layout(

@@ -45,7 +45,7 @@ def array_names(source: Arrays) -> dict[str, tuple[str, str]]:
 def open_arrays(source: Arrays) -> Iterator[Mapping[str, StoredArray]]:
     """Open the arrays that a source names; each is read when it is indexed."""
     with _open(source) as file:
-        yield {name: _find(file, name) for name in _named(source)}
+        yield {name: _find(file, name, option) for name, option in _named(source).items()}
 
 
 def note_arrays(source: Arrays) -> tuple[str, ...]:
@@ -65,11 +65,15 @@ def note_arrays(source: Arrays) -> tuple[str, ...]:
     return (f"arrays that are not read: {first_few(left, SHOWN)}{''.join(hints)}", *notes)
 
 
-def _named(source: Arrays) -> list[str]:
-    """Return the names of all arrays that a source reads."""
-    names = [name for pair in array_names(source).values() for name in pair]
-    aside = [source.groups, source.class_names if isinstance(source.class_names, str) else None]
-    return names + [name for name in aside if name]
+def _named(source: Arrays) -> dict[str, str]:
+    """Return the names of all arrays that a source reads, each with its option."""
+    found: dict[str, str] = {}
+    for split, (inputs, labels) in array_names(source).items():
+        before = "" if split == "train" else f"{split}_"
+        found |= {inputs: f"data.{before}inputs", labels: f"data.{before}labels"}
+    if isinstance(source.class_names, str):
+        found[source.class_names] = "data.class_names"
+    return found | ({source.groups: "data.groups"} if source.groups else {})
 
 
 @contextlib.contextmanager
@@ -90,15 +94,15 @@ def _open(source: Arrays) -> Iterator[ArrayFile]:
         file.close()
 
 
-def _find(file: ArrayFile, name: str) -> StoredArray:
+def _find(file: ArrayFile, name: str, option: str) -> StoredArray:
     """Return an array, not read yet. Raises UserError where there is none, or only a group."""
     found = file.find(name)
     if found is None:
-        raise _absent(name, file.names(), file.path)
+        raise _absent(name, option, file.names(), file.path)
     return found
 
 
-def _absent(name: str, there: list[str], path: Path) -> UserError:
+def _absent(name: str, option: str, there: list[str], path: Path) -> UserError:
     near = get_close_matches(name, there, 3)
     ways = [f"Did you mean {' or '.join(near)}?"] if near else []
     if not near:
@@ -106,6 +110,6 @@ def _absent(name: str, there: list[str], path: Path) -> UserError:
     if set(there) >= SPARSE:
         ways.append("That is a sparse matrix: save x.toarray().")
     return UserError(
-        f"{KEY}: {path} has no array '{name}'",
-        hint=" ".join([*ways, "data.inputs and data.labels name them."]),
+        f"{option}: {path} has no array '{name}'",
+        hint=" ".join(ways),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -55,19 +55,14 @@ class Hdf5File(ArrayFile):
             found = None if link is None else self._file.get(name)
         if link is None:
             return None
+        where = f"{KEY}: '{name}' in {self.path}"
         if found is None:
-            raise UserError(f"{KEY}: '{name}' in {self.path} is a link to {_target(link)}")
-        if not isinstance(found, h5py.Dataset):
-            raise self._no_array(name, found)
+            raise UserError(f"{where} is a link to {_target(link)}")
         with reading(KEY, f"'{name}' in {self.path}", self.form):
-            shape, dtype = found.shape, found.dtype
-            faults = list(_faults(found, self.path.parent))
-        for message, hint in faults:
-            raise UserError(f"{KEY}: '{name}' in {self.path} {message}", hint=hint)
-        if dtype.subdtype:
-            dtype, inner = dtype.subdtype
-            shape = (*shape, *inner)
-        return self.stored(found, (0,) if shape is None else shape, dtype)
+            _refuse_no_array(found, name, where)
+            _refuse_unreadable(found, self.path.parent, where)
+            dtype, inner = found.dtype.subdtype or (found.dtype, ())
+            return self.stored(found, (*found.shape, *inner), dtype)
 
     def notes(self, names: Sequence[str]) -> tuple[str, ...]:
         with reading(KEY, self.path, self.form):
@@ -79,19 +74,6 @@ class Hdf5File(ArrayFile):
 
     def close(self) -> None:
         self._file.close()
-
-    def _no_array(self, name: str, found: Any) -> UserError:
-        """Return the error for what is a group, or a type."""
-        where = f"{KEY}: '{name}' in {self.path}"
-        if not isinstance(found, h5py.Group):
-            return UserError(f"{where} is a data type, not an array")
-        held = [f"{name.rstrip('/')}/{it}" for it in found]
-        hint = f"It has: {first_few(held, 8)}." if held else "It is empty."
-        if "pandas_type" in found.attrs:
-            hint = "pandas wrote it: save it by frame.to_parquet, for data.name: parquet."
-        elif {"data", "indices", "indptr"} <= set(found):
-            hint = "It is a sparse matrix: save x.toarray()."
-        return UserError(f"{where} is a group, not an array", hint=hint)
 
 
 def part_names(dataset: Any) -> list[str]:
@@ -112,23 +94,40 @@ def _target(link: Any) -> str:
     return f"'{link.path}', which is not there" if isinstance(link, h5py.SoftLink) else "nothing"
 
 
-def _faults(dataset: Any, folder: Path) -> Iterator[tuple[str, str]]:
-    """Yield why the values of an array cannot be read, and what to do."""
+def _refuse_no_array(found: Any, name: str, where: str) -> None:
+    """Raise UserError for a group, for a type, and for an array without a shape."""
+    if isinstance(found, h5py.Group):
+        held = [f"{name.rstrip('/')}/{it}" for it in found]
+        hint = f"It has: {first_few(held, 8)}." if held else "It is empty."
+        if "pandas_type" in found.attrs:
+            hint = "pandas wrote it: save it by frame.to_parquet, for data.name: parquet."
+        elif {"data", "indices", "indptr"} <= set(found):
+            hint = "It is a sparse matrix: save x.toarray()."
+        raise UserError(f"{where} is a group, not an array", hint=hint)
+    if not isinstance(found, h5py.Dataset):
+        raise UserError(f"{where} is a data type, not an array")
+    if found.shape is None:
+        raise UserError(f"{where} is empty: it has no shape")
+
+
+def _refuse_unreadable(dataset: Any, folder: Path, where: str) -> None:
+    """Raise UserError for an array whose filter is not installed, or whose files are not there:
+    without these HDF5 reads zeros."""
     plist = dataset.id.get_create_plist()
     for number in range(plist.get_nfilters()):
         code, _, _, name = plist.get_filter(number)
         if not h5py.h5z.filter_avail(code):
-            known = name.decode(errors="replace") or "filter"
-            yield (
-                f"is compressed by {known} (number {code}), which is not installed",
-                "pip install hdf5plugin, and export HDF5_PLUGIN_PATH=$(python -c 'import "
+            known = name.decode(errors="replace") or "a filter"
+            raise UserError(
+                f"{where} is compressed by {known} (number {code}), which is not installed",
+                hint="pip install hdf5plugin, and export HDF5_PLUGIN_PATH=$(python -c 'import "
                 "hdf5plugin; print(hdf5plugin.PLUGIN_PATH)'); or h5repack -f GZIP=4 OLD NEW.",
             )
     parts = part_names(dataset)
     absent = [it for it in parts if not (folder / it).is_file()]
     if absent:
-        yield (
-            f"lies in other files, of which {len(absent)} of {len(parts)} are not there: "
+        raise UserError(
+            f"{where} lies in other files, of which {len(absent)} of {len(parts)} are not there: "
             f"{first_few(absent, 3)}",
-            f"They belong into {folder}.",
+            hint=f"They belong into {folder}.",
         )

@@ -7,13 +7,16 @@ prediction see the same pixels. Light: without torch.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+import functools
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image
 
 from hpc_dl.data.pictures.broken import Refused, refuse_special, unreadable
 from hpc_dl.data.pictures.file_ends import has_end
@@ -29,6 +32,25 @@ _TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_BITS = 256, 257, 258
 """TIFF's tags."""
 _SIDEWAYS = (5, 6, 7, 8)
 """EXIF orientations that swap height and width."""
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""By EXIF orientation, what shows a picture upright."""
+_FORMATS = ("PNG", "JPEG", "MPO", "TIFF", "BMP", "GIF", "WEBP", "PPM", "AVIF", "JPEG2000")
+"""Formats that are read. Pillow knows others, of which one runs programs (EPS), and some are found
+in any bytes (TGA)."""
+_LARGE = 2**24
+"""Pixels beyond which a process decodes one picture at a time, whatever its threads."""
+_one_at_a_time = threading.Lock()
+
+# It warns of odd metadata, in a line for each picture; what matters is an error here.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 def decode(given: Given, channels: int, size: Sequence[int] | None = None) -> Pixels:
@@ -37,11 +59,11 @@ def decode(given: Given, channels: int, size: Sequence[int] | None = None) -> Pi
     Raises UnreadablePicture naming one that cannot be read.
     """
     try:
-        with _open(given) as picture:
+        with _open(given) as picture, _alone_if_large(picture):
             flat = _convert(_flatten(picture), "L" if channels == 1 else "RGB")
-        if size is not None:
-            flat = flat.resize((size[1], size[0]), Image.Resampling.BILINEAR)
-        pixels = np.array(flat)
+            if size is not None:
+                flat = flat.resize((size[1], size[0]), Image.Resampling.BILINEAR)
+            pixels = np.array(flat)
     except Exception as error:  # Pillow's readers raise all kinds at malformed files
         raise unreadable(given, error) from None
     return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
@@ -70,11 +92,12 @@ def header(path: Path) -> Header:
     """
     try:
         refuse_special(path)
-        with path.open("rb") as file, Image.open(file) as picture:
+        with path.open("rb") as file, Image.open(file, formats=_formats()) as picture:
             if is_deep(picture):
                 _brightest(picture)
             if not has_end(picture, file):
-                picture.load()
+                with _alone_if_large(picture):
+                    picture.load()
             turn = _orientation(picture)
             width, height = _stored_size(picture)
             return Header(
@@ -109,8 +132,22 @@ def _open(given: Given) -> Any:
     else:
         if isinstance(given, Path | str):
             refuse_special(given)
-        with Image.open(given) as picture:
+        with Image.open(given, formats=_formats()) as picture:
             yield picture
+
+
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    """Return the formats to read, as far as this build of Pillow knows them."""
+    Image.init()
+    return tuple(it for it in _FORMATS if it in Image.OPEN)
+
+
+@contextlib.contextmanager
+def _alone_if_large(picture: Image.Image) -> Iterator[None]:
+    """Wait until no other thread decodes a large picture, if this is one: memory is bounded."""
+    with _one_at_a_time if picture.width * picture.height > _LARGE else contextlib.nullcontext():
+        yield
 
 
 def _flatten(picture: Image.Image) -> Image.Image:
@@ -118,8 +155,8 @@ def _flatten(picture: Image.Image) -> Image.Image:
     deep = is_deep(picture)
     most = _brightest(picture) if deep else 255
     picture.load()
-    turned = ExifTags.Base.Orientation in picture.getexif()
-    upright = ImageOps.exif_transpose(picture) if turned else picture
+    turn = _TURNS.get(picture.getexif().get(ExifTags.Base.Orientation, 1))
+    upright = picture if turn is None else picture.transpose(turn)
     if deep:
         return _from_16_bits(upright, most)
     if upright.has_transparency_data:

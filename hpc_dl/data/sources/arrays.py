@@ -12,7 +12,7 @@ import numpy as np
 
 from hpc_dl.data import checked_files
 from hpc_dl.data.arrays import answers, chunks, classes, examples
-from hpc_dl.data.arrays.class_names import read_names
+from hpc_dl.data.arrays.class_names import read_names, rename_enumerated
 from hpc_dl.data.arrays.files import array_names, note_arrays, open_arrays
 from hpc_dl.data.arrays.groups import read_groups
 from hpc_dl.data.arrays.stored import KEY, Array, StoredArray
@@ -94,14 +94,18 @@ def _describe(source: Arrays, file: File) -> tuple[DataFacts, dict[str, dict[str
     names = array_names(source)
     inputs = {split: file[name] for split, (name, _) in names.items()}
     shapes = {split: array.shape for split, array in inputs.items()}
-    kind = examples.kind_of(source, shapes["train"])
     for split, array in inputs.items():
         examples.refuse_type(source, array, _place(source, split, "inputs"))
+    kind = examples.kind_of(source, shapes["train"])
     labels = {split: file[name] for split, (_, name) in names.items()}
-    counts = {n: answers.count_labels(it, shapes[n][0]) for n, it in labels.items()}
-    examples.refuse_differing(shapes, counts)
+    places = {split: _place(source, split, "labels") for split in labels}
+    counts = {
+        split: answers.count_labels(array, shapes[split][0], places[split])
+        for split, array in labels.items()
+    }
+    examples.refuse_differing(source, shapes, counts)
     shape, notes = examples.layout(source, shapes["train"], inputs["train"].dtype)
-    found = _answers(source, file, labels)
+    found = _answers(source, file, labels, places)
     known = {split: next(iter(it.values())) for split, it in found.arrays.items()}
     groups = None
     if source.groups:
@@ -146,9 +150,8 @@ class _Answers:
     notes: tuple[str, ...] = ()
 
 
-def _answers(source: Arrays, file: File, labels: File) -> _Answers:
+def _answers(source: Arrays, file: File, labels: File, places: Mapping[str, str]) -> _Answers:
     """Read the class or the regression targets of each example."""
-    places = {split: _place(source, split, "labels") for split in labels}
     if source.task == "regress":
         given = {split: answers.read_targets(it, places[split]) for split, it in labels.items()}
         names = answers.name_targets(source.labels, given)
@@ -156,7 +159,10 @@ def _answers(source: Arrays, file: File, labels: File) -> _Answers:
         columns = {split: it.reshape(len(it), -1) for split, it in given.items()}
         return _Answers({n: {"target": it} for n, it in columns.items()}, (), names, tuple(notes))
     given = {split: answers.read_labels(it, places[split]) for split, it in labels.items()}
-    found = classes.read(given, places, read_names(source, file))
+    called = read_names(source, file)
+    found = classes.read(given, places, called)
+    if not called:
+        found = rename_enumerated(found, labels["train"].dtype)
     arrays = {split: {"label": it} for split, it in found.labels.items()}
     return _Answers(arrays, found.names, (), found.notes)
 

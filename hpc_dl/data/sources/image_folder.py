@@ -53,7 +53,8 @@ class ImageFolderSource(Source[ImageFolder]):
         return self._with_groups(streamed.splits(self.options, self.found, workers))
 
     def files(self) -> dict[str, Path]:
-        return {path.relative_to(self.root).as_posix(): path for path in self.found.paths}
+        root = self.root
+        return {path.relative_to(root).as_posix(): path for path in self.found.paths}
 
     def names(self, splits: Mapping[str, Split]) -> Names:
         return Names("file", tuple(map(len, splits.values())), self.found.paths, self.root)

@@ -20,6 +20,11 @@ RNG = np.random.default_rng(0)
 NOISE = RNG.integers(0, 256, (24, 24, 3), dtype=np.uint8)
 RAMP = (np.arange(256, dtype=np.uint16) * 257).reshape(16, 16)
 
+ODD_EXIF = b"Exif\0\0MM\0*\0\0\0\x08" + struct.pack(
+    ">HHHIHHHHI4sI", 2, 0x0112, 3, 1, 6, 0, 0x011A, 2, 2, b"x\0\0\0", 0
+)
+"""An orientation, and a resolution that is a word."""
+
 
 def encoded(picture, form="PNG", **options):
     """The bytes of a file with a picture."""
@@ -345,6 +350,29 @@ CASES = [
         with_picture(NOISE, "x.jpg", "JPEG", exif=EXIF),
         "trains",
         "1 of 9 pictures are turned upright, by their EXIF orientation",
+    ),
+    Case(
+        "EXIF with values of the wrong kind",
+        with_picture(NOISE, "x.jpg", "JPEG", exif=ODD_EXIF),
+        "trains",
+        "1 of 9 pictures are turned upright, by their EXIF orientation",
+    ),
+    Case(
+        "a photo with another angle in it (MPO)",
+        with_picture(NOISE, "x.jpg", "MPO", save_all=True, append_images=[Image.fromarray(NOISE)]),
+        "trains",
+    ),
+    Case(
+        "PostScript under the name of a picture, which nothing runs",
+        with_picture(NOISE, "x.png", "EPS"),
+        "submission",
+        UNREADABLE + "PostScript: cat/x.png",
+    ),
+    Case(
+        "a drawing of a format that is not read",
+        with_picture(NOISE, "x.png", "TGA"),
+        "submission",
+        UNREADABLE + "of no known format: cat/x.png\nSave them as JPEG or PNG.",
     ),
     Case(
         "a moving GIF",
