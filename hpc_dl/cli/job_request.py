@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hpc_dl.data import fingerprint, sources
+from hpc_dl.data.faults import reading
 from hpc_dl.data.fingerprint import Fingerprint
 from hpc_dl.data.source import Source
 from hpc_dl.jobspec import load as specs
@@ -151,11 +152,19 @@ def _with_absolute_paths(spec: JobSpec, overrides: Sequence[str], base: Path) ->
         for key, path in options.model_dump(include=set(options.paths)).items():
             typed = any(it.startswith(f"{section}.{key}=") for it in overrides)
             if path is not None:
-                update[key] = str((Path.cwd() if typed else base) / Path(path).expanduser())
+                update[key] = str(
+                    (Path.cwd() if typed else base) / _expand(path, f"{section}.{key}")
+                )
         sections[section] = options.model_copy(update=update)
     if any(it.startswith("code=") for it in overrides):
-        sections["code"] = [str(Path.cwd() / Path(path).expanduser()) for path in spec.code]
+        sections["code"] = [str(Path.cwd() / _expand(path, "code")) for path in spec.code]
     return spec.model_copy(update=sections)
+
+
+def _expand(path: str, key: str) -> Path:
+    """Return a path with the home folder for `~`. Raises UserError for `~NOBODY`."""
+    with reading(key, path, "path"):
+        return Path(path).expanduser()
 
 
 def this_machine() -> Machine:

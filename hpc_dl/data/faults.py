@@ -43,10 +43,12 @@ def regular_file(key: str, path: Path | str) -> Path:
     Raises UserError for one that is not there, and for what is no file: a folder, or a pipe, of
     which a reader would wait for ever.
     """
-    found = Path(path).expanduser()
-    if found.is_file():
+    with reading(key, path, "file"):
+        found = Path(path).expanduser()
+        is_file, is_folder = found.is_file(), found.is_dir()
+    if is_file:
         return found
-    if found.is_dir():
+    if is_folder:
         raise UserError(f"{key}: {found} is a folder, not a file")
     if found.is_symlink() and not found.exists():
         raise UserError(f"{key}: {found} is a link to {found.readlink()}, which is not there")

@@ -18,6 +18,9 @@ from hpc_dl.data.source import Loaded, Options, Source
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts, LibraryData
 
+_ADVICE = " You can use download=True to download it"
+"""torchvision's, for its own classes; a spec has no such key."""
+
 
 class LibrarySource(Source[Options]):
     """A source of which everything is known by calling somebody else's code.
@@ -82,8 +85,10 @@ def make_dataset(
             hint=f"It takes {', '.join(inspect.signature(kind).parameters)}.",
         ) from None
     except (RuntimeError, OSError) as error:
+        found = f" in {root}: {str(error).removesuffix(_ADVICE)}"
         raise UserError(
-            f"{source.name} is not staged in {root}: {error}",
+            f"{source.name} is not staged"
+            + (found if root.is_dir() else f": there is no folder {root}"),
             hint=_fetch_command(source, kind, root),
         ) from None
 

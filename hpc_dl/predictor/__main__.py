@@ -7,10 +7,12 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from hpc_dl.errors import UserError
-from hpc_dl.predictor import Predictor, load
+from hpc_dl.jobspec.sources.csv_format import CsvFormat
+from hpc_dl.predictor import Predictor, load, tables
 from hpc_dl.tasks.decoding import Sampling
 
 if TYPE_CHECKING:
@@ -43,12 +45,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _table(predictor: Predictor, file: str) -> DataFrame:
-    """Return the predictions of the rows of a file, a row each, under names."""
+    """Return the predictions of the rows of a file, a row each, under names; before them what
+    names the rows, where the training had such a column and the file has it."""
     import pandas
 
-    task, predicted = predictor.architecture.task, predictor.predict(file)
-    tables = task.tables if task else None
-    return pandas.DataFrame(tables.columns(predicted) if tables else {})
+    task, facts = predictor.architecture.task, predictor.architecture.facts
+    given: Any = file
+    if facts.raw:
+        given = tables.read(Path(file).expanduser(), CsvFormat.model_validate(facts.csv))
+    names = {it.name for it in facts.raw if it.part == "index" and it.name in given}
+    rows = {name: given[name].to_numpy() for name in names}
+    predicted = predictor.predict(given)
+    columns = task.tables.columns(predicted) if task and task.tables else {}
+    return pandas.DataFrame({**rows, **columns})
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from hpc_dl.data.tables import encoding
 from hpc_dl.data.tables.absent import refuse_absent
 from hpc_dl.data.tables.files import read_file
@@ -40,7 +42,7 @@ def encoded(given: Any, columns: Sequence[Column], csv: CsvFormat) -> Array:
     """
     frame = _frame(given, [column.name for column in encoding.inputs(columns)], columns, csv)
     frame.attrs.setdefault("file", "the table")
-    frame.attrs["after"] = " after the header" if isinstance(given, str | Path) else ""
+    frame.attrs.setdefault("after", "")
     if not len(frame):
         raise UserError(f"{frame.attrs['file']} has no rows")
     _check_names(frame, columns)
@@ -56,7 +58,7 @@ def _frame(
         given = given.to_pandas()
     match given:
         case str() | Path():
-            return _file(Path(given).expanduser(), csv)
+            return read(Path(given).expanduser(), csv)
         case pandas.DataFrame():
             frame = given.reset_index(drop=True)
         case pandas.Series():
@@ -71,8 +73,9 @@ def _frame(
     return frame
 
 
-def _file(path: Path, csv: CsvFormat) -> DataFrame:
-    is_parquet = False
+def read(path: Path, csv: CsvFormat) -> DataFrame:
+    """Read the rows of a file: Parquet, or CSV in a format."""
+    is_parquet = path.is_dir()
     if path.is_file():
         with path.open("rb") as opened:
             is_parquet = opened.read(4) == b"PAR1"
@@ -84,7 +87,7 @@ def _of_columns(given: Mapping[str, Any]) -> DataFrame:
     import pandas
 
     values = given.values()
-    if not any(isinstance(it, list | tuple) or hasattr(it, "__array__") for it in values):
+    if not any(isinstance(it, list | tuple) or np.ndim(it) for it in values):
         return pandas.DataFrame([given])
     indices = [it.index for it in values if isinstance(it, pandas.Series)]
     if any(not it.equals(indices[0]) for it in indices):

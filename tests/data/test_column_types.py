@@ -286,9 +286,9 @@ def test_the_plan_shows_every_column(tmp_path, monkeypatch, capsys):
     file = job_file(tmp_path, QUICK.replace("data: {name: digits}", data))
     assert main(["submit", file, "--local", "--dry-run=plan"]) == 0
     said = [line.strip() for line in capsys.readouterr().out.splitlines()]
-    assert "columns      length  input    number  7 values" in said
-    assert "price   input    number  59 values, 1 gap" in said
-    assert "kind    target   words   2 values" in said
+    assert "columns      length  input    number  7 values, 1 to 7, mean 3.9" in said
+    assert "price   input    number  59 values, 1250.75 to 15794.2, mean 8522, 1 gap" in said
+    assert "kind    target   words   2 values, a 52%, b 48%" in said
     assert "note         numbers have a decimal comma" in said
     assert main(["submit", file, "--local", "--dry-run=plan", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)["plan"]["facts"]["raw"]

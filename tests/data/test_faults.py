@@ -2,7 +2,7 @@
 
 import pytest
 
-from hpc_dl.data.faults import Faults, reading
+from hpc_dl.data.faults import Faults, reading, regular_file
 from hpc_dl.errors import UserError
 
 
@@ -21,6 +21,29 @@ def test_an_error_of_a_library_names_file_and_option(raised, seen):
         raise raised
     assert seen in caught.value.message
     assert caught.value.__cause__ is raised
+
+
+@pytest.mark.parametrize("path", ["~nobody-here/x.npz", "x" * 300])
+def test_a_path_that_cannot_be_is_named(path):
+    with pytest.raises(UserError, match=f"data.path: {path} is no readable file: "):
+        regular_file("data.path", path)
+
+
+def test_a_single_error_that_was_collected_is_told_as_it_is():
+    faults = Faults("data.path: a.npz")
+    for split in ("train", "test"):
+        with faults.collect():
+            raise UserError(f"data.inputs: gaps in {split}", hint="Fill them in.")
+        with pytest.raises(UserError) as caught:
+            faults.refuse()
+        if split == "train":
+            assert str(caught.value) == "data.inputs: gaps in train\nFill them in."
+    assert str(caught.value).splitlines() == [
+        "data.path: a.npz: 2 faults",
+        "  data.inputs: gaps in train",
+        "  data.inputs: gaps in test",
+        "Fill them in.",
+    ]
 
 
 def test_all_faults_are_reported_at_once_with_counts():

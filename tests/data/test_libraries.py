@@ -61,10 +61,17 @@ def test_a_job_trains_on_it(kmnist, monkeypatch):
 @pytest.mark.parametrize(
     "name, message, hint",
     [
-        ("torchvision:KMNIST", "not staged in .*torchvision", "KMNIST.*download=True"),
+        ("torchvision:KMNIST", "not staged: there is no folder .*torch", "KMNIST.*download=True"),
+        ("torchvision:EMNIST", "no split 'train': .*'letters'", r"data\.split"),
+        ("torchvision:CocoDetection", "has boxes, and no class for each picture", "of your own"),
+        ("torchvision:CIFAR11", "no 'CIFAR11'", "CIFAR10"),
         ("torchvision:KMNISD", "no 'KMNISD'", "KMNIST"),
         ("torch_geometric:TUDataset", "is several data sets", "torch_geometric:TUDataset:NAME"),
-        ("torch_geometric:TUDataset:MUTAG", "not there are MUTAG_A.txt", r"TUDataset\(.*MUTAG"),
+        (
+            "torch_geometric:TUDataset:MUTAG",
+            "there is no folder .*TUDataset",
+            r"TUDataset\(.*MUTAG",
+        ),
         ("torch_geometric:KarateClub:Zachary", "does not take these options", "transform"),
         ("torch_geometric:Planetoyd", "no 'Planetoyd'", "Planetoid"),
     ],
@@ -93,6 +100,27 @@ def test_pictures_of_mixed_sizes_are_refused_unless_they_are_resized(folders):
     resized = source("torchvision:ImageFolder", size=[7, 9], **wanted)
     facts, _ = reading.given(resized, folders, folders)
     assert (facts.shape, facts.classes) == ((3, 7, 9), ("a", "b"))
+
+
+def test_all_pictures_of_a_data_set_that_cannot_be_read_are_named(folders):
+    for number in (0, 4):
+        (folders / "pictures" / "a" / f"{number}.png").write_bytes(b"no picture")
+    wanted = source("torchvision:ImageFolder", root=str(folders / "pictures"), size=[7, 9])
+    with pytest.raises(UserError, match=r"cannot be read: 0 \(.*a/0\.png.*a/4\.png"):
+        reading.given(wanted, folders, folders)
+
+
+def test_a_named_pipe_among_the_files_of_a_data_set_is_not_opened(folders):
+    os.mkfifo(folders / "pictures" / "a" / "x.png")
+    wanted = source("torchvision:ImageFolder", root=str(folders / "pictures"), size=[7, 9])
+    with pytest.raises(UserError, match=r"a named pipe, not a file: .*a/x\.png"):
+        reading.given(wanted, folders, folders)
+
+
+def test_a_data_set_whose_folder_is_empty_is_told_in_the_words_of_the_library(tmp_path):
+    (tmp_path / "torchvision").mkdir()
+    with pytest.raises(UserError, match=r"not staged in .*: Dataset not found\.\n"):
+        reading.given(source("torchvision:KMNIST"), tmp_path, tmp_path)
 
 
 def test_torchvisions_folders_do_not_make_classes_of_splits(tmp_path):
@@ -151,6 +179,20 @@ def test_grey_pictures_among_coloured_ones_become_rgb_and_the_plan_says_so(tmp_p
     )
     first = given["train"].tensors["image"][:4, :, 0, 0]
     assert first.tolist() == [[9] * 3, [246] * 3, [9] * 3, [9] * 3]
+
+
+def test_labels_without_names_are_classes_called_by_their_numbers(tmp_path, monkeypatch):
+    class Some(list):
+        """A data set of torchvision's without names of classes."""
+
+        def __init__(self, root):
+            picture = Image.new("L", (4, 4), 9)
+            super().__init__((picture, number % 2 * 4_000_000_000) for number in range(40))
+
+    monkeypatch.setattr("hpc_dl.data.library_source.find_class", lambda *_: Some)
+    facts, given = reading.given(source("torchvision:Some"), tmp_path, tmp_path)
+    assert facts.classes == ("0", "4000000000")
+    assert given["train"].tensors["label"].tolist() == [0, 1] * 20
 
 
 @pytest.mark.skipif(not CORA.exists(), reason="Cora is not staged")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -39,9 +38,6 @@ def read_labels(array: StoredArray, where: str) -> Array:
             hint="A class for each pixel or step is not supported.",
         )
     found = _as_column(array[()])
-    if named := _enumerated(array.dtype):
-        words = [named.get(number, str(number)) for number in found.flatten().tolist()]
-        found = np.array(words).reshape(found.shape)
     return found.reshape(_axes(found.shape))
 
 
@@ -82,9 +78,3 @@ def _axes(shape: tuple[int, ...]) -> tuple[int, ...]:
 def _as_column(array: Array) -> Array:
     """Return labels in one row (1, N) as (N,), others as they are."""
     return array[0] if array.ndim == 2 and len(array) == 1 and array.shape[1] > 1 else array
-
-
-def _enumerated(dtype: np.dtype[Any]) -> dict[int, str]:
-    """Return the names that an HDF5 file gives to numbers; empty if none."""
-    metadata: Mapping[str, Any] = dtype.metadata or {}
-    return {number: name for name, number in metadata.get("enum", {}).items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -51,6 +52,15 @@ def rename(found: Classes, names: Sequence[str], *, words: bool) -> Classes:
         )
     number = np.array([order.index(label) for label in found.names])
     return Classes({split: number[it] for split, it in found.labels.items()}, tuple(names))
+
+
+def rename_enumerated(found: Classes, dtype: np.dtype[Any]) -> Classes:
+    """Return classes by the names that HDF5 has for the numbers of a type, if it has some."""
+    metadata: Mapping[str, Any] = dtype.metadata or {}
+    named = {str(number): name for name, number in metadata.get("enum", {}).items()}
+    if not named:
+        return found
+    return rename(found, [named.get(label, label) for label in found.names], words=False)
 
 
 def decode(array: Array, where: str) -> Array:

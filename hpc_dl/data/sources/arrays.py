@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from hpc_dl.data.arrays import answers, classes, examples
-from hpc_dl.data.arrays.class_names import read_names
+from hpc_dl.data.arrays.class_names import read_names, rename_enumerated
 from hpc_dl.data.arrays.files import array_names, note_arrays, open_arrays
 from hpc_dl.data.arrays.groups import read_groups
 from hpc_dl.data.arrays.stored import KEY, Array, StoredArray
@@ -104,7 +104,10 @@ def _answers(source: Arrays, file: File, labels: File, places: Mapping[str, str]
         columns = {split: it.reshape(len(it), -1) for split, it in given.items()}
         return _Answers({n: {"target": it} for n, it in columns.items()}, (), names, tuple(notes))
     given = {split: answers.read_labels(it, places[split]) for split, it in labels.items()}
-    found = classes.read(given, places, read_names(source, file))
+    called = read_names(source, file)
+    found = classes.read(given, places, called)
+    if not called:
+        found = rename_enumerated(found, labels["train"].dtype)
     arrays = {split: {"label": it} for split, it in found.labels.items()}
     return _Answers(arrays, found.names, (), found.notes)
 

@@ -35,10 +35,10 @@ def read_file(file: Path, option: str, csv: CsvFormat | None) -> DataFrame:
     Raises UserError, which begins with the option, where it cannot be read.
     """
     where = f"{option}: {file}"
-    if not file.is_file():
+    if not file.is_file() and not (csv is None and file.is_dir()):
         what = "is a folder" if file.is_dir() else "is no file" if file.exists() else ""
         raise UserError(f"{where} {what}" if what else f"{option}: there is no file {file}")
-    if csv is None:
+    if csv is None and file.is_file():
         _refuse_other_form(file, option)
     read = csv_files.read(file, option, csv) if csv else parquet_files.read(file, option)
     frame, notes = read

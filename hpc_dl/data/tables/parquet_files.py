@@ -1,20 +1,98 @@
-"""Parquet files, as pandas and pyarrow read them."""
+"""Parquet files, and folders of them, as pyarrow reads them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hpc_dl.data.faults import reading
+from hpc_dl.data.faults import Faults, reading
 from hpc_dl.data.tables.csv_files import Read
+from hpc_dl.errors import UserError, first_few
+
+if TYPE_CHECKING:
+    from pyarrow import Schema
+
+NO_ROWS = ("_", ".")
+"""How names begin of what holds no rows: `_SUCCESS`, `_metadata`, `.part-0.parquet.crc`."""
+_VERSIONED = {"_delta_log": "a Delta table", "metadata": "an Iceberg table"}
+"""Folder → a table whose files are of several versions."""
 
 
-def read(file: Path, option: str) -> Read:
-    """Read the Parquet file that an option names. An index in it is no column, and is noted."""
-    import pandas
+def read(place: Path, option: str) -> Read:
+    """Read a Parquet file, or all below a folder in the order of their names, with a column for
+    folders like `year=2021`. An index in it is no column, and is noted.
 
-    with reading(option, file, "parquet"):
-        frame = pandas.read_parquet(file)
+    Raises UserError, which begins with the option, where it cannot be read.
+    """
+    import pyarrow
+    import pyarrow.dataset
+    import pyarrow.parquet
+
+    files = find_files(place, option) if place.is_dir() else [place]
+    schemas = []
+    for file in files:
+        with reading(option, file, "parquet"):
+            schemas.append(pyarrow.parquet.read_schema(file))
+    _refuse_repeated(schemas[0], f"{option}: {files[0]}")
+    _refuse_others(files, schemas, f"{option}: {place}")
+    with reading(option, place, "parquet"):
+        dataset = pyarrow.dataset.dataset(
+            list(map(str, files)),
+            format="parquet",
+            partitioning="hive" if place.is_dir() else None,
+            partition_base_dir=str(place) if place.is_dir() else None,
+        )
+        names = [it for it in dataset.schema.names if it not in schemas[0].names]
+        rows = pyarrow.unify_schemas([*schemas, pyarrow.schema(map(dataset.schema.field, names))])
+        frame = dataset.replace_schema(rows).to_table().to_pandas(self_destruct=True)
     named = [str(name) for name in frame.index.names if name is not None]
-    return frame.reset_index(drop=True), [
-        f"the index '{name}' of {file.name} is not read" for name in named
+    notes = [f"the index '{name}' of {place.name} is not read" for name in named]
+    if place.is_dir():
+        notes.append(f"{place.name} has {len(files)} Parquet files, read in the order of names")
+    return frame.reset_index(drop=True), notes
+
+
+def find_files(folder: Path, option: str) -> list[Path]:
+    """Return the files below a folder that hold rows. Raises UserError where there are none, or
+    where only a program that knows the format can tell which are the table's."""
+    for name, what in _VERSIONED.items():
+        if (folder / name).is_dir():
+            raise UserError(
+                f"{option}: {folder} is {what}, whose files are of several versions",
+                hint="Export the rows of one version as Parquet.",
+            )
+    below = sorted(it for it in folder.rglob("*") if it.is_file())
+    hidden = [
+        any(part.startswith(NO_ROWS) for part in it.relative_to(folder).parts) for it in below
     ]
+    found = [it for it, is_hidden in zip(below, hidden, strict=True) if not is_hidden]
+    if not found:
+        raise UserError(f"{option}: {folder} has no Parquet file in it")
+    return found
+
+
+def _refuse_repeated(schema: Schema, where: str) -> None:
+    """Raise UserError for a name that several columns have."""
+    twice = dict.fromkeys(name for name in schema.names if schema.names.count(name) > 1)
+    if twice:
+        raise UserError(f"{where} has several columns {', '.join(map(repr, twice))}")
+
+
+def _refuse_others(files: Sequence[Path], schemas: Sequence[Schema], where: str) -> None:
+    """Raise UserError with the files whose columns are not those of the first; one without any
+    value may be of any type."""
+    faults, first = Faults(where), {it.name: str(it.type) for it in schemas[0]}
+    for file, schema in zip(files, schemas, strict=True):
+        own = {it.name: str(it.type) for it in schema}
+        what = [f"no '{name}'" for name in first if name not in own]
+        what += [f"'{name}' besides" for name in own if name not in first]
+        what += [
+            f"'{name}' as {own[name]}"
+            for name, kind in first.items()
+            if own.get(name, kind) != kind and "null" not in (own[name], kind)
+        ]
+        if what:
+            shown = f"{file.name} has {first_few(what)}"
+            faults.add(f"files with other columns than {files[0].name}", [shown])
+    faults.refuse()

@@ -267,9 +267,9 @@ HDF5 = [
     ),
     Case(
         "an enumeration",
-        hdf5(dataset("y", data=LABELS % 2, dtype=h5py.enum_dtype({"cat": 0, "dog": 1}, "i1"))),
+        hdf5(dataset("y", data=LABELS % 2, dtype=h5py.enum_dtype({"dog": 0, "cat": 1}, "i1"))),
         TRAINS,
-        "labels are words, and classes in alphabetical order",
+        "labels: 0 is 'dog', 1 is 'cat'",
     ),
     Case("truth values", hdf5(y=LABELS > 1), TRAINS, "labels are True and False, as 1 and 0"),
     Case(

@@ -73,6 +73,13 @@ def cut(folder):
     return options
 
 
+def repeated(folder):
+    columns = [pyarrow.array(it) for it in (NUMBER, HALVES, KIND)]
+    file = str(folder / "table.parquet")
+    pyarrow.parquet.write_table(pyarrow.Table.from_arrays(columns, ["a", "a", "kind"]), file)
+    return {"name": "parquet", "path": file, "target": "kind"}
+
+
 def several_times(value, count=ROWS):
     return [value] * count
 
@@ -92,6 +99,74 @@ NOTHING = pandas.DataFrame({"a": [], "kind": []})
 GAPS = {"size": with_gaps(HALVES, 3, 5, 7), "colour": with_gaps(["red", "blue"] * 30, 4)}
 REFUSED, TRAINS = "submission", "trains"
 
+
+def folder(*parts, others=()):
+    """Return what writes a folder of Parquet files, and what else is in it."""
+
+    def make(place):
+        for number, columns in enumerate(parts):
+            part = place / "rows" / f"year={2020 + number}" / f"part-{number}.parquet"
+            part.parent.mkdir(parents=True)
+            _write(columns, part)
+        for other in others:
+            (place / "rows" / other).parent.mkdir(parents=True, exist_ok=True)
+            (place / "rows" / other).write_bytes(b"no rows")
+        return {"name": "parquet", "path": str(place / "rows"), "target": "kind"}
+
+    return make
+
+
+def half(**columns):
+    return {"a": NUMBER[:30] % 7, "kind": KIND[15:45], **columns}
+
+
+SPARK = ("_SUCCESS", "_metadata", "year=2020/.part-0.parquet.crc")
+FOLDERS = [
+    Case(
+        "a folder of Spark or Hive",
+        folder(half(), half(), others=SPARK),
+        TRAINS,
+        "rows has 2 Parquet files, read in the order of names",
+    ),
+    Case("a folder with an empty part", folder(half(), half(a=[], kind=[])), TRAINS),
+    Case(
+        "a folder of which one part has a column without any value",
+        folder(half(x=pyarrow.nulls(30)), half(x=["u", "v"] * 15)),
+        TRAINS,
+        "gaps: 30 in 'x'",
+    ),
+    Case(
+        "a folder whose parts have other columns",
+        folder(half(), half(b=NUMBER[:30]), half(a=HALVES[:30])),
+        REFUSED,
+        "data.path: …rows: files with other columns than part-0.parquet: part-1.parquet has 'b' "
+        "besides, part-2.parquet has 'a' as double",
+    ),
+    Case(
+        "a folder with a damaged part",
+        folder(half(), others=["part-9.parquet"]),
+        REFUSED,
+        "data.path: …part-9.parquet is no readable parquet",
+    ),
+    Case(
+        "a folder with nothing in it",
+        folder(others=SPARK[:2]),
+        REFUSED,
+        "data.path: …rows has no Parquet file in it",
+    ),
+    Case(
+        "a Delta table",
+        folder(half(), others=["_delta_log/00000.json"]),
+        REFUSED,
+        "is a Delta table, whose files are of several versions",
+    ),
+    Case(
+        "columns of the same name",
+        repeated,
+        REFUSED,
+        "data.path: …table.parquet has several columns 'a'",
+    ),
+]
 FILES = [
     Case("a file that is cut off", cut, REFUSED, "data.path: …table.parquet is no readable parq"),
     Case("an empty file", content(b""), REFUSED, "is no readable parquet: … 0 bytes"),
@@ -382,7 +457,7 @@ TEST = [
         "data.test_path: …classes in 'kind' that no row to train on has: 'c' (15 rows), 'd' (15 ro",
     ),
 ]
-CASES = [*FILES, *NAMES, *TYPES, *DATES, *MISSING, *TARGETS, *TEST]
+CASES = [*FILES, *FOLDERS, *NAMES, *TYPES, *DATES, *MISSING, *TARGETS, *TEST]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda it: it.what)
