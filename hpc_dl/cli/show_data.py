@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hpc_dl.cli import job_request
+from hpc_dl.cli import data_rows, job_request, show_plan
 from hpc_dl.cli.common import console
 from hpc_dl.data.dataset import Splits
 from hpc_dl.data.source import Source
@@ -29,10 +29,10 @@ def run(file: Path, overrides: Sequence[str], site: str | None, output: Path | N
     _check(path)
     splits = _load(source)
     _save(show.draw(splits, spec.data), path)
-    out = console()
-    for note in splits.facts.notes:
-        out.print(f"note: {note}", soft_wrap=True)
-    out.print(f"drawn: {path.absolute()}", soft_wrap=True)
+    facts, root = splits.facts, str(source.data_root)
+    lines = data_rows.rows(spec.data, facts, root)
+    show_plan.print_rows([*lines, *(("note", it) for it in facts.notes)], console())
+    console().print(f"drawn: {path.absolute()}", soft_wrap=True)
     return 0
 
 

@@ -33,9 +33,8 @@ def draw_histogram(
     bins = np.histogram_bin_edges(every, BINS).tolist()
     for number, (name, numbers) in enumerate(series.items()):
         if len(numbers):
-            kind = "stepfilled" if len(series) == 1 else "step"
-            colour = COLOURS[number % len(COLOURS)]
-            axis.hist(numbers, bins, histtype=kind, color=colour, label=name, linewidth=1.2)
+            colour, is_filled = COLOURS[number % len(COLOURS)], len(series) == 1
+            axis.hist(numbers, bins, histtype="step", fill=is_filled, color=colour, label=name)
     axis.set_ylabel(counted, fontsize=7)
     if log:
         from matplotlib.ticker import LogFormatter, NullFormatter

@@ -104,7 +104,7 @@ def _draw(axis: Axes, edge: Tensor, label: Tensor, names: tuple[str, ...]) -> No
 
     place, size = draw_edges(axis, edge, len(label))
     without = place[label < 0] if names else place
-    axis.scatter(*without.T, s=size, color="0.6", linewidths=0)
+    axis.scatter(without[:, 0], without[:, 1], s=size, color="0.6", linewidths=0)
     if names:
         scatter_classes(axis, place, label, names, "class", size)
 
