@@ -9,12 +9,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from hpc_dl.cli.class_table import format_classes
 from hpc_dl.cli.preview import Preview
-from hpc_dl.errors import first_few
 from hpc_dl.jobspec import units
 from hpc_dl.jobspec.credentials import hidden
 from hpc_dl.jobspec.data import Column
 from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.planning import data_loading
 from hpc_dl.planning.plan import Plan
 
 MAX_COLUMNS = 40
@@ -22,7 +23,6 @@ MAX_COLUMNS = 40
 MAX_NAME_WIDTH = 30
 COLUMN_TYPES = {"bool": "true/false"}
 """Types of columns for people, where they have another name in the facts."""
-MAX_CLASSES = 20
 
 
 def to_json(preview: Preview) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def rows(preview: Preview) -> list[tuple[str, str]]:
         ("model", _with_options(spec.model.name, spec.model.model_dump(mode="json"))),
         ("data", _data(spec, plan)),
         ("fingerprint", f"{plan.fingerprint[:12]}, of the data that are there now"),
-        *([("classes", _classes(plan.facts.classes))] if plan.facts.classes else []),
+        *([("classes", format_classes(plan.facts))] if plan.facts.classes else []),
         *([("columns", _columns(plan))] if plan.facts.raw else []),
         *([("split", _split(spec, plan))] if spec.data.drawn else []),
         ("loading", _loading(plan)),
@@ -107,18 +107,16 @@ def _data(spec: JobSpec, plan: Plan) -> str:
     )
 
 
-def _classes(names: tuple[str, ...]) -> str:
-    """List the names of the classes in the order of their numbers."""
-    return first_few(names, MAX_CLASSES)
-
-
 def _split(spec: JobSpec, plan: Plan) -> str:
     """Say how examples are divided."""
-    data, groups = spec.data, plan.facts.groups
-    parts = [
-        f"{' and '.join(data.drawn)} drawn with split_seed {data.split_seed}, where the data have "
-        "none of their own"
-    ]
+    data, groups, drawn = spec.data, plan.facts.groups, plan.facts.drawn
+    parts = [f"{' and '.join(drawn or data.drawn)} drawn with split_seed {data.split_seed}"]
+    if not drawn:
+        parts = [f"{parts[0]}, where the data have none of their own"]
+    elif plan.facts.classes:
+        parts.append("each class in proportion" if data.stratify else "not stratified")
+    else:
+        parts.append("not stratified, as there are no classes")
     if data.folds:
         parts.append(f"the test is fold {data.fold} of {data.folds}, counted from 0")
     if groups:
@@ -153,10 +151,12 @@ def _about_column(column: Column) -> Iterator[str]:
 
 
 def _loading(plan: Plan) -> str:
+    size = data_loading.describe_size(plan.facts)
+    about = f", about {size}" if size else ""
     if plan.workers is None:
-        return "resident: all examples in memory, decoded once"
+        return f"resident: all examples in memory{about}, decoded once"
     by = _count(plan.workers, "process", "es") + " of each rank" if plan.workers else "the ranks"
-    return f"streaming: decoded while training, by {by}"
+    return f"streaming: decoded while training, by {by}; all together would be{about[1:]}"
 
 
 def _where(preview: Preview) -> str:

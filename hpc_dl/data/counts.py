@@ -74,7 +74,7 @@ def split_facts(
     groups: Array | None = None,
     include: Collection[str] = (),
 ) -> dict[str, Any]:
-    """Return what `DataFacts` say of the splits: their sizes, `class_counts` and `groups`.
+    """Return what `DataFacts` say of the splits: their sizes, `class_counts`, `drawn` and `groups`.
 
     `answers` has the class of each example, from 0, of the splits that a source has; without
     `classes`, anything that is as long as a split. Of the classes to `include` alone is trained,
@@ -84,7 +84,7 @@ def split_facts(
     if not classes:
         lengths = {name: len(it) for name, it in answers.items()}
         sizes = dict(zip(SPLITS, split_counts(lengths, holdout, groups), strict=True))
-        return {**sizes, "groups": _group_count(groups)}
+        return {**sizes, "drawn": _missing(answers), "groups": _group_count(groups)}
     labels = dict(answers)
     others = [0] * len(classes)
     if include:
@@ -98,6 +98,7 @@ def split_facts(
     return {
         **{name: sum(counts[name]) for name in SPLITS},
         "class_counts": {name: tuple(counts[name]) for name in SPLITS},
+        "drawn": _missing(answers),
         "groups": _group_count(groups),
     }
 
@@ -128,7 +129,7 @@ def _divide(
     train, total = there["train"], sum(there["train"])
     if holdout.folds:
         _refuse_folds(there, holdout.folds)
-    missing = [name for name in ("validation", "test") if name not in there]
+    missing = _missing(there)
     is_drawn = groups is not None or (labels is not None and not holdout.stratify)
     if is_drawn and missing:
         made = _drawn(missing, holdout, groups, labels, train)
@@ -145,8 +146,13 @@ def _divide(
     return {**there, **made, "train": train}
 
 
+def _missing(there: Collection[str]) -> tuple[str, ...]:
+    """Return the splits that a source does not have."""
+    return tuple(name for name in SPLITS[1:] if name not in there)
+
+
 def _drawn(
-    missing: list[str],
+    missing: Collection[str],
     holdout: Holdout,
     groups: Array | None,
     labels: Any,

@@ -6,7 +6,7 @@ numpy's legacy generator, whose stream never changes (NEP 19).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
 
 def positions(
     count: int,
-    missing: Sequence[str],
+    missing: Collection[str],
     holdout: Holdout,
     groups: Array | None = None,
     labels: Array | None = None,

@@ -75,7 +75,6 @@ def load(source: UserData, code: Path) -> Loaded:
     )
     if facts.modality == "image":
         validation.refuse_dark(given["train"]["image"], f"{source.name}: train: image")
-    validation.refuse_untrained_classes(splits["train"], facts)
     if group is not None:
         splits["train"].tensors["group"] = group
     return facts, splits

@@ -19,6 +19,7 @@ UNKNOWN_MEMORY = 8 * 2**30
 GPU_BYTES = 4 * 2**30
 """A quarter of a small GPU's memory: which one it will be is not known here."""
 MOST_WORKERS = 8
+_UNITS = (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10), ("B", 1))
 
 
 class Ranks(Protocol):
@@ -96,3 +97,12 @@ def _too_large(size: int, ranks: Ranks) -> str:
 
 def _gigabytes(count: int) -> str:
     return f"{count / 2**30:.1f} GiB"
+
+
+def describe_size(facts: DataFacts) -> str:
+    """Return how much memory all examples take, for people; empty where it is not known."""
+    size = _size(facts)
+    if not size:
+        return ""
+    unit, divisor = next(it for it in _UNITS if size >= it[1])
+    return f"{size / divisor:.3g} {unit}"

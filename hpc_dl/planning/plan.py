@@ -13,12 +13,15 @@ from typing import Any
 
 from pydantic import NonNegativeInt, PositiveInt, TypeAdapter
 
+from hpc_dl.data.counts import Holdout
 from hpc_dl.jobspec import units
 from hpc_dl.jobspec.credentials import hidden
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.jobspec.model import UserModel
 from hpc_dl.planning import (
     batch_division,
+    class_balance,
     compatibility,
     data_loading,
     tracking_store,
@@ -151,6 +154,7 @@ def make(
         raise SpecConflict("train.precision", "fp16 needs a GPU", "Use bf16 or fp32 on CPUs.")
     micro_batch = min(spec.train.micro_batch or rank_batch, rank_batch)
     loads = data_loading.choose(spec, facts, ranks, machine.memory if machine else None)
+    learns_classes = isinstance(spec.model, UserModel) or spec.model.is_supervised
     store = tracking_store.choose(spec, site, run_root)
     out_of_reach = machine is None and not site.internet and store.startswith("http")
     return Plan(
@@ -177,6 +181,7 @@ def make(
             *_idle(batch, ranks.world_size),
             *batch_division.notes(spec, ranks.world_size, rank_batch, micro_batch),
             *facts.notes,
+            *class_balance.notes(Holdout.of(spec.data), facts, learns_classes),
             *loads.notes,
             *([_NO_INTERNET] if out_of_reach else []),
         ],

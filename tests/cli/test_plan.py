@@ -1,5 +1,6 @@
 """`hpcdl submit --dry-run=plan` and `--dry-run=script`: what is shown, and that nothing is left."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -60,16 +61,72 @@ def test_the_plan_shows_ranks_batches_steps_and_time(capsys: Capture, root: Path
         assert words in said
 
 
-def test_the_plan_names_the_classes_in_their_order(capsys: Capture, tmp_path: Path) -> None:
-    for name in ("10", "2", "cat"):
+def lines_of(said: str, row: str) -> list[str]:
+    """The lines of a row of the plan, without its name."""
+    lines = said.splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith(row))
+    rest = itertools.takewhile(lambda line: line.startswith(" "), lines[first + 1 :])
+    return [line[len("run folder  ") + 1 :].rstrip() for line in (lines[first], *rest)]
+
+
+def test_the_plan_counts_the_classes_in_their_order(capsys: Capture, tmp_path: Path) -> None:
+    for name, count in (("10", 20), ("2", 2), ("猫", 12)):
         (tmp_path / "pictures" / name).mkdir(parents=True)
-        Image.new("L", (8, 8), 200).save(tmp_path / "pictures" / name / "0.png")
-    data = f"data: {{name: image_folder, root: {tmp_path}/pictures}}"
+        for number in range(count):
+            Image.new("L", (8, 8), 200).save(tmp_path / "pictures" / name / f"{number}.png")
+    data = f"data: {{name: image_folder, root: {tmp_path}/pictures, validation: 0.2}}"
     job = job_file(tmp_path, f"name: x\nmodel: {{name: cnn}}\ntrain: {{steps: 1}}\n{data}")
     said = shown(capsys, job, "--dry-run=plan", "--local")
-    assert [line.split() for line in said.splitlines() if line.startswith("classes")] == [
-        ["classes", "10,", "2,", "cat"]
+    assert lines_of(said, "classes") == [
+        "class  train  validation  test",
+        "10        14           4     2",
+        "2          2           0     0",
+        "猫         8           3     1",
     ]
+    assert "validation and test have no example of '2' (2 in all)" in said
+    assert "drawn with split_seed 0; each class in proportion" in said
+    found = plan_of(capsys, job, "--local")["plan"]["facts"]
+    assert found["class_counts"] == {
+        "train": [14, 2, 8],
+        "validation": [4, 0, 3],
+        "test": [2, 0, 1],
+    }
+
+
+def test_of_many_classes_the_first_are_listed_and_the_rarest_named(
+    capsys: Capture, tmp_path: Path
+) -> None:
+    labels = [f"class {number:02}" for number in range(30) for _ in range(33 - number)]
+    rows = "".join(f"{number % 7},{label}\n" for number, label in enumerate(labels))
+    (tmp_path / "t.csv").write_text(f"x,y\n{rows}")
+    data = f"data: {{name: csv, path: {tmp_path}/t.csv, target: y}}"
+    job = job_file(tmp_path, f"name: x\nmodel: {{name: ffnn}}\ntrain: {{steps: 1}}\n{data}")
+    shown_lines = lines_of(shown(capsys, job, "--dry-run=plan", "--local"), "classes")
+    assert len(shown_lines) == 22
+    assert shown_lines[20].startswith("class 19 ")
+    assert shown_lines[21].startswith("and 10 more; the fewest to train on: 'class 27' 4, ")
+
+
+def test_a_class_of_nearly_all_examples_is_noted_with_the_accuracy_to_beat(
+    capsys: Capture, tmp_path: Path
+) -> None:
+    rows = "".join(f"{number},{'yes' if number % 20 else 'no'}\n" for number in range(200))
+    (tmp_path / "t.csv").write_text(f"x,y\n{rows}")
+    data = f"data: {{name: csv, path: {tmp_path}/t.csv, target: y}}"
+    job = job_file(tmp_path, f"name: x\nmodel: {{name: ffnn}}\ntrain: {{steps: 1}}\n{data}")
+    said = shown(capsys, job, "--dry-run=plan", "--local")
+    assert "95.0% of the examples are of class 'yes': an accuracy of 0.950 is reached" in said
+    assert "resident: all examples in memory, about 800 B, decoded once" in said
+
+
+def test_the_plan_says_why_numbers_to_predict_are_not_stratified(
+    capsys: Capture, tmp_path: Path
+) -> None:
+    (tmp_path / "t.csv").write_text("x,y\n" + "".join(f"{n},{n * n}\n" for n in range(50)))
+    data = f"data: {{name: csv, path: {tmp_path}/t.csv, target: y, task: regress}}"
+    job = job_file(tmp_path, f"name: x\nmodel: {{name: ffnn}}\ntrain: {{steps: 1}}\n{data}")
+    said = shown(capsys, job, "--dry-run=plan", "--local")
+    assert "drawn with split_seed 0; not stratified, as there are no classes" in said
 
 
 def test_the_plan_leaves_nothing_behind(capsys: Capture, root: Path, tmp_path: Path) -> None:

@@ -324,7 +324,7 @@ def test_the_plan_says_how_the_data_are_divided(tmp_path):
     plan = run_plan(run)
     shown = dict(rows(Preview(load(run.spec), plan, Local(), Site(name="here"), "x-1", "")))
     assert shown["split"] == (
-        "validation and test drawn with split_seed 3, where the data have none of their own; the "
+        "validation and test drawn with split_seed 3; each class in proportion; the "
         "test is fold 2 of 4, counted from 0; 12 groups by 'who', each in one split"
     )
     assert plan.facts.groups == 12

@@ -79,7 +79,7 @@ def scan(source: ImageFolder) -> Found:
         *beside,
         *note_similar_names(classes),
         *note_unordered_numbers(classes),
-        *_notes(walks, classes, root),
+        *_notes(walks, root),
     )
     return Found(classes, pictures, notes)
 
@@ -199,13 +199,9 @@ def _is_text(name: str) -> bool:
         return False
 
 
-def _notes(walks: Walks, classes: tuple[str, ...], root: Path) -> list[str]:
-    """Note missing classes, other files, sub-folders and links."""
+def _notes(walks: Walks, root: Path) -> list[str]:
+    """Note other files, sub-folders and links."""
     notes = []
-    for split in dict.fromkeys(split for split, _ in walks):
-        absent = [it for it in classes if (split, it) not in walks or not walks[split, it].files]
-        if absent:
-            notes.append(f"{split} has no picture of {first_few(absent)}")
     if left := _count_by_suffix(walks.values()):
         notes.append(f"files of classes that are not read: {left}")
     below = [it for walk in walks.values() for it in list(walk.folders.values())[1:]]
