@@ -277,7 +277,7 @@ HDF5 = [
         by_matlab(RNG.random((6, 8, 3, 40)), LABELS[:, None] + 1.0),
         TRAINS,
         "MATLAB or R wrote the file, whose axes are reversed here: 'x' is (40, 3, 8, 6), and "
-        "(6, 8, 3, 40) there, 'y' is (1, 40), and (40, 1) there\nlabels are whole numbers as float64\n",
+        "(6, 8, 3, 40) there, 'y' is (1, 40), and (40, 1) there\nlabels are whole numbers as fl",
     ),
     Case(
         "netCDF, packed",
