@@ -149,8 +149,14 @@ def as_words(column: Series[Any]) -> Series[Any]:
 
     The word of a number is the same whether it is held as an integer or as a float.
     """
-    words = column.astype(object).map(_word, na_action="ignore")
-    return words.where(words.notna() & (words != ""), math.nan)
+    import pandas
+
+    try:
+        codes, different = pandas.factorize(column)
+    except TypeError:  # of lists and others without a hash
+        return column.astype(object).map(_word, na_action="ignore")
+    words = [*map(_word, different), math.nan]  # the last for the code of gaps, -1
+    return pandas.Series(np.array(words, object)[codes], column.index, object)
 
 
 def floats(column: Series[Any]) -> Series[Any]:
@@ -160,8 +166,17 @@ def floats(column: Series[Any]) -> Series[Any]:
     return column.astype(object).where(column.notna(), math.nan).astype("float64")
 
 
-def _word(value: Any) -> str:
-    return f"{value:.17g}" if isinstance(value, float) else str(value).strip()
+def count_different(values: Series[Any]) -> int:
+    """Return how many different values there are, gaps aside."""
+    if values.dtype != np.float64:
+        return int(values.nunique())
+    known = np.sort(values.dropna().to_numpy())  # several times as fast as a hash table
+    return int((known[1:] > known[:-1]).sum()) + min(len(known), 1)
+
+
+def _word(value: Any) -> str | float:
+    word = f"{value:.17g}" if isinstance(value, float) else str(value).strip()
+    return word or math.nan
 
 
 def _add_infinite(frame: DataFrame, name: str, numbers: Series[Any], faults: Faults) -> bool:
@@ -186,21 +201,21 @@ def add_formatted_numbers(frame: DataFrame, name: str, words: Series[Any], fault
     """Return whether most words of a column are formatted numbers, and add a fault if so."""
     import pandas
 
-    known = words.dropna()
-    different = known.unique().tolist()[:LOOKED_AT]
-    numbers = pandas.to_numeric(words, errors="coerce").notna()
-    odd = ~numbers & words.notna()
-    formatted = find_formatted_numbers(different)
-    if numbers.any() and not odd.any():
-        faults.add(f"column '{name}' has numbers as text", [_some(different)], AS_TEXT)
-    elif len(known) / 2 < numbers.sum():
-        hint = _gap_hint(frame, words[odd].unique().tolist())
-        wrong = rows_by_value(frame, name, odd.to_numpy(dtype=bool))
+    codes, different = pandas.factorize(words)
+    is_number = pandas.to_numeric(pandas.Series(different), errors="coerce").notna().to_numpy()
+    counts = np.bincount(codes[codes >= 0], minlength=len(different))
+    odd, some = different[~is_number], list(different[:LOOKED_AT])
+    formatted = find_formatted_numbers(some)
+    if len(different) and not len(odd):
+        faults.add(f"column '{name}' has numbers as text", [_some(some)], AS_TEXT)
+    elif counts.sum() / 2 < counts[is_number].sum():
+        wrong = rows_by_value(frame, name, words.isin(odd).to_numpy())
+        hint = _gap_hint(frame, list(odd))
         faults.add(f"column '{name}' is of numbers, but also of words", wrong, hint)
-    elif len(formatted) > len(different) / 2:
+    elif len(formatted) > len(some) / 2:
         faults.add(
             "numbers with units, dates or such, which would be categories",
-            [f"column '{name}' has {known.nunique()}: {_some(formatted)}"],
+            [f"column '{name}' has {len(different)}: {_some(formatted)}"],
             FORMATTED,
         )
     else:
