@@ -313,7 +313,7 @@ def test_what_a_user_sees(case, tmp_path):
 def test_a_file_that_another_process_writes_is_said_to_be_locked(tmp_path, monkeypatch):
     options = hdf5()(tmp_path)
 
-    def refuse(*_):
+    def refuse(*_, **__):
         raise BlockingIOError(11, "Unable to synchronously open file (unable to lock file)")
 
     monkeypatch.setattr(h5py, "File", refuse)
