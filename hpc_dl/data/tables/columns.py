@@ -190,6 +190,8 @@ def _word(value: Any) -> str | float:
 def _add_infinite(frame: DataFrame, name: str, numbers: Series[Any], faults: Faults) -> bool:
     """Return whether floats hold all numbers; else add a fault with those that are infinite, or too
     large for them."""
+    if np.nanmax(np.abs(numbers.to_numpy()), initial=0) <= MOST_INTEGER:
+        return True  # soon, for tables of thousands of columns
     infinite, column = np.isinf(numbers.to_numpy()), frame[name]
     large = (numbers.abs() > MOST).to_numpy() & ~infinite
     if numbers.abs().max() > MOST_INTEGER:
@@ -233,6 +235,7 @@ def add_formatted_numbers(frame: DataFrame, name: str, words: Series[Any], fault
 
 def _gap_hint(frame: DataFrame, words: list[str]) -> str:
     """Return what to do with words among numbers."""
+    words = [word for word in words if len(word) <= LONGEST] or [words[0][:LONGEST]]
     if frame.attrs.get("form") == "csv" and len(words) <= SHOWN:
         return f"If these are gaps: data.na_values: [{', '.join(map(repr, words))}]."
     return (
