@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import h5py
+import numpy as np
 
 from hpc_dl.data.arrays.stored import KEY, ArrayFile, StoredArray
 from hpc_dl.data.faults import reading
@@ -14,6 +15,9 @@ from hpc_dl.errors import UserError, first_few
 
 MOST = 1000
 """Arrays of a file that are looked for: each takes a tenth of a millisecond and more."""
+REVERSED = ("MATLAB_class", "rhdf5-NA.OK")
+"""Attributes of arrays that MATLAB and R wrote."""
+NETCDF = ("scale_factor", "add_offset", "_FillValue", "missing_value")
 _LOCKED = (
     "Another process writes it: wait until it is done. If none does, the file system has no locks: "
     "export HDF5_USE_FILE_LOCKING=FALSE."
@@ -25,12 +29,15 @@ class Hdf5File(ArrayFile):
 
     form: ClassVar[str] = "hdf5"
 
-    def __init__(self, path: Path) -> None:
-        """Open the file. Raises UserError for one that cannot be opened."""
+    def __init__(self, path: Path, kept: int | None = None) -> None:
+        """Open the file. Raises UserError for one that cannot be opened.
+
+        `kept` is how many bytes of chunks the library keeps in memory.
+        """
         super().__init__(path)
         with reading(KEY, path, self.form):
             try:
-                self._file = h5py.File(path, "r")
+                self._file = h5py.File(path, "r", rdcc_nbytes=kept)
             except BlockingIOError:
                 raise UserError(f"{KEY}: {path} is locked", hint=_LOCKED) from None
 
@@ -63,18 +70,41 @@ class Hdf5File(ArrayFile):
 
     def notes(self, names: Sequence[str]) -> tuple[str, ...]:
         with reading(KEY, self.path, self.form):
-            shapes = {it: self._file[it].shape for it in names if _by_matlab(self._file[it])}
-        if not shapes:
-            return ()
-        shown = (f"'{name}' is {shape}, and {shape[::-1]} there" for name, shape in shapes.items())
-        return (f"MATLAB wrote the file, whose axes are reversed here: {first_few(shown)}",)
+            found = {name: self._file[name] for name in names}
+            return (*_note_reversed(found), *_note_attributes(found))
 
     def close(self) -> None:
         self._file.close()
 
 
-def _by_matlab(dataset: Any) -> bool:
-    return "MATLAB_class" in dataset.attrs and len(dataset.shape or ()) > 1
+def _note_reversed(found: Mapping[str, Any]) -> tuple[str, ...]:
+    """Note arrays of programs whose first axis is the last of the file."""
+    shapes = {
+        name: it.shape
+        for name, it in found.items()
+        if len(it.shape or ()) > 1 and any(mark in it.attrs for mark in REVERSED)
+    }
+    if not shapes:
+        return ()
+    shown = (f"'{name}' is {shape}, and {shape[::-1]} there" for name, shape in shapes.items())
+    return (f"MATLAB or R wrote the file, whose axes are reversed here: {first_few(shown)}",)
+
+
+def _note_attributes(found: Mapping[str, Any]) -> tuple[str, ...]:
+    """Note attributes by which netCDF changes the meaning of values, which are read as they are."""
+    return tuple(
+        f"'{name}' has {key} {it.attrs[key]}, which is not applied: values are read as they are"
+        for name, it in found.items()
+        for key in NETCDF
+        if key in it.attrs and np.array_equal(it.attrs[key], it.attrs[key])  # not for NaN
+    )
+
+
+def part_names(dataset: Any) -> list[str]:
+    """Return the names of other files in which values of an array lie, if they are known."""
+    found = {it.file_name for it in dataset.virtual_sources()} if dataset.is_virtual else set()
+    found |= {name for name, *_ in dataset.external or ()}
+    return [name for name in sorted(found - {"."}) if "%" not in name]
 
 
 def _target(link: Any) -> str:
@@ -113,9 +143,8 @@ def _refuse_unreadable(dataset: Any, folder: Path, where: str) -> None:
                 hint="pip install hdf5plugin, and export HDF5_PLUGIN_PATH=$(python -c 'import "
                 "hdf5plugin; print(hdf5plugin.PLUGIN_PATH)'); or h5repack -f GZIP=4 OLD NEW.",
             )
-    parts = {it.file_name for it in dataset.virtual_sources()} if dataset.is_virtual else set()
-    parts |= {name for name, *_ in dataset.external or ()}
-    absent = [it for it in sorted(parts - {"."}) if "%" not in it and not (folder / it).is_file()]
+    parts = part_names(dataset)
+    absent = [it for it in parts if not (folder / it).is_file()]
     if absent:
         raise UserError(
             f"{where} lies in other files, of which {len(absent)} of {len(parts)} are not there: "

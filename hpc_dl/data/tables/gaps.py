@@ -10,8 +10,8 @@ import numpy as np
 
 from hpc_dl.data.faults import Faults
 from hpc_dl.data.tables import encoding
-from hpc_dl.data.tables.columns import Array, is_gap, rows
-from hpc_dl.errors import UserError
+from hpc_dl.data.tables.columns import LEAVE_OUT, WITHOUT_VALUE, Array, is_gap, rows
+from hpc_dl.errors import UserError, first_few
 from hpc_dl.jobspec.data import Column
 from hpc_dl.jobspec.sources.tables import Table
 
@@ -23,7 +23,6 @@ _AN_INPUT = (
 )
 _A_TARGET = "Fill them in; data.missing: drop leaves such rows out."
 _ASIDE = "Fill them in, or leave these rows out of the file."
-_WORDS = "In CSV files words such as None, NA and null are gaps, too."
 
 
 def settle(frame: DataFrame, source: Table, inputs: Sequence[str]) -> DataFrame:
@@ -44,9 +43,17 @@ def settle(frame: DataFrame, source: Table, inputs: Sequence[str]) -> DataFrame:
         missing = is_gap(frame[name])
         gaps = f"{missing.sum()} gap{'s' if missing.sum() > 1 else ''}"
         about = f"column '{name}', {what}, has {gaps}"
-        faults.add(about, rows(frame, missing), f"{hint} {_WORDS}")
+        faults.add(about, rows(frame, missing), f"{hint}{_read_as_gaps(frame, name)}")
     faults.refuse()
     return frame
+
+
+def _read_as_gaps(frame: DataFrame, name: str) -> str:
+    """Return which words of a CSV column are read as gaps, and the option that decides."""
+    words = frame.attrs.get("gap_words", {}).get(name)
+    if not words:
+        return ""
+    return f" {first_few(map(repr, words))} is read as a gap; not by data.keep_default_na: false."
 
 
 def refuse_numbers(frame: DataFrame, columns: Sequence[Column]) -> None:
@@ -72,7 +79,7 @@ def fill(frame: DataFrame, columns: Sequence[Column], how: str, trained: Array) 
         known = encoding.values(frame, column, faults).to_numpy()[trained]
         known = known[~np.isnan(known)]
         if not len(known):
-            faults.add("without any value among the training rows", [f"column '{column.name}'"])
+            faults.add(f"{WITHOUT_VALUE} among the training rows", [f"column '{column.name}'"])
         value = getattr(np, how)(known) if len(known) else 0
         filled.append(replace(column, fill=float(value)))
     faults.refuse()
@@ -87,15 +94,15 @@ def _leave_out(frame: DataFrame, names: Iterable[str]) -> DataFrame:
     gaps = {name: is_gap(frame[name]) for name in names}
     faults = Faults(frame.attrs["file"])
     empty = [f"column '{name}'" for name, missing in gaps.items() if missing.all()]
-    faults.add("without any value", empty, "Leave it out: data.drop.")
+    faults.add(WITHOUT_VALUE, empty, LEAVE_OUT)
     faults.refuse()
     left_out = np.logical_or.reduce(list(gaps.values()))
     if not left_out.any():
         return frame
     counts = ", ".join(f"{it.sum()} in '{name}'" for name, it in gaps.items() if it.any())
-    what = f"{left_out.sum()} of {len(frame)} rows, for their gaps: {counts}"
     if left_out.all():
         raise UserError(f"{frame.attrs['file']}: data.missing: drop leaves out all rows: {counts}")
+    note = f"{left_out.sum()} of {len(frame)} rows are left out for their gaps: {counts}"
     kept = frame[~left_out]
-    kept.attrs = {**frame.attrs, "notes": [*frame.attrs["notes"], f"left out are {what}"]}
+    kept.attrs = {**frame.attrs, "notes": [*frame.attrs["notes"], note]}
     return kept
