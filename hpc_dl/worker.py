@@ -58,9 +58,9 @@ class TrainJob:
         try:
             with temporary_folder(run, rank_info):
                 outcome = self._work(run, rank_info)
-        except SystemExit:
+        except SystemExit as ending:
             if rank_info.world_size > 1:
-                _leave()
+                _leave(ending.code if isinstance(ending.code, int) else EXIT_FAILED)
             raise
         if rank_info.rank == 0 and outcome != "completed":
             raise SystemExit(1)
@@ -74,8 +74,9 @@ class TrainJob:
 
         ending = threading.Lock()
 
-        def fail(error: BaseException) -> None:
-            """Print and record what ends the attempt; a second thread waits for the end here."""
+        def fail(error: BaseException) -> int:
+            """Print and record what ends the attempt, and return the exit code; a second thread
+            waits for the end here."""
             _print(error)
             if held is not None:
                 held.check()
@@ -84,6 +85,7 @@ class TrainJob:
             hung = isinstance(error, failure.NoProgress)
             _record_end(run, rank_info, scheduler, reason, hung=hung)
             scheduler.stop_ranks(rank_info)
+            return reason.exit_code
 
         def close() -> None:
             if held is not None:
@@ -92,9 +94,9 @@ class TrainJob:
                 _finish_tracking(tracking)
 
         def on_end(error: Exception) -> None:
-            fail(error)
+            code = fail(error)
             close()
-            _leave()  # the training's own thread will not
+            _leave(code)  # the training's own thread will not
 
         try:
             outcome = _train(run, rank_info, scheduler, on_end, fail, held)
@@ -106,12 +108,12 @@ class TrainJob:
         return outcome
 
 
-def _leave() -> NoReturn:
+def _leave(code: int) -> NoReturn:
     """End this process at once: at the interpreter's own end, NCCL would wait for other ranks."""
     with contextlib.suppress(OSError):
         sys.stdout.flush()
         sys.stderr.flush()
-    os._exit(EXIT_FAILED)
+    os._exit(code)
 
 
 def _ignore_signals() -> None:
@@ -210,7 +212,7 @@ def _train(
     rank_info: RankInfo,
     scheduler: Scheduler,
     on_end: Callable[[Exception], None],
-    fail: Callable[[BaseException], None],
+    fail: Callable[[BaseException], int],
     held: Lease | None,
 ) -> str:
     """Train, and return the outcome. A failure is printed and recorded before anything else."""
@@ -220,8 +222,7 @@ def _train(
         training = importlib.import_module("hpc_dl.train.main")
         return str(training.run(run, rank_info, on_end, held.check if held else None))
     except BaseException as error:
-        fail(error)
-        raise SystemExit(EXIT_FAILED) from None  # it is printed already
+        raise SystemExit(fail(error)) from None  # it is printed already
 
 
 def _record_failed(run: RunDir, reason: str) -> None:

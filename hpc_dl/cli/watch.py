@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 from dataclasses import dataclass
 
@@ -11,8 +12,8 @@ from hpc_dl.cli import live, logs, summary
 from hpc_dl.cli.common import console, print_json
 from hpc_dl.errors import EXIT_FAILED
 from hpc_dl.planning.plan import Plan
-from hpc_dl.run import records
-from hpc_dl.run.layout import RunDir
+from hpc_dl.run import failure, records
+from hpc_dl.run.layout import DamagedFile, RunDir
 from hpc_dl.run.submission import Submission
 from hpc_dl.scheduler import recovery, registry
 from hpc_dl.status import read_status, reconcile
@@ -86,7 +87,16 @@ def watch(run: RunDir, offset: int, options: ReportOptions) -> int:
         print_json({**_job(run), **summary.to_json(found)})
     else:
         summary.show(found, out)
-    return 0 if monitor.state == "completed" else EXIT_FAILED
+    return 0 if monitor.state == "completed" else _exit_code(run)
+
+
+def _exit_code(run: RunDir) -> int:
+    """Return the exit code for a run that has not been completed."""
+    submission = recovery.find(run).submission
+    failed = None
+    with contextlib.suppress(DamagedFile):
+        failed = failure.find(run, submission.job_id) if submission else None
+    return failed.exit_code if failed else EXIT_FAILED
 
 
 def show_complete(run: RunDir, options: ReportOptions) -> int:

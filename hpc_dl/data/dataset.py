@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -13,6 +14,10 @@ from hpc_dl.data.counts import Holdout
 from hpc_dl.data.holdout import positions
 from hpc_dl.data.names import Names
 from hpc_dl.jobspec.data import DataFacts
+
+AT_ONCE = 2**23
+"""Numbers that are held at once where all are looked at, whatever their type: the sums over parts
+depend on it."""
 
 Batch = Mapping[str, Tensor]
 Tensors = Mapping[str, Tensor]
@@ -50,6 +55,25 @@ class Split:
     def all_tensors(self) -> dict[str, Iterable[Tensor]]:
         """Return all tensors that the examples consist of, by name."""
         return {name: [tensor] for name, tensor in self.tensors.items()}
+
+    def dtypes(self) -> dict[str, torch.dtype]:
+        """Return the type of each tensor by name, as it is held or read."""
+        return {name: tensor.dtype for name, tensor in self.tensors.items()}
+
+    def to_float32(self, name: str) -> None:
+        """Convert a tensor to float32."""
+        self.tensors[name] = self.tensors[name].float()
+
+    def in_order(self, name: str) -> Iterator[Tensor]:
+        """Yield the values of a tensor in the order of the examples' numbers, in parts."""
+        values = self.tensors[name]
+        for chosen in self.parts_in_order(math.prod(values.shape[1:])):
+            yield values.index_select(0, chosen)
+
+    def parts_in_order(self, width: int) -> Iterable[Tensor]:
+        """Return the positions of all examples, of `width` numbers each, in the order of their
+        numbers and in parts."""
+        return self.index.argsort().split(max(1, AT_ONCE // max(1, width)))
 
     def numbered_from(self, first: int) -> Split:
         """The same examples, with other numbers."""

@@ -30,7 +30,7 @@ _MAGIC: dict[bytes, tuple[str, str]] = {
 }
 _DOWNLOAD = "The download failed, or needs a login. Fetch the file itself."
 _TEXTS: dict[str, tuple[str, str]] = {
-    r"\s*(<!doctype html|<html)": ("a web page", _DOWNLOAD),
+    r"\s*<(!doctype html|!--|html|head|body|table|script|div)\b": ("a web page", _DOWNLOAD),
     r"version https://git-lfs": ("a pointer of Git LFS, not the file itself", "git lfs pull"),
     r"\s*<(\?xml|[A-Za-z][\w:]*[\s>])": ("XML", "Export the table as CSV."),
     r"\s*(\{\s*[\"}]|\[\s*[{\[])": (

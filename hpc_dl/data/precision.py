@@ -6,11 +6,16 @@ Networks compute in float32 all the same, once they have subtracted the mean.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import reduce
+from operator import add
+
 import torch
 from torch import Tensor
 
 from hpc_dl.data.dataset import Splits
 from hpc_dl.errors import UserError
+from hpc_dl.tasks.statistics import Moments
 
 LOST = 1e-5
 """The most by which float32 may change a value, in standard deviations of its column."""
@@ -19,38 +24,52 @@ WIDE = ("table", "target")
 
 
 def narrow(splits: Splits) -> Splits:
-    """Return the splits in float32, where that keeps the differences of the training examples."""
-    parts = (splits.train, splits.validation, splits.test)
-    for name, values in splits.train.tensors.items():
-        if values.dtype == torch.float64:
-            wide = name in WIDE and bool(loses_digits(values).any())
-            for part in parts:
-                tensor = part.tensors[name]
-                part.tensors[name] = tensor if wide else to_float32(tensor, f"data: {name}")
+    """Return the splits in float32, where that keeps the differences of the training examples.
+
+    Raises UserError naming a column that would lose them.
+    """
+    train = splits.train
+    for name in [name for name, dtype in train.dtypes().items() if dtype == torch.float64]:
+        lost = loses_digits(train.in_order(name))
+        if lost.any() and name in WIDE:
+            continue
+        _refuse_lost(lost, next(iter(train.in_order(name))), f"data: {name}")
+        for part in (train, splits.validation, splits.test):
+            part.to_float32(name)
     return splits
 
 
-def loses_digits(values: Tensor) -> Tensor:
-    """Return of which columns of (..., columns) float32 would lose digits; NaN is no value."""
-    columns = values.double().reshape(-1, values.shape[-1])
-    centred = (columns - columns.nanmean(dim=0)).nan_to_num()
+def loses_digits(parts: Iterable[Tensor]) -> Tensor:
+    """Return of which columns of (..., columns), in parts, float32 would lose digits; NaN is no
+    value."""
+    found = [_digits(part.double().reshape(-1, part.shape[-1])) for part in parts]
+    moments = reduce(add, (it for it, *_ in found))
+    lost, low, high = (torch.stack(it) for it in list(zip(*found, strict=True))[1:])
+    is_lost: Tensor = lost.amax(dim=0) > LOST * moments.variance.sqrt()
+    return is_lost & (high.amax(dim=0) > low.amin(dim=0))
+
+
+def _digits(columns: Tensor) -> tuple[Moments, Tensor, Tensor, Tensor]:
+    """Return the moments of columns, the most that float32 changes, and the ends."""
+    known = columns.isnan().logical_not()
     lost = (columns - columns.float()).nan_to_num().abs().amax(dim=0)
-    return (lost > LOST * centred.square().mean(dim=0).sqrt()) & _varies(columns)
+    low = columns.where(known, torch.inf).amin(dim=0)
+    return Moments.of(columns), lost, low, columns.where(known, -torch.inf).amax(dim=0)
 
 
 def to_float32(values: Tensor, where: str) -> Tensor:
     """Return values as float32. Raises UserError naming the first column that loses digits."""
-    if values.dtype == torch.float64 and len(values) and (lost := loses_digits(values)).any():
+    if values.dtype == torch.float64 and len(values):
+        _refuse_lost(loses_digits([values]), values, where)
+    return values.float()
+
+
+def _refuse_lost(lost: Tensor, values: Tensor, where: str) -> None:
+    """Raise UserError for the first column that is lost, with one of its values."""
+    if lost.any():
         column = int(lost.nonzero()[0])
         raise UserError(
             f"{where}: column {column}, like {values.flatten(0, -2)[0, column]:.17g}, differs by "
             "less than float32 can hold beside its size",
             hint="Subtract its mean in float64 before. Columns count from 0.",
         )
-    return values.float()
-
-
-def _varies(columns: Tensor) -> Tensor:
-    known = columns.isnan().logical_not()
-    high = columns.where(known, -torch.inf).amax(dim=0)
-    return high > columns.where(known, torch.inf).amin(dim=0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -49,32 +49,58 @@ def check_numbers(given: Tensor, where: str) -> Tensor:
 
     Raises UserError with the count of examples that are not finite, or that floats cannot hold.
     """
-    if given.is_complex():
-        raise UserError(f"{where} is {given.dtype}, but has to be real numbers")
-    floats = given.float() if given.dtype in _FEW_DIGITS else given.double()
-    large = floats.abs() > torch.finfo(torch.float32).max
-    if not given.is_floating_point():
-        large |= floats.abs() > MOST_INTEGER
-    _refuse_values(given, {"nan": floats.isnan(), "infinite": floats.isinf()}, where)
-    _refuse_values(given, {"too large for floats": large}, where)
+    numbers = Numbers(where)
+    floats = numbers.add(given)
+    numbers.refuse()
     return floats
 
 
-def _refuse_values(given: Tensor, wrong: Mapping[str, Tensor], where: str) -> None:
-    """Raise UserError for examples with wrong values: how many there are, and the first places."""
-    faults = Faults(where)
-    for what, mask in wrong.items():
+class Numbers:
+    """Check of numbers that come in parts: of wrong values the examples are counted."""
+
+    def __init__(self, where: str) -> None:
+        self._where, self._count = where, 0
+        self._places: dict[str, list[object]] = {}
+        self._shown: dict[str, str] = {}
+
+    def add(self, given: Tensor) -> Tensor:
+        """Check the next examples, and return them as floats."""
+        if given.is_complex():
+            raise UserError(f"{self._where} is {given.dtype}, but has to be real numbers")
+        floats = given.float() if given.dtype in _FEW_DIGITS else given.double()
+        large = floats.isfinite() & (floats.abs() > torch.finfo(torch.float32).max)
+        if not given.is_floating_point():
+            large |= floats.abs() > MOST_INTEGER
+        wrong = {"nan": floats.isnan(), "infinite": floats.isinf(), "too large for floats": large}
+        for what, mask in wrong.items():
+            self._note(what, mask, given)
+        self._count += len(given)
+        return floats
+
+    def _note(self, what: str, mask: Tensor, given: Tensor) -> None:
         rows = mask.reshape(len(mask), -1).any(dim=1).nonzero()[:, 0].tolist()
-        places = [[row, *mask[row].nonzero()[0].tolist()] for row in rows[:PLACES]]
-        if rows:
-            value = given[tuple(places[0])].item()
-            shown = f"{what}, {value}," if math.isfinite(value) else what
+        if not rows:
+            return
+        known = self._places.setdefault(what, [])
+        wanted = max(0, PLACES - len(known))
+        first = [[row, *mask[row].nonzero()[0].tolist()] for row in rows[:wanted]]
+        if first:
+            value = given[tuple(first[0])].item()
+            self._shown.setdefault(what, f"{what}, {value}," if math.isfinite(value) else what)
+        shown = len(first) if mask.ndim < 3 else 0  # else the example says enough
+        known += [[self._count + row, *place] for row, *place in first[:shown]]
+        known += [self._count + row for row in rows[shown:]]
+
+    def refuse(self) -> None:
+        """Raise UserError for wrong values: in how many examples they are, and the first places."""
+        faults = Faults(self._where)
+        for what, places in self._places.items():
             faults.add(
-                f"{shown} in {len(rows)} of {len(mask)} examples",
-                [*places, *rows[PLACES:]] if mask.ndim < 3 else rows,
+                f"{self._shown[what]} in {len(places)} of {self._count} examples",
+                places,
                 "Places count from 0, the example first. Fill these in, or leave the examples out.",
             )
-    faults.refuse()
+        faults.refuse()
 
 
 def refuse_constant(train: Tensor, where: str) -> None:
@@ -152,7 +178,7 @@ def _pixels(image: Tensor, where: str, otherwise: str) -> Tensor:
         return image.float()
     if not image.is_floating_point():
         raise UserError(f"{where}: image is {image.dtype}, but has to be uint8 or floats")
-    _refuse_values(image, {"nan": image.isnan(), "infinite": image.isinf()}, f"{where}: image")
+    check_numbers(image, f"{where}: image")
     low, high = image.min().item(), image.max().item()
     if low < 0 or high > 1:
         raise UserError(

@@ -103,6 +103,8 @@ class DataFacts:
     """Of graphs: whether each of their edges is there in both directions."""
     contents: tuple[tuple[str, str], ...] = ()
     """Digests of the tensors by name, of examples that are in no files known to hpcdl."""
+    example_bytes: int = field(default=0, compare=False)
+    """In memory; 0 where it is not known."""
     notes: tuple[str, ...] = field(default=(), compare=False)
     """What was assumed or left out as the data were read, a sentence each, for the plan. They may
     change without the examples, as when a file is put beside them."""

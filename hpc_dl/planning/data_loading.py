@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from hpc_dl.jobspec import units
-from hpc_dl.jobspec.data import DataFacts, StreamedData
+from hpc_dl.jobspec.data import Data, DataFacts, StreamedData
 from hpc_dl.jobspec.job import JobSpec
 
 SHARE = 4
@@ -48,24 +48,26 @@ def choose(spec: JobSpec, facts: DataFacts, ranks: Ranks, memory: int | None) ->
         return Loading(_workers(source, ranks))
     if isinstance(source, StreamedData) and source.loading == "auto" and size > room:
         note = (
-            f"the pictures are {_gigabytes(size)} when decoded, and a rank may hold "
-            f"{_gigabytes(room)} of them in memory: they are streamed"
+            f"the examples are {_gigabytes(size)} in memory, and a rank may hold "
+            f"{_gigabytes(room)} of them: they are streamed"
         )
         return Loading(_workers(source, ranks), (note,))
     notes = [_of_a_gpu(size)] if ranks.gpus_per_node and size > GPU_BYTES else []
-    notes += [_too_large(size, ranks)] if size > room else []
+    notes += [_too_large(source, size, ranks)] if size > room else []
     return Loading(None, tuple(notes))
 
 
 def _size(facts: DataFacts) -> int:
-    """Return the least bytes of all examples: graphs, and pictures of floats, may take more.
+    """Return the bytes of all examples. Where it is not known how many an example has, these are
+    the least: those of graphs are not counted, and pixels are bytes.
 
     Numbers other than pixels are floats of 4 bytes.
     """
     if facts.modality == "graph":
         return 0
     width = 1 if facts.modality == "image" else 4
-    return width * math.prod(facts.shape) * (facts.train + facts.validation + facts.test)
+    example = facts.example_bytes or width * math.prod(facts.shape)
+    return example * (facts.train + facts.validation + facts.test)
 
 
 def _room(spec: JobSpec, ranks: Ranks, memory: int | None) -> int:
@@ -88,10 +90,11 @@ def _of_a_gpu(size: int) -> str:
     )
 
 
-def _too_large(size: int, ranks: Ranks) -> str:
+def _too_large(source: Data, size: int, ranks: Ranks) -> str:
+    hint = "; in HDF5 they could be streamed" if source.name == "npz" else ""
     return (
         f"each rank holds all examples in memory: {ranks.tasks_per_node} x {_gigabytes(size)} a "
-        "node, and twice as much for a moment; resources.mem has to be enough"
+        f"node, and twice as much for a moment; resources.mem has to be enough{hint}"
     )
 
 

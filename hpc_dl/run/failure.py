@@ -11,10 +11,10 @@ import re
 import socket
 import time
 import traceback
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from hpc_dl.errors import UserError
+from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.run import records
 from hpc_dl.run.layout import DamagedFile, RunDir
 from hpc_dl.run.rank_info import RankInfo
@@ -55,6 +55,8 @@ class Failure:
     reason: str
     peer_gone: bool = False
     """True if only the loss of another rank is known, which recorded no error of its own."""
+    exit_code: int = EXIT_FAILED
+    """That of the command that follows the run, and of its ranks."""
 
 
 def record(run: RunDir, rank_info: RankInfo, error: BaseException) -> Failure:
@@ -62,7 +64,9 @@ def record(run: RunDir, rank_info: RankInfo, error: BaseException) -> Failure:
 
     A rank that has only lost others waits for their errors, less long if it knows which is gone.
     """
-    path, failed = _file(run, rank_info.job_id, rank_info.restarts), Failure(describe(run, error))
+    path = _file(run, rank_info.job_id, rank_info.restarts)
+    code = error.exit_code if isinstance(error, UserError) else EXIT_FAILED
+    failed = Failure(describe(run, error), exit_code=code)
     if isinstance(error, NoProgress):
         return Failure(str(error))  # it is no rank's own
     if isinstance(error, PeerGone):
@@ -72,7 +76,8 @@ def record(run: RunDir, rank_info: RankInfo, error: BaseException) -> Failure:
         _wait_for(path, PEER_SECONDS)
         failed = Failure(f"another rank {GONE}{_in_brackets(first_line(error))}", peer_gone=True)
     elif rank_info.rank:
-        failed = Failure(f"{failed.reason} on rank {rank_info.rank} ({socket.gethostname()})")
+        where = f"on rank {rank_info.rank} ({socket.gethostname()})"
+        failed = replace(failed, reason=_with_place(error, failed.reason, where))
     try:
         with path.open("x") as file:
             json.dump({"t": time.time(), **asdict(failed)}, file)
@@ -109,6 +114,13 @@ def describe(run: RunDir, error: BaseException) -> str:
     own = [frame for frame in frames if Path(frame.filename).is_relative_to(run.code.resolve())]
     where = "".join(f" ({Path(f.filename).name}:{f.lineno})" for f in (own or frames)[-1:])
     return f"{type(error).__name__}: {error}{where}"
+
+
+def _with_place(error: BaseException, reason: str, where: str) -> str:
+    """Add a rank to a message, before its hint."""
+    if isinstance(error, UserError) and error.hint:
+        return f"{error.message} {where}\n{error.hint}"
+    return f"{reason} {where}"
 
 
 def _file(run: RunDir, job_id: str, restarts: int) -> Path:

@@ -38,13 +38,12 @@ def build_engine(
     `rate` is the learning rate by step, `code` the folder of the user's code.
     """
     accelerate = accelerator(plan, world, spec.train.precision)
-    examples = splits.train.tensors
-    task = tasks.build(splits.facts, spec.train, examples)
+    task = tasks.build(splits.facts, spec.train, splits.train.tensors)
     architecture = build(spec.model, splits.facts, code, task)
     seed_generators(world.device, spec.train.seed, INITIALISATION)
     players, sharded = {}, spec.train.strategy == "fsdp"
     networks = architecture.networks()
-    fit_statistics(networks, examples)
+    fit_statistics(networks, splits.train.in_order)
     for name, network in networks.items():
         if world.size > 1:
             batch_norm.synchronise(network, everywhere=spec.train.sync_batch_norm)

@@ -31,6 +31,8 @@ JOURNAL_INTERVAL = 10.0
 """Seconds between two heartbeats in the journal."""
 GRACE = 3
 """Heartbeats that all ranks get to print their stacks before rank 0 ends the attempt."""
+BUSY = 0.005
+"""Share of a processor that a rank uses at least while it loads; heartbeats use less."""
 _STORE_SECONDS = 10
 _SILENT = (-1, -1.0, "a node not heard of")
 
@@ -73,13 +75,18 @@ class Heartbeat:
         faulthandler.cancel_dump_traceback_later()
 
     def _run(self) -> None:
+        worked = time.process_time()
         while not self._stop.wait(self._interval):
+            before, worked = worked, time.process_time()
+            if self._world.progress.is_loading and worked - before > BUSY * self._interval:
+                self._world.progress.touch()
             self._check_own()
             with contextlib.suppress(RuntimeError):  # the store is gone: so is rank 0
                 self._send()
                 if self._journal is not None:
                     self._check_all(self._journal)
-            if self._world.rank > 0 and self._own.idle > 2 * self._deadline:
+            alone = self._world.rank > 0 and not self._world.progress.is_waiting
+            if alone and self._own.idle > 2 * self._deadline:
                 os._exit(1)  # rank 0 has not ended it: it may be the one that is stuck
 
     def _check_own(self) -> None:

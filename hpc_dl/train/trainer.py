@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from pathlib import Path
 from typing import TypeVar
 
-import torch.distributed as dist
-
-from hpc_dl.data import fingerprint, loading, sources
-from hpc_dl.data.dataset import Split, Splits
-from hpc_dl.errors import UserError
+from hpc_dl.data.dataset import Split
 from hpc_dl.jobspec import units
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning.plan import Plan
@@ -30,6 +24,7 @@ from hpc_dl.train.early_stopping import EarlyStopping
 from hpc_dl.train.evaluate import EvaluationMetrics, Measure, evaluate
 from hpc_dl.train.gpu_metrics import GpuMetrics
 from hpc_dl.train.heartbeat import Heartbeat
+from hpc_dl.train.load_data import load_data
 from hpc_dl.train.loop import CheckpointDue, Evaluated, NonFinite, Reported, train
 from hpc_dl.train.nonfinite import NonFiniteGuard
 from hpc_dl.train.optim import learning_rate
@@ -57,8 +52,8 @@ class Trainer:
     ) -> None:
         self.run, self.spec, self.plan, self.rank_info = run, spec, plan, rank_info
         self.world, self.journal, self.on_hang = world, journal, on_hang
-        with memory.during(memory.LOADING, world.device):
-            loaded = self._load_data()
+        with self._heartbeat(), memory.during(memory.LOADING, world.device):
+            loaded = load_data(run, spec, plan, world)
         with memory.during(memory.MOVING, world.device):
             self.splits = place_splits(loaded, world.device)
         self.batches = build_batches(spec, plan, self.splits, world)
@@ -93,9 +88,8 @@ class Trainer:
         if resumed_from is None and self.spec.train.on_nonfinite == "rollback":
             self._save()  # to have something to roll back to
         first_step, started = self.engine.step, time.perf_counter()
-        timeout = units.seconds(self.spec.train.hang_timeout)
         with (
-            Heartbeat(self.world, self.journal, timeout, self.on_hang),
+            self._heartbeat(),
             GpuMetrics(self.world) as gpus,
             system_monitor(self.engine, self.plan, self.journal, gpus),
             warn_nondeterministic(self.recorder.warn_once),
@@ -117,28 +111,9 @@ class Trainer:
 
     # ---- the beginning
 
-    def _load_data(self) -> Splits:
-        """Load the splits; rank 0 prepares and caches them, the others wait for it."""
-        if self.world.rank > 0:
-            dist.barrier()
-        spec = self.spec
-        source = sources.build(spec.data, Path(self.plan.data_root), self.run.code)
-        if self.world.rank == 0:
-            now = fingerprint.take(source, spec.model, self.plan.facts)
-            fingerprint.check(self.run, now)
-        splits = loading.load(source, self.plan.workers)
-        if self.world.rank == 0 and self.world.size > 1:
-            dist.barrier()
-        if splits.facts != self.plan.facts:
-            now = fingerprint.take(source, spec.model, splits.facts)
-            fingerprint.check(self.run, now)
-        if replace(splits.facts, contents=self.plan.facts.contents) != self.plan.facts:
-            raise UserError(
-                f"the data have changed since the submission: {splits.facts} now, "
-                f"{self.plan.facts} then",
-                hint="Submit again; with other data it is another training: hpcdl submit --new.",
-            )
-        return splits
+    def _heartbeat(self) -> Heartbeat:
+        timeout = units.seconds(self.spec.train.hang_timeout)
+        return Heartbeat(self.world, self.journal, timeout, self.on_hang)
 
     def _note_start(self) -> None:
         metric, size = self.early_stopping.metric, self.checkpointer.journal_size

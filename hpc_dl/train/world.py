@@ -44,6 +44,10 @@ class Progress:
 
     at: float = 0.0
     count: int = 0
+    is_loading: bool = False
+    """It loads the data: the processor's time is progress."""
+    is_waiting: bool = False
+    """It waits for the data of other ranks, and makes none itself."""
 
     def advance(self, at: float) -> None:
         """Move on to a place."""
@@ -53,6 +57,24 @@ class Progress:
     def touch(self) -> None:
         """Show that this rank is alive, at the same place."""
         self.count += 1
+
+    @contextmanager
+    def of_loading(self) -> Iterator[None]:
+        """Count the processor's time as progress meanwhile."""
+        self.is_loading = True
+        try:
+            yield
+        finally:
+            self.is_loading = False
+
+    @contextmanager
+    def of_waiting(self) -> Iterator[None]:
+        """Expect no progress of this rank meanwhile."""
+        self.is_waiting = True
+        try:
+            yield
+        finally:
+            self.is_waiting = False
 
 
 @dataclass

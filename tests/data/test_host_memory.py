@@ -4,9 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from torch_geometric.data import Data
 
 from hpc_dl.data.dataset import HostSplit, Split, Splits
+from hpc_dl.data.graphs.checks import Checked
 from hpc_dl.data.graphs.splits import GraphSplit
 from hpc_dl.data.sampler import Batches, held_out
 from hpc_dl.data.transforms.augment import Augmentation
@@ -28,9 +28,9 @@ def pictures():
 def graphs():
     generator = torch.Generator().manual_seed(0)
     every = [
-        Data(
-            x=torch.rand(n, 2, generator=generator),
-            edge_index=torch.randint(n, (2, 2 * n), generator=generator),
+        Checked(
+            torch.rand(n, 2, generator=generator),
+            torch.randint(n, (2, 2 * n), generator=generator),
         )
         for n in range(1, COUNT + 1)
     ]

@@ -67,7 +67,11 @@ def test_a_job_trains_on_it(kmnist, monkeypatch):
         ("torchvision:CIFAR11", "no 'CIFAR11'", "CIFAR10"),
         ("torchvision:KMNISD", "no 'KMNISD'", "KMNIST"),
         ("torch_geometric:TUDataset", "is several data sets", "torch_geometric:TUDataset:NAME"),
-        ("torch_geometric:TUDataset:MUTAG", "there is no folder .*TUDataset", r"TUDataset\(.*MUTAG"),
+        (
+            "torch_geometric:TUDataset:MUTAG",
+            "there is no folder .*TUDataset",
+            r"TUDataset\(.*MUTAG",
+        ),
         ("torch_geometric:KarateClub:Zachary", "does not take these options", "transform"),
         ("torch_geometric:Planetoyd", "no 'Planetoyd'", "Planetoid"),
     ],

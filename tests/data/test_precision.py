@@ -14,6 +14,7 @@ from hpc_dl.jobspec.sources.arrays import Npz
 from hpc_dl.jobspec.sources.tables import Csv
 from hpc_dl.jobspec.sources.user import UserData
 from hpc_dl.predictor import load as load_predictor
+from hpc_dl.tasks.statistics import Moments
 from hpc_dl.zoo.layers.standardise import Rescaled, Standardise
 from tests.support import ranks, reading
 from tests.support.running import history, new_run
@@ -61,7 +62,7 @@ def test_metrics_of_targets_with_a_large_offset_are_those_without_it(offset):
 def test_outputs_in_the_targets_units_have_all_their_digits():
     network = Rescaled(torch.nn.Identity(), 1)
     target = torch.tensor([[UNIX + 1], [UNIX + 2], [UNIX + 3]], dtype=torch.float64)
-    network.units.fit(target)
+    network.units.fit(Moments.of(target))
     standard = (target - target.mean()) / target.std(unbiased=False)
     assert network(standard.float()).sub(target).abs().max() < 1e-6
 
@@ -69,14 +70,15 @@ def test_outputs_in_the_targets_units_have_all_their_digits():
 def test_columns_are_standardised_before_they_lose_their_digits():
     table = torch.tensor([[UNIX, 2451545.25], [UNIX + 1, 2451545.5]], dtype=torch.float64)
     layer = Standardise([2])
-    layer.fit(table)
+    layer.fit(Moments.of(table))
     assert layer(table).tolist() == [[-1, -1], [1, 1]]
     assert layer(table).dtype == torch.float32
 
 
 def test_what_never_changed_in_training_says_nothing_and_a_gap_is_as_the_mean():
     layer = Standardise([2])
-    layer.fit(torch.tensor([[0.1, 1.0], [0.1, 3.0], [0.1, torch.nan]], dtype=torch.float64))
+    train = torch.tensor([[0.1, 1.0], [0.1, 3.0], [0.1, torch.nan]], dtype=torch.float64)
+    layer.fit(Moments.of(train))
     assert layer(torch.tensor([[7.0, torch.nan]])).tolist() == [[0, 0]]
     assert layer(torch.tensor([[0.1, 3.0]])).tolist() == [[0, 1]]
 
@@ -84,8 +86,8 @@ def test_what_never_changed_in_training_says_nothing_and_a_gap_is_as_the_mean():
 def test_float64_is_kept_only_where_it_is_needed():
     few = torch.tensor([[1.5, 0.1], [2.5, 0.1]], dtype=torch.float64)
     many = torch.tensor([[1.5, UNIX], [2.5, UNIX + 1]], dtype=torch.float64)
-    assert precision.loses_digits(few).tolist() == [False, False]
-    assert precision.loses_digits(many).tolist() == [False, True]
+    assert precision.loses_digits([few]).tolist() == [False, False]
+    assert precision.loses_digits([many]).tolist() == [False, True]
 
 
 @pytest.mark.parametrize(

@@ -88,8 +88,8 @@ def test_so_it_is_with_every_source_and_one_that_cannot_be_streamed_says_what_it
 
 def test_the_note_says_how_much_there_is_and_how_much_fits():
     assert plan(4096, mem="16G").notes == [
-        "the pictures are 12.0 GiB when decoded, and a rank may hold 4.0 GiB of them in memory: "
-        "they are streamed"
+        "the examples are 12.0 GiB in memory, and a rank may hold 4.0 GiB of them: they are "
+        "streamed"
     ]
 
 

@@ -138,7 +138,7 @@ def test_a_worker_that_is_killed_is_said_to_be_gone(source, tmp_path, number):
     next(steps)
     (worker,) = workers()
     os.kill(worker.pid, number)
-    with pytest.raises(UserError, match="decodes pictures has died") as caught:
+    with pytest.raises(UserError, match="reads examples has died") as caught:
         list(steps)
     assert "data.workers" in caught.value.hint
     assert "/dev/shm" in caught.value.hint

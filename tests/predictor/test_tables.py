@@ -253,3 +253,49 @@ def test_a_missing_table_is_an_error_in_one_line(export, capsys):
     assert out == ""
     assert err.startswith("error: ")
     assert "nowhere.csv" in err
+
+
+def germans(folder, name, separator=";"):
+    """Write people as a German Excel does, without a header, and with '-' for what is missing."""
+    table = people()[["age", "job", "hours", "income"]]
+    table["hours"] += 0.5
+    table["job"] = table["job"].fillna("-")
+    text = table.to_csv(sep=separator, decimal=",", na_rep="-", index=False, header=False)
+    (folder / name).write_text(text, encoding="cp1252")
+    return str(folder / name)
+
+
+def test_a_file_is_read_by_the_options_of_the_training(tmp_path):
+    options = {
+        "sep": ";",
+        "decimal": ",",
+        "encoding": "cp1252",
+        "names": ["age", "job", "hours", "income"],
+        "na_values": ["-"],
+    }
+    source = Csv(name="csv", path=germans(tmp_path, "t.csv"), target="income", **options)
+    facts = reading.describe(source, tmp_path)
+    assert [(it.type, it.gaps) for it in facts.raw] == [
+        *[("number", 0), ("words", 1), ("number", 1), ("words", 0)]
+    ]
+    export = exports.export(tmp_path / "export", FFNN, facts, data=source.model_dump())
+    table = people()[["age", "job", "hours"]]
+    table["hours"] += 0.5
+    expected = load(export).predict(table)["probabilities"]
+    found = load(export).predict(germans(tmp_path, "others.csv"))["probabilities"]
+    np.testing.assert_array_equal(found, expected)
+    (tmp_path / "commas.csv").write_text("30,clerk,7,<=50K\n")
+    with pytest.raises(
+        UserError, match=r"data\.names has 4 names, and rows of .*commas\.csv have 1"
+    ):
+        load(export).predict(tmp_path / "commas.csv")
+
+
+def test_the_export_of_before_there_were_options_reads_files(export):
+    description = export / "model.json"
+    told = json.loads(description.read_text())
+    del told["facts"]["csv"]
+    expected = load(export).predict(people())["probabilities"]
+    description.write_text(json.dumps(told))
+    found = load(export).predict(export.parent / "people.csv")["probabilities"]
+    np.testing.assert_array_equal(found, expected)

@@ -35,7 +35,9 @@ def read_names(source: Arrays, file: Mapping[str, StoredArray]) -> list[str]:
     return found
 
 
-def rename(found: Classes, names: Sequence[str], *, words: bool) -> Classes:
+def rename(
+    found: Classes, names: Sequence[str], *, words: bool, where: str = "data.class_names"
+) -> Classes:
     """Return classes by their given names: of `words` in another order; of numbers the name at
     that place, or as many names as there are different labels.
 
@@ -43,11 +45,12 @@ def rename(found: Classes, names: Sequence[str], *, words: bool) -> Classes:
     """
     if not words and len(names) == len(found.names):
         pairs = [f"{label} is '{name}'" for label, name in zip(found.names, names, strict=True)]
-        return replace(found, names=tuple(names), notes=(f"labels: {first_few(pairs, 10)}",))
+        note = f"labels: {first_few(pairs, 10)}"
+        return replace(found, names=tuple(names), notes=(*found.notes, note))
     order = list(names) if words else [str(number) for number in range(len(names))]
     if unknown := [repr(label) for label in found.names if label not in order]:
         raise UserError(
-            f"data.class_names: {len(names)} names, and {len(found.names)} different labels, of "
+            f"{where}: {len(names)} names, and {len(found.names)} different labels, of "
             f"which {first_few(unknown)} has none"
         )
     number = np.array([order.index(label) for label in found.names])

@@ -27,41 +27,61 @@ _NO_NAMES = "Labels name classes, not examples: is that another array?"
 def read(
     given: Mapping[str, Array], places: Mapping[str, str], names: Sequence[str] = ()
 ) -> Classes:
+    """Convert labels to classes, as `convert` does, and give them `names`, in order.
+
+    Raises UserError for what are hardly classes, and for a class that is not trained on.
+    """
+    where, words = places["train"], given["train"].dtype.kind in "OSU"
+    flat, notes = _flat(given, places, _REGRESS)
+    _refuse_as_many_as_examples(flat, where, _NO_NAMES if words else _REGRESS)
+    found = _numbered(flat, places, _REGRESS)
+    found = rename(found, names, words=words) if names else found
+    _refuse_untrained(found, where)
+    return replace(found, notes=(*notes, *found.notes))
+
+
+def convert(given: Mapping[str, Array], places: Mapping[str, str], regress: str) -> Classes:
     """Convert labels to classes: whole numbers, booleans, words, or rows with a single 1.
 
-    `places` says where the labels of a split are from, `names` how the classes are called, in
-    order. Raises UserError for other labels, and for a class that is not trained on.
+    `places` says where the labels of a split are from, `regress` what to do where they are numbers
+    to predict. Raises UserError for other labels.
     """
-    notes = []
-    flat: dict[str, Array] = {}
-    for split, array in given.items():
-        flat[split], note = _one_each(array, places[split])
-        notes.append(note)
-    where = places["train"]
+    flat, notes = _flat(given, places, regress)
+    found = _numbered(flat, places, regress)
+    return replace(found, notes=(*notes, *found.notes))
+
+
+def _flat(
+    given: Mapping[str, Array], places: Mapping[str, str], regress: str
+) -> tuple[dict[str, Array], tuple[str, ...]]:
+    """Return one label for each example of each split, (N,), and notes on the conversion."""
+    found = {name: _one_each(array, places[name], regress) for name, array in given.items()}
+    notes = dict.fromkeys(note for _, note in found.values() if note)
+    return {name: labels for name, (labels, _) in found.items()}, tuple(notes)
+
+
+def _numbered(flat: Mapping[str, Array], places: Mapping[str, str], regress: str) -> Classes:
+    """Return the classes of labels (N,)."""
     kinds = {"word" if it.dtype.kind == "U" else "number" for it in flat.values()}
     if len(kinds) > 1:
+        where = places["train"]
         raise UserError(f"{where}: labels are words in one split, and numbers in another")
-    _refuse_as_many_as_examples(flat, where, _REGRESS if kinds == {"number"} else _NO_NAMES)
     if kinds == {"word"}:
-        found = _of_words(flat, places)
-    elif all(it.dtype.kind == "b" for it in flat.values()):
+        return _of_words(flat, places)
+    if all(it.dtype.kind == "b" for it in flat.values()):
         numbers = {split: it.astype(np.int64) for split, it in flat.items()}
-        found = Classes(numbers, ("False", "True"), ("labels are True and False, as 1 and 0",))
-    else:
-        found = _of_numbers(flat, places)
-    found = rename(found, names, words=kinds == {"word"}) if names else found
-    _refuse_untrained(found, where)
-    return replace(found, notes=(*filter(None, dict.fromkeys(notes)), *found.notes))
+        return Classes(numbers, ("False", "True"), ("labels are True and False, as 1 and 0",))
+    return _of_numbers(flat, places, regress)
 
 
-def _one_each(array: Array, where: str) -> tuple[Array, str]:
+def _one_each(array: Array, where: str, regress: str) -> tuple[Array, str]:
     """Return one label for each example, (N,), and a note on the conversion."""
     if array.dtype.kind in "OS":
         array = decode(array, where)
     if array.ndim == 1 and array.dtype.kind in "iufbU":
         return array, ""
     if array.ndim == 2 and array.dtype.kind in "iufb":
-        _refuse_no_one_hot(array, where)
+        _refuse_no_one_hot(array, where, regress)
         return array.argmax(axis=1), "labels are rows with a single 1, whose place is the class"
     raise UserError(
         f"{where} is {array.shape} {array.dtype}, but classes are one whole number or word for "
@@ -69,7 +89,7 @@ def _one_each(array: Array, where: str) -> tuple[Array, str]:
     )
 
 
-def _refuse_no_one_hot(rows: Array, where: str) -> None:
+def _refuse_no_one_hot(rows: Array, where: str, regress: str) -> None:
     """Raise UserError for rows (N, K) that are no single 1 among zeros, saying what they are."""
     ones = (rows != 0).sum(axis=1)
     if ((rows == 0) | (rows == 1)).all():
@@ -86,7 +106,7 @@ def _refuse_no_one_hot(rows: Array, where: str) -> None:
         raise UserError(f"{shown}: shares of classes, but an example has one class", hint=largest)
     raise UserError(
         f"{shown}, but classes are one whole number or word for each example",
-        hint=f"To predict {rows.shape[1]} numbers: data.task: regress. {largest}",
+        hint=f"{regress.replace('numbers', f'{rows.shape[1]} numbers')} {largest}",
     )
 
 
@@ -105,11 +125,11 @@ def _of_words(flat: Mapping[str, Array], places: Mapping[str, str]) -> Classes:
     )
 
 
-def _of_numbers(flat: Mapping[str, Array], places: Mapping[str, str]) -> Classes:
+def _of_numbers(flat: Mapping[str, Array], places: Mapping[str, str], regress: str) -> Classes:
     notes: dict[str, None] = {}
     whole: dict[str, Array] = {}
     for split, labels in flat.items():
-        _refuse_no_whole_numbers(labels, places[split])
+        _refuse_no_whole_numbers(labels, places[split], regress)
         whole[split] = labels
         if labels.dtype.kind == "f":
             notes[f"labels are whole numbers as {labels.dtype}"] = None
@@ -118,7 +138,7 @@ def _of_numbers(flat: Mapping[str, Array], places: Mapping[str, str]) -> Classes
     return replace(found, notes=(*notes, *found.notes))
 
 
-def _refuse_no_whole_numbers(labels: Array, where: str) -> None:
+def _refuse_no_whole_numbers(labels: Array, where: str, regress: str) -> None:
     """Raise UserError for labels that are no whole numbers, with counts and places."""
     if labels.dtype.kind != "f":
         return
@@ -138,7 +158,7 @@ def _refuse_no_whole_numbers(labels: Array, where: str) -> None:
             f"{broken.sum()} of {total} labels are no whole numbers, like "
             f"{labels[broken][0]:g}, of examples",
             np.flatnonzero(broken).tolist(),
-            _REGRESS,
+            regress,
         )
     faults.refuse()
 

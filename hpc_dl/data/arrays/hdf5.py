@@ -25,12 +25,15 @@ class Hdf5File(ArrayFile):
 
     form: ClassVar[str] = "hdf5"
 
-    def __init__(self, path: Path) -> None:
-        """Open the file. Raises UserError for one that cannot be opened."""
+    def __init__(self, path: Path, kept: int | None = None) -> None:
+        """Open the file. Raises UserError for one that cannot be opened.
+
+        `kept` is how many bytes of chunks the library keeps in memory.
+        """
         super().__init__(path)
         with reading(KEY, path, self.form):
             try:
-                self._file = h5py.File(path, "r")
+                self._file = h5py.File(path, "r", rdcc_nbytes=kept)
             except BlockingIOError:
                 raise UserError(f"{KEY}: {path} is locked", hint=_LOCKED) from None
 
@@ -73,6 +76,13 @@ class Hdf5File(ArrayFile):
         self._file.close()
 
 
+def part_names(dataset: Any) -> list[str]:
+    """Return the names of other files in which values of an array lie, if they are known."""
+    found = {it.file_name for it in dataset.virtual_sources()} if dataset.is_virtual else set()
+    found |= {name for name, *_ in dataset.external or ()}
+    return [name for name in sorted(found - {"."}) if "%" not in name]
+
+
 def _by_matlab(dataset: Any) -> bool:
     return "MATLAB_class" in dataset.attrs and len(dataset.shape or ()) > 1
 
@@ -113,9 +123,8 @@ def _refuse_unreadable(dataset: Any, folder: Path, where: str) -> None:
                 hint="pip install hdf5plugin, and export HDF5_PLUGIN_PATH=$(python -c 'import "
                 "hdf5plugin; print(hdf5plugin.PLUGIN_PATH)'); or h5repack -f GZIP=4 OLD NEW.",
             )
-    parts = {it.file_name for it in dataset.virtual_sources()} if dataset.is_virtual else set()
-    parts |= {name for name, *_ in dataset.external or ()}
-    absent = [it for it in sorted(parts - {"."}) if "%" not in it and not (folder / it).is_file()]
+    parts = part_names(dataset)
+    absent = [it for it in parts if not (folder / it).is_file()]
     if absent:
         raise UserError(
             f"{where} lies in other files, of which {len(absent)} of {len(parts)} are not there: "

@@ -31,11 +31,22 @@ class StoredArray:
 
     def __getitem__(self, key: Any) -> Array:
         """Read a part, `[()]` being all, in this machine's order of bytes."""
-        with reading(KEY, self.path, self.form):
+        with reading(KEY, f"{self.path}{_rows(key)}", self.form):
             found = np.asarray(self.held[key])
-        wide = found.dtype.kind == "f" and found.dtype.itemsize > 8
-        dtype = np.dtype(np.float64) if wide else found.dtype.newbyteorder("=")
-        return found.astype(dtype, copy=False)
+        return found.astype(native(found.dtype), copy=False)
+
+
+def native(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return a type in this machine's order of bytes, of 8 bytes at most if it is of floats."""
+    wide = dtype.kind == "f" and dtype.itemsize > 8
+    return np.dtype(np.float64) if wide else dtype.newbyteorder("=")
+
+
+def _rows(key: Any) -> str:
+    """Name the rows that are read, if they are some of all."""
+    if isinstance(key, slice):
+        return f", rows {key.start} to {key.stop - 1},"
+    return f", rows {key[0]} to {key[-1]}," if isinstance(key, np.ndarray) else ""
 
 
 class ArrayFile(ABC):

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections import Counter
+from collections.abc import Sequence
 
 import torch
-from torch import Tensor
 
-UNREAD = ("edge_attr", "edge_weight", "pos")
-"""Attributes of a torch_geometric graph that are not read."""
+from hpc_dl.data.graphs.checks import Checked
 
 
-def describe(graphs: Sequence[Any]) -> tuple[str, ...]:
-    """Note missing features, edges of one direction, isolated nodes, and what is not read."""
+def describe(graphs: Sequence[Checked]) -> tuple[str, ...]:
+    """Note missing features, edges of one direction, repeated edges, isolated nodes, and what is
+    not read."""
+    unread = Counter(name for graph in graphs for name in graph.unread)
     counts = {
-        "no x: each node has a 1 as its feature": sum(graph.x is None for graph in graphs),
+        "no x: each node has a 1 as its feature": sum(not it.has_features for it in graphs),
         "edges that go one way alone (torch_geometric.utils.to_undirected adds the other)": sum(
-            not is_undirected(graph.edge_index, graph.num_nodes) for graph in graphs
+            not is_undirected(graph) for graph in graphs
         ),
+        "edges that are there more than once (torch_geometric.utils.coalesce removes them)": sum(
+            len(it.edge_keys.unique()) < it.edge.shape[1] for it in graphs
+        ),
+        "edges from a node to itself": sum(map(_has_loops, graphs)),
         "nodes without an edge": sum(map(_has_isolated_nodes, graphs)),
-        **{f"{name}, which is not read": sum(name in it for it in graphs) for name in UNREAD},
+        **{f"{name}, which is not read": count for name, count in unread.items()},
     }
     if len(graphs) == 1:
         return tuple(f"the graph has {what}" for what, count in counts.items() if count)
@@ -29,17 +33,16 @@ def describe(graphs: Sequence[Any]) -> tuple[str, ...]:
     )
 
 
-def is_undirected(edge: Tensor, nodes: int) -> bool:
-    """Return whether each edge (2, E) is there in both directions."""
-    there, back = (torch.unique(one * nodes + other) for one, other in (edge, edge.flip(0)))
-    return torch.equal(there, back)
+def is_undirected(graph: Checked) -> bool:
+    """Return whether each edge is there in both directions."""
+    one, other = graph.edge
+    back = torch.unique(other * len(graph.node) + one)
+    return torch.equal(torch.unique(graph.edge_keys), back)
 
 
-def note_several_masks(masks: Mapping[str, Tensor]) -> tuple[str, ...]:
-    """Note masks with a column for each of several divisions."""
-    widths = {mask.shape[1] for mask in masks.values() if mask.ndim > 1}
-    return tuple(f"of {width} divisions by masks the first is read" for width in sorted(widths))
+def _has_loops(graph: Checked) -> bool:
+    return bool((graph.edge[0] == graph.edge[1]).any())
 
 
-def _has_isolated_nodes(graph: Any) -> bool:
-    return len(torch.unique(graph.edge_index)) < graph.num_nodes
+def _has_isolated_nodes(graph: Checked) -> bool:
+    return len(torch.unique(graph.edge)) < len(graph.node)

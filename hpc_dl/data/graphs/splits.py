@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from hpc_dl.data.dataset import Batch, Split, Tensors, bytes_of, to_device
+from hpc_dl.data.graphs.checks import Checked
 
 
 class Graph:
@@ -93,10 +93,10 @@ class GraphSplit(Split):
         self.nodes, self.edges = nodes, edges
 
     @classmethod
-    def of(cls, graphs: Sequence[Any], tensors: Tensors) -> GraphSplit:
-        """A split of torch_geometric's Data."""
-        nodes = Ragged.of([graph.x for graph in graphs])
-        return cls(nodes, Ragged.of([graph.edge_index.t() for graph in graphs]), tensors)
+    def of(cls, graphs: Sequence[Checked], tensors: Tensors) -> GraphSplit:
+        """A split of these graphs."""
+        nodes = Ragged.of([graph.node for graph in graphs])
+        return cls(nodes, Ragged.of([graph.edge.t() for graph in graphs]), tensors)
 
     def to(self, device: torch.device) -> GraphSplit:
         nodes = Ragged(self.nodes.values.to(device), self.nodes.lengths)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from hpc_dl.data.arrays import answers, classes, examples
+import numpy as np
+
+from hpc_dl.data import checked_files
+from hpc_dl.data.arrays import answers, chunks, classes, examples
 from hpc_dl.data.arrays.class_names import read_names, rename_enumerated
 from hpc_dl.data.arrays.files import array_names, note_arrays, open_arrays
 from hpc_dl.data.arrays.groups import read_groups
@@ -16,12 +21,16 @@ from hpc_dl.data.faults import Faults
 from hpc_dl.data.labels import note_constant_targets
 from hpc_dl.data.source import Loaded, Source
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.sources.arrays import Arrays
+from hpc_dl.jobspec.sources.arrays import Arrays, Hdf5
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 File = Mapping[str, StoredArray]
+RULE = "arrays 1"
+"""Changes with what is checked of examples that are streamed."""
+LARGE = 2**30
+"""Bytes of examples that may well be streamed."""
 
 
 class ArraySource(Source[Arrays]):
@@ -45,6 +54,35 @@ class ArraySource(Source[Arrays]):
                     )
         faults.refuse()
         return facts, {split: Split(tensors) for split, tensors in splits.items()}
+
+    def stream(self, workers: int) -> Loaded:
+        from hpc_dl.data.arrays import streamed
+
+        source, splits = self.options, {}
+        with open_arrays(source) as file:
+            facts, known = _describe(source, file)
+            way = f"{RULE} {array_names(source)} {facts.modality}"
+            checked_files.check_once(
+                lambda: _check_streamed(source, file, facts),
+                way,
+                list(self.files().values()),
+                self.data_root / "cache",
+            )
+            for split, (name, _) in array_names(source).items():
+                tensors = _tensors(source, known[split], split)
+                splits[split] = streamed.split(source, facts, file[name], tensors, workers)
+        return facts, splits
+
+    def files(self) -> dict[str, Path]:
+        found = super().files()
+        if isinstance(self.options, Hdf5):
+            from hpc_dl.data.arrays.hdf5 import part_names
+
+            with open_arrays(self.options) as file:
+                for stored in file.values():
+                    folder, names = stored.path.parent, part_names(stored.held)
+                    found |= {f"{KEY}/{name}": folder / name for name in names}
+        return found
 
 
 def _describe(source: Arrays, file: File) -> tuple[DataFacts, dict[str, dict[str, Array]]]:
@@ -73,16 +111,33 @@ def _describe(source: Arrays, file: File) -> tuple[DataFacts, dict[str, dict[str
     if source.groups:
         groups = read_groups(file[source.groups], source.groups, counts["train"])
         found.arrays["train"]["group"] = groups
+    number = 1 if inputs["train"].dtype == np.uint8 and kind == "image" else 4
     facts = DataFacts.of(
         kind,
         source.task,
         shape,
         found.classes,
         targets=found.targets,
-        notes=(*note_arrays(source), *notes, *found.notes),
+        example_bytes=number * math.prod(shape),
+        notes=(
+            *note_arrays(source),
+            *notes,
+            *found.notes,
+            *_note_slow(source, inputs["train"]),
+        ),
         **split_facts(known, found.classes, Holdout.of(source), groups),
     )
     return facts, found.arrays
+
+
+def _note_slow(source: Arrays, stored: StoredArray) -> tuple[str, ...]:
+    """Note chunks that are slow to stream, where examples may be."""
+    size = math.prod(stored.shape) * stored.dtype.itemsize
+    if not isinstance(source, Hdf5) or source.loading == "resident":
+        return ()
+    if source.loading == "auto" and size < LARGE:
+        return ()
+    return chunks.note_slow(stored.held, _place(source, "train", "inputs"))
 
 
 @dataclass(frozen=True)
@@ -117,8 +172,31 @@ def _examples(source: Arrays, stored: StoredArray, split: str, facts: DataFacts)
     from hpc_dl.data import validation
 
     where = _place(source, split, "inputs")
-    unsure = examples.may_be_sequences(source, stored.shape)
     given = validation.to_tensor(examples.arrange(source, stored[()]), where)
+    return _check(source, stored, given, split, facts)
+
+
+def _check_streamed(source: Arrays, file: File, facts: DataFacts) -> None:
+    """Check all examples of a file, a part at a time."""
+    from hpc_dl.data.arrays import streamed
+
+    faults = Faults(f"{KEY}: {source.path}")
+    for split, (name, _) in array_names(source).items():
+        with faults.collect():
+            where = _place(source, split, "inputs")
+            ends = streamed.read_ends(source, facts, file[name], where)
+            _check(source, file[name], ends, split, facts)
+    faults.refuse()
+
+
+def _check(
+    source: Arrays, stored: StoredArray, given: Tensor, split: str, facts: DataFacts
+) -> Tensor:
+    """Return checked examples of a split."""
+    from hpc_dl.data import validation
+
+    where = _place(source, split, "inputs")
+    unsure = examples.may_be_sequences(source, stored.shape)
     found = validation.check_examples(
         given, facts.modality, where, examples.SEQUENCES if unsure else ""
     )

@@ -80,7 +80,8 @@ def rows_by_value(frame: DataFrame, name: str, wrong: Array) -> list[str]:
     """Return the different values of the rows that are wrong, each with the first row of it."""
     found: dict[str, list[str]] = {}
     for value, row in zip(frame[name][wrong].tolist(), rows(frame, wrong), strict=True):
-        found.setdefault(repr(value) if isinstance(value, str) else str(value), []).append(row)
+        shown = repr(value[:LONGEST]) if isinstance(value, str) else str(value)
+        found.setdefault(shown, []).append(row)
     return [
         f"{value} ({at[0]})" if len(at) == 1 else f"{value} ({len(at)} rows, the first is {at[0]})"
         for value, at in found.items()
@@ -149,8 +150,14 @@ def as_words(column: Series[Any]) -> Series[Any]:
 
     The word of a number is the same whether it is held as an integer or as a float.
     """
-    words = column.astype(object).map(_word, na_action="ignore")
-    return words.where(words.notna() & (words != ""), math.nan)
+    import pandas
+
+    try:
+        codes, different = pandas.factorize(column)
+    except TypeError:  # of lists and others without a hash
+        return column.astype(object).map(_word, na_action="ignore")
+    words = [*map(_word, different), math.nan]  # the last for the code of gaps, -1
+    return pandas.Series(np.array(words, object)[codes], column.index, object)
 
 
 def floats(column: Series[Any]) -> Series[Any]:
@@ -160,13 +167,24 @@ def floats(column: Series[Any]) -> Series[Any]:
     return column.astype(object).where(column.notna(), math.nan).astype("float64")
 
 
-def _word(value: Any) -> str:
-    return f"{value:.17g}" if isinstance(value, float) else str(value).strip()
+def count_different(values: Series[Any]) -> int:
+    """Return how many different values there are, gaps aside."""
+    if values.dtype != np.float64:
+        return int(values.nunique())
+    known = np.sort(values.dropna().to_numpy())  # several times as fast as a hash table
+    return int((known[1:] > known[:-1]).sum()) + min(len(known), 1)
+
+
+def _word(value: Any) -> str | float:
+    word = f"{value:.17g}" if isinstance(value, float) else str(value).strip()
+    return word or math.nan
 
 
 def _add_infinite(frame: DataFrame, name: str, numbers: Series[Any], faults: Faults) -> bool:
     """Return whether floats hold all numbers; else add a fault with those that are infinite, or too
     large for them."""
+    if np.nanmax(np.abs(numbers.to_numpy()), initial=0) <= MOST_INTEGER:
+        return True  # soon, for tables of thousands of columns
     infinite, column = np.isinf(numbers.to_numpy()), frame[name]
     large = (numbers.abs() > MOST).to_numpy() & ~infinite
     if numbers.abs().max() > MOST_INTEGER:
@@ -186,21 +204,21 @@ def add_formatted_numbers(frame: DataFrame, name: str, words: Series[Any], fault
     """Return whether most words of a column are formatted numbers, and add a fault if so."""
     import pandas
 
-    known = words.dropna()
-    different = known.unique().tolist()[:LOOKED_AT]
-    numbers = pandas.to_numeric(words, errors="coerce").notna()
-    odd = ~numbers & words.notna()
-    formatted = find_formatted_numbers(different)
-    if numbers.any() and not odd.any():
-        faults.add(f"column '{name}' has numbers as text", [_some(different)], AS_TEXT)
-    elif len(known) / 2 < numbers.sum():
-        hint = _gap_hint(frame, words[odd].unique().tolist())
-        wrong = rows_by_value(frame, name, odd.to_numpy(dtype=bool))
+    codes, different = pandas.factorize(words)
+    is_number = pandas.to_numeric(pandas.Series(different), errors="coerce").notna().to_numpy()
+    counts = np.bincount(codes[codes >= 0], minlength=len(different))
+    odd, some = different[~is_number], list(different[:LOOKED_AT])
+    formatted = find_formatted_numbers(some)
+    if len(different) and not len(odd):
+        faults.add(f"column '{name}' has numbers as text", [_some(some)], AS_TEXT)
+    elif counts.sum() / 2 < counts[is_number].sum():
+        wrong = rows_by_value(frame, name, words.isin(odd).to_numpy())
+        hint = _gap_hint(frame, list(odd))
         faults.add(f"column '{name}' is of numbers, but also of words", wrong, hint)
-    elif len(formatted) > len(different) / 2:
+    elif len(formatted) > len(some) / 2:
         faults.add(
             "numbers with units, dates or such, which would be categories",
-            [f"column '{name}' has {known.nunique()}: {_some(formatted)}"],
+            [f"column '{name}' has {len(different)}: {_some(formatted)}"],
             FORMATTED,
         )
     else:
@@ -210,6 +228,7 @@ def add_formatted_numbers(frame: DataFrame, name: str, words: Series[Any], fault
 
 def _gap_hint(frame: DataFrame, words: list[str]) -> str:
     """Return what to do with words among numbers."""
+    words = [word for word in words if len(word) <= LONGEST] or [words[0][:LONGEST]]
     if frame.attrs.get("form") == "csv" and len(words) <= SHOWN:
         return f"If these are gaps: data.na_values: [{', '.join(map(repr, words))}]."
     return (

@@ -12,17 +12,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hpc_dl.data.faults import reading
-from hpc_dl.data.tables.csv_header import find_names, is_number
-from hpc_dl.data.tables.csv_rows import WHITESPACE, Row, split
+from hpc_dl.data.tables.csv_header import ABOVE, find_names, is_number
+from hpc_dl.data.tables.csv_rows import LONGEST, WHITESPACE, Row, split
 from hpc_dl.data.tables.text_files import TextFile
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.sources.csv_format import CsvFormat
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "'|'", WHITESPACE: "blanks"}
-SAMPLE = 200
-"""Number of lines from which the dialect is found."""
-LONGEST = 2**24
-"""Most characters of a line."""
+SAMPLE = 1000
+"""Most lines from which the dialect is found, """
+ENOUGH = 2**20
+"""and characters, of which the last line may have more."""
 
 _EXCEL = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 """A first line that tells Excel the separator."""
@@ -46,8 +46,7 @@ class Dialect:
 
 def find_dialect(file: TextFile, options: CsvFormat) -> Dialect:
     """Find the dialect of a file. Raises UserError where there are several, or none."""
-    with reading(file.key, file.path, "csv"), file.open() as text:
-        lines = list(itertools.islice(iter(lambda: text.readline(LONGEST), ""), SAMPLE))
+    lines, is_cut = _first_lines(file)
     skip, sep = options.skiprows, options.sep
     if skip < len(lines) and (excel := _EXCEL.fullmatch(lines[skip])):
         sep, skip = sep or excel[1], skip + 1
@@ -56,13 +55,26 @@ def find_dialect(file: TextFile, options: CsvFormat) -> Dialect:
         sep, rows, remarks = _find_rows(file, lines, skip, remarks, sep, options.comment)
     if not rows:
         raise UserError(f"{file.where} has no rows")
-    if len(lines) == SAMPLE and len(rows) > 2:
+    if is_cut and len(rows) > 2:
         rows.pop()  # which may be cut off in the middle of a quotation
     has_header = options.names is None if options.header is None else options.header
     first, below = (rows[0][1], rows[1:]) if has_header else (None, rows)
     names, more = find_names(file, first, below, options)
     skip = below[0][0] - 1 if below else len(lines)
     return Dialect(sep, skip, tuple(names), tuple(below), (*_notes(sep, remarks), *more))
+
+
+def _first_lines(file: TextFile) -> tuple[list[str], bool]:
+    """Return the lines from which the dialect is found, and whether there are more."""
+    lines: list[str] = []
+    size = 0
+    with reading(file.key, file.path, "csv"), file.open() as text:
+        while line := text.readline(LONGEST):
+            if len(lines) == SAMPLE or (size > ENOUGH and len(lines) > 2):
+                return lines, True
+            lines.append(line)
+            size += len(line)
+    return lines, False
 
 
 def _find_rows(
@@ -107,7 +119,8 @@ def _find_separator(file: TextFile, lines: Sequence[str], comment: str | None) -
         which = " or ".join(SEPARATORS[sep] for sep in found) or "no known separator"
         raise UserError(
             f"{file.where}: the columns are separated by {which}",
-            hint="data.sep says by which, such as ';'. Names with such signs have to be in quotes.",
+            hint="data.sep says by which, such as ';'. Names with such signs have to be in quotes. "
+            + ABOVE,
         )
     return found[0]
 

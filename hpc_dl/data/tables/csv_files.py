@@ -38,8 +38,7 @@ def read(path: Path, key: str, options: CsvFormat) -> Read:
     decimal = csv_numbers.find_decimal(file, frame, dialect, options)
     if decimal == "," and dialect.sep != ",":
         frame = _read(file, dialect, options, decimal=",")
-    elif decimal is None:
-        floats = [name for name in frame if frame[name].dtype.kind == "f"]
+    elif decimal is None and (floats := list(frame.select_dtypes("float"))):
         csv_numbers.refuse_unclear_points(
             file, _read(file, dialect, options, usecols=floats, dtype=str)
         )
@@ -98,7 +97,8 @@ def _refuse_rows(file: TextFile, dialect: Dialect, options: CsvFormat, error: st
     try:
         for number, (line, row) in enumerate(rows, 1):
             if len(row) != width:
-                places[len(row)].append(f"row {number} after the header (line {line})")
+                after = "" if places[len(row)] else " after the header"
+                places[len(row)].append(f"row {number}{after} (line {line})")
     except csv.Error as reason:  # a field of more than 128 kB
         error = error or str(reason)
     if "EOF inside string" in error or "field limit" in error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from hpc_dl.data.tables.text_files import TextFile
 from hpc_dl.errors import UserError, first_few
 from hpc_dl.jobspec.sources.csv_format import CsvFormat
 
+ABOVE = "data.skiprows leaves out lines above the table."
 _CHOICE = (
     "data.header: false takes it as a row of values, of columns that are called c0, c1, ..., or as "
     "data.names says; data.header: true takes it as names."
@@ -62,7 +62,7 @@ def _extend(
         raise UserError(
             f"{file.where}: its rows have {width} fields, and its first row has {len(names)} names",
             hint="Name every column in the first row, or in data.names, and let no row end with a "
-            "separator.",
+            f"separator. {ABOVE}",
         )
     return names, []
 
@@ -81,23 +81,36 @@ def _refuse_repeated(file: TextFile, names: Sequence[str]) -> None:
 def _refuse_values_as_names(
     file: TextFile, first: Sequence[str], rows: Sequence[Sequence[str]]
 ) -> None:
-    """Raise UserError for a first row that is like those below it."""
+    """Raise UserError for a first row that is like those below it, or stands there again."""
     cells = [cell.strip() for cell in first]
-    columns = [
-        [row[place].strip() for row in rows if place < len(row)] for place in range(len(cells))
-    ]
-    numbers = [
-        float(cell)
-        for cell, column in zip(cells, columns, strict=True)
-        if is_number(cell) and sum(map(is_number, column)) > len(column) / 2
-    ]
-    again = [cell for cell, column in zip(cells, columns, strict=True) if cell and cell in column]
-    if (numbers and not _are_counted(numbers)) or len(again) > max(len(cells) / 2, 1):
+    stripped = [[cell.strip() for cell in row] for row in rows]
+    others = [row for row in stripped if row != cells]
+    if _are_values(cells, others or stripped):
         raise UserError(
             f"{file.where}: its first row looks like values, not like names of columns: "
             f"{first_few(map(repr, cells))}",
             hint=_CHOICE,
         )
+    if len(others) < len(stripped):
+        raise UserError(
+            f"{file.where}: its first row, of names of columns, stands there again below",
+            hint="Leave it out there.",
+        )
+
+
+def _are_values(cells: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Return whether a first row of cells is like the rows below it."""
+    columns = [[row[place] for row in rows if place < len(row)] for place in range(len(cells))]
+    pairs = list(zip(cells, columns, strict=True))
+    if any(cell[:1].isalpha() and column and all(map(is_number, column)) for cell, column in pairs):
+        return False  # a word above numbers
+    numbers = [
+        float(cell)
+        for cell, column in pairs
+        if is_number(cell) and sum(map(is_number, column)) > len(column) / 2
+    ]
+    again = [cell for cell, column in pairs if cell and cell in column]
+    return bool(numbers and not _are_counted(numbers)) or len(again) > max(len(cells) / 2, 1)
 
 
 def _refuse_names_as_row(file: TextFile, rows: Sequence[Row], options: CsvFormat) -> None:
@@ -121,15 +134,16 @@ def _refuse_names_as_row(file: TextFile, rows: Sequence[Row], options: CsvFormat
 
 
 def _are_counted(numbers: Sequence[float]) -> bool:
-    """Return whether numbers are evenly spaced whole ones, as years or pandas' names of columns."""
-    steps = {after - before for before, after in itertools.pairwise(numbers)}
-    return len(numbers) > 2 and len(steps) == 1 and steps != {0} and not any(it % 1 for it in steps)
+    """Return whether numbers follow each other as years or pandas' names of columns do."""
+    first = numbers[0]
+    counted = [first + step for step in range(len(numbers))]
+    return list(numbers) == counted and (first in (0, 1) or 1800 < first < 2200)
 
 
 def is_number(cell: str) -> bool:
     """Return whether a cell is a plain number."""
     try:
-        return math.isfinite(float(cell.replace("_", "x")))
+        return cell.isascii() and "_" not in cell and math.isfinite(float(cell))
     except ValueError:
         return False
 

@@ -17,6 +17,8 @@ _CODE = re.compile(r"0\d+")
 _TOTAL = re.compile(r"(grand |sub)?totals?:?|sum:?|average:?|mean:?", re.IGNORECASE)
 _SIGNS = ("?", "-", "--", "—", ".", "..", "*")
 """Words that often stand for gaps, and are none to pandas."""
+_SENTINELS = (-99, -999, -9999, -99999, -999999)
+"""Numbers that often stand for gaps."""
 _TRUTHS = {it: way for way in ("true false", "yes no", "t f", "y n", "1 0") for it in way.split()}
 """Words for true and false, and the way in which they do it."""
 Words = Mapping[str, Collection[str]]
@@ -25,9 +27,10 @@ Words = Mapping[str, Collection[str]]
 
 def note_doubts(frame: DataFrame, dialect: Dialect) -> list[str]:
     """Note codes that are read as numbers, signs that may be gaps, and sums in the last row."""
-    words = {name: set(frame[name].dropna()) for name in frame if is_text(frame[name])}
+    words = {name: list(frame[name].dropna().unique()) for name in frame if is_text(frame[name])}
     return [
         *_note_codes(frame, dialect),
+        *_note_sentinels(frame),
         *_note_signs(words),
         *_note_truths(words),
         *_note_total(frame),
@@ -45,6 +48,15 @@ def _note_codes(frame: DataFrame, dialect: Dialect) -> list[str]:
                 f"are read as {int(codes[0])}"
             )
     return notes
+
+
+def _note_sentinels(frame: DataFrame) -> list[str]:
+    lowest = frame.select_dtypes("number").min()
+    return [
+        f"the least number in column '{name}' is {low:.0f}: is it a gap (data.na_values)?"
+        for name, low in lowest.items()
+        if low in _SENTINELS
+    ]
 
 
 def _note_signs(words: Words) -> list[str]:

@@ -34,7 +34,7 @@ def _form(decimal: str, thousands: str | None = None) -> re.Pattern[str]:
     else:
         whole = rf"\d+|[1-9]\d{{0,2}}([{other}{_BLANKS}]\d{{3}})+|"
     fraction = rf"({re.escape(decimal)}\d*)?"
-    return re.compile(rf"[+-]?(?=.?\d)({whole}){fraction}{_TIMES_TEN}")
+    return re.compile(rf"[+-]?(?=.?\d)({whole}){fraction}{_TIMES_TEN}", re.ASCII)
 
 
 def find_decimal(
@@ -70,8 +70,9 @@ def refuse_unclear_points(file: TextFile, texts: DataFrame) -> None:
     for name in texts:
         words = [word.strip() for word in texts[name].dropna().unique()]
         pointed[name] = [word for word in words if "." in word]
-    if all(_THOUSANDS.fullmatch(word) for words in pointed.values() for word in words):
-        name = next(name for name, words in pointed.items() if words)
+    every = [(name, word) for name, words in pointed.items() for word in words]
+    if every and all(_THOUSANDS.fullmatch(word) for _, word in every):
+        name = every[0][0]
         raise UserError(
             f"{file.where}: column '{name}' can be read with decimal points, and with thousands "
             f"separators: {', '.join(map(repr, pointed[name][:3]))}",

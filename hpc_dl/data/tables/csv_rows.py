@@ -9,6 +9,10 @@ from collections.abc import Iterable, Iterator
 WHITESPACE = "whitespace"
 """The separator that is any number of blanks and tabs."""
 
+LONGEST = 2**24
+"""Most characters of a line or a field, such as a text."""
+csv.field_size_limit(LONGEST)
+
 _FIELD = re.compile(r'"(?:[^"]|"")*"|\S+')
 Row = tuple[int, list[str]]
 """The number of a line, from 1, and the fields of the row that begins there."""

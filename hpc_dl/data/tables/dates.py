@@ -62,9 +62,9 @@ def as_days(frame: DataFrame, name: str, form: str, faults: Faults) -> Series[An
     import pandas
 
     column = frame[name]
-    words = as_words(column)
-    times = _parse(column if is_time(column) else words, form or None)
-    odd = (times.isna() & words.notna()).to_numpy()
+    given = column if is_time(column) else as_words(column)
+    times = _parse(given, form or None)
+    odd = (times.isna() & given.notna()).to_numpy()
     what = f"is no date as {form}" if form else "is no date"
     hint = f"Name the format, as strptime of Python has it: data.dates: {{{name}: '%d.%m.%Y'}}."
     faults.add(f"column '{name}' {what}", rows_by_value(frame, name, odd), hint)

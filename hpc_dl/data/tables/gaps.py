@@ -11,7 +11,7 @@ import numpy as np
 from hpc_dl.data.faults import Faults
 from hpc_dl.data.tables import encoding
 from hpc_dl.data.tables.columns import Array, is_gap, rows
-from hpc_dl.errors import UserError
+from hpc_dl.errors import UserError, first_few
 from hpc_dl.jobspec.data import Column
 from hpc_dl.jobspec.sources.tables import Table
 
@@ -23,7 +23,6 @@ _AN_INPUT = (
 )
 _A_TARGET = "Fill them in; data.missing: drop leaves such rows out."
 _ASIDE = "Fill them in, or leave these rows out of the file."
-_WORDS = "In CSV files words such as None, NA and null are gaps, too."
 
 
 def settle(frame: DataFrame, source: Table, inputs: Sequence[str]) -> DataFrame:
@@ -44,9 +43,17 @@ def settle(frame: DataFrame, source: Table, inputs: Sequence[str]) -> DataFrame:
         missing = is_gap(frame[name])
         gaps = f"{missing.sum()} gap{'s' if missing.sum() > 1 else ''}"
         about = f"column '{name}', {what}, has {gaps}"
-        faults.add(about, rows(frame, missing), f"{hint} {_WORDS}")
+        faults.add(about, rows(frame, missing), f"{hint}{_read_as_gaps(frame, name)}")
     faults.refuse()
     return frame
+
+
+def _read_as_gaps(frame: DataFrame, name: str) -> str:
+    """Return which words of a CSV column are read as gaps, and the option that decides."""
+    words = frame.attrs.get("gap_words", {}).get(name)
+    if not words:
+        return ""
+    return f" {first_few(map(repr, words))} is read as a gap; not by data.keep_default_na: false."
 
 
 def refuse_numbers(frame: DataFrame, columns: Sequence[Column]) -> None:

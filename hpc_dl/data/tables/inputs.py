@@ -9,6 +9,7 @@ from hpc_dl.data.faults import Faults
 from hpc_dl.data.tables.columns import (
     add_formatted_numbers,
     as_words,
+    count_different,
     find_kind,
     plain,
 )
@@ -58,7 +59,9 @@ def _set_aside(train: DataFrame, name: str, part: Part) -> Column:
         return Column(name, part, kind, 0, int(column.isna().sum()))
     values = as_words(column) if kind == "words" else column
     about = _summarise(values, kind) if part == "target" and kind != "date" else ""
-    return Column(name, part, kind, int(values.nunique()), int(values.isna().sum()), summary=about)
+    return Column(
+        name, part, kind, count_different(values), int(values.isna().sum()), summary=about
+    )
 
 
 def _input(train: DataFrame, name: str, formats: Mapping[str, str], faults: Faults) -> Column:
@@ -77,7 +80,7 @@ def _input(train: DataFrame, name: str, formats: Mapping[str, str], faults: Faul
 
 def _add_many_words(name: str, values: Series[Any], faults: Faults) -> None:
     """Add a fault for words that are hardly categories, because most of them differ."""
-    different = values.nunique()
+    different = count_different(values)
     if different > MOST_WORDS or different > max(0.9 * values.notna().sum(), FEW_WORDS):
         shown = ", ".join(repr(word) for word in values.dropna().unique()[:SHOWN])
         faults.add(
@@ -89,7 +92,7 @@ def _add_many_words(name: str, values: Series[Any], faults: Faults) -> None:
 
 
 def _described(name: str, kind: Any, values: Series[Any], **more: Any) -> Column:
-    counts = int(values.nunique()), int(values.isna().sum())
+    counts = count_different(values), int(values.isna().sum())
     return Column(name, "input", kind, *counts, summary=_summarise(values, kind), **more)
 
 

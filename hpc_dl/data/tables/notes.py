@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hpc_dl.data.labels import note_similar_names
 from hpc_dl.data.tables.row_numbers import numbers_rows
@@ -11,7 +11,7 @@ from hpc_dl.jobspec.data import Column
 from hpc_dl.jobspec.sources.tables import Table
 
 if TYPE_CHECKING:
-    from pandas import DataFrame, Series
+    from pandas import DataFrame
 
 _FILLED = {
     "indicator": "each of these columns has another beside it that says what is missing, and a "
@@ -42,26 +42,28 @@ def note_files(frames: Mapping[str, DataFrame]) -> list[str]:
 def note_columns(train: DataFrame, columns: Sequence[Column], source: Table) -> list[str]:
     """Note constant, giveaway and repeated inputs, and gaps."""
     inputs = [it for it in columns if it.part == "input"]
-    notes = [
-        note for it in inputs for note in _note_column(it, train[it.name], train[source.targets])
-    ]
-    looked_at = [*(it.name for it in inputs), *source.targets]
-    if copies := int(train[looked_at].duplicated().sum()):
-        notes.append(f"rows that repeat another: {copies}; one may be trained on, the other tested")
+    targets = [it for it in columns if it.part == "target"]
+    notes = [note for it in inputs for note in _note_column(it, targets, train)]
+    if all(it.values < len(train) for it in inputs):  # else no row repeats another
+        copies = int(train[[it.name for it in (*inputs, *targets)]].duplicated().sum())
+        if copies:
+            notes.append(
+                f"rows that repeat another: {copies}; one may be trained on, the other tested"
+            )
     if gaps := [f"{it.gaps} in '{it.name}'" for it in inputs if it.gaps]:
         notes.append(f"gaps: {', '.join(gaps)}; {_FILLED[source.missing]}")
     return notes
 
 
-def _note_column(column: Column, values: Series[Any], targets: DataFrame) -> Iterator[str]:
-    name = column.name
+def _note_column(column: Column, targets: Sequence[Column], train: DataFrame) -> Iterator[str]:
+    name, values, all_differ = column.name, train[column.name], column.values == len(train)
     if column.values == 1 and not column.gaps:
         yield f"column '{name}' is the same in all rows: it says nothing"
-    elif any(_determines(values, targets[target]) for target in targets):
+    elif any(_determines(column, target, train) for target in targets):
         yield f"column '{name}' says all of the target: is it known beforehand?"
-    elif numbers_rows(values):
+    elif all_differ and numbers_rows(values):
         yield f"column '{name}' numbers the rows; data.drop leaves it out"
-    elif column.type == "number" and _identifies(values):
+    elif all_differ and values.dtype.kind in "iu" and len(train) > _IDENTIFIERS:
         yield f"column '{name}' is another whole number in each row: is it a name (data.index)?"
     if column.type == "date":
         yield f"column '{name}' is the days since 1970-01-01" + (
@@ -81,15 +83,12 @@ def _note_numbers(column: Column) -> list[str]:
     return [f"column '{column.name}' is of categories, some of which are numbers: {shown}"]
 
 
-def _identifies(values: Series[Any]) -> bool:
-    """Return whether whole numbers differ in all of many rows."""
-    return len(values) > _IDENTIFIERS and values.dtype.kind in "iu" and values.is_unique
-
-
-def _determines(values: Series[Any], target: Series[Any]) -> bool:
+def _determines(column: Column, target: Column, train: DataFrame) -> bool:
     """Return whether values and targets map one to one; not if all targets differ, for then any
     column of distinct values would."""
     import pandas
 
-    different, classes = (pandas.factorize(it)[0] for it in (values, target))
-    return bool((different == classes).all()) and len(set(classes.tolist())) < len(classes)
+    if column.values + (column.gaps > 0) != target.values or target.values == len(train):
+        return False
+    different, classes = (pandas.factorize(train[it.name])[0] for it in (column, target))
+    return bool((different == classes).all())

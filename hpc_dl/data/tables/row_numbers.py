@@ -27,7 +27,8 @@ def drop_index(frame: DataFrame) -> DataFrame:
             place = frame.columns.get_loc(name) + 1
             raise UserError(
                 f"{frame.attrs['file']}: column {place} has no name",
-                hint="Name it in the first row, or remove it.",
+                hint="Name it in the first row, or remove it. Of CSV, data.names with data.header: "
+                "true names all columns.",
             )
         what = "is empty" if column.isna().all() else "numbers the rows"
         frame.attrs["notes"].append(f"a column without a name {what}, and is left out")

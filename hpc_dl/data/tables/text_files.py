@@ -162,13 +162,14 @@ def _find_encoding(head: bytes, asked: str | None, where: str) -> str:
                 hint=f"data.encoding: {family}, or leave it out.",
             )
         return marked
-    zeros = head.count(0) / len(head)
-    if asked is None and zeros > 0.2:
+    if asked is None and head.count(0) > len(head) / 5:
         order = "le" if head[1::2].count(0) > head[::2].count(0) else "be"
         raise UserError(
             f"{where} is not UTF-8: every other byte of it is 0",
             hint=f"If it is text: data.encoding: utf-16-{order}.",
         )
+    if sum(byte < 32 and byte not in b"\t\n\v\f\r" for byte in head) > len(head) / 20:
+        raise UserError(f"{where} is no text", hint="Export the table as CSV.")
     return asked or "utf-8"
 
 

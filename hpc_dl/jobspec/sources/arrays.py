@@ -6,7 +6,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from hpc_dl.jobspec.data import Data, Fraction
+from hpc_dl.jobspec.data import Data, Fraction, StreamedData
 from hpc_dl.jobspec.model import Modality, Task
 
 
@@ -57,7 +57,7 @@ class Npz(Arrays):
     name: Literal["npz"]
 
 
-class Hdf5(Arrays):
-    """A user's own arrays, in HDF5: images, sequences or a table."""
+class Hdf5(Arrays, StreamedData):
+    """A user's own arrays, in HDF5: images, sequences or a table, which may exceed the memory."""
 
     name: Literal["hdf5"]

@@ -4,13 +4,12 @@ and so kept with the weights."""
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from hpc_dl.tasks.statistics import deviation, mean
+from hpc_dl.tasks.statistics import Moments
 
 
 class Statistics(nn.Module):
@@ -29,10 +28,10 @@ class Statistics(nn.Module):
         self.register_buffer("mean", torch.zeros(*shape, dtype=torch.float64))
         self.register_buffer("deviation", torch.ones(*shape, dtype=torch.float64))
 
-    def fit(self, values: Tensor) -> None:
-        """Compute them from examples (N, numbers)."""
-        self.mean.copy_(mean(values))
-        self.deviation.copy_(deviation(values, self.constant))
+    def fit(self, moments: Moments) -> None:
+        """Take them from the moments of examples."""
+        self.mean.copy_(moments.mean)
+        self.deviation.copy_(moments.deviation(self.constant))
 
 
 class Standardise(Statistics):
@@ -59,11 +58,14 @@ class Rescaled(nn.Module):
         return self.network(*inputs, **named) * self.units.deviation + self.units.mean
 
 
-def fit_statistics(networks: Mapping[str, nn.Module], examples: Mapping[str, Any]) -> None:
-    """Fit the statistics in all networks to a training split, whose tensors are `examples`."""
+def fit_statistics(
+    networks: Mapping[str, nn.Module], values: Callable[[str], Iterable[Tensor]]
+) -> None:
+    """Fit the statistics in all networks to a training split, whose `values` of a name come in
+    parts."""
     for network in networks.values():
         for module in network.modules():
             if isinstance(module, Standardise):
-                module.fit(examples["table"])
+                module.fit(Moments.of_parts(values("table")))
             elif isinstance(module, Rescaled):
-                module.units.fit(examples["target"])
+                module.units.fit(Moments.of_parts(values("target")))

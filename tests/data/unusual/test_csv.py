@@ -250,6 +250,27 @@ HEADERS = [
         "trains",
         "the last row begins with 'Total': is it one like the others?",
     ),
+    Case(
+        "years as names beside others, below lines of a title, as the World Bank has them",
+        text("Source,WDI,", "", "land,2019,2020,kind", *rows(lambda n: f"L{n % 9},{plain(n)}")),
+        "submission",
+        "its rows have 4 fields, and its first row has 3 names…data.skiprows leaves out lines",
+    ),
+    Case(
+        "the same, with `data.skiprows`",
+        text(
+            *["Source,WDI,", "", "land,2019,2020,kind"],
+            *rows(lambda n: f"L{n % 9},{plain(n)}"),
+            skiprows=2,
+        ),
+        "trains",
+    ),
+    Case(
+        "files with headers that were put together",
+        text(*TABLE, *TABLE),
+        "submission",
+        "its first row, of names of columns, stands there again below",
+    ),
     Case("a header and no rows", text(TABLE[0]), "submission", "has no rows"),
 ]
 

@@ -158,6 +158,7 @@ FORMS = [
         "submission",
         "is a pointer of Git LFS, not the file itself, not CSV…git lfs pull",
     ),
+    Case("bytes that are no text", content(bytes(range(256)) * 9), "submission", "is no text"),
     Case("JSON", content(b'[{"x": 1, "kind": "a"}]'), "submission", "is JSON, not CSV"),
     Case("a row of JSON a line", content(b'{"x": 1, "kind": "a"}\n' * 9), "submission", "is JSON"),
     Case(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.data.unusual.test_csv import TABLE, kind, rows, text
+from tests.data.unusual.test_csv import TABLE, kind, plain, rows, text
 from tests.support.unusual_data import Case, check
 
 
@@ -12,6 +12,11 @@ def cells(column, **options):
 
 
 FIELDS = [
+    Case(
+        "a text of more than 128 kB",
+        text("note,x,kind", *rows(plain), f'"{"so, " * 40_000}",1,a', drop=["note"]),
+        "trains",
+    ),
     Case(
         "rows with too few and too many fields",
         text(*TABLE[:9], "5,a", *TABLE[9:20], "1,2,3,a", "1,2,3,b", *TABLE[20:]),
@@ -101,6 +106,19 @@ NUMBERS = [
 ]
 
 GAPS = [
+    Case(
+        "-999 for what was not measured",
+        cells(lambda n: -999 if n % 9 == 4 else n),
+        "trains",
+        "the least number in column 'x' is -999: is it a gap (data.na_values)?",
+    ),
+    Case(
+        "NA as a class",
+        text("x,kind", *rows(lambda n: f"{n},{['NA', 'EU'][n % 2]}")),
+        "submission",
+        "column 'kind', a target, has 30 gaps: row 1 …'NA' is read as a gap; not by "
+        "data.keep_default_na: false.",
+    ),
     Case(
         "NA among numbers",
         cells(lambda n: "NA" if n == 3 else n),

@@ -15,6 +15,7 @@ import threading
 from multiprocessing import forkserver, resource_tracker, util
 from multiprocessing.context import BaseContext
 
+_PRELOADED = ["hpc_dl.data.pictures.streamed", "hpc_dl.data.arrays.streamed"]
 _WARNINGS = {signal.SIGUSR2, signal.SIGTERM}
 """Signals that Slurm sends to every process of a job; the workers ignore them, for the rank needs
 them until it has saved."""
@@ -25,7 +26,7 @@ def context() -> BaseContext:
     """Return the context in which workers are started; with the first call their server begins to
     import what they need."""
     found = multiprocessing.get_context("forkserver")
-    found.set_forkserver_preload(["hpc_dl.data.pictures.streamed"])
+    found.set_forkserver_preload(_PRELOADED)
     for start in (resource_tracker.ensure_running, forkserver.ensure_running):
         # What is blocked here stays so in the processes that come of it.
         former = signal.pthread_sigmask(signal.SIG_BLOCK, _WARNINGS)

@@ -1,0 +1,81 @@
+"""What functions return that are no tensors by name: how to convert it. Light."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hpc_dl.errors import first_few
+
+_GRAPHS = "return a torch_geometric.data.Data or a list of them: "
+_TENSORS = 'return {"train": {"table": x, "label": y}}, with tensors or arrays'
+_WAYS = {
+    ("torch_geometric", "Batch"): f"{_GRAPHS}batch.to_data_list().",
+    (
+        "torch_geometric",
+        "HeteroData",
+    ): f"{_GRAPHS}data.to_homogeneous(). Nodes and edges of several types are not read.",
+    ("torch_geometric", "TemporalData"): f"{_GRAPHS}Data(x=x, edge_index=torch.stack([t.src, "
+    "t.dst]), y=y). Events in time are not read.",
+    ("torch_geometric", "DataLoader"): f"{_GRAPHS}list(loader.dataset).",
+    ("networkx", "Graph"): f"{_GRAPHS}torch_geometric.utils.from_networkx(graph).",
+    ("dgl", "DGLGraph"): f"{_GRAPHS}torch_geometric.utils.from_dgl(graph).",
+    ("scipy", "spmatrix"): f"{_GRAPHS}edge_index, _ = "
+    "torch_geometric.utils.from_scipy_sparse_matrix(matrix).",
+    ("scipy", "sparray"): f"{_GRAPHS}edge_index, _ = "
+    "torch_geometric.utils.from_scipy_sparse_matrix(matrix).",
+    (
+        "pandas",
+        "DataFrame",
+    ): f"{_TENSORS}: x = frame[columns].to_numpy(). Or save it by to_parquet, "
+    "and read it by data.name=parquet.",
+    ("torch", "DataLoader"): f"{_TENSORS} of all examples, as from loader.dataset.",
+    ("torch", "Dataset"): f"{_TENSORS}: x = torch.stack([x for x, _ in dataset]).",
+    ("tensorflow", "DatasetV2"): f"{_TENSORS}.",
+    ("datasets", "Dataset"): f'{_TENSORS}: dataset.with_format("numpy")[:].',
+    ("torch", "Tensor"): f"{_TENSORS}.",
+    ("numpy", "ndarray"): f"{_TENSORS}.",
+    ("builtins", "generator"): "A generator is not read: return what it yields, as a list or as "
+    "tensors.",
+    ("builtins", "coroutine"): "Define the function without async.",
+    ("builtins", "function"): "Call it: return f(), in place of f.",
+    ("builtins", "NoneType"): "Does it lack a `return`?",
+    ("builtins", "str"): "Read the file, and return what is in it.",
+    ("pathlib", "PurePath"): "Read the file, and return what is in it.",
+}
+"""Package and class → what to return in its place."""
+
+
+def kind_of(value: Any) -> str:
+    """Return what a value is, for a message: `a DataFrame`, `a dict of x, y`."""
+    if value is None:
+        return "nothing"
+    name = type(value).__name__
+    shown = f"{'an' if name[0] in 'AEIOUaeiou' else 'a'} {name}"
+    if isinstance(value, Mapping):
+        return f"{shown} of {first_few(value)}" if value else f"an empty {name}"
+    if isinstance(value, list | tuple):
+        return f"{shown} of {len(value)}" if value else f"an empty {name}"
+    return shown
+
+
+def way_from(value: Any) -> str:
+    """Return how to convert what a function returned, or the first of it; empty if not known."""
+    for kind in type(value).__mro__:
+        if found := _WAYS.get((kind.__module__.partition(".")[0], kind.__name__)):
+            return found[0].upper() + found[1:]
+    if isinstance(value, Mapping):
+        return _way_from_mapping(value)
+    if isinstance(value, Sequence) and len(value):
+        if isinstance(value, tuple) and 1 < len(value) < 5:  # (x, y), or (x, edge_index, y)
+            return f"{_TENSORS}: x and y by name. Of a graph, Data(x=..., edge_index=..., y=...)."
+        return way_from(value[0])
+    return f"R{_TENSORS[1:]}."
+
+
+def _way_from_mapping(value: Mapping[Any, Any]) -> str:
+    if "edge_index" in value:
+        return "Of a graph: torch_geometric.data.Data.from_dict(it)."
+    if {"image", "sequence", "table"} & set(map(str, value)):
+        return 'Put it one level down: {"train": {...}}.'
+    return f"R{_TENSORS[1:]}."

@@ -1,0 +1,37 @@
+"""Calls of a user's function: its errors are told as the user's, and what it sets is set back."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from hpc_dl.errors import UserError
+from hpc_dl.user_code import failures
+
+
+@contextlib.contextmanager
+def calling(name: str) -> Iterator[None]:
+    """Raise any error in the block as a UserError, with the user's file and line; an attempt to
+    end the program, too."""
+    try:
+        yield
+    except UserError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise failures.describe(error, name) from error
+
+
+@contextlib.contextmanager
+def settings_restored() -> Iterator[None]:
+    """Set back what a user's code may set for the process, and a training relies on."""
+    dtype = torch.get_default_dtype()
+    try:
+        with contextlib.chdir(Path.cwd()), torch.enable_grad():
+            yield
+    finally:
+        torch.set_default_dtype(dtype)
+        if torch.get_default_device().type != "cpu":
+            torch.set_default_device(None)
