@@ -111,6 +111,8 @@ def _split(spec: JobSpec, plan: Plan) -> str:
     """Say how examples are divided."""
     data, groups, drawn = spec.data, plan.facts.groups, plan.facts.drawn
     parts = [f"{' and '.join(drawn or data.drawn)} drawn with split_seed {data.split_seed}"]
+    if plan.facts.class_counts and not drawn:
+        return "validation and test are those of the data"
     if not drawn:
         parts = [f"{parts[0]}, where the data have none of their own"]
     elif plan.facts.classes:
