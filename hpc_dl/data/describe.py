@@ -42,7 +42,11 @@ def in_subprocess(source: Source[Any]) -> DataFacts:
             f"data.name: {name} ended its process ({failures.ending(asked.code)})",
             hint="\n".join(asked.err.strip().splitlines()[-5:]),
         )
-    answer = json.loads(asked.out)
+    return read_answer(json.loads(asked.out))
+
+
+def read_answer(answer: dict[str, Any]) -> DataFacts:
+    """Return the facts in an answer. Raises UserError where it is an error."""
     if "message" in answer:
         raise UserError(f"data.name: {answer['message']}", hint=answer["hint"])
     return TypeAdapter(DataFacts).validate_python(answer)
@@ -53,11 +57,12 @@ def main() -> None:
         os.dup2(2, 1)  # what is printed on the way, also by programs that are started
         options = TypeAdapter(DataSpec).validate_json(sys.stdin.read())
         code, data_root = (Path(word).resolve() for word in sys.argv[1:])
-        json.dump(_answer(sources.build(options, data_root, code)), asking_process)
+        json.dump(answer(sources.build(options, data_root, code)), asking_process)
     os._exit(0)  # and wait for no thread of the user's
 
 
-def _answer(source: Source[Any]) -> dict[str, Any]:
+def answer(source: Source[Any]) -> dict[str, Any]:
+    """Return the facts of a source, or an error, to be written as JSON."""
     try:
         facts, _ = source.load()
     except UserError as error:

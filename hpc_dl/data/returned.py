@@ -7,41 +7,31 @@ from typing import Any
 
 from hpc_dl.errors import first_few
 
-_GRAPHS = "return a torch_geometric.data.Data or a list of them: "
-_TENSORS = 'return {"train": {"table": x, "label": y}}, with tensors or arrays'
+_GRAPHS = "Return a torch_geometric.data.Data or a list of them: "
+_TENSORS = 'Return {"train": {"table": x, "label": y}}, with tensors or arrays'
+_READ = "Read the file, and return what is in it."
+_FROM_MATRIX = "edge_index, _ = torch_geometric.utils.from_scipy_sparse_matrix(matrix)."
 _WAYS = {
-    ("torch_geometric", "Batch"): f"{_GRAPHS}batch.to_data_list().",
-    (
-        "torch_geometric",
-        "HeteroData",
-    ): f"{_GRAPHS}data.to_homogeneous(). Nodes and edges of several types are not read.",
-    ("torch_geometric", "TemporalData"): f"{_GRAPHS}Data(x=x, edge_index=torch.stack([t.src, "
-    "t.dst]), y=y). Events in time are not read.",
-    ("torch_geometric", "DataLoader"): f"{_GRAPHS}list(loader.dataset).",
-    ("networkx", "Graph"): f"{_GRAPHS}torch_geometric.utils.from_networkx(graph).",
-    ("dgl", "DGLGraph"): f"{_GRAPHS}torch_geometric.utils.from_dgl(graph).",
-    ("scipy", "spmatrix"): f"{_GRAPHS}edge_index, _ = "
-    "torch_geometric.utils.from_scipy_sparse_matrix(matrix).",
-    ("scipy", "sparray"): f"{_GRAPHS}edge_index, _ = "
-    "torch_geometric.utils.from_scipy_sparse_matrix(matrix).",
-    (
-        "pandas",
-        "DataFrame",
-    ): f"{_TENSORS}: x = frame[columns].to_numpy(). Or save it by to_parquet, "
-    "and read it by data.name=parquet.",
-    ("torch", "DataLoader"): f"{_TENSORS} of all examples, as from loader.dataset.",
-    ("torch", "Dataset"): f"{_TENSORS}: x = torch.stack([x for x, _ in dataset]).",
-    ("tensorflow", "DatasetV2"): f"{_TENSORS}.",
-    ("datasets", "Dataset"): f'{_TENSORS}: dataset.with_format("numpy")[:].',
-    ("torch", "Tensor"): f"{_TENSORS}.",
-    ("numpy", "ndarray"): f"{_TENSORS}.",
-    ("builtins", "generator"): "A generator is not read: return what it yields, as a list or as "
-    "tensors.",
-    ("builtins", "coroutine"): "Define the function without async.",
-    ("builtins", "function"): "Call it: return f(), in place of f.",
-    ("builtins", "NoneType"): "Does it lack a `return`?",
-    ("builtins", "str"): "Read the file, and return what is in it.",
-    ("pathlib", "PurePath"): "Read the file, and return what is in it.",
+    "torch_geometric.Batch": f"{_GRAPHS}batch.to_data_list().",
+    "torch_geometric.DataLoader": f"{_GRAPHS}list(loader.dataset).",
+    "torch_geometric.HeteroData": f"{_GRAPHS}data.to_homogeneous(). Types are not read.",
+    "torch_geometric.TemporalData": f"{_GRAPHS}of torch.stack([t.src, t.dst]) as edge_index. "
+    "Events in time are not read.",
+    "networkx.Graph": f"{_GRAPHS}torch_geometric.utils.from_networkx(graph).",
+    "dgl.DGLGraph": f"{_GRAPHS}torch_geometric.utils.from_dgl(graph).",
+    "scipy.spmatrix": f"{_GRAPHS}{_FROM_MATRIX}",
+    "scipy.sparray": f"{_GRAPHS}{_FROM_MATRIX}",
+    "pandas.DataFrame": f"{_TENSORS}: x = frame[columns].to_numpy(). Or save it by to_parquet, and "
+    "read it by data.name=parquet.",
+    "torch.DataLoader": f"{_TENSORS} of all examples, as from loader.dataset.",
+    "torch.Dataset": f"{_TENSORS}: x = torch.stack([x for x, _ in dataset]).",
+    "datasets.Dataset": f'{_TENSORS}: dataset.with_format("numpy")[:].',
+    "builtins.generator": "A generator is not read: return what it yields, as a list or tensors.",
+    "builtins.coroutine": "Define the function without async.",
+    "builtins.function": "Call it: return f(), in place of f.",
+    "builtins.NoneType": "Does it lack a `return`?",
+    "builtins.str": _READ,
+    "pathlib.PurePath": _READ,
 }
 """Package and class → what to return in its place."""
 
@@ -60,17 +50,17 @@ def kind_of(value: Any) -> str:
 
 
 def way_from(value: Any) -> str:
-    """Return how to convert what a function returned, or the first of it; empty if not known."""
+    """Return how to convert what a function returned, or the first of it."""
     for kind in type(value).__mro__:
-        if found := _WAYS.get((kind.__module__.partition(".")[0], kind.__name__)):
-            return found[0].upper() + found[1:]
+        if found := _WAYS.get(f"{kind.__module__.partition('.')[0]}.{kind.__name__}"):
+            return found
     if isinstance(value, Mapping):
         return _way_from_mapping(value)
     if isinstance(value, Sequence) and len(value):
         if isinstance(value, tuple) and 1 < len(value) < 5:  # (x, y), or (x, edge_index, y)
             return f"{_TENSORS}: x and y by name. Of a graph, Data(x=..., edge_index=..., y=...)."
         return way_from(value[0])
-    return f"R{_TENSORS[1:]}."
+    return f"{_TENSORS}."
 
 
 def _way_from_mapping(value: Mapping[Any, Any]) -> str:
@@ -78,4 +68,4 @@ def _way_from_mapping(value: Mapping[Any, Any]) -> str:
         return "Of a graph: torch_geometric.data.Data.from_dict(it)."
     if {"image", "sequence", "table"} & set(map(str, value)):
         return 'Put it one level down: {"train": {...}}.'
-    return f"R{_TENSORS[1:]}."
+    return f"{_TENSORS}."

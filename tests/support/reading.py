@@ -1,5 +1,6 @@
 """Sources read for tests: what `hpcdl submit` and the ranks of a run do with the options of one."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,13 @@ from hpc_dl.jobspec.model import Model
 def describe(options: Data, data_root: Path, code: Path = Path()) -> DataFacts:
     """The facts of a source, as the login node asks for them."""
     return sources.build(options, data_root, code).describe()
+
+
+def describe_here(source: Any) -> DataFacts:
+    """The facts that another process would tell, which takes seconds to start."""
+    from hpc_dl.data import describe
+
+    return describe.read_answer(json.loads(json.dumps(describe.answer(source))))
 
 
 def given(options: Data, data_root: Path, code: Path = Path()) -> Any:

@@ -1,0 +1,309 @@
+"""Graphs as users have them: a function that returns torch_geometric's, and others."""
+
+import textwrap
+
+import pytest
+
+from hpc_dl.data import describe
+from tests.support import reading
+from tests.support.unusual_data import Case, check
+
+BEGIN = """\
+import networkx, numpy as np, scipy.sparse, torch
+from torch_geometric.data import Batch, Data, HeteroData, InMemoryDataset, TemporalData
+from torch_geometric.loader import DataLoader
+
+N = 40
+ring = torch.stack([torch.arange(N), torch.arange(N).roll(-1)])
+EDGE = torch.cat([ring, ring.flip(0)], dim=1)
+Y = torch.arange(N) % 2
+X = torch.rand(N, 3, generator=torch.Generator().manual_seed(0))
+
+def nodes(**changed):
+    return Data(**{"x": X, "edge_index": EDGE, "y": Y, **changed})
+
+def graph(number, size=4, **changed):
+    line = torch.stack([torch.arange(size - 1), torch.arange(1, size)])
+    edge = torch.cat([line, line.flip(0)], dim=1)
+    return Data(**{"x": torch.rand(size, 3), "edge_index": edge, "y": number % 2, **changed})
+
+def graphs(**changed):
+    return [graph(n, **{key: it(n) for key, it in changed.items()}) for n in range(N)]
+
+def mask(*numbers):
+    return torch.isin(torch.arange(N), torch.tensor(list(range(*numbers))))
+"""
+
+
+def returned(value, *lines):
+    """A function that returns a value, after some lines."""
+
+    def make(folder):
+        body = textwrap.indent("\n".join([*lines, f"return {value}"]), "    ")
+        (folder / "mine.py").write_text(f"{BEGIN}\ndef data():\n{body}\n")
+        return {"name": "mine.py:data"}
+
+    return make
+
+
+def refused(what, value, seen, *lines):
+    return Case(what, returned(value, *lines), "submission", seen)
+
+
+def trains(what, value, seen="", *lines):
+    return Case(what, returned(value, *lines), "trains", seen)
+
+
+CASES = [
+    # ---- features
+    trains("features as float64", "nodes(x=X.double())"),
+    trains("features as whole numbers", "nodes(x=(X * 9).int())"),
+    trains("features as truth values", "nodes(x=X > 0.5)"),
+    trains("a sparse matrix of features", "nodes(x=(X > 0.5).float().to_sparse())"),
+    trains(
+        "features as a scipy matrix", "nodes(x=scipy.sparse.csr_matrix(X.numpy()), num_nodes=N)"
+    ),
+    refused(
+        "a sparse matrix that is huge as a dense one",
+        "nodes(x=torch.sparse_coo_tensor(torch.zeros(2, 1).long(), torch.ones(1), (N, 10**9)))",
+        "x is sparse, and would take 149 GiB as a dense matrix",
+    ),
+    trains("one number for each node, (N,)", "nodes(x=X[:, 0])"),
+    trains(
+        "no features, num_nodes alone",
+        "nodes(x=None, num_nodes=N)",
+        "the graph has no x: each node has a 1 as its feature",
+    ),
+    trains("features without a column", "nodes(x=X[:, :0])", "the graph has no x"),
+    refused(
+        "features of several axes",
+        "nodes(x=torch.rand(N, 2, 3))",
+        "x is (40, 2, 3), but has to be (40 nodes, features)…x.flatten(1)",
+    ),
+    refused(
+        "features that are nan",
+        "nodes(x=torch.where(X < 0.1, torch.nan, X))",
+        "x: nan in … of 40 examples: [",
+    ),
+    refused(
+        "features of other nodes",
+        "nodes(x=X[:30], num_nodes=N)",
+        "x is (30, 3), but has to be (40 nodes, features)",
+    ),
+    trains("features that require a gradient", "nodes(x=X.clone().requires_grad_())"),
+    refused("complex features", "nodes(x=X.to(torch.complex64))", "x is torch.complex64, but has"),
+    # ---- edges
+    refused(
+        "edges as rows, (E, 2)",
+        "nodes(edge_index=EDGE.t())",
+        "edge_index is (80, 2), but has to be (2, edges)…edge_index.t()",
+    ),
+    refused(
+        "edges as floats",
+        "nodes(edge_index=EDGE.float())",
+        "edge_index is torch.float32, but has to be integers…edge_index.long()",
+    ),
+    refused(
+        "nodes counted from 1",
+        "nodes(edge_index=EDGE + 1)",
+        "4 of 80 edges are not between nodes 0 to 39, like one of node 40…edge_index - 1",
+    ),
+    refused(
+        "an edge to a node that is not there",
+        "nodes(edge_index=torch.cat([EDGE, torch.tensor([[0], [99]])], 1))",
+        "1 of 81 edges are not between nodes 0 to 39, like one of node 99",
+    ),
+    trains("edges as int32", "nodes(edge_index=EDGE.int())"),
+    trains("edges as a numpy array", "nodes(edge_index=EDGE.numpy())"),
+    trains("no edges", "nodes(edge_index=EDGE[:, :0])", "the graph has nodes without an edge"),
+    refused(
+        "no edges, as an empty list",
+        "nodes(edge_index=torch.tensor([]))",
+        "edge_index is (0,), but has to be (2, edges)…torch.empty(2, 0, dtype=torch.long)",
+    ),
+    refused("no edge_index", "Data(x=X, y=Y)", "has no edge_index…dense_to_sparse"),
+    trains(
+        "a sparse adj_t in place of edge_index",
+        "Data(x=X, y=Y, adj_t=torch.sparse_coo_tensor(EDGE.flip(0), torch.ones(80), (N, N)))",
+    ),
+    trains(
+        "edges that are there twice",
+        "nodes(edge_index=torch.cat([EDGE, EDGE], 1))",
+        "edges that are there more than once",
+    ),
+    trains(
+        "self loops",
+        "nodes(edge_index=torch.cat([EDGE, torch.tensor([[3], [3]])], 1))",
+        "edges from a node to itself",
+    ),
+    trains("a directed graph", "nodes(edge_index=ring)", "edges that go one way alone"),
+    trains(
+        "weights of edges, and positions",
+        "nodes(edge_weight=torch.rand(80), pos=X)",
+        "the graph has edge_weight, which is not read",
+    ),
+    # ---- classes of nodes
+    trains("classes as uint8", "nodes(y=Y.byte())"),
+    trains("classes as (N, 1)", "nodes(y=Y[:, None])"),
+    trains("classes as truth values", "nodes(y=Y == 1)", "labels are True and False, as 1 and 0"),
+    trains("whole numbers as floats", "nodes(y=Y.float())", "labels are whole numbers as float32"),
+    trains("one-hot classes", "nodes(y=torch.eye(2)[Y])", "labels are rows with a single 1"),
+    trains("words as classes", "nodes(y=[['cat', 'dog'][it] for it in Y])", "labels are words"),
+    trains("gaps in the numbers of classes", "nodes(y=Y * 7)", "the classes are '0', '7'"),
+    trains(
+        "nodes without a label, as -1",
+        "nodes(y=Y.masked_fill(mask(5), -1))",
+        "5 of 40 nodes have no label (y is negative), and are in no split",
+    ),
+    refused(
+        "-1 as a uint32",
+        "nodes(y=torch.tensor([0, 1, 2, 4294967295] * 10))",
+        "label 4294967295 of 10 of 40 examples",
+    ),
+    refused(
+        "no node with a label", "nodes(y=torch.full((N,), -1))", "no node has a label: all are -1"
+    ),
+    refused(
+        "classes that are nan",
+        "nodes(y=torch.where(mask(5), torch.nan, Y.float()))",
+        "y: nan for 5 of 40 nodes: 0, 1, 2 and 2 more…torch.nan_to_num",
+    ),
+    refused("no y", "nodes(y=None)", "has no y…y is the class of each node"),
+    refused(
+        "numbers to predict for nodes", "nodes(y=X[:, 0])", "Of nodes, classes alone are predicted"
+    ),
+    refused(
+        "several classes for a node",
+        "nodes(y=torch.ones(N, 3))",
+        "y is (40, 3), and a row has to have a single 1",
+    ),
+    refused(
+        "one class for the whole graph",
+        "nodes(y=torch.tensor([1]))",
+        "a class for each of 40 nodes",
+    ),
+    # ---- masks
+    trains("train_mask alone", "nodes(train_mask=mask(30))", "no test_mask: nodes of train_mask"),
+    refused("no train_mask", "nodes(test_mask=mask(9))", "has test_mask, but no train_mask"),
+    refused(
+        "masks that overlap",
+        "nodes(train_mask=mask(30), test_mask=mask(20, 40))",
+        "10 nodes of test_mask are in another mask as well",
+    ),
+    refused(
+        "a mask of 0 and 1", "nodes(train_mask=mask(30).long())", "train_mask is (40,)…mask.bool()"
+    ),
+    refused(
+        "numbers of nodes as a mask",
+        "nodes(train_mask=torch.arange(30))",
+        "train_mask is (30,) torch.int64…index_to_mask",
+    ),
+    trains(
+        "a mask for each of several divisions",
+        "nodes(train_mask=mask(30)[:, None].expand(N, 10))",
+        "of 10 divisions by masks the first is read",
+    ),
+    refused(
+        "a mask without a node",
+        "nodes(train_mask=mask(30), val_mask=mask(0))",
+        "val_mask has no node with a label…Leave it out",
+    ),
+    refused(
+        "a class that is in no training node",
+        "nodes(y=Y + (torch.arange(N) > 37), train_mask=mask(30))",
+        "there is no example of '2' to train on",
+    ),
+    # ---- many graphs
+    trains("a list of graphs with a class each", "graphs()"),
+    trains("graphs of several sizes", "[graph(n, 3 + n % 5) for n in range(N)]"),
+    trains(
+        "one-hot classes of graphs", "graphs(y=lambda n: torch.eye(2).long()[[n % 2]])", "single 1"
+    ),
+    trains(
+        "words as classes of graphs", "graphs(y=lambda n: ['active', 'inactive'][n % 2])", "words"
+    ),
+    trains("numbers to predict", "graphs(y=lambda n: torch.tensor([[n / 7, 1 / (n + 1)]]))"),
+    trains(
+        "classes as floats",
+        "graphs(y=lambda n: float(n % 2))",
+        "y is of whole numbers as floats: regression targets; classes are integers",
+    ),
+    refused(
+        "graphs without y",
+        "graphs(y=lambda n: n % 2 if n > 4 else None)",
+        "5 of 40 graphs have no y, graph: 0, 1, 2 and 2 more",
+    ),
+    refused(
+        "y of several sizes",
+        "graphs(y=lambda n: torch.zeros(1 + (n > 35)))",
+        "y has 1 numbers in graph 0, and others in 4 graphs, like graph: 36",
+    ),
+    refused(
+        "y that is nan",
+        "graphs(y=lambda n: torch.tensor([torch.nan if n == 3 else 0.5]))",
+        "y is not finite in 1 of 40 graphs, graph: 3",
+    ),
+    refused(
+        "a class for each node of several graphs",
+        "[graph(n, 3 + n % 5, y=torch.zeros(3 + n % 5).long()) for n in range(N)]",
+        "y has a label for each node, of 40 graphs…Batch.from_data_list",
+    ),
+    refused(
+        "several numbers of features",
+        "graphs(x=lambda n: torch.rand(4, 3 + (n == 7)))",
+        "nodes differ in their number of features: 2 faults…3 in 39: graph 0 of train…4 in 1: ",
+    ),
+    refused(
+        "a graph without a node",
+        "graphs(x=lambda n: torch.rand(4 * (n != 5), 3))",
+        "graph 5 has no node",
+    ),
+    refused(
+        "faults of several graphs",
+        "graphs(edge_index=lambda n: torch.tensor([[0], [9]]) if n in (3, 4) else EDGE[:, :0])",
+        "2 faults\n…graph 3: edge_index: 1 of 1 edges…graph 4: edge_index",
+    ),
+    # ---- other things than a Data
+    refused("no graph in the list", "[]", "returned an empty list"),
+    refused("graphs of nodes of several types", "HeteroData()", "HeteroData…to_homogeneous()"),
+    refused("a Batch", "Batch.from_data_list(graphs())", "batch.to_data_list()"),
+    refused("a loader", "DataLoader(graphs())", "list(loader.dataset)"),
+    refused(
+        "events in time",
+        "TemporalData(src=Y, dst=Y, t=Y, msg=X)",
+        "returned a TemporalData…Events in time are not read",
+    ),
+    refused("networkx's graphs", "[networkx.path_graph(4)] * 9", "from_networkx"),
+    refused("a sparse matrix", "scipy.sparse.eye(9)", "from_scipy_sparse_matrix"),
+    refused("a tuple of arrays", "(X, EDGE, Y)", "Data(x=..., edge_index=..., y=...)"),
+    refused("a dict of one graph", "{'x': X, 'edge_index': EDGE, 'y': Y}", "Data.from_dict"),
+    refused("a generator", "(graph(n) for n in range(9))", "A generator is not read"),
+    refused(
+        "other names of splits",
+        "{'train': graphs(), 'val': graphs()}",
+        "'val' is none of…validation",
+    ),
+    refused(
+        "one graph for each split",
+        "{'train': nodes(), 'test': nodes()}",
+        "train_mask, val_mask and",
+    ),
+    refused("a list with gaps", "[*graphs(), None]", "nothing is graph: 40"),
+    refused(
+        "a data set that has to be downloaded",
+        "TUDataset('/nowhere/data', 'MUTAG')",
+        "mine.py:",
+        "from torch_geometric.datasets import TUDataset",
+        "TUDataset.download = lambda self: open('/nowhere/MUTAG.zip')",
+    ),
+]
+
+
+@pytest.fixture(autouse=True)
+def _described_here(monkeypatch):
+    monkeypatch.setattr(describe, "in_subprocess", reading.describe_here)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda it: it.what)
+def test_what_a_user_sees(case, tmp_path):
+    check(case, tmp_path)
