@@ -68,7 +68,7 @@ def test_rows_with_gaps_are_left_out_and_the_others_keep_their_names(tmp_path):
     source = csv(tmp_path, missing="drop")
     splits = reading.load(source, tmp_path)
     assert sum(map(len, (splits.train, splits.validation, splits.test))) == ROWS - 4
-    assert "left out are 4 of 90 rows, for their gaps: 3 in 'age', 2 in 'job'" in splits.facts.notes
+    assert "4 of 90 rows are left out for their gaps: 3 in 'age', 2 in 'job'" in splits.facts.notes
     assert [splits.names.of(n) for n in (2, 3, 85)] == ["p2", "p5", "p89"]
     numbered = reading.load(source.model_copy(update={"index": None, "drop": ["who"]}), tmp_path)
     assert [numbered.names.of(n) for n in (2, 3, 85)] == ["3", "6", "90"]

@@ -13,6 +13,7 @@ from typing import Any
 from PIL import Image, UnidentifiedImageError
 
 from hpc_dl.data.faults import PLACES, Faults
+from hpc_dl.data.pictures.folder_walk import printable
 from hpc_dl.errors import UserError, reason
 
 _FIRST_BYTES = 512
@@ -98,10 +99,9 @@ def refuse(bad: Sequence[UnreadablePicture], among: str, root: Path, cache: Path
 
 
 def shown(name: str | Path, root: Path) -> str:
-    """Return a picture's name below the root on one line, bytes that are not text as escapes."""
+    """Return a picture's name below the root, printable."""
     path = Path(name)
-    text = str(path.relative_to(root) if path.is_relative_to(root) else path)
-    return "".join(it if it.isprintable() else repr(it)[1:-1] for it in text)
+    return printable(str(path.relative_to(root) if path.is_relative_to(root) else path))
 
 
 def _explain(path: Path | str | None, error: Exception) -> tuple[str, str]:

@@ -104,6 +104,8 @@ def _describe(source: Arrays, file: File) -> tuple[DataFacts, dict[str, dict[str
         for split, array in labels.items()
     }
     examples.refuse_differing(source, shapes, counts)
+    for split, array in inputs.items():
+        examples.refuse_first_scale(source, array, _place(source, split, "inputs"))
     shape, notes = examples.layout(source, shapes["train"], inputs["train"].dtype)
     found = _answers(source, file, labels, places)
     known = {split: next(iter(it.values())) for split, it in found.arrays.items()}

@@ -24,6 +24,7 @@ MOST_INTEGER = 2**53
 """Up to here float64 has every integer."""
 MOST = 3.4028234663852886e38
 """The largest finite float32."""
+WITHOUT_VALUE, LEAVE_OUT = "without any value", "Leave it out: data.drop."
 LOOKED_AT = 1000
 """Different words, at most."""
 SHOWN = 20
@@ -80,12 +81,18 @@ def rows_by_value(frame: DataFrame, name: str, wrong: Array) -> list[str]:
     """Return the different values of the rows that are wrong, each with the first row of it."""
     found: dict[str, list[str]] = {}
     for value, row in zip(frame[name][wrong].tolist(), rows(frame, wrong), strict=True):
-        shown = repr(value[:LONGEST]) if isinstance(value, str) else str(value)
-        found.setdefault(shown, []).append(row)
+        found.setdefault(shown(value), []).append(row)
     return [
         f"{value} ({at[0]})" if len(at) == 1 else f"{value} ({len(at)} rows, the first is {at[0]})"
         for value, at in found.items()
     ]
+
+
+def shown(value: Any) -> str:
+    """Return a value for a message, words in quotes; of a long one the beginning."""
+    text = " ".join(str(value).split())
+    text = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    return repr(text) if isinstance(value, str) else text
 
 
 def is_text(column: Series[Any]) -> bool:
@@ -134,13 +141,13 @@ def plain(frame: DataFrame, name: str, faults: Faults) -> tuple[Type, Series[Any
     if kind in ("string", "mixed-integer"):
         return "words", as_words(column)
     if kind == "empty":
-        faults.add("without any value", [f"column '{name}'"], "Leave it out: data.drop.")
+        faults.add(WITHOUT_VALUE, [f"column '{name}'"], LEAVE_OUT)
     else:
-        example = " ".join(str(column.dropna().iloc[0]).split())[:LONGEST]
+        example = shown(column.dropna().iloc[0])
         faults.add(
             "neither numbers nor words",
             [f"column '{name}' is of {kind}, such as {example}"],
-            _HINTS.get(kind, "Leave it out: data.drop."),
+            _HINTS.get(kind, LEAVE_OUT),
         )
     return None
 
@@ -237,4 +244,4 @@ def _gap_hint(frame: DataFrame, words: list[str]) -> str:
 
 
 def _some(words: list[str]) -> str:
-    return ", ".join(repr(word) for word in words[:3])
+    return ", ".join(map(shown, words[:3]))

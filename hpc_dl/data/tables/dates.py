@@ -9,7 +9,15 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from hpc_dl.data.faults import Faults
-from hpc_dl.data.tables.columns import as_words, rows_by_value
+from hpc_dl.data.tables.columns import (
+    LEAVE_OUT,
+    WITHOUT_VALUE,
+    as_words,
+    find_kind,
+    rows_by_value,
+    shown,
+)
+from hpc_dl.errors import UserError
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -18,40 +26,33 @@ ISO = "ISO8601"
 """What pandas calls dates like 2021-03-04 and 2021-03-04T12:00:00Z, which have one reading."""
 LOOKED_AT = 1000
 """Different dates, at most, from which the format is found."""
+HINT = (
+    "Name the format, as strptime has it: data.dates: {NAME: '%d.%m.%Y'}. Whole numbers like "
+    "20210304 are dates; others, like seconds since 1970, are inputs as they are."
+)
+_KINDS = ("dates", "string", "integer", "floating", "mixed-integer")
 
 
-def find_format(frame: DataFrame, name: str, faults: Faults) -> str:
-    """Return the format of a column of dates; the empty string where they are no text.
+def find_days(frame: DataFrame, name: str, form: str, faults: Faults) -> tuple[str, Series[Any]]:
+    """Return the format of a column of dates, `form` if that is given, and their days.
 
-    A fault is added where the dates have two readings.
+    The format is empty where they are no text. A fault is added for what is no date, or can be read
+    in two ways.
     """
-    if is_time(frame[name]):
-        return ""
-    words = as_words(frame[name]).dropna()
-    some = words.drop_duplicates().head(LOOKED_AT)
-    right = {form: int(_parse(some, form).notna().sum()) for form in [ISO, *_guesses(some)]}
-    best = [form for form, count in right.items() if count == max(right.values())]
-    if ISO in best:
-        return ISO
-    readings = {form: _parse(words, form) for form in best[:2]}
-    if len(readings) == 2 and not readings[best[0]].equals(readings[best[1]]):
-        shown = ", ".join(repr(word) for word in some.head(3))
-        faults.add(
-            f"column '{name}' has dates with two readings, {' and '.join(best[:2])}",
-            [shown],
-            f"Name the right one: data.dates: {{{name}: '{best[0]}'}}.",
-        )
-    return best[0]
+    column, kind = frame[name], find_kind(frame[name])
+    if kind == "empty":
+        faults.add(WITHOUT_VALUE, [f"column '{name}'"], LEAVE_OUT)
+    elif kind not in _KINDS:
+        faults.add("no dates", [f"column '{name}' is of {kind}"], LEAVE_OUT)
+    else:
+        form = "" if is_time(column) else form or _find_format(as_words(column), name, faults)
+        return form, as_days(frame, name, form, faults)
+    return form, column.isna().astype("float64")
 
 
 def is_time(column: Series[Any]) -> bool:
     """Return whether the values are times already, and no text or numbers."""
-    import pandas
-
-    if column.dtype.kind == "M":
-        return True
-    kind = pandas.api.types.infer_dtype(column, skipna=True) if column.dtype.kind == "O" else ""
-    return kind in ("datetime64", "datetime", "date")
+    return find_kind(column) == "dates"
 
 
 def as_days(frame: DataFrame, name: str, form: str, faults: Faults) -> Series[Any]:
@@ -62,12 +63,14 @@ def as_days(frame: DataFrame, name: str, form: str, faults: Faults) -> Series[An
     import pandas
 
     column = frame[name]
-    given = column if is_time(column) else as_words(column)
-    times = _parse(given, form or None)
+    if is_time(column):
+        given, times = column, _parse(column, None)
+    else:
+        given = as_words(column)
+        times = _parse(given, form or ISO)
     odd = (times.isna() & given.notna()).to_numpy()
-    what = f"is no date as {form}" if form else "is no date"
-    hint = f"Name the format, as strptime of Python has it: data.dates: {{{name}: '%d.%m.%Y'}}."
-    faults.add(f"column '{name}' {what}", rows_by_value(frame, name, odd), hint)
+    wrong = rows_by_value(frame, name, odd)
+    faults.add(f"column '{name}' is no date as {form or ISO}", wrong, HINT.replace("NAME", name))
     days: Series[Any] = (times - pandas.Timestamp(0, tz="UTC")) / pandas.Timedelta(days=1)
     return days.astype("float64")
 
@@ -81,11 +84,26 @@ def show(days: float) -> str:
     )
 
 
-def _guesses(words: Series[Any]) -> list[str]:
+def _find_format(words: Series[Any], name: str, faults: Faults) -> str:
+    """Return the format of which most of the words are. A fault is added where there are two."""
+    different = words.dropna().drop_duplicates()
+    readings = {form: _parse(different, form) for form in _candidates(different.head(LOOKED_AT))}
+    most = max(it.notna().sum() for it in readings.values())
+    best = [form for form, it in readings.items() if it.notna().sum() == most]
+    if best[0] != ISO and any(not readings[it].equals(readings[best[0]]) for it in best):
+        faults.add(
+            f"column '{name}' has dates with two readings, {' and '.join(best[:2])}",
+            map(shown, different),
+            f"Name the right one: data.dates: {{{name}: '{best[0]}'}}.",
+        )
+    return best[0]
+
+
+def _candidates(words: Series[Any]) -> list[str]:
     """Return the formats that some of the words may have, with the day or the month first."""
     from pandas.tseries.api import guess_datetime_format
 
-    found: dict[str, None] = {}
+    found: dict[str | None, None] = {ISO: None}
     with warnings.catch_warnings(action="ignore"):  # of a day that cannot be a month
         for word in words:
             for first in (True, False):
@@ -97,4 +115,7 @@ def _parse(values: Series[Any], form: str | None) -> Series[Any]:
     """Return times in UTC, NaT for what is not of that format."""
     import pandas
 
-    return pandas.to_datetime(values, format=form, errors="coerce", utc=True)
+    try:
+        return pandas.to_datetime(values, format=form, errors="coerce", utc=True)
+    except ValueError as error:  # of a format that is none
+        raise UserError(f"data.dates: {error}", hint="Formats are those of strptime.") from None

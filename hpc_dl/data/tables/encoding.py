@@ -14,6 +14,7 @@ import numpy as np
 
 from hpc_dl.data.faults import Faults
 from hpc_dl.data.tables.columns import (
+    LONGEST,
     Array,
     as_words,
     find_kind,
@@ -103,7 +104,7 @@ def _encode_column(frame: DataFrame, column: Column, faults: Faults) -> Array:
         faults.add(
             f"column '{column.name}' is missing, and no row to train on misses it",
             rows(frame, missing),
-            "Fill it in, or leave the row out.",
+            "Fill it in, leave the row out, or train with data.missing: mean or median.",
         )
     own = _one_hot(frame, column, found, faults) if column.words else found.to_numpy()[:, None]
     parts = [own, missing[:, None]] if _marks_gaps(column) else [own]
@@ -130,7 +131,7 @@ def _one_hot(frame: DataFrame, column: Column, words: Series[Any], faults: Fault
     faults.add(
         f"column '{column.name}' has words that no row to train on has",
         rows_by_value(frame, column.name, unknown),
-        f"It knows: {first_few(column.words, SHOWN)}.",
+        f"It knows: {first_few((it[:LONGEST] for it in column.words), SHOWN)}.",
     )
     found: Array = codes[:, None] == np.arange(len(column.words))
     return found

@@ -10,7 +10,7 @@ import numpy as np
 
 from hpc_dl.data.faults import Faults
 from hpc_dl.data.tables import encoding
-from hpc_dl.data.tables.columns import Array, is_gap, rows
+from hpc_dl.data.tables.columns import LEAVE_OUT, WITHOUT_VALUE, Array, is_gap, rows
 from hpc_dl.errors import UserError, first_few
 from hpc_dl.jobspec.data import Column
 from hpc_dl.jobspec.sources.tables import Table
@@ -79,7 +79,7 @@ def fill(frame: DataFrame, columns: Sequence[Column], how: str, trained: Array) 
         known = encoding.values(frame, column, faults).to_numpy()[trained]
         known = known[~np.isnan(known)]
         if not len(known):
-            faults.add("without any value among the training rows", [f"column '{column.name}'"])
+            faults.add(f"{WITHOUT_VALUE} among the training rows", [f"column '{column.name}'"])
         value = getattr(np, how)(known) if len(known) else 0
         filled.append(replace(column, fill=float(value)))
     faults.refuse()
@@ -94,15 +94,15 @@ def _leave_out(frame: DataFrame, names: Iterable[str]) -> DataFrame:
     gaps = {name: is_gap(frame[name]) for name in names}
     faults = Faults(frame.attrs["file"])
     empty = [f"column '{name}'" for name, missing in gaps.items() if missing.all()]
-    faults.add("without any value", empty, "Leave it out: data.drop.")
+    faults.add(WITHOUT_VALUE, empty, LEAVE_OUT)
     faults.refuse()
     left_out = np.logical_or.reduce(list(gaps.values()))
     if not left_out.any():
         return frame
     counts = ", ".join(f"{it.sum()} in '{name}'" for name, it in gaps.items() if it.any())
-    what = f"{left_out.sum()} of {len(frame)} rows, for their gaps: {counts}"
     if left_out.all():
         raise UserError(f"{frame.attrs['file']}: data.missing: drop leaves out all rows: {counts}")
+    note = f"{left_out.sum()} of {len(frame)} rows are left out for their gaps: {counts}"
     kept = frame[~left_out]
-    kept.attrs = {**frame.attrs, "notes": [*frame.attrs["notes"], f"left out are {what}"]}
+    kept.attrs = {**frame.attrs, "notes": [*frame.attrs["notes"], note]}
     return kept

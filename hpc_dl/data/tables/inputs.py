@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hpc_dl.data.faults import Faults
+from hpc_dl.data.tables import dates
 from hpc_dl.data.tables.columns import (
+    LONGEST,
     add_formatted_numbers,
     as_words,
     count_different,
     find_kind,
     plain,
+    shown,
 )
-from hpc_dl.data.tables.dates import as_days, find_format, show
 from hpc_dl.jobspec.data import Column, Part
 
 if TYPE_CHECKING:
@@ -67,8 +69,8 @@ def _set_aside(train: DataFrame, name: str, part: Part) -> Column:
 def _input(train: DataFrame, name: str, formats: Mapping[str, str], faults: Faults) -> Column:
     """Return an input column; a fault is added for what is none."""
     if name in formats:
-        form = formats[name] or find_format(train, name, faults)
-        return _described(name, "date", as_days(train, name, form, faults), format=form)
+        form, days = dates.find_days(train, name, formats[name], faults)
+        return _described(name, "date", days, format=form)
     kind, values = plain(train, name, faults) or ("other", train[name].isna())
     if kind != "words":
         return _described(name, kind, values)
@@ -82,10 +84,10 @@ def _add_many_words(name: str, values: Series[Any], faults: Faults) -> None:
     """Add a fault for words that are hardly categories, because most of them differ."""
     different = count_different(values)
     if different > MOST_WORDS or different > max(0.9 * values.notna().sum(), FEW_WORDS):
-        shown = ", ".join(repr(word) for word in values.dropna().unique()[:SHOWN])
+        some = ", ".join(map(shown, values.dropna().unique()[:SHOWN]))
         faults.add(
             "hardly categories",
-            [f"column '{name}' has {different} different words: {shown}"],
+            [f"column '{name}' has {different} different words: {some}"],
             "Leave columns of names or texts out: data.drop; or data.index: one that names the "
             "rows.",
         )
@@ -104,11 +106,8 @@ def _summarise(values: Series[Any], kind: str) -> str:
     if kind == "number":
         return f"{known.min():.6g} to {known.max():.6g}, mean {known.mean():.4g}"
     if kind == "date":
-        first, last = known.min(), known.max()
-        return (
-            f"{show(first)} to {show(last)}" if isinstance(first, float) else f"{first} to {last}"
-        )
+        return f"{dates.show(known.min())} to {dates.show(known.max())}"
     if kind == "bool":
         return f"{known.astype(float).mean():.0%} true"
     counts = known.value_counts(normalize=True).head(SHOWN)
-    return ", ".join(f"{word} {share:.0%}" for word, share in counts.items())
+    return ", ".join(f"{str(word)[:LONGEST]} {share:.0%}" for word, share in counts.items())

@@ -16,8 +16,9 @@ from hpc_dl.data.tables.columns import (
     find_kind,
     is_text,
     plain,
+    shown,
 )
-from hpc_dl.data.tables.dates import as_days, find_format
+from hpc_dl.data.tables.dates import find_days
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.sources.tables import Table
 
@@ -40,7 +41,7 @@ def find_classes(train: DataFrame, target: str) -> list[str]:
     kind = find_kind(column)
     if kind not in (*_KINDS, *_WORDS):
         raise UserError(
-            f"{where} is of {kind}, such as {column.iloc[0]}, which are no classes",
+            f"{where} is of {kind}, such as {shown(column.iloc[0])}, which are no classes",
             hint="Make words or whole numbers of them.",
         )
     values = (as_words(column) if is_text(column) else column).drop_duplicates()
@@ -56,7 +57,7 @@ def find_classes(train: DataFrame, target: str) -> list[str]:
         )
     names = as_words(values.sort_values()).tolist()
     if len(names) == 1:
-        raise UserError(f"{where} is {names[0]!r} in all rows: a single class")
+        raise UserError(f"{where} is {shown(names[0])} in all rows: a single class")
     if len(names) > max(len(train) / 2, 2):
         raise UserError(
             f"{where} has {len(names)} values in {len(train)} rows: {_NO_CLASSES}", hint=regress
@@ -78,7 +79,11 @@ def note(source: Table, train: DataFrame, answers: Array, classes: Sequence[str]
     """Note targets that are constant, names of classes that are nearly the same, and numbers as
     classes."""
     if not classes:
-        return note_constant_targets(answers, source.targets, "data.target")
+        dates = [it for it in source.targets if it in source.formats]
+        return [
+            *note_constant_targets(answers, source.targets, "data.target"),
+            *(f"'{name}' is predicted in days since 1970-01-01" for name in dates),
+        ]
     notes = list(note_similar_names(classes))
     if len(classes) > 2 and not is_text(train[source.targets[0]]):
         notes.append(
@@ -101,7 +106,7 @@ def _labels(frame: DataFrame, target: str, classes: Sequence[str]) -> Array:
     faults = Faults(frame.attrs["file"])
     faults.add(
         f"classes in '{target}' that no row to train on has",
-        [f"'{name}' ({count} rows)" for name, count in unknown.items()],
+        [f"{shown(name)} ({count} rows)" for name, count in unknown.items()],
         f"The file to train on has {', '.join(classes[:FEW_VALUES])}.",
     )
     faults.refuse()
@@ -118,8 +123,7 @@ def _numbers(frame: DataFrame, targets: Sequence[str], formats: Mapping[str, str
 
 def _number(frame: DataFrame, name: str, formats: Mapping[str, str], faults: Faults) -> Array:
     if name in formats:
-        form = formats[name] or find_format(frame, name, faults)
-        days: Array = as_days(frame, name, form, faults).to_numpy()
+        days: Array = find_days(frame, name, formats[name], faults)[1].to_numpy()
         return days
     kind, values = plain(frame, name, faults) or ("", frame[name].map(lambda _: 0.0))
     if kind != "words":
@@ -130,7 +134,7 @@ def _number(frame: DataFrame, name: str, formats: Mapping[str, str], faults: Fau
         few = different <= min(MOST_CLASSES, max(len(frame) / 2, 2))
         faults.add(
             "words, where numbers are to be predicted",
-            [f"column '{name}' has {different} different ones, such as {values.iloc[0]!r}"],
+            [f"column '{name}' has {different} different ones, such as {shown(values.iloc[0])}"],
             "To predict a class: data.task: classify." if few else "Name a column of numbers.",
         )
     return np.zeros(len(frame))

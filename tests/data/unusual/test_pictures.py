@@ -12,8 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
+from pydantic import TypeAdapter
 
+from hpc_dl.jobspec.sources import DataSpec
+from tests.support import reading
 from tests.support.unusual_data import Case, check
 
 RNG = np.random.default_rng(0)
@@ -46,6 +49,7 @@ def mode(name, form):
     return file.getvalue()
 
 
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
 CMYK = mode("CMYK", "JPEG")
 
 
@@ -92,10 +96,10 @@ def with_place(make_place):
 
 
 def folders(*places, root="pictures"):
-    """Folders of pictures, of which one is named as the root."""
+    """Folders of pictures."""
 
     def make(folder):
-        usual(folder / "pictures", *places)
+        usual(folder / root, *places)
         return options(folder / root)
 
     return make
@@ -402,6 +406,8 @@ CASES = [
     Case("a PNG named .jpg", with_picture(NOISE, "x.jpg"), "trains"),
     Case("bytes behind the end of a picture", with_file("x.png", PLAIN[9] + bytes(99)), "trains"),
     Case("AVIF named .png", with_picture(NOISE, "x.png", "AVIF"), "trains"),
+    Case("grey with transparency", with_file("x.png", mode("LA", "PNG")), "trains"),
+    Case("colours of a profile (ICC)", with_picture(NOISE, icc_profile=PROFILE), "trains"),
     Case("a palette of colours", with_file("x.png", mode("P", "PNG")), "trains"),
     # what names are
     Case(
@@ -415,6 +421,12 @@ CASES = [
         folders("cat", os.fsdecode(b"caf\xe9")),
         "submission",
         "data.root: the name of folder 'caf\\udce9' in …pictures is not in UTF-8",
+    ),
+    Case(
+        "a file beside the pictures whose name is in Latin-1",
+        with_file(os.fsdecode(b"x.caf\xe9"), b""),
+        "trains",
+        "files of classes that are not read: 1 .caf\\udce9",
     ),
     Case("the name of a file with a line break", with_file("a\nb.png", PLAIN[9]), "trains"),
     Case(
@@ -543,6 +555,12 @@ CASES = [
         "exists",
     ),
     Case(
+        "a root whose name is in Latin-1",
+        folders(root=os.fsdecode(b"caf\xe9")),
+        "submission",
+        "data.root: …caf\\udce9 is not in UTF-8\nRename",
+    ),
+    Case(
         "a folder under a variable",
         odd_root("{folder}/$SCRATCH/pictures"),
         "submission",
@@ -568,6 +586,7 @@ CASES = [
         "submission",
         "images, masks look like pictures and their masks, but would be classes",
     ),
+    Case("a class of one picture", lone_picture, "trains"),
     Case(
         "a class without a picture",
         empty_class,
@@ -586,6 +605,14 @@ CASES = [
         "pictures in sub-folders count to their class: cat/monday, cat/tuesday",
     ),
 ]
+
+
+def test_notes_on_names_that_are_no_text_can_be_printed_anywhere(tmp_path):
+    wanted = with_file(os.fsdecode(b"x.caf\xe9"), b"")(tmp_path)
+    (tmp_path / "pictures" / "cat" / os.fsdecode(b"\xe9")).mkdir()
+    (tmp_path / "pictures" / os.fsdecode(b"\xe9.txt")).touch()
+    facts = reading.describe(TypeAdapter(DataSpec).validate_python(wanted), tmp_path)
+    assert "\\udce9.txt" in "\n".join(facts.notes).encode().decode()
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda it: it.what)

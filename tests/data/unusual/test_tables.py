@@ -363,7 +363,7 @@ MISSING = [
         "rows with gaps that are left out",
         table(**GAPS, MISSING="drop"),
         TRAINS,
-        "left out are 4 of 60 rows, for their gaps: 3 in 'size', 1 in 'colour'",
+        "4 of 60 rows are left out for their gaps: 3 in 'size', 1 in 'colour'",
     ),
     Case(
         "gaps that are filled in",
@@ -388,7 +388,7 @@ MISSING = [
         "targets that are missing, in rows that are left out",
         table(x=with_gaps(HALVES, 3, 5), TARGET="x", TASK="regress", MISSING="drop"),
         TRAINS,
-        "left out are 2 of 60 rows, for their gaps: 2 in 'x'",
+        "2 of 60 rows are left out for their gaps: 2 in 'x'",
     ),
 ]
 TARGETS = [
