@@ -12,6 +12,7 @@ import contextlib
 import difflib
 import errno
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -91,6 +92,7 @@ _ENVIRONMENT_ERRORS = frozenset(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command in `argv` and return its exit code (see the epilog of `--help`)."""
+    _print_any_name()
     try:
         return _dispatch(sys.argv[1:] if argv is None else list(argv))
     except SystemExit as ending:  # by argparse: --help, or a wrong command line
@@ -106,6 +108,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_code
     except Exception as error:
         return _report_bug(error)
+
+
+def _print_any_name() -> None:
+    """Have what the terminal's encoding lacks printed as escapes: a class of emoji in ASCII, the
+    name of a folder that is not in UTF-8."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _dispatch(argv: list[str]) -> int:

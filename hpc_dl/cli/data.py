@@ -1,4 +1,5 @@
-"""`hpcdl data list` and `hpcdl data fetch NAME`: the data sets, and staging them."""
+"""`hpcdl data list`, `hpcdl data fetch NAME` and `hpcdl data show JOB.yaml`: the data sets, staging
+them, and a picture of what a job would see of them."""
 
 from __future__ import annotations
 
@@ -7,23 +8,36 @@ import dataclasses
 import os
 from pathlib import Path
 
-HELP = "List the data sets, and stage them where compute nodes without internet find them."
+HELP = (
+    "List the data sets, stage them where compute nodes without internet find them, and draw what "
+    "a job would see."
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", required=True, metavar="list | fetch")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="list | fetch | show")
     listing = actions.add_parser("list", help="what there is, and what is staged")
     listing.add_argument("--json", action="store_true", help="print JSON")
     fetching = actions.add_parser("fetch", help="download a data set, on a login node")
     fetching.add_argument("name", metavar="NAME")
     fetching.add_argument("--root", type=Path, help="put it here, for `data.root` of a spec")
-    for action in (listing, fetching):
+    showing = actions.add_parser("show", help="draw what a job would see of its data")
+    showing.add_argument("file", type=Path, metavar="JOB.yaml", help="the job spec")
+    showing.add_argument("overrides", nargs="*", metavar="key=value", help="like data.path=a.csv")
+    showing.add_argument(
+        "-o", "--output", type=Path, metavar="FILE.png", help="by default NAME-data.png, here"
+    )
+    for action in (listing, fetching, showing):
         action.add_argument("--site", help="the site whose data folder is meant")
 
 
 def run(args: argparse.Namespace) -> int:
     from hpc_dl.planning import site as sites
 
+    if args.action == "show":
+        from hpc_dl.cli import show_data
+
+        return show_data.run(args.file, args.overrides, args.site, args.output)
     site = sites.load(args.site, os.environ)
     data_root = sites.expand(site.data_root, os.environ)
     return _fetch(args, data_root) if args.action == "fetch" else _list(args, data_root)

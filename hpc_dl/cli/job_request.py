@@ -16,6 +16,7 @@ from typing import Any
 from hpc_dl.data import fingerprint, sources
 from hpc_dl.data.faults import reading
 from hpc_dl.data.fingerprint import Fingerprint
+from hpc_dl.data.source import Source
 from hpc_dl.jobspec import load as specs
 from hpc_dl.jobspec.data import Data, DataFacts
 from hpc_dl.jobspec.job import JobSpec
@@ -100,13 +101,12 @@ def read(
     load = specs.load if copied is None else specs.load_resolved
     spec = _with_absolute_paths(load(file, overrides), overrides, base)
     site = sites.load(site_name, os.environ)
-    data_root = sites.expand(site.data_root, os.environ)
+    source = _source(spec, site, base)
     asked = copied is not None or not isinstance(spec.data, UserData)
-    source = sources.build(spec.data, data_root, base)
     facts, code = source.describe() if asked else None, Snapshot()
     if copied is None:
         with _errors_with_position(file, overrides):
-            code = snapshot.take(spec, base, data_root, facts)
+            code = snapshot.take(spec, base, source.data_root, facts)
             spec = code.completed(spec)
     known = facts or code.facts
     assert known is not None
@@ -119,12 +119,25 @@ def read(
         site=site,
         base=base,
         run_root=sites.expand(site.run_root, os.environ),
-        data_root=data_root,
+        data_root=source.data_root,
         facts=known,
         fingerprint=fingerprint.take(source, spec.model, known),
         code=code,
         environment=dict(os.environ),
     )
+
+
+def read_source(
+    file: Path, overrides: Sequence[str], site_name: str | None
+) -> tuple[JobSpec, Source[Any]]:
+    """Read the spec in `file`, and return it with the source of its data. Raises UserError."""
+    base = file.parent.absolute()
+    spec = _with_absolute_paths(specs.load(file, overrides), overrides, base)
+    return spec, _source(spec, sites.load(site_name, os.environ), base)
+
+
+def _source(spec: JobSpec, site: Site, base: Path) -> Source[Any]:
+    return sources.build(spec.data, sites.expand(site.data_root, os.environ), base)
 
 
 def _with_absolute_paths(spec: JobSpec, overrides: Sequence[str], base: Path) -> JobSpec:

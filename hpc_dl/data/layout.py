@@ -1,4 +1,5 @@
-"""Layout of images: channels first, as in PyTorch, or last, as in most files. Light."""
+"""Layout of images: channels first, as in PyTorch, or last, as in most files; pixels in [0, 1].
+Light."""
 
 from __future__ import annotations
 
@@ -34,6 +35,24 @@ def note_time_axis(shape: tuple[int, ...], where: str) -> tuple[str, ...]:
     """Note for the plan which axis of sequences (N, T, F) is read as time."""
     _, steps, features = shape
     return (f"{where} is read as {steps} steps in time of {_count(features, 'number')} each",)
+
+
+def refuse_scale(low: float, high: float, where: str, otherwise: str = "") -> None:
+    """Raise UserError for pixels that are floats outside [0, 1], with how to bring them there.
+
+    `otherwise` is a hint for what may be no images.
+    """
+    if low >= 0 and high <= 1:
+        return
+    way = "Images: scale them, (x - x.min()) / (x.max() - x.min())."
+    if -1 <= low < 0 and high <= 1:
+        way = "Images in [-1, 1]: (x + 1) / 2."
+    elif low >= 0 and 2 < high <= 255:
+        way = "Images in [0, 255]: x / 255, or bytes (uint8)."
+    raise UserError(
+        f"{where} goes from {low:g} to {high:g}, but floats have to lie in [0, 1]",
+        hint=f"{otherwise} {way}".strip(),
+    )
 
 
 def _count(count: int, noun: str) -> str:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from hpc_dl.data.dataset import Split
 from hpc_dl.data.faults import PLACES, Faults
+from hpc_dl.data.layout import refuse_scale
 from hpc_dl.errors import UserError, first_few
 from hpc_dl.jobspec.data import DataFacts
 
@@ -179,19 +180,5 @@ def _pixels(image: Tensor, where: str, otherwise: str) -> Tensor:
     if not image.is_floating_point():
         raise UserError(f"{where}: image is {image.dtype}, but has to be uint8 or floats")
     check_numbers(image, f"{where}: image")
-    low, high = image.min().item(), image.max().item()
-    if low < 0 or high > 1:
-        raise UserError(
-            f"{where}: image goes from {low:g} to {high:g}, but floats have to lie in [0, 1]",
-            hint=" ".join(filter(None, [otherwise, _scaling(low, high)])),
-        )
+    refuse_scale(image.min().item(), image.max().item(), f"{where}: image", otherwise)
     return image.float()
-
-
-def _scaling(low: float, high: float) -> str:
-    """Return a hint on how to bring pixels to [0, 1]."""
-    if -1 <= low < 0 and high <= 1:
-        return "Images in [-1, 1]: (x + 1) / 2."
-    if low >= 0 and 2 < high <= 255:
-        return "Images in [0, 255]: x / 255, or bytes (uint8)."
-    return "Images: scale them, (x - x.min()) / (x.max() - x.min())."

@@ -3,6 +3,7 @@
 import argparse
 import errno
 import importlib
+import io
 import os
 import shutil
 import subprocess
@@ -76,6 +77,19 @@ def test_a_bug_is_printed_in_one_line_with_its_traceback_in_a_file(
     assert str(report) in said
     assert "ZeroDivisionError: by nought" in report.read_text()
     assert "Traceback" in report.read_text()
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_names_that_the_terminal_cannot_show_are_printed_as_escapes(
+    monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    shown = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="strict")
+    monkeypatch.setattr(sys, "stdout", shown)
+    name = os.fsdecode(b"caf\xe9")
+    command = importlib.import_module("hpc_dl.cli.schema")
+    monkeypatch.setattr(command, "run", lambda _: sys.stdout.write(name) * 0)
+    assert main(["schema"]) == 0
+    assert shown.buffer.getvalue() == b"caf\\udce9"  # type: ignore[attr-defined]
 
 
 def test_a_bug_shows_its_traceback_when_asked(

@@ -24,7 +24,7 @@ _WAYS = {
     "dates": "In days: ({0} - {0}.min()) / numpy.timedelta64(1, 'D').",
     "spans of time": "In days: {0} / numpy.timedelta64(1, 'D').",
     "Python objects": "Save it as numbers: numpy.array({0}.tolist(), dtype=float).",
-    "lists of several lengths": "Fill them up to one length.",
+    "lists of several lengths": "Fill them up to one length; of encoded pictures save the pixels.",
     "references": "Save the arrays that they refer to as one. MATLAB: cell2mat.",
     "records": "numpy.lib.recfunctions.structured_to_unstructured({0}); or save a Parquet file.",
 }

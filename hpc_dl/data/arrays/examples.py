@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,13 +10,17 @@ import numpy as np
 
 from hpc_dl.data.arrays.elements import refuse_no_numbers
 from hpc_dl.data.arrays.stored import KEY, Array, StoredArray
-from hpc_dl.data.layout import channels_last, note_time_axis
+from hpc_dl.data.layout import channels_last, note_time_axis, refuse_scale
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.model import Modality
 from hpc_dl.jobspec.sources.arrays import Arrays
 
 _KINDS: dict[int, Modality] = {2: "table", 3: "image", 4: "image"}
 _AXES = {"table": (2,), "image": (3, 4), "sequence": (3,)}
+MOST_SHOWN = 2**20
+"""Bytes of the first examples that are looked at before a job is submitted."""
+MOST_READ = 2**26
+"""The most bytes that are decompressed for them."""
 SEQUENCES = "Sequences (N, T, F): data.kind: sequence."
 
 
@@ -47,6 +52,21 @@ def refuse_type(source: Arrays, array: StoredArray, where: str) -> None:
             f"{where} is {dtype}, but images are bytes (uint8), or floats in [0, 1]",
             hint="Bytes: x.astype('uint8'); 16 bits: (x / 65535).astype('float32')." + more,
         )
+
+
+def refuse_first_scale(source: Arrays, stored: StoredArray, where: str) -> None:
+    """Raise UserError where the first images are floats outside [0, 1]; a node looks at all."""
+    row = math.prod(stored.shape[1:]) * stored.dtype.itemsize
+    chunk = getattr(stored.held, "chunks", None) or (1,)
+    is_image = kind_of(source, stored.shape) == "image"
+    if not is_image or stored.dtype.kind != "f" or chunk[0] * row > MOST_READ:
+        return
+    first = stored[: max(1, MOST_SHOWN // row)]
+    known = first[np.isfinite(first)]
+    if known.size:
+        shown = f"{where}: image, of the first {len(first)} examples,"
+        unsure = SEQUENCES if may_be_sequences(source, stored.shape) else ""
+        refuse_scale(float(known.min()), float(known.max()), shown, unsure)
 
 
 def refuse_differing(

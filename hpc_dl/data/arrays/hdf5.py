@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import h5py
+import numpy as np
 
 from hpc_dl.data.arrays.stored import KEY, ArrayFile, StoredArray
 from hpc_dl.data.faults import reading
@@ -14,6 +15,9 @@ from hpc_dl.errors import UserError, first_few
 
 MOST = 1000
 """Arrays of a file that are looked for: each takes a tenth of a millisecond and more."""
+REVERSED = ("MATLAB_class", "rhdf5-NA.OK")
+"""Attributes of arrays that MATLAB and R wrote."""
+NETCDF = ("scale_factor", "add_offset", "_FillValue", "missing_value")
 _LOCKED = (
     "Another process writes it: wait until it is done. If none does, the file system has no locks: "
     "export HDF5_USE_FILE_LOCKING=FALSE."
@@ -66,14 +70,34 @@ class Hdf5File(ArrayFile):
 
     def notes(self, names: Sequence[str]) -> tuple[str, ...]:
         with reading(KEY, self.path, self.form):
-            shapes = {it: self._file[it].shape for it in names if _by_matlab(self._file[it])}
-        if not shapes:
-            return ()
-        shown = (f"'{name}' is {shape}, and {shape[::-1]} there" for name, shape in shapes.items())
-        return (f"MATLAB wrote the file, whose axes are reversed here: {first_few(shown)}",)
+            found = {name: self._file[name] for name in names}
+            return (*_note_reversed(found), *_note_attributes(found))
 
     def close(self) -> None:
         self._file.close()
+
+
+def _note_reversed(found: Mapping[str, Any]) -> tuple[str, ...]:
+    """Note arrays of programs whose first axis is the last of the file."""
+    shapes = {
+        name: it.shape
+        for name, it in found.items()
+        if len(it.shape or ()) > 1 and any(mark in it.attrs for mark in REVERSED)
+    }
+    if not shapes:
+        return ()
+    shown = (f"'{name}' is {shape}, and {shape[::-1]} there" for name, shape in shapes.items())
+    return (f"MATLAB or R wrote the file, whose axes are reversed here: {first_few(shown)}",)
+
+
+def _note_attributes(found: Mapping[str, Any]) -> tuple[str, ...]:
+    """Note attributes by which netCDF changes the meaning of values, which are read as they are."""
+    return tuple(
+        f"'{name}' has {key} {it.attrs[key]}, which is not applied: values are read as they are"
+        for name, it in found.items()
+        for key in NETCDF
+        if key in it.attrs and np.array_equal(it.attrs[key], it.attrs[key])  # not for NaN
+    )
 
 
 def part_names(dataset: Any) -> list[str]:
@@ -81,10 +105,6 @@ def part_names(dataset: Any) -> list[str]:
     found = {it.file_name for it in dataset.virtual_sources()} if dataset.is_virtual else set()
     found |= {name for name, *_ in dataset.external or ()}
     return [name for name in sorted(found - {"."}) if "%" not in name]
-
-
-def _by_matlab(dataset: Any) -> bool:
-    return "MATLAB_class" in dataset.attrs and len(dataset.shape or ()) > 1
 
 
 def _target(link: Any) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import IO, Any, ClassVar
 
 import numpy as np
 from numpy.lib import format as npy
@@ -40,16 +41,14 @@ class NpzFile(ArrayFile):
             return None
         member = self._members[name]
         with reading(KEY, self.path, self.form), self._file.zip.open(member) as opened:
-            first = npy.read_magic(opened) == (1, 0)
-            read = npy.read_array_header_1_0 if first else npy.read_array_header_2_0
-            shape, _, dtype = read(opened)
+            shape, _, dtype = _read_header(opened)
             there = self._file.zip.getinfo(member).file_size - opened.tell()
         if not dtype.hasobject and math.prod(shape) * dtype.itemsize != there:
             raise UserError(
                 f"{KEY}: array '{name}' in {self.path} is damaged: {shape} {dtype}, but of "
                 f"{there} bytes"
             )
-        return self.stored(_Member(self._file, name), shape, dtype)
+        return self.stored(_Member(self._file.zip, member), shape, dtype)
 
     def close(self) -> None:
         self._file.close()
@@ -57,11 +56,32 @@ class NpzFile(ArrayFile):
 
 @dataclass(frozen=True)
 class _Member:
-    """An array of an npz file, all of which is read when a part is indexed."""
+    """An array of an npz file: its first rows are read alone, else all of it."""
 
-    file: Any
+    zip: zipfile.ZipFile
     name: str
 
     def __getitem__(self, key: Any) -> Array:
-        found: Array = self.file[self.name][key]
-        return found
+        with self.zip.open(self.name) as opened:
+            if isinstance(key, slice) and key.start is None and key.stop is not None:
+                return self._first(opened, key.stop)
+            found: Array = npy.read_array(opened, allow_pickle=False)
+        return found[key]
+
+    def _first(self, opened: IO[bytes], rows: int) -> Array:
+        """Read the first rows, or all where columns come first, as in Fortran."""
+        shape, by_columns, dtype = _read_header(opened)
+        if by_columns:
+            return self[()][:rows]
+        count = min(rows, shape[0])
+        content = opened.read(count * math.prod(shape[1:]) * dtype.itemsize)
+        return np.frombuffer(content, dtype).reshape(count, *shape[1:])
+
+
+def _read_header(opened: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Return the shape of an npy file, whether columns come first, and the type."""
+    first = npy.read_magic(opened) == (1, 0)
+    found: tuple[tuple[int, ...], bool, np.dtype[Any]] = (
+        npy.read_array_header_1_0 if first else npy.read_array_header_2_0
+    )(opened)
+    return found

@@ -100,6 +100,20 @@ def suffix(name: str) -> str:
     return PurePath(name).suffix.lower() or "without suffix"
 
 
+def is_text(name: str) -> bool:
+    """Return whether a name is in UTF-8: other bytes are surrogates, which nothing can write."""
+    try:
+        return bool(name.encode())
+    except UnicodeEncodeError:
+        return False
+
+
+def printable(text: str) -> str:
+    """Return text on one line, with escapes for what cannot be printed: bytes that are not UTF-8,
+    line breaks."""
+    return "".join(it if it.isprintable() else ascii(it)[1:-1] for it in text)
+
+
 def _is(question: Callable[[], bool]) -> bool:
     """Return the answer; False for a link that cannot be followed."""
     try:

@@ -13,7 +13,7 @@ from hpc_dl.data.counts import Holdout, split_facts
 from hpc_dl.data.faults import Faults
 from hpc_dl.data.labels import note_similar_names, note_unordered_numbers
 from hpc_dl.data.pictures import split_folders
-from hpc_dl.data.pictures.folder_walk import SUFFIXES, Walk, list_folder, walk
+from hpc_dl.data.pictures.folder_walk import SUFFIXES, Walk, is_text, list_folder, printable, walk
 from hpc_dl.data.pictures.roots import no_class, refuse_no_folder
 from hpc_dl.errors import UserError, first_few
 from hpc_dl.jobspec.data import DataFacts
@@ -52,6 +52,8 @@ def scan(source: ImageFolder) -> Found:
     """Search the folder. Raises UserError where it is not one of pictures by class."""
     root = Path(source.root).expanduser()
     refuse_no_folder(root)
+    if not is_text(str(root)):
+        raise UserError(f"data.root: {printable(str(root))} is not in UTF-8", hint=_RENAME)
     layout = split_folders.find_splits(root)
     there = {split: _classes(folder) for split, folder in layout.splits.items()}
     classes = there["train"]
@@ -81,7 +83,7 @@ def scan(source: ImageFolder) -> Found:
         *note_unordered_numbers(classes),
         *_notes(walks, root),
     )
-    return Found(classes, pictures, notes)
+    return Found(classes, pictures, tuple(map(printable, notes)))
 
 
 def facts(source: ImageFolder, found: Found, cache: Path) -> DataFacts:
@@ -114,23 +116,21 @@ def groups(source: ImageFolder, found: Found) -> Array | None:
     from hpc_dl.data import holdout
 
     pattern, root = re.compile(source.groups), Path(source.root).expanduser()
-    named = {
-        name: [_group(pattern, path.relative_to(root)) for path, _ in pictures]
+    matches = {
+        name: [(path, pattern.search(path.relative_to(root).as_posix())) for path, _ in pictures]
         for name, pictures in found.pictures.items()
     }
+    every = [it for pairs in matches.values() for it in pairs]
+    if without := [path for path, match in every if match is None or not match[1]]:
+        shown = first_few(printable(path.relative_to(root).as_posix()) for path in without)
+        raise UserError(
+            f"data.groups: '{pattern.pattern}' does not match {shown}",
+            hint="It is searched for in the path of each picture below data.root.",
+        )
+    named = {name: [match[1] for _, match in pairs if match] for name, pairs in matches.items()}
     for name in set(named) - {"train"}:
         holdout.refuse_shared(named["train"], named[name], name)
     return holdout.number_groups(named["train"])
-
-
-def _group(pattern: re.Pattern[str], path: Path) -> str:
-    match = pattern.search(path.as_posix())
-    if match is None or not match[1]:
-        raise UserError(
-            f"data.groups: '{pattern.pattern}' does not match {path}",
-            hint="It is searched for in the path of each picture below data.root.",
-        )
-    return match[1]
 
 
 def _classes(folder: Path) -> tuple[str, ...]:
@@ -138,7 +138,7 @@ def _classes(folder: Path) -> tuple[str, ...]:
     if not names:
         raise no_class(folder)
     for name in names:
-        if not _is_text(name):
+        if not is_text(name):
             raise UserError(
                 f"data.root: the name of folder {name!r} in {folder} is not in UTF-8",
                 hint=f"It is the name of a class. {_RENAME}",
@@ -186,17 +186,9 @@ def _refuse_files(walks: Iterable[Walk], root: Path) -> None:
         for file in it.special:
             faults.add(special(file), [shown(file, root)], "Remove or replace them.")
         for file in it.files:
-            if not file.isascii() and not _is_text(file):
+            if not file.isascii() and not is_text(file):
                 faults.add("names not in UTF-8", [shown(file, root)], _RENAME)
     faults.refuse()
-
-
-def _is_text(name: str) -> bool:
-    """Return whether a name is in UTF-8: other bytes are surrogates, which nothing can write."""
-    try:
-        return bool(name.encode())
-    except UnicodeEncodeError:
-        return False
 
 
 def _notes(walks: Walks, root: Path) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from torch import Tensor
 
@@ -22,23 +23,29 @@ def network(edge: Tensor, predicted: Tensor, wrong: Tensor, names: Sequence[str]
 
     `wrong` (n,) are the held-out nodes whose prediction is wrong.
     """
+    drawing, axis = figure(5.4, 4.0)
+    place, size = draw_edges(axis, edge, len(predicted))
+    across, up = place[wrong.cpu()].T
+    label = f"wrong ({len(wrong)})"
+    axis.scatter(across, up, s=4 * size, facecolors="none", edgecolors="black", label=label)
+    scatter_classes(axis, place, predicted.cpu(), names, "predicted", size)
+    return Picture(drawing, "The graph, and the predicted classes of its nodes")
+
+
+def draw_edges(axis: Axes, edge: Tensor, nodes: int) -> tuple[Tensor, float]:
+    """Draw edges (2, E) in a spring layout; return the places of the nodes, (N, 2), and a size for
+    their marks."""
     import networkx
 
     graph = networkx.Graph()
-    graph.add_nodes_from(range(len(predicted)))
+    graph.add_nodes_from(range(nodes))
     graph.add_edges_from(edge.T.tolist())
     places = networkx.spring_layout(graph, seed=0)
-    place = np.array([places[node] for node in range(len(predicted))])
-    drawing, axis = figure(5.4, 4.0)
+    place = np.array([places[node] for node in range(nodes)])
     lines = [(place[start], place[end]) for start, end in graph.edges]
     axis.add_collection(LineCollection(lines, colors="0.75", linewidths=0.7, zorder=0))
-    size = max(900 / max(len(predicted), 10), 6)
-    across, up = place[wrong.cpu().numpy()].T
-    label = f"wrong ({len(wrong)})"
-    axis.scatter(across, up, s=4 * size, facecolors="none", edgecolors="black", label=label)
-    scatter_classes(axis, torch.from_numpy(place), predicted.cpu(), names, "predicted", size)
     axis.set_axis_off()
-    return Picture(drawing, "The graph, and the predicted classes of its nodes")
+    return torch.from_numpy(place), max(900 / max(nodes, 10), 6)
 
 
 def plane(hidden: Tensor, label: Tensor, names: Sequence[str]) -> Picture:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import Tensor
@@ -11,6 +13,9 @@ from torch.nn import functional as F
 from hpc_dl.tasks.artifacts import Picture
 from hpc_dl.tasks.pictures import figure
 from hpc_dl.tasks.pictures.labels import INCHES_A_LETTER, labels
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 INCHES_A_CELL = 0.55
 MOST_PIXELS = 128
@@ -36,22 +41,27 @@ def grid(
     """
     images = _drawable(images)
     columns = max(min(columns, len(images) // max(len(rows), 1)), 1)
-    sheet, tops, lefts = _sheet(images, columns, gap=4 * GAP if cells else GAP)
-    height, width = sheet.shape[:2]
-    inches, named = columns * INCHES_A_CELL, list(zip(tops, labels(rows), strict=False))
-    aside = 0.2 + INCHES_A_LETTER * max((len(name) for _, name in named), default=0)
-    drawing, axis = figure(inches + aside, inches * height / width + 0.35)
-    axis.imshow(sheet, vmin=0, vmax=1, cmap="gray", interpolation="nearest")
-    axis.set_frame_on(False)
-    axis.set_xticks([])
-    side = images.shape[-2]
-    axis.set_yticks([top + side / 2 for top, _ in named], [it for _, it in named], fontsize=8)
-    axis.tick_params(length=0)
-    middle = images.shape[-1] / 2
-    for number, text in enumerate(cells):
-        top, left = tops[number // columns], lefts[number % columns]
-        axis.text(left + middle, top - 1, text, fontsize=5.5, ha="center", va="bottom")
+    sheet = _Sheet.of(images, columns, gap=4 * GAP if cells else GAP)
+    height, width = sheet.pixels.shape[:2]
+    inches, aside = (
+        columns * INCHES_A_CELL,
+        INCHES_A_LETTER * max(map(len, labels(rows)), default=0),
+    )
+    drawing, axis = figure(inches + aside + 0.2, inches * height / width + 0.35)
+    sheet.draw(axis, rows, cells)
     return Picture(drawing, caption, generated)
+
+
+def draw_grid(
+    axis: Axes,
+    images: Tensor,
+    columns: int,
+    rows: Sequence[str] = (),
+    cells: Sequence[str] = (),
+) -> None:
+    """Draw images (N, C, H, W) in [0, 1] as in a `grid`, on axes that are there."""
+    sheet = _Sheet.of(_drawable(images), columns, gap=4 * GAP if cells else GAP)
+    sheet.draw(axis, rows, cells)
 
 
 def _drawable(images: Tensor) -> Tensor:
@@ -67,18 +77,39 @@ def _drawable(images: Tensor) -> Tensor:
     return F.adaptive_avg_pool2d(images, (down, across)) if times > 1 else images
 
 
-def _sheet(
-    images: Tensor, columns: int, gap: float
-) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.float32]], list[int], list[int]]:
-    """Put images on one white sheet (H, W, C); return it, and the first pixels of its rows and
-    columns."""
-    pixels = images.permute(0, 2, 3, 1).cpu().numpy()
-    _, height, width, channels = pixels.shape
-    down, across = round(height * (1 + gap)), round(width * (1 + GAP))
-    tops = [down - height + down * row for row in range(-(-len(pixels) // columns))]
-    lefts = [across * column for column in range(columns)]
-    sheet = np.ones((tops[-1] + height, lefts[-1] + width, channels), np.float32)
-    for number, image in enumerate(pixels):
-        top, left = tops[number // columns], lefts[number % columns]
-        sheet[top : top + height, left : left + width] = image
-    return sheet, tops, lefts
+@dataclass(frozen=True)
+class _Sheet:
+    """Images on one white sheet (H, W, C), and the first pixels of its rows and columns."""
+
+    pixels: np.ndarray[tuple[int, ...], np.dtype[np.float32]]
+    tops: list[int]
+    lefts: list[int]
+    sides: tuple[int, int]
+    """Height and width of an image."""
+
+    @classmethod
+    def of(cls, images: Tensor, columns: int, gap: float) -> _Sheet:
+        """Put images (N, C, H, W) on a sheet, with a `gap` between rows."""
+        pixels = images.permute(0, 2, 3, 1).cpu().numpy()
+        _, height, width, channels = pixels.shape
+        down, across = round(height * (1 + gap)), round(width * (1 + GAP))
+        tops = [down - height + down * row for row in range(-(-len(pixels) // columns))]
+        lefts = [across * column for column in range(columns)]
+        sheet = np.ones((tops[-1] + height, lefts[-1] + width, channels), np.float32)
+        for number, image in enumerate(pixels):
+            top, left = tops[number // columns], lefts[number % columns]
+            sheet[top : top + height, left : left + width] = image
+        return cls(sheet, tops, lefts, (height, width))
+
+    def draw(self, axis: Axes, rows: Sequence[str], cells: Sequence[str]) -> None:
+        """Draw the sheet, with names beside its rows and above its cells."""
+        axis.imshow(self.pixels, vmin=0, vmax=1, cmap="gray", interpolation="nearest")
+        axis.set_frame_on(False)
+        axis.set_xticks([])
+        (height, width), named = self.sides, list(zip(self.tops, labels(rows), strict=False))
+        places, names = [top + height / 2 for top, _ in named], [name for _, name in named]
+        axis.set_yticks(places, names, fontsize=8)
+        axis.tick_params(length=0)
+        for number, text in enumerate(cells):
+            top, left = self.tops[number // len(self.lefts)], self.lefts[number % len(self.lefts)]
+            axis.text(left + width / 2, top - 1, text, fontsize=5.5, ha="center", va="bottom")

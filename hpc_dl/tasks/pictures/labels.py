@@ -16,21 +16,20 @@ def labels(names: Iterable[str], longest: int = LONGEST) -> list[str]:
 
     One that begins with `_` would be left out of legends, and so would an empty one.
     """
-    shown = [_shortened(_visible(name), longest) for name in names]
+    shown = [label(name, longest) for name in names]
     counts = Counter(shown)
     return [it if counts[it] == 1 else f"{it} #{number}" for number, it in enumerate(shown)]
 
 
-def _visible(name: str) -> str:
-    """Return a name with escapes in the place of line breaks and control characters."""
-    escaped = (it if it.isprintable() else ascii(it)[1:-1] for it in name)
-    text = "".join(escaped).strip() or "(empty)"
+def label(name: str, longest: int = LONGEST) -> str:
+    """Return a short and visible label. The middle of a long name is cut out: paths begin alike."""
+    text = visible(name).strip() or "(empty)"
+    if len(text) > longest:
+        end = longest // 2
+        text = f"{text[: longest - end - 1]}…{text[-end:]}"
     return f" {text}" if text.startswith("_") else text
 
 
-def _shortened(text: str, longest: int) -> str:
-    """Cut the middle out of a long name: paths, for one, begin alike."""
-    if len(text) <= longest:
-        return text
-    end = longest // 2
-    return f"{text[: longest - end - 1]}…{text[-end:]}"
+def visible(text: str) -> str:
+    """Return a text with escapes in the place of line breaks and control characters."""
+    return "".join(it if it.isprintable() else ascii(it)[1:-1] for it in text)

@@ -251,7 +251,7 @@ HDF5 = [
         "lists of several lengths",
         hdf5(dataset(shape=(40,), dtype=h5py.vlen_dtype("f4"))),
         SUBMISSION,
-        "'x' holds lists of several lengths, not real numbers\nFill them up to one length.",
+        "'x' holds lists of several lengths, not real numbers\nFill them up to one length; ",
     ),
     Case(
         "references, as of a cell array",
@@ -276,8 +276,14 @@ HDF5 = [
         "MATLAB's images, (H, W, C, N) there",
         by_matlab(RNG.random((6, 8, 3, 40)), LABELS[:, None] + 1.0),
         TRAINS,
-        "MATLAB wrote the file, whose axes are reversed here: 'x' is (40, 3, 8, 6), and (6, 8, 3, "
-        "40) there, 'y' is (1, 40), and (40, 1) there\nlabels are whole numbers as float64\n",
+        "MATLAB or R wrote the file, whose axes are reversed here: 'x' is (40, 3, 8, 6), and "
+        "(6, 8, 3, 40) there, 'y' is (1, 40), and (40, 1) there\nlabels are whole numbers as fl",
+    ),
+    Case(
+        "netCDF, packed",
+        hdf5(lambda it: it["x"].attrs.update({"scale_factor": 0.01, "_FillValue": -9999})),
+        TRAINS,
+        "'x' has scale_factor 0.01, which is not applied: values are read as they are\n'x' has _Fi",
     ),
     Case(
         "MATLAB's table",
@@ -307,7 +313,7 @@ def test_what_a_user_sees(case, tmp_path):
 def test_a_file_that_another_process_writes_is_said_to_be_locked(tmp_path, monkeypatch):
     options = hdf5()(tmp_path)
 
-    def refuse(*_):
+    def refuse(*_, **__):
         raise BlockingIOError(11, "Unable to synchronously open file (unable to lock file)")
 
     monkeypatch.setattr(h5py, "File", refuse)

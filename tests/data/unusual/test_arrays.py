@@ -287,11 +287,19 @@ INPUTS = [
     Case(
         "sequences of standardised numbers, read as grey images",
         npz(x=RNG.standard_normal((40, 9, 3))),
-        NODE,
+        SUBMISSION,
         "but floats have to lie in [0, 1]\nSequences (N, T, F): data.kind: sequence. Images: scale",
     ),
-    Case("pictures in [-1, 1]", npz(x=IMAGES * 2 - 1), NODE, "Images in [-1, 1]: (x + 1) / 2."),
-    Case("floats up to 255", npz(x=IMAGES * 255), NODE, "Images in [0, 255]: x / 255, or bytes"),
+    Case(
+        "pictures in [-1, 1]", npz(x=IMAGES * 2 - 1), SUBMISSION, "Images in [-1, 1]: (x + 1) / 2."
+    ),
+    Case("floats up to 255", npz(x=IMAGES * 255), SUBMISSION, "Images in [0, 255]: x / 255, or by"),
+    Case(
+        "pictures of which a late one is beyond 1",
+        npz(x=changed(np.full((300, 32, 32), 0.5), 2, -1), y=np.arange(300) % 4),
+        NODE,
+        "image goes from 0.5 to 2, but floats have to lie in [0, 1]",
+    ),
     Case(
         "pictures of true and false", npz(x=IMAGES > 0.5), TRAINS, "'x' is read as grey images of"
     ),

@@ -12,8 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
+from pydantic import TypeAdapter
 
+from hpc_dl.jobspec.sources import DataSpec
+from tests.support import reading
 from tests.support.unusual_data import Case, check
 
 RNG = np.random.default_rng(0)
@@ -46,6 +49,9 @@ def mode(name, form):
     return file.getvalue()
 
 
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+RGBX = io.BytesIO()
+Image.merge("RGBX", [Image.fromarray(NOISE[..., n % 3]) for n in range(4)]).save(RGBX, "TIFF")
 CMYK = mode("CMYK", "JPEG")
 
 
@@ -92,10 +98,10 @@ def with_place(make_place):
 
 
 def folders(*places, root="pictures"):
-    """Folders of pictures, of which one is named as the root."""
+    """Folders of pictures."""
 
     def make(folder):
-        usual(folder / "pictures", *places)
+        usual(folder / root, *places)
         return options(folder / root)
 
     return make
@@ -121,6 +127,15 @@ def large_png(side):
         for name, it in chunks.items()
     )
     return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
+
+
+def tiff_of_bands(bands):
+    """A TIFF of one pixel in so many bands, as satellites take them."""
+    tags = {256: 1, 257: 1, 258: 8, 259: 1, 262: 1, 273: 8, 277: bands, 278: 1, 279: bands}
+    pixels = bytes(bands).ljust(-(-bands // 4) * 4, b"\0")
+    directory = b"".join(struct.pack("<HHIHH", tag, 3, 1, it, 0) for tag, it in tags.items())
+    head = struct.pack("<2sHI", b"II", 42, 8 + len(pixels)) + pixels
+    return head + struct.pack("<H", len(tags)) + directory + bytes(4)
 
 
 def damaged(folder):
@@ -309,6 +324,19 @@ CASES = [
         "Scale it down, or cut it into tiles.",
     ),
     Case(
+        "a TIFF of 13 bands of a satellite",
+        with_file("x.tif", tiff_of_bands(13)),
+        "submission",
+        UNREADABLE + "a TIFF of channels or numbers that are not read, or damaged: cat/x.tif\n"
+        "Save it as grey or RGB, of 8 or 16 bits; of several bands, make arrays: data.name: npz.",
+    ),
+    Case(
+        "a TIFF of red, green, blue and near infrared",
+        with_file("x.tif", RGBX.getvalue()),
+        "trains",
+        "1 of 9 pictures have more than three channels, of which the first are read",
+    ),
+    Case(
         "a TIFF of floats",
         with_picture(RAMP.astype(np.float32) / 65535, "x.tif", "TIFF"),
         "submission",
@@ -402,6 +430,8 @@ CASES = [
     Case("a PNG named .jpg", with_picture(NOISE, "x.jpg"), "trains"),
     Case("bytes behind the end of a picture", with_file("x.png", PLAIN[9] + bytes(99)), "trains"),
     Case("AVIF named .png", with_picture(NOISE, "x.png", "AVIF"), "trains"),
+    Case("grey with transparency", with_file("x.png", mode("LA", "PNG")), "trains"),
+    Case("colours of a profile (ICC)", with_picture(NOISE, icc_profile=PROFILE), "trains"),
     Case("a palette of colours", with_file("x.png", mode("P", "PNG")), "trains"),
     # what names are
     Case(
@@ -415,6 +445,12 @@ CASES = [
         folders("cat", os.fsdecode(b"caf\xe9")),
         "submission",
         "data.root: the name of folder 'caf\\udce9' in …pictures is not in UTF-8",
+    ),
+    Case(
+        "a file beside the pictures whose name is in Latin-1",
+        with_file(os.fsdecode(b"x.caf\xe9"), b""),
+        "trains",
+        "files of classes that are not read: 1 .caf\\udce9",
     ),
     Case("the name of a file with a line break", with_file("a\nb.png", PLAIN[9]), "trains"),
     Case(
@@ -543,6 +579,12 @@ CASES = [
         "exists",
     ),
     Case(
+        "a root whose name is in Latin-1",
+        folders(root=os.fsdecode(b"caf\xe9")),
+        "submission",
+        "data.root: …caf\\udce9 is not in UTF-8\nRename",
+    ),
+    Case(
         "a folder under a variable",
         odd_root("{folder}/$SCRATCH/pictures"),
         "submission",
@@ -568,6 +610,7 @@ CASES = [
         "submission",
         "images, masks look like pictures and their masks, but would be classes",
     ),
+    Case("a class of one picture", lone_picture, "trains"),
     Case(
         "a class without a picture",
         empty_class,
@@ -586,6 +629,14 @@ CASES = [
         "pictures in sub-folders count to their class: cat/monday, cat/tuesday",
     ),
 ]
+
+
+def test_notes_on_names_that_are_no_text_can_be_printed_anywhere(tmp_path):
+    wanted = with_file(os.fsdecode(b"x.caf\xe9"), b"")(tmp_path)
+    (tmp_path / "pictures" / "cat" / os.fsdecode(b"\xe9")).mkdir()
+    (tmp_path / "pictures" / os.fsdecode(b"\xe9.txt")).touch()
+    facts = reading.describe(TypeAdapter(DataSpec).validate_python(wanted), tmp_path)
+    assert "\\udce9.txt" in "\n".join(facts.notes).encode().decode()
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda it: it.what)

@@ -1,0 +1,86 @@
+"""What is known of the data, line by line, in the plan and beside a picture of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hpc_dl.cli.class_table import format_classes
+from hpc_dl.jobspec.data import Column, Data, DataFacts
+
+MAX_COLUMNS = 40
+"""How many columns of a data table are listed."""
+MAX_NAME_WIDTH = 30
+COLUMN_TYPES = {"bool": "true/false"}
+"""Types of columns for people, where they have another name in the facts."""
+
+
+def rows(data: Data, facts: DataFacts, data_root: str) -> list[tuple[str, str]]:
+    """Return sizes, classes, columns and splits as names and values."""
+    return [
+        ("data", _sizes(data, facts, data_root)),
+        *([("classes", format_classes(facts))] if facts.classes else []),
+        *([("columns", _columns(facts.raw))] if facts.raw else []),
+        *([("split", _split(data, facts))] if data.drawn else []),
+    ]
+
+
+def count(number: int, noun: str, plural: str = "s") -> str:
+    """Return a number with its noun: `1 value`, `2 values`."""
+    return f"{number} {noun}{'' if number == 1 else plural}"
+
+
+def _sizes(data: Data, facts: DataFacts, data_root: str) -> str:
+    shape = " x ".join(map(str, facts.shape))
+    classes = f", {len(facts.classes)} classes" if facts.classes else ""
+    staged = ""
+    if "root" in type(data).model_fields:
+        folder = getattr(data, "root", None) or f"{data_root}/{data.name}"
+        staged = f"; staged in {folder}"
+    return (
+        f"{data.name}: {count(facts.train, 'training example')}, {facts.validation} "
+        f"validation, {facts.test} test; {facts.modality} {shape}{classes}{staged}"
+    )
+
+
+def _split(data: Data, facts: DataFacts) -> str:
+    """Say how examples are divided."""
+    groups, drawn = facts.groups, facts.drawn
+    parts = [f"{' and '.join(drawn or data.drawn)} drawn with split_seed {data.split_seed}"]
+    if facts.class_counts and not drawn:
+        return "validation and test are those of the data"
+    if not drawn:
+        parts = [f"{parts[0]}, where the data have none of their own"]
+    elif facts.classes:
+        parts.append("each class in proportion" if data.stratify else "not stratified")
+    else:
+        parts.append("not stratified, as there are no classes")
+    if data.folds:
+        parts.append(f"the test is fold {data.fold} of {data.folds}, counted from 0")
+    if groups:
+        by = getattr(data, "groups", None) or "group"
+        parts.append(f"{count(groups, 'group')} by '{by}', each in one split")
+    return "; ".join(parts)
+
+
+def _columns(raw: tuple[Column, ...]) -> str:
+    """List the columns of a table's file, one a line, with type, values, gaps and range."""
+    name = min(max(len(it.name) for it in raw), MAX_NAME_WIDTH)
+    kind = max(len(COLUMN_TYPES.get(it.type, it.type)) for it in raw)
+    lines = [
+        f"{it.name:{name}}  {it.part:7}  {COLUMN_TYPES.get(it.type, it.type):{kind}}  "
+        + ", ".join(_about_column(it))
+        for it in raw[:MAX_COLUMNS]
+    ]
+    more = [f"and {len(raw) - MAX_COLUMNS} more"] if len(raw) > MAX_COLUMNS else []
+    return "\n".join(map(str.rstrip, lines + more))
+
+
+def _about_column(column: Column) -> Iterator[str]:
+    """Yield how many values and gaps a column has, and what its values are."""
+    if column.values:
+        yield count(column.values, "value")
+    if column.summary:
+        yield column.summary
+    if column.gaps:
+        filled = f" filled with {column.fill:.4g}" if column.fill is not None else ""
+        yield count(column.gaps, "gap") + filled

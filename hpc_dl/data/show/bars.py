@@ -1,0 +1,64 @@
+"""Histograms of numbers, and bars of counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from torch import Tensor
+
+from hpc_dl.tasks.pictures import add_legend
+from hpc_dl.tasks.pictures.charts import COLOURS
+from hpc_dl.tasks.pictures.labels import labels
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+BINS = 40
+MOST_BARS = 12
+LARGEST = 1e300
+"""Larger numbers are drawn there: differences of such have no room in float64."""
+
+
+def draw_histogram(
+    axis: Axes, values: Mapping[str, Tensor], counted: str = "examples", *, log: bool = False
+) -> None:
+    """Draw the histogram of each series of numbers, with common bins; gaps are left out."""
+    series = {name: _finite(tensor) for name, tensor in values.items()}
+    every = np.concatenate(list(series.values()))
+    if not len(every):
+        axis.text(0.5, 0.5, "no numbers", ha="center", fontsize=8)
+        return
+    bins = np.histogram_bin_edges(every, BINS).tolist()
+    for number, (name, numbers) in enumerate(series.items()):
+        if len(numbers):
+            colour, is_filled = COLOURS[number % len(COLOURS)], len(series) == 1
+            axis.hist(numbers, bins, histtype="step", fill=is_filled, color=colour, label=name)
+    axis.set_ylabel(counted, fontsize=7)
+    if log:
+        from matplotlib.ticker import LogFormatter, NullFormatter
+
+        axis.set_yscale("log")
+        axis.yaxis.set_major_formatter(LogFormatter())  # by default they are formulas
+        axis.yaxis.set_minor_formatter(NullFormatter())
+    if len(series) > 1:
+        add_legend(axis, fontsize=6)
+
+
+def _finite(values: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    numbers = values.double().flatten().numpy()
+    return np.clip(numbers[np.isfinite(numbers)], -LARGEST, LARGEST)
+
+
+def draw_bars(axis: Axes, names: Sequence[str], counts: Sequence[int]) -> None:
+    """Draw a bar for each of the most frequent, and one for all others."""
+    order = sorted(range(len(counts)), key=lambda it: -counts[it])
+    shown, others = order[:MOST_BARS], order[MOST_BARS:]
+    known, numbers = labels(names[it] for it in shown), [counts[it] for it in shown]
+    if others:
+        known.append(f"{len(others)} others")
+        numbers.append(sum(counts[it] for it in others))
+    axis.barh(range(len(known)), numbers, color=COLOURS[0])
+    axis.set_yticks(range(len(known)), known, fontsize=7)
+    axis.invert_yaxis()

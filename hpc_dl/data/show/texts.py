@@ -1,0 +1,53 @@
+"""Texts: the beginnings of some examples, their lengths, and the most frequent tokens."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import torch
+
+from hpc_dl.data.dataset import Splits
+from hpc_dl.data.show.bars import draw_bars
+from hpc_dl.data.show.panels import COLUMNS, Panel
+from hpc_dl.data.show.samples import sample
+from hpc_dl.data.show.sequences import lengths
+from hpc_dl.jobspec.data import Data
+from hpc_dl.tasks.pictures.labels import label, visible
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MOST_EXAMPLES, MOST_TEXTS = 1000, 8
+WIDE = 160
+"""Characters of a beginning."""
+
+
+def panels(splits: Splits, options: Data) -> list[Panel]:
+    """Return the beginnings of some training examples, and the tokens of more."""
+    facts, chosen = splits.facts, sample(len(splits.train), MOST_EXAMPLES, options.split_seed)
+    batch, vocabulary = splits.train.batch(chosen), facts.inputs["text"].vocabulary
+    tokens, ends, lines = batch["text"], batch["text_length"], []
+    for row in range(min(MOST_TEXTS, len(chosen))):
+        text = "".join(vocabulary[token] for token in tokens[row, : int(ends[row])].tolist())
+        kind = f"{label(facts.classes[int(batch['label'][row])])}: " if facts.classes else ""
+        lines.append(f"{kind}{_beginning(text)}")
+    real = tokens[torch.arange(tokens.shape[1]) < ends[:, None]]
+    counts = torch.bincount(real, minlength=len(vocabulary)).tolist()
+    shown = [visible(token) if token.strip() else repr(token) for token in vocabulary]
+    frequent = partial(draw_bars, names=shown, counts=counts)
+    beginnings = Panel("Training examples", partial(_draw, lines=lines), COLUMNS, 1.8)
+    title = f"Tokens of {len(chosen)} training examples, of {len(vocabulary)}"
+    return [beginnings, Panel(title, frequent, height=2.6), *lengths(splits, "text", "tokens")]
+
+
+def _beginning(text: str) -> str:
+    line = visible(text.replace("\n", "↵"))
+    return line if len(line) <= WIDE else f"{line[: WIDE - 1]}…"
+
+
+def _draw(axis: Axes, lines: list[str]) -> None:
+    axis.set_axis_off()
+    for number, line in enumerate(lines):
+        place = 1 - (number + 0.5) / MOST_TEXTS
+        axis.text(0, place, line, family="monospace", fontsize=8, va="center")

@@ -1,0 +1,189 @@
+"""`hpcdl data show`: the picture of a job's data, whatever they are."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from hpc_dl.data import loading, show, sources
+from hpc_dl.data.show.graphs import induced, neighbourhood
+from hpc_dl.data.show.images import _choose
+from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.tasks.artifacts import Picture
+from tests.support import every_architecture, reading
+from tests.support.pictures import folder_of_pictures
+
+DATA = Path("data")
+
+
+def options(data: dict[str, Any]):
+    """The options of a source, as a job has them."""
+    model = {"name": "cnn"}
+    spec = {"name": "shown", "model": model, "data": data, "train": {"epochs": 1}}
+    return JobSpec.model_validate(spec).data
+
+
+def drawn(data: dict[str, Any], root: Path = DATA) -> Picture:
+    asked = options(data)
+    return show.draw(reading.load(asked, root), asked)
+
+
+def titles(picture: Picture) -> list[str]:
+    return [axis.get_title() for axis in picture.figure.axes]
+
+
+def test_images_are_shown_class_by_class_and_augmented(tmp_path):
+    picture = drawn({"name": "digits", "augment": {"crop": 1, "flip": True}})
+    assert titles(picture) == [
+        "Training examples",
+        "The same with data.augment: crop 1, flip",
+        "Examples of 10 classes",
+    ]
+    plain, augmented, _ = picture.figure.axes
+    rows = [it.get_text() for it in plain.get_yticklabels()]
+    assert rows == [str(digit) for digit in range(10)]
+    pixels, changed = (it.images[0].get_array() for it in (plain, augmented))
+    assert pixels.shape == changed.shape
+    assert not np.array_equal(pixels, changed)
+    picture.save(tmp_path / "shown.png")
+    assert Image.open(tmp_path / "shown.png").width == 1404
+
+
+def test_of_many_classes_each_has_an_image(tmp_path):
+    x = np.random.default_rng(0).random((300, 6, 6, 3), np.float32)
+    np.savez(tmp_path / "a.npz", x=x, y=np.arange(300) % 30)
+    asked = options({"name": "npz", "path": str(tmp_path / "a.npz")})
+    splits = reading.load(asked, DATA)
+    choice = _choose(splits, 0)
+    labels = splits.train.tensors["label"][choice.positions]
+    assert labels.tolist() == list(range(30))
+    assert list(choice.cells) == [str(it) for it in range(30)]
+    assert titles(show.draw(splits, asked))[0] == "Training examples of 30 of 30 classes"
+
+
+def test_only_the_pictures_that_are_shown_are_decoded(tmp_path, monkeypatch):
+    folder_of_pictures(tmp_path / "pictures", 80)
+    asked = options({"name": "image_folder", "root": str(tmp_path / "pictures"), "size": [8, 8]})
+    splits = loading.load(sources.build(asked, DATA), 0)
+    read = []
+    reader = type(splits.train.reader)
+    whole = reader.read
+    monkeypatch.setattr(
+        reader, "read", lambda self, files: read.extend(files) or whole(self, files)
+    )
+    picture = show.draw(splits, asked)
+    assert len(read) == 24
+    assert picture.caption.startswith("image_folder pictures: 64 training")
+
+
+ODD = ("$10_$20", "_b", "two\nlines", "", "東京")
+
+
+def test_columns_are_shown_with_their_gaps_whatever_their_names(tmp_path):
+    path = tmp_path / "$people_$.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["$age_$", "_city", "member", "joined", "y"])
+        for row in range(60):
+            age, city = "" if row % 9 == 0 else 20 + row, ODD[row % 5]
+            writer.writerow([age, city, row % 3 == 0, f"2021-01-{row % 28 + 1:02}", ODD[row % 3]])
+    picture = drawn({"name": "csv", "path": str(path), "target": "y", "dates": ["joined"]})
+    assert titles(picture) == [
+        "$age_$ (7 gaps)",
+        " _city (12 gaps)",
+        "member",
+        "joined",
+        "Examples of 3 classes",
+    ]
+    cities = [it.get_text() for it in picture.figure.axes[1].get_yticklabels()]
+    assert {"$10_$20", " _b", "two\\nlines", "東京", "(gap)"} == set(cities)
+    assert picture.pixels().std() > 0
+
+
+def test_many_columns_and_targets_are_bounded(tmp_path):
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(50, 100)), random.normal(size=(50, 20)) * 1e37
+    x[0, 0] = 1e38
+    np.savez(tmp_path / "a.npz", x=x, y=y)
+    picture = drawn({"name": "npz", "path": str(tmp_path / "a.npz"), "task": "regress"})
+    shown = titles(picture)
+    assert shown[0] == "column 0"
+    assert len(shown) == 37
+    assert [it.get_text() for it in picture.figure.axes[30].texts] == ["and 70 more columns"]
+    assert picture.pixels().std() > 0
+
+
+def test_of_rows_that_are_streamed_a_sample_is_read(tmp_path, monkeypatch):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["x"], file["y"] = np.random.default_rng(0).normal(size=(3000, 2)), np.arange(3000) % 2
+    asked = options({"name": "hdf5", "path": str(tmp_path / "a.h5")})
+    monkeypatch.setattr("hpc_dl.data.sources.arrays._check_streamed", None)
+    splits = loading.load(sources.build(asked, tmp_path), 0, check=False)
+    picture = show.draw(splits, asked)
+    assert picture.figure.axes[0].get_ylabel() == "rows, of 2,000"
+
+
+def test_sequences_are_shown_as_curves(tmp_path):
+    x = np.random.default_rng(0).normal(size=(40, 9, 12)).astype("f")
+    np.savez(tmp_path / "a.npz", x=x, y=np.arange(40) % 2)
+    picture = drawn({"name": "npz", "path": str(tmp_path / "a.npz"), "kind": "sequence"})
+    *curves, values, classes = titles(picture)
+    assert len(curves) == 6
+    assert curves[0].endswith("(8 of 12 features)")
+    assert (values, classes) == ("Values of 32 training examples", "Examples of 2 classes")
+
+
+def test_texts_are_shown_from_their_beginnings(tmp_path):
+    (tmp_path / "a.txt").write_text("$to_be or_$ not\x00" * 40, encoding="utf-8")
+    picture = drawn({"name": "text", "path": str(tmp_path / "a.txt"), "length": 16})
+    assert titles(picture)[0] == "Training examples"
+    assert picture.figure.axes[0].texts[0].get_text() == "$to_be or_$ not\\x00"
+    assert titles(picture)[1:] == [
+        "Tokens of 32 training examples, of 11",
+        "Lengths of training examples, in tokens",
+    ]
+    assert picture.pixels().std() > 0
+
+
+def test_the_graph_of_nodes_is_shown():
+    assert titles(drawn({"name": "karate"})) == [
+        "The graph of 34 nodes",
+        "Degrees of nodes",
+        "Examples of 4 classes",
+    ]
+
+
+def test_of_many_graphs_some_are_shown():
+    splits = every_architecture.graphs()
+    shown = titles(show.draw(splits, options({"name": "karate"})))
+    assert len([it for it in shown if it.startswith("graph ")]) == 6
+    assert shown[6:] == [
+        "Nodes of a graph",
+        "Edges of a graph",
+        "Degrees of nodes",
+        "Examples of 4 classes",
+    ]
+
+
+def test_of_a_large_graph_a_neighbourhood_is_shown():
+    ring = torch.stack([torch.arange(1000), (torch.arange(1000) + 1) % 1000])
+    kept = neighbourhood(ring, 1000, 500, 9)
+    assert kept.tolist() == list(range(496, 505))
+    assert induced(ring, kept, 1000).tolist() == [list(range(8)), list(range(1, 9))]
+    alone = neighbourhood(torch.zeros(2, 0, dtype=torch.int64), 20, 7, 5)
+    assert 7 in alone.tolist()
+    assert len(alone) == 5
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_few_examples_are_shown(tmp_path, count):
+    x, y = np.random.default_rng(0).random((count, 4, 4)), np.arange(count).astype(float)
+    for kind in ("image", "sequence"):
+        np.savez(tmp_path / "a.npz", x=x, y=y % 2 if count > 1 else y)
+        given = {"name": "npz", "path": str(tmp_path / "a.npz"), "kind": kind}
+        assert drawn({**given, "task": "classify"}).pixels().std() > 0
