@@ -70,5 +70,6 @@ def _remedy(holdout: Holdout, groups: Array | None) -> str:
     sizes = Counter(groups.tolist())
     return (
         f"Groups are never divided, and data.groups makes {len(sizes)}, the largest of "
-        f"{max(sizes.values())} examples. Lower data.validation, {other}, or make more and smaller groups."
+        f"{max(sizes.values())} examples. Lower data.validation, {other}, or make more and "
+        "smaller groups."
     )
