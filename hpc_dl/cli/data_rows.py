@@ -46,6 +46,8 @@ def _split(data: Data, facts: DataFacts) -> str:
     """Say how examples are divided."""
     groups, drawn = facts.groups, facts.drawn
     parts = [f"{' and '.join(drawn or data.drawn)} drawn with split_seed {data.split_seed}"]
+    if facts.class_counts and not drawn:
+        return "validation and test are those of the data"
     if not drawn:
         parts = [f"{parts[0]}, where the data have none of their own"]
     elif facts.classes:

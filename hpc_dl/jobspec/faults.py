@@ -202,7 +202,7 @@ def _no_such_pattern(word: str, path: Path, values: Any, root: type[BaseModel]) 
     where, members = ".".join(map(str, section)), fields.members_at(root, values, section)
     guess = suggestions.closest_name(where, word, [], members)
     hint = suggestions.of_file(where, word) or (f"Write it like {form}" if form else "")
-    return Fault(path, f"{where}.{key} cannot be '{word}'{guess}", hint)
+    return Fault(path, f"{'.'.join(map(str, path))} cannot be '{word}'{guess}", hint)
 
 
 _OF_NAMES: dict[str, Callable[[Path, Any, type[BaseModel]], Fault]] = {

@@ -266,12 +266,14 @@ def test_an_own_source_says_itself_what_stays_together(tmp_path):
 
 
 def test_folds_of_digits_of_some_classes_and_of_all(tmp_path):
-    for only in (None, [3, 5]):
+    for only, stratify in ((None, True), ([3, 5], True), ([3, 5], False)):
         seen = []
         for fold in range(4):
-            source = Digits(name="digits", folds=4, fold=fold, include_classes=only)
+            options = {"folds": 4, "fold": fold, "include_classes": only, "stratify": stratify}
+            source = Digits(name="digits", **options)
             splits = reading.load(source, tmp_path, tmp_path)
             assert splits.facts == reading.describe(source, tmp_path)
+            assert counted(splits) == splits.facts.class_counts
             parts = (splits.train, splits.validation, splits.test)
             facts = splits.facts
             assert [len(it) for it in parts] == [facts.train, facts.validation, facts.test]

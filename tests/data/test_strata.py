@@ -5,8 +5,11 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import torch
 
 from hpc_dl.data.counts import Holdout, split_facts
+from hpc_dl.data.dataset import divide
+from hpc_dl.data.graphs import geometric
 from hpc_dl.data.holdout import positions
 from hpc_dl.errors import UserError
 
@@ -40,27 +43,27 @@ def some_labels(source):
     return labels
 
 
-@pytest.mark.parametrize("seed", range(30))
-def test_every_class_is_within_one_of_its_share_and_the_login_node_counts_the_same(seed):
+@pytest.mark.parametrize("missing", [["validation", "test"], ["test"], ["validation"]], ids=str)
+@pytest.mark.parametrize("seed", range(12))
+def test_every_class_is_within_one_of_its_share_and_the_login_node_counts_the_same(seed, missing):
     source = random.Random(seed)
     labels = some_labels(source)
     holdout = Holdout(source.uniform(0.02, 0.3), source.uniform(0.02, 0.3), seed)
-    found, total = drawn(labels, holdout), Counter(labels)
-    wanted = holdout.wanted(len(labels))
-    assert {name: len(found[name]) for name in wanted} == wanted
-    by_class = classes_of(labels, found)
-    for label, count in total.items():
-        assert by_class["train"][label] >= 1
-        assert abs(by_class["test"][label] - count * wanted["test"] / len(labels)) < 1
-        left = count - by_class["test"][label]
-        share = wanted["validation"] / (len(labels) - wanted["test"])
-        assert abs(by_class["validation"][label] - left * share) < 1
-    known = facts(labels, holdout)["class_counts"]
-    assert known == {
-        name: tuple(by_class[name][number] for number in range(len(names(labels))))
-        for name in SPLITS
-    }
-    assert known == facts(sorted(labels), holdout)["class_counts"]
+    found = drawn(labels, holdout, missing=missing)
+    by_class, left = classes_of(labels, found), Counter(labels)
+    for name in ("test", "validation"):  # in this order
+        if name in missing:
+            wanted, there = holdout.wanted(len(labels))[name], left.total()
+            assert len(found[name]) == wanted
+            for label, count in left.items():
+                assert abs(by_class[name][label] - count * wanted / there) < 1
+            left -= by_class[name]
+    assert set(left) == set(labels), "a class is lost"
+    given = {name: [0] for name in SPLITS[1:] if name not in missing}
+    known = facts(labels, holdout, **given)["class_counts"]
+    of_class = range(len(names(labels)))
+    assert all(known[name] == tuple(by_class[name][it] for it in of_class) for name in found)
+    assert known == facts(sorted(labels), holdout, **given)["class_counts"]
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -171,6 +174,25 @@ def test_a_class_that_is_one_group_is_missing_in_the_training_of_one_fold_alone(
             refused.append(error.message)
     assert len(refused) == 1
     assert "no example of 'c1' (5 in all) to train on" in refused[0]
+
+
+def test_nodes_and_graphs_are_divided_by_their_classes():
+    from torch_geometric.data import Data
+
+    number = torch.arange(60)
+    edge = torch.stack([number, number.roll(1)])
+    label = torch.tensor([0] * 45 + [1] * 12 + [2] * 3)[torch.randperm(60)]
+    nodes = Data(x=torch.rand(60, 2), edge_index=edge, y=label)
+    pair = torch.tensor([[0, 1], [1, 0]])
+    graphs = [Data(x=torch.rand(2, 2), edge_index=pair, y=it[None]) for it in label]
+    for source in (nodes, graphs):
+        known, given = geometric.from_graphs(source, "these", Holdout(0.2, 0.2))
+        splits = divide(given, known, Holdout(0.2, 0.2))
+        parts = {name: getattr(splits, name).tensors["label"] for name in SPLITS}
+        assert known.class_counts == {
+            name: tuple(it.bincount(minlength=3).tolist()) for name, it in parts.items()
+        }
+        assert known.class_counts["test"] == (9, 2, 1)
 
 
 def test_a_class_that_the_given_training_examples_have_none_of_is_refused():

@@ -83,6 +83,8 @@ class Header:
     several: bool
     """True if it has more than one frame or page."""
     cmyk: bool
+    extra: bool
+    """True if it has more channels than are read."""
 
 
 def header(path: Path) -> Header:
@@ -109,6 +111,7 @@ def header(path: Path) -> Header:
                 # a telephone's MPO is one picture with previews or another angle
                 several=picture.format != "MPO" and getattr(picture, "is_animated", False),
                 cmyk=picture.mode == "CMYK",
+                extra=_stored_mode(picture).startswith("RGBX"),
             )
     except Exception as error:  # Pillow's readers raise all kinds at malformed files
         raise unreadable(path, error) from None

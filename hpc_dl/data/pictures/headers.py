@@ -73,6 +73,7 @@ def _counted(found: list[Header], many: str, channels: int) -> list[str]:
         "have 16 bits a channel, which become 8": sum(it.deep for it in found),
         "have several frames or pages, of which the first is read": sum(it.several for it in found),
         "are in CMYK, and become RGB without their colour profile": sum(it.cmyk for it in found),
+        "have more than three channels, of which the first are read": sum(it.extra for it in found),
         "are grey, and become RGB (data.channels: 1 reads all as grey)": grey * (channels == 3),
         "have colours, and become grey (data.channels: 3 keeps them)": (len(found) - grey)
         * (channels == 1),

@@ -37,6 +37,8 @@ class Dialect:
     sep: str
     skip: int
     """Lines above the first row of values."""
+    after: str
+    """What rows count from in messages: ` after the header`, if there is one."""
     names: tuple[str, ...]
     """Of all columns; those without one are called as pandas calls them."""
     rows: tuple[Row, ...]
@@ -59,9 +61,10 @@ def find_dialect(file: TextFile, options: CsvFormat) -> Dialect:
         rows.pop()  # which may be cut off in the middle of a quotation
     has_header = options.names is None if options.header is None else options.header
     first, below = (rows[0][1], rows[1:]) if has_header else (None, rows)
-    names, more = find_names(file, first, below, options)
+    names = find_names(file, first, below, options)
     skip = below[0][0] - 1 if below else len(lines)
-    return Dialect(sep, skip, tuple(names), tuple(below), (*_notes(sep, remarks), *more))
+    after = " after the header" if has_header else ""
+    return Dialect(sep, skip, after, tuple(names), tuple(below), tuple(_notes(sep, remarks)))
 
 
 def _first_lines(file: TextFile) -> tuple[list[str], bool]:

@@ -47,8 +47,8 @@ def read(path: Path, key: str, options: CsvFormat) -> Read:
     notes = [*dialect.notes, *csv_numbers.note_decimal(decimal, dialect, frame)]
     notes += csv_numbers.convert_numbers(frame, decimal, options.thousands)
     frame, more = csv_gaps.leave_out_empty_rows(frame)
-    gaps = [name for name in frame if frame[name].isna().any()]
-    if gaps:
+    frame.attrs["after"] = dialect.after
+    if gaps := list(frame.columns[frame.isna().any()]):
         known = {"dtype": str, "keep_default_na": False, "na_values": []}
         texts = _read(file, dialect, options, usecols=gaps, nrows=csv_gaps.LOOKED_AT, **known)
         notes += csv_gaps.note_words(frame, texts)
@@ -84,22 +84,27 @@ def _refuse_uneven_rows(
     file: TextFile, frame: DataFrame, dialect: Dialect, options: CsvFormat
 ) -> None:
     """Raise UserError for rows with too few fields, which pandas reads as gaps at their ends."""
-    last = dialect.names[-1]
-    if frame[last].isna().any() and not is_nameless(last):
+    if frame.iloc[:, _least(dialect) - 1].isna().any():
         with reading(file.key, file.path, "csv"):
             _refuse_rows(file, dialect, options)
 
 
+def _least(dialect: Dialect) -> int:
+    """Return the number of columns up to the last with a name: a row may end there."""
+    return max(place for place, it in enumerate(dialect.names, 1) if not is_nameless(it))
+
+
 def _refuse_rows(file: TextFile, dialect: Dialect, options: CsvFormat, error: str = "") -> None:
     """Raise UserError with all rows that have too many or too few fields."""
-    width, line, places = len(dialect.names), dialect.skip + 1, defaultdict[int, list[str]](list)
+    least, most = _least(dialect), len(dialect.names)
+    line, places = dialect.skip + 1, defaultdict[int, list[str]](list)
     rows = split(file.lines(dialect.skip), dialect.sep, options.comment, dialect.skip)
     try:
         for number, (line, row) in enumerate(rows, 1):
-            if len(row) != width:
-                after = "" if places[len(row)] else " after the header"
+            if not least <= len(row) <= most:
+                after = "" if places[len(row)] else dialect.after
                 places[len(row)].append(f"row {number}{after} (line {line})")
-    except csv.Error as reason:  # a field of more than 128 kB
+    except csv.Error as reason:  # a field of more than 16 MB
         error = error or str(reason)
     if "EOF inside string" in error or "field limit" in error:
         raise UserError(
@@ -108,5 +113,5 @@ def _refuse_rows(file: TextFile, dialect: Dialect, options: CsvFormat, error: st
         )
     faults = Faults(file.where)
     for count, at in sorted(places.items()):
-        faults.add(f"rows of {count} fields in place of {width}", at, _UNEVEN)
+        faults.add(f"rows of {count} fields in place of {most}", at, _UNEVEN)
     faults.refuse()

@@ -12,6 +12,8 @@ from hpc_dl.errors import UserError, first_few
 from hpc_dl.jobspec.sources.csv_format import CsvFormat
 
 ABOVE = "data.skiprows leaves out lines above the table."
+_GAPS = ("na", "nan", "null", "none", "n/a", "unknown", "missing", "inf")
+"""Words that may stand among numbers."""
 _CHOICE = (
     "data.header: false takes it as a row of values, of columns that are called c0, c1, ..., or as "
     "data.names says; data.header: true takes it as names."
@@ -20,9 +22,9 @@ _CHOICE = (
 
 def find_names(
     file: TextFile, first: Sequence[str] | None, rows: Sequence[Row], options: CsvFormat
-) -> tuple[list[str], list[str]]:
-    """Return the names of all columns, and notes. `first` is the row that names them, if one does;
-    `rows` are some of those below it."""
+) -> list[str]:
+    """Return the names of all columns. `first` is the row that names them, if one does; `rows` are
+    some of those below it."""
     width = _usual_width(rows) or len(first or ())
     if first is None:
         names = options.names or [f"c{number}" for number in range(width)]
@@ -35,10 +37,10 @@ def find_names(
         raise UserError(
             f"data.names has {len(names)} names, and rows of {file.path} have {width} fields"
         )
-    more, notes = _extend(file, names, rows, width)
-    names = [name or f"Unnamed: {number}" for number, name in enumerate(more)]
+    every = enumerate(_extend(file, names, rows, width))
+    names = [name or f"Unnamed: {number}" for number, name in every]
     _refuse_repeated(file, names)
-    return names, notes
+    return names
 
 
 def _usual_width(rows: Sequence[Row]) -> int:
@@ -47,24 +49,22 @@ def _usual_width(rows: Sequence[Row]) -> int:
     return widths.most_common(1)[0][0] if widths else 0
 
 
-def _extend(
-    file: TextFile, names: list[str], rows: Sequence[Row], width: int
-) -> tuple[list[str], list[str]]:
+def _extend(file: TextFile, names: list[str], rows: Sequence[Row], width: int) -> list[str]:
     """Return names for columns without one: empty ones at the end, and R's names of rows."""
     more = width - len(names)
     if more > 0 and all(not "".join(row[len(names) :]).strip() for _, row in rows):
-        return [*names, *[""] * more], []
+        return [*names, *[""] * more]
     if more == 1:
         cells = [row[0] for _, row in rows if len(row) == width]
         if len(set(cells)) == len(cells) and not any(map(is_fraction, cells)):
-            return ["", *names], []
+            return ["", *names]
     if more > 0:
         raise UserError(
             f"{file.where}: its rows have {width} fields, and its first row has {len(names)} names",
             hint="Name every column in the first row, or in data.names, and let no row end with a "
             f"separator. {ABOVE}",
         )
-    return names, []
+    return names
 
 
 def _refuse_repeated(file: TextFile, names: Sequence[str]) -> None:
@@ -102,8 +102,12 @@ def _are_values(cells: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     """Return whether a first row of cells is like the rows below it."""
     columns = [[row[place] for row in rows if place < len(row)] for place in range(len(cells))]
     pairs = list(zip(cells, columns, strict=True))
-    if any(cell[:1].isalpha() and column and all(map(is_number, column)) for cell, column in pairs):
-        return False  # a word above numbers
+    words = [cell[:1].isalpha() and cell.lower() not in _GAPS for cell in cells]
+    if any(
+        is_word and column and all(map(is_number, column))
+        for is_word, column in zip(words, columns, strict=True)
+    ):
+        return False  # a name above numbers
     numbers = [
         float(cell)
         for cell, column in pairs

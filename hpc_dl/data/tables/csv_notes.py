@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from hpc_dl.data.tables.columns import is_text
 from hpc_dl.data.tables.csv_dialect import Dialect
+from hpc_dl.data.tables.csv_numbers import text_columns
 from hpc_dl.errors import first_few
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ Words = Mapping[str, Collection[str]]
 
 def note_doubts(frame: DataFrame, dialect: Dialect) -> list[str]:
     """Note codes that are read as numbers, signs that may be gaps, and sums in the last row."""
-    words = {name: list(frame[name].dropna().unique()) for name in frame if is_text(frame[name])}
+    words = {name: list(frame[name].dropna().unique()) for name in text_columns(frame)}
     return [
         *_note_codes(frame, dialect),
         *_note_sentinels(frame),

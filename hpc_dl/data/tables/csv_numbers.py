@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from hpc_dl.data.tables.columns import is_text
 from hpc_dl.data.tables.csv_dialect import Dialect
 from hpc_dl.data.tables.text_files import TextFile
 from hpc_dl.errors import UserError, first_few
@@ -87,7 +86,7 @@ def convert_numbers(frame: DataFrame, decimal: Decimal, thousands: str | None) -
     form = _form(decimal, thousands)
     signs = thousands or {",": ".", ".": ","}[decimal] + _BLANKS
     notes = []
-    for name in [it for it in frame.columns if is_text(frame[it])]:
+    for name in text_columns(frame):
         words = frame[name].dropna().astype(str).str.strip()
         if not len(words) or not all(map(form.fullmatch, words.unique())):
             continue
@@ -102,6 +101,11 @@ def convert_numbers(frame: DataFrame, decimal: Decimal, thousands: str | None) -
     return notes
 
 
+def text_columns(frame: DataFrame) -> list[str]:
+    """Return the names of the columns that are read as text."""
+    return [str(name) for name, type_ in frame.dtypes.items() if type_.kind == "O"]
+
+
 def note_decimal(decimal: Decimal, dialect: Dialect, frame: DataFrame) -> list[str]:
     """Note a decimal sign that a reader of the file may not expect."""
     if decimal == ",":
@@ -112,11 +116,10 @@ def note_decimal(decimal: Decimal, dialect: Dialect, frame: DataFrame) -> list[s
 
 def _columns_with_commas(frame: DataFrame) -> Iterator[tuple[str, list[str]]]:
     """Yield the columns of numbers with commas, and their different words."""
-    for name in frame.columns:
-        if is_text(frame[name]):
-            words = [str(word).strip() for word in frame[name].dropna().unique()]
-            if any("," in word for word in words) and _readings(words):
-                yield name, words
+    for name in text_columns(frame):
+        words = [str(word).strip() for word in frame[name].dropna().unique()]
+        if any("," in word for word in words) and _readings(words):
+            yield name, words
 
 
 def _readings(words: Sequence[str]) -> list[str]:

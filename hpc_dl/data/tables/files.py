@@ -37,7 +37,10 @@ def read_file(file: Path, option: str, csv: CsvFormat | None) -> DataFrame:
     where = f"{option}: {file}"
     if not file.is_file() and not (csv is None and file.is_dir()):
         what = "is a folder" if file.is_dir() else "is no file" if file.exists() else ""
-        raise UserError(f"{where} {what}" if what else f"{option}: there is no file {file}")
+        hint = "data.name: parquet reads folders; CSV has to be one file." if file.is_dir() else ""
+        raise UserError(
+            f"{where} {what}" if what else f"{option}: there is no file {file}", hint=hint
+        )
     if csv is None and file.is_file():
         _refuse_other_form(file, option)
     read = csv_files.read(file, option, csv) if csv else parquet_files.read(file, option)
@@ -47,9 +50,8 @@ def read_file(file: Path, option: str, csv: CsvFormat | None) -> DataFrame:
         name = frame.columns[frame.columns.duplicated()][0]
         raise UserError(f"{where} has several columns '{name}'")
     form = "csv" if csv else "parquet"
-    frame.attrs.update(
-        file=where, path=str(file), form=form, after=" after the header", notes=notes
-    )
+    frame.attrs.update(file=where, path=str(file), form=form, notes=notes)
+    frame.attrs.setdefault("after", " after the header")
     return frame
 
 

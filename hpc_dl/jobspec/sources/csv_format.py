@@ -39,7 +39,9 @@ class CsvFormat(Spec):
     comment: Annotated[str, StringConstraints(min_length=1, max_length=1)] | None = Field(
         None, description="a sign from which on the rest of a line is left out"
     )
-    na_values: list[str] = Field([], description="words that are gaps, beside those of pandas")
+    na_values: list[str | int | float] = Field(
+        [], description="words and numbers that are gaps, beside those of pandas"
+    )
     keep_default_na: bool = Field(
         True, description="whether pandas' words, like NA, None and null, are gaps"
     )

@@ -25,6 +25,18 @@ FIELDS = [
         "  rows of 4 fields in place of 3: row 21 after the header (line 22), row 22…",
     ),
     Case(
+        "a row with too few fields, where all end with a separator",
+        text(*[f"{it}," for it in TABLE[:9]], "5,", *[f"{it}," for it in TABLE[9:]]),
+        "submission",
+        "rows of 2 fields in place of 4: row 9 after the header (line 10)",
+    ),
+    Case(
+        "a row with too few fields, without names of columns",
+        text(*TABLE[1:9], "5,7", *TABLE[9:], header=False, target="c2"),
+        "submission",
+        "rows of 2 fields in place of 3: row 9 (line 9)",
+    ),
+    Case(
         "a row with too few fields below line ends in quotes",
         text("note,price,kind", *rows(lambda n: f'"so\nlala",{n},{kind(n)}', 9), "x,a"),
         "submission",
@@ -111,6 +123,12 @@ GAPS = [
         cells(lambda n: -999 if n % 9 == 4 else n),
         "trains",
         "the least number in column 'x' is -999: is it a gap (data.na_values)?",
+    ),
+    Case(
+        "-999 for what was not measured, with `data.na_values`",
+        cells(lambda n: -999 if n % 9 == 4 else n / 2, na_values=[-999]),
+        "trains",
+        "'-999' is read as a gap in column 'x'",
     ),
     Case(
         "NA as a class",
