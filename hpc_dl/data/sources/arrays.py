@@ -55,19 +55,20 @@ class ArraySource(Source[Arrays]):
         faults.refuse()
         return facts, {split: Split(tensors) for split, tensors in splits.items()}
 
-    def stream(self, workers: int) -> Loaded:
+    def stream(self, workers: int, *, check: bool = True) -> Loaded:
         from hpc_dl.data.arrays import streamed
 
         source, splits = self.options, {}
         with open_arrays(source) as file:
             facts, known = _describe(source, file)
             way = f"{RULE} {array_names(source)} {facts.modality}"
-            checked_files.check_once(
-                lambda: _check_streamed(source, file, facts),
-                way,
-                list(self.files().values()),
-                self.data_root / "cache",
-            )
+            if check:
+                checked_files.check_once(
+                    lambda: _check_streamed(source, file, facts),
+                    way,
+                    list(self.files().values()),
+                    self.data_root / "cache",
+                )
             for split, (name, _) in array_names(source).items():
                 tensors = _tensors(source, known[split], split)
                 splits[split] = streamed.split(source, facts, file[name], tensors, workers)
