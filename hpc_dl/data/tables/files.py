@@ -59,7 +59,7 @@ def _refuse_other_form(file: Path, option: str) -> None:
     """Raise UserError for a file that does not begin as Parquet does."""
     with reading(option, file, "file"), file.open("rb") as opened:
         head = opened.read(HEAD)
-    if head and not head.startswith(b"PAR1"):
+    if head and not head.startswith((b"PAR1", b"PARE")):  # PARE: encrypted
         text = ("no Parquet file", "data.name: csv reads text.")
         what, hint = find_other_form(head) or text
         raise UserError(f"{option}: {file} is {what}", hint=hint)
