@@ -55,19 +55,20 @@ class ArraySource(Source[Arrays]):
         faults.refuse()
         return facts, {split: Split(tensors) for split, tensors in splits.items()}
 
-    def stream(self, workers: int) -> Loaded:
+    def stream(self, workers: int, *, check: bool = True) -> Loaded:
         from hpc_dl.data.arrays import streamed
 
         source, splits = self.options, {}
         with open_arrays(source) as file:
             facts, known = _describe(source, file)
-            way = f"{RULE} {array_names(source)} {facts.modality}"
-            checked_files.check_once(
-                lambda: _check_streamed(source, file, facts),
-                way,
-                list(self.files().values()),
-                self.data_root / "cache",
-            )
+            way = f"{RULE} {array_names(source)} {facts.modality} {source.missing}"
+            if check:
+                checked_files.check_once(
+                    lambda: _check_streamed(source, file, facts),
+                    way,
+                    list(self.files().values()),
+                    self.data_root / "cache",
+                )
             for split, (name, _) in array_names(source).items():
                 tensors = _tensors(source, known[split], split)
                 splits[split] = streamed.split(source, facts, file[name], tensors, workers)
@@ -129,7 +130,7 @@ def _describe(source: Arrays, file: File) -> tuple[DataFacts, dict[str, dict[str
         ),
         **split_facts(known, found.classes, Holdout.of(source), groups),
     )
-    return facts, found.arrays
+    return examples.with_gaps(facts, source), found.arrays
 
 
 def _note_chunks(source: Arrays, inputs: File) -> Iterator[str]:
@@ -199,9 +200,12 @@ def _check(
     from hpc_dl.data import validation
 
     where = _place(source, split, "inputs")
-    unsure = examples.may_be_sequences(source, stored.shape)
     found = validation.check_examples(
-        given, facts.modality, where, examples.SEQUENCES if unsure else ""
+        given,
+        facts.modality,
+        where,
+        examples.otherwise(source, stored.shape),
+        gaps=facts.inputs[facts.modality].gaps,
     )
     if split == "train":
         validation.refuse_constant(found, where)
