@@ -12,13 +12,14 @@ from hpc_dl.data.dataset import Splits, divide
 from hpc_dl.data.source import Source
 
 
-def load(source: Source[Any], workers: int | None = None) -> Splits:
+def load(source: Source[Any], workers: int | None = None, *, check: bool = True) -> Splits:
     """Return the splits of a source, on the CPU; which example is in which, its options decide.
 
     `workers` processes of each rank read examples while it trains; None has all of them in memory.
+    To look at a few, streamed examples need not be checked.
     Raises UserError where data are missing or broken.
     """
-    facts, splits = source.load() if workers is None else source.stream(workers)
+    facts, splits = source.load() if workers is None else source.stream(workers, check=check)
     names, holdout = source.names(splits), Holdout.of(source.options)
     if facts.include_classes:
         names = replace(names, labels=original_positions(splits, facts))

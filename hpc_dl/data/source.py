@@ -55,8 +55,9 @@ class Source(ABC, Generic[Options]):
     def load(self) -> Loaded:
         """Read all examples into memory, on the CPU. The facts are those of `describe`."""
 
-    def stream(self, workers: int) -> Loaded:
-        """Prepare examples that `workers` processes of each rank read while it trains."""
+    def stream(self, workers: int, *, check: bool = True) -> Loaded:
+        """Prepare examples that `workers` processes of each rank read while it trains; `check` all
+        of them before, where that has not been done."""
         raise NotImplementedError(f"{self.options.name} is held in memory")
 
     def files(self) -> dict[str, Path]:

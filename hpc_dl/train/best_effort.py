@@ -16,10 +16,11 @@ from hpc_dl.run import failure
 from hpc_dl.run.layout import RunDir
 from hpc_dl.train import memory
 from hpc_dl.train.world import World
+from hpc_dl.user_code.failures import Stopped
 
 T = TypeVar("T")
-_ERRORS = (Exception, SystemExit)
-"""A user's code that calls sys.exit does not end the run either."""
+_ERRORS = (Exception, SystemExit, Stopped)
+"""A user's code that calls sys.exit, or takes too long, does not end the run either."""
 _TORCH_WRITER = ("PytorchStreamWriter", "inline_container")
 """torch's own writer of files raises a RuntimeError with one of these in it."""
 

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from hpc_dl.errors import UserError
 from hpc_dl.jobspec import units
+from hpc_dl.user_code.failures import Stopped
 
 _SETTINGS: tuple[tuple[Callable[[], Any], Callable[[Any], Any]], ...] = (
     (random.getstate, random.setstate),
@@ -79,13 +79,13 @@ def _kept(net: nn.Module) -> Callable[[], None]:
 
 @contextlib.contextmanager
 def limited(seconds: float) -> Iterator[None]:
-    """Raise UserError in the context once it has taken so many seconds."""
+    """Raise Stopped in the context once it has taken so many seconds."""
     if threading.current_thread() is not threading.main_thread():  # which signals interrupt
         yield
         return
 
     def stop(*_: object) -> None:
-        raise UserError(f"not done after {units.roughly(seconds)}")
+        raise Stopped(f"not done after {units.roughly(seconds)}")
 
     before = signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, seconds, seconds)  # again, if one picture of many is done

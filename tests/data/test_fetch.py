@@ -17,6 +17,7 @@ from hpc_dl.cli import main
 from hpc_dl.data import download
 from hpc_dl.data.sources import cifar
 from hpc_dl.data.sources.mnist import FILES, MNISTSource, raw_folder
+from hpc_dl.errors import UserError
 from hpc_dl.jobspec.sources.cifar import CIFAR10
 from hpc_dl.jobspec.sources.mnist import MNIST
 from hpc_dl.torchvision_compat import torchvision
@@ -257,6 +258,30 @@ def test_a_full_disk_is_said_and_leaves_nothing(archive, tmp_path, monkeypatch, 
         assert fetch_cifar(tmp_path / "root") == 2
     assert "No space left on device" in capsys.readouterr().err
     assert [path for path in (tmp_path / "root").rglob("*") if path.is_file()] == []
+
+
+@pytest.fixture
+def damaged_mnist(tmp_path):
+    """Four files of the right sizes, of which the labels alone are right."""
+    folder = raw_folder("mnist", tmp_path)
+    folder.mkdir(parents=True)
+    for name, size in FILES.items():
+        with (folder / name).open("wb") as file:
+            if "labels" in name:
+                file.write(bytes(8) + bytes(number % 10 for number in range(size - 8)))
+            file.truncate(size)
+    return folder
+
+
+def test_files_of_mnist_that_are_right_in_size_alone_are_refused(damaged_mnist, tmp_path):
+    source = MNISTSource(MNIST(name="mnist", root=str(tmp_path)), tmp_path)
+    source.describe()
+    with pytest.raises(UserError, match=r"MNIST/raw is no readable copy of mnist: "):
+        source.load()
+    labels = damaged_mnist / "t10k-labels-idx1-ubyte"
+    labels.write_bytes(labels.read_bytes()[:-1] + b"\xff")
+    with pytest.raises(UserError, match=r"t10k-labels-idx1-ubyte has class 255, .* damaged"):
+        source.describe()
 
 
 @pytest.mark.parametrize("name", ["cifar", "image_folder"])

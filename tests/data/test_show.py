@@ -4,6 +4,7 @@ import csv
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -18,6 +19,12 @@ from tests.support import every_architecture, reading
 from tests.support.pictures import folder_of_pictures
 
 DATA = Path("data")
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """Caches are written to a folder of the test."""
+    monkeypatch.chdir(tmp_path)
 
 
 def options(data: dict[str, Any]):
@@ -115,6 +122,16 @@ def test_many_columns_and_targets_are_bounded(tmp_path):
     assert len(shown) == 37
     assert [it.get_text() for it in picture.figure.axes[30].texts] == ["and 70 more columns"]
     assert picture.pixels().std() > 0
+
+
+def test_of_rows_that_are_streamed_a_sample_is_read(tmp_path, monkeypatch):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["x"], file["y"] = np.random.default_rng(0).normal(size=(3000, 2)), np.arange(3000) % 2
+    asked = options({"name": "hdf5", "path": str(tmp_path / "a.h5")})
+    monkeypatch.setattr("hpc_dl.data.sources.arrays._check_streamed", None)
+    splits = loading.load(sources.build(asked, tmp_path), 0, check=False)
+    picture = show.draw(splits, asked)
+    assert picture.figure.axes[0].get_ylabel() == "rows, of 2,000"
 
 
 def test_sequences_are_shown_as_curves(tmp_path):

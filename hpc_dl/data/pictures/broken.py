@@ -37,6 +37,11 @@ _OTHERS: Sequence[tuple[bytes, str, str]] = (
     (rb"[\x09\x0a\x0d\x20-\x7e]+\Z", "text", _REPLACE),
 )
 """Beginnings of files that are no pictures, what they are, and what to do about it."""
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_ODD_TIFF = (
+    "a TIFF of channels or numbers that are not read, or damaged",
+    "Save it as grey or RGB, of 8 or 16 bits; of several bands, make arrays: data.name: npz.",
+)
 
 
 class UnreadablePicture(UserError):
@@ -118,20 +123,24 @@ def _explain(path: Path | str | None, error: Exception) -> tuple[str, str]:
     if path is not None and (other := _sniff(path)):
         return other
     if isinstance(error, UnidentifiedImageError):
-        return "of no known format", _CONVERT
+        is_tiff = path is not None and _first_bytes(path).startswith(_TIFF)
+        return _ODD_TIFF if is_tiff else ("of no known format", _CONVERT)
     return "cut off or damaged", "Remove, replace or save them again."
 
 
 def _sniff(path: Path | str) -> tuple[str, str] | None:
     """Return what a file is instead of a picture, by its first bytes, and what to do."""
+    first = _first_bytes(path)
+    if not first:
+        return "empty", _REPLACE
+    found = (them for pattern, *them in _OTHERS if re.match(pattern, first, re.IGNORECASE))
+    return next(((what, remedy) for what, remedy in found), None)
+
+
+def _first_bytes(path: Path | str) -> bytes:
     with contextlib.suppress(OSError), Path(path).open("rb") as file:
-        first = file.read(_FIRST_BYTES)
-        if not first:
-            return "empty", _REPLACE
-        for pattern, what, remedy in _OTHERS:
-            if re.match(pattern, first, re.IGNORECASE):
-                return what, remedy
-    return None
+        return file.read(_FIRST_BYTES)
+    return b""
 
 
 def _list_all(names: Iterable[str], cache: Path) -> Path | None:

@@ -20,37 +20,41 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_COLUMNS = 30
-MOST_ROWS = 100_000
-"""Of more rows, a sample is counted."""
+MOST_ROWS, MOST_STREAMED = 100_000, 2_000
+"""Of more rows, in memory or in a file, a sample is counted."""
 
 
 def panels(splits: Splits, options: Data) -> list[Panel]:
     """Return a panel for each input column, up to MOST_COLUMNS."""
-    facts, chosen = splits.facts, sample(len(splits.train), MOST_ROWS, options.split_seed)
-    table = splits.train.tensors["table"][chosen]
+    facts, train = splits.facts, splits.train
+    most = MOST_ROWS if "table" in train.tensors else MOST_STREAMED
+    chosen = sample(len(train), most, options.split_seed).sort().values
+    table = train.batch(chosen)["table"]
+    counted = "rows" if len(chosen) == len(train) else f"rows, of {len(chosen):,}"
     if facts.raw:
-        found = _of_file(table, encoding.inputs(facts.raw))
+        found = _of_file(table, encoding.inputs(facts.raw), counted)
     else:
         names = facts.columns or tuple(f"column {number}" for number in range(table.shape[1]))
         found = [
-            _numbers(label(name), table[:, at]) for at, name in enumerate(names[:MOST_COLUMNS])
+            _numbers(label(name), table[:, at], counted)
+            for at, name in enumerate(names[:MOST_COLUMNS])
         ]
     if (count := len(encoding.inputs(facts.raw)) or table.shape[1]) > MOST_COLUMNS:
         found.append(Panel("", partial(_say, text=f"and {count - MOST_COLUMNS} more columns")))
     return found
 
 
-def _of_file(table: Tensor, columns: list[Column]) -> list[Panel]:
+def _of_file(table: Tensor, columns: list[Column], counted: str) -> list[Panel]:
     """Return panels of a file's columns, whose words and gaps are columns of the table (N, C)."""
     found, first = [], 0
     for column in columns[:MOST_COLUMNS]:
         width = len(encoding.names(column))
-        found.append(_panel(column, table[:, first : first + width]))
+        found.append(_panel(column, table[:, first : first + width], counted))
         first += width
     return found
 
 
-def _panel(column: Column, values: Tensor) -> Panel:
+def _panel(column: Column, values: Tensor, counted: str) -> Panel:
     title = f"{label(column.name)}{_gaps(column)}"
     if column.words:
         counts = [int(it) for it in values.nansum(dim=0).tolist()]
@@ -61,8 +65,8 @@ def _panel(column: Column, values: Tensor) -> Panel:
         counts = [int((known == 0).sum()), int((known == 1).sum())]
         return Panel(title, partial(draw_bars, names=["false", "true"], counts=counts))
     if column.type == "date":
-        return Panel(title, partial(_draw_dates, values=values[:, 0]))
-    return _numbers(title, values[:, 0])
+        return Panel(title, partial(_draw_dates, values=values[:, 0], counted=counted))
+    return _numbers(title, values[:, 0], counted)
 
 
 def _gaps(column: Column) -> str:
@@ -73,12 +77,12 @@ def _gaps(column: Column) -> str:
     return f" ({column.gaps} gaps{filled})"
 
 
-def _numbers(title: str, values: Tensor) -> Panel:
-    return Panel(title, partial(draw_histogram, values={"training": values}, counted="rows"))
+def _numbers(title: str, values: Tensor, counted: str) -> Panel:
+    return Panel(title, partial(draw_histogram, values={"training": values}, counted=counted))
 
 
-def _draw_dates(axis: Axes, values: Tensor) -> None:
-    draw_histogram(axis, {"training": values}, "rows")
+def _draw_dates(axis: Axes, values: Tensor, counted: str) -> None:
+    draw_histogram(axis, {"training": values}, counted)
     axis.xaxis.set_major_formatter(lambda days, _: show(days))
     axis.tick_params(axis="x", labelrotation=20)
 

@@ -46,10 +46,11 @@ class ImageFolderSource(Source[ImageFolder]):
         pictures = cache.load(self.options, self.found, self.cache)
         return self._with_groups({name: Split(tensors) for name, tensors in pictures.items()})
 
-    def stream(self, workers: int) -> Loaded:
+    def stream(self, workers: int, *, check: bool = True) -> Loaded:
         from hpc_dl.data.pictures import cache, streamed
 
-        cache.check_headers(self.options, self.found, self.cache)
+        if check:
+            cache.check_headers(self.options, self.found, self.cache)
         return self._with_groups(streamed.splits(self.options, self.found, workers))
 
     def files(self) -> dict[str, Path]:

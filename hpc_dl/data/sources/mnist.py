@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpc_dl.data import staged
+from hpc_dl.data.faults import reading
 from hpc_dl.data.pictures.image_sets import ImageSetSource
 from hpc_dl.data.source import Staging
+from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.sources.mnist import MNIST, FashionMNIST
 
@@ -73,13 +75,23 @@ class MNISTSource(ImageSetSource[MNIST | FashionMNIST]):
 
     def read(self) -> dict[str, Tensors]:
         kind = torchvision_class(self.options.name)
-        return {name: _tensors(kind(self.root, train=name == "train")) for name in self.examples}
+        with reading("data.name", self.folder, f"copy of {self.options.name}"):
+            datasets = {name: kind(self.root, train=name == "train") for name in self.examples}
+        return {name: _tensors(it) for name, it in datasets.items()}
 
     def labels(self) -> dict[str, bytes]:
         files = {"train": "train-labels-idx1-ubyte", "test": "t10k-labels-idx1-ubyte"}
-        return {
+        found = {
             name: (self.folder / file).read_bytes()[IDX_HEADER:] for name, file in files.items()
         }
+        for name, labels in found.items():
+            if (most := max(labels)) >= len(self.classes):
+                raise UserError(
+                    f"data.name: {self.folder / files[name]} has class {most}, and there are "
+                    f"{len(self.classes)}, from 0: it is damaged",
+                    hint=f"Remove it, and fetch it again: hpcdl data fetch {self.options.name}",
+                )
+        return found
 
     def files(self) -> dict[str, Path]:
         return {name: self.folder / name for name in FILES}

@@ -50,6 +50,8 @@ def mode(name, form):
 
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+RGBX = io.BytesIO()
+Image.merge("RGBX", [Image.fromarray(NOISE[..., n % 3]) for n in range(4)]).save(RGBX, "TIFF")
 CMYK = mode("CMYK", "JPEG")
 
 
@@ -125,6 +127,15 @@ def large_png(side):
         for name, it in chunks.items()
     )
     return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
+
+
+def tiff_of_bands(bands):
+    """A TIFF of one pixel in so many bands, as satellites take them."""
+    tags = {256: 1, 257: 1, 258: 8, 259: 1, 262: 1, 273: 8, 277: bands, 278: 1, 279: bands}
+    pixels = bytes(bands).ljust(-(-bands // 4) * 4, b"\0")
+    directory = b"".join(struct.pack("<HHIHH", tag, 3, 1, it, 0) for tag, it in tags.items())
+    head = struct.pack("<2sHI", b"II", 42, 8 + len(pixels)) + pixels
+    return head + struct.pack("<H", len(tags)) + directory + bytes(4)
 
 
 def damaged(folder):
@@ -311,6 +322,19 @@ CASES = [
         "submission",
         UNREADABLE + "it has more than 179 million pixels, the most that are decoded: cat/x.png\n"
         "Scale it down, or cut it into tiles.",
+    ),
+    Case(
+        "a TIFF of 13 bands of a satellite",
+        with_file("x.tif", tiff_of_bands(13)),
+        "submission",
+        UNREADABLE + "a TIFF of channels or numbers that are not read, or damaged: cat/x.tif\n"
+        "Save it as grey or RGB, of 8 or 16 bits; of several bands, make arrays: data.name: npz.",
+    ),
+    Case(
+        "a TIFF of red, green, blue and near infrared",
+        with_file("x.tif", RGBX.getvalue()),
+        "trains",
+        "1 of 9 pictures have more than three channels, of which the first are read",
     ),
     Case(
         "a TIFF of floats",

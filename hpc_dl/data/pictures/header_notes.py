@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from hpc_dl.data.pictures import broken
-from hpc_dl.data.pictures.broken import UnreadablePicture
-from hpc_dl.data.pictures.decoding import Header, decode, header
+from hpc_dl.data.pictures.decoding import decode
+from hpc_dl.data.pictures.header import Header, read_all
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.sources.image_folder import ImageFolder
 
@@ -34,24 +32,6 @@ def note_decoding(paths: Sequence[Path], source: ImageFolder, cache: Path) -> tu
     return (*_counted(found, many, source.channels), *_resized(found, source))
 
 
-def read_all(paths: Sequence[Path], many: str, root: Path, cache: Path) -> list[Header]:
-    """Read the headers of pictures, of which there are so `many` in words.
-
-    Raises UserError naming those that cannot be read.
-    """
-    with ThreadPoolExecutor() as pool:
-        found = list(pool.map(_try_header, paths))
-    broken.refuse([it for it in found if isinstance(it, UnreadablePicture)], many, root, cache)
-    return [it for it in found if isinstance(it, Header)]
-
-
-def _try_header(path: Path) -> Header | UnreadablePicture:
-    try:
-        return header(path)
-    except UnreadablePicture as error:
-        return error
-
-
 def _refuse_dark(deep: Sequence[Path]) -> None:
     """Raise UserError for pictures of 16 bits that use the lowest of these alone, as those of 12
     bits do: of 8 bits too few would be left."""
@@ -73,6 +53,7 @@ def _counted(found: list[Header], many: str, channels: int) -> list[str]:
         "have 16 bits a channel, which become 8": sum(it.deep for it in found),
         "have several frames or pages, of which the first is read": sum(it.several for it in found),
         "are in CMYK, and become RGB without their colour profile": sum(it.cmyk for it in found),
+        "have more than three channels, of which the first are read": sum(it.extra for it in found),
         "are grey, and become RGB (data.channels: 1 reads all as grey)": grey * (channels == 3),
         "have colours, and become grey (data.channels: 3 keeps them)": (len(found) - grey)
         * (channels == 1),
