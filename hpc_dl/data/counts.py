@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hpc_dl.data import split_faults
 from hpc_dl.data.strata import apportion, deal
-from hpc_dl.errors import UserError, first_few
 from hpc_dl.jobspec.data import Data
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def split_facts(
             others = _subtract(*(_count(it["train"], len(classes)) for it in (answers, labels)))
     there = {name: _count(it, len(classes)) for name, it in labels.items()}
     counts = _divide(there, holdout, groups, labels["train"])
-    _refuse_untrained(counts["train"], there["train"], classes, include or classes)
+    split_faults.refuse_untrained(counts["train"], there["train"], classes, include or classes)
     counts["test"] = [own + other for own, other in zip(counts["test"], others, strict=True)]
     return {
         **{name: sum(counts[name]) for name in SPLITS},
@@ -126,24 +126,23 @@ def _divide(
     `labels` are the classes of the training examples; None if all are of one. The examples are
     drawn only if their numbers cannot be known otherwise.
     """
-    train, total = there["train"], sum(there["train"])
+    train, missing = there["train"], _missing(there)
     if holdout.folds:
-        _refuse_folds(there, holdout.folds)
-    missing = _missing(there)
+        split_faults.refuse_folds(there, holdout.folds)
     is_drawn = groups is not None or (labels is not None and not holdout.stratify)
-    if is_drawn and missing:
-        made = _drawn(missing, holdout, groups, labels, train)
-        short = False
-    else:
-        made = holdout.quotas(train, missing)
-        short = any(sum(it) < holdout.wanted(total)[name] for name, it in made.items())
+    made = (
+        _drawn(missing, holdout, groups, labels, train)
+        if is_drawn and missing
+        else holdout.quotas(train, missing)
+    )
+    taken = {name: sum(made[name]) for name in missing}
+    wanted = taken if is_drawn else {name: holdout.wanted(sum(train))[name] for name in missing}
+    left = train
     for counts in made.values():
-        train = _subtract(train, counts)
-    if short or not sum(train):
-        wanted = holdout.wanted(total) if short else {n: sum(it) for n, it in made.items()}
-        shares = {name: wanted[name] for name in missing}
-        raise _nothing_left(there["train"], shares, holdout, groups)
-    return {**there, **made, "train": train}
+        left = _subtract(left, counts)
+    if taken != wanted or not sum(left):
+        raise split_faults.nothing_left(train, wanted, holdout, groups)
+    return {**there, **made, "train": left}
 
 
 def _missing(there: Collection[str]) -> tuple[str, ...]:
@@ -187,64 +186,3 @@ def _subtract(counts: Sequence[int], others: Sequence[int]) -> list[int]:
 def _group_count(groups: Array | None) -> int:
     """Return the number of groups, which count from 0; 0 without groups."""
     return 0 if groups is None else int(groups.max()) + 1
-
-
-def _refuse_untrained(
-    train: Sequence[int], there: Sequence[int], classes: Sequence[str], wanted: Collection[str]
-) -> None:
-    """Raise UserError where the training split has no example of some class."""
-    absent = [
-        f"'{name}' ({count} in all)" if count else f"'{name}'"
-        for name, left, count in zip(classes, train, there, strict=True)
-        if name in wanted and not left
-    ]
-    if absent:
-        raise UserError(
-            f"data: there is no example of {first_few(absent)} to train on, among the {sum(train)} "
-            "of the training split",
-            hint="Add examples, hold fewer or others out (data.validation, data.test, "
-            "data.split_seed, data.fold), or leave the class out.",
-        )
-
-
-def _refuse_folds(there: Mapping[str, Sequence[int]], folds: int) -> None:
-    """Raise UserError where the data have a test already, or some fold would have no example."""
-    if "test" in there:
-        raise UserError(
-            "data.folds: the data have a test split of their own",
-            hint="Leave out folds and fold, or the test split.",
-        )
-    if (count := sum(there["train"])) < folds:
-        raise UserError(
-            f"data.folds: {folds} folds of {count} examples", hint="Take as many at most."
-        )
-
-
-def _nothing_left(
-    there: Sequence[int], made: Mapping[str, int], holdout: Holdout, groups: Array | None
-) -> UserError:
-    """Return the error that nothing, or not one example of each class, is left to train on."""
-    total, classes = sum(there), sum(count > 0 for count in there)
-    left = total - sum(made.values())
-    listed = " and ".join(f"{count} for {name}" for name, count in made.items())
-    return UserError(
-        f"data: of {total} examples, {listed or 'all there are'}: "
-        + (
-            f"that leaves {left} to train on, and each of {classes} classes needs one"
-            if left > 0
-            else "none is left to train on"
-        ),
-        hint=_remedy(holdout, groups) if made else "",
-    )
-
-
-def _remedy(holdout: Holdout, groups: Array | None) -> str:
-    """Return a hint for the case that no example is left to train on."""
-    other = "raise data.folds" if holdout.folds else "lower data.test"
-    if groups is None:
-        return f"Lower data.validation, {other}, or add examples."
-    ((_, largest),) = Counter(groups.tolist()).most_common(1)
-    return (
-        f"Groups are never divided, and data.groups makes {_group_count(groups)}, the largest of "
-        f"{largest} examples. Lower data.validation, {other}, or make more and smaller groups."
-    )

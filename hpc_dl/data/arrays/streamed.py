@@ -44,7 +44,10 @@ def read_ends(source: Arrays, facts: DataFacts, stored: StoredArray, where: str)
 
     Raises UserError for numbers that are not finite.
     """
-    numbers, ends = validation.Numbers(f"{where}: {facts.modality}"), list[Tensor]()
+    gaps = facts.inputs[facts.modality].gaps
+    otherwise = examples.otherwise(source, stored.shape)
+    numbers = validation.Numbers(f"{where}: {facts.modality}", otherwise, gaps=gaps)
+    ends: list[Tensor] = []
     for part in _parts(source, stored):
         pixels = facts.modality == "image" and not part.is_floating_point()
         values = part if pixels else numbers.add(part)

@@ -61,7 +61,7 @@ class ArraySource(Source[Arrays]):
         source, splits = self.options, {}
         with open_arrays(source) as file:
             facts, known = _describe(source, file)
-            way = f"{RULE} {array_names(source)} {facts.modality}"
+            way = f"{RULE} {array_names(source)} {facts.modality} {source.missing}"
             if check:
                 checked_files.check_once(
                     lambda: _check_streamed(source, file, facts),
@@ -130,7 +130,7 @@ def _describe(source: Arrays, file: File) -> tuple[DataFacts, dict[str, dict[str
         ),
         **split_facts(known, found.classes, Holdout.of(source), groups),
     )
-    return facts, found.arrays
+    return examples.with_gaps(facts, source), found.arrays
 
 
 def _note_slow(source: Arrays, stored: StoredArray) -> tuple[str, ...]:
@@ -199,9 +199,12 @@ def _check(
     from hpc_dl.data import validation
 
     where = _place(source, split, "inputs")
-    unsure = examples.may_be_sequences(source, stored.shape)
     found = validation.check_examples(
-        given, facts.modality, where, examples.SEQUENCES if unsure else ""
+        given,
+        facts.modality,
+        where,
+        examples.otherwise(source, stored.shape),
+        gaps=facts.inputs[facts.modality].gaps,
     )
     if split == "train":
         validation.refuse_constant(found, where)
