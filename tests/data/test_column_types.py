@@ -372,6 +372,18 @@ def test_numbers_as_classes_are_noted(tmp_path):
     assert "the 7 numbers in 'kind' are classes, without an order" in " ".join(found.notes)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "Float64"])
+def test_classes_that_are_floats_are_called_as_people_write_them(tmp_path, dtype):
+    path = str(tmp_path / "table.parquet")
+    numbers = pandas.array([0.0, 1.0, 0.1] * (ROWS // 3), dtype=dtype)
+    frame(x=numbers).to_parquet(path)
+    assert facts(Parquet(name="parquet", path=path, target="x"), tmp_path).classes == (
+        "0",
+        "0.1",
+        "1",
+    )
+
+
 def test_what_is_dropped_may_be_of_any_type(tmp_path):
     path = str(tmp_path / "table.parquet")
     frame(x=[[1.0, 2.0]] * ROWS).to_parquet(path)

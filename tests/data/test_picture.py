@@ -9,8 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
-from hpc_dl.data.pictures import decoding, headers
-from hpc_dl.data.pictures.decoding import decode, header
+from hpc_dl.data.pictures import decoding, header_notes
+from hpc_dl.data.pictures.decoding import decode
+from hpc_dl.data.pictures.header import header
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.sources.image_folder import ImageFolder
 from tests.support import reading
@@ -250,7 +251,7 @@ def test_the_plan_says_how_pictures_are_decoded(mixed, tmp_path):
 
 
 def test_of_very_many_pictures_some_are_looked_at(mixed, tmp_path, monkeypatch):
-    monkeypatch.setattr(headers, "MOST", 4)
+    monkeypatch.setattr(header_notes, "MOST", 4)
     notes = reading.describe(mixed, tmp_path).notes
     assert "2 of 4 pictures sampled of 8 have transparency: white is put behind them" in notes
 

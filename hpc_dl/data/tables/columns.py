@@ -95,6 +95,11 @@ def shown(value: Any) -> str:
     return repr(text) if isinstance(value, str) else text
 
 
+def example(column: Series[Any]) -> str:
+    """Return the first value of a column for a message."""
+    return shown(column.dropna().iloc[0])
+
+
 def is_text(column: Series[Any]) -> bool:
     """Return whether a column is of words, or of anything else that is no number."""
     return column.dtype.kind == "O"
@@ -143,10 +148,9 @@ def plain(frame: DataFrame, name: str, faults: Faults) -> tuple[Type, Series[Any
     if kind == "empty":
         faults.add(WITHOUT_VALUE, [f"column '{name}'"], LEAVE_OUT)
     else:
-        example = shown(column.dropna().iloc[0])
         faults.add(
             "neither numbers nor words",
-            [f"column '{name}' is of {kind}, such as {example}"],
+            [f"column '{name}' is of {kind}, such as {example(column)}"],
             _HINTS.get(kind, LEAVE_OUT),
         )
     return None
@@ -171,7 +175,8 @@ def floats(column: Series[Any]) -> Series[Any]:
     """Return numbers or booleans as float64; gaps are NaN."""
     if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iufb":
         return column.astype("float64")
-    return column.astype(object).where(column.notna(), math.nan).astype("float64")
+    known = column.astype(object).where(column.notna(), math.nan)
+    return known.map(_as_float).astype("float64")
 
 
 def count_different(values: Series[Any]) -> int:
@@ -182,9 +187,17 @@ def count_different(values: Series[Any]) -> int:
     return int((known[1:] > known[:-1]).sum()) + min(len(known), 1)
 
 
+def _as_float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # of an integer with hundreds of digits
+        return math.inf
+
+
 def _word(value: Any) -> str | float:
-    word = f"{value:.17g}" if isinstance(value, float) else str(value).strip()
-    return word or math.nan
+    if isinstance(value, float | np.floating) and value.is_integer():
+        return str(int(value))
+    return str(value).strip() or math.nan
 
 
 def _add_infinite(frame: DataFrame, name: str, numbers: Series[Any], faults: Faults) -> bool:
@@ -195,9 +208,9 @@ def _add_infinite(frame: DataFrame, name: str, numbers: Series[Any], faults: Fau
     infinite, column = np.isinf(numbers.to_numpy()), frame[name]
     large = (numbers.abs() > MOST).to_numpy() & ~infinite
     if numbers.abs().max() > MOST_INTEGER:
-        exact = column.astype(object)
+        exact = column.astype(object)[~infinite]
         odd = exact.map(lambda it: isinstance(it, int) and int(float(it)) != it)
-        large |= odd.to_numpy(dtype=bool)
+        large[~infinite] |= odd.to_numpy(dtype=bool)
     for what, wrong in (("is not finite", infinite), ("has what floats cannot hold", large)):
         faults.add(
             f"column '{name}' {what}",

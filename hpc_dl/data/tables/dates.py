@@ -68,10 +68,10 @@ def as_days(frame: DataFrame, name: str, form: str, faults: Faults) -> Series[An
     else:
         given = as_words(column)
         times = _parse(given, form or ISO)
-    odd = (times.isna() & given.notna()).to_numpy()
-    wrong = rows_by_value(frame, name, odd)
+    start = pandas.Timestamp(0, tz="UTC").as_unit("s")  # whose nanoseconds end in 2262
+    days: Series[Any] = (times - start) / pandas.Timedelta(days=1)
+    wrong = rows_by_value(frame, name, (days.isna() & given.notna()).to_numpy())
     faults.add(f"column '{name}' is no date as {form or ISO}", wrong, HINT.replace("NAME", name))
-    days: Series[Any] = (times - pandas.Timestamp(0, tz="UTC")) / pandas.Timedelta(days=1)
     return days.astype("float64")
 
 

@@ -64,13 +64,14 @@ def values(frame: DataFrame, column: Column, faults: Faults) -> Series[Any]:
     if column.type == "date":
         return as_days(frame, column.name, column.format, faults)
     given = frame[column.name]
+    kind = find_kind(given)
     if column.type == "bool":
         wrong = given.notna() & ~given.astype(object).isin([0, 1])
         _add_others(frame, column, wrong, "true or false", faults)
         return floats(given.where(~wrong))
-    if find_kind(given) == "boolean" and column.values > 2:
+    if kind == "boolean" and column.values > 2:
         _add_others(frame, column, given.notna(), "a number", faults)
-    if find_kind(given) in ("boolean", "empty"):
+    if kind in ("boolean", "empty"):
         return floats(given)
     return _numbers(frame, column, faults)
 

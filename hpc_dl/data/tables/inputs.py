@@ -13,6 +13,7 @@ from hpc_dl.data.tables.columns import (
     as_words,
     count_different,
     find_kind,
+    floats,
     plain,
     shown,
 )
@@ -104,6 +105,7 @@ def _summarise(values: Series[Any], kind: str) -> str:
     if not len(known) or kind == "other":
         return ""
     if kind == "number":
+        known = floats(known)
         return f"{known.min():.6g} to {known.max():.6g}, mean {known.mean():.4g}"
     if kind == "date":
         return f"{dates.show(known.min())} to {dates.show(known.max())}"

@@ -45,7 +45,8 @@ def read(place: Path, option: str) -> Read:
         )
         names = [it for it in dataset.schema.names if it not in schemas[0].names]
         rows = pyarrow.unify_schemas([*schemas, pyarrow.schema(map(dataset.schema.field, names))])
-        frame = dataset.replace_schema(rows).to_table().to_pandas(self_destruct=True)
+        table = dataset.replace_schema(rows).to_table().cast(_in_utc(rows))
+        frame = table.to_pandas(self_destruct=True)
     named = [str(name) for name in frame.index.names if name is not None]
     notes = [f"the index '{name}' of {place.name} is not read" for name in named]
     if place.is_dir():
@@ -70,6 +71,20 @@ def find_files(folder: Path, option: str) -> list[Path]:
     if not found:
         raise UserError(f"{option}: {folder} has no Parquet file in it")
     return found
+
+
+def _in_utc(schema: Schema) -> Schema:
+    """Return the schema with all times in UTC, since other systems name zones that Python does not
+    know; the moments are the same."""
+    import pyarrow
+
+    fields = [
+        it.with_type(pyarrow.timestamp(it.type.unit, "UTC"))
+        if pyarrow.types.is_timestamp(it.type) and it.type.tz
+        else it
+        for it in schema
+    ]
+    return pyarrow.schema(fields, schema.metadata)
 
 
 def _refuse_repeated(schema: Schema, where: str) -> None:

@@ -13,6 +13,7 @@ from hpc_dl.data.tables.columns import (
     Array,
     add_formatted_numbers,
     as_words,
+    example,
     find_kind,
     is_text,
     plain,
@@ -41,7 +42,7 @@ def find_classes(train: DataFrame, target: str) -> list[str]:
     kind = find_kind(column)
     if kind not in (*_KINDS, *_WORDS):
         raise UserError(
-            f"{where} is of {kind}, such as {shown(column.iloc[0])}, which are no classes",
+            f"{where} is of {kind}, such as {example(column)}, which are no classes",
             hint="Make words or whole numbers of them.",
         )
     values = (as_words(column) if is_text(column) else column).drop_duplicates()

@@ -80,6 +80,12 @@ def repeated(folder):
     return {"name": "parquet", "path": file, "target": "kind"}
 
 
+def digits(folder):
+    lines = ["x,kind", f"1{400 * '0'},a", *(f"{n},{'ab'[n % 2]}" for n in NUMBER)]
+    (folder / "table.csv").write_text("\n".join(lines))
+    return {"name": "csv", "path": str(folder / "table.csv"), "target": "kind"}
+
+
 def several_times(value, count=ROWS):
     return [value] * count
 
@@ -95,6 +101,8 @@ DAYS = pyarrow.array(
     pandas.date_range("2020-01-01", periods=ROWS), pyarrow.timestamp("us", "Europe/Berlin")
 )
 HALVES = NUMBER / 2
+WINDOWS_ZONE = "W. Europe Standard Time"
+ENCRYPTED = b"PARE" + bytes(50) + b"\x10\0\0\0PARE"
 NOTHING = pandas.DataFrame({"a": [], "kind": []})
 GAPS = {"size": with_gaps(HALVES, 3, 5, 7), "colour": with_gaps(["red", "blue"] * 30, 4)}
 REFUSED, TRAINS = "submission", "trains"
@@ -314,6 +322,26 @@ DATES = [
         table(x=DAYS, DATES=["x"]),
         TRAINS,
         "column 'x' is the days since 1970-01-01",
+    ),
+    Case(
+        "dates of a time zone as Windows calls it",
+        table(
+            x=pyarrow.array(NUMBER, pyarrow.timestamp("s", "W. Europe Standard Time")), DATES=["x"]
+        ),
+        TRAINS,
+        "column 'x' is the days since 1970-01-01",
+    ),
+    Case(
+        "milliseconds that are held as seconds",
+        table(x=pyarrow.array(NUMBER + 2**60, pyarrow.timestamp("ms")), DATES=["x"]),
+        REFUSED,
+        "column 'x' is no date as ISO8601: 36536598-",
+    ),
+    Case(
+        "an integer of 400 digits",
+        digits,
+        REFUSED,
+        "column 'x' is not finite: 1000000000000000000000000000000000000000… (row 1",
     ),
     Case(
         "dates without a time of the day, as numbers",
