@@ -12,6 +12,9 @@ from pathlib import Path
 from hpc_dl import errors
 from hpc_dl.errors import UserError
 
+Stamped = tuple[tuple[Path, tuple[int, ...]], ...]
+"""Files, and the size and times that each had."""
+
 
 def check_once(check: Callable[[], object], way: str, files: Sequence[Path], cache: Path) -> None:
     """Call `check`, unless it has passed already on these files as they are; `cache` notes that.
@@ -36,7 +39,12 @@ def digest(way: str, files: Sequence[Path]) -> str:
     return found.hexdigest()[:32]
 
 
-def stamps(file: Path) -> tuple[int, int, int]:
+def stamped(files: Sequence[Path]) -> Stamped:
+    """Return files with their stamps now."""
+    return tuple((file, stamps(file)) for file in files)
+
+
+def stamps(file: Path) -> tuple[int, ...]:
     """Return size, mtime and ctime; the last changes where a copy is given the former's mtime."""
     try:
         state = file.stat()

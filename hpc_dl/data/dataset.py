@@ -15,7 +15,7 @@ from hpc_dl.data.holdout import positions
 from hpc_dl.data.names import Names
 from hpc_dl.jobspec.data import DataFacts
 
-AT_ONCE = 2**23
+AT_ONCE = 2**21
 """Numbers that are held at once where all are looked at, whatever their type: the sums over parts
 depend on it."""
 

@@ -33,34 +33,41 @@ def to_tensor(value: Any, where: str) -> Tensor:
         raise UserError(f"{where} is no tensor or array: {error}") from None
 
 
-def check_examples(given: Tensor, kind: str, where: str, otherwise: str = "") -> Tensor:
+def check_examples(
+    given: Tensor, kind: str, where: str, otherwise: str = "", *, gaps: bool = False
+) -> Tensor:
     """Return checked examples: images as bytes or floats in [0, 1], others as finite floats.
 
-    `otherwise` is a hint for images that may be something else.
+    `otherwise` is a hint for images that may be something else, and for NaN among others; with
+    `gaps` these may be NaN.
     """
     if given.ndim != AXES[kind] or not given.numel():
         raise UserError(f"{where}: {kind} is {tuple(given.shape)}, but has to be {_LAYOUTS[kind]}")
     if kind == "image":
         return _pixels(given, where, otherwise)
-    return check_numbers(given, f"{where}: {kind}")
+    return check_numbers(given, f"{where}: {kind}", otherwise, gaps=gaps)
 
 
-def check_numbers(given: Tensor, where: str) -> Tensor:
+def check_numbers(given: Tensor, where: str, otherwise: str = "", *, gaps: bool = False) -> Tensor:
     """Return finite floats, in float64 where float32 may not hold them; see `precision`.
 
     Raises UserError with the count of examples that are not finite, or that floats cannot hold.
     """
-    numbers = Numbers(where)
+    numbers = Numbers(where, otherwise, gaps=gaps)
     floats = numbers.add(given)
     numbers.refuse()
     return floats
 
 
 class Numbers:
-    """Check of numbers that come in parts: of wrong values the examples are counted."""
+    """Check of numbers that come in parts: of wrong values the examples are counted.
 
-    def __init__(self, where: str) -> None:
-        self._where, self._count = where, 0
+    With `gaps`, NaN is none of them; else `otherwise` is a hint on it.
+    """
+
+    def __init__(self, where: str, otherwise: str = "", *, gaps: bool = False) -> None:
+        self._where, self._count, self._gaps = where, 0, gaps
+        self._hints = {"nan": f" {otherwise}"} if otherwise else {}
         self._places: dict[str, list[object]] = {}
         self._shown: dict[str, str] = {}
 
@@ -72,7 +79,9 @@ class Numbers:
         large = floats.isfinite() & (floats.abs() > torch.finfo(torch.float32).max)
         if not given.is_floating_point():
             large |= floats.abs() > MOST_INTEGER
-        wrong = {"nan": floats.isnan(), "infinite": floats.isinf(), "too large for floats": large}
+        wrong = {"infinite": floats.isinf(), "too large for floats": large}
+        if not self._gaps:
+            wrong = {"nan": floats.isnan(), **wrong}
         for what, mask in wrong.items():
             self._note(what, mask, given)
         self._count += len(given)
@@ -99,7 +108,8 @@ class Numbers:
             faults.add(
                 f"{self._shown[what]} in {len(places)} of {self._count} examples",
                 places,
-                "Places count from 0, the example first. Fill these in, or leave the examples out.",
+                "Places count from 0, the example first. Fill these in, or leave the examples out."
+                + self._hints.get(what, ""),
             )
         faults.refuse()
 

@@ -67,6 +67,8 @@ class Feature:
     """What its integers stand for: tokens or classes; the names of the numbers of a float."""
     longest: int = 0
     """The most elements along an axis that differs."""
+    gaps: bool = False
+    """Whether its numbers may be missing, as NaN."""
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,8 @@ class Predictor:
             self._taken = Prompts(Vocabulary.load(folder / "assets"))
         else:
             csv = CsvFormat.model_validate(facts.csv)
-            others = (trained.resized, facts.raw, csv, facts.undirected)
+            gaps = [name for name, feature in facts.inputs.items() if feature.gaps]
+            others = (trained.resized, facts.raw, csv, facts.undirected, gaps)
             self._taken = Inputs(trained.inputs, ranges, *others)
 
     def predict(

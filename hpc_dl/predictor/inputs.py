@@ -7,7 +7,7 @@ number is guessed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,6 +38,8 @@ class Inputs:
     """How CSV files of rows are read: as that of the training was."""
     undirected: bool = False
     """True if all edges of the training graphs were there in both directions."""
+    gaps: Collection[str] = ()
+    """The inputs whose numbers may be missing, as NaN."""
 
     def batch(self, given: Any) -> dict[str, Tensor]:
         """Return the tensors for `predict`. Raises UserError with the input and what was wanted."""
@@ -72,8 +74,9 @@ class Inputs:
             given = pictures.images(given, shape[1:], resized=self.resized)
         elif name == "table":
             given = tables.rows(given)
+        alone, gaps = name not in SHARED, name in self.gaps
         return numbers.checked(
-            given, name, shape, dtype, self.ranges.get(name), alone=name not in SHARED
+            given, name, shape, dtype, self.ranges.get(name), alone=alone, gaps=gaps
         )
 
 

@@ -25,13 +25,18 @@ def checked(
     limits: tuple[float, float] | None = None,
     *,
     alone: bool = True,
+    gaps: bool = False,
 ) -> Array:
     """Return `given` as an array of this shape, where -1 is any size, and dtype.
 
-    If `alone`, the batch axis may be missing, for one example. Raises UserError.
+    If `alone`, the batch axis may be missing, for one example; with `gaps`, floats may be NaN.
+    Raises UserError.
     """
     found = with_axes(array(given, name), name, shape, alone=alone)
-    numbers = _as_floats(found, name, dtype) if "float" in dtype else _as_is(found, name, dtype)
+    if "float" in dtype:
+        numbers = _as_floats(found, name, dtype, gaps=gaps)
+    else:
+        numbers = _as_is(found, name, dtype)
     if limits is not None:
         _check_limits(numbers, name, *limits)
     return np.require(numbers, requirements=["C", "W"])  # as torch wants it
@@ -60,10 +65,11 @@ def _text(shape: Sequence[int]) -> str:
     return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
 
 
-def _as_floats(found: Array, name: str, dtype: str) -> Array:
+def _as_floats(found: Array, name: str, dtype: str, *, gaps: bool) -> Array:
     with np.errstate(over="ignore"):
         floats = found.astype(dtype, copy=False)
-    if not (fine := np.isfinite(floats)).all():
+    fine = np.isfinite(floats) | (np.isnan(found) & gaps)
+    if not fine.all():
         index = _first(~fine)
         why = f", which {dtype} cannot hold" if np.isfinite(found[index]) else ""
         raise UserError(

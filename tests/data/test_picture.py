@@ -7,10 +7,11 @@ import zlib
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageFile
 
-from hpc_dl.data.pictures import decoding, headers
-from hpc_dl.data.pictures.decoding import decode, header
+from hpc_dl.data.pictures import decoding, header_notes
+from hpc_dl.data.pictures.decoding import decode
+from hpc_dl.data.pictures.header import header
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.sources.image_folder import ImageFolder
 from tests.support import reading
@@ -220,6 +221,14 @@ def test_a_picture_that_is_cut_off_is_named(tmp_path, suffix):
         decode(path, 3)
 
 
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "gif", "bmp", "webp"])
+def test_of_a_whole_picture_no_pixel_is_read_to_know_its_header(tmp_path, monkeypatch, suffix):
+    Image.fromarray(UPRIGHT).save(tmp_path / f"x.{suffix}")
+    monkeypatch.setattr(Image.Image, "load", None)
+    monkeypatch.setattr(ImageFile.ImageFile, "load", None)
+    assert header(tmp_path / f"x.{suffix}").size == (6, 9)
+
+
 @pytest.fixture
 def mixed(tmp_path):
     """Four pictures in each of two classes, of all that has to be minded."""
@@ -250,7 +259,7 @@ def test_the_plan_says_how_pictures_are_decoded(mixed, tmp_path):
 
 
 def test_of_very_many_pictures_some_are_looked_at(mixed, tmp_path, monkeypatch):
-    monkeypatch.setattr(headers, "MOST", 4)
+    monkeypatch.setattr(header_notes, "MOST", 4)
     notes = reading.describe(mixed, tmp_path).notes
     assert "2 of 4 pictures sampled of 8 have transparency: white is put behind them" in notes
 

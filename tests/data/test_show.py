@@ -21,6 +21,12 @@ from tests.support.pictures import folder_of_pictures
 DATA = Path("data")
 
 
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """Caches are written to a folder of the test."""
+    monkeypatch.chdir(tmp_path)
+
+
 def options(data: dict[str, Any]):
     """The options of a source, as a job has them."""
     model = {"name": "cnn"}

@@ -247,6 +247,20 @@ def test_a_frame_is_refused_where_the_training_knew_no_names(tmp_path):
     assert "to_numpy" in caught.value.hint
 
 
+def test_a_network_that_was_trained_on_arrays_with_gaps_predicts_them_as_the_mean(tmp_path):
+    x = np.where(np.arange(80).reshape(40, 2) % 7, np.arange(80.0).reshape(40, 2), np.nan)
+    np.savez(tmp_path / "x.npz", x=x, y=np.arange(40) % 2)
+    source = Npz(name="npz", path=str(tmp_path / "x.npz"), missing="mean")
+    splits = reading.load(source, tmp_path)
+    assert splits.train.tensors["table"].isnan().any()
+    predictor = load(exports.export(tmp_path / "export", FFNN, splits.facts))
+    predictor.nets["model"][0].mean.fill_(5)
+    found = predictor.predict(np.array([[np.nan, 1], [5, 1]]))["probabilities"]
+    np.testing.assert_array_equal(found[0], found[1])
+    with pytest.raises(UserError, match=r"table\[0, 0\] is inf; it has to be finite"):
+        predictor.predict(np.array([[np.inf, 1]]))
+
+
 def test_a_missing_table_is_an_error_in_one_line(export, capsys):
     assert main([str(export), "nowhere.csv"]) == 2
     out, err = capsys.readouterr()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -18,14 +18,18 @@ import pytest
 from pydantic import TypeAdapter
 
 from hpc_dl.data import loading, sources
+from hpc_dl.data.dataset import Split, Splits
+from hpc_dl.data.sampler import held_out
+from hpc_dl.data.streamed import StreamedSplit
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.sources import DataSpec
 
 PAGE = Path(__file__).parents[2] / "docs" / "unusual-data.md"
-When = Literal["submission", "node", "trains"]
+When = Literal["submission", "node", "training", "trains"]
 MOMENTS = {
     "submission": "refused at submission",
     "node": "refused on the node, before the first step",
+    "training": "ends the run when it is read",
     "trains": "trains",
 }
 
@@ -42,6 +46,8 @@ class Case:
     make: Callable[[Path], dict[str, Any]]
     when: When
     seen: str = ""
+    later: Callable[[Path], object] | None = None
+    """Happens to the data while they are streamed."""
 
 
 def check(case: Case, folder: Path) -> None:
@@ -49,20 +55,39 @@ def check(case: Case, folder: Path) -> None:
     options: Any = TypeAdapter(DataSpec).validate_python(case.make(folder))
     source = sources.build(options, folder / "root", folder)
     if case.when == "submission":
-        with pytest.raises(UserError) as caught:
-            source.describe()
-        return _assert_seen(case.seen, str(caught.value))
+        return _assert_refused(case, source.describe)
     facts = source.describe()
     if case.when == "node":
-        with pytest.raises(UserError) as caught:
-            loading.load(sources.build(options, folder / "root", folder))
-        assert caught.value.exit_code == 2
-        return _assert_seen(case.seen, str(caught.value))
-    splits = loading.load(sources.build(options, folder / "root", folder))
-    assert (facts.train, facts.validation, facts.test) == tuple(
-        map(len, (splits.train, splits.validation, splits.test))
-    )
+        return _assert_refused(case, lambda: _load(options, folder))
+    splits = _load(options, folder)
+    if case.later is not None:
+        case.later(folder)
+    parts = (splits.train, splits.validation, splits.test)
+    if case.when == "training":
+        return _assert_refused(case, lambda: _read(parts))
+    assert (facts.train, facts.validation, facts.test) == tuple(map(len, parts))
+    _read(parts)
     return _assert_seen(case.seen, "\n".join(facts.notes))
+
+
+def _load(options: Any, folder: Path) -> Splits:
+    workers = 0 if options.loading == "streaming" else None
+    return loading.load(sources.build(options, folder / "root", folder), workers)
+
+
+def _read(parts: Iterable[Split]) -> None:
+    """Read all that is streamed."""
+    for part in parts:
+        if isinstance(part, StreamedSplit):
+            for _ in held_out(part, 8, 0, 1):
+                pass
+
+
+def _assert_refused(case: Case, work: Callable[[], object]) -> None:
+    with pytest.raises(UserError) as caught:
+        work()
+    assert caught.value.exit_code == 2
+    _assert_seen(case.seen, str(caught.value))
 
 
 def _assert_seen(wanted: str, text: str) -> None:

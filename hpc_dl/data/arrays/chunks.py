@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-AT_ONCE = 2**26
+AT_ONCE = 2**24
 """Bytes that are read at once where all rows are read in turn."""
 MOST_KEPT = 2**28
 """The most bytes of decompressed chunks that a process keeps."""
@@ -33,9 +33,27 @@ def note_slow(dataset: Any, where: str) -> tuple[str, ...]:
         return ()
     one = "x".join(map(str, (1, *dataset.shape[1:])))
     return (
-        f"{where} is compressed in chunks of {dataset.chunks}: in random order {times:.0f} times "
-        "as much is decompressed as is read. Faster, if it is streamed: h5repack -f NONE, or "
+        f"{where} is compressed in chunks of {dataset.chunks}: in random order up to {times:.0f} "
+        "times as much is decompressed as is read. Faster, if it is streamed: h5repack -f NONE, or "
         f"-l {dataset.name.strip('/')}:CHUNK={one}",
+    )
+
+
+def note_unwritten(dataset: Any, where: str) -> tuple[str, ...]:
+    """Note what was never written, as by a program that was killed: it is read as zeros."""
+    if dataset.is_virtual or dataset.external or not dataset.size:
+        return ()
+    if not dataset.chunks:
+        absent, count = int(not dataset.id.get_storage_size()), 1
+    else:
+        sides = zip(dataset.shape, dataset.chunks, strict=True)
+        count = math.prod(-(-size // side) for size, side in sides)
+        absent = count - int(dataset.id.get_num_chunks())
+    if not absent:
+        return ()
+    return (
+        f"{where}: {absent} of {count} parts were never written, and are read as "
+        f"{dataset.fillvalue:g}",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from hpc_dl.data.arrays.elements import refuse_no_numbers
 from hpc_dl.data.arrays.stored import KEY, Array, StoredArray
 from hpc_dl.data.layout import channels_last, note_time_axis, refuse_scale
 from hpc_dl.errors import UserError
+from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.model import Modality
 from hpc_dl.jobspec.sources.arrays import Arrays
 
@@ -21,7 +23,6 @@ MOST_SHOWN = 2**20
 """Bytes of the first examples that are looked at before a job is submitted."""
 MOST_READ = 2**26
 """The most bytes that are decompressed for them."""
-SEQUENCES = "Sequences (N, T, F): data.kind: sequence."
 
 
 def kind_of(source: Arrays, shape: tuple[int, ...], where: str = "data.inputs") -> Modality:
@@ -36,7 +37,29 @@ def kind_of(source: Arrays, shape: tuple[int, ...], where: str = "data.inputs") 
     return kind
 
 
-def may_be_sequences(source: Arrays, shape: tuple[int, ...]) -> bool:
+def with_gaps(facts: DataFacts, source: Arrays) -> DataFacts:
+    """Return facts that say whether numbers may be missing. Raises UserError but for tables."""
+    if source.missing == "refuse":
+        return facts
+    if facts.modality != "table":
+        raise UserError(
+            f"data.missing: {source.missing} is for tables, and '{source.inputs}' is of "
+            f"{facts.modality}s",
+            hint="Fill them in, or leave the examples out.",
+        )
+    table = replace(facts.inputs["table"], gaps=True)
+    note = "gaps in the table count as the mean of their column in the training examples"
+    return replace(facts, inputs={"table": table}, notes=(*facts.notes, note))
+
+
+def otherwise(source: Arrays, shape: tuple[int, ...]) -> str:
+    """Return a hint for what could as well be sequences, and for tables that have gaps."""
+    if _may_be_sequences(source, shape):
+        return "Sequences (N, T, F): data.kind: sequence."
+    return "Or data.missing: mean." if kind_of(source, shape) == "table" else ""
+
+
+def _may_be_sequences(source: Arrays, shape: tuple[int, ...]) -> bool:
     """Return whether what is read as grey images could as well be sequences."""
     return source.kind is None and len(shape) == 3
 
@@ -47,10 +70,10 @@ def refuse_type(source: Arrays, array: StoredArray, where: str) -> None:
     pixels = kind_of(source, array.shape, where) == "image" and array.dtype.kind in "iu"
     if pixels and array.dtype != np.uint8:
         dtype = array.dtype.newbyteorder("=")
-        more = f" {SEQUENCES}" if may_be_sequences(source, array.shape) else ""
         raise UserError(
             f"{where} is {dtype}, but images are bytes (uint8), or floats in [0, 1]",
-            hint="Bytes: x.astype('uint8'); 16 bits: (x / 65535).astype('float32')." + more,
+            hint="Bytes: x.astype('uint8'); 16 bits: (x / 65535).astype('float32'). "
+            + otherwise(source, array.shape),
         )
 
 
@@ -65,8 +88,8 @@ def refuse_first_scale(source: Arrays, stored: StoredArray, where: str) -> None:
     known = first[np.isfinite(first)]
     if known.size:
         shown = f"{where}: image, of the first {len(first)} examples,"
-        unsure = SEQUENCES if may_be_sequences(source, stored.shape) else ""
-        refuse_scale(float(known.min()), float(known.max()), shown, unsure)
+        more = otherwise(source, stored.shape)
+        refuse_scale(float(known.min()), float(known.max()), shown, more)
 
 
 def refuse_differing(
@@ -105,7 +128,7 @@ def layout(
         return shape[1:], ()
     if len(shape) == 3:
         note = f"{where} is read as grey images of {shape[1]} x {shape[2]} pixels"
-        unsure = may_be_sequences(source, shape) and dtype != np.uint8
+        unsure = _may_be_sequences(source, shape) and dtype != np.uint8
         return (1, *shape[1:]), (f"{note}; data.kind: sequence is for sequences",) * unsure
     last, notes = channels_last(shape, f"data.inputs: {where}")
     return ((shape[3], *shape[1:3]) if last else shape[1:]), notes

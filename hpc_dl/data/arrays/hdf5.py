@@ -103,7 +103,6 @@ def _note_attributes(found: Mapping[str, Any]) -> tuple[str, ...]:
 def part_names(dataset: Any) -> list[str]:
     """Return the names of other files in which values of an array lie, if they are known."""
     found = {it.file_name for it in dataset.virtual_sources()} if dataset.is_virtual else set()
-    found |= {name for name, *_ in dataset.external or ()}
     return [name for name in sorted(found - {"."}) if "%" not in name]
 
 
@@ -143,6 +142,12 @@ def _refuse_unreadable(dataset: Any, folder: Path, where: str) -> None:
                 hint="pip install hdf5plugin, and export HDF5_PLUGIN_PATH=$(python -c 'import "
                 "hdf5plugin; print(hdf5plugin.PLUGIN_PATH)'); or h5repack -f GZIP=4 OLD NEW.",
             )
+    if dataset.external:
+        names = first_few(name for name, *_ in dataset.external)
+        raise UserError(
+            f"{where} has its values in raw files ({names})",
+            hint="Copy it into one file, in their folder: h5repack -f NONE OLD NEW.",
+        )
     parts = part_names(dataset)
     absent = [it for it in parts if not (folder / it).is_file()]
     if absent:

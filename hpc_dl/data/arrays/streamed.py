@@ -5,14 +5,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from hpc_dl.data import checked_files, validation
-from hpc_dl.data.arrays import chunks, examples
+from hpc_dl.data.arrays import chunks, examples, hdf5
 from hpc_dl.data.arrays.hdf5 import Hdf5File
 from hpc_dl.data.arrays.stored import KEY, Array, StoredArray, native
 from hpc_dl.data.dataset import Tensors
@@ -33,7 +32,8 @@ def split(
     """Return the examples of a split, of which the labels are `known`; none is read yet."""
     one = examples.arrange(source, np.zeros((1, *stored.shape[1:]), native(stored.dtype)))
     dtype = validation.check_examples(torch.from_numpy(one), facts.modality, "").dtype
-    rows = Rows(source, stored.held.name, stored.path, checked_files.stamps(stored.path))
+    others = [stored.path.parent / name for name in hdf5.part_names(stored.held)]
+    rows = Rows(source, stored.held.name, checked_files.stamped([stored.path, *others]))
     reader = Reader(rows, one.shape[1:], dtype, workers)
     return StreamedSplit(facts.modality, np.arange(stored.shape[0]), known, reader)
 
@@ -44,7 +44,10 @@ def read_ends(source: Arrays, facts: DataFacts, stored: StoredArray, where: str)
 
     Raises UserError for numbers that are not finite.
     """
-    numbers, ends = validation.Numbers(f"{where}: {facts.modality}"), list[Tensor]()
+    gaps = facts.inputs[facts.modality].gaps
+    otherwise = examples.otherwise(source, stored.shape)
+    numbers = validation.Numbers(f"{where}: {facts.modality}", otherwise, gaps=gaps)
+    ends: list[Tensor] = []
     for part in _parts(source, stored):
         pixels = facts.modality == "image" and not part.is_floating_point()
         values = part if pixels else numbers.add(part)
@@ -67,17 +70,17 @@ class Rows:
 
     source: Arrays
     array: str
-    file: Path
-    stamps: tuple[int, ...]
-    """Of the file when the run began to read it."""
+    files: checked_files.Stamped
+    """That of the array, and others that have parts of it, as they were when the run began."""
 
     def read(self, keys: Keys) -> Tensor:
-        if checked_files.stamps(self.file) != self.stamps:
-            raise UserError(
-                f"{KEY}: {self.file} has changed since the run began to read it",
-                hint="Restore it, or train on the new one as a new run: hpcdl submit --new.",
-            )
-        stored = _opened(self.file, self.stamps, self.array)
+        for file, stamps in self.files:
+            if checked_files.stamps(file) != stamps:
+                raise UserError(
+                    f"{KEY}: {file} has changed since the run began to read it",
+                    hint="Restore it, or train on the new one as a new run: hpcdl submit --new.",
+                )
+        stored = _opened(self.files, self.array)
         rows, places = np.unique(keys, return_inverse=True)
         parts = np.split(rows, range(MOST_ROWS, len(rows), MOST_ROWS))
         found = np.concatenate([_choose(stored, part) for part in parts])
@@ -94,8 +97,9 @@ def _choose(stored: StoredArray, rows: Array) -> Array:
 
 
 @functools.lru_cache(maxsize=8)
-def _opened(path: Path, stamps: tuple[int, ...], array: str) -> StoredArray:
-    """Return an array of a file, which stays open in this process; `stamps` tell its states."""
+def _opened(files: checked_files.Stamped, array: str) -> StoredArray:
+    """Return an array of the first file, which stays open in this process."""
+    path = files[0][0]
     file = Hdf5File(path)
     kept = chunks.kept_bytes(_find(file, array).held)
     file.close()

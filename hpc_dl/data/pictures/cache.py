@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from hpc_dl.data.dataset import Tensors
-from hpc_dl.data.pictures import broken, decoding, headers
+from hpc_dl.data.pictures import broken, decoding, header
 from hpc_dl.data.pictures.broken import UnreadablePicture
 from hpc_dl.data.pictures.decoding import Pixels
 from hpc_dl.data.pictures.folders import Found, Picture
@@ -46,7 +46,7 @@ def check_headers(source: ImageFolder, found: Found, cache: Path) -> None:
     if noted.exists():
         return
     many = f"{len(found.paths)} pictures"
-    headers.read_all(found.paths, many, Path(source.root).expanduser(), cache)
+    header.read_all(found.paths, many, Path(source.root).expanduser(), cache)
     with contextlib.suppress(OSError):
         cache.mkdir(parents=True, exist_ok=True)
         noted.touch()

@@ -6,32 +6,22 @@ prediction see the same pixels. Light: without torch.
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import threading
-import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Any
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import ExifTags, Image
 
-from hpc_dl.data.pictures.broken import Refused, refuse_special, unreadable
-from hpc_dl.data.pictures.file_ends import has_end
+from hpc_dl.data.pictures.broken import Refused, unreadable
+from hpc_dl.data.pictures.opening import Given, alone_if_large, opened
 
 RULE = 2
 """Version of the decoding, part of the cache's names: raise it with every change that gives other
 bytes for the same file."""
 
 Pixels = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
-Given = Path | str | IO[bytes] | Image.Image
 
-_TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_BITS = 256, 257, 258
-"""TIFF's tags."""
-_SIDEWAYS = (5, 6, 7, 8)
-"""EXIF orientations that swap height and width."""
+_TIFF_BITS = 258
+"""TIFF's tag."""
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -42,15 +32,6 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 """By EXIF orientation, what shows a picture upright."""
-_FORMATS = ("PNG", "JPEG", "MPO", "TIFF", "BMP", "GIF", "WEBP", "PPM", "AVIF", "JPEG2000")
-"""Formats that are read. Pillow knows others, of which one runs programs (EPS), and some are found
-in any bytes (TGA)."""
-_LARGE = 2**24
-"""Pixels beyond which a process decodes one picture at a time, whatever its threads."""
-_one_at_a_time = threading.Lock()
-
-# It warns of odd metadata, in a line for each picture; what matters is an error here.
-warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 def decode(given: Given, channels: int, size: Sequence[int] | None = None) -> Pixels:
@@ -59,7 +40,7 @@ def decode(given: Given, channels: int, size: Sequence[int] | None = None) -> Pi
     Raises UnreadablePicture naming one that cannot be read.
     """
     try:
-        with _open(given) as picture, _alone_if_large(picture):
+        with opened(given) as picture, alone_if_large(picture):
             flat = _convert(_flatten(picture), "L" if channels == 1 else "RGB")
             if size is not None:
                 flat = flat.resize((size[1], size[0]), Image.Resampling.BILINEAR)
@@ -67,54 +48,6 @@ def decode(given: Given, channels: int, size: Sequence[int] | None = None) -> Pi
     except Exception as error:  # Pillow's readers raise all kinds at malformed files
         raise unreadable(given, error) from None
     return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
-
-
-@dataclass(frozen=True)
-class Header:
-    """Properties in a picture's header that decide how it is decoded."""
-
-    size: tuple[int, int]
-    """Height and width, upright."""
-    grey: bool
-    turned: bool
-    transparent: bool
-    deep: bool
-    """True if it has 16 bits a channel."""
-    several: bool
-    """True if it has more than one frame or page."""
-    cmyk: bool
-    extra: bool
-    """True if it has more channels than are read."""
-
-
-def header(path: Path) -> Header:
-    """Read a header, and pixels only where the file seems to be cut off.
-
-    Raises UnreadablePicture naming a picture that is none.
-    """
-    try:
-        refuse_special(path)
-        with path.open("rb") as file, Image.open(file, formats=_formats()) as picture:
-            if is_deep(picture):
-                _brightest(picture)
-            if not has_end(picture, file):
-                with _alone_if_large(picture):
-                    picture.load()
-            turn = _orientation(picture)
-            width, height = _stored_size(picture)
-            return Header(
-                size=(width, height) if turn in _SIDEWAYS else (height, width),
-                grey=is_grey(picture),
-                turned=turn != 1,
-                transparent=picture.has_transparency_data,
-                deep=picture.mode.startswith("I") or "16" in _stored_mode(picture),
-                # a telephone's MPO is one picture with previews or another angle
-                several=picture.format != "MPO" and getattr(picture, "is_animated", False),
-                cmyk=picture.mode == "CMYK",
-                extra=_stored_mode(picture).startswith("RGBX"),
-            )
-    except Exception as error:  # Pillow's readers raise all kinds at malformed files
-        raise unreadable(path, error) from None
 
 
 def is_deep(picture: Image.Image) -> bool:
@@ -127,36 +60,10 @@ def is_grey(picture: Image.Image) -> bool:
     return picture.mode[0] in "1LIF" and picture.mode != "LAB"
 
 
-@contextlib.contextmanager
-def _open(given: Given) -> Any:
-    """Open a picture, and close it unless it was given open."""
-    if isinstance(given, Image.Image):
-        yield given
-    else:
-        if isinstance(given, Path | str):
-            refuse_special(given)
-        with Image.open(given, formats=_formats()) as picture:
-            yield picture
-
-
-@functools.cache
-def _formats() -> tuple[str, ...]:
-    """Return the formats to read, as far as this build of Pillow knows them."""
-    Image.init()
-    return tuple(it for it in _FORMATS if it in Image.OPEN)
-
-
-@contextlib.contextmanager
-def _alone_if_large(picture: Image.Image) -> Iterator[None]:
-    """Wait until no other thread decodes a large picture, if this is one: memory is bounded."""
-    with _one_at_a_time if picture.width * picture.height > _LARGE else contextlib.nullcontext():
-        yield
-
-
 def _flatten(picture: Image.Image) -> Image.Image:
     """Return the picture upright, in L or RGB."""
     deep = is_deep(picture)
-    most = _brightest(picture) if deep else 255
+    most = brightest(picture) if deep else 255
     picture.load()
     turn = _TURNS.get(picture.getexif().get(ExifTags.Base.Orientation, 1))
     upright = picture if turn is None else picture.transpose(turn)
@@ -172,7 +79,7 @@ def _convert(picture: Image.Image, mode: str) -> Image.Image:
     return picture if picture.mode == mode else picture.convert(mode)
 
 
-def _brightest(picture: Image.Image) -> int:
+def brightest(picture: Image.Image) -> int:
     """Return the value of white in a picture of more than 8 bits. Raises Refused if unknown."""
     if picture.mode.startswith("I;16"):
         bits = getattr(picture, "tag_v2", {}).get(_TIFF_BITS, (16,))[0]
@@ -205,23 +112,3 @@ def _on_white(picture: Image.Image) -> Image.Image:
             "dark background"
         )
     return flat.convert("L") if is_grey(picture) else flat
-
-
-def _stored_size(picture: Image.Image) -> tuple[int, int]:
-    """Return width and height before rotation; for a TIFF, Pillow gives those after it."""
-    tags = getattr(picture, "tag_v2", {})
-    return tags.get(_TIFF_WIDTH, picture.width), tags.get(_TIFF_HEIGHT, picture.height)
-
-
-def _stored_mode(picture: Image.Image) -> str:
-    """Return the mode in the file, such as RGB;16B, of which Pillow keeps 8 bits."""
-    tile = getattr(picture, "tile", None)
-    arguments = tile[0][3] if tile else ""
-    return str(arguments[0] if isinstance(arguments, tuple) else arguments)
-
-
-def _orientation(picture: Image.Image) -> int:
-    """Return the EXIF orientation, from 1 to 8; 1 is upright."""
-    # Of a PNG, its own `getexif` decodes all pixels, as EXIF may stand behind them.
-    found = Image.Image.getexif(picture).get(ExifTags.Base.Orientation, 1)
-    return found if found in range(2, 9) else 1

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpc_dl.data.counts import Holdout, split_facts
-from hpc_dl.data.faults import Faults
 from hpc_dl.data.labels import note_similar_names, note_unordered_numbers
-from hpc_dl.data.pictures import split_folders
-from hpc_dl.data.pictures.folder_walk import SUFFIXES, Walk, is_text, list_folder, printable, walk
+from hpc_dl.data.pictures import folder_checks, split_folders
+from hpc_dl.data.pictures.folder_checks import RENAME
+from hpc_dl.data.pictures.folder_walk import SUFFIXES, is_text, list_folder, printable, walk
 from hpc_dl.data.pictures.roots import no_class, refuse_no_folder
 from hpc_dl.errors import UserError, first_few
 from hpc_dl.jobspec.data import DataFacts
@@ -22,15 +20,8 @@ from hpc_dl.jobspec.sources.image_folder import ImageFolder
 if TYPE_CHECKING:
     from hpc_dl.data.holdout import Array
 
-_RENAME = (
-    "Rename them, for example with `convmv -r -f latin1 -t utf8 --notest FOLDER`, or unpack the "
-    "archive again with `unzip -O cp1252`."
-)
-
 Picture = tuple[Path, int]
 """A file and the number of its class."""
-Walks = Mapping[tuple[str, str], Walk]
-"""The search of each folder of a class, by split and class."""
 
 
 @dataclass(frozen=True)
@@ -53,19 +44,19 @@ def scan(source: ImageFolder) -> Found:
     root = Path(source.root).expanduser()
     refuse_no_folder(root)
     if not is_text(str(root)):
-        raise UserError(f"data.root: {printable(str(root))} is not in UTF-8", hint=_RENAME)
+        raise UserError(f"data.root: {printable(str(root))} is not in UTF-8", hint=RENAME)
     layout = split_folders.find_splits(root)
     there = {split: _classes(folder) for split, folder in layout.splits.items()}
     classes = there["train"]
     split_folders.refuse_masks(classes, f"data.root: {layout.splits['train']}")
-    _refuse_unknown(there, layout.splits)
+    folder_checks.refuse_unknown(there, layout.splits)
     walks = {
         (split, name): walk(layout.splits[split] / name, SUFFIXES)
         for split, names in there.items()
         for name in names
     }
-    _refuse_empty(walks, layout.splits)
-    _refuse_files(walks.values(), root)
+    folder_checks.refuse_empty(walks, layout.splits)
+    folder_checks.refuse_files(walks.values(), root)
     pictures = {
         split: [
             (Path(file), number)
@@ -81,7 +72,7 @@ def scan(source: ImageFolder) -> Found:
         *beside,
         *note_similar_names(classes),
         *note_unordered_numbers(classes),
-        *_notes(walks, root),
+        *folder_checks.note_files(walks, root),
     )
     return Found(classes, pictures, tuple(map(printable, notes)))
 
@@ -91,17 +82,15 @@ def facts(source: ImageFolder, found: Found, cache: Path) -> DataFacts:
 
     Raises UserError naming files that are no pictures, among those whose headers are read.
     """
-    from hpc_dl.data.pictures import (
-        duplicates,
-        headers,
-    )  # numpy and Pillow, for those who have pictures
+    # numpy and Pillow, for those who have pictures
+    from hpc_dl.data.pictures import duplicates, header_notes
 
     labels = {name: [label for _, label in its] for name, its in found.pictures.items()}
     splits = split_facts(labels, found.classes, Holdout.of(source), groups(source, found))
     root = Path(source.root).expanduser()
     notes = (
         *found.notes,
-        *headers.note_decoding(found.paths, source, cache),
+        *header_notes.note_decoding(found.paths, source, cache),
         *duplicates.note_duplicates(found.pictures, root),
     )
     shape = (source.channels, *source.size)
@@ -141,7 +130,7 @@ def _classes(folder: Path) -> tuple[str, ...]:
         if not is_text(name):
             raise UserError(
                 f"data.root: the name of folder {name!r} in {folder} is not in UTF-8",
-                hint=f"It is the name of a class. {_RENAME}",
+                hint=f"It is the name of a class. {RENAME}",
             )
     return tuple(sorted(names))
 
@@ -149,79 +138,3 @@ def _classes(folder: Path) -> tuple[str, ...]:
 def _note_strays(folder: Path, classes: tuple[str, ...]) -> tuple[str, ...]:
     """Note what lies beside the folders of classes; the folder of splits has its own note."""
     return split_folders.note_strays(folder, set(classes))
-
-
-def _refuse_unknown(there: Mapping[str, tuple[str, ...]], splits: Mapping[str, Path]) -> None:
-    """Raise UserError for classes that are not trained on."""
-    for split, names in there.items():
-        if unknown := sorted(set(names) - set(there["train"])):
-            raise UserError(
-                f"data.root: {splits[split]} has classes that {splits['train']} has not: "
-                f"{first_few(unknown)}",
-                hint=f"To train on there are: {first_few(there['train'])}.",
-            )
-
-
-def _refuse_empty(walks: Walks, splits: Mapping[str, Path]) -> None:
-    """Raise UserError for classes without a picture to train on, and splits without any."""
-    known = f"Known are {' '.join(SUFFIXES)}."
-    empty = [name for (split, name), it in walks.items() if split == "train" and not it.files]
-    if empty:
-        there = _count_by_suffix(it for (split, _), it in walks.items() if split == "train")
-        raise UserError(
-            f"data.root: {splits['train']} has no picture of class {first_few(empty)}",
-            hint=f"{known} It also has {there}." if there else known,
-        )
-    for split, folder in splits.items():
-        if not any(it.files for (its, _), it in walks.items() if its == split):
-            raise UserError(f"data.root: {folder} has no picture", hint=known)
-
-
-def _refuse_files(walks: Iterable[Walk], root: Path) -> None:
-    """Raise UserError for files that are not to be opened, and for names that are no text."""
-    from hpc_dl.data.pictures.broken import shown, special
-
-    faults = Faults(f"data.root: {root}")
-    for it in walks:
-        for file in it.special:
-            faults.add(special(file), [shown(file, root)], "Remove or replace them.")
-        for file in it.files:
-            if not file.isascii() and not is_text(file):
-                faults.add("names not in UTF-8", [shown(file, root)], _RENAME)
-    faults.refuse()
-
-
-def _notes(walks: Walks, root: Path) -> list[str]:
-    """Note other files, sub-folders and links."""
-    notes = []
-    if left := _count_by_suffix(walks.values()):
-        notes.append(f"files of classes that are not read: {left}")
-    below = [it for walk in walks.values() for it in list(walk.folders.values())[1:]]
-    if below:
-        notes.append(f"pictures in sub-folders count to their class: {_paths(below, root)}")
-    if repeated := [it for walk in walks.values() for it in walk.repeated]:
-        notes.append(f"links to folders that are read already: {_paths(repeated, root)}")
-    return notes + _same_folders(walks, root)
-
-
-def _same_folders(walks: Walks, root: Path) -> list[str]:
-    """Note folders that are read for several classes or splits."""
-    places: dict[tuple[int, int], list[str]] = {}
-    for found in walks.values():
-        for identity, place in found.folders.items():
-            places.setdefault(identity, []).append(place)
-    return [
-        f"the same folder by links, its pictures are read for each: {_paths(same, root)}"
-        for same in places.values()
-        if len(same) > 1
-    ]
-
-
-def _count_by_suffix(walks: Iterable[Walk]) -> str:
-    """Count the files that are no pictures: `3 .txt, 1 .csv`."""
-    total: Counter[str] = sum((walk.others for walk in walks), Counter())
-    return first_few(f"{count} {name}" for name, count in total.most_common())
-
-
-def _paths(places: list[str], root: Path) -> str:
-    return first_few([str(Path(place).relative_to(root)) for place in places])

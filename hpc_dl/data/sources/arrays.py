@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -61,7 +61,7 @@ class ArraySource(Source[Arrays]):
         source, splits = self.options, {}
         with open_arrays(source) as file:
             facts, known = _describe(source, file)
-            way = f"{RULE} {array_names(source)} {facts.modality}"
+            way = f"{RULE} {array_names(source)} {facts.modality} {source.missing}"
             if check:
                 checked_files.check_once(
                     lambda: _check_streamed(source, file, facts),
@@ -126,21 +126,22 @@ def _describe(source: Arrays, file: File) -> tuple[DataFacts, dict[str, dict[str
             *note_arrays(source),
             *notes,
             *found.notes,
-            *_note_slow(source, inputs["train"]),
+            *_note_chunks(source, inputs),
         ),
         **split_facts(known, found.classes, Holdout.of(source), groups),
     )
-    return facts, found.arrays
+    return examples.with_gaps(facts, source), found.arrays
 
 
-def _note_slow(source: Arrays, stored: StoredArray) -> tuple[str, ...]:
-    """Note chunks that are slow to stream, where examples may be."""
-    size = math.prod(stored.shape) * stored.dtype.itemsize
-    if not isinstance(source, Hdf5) or source.loading == "resident":
-        return ()
-    if source.loading == "auto" and size < LARGE:
-        return ()
-    return chunks.note_slow(stored.held, _place(source, "train", "inputs"))
+def _note_chunks(source: Arrays, inputs: File) -> Iterator[str]:
+    """Note what the chunks of examples in HDF5 tell of them."""
+    if not isinstance(source, Hdf5):
+        return
+    for split, stored in inputs.items():
+        yield from chunks.note_unwritten(stored.held, _place(source, split, "inputs"))
+    size = math.prod(inputs["train"].shape) * inputs["train"].dtype.itemsize
+    if source.loading == "streaming" or (source.loading == "auto" and size >= LARGE):
+        yield from chunks.note_slow(inputs["train"].held, _place(source, "train", "inputs"))
 
 
 @dataclass(frozen=True)
@@ -199,9 +200,12 @@ def _check(
     from hpc_dl.data import validation
 
     where = _place(source, split, "inputs")
-    unsure = examples.may_be_sequences(source, stored.shape)
     found = validation.check_examples(
-        given, facts.modality, where, examples.SEQUENCES if unsure else ""
+        given,
+        facts.modality,
+        where,
+        examples.otherwise(source, stored.shape),
+        gaps=facts.inputs[facts.modality].gaps,
     )
     if split == "train":
         validation.refuse_constant(found, where)

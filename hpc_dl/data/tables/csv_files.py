@@ -91,7 +91,8 @@ def _refuse_uneven_rows(
 
 def _least(dialect: Dialect) -> int:
     """Return the number of columns up to the last with a name: a row may end there."""
-    return max(place for place, it in enumerate(dialect.names, 1) if not is_nameless(it))
+    named = [place for place, it in enumerate(dialect.names, 1) if not is_nameless(it)]
+    return max(named, default=1)
 
 
 def _refuse_rows(file: TextFile, dialect: Dialect, options: CsvFormat, error: str = "") -> None:

@@ -35,7 +35,8 @@ def find_names(
         names = options.names or [name.strip() for name in first]
     if options.names and rows and len(options.names) != width:
         raise UserError(
-            f"data.names has {len(names)} names, and rows of {file.path} have {width} fields"
+            f"data.names has {len(names)} names, and rows of {file.path} have {width} fields",
+            hint="Rows have all of them, in this order; what is not looked at may be empty.",
         )
     every = enumerate(_extend(file, names, rows, width))
     names = [name or f"Unnamed: {number}" for number, name in every]

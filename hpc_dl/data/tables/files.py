@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hpc_dl.data.faults import reading
+from hpc_dl.data.faults import reading, regular_file
 from hpc_dl.data.file_forms import HEAD, find_other_form
 from hpc_dl.data.tables import csv_files, parquet_files
 from hpc_dl.data.tables.row_numbers import drop_index
@@ -35,12 +35,8 @@ def read_file(file: Path, option: str, csv: CsvFormat | None) -> DataFrame:
     Raises UserError, which begins with the option, where it cannot be read.
     """
     where = f"{option}: {file}"
-    if not file.is_file() and not (csv is None and file.is_dir()):
-        what = "is a folder" if file.is_dir() else "is no file" if file.exists() else ""
-        hint = "data.name: parquet reads folders; CSV has to be one file." if file.is_dir() else ""
-        raise UserError(
-            f"{where} {what}" if what else f"{option}: there is no file {file}", hint=hint
-        )
+    if csv or not file.is_dir():
+        file = regular_file(option, file)
     if csv is None and file.is_file():
         _refuse_other_form(file, option)
     read = csv_files.read(file, option, csv) if csv else parquet_files.read(file, option)

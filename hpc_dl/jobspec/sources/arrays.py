@@ -38,6 +38,11 @@ class Arrays(Data):
         "classify", description="whether the labels are classes or regression targets"
     )
     test: Fraction = Field(0.1, description="share of the examples for the test, if not apart")
+    missing: Literal["refuse", "mean"] = Field(
+        "refuse",
+        description="what becomes of gaps (NaN) in a table. `mean`: they count as the mean of the "
+        "column in the training examples. `refuse`: none may be there",
+    )
     groups: str | None = Field(
         None,
         description="name of an array, like one of patients: examples with the same value are kept "

@@ -212,10 +212,10 @@ HDF5 = [
         "'x' in …a.h5 lies in other files, of which 1 of 1 are not there: part1.h5",
     ),
     Case(
-        "raw values in a file that is not there",
+        "values in a raw file",
         hdf5(dataset(shape=(40, 3), dtype="f8", external=[("raw.bin", 0, h5py.h5f.UNLIMITED)])),
         SUBMISSION,
-        "of which 1 of 1 are not there: raw.bin",
+        "has its values in raw files (raw.bin)\nCopy it into one file",
     ),
     Case(
         "a link to nothing",

@@ -262,13 +262,25 @@ INPUTS = [
         split("test", changed(TABLE[:6], np.inf, (2, 2)), x=changed(TABLE, np.nan, (7, 2), (9, 0))),
         NODE,
         "a.npz: 2 faults\n  data.inputs: 'x': table: nan in 2 of 40 examples: [7, 2], [9, 0]\n  "
-        "data.test_inputs: 'a': table: infinite in 1 of 6 examples: [2, 2]\nPlaces count from 0",
+        "data.test_inputs: 'a': table: infinite in 1 of 6 examples: [2, 2]\n…data.missing: mean.",
     ),
     Case(
         "gaps in pictures",
         npz(x=changed(IMAGES, np.nan, (7, 2))),
         NODE,
         "nan in 1 of 40 examples: 7",
+    ),
+    Case(
+        "gaps in a table, that are asked for",
+        npz({"missing": "mean"}, x=changed(TABLE, np.nan, (7, 2), (9, 0))),
+        TRAINS,
+        "gaps in the table count as the mean of their column in the training examples",
+    ),
+    Case(
+        "gaps in sequences, that are asked for",
+        npz({"missing": "mean", "kind": "sequence"}, x=changed(IMAGES, np.nan, (7, 2))),
+        SUBMISSION,
+        "data.missing: mean is for tables, and 'x' is of sequences",
     ),
     Case(
         "numbers beyond float16",

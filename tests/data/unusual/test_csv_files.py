@@ -65,6 +65,17 @@ ENCODINGS = [
         "every other byte of it is 0…data.encoding: utf-16-le",
     ),
     Case(
+        "UTF-16 without a mark, with `data.encoding`",
+        lambda folder: text(*TABLE, encoding="utf-16-le")(folder) | {"encoding": "utf-16-le"},
+        "trains",
+    ),
+    Case(
+        "bytes that the encoding does not have",
+        content(PLAIN.replace(b"12.5", b"\x81"), encoding="cp1252"),
+        "submission",
+        "not CP1252: line 27 (byte …is 0x81)",
+    ),
+    Case(
         "Latin-1",
         text(
             "größe,kind", *rows(lambda n: f"{n},{'été' if n % 2 else 'hiver'}"), encoding="latin-1"

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from hpc_dl.data.pictures import broken
-from hpc_dl.data.pictures.broken import UnreadablePicture
-from hpc_dl.data.pictures.decoding import Header, decode, header
+from hpc_dl.data.pictures.decoding import decode
+from hpc_dl.data.pictures.header import Header, read_all
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.sources.image_folder import ImageFolder
 
@@ -32,24 +30,6 @@ def note_decoding(paths: Sequence[Path], source: ImageFolder, cache: Path) -> tu
     found = read_all(chosen, many, Path(source.root).expanduser(), cache)
     _refuse_dark([it for it, known in zip(chosen, found, strict=True) if known.deep])
     return (*_counted(found, many, source.channels), *_resized(found, source))
-
-
-def read_all(paths: Sequence[Path], many: str, root: Path, cache: Path) -> list[Header]:
-    """Read the headers of pictures, of which there are so `many` in words.
-
-    Raises UserError naming those that cannot be read.
-    """
-    with ThreadPoolExecutor() as pool:
-        found = list(pool.map(_try_header, paths))
-    broken.refuse([it for it in found if isinstance(it, UnreadablePicture)], many, root, cache)
-    return [it for it in found if isinstance(it, Header)]
-
-
-def _try_header(path: Path) -> Header | UnreadablePicture:
-    try:
-        return header(path)
-    except UnreadablePicture as error:
-        return error
 
 
 def _refuse_dark(deep: Sequence[Path]) -> None:

@@ -1,0 +1,99 @@
+"""Checks and notes of the files in folders of pictures, by their names alone. Light."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from hpc_dl.data.faults import Faults
+from hpc_dl.data.pictures.folder_walk import SUFFIXES, Walk, is_text
+from hpc_dl.errors import UserError, first_few
+
+RENAME = (
+    "Rename them, for example with `convmv -r -f latin1 -t utf8 --notest FOLDER`, or unpack the "
+    "archive again with `unzip -O cp1252`."
+)
+"""What to do about names that are not in UTF-8."""
+MOST_NOTES = 3
+"""Of notes of one kind."""
+
+Walks = Mapping[tuple[str, str], Walk]
+"""The search of each folder of a class, by split and class."""
+
+
+def refuse_unknown(there: Mapping[str, tuple[str, ...]], splits: Mapping[str, Path]) -> None:
+    """Raise UserError for classes that are not trained on."""
+    for split, names in there.items():
+        if unknown := sorted(set(names) - set(there["train"])):
+            raise UserError(
+                f"data.root: {splits[split]} has classes that {splits['train']} has not: "
+                f"{first_few(unknown)}",
+                hint=f"To train on there are: {first_few(there['train'])}.",
+            )
+
+
+def refuse_empty(walks: Walks, splits: Mapping[str, Path]) -> None:
+    """Raise UserError for classes without a picture to train on, and splits without any."""
+    known = f"Known are {' '.join(SUFFIXES)}."
+    empty = [name for (split, name), it in walks.items() if split == "train" and not it.files]
+    if empty:
+        there = _count_by_suffix(it for (split, _), it in walks.items() if split == "train")
+        raise UserError(
+            f"data.root: {splits['train']} has no picture of class {first_few(empty)}",
+            hint=f"{known} It also has {there}." if there else known,
+        )
+    for split, folder in splits.items():
+        if not any(it.files for (its, _), it in walks.items() if its == split):
+            raise UserError(f"data.root: {folder} has no picture", hint=known)
+
+
+def refuse_files(walks: Iterable[Walk], root: Path) -> None:
+    """Raise UserError for files that are not to be opened, and for names that are no text."""
+    from hpc_dl.data.pictures.broken import shown, special
+
+    faults = Faults(f"data.root: {root}")
+    for it in walks:
+        for file in it.special:
+            faults.add(special(file), [shown(file, root)], "Remove or replace them.")
+        for file in it.files:
+            if not file.isascii() and not is_text(file):
+                faults.add("names not in UTF-8", [shown(file, root)], RENAME)
+    faults.refuse()
+
+
+def note_files(walks: Walks, root: Path) -> list[str]:
+    """Note other files, sub-folders and links."""
+    notes = []
+    if left := _count_by_suffix(walks.values()):
+        notes.append(f"files of classes that are not read: {left}")
+    below = [it for walk in walks.values() for it in list(walk.folders.values())[1:]]
+    if below:
+        notes.append(f"pictures in sub-folders count to their class: {_paths(below, root)}")
+    if repeated := [it for walk in walks.values() for it in walk.repeated]:
+        notes.append(f"links to folders that are read already: {_paths(repeated, root)}")
+    return notes + _same_folders(walks, root)
+
+
+def _same_folders(walks: Walks, root: Path) -> list[str]:
+    """Note folders that are read for several classes or splits."""
+    places: dict[tuple[int, int], list[str]] = {}
+    for found in walks.values():
+        for identity, place in found.folders.items():
+            places.setdefault(identity, []).append(place)
+    several = [same for same in places.values() if len(same) > 1]
+    more = f"so are {len(several) - MOST_NOTES} more folders" if len(several) > MOST_NOTES else ""
+    return [
+        f"the same folder by links, its pictures are read for each: {_paths(same, root)}"
+        for same in several[:MOST_NOTES]
+    ] + [more] * bool(more)
+
+
+def _count_by_suffix(walks: Iterable[Walk]) -> str:
+    """Count the files that are no pictures: `3 .txt, 1 .csv`."""
+    total: Counter[str] = sum((walk.others for walk in walks), Counter())
+    return first_few(f"{count} {name}" for name, count in total.most_common())
+
+
+def _paths(places: list[str], root: Path) -> str:
+    return first_few([str(Path(place).relative_to(root)) for place in places])
