@@ -43,7 +43,7 @@ def note_duplicates(pictures: Mapping[str, list[tuple[Path, int]]], root: Path) 
         else others,
     }
     return tuple(
-        f"{len(them)} pictures are {what}, such as "
+        f"{len(them)} {'pictures are' if len(them) > 1 else 'picture is'} {what}, such as "
         + " and ".join(shown(place.path, root) for place in _differing(them[0]))
         for what, them in sentences.items()
         if them

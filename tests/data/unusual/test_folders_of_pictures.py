@@ -204,21 +204,20 @@ CASES = [
         "the same picture in train and test",
         leaked,
         "trains",
-        "1 pictures are in several splits, byte for byte the same: what is measured on them is "
+        "1 picture is in several splits, byte for byte the same: what is measured on them is "
         "too good, such as train/cat/0.png and test/cat/copy.png",
     ),
     Case(
         "the same picture in two classes",
         copied("cat/0.png", "dog/9.png"),
         "trains",
-        "1 pictures are in several classes, byte for byte the same, such as cat/0.png and "
-        "dog/9.png",
+        "1 picture is in several classes, byte for byte the same, such as cat/0.png and dog/9.png",
     ),
     Case(
         "the same picture twice",
         copied("cat/0.png", "cat/0 (1).png"),
         "trains",
-        "1 pictures are there several times, byte for byte the same, of which one may be drawn for "
+        "1 picture is there several times, byte for byte the same, of which one may be drawn for "
         "the test, such as cat/0 (1).png and cat/0.png",
     ),
     Case(
