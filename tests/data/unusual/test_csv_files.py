@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import lzma
+import os
 import sqlite3
 import zipfile
 
@@ -47,6 +48,11 @@ def parquet():
 
 def zstandard():
     return pyarrow.Codec("zstd").compress(PLAIN, asbytes=True)
+
+
+def pipe(folder):
+    os.mkfifo(folder / "t.csv")
+    return {**COMMON, "path": str(folder / "t.csv")}
 
 
 def database(folder):
@@ -183,6 +189,7 @@ FORMS = [
         "is a file of Weka (ARFF), not CSV…data.skiprows",
     ),
     Case("CSV that is called Parquet", content(PLAIN, name="t.parquet"), "trains"),
+    Case("a named pipe", pipe, "submission", "t.csv is no regular file"),
     Case(
         "a folder",
         lambda folder: {**COMMON, "path": str(folder)},
