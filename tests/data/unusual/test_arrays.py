@@ -325,7 +325,11 @@ INPUTS = [
     Case("spans of time", npz(x=TABLE.astype("m8[D]")), SUBMISSION, "'x' holds spans of time"),
     Case("records", npz(x=RECORDS), SUBMISSION, "'x' holds records…structured_to_unstructured(x)"),
     Case("a constant", npz(x=np.ones((40, 3))), NODE, "every value is 1: there is nothing to"),
-    Case("one axis", npz(x=TABLE[:, 0]), SUBMISSION, "'x' is (40,), which is no kind of example"),
+    Case(
+        "one axis", npz(x=TABLE[:, 0]), SUBMISSION, "'x' is (40,), which is no kind of…x[:, None]."
+    ),
+    Case("rows as sequences", npz({"kind": "sequence"}), SUBMISSION, "no sequence\n…x[..., None]."),
+    Case("pictures as rows", npz({"kind": "table"}, x=IMAGES), SUBMISSION, "x.reshape(len(x), -1)"),
     Case(
         "volumes", npz(x=RNG.random((40, 2, 3, 4, 5))), SUBMISSION, "Volumes and videos are not sup"
     ),
