@@ -150,7 +150,7 @@ def test_texts_are_shown_from_their_beginnings(tmp_path):
     assert titles(picture)[0] == "Training examples"
     assert picture.figure.axes[0].texts[0].get_text() == "$to_be or_$ not\\x00"
     assert titles(picture)[1:] == [
-        "Tokens of 32 training examples, of 11",
+        "Most frequent of 11 tokens, in 32 training examples",
         "Lengths of training examples, in tokens",
     ]
     assert picture.pixels().std() > 0
