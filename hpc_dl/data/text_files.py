@@ -23,8 +23,9 @@ _OTHERS = {
 
 
 def read(key: str, file: Path) -> str:
-    """Return a text, with the newlines of Windows as `\\n`. Raises UserError, with the row, for what is none.
+    """Return a text, with the newlines of Windows as `\\n`.
 
+    Raises UserError, with the row, for what is none.
     `key` is the option that names the file.
     """
     path = regular_file(key, file)
