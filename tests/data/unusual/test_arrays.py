@@ -338,7 +338,7 @@ INPUTS = [
         "pictures of 12 bits",
         npz(x=(IMAGES * 4095).astype(">u2")),
         SUBMISSION,
-        "'x' is uint16, but images are bytes (uint8), or floats in [0, 1]\nSequences (N, T, F): data.kind: s",
+        "'x' is uint16, but images are bytes (uint8), or floats in [0, 1]\nSequences (N, T",
     ),
     Case(
         "pictures of int64",
