@@ -81,10 +81,10 @@ def refuse_type(source: Arrays, array: StoredArray, where: str) -> None:
     pixels = kind_of(source, array.shape, where) == "image" and array.dtype.kind in "iu"
     if pixels and array.dtype != np.uint8:
         dtype = array.dtype.newbyteorder("=")
+        ways = "Bytes: x.astype('uint8'); 16 bits: (x / 65535).astype('float32')."
         raise UserError(
             f"{where} is {dtype}, but images are bytes (uint8), or floats in [0, 1]",
-            hint="Bytes: x.astype('uint8'); 16 bits: (x / 65535).astype('float32'). "
-            + otherwise(source, array.shape),
+            hint=f"{otherwise(source, array.shape)} {ways}".strip(),
         )
 
 

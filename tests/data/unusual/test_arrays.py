@@ -199,6 +199,7 @@ COUNTED = [
     Case("a label too few", npz(y=LABELS[:39]), SUBMISSION, "40 examples to train, and 39 labels"),
     Case("no examples", npz(x=TABLE[:0], y=LABELS[:0]), SUBMISSION, "there are none"),
     Case("no columns", npz(x=TABLE[:, :0]), SUBMISSION, "there are none"),
+    Case("a validation and no test", split("validation"), TRAINS),
     Case(
         "half a validation", npz({"validation_inputs": "x"}), SUBMISSION, "is no data.validation_l"
     ),
@@ -337,7 +338,7 @@ INPUTS = [
         "pictures of 12 bits",
         npz(x=(IMAGES * 4095).astype(">u2")),
         SUBMISSION,
-        "'x' is uint16, but images are bytes (uint8), or floats in [0, 1]\n…kind: sequence.",
+        "'x' is uint16, but images are bytes (uint8), or floats in [0, 1]\nSequences (N, T",
     ),
     Case(
         "pictures of int64",
