@@ -27,6 +27,7 @@ def to_json(preview: Preview) -> dict[str, Any]:
         "micro_batches": plan.micro_batches,
         "gpus": plan.nodes * plan.gpus_per_node,
         "examples_seen": plan.examples_seen(plan.steps),
+        "data_bytes": data_loading.count_bytes(plan.facts),
     }
     return {
         "run": preview.run,

@@ -75,7 +75,8 @@ def check(run: RunDir, now: Fingerprint) -> None:
     elif what := then.difference(now):
         raise UserError(
             f"the data of {run.id} have changed since it was submitted: {what}",
-            hint="Restore them, or train on the new ones as a new run: hpcdl submit --new.",
+            hint="Restore them, or train on the new ones as a new run: hpcdl submit --new.\n"
+            "A function has to return the same each time: give its random numbers a seed.",
         )
 
 

@@ -44,8 +44,13 @@ def number_classes(given: Mapping[str, Array], places: Mapping[str, str]) -> Cla
         return Classes({name: labels.astype(np.int64) for name, labels in given.items()}, classes)
     order = np.array(values, dtype=np.result_type(*every))
     numbers = {name: np.searchsorted(order, labels) for name, labels in given.items()}
+    return Classes(numbers, classes, note_numbering(classes))
+
+
+def note_numbering(classes: Sequence[str]) -> tuple[str, ...]:
+    """Note how classes are called by labels that do not count from 0 without gaps."""
     note = f"labels have gaps or do not count from 0: the classes are {_listed(classes)}"
-    return Classes(numbers, classes, (note, *note_unordered_numbers(classes)))
+    return (note, *note_unordered_numbers(classes))
 
 
 def _unlabelled(values: Sequence[int]) -> list[int]:

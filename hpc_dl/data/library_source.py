@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import inspect
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hpc_dl.data import describe
 from hpc_dl.data.source import Loaded, Options, Source
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts, LibraryData
+
+if TYPE_CHECKING:
+    from hpc_dl.data.dataset import Split
 
 _ADVICE = " You can use download=True to download it"
 """torchvision's, for its own classes; a spec has no such key."""
@@ -41,10 +45,19 @@ class LibrarySource(Source[Options]):
         facts, splits = self.read()
         what = "targets" if facts.target_names else "classes"
         named = (f"the names of {what}", digest_names(facts.target_names or facts.classes))
-        return replace(facts, contents=(*digests(splits), named)), splits
+        size = _example_bytes(facts, splits)
+        return replace(facts, contents=(*digests(splits), named), example_bytes=size), splits
 
     def files(self) -> dict[str, Path]:
         return {}
+
+
+def _example_bytes(facts: DataFacts, splits: Mapping[str, Split]) -> int:
+    """Return the bytes of a picture or, on average, of a graph; 0 where the plan can tell itself,
+    and for nodes, which share one graph."""
+    if facts.modality not in ("image", "graph") or facts.task == "classify_nodes":
+        return 0
+    return sum(it.size for it in splits.values()) // sum(map(len, splits.values()))
 
 
 def find_class(source: LibraryData, module: ModuleType) -> Any:

@@ -14,7 +14,9 @@ Sizes = Mapping[str, int | None]
 def find_fault(folder: Path, sizes: Sizes) -> str:
     """Describe the files that are missing or truncated; empty if there are none."""
     if not folder.is_dir():
-        return f"there is no folder {folder}"
+        near = [it for it in folder.parents[:2] if all((it / name).is_file() for name in sizes)]
+        elsewhere = f"; its files lie in {near[0]}, and the root is a folder above" if near else ""
+        return f"there is no folder {folder}{elsewhere}"
     there = {name: _size(folder / name) for name in sizes}
     absent = [name for name, size in there.items() if size is None]
     found = [f"no {first_few(absent, 3)} in {folder}"] if absent else []

@@ -69,13 +69,24 @@ def check(network: type, options: UserModel) -> tuple[dict[str, Any], list[Fault
 
 def check_parameters(function: Callable[..., Any], source: UserData) -> list[Fault]:
     """Return which options of a source a user's function does not take, and which it lacks."""
+    if not callable(function):
+        return [Fault(("data", "name"), f"{source.name} is no function, but {function!r:.80}")]
     parameters, given = inspect.signature(function).parameters.values(), source.options
     named = {it.name: it for it in parameters if it.kind in _BY_NAME}
     takes_all = any(it.kind == it.VAR_KEYWORD for it in parameters)
-    known = [*type(source).model_fields, *named]
+    own = type(source).model_fields
+    if taken := [it for it in named if it in own]:
+        return [_taken(source.name, it) for it in taken]
+    known = [*own, *named]
     unknown = [it for it in given if it not in named and not takes_all]
     missing = [it.name for it in named.values() if it.default is it.empty and it.name not in given]
     return [
         *(unknown_key(("data", it), known) for it in unknown),
         *(Fault(("data",), f"data.{it} is missing", of_key=True) for it in missing),
     ]
+
+
+def _taken(function: str, name: str) -> Fault:
+    """Return the fault of a parameter that never gets a value from the spec."""
+    message = f"{function} has a parameter '{name}', but data.{name} is a key of every source"
+    return Fault(("data", name), message, "It gets no value from the spec: call it otherwise.")

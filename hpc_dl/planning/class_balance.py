@@ -37,7 +37,7 @@ def _note_absent(facts: DataFacts, totals: Sequence[int]) -> Iterator[str]:
             for name, total, count in counted
             if total and not count and name in expected
         ]
-        if absent:
+        if absent and any(facts.class_counts[split]):
             splits.setdefault(first_few(absent), []).append(split)
     for absent_classes, of in splits.items():
         have = "have" if len(of) > 1 else "has"

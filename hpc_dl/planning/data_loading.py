@@ -43,7 +43,7 @@ class Loading:
 
 def choose(spec: JobSpec, facts: DataFacts, ranks: Ranks, memory: int | None) -> Loading:
     """Choose how the ranks of a node load; `memory` in bytes is that of the spec if None."""
-    source, size, room = spec.data, _size(facts), _room(spec, ranks, memory)
+    source, size, room = spec.data, count_bytes(facts), _room(spec, ranks, memory)
     if isinstance(source, StreamedData) and source.loading == "streaming":
         return Loading(_workers(source, ranks))
     if isinstance(source, StreamedData) and source.loading == "auto" and size > room:
@@ -57,15 +57,13 @@ def choose(spec: JobSpec, facts: DataFacts, ranks: Ranks, memory: int | None) ->
     return Loading(None, tuple(notes))
 
 
-def _size(facts: DataFacts) -> int:
+def count_bytes(facts: DataFacts) -> int:
     """Return the bytes of all examples. Where it is not known how many an example has, these are
     the least: those of graphs are not counted, and pixels are bytes.
 
     Numbers other than pixels are floats of 4 bytes.
     """
-    if facts.modality == "graph":
-        return 0
-    width = 1 if facts.modality == "image" else 4
+    width = {"image": 1, "graph": 0}.get(facts.modality, 4)
     example = facts.example_bytes or width * math.prod(facts.shape)
     return example * (facts.train + facts.validation + facts.test)
 
@@ -104,7 +102,7 @@ def _gigabytes(count: int) -> str:
 
 def describe_size(facts: DataFacts) -> str:
     """Return how much memory all examples take, for people; empty where it is not known."""
-    size = _size(facts)
+    size = count_bytes(facts)
     if not size:
         return ""
     unit, divisor = next(it for it in _UNITS if size >= it[1])

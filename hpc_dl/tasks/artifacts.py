@@ -49,7 +49,7 @@ class Picture:
 
         try:
             canvas.draw()
-        except (ValueError, TypeError):
+        except Exception:  # of many classes: a formula that is none, no LaTeX, no Unicode
             make_plain(self.figure)
             canvas.draw()
 

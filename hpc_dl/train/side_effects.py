@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import random
 import signal
 import threading
@@ -18,13 +17,28 @@ from torch import nn
 from hpc_dl.jobspec import units
 from hpc_dl.user_code.failures import Stopped
 
-_SETTINGS: tuple[tuple[Callable[[], Any], Callable[[Any], Any]], ...] = (
+
+def _matmul_precision() -> str | None:
+    """Return the precision; None where a user's code has set it in torch's newer way."""
+    try:
+        return torch.get_float32_matmul_precision()
+    except RuntimeError:
+        return None
+
+
+_Setting = tuple[Callable[[], Any], Callable[[Any], Any]]
+"""How a setting of the process is read, and how it is set."""
+
+_GENERATORS: tuple[_Setting, ...] = (
     (random.getstate, random.setstate),
     (np.random.get_state, np.random.set_state),
     (torch.get_rng_state, torch.set_rng_state),
+    (lambda: None, torch.set_default_device),  # hpcdl sets none
+)
+_SETTINGS: tuple[_Setting, ...] = (
     (torch.get_default_dtype, torch.set_default_dtype),
     (torch.get_num_threads, torch.set_num_threads),
-    (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
+    (_matmul_precision, torch.set_float32_matmul_precision),
     (torch.is_grad_enabled, torch.set_grad_enabled),
     (
         torch.are_deterministic_algorithms_enabled,
@@ -34,24 +48,25 @@ _SETTINGS: tuple[tuple[Callable[[], Any], Callable[[Any], Any]], ...] = (
         lambda: torch.backends.cudnn.benchmark,
         lambda on: setattr(torch.backends.cudnn, "benchmark", on),
     ),
-    (lambda: None, torch.set_default_device),
-    (os.getcwd, os.chdir),
 )
-"""How a setting of the process is read, and how it is set."""
 
 
 @contextlib.contextmanager
 def undone(nets: Mapping[str, nn.Module]) -> Iterator[None]:
     """Restore networks, random numbers and settings of torch at the end of the context."""
-    before = [(restore, read()) for read, restore in _SETTINGS]
+    generators = [(restore, read()) for read, restore in _GENERATORS]
+    settings = [(read, restore, read()) for read, restore in _SETTINGS]
     with contextlib.ExitStack() as stack, warnings.catch_warnings():
         for net in nets.values():
             stack.callback(_kept(net))
         try:
             yield
         finally:
-            for restore, value in before:
+            for restore, value in generators:
                 restore(value)
+            for read, restore, value in settings:
+                if read() != value:  # to set threads anew may change how MKL uses them
+                    restore(value)
 
 
 def _kept(net: nn.Module) -> Callable[[], None]:

@@ -85,8 +85,9 @@ def test_the_plan_counts_the_classes_in_their_order(capsys: Capture, tmp_path: P
     ]
     assert "validation and test have no example of '2' (2 in all)" in said
     assert "drawn with split_seed 0; each class in proportion" in said
-    found = plan_of(capsys, job, "--local")["plan"]["facts"]
-    assert found["class_counts"] == {
+    plan = plan_of(capsys, job, "--local")["plan"]
+    assert plan["data_bytes"] == 34 * 3 * 64 * 64
+    assert plan["facts"]["class_counts"] == {
         "train": [14, 2, 8],
         "validation": [4, 0, 3],
         "test": [2, 0, 1],

@@ -114,6 +114,13 @@ def test_labels_that_are_clear_become_classes_and_the_plan_says_so(
         assert splits.train.tensors["label"].tolist() == labels[rows.numpy()].tolist()
 
 
+def test_names_of_labels_take_the_place_of_notes_on_their_numbers(tmp_path):
+    source = npz(tmp_path, RNG.random((40, 5)), LABELS + 1, class_names=["a", "b", "c", "d"])
+    facts = reading.describe(source, tmp_path)
+    assert facts.classes == ("a", "b", "c", "d")
+    assert facts.notes == ("labels: 1 is 'a', 2 is 'b', 3 is 'c', 4 is 'd'",)
+
+
 def test_words_in_hdf5_are_classes(tmp_path):
     with h5py.File(tmp_path / "arrays.h5", "w") as file:
         file["data/x"] = RNG.standard_normal((40, 5))

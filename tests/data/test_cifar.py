@@ -86,6 +86,11 @@ def test_a_folder_that_is_not_there_is_said_to_be(tmp_path):
     assert f"hpcdl data fetch cifar100 --root {tmp_path}/x" in caught.value.hint
 
 
+def test_a_root_that_is_too_deep_is_said_to_be(files, tmp_path):
+    with pytest.raises(UserError, match=f"its files lie in {files}, and the root is .* above"):
+        reading.describe(source(root=str(files)), tmp_path)
+
+
 class Program:
     def __reduce__(self):
         return (open, ("ran", "w"))

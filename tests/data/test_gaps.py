@@ -11,6 +11,7 @@ from hpc_dl.errors import UserError
 from hpc_dl.jobspec.sources.tables import Csv
 from hpc_dl.predictor import load as load_predictor
 from hpc_dl.predictor.__main__ import main
+from hpc_dl.tracking import model
 from tests.support import exports, reading
 
 ROWS = 90
@@ -108,3 +109,16 @@ def test_what_is_predicted_of_a_file_has_the_names_of_its_rows(tmp_path, capsys)
     people()[["age", "job", "seen"]].to_csv(tmp_path / "new.csv", index=False)
     assert main([str(export), str(tmp_path / "new.csv")]) == 0
     assert capsys.readouterr().out.startswith("class,")
+
+
+@pytest.mark.slow
+def test_mlflow_fills_gaps_and_reads_dates_as_the_training_did(tmp_path):
+    import mlflow
+
+    export = exported(tmp_path, csv(tmp_path, missing="median"))
+    model.save(export, str(tmp_path / "model"))
+    loaded = mlflow.pyfunc.load_model(str(tmp_path / "model"))
+    assert loaded.metadata.get_input_schema().input_names() == ["age", "job", "seen"]
+    given = people().drop(columns=["who", "income"])
+    expected = load_predictor(export).predict(tmp_path / "people.csv")
+    np.testing.assert_array_equal(loaded.predict(given)["probabilities"], expected["probabilities"])

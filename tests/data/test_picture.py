@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageFile
 
 from hpc_dl.data.pictures import decoding, header_notes
 from hpc_dl.data.pictures.decoding import decode
@@ -219,6 +219,14 @@ def test_a_picture_that_is_cut_off_is_named(tmp_path, suffix):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(UserError, match=rf"x\.{suffix} is not a readable picture"):
         decode(path, 3)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "gif", "bmp", "webp"])
+def test_of_a_whole_picture_no_pixel_is_read_to_know_its_header(tmp_path, monkeypatch, suffix):
+    Image.fromarray(UPRIGHT).save(tmp_path / f"x.{suffix}")
+    monkeypatch.setattr(Image.Image, "load", None)
+    monkeypatch.setattr(ImageFile.ImageFile, "load", None)
+    assert header(tmp_path / f"x.{suffix}").size == (6, 9)
 
 
 @pytest.fixture

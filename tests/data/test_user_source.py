@@ -312,3 +312,17 @@ def test_the_plan_says_what_of_graphs_is_easily_a_mistake(code):
     assert rings.undirected
     assert rings.notes == ("80 of 80 graphs have no x: each node has a 1 as its feature",)
     assert any("whole numbers as floats" in it for it in graph(code, "floats").notes)
+
+
+def test_the_bytes_of_pictures_of_floats_and_of_bytes_are_known(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "import torch\n"
+        "def pictures(whole=False):\n"
+        "    image = torch.rand(20, 3, 4, 4)\n"
+        "    image = (image * 255).byte() if whole else image\n"
+        "    return {'train': {'image': image, 'label': torch.arange(20) % 2}}\n"
+    )
+    for whole, size in ((False, 4 * 48), (True, 48)):
+        source = UserData.model_validate({"name": "mine.py:pictures", "whole": whole})
+        facts, _ = reading.given(source, tmp_path, tmp_path)
+        assert facts.example_bytes == size + 8, "and a label"

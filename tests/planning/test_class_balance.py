@@ -22,6 +22,7 @@ def test_classes_without_an_example_are_named_with_their_number():
         "validation has no example of 'b' (2 in all)",
         "test has no example of 'b' (2 in all), 'c' (9 in all)",
     ]
+    assert said((9, 2), (0, 0), (0, 0)) == [], "an empty split"
     assert said((9, 2), (1, 0), (1, 0)) == ["validation and test have no example of 'b' (2 in all)"]
 
 

@@ -9,6 +9,8 @@ from hpc_dl.cli import main
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.model import UserModel
+from hpc_dl.jobspec.sources.user import UserData
+from hpc_dl.jobspec.user_options import check_parameters
 from hpc_dl.zoo import build
 from tests.support.snapshots import taken, write
 from tests.support.typed import use_settings
@@ -112,3 +114,17 @@ def test_a_function_that_returns_data_is_given_the_options_that_it_takes(folder:
         taken(folder, data={"name": "net.py:data", "sed": 1})
     assert re.search("unknown key 'sed' in data; did you mean 'seed'", refused.value.message)
     assert "data.size is missing" in refused.value.message
+
+
+def test_a_parameter_that_never_gets_a_value_is_refused() -> None:
+    def data(batch_size: int = 32, seed: int = 0) -> None:
+        pass
+
+    (fault,) = check_parameters(data, UserData(name="net.py:data", batch_size=64))
+    assert fault.path == ("data", "batch_size")
+    assert "has a parameter 'batch_size', but data.batch_size is a key" in fault.message
+
+
+def test_what_is_no_function_is_refused() -> None:
+    (fault,) = check_parameters({}, UserData(name="net.py:data"))  # type: ignore[arg-type]
+    assert fault.message == "net.py:data is no function, but {}"

@@ -2,6 +2,7 @@
 
 import warnings
 
+import matplotlib
 import pytest
 import torch
 from matplotlib.figure import Figure
@@ -10,8 +11,8 @@ from hpc_dl.tasks.artifacts import LONGEST_SIDE, MOST_PIXELS, Picture
 from hpc_dl.tasks.pictures import charts, figure, graphs
 from hpc_dl.tasks.pictures.detection import detection
 from hpc_dl.tasks.pictures.grids import grid
-from hpc_dl.tasks.pictures.labels import LONGEST, labels
 from hpc_dl.tasks.pictures.most_wrong import MostWrong
+from hpc_dl.tasks.pictures.names import LONGEST, labels
 from hpc_dl.tasks.pictures.plane import latent_plane
 
 ODD = (
@@ -151,6 +152,13 @@ def test_formulas_of_a_users_own_figure_are_drawn_and_what_is_none_as_it_stands(
     title.set_text("$10_$20")
     Picture(drawing, "A").pixels()
     assert not title.get_parse_math()
+
+
+def test_pictures_need_no_latex_where_a_users_code_asks_for_it():
+    with matplotlib.rc_context({"text.usetex": True}):
+        for drawing in (figure(2, 2)[0], Figure(figsize=(2, 2))):
+            drawing.gca().set_title("$10_$20 & 50 %")
+            assert Picture(drawing, "A").pixels().std() > 0
 
 
 def test_a_figure_without_axes_is_drawn():

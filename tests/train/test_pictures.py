@@ -1,12 +1,10 @@
 """No picture, of any architecture or user, ends a run or changes what it trains."""
 
 import contextlib
-import os
 import random
 import sys
 import time
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -167,7 +165,6 @@ def careless(nets, sample, held_out):
     torch.use_deterministic_algorithms(False)
     torch.set_grad_enabled(False)
     warnings.simplefilter("error")
-    os.chdir("/")
     return {"a": Picture(figure(1, 1)[0], "\N{GRINNING FACE}")}
 
 
@@ -182,7 +179,6 @@ def settings():
         torch.are_deterministic_algorithms_enabled(),
         torch.is_grad_enabled(),
         list(warnings.filters),
-        Path.cwd(),
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from hpc_dl.data.arrays.elements import describe
 from hpc_dl.data.arrays.stored import Array, StoredArray
-from hpc_dl.data.labels import Classes
+from hpc_dl.data.labels import Classes, note_numbering
 from hpc_dl.errors import UserError, first_few
 from hpc_dl.jobspec.sources.arrays import Arrays
 
@@ -45,8 +45,9 @@ def rename(
     """
     if not words and len(names) == len(found.names):
         pairs = [f"{label} is '{name}'" for label, name in zip(found.names, names, strict=True)]
-        note = f"labels: {first_few(pairs, 10)}"
-        return replace(found, names=tuple(names), notes=(*found.notes, note))
+        kept = [note for note in found.notes if note not in note_numbering(found.names)]
+        notes = (*kept, f"labels: {first_few(pairs, 10)}")
+        return replace(found, names=tuple(names), notes=notes)
     order = list(names) if words else [str(number) for number in range(len(names))]
     if unknown := [repr(label) for label in found.names if label not in order]:
         raise UserError(

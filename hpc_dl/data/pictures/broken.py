@@ -120,8 +120,13 @@ def _explain(path: Path | str | None, error: Exception) -> tuple[str, str]:
     if isinstance(error, OSError) and error.errno is not None:
         gone = "no longer there" if isinstance(error, FileNotFoundError) else ""
         return gone or reason(error).partition(": ")[0], _REPLACE
-    if path is not None and (other := _sniff(path)):
-        return other
+    return (_sniff(path) if path is not None else None) or _explain_contents(path, error)
+
+
+def _explain_contents(path: Path | str | None, error: Exception) -> tuple[str, str]:
+    """Return why a file that begins as a picture may do cannot be read, and what to do."""
+    if isinstance(error, ValueError) and "too large" in str(error):
+        return "more text or a larger colour profile than is read", "Save them without metadata."
     if isinstance(error, UnidentifiedImageError):
         is_tiff = path is not None and _first_bytes(path).startswith(_TIFF)
         return _ODD_TIFF if is_tiff else ("of no known format", _CONVERT)

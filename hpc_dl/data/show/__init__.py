@@ -10,7 +10,7 @@ from hpc_dl.data.show import answers, graphs, images, sequences, tables, texts
 from hpc_dl.data.show.panels import Panel, arrange
 from hpc_dl.jobspec.data import Data
 from hpc_dl.tasks.artifacts import Picture
-from hpc_dl.tasks.pictures.labels import label
+from hpc_dl.tasks.pictures.names import label
 
 _BY_MODALITY: Mapping[str, Callable[[Splits, Data], list[Panel]]] = {
     "image": images.panels,

@@ -16,7 +16,7 @@ from hpc_dl.data.show.bars import draw_histogram
 from hpc_dl.data.show.panels import COLUMNS, INCHES, Panel
 from hpc_dl.tasks.pictures import BESIDE, add_legend
 from hpc_dl.tasks.pictures.charts import COLOURS
-from hpc_dl.tasks.pictures.labels import INCHES_A_LETTER, label, labels
+from hpc_dl.tasks.pictures.names import INCHES_A_LETTER, label, labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,13 +10,15 @@ from torch import Tensor
 
 from hpc_dl.tasks.pictures import add_legend
 from hpc_dl.tasks.pictures.charts import COLOURS
-from hpc_dl.tasks.pictures.labels import labels
+from hpc_dl.tasks.pictures.names import labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 BINS = 40
 MOST_BARS = 12
+WHOLE = 1e6
+"""The widest range of whole numbers whose bins have as many of them."""
 LARGEST = 1e300
 """Larger numbers are drawn there: differences of such have no room in float64."""
 
@@ -30,7 +32,7 @@ def draw_histogram(
     if not len(every):
         axis.text(0.5, 0.5, "no numbers", ha="center", fontsize=8)
         return
-    bins = np.histogram_bin_edges(every, BINS).tolist()
+    bins = _edges(every)
     for number, (name, numbers) in enumerate(series.items()):
         if len(numbers):
             colour, is_filled = COLOURS[number % len(COLOURS)], len(series) == 1
@@ -40,10 +42,22 @@ def draw_histogram(
         from matplotlib.ticker import LogFormatter, NullFormatter
 
         axis.set_yscale("log")
+        axis.set_ylim(bottom=0.5)  # below one, so that one is seen
         axis.yaxis.set_major_formatter(LogFormatter())  # by default they are formulas
         axis.yaxis.set_minor_formatter(NullFormatter())
     if len(series) > 1:
         add_legend(axis, fontsize=6)
+
+
+def _edges(numbers: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> list[float]:
+    """Return the edges of bins; of whole numbers each bin has as many."""
+    low, high = float(numbers.min()), float(numbers.max())
+    if high - low < WHOLE and (numbers == numbers.round()).all():
+        step = (high - low) // BINS + 1
+        edges: list[float] = np.arange(low - 0.5, high + step, step).tolist()
+        return edges
+    edges = np.histogram_bin_edges(numbers, BINS).tolist()
+    return edges
 
 
 def _finite(values: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:

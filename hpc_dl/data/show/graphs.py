@@ -14,7 +14,7 @@ from hpc_dl.data.show.bars import draw_histogram
 from hpc_dl.data.show.panels import Panel
 from hpc_dl.data.show.samples import sample
 from hpc_dl.jobspec.data import Data, DataFacts
-from hpc_dl.tasks.pictures.labels import label
+from hpc_dl.tasks.pictures.names import label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -15,7 +15,7 @@ from hpc_dl.data.show.samples import sample
 from hpc_dl.data.transforms.augment import Augmentation
 from hpc_dl.jobspec.data import Augment, Data
 from hpc_dl.tasks.pictures.grids import draw_grid
-from hpc_dl.tasks.pictures.labels import labels
+from hpc_dl.tasks.pictures.names import labels
 
 ACROSS = 12
 """Images in a row."""

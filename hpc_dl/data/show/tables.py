@@ -14,7 +14,7 @@ from hpc_dl.data.show.samples import sample
 from hpc_dl.data.tables import encoding
 from hpc_dl.data.tables.dates import show
 from hpc_dl.jobspec.data import Column, Data
-from hpc_dl.tasks.pictures.labels import label
+from hpc_dl.tasks.pictures.names import label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

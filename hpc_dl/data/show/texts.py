@@ -13,7 +13,7 @@ from hpc_dl.data.show.panels import COLUMNS, Panel
 from hpc_dl.data.show.samples import sample
 from hpc_dl.data.show.sequences import lengths
 from hpc_dl.jobspec.data import Data
-from hpc_dl.tasks.pictures.labels import label, visible
+from hpc_dl.tasks.pictures.names import label, visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -36,7 +36,8 @@ AS_TEXT = (
     "them. Or leave the column out: data.drop."
 )
 FORMATTED = (
-    "Write plain numbers, such as 1234.5, and leave gaps empty; or names, such as 'level 2', if "
+    "Write plain numbers, such as 1234.5 (of CSV, data.thousands: ' ' reads '1 234.5'), and leave "
+    "gaps empty; or names, such as 'level 2', if "
     "they are names; data.dates makes numbers of dates; or leave the column out: data.drop."
 )
 _NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal")
@@ -116,9 +117,11 @@ def find_kind(column: Series[Any]) -> str:
     for people of all else, and `empty` where there are none."""
     import pandas
 
-    known = column.dropna()
-    if not len(known):
+    if not column.notna().any():
         return "empty"
+    if kind := _BY_DTYPE.get(column.dtype.kind):
+        return kind
+    known = column.dropna()
     if isinstance(column.dtype, pandas.CategoricalDtype):
         known = known.astype(column.dtype.categories.dtype)
     if kind := _BY_DTYPE.get(known.dtype.kind):
@@ -183,8 +186,8 @@ def count_different(values: Series[Any]) -> int:
     """Return how many different values there are, gaps aside."""
     if values.dtype != np.float64:
         return int(values.nunique())
-    known = np.sort(values.dropna().to_numpy())  # several times as fast as a hash table
-    return int((known[1:] > known[:-1]).sum()) + min(len(known), 1)
+    known = np.sort(values.to_numpy())  # several times as fast as a hash table; NaN at the end
+    return int((known[1:] > known[:-1]).sum()) + int(not np.isnan(known[:1]).all())
 
 
 def _as_float(value: Any) -> float:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from hpc_dl.data.faults import Faults
 from hpc_dl.data.tables import dates
 from hpc_dl.data.tables.columns import (
@@ -101,15 +103,15 @@ def _described(name: str, kind: Any, values: Series[Any], **more: Any) -> Column
 
 def _summarise(values: Series[Any], kind: str) -> str:
     """Return the range of numbers or dates, or the most frequent words."""
-    known = values.dropna()
-    if not len(known) or kind == "other":
+    if kind == "other" or not values.notna().any():
         return ""
-    if kind == "number":
-        known = floats(known)
-        return f"{known.min():.6g} to {known.max():.6g}, mean {known.mean():.4g}"
-    if kind == "date":
-        return f"{dates.show(known.min())} to {dates.show(known.max())}"
+    if kind == "words":
+        shares = values.value_counts(normalize=True).head(SHOWN)
+        return ", ".join(f"{str(word)[:LONGEST]} {share:.0%}" for word, share in shares.items())
+    known = floats(values).to_numpy()
+    low, mean, high = np.nanmin(known), np.nanmean(known), np.nanmax(known)
     if kind == "bool":
-        return f"{known.astype(float).mean():.0%} true"
-    counts = known.value_counts(normalize=True).head(SHOWN)
-    return ", ".join(f"{str(word)[:LONGEST]} {share:.0%}" for word, share in counts.items())
+        return f"{mean:.0%} true"
+    if kind == "date":
+        return f"{dates.show(low)} to {dates.show(high)}"
+    return f"{low:.6g} to {high:.6g}, mean {mean:.4g}"

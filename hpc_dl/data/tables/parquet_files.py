@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,7 +44,8 @@ def read(place: Path, option: str) -> Read:
             partitioning="hive" if place.is_dir() else None,
             partition_base_dir=str(place) if place.is_dir() else None,
         )
-        names = [it for it in dataset.schema.names if it not in schemas[0].names]
+        own = set(schemas[0].names)
+        names = [it for it in dataset.schema.names if it not in own]
         rows = pyarrow.unify_schemas([*schemas, pyarrow.schema(map(dataset.schema.field, names))])
         table = dataset.replace_schema(rows).to_table().cast(_in_utc(rows))
         frame = table.to_pandas(self_destruct=True)
@@ -89,7 +91,7 @@ def _in_utc(schema: Schema) -> Schema:
 
 def _refuse_repeated(schema: Schema, where: str) -> None:
     """Raise UserError for a name that several columns have."""
-    twice = dict.fromkeys(name for name in schema.names if schema.names.count(name) > 1)
+    twice = [name for name, count in Counter(schema.names).items() if count > 1]
     if twice:
         raise UserError(f"{where} has several columns {', '.join(map(repr, twice))}")
 

@@ -26,6 +26,8 @@ from hpc_dl.jobspec.sources.tables import Table
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+ROWS_OF_NUMBERS = 4
+"""Least number of rows for each class, of many that are numbers."""
 FEW_VALUES = 20
 """So many fractions may be classes."""
 MOST_CLASSES = 256
@@ -59,7 +61,8 @@ def find_classes(train: DataFrame, target: str) -> list[str]:
     names = as_words(values.sort_values()).tolist()
     if len(names) == 1:
         raise UserError(f"{where} is {shown(names[0])} in all rows: a single class")
-    if len(names) > max(len(train) / 2, 2):
+    rows_each = 2 if kind in _WORDS else ROWS_OF_NUMBERS
+    if len(names) > max(len(train) / rows_each, min(len(train) / 2, FEW_VALUES), 2):
         raise UserError(
             f"{where} has {len(names)} values in {len(train)} rows: {_NO_CLASSES}", hint=regress
         )

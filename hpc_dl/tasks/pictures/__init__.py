@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hpc_dl.tasks.pictures.names import labels
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+__all__ = ["BESIDE", "add_legend", "figure", "labels"]
 
 BESIDE = {"loc": "center left", "bbox_to_anchor": (1, 0.5)}
 """The place of a legend with names that may be long: right of the axes."""

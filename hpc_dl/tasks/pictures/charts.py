@@ -11,7 +11,7 @@ from torch import Tensor
 
 from hpc_dl.tasks.artifacts import Picture
 from hpc_dl.tasks.pictures import BESIDE, add_legend, figure
-from hpc_dl.tasks.pictures.labels import INCHES_A_LETTER, labels
+from hpc_dl.tasks.pictures.names import INCHES_A_LETTER, labels
 from hpc_dl.torchvision_compat import torchvision
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from hpc_dl.tasks.artifacts import Picture
 from hpc_dl.tasks.pictures import figure
-from hpc_dl.tasks.pictures.labels import INCHES_A_LETTER, labels
+from hpc_dl.tasks.pictures.names import INCHES_A_LETTER, labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,7 +39,7 @@ def grid(
     The title of `generated` images names no split. All images are drawn as one: an axis for each
     would take a hundred times as long.
     """
-    images = _drawable(images)
+    images = drawable(images)
     columns = max(min(columns, len(images) // max(len(rows), 1)), 1)
     sheet = _Sheet.of(images, columns, gap=4 * GAP if cells else GAP)
     height, width = sheet.pixels.shape[:2]
@@ -60,11 +60,11 @@ def draw_grid(
     cells: Sequence[str] = (),
 ) -> None:
     """Draw images (N, C, H, W) in [0, 1] as in a `grid`, on axes that are there."""
-    sheet = _Sheet.of(_drawable(images), columns, gap=4 * GAP if cells else GAP)
+    sheet = _Sheet.of(drawable(images), columns, gap=4 * GAP if cells else GAP)
     sheet.draw(axis, rows, cells)
 
 
-def _drawable(images: Tensor) -> Tensor:
+def drawable(images: Tensor) -> Tensor:
     """Return images (N, 1 or 3, H, W) in [0, 1], no larger than a screen shows them.
 
     Of other numbers of channels, such as a satellite's, the mean is shown.

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from hpc_dl.tasks.artifacts import Picture
-from hpc_dl.tasks.pictures.grids import grid
-from hpc_dl.tasks.pictures.labels import labels
+from hpc_dl.tasks.pictures.grids import drawable, grid
+from hpc_dl.tasks.pictures.names import labels
 
 COUNT = 32
 LONGEST = 12
@@ -26,7 +26,7 @@ class MostWrong:
         """Add a batch: images (B, C, H, W), (B, classes) and (B,) int64."""
         new = {
             "error": 1 - probabilities.gather(1, label[:, None])[:, 0],
-            "image": image,
+            "image": drawable(image),
             "label": label,
             "predicted": probabilities.argmax(dim=1),
         }

@@ -1,4 +1,5 @@
-"""Text that matplotlib draws as it stands: it takes what is between two dollars for a formula."""
+"""Text that matplotlib draws as it stands: it takes what is between two dollars for a formula, and
+all of it for LaTeX where a user's code has asked for that."""
 
 from __future__ import annotations
 
@@ -16,6 +17,7 @@ def make_plain(drawing: Figure) -> None:
     for text in drawing.findobj(Text):
         assert isinstance(text, Text)
         text.set_parse_math(False)
+        text.set_usetex(False)
         text.set_text(text.get_text().encode(errors="backslashreplace").decode())
 
 

@@ -13,7 +13,7 @@ from hpc_dl.tasks.artifacts import Picture
 from hpc_dl.tasks.contract import Batch
 from hpc_dl.tasks.pictures import BESIDE, add_legend, figure
 from hpc_dl.tasks.pictures.charts import COLOURS
-from hpc_dl.tasks.pictures.labels import labels
+from hpc_dl.tasks.pictures.names import labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

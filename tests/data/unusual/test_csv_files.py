@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import lzma
+import os
 import sqlite3
 import zipfile
 
@@ -49,6 +50,11 @@ def zstandard():
     return pyarrow.Codec("zstd").compress(PLAIN, asbytes=True)
 
 
+def pipe(folder):
+    os.mkfifo(folder / "t.csv")
+    return {**COMMON, "path": str(folder / "t.csv")}
+
+
 def database(folder):
     with sqlite3.connect(folder / "t.csv") as opened:
         opened.execute("create table people (age int, kind text)")
@@ -63,6 +69,17 @@ ENCODINGS = [
         text(*TABLE, encoding="utf-16-le"),
         "submission",
         "every other byte of it is 0…data.encoding: utf-16-le",
+    ),
+    Case(
+        "UTF-16 without a mark, with `data.encoding`",
+        lambda folder: text(*TABLE, encoding="utf-16-le")(folder) | {"encoding": "utf-16-le"},
+        "trains",
+    ),
+    Case(
+        "bytes that the encoding does not have",
+        content(PLAIN.replace(b"12.5", b"\x81"), encoding="cp1252"),
+        "submission",
+        "not CP1252: line 27 (byte …is 0x81)",
     ),
     Case(
         "Latin-1",
@@ -172,6 +189,7 @@ FORMS = [
         "is a file of Weka (ARFF), not CSV…data.skiprows",
     ),
     Case("CSV that is called Parquet", content(PLAIN, name="t.parquet"), "trains"),
+    Case("a named pipe", pipe, "submission", "t.csv is no regular file"),
     Case(
         "a folder",
         lambda folder: {**COMMON, "path": str(folder)},

@@ -89,6 +89,18 @@ NUMBERS = [
         "stands between thousands in column 'x'",
     ),
     Case(
+        "thousands by blanks",
+        cells(lambda n: f"{n + 1} 250.5"),
+        "submission",
+        "numbers with units, dates or such…data.thousands: ' '",
+    ),
+    Case(
+        "thousands by blanks, with `data.thousands`",
+        text("x;kind", *rows(lambda n: f"{n + 1} 250,5;{kind(n)}"), thousands=" "),
+        "trains",
+        "numbers have a decimal comma\n' ' stands between thousands in column 'x'",
+    ),
+    Case(
         "lakhs, with `data.thousands`",
         cells(lambda n: f'"{n + 1},00,000"', thousands=","),
         "trains",

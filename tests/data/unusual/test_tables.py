@@ -441,6 +441,12 @@ TARGETS = [
         "'x' has 60 different values, such as 0.5: hardly classes…data.task: regress",
     ),
     Case(
+        "whole numbers, where classes are to be predicted",
+        table(x=NUMBER % 25, TARGET="x"),
+        REFUSED,
+        "data.target: 'x' has 25 values in 60 rows: hardly classes…data.task: regress",
+    ),
+    Case(
         "classes that differ in case and blanks",
         table(x=["Yes", "no", "yes "] * 20, TARGET="x"),
         TRAINS,
