@@ -39,7 +39,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
     ),
     r"[+-]?[\d.]+( +\d+:[-+.\deE]+)+\s*\n": (
         "a sparse file of SVMlight",
-        "sklearn.datasets.load_svmlight_file reads it; numpy.savez makes a file for data.name: npz.",
+        "sklearn.datasets.load_svmlight_file reads it; numpy.savez writes one for data.name: npz.",
     ),
     r"\{\\rtf": ("a text document (RTF)", "Save it as plain text."),
     r"(\s*%[^\n]*\n|\s)*@relation\s": (
