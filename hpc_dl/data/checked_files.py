@@ -9,9 +9,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from hpc_dl import errors
-from hpc_dl.errors import UserError
-
 Stamped = tuple[tuple[Path, tuple[int, ...]], ...]
 """Files, and the size and times that each had."""
 
@@ -45,9 +42,12 @@ def stamped(files: Sequence[Path]) -> Stamped:
 
 
 def stamps(file: Path) -> tuple[int, ...]:
-    """Return size, mtime and ctime; the last changes where a copy is given the former's mtime."""
+    """Return size, mtime and ctime; the last changes where a copy is given the former's mtime.
+
+    Nothing of a file that is gone.
+    """
     try:
         state = file.stat()
-    except OSError as error:
-        raise UserError(f"{file} cannot be read: {errors.reason(error)}") from None
+    except OSError:
+        return ()
     return state.st_size, state.st_mtime_ns, state.st_ctime_ns

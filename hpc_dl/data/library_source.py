@@ -104,6 +104,17 @@ def make_dataset(
             + (found if root.is_dir() else f": there is no folder {root}"),
             hint=_fetch_command(source, kind, root),
         ) from None
+    except ImportError as error:
+        raise UserError(
+            f"{source.name} needs a package that is not installed: {error}",
+            hint="Install it where the jobs run, too.",
+        ) from None
+    except ValueError:
+        raise  # of a split that it does not have
+    except Exception as error:
+        raise UserError(
+            f"{source.name} cannot be read from {root}: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _class_options(source: LibraryData) -> dict[str, Any]:

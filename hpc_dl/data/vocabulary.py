@@ -30,7 +30,7 @@ class Vocabulary:
 
     def encode(self, text: str) -> Array:
         """Return the ids of the characters of a text, (T,) int64; 0 for those that are unknown."""
-        known, given = (np.array([*map(ord, it)], np.int64) for it in (self.tokens[1:], text))
+        known, given = (_code_points(it) for it in ("".join(self.tokens[1:]), text))
         places = np.searchsorted(known, given).clip(max=len(known) - 1)
         ids: Array = np.where(known[places] == given, places + 1, 0)
         return ids
@@ -45,3 +45,8 @@ class Vocabulary:
             return cls(tuple(map(str, json.loads((assets / FILE).read_text()))))
         except (OSError, ValueError, TypeError) as error:
             raise UserError(f"{assets / FILE} cannot be read: {error}") from None
+
+
+def _code_points(text: str) -> Array:
+    """Return the code points of the characters of a text, (T,) uint32."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.dtype("<u4"))

@@ -79,7 +79,14 @@ def read(path: Path, csv: CsvFormat) -> DataFrame:
     if path.is_file():
         with path.open("rb") as opened:
             is_parquet = opened.read(4) == b"PAR1"
-    return read_file(path, "the table", None if is_parquet else csv)
+    try:
+        return read_file(path, "the table", None if is_parquet else csv)
+    except UserError as error:
+        more = (
+            "The training's options read it; for rows in a DataFrame: load(EXPORT).predict(rows)."
+        )
+        hint = f"{error.hint}\n{more}" if error.hint else ""
+        raise UserError(error.message, hint=hint) from None
 
 
 def _of_columns(given: Mapping[str, Any]) -> DataFrame:

@@ -73,6 +73,8 @@ def test_a_job_trains_on_it(kmnist, monkeypatch):
             r"TUDataset\(.*MUTAG",
         ),
         ("torch_geometric:KarateClub:Zachary", "does not take these options", "transform"),
+        ("torch_geometric:DBLP", "has nodes of several types", "function of your own"),
+        ("torch_geometric:FB15k_237", "has edges to predict", "my_dataset"),
         ("torch_geometric:Planetoyd", "no 'Planetoyd'", "Planetoid"),
     ],
 )
@@ -205,3 +207,22 @@ def test_planetoid_read_by_torch_geometric_itself_is_our_cora(tmp_path):
         a, b = (getattr(it, name).batch(torch.arange(9)) for it in (theirs, ours))
         assert all(torch.equal(a[key], b[key]) for key in ("at", "label", "edge"))
     assert list((tmp_path / "cache").iterdir()), "it is processed once"
+
+
+@pytest.mark.parametrize(
+    "error, said",
+    [
+        (ImportError("no rdkit"), "needs a package that is not installed: no rdkit"),
+        (KeyError("idx"), "cannot be read from .*: KeyError: 'idx'"),
+    ],
+)
+def test_any_error_of_a_library_is_told_with_the_name_of_the_set(
+    tmp_path, monkeypatch, error, said
+):
+    class Some:
+        def __init__(self, root):
+            raise error
+
+    monkeypatch.setattr("hpc_dl.data.library_source.find_class", lambda *_: Some)
+    with pytest.raises(UserError, match=f"torchvision:Some {said}"):
+        reading.given(source("torchvision:Some"), tmp_path, tmp_path)

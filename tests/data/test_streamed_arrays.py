@@ -1,5 +1,8 @@
 """HDF5 that is streamed: the batches and statistics of the resident path bit for bit."""
 
+import subprocess
+import sys
+
 import h5py
 import numpy as np
 import pytest
@@ -88,3 +91,43 @@ def test_moments_of_a_streamed_table_are_those_of_the_resident_one(tmp_path, mon
     whole = torch.from_numpy(x[splits[0].train.index.sort().values])
     torch.testing.assert_close(ours.mean, whole.mean(0))
     torch.testing.assert_close(ours.deviation(), whole.std(0, correction=0))
+
+
+MEASURED = """
+import resource, sys
+from pathlib import Path
+
+from hpc_dl.data import loading, precision, sources
+from hpc_dl.data.sampler import Batches, held_out
+from hpc_dl.jobspec.sources.arrays import Hdf5
+from hpc_dl.tasks.statistics import Moments
+import hpc_dl.data.arrays.streamed
+
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+before = peak()
+source = Hdf5(name="hdf5", path=sys.argv[1])
+splits = loading.load(sources.build(source, Path(sys.argv[2])), 0)
+Moments.of_parts(splits.train.in_order("table"))
+for step, _ in zip(Batches(splits.train, 256, 256, 0, 0, 1).steps(0), range(50)):
+    pass
+for batch in held_out(splits.test, 256, 0, 1):
+    pass
+print((peak() - before) * 1024)
+"""
+
+
+@pytest.mark.slow
+def test_memory_is_bounded_whatever_the_size_of_the_file(tmp_path):
+    rows, width = 2_000_000, 64
+    with h5py.File(tmp_path / "large.h5", "w") as file:
+        x = file.create_dataset("x", (rows, width), "f4", chunks=(1000, width))
+        for start in range(0, rows, 100_000):
+            x[start : start + 100_000] = RNG.random((100_000, width), dtype=np.float32)
+        file["y"] = np.arange(rows, dtype=np.int8) % 4
+    command = [sys.executable, "-c", MEASURED, str(tmp_path / "large.h5"), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=250)
+    assert int(done.stdout) < rows * width * 4 / 2

@@ -66,7 +66,7 @@ def test_the_vocabulary_is_of_the_training_part_and_what_it_lacks_is_unknown(tmp
     assert splits.facts.outputs == 3
     batch = splits.test.batch(torch.tensor([0]))
     assert batch["text"].tolist() == [[0, 0, 1, 2, 0, 0, 1, 2, 0]]
-    (note,) = splits.facts.notes
+    note, *_ = splits.facts.notes
     assert note.startswith("10 characters of validation and test")
     assert note.endswith("<unk>: 'c', 'é'")
 
@@ -84,24 +84,6 @@ def test_a_vocabulary_encodes_any_text_and_is_read_as_it_was_written(tmp_path):
     assert vocabulary.encode("").dtype == np.int64
     with pytest.raises(UserError, match=r"vocabulary\.json cannot be read"):
         Vocabulary.load(tmp_path / "elsewhere")
-
-
-@pytest.mark.parametrize(
-    "text, message",
-    [
-        (b"fine\nstill fine\nno caf\xe9\n", r"my\.txt:3: byte 0xe9 is not UTF-8"),
-        (b"short", r"my\.txt has 5 characters, of which validation gets 0: it needs two"),
-    ],
-)
-def test_what_is_no_text_is_refused_with_its_row(tmp_path, text, message):
-    with pytest.raises(UserError, match=message):
-        TextSource(written(tmp_path, text), tmp_path).describe()
-
-
-def test_a_file_that_is_not_there_is_named(tmp_path):
-    options = Text(name="text", path=str(tmp_path / "none.txt"))
-    with pytest.raises(UserError, match=r"data.path: .*none.txt cannot be read: No such file"):
-        TextSource(options, tmp_path).describe()
 
 
 def test_its_bytes_are_those_of_the_file_or_of_the_shipped_text(tmp_path):

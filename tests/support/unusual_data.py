@@ -18,11 +18,13 @@ import pytest
 from pydantic import TypeAdapter
 
 from hpc_dl.data import loading, sources
+from hpc_dl.data.counts import Holdout
 from hpc_dl.data.dataset import Split, Splits
 from hpc_dl.data.sampler import held_out
 from hpc_dl.data.streamed import StreamedSplit
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.sources import DataSpec
+from hpc_dl.planning import class_balance
 
 PAGE = Path(__file__).parents[2] / "docs" / "unusual-data.md"
 When = Literal["submission", "node", "training", "trains"]
@@ -67,7 +69,8 @@ def check(case: Case, folder: Path) -> None:
         return _assert_refused(case, lambda: _read(parts))
     assert (facts.train, facts.validation, facts.test) == tuple(map(len, parts))
     _read(parts)
-    return _assert_seen(case.seen, "\n".join(facts.notes))
+    notes = (*facts.notes, *class_balance.notes(Holdout.of(options), facts, True))
+    return _assert_seen(case.seen, "\n".join(notes))
 
 
 def _load(options: Any, folder: Path) -> Splits:

@@ -12,6 +12,7 @@ from hpc_dl.errors import UserError
 from hpc_dl.run import journal
 from tests.support import ranks
 from tests.support.running import events, new_run
+from tests.support.typed import QUICK, hpcdl, job_file, use_settings
 
 RNG = np.random.default_rng(0)
 
@@ -59,6 +60,17 @@ def test_a_fault_ends_all_ranks_before_the_first_step(tmp_path, way, size):
     assert "Fill these in" in reason
     assert not events(run, "started")
     assert "Traceback" not in "".join(logs)
+
+
+def test_the_command_says_what_is_at_fault_and_exits_with_2(tmp_path, monkeypatch):
+    use_settings(monkeypatch, tmp_path)
+    data = f"{{name: hdf5, path: {table(tmp_path, [7])}}}"
+    done = hpcdl("submit", job_file(tmp_path, QUICK.replace("{name: digits}", data)), "--local")
+    assert done.returncode == 2
+    assert (
+        "quick-1: failed  data.inputs: 'x': table: nan in 1 of 60 examples: [7, 3]" in done.stdout
+    )
+    assert "bug" not in done.stdout + done.stderr
 
 
 def refuse_on_rank_1():

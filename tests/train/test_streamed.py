@@ -3,6 +3,8 @@
 import os
 import signal
 
+import h5py
+import numpy as np
 import psutil
 import pytest
 
@@ -64,6 +66,31 @@ def test_kill_9_changes_no_bit_and_the_resident_run_is_the_same(tmp_path, pictur
     assert starts[-1] > 0, "the last attempt began from a checkpoint, not from the beginning"
     assert read_json(killed.plan)["workers"] == 2
     assert read_json(resident.plan)["workers"] is None
+    assert history(killed) == history(resident)
+    assert final_state(killed) == final_state(resident)
+
+
+def test_a_streamed_table_is_trained_on_as_a_resident_one_even_if_it_is_killed(tmp_path):
+    rng = np.random.default_rng(0)
+    with h5py.File(tmp_path / "times.h5", "w") as file:
+        file["x"], file["y"] = 1.7e9 + rng.random((60, 3)), rng.random((60, 2))
+
+    def run(name, **data):
+        source = {"name": "hdf5", "path": str(tmp_path / "times.h5"), "batch_size": 10}
+        return new_run(
+            tmp_path,
+            name=name,
+            model={"name": "ffnn", "hidden": [16], "dropout": 0.2},
+            data={**source, "task": "regress", **data},
+            train={"epochs": 4, "log_every": 1, "micro_batch": 3},
+            checkpoint={"every": "3 steps"},
+        )
+
+    resident = ranks.train(run("resident", loading="resident"))
+    killed = run("killed", loading="streaming", workers=1)
+    ranks.kill_at(killed, 8)
+    ranks.train(killed)
+    assert len(events(killed, "started")) == 2
     assert history(killed) == history(resident)
     assert final_state(killed) == final_state(resident)
 

@@ -156,7 +156,7 @@ def _refuse_no_whole_numbers(labels: Array, where: str, regress: str) -> None:
     if broken.any():
         faults.add(
             f"{broken.sum()} of {total} labels are no whole numbers, like "
-            f"{labels[broken][0]:g}, of examples",
+            f"{float(labels[broken][0])!r}, of examples",
             np.flatnonzero(broken).tolist(),
             regress,
         )

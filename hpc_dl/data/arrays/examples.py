@@ -29,12 +29,23 @@ def kind_of(source: Arrays, shape: tuple[int, ...], where: str = "data.inputs") 
     """Return what an example is. Raises UserError for arrays with other axes."""
     kind = source.kind or _KINDS.get(len(shape))
     if kind is None or len(shape) not in _AXES[kind]:
-        more = " Volumes and videos are not supported." if len(shape) > 4 else ""
+        more = _other_axes(kind, len(shape))
         raise UserError(
             f"{where} is {shape}, which is no {kind or 'kind of example'}",
             hint="A table has 2 axes, sequences 3 (data.kind: sequence), images 3 or 4." + more,
         )
     return kind
+
+
+def _other_axes(kind: Modality | None, axes: int) -> str:
+    """Return a hint on how to have the axes of a kind."""
+    if axes == 1:
+        return " One column: x[:, None]."
+    if kind == "sequence" and axes == 2:
+        return " One number a step: x[..., None]."
+    if kind == "table" and axes > 2:
+        return " Rows of all numbers: x.reshape(len(x), -1)."
+    return " Volumes and videos are not supported." if axes > 4 else ""
 
 
 def with_gaps(facts: DataFacts, source: Arrays) -> DataFacts:
@@ -70,10 +81,10 @@ def refuse_type(source: Arrays, array: StoredArray, where: str) -> None:
     pixels = kind_of(source, array.shape, where) == "image" and array.dtype.kind in "iu"
     if pixels and array.dtype != np.uint8:
         dtype = array.dtype.newbyteorder("=")
+        ways = "Bytes: x.astype('uint8'); 16 bits: (x / 65535).astype('float32')."
         raise UserError(
             f"{where} is {dtype}, but images are bytes (uint8), or floats in [0, 1]",
-            hint="Bytes: x.astype('uint8'); 16 bits: (x / 65535).astype('float32'). "
-            + otherwise(source, array.shape),
+            hint=f"{otherwise(source, array.shape)} {ways}".strip(),
         )
 
 

@@ -75,9 +75,10 @@ class Rows:
 
     def read(self, keys: Keys) -> Tensor:
         for file, stamps in self.files:
-            if checked_files.stamps(file) != stamps:
+            if (now := checked_files.stamps(file)) != stamps:
+                what = "has changed since the run began to read it" if now else "is gone"
                 raise UserError(
-                    f"{KEY}: {file} has changed since the run began to read it",
+                    f"{KEY}: {file} {what}",
                     hint="Restore it, or train on the new one as a new run: hpcdl submit --new.",
                 )
         stored = _opened(self.files, self.array)

@@ -12,7 +12,8 @@ from typing import Any
 
 from hpc_dl.data import library_source
 from hpc_dl.data.counts import Holdout
-from hpc_dl.data.graphs import geometric
+from hpc_dl.data.faults import reading
+from hpc_dl.data.graphs import geometric, geometric_tasks
 from hpc_dl.data.source import Loaded
 from hpc_dl.jobspec.sources.torch_geometric import TorchGeometric
 
@@ -24,13 +25,15 @@ def load(source: TorchGeometric, data_root: Path) -> Loaded:
     """
     from torch_geometric import datasets
 
-    kind = _offline(library_source.find_class(source, datasets))
+    kind = library_source.find_class(source, datasets)
+    geometric_tasks.refuse_others(source.name)
+    kind = _offline(kind)
     own = data_root / "torch_geometric" / kind.__name__
     root = Path(source.root).expanduser() if source.root else own
     if library_source.has_option(kind, "root"):
         graphs = _processed(source, kind, root, data_root / "cache")
     else:
-        graphs = list(library_source.make_dataset(source, kind, root))
+        graphs = _read(source, kind, root)
     return geometric.from_graphs(graphs, source.name, Holdout.of(source))
 
 
@@ -51,18 +54,23 @@ def _processed(source: TorchGeometric, kind: Any, root: Path, cache: Path) -> li
     """Return the graphs; their processed form is cached by a digest of the files."""
     kept = cache / f"{kind.__name__}-{_digest(source, root)}"
     if kept.is_dir():
-        return list(library_source.make_dataset(source, kind, root, at=kept))
+        return _read(source, kind, root, kept)
     with contextlib.suppress(OSError):  # a cache that cannot be written costs only time
         cache.mkdir(parents=True, exist_ok=True)
     above = cache if os.access(cache, os.W_OK) else None
     with tempfile.TemporaryDirectory(dir=above, ignore_cleanup_errors=True) as scratch:
         mirror = Path(scratch) / kind.__name__
         _link(root, mirror)
-        graphs = list(library_source.make_dataset(source, kind, root, at=mirror))
+        graphs = _read(source, kind, root, mirror)
         if above:
             with contextlib.suppress(OSError):  # another run was faster
                 mirror.rename(kept)
     return graphs
+
+
+def _read(source: TorchGeometric, kind: Any, root: Path, at: Path | None = None) -> list[Any]:
+    with reading("data.name", root, f"data set {source.name}"):
+        return list(library_source.make_dataset(source, kind, root, at))
 
 
 def _files(root: Path) -> list[Path]:

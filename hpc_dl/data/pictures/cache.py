@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from hpc_dl.data import checked_files
 from hpc_dl.data.dataset import Tensors
 from hpc_dl.data.pictures import broken, decoding, header
 from hpc_dl.data.pictures.broken import UnreadablePicture
@@ -42,14 +41,13 @@ def check_headers(source: ImageFolder, found: Found, cache: Path) -> None:
 
     Raises UserError naming all that are not whole pictures.
     """
-    noted = cache / f"{_digest('headers and ends', found.paths)}.checked"
-    if noted.exists():
-        return
-    many = f"{len(found.paths)} pictures"
-    header.read_all(found.paths, many, Path(source.root).expanduser(), cache)
-    with contextlib.suppress(OSError):
-        cache.mkdir(parents=True, exist_ok=True)
-        noted.touch()
+    many, root = f"{len(found.paths)} pictures", Path(source.root).expanduser()
+    checked_files.check_once(
+        lambda: header.read_all(found.paths, many, root, cache),
+        f"{decoding.RULE} headers and ends",
+        found.paths,
+        cache,
+    )
 
 
 def _cached(
@@ -60,7 +58,8 @@ def _cached(
     Those that cannot be read are added to `bad`, and nothing is cached.
     """
     way = repr((source.size, source.channels))
-    file = cache / f"{_digest(way, [path for path, _ in pictures])}.npy"
+    digest = checked_files.digest(f"{decoding.RULE} {way}", [path for path, _ in pictures])
+    file = cache / f"{digest}.npy"
     with contextlib.suppress(OSError, ValueError, EOFError):  # absent, or damaged by a crash
         kept: Pixels = np.load(file, allow_pickle=False)
         return kept
@@ -84,27 +83,6 @@ def _try_decode(path: Path, source: ImageFolder) -> Pixels | UnreadablePicture:
         return decode(path, source)
     except UnreadablePicture as error:
         return error
-
-
-def _digest(way: str, paths: Sequence[Path]) -> str:
-    """Return a digest of the paths, sizes and times of files, and of the way they are read."""
-    digest = hashlib.sha256(f"{decoding.RULE} {way}".encode())
-    with ThreadPoolExecutor() as pool:  # a network's disk answers many at a time
-        for path, stamps in zip(paths, pool.map(_stamps, paths), strict=True):
-            digest.update(os.fsencode(path) + repr(stamps).encode())
-    return digest.hexdigest()[:32]
-
-
-def _stamps(path: Path) -> tuple[int, ...]:
-    """Return size, mtime and ctime; the last changes where a copy is given the former's mtime.
-
-    Nothing of a file that is gone: reading it will say so.
-    """
-    try:
-        state = path.stat()
-    except OSError:
-        return ()
-    return state.st_size, state.st_mtime_ns, state.st_ctime_ns
 
 
 def _write(file: Path, images: Pixels) -> None:

@@ -33,7 +33,7 @@ def note_duplicates(pictures: Mapping[str, list[tuple[Path, int]]], root: Path) 
     same = _find(every) if len(every) <= MOST_FILES else []
     leaked = [it for it in same if len({place.split for place in it}) > 1]
     confused = [it for it in same if len({place.label for place in it}) > 1]
-    others = [it for it in same if it not in leaked and it not in confused]
+    others = [it for it in same if len({(place.split, place.label) for place in it}) == 1]
     alone = len(pictures) == len(("train", "validation", "test"))
     sentences = {
         "in several splits, byte for byte the same: what is measured on them is too good": leaked,
@@ -57,7 +57,8 @@ def _find(every: Sequence[Place]) -> list[list[Place]]:
         alike = [place for size, them in by_size.items() if size for place in them]
         if sum(size * len(them) for size, them in by_size.items()) > MOST_BYTES:
             return []
-        return list(_grouped(alike, pool.map(_digest, alike)).values())
+        same = _grouped(alike, pool.map(_digest, alike))
+        return [them for digest, them in same.items() if digest]
 
 
 def _grouped(every: Iterable[Place], keys: Iterable[Key]) -> dict[Key, list[Place]]:

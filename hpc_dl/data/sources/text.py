@@ -10,8 +10,9 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hpc_dl.data import text_files
 from hpc_dl.data.source import Loaded, Source, Staging
-from hpc_dl.errors import UserError, first_few, reason
+from hpc_dl.errors import UserError, first_few
 from hpc_dl.jobspec.data import DataFacts, Feature
 from hpc_dl.jobspec.sources.text import Text
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from hpc_dl.data.dataset import Split
     from hpc_dl.data.vocabulary import Vocabulary
 
+_AT_ONCE = 2**22
+"""Characters that are encoded at once, in many times the memory of their ids."""
 CORIOLANUS = Path(__file__).parent.parent / "coriolanus.txt"
 
 
@@ -48,7 +51,7 @@ class TextSource(Source[Text]):
 
     def _parts(self) -> dict[str, str]:
         """The text of each split. Raises UserError where one is too short."""
-        text, options = self._text(), self.options
+        text, options = text_files.read("data.path", self._path()), self.options
         test, validation = (round(len(text) * it) for it in (options.test, options.validation))
         first, second = len(text) - test - validation, len(text) - test
         parts = {
@@ -61,26 +64,15 @@ class TextSource(Source[Text]):
                 f"data.path: {self._path()} has {len(text)} characters, of which {short} gets "
                 f"{len(parts[short])}: it needs two"
             )
+        if len(set(parts["train"])) < 2:
+            raise UserError(
+                f"data.path: {self._path()}: every character to train on is {text[0]!r}: there is "
+                "nothing to learn"
+            )
         return parts
 
     def _path(self) -> Path:
         return Path(self.options.path).expanduser() if self.options.path else CORIOLANUS
-
-    def _text(self) -> str:
-        """The whole text. Raises UserError, with the row, for what is not UTF-8."""
-        path = self._path()
-        try:
-            raw = path.read_bytes()
-        except OSError as error:
-            raise UserError(f"data.path: {path} cannot be read: {reason(error)}") from None
-        try:
-            return raw.decode("utf-8-sig").replace("\r\n", "\n")
-        except UnicodeDecodeError as error:
-            row = raw[: error.start].count(b"\n") + 1
-            raise UserError(
-                f"data.path: {path}:{row}: byte {raw[error.start]:#04x} is not UTF-8",
-                hint="Convert it: iconv -f latin1 -t utf-8 FILE > NEW_FILE.",
-            ) from None
 
     def _facts(self, parts: dict[str, str]) -> DataFacts:
         tokens, length = _vocabulary(parts).tokens, self.options.length
@@ -94,7 +86,7 @@ class TextSource(Source[Text]):
             train=train,
             validation=validation,
             test=test,
-            notes=_notes(parts),
+            notes=(*_notes(parts), *_note_short(parts, length)),
         )
 
     def _split(self, part: str, vocabulary: Vocabulary) -> Split:
@@ -104,8 +96,9 @@ class TextSource(Source[Text]):
 
         from hpc_dl.data.ragged import Ragged, RaggedSplit
 
-        ids = torch.from_numpy(vocabulary.encode(part))
-        ids = ids.to(torch.uint8 if len(vocabulary.tokens) <= 256 else torch.int32)
+        type_ = torch.uint8 if len(vocabulary.tokens) <= 256 else torch.int32
+        pieces = (part[first : first + _AT_ONCE] for first in range(0, len(part), _AT_ONCE))
+        ids = torch.cat([torch.from_numpy(vocabulary.encode(it)).to(type_) for it in pieces])
         last = len(ids) - 1
         offsets = torch.tensor([*range(0, last, self.options.length), last])
         return RaggedSplit({"text": Ragged(ids[:-1], offsets), "next": Ragged(ids[1:], offsets)})
@@ -128,4 +121,13 @@ def _notes(parts: dict[str, str]) -> tuple[str, ...]:
     return (
         f"{count} characters of validation and test are none of the training part's, and read as "
         f"<unk>: {first_few(map(repr, unknown), 8)}",
+    )
+
+
+def _note_short(parts: dict[str, str], length: int) -> tuple[str, ...]:
+    """Note parts that are shorter than one example."""
+    return tuple(
+        f"the {name} part has {len(part)} characters, fewer than the {length} of an example"
+        for name, part in parts.items()
+        if len(part) <= length
     )

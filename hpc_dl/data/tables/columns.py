@@ -36,7 +36,8 @@ AS_TEXT = (
     "them. Or leave the column out: data.drop."
 )
 FORMATTED = (
-    "Write plain numbers, such as 1234.5, and leave gaps empty; or names, such as 'level 2', if "
+    "Write plain numbers, such as 1234.5 (of CSV, data.thousands: ' ' reads '1 234.5'), and leave "
+    "gaps empty; or names, such as 'level 2', if "
     "they are names; data.dates makes numbers of dates; or leave the column out: data.drop."
 )
 _NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal")

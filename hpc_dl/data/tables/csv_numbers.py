@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
 from hpc_dl.data.tables.csv_dialect import Dialect
@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 Decimal = Literal[".", ","]
+_SIGNS: tuple[Decimal, ...] = (",", ".")
 
-_BLANKS = "'’_ \u00a0\u2009\u202f"
-"""Signs between thousands that cannot be decimal ones."""
+_MARKS = "'\u2019\u00a0\u2009\u202f"
+"""Signs between thousands that separate nothing else: apostrophes, and blanks that do not break."""
 _TIMES_TEN = r"([eE][+-]?\d+)?"
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
 """A number with a point, or points, that may stand between thousands."""
@@ -31,7 +32,7 @@ def _form(decimal: str, thousands: str | None = None) -> re.Pattern[str]:
     if thousands:
         whole = rf"\d[\d{re.escape(thousands)}]*|"
     else:
-        whole = rf"\d+|[1-9]\d{{0,2}}([{other}{_BLANKS}]\d{{3}})+|"
+        whole = rf"\d+|[1-9]\d{{0,2}}([{other}{_MARKS}]\d{{3}})+|"
     fraction = rf"({re.escape(decimal)}\d*)?"
     return re.compile(rf"[+-]?(?=.?\d)({whole}){fraction}{_TIMES_TEN}", re.ASCII)
 
@@ -43,7 +44,7 @@ def find_decimal(
     certain to be that. Raises UserError where two readings are possible."""
     if options.decimal or options.thousands in (".", ","):
         return options.decimal or ("," if options.thousands == "." else ".")
-    readings = {name: _readings(words) for name, words in _columns_with_commas(frame)}
+    readings = dict(_readings_of_commas(frame, options.thousands))
     clear = {signs[0] for signs in readings.values() if len(signs) == 1}
     unclear = [name for name, signs in readings.items() if len(signs) == 2]
     if len(clear) == 2:
@@ -84,7 +85,7 @@ def convert_numbers(frame: DataFrame, decimal: Decimal, thousands: str | None) -
     import pandas
 
     form = _form(decimal, thousands)
-    signs = thousands or {",": ".", ".": ","}[decimal] + _BLANKS
+    signs = thousands or {",": ".", ".": ","}[decimal] + _MARKS
     notes = []
     for name in text_columns(frame):
         words = frame[name].dropna().astype(str).str.strip()
@@ -114,17 +115,16 @@ def note_decimal(decimal: Decimal, dialect: Dialect, frame: DataFrame) -> list[s
     return [] if expected else ["numbers have a decimal point"]
 
 
-def _columns_with_commas(frame: DataFrame) -> Iterator[tuple[str, list[str]]]:
-    """Yield the columns of numbers with commas, and their different words."""
+def _readings_of_commas(
+    frame: DataFrame, thousands: str | None
+) -> Iterator[tuple[str, list[Decimal]]]:
+    """Yield the columns of numbers with commas, and the decimal signs that all can be read with."""
+    forms = {sign: _form(sign, thousands) for sign in _SIGNS}
     for name in text_columns(frame):
         words = [str(word).strip() for word in frame[name].dropna().unique()]
-        if any("," in word for word in words) and _readings(words):
-            yield name, words
-
-
-def _readings(words: Sequence[str]) -> list[str]:
-    """Return the decimal signs that all words can be read with."""
-    return [sign for sign in (",", ".") if all(map(_form(sign).fullmatch, words))]
+        signs = [sign for sign in _SIGNS if all(map(forms[sign].fullmatch, words))]
+        if signs and any("," in word for word in words):
+            yield name, signs
 
 
 def _some(frame: DataFrame, name: str) -> str:

@@ -64,6 +64,15 @@ def encrypted(folder):
     return options
 
 
+def spoilt(folder):
+    options = npz()(folder)
+    content = bytearray((folder / "a.npz").read_bytes())
+    at = content.find(TABLE[20].tobytes())
+    content[at] ^= 255
+    (folder / "a.npz").write_bytes(content)
+    return options
+
+
 def pipe(folder):
     os.mkfifo(folder / "a.npz")
     return named(folder, "npz", "a.npz")
@@ -179,6 +188,12 @@ NPZ = [
         "is a zip file, but holds no array; it has only xl/workbook.xml",
     ),
     Case("an encrypted npz", encrypted, SUBMISSION, "'x.npy' is encrypted, password required"),
+    Case(
+        "an npz with changed bytes",
+        spoilt,
+        SUBMISSION,
+        "no readable npz: Bad CRC-32 for file 'x.npy'",
+    ),
     Case(
         "a header that claims more than there is",
         zipped(**{"x.npy": claiming((10**15,)), "y.npy": claiming((120,))}),

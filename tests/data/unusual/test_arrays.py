@@ -199,6 +199,7 @@ COUNTED = [
     Case("a label too few", npz(y=LABELS[:39]), SUBMISSION, "40 examples to train, and 39 labels"),
     Case("no examples", npz(x=TABLE[:0], y=LABELS[:0]), SUBMISSION, "there are none"),
     Case("no columns", npz(x=TABLE[:, :0]), SUBMISSION, "there are none"),
+    Case("a validation and no test", split("validation"), TRAINS),
     Case(
         "half a validation", npz({"validation_inputs": "x"}), SUBMISSION, "is no data.validation_l"
     ),
@@ -325,7 +326,11 @@ INPUTS = [
     Case("spans of time", npz(x=TABLE.astype("m8[D]")), SUBMISSION, "'x' holds spans of time"),
     Case("records", npz(x=RECORDS), SUBMISSION, "'x' holds records…structured_to_unstructured(x)"),
     Case("a constant", npz(x=np.ones((40, 3))), NODE, "every value is 1: there is nothing to"),
-    Case("one axis", npz(x=TABLE[:, 0]), SUBMISSION, "'x' is (40,), which is no kind of example"),
+    Case(
+        "one axis", npz(x=TABLE[:, 0]), SUBMISSION, "'x' is (40,), which is no kind of…x[:, None]."
+    ),
+    Case("rows as sequences", npz({"kind": "sequence"}), SUBMISSION, "no sequence\n…x[..., None]."),
+    Case("pictures as rows", npz({"kind": "table"}, x=IMAGES), SUBMISSION, "x.reshape(len(x), -1)"),
     Case(
         "volumes", npz(x=RNG.random((40, 2, 3, 4, 5))), SUBMISSION, "Volumes and videos are not sup"
     ),
@@ -333,7 +338,7 @@ INPUTS = [
         "pictures of 12 bits",
         npz(x=(IMAGES * 4095).astype(">u2")),
         SUBMISSION,
-        "'x' is uint16, but images are bytes (uint8), or floats in [0, 1]\n…kind: sequence.",
+        "'x' is uint16, but images are bytes (uint8), or floats in [0, 1]\nSequences (N, T",
     ),
     Case(
         "pictures of int64",

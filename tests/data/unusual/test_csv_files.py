@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import lzma
+import os
 import sqlite3
 import zipfile
 
@@ -49,6 +50,11 @@ def zstandard():
     return pyarrow.Codec("zstd").compress(PLAIN, asbytes=True)
 
 
+def pipe(folder):
+    os.mkfifo(folder / "t.csv")
+    return {**COMMON, "path": str(folder / "t.csv")}
+
+
 def database(folder):
     with sqlite3.connect(folder / "t.csv") as opened:
         opened.execute("create table people (age int, kind text)")
@@ -81,7 +87,7 @@ ENCODINGS = [
             "größe,kind", *rows(lambda n: f"{n},{'été' if n % 2 else 'hiver'}"), encoding="latin-1"
         ),
         "submission",
-        "not UTF-8: line 1 (byte 2 is 0xf6), line 3 (byte …data.encoding: cp1252, latin-1",
+        "not UTF-8: line 1 (byte 2 is 0xf6), line 3 (byte …data.encoding names another: cp1252",
     ),
     Case(
         "Latin-1, with `data.encoding`",
@@ -169,6 +175,12 @@ FORMS = [
         "submission",
         "is a pointer of Git LFS, not the file itself, not CSV…git lfs pull",
     ),
+    Case(
+        "sparse rows of SVMlight",
+        content(b"1 3:0.5 7:1\n-1 2:4e-3\n" * 20),
+        "submission",
+        "is a sparse file of SVMlight, not CSV",
+    ),
     Case("bytes that are no text", content(bytes(range(256)) * 9), "submission", "is no text"),
     Case("JSON", content(b'[{"x": 1, "kind": "a"}]'), "submission", "is JSON, not CSV"),
     Case("a row of JSON a line", content(b'{"x": 1, "kind": "a"}\n' * 9), "submission", "is JSON"),
@@ -183,6 +195,7 @@ FORMS = [
         "is a file of Weka (ARFF), not CSV…data.skiprows",
     ),
     Case("CSV that is called Parquet", content(PLAIN, name="t.parquet"), "trains"),
+    Case("a named pipe", pipe, "submission", "t.csv is no regular file"),
     Case(
         "a folder",
         lambda folder: {**COMMON, "path": str(folder)},

@@ -1,0 +1,49 @@
+"""Text files in UTF-8, which what is called a text often is not. Light."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hpc_dl.data.faults import reading, regular_file
+from hpc_dl.errors import UserError
+
+_OTHERS = {
+    b"\x1f\x8b": ("compressed by gzip", "Unpack it: gunzip FILE."),
+    b"BZh": ("compressed by bzip2", "Unpack it: bunzip2 FILE."),
+    b"\xfd7zXZ": ("compressed by xz", "Unpack it: unxz FILE."),
+    b"PK\x03\x04": (
+        "a zip archive, as .docx and .epub are",
+        "Unpack it, or save it as plain text.",
+    ),
+    b"%PDF": ("a PDF", "Convert it: pdftotext FILE.pdf FILE.txt."),
+    b"\xff\xfe": ("in UTF-16", "Convert it: iconv -f utf-16 -t utf-8 FILE > NEW_FILE."),
+    b"\xfe\xff": ("in UTF-16", "Convert it: iconv -f utf-16 -t utf-8 FILE > NEW_FILE."),
+}
+"""First bytes → what the file is, and what to do."""
+
+
+def read(key: str, file: Path) -> str:
+    """Return a text, with the newlines of Windows as `\\n`.
+
+    Raises UserError, with the row, for what is none.
+    `key` is the option that names the file.
+    """
+    path = regular_file(key, file)
+    with reading(key, path, "text"):
+        raw = path.read_bytes()
+    for first, (what, hint) in _OTHERS.items():
+        if raw.startswith(first):
+            raise UserError(f"{key}: {path} is {what}, not a text", hint=hint)
+    if not raw.strip():
+        raise UserError(f"{key}: {path} is empty")
+    if (zero := raw.find(b"\0")) >= 0:
+        raise UserError(f"{key}: {path} is no text: byte {zero} of {len(raw)} is 0, as in programs")
+    try:
+        return raw.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        row = raw[: error.start].count(b"\n") + 1
+        raise UserError(
+            f"{key}: {path}:{row}: byte {raw[error.start]:#04x} at offset {error.start} is not "
+            "UTF-8",
+            hint="Convert it: iconv -f latin1 -t utf-8 FILE > NEW_FILE.",
+        ) from None
