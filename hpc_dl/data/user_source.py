@@ -6,8 +6,8 @@
 Examples are an `image`, (N, C, H, W) or with 1, 3 or 4 channels last, uint8 or float in [0, 1]; a
 `sequence`, (N, T, F); or a `table`, (N, columns). What is to be predicted is a `label`, (N,) whole
 numbers or words, or (N, classes) with a single 1 in each row, or a `target`, (N,) or (N, targets)
-floats. `validation`, `test`, `classes` (or `targets`, the names of the numbers) may be left out, and
-missing splits are taken from `train` by `data.split_seed`. A `group` beside the examples of
+floats. `validation`, `test`, `classes` (or `targets`, the names of the numbers) may be left out,
+and missing splits are taken from `train` by `data.split_seed`. A `group` beside the examples of
 `train`, (N,) integers, says which of them are to stay in the same split.
 
 Instead it may return a Data of torch_geometric, whose nodes are the examples (`train_mask`,

@@ -145,12 +145,12 @@ def test_sequences_are_shown_as_curves(tmp_path):
 
 
 def test_texts_are_shown_from_their_beginnings(tmp_path):
-    (tmp_path / "a.txt").write_text("$to_be or_$ not\x00" * 40, encoding="utf-8")
+    (tmp_path / "a.txt").write_text("$to_be or_$ not\t" * 40, encoding="utf-8")
     picture = drawn({"name": "text", "path": str(tmp_path / "a.txt"), "length": 16})
     assert titles(picture)[0] == "Training examples"
-    assert picture.figure.axes[0].texts[0].get_text() == "$to_be or_$ not\\x00"
+    assert picture.figure.axes[0].texts[0].get_text() == "$to_be or_$ not\\t"
     assert titles(picture)[1:] == [
-        "Tokens of 32 training examples, of 11",
+        "Most frequent of 11 tokens, in 32 training examples",
         "Lengths of training examples, in tokens",
     ]
     assert picture.pixels().std() > 0

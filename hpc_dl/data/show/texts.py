@@ -37,7 +37,7 @@ def panels(splits: Splits, options: Data) -> list[Panel]:
     shown = [visible(token) if token.strip() else repr(token) for token in vocabulary]
     frequent = partial(draw_bars, names=shown, counts=counts)
     beginnings = Panel("Training examples", partial(_draw, lines=lines), COLUMNS, 1.8)
-    title = f"Tokens of {len(chosen)} training examples, of {len(vocabulary)}"
+    title = f"Most frequent of {len(vocabulary)} tokens, in {len(chosen)} training examples"
     return [beginnings, Panel(title, frequent, height=2.6), *lengths(splits, "text", "tokens")]
 
 
