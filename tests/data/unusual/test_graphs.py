@@ -30,6 +30,11 @@ def graph(number, size=4, **changed):
 def graphs(**changed):
     return [graph(n, **{key: it(n) for key, it in changed.items()}) for n in range(N)]
 
+class Several(InMemoryDataset):
+    def __init__(self):
+        super().__init__()
+        self.data, self.slices = self.collate(graphs(y=lambda n: torch.tensor([n % 2])))
+
 def mask(*numbers):
     return torch.isin(torch.arange(N), torch.tensor(list(range(*numbers))))
 """
@@ -215,6 +220,11 @@ CASES = [
     ),
     # ---- many graphs
     trains("a list of graphs with a class each", "graphs()"),
+    trains("a data set of graphs", "Several()"),
+    trains(
+        "parts of a data set, by torch's random_split",
+        "dict(zip(['train', 'test'], torch.utils.data.random_split(Several(), [32, 8])))",
+    ),
     trains("graphs of several sizes", "[graph(n, 3 + n % 5) for n in range(N)]"),
     trains(
         "one-hot classes of graphs", "graphs(y=lambda n: torch.eye(2).long()[[n % 2]])", "single 1"
