@@ -37,6 +37,10 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "JSON",
         "pandas.read_json(OLD).to_csv(NEW, index=False); with lines=True, if each line is a row.",
     ),
+    r"[+-]?[\d.]+( +\d+:[-+.\deE]+)+\s*\n": (
+        "a sparse file of SVMlight",
+        "sklearn.datasets.load_svmlight_file reads it; numpy.savez writes one for data.name: npz.",
+    ),
     r"\{\\rtf": ("a text document (RTF)", "Save it as plain text."),
     r"(\s*%[^\n]*\n|\s)*@relation\s": (
         "a file of Weka (ARFF)",

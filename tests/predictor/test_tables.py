@@ -1,6 +1,7 @@
 """What is predicted of the raw rows of a table, by the names of their columns."""
 
 import json
+import shutil
 from io import StringIO
 
 import numpy as np
@@ -235,6 +236,17 @@ def test_mlflow_knows_columns_by_name_and_takes_what_pandas_has(export, predicto
 def test_the_export_says_what_its_columns_are(export):
     said = json.loads((export / "model.json").read_text())["facts"]["raw"]
     assert [it["name"] for it in said if it["part"] == "input"] == LOOKED_AT
+
+
+def test_an_export_of_before_there_were_dates_and_fills_predicts_the_same(export, tmp_path):
+    former = shutil.copytree(export, tmp_path / "export") / "model.json"
+    about = json.loads(former.read_text())
+    for column in about["facts"]["raw"]:
+        for key in ("format", "fill", "summary"):
+            del column[key]
+    former.write_text(json.dumps(about))
+    found, expected = (load(it).predict(people()) for it in (former.parent, export))
+    np.testing.assert_array_equal(found["probabilities"], expected["probabilities"])
 
 
 def test_a_frame_is_refused_where_the_training_knew_no_names(tmp_path):

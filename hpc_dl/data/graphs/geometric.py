@@ -28,14 +28,17 @@ _DEFAULT = Holdout()
 
 
 def with_lists(given: Any) -> Any:
-    """Return what a function returned, with lists in place of torch_geometric's data sets."""
+    """Return what a function returned, with lists in place of torch_geometric's data sets, and of
+    parts of them."""
     if not _may_be_graph():
         return given
+    from torch.utils.data import Subset
     from torch_geometric.data import Dataset
 
     if isinstance(given, dict):
         return {name: with_lists(it) for name, it in given.items()}
-    return list(given) if isinstance(given, Dataset) else given
+    whole = given.dataset if isinstance(given, Subset) else given
+    return list(given) if isinstance(whole, Dataset) else given
 
 
 def is_graph(given: Any) -> bool:

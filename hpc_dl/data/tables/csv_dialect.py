@@ -61,7 +61,8 @@ def find_dialect(file: TextFile, options: CsvFormat) -> Dialect:
         rows.pop()  # which may be cut off in the middle of a quotation
     has_header = options.names is None if options.header is None else options.header
     first, below = (rows[0][1], rows[1:]) if has_header else (None, rows)
-    names = find_names(file, first, below, options)
+    begin_quoted = all(lines[line - 1].lstrip().startswith('"') for line, _ in below)
+    names = find_names(file, first, below, options, begin_quoted=begin_quoted)
     skip = below[0][0] - 1 if below else len(lines)
     after = " after the header" if has_header else ""
     return Dialect(sep, skip, after, tuple(names), tuple(below), tuple(_notes(sep, remarks)))

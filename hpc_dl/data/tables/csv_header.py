@@ -21,10 +21,15 @@ _CHOICE = (
 
 
 def find_names(
-    file: TextFile, first: Sequence[str] | None, rows: Sequence[Row], options: CsvFormat
+    file: TextFile,
+    first: Sequence[str] | None,
+    rows: Sequence[Row],
+    options: CsvFormat,
+    *,
+    begin_quoted: bool,
 ) -> list[str]:
     """Return the names of all columns. `first` is the row that names them, if one does; `rows` are
-    some of those below it."""
+    some of those below it, whose first fields may all be in quotes."""
     width = _usual_width(rows) or len(first or ())
     if first is None:
         names = options.names or [f"c{number}" for number in range(width)]
@@ -38,7 +43,7 @@ def find_names(
             f"data.names has {len(names)} names, and rows of {file.path} have {width} fields",
             hint="Rows have all of them, in this order; what is not looked at may be empty.",
         )
-    every = enumerate(_extend(file, names, rows, width))
+    every = enumerate(_extend(file, names, rows, width, begin_quoted=begin_quoted))
     names = [name or f"Unnamed: {number}" for number, name in every]
     _refuse_repeated(file, names)
     return names
@@ -50,20 +55,21 @@ def _usual_width(rows: Sequence[Row]) -> int:
     return widths.most_common(1)[0][0] if widths else 0
 
 
-def _extend(file: TextFile, names: list[str], rows: Sequence[Row], width: int) -> list[str]:
-    """Return names for columns without one: empty ones at the end, and R's names of rows."""
+def _extend(
+    file: TextFile, names: list[str], rows: Sequence[Row], width: int, *, begin_quoted: bool
+) -> list[str]:
+    """Return names for columns without one: empty ones at the end, and R's names of rows, which are
+    in quotes. Without these a text may be divided by separators in it."""
     more = width - len(names)
     if more > 0 and all(not "".join(row[len(names) :]).strip() for _, row in rows):
         return [*names, *[""] * more]
-    if more == 1:
-        cells = [row[0] for _, row in rows if len(row) == width]
-        if len(set(cells)) == len(cells) and not any(map(is_fraction, cells)):
-            return ["", *names]
+    if more == 1 and begin_quoted:
+        return ["", *names]
     if more > 0:
         raise UserError(
             f"{file.where}: its rows have {width} fields, and its first row has {len(names)} names",
-            hint="Name every column in the first row, or in data.names, and let no row end with a "
-            f"separator. {ABOVE}",
+            hint="Name every column in the first row, or in data.names with data.header: true. A "
+            f"field that has a separator in it needs quotes. {ABOVE}",
         )
     return names
 
@@ -114,8 +120,9 @@ def _are_values(cells: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
         for cell, column in pairs
         if is_number(cell) and sum(map(is_number, column)) > len(column) / 2
     ]
-    again = [cell for cell, column in pairs if cell and cell in column]
-    return bool(numbers and not _are_counted(numbers)) or len(again) > max(len(cells) / 2, 1)
+    others = [(cell, column) for cell, column in pairs if cell and not is_number(cell)]
+    again = [cell for cell, column in others if cell in column]
+    return bool(numbers and not _are_counted(numbers)) or len(again) > max(len(others) / 2, 1)
 
 
 def _refuse_names_as_row(file: TextFile, rows: Sequence[Row], options: CsvFormat) -> None:
@@ -151,8 +158,3 @@ def is_number(cell: str) -> bool:
         return cell.isascii() and "_" not in cell and math.isfinite(float(cell))
     except ValueError:
         return False
-
-
-def is_fraction(cell: str) -> bool:
-    """Return whether a cell is a number that is not whole."""
-    return is_number(cell) and bool(float(cell) % 1)

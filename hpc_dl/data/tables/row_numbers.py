@@ -28,7 +28,7 @@ def drop_index(frame: DataFrame) -> DataFrame:
             raise UserError(
                 f"{frame.attrs['file']}: column {place} has no name",
                 hint="Name it in the first row, or remove it. Of CSV, data.names with data.header: "
-                "true names all columns.",
+                "true names all columns, and data.skiprows leaves out lines above their names.",
             )
         what = "is empty" if column.isna().all() else "numbers the rows"
         frame.attrs["notes"].append(f"a column without a name {what}, and is left out")

@@ -122,7 +122,7 @@ def _refuse_undecodable(file: TextFile, asked: str | None) -> None:
         return
     faults = Faults(file.where)
     if broken:
-        hint = "If it is of Windows or an old Mac: data.encoding: cp1252, latin-1 or mac-roman."
+        hint = "data.encoding names another: cp1252 or latin-1 of the West, gb18030 of China, ..."
         what = f"not {file.encoding.removesuffix('-sig').upper()}"
         faults.add(what, _broken_places(file), "" if asked else hint)
     if has_zeros:

@@ -213,6 +213,11 @@ HEADERS = [
         "trains",
     ),
     Case(
+        "numbers as names of columns, as pandas writes",
+        text("0,1,2,kind", *rows(lambda n: f"{n},{n % 4},{n % 5},{kind(n)}")),
+        "trains",
+    ),
+    Case(
         "numbers as names of columns, with `data.header: true`",
         text("4.5,0.2,kind", *rows(plain), header=True),
         "trains",

@@ -87,7 +87,7 @@ ENCODINGS = [
             "größe,kind", *rows(lambda n: f"{n},{'été' if n % 2 else 'hiver'}"), encoding="latin-1"
         ),
         "submission",
-        "not UTF-8: line 1 (byte 2 is 0xf6), line 3 (byte …data.encoding: cp1252, latin-1",
+        "not UTF-8: line 1 (byte 2 is 0xf6), line 3 (byte …data.encoding names another: cp1252",
     ),
     Case(
         "Latin-1, with `data.encoding`",
@@ -174,6 +174,12 @@ FORMS = [
         content(b"version https://git-lfs.github.com/spec/v1\noid sha256:4d\nsize 12\n"),
         "submission",
         "is a pointer of Git LFS, not the file itself, not CSV…git lfs pull",
+    ),
+    Case(
+        "sparse rows of SVMlight",
+        content(b"1 3:0.5 7:1\n-1 2:4e-3\n" * 20),
+        "submission",
+        "is a sparse file of SVMlight, not CSV",
     ),
     Case("bytes that are no text", content(bytes(range(256)) * 9), "submission", "is no text"),
     Case("JSON", content(b'[{"x": 1, "kind": "a"}]'), "submission", "is JSON, not CSV"),

@@ -43,6 +43,12 @@ FIELDS = [
         "rows of 2 fields in place of 3: row 10 after the header (line 20)",
     ),
     Case(
+        "a text with commas and without quotes in all rows",
+        text("id,note,kind", *rows(lambda n: f"{n},well, yes,{kind(n)}")),
+        "submission",
+        "its rows have 4 fields, and its first row has 3 names…needs quotes",
+    ),
+    Case(
         "more fields in all rows than names",
         text("x,kind", *["1,2,3,a", "2,2,3,b"] * 9),
         "submission",
@@ -165,6 +171,12 @@ GAPS = [
         "NA among words, with `data.keep_default_na: false`",
         cells(lambda n: ["NA", "EU", "AS"][n % 3], keep_default_na=False),
         "trains",
+    ),
+    Case(
+        "empty fields, with `data.keep_default_na: false`",
+        cells(lambda n: "" if n == 3 else n, keep_default_na=False),
+        "trains",
+        "gaps: 1 in 'x'",
     ),
     Case(
         "? among words, as in UCI's adult.data",

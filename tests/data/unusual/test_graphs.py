@@ -30,6 +30,11 @@ def graph(number, size=4, **changed):
 def graphs(**changed):
     return [graph(n, **{key: it(n) for key, it in changed.items()}) for n in range(N)]
 
+class Several(InMemoryDataset):
+    def __init__(self):
+        super().__init__()
+        self.data, self.slices = self.collate(graphs(y=lambda n: torch.tensor([n % 2])))
+
 def mask(*numbers):
     return torch.isin(torch.arange(N), torch.tensor(list(range(*numbers))))
 """
@@ -190,6 +195,7 @@ CASES = [
         "nodes(train_mask=mask(30), test_mask=mask(20, 40))",
         "10 nodes of test_mask are in another mask as well",
     ),
+    trains("a mask as a list", "nodes(train_mask=[True] * 30 + [False] * 10)", "no val_mask"),
     refused(
         "a mask of 0 and 1", "nodes(train_mask=mask(30).long())", "train_mask is (40,)…mask.bool()"
     ),
@@ -215,6 +221,11 @@ CASES = [
     ),
     # ---- many graphs
     trains("a list of graphs with a class each", "graphs()"),
+    trains("a data set of graphs", "Several()"),
+    trains(
+        "parts of a data set, by torch's random_split",
+        "dict(zip(['train', 'test'], torch.utils.data.random_split(Several(), [32, 8])))",
+    ),
     trains("graphs of several sizes", "[graph(n, 3 + n % 5) for n in range(N)]"),
     trains(
         "one-hot classes of graphs", "graphs(y=lambda n: torch.eye(2).long()[[n % 2]])", "single 1"
@@ -233,6 +244,7 @@ CASES = [
         "graphs(y=lambda n: n % 2 if n > 4 else None)",
         "5 of 40 graphs have no y, graph: 0, 1, 2 and 2 more",
     ),
+    refused("y without a value", "graphs(y=lambda n: torch.zeros(0))", "40 of 40 graphs have no y"),
     refused(
         "y of several sizes",
         "graphs(y=lambda n: torch.zeros(1 + (n > 35)))",
@@ -277,6 +289,7 @@ CASES = [
     refused("a sparse matrix", "scipy.sparse.eye(9)", "from_scipy_sparse_matrix"),
     refused("a tuple of arrays", "(X, EDGE, Y)", "Data(x=..., edge_index=..., y=...)"),
     refused("a dict of one graph", "{'x': X, 'edge_index': EDGE, 'y': Y}", "Data.from_dict"),
+    refused("an iterator", "map(graph, range(9))", "A map is not read: return a list"),
     refused("a generator", "(graph(n) for n in range(9))", "A generator is not read"),
     refused(
         "other names of splits",
