@@ -31,6 +31,7 @@ from hpc_dl.jobspec.data import Column
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
+_FILLED = " A network that is trained with data.missing: mean or median takes gaps among numbers."
 SHOWN = 20
 """How many known words a message names."""
 
@@ -105,7 +106,7 @@ def _encode_column(frame: DataFrame, column: Column, faults: Faults) -> Array:
         faults.add(
             f"column '{column.name}' is missing, and no row to train on misses it",
             rows(frame, missing),
-            "Fill it in, leave the row out, or train with data.missing: mean or median.",
+            "Fill it in, or leave the row out." + (_FILLED if column.type != "words" else ""),
         )
     own = _one_hot(frame, column, found, faults) if column.words else found.to_numpy()[:, None]
     parts = [own, missing[:, None]] if _marks_gaps(column) else [own]
