@@ -160,6 +160,15 @@ CASES = [
         "targets that are nan", "targets(X[:, 0] * np.nan)", "target: nan in 40 of 40 examples"
     ),
     refused("a target that is the same", "targets(np.ones(N))", "there is nothing to predict"),
+    trains(
+        "words as groups",
+        "{'train': {'table': X, 'label': Y, 'group': [f'patient {n % 9}' for n in range(N)]}}",
+    ),
+    refused(
+        "groups as floats",
+        "{'train': {'table': X, 'label': Y, 'group': X[:, 0]}}",
+        "group is (40,) float32, but has to be 40 integers or words",
+    ),
     # ---- what it does
     fails("an error", "raise KeyError('colour')", "mine.py:20: KeyError: 'colour'"),
     fails("an end of the program", "sys.exit(0)", "mine.py:20: it ends the program: SystemExit(0)"),
