@@ -66,7 +66,7 @@ def _read(file: TextFile, dialect: Dialect, options: CsvFormat, **more: Any) -> 
         "index_col": False,
         "skipinitialspace": True,
         "comment": options.comment,
-        "na_values": options.na_values,
+        "na_values": ["", *options.na_values],  # an empty field is a gap in any case
         "keep_default_na": options.keep_default_na,
         "low_memory": False,  # or each part of a long file would have types of its own
     }

@@ -47,7 +47,7 @@ def read_file(file: Path, option: str, csv: CsvFormat | None) -> DataFrame:
         raise UserError(f"{where} has several columns '{name}'")
     form = "csv" if csv else "parquet"
     frame.attrs.update(file=where, path=str(file), form=form, notes=notes)
-    frame.attrs.setdefault("after", " after the header")
+    frame.attrs.setdefault("after", " after the header" if csv else "")
     return frame
 
 

@@ -43,7 +43,8 @@ class CsvFormat(Spec):
         [], description="words and numbers that are gaps, beside those of pandas"
     )
     keep_default_na: bool = Field(
-        True, description="whether pandas' words, like NA, None and null, are gaps"
+        True,
+        description="whether pandas' words, like NA, None and null, are gaps as empty fields are",
     )
 
     @property

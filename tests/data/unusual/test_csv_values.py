@@ -173,6 +173,12 @@ GAPS = [
         "trains",
     ),
     Case(
+        "empty fields, with `data.keep_default_na: false`",
+        cells(lambda n: "" if n == 3 else n, keep_default_na=False),
+        "trains",
+        "gaps: 1 in 'x'",
+    ),
+    Case(
         "? among words, as in UCI's adult.data",
         cells(lambda n: [" ?", " Private", " State-gov"][n % 3]),
         "trains",

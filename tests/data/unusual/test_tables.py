@@ -270,7 +270,7 @@ TYPES = [
         "infinite numbers",
         table(x=with_gaps([np.inf, 1.0] * 30, 4)),
         REFUSED,
-        "column 'x' is not finite: inf (29 rows, the first is row 1 after the header)",
+        "column 'x' is not finite: inf (29 rows, the first is row 1)",
     ),
     Case("numbers as text", table(x=list(map(str, HALVES))), REFUSED, "'x' has numbers as text"),
     Case(
@@ -366,8 +366,8 @@ DATES = [
         "text that is no date",
         table(x=["2021-03-04", "2021-02-30", "soon"] * 20, DATES=["x"]),
         REFUSED,
-        "column 'x' is no date as ISO8601: '2021-02-30' (20 rows, the first is row 2 after the "
-        "header), 'soon' (20 rows",
+        "column 'x' is no date as ISO8601: '2021-02-30' (20 rows, the first is row 2), "
+        "'soon' (20 rows",
     ),
     Case(
         "whole numbers as dates",
@@ -384,7 +384,7 @@ MISSING = [
         "gaps, where none may be there",
         table(**GAPS, MISSING="refuse"),
         REFUSED,
-        "2 faults…column 'size', an input, has 3 gaps: row 4 after the header, row 6, row 8"
+        "2 faults…column 'size', an input, has 3 gaps: row 4, row 6, row 8"
         "…column 'colour', an input, has 1 gap: row 5",
     ),
     Case(
@@ -409,7 +409,7 @@ MISSING = [
         "targets that are missing",
         table(x=with_gaps(HALVES, 3, 5, 7, 9), TARGET="x", TASK="regress"),
         REFUSED,
-        "column 'x', a target, has 4 gaps: row 4 after the header, row 6, row 8 and 1 more…"
+        "column 'x', a target, has 4 gaps: row 4, row 6, row 8 and 1 more…"
         "data.missing: drop leaves such rows out",
     ),
     Case(
@@ -482,7 +482,7 @@ TEST = [
         table({"x": ["1", "two"] * 30, "y": [f"{n}" for n in NUMBER]}, x=HALVES, y=["u", "v"] * 30),
         REFUSED,
         "data.test_path: …2 faults…column 'x' has to be a number: 'two' (30 rows, the first is row "
-        "2 …column 'y' has words that no row to train on has: '0' (row 1 …and 57 more",
+        "2)…column 'y' has words that no row to train on has: '0' (row 1), …and 57 more",
     ),
     Case(
         "a test file with classes that are not trained on",
