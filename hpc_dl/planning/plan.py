@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import NonNegativeInt, PositiveInt, TypeAdapter
 
-from hpc_dl.data.counts import Holdout
+from hpc_dl.data.splits.counts import Holdout
 from hpc_dl.jobspec import units
 from hpc_dl.jobspec.credentials import hidden
 from hpc_dl.jobspec.data import DataFacts

@@ -16,10 +16,10 @@ from hpc_dl.data.arrays.class_names import read_names, rename_enumerated
 from hpc_dl.data.arrays.files import array_names, note_arrays, open_arrays
 from hpc_dl.data.arrays.groups import read_groups
 from hpc_dl.data.arrays.stored import KEY, Array, StoredArray
-from hpc_dl.data.counts import Holdout, split_facts
 from hpc_dl.data.faults import Faults
 from hpc_dl.data.labels import note_constant_targets
 from hpc_dl.data.source import Loaded, Source
+from hpc_dl.data.splits.counts import Holdout, split_facts
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.sources.arrays import Arrays, Hdf5
 

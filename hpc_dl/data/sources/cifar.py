@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpc_dl.data import staged
 from hpc_dl.data.pictures.image_sets import ImageSetSource
 from hpc_dl.data.source import Staging
+from hpc_dl.data.staging import staged
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.sources.cifar import CIFAR10, CIFAR100
 
@@ -135,7 +135,7 @@ class CIFARSource(ImageSetSource[CIFAR10 | CIFAR100]):
         return Staging(str(self.root), not self._fault(), sum(self.examples.values()))
 
     def fetch(self) -> None:
-        from hpc_dl.data.download import download_cifar
+        from hpc_dl.data.staging.download import download_cifar
 
         download_cifar(self.options.name, self.root)
 

@@ -6,10 +6,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpc_dl.data import staged
 from hpc_dl.data.faults import reading
 from hpc_dl.data.pictures.image_sets import ImageSetSource
 from hpc_dl.data.source import Staging
+from hpc_dl.data.staging import staged
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.sources.mnist import MNIST, FashionMNIST
@@ -100,7 +100,7 @@ class MNISTSource(ImageSetSource[MNIST | FashionMNIST]):
         return Staging(str(self.root), not self._fault(), sum(self.examples.values()))
 
     def fetch(self) -> None:
-        from hpc_dl.data.download import download_mnist
+        from hpc_dl.data.staging.download import download_mnist
 
         download_mnist(self.options.name, self.root)
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hpc_dl.data import staged
 from hpc_dl.data.source import Loaded, Source, Staging
+from hpc_dl.data.staging import staged
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.sources.planetoid import Citeseer, Cora, Pubmed
@@ -131,7 +131,7 @@ class PlanetoidSource(Source[Cora | Citeseer | Pubmed]):
         return Staging(str(self.folder), not self._fault(), examples)
 
     def fetch(self) -> None:
-        from hpc_dl.data import download
+        from hpc_dl.data.staging import download
 
         def get(fresh: Path) -> None:
             for file in self._sizes():
