@@ -40,12 +40,21 @@ def _check(path: Path) -> None:
     """Raise UserError, before anything is read, for a file that is not to be written."""
     if path.suffix.lower() != SUFFIX:
         raise UserError(f"-o: {path} is no name of a picture", hint=f"Let it end in {SUFFIX}.")
-    if path.is_file() and path.read_bytes()[:4] == b"\x89PNG":
-        return  # an earlier picture
-    if path.exists():
+    if path.exists() and not _is_picture(path):
         raise UserError(
             f"-o: {path} is there, and is no picture", hint="Give another name with -o."
         )
+
+
+def _is_picture(path: Path) -> bool:
+    """Return whether a file is a picture, such as an earlier one of the data."""
+    if not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            return file.read(4) == b"\x89PNG"
+    except OSError:
+        return False
 
 
 def _load(source: Source[Any]) -> Splits:

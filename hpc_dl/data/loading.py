@@ -16,7 +16,7 @@ def load(source: Source[Any], workers: int | None = None, *, check: bool = True)
     """Return the splits of a source, on the CPU; which example is in which, its options decide.
 
     `workers` processes of each rank read examples while it trains; None has all of them in memory.
-    To look at a few, streamed examples need not be checked.
+    Streamed examples need no `check` where another rank has made it, or to look at a few.
     Raises UserError where data are missing or broken.
     """
     facts, splits = source.load() if workers is None else source.stream(workers, check=check)

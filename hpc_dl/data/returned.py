@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from hpc_dl.errors import first_few
@@ -56,6 +56,8 @@ def way_from(value: Any) -> str:
             return found
     if isinstance(value, Mapping):
         return _way_from_mapping(value)
+    if isinstance(value, Iterator | Set):
+        return f"{kind_of(value).capitalize()} is not read: return a list."
     if isinstance(value, Sequence) and len(value):
         if isinstance(value, tuple) and 1 < len(value) < 5:  # (x, y), or (x, edge_index, y)
             return f"{_TENSORS}: x and y by name. Of a graph, Data(x=..., edge_index=..., y=...)."

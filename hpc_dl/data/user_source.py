@@ -8,7 +8,7 @@ Examples are an `image`, (N, C, H, W) or with 1, 3 or 4 channels last, uint8 or 
 numbers or words, or (N, classes) with a single 1 in each row, or a `target`, (N,) or (N, targets)
 floats. `validation`, `test`, `classes` (or `targets`, the names of the numbers) may be left out,
 and missing splits are taken from `train` by `data.split_seed`. A `group` beside the examples of
-`train`, (N,) integers, says which of them are to stay in the same split.
+`train`, (N,) integers or words, says which of them are to stay in the same split.
 
 Instead it may return a Data of torch_geometric, whose nodes are the examples (`train_mask`,
 `val_mask` and `test_mask` divide them; a negative y is no label), a list of Data with a class or

@@ -15,7 +15,7 @@ from hpc_dl.data.arrays import classes
 from hpc_dl.data.arrays.class_names import rename
 from hpc_dl.data.counts import Holdout, split_facts
 from hpc_dl.data.dataset import Split, Tensors
-from hpc_dl.data.holdout import Array, refuse_shared
+from hpc_dl.data.holdout import Array, number_groups, refuse_shared
 from hpc_dl.data.labels import Classes, note_constant_targets, note_similar_names
 from hpc_dl.data.layout import channels_last, note_time_axis
 from hpc_dl.data.returned import kind_of, way_from
@@ -103,7 +103,8 @@ def _target_names(
     names = [f"y{n}" for n in range(max(widths))] if named is None else named
     found = tuple(_names(names, f"{where}: targets"))
     if widths != {len(found)}:
-        raise UserError(f"{where}: {len(found)} targets are named, but there are {widths}")
+        there = " or ".join(map(str, sorted(widths)))
+        raise UserError(f"{where}: {len(found)} targets are named, but there are {there}")
     return found
 
 
@@ -138,7 +139,8 @@ def _check_split(tensors: Any, where: str) -> dict[str, Any]:
     they are."""
     if not isinstance(tensors, Mapping):
         raise UserError(
-            f"{where} has to be {_WANTED}, but is {kind_of(tensors)}", hint=way_from(tensors)
+            f"{where} has to be {_WANTED}, but is {kind_of(tensors)}",
+            hint="Leave it out." if tensors is None else way_from(tensors),
         )
     validation.refuse_unknown_names(tensors, KEYS, where)
     kinds, answers = set(tensors) & set(validation.AXES), set(tensors) & {"label", "target"}
@@ -176,7 +178,7 @@ def _check_targets(given: Any, count: int, where: str) -> Tensor:
     return validation.check_targets(to_tensor(given, f"{where}: target"), count, where)
 
 
-def _take_groups(given: Mapping[str, dict[str, Tensor]], where: str) -> Tensor | None:
+def _take_groups(given: Mapping[str, dict[str, Any]], where: str) -> Tensor | None:
     """Remove the groups from all splits, and return those of `train` as numbers (N,) int64.
 
     Raises UserError for one that is in another split, too.
@@ -187,14 +189,14 @@ def _take_groups(given: Mapping[str, dict[str, Tensor]], where: str) -> Tensor |
     for name in found.keys() - {"train"}:
         train, others = found["train"].tolist(), found[name].tolist()
         refuse_shared(train, others, name, f"{where}: group")
-    return torch.unique(found["train"], return_inverse=True)[1]
+    return torch.from_numpy(number_groups(found["train"]))
 
 
-def _check_group(given: Any, count: int, where: str) -> Tensor:
-    """Return the checked groups of a split's examples, (count,) integers."""
-    group = to_tensor(given, where)
-    if group.shape != (count,) or group.is_floating_point():
+def _check_group(given: Any, count: int, where: str) -> Array:
+    """Return the checked groups of a split's examples, (count,) whole numbers or words."""
+    group = to_array(given, where)
+    if group.shape != (count,) or group.dtype.kind not in "iubUS":
         raise UserError(
-            f"{where} is {tuple(group.shape)} {group.dtype}, but has to be {count} integers"
+            f"{where} is {group.shape} {group.dtype}, but has to be {count} integers or words"
         )
-    return group.long()
+    return group

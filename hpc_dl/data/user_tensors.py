@@ -58,7 +58,7 @@ def to_array(value: Any, where: str) -> Array:
         _refuse_several_lengths(array, where)
     if array.dtype.kind == "f" and array.dtype.itemsize > 8:
         array = array.astype(np.float64)  # of which torch has no wider
-    return np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="), copy=False))
+    return np.asarray(array.astype(array.dtype.newbyteorder("="), copy=False), order="C")
 
 
 def _plain(tensor: Tensor, where: str) -> Tensor:

@@ -14,6 +14,7 @@ from hpc_dl.data.dataset import Splits
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning.plan import Plan
+from hpc_dl.run.failure import PeerGone
 from hpc_dl.run.layout import RunDir
 from hpc_dl.train.world import World
 
@@ -38,7 +39,7 @@ def _load(run: RunDir, spec: JobSpec, plan: Plan, world: World) -> Splits:
     source = sources.build(spec.data, Path(plan.data_root), run.code)
     if world.rank == 0:
         fingerprint.check(run, fingerprint.take(source, spec.model, plan.facts))
-    splits = loading.load(source, plan.workers)
+    splits = loading.load(source, plan.workers, check=world.rank == 0)
     if splits.facts != plan.facts:
         fingerprint.check(run, fingerprint.take(source, spec.model, splits.facts))
     if replace(splits.facts, contents=plan.facts.contents) != plan.facts:
@@ -57,6 +58,7 @@ class Turns:
 
     def __init__(self, world: World) -> None:
         self._rank, self._progress = world.rank, world.progress
+        self._host = world.address[0] if world.address else ""
         self._store = _join(*world.address) if world.address else None
 
     def finish(self) -> None:
@@ -65,10 +67,16 @@ class Turns:
             self._store.set(f"loaded/{self._rank}", "")
 
     def wait_for(self, rank: int) -> None:
-        """Wait until a rank has loaded."""
+        """Wait until a rank has loaded. Raises PeerGone where rank 0 has ended."""
         with self._progress.of_waiting():
-            while self._store is not None and not self._store.check([f"loaded/{rank}"]):
+            while not self._has_loaded(rank):
                 time.sleep(POLL_SECONDS)
+
+    def _has_loaded(self, rank: int) -> bool:
+        try:
+            return self._store is None or self._store.check([f"loaded/{rank}"])
+        except RuntimeError:
+            raise PeerGone(0, self._host) from None
 
 
 def _join(host: str, port: int) -> TCPStore:

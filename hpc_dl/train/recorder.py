@@ -197,9 +197,9 @@ class Recorder:
         batches = held_out(split, self.evaluation_batch, 0, 1)
         where = self.run, key, caption, self.best_effort
         drawing = self.best_effort.on_this_rank(f"pictures{caption.which}", caption.when)
-        seconds = units.seconds(self.spec.train.hang_timeout) / 2
+        timeout = units.seconds(self.spec.train.hang_timeout)
         live = {} if self.engine.is_sharded else nets  # others are gathered for the pictures
-        with drawing, side_effects.limited(seconds), side_effects.undone(live):
+        with drawing, side_effects.limited(timeout), side_effects.undone(live):
             for event in pictures.draw(self.engine.architecture, nets, sample, batches, *where):
                 self.journal.append("artifact", **event)
                 self.engine.world.progress.touch()  # no hang, though it takes seconds

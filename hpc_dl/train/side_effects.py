@@ -93,14 +93,17 @@ def _kept(net: nn.Module) -> Callable[[], None]:
 
 
 @contextlib.contextmanager
-def limited(seconds: float) -> Iterator[None]:
-    """Raise Stopped in the context once it has taken so many seconds."""
+def limited(hang_timeout: float) -> Iterator[None]:
+    """Raise Stopped in the context once it has taken half of the time, in seconds, after which the
+    ranks would be taken to hang."""
     if threading.current_thread() is not threading.main_thread():  # which signals interrupt
         yield
         return
 
+    seconds = hang_timeout / 2
+
     def stop(*_: object) -> None:
-        raise Stopped(f"not done after {units.roughly(seconds)}")
+        raise Stopped(f"not done after {units.roughly(seconds)}, half of train.hang_timeout")
 
     before = signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, seconds, seconds)  # again, if one picture of many is done

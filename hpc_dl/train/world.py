@@ -60,12 +60,12 @@ class Progress:
 
     @contextmanager
     def of_loading(self) -> Iterator[None]:
-        """Count the processor's time as progress meanwhile."""
-        self.is_loading = True
+        """Count the processor's time as progress meanwhile, before the first step."""
+        self.at, self.is_loading = -1.0, True
         try:
             yield
         finally:
-            self.is_loading = False
+            self.at, self.is_loading = 0.0, False
 
     @contextmanager
     def of_waiting(self) -> Iterator[None]:

@@ -256,7 +256,7 @@ def test_an_own_source_says_itself_what_stays_together(tmp_path):
     source = UserData.model_validate({"name": "mine.py:people"})
     check(source, tmp_path, WHO)
     bad = UserData.model_validate({"name": "mine.py:people", "bad": True})
-    with pytest.raises(UserError, match=r"train: group is \(60,\) torch.float32, but has to be 60"):
+    with pytest.raises(UserError, match=r"train: group is \(60,\) float32, but has to be 60"):
         reading.given(bad, tmp_path, tmp_path)
     apart = source.model_copy(update={"test": [1, 2]})
     assert reading.given(apart, tmp_path, tmp_path)[0].test == 2

@@ -7,7 +7,8 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from hpc_dl.tasks.artifacts import LONGEST_SIDE, MOST_PIXELS, Picture
+from hpc_dl.tasks import artifacts
+from hpc_dl.tasks.artifacts import Picture
 from hpc_dl.tasks.pictures import charts, figure, graphs
 from hpc_dl.tasks.pictures.detection import detection
 from hpc_dl.tasks.pictures.grids import grid
@@ -84,7 +85,7 @@ def test_odd_names_are_drawn_as_they_are_and_nothing_warns():
             assert "$10_$20" in " ".join(texts(picture)), name
 
 
-@pytest.mark.parametrize("points", [1, 2, 3, 5])
+@pytest.mark.parametrize("points", [1, 3])
 def test_few_examples_are_drawn(points):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -137,11 +138,15 @@ def test_large_images_and_images_of_many_channels_are_drawn():
     assert drawn.get_array().shape == (4, 8)
 
 
-def test_a_huge_figure_is_drawn_with_fewer_pixels():
+def test_a_huge_figure_is_drawn_with_fewer_pixels(monkeypatch):
+    monkeypatch.setattr(artifacts, "MOST_PIXELS", 2**18)
+    monkeypatch.setattr(artifacts, "LONGEST_SIDE", 2**10)
     height, width, _ = Picture(Figure(figsize=(500, 400), dpi=100), "Huge").pixels().shape
-    assert height * width <= MOST_PIXELS * 1.01
-    height, width, _ = Picture(Figure(figsize=(500, 1), dpi=100), "Long").pixels().shape
-    assert width <= LONGEST_SIDE
+    assert height * width <= 2**18 * 1.01
+    height, width, _ = Picture(Figure(figsize=(50_000, 40_000)), "Larger").pixels().shape
+    assert height * width <= 2**18 * 1.01
+    height, width, _ = Picture(Figure(figsize=(50, 1), dpi=100), "Long").pixels().shape
+    assert width <= 2**10
 
 
 def test_formulas_of_a_users_own_figure_are_drawn_and_what_is_none_as_it_stands():

@@ -76,10 +76,10 @@ def test_the_command_says_what_is_at_fault_and_exits_with_2(tmp_path, monkeypatc
 def refuse_on_rank_1():
     load = loading.load
 
-    def load_or_refuse(*given):
+    def load_or_refuse(*given, **named):
         if os.environ["SUBMITIT_LOCAL_GLOBALID"] == "1":
             raise UserError("data.path: rows.h5 is not there", hint="Is the disk mounted?")
-        return load(*given)
+        return load(*given, **named)
 
     loading.load = load_or_refuse
 
@@ -116,27 +116,35 @@ def test_a_file_that_changes_while_it_is_streamed_ends_the_run_with_its_checkpoi
 
 
 def sleep():
-    loading.load = lambda *_: time.sleep(1000)
+    loading.load = lambda *_, **__: time.sleep(1000)
+
+
+def sleep_on_rank_1():
+    if os.environ["SUBMITIT_LOCAL_GLOBALID"] == "1":
+        sleep()
 
 
 def work():
     load = loading.load
 
-    def later(*given):
+    def later(*given, **named):
         end = time.monotonic() + 6
         while time.monotonic() < end:
             sum(range(10_000))
-        return load(*given)
+        return load(*given, **named)
 
     loading.load = later
 
 
-def test_a_reader_that_hangs_is_ended_with_the_stacks(tmp_path):
-    run = prepared(tmp_path, table(tmp_path), train={"hang_timeout": "0:01"})
-    codes, (log,) = ended(run, sabotage=sleep)
-    assert codes == [1]
-    assert "no progress for" in journal.last_state(run.journal)[1]
-    assert "in _load" in log
+@pytest.mark.parametrize(("size", "sabotage"), [(1, sleep), (2, sleep_on_rank_1)])
+def test_a_reader_that_hangs_is_ended_with_the_stacks(tmp_path, size, sabotage):
+    run = prepared(tmp_path, table(tmp_path), size, train={"hang_timeout": "0:01"})
+    codes, logs = ended(run, size, sabotage)
+    assert codes == [1] * size
+    reason = journal.last_state(run.journal)[1]
+    assert reason.startswith("no progress for")
+    assert f"(rank {size - 1} on {os.uname().nodename})" in reason
+    assert "in _load" in logs[-1]
 
 
 def test_a_reader_that_works_for_long_is_waited_for_by_all_ranks(tmp_path):

@@ -16,6 +16,7 @@ from tests.support import every_architecture, ranks
 from tests.support.running import events, new_run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", every_architecture.JOBS)
 def test_pictures_are_drawn_of_few_examples_and_of_weights_that_are_no_numbers(name, tmp_path):
     world = World(0, 1, torch.device("cpu"))

@@ -95,7 +95,7 @@ def _by_split(key: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensors]:
 def _rows(graphs: Sequence[Any], nodes: Sequence[int], where: str) -> Array:
     """Return y of each graph as a row, (N, numbers). Raises UserError with all that are wrong."""
     faults = Faults(where)
-    without = [n for n, it in enumerate(graphs) if "y" not in it or it.y is None]
+    without = [n for n, it in enumerate(graphs) if "y" not in it or not _size(it.y)]
     faults.add(f"{len(without)} of {len(graphs)} graphs have no y, graph", without)
     faults.refuse()
     every = [to_array(it.y, f"{where}: graph {n}: y").reshape(-1) for n, it in enumerate(graphs)]
@@ -117,6 +117,11 @@ def _rows(graphs: Sequence[Any], nodes: Sequence[int], where: str) -> Array:
     if len(kinds) > 1 and "U" in kinds:
         raise UserError(f"{where}: y is a word in some graphs, and a number in others")
     return np.stack(every)
+
+
+def _size(y: Any) -> int:
+    """Return the number of values; 0 for None."""
+    return 0 if y is None else int(np.prod(getattr(y, "shape", None) or np.shape(y)))
 
 
 def _note_whole(target: Tensor) -> tuple[str, ...]:

@@ -50,7 +50,7 @@ def count_nodes(graph: Any, where: str) -> int:
     """Return the number of nodes. Raises UserError where there is none, or it is not known."""
     with reading("data.name", where, "graph"):
         count = int(graph.num_nodes or 0)
-    if not count:
+    if count < 1:
         raise UserError(f"{where} has no node", hint="Give it x, or num_nodes.")
     return count
 

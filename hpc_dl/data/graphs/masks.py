@@ -24,7 +24,7 @@ def nodes_of_splits(
     to train on, and for such as overlap.
     """
     there = {
-        name: graph[mask]
+        name: to_tensor(graph[mask], f"{where}: {mask}")
         for name, mask in MASKS.items()
         if mask in graph and graph[mask] is not None
     }
@@ -47,9 +47,8 @@ def nodes_of_splits(
     return chosen, _notes(there, masks)
 
 
-def _mask(given: Any, known: Tensor, where: str) -> Tensor:
+def _mask(mask: Tensor, known: Tensor, where: str) -> Tensor:
     """Return a mask (N,), the first where there are several. Raises UserError for anything else."""
-    mask = to_tensor(given, where)
     first = mask[:, 0] if mask.ndim == 2 and mask.shape[1] else mask
     if first.dtype == torch.bool and first.shape == known.shape:
         return first
@@ -63,9 +62,9 @@ def _mask(given: Any, known: Tensor, where: str) -> Tensor:
     )
 
 
-def _notes(there: Mapping[str, Any], masks: Mapping[str, Tensor]) -> tuple[str, ...]:
+def _notes(there: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> tuple[str, ...]:
     """Note several masks for a split, and a mask that is missing."""
-    widths = {it.shape[1] for it in there.values() if len(it.shape) > 1}
+    widths = {it.shape[1] for it in there.values() if it.ndim > 1}
     notes = [f"of {width} divisions by masks the first is read" for width in sorted(widths)]
     missing = [name for name in MASKS if masks and name not in masks]
     drawn = (f"no {MASKS[name]}: nodes of train_mask are drawn for the {name}" for name in missing)

@@ -195,6 +195,7 @@ CASES = [
         "nodes(train_mask=mask(30), test_mask=mask(20, 40))",
         "10 nodes of test_mask are in another mask as well",
     ),
+    trains("a mask as a list", "nodes(train_mask=[True] * 30 + [False] * 10)", "no val_mask"),
     refused(
         "a mask of 0 and 1", "nodes(train_mask=mask(30).long())", "train_mask is (40,)…mask.bool()"
     ),
@@ -243,6 +244,7 @@ CASES = [
         "graphs(y=lambda n: n % 2 if n > 4 else None)",
         "5 of 40 graphs have no y, graph: 0, 1, 2 and 2 more",
     ),
+    refused("y without a value", "graphs(y=lambda n: torch.zeros(0))", "40 of 40 graphs have no y"),
     refused(
         "y of several sizes",
         "graphs(y=lambda n: torch.zeros(1 + (n > 35)))",
@@ -287,6 +289,7 @@ CASES = [
     refused("a sparse matrix", "scipy.sparse.eye(9)", "from_scipy_sparse_matrix"),
     refused("a tuple of arrays", "(X, EDGE, Y)", "Data(x=..., edge_index=..., y=...)"),
     refused("a dict of one graph", "{'x': X, 'edge_index': EDGE, 'y': Y}", "Data.from_dict"),
+    refused("an iterator", "map(graph, range(9))", "A map is not read: return a list"),
     refused("a generator", "(graph(n) for n in range(9))", "A generator is not read"),
     refused(
         "other names of splits",

@@ -1,5 +1,6 @@
 """What users' functions return, and do, as they are called for their data."""
 
+import signal
 import textwrap
 
 import pytest
@@ -160,6 +161,15 @@ CASES = [
         "targets that are nan", "targets(X[:, 0] * np.nan)", "target: nan in 40 of 40 examples"
     ),
     refused("a target that is the same", "targets(np.ones(N))", "there is nothing to predict"),
+    trains(
+        "words as groups",
+        "{'train': {'table': X, 'label': Y, 'group': [f'patient {n % 9}' for n in range(N)]}}",
+    ),
+    refused(
+        "groups as floats",
+        "{'train': {'table': X, 'label': Y, 'group': X[:, 0]}}",
+        "group is (40,) float32, but has to be 40 integers or words",
+    ),
     # ---- what it does
     fails("an error", "raise KeyError('colour')", "mine.py:20: KeyError: 'colour'"),
     fails("an end of the program", "sys.exit(0)", "mine.py:20: it ends the program: SystemExit(0)"),
@@ -173,6 +183,7 @@ CASES = [
         "settings that are changed",
         function(
             "os.chdir('/'); torch.set_default_dtype(torch.float64); torch.set_grad_enabled(False)\n"
+            "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
             "return table()"
         ),
         "trains",
@@ -220,3 +231,4 @@ def test_what_a_function_sets_for_the_process_is_set_back(tmp_path):
     assert torch.get_default_dtype() == torch.float32
     assert torch.is_grad_enabled()
     assert tmp_path.cwd() == tmp_path
+    assert signal.getsignal(signal.SIGTERM) != signal.SIG_IGN
