@@ -46,7 +46,7 @@ def scan(source: ImageFolder) -> Found:
     if not is_text(str(root)):
         raise UserError(f"data.root: {printable(str(root))} is not in UTF-8", hint=RENAME)
     layout = split_folders.find_splits(root)
-    there = {split: _classes(folder) for split, folder in layout.splits.items()}
+    there = {split: _classes(root, split, folder) for split, folder in layout.splits.items()}
     classes = there["train"]
     split_folders.refuse_masks(classes, f"data.root: {layout.splits['train']}")
     folder_checks.refuse_unknown(there, layout.splits)
@@ -56,6 +56,7 @@ def scan(source: ImageFolder) -> Found:
         for name in names
     }
     folder_checks.refuse_empty(walks, layout.splits)
+    folder_checks.refuse_classes_below(walks)
     folder_checks.refuse_files(walks.values(), root)
     pictures = {
         split: [
@@ -122,10 +123,10 @@ def groups(source: ImageFolder, found: Found) -> Array | None:
     return holdout.number_groups(named["train"])
 
 
-def _classes(folder: Path) -> tuple[str, ...]:
+def _classes(root: Path, split: str, folder: Path) -> tuple[str, ...]:
     names = [name for name in list_folder(folder).folders if name not in split_folders.NO_CLASSES]
     if not names:
-        raise no_class(folder)
+        raise no_class(root, split, folder)
     for name in names:
         if not is_text(name):
             raise UserError(
