@@ -216,7 +216,9 @@ def run(program):
 LIGHT = """
 import sys
 from pathlib import Path
-from hpc_dl.data import counts, listing, sources
+from hpc_dl.data import sources
+from hpc_dl.data.splits import counts
+from hpc_dl.data.staging import listing
 from hpc_dl.jobspec.sources import SOURCES
 
 def imported(*names):
