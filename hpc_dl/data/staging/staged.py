@@ -2,13 +2,60 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, ClassVar
 
 from hpc_dl.errors import UserError, first_few
 
 Sizes = Mapping[str, int | None]
 """Bytes of each file by its name; None where only an empty one is known to be wrong."""
+
+
+class StagedFiles:
+    """Part of a source whose files lie below `data.root`, or below the site's data folder."""
+
+    fetches: ClassVar[bool] = True
+    options: Any
+    data_root: Path
+
+    @property
+    def root(self) -> Path:
+        """The folder that the library is given."""
+        root = self.options.root
+        return Path(root).expanduser() if root else self.data_root / self.options.name
+
+    @property
+    @abstractmethod
+    def folder(self) -> Path:
+        """The folder of the files, below the root."""
+
+    @property
+    @abstractmethod
+    def sizes(self) -> Sizes:
+        """The files in the folder."""
+
+    def files(self) -> dict[str, Path]:
+        return {name: self.folder / name for name in self.sizes}
+
+    def find_fault(self) -> str:
+        """Describe the files that are missing or truncated; empty if there are none."""
+        return find_fault(self.folder, self.sizes)
+
+    def refuse_absent(self, by_hand: str) -> None:
+        """Raise UserError if not all files are there.
+
+        `by_hand` ends the sentence on files that are put there without internet.
+        """
+        if not (fault := self.find_fault()):
+            return
+        name, where = self.options.name, f" --root {self.root}" if self.options.root else ""
+        raise UserError(
+            f"{name} is not staged: {fault}",
+            hint=f"Fetch it on a machine with internet: hpcdl data fetch {name}{where}\n"
+            f"Without internet, put {', '.join(self.sizes)} into {self.folder}{by_hand}",
+        )
 
 
 def find_fault(folder: Path, sizes: Sizes) -> str:
@@ -25,21 +72,6 @@ def find_fault(folder: Path, sizes: Sizes) -> str:
             wanted = f" instead of {sizes[name]}" if sizes[name] else ""
             found.append(f"{folder / name} has {size} bytes{wanted}")
     return "; ".join(found)
-
-
-def refuse(name: str, fault: str, folder: Path, sizes: Sizes, root: Path | None, more: str) -> None:
-    """Raise UserError if a data set is not staged in a folder; does nothing without a fault.
-
-    `root` is the option of the spec, `more` a note on files that are put there by hand.
-    """
-    if not fault:
-        return
-    where = f" --root {root}" if root else ""
-    raise UserError(
-        f"{name} is not staged: {fault}",
-        hint=f"Fetch it on a machine with internet: hpcdl data fetch {name}{where}\n"
-        f"Without internet, put {', '.join(sizes)} into {folder}{more}",
-    )
 
 
 def _size(path: Path) -> int | None:
