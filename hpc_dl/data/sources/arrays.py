@@ -14,9 +14,9 @@ from hpc_dl.data.arrays import chunks, examples
 from hpc_dl.data.arrays.files import array_names, note_arrays, open_arrays, place
 from hpc_dl.data.arrays.known import File, Known, read_known
 from hpc_dl.data.arrays.stored import KEY, Array, StoredArray
-from hpc_dl.data.counts import Holdout, split_facts
 from hpc_dl.data.faults import Faults
 from hpc_dl.data.source import Loaded, Source
+from hpc_dl.data.splits.counts import Holdout, split_facts
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.sources.arrays import Arrays, Hdf5
 
