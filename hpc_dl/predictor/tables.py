@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hpc_dl.data.faults import resolve_home
 from hpc_dl.data.tables import encoding
 from hpc_dl.data.tables.absent import refuse_absent
 from hpc_dl.data.tables.files import read_file
@@ -58,7 +59,7 @@ def _frame(
         given = given.to_pandas()
     match given:
         case str() | Path():
-            return read(Path(given).expanduser(), csv)
+            return read(resolve_home("rows", given), csv)
         case pandas.DataFrame():
             frame = given.reset_index(drop=True)
         case pandas.Series():
