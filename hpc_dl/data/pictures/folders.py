@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hpc_dl.data.counts import Holdout, split_facts
 from hpc_dl.data.labels import note_similar_names, note_unordered_numbers
 from hpc_dl.data.pictures import folder_checks, split_folders
 from hpc_dl.data.pictures.folder_checks import RENAME
 from hpc_dl.data.pictures.folder_walk import SUFFIXES, is_text, list_folder, printable, walk
 from hpc_dl.data.pictures.roots import no_class, refuse_no_folder
+from hpc_dl.data.splits.counts import Holdout, split_facts
 from hpc_dl.errors import UserError, first_few
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.sources.image_folder import ImageFolder
 
 if TYPE_CHECKING:
-    from hpc_dl.data.holdout import Array
+    from hpc_dl.data.splits.holdout import Array
 
 Picture = tuple[Path, int]
 """A file and the number of its class."""
@@ -103,7 +103,7 @@ def groups(source: ImageFolder, found: Found) -> Array | None:
     Raises UserError for a path that has none."""
     if source.groups is None:
         return None
-    from hpc_dl.data import holdout
+    from hpc_dl.data.splits import holdout
 
     pattern, root = re.compile(source.groups), Path(source.root).expanduser()
     matches = {
