@@ -8,6 +8,7 @@ torch for it.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
 import sys
@@ -48,8 +49,14 @@ def in_subprocess(source: Source[Any]) -> DataFacts:
 def read_answer(answer: dict[str, Any]) -> DataFacts:
     """Return the facts in an answer. Raises UserError where it is an error."""
     if "message" in answer:
-        raise UserError(f"data.name: {answer['message']}", hint=answer["hint"])
-    return TypeAdapter(DataFacts).validate_python(answer)
+        message = answer["message"].removeprefix("data.name: ")
+        raise UserError(f"data.name: {message}", hint=answer["hint"])
+    return _facts().validate_python(answer)
+
+
+@functools.cache
+def _facts() -> TypeAdapter[DataFacts]:
+    return TypeAdapter(DataFacts)
 
 
 def main() -> None:

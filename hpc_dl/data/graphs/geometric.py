@@ -25,20 +25,22 @@ from hpc_dl.jobspec.data import DataFacts
 Given = tuple[DataFacts, Mapping[str, Split]]
 
 _DEFAULT = Holdout()
+_BY_SPLIT = 'Graphs are divided by name: return {"train": [...], "test": [...]}.'
 
 
 def with_lists(given: Any) -> Any:
-    """Return what a function returned, with lists in place of torch_geometric's data sets, and of
-    parts of them."""
+    """Return what a function returned, with lists in place of data sets of graphs."""
     if not _may_be_graph():
         return given
-    from torch.utils.data import Subset
-    from torch_geometric.data import Dataset
+    from torch.utils.data import Dataset
+    from torch_geometric.data.data import BaseData
 
     if isinstance(given, dict):
         return {name: with_lists(it) for name, it in given.items()}
-    whole = given.dataset if isinstance(given, Subset) else given
-    return list(given) if isinstance(whole, Dataset) else given
+    if not isinstance(given, Dataset) or not hasattr(given, "__len__") or not len(given):
+        return given
+    is_of_graphs = isinstance(given[0], BaseData)
+    return [given[number] for number in range(len(given))] if is_of_graphs else given
 
 
 def is_graph(given: Any) -> bool:
@@ -58,6 +60,13 @@ def from_graphs(given: Any, where: str, holdout: Holdout) -> Given:
     """
     if _is_data(given):
         return from_nodes(given, where, holdout)
+    if isinstance(given, tuple) and not all(map(_is_data, given)):
+        raise UserError(
+            f"{where} returned {kind_of(given)}: a graph, and {kind_of(given[-1])}",
+            hint="Return the graph alone. Its nodes are divided by its train_mask, val_mask and "
+            "test_mask: torch_geometric.utils.index_to_mask(index, size=num_nodes). Names of "
+            "classes are y itself, as words.",
+        )
     by_name = given if isinstance(given, Mapping) else {"train": given}
     validation.refuse_unknown_names(by_name, tuple(masks.MASKS), where)
     splits = {name: _listed(graphs, f"{where}: {name}") for name, graphs in by_name.items()}
@@ -86,6 +95,9 @@ def from_nodes(graph: Any, where: str, holdout: Holdout = _DEFAULT) -> Given:
 
 def from_many_graphs(splits: Mapping[str, Sequence[Any]], where: str, holdout: Holdout) -> Given:
     """Return graphs with a class each, if their `y` is an integer, else with regression targets."""
+    for name, graphs in splits.items():
+        for number, graph in enumerate(graphs):
+            masks.refuse_other_names(graph, f"{where}: {name}: graph {number}", _BY_SPLIT)
     checked = {name: _checked(it, f"{where}: {name}") for name, it in splits.items()}
     shape = (_width(checked, where),)
     nodes = {name: [len(it.node) for it in graphs] for name, graphs in checked.items()}
@@ -134,8 +146,14 @@ def _checked(graphs: Sequence[Any], where: str) -> list[Checked]:
     """Return the checked graphs of a split. Raises UserError with the faults of all of them."""
     faults, found = Faults(where), []
     for number, graph in enumerate(graphs):
-        with faults.collect():
-            found.append(check(graph, f"{where}: graph {number}"))
+        try:
+            found.append(check(graph, "a graph"))
+        except UserError as error:
+            faults.add(error.message, [f"graph {number}"], error.hint)
+    faults.refuse()
+    without = [number for number, graph in enumerate(found) if not graph.has_features]
+    if len(without) < len(found):
+        faults.add(f"{len(without)} of {len(found)} graphs have no x, graph", without)
     faults.refuse()
     return found
 
