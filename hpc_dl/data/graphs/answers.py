@@ -75,10 +75,10 @@ def _find_gaps(y: Array) -> tuple[str, Array, str]:
         return "no word", np.array(gaps, bool), way
     if y.ndim > 1:
         way = "y = torch.as_tensor(y); y = torch.where(y.any(1), y.argmax(1), -1)"
-        return "no 1 in the row", ~y.any(axis=1), way
+        return "no 1 in the row", np.asarray(~y.any(axis=1)), way
     if y.dtype.kind == "f":
         way = "torch.nan_to_num(torch.as_tensor(y), nan=-1).long()"
-        return "nan", np.isnan(y), way
+        return "nan", np.asarray(np.isnan(y)), way
     odd = [it for it in find_unlabelled(np.unique(y).tolist()) if it > 0]
     way = f"y = torch.as_tensor(y).long(); y[y == {max(odd, default=0)}] = -1"
     return f"label {max(odd, default=0)}", np.isin(y, odd), way

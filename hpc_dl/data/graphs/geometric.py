@@ -13,18 +13,19 @@ from typing import Any
 
 from hpc_dl.data import validation
 from hpc_dl.data.dataset import Split
-from hpc_dl.data.faults import Faults
+from hpc_dl.data.faults import PLACES, Faults
 from hpc_dl.data.graphs import answers, masks, notes
 from hpc_dl.data.graphs.checks import Checked, check
 from hpc_dl.data.graphs.splits import Graph, GraphSplit, NodeSplit
 from hpc_dl.data.splits.counts import Holdout, split_facts
 from hpc_dl.data.user_functions.returned import kind_of, way_from
-from hpc_dl.errors import UserError
+from hpc_dl.errors import UserError, first_few
 from hpc_dl.jobspec.data import DataFacts
 
 Given = tuple[DataFacts, Mapping[str, Split]]
 
 _DEFAULT = Holdout()
+_GRAPH = "a graph"
 _BY_SPLIT = 'Graphs are divided by name: return {"train": [...], "test": [...]}.'
 
 
@@ -145,11 +146,16 @@ def _listed(graphs: Any, where: str) -> list[Any]:
 def _checked(graphs: Sequence[Any], where: str) -> list[Checked]:
     """Return the checked graphs of a split. Raises UserError with the faults of all of them."""
     faults, found = Faults(where), []
+    wrong: dict[tuple[str, str], list[int]] = {}
     for number, graph in enumerate(graphs):
         try:
-            found.append(check(graph, "a graph"))
+            found.append(check(graph, _GRAPH))
         except UserError as error:
-            faults.add(error.message, [f"graph {number}"], error.hint)
+            wrong.setdefault((error.message, error.hint), []).append(number)
+    for (message, hint), numbers in wrong.items():
+        which = f"{where}: graph {first_few(numbers, PLACES)}"
+        with faults.collect():
+            raise UserError(message.replace(_GRAPH, which, 1), hint=hint)
     faults.refuse()
     without = [number for number, graph in enumerate(found) if not graph.has_features]
     if len(without) < len(found):

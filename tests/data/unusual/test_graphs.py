@@ -150,7 +150,7 @@ CASES = [
     refused(
         "edges to predict, as by RandomLinkSplit",
         "[nodes(edge_label=Y)] * 3",
-        "a graph has edge_label: edges are not predicted…RandomNodeSplit",
+        "graph 0, 1, 2 has edge_label: edges are not predicted…RandomNodeSplit",
     ),
     trains("edges as int32", "nodes(edge_index=EDGE.int())"),
     trains("edges as a numpy array", "nodes(edge_index=EDGE.numpy())"),
@@ -369,12 +369,12 @@ CASES = [
     refused(
         "a graph without a node",
         "graphs(x=lambda n: torch.rand(4 * (n != 5), 3))",
-        "a graph has no node: graph 5",
+        "graph 5 has no node",
     ),
     refused(
         "faults of several graphs",
         "graphs(edge_index=lambda n: torch.tensor([[0], [9]]) if n in (3, 4) else EDGE[:, :0])",
-        "a graph: edge_index: 1 of 1 edges are not between nodes…: graph 3, graph 4",
+        "train: graph 3, 4: edge_index: 1 of 1 edges are not between nodes",
     ),
     # ---- other things than a Data
     refused("no graph in the list", "[]", "returned an empty list"),
