@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _list(args: argparse.Namespace, data_root: Path) -> int:
     from hpc_dl.cli.common import print_json
-    from hpc_dl.data.listing import listing
+    from hpc_dl.data.staging.listing import listing
 
     rows = listing(data_root)
     if args.json:
@@ -70,7 +70,7 @@ def _list(args: argparse.Namespace, data_root: Path) -> int:
 
 def _fetch(args: argparse.Namespace, data_root: Path) -> int:
     from hpc_dl.cli.common import console
-    from hpc_dl.data.listing import source_to_fetch
+    from hpc_dl.data.staging.listing import source_to_fetch
 
     out, name = console(), args.name
     source = source_to_fetch(name, data_root, args.root and args.root.expanduser().absolute())

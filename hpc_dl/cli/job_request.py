@@ -17,6 +17,7 @@ from hpc_dl.data import fingerprint, sources
 from hpc_dl.data.faults import reading
 from hpc_dl.data.fingerprint import Fingerprint
 from hpc_dl.data.source import Source
+from hpc_dl.errors import UserError
 from hpc_dl.jobspec import load as specs
 from hpc_dl.jobspec.data import Data, DataFacts
 from hpc_dl.jobspec.job import JobSpec
@@ -162,7 +163,17 @@ def _with_absolute_paths(spec: JobSpec, overrides: Sequence[str], base: Path) ->
 
 
 def _expand(path: str, key: str) -> Path:
-    """Return a path with the home folder for `~`. Raises UserError for `~NOBODY`."""
+    """Return a path with the home folder for `~`.
+
+    Raises UserError for `~NOBODY`, an address, and an empty path.
+    """
+    if not path.strip():
+        raise UserError(f"{key}: the path is empty")
+    if re.match(r"[A-Za-z][\w+.-]+://", path):
+        raise UserError(
+            f"{key}: {path} is an address, not a path",
+            hint="Fetch it into a folder that the jobs can read, and name that.",
+        )
     with reading(key, path, "path"):
         return Path(path).expanduser()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import difflib
 from typing import TYPE_CHECKING
 
 from hpc_dl.errors import UserError
@@ -40,12 +39,12 @@ def run(args: argparse.Namespace) -> int:
 def find(name: str) -> type[Model]:
     """Return the options of an architecture. Raises UserError where there is none of that name."""
     from hpc_dl.jobspec.architectures import ZOO
+    from hpc_dl.jobspec.suggestions import closest_name
 
     if name not in ZOO:
-        near = difflib.get_close_matches(name, ZOO, n=1, cutoff=0.5)
-        guess = f"Did you mean '{near[0]}'? " if near else ""
+        guess = closest_name("model", name, list(ZOO), [])
         raise UserError(
-            f"there is no architecture '{name}'", hint=f"{guess}There are: {', '.join(ZOO)}."
+            f"there is no architecture '{name}'{guess}", hint=f"There are: {', '.join(ZOO)}."
         )
     return ZOO[name]
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from hpc_dl.data.counts import Holdout
-from hpc_dl.data.holdout import positions
 from hpc_dl.data.names import Names
+from hpc_dl.data.splits.counts import Holdout
+from hpc_dl.data.splits.holdout import positions
 from hpc_dl.jobspec.data import DataFacts
 
 AT_ONCE = 2**21

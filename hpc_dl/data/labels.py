@@ -11,7 +11,7 @@ from hpc_dl.data.faults import Faults
 from hpc_dl.errors import UserError, first_few
 
 if TYPE_CHECKING:
-    from hpc_dl.data.holdout import Array
+    from hpc_dl.data.splits.holdout import Array
 
 UNLABELLED = (2**8 - 1, 2**16 - 1, 2**32 - 1, 2**64 - 1)
 """Labels that mark examples without one: -1 in an unsigned type."""

@@ -7,6 +7,8 @@ from hpc_dl.errors import UserError
 
 CHANNELS = (1, 3, 4)
 """Numbers of channels that images have: grey, RGB, and RGB with transparency."""
+ROUNDED = 0.01
+"""So far beyond [0, 1] pixels come by interpolation and rounding."""
 
 
 def channels_last(shape: tuple[int, ...], where: str) -> tuple[bool, tuple[str, ...]]:
@@ -45,12 +47,14 @@ def refuse_scale(low: float, high: float, where: str, otherwise: str = "") -> No
     if low >= 0 and high <= 1:
         return
     way = "Images: scale them, (x - x.min()) / (x.max() - x.min())."
-    if -1 <= low < 0 and high <= 1:
+    if low >= -ROUNDED and high <= 1 + ROUNDED:
+        way = "If images were resized or rounded: x.clip(0, 1)."
+    elif -1 <= low < 0 and high <= 1:
         way = "Images in [-1, 1]: (x + 1) / 2."
     elif low >= 0 and 2 < high <= 255:
         way = "Images in [0, 255]: x / 255, or bytes (uint8)."
     raise UserError(
-        f"{where} goes from {low:g} to {high:g}, but floats have to lie in [0, 1]",
+        f"{where} goes from {low:.8g} to {high:.8g}, but floats have to lie in [0, 1]",
         hint=f"{otherwise} {way}".strip(),
     )
 

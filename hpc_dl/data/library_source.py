@@ -9,7 +9,6 @@ import inspect
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from hpc_dl.data import describe
 from hpc_dl.data.source import Loaded, Options, Source
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts, LibraryData
+from hpc_dl.jobspec.suggestions import nearest
 
 if TYPE_CHECKING:
     from hpc_dl.data.dataset import Split
@@ -64,7 +64,7 @@ def find_class(source: LibraryData, module: ModuleType) -> Any:
     """Return the class in `module` that the source names. Raises UserError if there is none."""
     name = source.name.split(":")[1]
     if name not in module.__all__:
-        near = get_close_matches(name, module.__all__, 3)
+        near = nearest(name, module.__all__, 3)
         raise UserError(
             f"{module.__name__} has no '{name}'",
             hint=f"Did you mean {' or '.join(near)}?" if near else "",

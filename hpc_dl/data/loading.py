@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from hpc_dl.data import precision, validation
-from hpc_dl.data.class_subset import divide_class_subset, original_positions
-from hpc_dl.data.counts import Holdout
 from hpc_dl.data.dataset import Splits, divide
 from hpc_dl.data.source import Source
+from hpc_dl.data.splits.class_subset import divide_class_subset, original_positions
+from hpc_dl.data.splits.counts import Holdout
 
 
 def load(source: Source[Any], workers: int | None = None, *, check: bool = True) -> Splits:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 import torch
@@ -15,6 +14,7 @@ from hpc_dl.data.faults import PLACES, Faults
 from hpc_dl.data.layout import refuse_scale
 from hpc_dl.errors import UserError, first_few
 from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.suggestions import nearest
 
 AXES = {"image": 4, "sequence": 3, "table": 2}
 MOST_INTEGER = 2**53
@@ -132,21 +132,6 @@ def refuse_dark(train: Tensor, where: str) -> None:
         )
 
 
-def check_labels(given: Tensor, count: int, where: str) -> Tensor:
-    """Return one class for each of `count` examples: (count,) int64, from 0."""
-    if given.shape != (count,) or given.is_floating_point():
-        raise UserError(
-            f"{where}: label is {tuple(given.shape)} {given.dtype}, but has to be {count} integers"
-        )
-    numbers = given.long()  # of which there is a minimum, unlike of uint16
-    if numbers.min() < 0:
-        raise UserError(
-            f"{where}: label {int(numbers.min())} of example {int(numbers.argmin())}, "
-            "but classes count from 0"
-        )
-    return numbers
-
-
 def check_targets(given: Tensor, count: int, where: str) -> Tensor:
     """Return regression targets of each of `count` examples: (count, targets) float."""
     if given.ndim not in (1, 2) or len(given) != count:
@@ -160,7 +145,7 @@ def refuse_unknown_names(given: Iterable[object], known: Sequence[str], where: s
     """Raise UserError for a name that would be passed over, such as `val` for `validation`."""
     for name in map(str, given):
         if name not in known:
-            near = get_close_matches(name, known, 1, 0.4)
+            near = nearest(name, known, 1, 0.4)
             guess = f"Did you mean {near[0]}?" if near else ""
             raise UserError(f"{where}: '{name}' is none of {', '.join(known)}", hint=guess)
 

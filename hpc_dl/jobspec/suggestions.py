@@ -40,10 +40,16 @@ _SYNONYMS = {
 
 
 def closest(word: str, known: Iterable[str], cutoff: float = 0.55) -> str:
-    """Return a suggestion of the word that was meant, or nothing; upper and lower case are one."""
+    """Return a suggestion of the word that was meant, or nothing."""
+    near = nearest(word, known, 1, cutoff)
+    return _question(near[0]) if near else ""
+
+
+def nearest(word: str, known: Iterable[str], most: int, cutoff: float = 0.55) -> list[str]:
+    """Return the words that are most like another; upper and lower case are one."""
     by_key = {name.casefold(): name for name in reversed(list(known))}
-    near = difflib.get_close_matches(word.casefold(), by_key, n=1, cutoff=cutoff)
-    return _question(by_key[near[0]]) if near else ""
+    near = difflib.get_close_matches(word.casefold(), by_key, n=most, cutoff=cutoff)
+    return [by_key[key] for key in near]
 
 
 def closest_name(section: str, word: str, names: Sequence[str], members: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from hpc_dl.data.counts import Holdout
+from hpc_dl.data.splits.counts import Holdout
 from hpc_dl.errors import first_few
 from hpc_dl.jobspec.data import DataFacts
 

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from hpc_dl.data.vocabulary import Vocabulary
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.sources.csv_format import CsvFormat
+from hpc_dl.jobspec.csv_format import CsvFormat
 from hpc_dl.predictor.inputs import Inputs
 from hpc_dl.predictor.prompts import Prompts
 from hpc_dl.tasks.decoding import Sampling

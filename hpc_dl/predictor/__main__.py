@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.sources.csv_format import CsvFormat
+from hpc_dl.jobspec.csv_format import CsvFormat
 from hpc_dl.predictor import Predictor, load, tables
 from hpc_dl.tasks.decoding import Sampling
 

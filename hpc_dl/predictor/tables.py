@@ -14,8 +14,8 @@ from hpc_dl.data.tables.absent import refuse_absent
 from hpc_dl.data.tables.files import read_file
 from hpc_dl.data.tables.row_numbers import is_nameless
 from hpc_dl.errors import UserError
+from hpc_dl.jobspec.csv_format import CsvFormat
 from hpc_dl.jobspec.data import Column
-from hpc_dl.jobspec.sources.csv_format import CsvFormat
 from hpc_dl.predictor.arrays import Array, array
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ metrics   step, epoch, values: {"train/loss": ...}, also val/ and test/: of the 
 system    step, values: {"system/cpu_utilization_percentage": ...}
 artifact  step, path (in the run folder), caption
 saved     step, path (in the run folder), best, seconds, held (seconds without training)
-heartbeat at, idle, behind: the step and the seconds without progress of every rank; the
-          ranks that the others wait for
+heartbeat at, idle, behind: the step, -1 while it loads, and the seconds without progress of every
+          rank; the ranks that the others wait for
 warning   message
 summary   parameters, seconds, seconds_per_step, peak_memory (bytes); values (test metrics);
           weights (see Weights) that are tested, drawn and exported; validation (their metrics)

@@ -17,16 +17,19 @@ DATA_BYTES = 64 * 2**20
 CODE_BYTES = 1 * 2**30
 """Most bytes of a snapshot, which every run has a copy of."""
 _SUFFIXES = {".py", ".so", ".pyd"}
-_JUNK = {
-    "__pycache__",
-    ".git",
-    ".hg",
-    ".svn",
-    ".venv",
-    "venv",
-    "node_modules",
-    ".ipynb_checkpoints",
-}
+_NO_CODE = {"__pycache__", "venv", "node_modules"}
+"""Names of folders without code of the user's; those that begin with a dot have none either."""
+_CACHES = (
+    "HF_HOME",
+    "MPLCONFIGDIR",
+    "NUMBA_CACHE_DIR",
+    "TORCH_HOME",
+    "TORCHINDUCTOR_CACHE_DIR",
+    "TRITON_CACHE_DIR",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+)
+"""Variables that name the folder of a library's cache, which may lie beside the code."""
 
 
 @dataclass
@@ -86,7 +89,7 @@ def collect(
     wanted = {it for it in reads.opened if _is_below(it, scopes)}
     near = set(_named_in(code))
     for folder in reads.listed:
-        if _is_below(folder, scopes):
+        if _is_below(folder / "its files", scopes):
             near |= {it for it in _files(folder) if it.suffix not in (".pyc",)}
     for package in packages:
         near |= set(walk(package))
@@ -95,16 +98,24 @@ def collect(
 
 
 def walk(folder: Path) -> Iterator[Path]:
-    """Yield the files of a folder and those below it, without those of version control, Python and
-    virtual environments."""
+    """Yield the files of a folder and those below it, without hidden folders, caches and virtual
+    environments."""
     for here, folders, names in os.walk(folder, followlinks=False):
-        folders[:] = sorted(
-            it for it in folders if it not in _JUNK and not Path(here, it, "pyvenv.cfg").is_file()
-        )
+        folders[:] = sorted(it for it in folders if _may_hold_code(Path(here, it)))
         for name in sorted(names):
             path = Path(here, name)
             if path.is_file() and path.suffix != ".pyc":
                 yield path
+
+
+def _may_hold_code(folder: Path) -> bool:
+    """Return whether a folder inside a project is no hidden one, cache or virtual environment."""
+    return (
+        not folder.name.startswith(".")
+        and folder.name not in _NO_CODE
+        and not (folder / "pyvenv.cfg").is_file()
+        and str(folder) not in (os.environ.get(it) for it in _CACHES)
+    )
 
 
 def loaded_modules(before: Container[str]) -> Iterator[tuple[Path, str]]:
@@ -222,12 +233,20 @@ def _scopes(folders: set[Path]) -> set[Path]:
 
 
 def _is_below(path: Path, scopes: set[Path]) -> bool:
+    """Return whether a path is the user's, and below one of the folders."""
     return (
-        not _JUNK.intersection(path.parts)
-        and path.suffix != ".pyc"
-        and any(path.is_relative_to(scope) for scope in scopes)
+        path.suffix != ".pyc"
+        and any(_is_reached(path, scope) for scope in scopes)
         and installed.is_users(path)
     )
+
+
+def _is_reached(path: Path, scope: Path) -> bool:
+    """Return whether all folders between a path and one above it may hold code."""
+    if not path.is_relative_to(scope):
+        return False
+    between = path.parents[: len(path.relative_to(scope).parts) - 1]
+    return all(map(_may_hold_code, between))
 
 
 def _files(folder: Path) -> list[Path]:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 MOST_PIXELS, LONGEST_SIDE = 2**24, 2**14
 """Of a picture: a larger figure has fewer dots per inch."""
+LEAST_DPI = 30
+"""With fewer, letters would have no pixel: the figure has fewer inches."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Picture:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
 
         self.figure.suptitle(self.caption + more, fontsize=9, parse_math=False)
-        self.figure.set_dpi(min(self.figure.dpi, _most_dpi(*self.figure.get_size_inches())))
+        _bound(self.figure)
         canvas = FigureCanvasAgg(self.figure)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # matplotlib's, of each letter that its font lacks
@@ -93,6 +95,11 @@ class File:
 Artifact = Picture | Text | File
 
 
-def _most_dpi(width: float, height: float) -> float:
-    """Return the most dots per inch of a picture of so many inches."""
-    return min(math.sqrt(MOST_PIXELS / (width * height)), LONGEST_SIDE / max(width, height))
+def _bound(figure: Figure) -> None:
+    """Make a figure no larger than MOST_PIXELS and LONGEST_SIDE."""
+    width, height = figure.get_size_inches()
+    most = min(math.sqrt(MOST_PIXELS / (width * height)), LONGEST_SIDE / max(width, height))
+    if most < LEAST_DPI:
+        shrunk = (max(side * most, LEAST_DPI) / LEAST_DPI for side in (width, height))
+        figure.set_size_inches(*shrunk)
+    figure.set_dpi(min(figure.dpi, max(most, LEAST_DPI)))

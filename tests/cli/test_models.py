@@ -46,7 +46,7 @@ def test_architectures_are_listed_as_json(capsys):
 
 def test_an_unknown_architecture_is_refused_with_a_similar_name(capsys):
     assert main(["models", "vea"]) == 2
-    assert "Did you mean 'vae'?" in capsys.readouterr().err
+    assert "did you mean 'vae'?" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ZOO)

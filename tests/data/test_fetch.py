@@ -14,9 +14,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from hpc_dl.cli import main
-from hpc_dl.data import download
 from hpc_dl.data.sources import cifar
 from hpc_dl.data.sources.mnist import FILES, MNISTSource, raw_folder
+from hpc_dl.data.staging import download
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.sources.cifar import CIFAR10
 from hpc_dl.jobspec.sources.mnist import MNIST

@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 
 from hpc_dl.data import fingerprint
-from hpc_dl.data.counts import Holdout
 from hpc_dl.data.dataset import Split
 from hpc_dl.data.graphs import geometric
+from hpc_dl.data.splits.counts import Holdout
 from hpc_dl.data.tensor_digests import digests
 from hpc_dl.jobspec.architectures.ffnn import FeedForward
 from hpc_dl.jobspec.architectures.torchvision import Torchvision

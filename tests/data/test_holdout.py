@@ -11,8 +11,8 @@ from PIL import Image
 
 from hpc_dl.cli.preview import Preview
 from hpc_dl.cli.show_plan import rows
-from hpc_dl.data.counts import Holdout, split_counts
-from hpc_dl.data.holdout import positions
+from hpc_dl.data.splits.counts import Holdout, split_counts
+from hpc_dl.data.splits.holdout import positions
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.load import SpecError, load
 from hpc_dl.jobspec.sources.arrays import Hdf5, Npz

@@ -65,6 +65,7 @@ def test_a_job_trains_on_it(kmnist, monkeypatch):
         ("torchvision:EMNIST", "no split 'train': .*'letters'", r"data\.split"),
         ("torchvision:CocoDetection", "has boxes, and no class for each picture", "of your own"),
         ("torchvision:CIFAR11", "no 'CIFAR11'", "CIFAR10"),
+        ("torchvision:cifar10", "no 'cifar10'", "CIFAR10"),
         ("torchvision:KMNISD", "no 'KMNISD'", "KMNIST"),
         ("torch_geometric:TUDataset", "is several data sets", "torch_geometric:TUDataset:NAME"),
         (

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from hpc_dl.data import sources
-from hpc_dl.data.counts import Holdout, split_counts
 from hpc_dl.data.dataset import Split, divide
-from hpc_dl.data.listing import listing
 from hpc_dl.data.sources.digits import read_digits
 from hpc_dl.data.sources.mnist import CLASSES
+from hpc_dl.data.splits.counts import Holdout, split_counts
+from hpc_dl.data.staging.listing import listing
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.sources import SOURCES
@@ -216,7 +216,9 @@ def run(program):
 LIGHT = """
 import sys
 from pathlib import Path
-from hpc_dl.data import counts, listing, sources
+from hpc_dl.data import sources
+from hpc_dl.data.splits import counts
+from hpc_dl.data.staging import listing
 from hpc_dl.jobspec.sources import SOURCES
 
 def imported(*names):

@@ -284,3 +284,13 @@ def test_pictures_that_were_decoded_by_another_rule_are_decoded_anew(mixed, tmp_
     np.save(old, np.zeros_like(np.load(old)))
     monkeypatch.undo()
     assert reading.load(mixed, tmp_path, tmp_path).train.tensors["image"].any()
+
+
+def test_a_picture_that_memory_cannot_hold_is_not_called_damaged(tmp_path, monkeypatch):
+    def resize(*_):
+        raise MemoryError
+
+    save_turned(tmp_path / "x.png", 1)
+    monkeypatch.setattr(Image.Image, "resize", resize)
+    with pytest.raises(UserError, match="it does not fit into memory\nScale it down"):
+        decode(tmp_path / "x.png", 3, (9, 9))

@@ -2,16 +2,20 @@
 
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.load import load
+from hpc_dl.jobspec.sources.arrays import Hdf5
 from hpc_dl.planning import plan as planning
 from hpc_dl.planning.compatibility import SpecConflict
 from hpc_dl.planning.plan import Machine
 from hpc_dl.planning.site import Site
+from tests.support import reading
 
 GIB = 2**30
 PICTURE = (3, 1024, 1024)  # 3 MiB
@@ -48,6 +52,21 @@ def test_pictures_of_3_gib_are_resident_where_they_take_a_quarter_of_the_memory(
     found = plan(1024, mem=memory, tasks_per_node=ranks)
     assert (found.workers is not None) == streamed
     assert (found.notes != []) == streamed
+
+
+def test_hdf5_is_streamed_by_the_bytes_that_its_examples_take(tmp_path):
+    with h5py.File(tmp_path / "pixels.h5", "w") as file:
+        shape = (1024, 3, 512, 512)  # 3 GiB of floats; nothing is written
+        file.create_dataset("x", shape, "f4", chunks=(1, *shape[1:]))
+        file["y"] = np.arange(1024) % 2
+    options = {"name": "hdf5", "path": str(tmp_path / "pixels.h5")}
+    facts = reading.describe(Hdf5(**options), tmp_path)
+    assert facts.example_bytes == 4 * 3 * 512 * 512
+    for memory, streamed in (("12G", False), ("11G", True)):
+        spec = {"name": "x", "model": {"name": "ffnn"}, "data": options, "train": {"epochs": 1}}
+        spec["resources"] = {"mem": memory}
+        found = planning.make(JobSpec.model_validate(spec), Site(name="s"), facts, **PLANNED)
+        assert (found.workers is not None) == streamed
 
 
 def test_a_local_run_goes_by_the_memory_of_the_machine():

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from hpc_dl.data.counts import Holdout, split_facts
 from hpc_dl.data.dataset import divide
 from hpc_dl.data.graphs import geometric
-from hpc_dl.data.holdout import positions
+from hpc_dl.data.splits.counts import Holdout, split_facts
+from hpc_dl.data.splits.holdout import positions
 from hpc_dl.errors import UserError
 
 SPLITS = ("train", "validation", "test")

@@ -125,7 +125,8 @@ CASES: dict[str, tuple[dict[str, str], dict[str, Any], set[str], str]] = {
     ),
     "a folder that the spec names": (
         {"jobs/net.py": "import helpers\n" + NET, "lib/helpers.py": "", "lib/deep/x.bin": "x"}
-        | {"lib/.git/config": "", "lib/env/pyvenv.cfg": "", "lib/env/much.py": ""},
+        | {"lib/.git/config": "", "lib/env/pyvenv.cfg": "", "lib/env/much.py": ""}
+        | {"lib/.cache/a.json": ""},
         {"model": {"name": "jobs/net.py:Net"}, "code": ["lib"]},
         {"jobs/net.py", "lib/helpers.py", "lib/deep/x.bin"},
         "jobs/net.py:Net",
@@ -293,6 +294,18 @@ def test_a_file_that_the_code_writes_is_no_part_of_it(tmp_path: Path) -> None:
     before = snapshot.digests(tmp_path / "code")
     load_object("net.py:Net", tmp_path / "code")
     assert snapshot.digests(tmp_path / "code") == before
+
+
+@pytest.mark.parametrize("cache", [".cache/matplotlib", "fonts/matplotlib", "pkg/__pycache__"])
+def test_a_librarys_cache_beside_the_code_is_no_part_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: str
+) -> None:
+    base = write(tmp_path / ".base", {f"{cache}/fontlist.json": "", "pkg/__init__.py": ""})
+    monkeypatch.setenv("MPLCONFIGDIR", str(base / "fonts" / "matplotlib"))
+    folder = base / cache
+    text = f"import os, pkg\nos.listdir({str(folder)!r})\nopen({str(folder / 'fontlist.json')!r})\n"
+    write(base, {"net.py": text + NET})
+    assert copied(taken(base, model={"name": "net.py:Net"})) == {"net.py", "pkg/__init__.py"}
 
 
 def test_the_check_is_a_process_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

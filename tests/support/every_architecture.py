@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 
-from hpc_dl.data.counts import Holdout
 from hpc_dl.data.dataset import Splits, divide
 from hpc_dl.data.graphs import geometric
+from hpc_dl.data.splits.counts import Holdout
 from hpc_dl.train import build
 from hpc_dl.train.world import World
 from tests.support import steps

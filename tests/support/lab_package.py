@@ -57,7 +57,7 @@ class LabData(Data):
     "lab_zoo/data_source.py": """
 from pathlib import Path
 
-from hpc_dl.data.counts import Holdout, split_counts
+from hpc_dl.data.splits.counts import Holdout, split_counts
 from hpc_dl.data.source import Source
 from hpc_dl.jobspec.data import DataFacts
 from lab_zoo.data_options import LabData

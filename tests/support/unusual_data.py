@@ -18,9 +18,9 @@ import pytest
 from pydantic import TypeAdapter
 
 from hpc_dl.data import loading, sources
-from hpc_dl.data.counts import Holdout
 from hpc_dl.data.dataset import Split, Splits
 from hpc_dl.data.sampler import held_out
+from hpc_dl.data.splits.counts import Holdout
 from hpc_dl.data.streamed import StreamedSplit
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.sources import DataSpec

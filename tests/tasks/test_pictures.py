@@ -143,7 +143,9 @@ def test_a_huge_figure_is_drawn_with_fewer_pixels(monkeypatch):
     monkeypatch.setattr(artifacts, "LONGEST_SIDE", 2**10)
     height, width, _ = Picture(Figure(figsize=(500, 400), dpi=100), "Huge").pixels().shape
     assert height * width <= 2**18 * 1.01
-    height, width, _ = Picture(Figure(figsize=(500, 1), dpi=100), "Long").pixels().shape
+    height, width, _ = Picture(Figure(figsize=(50_000, 40_000)), "Larger").pixels().shape
+    assert height * width <= 2**18 * 1.01
+    height, width, _ = Picture(Figure(figsize=(50, 1), dpi=100), "Long").pixels().shape
     assert width <= 2**10
 
 

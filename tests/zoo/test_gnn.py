@@ -6,9 +6,9 @@ import torch
 from torch.nn import functional as F
 from torch_geometric.data import Batch, Data
 
-from hpc_dl.data.counts import Holdout
 from hpc_dl.data.graphs import geometric
 from hpc_dl.data.sources import karate
+from hpc_dl.data.splits.counts import Holdout
 from hpc_dl.jobspec.architectures.gnn import GraphNeuralNetwork as Options
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.job import JobSpec

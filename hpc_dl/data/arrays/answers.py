@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from hpc_dl.data.arrays.elements import describe, refuse_no_numbers
+from hpc_dl.data.arrays.elements import MOST_EXACT, describe, refuse_no_numbers
 from hpc_dl.data.arrays.stored import Array, StoredArray
 from hpc_dl.data.faults import Faults
 from hpc_dl.errors import UserError
@@ -28,8 +28,8 @@ def count_labels(array: StoredArray, examples: int, where: str) -> int:
     return shape[0]
 
 
-def read_labels(array: StoredArray, where: str) -> Array:
-    """Return the labels of examples, words as text. Raises UserError for what cannot be some."""
+def read_labels(array: StoredArray, count: int, where: str) -> Array:
+    """Return the labels of `count` examples. Raises UserError for what cannot be some."""
     if (held := describe(array.dtype)) not in ("", "text"):
         raise UserError(f"{where} holds {held}, not classes", hint=_WAYS.get(held, ""))
     if len(_axes(array.shape)) > 2:
@@ -37,26 +37,30 @@ def read_labels(array: StoredArray, where: str) -> Array:
             f"{where} is {array.shape}, but classes are one for each example",
             hint="A class for each pixel or step is not supported.",
         )
-    found = _as_column(array[()])
-    return found.reshape(_axes(found.shape))
+    return _first_axis(array[()], count)
 
 
-def read_targets(array: StoredArray, where: str) -> Array:
-    """Return regression targets, (N,) or (N, targets). Raises UserError with all gaps."""
+def read_targets(array: StoredArray, count: int, where: str) -> Array:
+    """Return regression targets of `count` examples, (N,) or (N, targets).
+
+    Raises UserError with all that are no floats.
+    """
     refuse_no_numbers(array.dtype, where, "y", "To predict classes: data.task: classify.")
     if len(_axes(array.shape)) > 2 or 0 in array.shape:
         raise UserError(
             f"{where} is {array.shape}, but numbers to predict are (N,) or (N, targets)"
         )
-    found = _as_column(array[()])
-    found = found.reshape(_axes(found.shape))
-    rows = ~np.isfinite(found.reshape(len(found), -1)).all(axis=1)
+    found = _first_axis(array[()], count)
     faults = Faults(where)
+    absent = _rows(~np.isfinite(found))
     faults.add(
-        f"{rows.sum()} of {len(found)} targets are nan or infinite, of examples",
-        np.flatnonzero(rows).tolist(),
-        "Leave those out: keep = numpy.isfinite(y); x, y = x[keep], y[keep].",
+        f"{len(absent)} of {count} targets are nan or infinite, of examples",
+        absent,
+        f"Leave those out: keep = numpy.isfinite(y){'.all(axis=1)' * (found.ndim > 1)}; "
+        "x, y = x[keep], y[keep].",
     )
+    large = _rows(np.isfinite(found) & (np.abs(found.astype(np.float64)) > _most(found)))
+    faults.add(f"{len(large)} of {count} targets are too large for floats, of examples", large)
     faults.refuse()
     return found
 
@@ -75,6 +79,18 @@ def _axes(shape: tuple[int, ...]) -> tuple[int, ...]:
     return (*shape[:1], *(size for size in shape[1:] if size != 1))
 
 
-def _as_column(array: Array) -> Array:
-    """Return labels in one row (1, N) as (N,), others as they are."""
-    return array[0] if array.ndim == 2 and len(array) == 1 and array.shape[1] > 1 else array
+def _first_axis(array: Array, count: int) -> Array:
+    """Return the labels of `count` examples along the first axis; some files have (1, N)."""
+    found = array if len(array) == count else array[0]
+    return found.reshape(_axes(found.shape))
+
+
+def _rows(wrong: Array) -> list[int]:
+    """Return the examples of which something is wrong."""
+    rows: list[int] = np.flatnonzero(wrong.reshape(len(wrong), -1).any(axis=1)).tolist()
+    return rows
+
+
+def _most(targets: Array) -> float:
+    """Return the largest number that floats hold, of integers exactly."""
+    return float(np.finfo(np.float32).max) if targets.dtype.kind == "f" else MOST_EXACT

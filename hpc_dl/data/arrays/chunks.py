@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 AT_ONCE = 2**24
 """Bytes that are read at once where all rows are read in turn."""
 MOST_KEPT = 2**28
@@ -53,7 +55,7 @@ def note_unwritten(dataset: Any, where: str) -> tuple[str, ...]:
         return ()
     return (
         f"{where}: {absent} of {count} parts were never written, and are read as "
-        f"{dataset.fillvalue:g}",
+        f"{np.unique(dataset.fillvalue)[0]}",
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from hpc_dl.data.arrays.class_names import decode, rename
+from hpc_dl.data.arrays.elements import MOST_EXACT
 from hpc_dl.data.arrays.stored import Array
 from hpc_dl.data.faults import Faults
 from hpc_dl.data.labels import (
@@ -18,8 +19,6 @@ from hpc_dl.data.labels import (
 )
 from hpc_dl.errors import UserError, first_few
 
-MOST_EXACT = 2**53
-"""Up to here a float is the whole number that was meant."""
 _REGRESS = "To predict numbers: data.task: regress."
 _NO_NAMES = "Labels name classes, not examples: is that another array?"
 

@@ -8,6 +8,8 @@ import numpy as np
 
 from hpc_dl.errors import UserError
 
+MOST_EXACT = 2**53
+"""Up to here a float is the whole number that was meant."""
 _KINDS = {
     "U": "text",
     "S": "text",

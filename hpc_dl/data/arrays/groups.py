@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from hpc_dl.data import holdout
 from hpc_dl.data.arrays.elements import describe
 from hpc_dl.data.arrays.stored import Array, StoredArray
 from hpc_dl.data.faults import Faults
+from hpc_dl.data.splits import holdout
 from hpc_dl.errors import UserError
 
 

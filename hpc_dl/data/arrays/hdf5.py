@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar
 
 import h5py
 import numpy as np
 
+from hpc_dl.data.arrays import chunks
 from hpc_dl.data.arrays.stored import KEY, ArrayFile, StoredArray
 from hpc_dl.data.faults import reading
 from hpc_dl.errors import UserError, first_few
@@ -71,7 +73,8 @@ class Hdf5File(ArrayFile):
     def notes(self, names: Sequence[str]) -> tuple[str, ...]:
         with reading(KEY, self.path, self.form):
             found = {name: self._file[name] for name in names}
-            return (*_note_reversed(found), *_note_attributes(found))
+            unwritten = (chunks.note_unwritten(it, f"'{name}'") for name, it in found.items())
+            return (*_note_reversed(found), *_note_attributes(found), *chain(*unwritten))
 
     def close(self) -> None:
         self._file.close()
@@ -122,11 +125,26 @@ def _refuse_no_array(found: Any, name: str, where: str) -> None:
             hint = "pandas wrote it: save it by frame.to_parquet, for data.name: parquet."
         elif {"data", "indices", "indptr"} <= set(found):
             hint = "It is a sparse matrix: save x.toarray()."
+        elif "MATLAB_sparse" in found.attrs:
+            hint = "It is a sparse matrix of MATLAB's: save full(x)."
         raise UserError(f"{where} is a group, not an array", hint=hint)
     if not isinstance(found, h5py.Dataset):
         raise UserError(f"{where} is a data type, not an array")
     if found.shape is None:
         raise UserError(f"{where} is empty: it has no shape")
+    _refuse_matlab(found, where)
+
+
+def _refuse_matlab(found: Any, where: str) -> None:
+    """Raise UserError for what MATLAB has in place of values: sizes, codes of letters, and numbers
+    of objects."""
+    if "MATLAB_empty" in found.attrs:
+        raise UserError(f"{where} is empty: in MATLAB it is {tuple(found[()].tolist())}")
+    kind = found.attrs.get("MATLAB_class", b"")
+    kind = kind.decode() if isinstance(kind, bytes) else str(kind)
+    if "MATLAB_object_decode" in found.attrs or kind == "char":
+        hint = "Save numbers in MATLAB: double(y), or grp2idx(y)."
+        raise UserError(f"{where} is of MATLAB's type {kind}, which is not supported", hint=hint)
 
 
 def _refuse_unreadable(dataset: Any, folder: Path, where: str) -> None:

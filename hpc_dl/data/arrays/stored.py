@@ -33,7 +33,8 @@ class StoredArray:
         """Read a part, `[()]` being all, in this machine's order of bytes."""
         with reading(KEY, f"{self.path}{_rows(key)}", self.form):
             found = np.asarray(self.held[key])
-        return found.astype(native(found.dtype), copy=False)
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, which is refused
+            return found.astype(native(found.dtype), copy=False)
 
 
 def native(dtype: np.dtype[Any]) -> np.dtype[Any]:

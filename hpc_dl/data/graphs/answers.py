@@ -13,9 +13,9 @@ from torch import Tensor
 from hpc_dl.data.arrays.classes import convert
 from hpc_dl.data.dataset import Tensors
 from hpc_dl.data.faults import Faults
-from hpc_dl.data.holdout import Array
 from hpc_dl.data.labels import Classes
-from hpc_dl.data.user_tensors import to_array
+from hpc_dl.data.splits.holdout import Array
+from hpc_dl.data.user_functions.tensors import to_array
 from hpc_dl.data.validation import check_targets
 from hpc_dl.errors import UserError
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hpc_dl.data import precision, validation
 from hpc_dl.data.faults import reading
-from hpc_dl.data.user_tensors import to_tensor
+from hpc_dl.data.user_functions.tensors import to_tensor
 from hpc_dl.errors import UserError
 
 READ = (

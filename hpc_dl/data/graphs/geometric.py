@@ -12,13 +12,13 @@ from dataclasses import replace
 from typing import Any
 
 from hpc_dl.data import validation
-from hpc_dl.data.counts import Holdout, split_facts
 from hpc_dl.data.dataset import Split
 from hpc_dl.data.faults import Faults
 from hpc_dl.data.graphs import answers, masks, notes
 from hpc_dl.data.graphs.checks import Checked, check
 from hpc_dl.data.graphs.splits import Graph, GraphSplit, NodeSplit
-from hpc_dl.data.returned import kind_of, way_from
+from hpc_dl.data.splits.counts import Holdout, split_facts
+from hpc_dl.data.user_functions.returned import kind_of, way_from
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
 

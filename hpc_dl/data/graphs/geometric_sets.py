@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from hpc_dl.data import library_source
-from hpc_dl.data.counts import Holdout
 from hpc_dl.data.faults import reading
 from hpc_dl.data.graphs import geometric, geometric_tasks
 from hpc_dl.data.source import Loaded
+from hpc_dl.data.splits.counts import Holdout
 from hpc_dl.jobspec.sources.torch_geometric import TorchGeometric
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hpc_dl.data.user_tensors import to_tensor
+from hpc_dl.data.user_functions.tensors import to_tensor
 from hpc_dl.errors import UserError
 
 MASKS = {"train": "train_mask", "validation": "val_mask", "test": "test_mask"}

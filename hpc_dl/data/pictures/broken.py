@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import hashlib
 import re
@@ -21,6 +22,7 @@ _MEDIA = rb"(?s).{4}ftyp"
 """Beginning of the files of a family to which HEIC and films belong."""
 _REPLACE = "Remove or replace them."
 _CONVERT = "Save them as JPEG or PNG."
+_DAMAGED = ("cut off or damaged", "Remove, replace or save them again.")
 _OTHERS: Sequence[tuple[bytes, str, str]] = (
     (rb"\s*(<!--.*?-->\s*)?<(!doctype html|html|head|body)", "a web page", "Download them again."),
     (rb"version https://git-lfs", "a pointer of Git LFS", "`git lfs pull` fetches the pictures."),
@@ -34,7 +36,10 @@ _OTHERS: Sequence[tuple[bytes, str, str]] = (
     (rb"PK\x03\x04|\x1f\x8b|Rar!|7z\xbc\xaf", "an archive", "Unpack it."),
     (rb"(?s).{128}DICM", "DICOM, which is not read", _CONVERT),
     (rb"\x89HDF|\x93NUMPY", "an array", "`data.name: npz` and `hdf5` read arrays."),
-    (rb"[\x09\x0a\x0d\x20-\x7e]+\Z", "text", _REPLACE),
+    (rb"P[1-6]\s", *_DAMAGED),
+    (rb"[\x09\x0a\x0d\x20-\x7e\x80-\xf4]+\Z", "text", _REPLACE),
+    (rb"\xff\xfe|\xfe\xff", "text", _REPLACE),
+    (rb"\0+\Z", "zeros, as a full disk or a crash leaves them", "Copy them again."),
 )
 """Beginnings of files that are no pictures, what they are, and what to do about it."""
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -113,6 +118,8 @@ def _explain(path: Path | str | None, error: Exception) -> tuple[str, str]:
     """Return why a picture cannot be read, and what to do."""
     if isinstance(error, Refused):
         return str(error), _REPLACE
+    if isinstance(error, MemoryError):
+        return "decoded, it does not fit into memory", "Scale it down, or lower data.size."
     if isinstance(error, Image.DecompressionBombError):
         most = 2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6
         too_large = f"it has more than {most:.0f} million pixels, the most that are decoded"
@@ -130,12 +137,12 @@ def _explain_contents(path: Path | str | None, error: Exception) -> tuple[str, s
     if isinstance(error, UnidentifiedImageError):
         is_tiff = path is not None and _first_bytes(path).startswith(_TIFF)
         return _ODD_TIFF if is_tiff else ("of no known format", _CONVERT)
-    return "cut off or damaged", "Remove, replace or save them again."
+    return _DAMAGED
 
 
 def _sniff(path: Path | str) -> tuple[str, str] | None:
     """Return what a file is instead of a picture, by its first bytes, and what to do."""
-    first = _first_bytes(path)
+    first = _first_bytes(path).removeprefix(codecs.BOM_UTF8)
     if not first:
         return "empty", _REPLACE
     found = (them for pattern, *them in _OTHERS if re.match(pattern, first, re.IGNORECASE))

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from hpc_dl.data.faults import Faults
 from hpc_dl.data.pictures.folder_walk import SUFFIXES, Walk, is_text
+from hpc_dl.data.pictures.roots import unlabelled
+from hpc_dl.data.pictures.split_folders import holds_folders_alone
 from hpc_dl.errors import UserError, first_few
 
 RENAME = (
@@ -24,28 +26,46 @@ Walks = Mapping[tuple[str, str], Walk]
 
 def refuse_unknown(there: Mapping[str, tuple[str, ...]], splits: Mapping[str, Path]) -> None:
     """Raise UserError for classes that are not trained on."""
+    faults, known = Faults("data.root"), set(there["train"])
     for split, names in there.items():
-        if unknown := sorted(set(names) - set(there["train"])):
-            raise UserError(
-                f"data.root: {splits[split]} has classes that {splits['train']} has not: "
-                f"{first_few(unknown)}",
-                hint=f"To train on there are: {first_few(there['train'])}.",
-            )
+        hint = f"To train on there are: {first_few(there['train'])}."
+        if known.isdisjoint(names):
+            hint += unlabelled(split, splits[split])
+        what = f"{splits[split]} has classes that {splits['train']} has not"
+        faults.add(what, sorted({*names} - known), hint)
+    faults.refuse()
 
 
 def refuse_empty(walks: Walks, splits: Mapping[str, Path]) -> None:
     """Raise UserError for classes without a picture to train on, and splits without any."""
     known = f"Known are {' '.join(SUFFIXES)}."
-    empty = [name for (split, name), it in walks.items() if split == "train" and not it.files]
-    if empty:
-        there = _count_by_suffix(it for (split, _), it in walks.items() if split == "train")
+    train = {name: it for (split, name), it in walks.items() if split == "train"}
+    if empty := [name for name, it in train.items() if not it.files]:
+        there = _count_by_suffix(train.values())
+        hint = f"{known} It also has {there}." if there else known
+        full = [splits["train"] / name for name, it in train.items() if it.files]
+        if len(splits) == len(full) == 1 and holds_folders_alone(full[0]):
+            hint = f"Should it be data.root: {full[0]}?"
         raise UserError(
-            f"data.root: {splits['train']} has no picture of class {first_few(empty)}",
-            hint=f"{known} It also has {there}." if there else known,
+            f"data.root: {splits['train']} has no picture of class {first_few(empty)}", hint=hint
         )
     for split, folder in splits.items():
         if not any(it.files for (its, _), it in walks.items() if its == split):
             raise UserError(f"data.root: {folder} has no picture", hint=known)
+
+
+def refuse_classes_below(walks: Walks) -> None:
+    """Raise UserError for a class that has folders of other classes, as a copy of all pictures in
+    their midst. Numbers may be those of patients or days."""
+    for (split, name), it in walks.items():
+        others = {its for of, its in walks if of == split and its != name and not its.isdecimal()}
+        folder, *below = map(Path, it.folders.values())
+        if len(same := sorted(others & {it.name for it in below})) > 1:
+            raise UserError(
+                f"data.root: folder {folder} would be a class, and has folders named after other "
+                f"classes: {first_few(same)}",
+                hint=f"If it is a copy of all pictures, move it out of {folder.parent}.",
+            )
 
 
 def refuse_files(walks: Iterable[Walk], root: Path) -> None:

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hpc_dl.data.counts import Holdout, split_facts
 from hpc_dl.data.labels import note_similar_names, note_unordered_numbers
 from hpc_dl.data.pictures import folder_checks, split_folders
 from hpc_dl.data.pictures.folder_checks import RENAME
 from hpc_dl.data.pictures.folder_walk import SUFFIXES, is_text, list_folder, printable, walk
 from hpc_dl.data.pictures.roots import no_class, refuse_no_folder
+from hpc_dl.data.splits.counts import Holdout, split_facts
 from hpc_dl.errors import UserError, first_few
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.sources.image_folder import ImageFolder
 
 if TYPE_CHECKING:
-    from hpc_dl.data.holdout import Array
+    from hpc_dl.data.splits.holdout import Array
 
 Picture = tuple[Path, int]
 """A file and the number of its class."""
@@ -46,7 +46,7 @@ def scan(source: ImageFolder) -> Found:
     if not is_text(str(root)):
         raise UserError(f"data.root: {printable(str(root))} is not in UTF-8", hint=RENAME)
     layout = split_folders.find_splits(root)
-    there = {split: _classes(folder) for split, folder in layout.splits.items()}
+    there = {split: _classes(root, split, folder) for split, folder in layout.splits.items()}
     classes = there["train"]
     split_folders.refuse_masks(classes, f"data.root: {layout.splits['train']}")
     folder_checks.refuse_unknown(there, layout.splits)
@@ -56,6 +56,7 @@ def scan(source: ImageFolder) -> Found:
         for name in names
     }
     folder_checks.refuse_empty(walks, layout.splits)
+    folder_checks.refuse_classes_below(walks)
     folder_checks.refuse_files(walks.values(), root)
     pictures = {
         split: [
@@ -102,7 +103,7 @@ def groups(source: ImageFolder, found: Found) -> Array | None:
     Raises UserError for a path that has none."""
     if source.groups is None:
         return None
-    from hpc_dl.data import holdout
+    from hpc_dl.data.splits import holdout
 
     pattern, root = re.compile(source.groups), Path(source.root).expanduser()
     matches = {
@@ -122,10 +123,10 @@ def groups(source: ImageFolder, found: Found) -> Array | None:
     return holdout.number_groups(named["train"])
 
 
-def _classes(folder: Path) -> tuple[str, ...]:
+def _classes(root: Path, split: str, folder: Path) -> tuple[str, ...]:
     names = [name for name in list_folder(folder).folders if name not in split_folders.NO_CLASSES]
     if not names:
-        raise no_class(folder)
+        raise no_class(root, split, folder)
     for name in names:
         if not is_text(name):
             raise UserError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hpc_dl.data.faults import reading
 from hpc_dl.data.pictures.folder_walk import SUFFIXES, list_folder
 from hpc_dl.errors import UserError, first_few
 
@@ -13,7 +14,9 @@ _TABLES = (".csv", ".tsv", ".xlsx", ".xls", ".json", ".txt", ".parquet")
 
 def refuse_no_folder(root: Path) -> None:
     """Raise UserError unless the root is a folder."""
-    if root.is_dir():
+    with reading("data.root", root, "folder"):
+        is_folder = root.is_dir()
+    if is_folder:
         return
     if root.suffix.lower() in _ARCHIVES and root.is_file():
         raise UserError(
@@ -29,19 +32,29 @@ def refuse_no_folder(root: Path) -> None:
     )
 
 
-def no_class(folder: Path) -> UserError:
-    """Return the error for a folder without any folder of a class."""
+def no_class(root: Path, split: str, folder: Path) -> UserError:
+    """Return the error for the folder of a split without any folder of a class."""
     files = list_folder(folder).files
     pictures = [name for name in files if name.lower().endswith(SUFFIXES)]
     tables = [name for name in files if name.lower().endswith(_TABLES)]
     archives = [name for name in files if name.lower().endswith(_ARCHIVES)]
-    hint = expected_layout(folder)
+    hint = expected_layout(root)
+    if split != "train":
+        hint = f"Pictures are looked for as {folder}/CLASS/*.png.{unlabelled(split, folder)}"
     if tables:
         hint += f" Move each into a folder named after its class, as {first_few(tables, 2)} has it."
     elif archives:
         hint += f" Unpack {first_few(archives, 2)}."
     there = f": {len(pictures)} pictures lie directly in it" if pictures else ""
     return UserError(f"data.root: {folder} has no folder for a class{there}", hint=hint)
+
+
+def unlabelled(split: str, folder: Path) -> str:
+    """Return what to do about a split whose classes may not be known, as a hint."""
+    if split == "train":
+        return ""
+    where = f"{folder.name} out of {folder.parent}"
+    return f" If its classes are not known, move {where}: a {split} split is drawn then."
 
 
 def expected_layout(root: Path) -> str:

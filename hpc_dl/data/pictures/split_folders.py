@@ -107,7 +107,7 @@ def _holds_pictures_alone(folder: Path) -> bool:
     return not there.folders and any(name.lower().endswith(SUFFIXES) for name in there.files)
 
 
-def _holds_folders_alone(folder: Path) -> bool:
+def holds_folders_alone(folder: Path) -> bool:
     there = list_folder(folder)
     return bool(there.folders) and not any(it.lower().endswith(SUFFIXES) for it in there.files)
 
@@ -131,7 +131,7 @@ def _refuse_doubled(splits: dict[str, Path]) -> None:
     """Raise UserError for a split whose one folder is itself again, as archives unpack to."""
     for folder in splits.values():
         inner = [name for name in list_folder(folder).folders if name not in NO_CLASSES]
-        if len(inner) == 1 and _split(inner[0]) and _holds_folders_alone(folder / inner[0]):
+        if len(inner) == 1 and _split(inner[0]) and holds_folders_alone(folder / inner[0]):
             raise UserError(
                 f"data.root: {folder} has one folder, {inner[0]}, which holds folders alone",
                 hint=f"Move what is in {folder / inner[0]} up into {folder}.",
@@ -145,12 +145,13 @@ def _renamed(named: dict[str, str]) -> tuple[str, ...]:
 
 def _refuse_hidden_splits(root: Path, folders: list[str]) -> None:
     """Raise UserError for splits under other names, below classes, or a folder too deep."""
-    if len(folders) == 1 and _holds_folders_alone(inner := root / folders[0]):
+    if len(folders) == 1 and holds_folders_alone(inner := root / folders[0]):
         raise UserError(
             f"data.root: {root} has one folder, {folders[0]}, which holds folders alone",
             hint=f"Should it be data.root: {inner}?",
         )
     _refuse_likely_splits(root, folders)
+    refuse_masks(folders, f"data.root: {root}")
     for name in folders:
         below = [it for it in list_folder(root / name).folders if _split(it)]
         if len(below) > 1:
@@ -164,7 +165,7 @@ def _refuse_likely_splits(root: Path, folders: list[str]) -> None:
     """Raise UserError for folders named after splits, all of them or those that hold folders."""
     by_words = {name: {it for word in _words(name) if (it := _split(word))} for name in folders}
     likely = {name: it for name, it in by_words.items() if it}
-    nested = all(_holds_folders_alone(root / name) for name in likely)
+    nested = all(holds_folders_alone(root / name) for name in likely)
     if len(set().union(*likely.values())) > 1 and (nested or all(by_words.values())):
         raise UserError(
             f"data.root: {first_few(likely)} in {root} look like splits, but would be classes",

@@ -16,10 +16,10 @@ from hpc_dl.data.arrays.class_names import read_names, rename_enumerated
 from hpc_dl.data.arrays.files import array_names, note_arrays, open_arrays
 from hpc_dl.data.arrays.groups import read_groups
 from hpc_dl.data.arrays.stored import KEY, Array, StoredArray
-from hpc_dl.data.counts import Holdout, split_facts
 from hpc_dl.data.faults import Faults
 from hpc_dl.data.labels import note_constant_targets
 from hpc_dl.data.source import Loaded, Source
+from hpc_dl.data.splits.counts import Holdout, split_facts
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.sources.arrays import Arrays, Hdf5
 
@@ -108,7 +108,7 @@ def _describe(source: Arrays, file: File) -> tuple[DataFacts, dict[str, dict[str
     for split, array in inputs.items():
         examples.refuse_first_scale(source, array, _place(source, split, "inputs"))
     shape, notes = examples.layout(source, shapes["train"], inputs["train"].dtype)
-    found = _answers(source, file, labels, places)
+    found = _answers(source, file, counts, places)
     known = {split: next(iter(it.values())) for split, it in found.arrays.items()}
     groups = None
     if source.groups:
@@ -137,8 +137,6 @@ def _note_chunks(source: Arrays, inputs: File) -> Iterator[str]:
     """Note what the chunks of examples in HDF5 tell of them."""
     if not isinstance(source, Hdf5):
         return
-    for split, stored in inputs.items():
-        yield from chunks.note_unwritten(stored.held, _place(source, split, "inputs"))
     size = math.prod(inputs["train"].shape) * inputs["train"].dtype.itemsize
     if source.loading == "streaming" or (source.loading == "auto" and size >= LARGE):
         yield from chunks.note_slow(inputs["train"].held, _place(source, "train", "inputs"))
@@ -154,15 +152,18 @@ class _Answers:
     notes: tuple[str, ...] = ()
 
 
-def _answers(source: Arrays, file: File, labels: File, places: Mapping[str, str]) -> _Answers:
-    """Read the class or the regression targets of each example."""
+def _answers(
+    source: Arrays, file: File, counts: Mapping[str, int], places: Mapping[str, str]
+) -> _Answers:
+    """Read the class or the regression targets of each example, of which `counts` says how many."""
+    labels = {split: file[name] for split, (_, name) in array_names(source).items()}
+    read = answers.read_targets if source.task == "regress" else answers.read_labels
+    given = {split: read(it, counts[split], places[split]) for split, it in labels.items()}
     if source.task == "regress":
-        given = {split: answers.read_targets(it, places[split]) for split, it in labels.items()}
         names = answers.name_targets(source.labels, given)
         notes = note_constant_targets(given["train"], names, places["train"])
         columns = {split: it.reshape(len(it), -1) for split, it in given.items()}
         return _Answers({n: {"target": it} for n, it in columns.items()}, (), names, tuple(notes))
-    given = {split: answers.read_labels(it, places[split]) for split, it in labels.items()}
     called = read_names(source, file)
     found = classes.read(given, places, called)
     if not called:

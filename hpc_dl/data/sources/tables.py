@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hpc_dl.data import holdout
-from hpc_dl.data.counts import Holdout, split_facts
 from hpc_dl.data.names import Names
 from hpc_dl.data.source import Loaded, Source
+from hpc_dl.data.splits import holdout
+from hpc_dl.data.splits.counts import Holdout, split_facts
 from hpc_dl.data.tables import encoding, gaps, identity, inputs, notes, parts, targets
-from hpc_dl.data.tables.columns import Array
 from hpc_dl.data.tables.files import read_frame
+from hpc_dl.data.tables.places import Array
 from hpc_dl.jobspec.data import Column, DataFacts
 from hpc_dl.jobspec.sources.tables import Csv, Table
 

@@ -1,4 +1,7 @@
-"""A user's own source: a function that returns tensors or graphs. See `hpc_dl.data.user_source`."""
+"""A user's own source: a function that returns tensors or graphs.
+
+See `hpc_dl.data.user_functions.source`.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,6 @@ class UserSource(LibrarySource[UserData]):
     """A function by its import path, `my_code.py:my_dataset`."""
 
     def read(self) -> Loaded:
-        from hpc_dl.data import user_source
+        from hpc_dl.data.user_functions import source
 
-        return user_source.load(self.options, self.code)
+        return source.load(self.options, self.code)

@@ -11,35 +11,18 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from hpc_dl.data.faults import Faults
-from hpc_dl.data.tables.number_formats import find_formatted_numbers
-from hpc_dl.errors import first_few
+from hpc_dl.data.tables.places import Array, list_by_value, show_example
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
 Type = Literal["number", "bool", "words"]
-Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
 
 MOST_INTEGER = 2**53
 """Up to here float64 has every integer."""
 MOST = 3.4028234663852886e38
 """The largest finite float32."""
 WITHOUT_VALUE, LEAVE_OUT = "without any value", "Leave it out: data.drop."
-LOOKED_AT = 1000
-"""Different words, at most."""
-SHOWN = 20
-"""How many words a hint names, for a user to copy."""
-LONGEST = 40
-"""Characters of a value in a message."""
-AS_TEXT = (
-    "Write them as the other numbers of the file; in pandas, pandas.to_numeric makes numbers of "
-    "them. Or leave the column out: data.drop."
-)
-FORMATTED = (
-    "Write plain numbers, such as 1234.5 (of CSV, data.thousands: ' ' reads '1 234.5'), and leave "
-    "gaps empty; or names, such as 'level 2', if "
-    "they are names; data.dates makes numbers of dates; or leave the column out: data.drop."
-)
 _NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal")
 _BY_DTYPE = {
     "b": "boolean",
@@ -69,36 +52,6 @@ _HINTS = {
     "lists": "Make a column of each element, or leave lists out: data.drop.",
     "structs": "Make a column of each field, or leave structs out: data.drop.",
 }
-
-
-def rows(frame: DataFrame, wrong: Array) -> list[str]:
-    """Return the names of the rows that are wrong, (N,) bool: rows count from 1 as in the file,
-    whichever of them were left out."""
-    numbers = (frame.index.to_numpy()[wrong] + 1).tolist()
-    return [f"row {it}{'' if at else frame.attrs['after']}" for at, it in enumerate(numbers)]
-
-
-def rows_by_value(frame: DataFrame, name: str, wrong: Array) -> list[str]:
-    """Return the different values of the rows that are wrong, each with the first row of it."""
-    found: dict[str, list[str]] = {}
-    for value, row in zip(frame[name][wrong].tolist(), rows(frame, wrong), strict=True):
-        found.setdefault(shown(value), []).append(row)
-    return [
-        f"{value} ({at[0]})" if len(at) == 1 else f"{value} ({len(at)} rows, the first is {at[0]})"
-        for value, at in found.items()
-    ]
-
-
-def shown(value: Any) -> str:
-    """Return a value for a message, words in quotes; of a long one the beginning."""
-    text = " ".join(str(value).split())
-    text = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
-    return repr(text) if isinstance(value, str) else text
-
-
-def example(column: Series[Any]) -> str:
-    """Return the first value of a column for a message."""
-    return shown(column.dropna().iloc[0])
 
 
 def is_text(column: Series[Any]) -> bool:
@@ -153,7 +106,7 @@ def plain(frame: DataFrame, name: str, faults: Faults) -> tuple[Type, Series[Any
     else:
         faults.add(
             "neither numbers nor words",
-            [f"column '{name}' is of {kind}, such as {example(column)}"],
+            [f"column '{name}' is of {kind}, such as {show_example(column)}"],
             _HINTS.get(kind, LEAVE_OUT),
         )
     return None
@@ -217,47 +170,7 @@ def _add_infinite(frame: DataFrame, name: str, numbers: Series[Any], faults: Fau
     for what, wrong in (("is not finite", infinite), ("has what floats cannot hold", large)):
         faults.add(
             f"column '{name}' {what}",
-            rows_by_value(frame, name, wrong),
+            list_by_value(frame, name, wrong),
             "Fill it in, leave the row out, or the column: data.drop.",
         )
     return not (infinite | large).any()
-
-
-def add_formatted_numbers(frame: DataFrame, name: str, words: Series[Any], faults: Faults) -> bool:
-    """Return whether most words of a column are formatted numbers, and add a fault if so."""
-    import pandas
-
-    codes, different = pandas.factorize(words)
-    is_number = pandas.to_numeric(pandas.Series(different), errors="coerce").notna().to_numpy()
-    counts = np.bincount(codes[codes >= 0], minlength=len(different))
-    odd, some = different[~is_number], list(different[:LOOKED_AT])
-    formatted = find_formatted_numbers(some)
-    if len(different) and not len(odd):
-        faults.add(f"column '{name}' has numbers as text", [_some(some)], AS_TEXT)
-    elif counts.sum() / 2 < counts[is_number].sum():
-        wrong = rows_by_value(frame, name, words.isin(odd).to_numpy())
-        hint = _gap_hint(frame, list(odd))
-        faults.add(f"column '{name}' is of numbers, but also of words", wrong, hint)
-    elif len(formatted) > len(some) / 2:
-        faults.add(
-            "numbers with units, dates or such, which would be categories",
-            [f"column '{name}' has {len(different)}: {_some(formatted)}"],
-            FORMATTED,
-        )
-    else:
-        return False
-    return True
-
-
-def _gap_hint(frame: DataFrame, words: list[str]) -> str:
-    """Return what to do with words among numbers."""
-    words = [word for word in words if len(word) <= LONGEST] or [words[0][:LONGEST]]
-    if frame.attrs.get("form") == "csv" and len(words) <= SHOWN:
-        return f"If these are gaps: data.na_values: [{', '.join(map(repr, words))}]."
-    return (
-        f"Correct them, or leave gaps empty. No numbers are: {first_few(map(repr, words), SHOWN)}."
-    )
-
-
-def _some(words: list[str]) -> str:
-    return ", ".join(map(shown, words[:3]))

@@ -9,14 +9,8 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from hpc_dl.data.faults import Faults
-from hpc_dl.data.tables.columns import (
-    LEAVE_OUT,
-    WITHOUT_VALUE,
-    as_words,
-    find_kind,
-    rows_by_value,
-    shown,
-)
+from hpc_dl.data.tables.columns import LEAVE_OUT, WITHOUT_VALUE, as_words, find_kind
+from hpc_dl.data.tables.places import list_by_value, show_value
 from hpc_dl.errors import UserError
 
 if TYPE_CHECKING:
@@ -70,7 +64,7 @@ def as_days(frame: DataFrame, name: str, form: str, faults: Faults) -> Series[An
         times = _parse(given, form or ISO)
     start = pandas.Timestamp(0, tz="UTC").as_unit("s")  # whose nanoseconds end in 2262
     days: Series[Any] = (times - start) / pandas.Timedelta(days=1)
-    wrong = rows_by_value(frame, name, (days.isna() & given.notna()).to_numpy())
+    wrong = list_by_value(frame, name, (days.isna() & given.notna()).to_numpy())
     faults.add(f"column '{name}' is no date as {form or ISO}", wrong, HINT.replace("NAME", name))
     return days.astype("float64")
 
@@ -93,7 +87,7 @@ def _find_format(words: Series[Any], name: str, faults: Faults) -> str:
     if best[0] != ISO and any(not readings[it].equals(readings[best[0]]) for it in best):
         faults.add(
             f"column '{name}' has dates with two readings, {' and '.join(best[:2])}",
-            map(shown, different),
+            map(show_value, different),
             f"Name the right one: data.dates: {{{name}: '{best[0]}'}}.",
         )
     return best[0]

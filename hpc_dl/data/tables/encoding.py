@@ -13,24 +13,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hpc_dl.data.faults import Faults
-from hpc_dl.data.tables.columns import (
-    LONGEST,
-    Array,
-    as_words,
-    find_kind,
-    floats,
-    is_gap,
-    plain,
-    rows,
-    rows_by_value,
-)
+from hpc_dl.data.tables.columns import as_words, find_kind, floats, is_gap, plain
 from hpc_dl.data.tables.dates import as_days
+from hpc_dl.data.tables.places import LONGEST, Array, list_by_value, list_rows
 from hpc_dl.errors import first_few
 from hpc_dl.jobspec.data import Column
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
+_FILLED = " A network that is trained with data.missing: mean or median takes gaps among numbers."
 SHOWN = 20
 """How many known words a message names."""
 
@@ -57,7 +49,7 @@ def encode(frame: DataFrame, columns: Sequence[Column]) -> Array:
     return np.concatenate(parts, axis=1)
 
 
-def values(frame: DataFrame, column: Column, faults: Faults) -> Series[Any]:
+def read_values(frame: DataFrame, column: Column, faults: Faults) -> Series[Any]:
     """Return the values as the type of the training's column, with a fault for each of others."""
     if column.type == "words":
         return as_words(frame[column.name])
@@ -97,15 +89,15 @@ def _marks_gaps(column: Column) -> bool:
 
 
 def _encode_column(frame: DataFrame, column: Column, faults: Faults) -> Array:
-    found = values(frame, column, faults)
+    found = read_values(frame, column, faults)
     if column.fill is not None:
         found = found.fillna(column.fill)
     missing = is_gap(frame[column.name]) if column.fill is None else np.zeros(len(found), bool)
     if not _marks_gaps(column):
         faults.add(
             f"column '{column.name}' is missing, and no row to train on misses it",
-            rows(frame, missing),
-            "Fill it in, leave the row out, or train with data.missing: mean or median.",
+            list_rows(frame, missing),
+            "Fill it in, or leave the row out." + (_FILLED if column.type != "words" else ""),
         )
     own = _one_hot(frame, column, found, faults) if column.words else found.to_numpy()[:, None]
     parts = [own, missing[:, None]] if _marks_gaps(column) else [own]
@@ -118,7 +110,7 @@ def _add_others(
     """Add a fault for each value that is of another type than in the training."""
     faults.add(
         f"column '{column.name}' has to be {wanted}",
-        rows_by_value(frame, column.name, wrong.to_numpy(dtype=bool)),
+        list_by_value(frame, column.name, wrong.to_numpy(dtype=bool)),
         f"In all rows that were trained on it is {wanted}, or missing.",
     )
 
@@ -131,7 +123,7 @@ def _one_hot(frame: DataFrame, column: Column, words: Series[Any], faults: Fault
     unknown = (codes < 0) & words.notna().to_numpy()
     faults.add(
         f"column '{column.name}' has words that no row to train on has",
-        rows_by_value(frame, column.name, unknown),
+        list_by_value(frame, column.name, unknown),
         f"It knows: {first_few((it[:LONGEST] for it in column.words), SHOWN)}.",
     )
     found: Array = codes[:, None] == np.arange(len(column.words))

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from hpc_dl.data.faults import reading, regular_file
 from hpc_dl.data.file_forms import HEAD, find_other_form
-from hpc_dl.data.tables import csv_files, parquet_files
+from hpc_dl.data.tables import parquet_files
+from hpc_dl.data.tables.csv.reading import read as read_csv
 from hpc_dl.data.tables.row_numbers import drop_index
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.sources.csv_format import CsvFormat
+from hpc_dl.jobspec.csv_format import CsvFormat
 from hpc_dl.jobspec.sources.tables import Csv, Table
 
 if TYPE_CHECKING:
@@ -39,8 +40,7 @@ def read_file(file: Path, option: str, csv: CsvFormat | None) -> DataFrame:
         file = regular_file(option, file)
     if csv is None and file.is_file():
         _refuse_other_form(file, option)
-    read = csv_files.read(file, option, csv) if csv else parquet_files.read(file, option)
-    frame, notes = read
+    frame, notes = read_csv(file, option, csv) if csv else parquet_files.read(file, option)
     frame.columns = frame.columns.map(str).str.strip()
     if frame.columns.has_duplicates:
         name = frame.columns[frame.columns.duplicated()][0]

@@ -10,7 +10,8 @@ import numpy as np
 
 from hpc_dl.data.faults import Faults
 from hpc_dl.data.tables import encoding
-from hpc_dl.data.tables.columns import LEAVE_OUT, WITHOUT_VALUE, Array, is_gap, rows
+from hpc_dl.data.tables.columns import LEAVE_OUT, WITHOUT_VALUE, is_gap
+from hpc_dl.data.tables.places import Array, list_rows
 from hpc_dl.errors import UserError, first_few
 from hpc_dl.jobspec.data import Column
 from hpc_dl.jobspec.sources.tables import Table
@@ -43,7 +44,7 @@ def settle(frame: DataFrame, source: Table, inputs: Sequence[str]) -> DataFrame:
         missing = is_gap(frame[name])
         gaps = f"{missing.sum()} gap{'s' if missing.sum() > 1 else ''}"
         about = f"column '{name}', {what}, has {gaps}"
-        faults.add(about, rows(frame, missing), f"{hint}{_read_as_gaps(frame, name)}")
+        faults.add(about, list_rows(frame, missing), f"{hint}{_read_as_gaps(frame, name)}")
     faults.refuse()
     return frame
 
@@ -76,7 +77,7 @@ def fill(frame: DataFrame, columns: Sequence[Column], how: str, trained: Array) 
         if column.part != "input" or column.type == "words":
             filled.append(column)
             continue
-        known = encoding.values(frame, column, faults).to_numpy()[trained]
+        known = encoding.read_values(frame, column, faults).to_numpy()[trained]
         known = known[~np.isnan(known)]
         if not len(known):
             faults.add(f"{WITHOUT_VALUE} among the training rows", [f"column '{column.name}'"])

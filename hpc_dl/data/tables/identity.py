@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from hpc_dl.data import holdout
 from hpc_dl.data.faults import Faults
-from hpc_dl.data.tables.columns import Array, as_words
+from hpc_dl.data.splits import holdout
+from hpc_dl.data.tables.columns import as_words
+from hpc_dl.data.tables.places import Array
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -9,16 +9,9 @@ import numpy as np
 
 from hpc_dl.data.faults import Faults
 from hpc_dl.data.tables import dates
-from hpc_dl.data.tables.columns import (
-    LONGEST,
-    add_formatted_numbers,
-    as_words,
-    count_different,
-    find_kind,
-    floats,
-    plain,
-    shown,
-)
+from hpc_dl.data.tables.columns import as_words, count_different, find_kind, floats, plain
+from hpc_dl.data.tables.places import LONGEST, show_value
+from hpc_dl.data.tables.text_numbers import add_formatted_numbers
 from hpc_dl.jobspec.data import Column, Part
 
 if TYPE_CHECKING:
@@ -87,7 +80,7 @@ def _add_many_words(name: str, values: Series[Any], faults: Faults) -> None:
     """Add a fault for words that are hardly categories, because most of them differ."""
     different = count_different(values)
     if different > MOST_WORDS or different > max(0.9 * values.notna().sum(), FEW_WORDS):
-        some = ", ".join(map(shown, values.dropna().unique()[:SHOWN]))
+        some = ", ".join(map(show_value, values.dropna().unique()[:SHOWN]))
         faults.add(
             "hardly categories",
             [f"column '{name}' has {different} different words: {some}"],

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpc_dl.data.faults import Faults, reading
-from hpc_dl.data.tables.csv_files import Read
+from hpc_dl.data.tables.csv.reading import Read
 from hpc_dl.errors import UserError, first_few
 
 if TYPE_CHECKING:

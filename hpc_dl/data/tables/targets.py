@@ -9,17 +9,10 @@ import numpy as np
 
 from hpc_dl.data.faults import Faults
 from hpc_dl.data.labels import note_constant_targets, note_similar_names
-from hpc_dl.data.tables.columns import (
-    Array,
-    add_formatted_numbers,
-    as_words,
-    example,
-    find_kind,
-    is_text,
-    plain,
-    shown,
-)
+from hpc_dl.data.tables.columns import as_words, find_kind, is_text, plain
 from hpc_dl.data.tables.dates import find_days
+from hpc_dl.data.tables.places import Array, show_example, show_value
+from hpc_dl.data.tables.text_numbers import add_formatted_numbers
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.sources.tables import Table
 
@@ -44,7 +37,7 @@ def find_classes(train: DataFrame, target: str) -> list[str]:
     kind = find_kind(column)
     if kind not in (*_KINDS, *_WORDS):
         raise UserError(
-            f"{where} is of {kind}, such as {example(column)}, which are no classes",
+            f"{where} is of {kind}, such as {show_example(column)}, which are no classes",
             hint="Make words or whole numbers of them.",
         )
     values = (as_words(column) if is_text(column) else column).drop_duplicates()
@@ -60,7 +53,7 @@ def find_classes(train: DataFrame, target: str) -> list[str]:
         )
     names = as_words(values.sort_values()).tolist()
     if len(names) == 1:
-        raise UserError(f"{where} is {shown(names[0])} in all rows: a single class")
+        raise UserError(f"{where} is {show_value(names[0])} in all rows: a single class")
     rows_each = 2 if kind in _WORDS else ROWS_OF_NUMBERS
     if len(names) > max(len(train) / rows_each, min(len(train) / 2, FEW_VALUES), 2):
         raise UserError(
@@ -110,7 +103,7 @@ def _labels(frame: DataFrame, target: str, classes: Sequence[str]) -> Array:
     faults = Faults(frame.attrs["file"])
     faults.add(
         f"classes in '{target}' that no row to train on has",
-        [f"{shown(name)} ({count} rows)" for name, count in unknown.items()],
+        [f"{show_value(name)} ({count} rows)" for name, count in unknown.items()],
         f"The file to train on has {', '.join(classes[:FEW_VALUES])}.",
     )
     faults.refuse()
@@ -134,11 +127,11 @@ def _number(frame: DataFrame, name: str, formats: Mapping[str, str], faults: Fau
         found: Array = values.to_numpy()
         return found
     if not add_formatted_numbers(frame, name, values, faults):
-        different = values.nunique()
+        different, first = values.nunique(), show_example(values)
         few = different <= min(MOST_CLASSES, max(len(frame) / 2, 2))
         faults.add(
             "words, where numbers are to be predicted",
-            [f"column '{name}' has {different} different ones, such as {shown(values.iloc[0])}"],
+            [f"column '{name}' has {different} different ones, such as {first}"],
             "To predict a class: data.task: classify." if few else "Name a column of numbers.",
         )
     return np.zeros(len(frame))

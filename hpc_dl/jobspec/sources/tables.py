@@ -6,9 +6,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from hpc_dl.jobspec.csv_format import CsvFormat
 from hpc_dl.jobspec.data import Data, Fraction
 from hpc_dl.jobspec.model import Modality, Task
-from hpc_dl.jobspec.sources.csv_format import CsvFormat
 
 
 class Table(Data):

@@ -136,14 +136,22 @@ def overwritten(folder):
     return options
 
 
-def by_matlab(x, y):
+OBJECT = {"MATLAB_object_decode": 3}
+
+
+def by_matlab(x, y, kind="double", **attributes):
     """Return what writes arrays as MATLAB does, with the axes reversed."""
 
     def change(file):
         for name in ("x", "y"):
             file[name].attrs["MATLAB_class"] = np.bytes_("double")
+        file["y"].attrs.update({"MATLAB_class": np.bytes_(kind), **attributes})
 
     return hdf5(change, file="a.mat", x=x.T, y=y.T)
+
+
+def half_written(file):
+    file.create_dataset("half", (40,), "i8", chunks=(20,))[:20] = LABELS[:20]
 
 
 def by_pandas(file):
@@ -299,6 +307,42 @@ HDF5 = [
         hdf5(lambda it: it["x"].attrs.update({"scale_factor": 0.01, "_FillValue": -9999})),
         TRAINS,
         "'x' has scale_factor 0.01, which is not applied: values are read as they are\n'x' has _Fi",
+    ),
+    Case(
+        "MATLAB's words",
+        by_matlab(TABLE.T, np.array([3707764736, 2, 1, 1, 1, 2], "u4"), "string", **OBJECT),
+        SUBMISSION,
+        "'y' in …a.mat is of MATLAB's type string, which is not supported\nSave numbers ",
+    ),
+    Case(
+        "MATLAB's letters",
+        by_matlab(TABLE.T, LABELS.astype("u2") + 97, "char"),
+        SUBMISSION,
+        "'y' in …a.mat is of MATLAB's type char, which",
+    ),
+    Case(
+        "an empty array of MATLAB's",
+        by_matlab(TABLE.T, np.zeros(2, "u8"), "double", MATLAB_empty=1),
+        SUBMISSION,
+        "'y' in …a.mat is empty: in MATLAB it is (0, 0)",
+    ),
+    Case(
+        "a sparse matrix of MATLAB's",
+        hdf5(lambda it: it.create_group("s").attrs.update({"MATLAB_sparse": 9}), {"inputs": "s"}),
+        SUBMISSION,
+        "is a group, not an array\nIt is a sparse matrix of MATLAB's: save full(x).",
+    ),
+    Case(
+        "arrays as elements, of which none was written",
+        hdf5(lambda it: it.create_dataset("a", (40,), "(3,)f4"), {"inputs": "a"}),
+        NODE,
+        "every value is 0",
+    ),
+    Case(
+        "labels of which some were never written",
+        hdf5(half_written, {"labels": "half"}),
+        TRAINS,
+        "'half': 1 of 2 parts were never written, and are read as 0",
     ),
     Case(
         "MATLAB's table",

@@ -199,6 +199,11 @@ COUNTED = [
     Case("a label too few", npz(y=LABELS[:39]), SUBMISSION, "40 examples to train, and 39 labels"),
     Case("no examples", npz(x=TABLE[:0], y=LABELS[:0]), SUBMISSION, "there are none"),
     Case("no columns", npz(x=TABLE[:, :0]), SUBMISSION, "there are none"),
+    Case(
+        "a test of one example",
+        split("test", TABLE[:1], np.eye(4)[:1], y=np.eye(4)[LABELS]),
+        TRAINS,
+    ),
     Case("a validation and no test", split("validation"), TRAINS),
     Case(
         "half a validation", npz({"validation_inputs": "x"}), SUBMISSION, "is no data.validation_l"
@@ -254,7 +259,10 @@ TARGETS = [
         "pictures as targets", regressed(IMAGES), SUBMISSION, "numbers to predict are (N,) or (N, t"
     ),
     Case(
-        "targets beyond float32", regressed(TABLE * 1e300), NODE, "target: too large for floats, "
+        "targets beyond float32",
+        regressed(TABLE * 1e300),
+        SUBMISSION,
+        "'y': 40 of 40 targets are too large for floats, of examples: 0, 1, 2 and 37 more",
     ),
 ]
 INPUTS = [
@@ -305,6 +313,12 @@ INPUTS = [
     ),
     Case(
         "pictures in [-1, 1]", npz(x=IMAGES * 2 - 1), SUBMISSION, "Images in [-1, 1]: (x + 1) / 2."
+    ),
+    Case(
+        "pictures a little beyond 1, as interpolation has them",
+        npz(x=changed(IMAGES.astype("f4"), np.float32(1.0000001), 3)),
+        SUBMISSION,
+        "to 1.0000001, but floats have to lie in [0, 1]\n…If images were resized or rounded: x.cl",
     ),
     Case("floats up to 255", npz(x=IMAGES * 255), SUBMISSION, "Images in [0, 255]: x / 255, or by"),
     Case(

@@ -76,6 +76,33 @@ def unpacked_twice(folder):
     return options(folder / "pictures")
 
 
+def copied_below(folder):
+    usual(folder / "pictures", "cat", "dog", "all/cat", "all/dog")
+    return options(folder / "pictures")
+
+
+def with_flat(split):
+    """Splits of which one has pictures, and no classes; so a folder of Kaggle often is."""
+
+    def make(folder):
+        usual(folder / "pictures", "train/cat", "train/dog", split)
+        return options(folder / "pictures")
+
+    return make
+
+
+def with_list(*places):
+    """Folders of pictures, and one of texts."""
+
+    def make(folder):
+        usual(folder / "pictures", *places)
+        (folder / "pictures" / "meta").mkdir()
+        (folder / "pictures" / "meta" / "classes.txt").touch()
+        return options(folder / "pictures")
+
+    return make
+
+
 def odd_root(written):
     def make(folder):
         usual(folder / "pictures")
@@ -229,6 +256,48 @@ CASES = [
         "Move each into a folder named after its class, as labels.csv has it.",
     ),
     Case(
+        "a test split without classes",
+        with_flat("test"),
+        "submission",
+        "data.root: …pictures/test has no folder for a class: 4 pictures lie directly in it\n"
+        "Pictures are looked for as …pictures/test/CLASS/*.png. If its classes are not known, move "
+        "test out of …pictures: a test split is drawn then.",
+    ),
+    Case(
+        "a validation split of one folder, which is no class",
+        with_flat("val/images"),
+        "submission",
+        "data.root: …pictures/val has classes that …pictures/train has not: images\n"
+        "To train on there are: cat, dog. If its classes are not known, move val out of …pictures: "
+        "a validation split is drawn then.",
+    ),
+    Case(
+        "a copy of all classes among the classes",
+        copied_below,
+        "submission",
+        "data.root: folder …pictures/all would be a class, and has folders named after other "
+        "classes: cat, dog\nIf it is a copy of all pictures, move it out of …pictures.",
+    ),
+    Case(
+        "numbered folders below numbered classes",
+        folders("1/1", "1/2", "2/1", "2/2"),
+        "trains",
+        "pictures in sub-folders count to their class: 1/1, 1/2, 2/1, 2/2",
+    ),
+    Case(
+        "pictures by class below a folder, and another of lists",
+        with_list("images/cat", "images/dog"),
+        "submission",
+        "data.root: …pictures has no picture of class meta\n"
+        "Should it be data.root: …pictures/images?",
+    ),
+    Case(
+        "pictures and labels of boxes, by split",
+        folders("images/train", "images/val", "labels/train", "labels/val"),
+        "submission",
+        "data.root: …pictures: images, labels look like pictures and their masks, but would be",
+    ),
+    Case(
         "pictures without folders",
         flat(""),
         "submission",
@@ -253,6 +322,12 @@ CASES = [
         folders(root=os.fsdecode(b"caf\xe9")),
         "submission",
         "data.root: …caf\\udce9 is not in UTF-8\nRename",
+    ),
+    Case(
+        "a root that is longer than names may be",
+        odd_root("{folder}/" + "x" * 300),
+        "submission",
+        "data.root: …is no readable folder: File name too long",
     ),
     Case(
         "a folder under a variable",

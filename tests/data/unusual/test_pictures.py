@@ -105,6 +105,36 @@ CASES = [
         UNREADABLE + "text: cat/x.png",
     ),
     Case(
+        "text in another script, and with a mark of its encoding",
+        with_file("x.jpg", "\ufeff找不到图片\n".encode()),
+        "submission",
+        UNREADABLE + "text: cat/x.jpg",
+    ),
+    Case(
+        "text in UTF-16",
+        with_file("x.jpg", "not found".encode("utf-16")),
+        "submission",
+        UNREADABLE + "text: cat/x.jpg",
+    ),
+    Case(
+        "a web page with a mark of its encoding",
+        with_file("x.jpg", "\ufeff".encode() + HTML),
+        "submission",
+        UNREADABLE + "a web page: cat/x.jpg",
+    ),
+    Case(
+        "zeros, after a crash of the disk",
+        with_file("x.jpg", bytes(999)),
+        "submission",
+        UNREADABLE + "zeros, as a full disk or a crash leaves them: cat/x.jpg\nCopy them again.",
+    ),
+    Case(
+        "a PGM in letters whose end is missing",
+        with_file("x.pgm", b"P2\n4 4\n255\n" + b"1 2 3 4\n" * 3),
+        "submission",
+        UNREADABLE + "cut off or damaged: cat/x.pgm",
+    ),
+    Case(
         "SVG under the name of a PNG",
         with_file("x.png", SVG),
         "submission",

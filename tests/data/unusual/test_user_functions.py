@@ -1,5 +1,6 @@
 """What users' functions return, and do, as they are called for their data."""
 
+import signal
 import textwrap
 
 import pytest
@@ -182,6 +183,7 @@ CASES = [
         "settings that are changed",
         function(
             "os.chdir('/'); torch.set_default_dtype(torch.float64); torch.set_grad_enabled(False)\n"
+            "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
             "return table()"
         ),
         "trains",
@@ -229,3 +231,4 @@ def test_what_a_function_sets_for_the_process_is_set_back(tmp_path):
     assert torch.get_default_dtype() == torch.float32
     assert torch.is_grad_enabled()
     assert tmp_path.cwd() == tmp_path
+    assert signal.getsignal(signal.SIGTERM) != signal.SIG_IGN

@@ -16,7 +16,7 @@ from typing import TextIO
 
 from hpc_dl.data.faults import Faults, reading
 from hpc_dl.data.file_forms import HEAD, find_other_form
-from hpc_dl.data.tables.unpacking import find_packing, open_binary, refuse_archive
+from hpc_dl.data.tables.csv.unpacking import find_packing, open_binary, refuse_archive
 from hpc_dl.errors import UserError
 
 _MARKS = {

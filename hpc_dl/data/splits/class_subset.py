@@ -8,8 +8,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from hpc_dl.data.counts import Holdout
 from hpc_dl.data.dataset import Split, Splits, Tensors, divide
+from hpc_dl.data.splits.counts import Holdout
 from hpc_dl.jobspec.data import DataFacts
 
 

@@ -8,12 +8,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hpc_dl.data import split_faults
-from hpc_dl.data.strata import apportion, deal
+from hpc_dl.data.splits import faults
+from hpc_dl.data.splits.strata import apportion, deal
 from hpc_dl.jobspec.data import Data
 
 if TYPE_CHECKING:
-    from hpc_dl.data.holdout import Array
+    from hpc_dl.data.splits.holdout import Array
 
 TEST = 0.1
 """Share of the examples for the test, where a source has no option for it."""
@@ -25,7 +25,7 @@ Counts = dict[str, list[int]]
 
 @dataclass(frozen=True)
 class Holdout:
-    """Shares of the training examples to hold out; `hpc_dl.data.holdout` chooses which ones."""
+    """Shares of the training examples to hold out; `holdout.positions` chooses which ones."""
 
     validation: float = 0.1
     test: float = TEST
@@ -93,7 +93,7 @@ def split_facts(
             others = _subtract(*(_count(it["train"], len(classes)) for it in (answers, labels)))
     there = {name: _count(it, len(classes)) for name, it in labels.items()}
     counts = _divide(there, holdout, groups, labels["train"])
-    split_faults.refuse_untrained(counts["train"], there["train"], classes, include or classes)
+    faults.refuse_untrained(counts["train"], there["train"], classes, include or classes)
     counts["test"] = [own + other for own, other in zip(counts["test"], others, strict=True)]
     return {
         **{name: sum(counts[name]) for name in SPLITS},
@@ -128,7 +128,7 @@ def _divide(
     """
     train, missing = there["train"], _missing(there)
     if holdout.folds:
-        split_faults.refuse_folds(there, holdout.folds)
+        faults.refuse_folds(there, holdout.folds)
     is_drawn = groups is not None or (labels is not None and not holdout.stratify)
     made = (
         _drawn(missing, holdout, groups, labels, train)
@@ -141,7 +141,7 @@ def _divide(
     for counts in made.values():
         left = _subtract(left, counts)
     if taken != wanted or not sum(left):
-        raise split_faults.nothing_left(train, wanted, holdout, groups)
+        raise faults.nothing_left(train, wanted, holdout, groups)
     return {**there, **made, "train": left}
 
 
@@ -160,7 +160,7 @@ def _drawn(
     """Draw the examples, and count them."""
     import numpy as np
 
-    from hpc_dl.data.holdout import positions
+    from hpc_dl.data.splits.holdout import positions
 
     known = list(labels) if isinstance(labels, bytes) else labels
     strata = np.zeros(sum(there), np.int64) if known is None else np.asarray(known, np.int64)

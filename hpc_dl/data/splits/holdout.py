@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from hpc_dl.data import grouping
-from hpc_dl.data.counts import Holdout
-from hpc_dl.data.strata import apportion
+from hpc_dl.data.splits import grouping
+from hpc_dl.data.splits.counts import Holdout
+from hpc_dl.data.splits.strata import apportion
 from hpc_dl.errors import UserError
 
 Array = np.ndarray[tuple[int, ...], np.dtype[Any]]

@@ -23,12 +23,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from hpc_dl.data.counts import Holdout
 from hpc_dl.data.graphs import geometric
-from hpc_dl.data.returned import kind_of, way_from
 from hpc_dl.data.source import Loaded
-from hpc_dl.data.user_call import calling, settings_restored
-from hpc_dl.data.user_splits import read
+from hpc_dl.data.splits.counts import Holdout
+from hpc_dl.data.user_functions.call import calling, settings_restored
+from hpc_dl.data.user_functions.returned import kind_of, way_from
+from hpc_dl.data.user_functions.splits import read
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.sources.user import UserData
 from hpc_dl.user_code import load_object

@@ -6,10 +6,10 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
-from hpc_dl.data.tables.csv_rows import Row
-from hpc_dl.data.tables.text_files import TextFile
+from hpc_dl.data.tables.csv.rows import Row
+from hpc_dl.data.tables.csv.text_files import TextFile
 from hpc_dl.errors import UserError, first_few
-from hpc_dl.jobspec.sources.csv_format import CsvFormat
+from hpc_dl.jobspec.csv_format import CsvFormat
 
 ABOVE = "data.skiprows leaves out lines above the table."
 _GAPS = ("na", "nan", "null", "none", "n/a", "unknown", "missing", "inf")

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from hpc_dl.data.arrays.elements import refuse_no_numbers
-from hpc_dl.data.holdout import Array
-from hpc_dl.data.returned import kind_of
+from hpc_dl.data.splits.holdout import Array
+from hpc_dl.data.user_functions.returned import kind_of
 from hpc_dl.errors import UserError, first_few
 
 DENSE = 2**32

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpc_dl.data.faults import Faults, reading
-from hpc_dl.data.tables import csv_gaps, csv_notes, csv_numbers, text_files
-from hpc_dl.data.tables.csv_dialect import Dialect, find_dialect
-from hpc_dl.data.tables.csv_rows import WHITESPACE, split
+from hpc_dl.data.tables.csv import numbers, text_files
+from hpc_dl.data.tables.csv.dialect import Dialect, find_dialect
+from hpc_dl.data.tables.csv.gaps import LOOKED_AT, leave_out_empty_rows, note_words
+from hpc_dl.data.tables.csv.notes import note_doubts
+from hpc_dl.data.tables.csv.rows import WHITESPACE, split
+from hpc_dl.data.tables.csv.text_files import TextFile
 from hpc_dl.data.tables.row_numbers import is_nameless
-from hpc_dl.data.tables.text_files import TextFile
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.sources.csv_format import CsvFormat
+from hpc_dl.jobspec.csv_format import CsvFormat
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -35,24 +37,24 @@ def read(path: Path, key: str, options: CsvFormat) -> Read:
     file = text_files.find_text(path, key, options.encoding)
     dialect = find_dialect(file, options)
     frame = _read(file, dialect, options)
-    decimal = csv_numbers.find_decimal(file, frame, dialect, options)
+    decimal = numbers.find_decimal(file, frame, dialect, options)
     if decimal == "," and dialect.sep != ",":
         frame = _read(file, dialect, options, decimal=",")
     elif decimal is None and (floats := list(frame.select_dtypes("float"))):
-        csv_numbers.refuse_unclear_points(
+        numbers.refuse_unclear_points(
             file, _read(file, dialect, options, usecols=floats, dtype=str)
         )
     decimal = decimal or "."
     _refuse_uneven_rows(file, frame, dialect, options)
-    notes = [*dialect.notes, *csv_numbers.note_decimal(decimal, dialect, frame)]
-    notes += csv_numbers.convert_numbers(frame, decimal, options.thousands)
-    frame, more = csv_gaps.leave_out_empty_rows(frame)
+    notes = [*dialect.notes, *numbers.note_decimal(decimal, dialect, frame)]
+    notes += numbers.convert_numbers(frame, decimal, options.thousands)
+    frame, more = leave_out_empty_rows(frame)
     frame.attrs["after"] = dialect.after
     if gaps := list(frame.columns[frame.isna().any()]):
         known = {"dtype": str, "keep_default_na": False, "na_values": []}
-        texts = _read(file, dialect, options, usecols=gaps, nrows=csv_gaps.LOOKED_AT, **known)
-        notes += csv_gaps.note_words(frame, texts)
-    return frame, [*notes, *more, *csv_notes.note_doubts(frame, dialect)]
+        texts = _read(file, dialect, options, usecols=gaps, nrows=LOOKED_AT, **known)
+        notes += note_words(frame, texts)
+    return frame, [*notes, *more, *note_doubts(frame, dialect)]
 
 
 def _read(file: TextFile, dialect: Dialect, options: CsvFormat, **more: Any) -> DataFrame:

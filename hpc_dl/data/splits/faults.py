@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from hpc_dl.errors import UserError, first_few
 
 if TYPE_CHECKING:
-    from hpc_dl.data.counts import Holdout
-    from hpc_dl.data.holdout import Array
+    from hpc_dl.data.splits.counts import Holdout
+    from hpc_dl.data.splits.holdout import Array
 
 
 def refuse_untrained(

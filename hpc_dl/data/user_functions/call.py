@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,9 @@ import torch
 
 from hpc_dl.errors import UserError
 from hpc_dl.user_code import failures
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)
+"""By which a job is told to stop, or to save."""
 
 
 @contextlib.contextmanager
@@ -28,10 +33,15 @@ def calling(name: str) -> Iterator[None]:
 def settings_restored() -> Iterator[None]:
     """Set back what a user's code may set for the process, and a training relies on."""
     dtype = torch.get_default_dtype()
+    handlers = {number: signal.getsignal(number) for number in _SIGNALS}
     try:
         with contextlib.chdir(Path.cwd()), torch.enable_grad():
             yield
     finally:
         torch.set_default_dtype(dtype)
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in handlers.items():
+                if handler is not None:  # as it is of one that C has set
+                    signal.signal(number, handler)
         if torch.get_default_device().type != "cpu":
             torch.set_default_device(None)

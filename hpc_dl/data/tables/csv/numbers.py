@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
-from hpc_dl.data.tables.csv_dialect import Dialect
-from hpc_dl.data.tables.text_files import TextFile
+from hpc_dl.data.tables.csv.dialect import Dialect
+from hpc_dl.data.tables.csv.text_files import TextFile
 from hpc_dl.errors import UserError, first_few
-from hpc_dl.jobspec.sources.csv_format import CsvFormat
+from hpc_dl.jobspec.csv_format import CsvFormat
 
 if TYPE_CHECKING:
     from pandas import DataFrame

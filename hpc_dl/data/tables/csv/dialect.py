@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hpc_dl.data.faults import reading
-from hpc_dl.data.tables.csv_header import ABOVE, find_names, is_number
-from hpc_dl.data.tables.csv_rows import LONGEST, WHITESPACE, Row, split
-from hpc_dl.data.tables.text_files import TextFile
+from hpc_dl.data.tables.csv.header import ABOVE, find_names, is_number
+from hpc_dl.data.tables.csv.rows import LONGEST, WHITESPACE, Row, split
+from hpc_dl.data.tables.csv.text_files import TextFile
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.sources.csv_format import CsvFormat
+from hpc_dl.jobspec.csv_format import CsvFormat
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "'|'", WHITESPACE: "blanks"}
 SAMPLE = 1000

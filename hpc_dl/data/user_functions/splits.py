@@ -13,14 +13,14 @@ from torch import Tensor
 from hpc_dl.data import validation
 from hpc_dl.data.arrays import classes
 from hpc_dl.data.arrays.class_names import rename
-from hpc_dl.data.counts import Holdout, split_facts
 from hpc_dl.data.dataset import Split, Tensors
-from hpc_dl.data.holdout import Array, number_groups, refuse_shared
 from hpc_dl.data.labels import Classes, note_constant_targets, note_similar_names
 from hpc_dl.data.layout import channels_last, note_time_axis
-from hpc_dl.data.returned import kind_of, way_from
 from hpc_dl.data.source import Loaded
-from hpc_dl.data.user_tensors import to_array, to_tensor
+from hpc_dl.data.splits.counts import Holdout, split_facts
+from hpc_dl.data.splits.holdout import Array, number_groups, refuse_shared
+from hpc_dl.data.user_functions.returned import kind_of, way_from
+from hpc_dl.data.user_functions.tensors import to_array, to_tensor
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.model import Modality

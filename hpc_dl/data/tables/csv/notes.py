@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from hpc_dl.data.tables.columns import is_text
-from hpc_dl.data.tables.csv_dialect import Dialect
-from hpc_dl.data.tables.csv_numbers import text_columns
+from hpc_dl.data.tables.csv.dialect import Dialect
+from hpc_dl.data.tables.csv.numbers import text_columns
 from hpc_dl.errors import first_few
 
 if TYPE_CHECKING:

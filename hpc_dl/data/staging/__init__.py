@@ -1,0 +1,1 @@
+"""Data sets that `hpcdl data fetch` downloads: what there is, and whether it is all there."""

@@ -1,0 +1,1 @@
+"""CSV files: their text, dialect, names of columns, and numbers."""

@@ -1,0 +1,1 @@
+"""What a user's function returns, called and checked."""
