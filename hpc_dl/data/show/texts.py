@@ -12,8 +12,9 @@ from hpc_dl.data.show.bars import draw_bars
 from hpc_dl.data.show.panels import COLUMNS, Panel
 from hpc_dl.data.show.samples import sample
 from hpc_dl.data.show.sequences import lengths
+from hpc_dl.errors import printable
 from hpc_dl.jobspec.data import Data
-from hpc_dl.tasks.pictures.names import label, visible
+from hpc_dl.tasks.pictures.names import label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,7 +35,7 @@ def panels(splits: Splits, options: Data) -> list[Panel]:
         lines.append(f"{kind}{_beginning(text)}")
     real = tokens[torch.arange(tokens.shape[1]) < ends[:, None]]
     counts = torch.bincount(real, minlength=len(vocabulary)).tolist()
-    shown = [visible(token) if token.strip() else repr(token) for token in vocabulary]
+    shown = [printable(token) if token.strip() else repr(token) for token in vocabulary]
     frequent = partial(draw_bars, names=shown, counts=counts)
     beginnings = Panel("Training examples", partial(_draw, lines=lines), COLUMNS, 1.8)
     title = f"Most frequent of {len(vocabulary)} tokens, in {len(chosen)} training examples"
@@ -42,7 +43,7 @@ def panels(splits: Splits, options: Data) -> list[Panel]:
 
 
 def _beginning(text: str) -> str:
-    line = visible(text.replace("\n", "↵"))
+    line = printable(text.replace("\n", "↵"))
     return line if len(line) <= WIDE else f"{line[: WIDE - 1]}…"
 
 

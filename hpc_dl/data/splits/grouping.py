@@ -54,8 +54,8 @@ class _Split:
         self.absent = {it for it, count in enumerate(self.missing) if count}
 
     def take_for_classes(self, counts: Counter[int]) -> bool:
-        """Take a group that brings the shares of the classes nearer; beyond the wanted sum only
-        where a class is absent."""
+        """Take a group that brings the shares of the classes nearer, and is needed for its rarest;
+        beyond the wanted sum only where a class is absent."""
         has_room = _nearer(self.short, counts.total()) > 0 or self.absent & counts.keys()
         rarest = max(counts, key=lambda it: self.weights[it])
         if not has_room or self.missing[rarest] <= 0:
