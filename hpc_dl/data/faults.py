@@ -74,29 +74,29 @@ class Faults:
 
     @contextlib.contextmanager
     def collect(self) -> Iterator[None]:
-        """Add the UserError that the block raises, and go on after it."""
+        """Add the UserError that the block raises, each of its faults, and go on after it."""
         try:
             yield
         except UserError as error:
-            self._found.setdefault(error.message, [])
-            self._hints |= {error.hint: None} if error.hint else {}
+            for fault in error.faults or [error.message]:
+                self._found.setdefault(fault, [])
+            self._hints |= dict.fromkeys(filter(None, error.hint.split("\n")))
 
     def refuse(self) -> None:
         """Raise UserError with all faults, if there are any."""
         if not self._found:
             return
-        lines = [
-            f"{what}: {first_few(at, PLACES)}" if at else what for what, at in self._found.items()
-        ]
+        lines = {
+            f"{what}: {first_few(at, PLACES)}" if at else what: bool(at)
+            for what, at in self._found.items()
+        }
+        each = [f"{self._where}: {it}" if own else it for it, own in lines.items()]
         hint = "\n".join(self._hints)
-        if (
-            len(lines) == 1 and lines[0] in self._found
-        ):  # a single error that was collected has its own place
-            raise UserError(lines[0], hint=hint)
-        more = [f"and {len(lines) - KINDS} more"] if len(lines) > KINDS else []
-        every = [f"{len(lines)} faults", *lines[:KINDS], *more]
-        shown = lines[0] if len(lines) == 1 else "\n  ".join(every)
-        raise UserError(f"{self._where}: {shown}", hint=hint)
+        if len(each) == 1:
+            raise UserError(each[0], hint=hint)
+        more = [f"and {len(each) - KINDS} more"] if len(each) > KINDS else []
+        shown = "\n  ".join([f"{len(each)} faults", *list(lines)[:KINDS], *more])
+        raise UserError(f"{self._where}: {shown}", hint=hint, faults=each)
 
 
 def _describe(error: BaseException) -> str:

@@ -51,13 +51,14 @@ def _table(predictor: Predictor, file: str) -> DataFrame:
 
     task, facts = predictor.architecture.task, predictor.architecture.facts
     given: Any = file
+    names = {}
     if facts.raw:
         given = tables.read(Path(file).expanduser(), CsvFormat.model_validate(facts.csv))
-    names = {it.name for it in facts.raw if it.part == "index" and it.name in given}
-    rows = {name: given[name].to_numpy() for name in names}
+        index = [it.name for it in facts.raw if it.part == "index" and it.name in given.frame]
+        names = {name: given.frame[name].to_numpy() for name in index}
     predicted = predictor.predict(given)
     columns = task.tables.columns(predicted) if task and task.tables else {}
-    return pandas.DataFrame({**rows, **columns})
+    return pandas.DataFrame({**names, **columns})
 
 
 if __name__ == "__main__":

@@ -46,6 +46,27 @@ def test_a_single_error_that_was_collected_is_told_as_it_is():
     ]
 
 
+def test_faults_of_faults_are_told_in_one_list():
+    array, faults = Faults("data.inputs: 'x'"), Faults("data.path: a.npz")
+    array.add("nan", [3], "Fill them in.")
+    array.add("infinite", [4], "Leave them out.")
+    with faults.collect():
+        array.refuse()
+    for _ in range(2):
+        with faults.collect():
+            raise UserError("data.labels: 'y' is text", hint="Leave them out.")
+    with pytest.raises(UserError) as caught:
+        faults.refuse()
+    assert str(caught.value).splitlines() == [
+        "data.path: a.npz: 3 faults",
+        "  data.inputs: 'x': nan: 3",
+        "  data.inputs: 'x': infinite: 4",
+        "  data.labels: 'y' is text",
+        "Fill them in.",
+        "Leave them out.",
+    ]
+
+
 def test_all_faults_are_reported_at_once_with_counts():
     faults = Faults("data.path: people.csv")
     faults.refuse()
