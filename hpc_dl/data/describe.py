@@ -11,6 +11,7 @@ import dataclasses
 import functools
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ def in_subprocess(source: Source[Any]) -> DataFacts:
 def read_answer(answer: dict[str, Any]) -> DataFacts:
     """Return the facts in an answer. Raises UserError where it is an error."""
     if "message" in answer:
+<<<<<<< HEAD
         message = answer["message"].removeprefix("data.name: ")
         raise UserError(f"data.name: {message}", hint=answer["hint"])
     return _facts().validate_python(answer)
@@ -57,6 +59,12 @@ def read_answer(answer: dict[str, Any]) -> DataFacts:
 @functools.cache
 def _facts() -> TypeAdapter[DataFacts]:
     return TypeAdapter(DataFacts)
+=======
+        names_option = re.match(r"data(\.\w+)?: ", answer["message"])
+        where = "" if names_option else "data.name: "
+        raise UserError(f"{where}{answer['message']}", hint=answer["hint"])
+    return TypeAdapter(DataFacts).validate_python(answer)
+>>>>>>> main
 
 
 def main() -> None:

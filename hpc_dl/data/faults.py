@@ -95,7 +95,7 @@ class Faults:
         try:
             yield
         except UserError as error:
-            for fault in error.faults or [error.message]:
+            for fault in error.parts or [error.message]:
                 self._found.setdefault(fault, [])
             self._hints |= dict.fromkeys(filter(None, error.hint.split("\n")))
 
@@ -113,7 +113,7 @@ class Faults:
             raise UserError(each[0], hint=hint)
         more = [f"and {len(each) - KINDS} more"] if len(each) > KINDS else []
         shown = "\n  ".join([f"{len(each)} faults", *list(lines)[:KINDS], *more])
-        raise UserError(f"{self._where}: {shown}", hint=hint, faults=each)
+        raise UserError(f"{self._where}: {shown}", hint=hint, parts=each)
 
 
 def _describe(error: BaseException) -> str:

@@ -55,13 +55,13 @@ def _sources(dataset: Any) -> list[Any]:
 
 def _broken(dataset: Any) -> list[str]:
     """Return the arrays, each with its file, that do not have the values of a virtual dataset."""
-    home, found = Path(dataset.file.filename), {}
+    home, found = Path(dataset.file.filename), list[str]()
     for name, parts in groupby(_sources(dataset), lambda it: it.file_name):
         file = home if name == "." else home.parent / name
         with reading(KEY, file, "hdf5"), h5py.File(file) as opened:
             broken = [it.dset_name for it in parts if not _has(opened.get(it.dset_name), it)]
-        found |= dict.fromkeys(f"'{array}' in {file}" for array in broken)
-    return list(found)
+        found += [f"'{array}' in {file}" for array in broken]
+    return list(dict.fromkeys(found))
 
 
 def _has(found: Any, part: Any) -> bool:
