@@ -50,21 +50,15 @@ def in_subprocess(source: Source[Any]) -> DataFacts:
 def read_answer(answer: dict[str, Any]) -> DataFacts:
     """Return the facts in an answer. Raises UserError where it is an error."""
     if "message" in answer:
-<<<<<<< HEAD
-        message = answer["message"].removeprefix("data.name: ")
-        raise UserError(f"data.name: {message}", hint=answer["hint"])
+        names_option = re.match(r"data(\.\w+)?: ", answer["message"])
+        where = "" if names_option else "data.name: "
+        raise UserError(f"{where}{answer['message']}", hint=answer["hint"])
     return _facts().validate_python(answer)
 
 
 @functools.cache
 def _facts() -> TypeAdapter[DataFacts]:
     return TypeAdapter(DataFacts)
-=======
-        names_option = re.match(r"data(\.\w+)?: ", answer["message"])
-        where = "" if names_option else "data.name: "
-        raise UserError(f"{where}{answer['message']}", hint=answer["hint"])
-    return TypeAdapter(DataFacts).validate_python(answer)
->>>>>>> main
 
 
 def main() -> None:
