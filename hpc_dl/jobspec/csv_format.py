@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeInt, StringConstraints, field_validator
@@ -51,6 +52,12 @@ class CsvFormat(Spec):
     def of_csv(self) -> dict[str, Any]:
         """Return the options that are set, of those that say how a CSV file is read."""
         return self.model_dump(include=set(CsvFormat.model_fields), exclude_defaults=True)
+
+    @classmethod
+    def of_training(cls, options: Mapping[str, Any]) -> CsvFormat:
+        """Return the format of other files like the one that was read by these options, which has
+        shown whether there is a header."""
+        return cls.model_validate({"header": "names" not in options, **options})
 
     @field_validator("sep")
     @classmethod

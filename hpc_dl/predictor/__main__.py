@@ -53,7 +53,7 @@ def _table(predictor: Predictor, file: str) -> DataFrame:
     given: Any = file
     names = {}
     if facts.raw:
-        given = tables.read(Path(file).expanduser(), CsvFormat.model_validate(facts.csv))
+        given = tables.read(Path(file).expanduser(), CsvFormat.of_training(facts.csv))
         index = [it.name for it in facts.raw if it.part == "index" and it.name in given.frame]
         names = {name: given.frame[name].to_numpy() for name in index}
     predicted = predictor.predict(given)
