@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeInt, StringConstraints, field_validator
+from pydantic import Field, NonNegativeInt, StringConstraints, field_validator, model_validator
 
 from hpc_dl.jobspec.base import Spec
 
@@ -71,11 +70,19 @@ class CsvFormat(Spec):
     @classmethod
     def _known(cls, encoding: str | None) -> str | None:
         try:
-            "".encode(encoding or "utf-8")
-            codecs.lookup(encoding or "utf-8")
-        except LookupError:
+            b"a".decode(encoding or "utf-8", errors="replace")
+        except (LookupError, ValueError):  # as of idna, which is no encoding of files
             raise ValueError(f"there is no encoding {encoding!r}; latin-1 is one") from None
         return encoding
+
+    @model_validator(mode="after")
+    def _signs_differ(self) -> CsvFormat:
+        signs = {"sep": self.sep, "decimal": self.decimal, "thousands": self.thousands}
+        if self.comment and self.comment in signs.values():
+            raise ValueError(f"{self.comment!r} begins remarks, and is no other sign")
+        if self.decimal and self.decimal == self.thousands:
+            raise ValueError(f"{self.decimal!r} cannot be the decimal sign and between thousands")
+        return self
 
     @field_validator("names")
     @classmethod
