@@ -19,7 +19,7 @@ class UserError(Exception):
     """An error that the user can mend; the command line prints it without a traceback.
 
     `message` says what is wrong and where; `hint` says what to do about it. Where the message lists
-    several faults, `faults` are these, each with its place.
+    several faults, `parts` are these, each with its place.
     """
 
     def __init__(
@@ -28,13 +28,13 @@ class UserError(Exception):
         *,
         hint: str = "",
         exit_code: int = EXIT_USAGE,
-        faults: Sequence[str] = (),
+        parts: Sequence[str] = (),
     ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.exit_code = exit_code
-        self.faults = faults
+        self.parts = parts
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.hint}" if self.hint else self.message
@@ -45,6 +45,12 @@ def first_few(names: Iterable[object], most: int = 5) -> str:
     every = list(map(str, names))
     more = f" and {len(every) - most} more" if len(every) > most else ""
     return ", ".join(every[:most]) + more
+
+
+def printable(text: str) -> str:
+    """Return text on one line, with escapes for what cannot be printed: line breaks, control
+    characters, bytes that are not UTF-8."""
+    return "".join(it if it.isprintable() else ascii(it)[1:-1] for it in text)
 
 
 def reason(error: OSError) -> str:

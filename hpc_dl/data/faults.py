@@ -6,6 +6,7 @@ Light: the login node looks into files as well.
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -37,14 +38,30 @@ def reading(key: str, file: Path | str, form: str) -> Iterator[None]:
         raise UserError(f"{key}: {file} is no readable {form}: {_describe(error)}") from error
 
 
+def resolve_home(key: str, path: Path | str) -> Path:
+    """Return a path as a user gives it, with the home folder for `~`.
+
+    Raises UserError for `~NOBODY`, an address, and an empty path.
+    """
+    if not str(path).strip():
+        raise UserError(f"{key}: the path is empty")
+    if re.match(r"[A-Za-z][\w+.-]+://", str(path)):
+        raise UserError(
+            f"{key}: {path} is an address, not a path",
+            hint="Fetch it into a folder that the jobs can read, and name that.",
+        )
+    with reading(key, path, "path"):
+        return Path(path).expanduser()
+
+
 def regular_file(key: str, path: Path | str) -> Path:
     """Return the path of a file that can be read, with `~` resolved.
 
     Raises UserError for one that is not there, and for what is no file: a folder, or a pipe, of
     which a reader would wait for ever.
     """
+    found = resolve_home(key, path)
     with reading(key, path, "file"):
-        found = Path(path).expanduser()
         is_file, is_folder = found.is_file(), found.is_dir()
     if is_file:
         return found
@@ -78,7 +95,7 @@ class Faults:
         try:
             yield
         except UserError as error:
-            for fault in error.faults or [error.message]:
+            for fault in error.parts or [error.message]:
                 self._found.setdefault(fault, [])
             self._hints |= dict.fromkeys(filter(None, error.hint.split("\n")))
 
@@ -96,7 +113,7 @@ class Faults:
             raise UserError(each[0], hint=hint)
         more = [f"and {len(each) - KINDS} more"] if len(each) > KINDS else []
         shown = "\n  ".join([f"{len(each)} faults", *list(lines)[:KINDS], *more])
-        raise UserError(f"{self._where}: {shown}", hint=hint, faults=each)
+        raise UserError(f"{self._where}: {shown}", hint=hint, parts=each)
 
 
 def _describe(error: BaseException) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hpc_dl.data.faults import resolve_home
 from hpc_dl.data.tables import encoding
 from hpc_dl.data.tables.absent import refuse_absent
 from hpc_dl.data.tables.files import read_file
@@ -42,7 +43,7 @@ def encoded(given: Any, columns: Sequence[Column], csv: CsvFormat) -> Array:
     UserError for what is missing or unknown, with its row and column.
     """
     if isinstance(given, str | Path):
-        given = read(Path(given).expanduser(), csv)
+        given = read(resolve_home("the table", given), csv)
     found = given if isinstance(given, Rows) else Rows(_frame(given, columns))
     if not len(found.frame):
         raise UserError(f"{found.where} has no rows")

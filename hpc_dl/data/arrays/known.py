@@ -21,7 +21,7 @@ File = Mapping[str, StoredArray]
 class Known:
     """The classes or the targets of the examples of each split, and the groups to train on."""
 
-    answers: dict[str, Array]
+    answers: Mapping[str, Array]
     """Of each split: the number of the class (N,), or targets (N, targets)."""
     classes: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()

@@ -73,12 +73,12 @@ class ArraySource(Source[Arrays]):
     def files(self) -> dict[str, Path]:
         found = super().files()
         if isinstance(self.options, Hdf5):
-            from hpc_dl.data.arrays.hdf5 import part_names
+            from hpc_dl.data.arrays.parts import other_files
 
             with open_arrays(self.options) as file:
                 for stored in file.values():
-                    folder, names = stored.path.parent, part_names(stored.held)
-                    found |= {f"{KEY}/{name}": folder / name for name in names}
+                    others = other_files(stored.held, stored.path)
+                    found |= {f"{KEY}/{name}": other for name, other in others.items()}
         return found
 
 

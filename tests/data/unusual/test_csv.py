@@ -83,7 +83,7 @@ DIALECTS = [
         "a separator that is not in the file",
         text(*TABLE, sep=";"),
         "submission",
-        "data.path: …no row has the separator ';'\nWithout data.sep it is found",
+        "data.path: …no row has the separator ';'\nIts first row is 'length,price,kind'.",
     ),
     Case("one column", text("kind", *rows(kind)), "submission", "has no column beside the target"),
     Case(

@@ -15,6 +15,7 @@ from hpc_dl.data.faults import reading
 from hpc_dl.data.tables.csv.header import ABOVE, find_names, is_number
 from hpc_dl.data.tables.csv.rows import LONGEST, WHITESPACE, Row, split
 from hpc_dl.data.tables.csv.text_files import TextFile
+from hpc_dl.data.tables.places import show_value
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.csv_format import CsvFormat
 
@@ -95,10 +96,10 @@ def _find_rows(
     start = skip + len(remarks)
     asked, sep = sep, sep or _find_separator(file, lines[start:], comment)
     rows = list(split(lines[start:], sep, comment, start))
-    if asked and all(len(row) == 1 for _, row in rows) and not _is_column(lines[start:]):
+    if rows and asked and all(len(row) == 1 for _, row in rows) and not _is_column(lines[start:]):
         raise UserError(
             f"{file.where}: no row has the separator {sep!r}",
-            hint="Without data.sep it is found in the file, where it is certain.",
+            hint=f"Its first row is {show_value(rows[0][1][0])}.",
         )
     # A last remark that has as many fields as the rows names their columns.
     named = list(split(remarks[-1:], sep, None, start - 1))
