@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 EXIT_FAILED = 1
 """The run failed."""
@@ -18,14 +18,23 @@ EXIT_CLUSTER = 3
 class UserError(Exception):
     """An error that the user can mend; the command line prints it without a traceback.
 
-    `message` says what is wrong and where; `hint` says what to do about it.
+    `message` says what is wrong and where; `hint` says what to do about it. Where the message lists
+    several faults, `parts` are these, each with its place.
     """
 
-    def __init__(self, message: str, *, hint: str = "", exit_code: int = EXIT_USAGE) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        exit_code: int = EXIT_USAGE,
+        parts: Sequence[str] = (),
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.exit_code = exit_code
+        self.parts = parts
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.hint}" if self.hint else self.message

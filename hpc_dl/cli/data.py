@@ -20,7 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     listing.add_argument("--json", action="store_true", help="print JSON")
     fetching = actions.add_parser("fetch", help="download a data set, on a login node")
     fetching.add_argument("name", metavar="NAME")
-    fetching.add_argument("--root", type=Path, help="put it here, for `data.root` of a spec")
+    fetching.add_argument("--root", help="put it here, for `data.root` of a spec")
     showing = actions.add_parser("show", help="draw what a job would see of its data")
     showing.add_argument("file", type=Path, metavar="JOB.yaml", help="the job spec")
     showing.add_argument("overrides", nargs="*", metavar="key=value", help="like data.path=a.csv")
@@ -70,10 +70,12 @@ def _list(args: argparse.Namespace, data_root: Path) -> int:
 
 def _fetch(args: argparse.Namespace, data_root: Path) -> int:
     from hpc_dl.cli.common import console
+    from hpc_dl.data.faults import resolve_home
     from hpc_dl.data.staging.listing import source_to_fetch
 
     out, name = console(), args.name
-    source = source_to_fetch(name, data_root, args.root and args.root.expanduser().absolute())
+    root = None if args.root is None else resolve_home("--root", args.root).absolute()
+    source = source_to_fetch(name, data_root, root)
     found = source.staging()
     if found.staged:
         out.print(f"nothing to fetch: {name} is staged already, {found.where}", soft_wrap=True)

@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from hpc_dl.data import fingerprint, sources
-from hpc_dl.data.faults import reading
+from hpc_dl.data.faults import resolve_home
 from hpc_dl.data.fingerprint import Fingerprint
 from hpc_dl.data.source import Source
-from hpc_dl.errors import UserError
 from hpc_dl.jobspec import load as specs
 from hpc_dl.jobspec.data import Data, DataFacts
 from hpc_dl.jobspec.job import JobSpec
@@ -154,28 +153,12 @@ def _with_absolute_paths(spec: JobSpec, overrides: Sequence[str], base: Path) ->
             typed = any(it.startswith(f"{section}.{key}=") for it in overrides)
             if path is not None:
                 update[key] = str(
-                    (Path.cwd() if typed else base) / _expand(path, f"{section}.{key}")
+                    (Path.cwd() if typed else base) / resolve_home(f"{section}.{key}", path)
                 )
         sections[section] = options.model_copy(update=update)
     if any(it.startswith("code=") for it in overrides):
-        sections["code"] = [str(Path.cwd() / _expand(path, "code")) for path in spec.code]
+        sections["code"] = [str(Path.cwd() / resolve_home("code", path)) for path in spec.code]
     return spec.model_copy(update=sections)
-
-
-def _expand(path: str, key: str) -> Path:
-    """Return a path with the home folder for `~`.
-
-    Raises UserError for `~NOBODY`, an address, and an empty path.
-    """
-    if not path.strip():
-        raise UserError(f"{key}: the path is empty")
-    if re.match(r"[A-Za-z][\w+.-]+://", path):
-        raise UserError(
-            f"{key}: {path} is an address, not a path",
-            hint="Fetch it into a folder that the jobs can read, and name that.",
-        )
-    with reading(key, path, "path"):
-        return Path(path).expanduser()
 
 
 def this_machine() -> Machine:

@@ -44,6 +44,11 @@ def _check(path: Path) -> None:
         raise UserError(
             f"-o: {path} is there, and is no picture", hint="Give another name with -o."
         )
+    if not path.absolute().parent.is_dir():
+        raise UserError(
+            f"-o: there is no folder {path.absolute().parent}",
+            hint="Make it, or give another name with -o.",
+        )
 
 
 def _is_picture(path: Path) -> bool:

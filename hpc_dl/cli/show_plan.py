@@ -93,9 +93,9 @@ def _loading(plan: Plan) -> str:
     size = data_loading.describe_size(plan.facts)
     about = f", about {size}" if size else ""
     if plan.workers is None:
-        return f"resident: all examples in memory{about}, decoded once"
+        return f"resident: all examples in memory{about}"
     by = count(plan.workers, "process", "es") + " of each rank" if plan.workers else "the ranks"
-    return f"streaming: decoded while training, by {by}; all together would be{about[1:]}"
+    return f"streaming: read while training, by {by}; all together would be{about[1:]}"
 
 
 def _where(preview: Preview) -> str:

@@ -6,6 +6,7 @@ Light: the login node looks into files as well.
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -37,14 +38,30 @@ def reading(key: str, file: Path | str, form: str) -> Iterator[None]:
         raise UserError(f"{key}: {file} is no readable {form}: {_describe(error)}") from error
 
 
+def resolve_home(key: str, path: Path | str) -> Path:
+    """Return a path as a user gives it, with the home folder for `~`.
+
+    Raises UserError for `~NOBODY`, an address, and an empty path.
+    """
+    if not str(path).strip():
+        raise UserError(f"{key}: the path is empty")
+    if re.match(r"[A-Za-z][\w+.-]+://", str(path)):
+        raise UserError(
+            f"{key}: {path} is an address, not a path",
+            hint="Fetch it into a folder that the jobs can read, and name that.",
+        )
+    with reading(key, path, "path"):
+        return Path(path).expanduser()
+
+
 def regular_file(key: str, path: Path | str) -> Path:
     """Return the path of a file that can be read, with `~` resolved.
 
     Raises UserError for one that is not there, and for what is no file: a folder, or a pipe, of
     which a reader would wait for ever.
     """
+    found = resolve_home(key, path)
     with reading(key, path, "file"):
-        found = Path(path).expanduser()
         is_file, is_folder = found.is_file(), found.is_dir()
     if is_file:
         return found
@@ -74,29 +91,29 @@ class Faults:
 
     @contextlib.contextmanager
     def collect(self) -> Iterator[None]:
-        """Add the UserError that the block raises, and go on after it."""
+        """Add the UserError that the block raises, each of its faults, and go on after it."""
         try:
             yield
         except UserError as error:
-            self._found.setdefault(error.message, [])
-            self._hints |= {error.hint: None} if error.hint else {}
+            for fault in error.parts or [error.message]:
+                self._found.setdefault(fault, [])
+            self._hints |= dict.fromkeys(filter(None, error.hint.split("\n")))
 
     def refuse(self) -> None:
         """Raise UserError with all faults, if there are any."""
         if not self._found:
             return
-        lines = [
-            f"{what}: {first_few(at, PLACES)}" if at else what for what, at in self._found.items()
-        ]
+        lines = {
+            f"{what}: {first_few(at, PLACES)}" if at else what: bool(at)
+            for what, at in self._found.items()
+        }
+        each = [f"{self._where}: {it}" if own else it for it, own in lines.items()]
         hint = "\n".join(self._hints)
-        if (
-            len(lines) == 1 and lines[0] in self._found
-        ):  # a single error that was collected has its own place
-            raise UserError(lines[0], hint=hint)
-        more = [f"and {len(lines) - KINDS} more"] if len(lines) > KINDS else []
-        every = [f"{len(lines)} faults", *lines[:KINDS], *more]
-        shown = lines[0] if len(lines) == 1 else "\n  ".join(every)
-        raise UserError(f"{self._where}: {shown}", hint=hint)
+        if len(each) == 1:
+            raise UserError(each[0], hint=hint)
+        more = [f"and {len(each) - KINDS} more"] if len(each) > KINDS else []
+        shown = "\n  ".join([f"{len(each)} faults", *list(lines)[:KINDS], *more])
+        raise UserError(f"{self._where}: {shown}", hint=hint, parts=each)
 
 
 def _describe(error: BaseException) -> str:

@@ -73,7 +73,7 @@ def find_class(source: LibraryData, module: ModuleType) -> Any:
 
 
 def has_option(kind: Any, option: str) -> bool:
-    """Return whether a data set's class has an option."""
+    """Return whether a data set's class, or its constructor, has an option."""
     return option in inspect.signature(kind).parameters
 
 
@@ -86,15 +86,17 @@ def make_dataset(
     Raises UserError where it is not staged, or does not take the options.
     """
     where = {"root": str(at or root)} if has_option(kind, "root") else {}
+    downloads = {"download": False} if has_option(kind, "download") else {}  # some do by default
     if has_option(kind, "name") and "name" not in _class_options(source):
         raise UserError(
             f"{source.name} is several data sets", hint=f"Say which: {source.name}:NAME."
         )
     try:
-        return kind(**where, **_class_options(source), **more)
+        return kind(**where, **{**downloads, **_class_options(source)}, **more)
     except (TypeError, AssertionError) as error:
+        said = str(error) or _list_options(_class_options(source))
         raise UserError(
-            f"{source.name} does not take these options: {str(error) or _list_options(source)}",
+            f"{source.name} does not take these options: {said}",
             hint=f"It takes {', '.join(inspect.signature(kind).parameters)}.",
         ) from None
     except (RuntimeError, OSError) as error:
@@ -102,7 +104,7 @@ def make_dataset(
         raise UserError(
             f"{source.name} is not staged"
             + (found if root.is_dir() else f": there is no folder {root}"),
-            hint=_fetch_command(source, kind, root),
+            hint=_fetch_command(source, kind, root, more),
         ) from None
     except ImportError as error:
         raise UserError(
@@ -123,17 +125,21 @@ def _class_options(source: LibraryData) -> dict[str, Any]:
     return {**({"name": which[0]} if which else {}), **source.options}
 
 
-def _list_options(source: LibraryData) -> str:
-    return ", ".join(f"{key}={value!r}" for key, value in _class_options(source).items())
+def _list_options(options: Mapping[str, object]) -> str:
+    return ", ".join(f"{key}={value!r}" for key, value in options.items())
 
 
-def _fetch_command(source: LibraryData, kind: Any, root: Path) -> str:
-    """Return the command by which the library fetches it."""
-    options = f", {_list_options(source)}" if _class_options(source) else ""
-    download = ", download=True" if has_option(kind, "download") else ""
+def _fetch_command(source: LibraryData, kind: Any, root: Path, more: Mapping[str, object]) -> str:
+    """Return the command by which the library fetches it, or what to do where it does not."""
     library, name = source.name.split(":")[:2]
+    options = {**_class_options(source), **more}
+    if library == "torchvision":
+        # a class may hand its options on to the one that it is made of
+        if not any(has_option(it.__init__, "download") for it in kind.__mro__):
+            return f"It has no download: torchvision's page of {name} says what to put there."
+        options["download"] = True
+    given = f"'{root}', {_list_options(options)}" if options else f"'{root}'"
     return (
         "Fetch it on a machine with internet, with the same folder:\n"
-        f'python -c "from {library}.datasets import {name}; '
-        f"{name}('{root}'{options}{download})\""
+        f'python -c "from {library}.datasets import {name}; {name}({given})"'
     )

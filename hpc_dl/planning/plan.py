@@ -154,7 +154,6 @@ def make(
         raise SpecConflict("train.precision", "fp16 needs a GPU", "Use bf16 or fp32 on CPUs.")
     micro_batch = min(spec.train.micro_batch or rank_batch, rank_batch)
     loads = data_loading.choose(spec, facts, ranks, machine.memory if machine else None)
-    learns_classes = isinstance(spec.model, UserModel) or spec.model.is_supervised
     store = tracking_store.choose(spec, site, run_root)
     out_of_reach = machine is None and not site.internet and store.startswith("http")
     return Plan(
@@ -181,13 +180,17 @@ def make(
             *_idle(batch, ranks.world_size),
             *batch_division.notes(spec, ranks.world_size, rank_batch, micro_batch),
             *facts.notes,
-            *class_balance.notes(Holdout.of(spec.data), facts, learns_classes),
+            *class_balance.notes(Holdout.of(spec.data), facts, _learns_classes(spec)),
             *loads.notes,
             *([_NO_INTERNET] if out_of_reach else []),
         ],
         workers=loads.workers,
         setup=[] if machine else _setup(spec, site),
     )
+
+
+def _learns_classes(spec: JobSpec) -> bool:
+    return isinstance(spec.model, UserModel) or spec.model.is_supervised
 
 
 def _idle(batch: int, ranks: int) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Literal
 from platformdirs import user_config_dir
 from pydantic import Field
 
+from hpc_dl.data.faults import resolve_home
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.base import Spec
 from hpc_dl.jobspec.load import read, validate
@@ -92,7 +93,8 @@ def find(name: str | None) -> Path:
     if name is None:
         chosen = users_folder / "site.yaml"
         return chosen if chosen.is_file() else SHIPPED / "generic.yaml"
-    candidates = [Path(name).expanduser(), users_folder / f"{name}.yaml", SHIPPED / f"{name}.yaml"]
+    given = resolve_home("--site", name)
+    candidates = [given, users_folder / f"{name}.yaml", SHIPPED / f"{name}.yaml"]
     for path in candidates:
         if path.is_file():
             return path
@@ -125,4 +127,4 @@ def expand(text: str, environment: Mapping[str, str]) -> Path:
     former = ""
     while former != text:  # from the inside out, for an alternative may hold variables
         former, text = text, _VARIABLE.sub(value, text)
-    return Path(text).expanduser().absolute()
+    return resolve_home("the site's path", text).absolute()

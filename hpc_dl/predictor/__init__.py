@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from pydantic import TypeAdapter, ValidationError
 
+from hpc_dl.data.faults import resolve_home
 from hpc_dl.data.vocabulary import Vocabulary
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.csv_format import CsvFormat
@@ -83,7 +84,7 @@ def _sampling(params: Mapping[str, Any]) -> Sampling:
 
 def load(folder: str | Path) -> Predictor:
     """Load the predictor in an export folder."""
-    return Predictor(Path(folder).expanduser())
+    return Predictor(resolve_home("export", folder))
 
 
 _load_pyfunc = load

@@ -7,9 +7,9 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from dataclasses import fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hpc_dl.data.faults import resolve_home
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.csv_format import CsvFormat
 from hpc_dl.predictor import Predictor, load, tables
@@ -51,13 +51,14 @@ def _table(predictor: Predictor, file: str) -> DataFrame:
 
     task, facts = predictor.architecture.task, predictor.architecture.facts
     given: Any = file
+    names = {}
     if facts.raw:
-        given = tables.read(Path(file).expanduser(), CsvFormat.model_validate(facts.csv))
-    names = {it.name for it in facts.raw if it.part == "index" and it.name in given}
-    rows = {name: given[name].to_numpy() for name in names}
+        given = tables.read(resolve_home("the table", file), CsvFormat.model_validate(facts.csv))
+        index = [it.name for it in facts.raw if it.part == "index" and it.name in given.frame]
+        names = {name: given.frame[name].to_numpy() for name in index}
     predicted = predictor.predict(given)
     columns = task.tables.columns(predicted) if task and task.tables else {}
-    return pandas.DataFrame({**rows, **columns})
+    return pandas.DataFrame({**names, **columns})
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from hpc_dl.data.faults import resolve_home
 from hpc_dl.data.pictures.decoding import decode
 from hpc_dl.errors import UserError
 from hpc_dl.predictor.arrays import Array, array
@@ -47,7 +48,7 @@ def _decoded(given: Any, shape: Sequence[int], *, resized: bool) -> Array:
     if channels not in (1, 3):
         raise UserError(f"image: the network takes {channels} channels", hint="Give arrays.")
     if isinstance(given, str | os.PathLike):
-        given = Path(given).expanduser()
+        given = resolve_home("image", os.fspath(given))
         if given.is_dir():
             raise UserError(
                 f"image: {given} is a folder",

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hpc_dl.data.faults import resolve_home
 from hpc_dl.data.tables import encoding
 from hpc_dl.data.tables.absent import refuse_absent
 from hpc_dl.data.tables.files import read_file
 from hpc_dl.data.tables.row_numbers import is_nameless
+from hpc_dl.data.tables.rows import Rows
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.csv_format import CsvFormat
 from hpc_dl.jobspec.data import Column
@@ -40,25 +42,21 @@ def encoded(given: Any, columns: Sequence[Column], csv: CsvFormat) -> Array:
     Columns may be in any order; those that were dropped in the training are ignored. Raises
     UserError for what is missing or unknown, with its row and column.
     """
-    frame = _frame(given, [column.name for column in encoding.inputs(columns)], columns, csv)
-    frame.attrs.setdefault("file", "the table")
-    frame.attrs.setdefault("after", "")
-    if not len(frame):
-        raise UserError(f"{frame.attrs['file']} has no rows")
-    _check_names(frame, columns)
-    return encoding.encode(frame, columns)
+    if isinstance(given, str | Path):
+        given = read(resolve_home("the table", given), csv)
+    found = given if isinstance(given, Rows) else Rows(_frame(given, columns))
+    if not len(found.frame):
+        raise UserError(f"{found.where} has no rows")
+    _check_names(found, columns)
+    return encoding.encode(found, columns)
 
 
-def _frame(
-    given: Any, names: Sequence[str], columns: Sequence[Column], csv: CsvFormat
-) -> DataFrame:
+def _frame(given: Any, columns: Sequence[Column]) -> DataFrame:
     import pandas
 
     if hasattr(given, "to_pandas"):  # pyarrow's, polars', and others' tables
         given = given.to_pandas()
     match given:
-        case str() | Path():
-            return read(Path(given).expanduser(), csv)
         case pandas.DataFrame():
             frame = given.reset_index(drop=True)
         case pandas.Series():
@@ -68,12 +66,13 @@ def _frame(
         case [Mapping(), *_]:
             frame = pandas.DataFrame(_with_the_same_names(given))
         case _:
-            frame = pandas.DataFrame(_numbers(given, columns), columns=list(names))
+            names = [column.name for column in encoding.inputs(columns)]
+            frame = pandas.DataFrame(_numbers(given, columns), columns=names)
     frame.columns = [str(name).strip() for name in frame.columns]
     return frame
 
 
-def read(path: Path, csv: CsvFormat) -> DataFrame:
+def read(path: Path, csv: CsvFormat) -> Rows:
     """Read the rows of a file: Parquet, or CSV in a format."""
     is_parquet = path.is_dir()
     if path.is_file():
@@ -137,16 +136,17 @@ def _numbers(given: Any, columns: Sequence[Column]) -> Array:
     return found
 
 
-def _check_names(frame: DataFrame, columns: Sequence[Column]) -> None:
+def _check_names(rows: Rows, columns: Sequence[Column]) -> None:
     """Raise UserError for a column that is missing, there twice, or unknown to the training."""
-    refuse_absent(frame, [column.name for column in encoding.inputs(columns)])
+    frame = rows.frame
+    refuse_absent(rows, [column.name for column in encoding.inputs(columns)])
     if frame.columns.has_duplicates:
         twice = frame.columns[frame.columns.duplicated()][0]
-        raise UserError(f"{frame.attrs['file']} has several columns '{twice}'")
+        raise UserError(f"{rows.where} has several columns '{twice}'")
     known = {column.name for column in columns}
     unknown = [it for it in frame.columns if it not in known and not is_nameless(it)]
     if unknown:
         raise UserError(
-            f"{frame.attrs['file']} has a column '{unknown[0]}', which the training did not have",
+            f"{rows.where} has a column '{unknown[0]}', which the training did not have",
             hint=f"It had: {', '.join(column.name for column in columns)}.",
         )

@@ -117,7 +117,7 @@ def test_a_class_of_nearly_all_examples_is_noted_with_the_accuracy_to_beat(
     job = job_file(tmp_path, f"name: x\nmodel: {{name: ffnn}}\ntrain: {{steps: 1}}\n{data}")
     said = shown(capsys, job, "--dry-run=plan", "--local")
     assert "95.0% of the examples are of class 'yes': an accuracy of 0.950 is reached" in said
-    assert "resident: all examples in memory, about 800 B, decoded once" in said
+    assert "resident: all examples in memory, about 800 B" in said
 
 
 def test_the_plan_says_why_numbers_to_predict_are_not_stratified(
@@ -166,7 +166,7 @@ def test_the_plan_shows_where_the_data_are(capsys: Capture, tmp_path: Path) -> N
     assert "resident: all examples in memory" in said
     streaming = ["data.loading=streaming", "data.workers=3"]
     said = shown(capsys, job_file(tmp_path), *words, *streaming)
-    assert "streaming: decoded while training, by 3 processes of each rank" in said
+    assert "streaming: read while training, by 3 processes of each rank" in said
 
 
 def test_paths_are_relative_to_the_file_and_on_the_command_line_to_the_current_folder(

@@ -87,8 +87,19 @@ def test_a_folder_that_is_not_there_is_said_to_be(tmp_path):
 
 
 def test_a_root_that_is_too_deep_is_said_to_be(files, tmp_path):
-    with pytest.raises(UserError, match=f"its files lie in {files}, and the root is .* above"):
+    with pytest.raises(UserError, match="there is no folder") as caught:
         reading.describe(source(root=str(files)), tmp_path)
+    assert caught.value.hint == f"Its files lie in {files}: that is data.root: {files.parent}"
+    reading.describe(source(root=str(files.parent)), tmp_path)
+
+
+def test_files_that_lie_directly_in_the_root_are_found(files, tmp_path):
+    root = files.rename(tmp_path / "flat")
+    with pytest.raises(UserError, match="there is no folder") as caught:
+        reading.describe(source(root=str(root)), tmp_path)
+    assert caught.value.hint == (
+        f"Its files lie in {root}. Move them into {root / 'cifar-10-batches-py'}"
+    )
 
 
 class Program:

@@ -23,9 +23,17 @@ def test_an_error_of_a_library_names_file_and_option(raised, seen):
     assert caught.value.__cause__ is raised
 
 
-@pytest.mark.parametrize("path", ["~nobody-here/x.npz", "x" * 300])
-def test_a_path_that_cannot_be_is_named(path):
-    with pytest.raises(UserError, match=f"data.path: {path} is no readable file: "):
+@pytest.mark.parametrize(
+    "path, seen",
+    [
+        ("~nobody-here/x.npz", "data.path: ~nobody-here/x.npz is no readable path: "),
+        ("x" * 300, "data.path: x* is no readable file: "),
+        ("s3://bucket/x.npz", "data.path: s3://bucket/x.npz is an address, not a path"),
+        (" ", "data.path: the path is empty"),
+    ],
+)
+def test_a_path_that_cannot_be_is_named(path, seen):
+    with pytest.raises(UserError, match=seen):
         regular_file("data.path", path)
 
 
@@ -43,6 +51,27 @@ def test_a_single_error_that_was_collected_is_told_as_it_is():
         "  data.inputs: gaps in train",
         "  data.inputs: gaps in test",
         "Fill them in.",
+    ]
+
+
+def test_faults_of_faults_are_told_in_one_list():
+    array, faults = Faults("data.inputs: 'x'"), Faults("data.path: a.npz")
+    array.add("nan", [3], "Fill them in.")
+    array.add("infinite", [4], "Leave them out.")
+    with faults.collect():
+        array.refuse()
+    for _ in range(2):
+        with faults.collect():
+            raise UserError("data.labels: 'y' is text", hint="Leave them out.")
+    with pytest.raises(UserError) as caught:
+        faults.refuse()
+    assert str(caught.value).splitlines() == [
+        "data.path: a.npz: 3 faults",
+        "  data.inputs: 'x': nan: 3",
+        "  data.inputs: 'x': infinite: 4",
+        "  data.labels: 'y' is text",
+        "Fill them in.",
+        "Leave them out.",
     ]
 
 

@@ -284,6 +284,25 @@ def test_files_of_mnist_that_are_right_in_size_alone_are_refused(damaged_mnist, 
         source.describe()
 
 
+def test_a_folder_that_cannot_be_made_is_said_to_be(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert fetch_cifar(tmp_path / "file" / "below") == 2
+    said = capsys.readouterr().err
+    assert f"cifar10 cannot be put into {tmp_path}/file/below: Not a directory" in said
+    assert "Without internet" not in said
+
+
+@pytest.mark.parametrize("words", [["fetch", "mnist", "--root"], ["list", "--site"]])
+def test_a_home_folder_of_nobody_is_refused(words, capsys):
+    assert main(["data", *words, "~nobody-here/x"]) == 2
+    assert f"{words[-1]}: ~nobody-here/x is no readable path" in capsys.readouterr().err
+
+
+def test_a_set_of_a_library_is_said_to_be_fetched_by_it(capsys):
+    assert main(["data", "fetch", "torchvision:KMNIST"]) == 2
+    assert "the plan of a job that names one says how" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["cifar", "image_folder"])
 def test_what_cannot_be_fetched_is_said_with_what_can(name, capsys):
     assert main(["data", "fetch", name]) == 2

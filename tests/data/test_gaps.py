@@ -7,6 +7,7 @@ import pandas
 import pytest
 import torch
 
+from hpc_dl.data.tables.files import read_rows
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.sources.tables import Csv
 from hpc_dl.predictor import load as load_predictor
@@ -122,3 +123,10 @@ def test_mlflow_fills_gaps_and_reads_dates_as_the_training_did(tmp_path):
     given = people().drop(columns=["who", "income"])
     expected = load_predictor(export).predict(tmp_path / "people.csv")
     np.testing.assert_array_equal(loaded.predict(given)["probabilities"], expected["probabilities"])
+
+
+def test_a_frame_has_no_attributes_which_pandas_would_copy_with_each_column(tmp_path):
+    (tmp_path / "t.csv").write_text("x,kind\n" + "1,a\nNA,b\n" * 9)
+    rows = read_rows(Csv(name="csv", path=str(tmp_path / "t.csv"), target="kind"), "path")
+    assert rows.gap_words == {"x": ["NA"]}
+    assert not rows.frame.attrs

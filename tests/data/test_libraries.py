@@ -85,6 +85,51 @@ def test_what_is_not_there_is_said_with_what_to_type(tmp_path, name, message, hi
     assert re.search(hint, refused.value.hint)
 
 
+def refusal(tmp_path, name):
+    """The error for a data set that is not in its folder."""
+    (tmp_path / "torchvision").mkdir()
+    with pytest.raises(UserError) as refused:
+        reading.given(source(name), tmp_path, tmp_path)
+    return refused.value
+
+
+def test_a_data_set_that_is_staged_by_splits_is_told_with_the_commands_of_all(tmp_path):
+    refused = refusal(tmp_path, "torchvision:SVHN")
+    assert refused.message.endswith("Dataset not found or corrupted.")
+    for split in ("train", "test"):
+        assert f"SVHN('{tmp_path}/torchvision', split='{split}', download=True)" in refused.hint
+
+
+def test_no_data_set_is_fetched_by_a_plan_though_its_class_would(tmp_path):
+    assert "Dataset not found" in refusal(tmp_path, "torchvision:SEMEION").message
+
+
+@pytest.mark.parametrize(
+    "name, hint",
+    [
+        ("QMNIST", "QMNIST('{}/torchvision', train=True, download=True)"),
+        ("FER2013", "It has no download: torchvision's page of FER2013 says what to put there."),
+    ],
+)
+def test_a_command_that_fetches_is_named_where_there_is_one(tmp_path, name, hint):
+    assert hint.format(tmp_path) in refusal(tmp_path, f"torchvision:{name}").hint
+
+
+def test_a_test_split_that_cannot_be_read_is_not_taken_for_one_that_is_not_there(
+    tmp_path, monkeypatch
+):
+    class Some:
+        def __init__(self, root, split):
+            if split == "val":
+                raise ValueError("Unknown value 'val' for argument split.")
+            if split == "test":
+                raise ValueError("mat-file is truncated")
+
+    monkeypatch.setattr("hpc_dl.data.library_source.find_class", lambda *_: Some)
+    with pytest.raises(UserError, match=r"no readable copy of torchvision:Some: mat-file is trunc"):
+        reading.given(source("torchvision:Some"), tmp_path, tmp_path)
+
+
 @pytest.fixture
 def folders(tmp_path):
     """Pictures of two sizes, in torchvision's layout."""

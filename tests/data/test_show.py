@@ -8,11 +8,15 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 from PIL import Image
 
 from hpc_dl.data import loading, show, sources
+from hpc_dl.data.show import answers
+from hpc_dl.data.show.bars import draw_histogram
 from hpc_dl.data.show.graphs import induced, neighbourhood
 from hpc_dl.data.show.images import _choose
+from hpc_dl.data.show.texts import WIDE, _beginning
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.tasks.artifacts import Picture
 from tests.support import every_architecture, reading
@@ -56,6 +60,7 @@ def test_images_are_shown_class_by_class_and_augmented(tmp_path):
     pixels, changed = (it.images[0].get_array() for it in (plain, augmented))
     assert pixels.shape == changed.shape
     assert not np.array_equal(pixels, changed)
+    picture.figure.set_layout_engine("none")  # it takes most of the time
     picture.save(tmp_path / "shown.png")
     assert Image.open(tmp_path / "shown.png").width == 1404
 
@@ -69,7 +74,7 @@ def test_of_many_classes_each_has_an_image(tmp_path):
     labels = splits.train.tensors["label"][choice.positions]
     assert labels.tolist() == list(range(30))
     assert list(choice.cells) == [str(it) for it in range(30)]
-    assert titles(show.draw(splits, asked))[0] == "Training examples of 30 of 30 classes"
+    assert titles(show.draw(splits, asked))[0] == "Training examples of 30 classes"
 
 
 def test_only_the_pictures_that_are_shown_are_decoded(tmp_path, monkeypatch):
@@ -108,19 +113,22 @@ def test_columns_are_shown_with_their_gaps_whatever_their_names(tmp_path):
     ]
     cities = [it.get_text() for it in picture.figure.axes[1].get_yticklabels()]
     assert {"$10_$20", " _b", "two\\nlines", "東京", "(gap)"} == set(cities)
+    picture.figure.set_layout_engine("none")
     assert picture.pixels().std() > 0
 
 
-def test_many_columns_and_targets_are_bounded(tmp_path):
+def test_many_columns_and_targets_are_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr("hpc_dl.data.show.tables.MOST_COLUMNS", 3)
+    monkeypatch.setattr("hpc_dl.data.show.answers.MOST_TARGETS", 2)
     random = np.random.default_rng(0)
-    x, y = random.normal(size=(50, 100)), random.normal(size=(50, 20)) * 1e37
+    x, y = random.normal(size=(50, 73)), random.normal(size=(50, 20)) * 1e37
     x[0, 0] = 1e38
     np.savez(tmp_path / "a.npz", x=x, y=y)
     picture = drawn({"name": "npz", "path": str(tmp_path / "a.npz"), "task": "regress"})
     shown = titles(picture)
-    assert shown[0] == "column 0"
-    assert len(shown) == 37
-    assert [it.get_text() for it in picture.figure.axes[30].texts] == ["and 70 more columns"]
+    assert shown == ["column 0", "column 1", "column 2", "", "target y0", "target y1", ""]
+    more = [it.get_text() for number in (3, 6) for it in picture.figure.axes[number].texts]
+    assert more == ["and 70 more columns", "and 18 more targets"]
 
 
 def test_of_rows_that_are_streamed_a_sample_is_read(tmp_path, monkeypatch):
@@ -137,10 +145,55 @@ def test_sequences_are_shown_as_curves(tmp_path):
     x = np.random.default_rng(0).normal(size=(40, 9, 12)).astype("f")
     np.savez(tmp_path / "a.npz", x=x, y=np.arange(40) % 2)
     picture = drawn({"name": "npz", "path": str(tmp_path / "a.npz"), "kind": "sequence"})
-    *curves, values, classes = titles(picture)
-    assert len(curves) == 6
-    assert curves[0].endswith("(8 of 12 features)")
-    assert (values, classes) == ("Values of 32 training examples", "Examples of 2 classes")
+    shown = titles(picture)
+    assert len(shown) == 6 + 8 + 1
+    assert shown[0].endswith("(8 of 12 features)")
+    assert shown[6:8] == [f"feature {it}, of 32 training examples" for it in (0, 1)]
+    assert picture.figure.axes[0].get_ylabel() == ""
+
+
+def test_features_of_other_scales_are_standardised(tmp_path):
+    x = np.random.default_rng(0).normal(size=(40, 9, 2)) * [1, 1e6] + [0, 1e5]
+    np.savez(tmp_path / "a.npz", x=x.astype("f"), y=np.arange(40) % 2)
+    picture = drawn({"name": "npz", "path": str(tmp_path / "a.npz"), "kind": "sequence"})
+    first = picture.figure.axes[0]
+    assert first.get_ylabel() == "standardised"
+    assert all(abs(line.get_ydata()).max() < 10 for line in first.lines)
+    counted = picture.figure.axes[7]
+    assert counted.get_xlim()[1] > 1e6
+
+
+def test_wide_images_have_a_height_and_their_targets_above_them(tmp_path):
+    x = np.random.default_rng(0).random((40, 8, 300), np.float32)
+    np.savez(tmp_path / "a.npz", x=x, y=np.linspace(0, 1, 40))
+    picture = drawn({"name": "npz", "path": str(tmp_path / "a.npz"), "task": "regress"})
+    axis = picture.figure.axes[0]
+    sheet = axis.images[0].get_array()
+    assert sheet.shape[1] == 2 * 300 + 36
+    assert len(axis.texts) == 10
+    assert all(0 <= float(it.get_text()) <= 1 for it in axis.texts)
+
+
+@pytest.mark.parametrize(
+    ("names", "named", "counted"),
+    [(3, "x", "y"), (20, "y", "x"), (70, None, "y")],
+    ids=["few", "long names", "many"],
+)
+def test_classes_are_counted_in_whole_numbers(names, named, counted):
+    counts = {"training": [2] * names, "validation": [0] * names, "test": [1] * names}
+    panel = answers._classes(counts, tuple(f"class with a long name {it}" for it in range(names)))
+    axis = Figure().subplots()
+    panel.draw(axis)
+    assert getattr(axis, f"get_{counted}label")() == "examples"
+    assert all(it == round(it) for it in getattr(axis, f"get_{counted}ticks")())
+    if named:
+        assert len(getattr(axis, f"get_{named}ticklabels")()) == names
+
+
+def test_whole_numbers_have_whole_ticks():
+    axis = Figure().subplots()
+    draw_histogram(axis, {"year": torch.full((9,), 2017.0)})
+    assert axis.get_xticks().tolist() == [2016, 2017, 2018]
 
 
 def test_texts_are_shown_from_their_beginnings(tmp_path):
@@ -152,7 +205,15 @@ def test_texts_are_shown_from_their_beginnings(tmp_path):
         "Most frequent of 11 tokens, in 32 training examples",
         "Lengths of training examples, in tokens",
     ]
+    picture.figure.set_layout_engine("none")
     assert picture.pixels().std() > 0
+
+
+def test_a_line_of_text_is_no_longer_than_the_picture_is_wide():
+    assert _beginning("a" * WIDE) == "a" * WIDE
+    assert _beginning("a" * (WIDE + 1)) == "a" * (WIDE - 1) + "…"
+    assert _beginning("東" * WIDE) == "東" * (WIDE // 2 - 1) + "…"
+    assert _beginning("") == ""
 
 
 def test_the_graph_of_nodes_is_shown():

@@ -222,6 +222,7 @@ class Careless(FeedForward):
 """
 
 
+@pytest.mark.slow
 def test_training_ends_with_the_same_bits_whatever_pictures_do(tmp_path):
     found = []
     for careless in (False, True):

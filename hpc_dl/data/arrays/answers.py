@@ -10,6 +10,7 @@ from hpc_dl.data.arrays.elements import MOST_EXACT, describe, refuse_no_numbers
 from hpc_dl.data.arrays.stored import Array, StoredArray
 from hpc_dl.data.faults import Faults
 from hpc_dl.errors import UserError
+from hpc_dl.jobspec.model import Task
 
 _WAYS = {
     "dates": "Make words or whole numbers of them.",
@@ -28,8 +29,16 @@ def count_labels(array: StoredArray, examples: int, where: str) -> int:
     return shape[0]
 
 
-def read_labels(array: StoredArray, count: int, where: str) -> Array:
-    """Return the labels of `count` examples. Raises UserError for what cannot be some."""
+def read(task: Task, array: StoredArray, count: int, where: str) -> Array:
+    """Return the labels of `count` examples, or their regression targets, (N,) or (N, targets).
+
+    Raises UserError for what cannot be some.
+    """
+    reads = _read_targets if task == "regress" else _read_labels
+    return reads(array, count, where)
+
+
+def _read_labels(array: StoredArray, count: int, where: str) -> Array:
     if (held := describe(array.dtype)) not in ("", "text"):
         raise UserError(f"{where} holds {held}, not classes", hint=_WAYS.get(held, ""))
     if len(_axes(array.shape)) > 2:
@@ -40,11 +49,7 @@ def read_labels(array: StoredArray, count: int, where: str) -> Array:
     return _first_axis(array[()], count)
 
 
-def read_targets(array: StoredArray, count: int, where: str) -> Array:
-    """Return regression targets of `count` examples, (N,) or (N, targets).
-
-    Raises UserError with all that are no floats.
-    """
+def _read_targets(array: StoredArray, count: int, where: str) -> Array:
     refuse_no_numbers(array.dtype, where, "y", "To predict classes: data.task: classify.")
     if len(_axes(array.shape)) > 2 or 0 in array.shape:
         raise UserError(

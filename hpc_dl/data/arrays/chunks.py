@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from hpc_dl.data.arrays import parts
+
 AT_ONCE = 2**24
 """Bytes that are read at once where all rows are read in turn."""
 MOST_KEPT = 2**28
@@ -43,9 +45,11 @@ def note_slow(dataset: Any, where: str) -> tuple[str, ...]:
 
 def note_unwritten(dataset: Any, where: str) -> tuple[str, ...]:
     """Note what was never written, as by a program that was killed: it is read as zeros."""
-    if dataset.is_virtual or dataset.external or not dataset.size:
+    if dataset.external or not dataset.size:
         return ()
-    if not dataset.chunks:
+    if dataset.is_virtual:
+        absent, count = parts.count_unmapped(dataset), dataset.size
+    elif not dataset.chunks:
         absent, count = int(not dataset.id.get_storage_size()), 1
     else:
         sides = zip(dataset.shape, dataset.chunks, strict=True)
@@ -53,8 +57,9 @@ def note_unwritten(dataset: Any, where: str) -> tuple[str, ...]:
         absent = count - int(dataset.id.get_num_chunks())
     if not absent:
         return ()
+    noun = "values" if dataset.is_virtual else "parts"
     return (
-        f"{where}: {absent} of {count} parts were never written, and are read as "
+        f"{where}: {absent} of {count} {noun} were never written, and are read as "
         f"{np.unique(dataset.fillvalue)[0]}",
     )
 

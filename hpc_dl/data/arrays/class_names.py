@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from hpc_dl.data.arrays.elements import describe
 from hpc_dl.data.arrays.stored import Array, StoredArray
+from hpc_dl.data.faults import Faults
 from hpc_dl.data.labels import Classes, note_numbering
 from hpc_dl.errors import UserError, first_few
 from hpc_dl.jobspec.sources.arrays import Arrays
@@ -26,9 +28,10 @@ def read_names(source: Arrays, file: Mapping[str, StoredArray]) -> list[str]:
         where = f"{where}: '{names}'"
         array = file[names]
         text = describe(array.dtype) == "text"
-        if len(array.shape) != 1 or not (text or array.dtype.kind in "iu"):
+        is_list = max(array.shape, default=1) == math.prod(array.shape)
+        if not is_list or not (text or array.dtype.kind in "iu"):
             raise UserError(f"{where} is {array.shape} {array.dtype}, but has to be a list of text")
-        names = (decode(array[()], where) if text else array[()]).tolist()
+        names = (decode(array[()], where) if text else array[()]).flatten().tolist()
     found = [str(name).strip() for name in names]
     if twice := [name for name in dict.fromkeys(found) if found.count(name) > 1 or not name]:
         raise UserError(f"{where}: names have to differ, and not to be empty: {twice[0]!r}")
@@ -69,10 +72,19 @@ def rename_enumerated(found: Classes, dtype: np.dtype[Any]) -> Classes:
 
 def decode(array: Array, where: str) -> Array:
     """Decode words, which files have as bytes."""
-    try:
-        words = [it.decode() if isinstance(it, bytes) else it for it in array.flatten().tolist()]
-    except UnicodeDecodeError as error:
-        raise UserError(f"{where} has a word that is not in UTF-8: {error}") from None
+    words, faults, broken = array.flatten().tolist(), Faults(where), []
+    for place, word in enumerate(words):
+        try:
+            words[place] = word.decode() if isinstance(word, bytes) else word
+        except UnicodeDecodeError:
+            broken.append(place)
+    faults.add(
+        f"{len(broken)} of {len(words)} words are not in UTF-8, the first is "
+        f"{words[broken[0]] if broken else b''!r}, at",
+        broken,
+        "If they are Latin-1: numpy.char.decode(y.astype('S'), 'latin-1').",
+    )
+    faults.refuse()
     if not all(isinstance(it, str) for it in words):
         raise UserError(
             f"{where} holds Python objects",

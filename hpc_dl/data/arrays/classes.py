@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from hpc_dl.data.arrays.class_names import decode, rename
-from hpc_dl.data.arrays.elements import MOST_EXACT
+from hpc_dl.data.arrays.elements import MISSING, MOST_EXACT
 from hpc_dl.data.arrays.stored import Array
 from hpc_dl.data.faults import Faults
 from hpc_dl.data.labels import (
@@ -33,9 +33,9 @@ def read(
     where, words = places["train"], given["train"].dtype.kind in "OSU"
     flat, notes = _flat(given, places, _REGRESS)
     _refuse_as_many_as_examples(flat, where, _NO_NAMES if words else _REGRESS)
-    found = _numbered(flat, places, _REGRESS)
+    found = _numbered(flat, places)
     found = rename(found, names, words=words) if names else found
-    _refuse_untrained(found, where)
+    _refuse_untrained(found, where, named=bool(names))
     return replace(found, notes=(*notes, *found.notes))
 
 
@@ -46,38 +46,63 @@ def convert(given: Mapping[str, Array], places: Mapping[str, str], regress: str)
     to predict. Raises UserError for other labels.
     """
     flat, notes = _flat(given, places, regress)
-    found = _numbered(flat, places, regress)
+    found = _numbered(flat, places)
     return replace(found, notes=(*notes, *found.notes))
 
 
 def _flat(
     given: Mapping[str, Array], places: Mapping[str, str], regress: str
 ) -> tuple[dict[str, Array], tuple[str, ...]]:
-    """Return one label for each example of each split, (N,), and notes on the conversion."""
-    found = {name: _one_each(array, places[name], regress) for name, array in given.items()}
+    """Return one label for each example of each split, (N,), and notes on the conversion.
+
+    Raises UserError with the faults of all splits.
+    """
+    found, faults = {}, Faults(places["train"])
+    for name, array in given.items():
+        with faults.collect():
+            found[name] = _one_each(array, places[name], regress)
+    with faults.collect():
+        _refuse_other_rows(given, places)
+    faults.refuse()
     notes = dict.fromkeys(note for _, note in found.values() if note)
     return {name: labels for name, (labels, _) in found.items()}, tuple(notes)
 
 
-def _numbered(flat: Mapping[str, Array], places: Mapping[str, str], regress: str) -> Classes:
+def _refuse_other_rows(given: Mapping[str, Array], places: Mapping[str, str]) -> None:
+    """Raise UserError for rows (N, K) that have more columns in one split than in another."""
+    widths = {places[name]: it.shape[1] for name, it in given.items() if it.ndim == 2}
+    if len(set(widths.values())) > 1:
+        shown = first_few(f"{where} has {width}" for where, width in widths.items())
+        raise UserError(
+            f"rows of labels have to have one column for each class in all splits: {shown}",
+            hint="Make them of all splits together.",
+        )
+
+
+def _numbered(flat: Mapping[str, Array], places: Mapping[str, str]) -> Classes:
     """Return the classes of labels (N,)."""
     kinds = {"word" if it.dtype.kind == "U" else "number" for it in flat.values()}
     if len(kinds) > 1:
         where = places["train"]
         raise UserError(f"{where}: labels are words in one split, and numbers in another")
     if kinds == {"word"}:
-        return _of_words(flat, places)
+        return _of_words(flat)
     if all(it.dtype.kind == "b" for it in flat.values()):
         numbers = {split: it.astype(np.int64) for split, it in flat.items()}
         return Classes(numbers, ("False", "True"), ("labels are True and False, as 1 and 0",))
-    return _of_numbers(flat, places, regress)
+    return number_classes(flat, places)
 
 
 def _one_each(array: Array, where: str, regress: str) -> tuple[Array, str]:
     """Return one label for each example, (N,), and a note on the conversion."""
     if array.dtype.kind in "OS":
         array = decode(array, where)
-    if array.ndim == 1 and array.dtype.kind in "iufbU":
+    if array.ndim == 1 and array.dtype.kind == "f":
+        _refuse_no_whole_numbers(array, where, regress)
+        return array.astype(np.int64), f"labels are whole numbers as {array.dtype}"
+    if array.ndim == 1 and array.dtype.kind in "iubU":
+        if array.dtype.kind == "U":
+            _refuse_missing_words(array, where)
         return array, ""
     if array.ndim == 2 and array.dtype.kind in "iufb":
         _refuse_no_one_hot(array, where, regress)
@@ -90,6 +115,10 @@ def _one_each(array: Array, where: str, regress: str) -> tuple[Array, str]:
 
 def _refuse_no_one_hot(rows: Array, where: str, regress: str) -> None:
     """Raise UserError for rows (N, K) that are no single 1 among zeros, saying what they are."""
+    if absent := np.flatnonzero(np.isnan(rows).any(axis=1)).tolist():
+        faults = Faults(where)
+        faults.add(f"{len(absent)} of {len(rows)} rows have nan", absent, "Leave those out.")
+        faults.refuse()
     ones = (rows != 0).sum(axis=1)
     if ((rows == 0) | (rows == 1)).all():
         faults = Faults(f"{where} is {rows.shape}, and a row has to have a single 1")
@@ -109,12 +138,18 @@ def _refuse_no_one_hot(rows: Array, where: str, regress: str) -> None:
     )
 
 
-def _of_words(flat: Mapping[str, Array], places: Mapping[str, str]) -> Classes:
-    for split, labels in flat.items():
-        faults = Faults(places[split])
-        empty = np.flatnonzero(np.char.strip(labels) == "").tolist()
-        faults.add(f"{len(empty)} of {len(labels)} labels are empty, of examples", empty)
-        faults.refuse()
+def _refuse_missing_words(labels: Array, where: str) -> None:
+    """Raise UserError for labels that are empty, or that NumPy has written for missing ones."""
+    faults, found = Faults(where), np.char.strip(labels)
+    for word in ("", *MISSING):
+        at = np.flatnonzero(found == word).tolist()
+        what = "empty" if not word else f"'{word}', which is written for missing ones"
+        hint = f"Leave those out: keep = y != {word!r}; x, y = x[keep], y[keep]."
+        faults.add(f"{len(at)} of {len(labels)} labels are {what}, of examples", at, hint)
+    faults.refuse()
+
+
+def _of_words(flat: Mapping[str, Array]) -> Classes:
     names = np.unique(np.concatenate(list(flat.values())))
     numbers = {split: np.searchsorted(names, labels) for split, labels in flat.items()}
     classes = tuple(names.tolist())
@@ -122,19 +157,6 @@ def _of_words(flat: Mapping[str, Array], places: Mapping[str, str]) -> Classes:
     return Classes(
         numbers, classes, (note, *note_similar_names(classes), *note_unordered_numbers(classes))
     )
-
-
-def _of_numbers(flat: Mapping[str, Array], places: Mapping[str, str], regress: str) -> Classes:
-    notes: dict[str, None] = {}
-    whole: dict[str, Array] = {}
-    for split, labels in flat.items():
-        _refuse_no_whole_numbers(labels, places[split], regress)
-        whole[split] = labels
-        if labels.dtype.kind == "f":
-            notes[f"labels are whole numbers as {labels.dtype}"] = None
-            whole[split] = labels.astype(np.int64)
-    found = number_classes(whole, places)
-    return replace(found, notes=(*notes, *found.notes))
 
 
 def _refuse_no_whole_numbers(labels: Array, where: str, regress: str) -> None:
@@ -173,11 +195,12 @@ def _refuse_as_many_as_examples(flat: Mapping[str, Array], where: str, hint: str
         )
 
 
-def _refuse_untrained(found: Classes, where: str) -> None:
+def _refuse_untrained(found: Classes, where: str, *, named: bool) -> None:
     counts = np.bincount(found.labels["train"], minlength=len(found.names))
     if absent := [name for name, n in zip(found.names, counts, strict=True) if not n]:
         shown = first_few(f"'{name}'" for name in absent)
+        places = "validation, test and data.class_names" if named else "validation and test"
         raise UserError(
             f"{where} has no example of {shown} to train on",
-            hint="Add examples to train on, or leave these out of validation and test.",
+            hint=f"Add examples to train on, or leave these out of {places}.",
         )

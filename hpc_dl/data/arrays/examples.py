@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from hpc_dl.data.arrays.elements import refuse_no_numbers
+from hpc_dl.data.arrays.files import place
 from hpc_dl.data.arrays.stored import KEY, Array, StoredArray
+from hpc_dl.data.faults import Faults
 from hpc_dl.data.layout import channels_last, note_time_axis, refuse_scale
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
@@ -76,7 +78,9 @@ def _may_be_sequences(source: Arrays, shape: tuple[int, ...]) -> bool:
 
 
 def refuse_type(source: Arrays, array: StoredArray, where: str) -> None:
-    """Raise UserError for a type that examples of a kind cannot be of."""
+    """Raise UserError for a type that examples of a kind cannot be of, and where there are none."""
+    if 0 in array.shape:
+        raise UserError(f"{where} is {array.shape}: there are none")
     refuse_no_numbers(array.dtype, where, "x")
     pixels = kind_of(source, array.shape, where) == "image" and array.dtype.kind in "iu"
     if pixels and array.dtype != np.uint8:
@@ -103,21 +107,24 @@ def refuse_first_scale(source: Arrays, stored: StoredArray, where: str) -> None:
         refuse_scale(float(known.min()), float(known.max()), shown, more)
 
 
-def refuse_differing(
-    source: Arrays, shapes: Mapping[str, tuple[int, ...]], labels: Mapping[str, int]
-) -> None:
-    """Raise UserError for splits that differ in their examples, or have other than one label."""
-    example = shapes["train"][1:]
-    for split, shape in shapes.items():
-        if shape[1:] != example:
-            raise UserError(f"{KEY}: examples of {split} are {shape[1:]}, others {example}")
-        if labels[split] != shape[0]:
-            raise UserError(
-                f"{KEY}: {shape[0]} examples to {split}, and {labels[split]} labels",
-                hint=_first_axis(shape, labels[split], matlab=source.path.endswith(".mat")),
-            )
-        if 0 in shape:
-            raise UserError(f"{KEY}: the examples to {split} are {shape}: there are none")
+def refuse_differing(source: Arrays, inputs: Mapping[str, StoredArray]) -> None:
+    """Raise UserError for splits whose examples are of another shape than those to train."""
+    example, faults = inputs["train"].shape[1:], Faults(KEY)
+    for split, array in inputs.items():
+        where, shape = place(source, split, "inputs"), array.shape[1:]
+        with faults.collect():
+            if shape != example:
+                raise UserError(f"{where}: an example is {shape}, but {example} to train")
+    faults.refuse()
+
+
+def refuse_other_count(source: Arrays, shape: tuple[int, ...], labels: int, split: str) -> None:
+    """Raise UserError for a split that has other than one label for each example."""
+    if labels != shape[0]:
+        raise UserError(
+            f"{KEY}: {shape[0]} examples to {split}, and {labels} labels",
+            hint=_first_axis(shape, labels, matlab=source.path.endswith(".mat")),
+        )
 
 
 def _first_axis(shape: tuple[int, ...], count: int, *, matlab: bool) -> str:

@@ -6,10 +6,11 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Literal
 
 from hpc_dl.data.arrays import forms
 from hpc_dl.data.arrays.stored import KEY, ArrayFile, StoredArray
-from hpc_dl.data.faults import regular_file
+from hpc_dl.data.faults import Faults, regular_file
 from hpc_dl.errors import UserError, first_few
 from hpc_dl.jobspec.sources.arrays import Arrays, Npz
 
@@ -35,17 +36,30 @@ def array_names(source: Arrays) -> dict[str, tuple[str, str]]:
                 f"data.{split}_{here}: there is no data.{split}_{other}, and a {split} needs both",
                 hint=f"Give data.{split}_{other} too, or neither for a share of the examples.",
             )
-    every = [name for pair in given.values() for name in pair]
+    named = [name for pair in given.values() for name in pair]
+    more = [source.groups, source.class_names]
+    every = [it.strip("/") for it in [*named, *more] if isinstance(it, str)]
     if twice := next((name for name in every if every.count(name) > 1), None):
         raise UserError(f"{KEY}: array '{twice}' is named for two different things")
     return given
 
 
+def place(source: Arrays, split: str, key: Literal["inputs", "labels"]) -> str:
+    """Return the option that names an array, and its name."""
+    name = array_names(source)[split][key == "labels"]
+    return f"data.{'' if split == 'train' else f'{split}_'}{key}: '{name}'"
+
+
 @contextlib.contextmanager
 def open_arrays(source: Arrays) -> Iterator[Mapping[str, StoredArray]]:
     """Open the arrays that a source names; each is read when it is indexed."""
+    faults, found = Faults(f"{KEY}: {source.path}"), {}
     with _open(source) as file:
-        yield {name: _find(file, name, option) for name, option in _named(source).items()}
+        for name, option in _named(source).items():
+            with faults.collect():
+                found[name] = _find(file, name, option)
+        faults.refuse()
+        yield found
 
 
 def note_arrays(source: Arrays) -> tuple[str, ...]:

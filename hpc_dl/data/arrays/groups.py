@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hpc_dl.data.arrays.elements import describe
+from hpc_dl.data.arrays.elements import MISSING, describe
 from hpc_dl.data.arrays.stored import Array, StoredArray
 from hpc_dl.data.faults import Faults
 from hpc_dl.data.splits import holdout
@@ -23,7 +23,7 @@ def read_groups(array: StoredArray, name: str, count: int) -> Array:
     found = array[()].reshape(-1)
     if found.dtype.kind in "SUO":
         found = np.array([_word(it) for it in found.tolist()])
-        missing = found == ""
+        missing = np.isin(found, ["", *MISSING])
     else:
         missing = np.isnat(found) if found.dtype.kind == "M" else np.isnan(found)
     faults = Faults(where)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import h5py
 import numpy as np
 
-from hpc_dl.data.arrays import chunks
+from hpc_dl.data.arrays import chunks, parts
 from hpc_dl.data.arrays.stored import KEY, ArrayFile, StoredArray
 from hpc_dl.data.faults import reading
 from hpc_dl.errors import UserError, first_few
@@ -66,9 +66,10 @@ class Hdf5File(ArrayFile):
             raise UserError(f"{where} is a link to {_target(link)}")
         with reading(KEY, f"'{name}' in {self.path}", self.form):
             _refuse_no_array(found, name, where)
-            _refuse_unreadable(found, self.path.parent, where)
+            _refuse_unreadable(found, where)
+            parts.refuse_absent(found, self.path, where)
             dtype, inner = found.dtype.subdtype or (found.dtype, ())
-            return self.stored(found, (*found.shape, *inner), dtype)
+            return self.stored(name, found, (*found.shape, *inner), dtype)
 
     def notes(self, names: Sequence[str]) -> tuple[str, ...]:
         with reading(KEY, self.path, self.form):
@@ -101,12 +102,6 @@ def _note_attributes(found: Mapping[str, Any]) -> tuple[str, ...]:
         for key in NETCDF
         if key in it.attrs and np.array_equal(it.attrs[key], it.attrs[key])  # not for NaN
     )
-
-
-def part_names(dataset: Any) -> list[str]:
-    """Return the names of other files in which values of an array lie, if they are known."""
-    found = {it.file_name for it in dataset.virtual_sources()} if dataset.is_virtual else set()
-    return [name for name in sorted(found - {"."}) if "%" not in name]
 
 
 def _target(link: Any) -> str:
@@ -147,9 +142,8 @@ def _refuse_matlab(found: Any, where: str) -> None:
         raise UserError(f"{where} is of MATLAB's type {kind}, which is not supported", hint=hint)
 
 
-def _refuse_unreadable(dataset: Any, folder: Path, where: str) -> None:
-    """Raise UserError for an array whose filter is not installed, or whose files are not there:
-    without these HDF5 reads zeros."""
+def _refuse_unreadable(dataset: Any, where: str) -> None:
+    """Raise UserError for an array whose filter is not installed, or that is in raw files."""
     plist = dataset.id.get_create_plist()
     for number in range(plist.get_nfilters()):
         code, _, _, name = plist.get_filter(number)
@@ -165,12 +159,4 @@ def _refuse_unreadable(dataset: Any, folder: Path, where: str) -> None:
         raise UserError(
             f"{where} has its values in raw files ({names})",
             hint="Copy it into one file, in their folder: h5repack -f NONE OLD NEW.",
-        )
-    parts = part_names(dataset)
-    absent = [it for it in parts if not (folder / it).is_file()]
-    if absent:
-        raise UserError(
-            f"{where} lies in other files, of which {len(absent)} of {len(parts)} are not there: "
-            f"{first_few(absent, 3)}",
-            hint=f"They belong into {folder}.",
         )

@@ -48,7 +48,7 @@ class NpzFile(ArrayFile):
                 f"{KEY}: array '{name}' in {self.path} is damaged: {shape} {dtype}, but of "
                 f"{there} bytes"
             )
-        return self.stored(_Member(self._file.zip, member), shape, dtype)
+        return self.stored(name, _Member(self._file.zip, member), shape, dtype)
 
     def close(self) -> None:
         self._file.close()

@@ -22,6 +22,7 @@ KEY = "data.path"
 class StoredArray:
     """An array in an open file, of which shape and type are known without reading the rest."""
 
+    name: str
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     held: Any
@@ -75,6 +76,8 @@ class ArrayFile(ABC):
         """Return notes for the plan on some arrays."""
         return ()
 
-    def stored(self, held: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> StoredArray:
+    def stored(
+        self, name: str, held: Any, shape: tuple[int, ...], dtype: np.dtype[Any]
+    ) -> StoredArray:
         """Return an array of this file."""
-        return StoredArray(shape, dtype, held, self.path, self.form)
+        return StoredArray(name, shape, dtype, held, self.path, self.form)

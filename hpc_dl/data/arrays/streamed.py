@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from hpc_dl.data import checked_files, validation
-from hpc_dl.data.arrays import chunks, examples, hdf5
+from hpc_dl.data.arrays import chunks, examples, parts
 from hpc_dl.data.arrays.hdf5 import Hdf5File
 from hpc_dl.data.arrays.stored import KEY, Array, StoredArray, native
 from hpc_dl.data.dataset import Tensors
@@ -32,8 +32,8 @@ def split(
     """Return the examples of a split, of which the labels are `known`; none is read yet."""
     one = examples.arrange(source, np.zeros((1, *stored.shape[1:]), native(stored.dtype)))
     dtype = validation.check_examples(torch.from_numpy(one), facts.modality, "").dtype
-    others = [stored.path.parent / name for name in hdf5.part_names(stored.held)]
-    rows = Rows(source, stored.held.name, checked_files.stamped([stored.path, *others]))
+    others = parts.other_files(stored.held, stored.path).values()
+    rows = Rows(source, stored.name, checked_files.stamped([stored.path, *others]))
     reader = Reader(rows, one.shape[1:], dtype, workers)
     return StreamedSplit(facts.modality, np.arange(stored.shape[0]), known, reader)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from hpc_dl.data import library_source
 from hpc_dl.data.dataset import Split
-from hpc_dl.data.faults import reading
+from hpc_dl.data.faults import Faults, reading
 from hpc_dl.data.labels import note_similar_names, number_classes
 from hpc_dl.data.pictures import torchvision_tasks
 from hpc_dl.data.pictures.split_folders import refuse_as_classes, refuse_masks
@@ -25,6 +25,8 @@ from hpc_dl.torchvision_compat import torchvision
 
 _VALUES = {"train": "train", "validation": "val", "test": "test"}
 """torchvision's names of the splits."""
+_NO_SPLIT = "for argument split"
+"""In torchvision's error for a split that a data set does not have."""
 
 
 def load(source: TorchVision, data_root: Path) -> Loaded:
@@ -34,7 +36,7 @@ def load(source: TorchVision, data_root: Path) -> Loaded:
     """
     root = Path(source.root).expanduser() if source.root else data_root / "torchvision"
     with reading("data.root", root, f"copy of {source.name}"):
-        datasets = dict(_datasets(source, root))
+        datasets = _datasets(source, root)
     every = {name: read(it, source, f"{source.name}: {name}") for name, it in datasets.items()}
     given, notes = with_as_many_channels(every)
     shapes = {tuple(tensors["image"].shape[1:]) for tensors in given.values()}
@@ -50,25 +52,34 @@ def load(source: TorchVision, data_root: Path) -> Loaded:
     return facts, {name: Split(tensors) for name, tensors in given.items()}
 
 
-def _datasets(source: TorchVision, root: Path) -> Iterator[tuple[str, Any]]:
-    """Yield the data set of each split, as far as the class has options for them."""
+def _datasets(source: TorchVision, root: Path) -> dict[str, Any]:
+    """Return the data set of each split, as far as the class has options for them."""
     kind = library_source.find_class(source, torchvision("datasets"))
     torchvision_tasks.refuse_others(source.name)
-    if library_source.has_option(kind, "train"):
-        for name in ("train", "test"):
-            yield name, library_source.make_dataset(source, kind, root, train=name == "train")
-    elif library_source.has_option(kind, "split") and "split" not in source.options:
-        for name, value in _VALUES.items():
+    found, faults = {}, Faults(f"data.name: {source.name}")
+    for name, option in _split_options(source, kind).items():
+        with faults.collect():
             try:
-                yield name, library_source.make_dataset(source, kind, root, split=value)
-            except ValueError as error:  # it has no such split
+                found[name] = library_source.make_dataset(source, kind, root, **option)
+            except ValueError as error:
+                if _NO_SPLIT not in str(error):
+                    raise
                 if name == "train":
                     raise UserError(
                         f"{source.name} has no split 'train': {error}",
                         hint="Name one as data.split; validation and test are then drawn from it.",
                     ) from None
-    else:
-        yield "train", library_source.make_dataset(source, kind, root)
+    faults.refuse()
+    return found
+
+
+def _split_options(source: TorchVision, kind: Any) -> dict[str, dict[str, Any]]:
+    """Return the option that chooses each split; none where the class has no splits."""
+    if library_source.has_option(kind, "train") and "train" not in source.options:
+        return {"train": {"train": True}, "test": {"train": False}}
+    if library_source.has_option(kind, "split") and "split" not in source.options:
+        return {name: {"split": value} for name, value in _VALUES.items()}
+    return {"train": {}}
 
 
 def _number(

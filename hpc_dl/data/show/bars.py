@@ -14,6 +14,7 @@ from hpc_dl.tasks.pictures.names import labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
 BINS = 40
 MOST_BARS = 12
@@ -33,6 +34,9 @@ def draw_histogram(
         axis.text(0.5, 0.5, "no numbers", ha="center", fontsize=8)
         return
     bins = _edges(every)
+    count_in_whole_numbers(axis.yaxis)
+    if is_whole(every):
+        count_in_whole_numbers(axis.xaxis)
     for number, (name, numbers) in enumerate(series.items()):
         if len(numbers):
             colour, is_filled = COLOURS[number % len(COLOURS)], len(series) == 1
@@ -49,10 +53,22 @@ def draw_histogram(
         add_legend(axis, fontsize=6)
 
 
+def is_whole(numbers: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> bool:
+    """Return whether there are whole numbers alone, not too far apart for bins of their own."""
+    return bool(np.ptp(numbers) < WHOLE and (numbers == numbers.round()).all())
+
+
+def count_in_whole_numbers(axis: Axis) -> None:
+    """Have whole numbers alone at the ticks of a linear axis."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
+
+
 def _edges(numbers: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> list[float]:
     """Return the edges of bins; of whole numbers each bin has as many."""
     low, high = float(numbers.min()), float(numbers.max())
-    if high - low < WHOLE and (numbers == numbers.round()).all():
+    if is_whole(numbers):
         step = (high - low) // BINS + 1
         edges: list[float] = np.arange(low - 0.5, high + step, step).tolist()
         return edges
@@ -66,13 +82,14 @@ def _finite(values: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
 
 def draw_bars(axis: Axes, names: Sequence[str], counts: Sequence[int]) -> None:
-    """Draw a bar for each of the most frequent, and one for all others."""
+    """Draw a bar for each of the most frequent, and count all others."""
     order = sorted(range(len(counts)), key=lambda it: -counts[it])
     shown, others = order[:MOST_BARS], order[MOST_BARS:]
     known, numbers = labels(names[it] for it in shown), [counts[it] for it in shown]
-    if others:
-        known.append(f"{len(others)} others")
-        numbers.append(sum(counts[it] for it in others))
+    if others:  # as a bar they could make all others small
+        known.append(f"{len(others):,} others: {sum(counts[it] for it in others):,}")
+        numbers.append(0)
     axis.barh(range(len(known)), numbers, color=COLOURS[0])
     axis.set_yticks(range(len(known)), known, fontsize=7)
     axis.invert_yaxis()
+    count_in_whole_numbers(axis.xaxis)

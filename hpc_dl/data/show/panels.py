@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hpc_dl.tasks.artifacts import Picture
@@ -28,6 +29,16 @@ class Panel:
     """In inches; the highest of a row counts."""
 
 
+def and_more(count: int, what: str) -> list[Panel]:
+    """Return a panel that says how many more there are, if there are."""
+    return [Panel("", partial(_say, text=f"and {count:,} more {what}"))] if count > 0 else []
+
+
+def _say(axis: Axes, text: str) -> None:
+    axis.set_axis_off()
+    axis.text(0.5, 0.5, text, ha="center", fontsize=8)
+
+
 def arrange(panels: Sequence[Panel], caption: str) -> Picture:
     """Draw panels into one picture, from left to right."""
     from hpc_dl.tasks.pictures.plain_text import PlainFigure
@@ -42,6 +53,9 @@ def arrange(panels: Sequence[Panel], caption: str) -> Picture:
             axis = part.add_subplot(cells[0, first : first + panel.width])
             axis.set_title(panel.title, fontsize=8)
             axis.tick_params(labelsize=7)
+            axis.ticklabel_format(useOffset=False)
+            for line in (axis.xaxis, axis.yaxis):
+                line.get_offset_text().set_fontsize(7)
             panel.draw(axis)
             first += panel.width
     return Picture(drawing, caption)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from hpc_dl.data.dataset import Splits
 from hpc_dl.data.show.bars import draw_bars, draw_histogram
-from hpc_dl.data.show.panels import Panel
+from hpc_dl.data.show.panels import Panel, and_more
 from hpc_dl.data.show.samples import sample
 from hpc_dl.data.tables import encoding
 from hpc_dl.data.tables.dates import show
@@ -39,9 +39,8 @@ def panels(splits: Splits, options: Data) -> list[Panel]:
             _numbers(label(name), table[:, at], counted)
             for at, name in enumerate(names[:MOST_COLUMNS])
         ]
-    if (count := len(encoding.inputs(facts.raw)) or table.shape[1]) > MOST_COLUMNS:
-        found.append(Panel("", partial(_say, text=f"and {count - MOST_COLUMNS} more columns")))
-    return found
+    count = len(encoding.inputs(facts.raw)) or table.shape[1]
+    return [*found, *and_more(count - MOST_COLUMNS, "columns")]
 
 
 def _of_file(table: Tensor, columns: list[Column], counted: str) -> list[Panel]:
@@ -85,8 +84,3 @@ def _draw_dates(axis: Axes, values: Tensor, counted: str) -> None:
     draw_histogram(axis, {"training": values}, counted)
     axis.xaxis.set_major_formatter(lambda days, _: show(days))
     axis.tick_params(axis="x", labelrotation=20)
-
-
-def _say(axis: Axes, text: str) -> None:
-    axis.set_axis_off()
-    axis.text(0.5, 0.5, text, ha="center", fontsize=8)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from functools import partial
+from itertools import accumulate
 from typing import TYPE_CHECKING
+from unicodedata import east_asian_width
 
 import torch
 
@@ -42,8 +45,10 @@ def panels(splits: Splits, options: Data) -> list[Panel]:
 
 
 def _beginning(text: str) -> str:
+    """Return what is seen of a text; letters of East Asia take twice the room."""
     line = visible(text.replace("\n", "↵"))
-    return line if len(line) <= WIDE else f"{line[: WIDE - 1]}…"
+    ends = list(accumulate(2 if east_asian_width(it) in "WF" else 1 for it in line))
+    return line if not ends or ends[-1] <= WIDE else f"{line[: bisect(ends, WIDE - 1)]}…"
 
 
 def _draw(axis: Axes, lines: list[str]) -> None:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hpc_dl.data import checked_files
-from hpc_dl.data.arrays import answers, chunks, classes, examples
-from hpc_dl.data.arrays.class_names import read_names, rename_enumerated
-from hpc_dl.data.arrays.files import array_names, note_arrays, open_arrays
-from hpc_dl.data.arrays.groups import read_groups
+from hpc_dl.data.arrays import chunks, examples
+from hpc_dl.data.arrays.files import array_names, note_arrays, open_arrays, place
+from hpc_dl.data.arrays.known import File, Known, read_known
 from hpc_dl.data.arrays.stored import KEY, Array, StoredArray
 from hpc_dl.data.faults import Faults
-from hpc_dl.data.labels import note_constant_targets
 from hpc_dl.data.source import Loaded, Source
 from hpc_dl.data.splits.counts import Holdout, split_facts
 from hpc_dl.jobspec.data import DataFacts
@@ -26,7 +23,6 @@ from hpc_dl.jobspec.sources.arrays import Arrays, Hdf5
 if TYPE_CHECKING:
     from torch import Tensor
 
-File = Mapping[str, StoredArray]
 RULE = "arrays 1"
 """Changes with what is checked of examples that are streamed."""
 LARGE = 2**30
@@ -50,7 +46,7 @@ class ArraySource(Source[Arrays]):
                 with faults.collect():
                     inputs = _examples(self.options, file[name], split, facts)
                     splits[split] = {facts.modality: inputs} | _tensors(
-                        self.options, known[split], split
+                        self.options, known.arrays(split), split
                     )
         faults.refuse()
         return facts, {split: Split(tensors) for split, tensors in splits.items()}
@@ -70,113 +66,59 @@ class ArraySource(Source[Arrays]):
                     self.data_root / "cache",
                 )
             for split, (name, _) in array_names(source).items():
-                tensors = _tensors(source, known[split], split)
+                tensors = _tensors(source, known.arrays(split), split)
                 splits[split] = streamed.split(source, facts, file[name], tensors, workers)
         return facts, splits
 
     def files(self) -> dict[str, Path]:
         found = super().files()
         if isinstance(self.options, Hdf5):
-            from hpc_dl.data.arrays.hdf5 import part_names
+            from hpc_dl.data.arrays.parts import other_files
 
             with open_arrays(self.options) as file:
                 for stored in file.values():
-                    folder, names = stored.path.parent, part_names(stored.held)
-                    found |= {f"{KEY}/{name}": folder / name for name in names}
+                    others = other_files(stored.held, stored.path)
+                    found |= {f"{KEY}/{name}": other for name, other in others.items()}
         return found
 
 
-def _describe(source: Arrays, file: File) -> tuple[DataFacts, dict[str, dict[str, Array]]]:
-    """Return the facts, and what is known of the examples of each split: a `label` (N,) or a
-    `target` (N, targets), and maybe a `group` (N,).
+def _describe(source: Arrays, file: File) -> tuple[DataFacts, Known]:
+    """Return the facts, and what is known of the examples without reading them.
 
     Raises UserError for arrays that do not fit together.
     """
-    names = array_names(source)
-    inputs = {split: file[name] for split, (name, _) in names.items()}
-    shapes = {split: array.shape for split, array in inputs.items()}
-    for split, array in inputs.items():
-        examples.refuse_type(source, array, _place(source, split, "inputs"))
-    kind = examples.kind_of(source, shapes["train"])
-    labels = {split: file[name] for split, (_, name) in names.items()}
-    places = {split: _place(source, split, "labels") for split in labels}
-    counts = {
-        split: answers.count_labels(array, shapes[split][0], places[split])
-        for split, array in labels.items()
-    }
-    examples.refuse_differing(source, shapes, counts)
-    for split, array in inputs.items():
-        examples.refuse_first_scale(source, array, _place(source, split, "inputs"))
-    shape, notes = examples.layout(source, shapes["train"], inputs["train"].dtype)
-    found = _answers(source, file, counts, places)
-    known = {split: next(iter(it.values())) for split, it in found.arrays.items()}
-    groups = None
-    if source.groups:
-        groups = read_groups(file[source.groups], source.groups, counts["train"])
-        found.arrays["train"]["group"] = groups
-    number = 1 if inputs["train"].dtype == np.uint8 and kind == "image" else 4
+    known, inputs = read_known(source, file), file[source.inputs]
+    kind = examples.kind_of(source, inputs.shape)
+    shape, notes = examples.layout(source, inputs.shape, inputs.dtype)
+    number = 1 if inputs.dtype == np.uint8 and kind == "image" else 4
     facts = DataFacts.of(
         kind,
         source.task,
         shape,
-        found.classes,
-        targets=found.targets,
+        known.classes,
+        targets=known.targets,
         example_bytes=number * math.prod(shape),
-        notes=(
-            *note_arrays(source),
-            *notes,
-            *found.notes,
-            *_note_chunks(source, inputs),
-        ),
-        **split_facts(known, found.classes, Holdout.of(source), groups),
+        notes=(*note_arrays(source), *notes, *known.notes, *_note_chunks(source, inputs)),
+        **split_facts(known.answers, known.classes, Holdout.of(source), known.groups),
     )
-    return examples.with_gaps(facts, source), found.arrays
+    return examples.with_gaps(facts, source), known
 
 
-def _note_chunks(source: Arrays, inputs: File) -> Iterator[str]:
-    """Note what the chunks of examples in HDF5 tell of them."""
+def _note_chunks(source: Arrays, inputs: StoredArray) -> tuple[str, ...]:
+    """Note chunks of the training examples in HDF5 that make streaming slow."""
     if not isinstance(source, Hdf5):
-        return
-    size = math.prod(inputs["train"].shape) * inputs["train"].dtype.itemsize
+        return ()
+    size = math.prod(inputs.shape) * inputs.dtype.itemsize
     if source.loading == "streaming" or (source.loading == "auto" and size >= LARGE):
-        yield from chunks.note_slow(inputs["train"].held, _place(source, "train", "inputs"))
-
-
-@dataclass(frozen=True)
-class _Answers:
-    """What is to be predicted of the examples of each split."""
-
-    arrays: dict[str, dict[str, Array]]
-    classes: tuple[str, ...] = ()
-    targets: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-def _answers(
-    source: Arrays, file: File, counts: Mapping[str, int], places: Mapping[str, str]
-) -> _Answers:
-    """Read the class or the regression targets of each example, of which `counts` says how many."""
-    labels = {split: file[name] for split, (_, name) in array_names(source).items()}
-    read = answers.read_targets if source.task == "regress" else answers.read_labels
-    given = {split: read(it, counts[split], places[split]) for split, it in labels.items()}
-    if source.task == "regress":
-        names = answers.name_targets(source.labels, given)
-        notes = note_constant_targets(given["train"], names, places["train"])
-        columns = {split: it.reshape(len(it), -1) for split, it in given.items()}
-        return _Answers({n: {"target": it} for n, it in columns.items()}, (), names, tuple(notes))
-    called = read_names(source, file)
-    found = classes.read(given, places, called)
-    if not called:
-        found = rename_enumerated(found, labels["train"].dtype)
-    arrays = {split: {"label": it} for split, it in found.labels.items()}
-    return _Answers(arrays, found.names, (), found.notes)
+        return chunks.note_slow(inputs.held, place(source, "train", "inputs"))
+    return ()
 
 
 def _examples(source: Arrays, stored: StoredArray, split: str, facts: DataFacts) -> Tensor:
     """Read and check the examples of a split."""
     from hpc_dl.data import validation
 
-    where = _place(source, split, "inputs")
+    where = place(source, split, "inputs")
     given = validation.to_tensor(examples.arrange(source, stored[()]), where)
     return _check(source, stored, given, split, facts)
 
@@ -188,7 +130,7 @@ def _check_streamed(source: Arrays, file: File, facts: DataFacts) -> None:
     faults = Faults(f"{KEY}: {source.path}")
     for split, (name, _) in array_names(source).items():
         with faults.collect():
-            where = _place(source, split, "inputs")
+            where = place(source, split, "inputs")
             ends = streamed.read_ends(source, facts, file[name], where)
             _check(source, file[name], ends, split, facts)
     faults.refuse()
@@ -200,7 +142,7 @@ def _check(
     """Return checked examples of a split."""
     from hpc_dl.data import validation
 
-    where = _place(source, split, "inputs")
+    where = place(source, split, "inputs")
     found = validation.check_examples(
         given,
         facts.modality,
@@ -219,14 +161,8 @@ def _tensors(source: Arrays, arrays: Mapping[str, Array], split: str) -> dict[st
     """Return what is known of the examples of a split as tensors, targets as floats."""
     from hpc_dl.data import validation
 
-    where = _place(source, split, "labels")
+    where = place(source, split, "labels")
     found = {name: validation.to_tensor(array, where) for name, array in arrays.items()}
     if "target" in found:
         found["target"] = validation.check_targets(found["target"], len(found["target"]), where)
     return found
-
-
-def _place(source: Arrays, split: str, key: Literal["inputs", "labels"]) -> str:
-    """Return the option that names an array, and its name."""
-    name = array_names(source)[split][key == "labels"]
-    return f"data.{'' if split == 'train' else f'{split}_'}{key}: '{name}'"

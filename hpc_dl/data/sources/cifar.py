@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpc_dl.data.pictures.image_sets import ImageSetSource
 from hpc_dl.data.source import Staging
-from hpc_dl.data.staging import staged
+from hpc_dl.data.staging.staged import Sizes, StagedFiles
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.sources.cifar import CIFAR10, CIFAR100
 
@@ -75,10 +75,9 @@ SETS = {
 }
 
 
-class CIFARSource(ImageSetSource[CIFAR10 | CIFAR100]):
+class CIFARSource(StagedFiles, ImageSetSource[CIFAR10 | CIFAR100]):
     """The files of either, under `data.root` or the site's data folder."""
 
-    fetches = True
     shape = (3, 32, 32)
     examples = EXAMPLES
 
@@ -91,23 +90,18 @@ class CIFARSource(ImageSetSource[CIFAR10 | CIFAR100]):
         return self.set.classes
 
     @property
-    def root(self) -> Path:
-        """The folder that torchvision is given."""
-        root = self.options.root
-        return Path(root).expanduser() if root else self.data_root / self.options.name
-
-    @property
     def folder(self) -> Path:
         """The folder of the files."""
         return self.root / self.set.folder
 
+    @property
+    def sizes(self) -> Sizes:
+        return dict.fromkeys(self.set.sizes)  # of pickles the least is known alone
+
     def describe(self) -> DataFacts:
-        root = self.root if self.options.root else None
-        packed = (
+        self.refuse_absent(
             f"; or {self.set.archive} into {self.root}, and run the same command, which unpacks it."
         )
-        fault = self._fault()
-        staged.refuse(self.options.name, fault, self.folder, self.set.sizes, root, packed)
         facts = super().describe()
         is_known = self.options.stratify  # else it depends on the order
         return facts if is_known else replace(facts, class_counts={})
@@ -128,23 +122,19 @@ class CIFARSource(ImageSetSource[CIFAR10 | CIFAR100]):
         classes = range(len(self.classes))
         return {split: [*classes] * (size // len(classes)) for split, size in EXAMPLES.items()}
 
-    def files(self) -> dict[str, Path]:
-        return {name: self.folder / name for name in self.set.sizes}
-
     def staging(self) -> Staging:
-        return Staging(str(self.root), not self._fault(), sum(self.examples.values()))
+        return Staging(str(self.root), not self.find_fault(), sum(self.examples.values()))
 
     def fetch(self) -> None:
         from hpc_dl.data.staging.download import download_cifar
 
         download_cifar(self.options.name, self.root)
 
-    def _fault(self) -> str:
+    def find_fault(self) -> str:
         """Describe missing or truncated files; empty if there are none."""
-        sizes = self.set.sizes
-        return staged.find_fault(self.folder, dict.fromkeys(sizes)) or "; ".join(
+        return super().find_fault() or "; ".join(
             f"{self.folder / name} has {there} bytes, and its pixels alone {least}"
-            for name, least in sizes.items()
+            for name, least in self.set.sizes.items()
             if (there := (self.folder / name).stat().st_size) < least
         )
 

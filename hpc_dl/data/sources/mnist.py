@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hpc_dl.data.faults import reading
 from hpc_dl.data.pictures.image_sets import ImageSetSource
 from hpc_dl.data.source import Staging
-from hpc_dl.data.staging import staged
+from hpc_dl.data.staging.staged import Sizes, StagedFiles
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.sources.mnist import MNIST, FashionMNIST
@@ -45,10 +45,9 @@ _TORCHVISION = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
 """The names of torchvision's classes, which are also those of its folders."""
 
 
-class MNISTSource(ImageSetSource[MNIST | FashionMNIST]):
+class MNISTSource(StagedFiles, ImageSetSource[MNIST | FashionMNIST]):
     """The files of either, under `data.root` or the site's data folder."""
 
-    fetches = True
     shape = (1, 28, 28)
     examples = {"train": 60_000, "test": 10_000}
 
@@ -57,20 +56,16 @@ class MNISTSource(ImageSetSource[MNIST | FashionMNIST]):
         return CLASSES[self.options.name]
 
     @property
-    def root(self) -> Path:
-        """The folder that torchvision is given."""
-        root = self.options.root
-        return Path(root).expanduser() if root else self.data_root / self.options.name
-
-    @property
     def folder(self) -> Path:
         """The folder of the four files."""
         return raw_folder(self.options.name, self.root)
 
+    @property
+    def sizes(self) -> Sizes:
+        return FILES
+
     def describe(self) -> DataFacts:
-        root = self.root if self.options.root else None
-        unpacked = "; as .gz they will do too, if you then run the same command."
-        staged.refuse(self.options.name, self._fault(), self.folder, FILES, root, unpacked)
+        self.refuse_absent("; as .gz they will do too, if you then run the same command.")
         return super().describe()
 
     def read(self) -> dict[str, Tensors]:
@@ -93,19 +88,13 @@ class MNISTSource(ImageSetSource[MNIST | FashionMNIST]):
                 )
         return found
 
-    def files(self) -> dict[str, Path]:
-        return {name: self.folder / name for name in FILES}
-
     def staging(self) -> Staging:
-        return Staging(str(self.root), not self._fault(), sum(self.examples.values()))
+        return Staging(str(self.root), not self.find_fault(), sum(self.examples.values()))
 
     def fetch(self) -> None:
         from hpc_dl.data.staging.download import download_mnist
 
         download_mnist(self.options.name, self.root)
-
-    def _fault(self) -> str:
-        return staged.find_fault(self.folder, FILES)
 
 
 def raw_folder(name: str, root: Path) -> Path:

@@ -3,13 +3,12 @@ and Salakhutdinov, arXiv:1603.08861)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpc_dl.data.source import Loaded, Source, Staging
-from hpc_dl.data.staging import staged
+from hpc_dl.data.staging.staged import Sizes, StagedFiles
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.sources.planetoid import Citeseer, Cora, Pubmed
@@ -89,20 +88,12 @@ GRAPHS = {
 }
 
 
-class PlanetoidSource(Source[Cora | Citeseer | Pubmed]):
+class PlanetoidSource(StagedFiles, Source[Cora | Citeseer | Pubmed]):
     """Papers that cite each other, which are the nodes of one graph."""
-
-    fetches = True
 
     @property
     def graph(self) -> Graph:
         return GRAPHS[self.options.name]
-
-    @property
-    def root(self) -> Path:
-        """The folder that torch_geometric's Planetoid is given."""
-        root = self.options.root
-        return Path(root).expanduser() if root else self.data_root / self.options.name
 
     @property
     def folder(self) -> Path:
@@ -110,9 +101,7 @@ class PlanetoidSource(Source[Cora | Citeseer | Pubmed]):
         return self.root / self.graph.folder / "raw"
 
     def describe(self) -> DataFacts:
-        root = self.root if self.options.root else None
-        more = f", from {ORIGIN}"
-        staged.refuse(self.options.name, self._fault(), self.folder, self._sizes(), root, more)
+        self.refuse_absent(f", from {ORIGIN}")
         return self.graph.facts
 
     def load(self) -> Loaded:
@@ -122,25 +111,22 @@ class PlanetoidSource(Source[Cora | Citeseer | Pubmed]):
         graph = self._read(self.folder)
         return self.graph.facts, geometric.from_nodes(graph, name)[1]
 
-    def files(self) -> dict[str, Path]:
-        return {name: self.folder / name for name in self._sizes()}
-
     def staging(self) -> Staging:
         facts = self.graph.facts
         examples = facts.train + facts.validation + facts.test
-        return Staging(str(self.folder), not self._fault(), examples)
+        return Staging(str(self.folder), not self.find_fault(), examples)
 
     def fetch(self) -> None:
         from hpc_dl.data.staging import download
 
         def get(fresh: Path) -> None:
-            for file in self._sizes():
+            for file in self.sizes:
                 download.get(f"{ORIGIN}/{file}", fresh / file)
             self._read(fresh)
 
-        urls = [f"{ORIGIN}/{file}" for file in self._sizes()]
+        urls = [f"{ORIGIN}/{file}" for file in self.sizes]
         by_hand = download.by_hand(urls, self.folder)
-        download.stage(self.options.name, self.folder, self.root, self._sizes(), get, by_hand)
+        download.stage(self.options.name, self.folder, self.root, self.sizes, get, by_hand)
 
     def _read(self, folder: Path) -> Data:
         """Return the graph in a folder. Raises UserError where it is none, or another."""
@@ -154,10 +140,8 @@ class PlanetoidSource(Source[Cora | Citeseer | Pubmed]):
             raise UserError(f"data.name: {name}: the files in {folder}: {error}") from None
         return graph
 
-    def _sizes(self) -> Mapping[str, int | None]:
+    @property
+    def sizes(self) -> Sizes:
         sizes = self.graph.sizes or (None,) * len(PARTS)
         files = (f"ind.{self.options.name}.{part}" for part in PARTS)
         return dict(zip(files, sizes, strict=True))
-
-    def _fault(self) -> str:
-        return staged.find_fault(self.folder, self._sizes())

@@ -14,14 +14,13 @@ from hpc_dl.data.source import Loaded, Source
 from hpc_dl.data.splits import holdout
 from hpc_dl.data.splits.counts import Holdout, split_facts
 from hpc_dl.data.tables import encoding, gaps, identity, inputs, notes, parts, targets
-from hpc_dl.data.tables.files import read_frame
+from hpc_dl.data.tables.files import read_rows
 from hpc_dl.data.tables.places import Array
+from hpc_dl.data.tables.rows import Rows
 from hpc_dl.jobspec.data import Column, DataFacts
 from hpc_dl.jobspec.sources.tables import Csv, Table
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
-
     from hpc_dl.data.dataset import Split
 
 FILES = {"train": "path", "validation": "validation_path", "test": "test_path"}
@@ -52,10 +51,10 @@ class TableSource(Source[Table]):
 
 @dataclass(frozen=True)
 class Tables:
-    """The files of a source, checked: their frames, classes or numbers to predict, and groups."""
+    """The files of a source, checked: their rows, classes or numbers to predict, and groups."""
 
     facts: DataFacts
-    frames: Mapping[str, DataFrame]
+    rows: Mapping[str, Rows]
     answers: Mapping[str, Array]
     groups: Array | None
     labels: Sequence[str | int]
@@ -65,8 +64,8 @@ class Tables:
         """Return `table` (N, columns), `label` or `target`, and `group`, by split."""
         key = "label" if self.facts.classes else "target"
         splits = {
-            name: {"table": encoding.encode(frame, self.facts.raw), key: self.answers[name]}
-            for name, frame in self.frames.items()
+            name: {"table": encoding.encode(it, self.facts.raw), key: self.answers[name]}
+            for name, it in self.rows.items()
         }
         if self.groups is not None:
             splits["train"]["group"] = self.groups
@@ -77,17 +76,18 @@ def read(source: Table) -> Tables:
     """Read the files of a source. Raises UserError with file, row and column of what is wrong."""
     named = parts.find_parts(source)
     keys = {name: key for name, key in FILES.items() if getattr(source, key)}
-    given = {name: read_frame(source, key) for name, key in keys.items()}
+    given = {name: read_rows(source, key) for name, key in keys.items()}
     wanted = parts.check_names(source, named, *given.values())
-    frames = {name: gaps.settle(frame, source, wanted) for name, frame in given.items()}
-    columns = inputs.find_columns(frames["train"], named, source.formats)
-    groups = identity.find_groups(frames, source.groups) if source.groups else None
-    classes, answers = targets.find(source, frames)
+    rows = {name: gaps.settle(it, source, wanted) for name, it in given.items()}
+    train = rows["train"].frame
+    columns = inputs.find_columns(rows["train"], named, source.formats)
+    groups = identity.find_groups(rows, source.groups) if source.groups else None
+    classes, answers = targets.find(source, rows)
     split = split_facts(answers, classes, Holdout.of(source), groups)
     labels = answers["train"] if classes else None
-    columns = _filled(source, frames, columns, groups, labels)
-    for frame in list(frames.values())[1:]:
-        encoding.encode(frame, columns)  # refuses what is not trained on
+    columns = _filled(source, rows, columns, groups, labels)
+    for other in list(rows.values())[1:]:
+        encoding.encode(other, columns)  # refuses what is not trained on
     facts = DataFacts.of(
         "table",
         source.task,
@@ -98,13 +98,13 @@ def read(source: Table) -> Tables:
         raw=tuple(columns),
         csv=source.of_csv if isinstance(source, Csv) else {},
         notes=(
-            *notes.note_files(frames),
-            *notes.note_columns(frames["train"], columns, source),
-            *targets.note(source, frames["train"], answers["train"], classes),
+            *notes.note_files(rows),
+            *notes.note_columns(train, columns, source),
+            *targets.note(source, train, answers["train"], classes),
         ),
         **split,
     )
-    return Tables(facts, frames, answers, groups, identity.row_labels(frames, source.index))
+    return Tables(facts, rows, answers, groups, identity.row_labels(rows, source.index))
 
 
 def _names(columns: Sequence[Column]) -> tuple[str, ...]:
@@ -114,17 +114,17 @@ def _names(columns: Sequence[Column]) -> tuple[str, ...]:
 
 def _filled(
     source: Table,
-    frames: Mapping[str, DataFrame],
+    rows: Mapping[str, Rows],
     columns: list[Column],
     groups: Array | None,
     labels: Array | None,
 ) -> list[Column]:
     """Return the columns with what gaps are filled with, which the training rows alone decide."""
-    train = frames["train"]
+    train = rows["train"]
     if source.missing == "category":
         gaps.refuse_numbers(train, encoding.inputs(columns))
     if source.missing not in ("mean", "median"):
         return columns
-    missing = [name for name in ("validation", "test") if name not in frames]
-    drawn = holdout.positions(len(train), missing, Holdout.of(source), groups, labels)
+    missing = [name for name in ("validation", "test") if name not in rows]
+    drawn = holdout.positions(len(train.frame), missing, Holdout.of(source), groups, labels)
     return gaps.fill(train, columns, source.missing, drawn["train"])

@@ -15,7 +15,7 @@ from threading import Thread
 from typing import Any
 
 from hpc_dl.data.sources import cifar, mnist
-from hpc_dl.errors import UserError
+from hpc_dl.errors import UserError, reason
 
 STALL_SECONDS = 20.0
 """Most seconds without progress. A firewall that swallows packets lets name servers,
@@ -85,9 +85,16 @@ def stage(
     """
     try:
         target.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(
+        temporary = tempfile.TemporaryDirectory(
             prefix=".fetching-", dir=root, ignore_cleanup_errors=True
-        ) as scratch:
+        )
+    except OSError as error:
+        raise UserError(
+            f"{name} cannot be put into {root}: {reason(error)}",
+            hint="Name a folder that you can write to: --root FOLDER, and data.root: FOLDER.",
+        ) from None
+    try:
+        with temporary as scratch:
             fresh = Path(scratch) / target.relative_to(root)
             fresh.mkdir(parents=True)
             _run_while_growing(Path(scratch), lambda: download(fresh))

@@ -56,9 +56,11 @@ def source_to_fetch(name: str, data_root: Path, root: Path | None = None) -> Sou
                 return source
     able = [name for name, options in SOURCES.items() if sources.class_for(options).fetches]
     guess = closest_name("data", name, able, [])
-    raise UserError(
-        f"'{name}' cannot be fetched{guess}", hint=f"Can be fetched: {', '.join(able)}."
-    )
+    hint = f"Can be fetched: {', '.join(able)}."
+    library = SOURCES.get(name.partition(":")[0])
+    if library is not None and issubclass(library, LibraryData):
+        hint += " A library fetches its own data sets; the plan of a job that names one says how."
+    raise UserError(f"'{name}' cannot be fetched{guess}", hint=hint)
 
 
 def _staging(name: str, options: type[Data], data_root: Path) -> Staging:

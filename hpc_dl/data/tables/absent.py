@@ -4,28 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
 
+from hpc_dl.data.tables.rows import Rows
 from hpc_dl.errors import UserError, first_few
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 SHOWN = 20
 """How many columns of a table a hint names."""
 
 
-def refuse_absent(frame: DataFrame, wanted: Iterable[str], key: str = "", hint: str = "") -> None:
+def refuse_absent(rows: Rows, wanted: Iterable[str], key: str = "", hint: str = "") -> None:
     """Raise UserError with all columns that are not there.
 
     `key` is the option that names them; else the one that names the file is shown.
     """
-    there = list(frame.columns)
+    there = list(rows.frame.columns)
     absent = [name for name in dict.fromkeys(wanted) if name not in there]
     if not absent:
         return
     names = ", ".join(map(repr, absent))
-    where = f"{key}: {frame.attrs['path']}" if key else frame.attrs["file"]
+    where = f"{key}: {rows.path}" if key else rows.where
     near = {name: get_close_matches(name, there, 3) for name in absent}
     guesses = [f"Did you mean {' or '.join(found)}?" for found in near.values() if found]
     if len(guesses) < len(absent):

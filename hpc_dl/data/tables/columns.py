@@ -12,9 +12,10 @@ import numpy as np
 
 from hpc_dl.data.faults import Faults
 from hpc_dl.data.tables.places import Array, list_by_value, show_example
+from hpc_dl.data.tables.rows import Rows
 
 if TYPE_CHECKING:
-    from pandas import DataFrame, Series
+    from pandas import Series
 
 Type = Literal["number", "bool", "words"]
 
@@ -88,17 +89,18 @@ def find_kind(column: Series[Any]) -> str:
     return {dict: "structs", list: "lists", np.ndarray: "lists"}.get(type(first), "Python objects")
 
 
-def plain(frame: DataFrame, name: str, faults: Faults) -> tuple[Type, Series[Any]] | None:
+def plain(rows: Rows, name: str, faults: Faults) -> tuple[Type, Series[Any]] | None:
     """Return the type of a column, and its values as numbers, booleans or words; gaps are NaN.
 
     None, and a fault, for what is none of them, or has values that floats cannot hold.
     """
-    column, kind = frame[name], find_kind(frame[name])
+    column = rows.frame[name]
+    kind = find_kind(column)
     if kind == "boolean":
         return "bool", floats(column)
     if kind in _NUMBERS:
         numbers = floats(column)
-        return ("number", numbers) if _add_infinite(frame, name, numbers, faults) else None
+        return ("number", numbers) if _add_infinite(rows, name, numbers, faults) else None
     if kind in ("string", "mixed-integer"):
         return "words", as_words(column)
     if kind == "empty":
@@ -156,12 +158,12 @@ def _word(value: Any) -> str | float:
     return str(value).strip() or math.nan
 
 
-def _add_infinite(frame: DataFrame, name: str, numbers: Series[Any], faults: Faults) -> bool:
+def _add_infinite(rows: Rows, name: str, numbers: Series[Any], faults: Faults) -> bool:
     """Return whether floats hold all numbers; else add a fault with those that are infinite, or too
     large for them."""
     if np.nanmax(np.abs(numbers.to_numpy()), initial=0) <= MOST_INTEGER:
         return True  # soon, for tables of thousands of columns
-    infinite, column = np.isinf(numbers.to_numpy()), frame[name]
+    infinite, column = np.isinf(numbers.to_numpy()), rows.frame[name]
     large = (numbers.abs() > MOST).to_numpy() & ~infinite
     if numbers.abs().max() > MOST_INTEGER:
         exact = column.astype(object)[~infinite]
@@ -170,7 +172,7 @@ def _add_infinite(frame: DataFrame, name: str, numbers: Series[Any], faults: Fau
     for what, wrong in (("is not finite", infinite), ("has what floats cannot hold", large)):
         faults.add(
             f"column '{name}' {what}",
-            list_by_value(frame, name, wrong),
+            list_by_value(rows, name, wrong),
             "Fill it in, leave the row out, or the column: data.drop.",
         )
     return not (infinite | large).any()

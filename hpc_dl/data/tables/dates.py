@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from hpc_dl.data.faults import Faults
 from hpc_dl.data.tables.columns import LEAVE_OUT, WITHOUT_VALUE, as_words, find_kind
 from hpc_dl.data.tables.places import list_by_value, show_value
+from hpc_dl.data.tables.rows import Rows
 from hpc_dl.errors import UserError
 
 if TYPE_CHECKING:
-    from pandas import DataFrame, Series
+    from pandas import Series
 
 ISO = "ISO8601"
 """What pandas calls dates like 2021-03-04 and 2021-03-04T12:00:00Z, which have one reading."""
@@ -27,20 +28,21 @@ HINT = (
 _KINDS = ("dates", "string", "integer", "floating", "mixed-integer")
 
 
-def find_days(frame: DataFrame, name: str, form: str, faults: Faults) -> tuple[str, Series[Any]]:
+def find_days(rows: Rows, name: str, form: str, faults: Faults) -> tuple[str, Series[Any]]:
     """Return the format of a column of dates, `form` if that is given, and their days.
 
     The format is empty where they are no text. A fault is added for what is no date, or can be read
     in two ways.
     """
-    column, kind = frame[name], find_kind(frame[name])
+    column = rows.frame[name]
+    kind = find_kind(column)
     if kind == "empty":
         faults.add(WITHOUT_VALUE, [f"column '{name}'"], LEAVE_OUT)
     elif kind not in _KINDS:
         faults.add("no dates", [f"column '{name}' is of {kind}"], LEAVE_OUT)
     else:
         form = "" if is_time(column) else form or _find_format(as_words(column), name, faults)
-        return form, as_days(frame, name, form, faults)
+        return form, as_days(rows, name, form, faults)
     return form, column.isna().astype("float64")
 
 
@@ -49,14 +51,14 @@ def is_time(column: Series[Any]) -> bool:
     return find_kind(column) == "dates"
 
 
-def as_days(frame: DataFrame, name: str, form: str, faults: Faults) -> Series[Any]:
+def as_days(rows: Rows, name: str, form: str, faults: Faults) -> Series[Any]:
     """Return the days, float64, of dates in a format; gaps are NaN. Times of no zone are in UTC.
 
     A fault is added for what is no date.
     """
     import pandas
 
-    column = frame[name]
+    column = rows.frame[name]
     if is_time(column):
         given, times = column, _parse(column, None)
     else:
@@ -64,7 +66,7 @@ def as_days(frame: DataFrame, name: str, form: str, faults: Faults) -> Series[An
         times = _parse(given, form or ISO)
     start = pandas.Timestamp(0, tz="UTC").as_unit("s")  # whose nanoseconds end in 2262
     days: Series[Any] = (times - start) / pandas.Timedelta(days=1)
-    wrong = list_by_value(frame, name, (days.isna() & given.notna()).to_numpy())
+    wrong = list_by_value(rows, name, (days.isna() & given.notna()).to_numpy())
     faults.add(f"column '{name}' is no date as {form or ISO}", wrong, HINT.replace("NAME", name))
     return days.astype("float64")
 

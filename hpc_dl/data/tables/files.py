@@ -1,54 +1,48 @@
-"""Files of tables as frames: read, with notes on how, or refused."""
+"""Files of tables: read, with notes on how, or refused."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from hpc_dl.data.faults import reading, regular_file
 from hpc_dl.data.file_forms import HEAD, find_other_form
 from hpc_dl.data.tables import parquet_files
 from hpc_dl.data.tables.csv.reading import read as read_csv
 from hpc_dl.data.tables.row_numbers import drop_index
+from hpc_dl.data.tables.rows import Rows
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.csv_format import CsvFormat
 from hpc_dl.jobspec.sources.tables import Csv, Table
 
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
-
-def read_frame(source: Table, key: str) -> DataFrame:
-    """Read the file that an option of a source names as a frame.
+def read_rows(source: Table, key: str) -> Rows:
+    """Read the rows of the file that an option of a source names.
 
     Raises UserError, which begins with the option, where it is no table, or has no rows.
     """
     file, option = Path(getattr(source, key)).expanduser(), f"data.{key}"
-    frame = read_file(file, option, source if isinstance(source, Csv) else None)
-    if frame.empty:
-        raise UserError(f"{option}: {file} has no rows")
-    return drop_index(frame)
+    rows = read_file(file, option, source if isinstance(source, Csv) else None)
+    if rows.frame.empty:
+        raise UserError(f"{rows.where} has no rows")
+    return drop_index(rows)
 
 
-def read_file(file: Path, option: str, csv: CsvFormat | None) -> DataFrame:
-    """Read a CSV file in a format, or without one a Parquet file; its attributes have notes on how.
+def read_file(file: Path, option: str, csv: CsvFormat | None) -> Rows:
+    """Read a CSV file in a format, or without one a Parquet file.
 
     Raises UserError, which begins with the option, where it cannot be read.
     """
-    where = f"{option}: {file}"
     if csv or not file.is_dir():
         file = regular_file(option, file)
     if csv is None and file.is_file():
         _refuse_other_form(file, option)
-    frame, notes = read_csv(file, option, csv) if csv else parquet_files.read(file, option)
+    rows = read_csv(file, option, csv) if csv else parquet_files.read(file, option)
+    frame = rows.frame
     frame.columns = frame.columns.map(str).str.strip()
     if frame.columns.has_duplicates:
         name = frame.columns[frame.columns.duplicated()][0]
-        raise UserError(f"{where} has several columns '{name}'")
-    form = "csv" if csv else "parquet"
-    frame.attrs.update(file=where, path=str(file), form=form, notes=notes)
-    frame.attrs.setdefault("after", " after the header" if csv else "")
-    return frame
+        raise UserError(f"{rows.where} has several columns '{name}'")
+    return rows
 
 
 def _refuse_other_form(file: Path, option: str) -> None:

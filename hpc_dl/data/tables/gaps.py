@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,12 +11,10 @@ from hpc_dl.data.faults import Faults
 from hpc_dl.data.tables import encoding
 from hpc_dl.data.tables.columns import LEAVE_OUT, WITHOUT_VALUE, is_gap
 from hpc_dl.data.tables.places import Array, list_rows
+from hpc_dl.data.tables.rows import Rows
 from hpc_dl.errors import UserError, first_few
 from hpc_dl.jobspec.data import Column
 from hpc_dl.jobspec.sources.tables import Table
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 _AN_INPUT = (
     "Fill them in, or let data.missing say what to do: indicator, drop, mean, median, category."
@@ -26,41 +23,41 @@ _A_TARGET = "Fill them in; data.missing: drop leaves such rows out."
 _ASIDE = "Fill them in, or leave these rows out of the file."
 
 
-def settle(frame: DataFrame, source: Table, inputs: Sequence[str]) -> DataFrame:
+def settle(rows: Rows, source: Table, inputs: Sequence[str]) -> Rows:
     """Return the rows to use: all, or with `data.missing: drop` those without gaps.
 
     Raises UserError with the gaps of all columns that may have none.
     """
     if source.missing == "drop":
-        frame = _leave_out(frame, [*inputs, *source.targets])
+        rows = _leave_out(rows, [*inputs, *source.targets])
     named = {
         **dict.fromkeys(source.targets, ("a target", _A_TARGET)),
         **({source.groups: ("a group", _ASIDE)} if source.groups else {}),
         **({source.index: ("the name of a row", _ASIDE)} if source.index else {}),
         **(dict.fromkeys(inputs, ("an input", _AN_INPUT)) if source.missing == "refuse" else {}),
     }
-    faults = Faults(frame.attrs["file"])
+    faults = Faults(rows.where)
     for name, (what, hint) in named.items():
-        missing = is_gap(frame[name])
+        missing = is_gap(rows.frame[name])
         gaps = f"{missing.sum()} gap{'s' if missing.sum() > 1 else ''}"
         about = f"column '{name}', {what}, has {gaps}"
-        faults.add(about, list_rows(frame, missing), f"{hint}{_read_as_gaps(frame, name)}")
+        faults.add(about, list_rows(rows, missing), f"{hint}{_read_as_gaps(rows, name)}")
     faults.refuse()
-    return frame
+    return rows
 
 
-def _read_as_gaps(frame: DataFrame, name: str) -> str:
+def _read_as_gaps(rows: Rows, name: str) -> str:
     """Return which words of a CSV column are read as gaps, and the option that decides."""
-    words = frame.attrs.get("gap_words", {}).get(name)
+    words = rows.gap_words.get(name)
     if not words:
         return ""
     return f" {first_few(map(repr, words))} is read as a gap; not by data.keep_default_na: false."
 
 
-def refuse_numbers(frame: DataFrame, columns: Sequence[Column]) -> None:
+def refuse_numbers(rows: Rows, columns: Sequence[Column]) -> None:
     """Raise UserError for columns of numbers with gaps, which are no category."""
     wrong = [it for it in columns if it.gaps and it.type != "words"]
-    faults = Faults(frame.attrs["file"])
+    faults = Faults(rows.where)
     faults.add(
         "gaps are a category of words, but there are some among numbers",
         [f"{it.gaps} in column '{it.name}'" for it in wrong],
@@ -69,15 +66,15 @@ def refuse_numbers(frame: DataFrame, columns: Sequence[Column]) -> None:
     faults.refuse()
 
 
-def fill(frame: DataFrame, columns: Sequence[Column], how: str, trained: Array) -> list[Column]:
+def fill(rows: Rows, columns: Sequence[Column], how: str, trained: Array) -> list[Column]:
     """Return the columns with what their gaps are filled with: `how` is the mean or the median of
     the training rows, whose positions are given. Gaps of words stay a category."""
-    faults, filled = Faults(frame.attrs["file"]), []
+    faults, filled = Faults(rows.where), []
     for column in columns:
         if column.part != "input" or column.type == "words":
             filled.append(column)
             continue
-        known = encoding.read_values(frame, column, faults).to_numpy()[trained]
+        known = encoding.read_values(rows, column, faults).to_numpy()[trained]
         known = known[~np.isnan(known)]
         if not len(known):
             faults.add(f"{WITHOUT_VALUE} among the training rows", [f"column '{column.name}'"])
@@ -87,23 +84,21 @@ def fill(frame: DataFrame, columns: Sequence[Column], how: str, trained: Array) 
     return filled
 
 
-def _leave_out(frame: DataFrame, names: Iterable[str]) -> DataFrame:
+def _leave_out(rows: Rows, names: Iterable[str]) -> Rows:
     """Return the rows that have a value in all of these columns, under their old numbers.
 
     Raises UserError where none is left, or a column has no value at all.
     """
-    gaps = {name: is_gap(frame[name]) for name in names}
-    faults = Faults(frame.attrs["file"])
+    gaps = {name: is_gap(rows.frame[name]) for name in names}
+    faults = Faults(rows.where)
     empty = [f"column '{name}'" for name, missing in gaps.items() if missing.all()]
     faults.add(WITHOUT_VALUE, empty, LEAVE_OUT)
     faults.refuse()
     left_out = np.logical_or.reduce(list(gaps.values()))
     if not left_out.any():
-        return frame
+        return rows
     counts = ", ".join(f"{it.sum()} in '{name}'" for name, it in gaps.items() if it.any())
     if left_out.all():
-        raise UserError(f"{frame.attrs['file']}: data.missing: drop leaves out all rows: {counts}")
-    note = f"{left_out.sum()} of {len(frame)} rows are left out for their gaps: {counts}"
-    kept = frame[~left_out]
-    kept.attrs = {**frame.attrs, "notes": [*frame.attrs["notes"], note]}
-    return kept
+        raise UserError(f"{rows.where}: data.missing: drop leaves out all rows: {counts}")
+    note = f"{left_out.sum()} of {len(rows.frame)} rows are left out for their gaps: {counts}"
+    return replace(rows, frame=rows.frame[~left_out], notes=(*rows.notes, note))

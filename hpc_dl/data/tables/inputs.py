@@ -11,6 +11,7 @@ from hpc_dl.data.faults import Faults
 from hpc_dl.data.tables import dates
 from hpc_dl.data.tables.columns import as_words, count_different, find_kind, floats, plain
 from hpc_dl.data.tables.places import LONGEST, show_value
+from hpc_dl.data.tables.rows import Rows
 from hpc_dl.data.tables.text_numbers import add_formatted_numbers
 from hpc_dl.jobspec.data import Column, Part
 
@@ -33,18 +34,18 @@ _TYPES: Mapping[str, Any] = {
 
 
 def find_columns(
-    train: DataFrame, parts: Mapping[str, Part], formats: Mapping[str, str]
+    train: Rows, parts: Mapping[str, Part], formats: Mapping[str, str]
 ) -> list[Column]:
     """Return all columns of the file. Raises UserError with all that can be no input.
 
     `formats` has the columns of dates that are to be numbers, and their formats where given.
     """
-    faults = Faults(train.attrs["file"])
+    faults = Faults(train.where)
     found = [
-        _set_aside(train, name, parts[name])
+        _set_aside(train.frame, name, parts[name])
         if name in parts
         else _input(train, name, formats, faults)
-        for name in train.columns
+        for name in train.frame.columns
     ]
     faults.refuse()
     return found
@@ -62,12 +63,12 @@ def _set_aside(train: DataFrame, name: str, part: Part) -> Column:
     )
 
 
-def _input(train: DataFrame, name: str, formats: Mapping[str, str], faults: Faults) -> Column:
+def _input(train: Rows, name: str, formats: Mapping[str, str], faults: Faults) -> Column:
     """Return an input column; a fault is added for what is none."""
     if name in formats:
         form, days = dates.find_days(train, name, formats[name], faults)
         return _described(name, "date", days, format=form)
-    kind, values = plain(train, name, faults) or ("other", train[name].isna())
+    kind, values = plain(train, name, faults) or ("other", train.frame[name].isna())
     if kind != "words":
         return _described(name, kind, values)
     if not add_formatted_numbers(train, name, values, faults):

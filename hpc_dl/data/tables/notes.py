@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from hpc_dl.data.labels import note_similar_names
 from hpc_dl.data.tables.row_numbers import numbers_rows
+from hpc_dl.data.tables.rows import Rows
+from hpc_dl.errors import first_few
 from hpc_dl.jobspec.data import Column
 from hpc_dl.jobspec.sources.tables import Table
 
@@ -22,21 +24,30 @@ _FILLED = {
     "own",
 }
 """By `data.missing`, what becomes of gaps."""
+SHOWN = 20
+"""How many columns with gaps a note names."""
 _IDENTIFIERS = 20
 """From so many rows on, whole numbers that all differ are noted."""
 
 
-def note_files(frames: Mapping[str, DataFrame]) -> list[str]:
+def note_files(tables: Mapping[str, Rows]) -> list[str]:
     """Note how the files were read; of validation and test only what differs."""
-    train = frames["train"].attrs["notes"]
-    others = {name: frame.attrs["notes"] for name, frame in frames.items() if name != "train"}
+    train = tables["train"]
     more = [
         f"in the {name} file {note}"
-        for name, notes in others.items()
-        for note in notes
-        if note not in train
+        for name, other in tables.items()
+        if name != "train"
+        for note in (*other.notes, *_note_others(train.frame, other.frame))
+        if note not in train.notes
     ]
-    return [*train, *more]
+    return [*train.notes, *more]
+
+
+def _note_others(train: DataFrame, other: DataFrame) -> list[str]:
+    """Note the columns of another file that the training does not have."""
+    others = [name for name in other.columns if name not in train.columns]
+    listed = first_few(map(repr, others))
+    return [f"columns that are not trained on are left out: {listed}"] if others else []
 
 
 def note_columns(train: DataFrame, columns: Sequence[Column], source: Table) -> list[str]:
@@ -45,14 +56,21 @@ def note_columns(train: DataFrame, columns: Sequence[Column], source: Table) -> 
     targets = [it for it in columns if it.part == "target"]
     notes = [note for it in inputs for note in _note_column(it, targets, train)]
     if all(it.values < len(train) for it in inputs):  # else no row repeats another
-        copies = int(train[[it.name for it in (*inputs, *targets)]].duplicated().sum())
+        copies = _count_copies(train[[it.name for it in (*inputs, *targets)]])
         if copies:
             notes.append(
                 f"rows that repeat another: {copies}; one may be trained on, the other tested"
             )
     if gaps := [f"{it.gaps} in '{it.name}'" for it in inputs if it.gaps]:
-        notes.append(f"gaps: {', '.join(gaps)}; {_FILLED[source.missing]}")
+        notes.append(f"gaps: {first_few(gaps, SHOWN)}; {_FILLED[source.missing]}")
     return notes
+
+
+def _count_copies(rows: DataFrame) -> int:
+    """Return how many rows repeat another, by hashes of them, as `rows.duplicated` is slow."""
+    import pandas
+
+    return int(pandas.util.hash_pandas_object(rows, index=False).duplicated().sum())
 
 
 def _note_column(column: Column, targets: Sequence[Column], train: DataFrame) -> Iterator[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpc_dl.data.faults import Faults, reading
-from hpc_dl.data.tables.csv.reading import Read
+from hpc_dl.data.tables.rows import Rows
 from hpc_dl.errors import UserError, first_few
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _VERSIONED = {"_delta_log": "a Delta table", "metadata": "an Iceberg table"}
 """Folder → a table whose files are of several versions."""
 
 
-def read(place: Path, option: str) -> Read:
+def read(place: Path, option: str) -> Rows:
     """Read a Parquet file, or all below a folder in the order of their names, with a column for
     folders like `year=2021`. An index in it is no column, and is noted.
 
@@ -53,7 +53,8 @@ def read(place: Path, option: str) -> Read:
     notes = [f"the index '{name}' of {place.name} is not read" for name in named]
     if place.is_dir():
         notes.append(f"{place.name} has {len(files)} Parquet files, read in the order of names")
-    return frame.reset_index(drop=True), notes
+    where = f"{option}: {place}"
+    return Rows(frame.reset_index(drop=True), where, str(place), notes=tuple(notes))
 
 
 def find_files(folder: Path, option: str) -> list[Path]:

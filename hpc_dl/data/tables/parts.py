@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
 
 from hpc_dl.data.tables.absent import refuse_absent
+from hpc_dl.data.tables.rows import Rows
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import Part
 from hpc_dl.jobspec.sources.tables import Table
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 _PARTS: dict[str, Part] = {
     "target": "target",
@@ -55,22 +52,17 @@ def find_parts(source: Table) -> dict[str, Part]:
     return found
 
 
-def check_names(
-    source: Table, parts: Mapping[str, Part], train: DataFrame, *others: DataFrame
-) -> list[str]:
+def check_names(source: Table, parts: Mapping[str, Part], train: Rows, *others: Rows) -> list[str]:
     """Return the names of the inputs. Raises UserError with columns that are not there."""
     for key in (*_PARTS, "dates"):
         refuse_absent(train, _listed(getattr(source, key)), f"data.{key}")
-    inputs = [name for name in train.columns if name not in parts]
+    inputs = [name for name in train.frame.columns if name not in parts]
     if not inputs:
-        raise UserError(f"{train.attrs['file']} has no column beside the {_aside(parts)}")
-    needed = [name for name in train.columns if parts.get(name) != "dropped"]
-    for frame in others:
-        missing = any(name not in frame.columns for name in source.targets)
-        refuse_absent(frame, needed, hint=NO_TARGET if missing else "")
-        if extra := [name for name in frame.columns if name not in train.columns]:
-            listed = ", ".join(map(repr, extra))
-            frame.attrs["notes"].append(f"columns that are not trained on are left out: {listed}")
+        raise UserError(f"{train.where} has no column beside the {_aside(parts)}")
+    needed = [name for name in train.frame.columns if parts.get(name) != "dropped"]
+    for other in others:
+        missing = any(name not in other.frame.columns for name in source.targets)
+        refuse_absent(other, needed, hint=NO_TARGET if missing else "")
     return inputs
 
 

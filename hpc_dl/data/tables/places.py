@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hpc_dl.data.tables.rows import Rows
+
 if TYPE_CHECKING:
-    from pandas import DataFrame, Series
+    from pandas import Series
 
 Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
 
@@ -15,17 +17,17 @@ LONGEST = 40
 """Characters of a value in a message."""
 
 
-def list_rows(frame: DataFrame, wrong: Array) -> list[str]:
+def list_rows(rows: Rows, wrong: Array) -> list[str]:
     """Return the names of the rows that are wrong, (N,) bool: rows count from 1 as in the file,
     whichever of them were left out."""
-    numbers = (frame.index.to_numpy()[wrong] + 1).tolist()
-    return [f"row {it}{'' if at else frame.attrs['after']}" for at, it in enumerate(numbers)]
+    numbers = (rows.frame.index.to_numpy()[wrong] + 1).tolist()
+    return [f"row {it}{'' if at else rows.after}" for at, it in enumerate(numbers)]
 
 
-def list_by_value(frame: DataFrame, name: str, wrong: Array) -> list[str]:
+def list_by_value(rows: Rows, name: str, wrong: Array) -> list[str]:
     """Return the different values of the rows that are wrong, each with the first row of it."""
     found: dict[str, list[str]] = {}
-    for value, row in zip(frame[name][wrong].tolist(), list_rows(frame, wrong), strict=True):
+    for value, row in zip(rows.frame[name][wrong].tolist(), list_rows(rows, wrong), strict=True):
         found.setdefault(show_value(value), []).append(row)
     return [
         f"{value} ({at[0]})" if len(at) == 1 else f"{value} ({len(at)} rows, the first is {at[0]})"

@@ -12,6 +12,7 @@ from hpc_dl.data.labels import note_constant_targets, note_similar_names
 from hpc_dl.data.tables.columns import as_words, find_kind, is_text, plain
 from hpc_dl.data.tables.dates import find_days
 from hpc_dl.data.tables.places import Array, show_example, show_value
+from hpc_dl.data.tables.rows import Rows
 from hpc_dl.data.tables.text_numbers import add_formatted_numbers
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.sources.tables import Table
@@ -62,14 +63,14 @@ def find_classes(train: DataFrame, target: str) -> list[str]:
     return names
 
 
-def find(source: Table, frames: Mapping[str, DataFrame]) -> tuple[list[str], dict[str, Array]]:
+def find(source: Table, tables: Mapping[str, Rows]) -> tuple[list[str], dict[str, Array]]:
     """Return the names of the classes, if any, and by split the class (N,) of each row, or the
     numbers to predict (N, targets). Raises UserError for what is neither."""
     if source.task == "regress":
-        return [], {n: _numbers(it, source.targets, source.formats) for n, it in frames.items()}
+        return [], {n: _numbers(it, source.targets, source.formats) for n, it in tables.items()}
     (target,) = source.targets
-    classes = find_classes(frames["train"], target)
-    return classes, {name: _labels(frame, target, classes) for name, frame in frames.items()}
+    classes = find_classes(tables["train"].frame, target)
+    return classes, {name: _labels(it, target, classes) for name, it in tables.items()}
 
 
 def note(source: Table, train: DataFrame, answers: Array, classes: Sequence[str]) -> list[str]:
@@ -90,17 +91,17 @@ def note(source: Table, train: DataFrame, answers: Array, classes: Sequence[str]
     return notes
 
 
-def _labels(frame: DataFrame, target: str, classes: Sequence[str]) -> Array:
+def _labels(rows: Rows, target: str, classes: Sequence[str]) -> Array:
     import pandas
 
-    codes, values = pandas.factorize(frame[target])
+    codes, values = pandas.factorize(rows.frame[target])
     names = as_words(pandas.Series(values))
     places = pandas.Index(classes).get_indexer(names)
     counts = np.bincount(codes, minlength=len(values))
     unknown: dict[str, int] = {}
     for place in (places < 0).nonzero()[0]:
         unknown[names[place]] = unknown.get(names[place], 0) + int(counts[place])
-    faults = Faults(frame.attrs["file"])
+    faults = Faults(rows.where)
     faults.add(
         f"classes in '{target}' that no row to train on has",
         [f"{show_value(name)} ({count} rows)" for name, count in unknown.items()],
@@ -111,27 +112,27 @@ def _labels(frame: DataFrame, target: str, classes: Sequence[str]) -> Array:
     return found
 
 
-def _numbers(frame: DataFrame, targets: Sequence[str], formats: Mapping[str, str]) -> Array:
-    faults = Faults(frame.attrs["file"])
-    columns = [_number(frame, name, formats, faults) for name in targets]
+def _numbers(rows: Rows, targets: Sequence[str], formats: Mapping[str, str]) -> Array:
+    faults = Faults(rows.where)
+    columns = [_number(rows, name, formats, faults) for name in targets]
     faults.refuse()
     return np.stack(columns, axis=1)
 
 
-def _number(frame: DataFrame, name: str, formats: Mapping[str, str], faults: Faults) -> Array:
+def _number(rows: Rows, name: str, formats: Mapping[str, str], faults: Faults) -> Array:
     if name in formats:
-        days: Array = find_days(frame, name, formats[name], faults)[1].to_numpy()
+        days: Array = find_days(rows, name, formats[name], faults)[1].to_numpy()
         return days
-    kind, values = plain(frame, name, faults) or ("", frame[name].map(lambda _: 0.0))
+    kind, values = plain(rows, name, faults) or ("", rows.frame[name].map(lambda _: 0.0))
     if kind != "words":
         found: Array = values.to_numpy()
         return found
-    if not add_formatted_numbers(frame, name, values, faults):
+    if not add_formatted_numbers(rows, name, values, faults):
         different, first = values.nunique(), show_example(values)
-        few = different <= min(MOST_CLASSES, max(len(frame) / 2, 2))
+        few = different <= min(MOST_CLASSES, max(len(rows.frame) / 2, 2))
         faults.add(
             "words, where numbers are to be predicted",
             [f"column '{name}' has {different} different ones, such as {first}"],
             "To predict a class: data.task: classify." if few else "Name a column of numbers.",
         )
-    return np.zeros(len(frame))
+    return np.zeros(len(rows.frame))

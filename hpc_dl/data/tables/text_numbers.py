@@ -9,10 +9,11 @@ import numpy as np
 from hpc_dl.data.faults import Faults
 from hpc_dl.data.tables.number_formats import find_formatted_numbers
 from hpc_dl.data.tables.places import LONGEST, list_by_value, show_value
+from hpc_dl.data.tables.rows import Rows
 from hpc_dl.errors import first_few
 
 if TYPE_CHECKING:
-    from pandas import DataFrame, Series
+    from pandas import Series
 
 LOOKED_AT = 1000
 """Different words, at most."""
@@ -30,7 +31,7 @@ FORMATTED = (
 )
 
 
-def add_formatted_numbers(frame: DataFrame, name: str, words: Series[Any], faults: Faults) -> bool:
+def add_formatted_numbers(rows: Rows, name: str, words: Series[Any], faults: Faults) -> bool:
     """Return whether most words of a column are formatted numbers, and add a fault if so."""
     import pandas
 
@@ -42,8 +43,8 @@ def add_formatted_numbers(frame: DataFrame, name: str, words: Series[Any], fault
     if len(different) and not len(odd):
         faults.add(f"column '{name}' has numbers as text", [_some(some)], AS_TEXT)
     elif counts.sum() / 2 < counts[is_number].sum():
-        wrong = list_by_value(frame, name, words.isin(odd).to_numpy())
-        hint = _gap_hint(frame, list(odd))
+        wrong = list_by_value(rows, name, words.isin(odd).to_numpy())
+        hint = _gap_hint(rows, list(odd))
         faults.add(f"column '{name}' is of numbers, but also of words", wrong, hint)
     elif len(formatted) > len(some) / 2:
         faults.add(
@@ -56,10 +57,10 @@ def add_formatted_numbers(frame: DataFrame, name: str, words: Series[Any], fault
     return True
 
 
-def _gap_hint(frame: DataFrame, words: list[str]) -> str:
+def _gap_hint(rows: Rows, words: list[str]) -> str:
     """Return what to do with words among numbers."""
     words = [word for word in words if len(word) <= LONGEST] or [words[0][:LONGEST]]
-    if frame.attrs.get("form") == "csv" and len(words) <= SHOWN:
+    if rows.is_csv and len(words) <= SHOWN:
         return f"If these are gaps: data.na_values: [{', '.join(map(repr, words))}]."
     return (
         f"Correct them, or leave gaps empty. No numbers are: {first_few(map(repr, words), SHOWN)}."

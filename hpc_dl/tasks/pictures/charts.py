@@ -39,7 +39,7 @@ def confusion(predicted: Tensor, label: Tensor, names: Sequence[str]) -> Picture
     fraction = counts / counts.sum(dim=1, keepdim=True).clamp(min=1)
     side = max(3.2, min(0.34 * cells + 1.4, 9)) + _inches_of_names(shown)
     drawing, axis = figure(side + 0.6, side)
-    image = axis.imshow(fraction.numpy(), vmin=0, vmax=1, cmap="viridis")
+    image = axis.imshow(fraction.numpy(), vmin=0, vmax=1, cmap="viridis", origin="upper")
     _name_classes(axis, shown)
     if cells <= NUMBERED:
         for row, column in counts.nonzero().tolist():

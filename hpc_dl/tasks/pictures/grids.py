@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,8 +19,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 INCHES_A_CELL = 0.55
+"""The side of a square image; others have the same area."""
 MOST_PIXELS = 128
-"""Of a side of an image in a grid; larger ones are reduced to it."""
+"""Of a side of a square image in a grid; larger ones are reduced to as many in all."""
+LONGEST = 64
+"""The most that an image is longer than high, or higher than long."""
 GAP = 0.12
 """Between two images, as a fraction of an image's side."""
 
@@ -41,15 +45,23 @@ def grid(
     """
     images = drawable(images)
     columns = max(min(columns, len(images) // max(len(rows), 1)), 1)
-    sheet = _Sheet.of(images, columns, gap=4 * GAP if cells else GAP)
+    sheet = _Sheet.of(images, columns, gap_of(images, cells))
     height, width = sheet.pixels.shape[:2]
-    inches, aside = (
-        columns * INCHES_A_CELL,
-        INCHES_A_LETTER * max(map(len, labels(rows)), default=0),
-    )
+    inches = columns * INCHES_A_CELL * math.sqrt(elongation(images))
+    aside = INCHES_A_LETTER * max(map(len, labels(rows)), default=0)
     drawing, axis = figure(inches + aside + 0.2, inches * height / width + 0.35)
     sheet.draw(axis, rows, cells)
     return Picture(drawing, caption, generated)
+
+
+def elongation(images: Tensor) -> float:
+    """Return the width of images (N, C, H, W) over their height, within bounds."""
+    return min(max(images.shape[-1] / images.shape[-2], 1 / LONGEST), LONGEST)
+
+
+def gap_of(images: Tensor, cells: Sequence[str]) -> float:
+    """Return the gap between rows as a fraction of an image's height: there is room for `cells`."""
+    return 4 * GAP * math.sqrt(elongation(images)) if cells else GAP
 
 
 def draw_grid(
@@ -60,7 +72,7 @@ def draw_grid(
     cells: Sequence[str] = (),
 ) -> None:
     """Draw images (N, C, H, W) in [0, 1] as in a `grid`, on axes that are there."""
-    sheet = _Sheet.of(drawable(images), columns, gap=4 * GAP if cells else GAP)
+    sheet = _Sheet.of(drawable(images), columns, gap_of(images, cells))
     sheet.draw(axis, rows, cells)
 
 
@@ -72,7 +84,7 @@ def drawable(images: Tensor) -> Tensor:
     images = images.detach().float().clamp(0, 1)
     if images.shape[1] not in (1, 3):
         images = images.mean(dim=1, keepdim=True)
-    times = max(images.shape[-2:]) / MOST_PIXELS
+    times = math.sqrt(math.prod(images.shape[-2:])) / MOST_PIXELS
     down, across = (max(round(side / times), 1) for side in images.shape[-2:])
     return F.adaptive_avg_pool2d(images, (down, across)) if times > 1 else images
 
@@ -92,7 +104,7 @@ class _Sheet:
         """Put images (N, C, H, W) on a sheet, with a `gap` between rows."""
         pixels = images.permute(0, 2, 3, 1).cpu().numpy()
         _, height, width, channels = pixels.shape
-        down, across = round(height * (1 + gap)), round(width * (1 + GAP))
+        down, across = height + max(round(height * gap), 1), width + max(round(width * GAP), 1)
         tops = [down - height + down * row for row in range(-(-len(pixels) // columns))]
         lefts = [across * column for column in range(columns)]
         sheet = np.ones((tops[-1] + height, lefts[-1] + width, channels), np.float32)
@@ -103,13 +115,15 @@ class _Sheet:
 
     def draw(self, axis: Axes, rows: Sequence[str], cells: Sequence[str]) -> None:
         """Draw the sheet, with names beside its rows and above its cells."""
-        axis.imshow(self.pixels, vmin=0, vmax=1, cmap="gray", interpolation="nearest")
+        axis.imshow(
+            self.pixels, vmin=0, vmax=1, cmap="gray", origin="upper", interpolation="nearest"
+        )
         axis.set_frame_on(False)
         axis.set_xticks([])
         (height, width), named = self.sides, list(zip(self.tops, labels(rows), strict=False))
-        places, names = [top + height / 2 for top, _ in named], [name for _, name in named]
+        places, names = [top + (height - 1) / 2 for top, _ in named], [name for _, name in named]
         axis.set_yticks(places, names, fontsize=8)
         axis.tick_params(length=0)
         for number, text in enumerate(cells):
             top, left = self.tops[number // len(self.lefts)], self.lefts[number % len(self.lefts)]
-            axis.text(left + width / 2, top - 1, text, fontsize=5.5, ha="center", va="bottom")
+            axis.text(left + (width - 1) / 2, top - 1, text, fontsize=5.5, ha="center", va="bottom")

@@ -86,14 +86,14 @@ NUMBERED = [
         "several negative labels",
         npz(y=LABELS - 2),
         SUBMISSION,
-        "'y': 2 faults\n  label -2 of 10 of 40 …\n  label -1 of 10 of 40 …\nNumber the classes fr",
+        "2 faults\n  data.labels: 'y': label -2 of 10 of 40 …: label -1 of 10 of 40 …\nNumber the",
     ),
     Case(
         "fractions as labels, one of them missing",
         npz(y=changed(LABELS / 2, np.nan, 7)),
         SUBMISSION,
-        "data.labels: 'y': 2 faults\n  1 of 40 labels are nan or infinite, of examples: 7\n  "
-        "19 of 40 labels are no whole numbers, like 0.5, of examples: 1, 3, 5 and 16 more\n"
+        "2 faults\n  data.labels: 'y': 1 of 40 labels are nan or infinite, of examples: 7\n  "
+        "data.labels: 'y': 19 of 40 labels are no whole numbers, like 0.5, of …\n"
         "Leave those out: …data.task: regress.",
     ),
     Case(
@@ -105,6 +105,18 @@ NUMBERED = [
 ]
 ROWS = [
     Case("one-hot labels", npz(y=np.eye(4)[LABELS]), TRAINS, "labels are rows with a single 1, wh"),
+    Case(
+        "one-hot labels with gaps",
+        npz(y=changed(np.eye(4)[LABELS], np.nan, 3, (5, 1))),
+        SUBMISSION,
+        "data.labels: 'y': 2 of 40 rows have nan: 3, 5\nLeave those out.",
+    ),
+    Case(
+        "one-hot labels of fewer classes in the test",
+        split("test", labels=np.eye(3)[LABELS[:6] % 3], y=np.eye(4)[LABELS]),
+        SUBMISSION,
+        "column for each class in all splits: data.labels: 'y' has 4, data.test_labels: 'b' has 3",
+    ),
     Case(
         "one-hot labels with an axis too many",
         npz(y=np.eye(4, dtype=bool)[LABELS][:, None]),
@@ -160,7 +172,16 @@ NAMED = [
         "'y': 20 of 40 labels are empty, of examples: 1, 3, 5 and 17 more",
     ),
     Case(
-        "words in Latin-1", npz(y=np.array([b"K\xe4se", b"Brot"] * 20)), SUBMISSION, "not in UTF-8"
+        "words in Latin-1",
+        npz(y=np.array([b"K\xe4se", b"Brot"] * 20)),
+        SUBMISSION,
+        "'y': 20 of 40 words are not in UTF-8, the first is b'K\\xe4se', at: 0, 2, 4 and 17 more\n",
+    ),
+    Case(
+        "words that NumPy has made of missing ones",
+        npz(y=np.array(["nan", "b"] * 20)),
+        SUBMISSION,
+        "'y': 20 of 40 labels are 'nan', which is written for missing ones, of examples: 0, 2, 4",
     ),
     Case("dates as labels", npz(y=LABELS.astype("M8[s]")), SUBMISSION, "'y' holds dates, not cl"),
     Case("pickled labels", npz(y=LABELS.astype(object)), SUBMISSION, "'y' holds Python objects"),
@@ -183,10 +204,19 @@ NAMED = [
         SUBMISSION,
         "data.class_names: 2 names, and 4 different labels, of which '2', '3' has none",
     ),
-    Case("too many names", called([*"abcdef"]), SUBMISSION, "'y' has no example of 'e', 'f' to tr"),
+    Case(
+        "too many names",
+        called([*"abcdef"]),
+        SUBMISSION,
+        "'y' has no example of 'e', 'f' to train on\n…these out of validation, test and data.class",
+    ),
+    Case("names in a column", called("n", n=WORDS[:, None]), TRAINS, "0 is 'cat', 1 is 'dog'"),
     Case("a name twice", called([*"abca"]), SUBMISSION, "names have to differ, and not to be emp"),
     Case(
-        "names that are numbers", called("x"), SUBMISSION, "'x' is (40, 3) float64, but has to be"
+        "names that are numbers",
+        called("n", n=TABLE),
+        SUBMISSION,
+        "'n' is (40, 3) float64, but has to be",
     ),
     Case(
         "pickled names", called("n", n=WORDS.astype(object)), SUBMISSION, "'n' is (4,) object, bu"
@@ -198,7 +228,8 @@ COUNTED = [
     ),
     Case("a label too few", npz(y=LABELS[:39]), SUBMISSION, "40 examples to train, and 39 labels"),
     Case("no examples", npz(x=TABLE[:0], y=LABELS[:0]), SUBMISSION, "there are none"),
-    Case("no columns", npz(x=TABLE[:, :0]), SUBMISSION, "there are none"),
+    Case("no columns", npz(x=TABLE[:, :0]), SUBMISSION, "'x' is (40, 0): there are none"),
+    Case("pictures without pixels", npz(x=IMAGES[:, :0]), SUBMISSION, "'x' is (40, 0, 8): there a"),
     Case(
         "a test of one example",
         split("test", TABLE[:1], np.eye(4)[:1], y=np.eye(4)[LABELS]),
@@ -214,7 +245,31 @@ COUNTED = [
     Case(
         "a test of one value", split("test", np.array(1)), SUBMISSION, "data.test_inputs: 'a' is ()"
     ),
-    Case("a test of other columns", split("test", TABLE[:6, :2]), SUBMISSION, "(2,), others (3,)"),
+    Case(
+        "a test of other columns",
+        split("test", TABLE[:6, :2]),
+        SUBMISSION,
+        "data.test_inputs: 'a': an example is (2,), but (3,) to train",
+    ),
+    Case(
+        "words as examples, gaps in the labels of two splits, and a group too few",
+        split(
+            "test", *(TABLE[:6].astype(str), LABELS[:6] / 2), x=TABLE.astype(str), y=marked(np.nan)
+        ),
+        SUBMISSION,
+        "a.npz: 4 faults\n  data.inputs: 'x' holds text, not real numbers\n  data.test_inputs: 'a' "
+        "holds text, not real numbers\n  data.labels: 'y': 4 of 40 labels are nan or infinite, of "
+        "examples: 0, 1, 2 and 1 more\n  data.test_labels: 'b': 3 of 6 labels are no whole numbers",
+    ),
+    Case(
+        "several names of arrays that are not there",
+        npz({"inputs": "X", "labels": "Y", "groups": "patient"}),
+        SUBMISSION,
+        "3 faults\n  data.inputs: …has no array 'X'\n  data.labels: …'Y'\n  data.groups: ",
+    ),
+    Case(
+        "groups that are the labels", npz({"groups": "y"}), SUBMISSION, "'y' is named for two diff"
+    ),
     Case(
         "a test of other classes",
         split("test", labels=LABELS[:6] + 2),
@@ -232,6 +287,12 @@ COUNTED = [
         grouped(changed(LABELS, np.nan, 3, 5)),
         SUBMISSION,
         "data.groups: 'g': 2 of 40 examples have no group: 3, 5",
+    ),
+    Case(
+        "words as groups, some of them missing",
+        grouped(np.array([*"abc", "nan"])[LABELS]),
+        SUBMISSION,
+        "data.groups: 'g': 10 of 40 examples have no group: 3, 7, 11 and 7 more",
     ),
     Case(
         "a group of two values", grouped(TABLE), SUBMISSION, "'g' is (40, 3), but has to be one val"

@@ -51,20 +51,36 @@ def damaged(array="x", chunk=1):
     return make
 
 
-def virtual(folder):
-    """Write an array that lies in two other files."""
+def virtual(folder, rows=20, name="x"):
+    """Write an array that lies in two other files, of which the second has so many rows."""
     layout = h5py.VirtualLayout(TABLE.shape, "f8")
-    for number in range(2):
+    for number, count in enumerate((20, rows)):
+        start = 20 * number
         with h5py.File(folder / f"part{number}.h5", "w") as opened:
-            opened["x"] = TABLE[20 * number : 20 * number + 20]
-        part = h5py.VirtualSource(f"part{number}.h5", "x", (20, 3))
-        layout[20 * number : 20 * number + 20] = part
+            opened[name if number else "x"] = TABLE[start : start + count]
+        layout[start : start + 20] = h5py.VirtualSource(f"part{number}.h5", "x", (20, 3))
 
     def change(opened):
         del opened["x"]
         opened.create_virtual_dataset("x", layout)
 
     return streamed(change)(folder)
+
+
+def half_mapped(folder):
+    layout = h5py.VirtualLayout(TABLE.shape, "f8")
+    with h5py.File(folder / "part.h5", "w") as opened:
+        opened["x"] = TABLE[:20]
+    layout[:20] = h5py.VirtualSource("part.h5", "x", (20, 3))
+    return streamed(lambda it: it.create_virtual_dataset("v", layout), {"inputs": "v"})(folder)
+
+
+def linked(folder):
+    """Write an array that is in another file, under another name."""
+    with h5py.File(folder / "scan.h5", "w") as opened:
+        opened["frames"] = TABLE
+    link = h5py.ExternalLink("scan.h5", "/frames")
+    return streamed(lambda it: it.__setitem__("link", link), {"inputs": "link"})(folder)
 
 
 def half_written(opened):
@@ -147,6 +163,32 @@ CASES = [
     ),
     Case("floats of 2 bytes", streamed(x=TABLE.astype("f2")), TRAINS),
     Case("an array in other files", virtual, TRAINS),
+    Case(
+        "an array in other files, of which one is shorter",
+        lambda folder: virtual(folder, 19),
+        SUBMISSION,
+        "it lies in other arrays, which are not there or of another size: 'x' in …part1.h5",
+    ),
+    Case(
+        "an array in other files, of which one has it by another name",
+        lambda folder: virtual(folder, name="y"),
+        SUBMISSION,
+        "which are not there or of another size: 'x' in …part1.h5",
+    ),
+    Case(
+        "an array of which half is in another file, the rest in none",
+        half_mapped,
+        TRAINS,
+        "'v': 60 of 120 values were never written, and are read as 0",
+    ),
+    Case("a link to an array of another name in another file", linked, TRAINS),
+    Case(
+        "a linked file that is removed meanwhile",
+        linked,
+        TRAINING,
+        "scan.h5 is gone",
+        remove("scan.h5"),
+    ),
     Case(
         "a file that is removed meanwhile",
         streamed(),

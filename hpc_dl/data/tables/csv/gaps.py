@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hpc_dl.errors import first_few
@@ -14,24 +14,26 @@ LOOKED_AT = 100_000
 """Rows of a long file in which such words are looked for."""
 
 
-def note_words(frame: DataFrame, texts: DataFrame) -> list[str]:
-    """Note the words that were read as gaps. `texts` are columns of the frame as they stand in the
-    file, from its first row on. For messages the words are kept in `frame.attrs`."""
+def find_words(frame: DataFrame, texts: DataFrame) -> dict[str, list[str]]:
+    """Return the words that were read as gaps, by column. `texts` are columns of the frame as they
+    stand in the file, from its first row on."""
     found: dict[str, list[str]] = {}
     rows = min(len(frame), len(texts))
     for name in texts:
         words = texts[name].iloc[:rows][frame[name].isna().to_numpy()[:rows]]
         found[name] = [word for word in words.str.strip().unique() if word]
-    frame.attrs["gap_words"] = {name: words for name, words in found.items() if words}
-    words = dict.fromkeys(word for some in found.values() for word in some)
+    return {name: words for name, words in found.items() if words}
+
+
+def note_words(found: Mapping[str, Sequence[str]]) -> list[str]:
+    """Note the words that were read as gaps, each with its columns."""
+    columns: dict[str, list[str]] = {}
+    for name, words in found.items():
+        for word in words:
+            columns.setdefault(word, []).append(repr(name))
     return [
-        f"'{word}' is read as a gap in {_columns(name for name in found if word in found[name])}"
-        for word in words
+        f"'{word}' is read as a gap in column {first_few(names)}" for word, names in columns.items()
     ]
-
-
-def _columns(names: Iterable[str]) -> str:
-    return f"column {first_few(map(repr, names))}"
 
 
 def leave_out_empty_rows(frame: DataFrame) -> tuple[DataFrame, list[str]]:

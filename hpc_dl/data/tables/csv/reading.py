@@ -11,19 +11,17 @@ from typing import TYPE_CHECKING, Any
 from hpc_dl.data.faults import Faults, reading
 from hpc_dl.data.tables.csv import numbers, text_files
 from hpc_dl.data.tables.csv.dialect import Dialect, find_dialect
-from hpc_dl.data.tables.csv.gaps import LOOKED_AT, leave_out_empty_rows, note_words
+from hpc_dl.data.tables.csv.gaps import LOOKED_AT, find_words, leave_out_empty_rows, note_words
 from hpc_dl.data.tables.csv.notes import note_doubts
 from hpc_dl.data.tables.csv.rows import WHITESPACE, split
 from hpc_dl.data.tables.csv.text_files import TextFile
 from hpc_dl.data.tables.row_numbers import is_nameless
+from hpc_dl.data.tables.rows import Rows
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.csv_format import CsvFormat
 
 if TYPE_CHECKING:
     from pandas import DataFrame
-
-Read = tuple["DataFrame", list[str]]
-"""A table, and notes on how it was read."""
 
 _UNEVEN = (
     "A gap is an empty field between two separators, and a field that has one in it needs quotes. "
@@ -31,7 +29,7 @@ _UNEVEN = (
 )
 
 
-def read(path: Path, key: str, options: CsvFormat) -> Read:
+def read(path: Path, key: str, options: CsvFormat) -> Rows:
     """Read the CSV file that the option `key` names. Raises UserError for one that is none, or
     that can be read in two ways."""
     file = text_files.find_text(path, key, options.encoding)
@@ -49,12 +47,13 @@ def read(path: Path, key: str, options: CsvFormat) -> Read:
     notes = [*dialect.notes, *numbers.note_decimal(decimal, dialect, frame)]
     notes += numbers.convert_numbers(frame, decimal, options.thousands)
     frame, more = leave_out_empty_rows(frame)
-    frame.attrs["after"] = dialect.after
+    words: dict[str, list[str]] = {}
     if gaps := list(frame.columns[frame.isna().any()]):
         known = {"dtype": str, "keep_default_na": False, "na_values": []}
         texts = _read(file, dialect, options, usecols=gaps, nrows=LOOKED_AT, **known)
-        notes += note_words(frame, texts)
-    return frame, [*notes, *more, *note_doubts(frame, dialect)]
+        words = find_words(frame, texts)
+    notes += [*note_words(words), *more, *note_doubts(frame, dialect)]
+    return Rows(frame, file.where, str(path), True, dialect.after, tuple(notes), words)
 
 
 def _read(file: TextFile, dialect: Dialect, options: CsvFormat, **more: Any) -> DataFrame:
