@@ -37,7 +37,7 @@ class Picture:
         """
         from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-        self.figure.suptitle(self.caption + more, fontsize=9, parse_math=False)
+        self.figure.suptitle(self.caption + more, fontsize=9, parse_math=False, wrap=True)
         _bound(self.figure)
         canvas = FigureCanvasAgg(self.figure)
         with warnings.catch_warnings():
