@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,9 @@ def in_subprocess(source: Source[Any]) -> DataFacts:
 def read_answer(answer: dict[str, Any]) -> DataFacts:
     """Return the facts in an answer. Raises UserError where it is an error."""
     if "message" in answer:
-        raise UserError(f"data.name: {answer['message']}", hint=answer["hint"])
+        names_option = re.match(r"data(\.\w+)?: ", answer["message"])
+        where = "" if names_option else "data.name: "
+        raise UserError(f"{where}{answer['message']}", hint=answer["hint"])
     return TypeAdapter(DataFacts).validate_python(answer)
 
 
