@@ -47,6 +47,12 @@ def first_few(names: Iterable[object], most: int = 5) -> str:
     return ", ".join(every[:most]) + more
 
 
+def printable(text: str) -> str:
+    """Return text on one line, with escapes for what cannot be printed: line breaks, control
+    characters, bytes that are not UTF-8."""
+    return "".join(it if it.isprintable() else ascii(it)[1:-1] for it in text)
+
+
 def reason(error: OSError) -> str:
     """Return what the operating system refused, with the file where it is known; never empty."""
     if isinstance(error, shutil.Error) and error.args and isinstance(error.args[0], list):

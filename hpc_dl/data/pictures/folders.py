@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from hpc_dl.data.labels import note_similar_names, note_unordered_numbers
 from hpc_dl.data.pictures import folder_checks, split_folders
 from hpc_dl.data.pictures.folder_checks import RENAME
-from hpc_dl.data.pictures.folder_walk import SUFFIXES, is_text, list_folder, printable, walk
+from hpc_dl.data.pictures.folder_walk import SUFFIXES, is_text, list_folder, walk
 from hpc_dl.data.pictures.roots import no_class, refuse_no_folder
 from hpc_dl.data.splits.counts import Holdout, split_facts
-from hpc_dl.errors import UserError, first_few
+from hpc_dl.errors import UserError, first_few, printable
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.sources.image_folder import ImageFolder
 
@@ -91,6 +91,7 @@ def facts(source: ImageFolder, found: Found, cache: Path) -> DataFacts:
     root = Path(source.root).expanduser()
     notes = (
         *found.notes,
+        *_note_pattern(source.groups),
         *header_notes.note_decoding(found.paths, source, cache),
         *duplicates.note_duplicates(found.pictures, root),
     )
@@ -121,6 +122,13 @@ def groups(source: ImageFolder, found: Found) -> Array | None:
     for name in set(named) - {"train"}:
         holdout.refuse_shared(named["train"], named[name], name)
     return holdout.number_groups(named["train"])
+
+
+def _note_pattern(pattern: str | None) -> tuple[str, ...]:
+    """Note that groups are named by a part alone of what the pattern captures."""
+    if pattern is None or re.compile(pattern).groups < 2:
+        return ()
+    return (f"data.groups: the first (...) of '{pattern}' alone names the group",)
 
 
 def _classes(root: Path, split: str, folder: Path) -> tuple[str, ...]:

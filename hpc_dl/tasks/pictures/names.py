@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from hpc_dl.errors import printable
+
 LONGEST = 32
 """Most characters of a label."""
 INCHES_A_LETTER = 0.075
@@ -22,14 +24,12 @@ def labels(names: Iterable[str], longest: int = LONGEST) -> list[str]:
 
 
 def label(name: str, longest: int = LONGEST) -> str:
-    """Return a short and visible label. The middle of a long name is cut out: paths begin alike."""
-    text = visible(name).strip() or "(empty)"
-    if len(text) > longest:
-        end = longest // 2
-        text = f"{text[: longest - end - 1]}…{text[-end:]}"
+    """Return a short and visible label."""
+    text = shorten(printable(name).strip() or "(empty)", longest)
     return f" {text}" if text.startswith("_") else text
 
 
-def visible(text: str) -> str:
-    """Return a text with escapes in the place of line breaks and control characters."""
-    return "".join(it if it.isprintable() else ascii(it)[1:-1] for it in text)
+def shorten(text: str, longest: int) -> str:
+    """Return a text, of which the middle is cut out if it is long: paths begin alike."""
+    end = longest // 2
+    return text if len(text) <= longest else f"{text[: longest - end - 1]}…{text[-end:]}"
