@@ -8,6 +8,7 @@ torch for it.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
 import re
@@ -52,7 +53,12 @@ def read_answer(answer: dict[str, Any]) -> DataFacts:
         names_option = re.match(r"data(\.\w+)?: ", answer["message"])
         where = "" if names_option else "data.name: "
         raise UserError(f"{where}{answer['message']}", hint=answer["hint"])
-    return TypeAdapter(DataFacts).validate_python(answer)
+    return _facts().validate_python(answer)
+
+
+@functools.cache
+def _facts() -> TypeAdapter[DataFacts]:
+    return TypeAdapter(DataFacts)
 
 
 def main() -> None:

@@ -249,7 +249,7 @@ def test_an_export_of_before_there_were_dates_and_fills_predicts_the_same(export
     np.testing.assert_array_equal(found["probabilities"], expected["probabilities"])
 
 
-def test_a_frame_is_refused_where_the_training_knew_no_names(tmp_path):
+def test_a_table_is_refused_where_the_training_knew_no_names(tmp_path, capsys):
     np.savez(tmp_path / "x.npz", x=np.zeros((40, 2)), y=np.arange(40) % 2)
     facts = reading.describe(Npz(name="npz", path=str(tmp_path / "x.npz")), tmp_path)
     predictor = load(exports.export(tmp_path / "export", FFNN, facts))
@@ -257,6 +257,8 @@ def test_a_frame_is_refused_where_the_training_knew_no_names(tmp_path):
     with pytest.raises(UserError, match="was trained on arrays without any") as caught:
         predictor.predict(table)
     assert "to_numpy" in caught.value.hint
+    assert main([str(tmp_path / "export"), str(tmp_path / "x.npz")]) == 2
+    assert "x.npz: the network was not trained on a table" in capsys.readouterr().err
 
 
 def test_a_network_that_was_trained_on_arrays_with_gaps_predicts_them_as_the_mean(tmp_path):
