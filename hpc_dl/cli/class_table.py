@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rich.cells import cell_len
 
-from hpc_dl.errors import first_few
+from hpc_dl.errors import first_few, printable
 from hpc_dl.jobspec.data import DataFacts
 
 MAX_CLASSES = 20
@@ -30,7 +30,7 @@ def format_classes(facts: DataFacts) -> str:
 
 def _column(head: str, values: Sequence[str], to_right: bool = True) -> list[str]:
     """Return the cells of a column, all of one width but for names that are very long."""
-    cells = [head, *values]
+    cells = [head, *map(printable, values)]
     width = min(max(map(cell_len, cells)), MAX_NAME_WIDTH)
     filled = [(cell, " " * (width - cell_len(cell))) for cell in cells]
     return [space + cell if to_right else cell + space for cell, space in filled]
@@ -39,5 +39,5 @@ def _column(head: str, values: Sequence[str], to_right: bool = True) -> list[str
 def _rarest(facts: DataFacts) -> str:
     train = zip(facts.class_counts["train"], facts.classes, strict=True)
     few = sorted(it for it in train if not facts.include_classes or it[1] in facts.include_classes)
-    shown = ", ".join(f"'{name}' {count}" for count, name in few[:RAREST])
-    return f"the fewest to train on: {shown}"
+    shown = (f"'{name}' {count}" for count, name in few[:RAREST])
+    return f"the fewest to train on: {first_few(shown)}"

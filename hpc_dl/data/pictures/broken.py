@@ -14,8 +14,7 @@ from typing import Any
 from PIL import Image, UnidentifiedImageError
 
 from hpc_dl.data.faults import PLACES, Faults
-from hpc_dl.data.pictures.folder_walk import printable
-from hpc_dl.errors import UserError, reason
+from hpc_dl.errors import UserError, printable, reason
 
 _FIRST_BYTES = 512
 _MEDIA = rb"(?s).{4}ftyp"

@@ -108,12 +108,6 @@ def is_text(name: str) -> bool:
         return False
 
 
-def printable(text: str) -> str:
-    """Return text on one line, with escapes for what cannot be printed: bytes that are not UTF-8,
-    line breaks."""
-    return "".join(it if it.isprintable() else ascii(it)[1:-1] for it in text)
-
-
 def _is(question: Callable[[], bool]) -> bool:
     """Return the answer; False for a link that cannot be followed."""
     try:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from hpc_dl.data.labels import note_similar_names, note_unordered_numbers
 from hpc_dl.data.pictures import folder_checks, split_folders
 from hpc_dl.data.pictures.folder_checks import RENAME
-from hpc_dl.data.pictures.folder_walk import SUFFIXES, is_text, list_folder, printable, walk
+from hpc_dl.data.pictures.folder_walk import SUFFIXES, is_text, list_folder, walk
 from hpc_dl.data.pictures.roots import no_class, refuse_no_folder
 from hpc_dl.data.splits.counts import Holdout, split_facts
-from hpc_dl.errors import UserError, first_few
+from hpc_dl.errors import UserError, first_few, printable
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.sources.image_folder import ImageFolder
 
@@ -112,7 +112,7 @@ def groups(source: ImageFolder, found: Found) -> Array | None:
     }
     every = [it for pairs in matches.values() for it in pairs]
     if without := [path for path, match in every if match is None or not match[1]]:
-        shown = first_few(printable(path.relative_to(root).as_posix()) for path in without)
+        shown = first_few(path.relative_to(root).as_posix() for path in without)
         raise UserError(
             f"data.groups: '{pattern.pattern}' does not match {shown}",
             hint="It is searched for in the path of each picture below data.root.",

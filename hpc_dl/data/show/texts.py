@@ -15,8 +15,9 @@ from hpc_dl.data.show.bars import draw_bars
 from hpc_dl.data.show.panels import COLUMNS, Panel
 from hpc_dl.data.show.samples import sample
 from hpc_dl.data.show.sequences import lengths
+from hpc_dl.errors import printable
 from hpc_dl.jobspec.data import Data
-from hpc_dl.tasks.pictures.names import label, visible
+from hpc_dl.tasks.pictures.names import label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,7 +38,7 @@ def panels(splits: Splits, options: Data) -> list[Panel]:
         lines.append(f"{kind}{_beginning(text)}")
     real = tokens[torch.arange(tokens.shape[1]) < ends[:, None]]
     counts = torch.bincount(real, minlength=len(vocabulary)).tolist()
-    shown = [visible(token) if token.strip() else repr(token) for token in vocabulary]
+    shown = [printable(token) if token.strip() else repr(token) for token in vocabulary]
     frequent = partial(draw_bars, names=shown, counts=counts)
     beginnings = Panel("Training examples", partial(_draw, lines=lines), COLUMNS, 1.8)
     title = f"Most frequent of {len(vocabulary)} tokens, in {len(chosen)} training examples"
@@ -46,7 +47,7 @@ def panels(splits: Splits, options: Data) -> list[Panel]:
 
 def _beginning(text: str) -> str:
     """Return what is seen of a text; letters of East Asia take twice the room."""
-    line = visible(text.replace("\n", "↵"))
+    line = printable(text.replace("\n", "↵"))
     ends = list(accumulate(2 if east_asian_width(it) in "WF" else 1 for it in line))
     return line if not ends or ends[-1] <= WIDE else f"{line[: bisect(ends, WIDE - 1)]}…"
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from hpc_dl.errors import printable
+
 LONGEST = 32
 """Most characters of a label."""
 INCHES_A_LETTER = 0.075
@@ -23,13 +25,8 @@ def labels(names: Iterable[str], longest: int = LONGEST) -> list[str]:
 
 def label(name: str, longest: int = LONGEST) -> str:
     """Return a short and visible label. The middle of a long name is cut out: paths begin alike."""
-    text = visible(name).strip() or "(empty)"
+    text = printable(name).strip() or "(empty)"
     if len(text) > longest:
         end = longest // 2
         text = f"{text[: longest - end - 1]}…{text[-end:]}"
     return f" {text}" if text.startswith("_") else text
-
-
-def visible(text: str) -> str:
-    """Return a text with escapes in the place of line breaks and control characters."""
-    return "".join(it if it.isprintable() else ascii(it)[1:-1] for it in text)
