@@ -40,17 +40,17 @@ class UserError(Exception):
         return f"{self.message}\n{self.hint}" if self.hint else self.message
 
 
-def printable(text: str) -> str:
-    """Return text on one line, with escapes for what cannot be printed: bytes that are not UTF-8,
-    line breaks, control characters."""
-    return "".join(it if it.isprintable() else ascii(it)[1:-1] for it in text)
-
-
 def first_few(names: Iterable[object], most: int = 5) -> str:
     """Return the first names for a message, and how many more there are: `a, b and 3 more`."""
     every = [printable(str(name)) for name in names]
     more = f" and {len(every) - most} more" if len(every) > most else ""
     return ", ".join(every[:most]) + more
+
+
+def printable(text: str) -> str:
+    """Return text on one line, with escapes for what cannot be printed: line breaks, control
+    characters, bytes that are not UTF-8."""
+    return "".join(it if it.isprintable() else ascii(it)[1:-1] for it in text)
 
 
 def reason(error: OSError) -> str:

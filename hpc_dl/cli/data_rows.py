@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hpc_dl.cli.class_table import format_classes
+from hpc_dl.cli.text_columns import align
+from hpc_dl.errors import printable
 from hpc_dl.jobspec.data import Column, Data, DataFacts
 
 MAX_COLUMNS = 40
 """How many columns of a data table are listed."""
-MAX_NAME_WIDTH = 30
 COLUMN_TYPES = {"bool": "true/false"}
 """Types of columns for people, where they have another name in the facts."""
 
@@ -31,7 +32,7 @@ def count(number: int, noun: str, plural: str = "s") -> str:
 
 def _sizes(data: Data, facts: DataFacts, data_root: str) -> str:
     shape = " x ".join(map(str, facts.shape))
-    classes = f", {len(facts.classes)} classes" if facts.classes else ""
+    classes = f", {count(len(facts.classes), 'class', 'es')}" if facts.classes else ""
     staged = ""
     if "root" in type(data).model_fields:
         folder = getattr(data, "root", None) or f"{data_root}/{data.name}"
@@ -45,10 +46,11 @@ def _sizes(data: Data, facts: DataFacts, data_root: str) -> str:
 def _split(data: Data, facts: DataFacts) -> str:
     """Say how examples are divided."""
     groups, drawn = facts.groups, facts.drawn
-    parts = [f"{' and '.join(drawn or data.drawn)} drawn with split_seed {data.split_seed}"]
-    if facts.class_counts and not drawn:
+    if drawn == ():
         return "validation and test are those of the data"
-    if not drawn:
+    names = data.drawn if drawn is None else drawn
+    parts = [f"{' and '.join(names)} drawn with split_seed {data.split_seed}"]
+    if drawn is None:
         parts = [f"{parts[0]}, where the data have none of their own"]
     elif facts.classes:
         parts.append("each class in proportion" if data.stratify else "not stratified")
@@ -64,13 +66,14 @@ def _split(data: Data, facts: DataFacts) -> str:
 
 def _columns(raw: tuple[Column, ...]) -> str:
     """List the columns of a table's file, one a line, with type, values, gaps and range."""
-    name = min(max(len(it.name) for it in raw), MAX_NAME_WIDTH)
-    kind = max(len(COLUMN_TYPES.get(it.type, it.type)) for it in raw)
-    lines = [
-        f"{it.name:{name}}  {it.part:7}  {COLUMN_TYPES.get(it.type, it.type):{kind}}  "
-        + ", ".join(_about_column(it))
-        for it in raw[:MAX_COLUMNS]
+    listed = raw[:MAX_COLUMNS]
+    columns = [
+        align([it.name for it in listed]),
+        align([it.part for it in listed]),
+        align([COLUMN_TYPES.get(it.type, it.type) for it in listed]),
+        [printable(", ".join(_about_column(it))) for it in listed],
     ]
+    lines = ["  ".join(cells) for cells in zip(*columns, strict=True)]
     more = [f"and {len(raw) - MAX_COLUMNS} more"] if len(raw) > MAX_COLUMNS else []
     return "\n".join(map(str.rstrip, lines + more))
 

@@ -12,6 +12,7 @@ from rich.text import Text
 from hpc_dl.cli import data_rows
 from hpc_dl.cli.data_rows import count
 from hpc_dl.cli.preview import Preview
+from hpc_dl.errors import printable
 from hpc_dl.jobspec import units
 from hpc_dl.jobspec.credentials import hidden
 from hpc_dl.planning import data_loading
@@ -52,12 +53,12 @@ def show(preview: Preview, console: Console) -> None:
 
 
 def print_rows(lines: Sequence[tuple[str, str]], console: Console) -> None:
-    """Print names and values, line by line."""
+    """Print names and values, line by line; what cannot be printed is escaped."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in lines:
-        table.add_row(name, Text(value))
+        table.add_row(name, Text("\n".join(map(printable, value.split("\n")))))
     console.print(table)
 
 

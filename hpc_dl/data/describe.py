@@ -8,8 +8,10 @@ torch for it.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -48,8 +50,15 @@ def in_subprocess(source: Source[Any]) -> DataFacts:
 def read_answer(answer: dict[str, Any]) -> DataFacts:
     """Return the facts in an answer. Raises UserError where it is an error."""
     if "message" in answer:
-        raise UserError(f"data.name: {answer['message']}", hint=answer["hint"])
-    return TypeAdapter(DataFacts).validate_python(answer)
+        names_option = re.match(r"data(\.\w+)?: ", answer["message"])
+        where = "" if names_option else "data.name: "
+        raise UserError(f"{where}{answer['message']}", hint=answer["hint"])
+    return _facts().validate_python(answer)
+
+
+@functools.cache
+def _facts() -> TypeAdapter[DataFacts]:
+    return TypeAdapter(DataFacts)
 
 
 def main() -> None:

@@ -37,7 +37,7 @@ def number_classes(given: Mapping[str, Array], places: Mapping[str, str]) -> Cla
 
     every = [np.unique(labels) for labels in given.values()]
     values = sorted({value for split in every for value in split.tolist()})
-    if odd := _unlabelled(values):
+    if odd := find_unlabelled(values):
         _refuse_unlabelled(odd, given, places)
     classes = tuple(str(int(value)) for value in values)
     if values == list(range(len(values))):
@@ -53,12 +53,13 @@ def note_numbering(classes: Sequence[str]) -> tuple[str, ...]:
     return (note, *note_unordered_numbers(classes))
 
 
-def _unlabelled(values: Sequence[int]) -> list[int]:
+def find_unlabelled(values: Sequence[int]) -> list[int]:
     """Return which labels hardly are classes: negative ones, and -1 in an unsigned type."""
     if values == [-1, 1]:
         return []
     unsigned = [it for it in UNLABELLED if it in values and it - 1 not in values]
-    return [it for it in values if it < 0] + (unsigned if len(values) > 2 else [])
+    black_and_white = len(values) < 3 and unsigned == [255]
+    return [it for it in values if it < 0] + (unsigned if not black_and_white else [])
 
 
 def _refuse_unlabelled(

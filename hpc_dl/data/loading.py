@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from hpc_dl.data import precision, validation
+import torch
+
+from hpc_dl.data import precision
 from hpc_dl.data.dataset import Splits, divide
 from hpc_dl.data.source import Source
+from hpc_dl.data.splits import faults
 from hpc_dl.data.splits.class_subset import divide_class_subset, original_positions
 from hpc_dl.data.splits.counts import Holdout
 
@@ -25,5 +28,18 @@ def load(source: Source[Any], workers: int | None = None, *, check: bool = True)
         names = replace(names, labels=original_positions(splits, facts))
     cut = divide_class_subset if facts.include_classes else divide
     divided = cut(splits, facts, holdout)
-    validation.refuse_untrained_classes(divided.train, facts)
+    if facts.classes and not facts.class_counts:
+        _refuse_untrained(divided)
     return replace(precision.narrow(divided), names=names, assets=source.assets(facts))
+
+
+def _refuse_untrained(splits: Splits) -> None:
+    """Raise UserError where no example of a class is left to train on, which was not known before
+    the examples were read."""
+    classes = splits.facts.classes
+    counts = [
+        torch.bincount(it.tensors["label"], minlength=len(classes)).tolist()
+        for it in (splits.train, splits.validation, splits.test)
+    ]
+    there = [sum(each) for each in zip(*counts, strict=True)]
+    faults.refuse_untrained(counts[0], there, classes, splits.facts.include_classes)

@@ -9,11 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hpc_dl.data.dataset import Split
 from hpc_dl.data.faults import PLACES, Faults
 from hpc_dl.data.layout import refuse_scale
-from hpc_dl.errors import UserError, first_few
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.errors import UserError
 from hpc_dl.jobspec.suggestions import nearest
 
 AXES = {"image": 4, "sequence": 3, "table": 2}
@@ -148,23 +146,6 @@ def refuse_unknown_names(given: Iterable[object], known: Sequence[str], where: s
             near = nearest(name, known, 1, 0.4)
             guess = f"Did you mean {near[0]}?" if near else ""
             raise UserError(f"{where}: '{name}' is none of {', '.join(known)}", hint=guess)
-
-
-def refuse_untrained_classes(train: Split, facts: DataFacts) -> None:
-    """Raise UserError where the training split has no example of some class."""
-    if not facts.classes or "label" not in train.tensors:
-        return
-    counts = torch.bincount(train.tensors["label"].cpu(), minlength=len(facts.classes))
-    wanted = facts.include_classes or facts.classes
-    absent = [it for it, n in zip(facts.classes, counts, strict=True) if it in wanted and not n]
-    if absent:
-        shown = first_few(f"'{name}'" for name in absent)
-        raise UserError(
-            f"data: there is no example of {shown} to train on, "
-            f"among the {len(train)} of the training split",
-            hint="Add examples, hold fewer or others out (data.validation, data.test, "
-            "data.split_seed), or leave the class out.",
-        )
 
 
 def _pixels(image: Tensor, where: str, otherwise: str) -> Tensor:

@@ -96,9 +96,9 @@ class DataFacts:
     """Of a table in a CSV file: the options by which it is read, of those that were set."""
     class_counts: dict[str, tuple[int, ...]] = field(default_factory=dict, compare=False)
     """The examples of each class by split, where they are known before the training."""
-    drawn: tuple[str, ...] = field(default=(), compare=False)
-    """The splits that the data do not have, as far as known: they are drawn from the training
-    examples."""
+    drawn: tuple[str, ...] | None = field(default=None, compare=False)
+    """The splits that the data do not have, which are drawn from the training examples; None where
+    that is not known."""
     groups: int = 0
     """Of the training examples; the members of a group are in the same split. 0 without groups."""
     undirected: bool = False

@@ -1,4 +1,5 @@
-"""Notes on the classes of the data: missing in a split, far from their share, or nearly alone."""
+"""Notes on splits without an example, and on classes: missing in a split, far from their share, or
+nearly alone."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ _FAR = 0.01
 
 
 def notes(holdout: Holdout, facts: DataFacts, learns_classes: bool) -> Iterator[str]:
-    """Yield the notes, a sentence each; none where the numbers of the classes are not known."""
+    """Yield the notes, a sentence each; on classes none where their numbers are not known."""
+    yield from _note_empty(holdout, facts)
     if not facts.class_counts:
         return
     totals = [sum(its) for its in zip(*facts.class_counts.values(), strict=True)]
@@ -24,6 +26,16 @@ def notes(holdout: Holdout, facts: DataFacts, learns_classes: bool) -> Iterator[
         yield from _note_shares(holdout, facts)
     if learns_classes and not facts.include_classes:
         yield from _note_majority(facts.classes, totals)
+
+
+def _note_empty(holdout: Holdout, facts: DataFacts) -> Iterator[str]:
+    """Note drawn splits that have no example, for their share is less than one."""
+    drawn = facts.drawn or ()
+    count = sum(getattr(facts, split) for split in ("train", *drawn))
+    for split in drawn:
+        if not getattr(facts, split):
+            share = holdout.validation if split == "validation" else holdout.test
+            yield f"{split} has no example: {share:.2g} of {count} is less than one"
 
 
 def _note_absent(facts: DataFacts, totals: Sequence[int]) -> Iterator[str]:
@@ -46,9 +58,9 @@ def _note_absent(facts: DataFacts, totals: Sequence[int]) -> Iterator[str]:
 
 def _note_shares(holdout: Holdout, facts: DataFacts) -> Iterator[str]:
     """Note the class of each drawn split that is the farthest from the share that was asked for."""
-    counts = facts.class_counts
-    given = [sum(counts[split][n] for split in ("train", *facts.drawn)) for n in _numbers(facts)]
-    for split in facts.drawn:
+    counts, drawn = facts.class_counts, facts.drawn or ()
+    given = [sum(counts[split][n] for split in ("train", *drawn)) for n in _numbers(facts)]
+    for split in drawn:
         wanted = holdout.validation if split == "validation" else holdout.test
         if split == "test" and holdout.folds:
             wanted = 1 / holdout.folds

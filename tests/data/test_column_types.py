@@ -286,9 +286,9 @@ def test_the_plan_shows_every_column(tmp_path, monkeypatch, capsys):
     file = job_file(tmp_path, QUICK.replace("data: {name: digits}", data))
     assert main(["submit", file, "--local", "--dry-run=plan"]) == 0
     said = [line.strip() for line in capsys.readouterr().out.splitlines()]
-    assert "columns      length  input    number  7 values, 1 to 7, mean 3.9" in said
-    assert "price   input    number  59 values, 1250.75 to 15794.2, mean 8522, 1 gap" in said
-    assert "kind    target   words   2 values, a 52%, b 48%" in said
+    assert "columns      length  input   number  7 values, 1 to 7, mean 3.9" in said
+    assert "price   input   number  59 values, 1250.75 to 15794.2, mean 8522, 1 gap" in said
+    assert "kind    target  words   2 values, a 52%, b 48%" in said
     assert "note         numbers have a decimal comma" in said
     assert main(["submit", file, "--local", "--dry-run=plan", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)["plan"]["facts"]["raw"]
@@ -321,7 +321,7 @@ def test_groups_are_the_same_however_they_are_typed(tmp_path):
     lines = ["who,x,kind", *["1,1,a", "2,2,b", "3,1,b", "4,2,a"] * 6]
     test = written(tmp_path, ["who,x,kind", "4.0,1,a", "5.0,2,b"], name="test.csv").path
     source = written(tmp_path, lines).model_copy(update={"test_path": test, "groups": "who"})
-    with pytest.raises(UserError, match="1 groups are both in train and in test"):
+    with pytest.raises(UserError, match="1 group is both in train and in test"):
         facts(source, tmp_path)
     written(tmp_path, [*lines[:9], ",1,a", *lines[9:]])
     with pytest.raises(UserError, match=r"column 'who', a group, has 1 gap: row 9"):

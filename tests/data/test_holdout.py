@@ -1,5 +1,6 @@
 """Which examples are held out: a function of `data.split_seed`, by groups and in folds."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -9,11 +10,14 @@ import pytest
 import torch
 from PIL import Image
 
+from hpc_dl.cli import data_rows
 from hpc_dl.cli.preview import Preview
 from hpc_dl.cli.show_plan import rows
+from hpc_dl.data import describe
 from hpc_dl.data.splits.counts import Holdout, split_counts
 from hpc_dl.data.splits.holdout import positions
 from hpc_dl.errors import UserError
+from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.load import SpecError, load
 from hpc_dl.jobspec.sources.arrays import Hdf5, Npz
 from hpc_dl.jobspec.sources.digits import Digits
@@ -102,8 +106,8 @@ def test_groups_that_are_too_few_are_refused_with_their_number_and_size(folds):
     two = np.arange(50) % 2
     with pytest.raises(UserError, match="none is left to train on") as refused:
         split_counts({"train": 50}, Holdout(folds=folds), two)
-    assert "data.groups makes 2, the largest of 25 examples" in refused.value.hint
-    assert ("raise data.folds" if folds else "lower data.test") in refused.value.hint
+    assert "there are 2, the largest of 25 examples" in refused.value.hint
+    assert "make 3 groups or more" in refused.value.hint
     with pytest.raises(UserError, match="none is left to train on"):
         split_counts({"train": 50}, Holdout(), np.zeros(50, int))
 
@@ -169,7 +173,7 @@ def test_a_group_in_a_test_file_too_is_refused(tmp_path):
     table(["p11", "q0"]).to_csv(tmp_path / "test.csv", index=False)
     files = {"path": str(tmp_path / "t.csv"), "test_path": str(tmp_path / "test.csv")}
     source = Csv(name="csv", target="y", groups="who", **files)
-    with pytest.raises(UserError, match="1 groups are both in train and in test, like 'p11'"):
+    with pytest.raises(UserError, match="1 group is both in train and in test, like 'p11'"):
         reading.describe(source, tmp_path)
     folded = Csv(name="csv", target="y", folds=3, fold=0, **files)
     with pytest.raises(UserError, match=r"data\.folds: the data have a test split of their own"):
@@ -182,7 +186,7 @@ def test_a_group_is_one_however_it_is_written(tmp_path):
     table([3.0, 99.5]).to_csv(tmp_path / "test.csv", index=False)
     files = {"path": str(tmp_path / "t.csv"), "test_path": str(tmp_path / "test.csv")}
     source = Csv(name="csv", target="y", groups="who", **files)
-    with pytest.raises(UserError, match="1 groups are both in train and in test, like '3'"):
+    with pytest.raises(UserError, match="1 group is both in train and in test, like '3'"):
         reading.describe(source, tmp_path)
     table([f"{who}{' ' * (n % 5)}" for n, who in enumerate(WHO)]).to_csv(
         tmp_path / "t.csv", index=False
@@ -210,6 +214,7 @@ def test_a_group_that_is_missing_is_refused_with_its_place(tmp_path):
 @pytest.mark.parametrize("kind", ["npz", "hdf5"])
 def test_arrays_stay_together_by_another_array(tmp_path, kind):
     arrays = {"x": np.random.rand(60, 3), "y": np.arange(60) % 2, "who": np.array(WHO)}
+    arrays["z"] = arrays["x"]
     if kind == "npz":
         np.savez(tmp_path / "a.npz", **arrays)
         source = Npz(name="npz", path=str(tmp_path / "a.npz"), groups="who")
@@ -219,8 +224,8 @@ def test_arrays_stay_together_by_another_array(tmp_path, kind):
                 file[name] = [it.encode() for it in WHO] if name == "who" else array
         source = Hdf5(name="hdf5", path=str(tmp_path / "a.h5"), groups="who")
     check(source, tmp_path, WHO)
-    with pytest.raises(UserError, match=r"data\.groups: 'x' is \(60, 3\), but has to be one value"):
-        reading.describe(source.model_copy(update={"groups": "x"}), tmp_path)
+    with pytest.raises(UserError, match=r"data\.groups: 'z' is \(60, 3\), but has to be one value"):
+        reading.describe(source.model_copy(update={"groups": "z"}), tmp_path)
 
 
 @pytest.mark.parametrize("workers", [None, 0], ids=["resident", "streamed"])
@@ -244,14 +249,16 @@ def test_pictures_stay_together_by_what_their_names_say(tmp_path, workers):
 def test_an_own_source_says_itself_what_stays_together(tmp_path):
     (tmp_path / "mine.py").write_text(
         "import torch\n"
-        "def people(bad=False, test=()):\n"
+        "def people(bad=False, test=(), without=False):\n"
         "    n = torch.arange(60)\n"
         "    group = n / 2 if bad else n % 12 * 7\n"
         "    train = {'table': n[:, None].float(), 'label': n // 12 % 2, 'group': group}\n"
         "    if not test:\n"
         "        return {'train': train}\n"
         "    few = {name: it[:len(test)] for name, it in train.items()}\n"
-        "    return {'train': train, 'test': {**few, 'group': torch.tensor(test)}}\n"
+        "    if without:\n"
+        "        del train['group']\n"
+        "    return {'train': train, 'test': {**few, 'group': test}}\n"
     )
     source = UserData.model_validate({"name": "mine.py:people"})
     check(source, tmp_path, WHO)
@@ -261,8 +268,14 @@ def test_an_own_source_says_itself_what_stays_together(tmp_path):
     apart = source.model_copy(update={"test": [1, 2]})
     assert reading.given(apart, tmp_path, tmp_path)[0].test == 2
     shared = source.model_copy(update={"test": [1, 7]})
-    with pytest.raises(UserError, match="people: group: 1 groups are both in train and in test"):
+    with pytest.raises(UserError, match="people: group: 1 group is both in train and in test"):
         reading.given(shared, tmp_path, tmp_path)
+    as_words = source.model_copy(update={"test": ["1", "7"]})
+    with pytest.raises(UserError, match="people: group: 1 group is both in train and in test"):
+        reading.given(as_words, tmp_path, tmp_path)
+    alone = source.model_copy(update={"test": [1], "without": True})
+    with pytest.raises(UserError, match="people: train has no group, but test has"):
+        reading.given(alone, tmp_path, tmp_path)
 
 
 def test_folds_of_digits_of_some_classes_and_of_all(tmp_path):
@@ -317,6 +330,44 @@ def test_what_cannot_be_is_refused_at_its_place(tmp_path, data, place, message):
     with pytest.raises(SpecError, match=message) as caught:
         load(file)
     assert str(caught.value).startswith(f"{file}{place}:"), str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "way"),
+    [
+        ({"validation": 0.99}, "Lower data.validation, or add examples."),
+        ({"validation": 0.6, "test": 0.5}, "Lower data.validation, lower data.test, or add"),
+        ({"validation": 0.7, "folds": 2}, "Lower data.validation, raise data.folds, or add"),
+    ],
+    ids=str,
+)
+def test_hints_name_the_options_that_help_and_that_the_data_have(options, way):
+    with pytest.raises(UserError) as refused:
+        split_counts({"train": 20}, Holdout(**options))
+    assert way in refused.value.hint
+
+
+def test_an_error_of_a_function_s_data_names_one_option():
+    for message in ("data: there is no example", "data.folds: 3 folds of 2 examples"):
+        with pytest.raises(UserError) as refused:
+            describe.read_answer({"message": message, "hint": ""})
+        assert refused.value.message == message
+    with pytest.raises(UserError, match=r"data\.name: data\.py:f: train has no example"):
+        describe.read_answer({"message": "data.py:f: train has no example", "hint": ""})
+
+
+def test_the_plan_says_whose_the_splits_are_without_classes_too():
+    facts = DataFacts.of("table", "regress", (2,), (), 8, 1, 1, ("y",))
+    data = Csv(name="csv", path="t.csv", target="y", task="regress")
+    shown = [
+        dict(data_rows.rows(data, replace(facts, drawn=drawn), ""))["split"]
+        for drawn in ((), ("test",), None)
+    ]
+    assert shown == [
+        "validation and test are those of the data",
+        "test drawn with split_seed 0; not stratified, as there are no classes",
+        "validation and test drawn with split_seed 0, where the data have none of their own",
+    ]
 
 
 def test_the_plan_says_how_the_data_are_divided(tmp_path):

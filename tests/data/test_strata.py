@@ -119,6 +119,22 @@ def test_small_groups_of_many_classes_are_held_out_though_none_fits_its_class():
     assert set(np.array(labels)[found["train"]].tolist()) == set(labels)
 
 
+def test_many_small_groups_of_several_classes_bring_each_class_to_its_share():
+    source = random.Random(0)
+    groups = np.repeat(np.arange(500), 10)
+    labels = source.choices([0, 1, 2], [90, 9, 1], k=5000)
+    counts = facts(labels, Holdout(0.2, 0.1), groups)["class_counts"]
+    for label, count in Counter(labels).items():
+        assert abs(counts["test"][label] - count * 0.1) <= 2
+        assert abs(counts["validation"][label] - count * 0.2) <= 2
+
+
+def test_tens_of_thousands_of_classes_are_counted_at_once():
+    labels = np.arange(90_000) % 30_000
+    counts = split_facts({"train": labels}, list(map(str, range(30_000))), Holdout())
+    assert min(counts["class_counts"]["train"]) == 2
+
+
 def test_the_seed_decides_which_examples_but_not_how_many_and_the_test_keeps_its_own():
     labels = some_labels(random.Random(1))
     first, second = drawn(labels, Holdout(seed=1)), drawn(labels, Holdout(seed=2))

@@ -27,6 +27,7 @@ from hpc_dl.jobspec.sources import DataSpec
 from hpc_dl.planning import class_balance
 
 PAGE = Path(__file__).parents[2] / "docs" / "unusual-data.md"
+_SPEC: TypeAdapter[Any] = TypeAdapter(DataSpec)
 When = Literal["submission", "node", "training", "trains"]
 MOMENTS = {
     "submission": "refused at submission",
@@ -54,7 +55,7 @@ class Case:
 
 def check(case: Case, folder: Path) -> None:
     """Assert that a case is refused when it should be, in the right words, or is read."""
-    options: Any = TypeAdapter(DataSpec).validate_python(case.make(folder))
+    options: Any = _SPEC.validate_python(case.make(folder))
     source = sources.build(options, folder / "root", folder)
     if case.when == "submission":
         return _assert_refused(case, source.describe)

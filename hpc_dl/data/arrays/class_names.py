@@ -16,6 +16,8 @@ from hpc_dl.data.labels import Classes, note_numbering
 from hpc_dl.errors import UserError, first_few
 from hpc_dl.jobspec.sources.arrays import Arrays
 
+_LATIN = "If they are in Latin-1: numpy.char.decode(y.astype('S'), 'latin-1')."
+
 
 def read_names(source: Arrays, file: Mapping[str, StoredArray]) -> list[str]:
     """Return the names of the classes, in the order of their labels; none if they are not given.
@@ -71,23 +73,27 @@ def rename_enumerated(found: Classes, dtype: np.dtype[Any]) -> Classes:
 
 
 def decode(array: Array, where: str) -> Array:
-    """Decode words, which files have as bytes."""
-    words, faults, broken = array.flatten().tolist(), Faults(where), []
-    for place, word in enumerate(words):
-        try:
-            words[place] = word.decode() if isinstance(word, bytes) else word
-        except UnicodeDecodeError:
-            broken.append(place)
-    faults.add(
-        f"{len(broken)} of {len(words)} words are not in UTF-8, the first is "
-        f"{words[broken[0]] if broken else b''!r}, at",
-        broken,
-        "If they are Latin-1: numpy.char.decode(y.astype('S'), 'latin-1').",
-    )
-    faults.refuse()
-    if not all(isinstance(it, str) for it in words):
+    """Decode words, which files have as bytes. Raises UserError for what are no words in UTF-8."""
+    words = array.flatten().tolist()
+    if not set(map(type, words)) <= {str, bytes}:
         raise UserError(
             f"{where} holds Python objects",
             hint="Number the classes from 0: numpy.unique(y, return_inverse=True).",
         )
-    return np.array(words, dtype=np.str_).reshape(array.shape)
+    texts = {word: _to_text(word) for word in set(words)}  # there are few, of many examples
+    broken = {word for word, text in texts.items() if text is None}
+    if broken:
+        faults = Faults(where)
+        at = [place for place, word in enumerate(words) if word in broken]
+        told = f"{len(at)} of {len(words)} words are not in UTF-8, like {words[at[0]]!r}, at"
+        faults.add(told, at, _LATIN)
+        faults.refuse()
+    return np.array([texts[word] for word in words], dtype=np.str_).reshape(array.shape)
+
+
+def _to_text(word: str | bytes) -> str | None:
+    """Return a word as text; None if it is not in UTF-8."""
+    try:
+        return word.decode() if isinstance(word, bytes) else word
+    except UnicodeDecodeError:
+        return None

@@ -38,4 +38,5 @@ def read_groups(array: StoredArray, name: str, count: int) -> Array:
 
 def _word(said: object) -> str:
     """Return an element as a word, without blanks around it."""
-    return (said.decode(errors="replace") if isinstance(said, bytes) else str(said)).strip()
+    text = said.decode(errors="backslashreplace") if isinstance(said, bytes) else str(said)
+    return text.strip()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from torch import Tensor
 from hpc_dl.data.arrays.classes import convert
 from hpc_dl.data.dataset import Tensors
 from hpc_dl.data.faults import Faults
-from hpc_dl.data.labels import Classes
+from hpc_dl.data.graphs.checks import READ
+from hpc_dl.data.labels import Classes, find_unlabelled, note_constant_targets
 from hpc_dl.data.splits.holdout import Array
 from hpc_dl.data.user_functions.tensors import to_array
 from hpc_dl.data.validation import check_targets
@@ -29,7 +31,7 @@ def of_nodes(graph: Any, count: int, where: str) -> tuple[Tensor, Classes]:
     Raises UserError for what are no classes.
     """
     if "y" not in graph or graph.y is None:
-        raise UserError(f"{where} has no y", hint="y is the class of each node.")
+        raise UserError(f"{where} has no y", hint=f"y is the class of each node.{_others(graph)}")
     where = f"{where}: y"
     y = to_array(graph.y, where)
     y = y.reshape(-1) if y.size == count else y
@@ -50,17 +52,42 @@ def of_nodes(graph: Any, count: int, where: str) -> tuple[Tensor, Classes]:
 
 def _known(y: Array, where: str) -> Array:
     """Return which nodes have a label, (N,): a negative number says that there is none."""
+    faults = Faults(where)
+    what, gaps, as_numbers = _find_gaps(y)
+    hint = f"Where a node has no label, y is -1: {as_numbers}"
+    faults.add(f"{what} for {gaps.sum()} of {len(y)} nodes", np.flatnonzero(gaps).tolist(), hint)
+    faults.refuse()
     if y.ndim > 1 or y.dtype.kind not in "if":
         return np.ones(len(y), bool)
-    if y.dtype.kind == "f":
-        faults, gaps = Faults(where), np.isnan(y)
-        hint = "Where a node has no label, -1: torch.nan_to_num(y, nan=-1).long()."
-        faults.add(f"nan for {gaps.sum()} of {len(y)} nodes", np.flatnonzero(gaps).tolist(), hint)
-        faults.refuse()
     if set(np.unique(y).tolist()) == {-1, 1}:  # two classes
         return np.ones(len(y), bool)
     known: Array = y >= 0
     return known
+
+
+def _find_gaps(y: Array) -> tuple[str, Array, str]:
+    """Return which nodes have no label, (N,), but by no negative number; what y is there, and how
+    to make it -1."""
+    if y.dtype.kind in "OSU":
+        every = y.reshape(len(y), -1)[:, 0].tolist()
+        gaps = [it in (None, "", b"") or (isinstance(it, float) and isnan(it)) for it in every]
+        way = "pandas.factorize(pandas.Series(y).replace('', None))[0]"
+        return "no word", np.array(gaps, bool), way
+    if y.ndim > 1:
+        way = "y = torch.as_tensor(y); y = torch.where(y.any(1), y.argmax(1), -1)"
+        return "no 1 in the row", np.asarray(~y.any(axis=1)), way
+    if y.dtype.kind == "f":
+        way = "torch.nan_to_num(torch.as_tensor(y), nan=-1).long()"
+        return "nan", np.asarray(np.isnan(y)), way
+    odd = [it for it in find_unlabelled(np.unique(y).tolist()) if it > 0]
+    way = f"y = torch.as_tensor(y).long(); y[y == {max(odd, default=0)}] = -1"
+    return f"label {max(odd, default=0)}", np.isin(y, odd), way
+
+
+def _others(graph: Any) -> str:
+    """Return a hint on what a graph has that may be its y."""
+    names = [it for it in graph.keys() if it not in READ]  # noqa: SIM118  no mapping
+    return f" Is it {' or '.join(names[:5])}? data.y = data.NAME." if names else ""
 
 
 def of_graphs(
@@ -81,7 +108,10 @@ def of_graphs(
             name: check_targets(torch.from_numpy(it.astype(type_)), len(it), f"{where}: {name}")
             for name, it in rows.items()
         }
-        return _by_split("target", targets), (), _note_whole(targets["train"])
+        train = targets["train"]
+        names = [f"y{number}" for number in range(train.shape[1])]
+        same = note_constant_targets(train.numpy(), names, f"{where}: train: y")
+        return _by_split("target", targets), (), (*same, *_note_whole(train))
     flat = {name: it[:, 0] if it.shape[1] == 1 else it for name, it in rows.items()}
     classes = convert(flat, {name: f"{where}: {name}: y" for name in flat}, _FLOATS)
     labels = {name: torch.from_numpy(it.astype(np.int64)) for name, it in classes.labels.items()}
@@ -96,27 +126,45 @@ def _rows(graphs: Sequence[Any], nodes: Sequence[int], where: str) -> Array:
     """Return y of each graph as a row, (N, numbers). Raises UserError with all that are wrong."""
     faults = Faults(where)
     without = [n for n, it in enumerate(graphs) if "y" not in it or not _size(it.y)]
-    faults.add(f"{len(without)} of {len(graphs)} graphs have no y, graph", without)
+    what = f"{len(without)} of {len(graphs)} graphs have no y, graph"
+    faults.add(what, without, f"y is the class or the targets of a graph.{_others(graphs[0])}")
     faults.refuse()
     every = [to_array(it.y, f"{where}: graph {n}: y").reshape(-1) for n, it in enumerate(graphs)]
     sizes = [len(it) for it in every]
-    if sizes == list(nodes) and len(set(sizes)) > 1:
+    flat = all(len(getattr(it.y, "shape", ())) == 1 for it in graphs)  # of targets, (1, targets)
+    if sizes == list(nodes) and max(sizes) > 1 and (flat or len(set(sizes)) > 1):
         raise UserError(
             f"{where}: y has a label for each node, of {len(graphs)} graphs: nodes are classified "
             "of one graph",
             hint="Join them: one = torch_geometric.data.Batch.from_data_list(graphs), and return "
-            "Data(x=one.x, edge_index=one.edge_index, y=one.y, train_mask=...).",
+            "Data(x=one.x, edge_index=one.edge_index, y=one.y, train_mask=...). If it is of the "
+            "whole graph: y[None], (1, numbers).",
         )
     other = [n for n, size in enumerate(sizes) if size != sizes[0]]
     what = f"y has {sizes[0]} numbers in graph 0, and others in {len(other)} graphs, like graph"
     faults.add(what, other)
     bad = [n for n, it in enumerate(every) if it.dtype.kind == "f" and not np.isfinite(it).all()]
-    faults.add(f"y is not finite in {len(bad)} of {len(graphs)} graphs, graph", bad)
+    hint = "Leave those out, or the targets that are not known of all."
+    faults.add(f"y is not finite in {len(bad)} of {len(graphs)} graphs, graph", bad, hint)
     faults.refuse()
+    _refuse_negative(every, faults)
     kinds = {it.dtype.kind for it in every}
     if len(kinds) > 1 and "U" in kinds:
         raise UserError(f"{where}: y is a word in some graphs, and a number in others")
     return np.stack(every)
+
+
+def _refuse_negative(every: Sequence[Array], faults: Faults) -> None:
+    """Raise UserError for negative classes; as the one of two, -1 is a class."""
+    if not all(it.dtype.kind == "i" for it in every):
+        return
+    bad = [number for number, it in enumerate(every) if (it < 0).any()]
+    if bad and set(np.unique(np.stack(every)).tolist()) != {-1, 1}:
+        hint = (
+            f"If that is no class, leave those out: [it for it in graphs if it.y >= 0]. {_FLOATS}"
+        )
+        faults.add(f"y is negative in {len(bad)} of {len(every)} graphs, graph", bad, hint)
+        faults.refuse()
 
 
 def _size(y: Any) -> int:

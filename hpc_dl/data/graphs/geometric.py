@@ -13,32 +13,35 @@ from typing import Any
 
 from hpc_dl.data import validation
 from hpc_dl.data.dataset import Split
-from hpc_dl.data.faults import Faults
+from hpc_dl.data.faults import PLACES, Faults
 from hpc_dl.data.graphs import answers, masks, notes
 from hpc_dl.data.graphs.checks import Checked, check
 from hpc_dl.data.graphs.splits import Graph, GraphSplit, NodeSplit
 from hpc_dl.data.splits.counts import Holdout, split_facts
 from hpc_dl.data.user_functions.returned import kind_of, way_from
-from hpc_dl.errors import UserError
+from hpc_dl.errors import UserError, first_few
 from hpc_dl.jobspec.data import DataFacts
 
 Given = tuple[DataFacts, Mapping[str, Split]]
 
 _DEFAULT = Holdout()
+_GRAPH = "a graph"
+_BY_SPLIT = 'Graphs are divided by name: return {"train": [...], "test": [...]}.'
 
 
 def with_lists(given: Any) -> Any:
-    """Return what a function returned, with lists in place of torch_geometric's data sets, and of
-    parts of them."""
+    """Return what a function returned, with lists in place of data sets of graphs."""
     if not _may_be_graph():
         return given
-    from torch.utils.data import Subset
-    from torch_geometric.data import Dataset
+    from torch.utils.data import Dataset
+    from torch_geometric.data.data import BaseData
 
     if isinstance(given, dict):
         return {name: with_lists(it) for name, it in given.items()}
-    whole = given.dataset if isinstance(given, Subset) else given
-    return list(given) if isinstance(whole, Dataset) else given
+    if not isinstance(given, Dataset) or not hasattr(given, "__len__") or not len(given):
+        return given
+    is_of_graphs = isinstance(given[0], BaseData)
+    return [given[number] for number in range(len(given))] if is_of_graphs else given
 
 
 def is_graph(given: Any) -> bool:
@@ -58,6 +61,13 @@ def from_graphs(given: Any, where: str, holdout: Holdout) -> Given:
     """
     if _is_data(given):
         return from_nodes(given, where, holdout)
+    if isinstance(given, tuple) and not all(map(_is_data, given)):
+        raise UserError(
+            f"{where} returned {kind_of(given)}: a graph, and {kind_of(given[-1])}",
+            hint="Return the graph alone. Its nodes are divided by its train_mask, val_mask and "
+            "test_mask: torch_geometric.utils.index_to_mask(index, size=num_nodes). Names of "
+            "classes are y itself, as words.",
+        )
     by_name = given if isinstance(given, Mapping) else {"train": given}
     validation.refuse_unknown_names(by_name, tuple(masks.MASKS), where)
     splits = {name: _listed(graphs, f"{where}: {name}") for name, graphs in by_name.items()}
@@ -86,6 +96,9 @@ def from_nodes(graph: Any, where: str, holdout: Holdout = _DEFAULT) -> Given:
 
 def from_many_graphs(splits: Mapping[str, Sequence[Any]], where: str, holdout: Holdout) -> Given:
     """Return graphs with a class each, if their `y` is an integer, else with regression targets."""
+    for name, graphs in splits.items():
+        for number, graph in enumerate(graphs):
+            masks.refuse_other_names(graph, f"{where}: {name}: graph {number}", _BY_SPLIT)
     checked = {name: _checked(it, f"{where}: {name}") for name, it in splits.items()}
     shape = (_width(checked, where),)
     nodes = {name: [len(it.node) for it in graphs] for name, graphs in checked.items()}
@@ -133,9 +146,20 @@ def _listed(graphs: Any, where: str) -> list[Any]:
 def _checked(graphs: Sequence[Any], where: str) -> list[Checked]:
     """Return the checked graphs of a split. Raises UserError with the faults of all of them."""
     faults, found = Faults(where), []
+    wrong: dict[tuple[str, str], list[int]] = {}
     for number, graph in enumerate(graphs):
+        try:
+            found.append(check(graph, _GRAPH))
+        except UserError as error:
+            wrong.setdefault((error.message, error.hint), []).append(number)
+    for (message, hint), numbers in wrong.items():
+        which = f"{where}: graph {first_few(numbers, PLACES)}"
         with faults.collect():
-            found.append(check(graph, f"{where}: graph {number}"))
+            raise UserError(message.replace(_GRAPH, which, 1), hint=hint)
+    faults.refuse()
+    without = [number for number, graph in enumerate(found) if not graph.has_features]
+    if len(without) < len(found):
+        faults.add(f"{len(without)} of {len(found)} graphs have no x, graph", without)
     faults.refuse()
     return found
 

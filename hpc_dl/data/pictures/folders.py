@@ -91,6 +91,7 @@ def facts(source: ImageFolder, found: Found, cache: Path) -> DataFacts:
     root = Path(source.root).expanduser()
     notes = (
         *found.notes,
+        *_note_pattern(source.groups),
         *header_notes.note_decoding(found.paths, source, cache),
         *duplicates.note_duplicates(found.pictures, root),
     )
@@ -121,6 +122,13 @@ def groups(source: ImageFolder, found: Found) -> Array | None:
     for name in set(named) - {"train"}:
         holdout.refuse_shared(named["train"], named[name], name)
     return holdout.number_groups(named["train"])
+
+
+def _note_pattern(pattern: str | None) -> tuple[str, ...]:
+    """Note that groups are named by a part alone of what the pattern captures."""
+    if pattern is None or re.compile(pattern).groups < 2:
+        return ()
+    return (f"data.groups: the first (...) of '{pattern}' alone names the group",)
 
 
 def _classes(root: Path, split: str, folder: Path) -> tuple[str, ...]:

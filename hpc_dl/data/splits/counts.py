@@ -93,7 +93,7 @@ def split_facts(
             others = _subtract(*(_count(it["train"], len(classes)) for it in (answers, labels)))
     there = {name: _count(it, len(classes)) for name, it in labels.items()}
     counts = _divide(there, holdout, groups, labels["train"])
-    faults.refuse_untrained(counts["train"], there["train"], classes, include or classes)
+    faults.refuse_untrained(counts["train"], there["train"], classes, include, groups)
     counts["test"] = [own + other for own, other in zip(counts["test"], others, strict=True)]
     return {
         **{name: sum(counts[name]) for name in SPLITS},

@@ -14,20 +14,23 @@ if TYPE_CHECKING:
 
 
 def refuse_untrained(
-    train: Sequence[int], there: Sequence[int], classes: Sequence[str], wanted: Collection[str]
+    train: Sequence[int],
+    there: Sequence[int],
+    classes: Sequence[str],
+    include: Collection[str],
+    groups: Array | None = None,
 ) -> None:
-    """Raise UserError where the training split has no example of some class."""
-    absent = [
-        f"'{name}' ({count} in all)" if count else f"'{name}'"
-        for name, left, count in zip(classes, train, there, strict=True)
-        if name in wanted and not left
-    ]
+    """Raise UserError where the training split has no example of some class, of as many as are
+    `there`; of the classes to `include` alone, where there are any."""
+    counted = zip(classes, train, there, strict=True)
+    wanted = set(include or classes)
+    absent = {name: count for name, left, count in counted if name in wanted and not left}
     if absent:
+        shown = [f"'{it}' ({n} in all)" if n else f"'{it}'" for it, n in absent.items()]
         raise UserError(
-            f"data: there is no example of {first_few(absent)} to train on, among the {sum(train)} "
+            f"data: there is no example of {first_few(shown)} to train on, among the {sum(train)} "
             "of the training split",
-            hint="Add examples, hold fewer or others out (data.validation, data.test, "
-            "data.split_seed, data.fold), or leave the class out.",
+            hint=_remedy_of_classes(any(absent.values()), groups),
         )
 
 
@@ -58,18 +61,39 @@ def nothing_left(
             if left > 0
             else "none is left to train on"
         ),
-        hint=_remedy(holdout, groups) if wanted else "",
+        hint=_remedy(holdout, wanted, groups) if wanted else "",
     )
 
 
-def _remedy(holdout: Holdout, groups: Array | None) -> str:
+def _remedy_of_classes(are_held_out: bool, groups: Array | None) -> str:
+    """Return a hint for the case that no example of a class is left to train on."""
+    ways = ["Add examples"]
+    if are_held_out:
+        shares = "data.validation, data.test, data.split_seed, data.fold"
+        ways.append(f"hold fewer or others out ({shares})")
+        ways += ["make more and smaller groups"] if groups is not None else []
+    return f"{', '.join(ways)}, or leave the class out."
+
+
+def _remedy(holdout: Holdout, wanted: Collection[str], groups: Array | None) -> str:
     """Return a hint for the case that no example is left to train on."""
-    other = "raise data.folds" if holdout.folds else "lower data.test"
+    ways = ["Lower data.validation"] if "validation" in wanted else []
+    if "test" in wanted and holdout.folds:
+        ways.append("raise data.folds")
+    elif "test" in wanted and holdout.test != type(holdout).test:  # else there may be no option
+        ways.append("lower data.test")
     if groups is None:
-        return f"Lower data.validation, {other}, or add examples."
+        return _any_of(*ways, "add examples")
     sizes = Counter(groups.tolist())
-    return (
-        f"Groups are never divided, and data.groups makes {len(sizes)}, the largest of "
-        f"{max(sizes.values())} examples. Lower data.validation, {other}, or make more and "
-        "smaller groups."
-    )
+    most = max(sizes.values())
+    about = f"Groups are never divided, and there are {len(sizes)}, the largest of {most} examples."
+    if len(sizes) <= len(wanted):
+        return f"{about} Each split needs one: make {len(wanted) + 1} groups or more."
+    return f"{about} {_any_of(*ways, 'make more and smaller groups')}"
+
+
+def _any_of(*ways: str) -> str:
+    """Return a sentence of what may be done."""
+    *first, last = ways
+    text = f"{', '.join(first)}, or {last}" if first else last
+    return f"{text[0].upper()}{text[1:]}."

@@ -54,10 +54,13 @@ class _Split:
         self.absent = {it for it, count in enumerate(self.missing) if count}
 
     def take_for_classes(self, counts: Counter[int]) -> bool:
-        """Take a group that brings the shares of the classes nearer; beyond the wanted sum only
-        where a class is absent."""
+        """Take a group that brings the shares of the classes nearer, and is needed for its rarest;
+        beyond the wanted sum only where a class is absent."""
         has_room = _nearer(self.short, counts.total()) > 0 or self.absent & counts.keys()
-        return bool(has_room) and self._gain(counts) > 0 and self._take(counts)
+        rarest = max(counts, key=lambda it: self.weights[it])
+        if not has_room or self.missing[rarest] <= 0:
+            return False
+        return self._gain(counts) > 0 and self._take(counts)
 
     def take_for_sum(self, counts: Counter[int]) -> bool:
         """Take a group that brings the sum nearer, by more than the shares of the classes lose."""

@@ -60,9 +60,10 @@ def refuse_shared(
     train: Iterable[Any], others: Iterable[Any], split: str, where: str = "data.groups"
 ) -> None:
     """Raise UserError where a group is both in the training examples and in a given split."""
-    if shared := sorted(map(str, set(train) & set(others))):
+    if shared := sorted(set(map(str, train)) & set(map(str, others))):
+        of = "group is" if len(shared) == 1 else "groups are"
         raise UserError(
-            f"{where}: {len(shared)} groups are both in train and in {split}, like '{shared[0]}'",
+            f"{where}: {len(shared)} {of} both in train and in {split}, like '{shared[0]}'",
             hint="What belongs together has to be in one split.",
         )
 

@@ -181,10 +181,12 @@ def _check_targets(given: Any, count: int, where: str) -> Tensor:
 def _take_groups(given: Mapping[str, dict[str, Any]], where: str) -> Tensor | None:
     """Remove the groups from all splits, and return those of `train` as numbers (N,) int64.
 
-    Raises UserError for one that is in another split, too.
+    Raises UserError for one that is in another split, too, and where `train` alone has none.
     """
     found = {name: tensors.pop("group") for name, tensors in given.items() if "group" in tensors}
     if "train" not in found:
+        if found:
+            raise UserError(f"{where}: train has no group, but {' and '.join(found)} has")
         return None
     for name in found.keys() - {"train"}:
         train, others = found["train"].tolist(), found[name].tolist()

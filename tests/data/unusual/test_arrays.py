@@ -175,7 +175,7 @@ NAMED = [
         "words in Latin-1",
         npz(y=np.array([b"K\xe4se", b"Brot"] * 20)),
         SUBMISSION,
-        "'y': 20 of 40 words are not in UTF-8, the first is b'K\\xe4se', at: 0, 2, 4 and 17 more\n",
+        "'y': 20 of 40 words are not in UTF-8, like b'K\\xe4se', at: 0, 2, 4 and 17 more\nIf the",
     ),
     Case(
         "words that NumPy has made of missing ones",

@@ -35,6 +35,10 @@ class Several(InMemoryDataset):
         super().__init__()
         self.data, self.slices = self.collate(graphs(y=lambda n: torch.tensor([n % 2])))
 
+class Own(torch.utils.data.Dataset):
+    def __len__(self): return N
+    def __getitem__(self, number): return graph(number)
+
 def mask(*numbers):
     return torch.isin(torch.arange(N), torch.tensor(list(range(*numbers))))
 """
@@ -83,7 +87,7 @@ CASES = [
     refused(
         "features of several axes",
         "nodes(x=torch.rand(N, 2, 3))",
-        "x is (40, 2, 3), but has to be (40 nodes, features)…x.flatten(1)",
+        "x is (40, 2, 3), but has to be (40 nodes, features)…torch.as_tensor(x).flatten(1)",
     ),
     refused(
         "features that are nan",
@@ -101,12 +105,12 @@ CASES = [
     refused(
         "edges as rows, (E, 2)",
         "nodes(edge_index=EDGE.t())",
-        "edge_index is (80, 2), but has to be (2, edges)…edge_index.t()",
+        "edge_index is (80, 2), but has to be (2, edges)…torch.as_tensor(edge_index).t()",
     ),
     refused(
         "edges as floats",
         "nodes(edge_index=EDGE.float())",
-        "edge_index is torch.float32, but has to be integers…edge_index.long()",
+        "edge_index is torch.float32, but has to be integers…torch.as_tensor(edge_index).long()",
     ),
     refused(
         "nodes counted from 1",
@@ -117,6 +121,36 @@ CASES = [
         "an edge to a node that is not there",
         "nodes(edge_index=torch.cat([EDGE, torch.tensor([[0], [99]])], 1))",
         "1 of 81 edges are not between nodes 0 to 39, like one of node 99",
+    ),
+    refused(
+        "edges between names of nodes",
+        "nodes(edge_index=[['anna', 'ben'], ['ben', 'anna']])",
+        "edge_index has names of nodes…numpy.unique(edge_index, return_inverse=True)",
+    ),
+    refused(
+        "a matrix as edges",
+        "nodes(edge_index=torch.eye(N))",
+        "edge_index is (40, 40), but has to be (2, edges)…dense_to_sparse(adj)",
+    ),
+    refused(
+        "an adj_t that is not sparse",
+        "Data(x=X, y=Y, adj_t=torch.eye(N))",
+        "adj_t is a Tensor, but has to be a sparse tensor…Give edge_index in its place",
+    ),
+    refused(
+        "an adj_t of scipy",
+        "Data(x=X, y=Y, adj_t=scipy.sparse.eye(N).tocsr())",
+        "has to be a sparse tensor…from_scipy_sparse_matrix(adj)",
+    ),
+    refused(
+        "an adj_t of more nodes",
+        "Data(x=X, y=Y, adj_t=torch.sparse_coo_tensor(EDGE, torch.ones(80), (50, 50)))",
+        "adj_t is (50, 50), but there are 40 nodes",
+    ),
+    refused(
+        "edges to predict, as by RandomLinkSplit",
+        "[nodes(edge_label=Y)] * 3",
+        "graph 0, 1, 2 has edge_label: edges are not predicted…RandomNodeSplit",
     ),
     trains("edges as int32", "nodes(edge_index=EDGE.int())"),
     trains("edges as a numpy array", "nodes(edge_index=EDGE.numpy())"),
@@ -163,8 +197,24 @@ CASES = [
     refused(
         "-1 as a uint32",
         "nodes(y=torch.tensor([0, 1, 2, 4294967295] * 10))",
-        "label 4294967295 of 10 of 40 examples",
+        "label 4294967295 for 10 of 40 nodes…y[y == 4294967295] = -1",
     ),
+    refused(
+        "-1 as a uint32, beside a single class",
+        "nodes(y=torch.tensor([0, 4294967295] * 20))",
+        "label 4294967295 for 20 of 40 nodes: 1, 3, 5 and 17 more",
+    ),
+    refused(
+        "rows without a 1 for nodes without a label",
+        "nodes(y=torch.eye(2)[Y] * ~mask(5)[:, None])",
+        "y: no 1 in the row for 5 of 40 nodes…torch.where(y.any(1), y.argmax(1), -1)",
+    ),
+    refused(
+        "words, and None for nodes without a label",
+        "nodes(y=['cat', 'dog', None, ''] * 10)",
+        "y: no word for 20 of 40 nodes…pandas.factorize",
+    ),
+    refused("the classes as `label`", "Data(x=X, edge_index=EDGE, label=Y)", "Is it label?"),
     refused(
         "no node with a label", "nodes(y=torch.full((N,), -1))", "no node has a label: all are -1"
     ),
@@ -197,7 +247,7 @@ CASES = [
     ),
     trains("a mask as a list", "nodes(train_mask=[True] * 30 + [False] * 10)", "no val_mask"),
     refused(
-        "a mask of 0 and 1", "nodes(train_mask=mask(30).long())", "train_mask is (40,)…mask.bool()"
+        "a mask of 0 and 1", "nodes(train_mask=mask(30).long())", "…torch.as_tensor(mask).bool()"
     ),
     refused(
         "numbers of nodes as a mask",
@@ -218,6 +268,31 @@ CASES = [
         "a class that is in no training node",
         "nodes(y=Y + (torch.arange(N) > 37), train_mask=mask(30))",
         "there is no example of '2' to train on",
+    ),
+    refused(
+        "masks by other names",
+        "nodes(train_mask=mask(30), valid_mask=mask(30, 40))",
+        "has valid_mask, by which examples are not divided…train_mask, val_mask and test_mask",
+    ),
+    refused(
+        "numbers of the nodes of a split",
+        "nodes(train_idx=torch.arange(30), val_idx=torch.arange(30, 40))",
+        "has train_idx, val_idx, by which examples are not divided…index_to_mask",
+    ),
+    refused(
+        "a graph, and the numbers of the nodes of its splits",
+        "nodes(), {'train': torch.arange(30), 'valid': torch.arange(30, 40)}",
+        "a tuple of 2: a graph, and a dict of train, valid\nReturn the graph alone",
+    ),
+    refused(
+        "masks of several numbers of divisions",
+        "nodes(train_mask=mask(30).expand(3, N).t(), val_mask=mask(30, 40).expand(2, N).t())",
+        "the masks are of several numbers of divisions: {'train_mask': 3, 'val_mask': 2}",
+    ),
+    refused(
+        "masks as rows",
+        "nodes(train_mask=mask(30).expand(10, N))",
+        "train_mask is (10, 40)…Turn it: torch.as_tensor(mask).t()",
     ),
     # ---- many graphs
     trains("a list of graphs with a class each", "graphs()"),
@@ -261,6 +336,32 @@ CASES = [
         "y has a label for each node, of 40 graphs…Batch.from_data_list",
     ),
     refused(
+        "a class for each node of graphs of one size",
+        "graphs(y=lambda n: torch.tensor([0, 1, 0, 1]))",
+        "y has a label for each node, of 40 graphs…If it is of the whole graph: y[None]",
+    ),
+    refused(
+        "negative classes of graphs",
+        "graphs(y=lambda n: n % 3 - 1)",
+        "y is negative in 14 of 40 graphs, graph: 0, 3, 6 and 11 more\nIf that is no class",
+    ),
+    refused(
+        "a target that is the same for all",
+        "graphs(y=lambda n: torch.tensor([[1.5]]))",
+        "'y0' is 1.5 in all training examples: there is nothing to predict",
+    ),
+    refused(
+        "features of some graphs",
+        "graphs(x=lambda n: torch.ones(4, 1) if n % 2 else None, num_nodes=lambda n: 4)",
+        "20 of 40 graphs have no x, graph: 0, 2, 4 and 17 more",
+    ),
+    refused(
+        "a split as an attribute of each graph",
+        "graphs(split=lambda n: 'train' if n < 30 else 'test')",
+        'graph 0 has split, by which examples are not divided…{"train": [...], "test": [...]}',
+    ),
+    trains("a user's own Dataset of graphs", "Own()"),
+    refused(
         "several numbers of features",
         "graphs(x=lambda n: torch.rand(4, 3 + (n == 7)))",
         "nodes differ in their number of features: 2 faults…3 in 39: graph 0 of train…4 in 1: ",
@@ -273,7 +374,7 @@ CASES = [
     refused(
         "faults of several graphs",
         "graphs(edge_index=lambda n: torch.tensor([[0], [9]]) if n in (3, 4) else EDGE[:, :0])",
-        "2 faults\n…graph 3: edge_index: 1 of 1 edges…graph 4: edge_index",
+        "train: graph 3, 4: edge_index: 1 of 1 edges are not between nodes",
     ),
     # ---- other things than a Data
     refused("no graph in the list", "[]", "returned an empty list"),

@@ -38,7 +38,14 @@ def arrays(names, groups=None, apart=(), **options):
     return make
 
 
-def pictures(**counts):
+def bytes_in_latin_1(folder):
+    """Write three groups, two of which differ in a letter that is not in UTF-8."""
+    who = np.repeat(["Müller".encode("latin-1"), "Möller".encode("latin-1"), b"Maier"], 20)
+    np.savez(folder / "a.npz", x=np.random.rand(60, 3), y=np.arange(60) % 2, who=who)
+    return {"name": "npz", "path": str(folder / "a.npz"), "groups": "who"}
+
+
+def pictures(groups=None, /, **counts):
     """Return what writes as many pictures into the folder of each class."""
 
     def make(folder):
@@ -48,7 +55,7 @@ def pictures(**counts):
             for number in range(count):
                 image = Image.new("L", (4, 4), next(shades))
                 image.save(folder / "p" / name / f"{number}.png")
-        return {"name": "image_folder", "root": str(folder / "p"), "size": [4, 4]}
+        return {"name": "image_folder", "root": str(folder / "p"), "size": [4, 4], "groups": groups}
 
     return make
 
@@ -93,7 +100,18 @@ SMALL = [
         "there is no example of 'b' (1 in all) to train on, among the 2 of the training split",
     ),
     Case("five examples", labels(3, 2), TRAINS),
-    Case("two examples", labels(1, 1), TRAINS),
+    Case(
+        "two examples",
+        labels(1, 1),
+        TRAINS,
+        "validation has no example: 0.1 of 2 is less than one",
+    ),
+    Case(
+        "groups that are the classes",
+        labels(20, 20, 20, groups=[20, 20, 20]),
+        REFUSED,
+        "there is no example of…make more and smaller groups",
+    ),
 ]
 FOLDS = [
     Case(
@@ -138,7 +156,8 @@ GROUPS = [
         "two groups, one a class",
         labels(20, 20, groups=[20, 20]),
         REFUSED,
-        "none is left to train on…data.groups makes 2, the largest of 20 examples",
+        "none is left to train on…there are 2, the largest of 20 examples. Each split needs one: "
+        "make 3 groups or more",
     ),
     Case(
         "few large groups",
@@ -147,6 +166,24 @@ GROUPS = [
         "groups are never divided: the test split has 10 of 60 examples, and 10 of 30 of class 'a'",
     ),
     Case("each example a group of its own", labels(30, 30, groups=[1] * 60), TRAINS),
+    Case(
+        "groups in another encoding than UTF-8",
+        bytes_in_latin_1,
+        TRAINS,
+        "the test split has 20 of 60 examples",
+    ),
+    Case(
+        "a pattern of groups with two (...)",
+        pictures(r"^(.)(.)", ab=9, ba=9, ca=9),
+        REFUSED,
+        "there is no example of",
+    ),
+    Case(
+        "a pattern of groups with two (...), of which the first will do",
+        pictures(r"/(.)\.(png)", cat=9, dog=9),
+        TRAINS,
+        "data.groups: the first (...) of '/(.)\\.(png)' alone names the group",
+    ),
     Case(
         "more folds than groups",
         labels(30, 30, groups=[10] * 6, folds=7, fold=0),
