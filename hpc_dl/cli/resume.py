@@ -10,9 +10,8 @@ from hpc_dl.cli.run_choice import RunChoice
 from hpc_dl.cli.watch import ReportOptions
 from hpc_dl.data import fingerprint
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.load import load_resolved
 from hpc_dl.planning.plan import Plan
-from hpc_dl.run import lease
+from hpc_dl.run import lease, records
 from hpc_dl.run.layout import RunDir
 from hpc_dl.scheduler import registry
 from hpc_dl.status import read_status
@@ -47,12 +46,12 @@ def run(args: argparse.Namespace) -> int:
         choice = RunChoice(action, run, status)
         return start.start_or_resume(request, choice, scheduler, options)
 
-    if request.spec.training() != load_resolved(run.spec).training():
+    if request.spec.training() != records.load_spec(run).training():
         raise UserError(
             "another checkpoint.monitor would make it another training",
             hint="By it the best checkpoint was chosen so far; for another, hpcdl submit --new.",
         )
-    fingerprint.check(run, request.fingerprint)
+    fingerprint.check(run, request.fingerprint, request.facts)
 
     def prepare_again(run: RunDir) -> Plan:
         plan = request.plan(run.path, scheduler)

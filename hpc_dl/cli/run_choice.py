@@ -17,7 +17,6 @@ from typing import Literal
 from hpc_dl.data.fingerprint import Fingerprint
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.job import JobSpec
-from hpc_dl.jobspec.load import load_resolved
 from hpc_dl.run import layout, lease, records, waiting
 from hpc_dl.run.layout import DamagedFile, RunDir
 from hpc_dl.status import Status, read_status
@@ -148,8 +147,7 @@ def _identities(runs: Iterable[RunDir]) -> Iterator[tuple[RunDir, str]]:
     """Yield the runs whose spec can be read, with their identity; warn of the others."""
     for run in runs:
         try:
-            with layout.open_file(run.spec):  # a pipe in its place would block
-                known = identity(load_resolved(run.spec), run.code)
+            known = identity(records.load_spec(run), run.code)
         except (UserError, OSError) as error:
             if not layout.is_run(run):
                 continue

@@ -14,9 +14,8 @@ from hpc_dl.cli.run_choice import RunChoice, saved_step
 from hpc_dl.cli.watch import ReportOptions
 from hpc_dl.data import fingerprint
 from hpc_dl.errors import EXIT_CLUSTER, UserError
-from hpc_dl.jobspec.load import load_resolved
 from hpc_dl.planning.plan import Plan
-from hpc_dl.run import layout, lease
+from hpc_dl.run import layout, lease, records
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import REPAIRS, RunDir
 from hpc_dl.run.rank_info import single_rank
@@ -154,7 +153,7 @@ def _check_resumable(request: JobRequest, run: RunDir) -> None:
     """Raise UserError unless the run is of the same training, and has stopped."""
     status = read_status(run, lease.RELEASE_SECONDS)
     submitted = run_choice.submitted_identity(request.spec, request.code)
-    if run_choice.identity(load_resolved(run.spec), run.code) != submitted:
+    if run_choice.identity(records.load_spec(run), run.code) != submitted:
         raise UserError(
             f"{run.path} is a run of another training",
             hint="Print a new script with `hpcdl submit JOB.yaml --dry-run=script`.",
@@ -162,4 +161,4 @@ def _check_resumable(request: JobRequest, run: RunDir) -> None:
     if run_choice.action_for(status) == "is_active":
         raise active_error(run, ReportOptions(), status)
     reconcile([run])
-    fingerprint.check(run, request.fingerprint)
+    fingerprint.check(run, request.fingerprint, request.facts)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+import stat
 import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hpc_dl.data.faults import reading, regular_file
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.model import Model
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 _FLOATS = "~"
 """Prefix of the digests of floats; see `tensor_digests`."""
+_SEED = "\nA function has to return the same each time: give its random numbers a seed."
 MOST_FILES = 10_000
 """Of more files only size and time are looked at, and one digest a folder is kept."""
 MOST_BYTES = 2**30
@@ -65,7 +68,7 @@ def take(source: Source[Any], model: Model, facts: DataFacts) -> Fingerprint:
     return Fingerprint(_digest_of_parts(parts), parts)
 
 
-def check(run: RunDir, now: Fingerprint) -> None:
+def check(run: RunDir, now: Fingerprint, facts: DataFacts) -> None:
     """Raise UserError if a run began with other data."""
     then = records.find(run.fingerprint, Fingerprint)
     if then is None:
@@ -75,8 +78,8 @@ def check(run: RunDir, now: Fingerprint) -> None:
     elif what := then.difference(now):
         raise UserError(
             f"the data of {run.id} have changed since it was submitted: {what}",
-            hint="Restore them, or train on the new ones as a new run: hpcdl submit --new.\n"
-            "A function has to return the same each time: give its random numbers a seed.",
+            hint="Restore them, or train on the new ones as a new run: hpcdl submit --new."
+            + (_SEED if facts.contents else ""),
         )
 
 
@@ -100,20 +103,28 @@ def _of_model(model: Model) -> dict[str, Path]:
 
 def _digests(files: Mapping[str, Path]) -> dict[str, str]:
     """Return the digest of each file, or its size and time."""
-    try:
-        with ThreadPoolExecutor() as pool:
-            states = list(pool.map(os.stat, files.values()))
-            few = len(files) <= MOST_FILES and sum(it.st_size for it in states) <= MOST_BYTES
-            known = (
-                pool.map(_digest_of_bytes, files.values()) if few else map(_size_and_time, states)
-            )
-            return dict(zip(files, known, strict=True))
-    except OSError as error:
-        raise UserError(f"{error.filename} cannot be read: {error.strerror}") from None
+    with ThreadPoolExecutor() as pool:
+        states = list(pool.map(_state, files.keys(), files.values()))
+        few = len(files) <= MOST_FILES and sum(it.st_size for it in states) <= MOST_BYTES
+        known = (
+            pool.map(_digest_of_bytes, files.keys(), files.values())
+            if few
+            else map(_size_and_time, states)
+        )
+        return dict(zip(files, known, strict=True))
 
 
-def _digest_of_bytes(path: Path) -> str:
-    with path.open("rb") as file:
+def _state(name: str, path: Path) -> os.stat_result:
+    """Return size and time of a file. Raises UserError for a pipe, which would never end."""
+    with reading(name, path, "file"):
+        found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        regular_file(name, path)
+    return found
+
+
+def _digest_of_bytes(name: str, path: Path) -> str:
+    with reading(name, path, "file"), path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=8)).hexdigest()
 
 

@@ -18,6 +18,9 @@ from hpc_dl.tasks.decoding import Sampling
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+ARRAYS = (".npz", ".npy", ".h5", ".hdf5", ".mat")
+"""Suffixes of files of arrays."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = ArgumentParser(prog="python -m hpc_dl.predictor", description=__doc__)
@@ -52,8 +55,13 @@ def _table(predictor: Predictor, file: str) -> DataFrame:
     task, facts = predictor.architecture.task, predictor.architecture.facts
     given: Any = file
     names = {}
+    if not facts.raw and (facts.modality != "image" or file.endswith(ARRAYS)):
+        raise UserError(
+            f"{file}: the network was not trained on a table, and this command reads no arrays",
+            hint="In Python: hpc_dl.predictor.load(EXPORT).predict(x), of an array of examples.",
+        )
     if facts.raw:
-        given = tables.read(resolve_home("the table", file), CsvFormat.model_validate(facts.csv))
+        given = tables.read(resolve_home("the table", file), CsvFormat.of_training(facts.csv))
         index = [it.name for it in facts.raw if it.part == "index" and it.name in given.frame]
         names = {name: given.frame[name].to_numpy() for name in index}
     predicted = predictor.predict(given)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from hpc_dl.errors import UserError, naming
+from hpc_dl.errors import EXIT_FAILED, UserError, naming
 
 MAX_BYTES = 2**26
 """Of a file that is read whole; hpcdl writes no longer ones."""
@@ -38,7 +38,8 @@ class DamagedFile(UserError):
     """A file of a run that cannot be read, or does not hold what it should."""
 
     def __init__(self, path: Path, fault: str) -> None:
-        super().__init__(f"{path} {fault}", hint=REPAIRS.get(path.name, ""))
+        hint = REPAIRS.get(path.name, "")
+        super().__init__(f"{path} {fault}", hint=hint, exit_code=EXIT_FAILED)
         self.path = path
 
 

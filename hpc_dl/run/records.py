@@ -1,4 +1,4 @@
-"""Read JSON files of a run folder as typed values; a wrong type is a DamagedFile."""
+"""Read files of a run folder as typed values; a wrong type is a DamagedFile."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from hpc_dl.run.layout import DamagedFile, parse_json, read_bytes
+from hpc_dl.errors import UserError
+from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.jobspec.load import load_resolved
+from hpc_dl.run.layout import DamagedFile, RunDir, open_file, parse_json, read_bytes
 
 T = TypeVar("T")
 
@@ -35,6 +38,20 @@ def load(path: Path, kind: type[T]) -> T:
     if found is None:
         raise DamagedFile(path, "is missing")
     return found
+
+
+def load_spec(run: RunDir) -> JobSpec:
+    """Return the job spec of a run. Raises DamagedFile."""
+    try:
+        open_file(run.spec).close()  # a pipe in its place would block
+        return load_resolved(run.spec)
+    except FileNotFoundError:
+        raise DamagedFile(run.spec, "is missing") from None
+    except DamagedFile:
+        raise
+    except UserError as error:
+        fault = error.message.partition("\n")[0].removeprefix(f"{run.spec}:").strip()
+        raise DamagedFile(run.spec, f"is damaged: {fault}") from None
 
 
 _ADAPTERS: dict[Any, TypeAdapter[Any]] = {}

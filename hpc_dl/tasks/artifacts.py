@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 MOST_PIXELS, LONGEST_SIDE = 2**24, 2**14
 """Of a picture: a larger figure has fewer dots per inch."""
+INCHES_A_LETTER = 0.078
+"""The room that a letter of a title takes."""
 LEAST_DPI = 30
 """With fewer, letters would have no pixel: the figure has fewer inches."""
 
@@ -37,7 +40,8 @@ class Picture:
         """
         from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-        self.figure.suptitle(self.caption + more, fontsize=9, parse_math=False)
+        title = _in_lines(self.caption + more, self.figure.get_figwidth())
+        self.figure.suptitle(title, fontsize=9, parse_math=False)
         _bound(self.figure)
         canvas = FigureCanvasAgg(self.figure)
         with warnings.catch_warnings():
@@ -93,6 +97,12 @@ class File:
 
 
 Artifact = Picture | Text | File
+
+
+def _in_lines(title: str, width: float) -> str:
+    """Return a title in lines that fit into a width of so many inches."""
+    most = max(int(width / INCHES_A_LETTER), 20)
+    return "\n".join(textwrap.fill(line, most) for line in title.splitlines())
 
 
 def _bound(figure: Figure) -> None:

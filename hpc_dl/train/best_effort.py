@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from hpc_dl import errors
 from hpc_dl.run import failure
 from hpc_dl.run.layout import RunDir
+from hpc_dl.tasks.pictures.names import shorten
 from hpc_dl.train import memory
 from hpc_dl.train.world import World
 from hpc_dl.user_code.failures import Stopped
@@ -21,6 +22,8 @@ from hpc_dl.user_code.failures import Stopped
 T = TypeVar("T")
 _ERRORS = (Exception, SystemExit, Stopped)
 """A user's code that calls sys.exit, or takes too long, does not end the run either."""
+LONGEST = 1000
+"""Most characters of a warning: an error may hold a whole tensor. The log has all of it."""
 _TORCH_WRITER = ("PytorchStreamWriter", "inline_container")
 """torch's own writer of files raises a RuntimeError with one of these in it."""
 
@@ -96,6 +99,9 @@ class BestEffort:
     def _describe(self, error: BaseException) -> str:
         """Print the traceback of an error, and describe it in one line."""
         traceback.print_exception(error)
-        is_full = is_disk_error(error)
-        text = describe_disk_error(error) if is_full else failure.describe(self._run, error)
-        return " ".join(text.split())
+        try:
+            is_full = is_disk_error(error)
+            text = describe_disk_error(error) if is_full else failure.describe(self._run, error)
+        except Exception:  # of the user's own class, whose __str__ fails
+            return type(error).__name__
+        return shorten(" ".join(text.split()), LONGEST)

@@ -10,6 +10,7 @@ from pathlib import Path
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 from hpc_dl.data import fingerprint, loading, sources
+from hpc_dl.data.changes import describe_changes
 from hpc_dl.data.dataset import Splits
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.job import JobSpec
@@ -38,13 +39,14 @@ def load_data(run: RunDir, spec: JobSpec, plan: Plan, world: World) -> Splits:
 def _load(run: RunDir, spec: JobSpec, plan: Plan, world: World) -> Splits:
     source = sources.build(spec.data, Path(plan.data_root), run.code)
     if world.rank == 0:
-        fingerprint.check(run, fingerprint.take(source, spec.model, plan.facts))
+        fingerprint.check(run, fingerprint.take(source, spec.model, plan.facts), plan.facts)
     splits = loading.load(source, plan.workers, check=world.rank == 0)
     if splits.facts != plan.facts:
-        fingerprint.check(run, fingerprint.take(source, spec.model, splits.facts))
+        fingerprint.check(run, fingerprint.take(source, spec.model, splits.facts), splits.facts)
     if replace(splits.facts, contents=plan.facts.contents) != plan.facts:
         raise UserError(
-            f"the data have changed since the submission: {splits.facts} now, {plan.facts} then",
+            f"the data have changed since the submission: "
+            f"{describe_changes(plan.facts, splits.facts)}",
             hint="Submit again; with other data it is another training: hpcdl submit --new.",
         )
     return splits

@@ -6,7 +6,6 @@ import gc
 from collections.abc import Callable
 
 from hpc_dl.jobspec import units
-from hpc_dl.jobspec.load import load_resolved
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run import journal as log
 from hpc_dl.run import records
@@ -43,7 +42,7 @@ def run(
     signals.install()
     journal = Journal(run.journal, check_lease) if rank_info.rank == 0 else None
     try:
-        spec, plan = load_resolved(run.spec), records.load(run.plan, Plan)
+        spec, plan = records.load_spec(run), records.load(run.plan, Plan)
         use_deterministic_algorithms(spec.train.deterministic)
         timeout = units.seconds(spec.train.hang_timeout) + HANG_MARGIN
         with setup_errors.explained(), join(run, plan, rank_info, timeout, on_end) as world:

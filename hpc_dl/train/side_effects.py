@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from hpc_dl.data.user_functions.call import settings_restored
 from hpc_dl.jobspec import units
 from hpc_dl.user_code.failures import Stopped
 
@@ -33,10 +34,8 @@ _GENERATORS: tuple[_Setting, ...] = (
     (random.getstate, random.setstate),
     (np.random.get_state, np.random.set_state),
     (torch.get_rng_state, torch.set_rng_state),
-    (lambda: None, torch.set_default_device),  # hpcdl sets none
 )
 _SETTINGS: tuple[_Setting, ...] = (
-    (torch.get_default_dtype, torch.set_default_dtype),
     (torch.get_num_threads, torch.set_num_threads),
     (_matmul_precision, torch.set_float32_matmul_precision),
     (torch.is_grad_enabled, torch.set_grad_enabled),
@@ -53,10 +52,10 @@ _SETTINGS: tuple[_Setting, ...] = (
 
 @contextlib.contextmanager
 def undone(nets: Mapping[str, nn.Module]) -> Iterator[None]:
-    """Restore networks, random numbers and settings of torch at the end of the context."""
+    """Restore networks, random numbers and settings of the process at the end of the context."""
     generators = [(restore, read()) for read, restore in _GENERATORS]
     settings = [(read, restore, read()) for read, restore in _SETTINGS]
-    with contextlib.ExitStack() as stack, warnings.catch_warnings():
+    with settings_restored(), contextlib.ExitStack() as stack, warnings.catch_warnings():
         for net in nets.values():
             stack.callback(_kept(net))
         try:

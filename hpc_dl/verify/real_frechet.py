@@ -16,7 +16,6 @@ from torch import Tensor
 from hpc_dl.data import loading, sources
 from hpc_dl.data.dataset import Split
 from hpc_dl.data.sampler import held_out
-from hpc_dl.jobspec.load import load_resolved
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run import records
 from hpc_dl.run.layout import RunDir
@@ -27,7 +26,7 @@ BATCH = 512
 
 def distance(run: RunDir) -> float:
     """Return the Fréchet distance between the training and the test images of a run."""
-    spec, plan = load_resolved(run.spec), records.load(run.plan, Plan)
+    spec, plan = records.load_spec(run), records.load(run.plan, Plan)
     splits = loading.load(sources.build(spec.data, Path(plan.data_root), run.code))
     classifier = EvaluationClassifier(spec.model.model_dump()["classifier"])
     return classifier.distance(_images(splits.train), _images(splits.test))

@@ -1,6 +1,8 @@
 """Other data under the same path: what submit, resume, a job and MLflow make of them."""
 
 import json
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +12,19 @@ import pytest
 from hpc_dl.cli import main, run_choice
 from hpc_dl.cli.preview import sentence
 from hpc_dl.data import fingerprint
+from hpc_dl.data.changes import describe_changes
 from hpc_dl.errors import UserError
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.load import load
+from hpc_dl.jobspec.sources.tables import Csv
+from hpc_dl.planning.plan import Plan
 from hpc_dl.run import journal, records
 from hpc_dl.run.layout import read_json, write_json
 from hpc_dl.submission.snapshot import Snapshot
 from hpc_dl.tracking.sync import sync_run
 from tests.support import ranks, reading
-from tests.support.running import new_run
+from tests.support.running import QUICK, new_run
 from tests.support.stores import mlflow_run, run_for
 
 
@@ -33,6 +40,50 @@ def a_run(tmp_path, **train):
     path = write(tmp_path)
     data = {"name": "csv", "path": str(path), "target": "y", "batch_size": 16}
     return new_run(tmp_path / "runs", data=data, train={"epochs": 2, **train})
+
+
+def lose(path):
+    path.unlink()
+
+
+def pipe(path):
+    path.unlink()
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lose, "data.path: there is no file "),
+        (pipe, "data.path: .* is no regular file, but a pipe"),  # which a job would wait for
+    ],
+)
+def test_what_stands_in_the_place_of_a_file_when_the_job_starts_is_named(tmp_path, damage, message):
+    path = write(tmp_path)
+    data = Csv(name="csv", path=str(path), target="y", batch_size=16)
+    facts = reading.describe(data, Path())
+    damage(path)
+    with pytest.raises(UserError, match=message):
+        reading.take_fingerprint(data, JobSpec.model_validate(QUICK).model, Path(), facts)
+
+
+def test_facts_that_changed_are_named_with_both_values():
+    then = DataFacts.of("table", "classify", (5,), ("a", "b"), 10, 2, 2)
+    now = DataFacts.of("table", "classify", (5,), tuple("abcdefgh"), 10, 3, 2)
+    assert describe_changes(then, now) == (
+        "classes (a, b, c, d, e and 3 more) now, (a, b) then; validation 3 now, 2 then"
+    )
+    assert describe_changes(then, replace(then, undirected=True)) == "they differ in undirected"
+
+
+def test_only_who_wrote_a_function_is_told_to_give_it_a_seed(tmp_path):
+    run = a_run(tmp_path)
+    facts = records.load(run.plan, Plan).facts
+    other = fingerprint.Fingerprint("0", {"data.path": "0"})
+    for contents, expected in (((), False), ((("train/x", "0"),), True)):
+        with pytest.raises(UserError) as refused:
+            fingerprint.check(run, other, replace(facts, contents=contents))
+        assert ("random numbers" in refused.value.hint) is expected
 
 
 def ended(run, state, step=None):
@@ -102,7 +153,7 @@ def test_a_run_of_before_there_were_fingerprints_goes_on_if_the_user_says_so(tmp
     with pytest.raises(UserError, match=f"the data of {run.id} are not known") as refused:
         choice(run)
     assert f"`hpcdl resume {run.id}` resumes it, if you know" in refused.value.hint
-    fingerprint.check(run, now)
+    fingerprint.check(run, now, records.load(run.plan, Plan).facts)
     assert f"{run.id} has no fingerprint" in capsys.readouterr().err
 
 

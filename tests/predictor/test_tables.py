@@ -249,7 +249,7 @@ def test_an_export_of_before_there_were_dates_and_fills_predicts_the_same(export
     np.testing.assert_array_equal(found["probabilities"], expected["probabilities"])
 
 
-def test_a_frame_is_refused_where_the_training_knew_no_names(tmp_path):
+def test_a_table_is_refused_where_the_training_knew_no_names(tmp_path, capsys):
     np.savez(tmp_path / "x.npz", x=np.zeros((40, 2)), y=np.arange(40) % 2)
     facts = reading.describe(Npz(name="npz", path=str(tmp_path / "x.npz")), tmp_path)
     predictor = load(exports.export(tmp_path / "export", FFNN, facts))
@@ -257,6 +257,8 @@ def test_a_frame_is_refused_where_the_training_knew_no_names(tmp_path):
     with pytest.raises(UserError, match="was trained on arrays without any") as caught:
         predictor.predict(table)
     assert "to_numpy" in caught.value.hint
+    assert main([str(tmp_path / "export"), str(tmp_path / "x.npz")]) == 2
+    assert "x.npz: the network was not trained on a table" in capsys.readouterr().err
 
 
 def test_a_network_that_was_trained_on_arrays_with_gaps_predicts_them_as_the_mean(tmp_path):
@@ -311,9 +313,17 @@ def test_a_file_is_read_by_the_options_of_the_training(tmp_path):
     found = load(export).predict(germans(tmp_path, "others.csv"))["probabilities"]
     np.testing.assert_array_equal(found, expected)
     (tmp_path / "commas.csv").write_text("30,clerk,7,<=50K\n")
-    with pytest.raises(UserError, match=r"has 4 names, and rows of .*commas\.csv have 1") as it:
+    with pytest.raises(UserError, match=r"commas\.csv: no row has the separator ';'") as it:
         load(export).predict(tmp_path / "commas.csv")
     assert "rows in a DataFrame" in it.value.hint
+
+
+def test_a_file_has_a_header_as_that_of_the_training_and_may_be_one_column(tmp_path):
+    table = pandas.DataFrame({"400.5": np.arange(60) / 7, "kind": ["a", "b"] * 30})
+    predictor = load(exported(tmp_path, table, target="kind", drop=[], header=True))
+    table[["400.5"]].to_csv(tmp_path / "rows.csv", index=False)
+    found = predictor.predict(tmp_path / "rows.csv")["probabilities"]
+    assert (found == predictor.predict(table[["400.5"]])["probabilities"]).all()
 
 
 def test_the_export_of_before_there_were_options_reads_files(export):

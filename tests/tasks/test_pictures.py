@@ -172,6 +172,15 @@ def test_pictures_need_no_latex_where_a_users_code_asks_for_it():
             assert bytes_of(Picture(drawing, "A")).std() > 0
 
 
+def test_a_title_is_no_wider_than_its_picture():
+    picture = grid(torch.rand(1, 1, 4, 4), 8, "Samples of the whole network, drawn")
+    width = picture.pixels(", validation split, averaged weights of step 100").shape[1]
+    title = picture.figure.get_suptitle()
+    (drawn,) = (it for it in picture.figure.texts if it.get_text() == title)
+    assert title.splitlines()[-1].endswith("step 100")
+    assert drawn.get_window_extent().width <= width
+
+
 def test_a_figure_without_axes_is_drawn():
     assert Picture(Figure(figsize=(1, 1)), "Nothing").pixels().shape == (100, 100, 3)
     assert Picture(figure(1, 1)[0], "Empty axes").pixels().shape == (130, 130, 3)

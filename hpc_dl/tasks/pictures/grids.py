@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 INCHES_A_CELL = 0.55
 """The side of a square image; others have the same area."""
+WITH_CELLS = 0.8
+"""That of one with a name above it."""
+NARROWEST = 3.0
+"""In inches, for the title."""
 MOST_PIXELS = 128
 """Of a side of a square image in a grid; larger ones are reduced to as many in all."""
 LONGEST = 64
@@ -47,9 +51,10 @@ def grid(
     columns = max(min(columns, len(images) // max(len(rows), 1)), 1)
     sheet = _Sheet.of(images, columns, gap_of(images, cells))
     height, width = sheet.pixels.shape[:2]
-    inches = columns * INCHES_A_CELL * math.sqrt(elongation(images))
+    side = WITH_CELLS if cells else INCHES_A_CELL
+    inches = columns * side * math.sqrt(elongation(images))
     aside = INCHES_A_LETTER * max(map(len, labels(rows)), default=0)
-    drawing, axis = figure(inches + aside + 0.2, inches * height / width + 0.35)
+    drawing, axis = figure(max(inches + aside + 0.2, NARROWEST), inches * height / width + 0.35)
     sheet.draw(axis, rows, cells)
     return Picture(drawing, caption, generated)
 

@@ -24,9 +24,12 @@ def labels(names: Iterable[str], longest: int = LONGEST) -> list[str]:
 
 
 def label(name: str, longest: int = LONGEST) -> str:
-    """Return a short and visible label. The middle of a long name is cut out: paths begin alike."""
-    text = printable(name).strip() or "(empty)"
-    if len(text) > longest:
-        end = longest // 2
-        text = f"{text[: longest - end - 1]}…{text[-end:]}"
+    """Return a short and visible label."""
+    text = shorten(printable(name).strip() or "(empty)", longest)
     return f" {text}" if text.startswith("_") else text
+
+
+def shorten(text: str, longest: int) -> str:
+    """Return a text, of which the middle is cut out if it is long: paths begin alike."""
+    end = longest // 2
+    return text if len(text) <= longest else f"{text[: longest - end - 1]}…{text[-end:]}"
