@@ -42,7 +42,7 @@ class UserError(Exception):
 
 def first_few(names: Iterable[object], most: int = 5) -> str:
     """Return the first names for a message, and how many more there are: `a, b and 3 more`."""
-    every = list(map(str, names))
+    every = [printable(str(name)) for name in names]
     more = f" and {len(every) - most} more" if len(every) > most else ""
     return ", ".join(every[:most]) + more
 

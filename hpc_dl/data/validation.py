@@ -11,7 +11,7 @@ from torch import Tensor
 
 from hpc_dl.data.faults import PLACES, Faults
 from hpc_dl.data.layout import refuse_scale
-from hpc_dl.errors import UserError
+from hpc_dl.errors import UserError, first_few
 from hpc_dl.jobspec.suggestions import nearest
 
 AXES = {"image": 4, "sequence": 3, "table": 2}
@@ -112,9 +112,27 @@ class Numbers:
         faults.refuse()
 
 
+def least_and_greatest(rows: Tensor) -> Tensor:
+    """Return the least and the greatest value of each column (2, columns); NaN where all are."""
+    if not rows.isnan().any():
+        return torch.stack([rows.amin(0), rows.amax(0)])
+    absent = rows.isnan()
+    least = rows.masked_fill(absent, math.inf).amin(0)
+    greatest = rows.masked_fill(absent, -math.inf).amax(0)
+    return torch.stack([least, greatest]).masked_fill(absent.all(0), math.nan)
+
+
 def refuse_constant(train: Tensor, where: str) -> None:
-    """Raise UserError for training examples that are all the same."""
+    """Raise UserError for training examples that are all the same, and for columns of gaps."""
     low, high = train.aminmax()
+    if low.isnan():
+        ends = least_and_greatest(train)
+        if empty := ends[0].isnan().nonzero()[:, 0].tolist():
+            raise UserError(
+                f"{where}: all values are missing in columns: {first_few(empty)}",
+                hint="Leave these out: x = x[:, ~numpy.isnan(x).all(axis=0)].",
+            )
+        low, high = ends[0].min(), ends[1].max()
     if low == high:
         raise UserError(f"{where}: every value is {low:g}: there is nothing to learn from")
 

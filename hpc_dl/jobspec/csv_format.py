@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import codecs
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeInt, StringConstraints, field_validator
+from pydantic import Field, NonNegativeInt, StringConstraints, field_validator, model_validator
 
 from hpc_dl.jobspec.base import Spec
 
@@ -52,6 +52,12 @@ class CsvFormat(Spec):
         """Return the options that are set, of those that say how a CSV file is read."""
         return self.model_dump(include=set(CsvFormat.model_fields), exclude_defaults=True)
 
+    @classmethod
+    def of_training(cls, options: Mapping[str, Any]) -> CsvFormat:
+        """Return the format of other files like the one that was read by these options, which has
+        shown whether there is a header."""
+        return cls.model_validate({"header": "names" not in options, **options})
+
     @field_validator("sep")
     @classmethod
     def _one_character(cls, sep: str | None) -> str | None:
@@ -64,11 +70,19 @@ class CsvFormat(Spec):
     @classmethod
     def _known(cls, encoding: str | None) -> str | None:
         try:
-            "".encode(encoding or "utf-8")
-            codecs.lookup(encoding or "utf-8")
-        except LookupError:
+            b"a".decode(encoding or "utf-8", errors="replace")
+        except (LookupError, ValueError):  # as of idna, which is no encoding of files
             raise ValueError(f"there is no encoding {encoding!r}; latin-1 is one") from None
         return encoding
+
+    @model_validator(mode="after")
+    def _signs_differ(self) -> CsvFormat:
+        signs = {"sep": self.sep, "decimal": self.decimal, "thousands": self.thousands}
+        if self.comment and self.comment in signs.values():
+            raise ValueError(f"{self.comment!r} begins remarks, and is no other sign")
+        if self.decimal and self.decimal == self.thousands:
+            raise ValueError(f"{self.decimal!r} cannot be the decimal sign and between thousands")
+        return self
 
     @field_validator("names")
     @classmethod

@@ -13,8 +13,11 @@ KEYS: dict[tuple[str | int, ...], str] = {
 """Section and former option → option."""
 VALUES: dict[tuple[str | int, ...], str] = {("train", "on_nonfinite", "back"): "rollback"}
 """Section, option and former value → value."""
-FORMER_DEFAULTS: dict[tuple[str, str], Any] = {("data", "stratify"): False}
-"""Section and option → what every training did before there was the option."""
+FORMER_DEFAULTS: dict[tuple[str, str], dict[str, Any]] = {
+    ("data", ""): {"stratify": False},
+    ("data", "csv"): {"header": True},
+}
+"""Section and name, any if it is empty → options that came later, as every training was before."""
 
 
 def upgrade(spec: Any) -> Any:
@@ -28,9 +31,10 @@ def upgrade(spec: Any) -> Any:
         section: _upgraded(section, options) if _is_ours(options) else options
         for section, options in spec.items()
     }
-    for (section, option), value in FORMER_DEFAULTS.items():
-        if isinstance(options := upgraded.get(section), dict):
-            upgraded[section] = {option: value, **options}
+    for (section, name), former in FORMER_DEFAULTS.items():
+        options = upgraded.get(section)
+        if isinstance(options, dict) and name in ("", options.get("name")):
+            upgraded[section] = {**former, **options}
     return upgraded
 
 

@@ -41,7 +41,7 @@ class Predictor:
         if facts.modality == "text":
             self._taken = Prompts(Vocabulary.load(folder / "assets"))
         else:
-            csv = CsvFormat.model_validate(facts.csv)
+            csv = CsvFormat.of_training(facts.csv)
             gaps = [name for name, feature in facts.inputs.items() if feature.gaps]
             others = (trained.resized, facts.raw, csv, facts.undirected, gaps)
             self._taken = Inputs(trained.inputs, ranges, *others)

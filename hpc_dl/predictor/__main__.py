@@ -61,7 +61,7 @@ def _table(predictor: Predictor, file: str) -> DataFrame:
             hint="In Python: hpc_dl.predictor.load(EXPORT).predict(x), of an array of examples.",
         )
     if facts.raw:
-        given = tables.read(resolve_home("the table", file), CsvFormat.model_validate(facts.csv))
+        given = tables.read(resolve_home("the table", file), CsvFormat.of_training(facts.csv))
         index = [it.name for it in facts.raw if it.part == "index" and it.name in given.frame]
         names = {name: given.frame[name].to_numpy() for name in index}
     predicted = predictor.predict(given)

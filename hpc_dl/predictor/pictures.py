@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from hpc_dl.data.faults import resolve_home
+from hpc_dl.data.faults import Faults, resolve_home
 from hpc_dl.data.pictures.decoding import decode
 from hpc_dl.errors import UserError
 from hpc_dl.predictor.arrays import Array, array
@@ -26,7 +26,7 @@ def images(given: Any, shape: Sequence[int], *, resized: bool) -> Array:
 
     If `resized`, files and PIL's pictures may be of any size, as for the training.
     """
-    several = list(given) if isinstance(given, list | tuple) else [given]
+    several = _listed(given)
     to_decode = [_is_picture(it) for it in several]
     if not any(to_decode):
         return _from_array(array(given, "image"), shape)
@@ -35,7 +35,20 @@ def images(given: Any, shape: Sequence[int], *, resized: bool) -> Array:
             f"image is {type(several[to_decode.index(False)]).__name__} beside pictures",
             hint="Give pictures and paths alone, or arrays alone.",
         )
-    return _as_floats(np.stack([_decoded(it, shape, resized=resized) for it in several]))
+    found, faults = [], Faults("image")
+    for it in several:
+        with faults.collect():
+            found.append(_decoded(it, shape, resized=resized))
+    faults.refuse()
+    return _as_floats(np.stack(found))
+
+
+def _listed(given: Any) -> list[Any]:
+    """Return a list of what is given: several pictures, paths in an array or a column, or one."""
+    column = given.to_numpy() if hasattr(given, "to_numpy") else given
+    if isinstance(column, np.ndarray) and column.ndim == 1 and column.dtype.kind in "OTU":
+        return list(column)
+    return list(given) if isinstance(given, list | tuple) else [given]
 
 
 def _is_picture(given: Any) -> bool:

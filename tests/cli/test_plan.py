@@ -70,7 +70,7 @@ def lines_of(said: str, row: str) -> list[str]:
 
 
 def test_the_plan_counts_the_classes_in_their_order(capsys: Capture, tmp_path: Path) -> None:
-    for name, count in (("10", 20), ("2", 2), ("猫", 12)):
+    for name, count in (("10", 20), ("2\n", 2), ("猫", 12)):
         (tmp_path / "pictures" / name).mkdir(parents=True)
         for number in range(count):
             Image.new("L", (8, 8), 200).save(tmp_path / "pictures" / name / f"{number}.png")
@@ -80,10 +80,10 @@ def test_the_plan_counts_the_classes_in_their_order(capsys: Capture, tmp_path: P
     assert lines_of(said, "classes") == [
         "class  train  validation  test",
         "10        14           4     2",
-        "2          2           0     0",
+        "2\\n        2           0     0",
         "猫         8           3     1",
     ]
-    assert "validation and test have no example of '2' (2 in all)" in said
+    assert "validation and test have no example of '2\\n' (2 in all)" in said
     assert "drawn with split_seed 0; each class in proportion" in said
     plan = plan_of(capsys, job, "--local")["plan"]
     assert plan["data_bytes"] == 34 * 3 * 64 * 64

@@ -63,7 +63,7 @@ FORMS = {
     "a big-endian table": (RNG.standard_normal((60, 5)).astype(">f8"), {}),
     "times": (UNIX + RNG.random((60, 2)), {"chunks": (7, 1)}),
     "whole numbers": (RNG.integers(0, 2**31, (60, 3)), {"groups": "patient"}),
-    "gaps": (np.where(RNG.random((60, 3)) < 0.2, np.nan, 1.5), {"missing": "mean"}),
+    "gaps": (np.where(RNG.random((60, 3)) < 0.2, np.nan, np.arange(3)), {"missing": "mean"}),
     "sequences": (RNG.standard_normal((60, 7, 2)).astype("f2"), {"kind": "sequence"}),
     "long double": (RNG.standard_normal((60, 7, 2)).astype("f16"), {"kind": "sequence"}),
 }

@@ -264,6 +264,19 @@ CASES = {
         spec(train="train: {epochs: 3, optimizer: {name: sgd, nesterov: true, momentum: 0.0}}"),
         [(4, 31, "nesterov needs a momentum above 0")],
     ),
+    # ---- CSV
+    "no encoding of files": (
+        spec(data="data: {name: csv, path: a.csv, target: x, encoding: idna}"),
+        [(3, 53, "there is no encoding 'idna'; latin-1 is one")],
+    ),
+    "one sign for two things": (
+        spec(data="data: {name: csv, path: a.csv, target: x, decimal: ',', thousands: ','}"),
+        [(3, 7, "',' cannot be the decimal sign and between thousands")],
+    ),
+    "the separator begins remarks": (
+        spec(data="data: {name: csv, path: a.csv, target: x, sep: ';', comment: ';'}"),
+        [(3, 7, "';' begins remarks, and is no other sign")],
+    ),
 }
 
 

@@ -7,6 +7,7 @@ from pydantic import TypeAdapter
 from hpc_dl.jobspec import renames
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.load import load_resolved, read_identity
+from hpc_dl.jobspec.sources.tables import Csv
 
 FORMER = {
     "model": {"name": "gan", "judge": "/exports/cnn"},
@@ -36,6 +37,19 @@ def test_a_training_of_before_keeps_the_split_that_it_had(tmp_path: Path) -> Non
     assert load_resolved(tmp_path / "spec.yaml").data.stratify is False
     (tmp_path / "new.yaml").write_text(SPEC.replace("data: {", "data: {stratify: true, "))
     assert load_resolved(tmp_path / "new.yaml").data.stratify is True
+
+
+def test_a_table_of_before_has_a_header_whatever_stands_in_it(tmp_path: Path) -> None:
+    table = "data: {name: csv, path: spectra.csv, target: kind}\n"
+    spec = f"name: run\nmodel: {{name: ffnn}}\n{table}train: {{steps: 3}}\n"
+    (tmp_path / "spec.yaml").write_text(spec)
+    upgraded = load_resolved(tmp_path / "spec.yaml").data
+    assert isinstance(upgraded, Csv)
+    assert upgraded.header is True
+    (tmp_path / "new.yaml").write_text(spec.replace("name: csv,", "name: csv, header: null,"))
+    new = load_resolved(tmp_path / "new.yaml").data
+    assert isinstance(new, Csv)
+    assert new.header is None
 
 
 def test_an_identity_without_an_option_that_came_later_has_its_default() -> None:

@@ -2,6 +2,7 @@
 refused."""
 
 import numpy as np
+import pandas
 import pytest
 import torch
 from PIL import Image
@@ -50,6 +51,10 @@ FORMS = {
     "PIL": lambda root: PICTURES,
     "paths": lambda root: [root / f"{number}.png" for number in range(5)],
     "paths as text": lambda root: tuple(str(root / f"{number}.png") for number in range(5)),
+    "paths in an array": lambda root: np.array(
+        [str(root / f"{number}.png") for number in range(5)]
+    ),
+    "paths in a column": lambda root: pandas.Series([str(root / f"{n}.png") for n in range(5)]),
     "PIL beside paths": lambda root: [root / "0.png", *PICTURES[1:]],
     "bytes, HWC": lambda root: PIXELS,
     "bytes, CHW": lambda root: FIRST,
@@ -174,6 +179,18 @@ def test_a_file_that_is_no_picture_or_too_deep_is_named(root, resizing):
     for given in (deep, root / "deep.tif"):
         with pytest.raises(UserError, match="is not a readable picture: it has 32 bits a pixel"):
             resizing.predict(given)
+
+
+def test_all_files_that_cannot_be_read_are_named_at_once(root, resizing):
+    (root / "empty.png").touch()
+    with pytest.raises(UserError) as refused:
+        resizing.predict([root / "0.png", root / "empty.png", root / "gone.png"])
+    assert str(refused.value).splitlines() == [
+        "image: 2 faults",
+        f"  {root / 'empty.png'} is not a readable picture: empty",
+        f"  image: there is no file {root / 'gone.png'}",
+        "Remove or replace them.",
+    ]
 
 
 def test_arrays_of_another_size_are_refused_even_if_files_are_resized(resizing):

@@ -313,9 +313,17 @@ def test_a_file_is_read_by_the_options_of_the_training(tmp_path):
     found = load(export).predict(germans(tmp_path, "others.csv"))["probabilities"]
     np.testing.assert_array_equal(found, expected)
     (tmp_path / "commas.csv").write_text("30,clerk,7,<=50K\n")
-    with pytest.raises(UserError, match=r"has 4 names, and rows of .*commas\.csv have 1") as it:
+    with pytest.raises(UserError, match=r"commas\.csv: no row has the separator ';'") as it:
         load(export).predict(tmp_path / "commas.csv")
     assert "rows in a DataFrame" in it.value.hint
+
+
+def test_a_file_has_a_header_as_that_of_the_training_and_may_be_one_column(tmp_path):
+    table = pandas.DataFrame({"400.5": np.arange(60) / 7, "kind": ["a", "b"] * 30})
+    predictor = load(exported(tmp_path, table, target="kind", drop=[], header=True))
+    table[["400.5"]].to_csv(tmp_path / "rows.csv", index=False)
+    found = predictor.predict(tmp_path / "rows.csv")["probabilities"]
+    assert (found == predictor.predict(table[["400.5"]])["probabilities"]).all()
 
 
 def test_the_export_of_before_there_were_options_reads_files(export):

@@ -39,8 +39,8 @@ def split(
 
 
 def read_ends(source: Arrays, facts: DataFacts, stored: StoredArray, where: str) -> Tensor:
-    """Read all examples in the order of the file, and return two, of one number each: the least
-    and the greatest of all.
+    """Read all examples in the order of the file, and return two, of the least and the greatest
+    number of each column of a table, or of all there are.
 
     Raises UserError for numbers that are not finite.
     """
@@ -51,10 +51,11 @@ def read_ends(source: Arrays, facts: DataFacts, stored: StoredArray, where: str)
     for part in _parts(source, stored):
         pixels = facts.modality == "image" and not part.is_floating_point()
         values = part if pixels else numbers.add(part)
-        ends.append(torch.stack(values.aminmax()))
+        rows = values if facts.modality == "table" else values.reshape(-1, 1)
+        ends.append(validation.least_and_greatest(rows))
     numbers.refuse()
-    least, greatest = torch.stack(ends).aminmax()
-    return torch.stack([least, greatest]).view(2, *[1] * (validation.AXES[facts.modality] - 1))
+    axes = validation.AXES[facts.modality]
+    return validation.least_and_greatest(torch.cat(ends)).view(2, *[1] * (axes - 2), -1)
 
 
 def _parts(source: Arrays, stored: StoredArray) -> Iterator[Tensor]:

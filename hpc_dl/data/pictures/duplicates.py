@@ -45,6 +45,7 @@ def note_duplicates(pictures: Mapping[str, list[tuple[Path, int]]], root: Path) 
     return tuple(
         f"{len(them)} {'pictures are' if len(them) > 1 else 'picture is'} {what}, such as "
         + " and ".join(shown(place.path, root) for place in _differing(them[0]))
+        + f" ({sum(map(len, them))} files)"
         for what, them in sentences.items()
         if them
     )

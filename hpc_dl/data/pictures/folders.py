@@ -113,7 +113,7 @@ def groups(source: ImageFolder, found: Found) -> Array | None:
     }
     every = [it for pairs in matches.values() for it in pairs]
     if without := [path for path, match in every if match is None or not match[1]]:
-        shown = first_few(printable(path.relative_to(root).as_posix()) for path in without)
+        shown = first_few(path.relative_to(root).as_posix() for path in without)
         raise UserError(
             f"data.groups: '{pattern.pattern}' does not match {shown}",
             hint="It is searched for in the path of each picture below data.root.",

@@ -22,6 +22,8 @@ def refuse_no_folder(root: Path) -> None:
         raise UserError(
             f"data.root: {root} is an archive", hint="Unpack it, and name the folder it makes."
         )
+    if root.is_symlink() and not root.exists():
+        raise UserError(f"data.root: {root} is a link to {root.readlink()}, which is not there")
     if root.exists():
         raise UserError(f"data.root: {root} is a file", hint=expected_layout(root.parent))
     above = next(it for it in root.parents if it.exists())
@@ -41,7 +43,9 @@ def no_class(root: Path, split: str, folder: Path) -> UserError:
     hint = expected_layout(root)
     if split != "train":
         hint = f"Pictures are looked for as {folder}/CLASS/*.png.{unlabelled(split, folder)}"
-    if tables:
+    if tables and not pictures:
+        hint += f" To read {first_few(tables, 2)}: data.name: csv, parquet."
+    elif tables:
         hint += f" Move each into a folder named after its class, as {first_few(tables, 2)} has it."
     elif archives:
         hint += f" Unpack {first_few(archives, 2)}."

@@ -23,7 +23,7 @@ from hpc_dl.jobspec.sources.arrays import Arrays, Hdf5
 if TYPE_CHECKING:
     from torch import Tensor
 
-RULE = "arrays 1"
+RULE = "arrays 2"
 """Changes with what is checked of examples that are streamed."""
 LARGE = 2**30
 """Bytes of examples that may well be streamed."""

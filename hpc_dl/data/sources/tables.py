@@ -100,6 +100,7 @@ def read(source: Table) -> Tables:
         notes=(
             *notes.note_files(rows),
             *notes.note_columns(train, columns, source),
+            *(notes.note_shared(rows, columns) if len(rows) > 1 else ()),
             *targets.note(source, train, answers["train"], classes),
         ),
         **split,

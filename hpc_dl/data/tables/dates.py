@@ -12,7 +12,7 @@ from hpc_dl.data.faults import Faults
 from hpc_dl.data.tables.columns import LEAVE_OUT, WITHOUT_VALUE, as_words, find_kind
 from hpc_dl.data.tables.places import list_by_value, show_value
 from hpc_dl.data.tables.rows import Rows
-from hpc_dl.errors import UserError
+from hpc_dl.errors import UserError, first_few
 
 if TYPE_CHECKING:
     from pandas import Series
@@ -22,9 +22,11 @@ ISO = "ISO8601"
 LOOKED_AT = 1000
 """Different dates, at most, from which the format is found."""
 HINT = (
-    "Name the format, as strptime has it: data.dates: {NAME: '%d.%m.%Y'}. Whole numbers like "
-    "20210304 are dates; others, like seconds since 1970, are inputs as they are."
+    "Name the format, as strptime has it: data.dates: {NAME: '%d.%m.%Y'}, with %y for years of two "
+    "digits. Whole numbers like 20210304 are dates; others, like seconds since 1970, are inputs as "
+    "they are."
 )
+AS_TRAINED = "Dates have to be written as in the rows that were trained on."
 _KINDS = ("dates", "string", "integer", "floating", "mixed-integer")
 
 
@@ -42,7 +44,7 @@ def find_days(rows: Rows, name: str, form: str, faults: Faults) -> tuple[str, Se
         faults.add("no dates", [f"column '{name}' is of {kind}"], LEAVE_OUT)
     else:
         form = "" if is_time(column) else form or _find_format(as_words(column), name, faults)
-        return form, as_days(rows, name, form, faults)
+        return form, as_days(rows, name, form, faults, is_trained=False)
     return form, column.isna().astype("float64")
 
 
@@ -51,10 +53,12 @@ def is_time(column: Series[Any]) -> bool:
     return find_kind(column) == "dates"
 
 
-def as_days(rows: Rows, name: str, form: str, faults: Faults) -> Series[Any]:
+def as_days(
+    rows: Rows, name: str, form: str, faults: Faults, *, is_trained: bool = True
+) -> Series[Any]:
     """Return the days, float64, of dates in a format; gaps are NaN. Times of no zone are in UTC.
 
-    A fault is added for what is no date.
+    A fault is added for what is no date. `is_trained` says that the format is that of a training.
     """
     import pandas
 
@@ -66,8 +70,13 @@ def as_days(rows: Rows, name: str, form: str, faults: Faults) -> Series[Any]:
         times = _parse(given, form or ISO)
     start = pandas.Timestamp(0, tz="UTC").as_unit("s")  # whose nanoseconds end in 2262
     days: Series[Any] = (times - start) / pandas.Timedelta(days=1)
-    wrong = list_by_value(rows, name, (days.isna() & given.notna()).to_numpy())
-    faults.add(f"column '{name}' is no date as {form or ISO}", wrong, HINT.replace("NAME", name))
+    wrong = days.isna() & given.notna()
+    hint = AS_TRAINED if is_trained else HINT.replace("NAME", name)
+    if not is_trained and rows.is_csv and 0 < wrong.sum() < len(wrong) / 2:
+        words = first_few(map(repr, given[wrong].unique()))
+        hint = f"If these are gaps: data.na_values: [{words}]. {hint}"
+    places = list_by_value(rows, name, wrong.to_numpy())
+    faults.add(f"column '{name}' is no date as {form or ISO}", places, hint)
     return days.astype("float64")
 
 

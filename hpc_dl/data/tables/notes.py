@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hpc_dl.data.labels import note_similar_names
 from hpc_dl.data.tables.row_numbers import numbers_rows
@@ -13,7 +13,7 @@ from hpc_dl.jobspec.data import Column
 from hpc_dl.jobspec.sources.tables import Table
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    from pandas import DataFrame, Series
 
 _FILLED = {
     "indicator": "each of these columns has another beside it that says what is missing, and a "
@@ -56,7 +56,7 @@ def note_columns(train: DataFrame, columns: Sequence[Column], source: Table) -> 
     targets = [it for it in columns if it.part == "target"]
     notes = [note for it in inputs for note in _note_column(it, targets, train)]
     if all(it.values < len(train) for it in inputs):  # else no row repeats another
-        copies = _count_copies(train[[it.name for it in (*inputs, *targets)]])
+        copies = int(_hash(train[[it.name for it in (*inputs, *targets)]]).duplicated().sum())
         if copies:
             notes.append(
                 f"rows that repeat another: {copies}; one may be trained on, the other tested"
@@ -66,11 +66,25 @@ def note_columns(train: DataFrame, columns: Sequence[Column], source: Table) -> 
     return notes
 
 
-def _count_copies(rows: DataFrame) -> int:
-    """Return how many rows repeat another, by hashes of them, as `rows.duplicated` is slow."""
+def note_shared(tables: Mapping[str, Rows], columns: Sequence[Column]) -> list[str]:
+    """Note how many rows of the other files are among those to train on."""
+    names = [it.name for it in columns if it.part in ("input", "target")]
+    hashes = {name: _hash(rows.frame[names]) for name, rows in tables.items()}
+    shared = {name: int(it.isin(hashes["train"]).sum()) for name, it in hashes.items()}
+    return [
+        f"rows of the {name} file that are rows to train on, too: {count} of {len(hashes[name])}"
+        for name, count in shared.items()
+        if count and name != "train"
+    ]
+
+
+def _hash(rows: DataFrame) -> Series[Any]:
+    """Return a number for each row, by which rows are compared: `rows.duplicated` is slow."""
     import pandas
 
-    return int(pandas.util.hash_pandas_object(rows, index=False).duplicated().sum())
+    numbers = {name: it for name, it in rows.items() if it.dtype.kind in "iufb"}
+    alike = rows.assign(**{str(name): it.astype("float64") for name, it in numbers.items()})
+    return pandas.util.hash_pandas_object(alike, index=False)
 
 
 def _note_column(column: Column, targets: Sequence[Column], train: DataFrame) -> Iterator[str]:

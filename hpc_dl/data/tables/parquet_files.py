@@ -66,7 +66,8 @@ def find_files(folder: Path, option: str) -> list[Path]:
                 f"{option}: {folder} is {what}, whose files are of several versions",
                 hint="Export the rows of one version as Parquet.",
             )
-    below = sorted(it for it in folder.rglob("*") if it.is_file())
+    with reading(option, folder, "folder"):
+        below = sorted(it for it in folder.rglob("*") if it.is_file())
     hidden = [
         any(part.startswith(NO_ROWS) for part in it.relative_to(folder).parts) for it in below
     ]

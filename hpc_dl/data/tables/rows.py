@@ -25,4 +25,4 @@ class Rows:
     notes: tuple[str, ...] = ()
     """How the file was read."""
     gap_words: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Column → words of it that were read as gaps."""
+    """Column → words of it that were read as gaps, though `data.na_values` has not named them."""

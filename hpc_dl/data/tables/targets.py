@@ -104,7 +104,7 @@ def _labels(rows: Rows, target: str, classes: Sequence[str]) -> Array:
     faults = Faults(rows.where)
     faults.add(
         f"classes in '{target}' that no row to train on has",
-        [f"{show_value(name)} ({count} rows)" for name, count in unknown.items()],
+        [f"{show_value(it)} ({count} row{'s'[: count - 1]})" for it, count in unknown.items()],
         f"The file to train on has {', '.join(classes[:FEW_VALUES])}.",
     )
     faults.refuse()

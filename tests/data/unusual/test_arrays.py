@@ -347,6 +347,18 @@ INPUTS = [
         "gaps in the table count as the mean of their column in the training examples",
     ),
     Case(
+        "a column of gaps alone",
+        npz({"missing": "mean"}, x=changed(TABLE, np.nan, (slice(None), 1))),
+        NODE,
+        "data.inputs: 'x': all values are missing in columns: 1\nLeave these out: x = x[:, ~",
+    ),
+    Case(
+        "gaps, and the same value everywhere else",
+        npz({"missing": "mean"}, x=changed(np.ones((40, 3)), np.nan, (3, 1))),
+        NODE,
+        "every value is 1: there is nothing to learn from",
+    ),
+    Case(
         "gaps in sequences, that are asked for",
         npz({"missing": "mean", "kind": "sequence"}, x=changed(IMAGES, np.nan, (7, 2))),
         SUBMISSION,

@@ -80,6 +80,13 @@ DIALECTS = [
         "columns are separated by '^'",
     ),
     Case(
+        "a separator that is not in the file",
+        text(*TABLE, sep=";"),
+        "submission",
+        "data.path: …no row has the separator ';'\nIts first row is 'length,price,kind'.",
+    ),
+    Case("one column", text("kind", *rows(kind)), "submission", "has no column beside the target"),
+    Case(
         "blanks between columns, words in quotes and no names, as UCI's auto-mpg.data",
         text(*MPG, header=False, target="c3"),
         "submission",

@@ -197,6 +197,18 @@ GAPS = [
         "'?' is read as a gap in column 'x'",
     ),
     Case(
+        "classes that `data.na_values` names",
+        text("x,kind", *rows(lambda n: f"{n},{n % 2}"), na_values=[0]),
+        "submission",
+        "column 'kind', a target, has 30 gaps: row 1 …data.missing: drop leaves such rows out.",
+    ),
+    Case(
+        "dates of which some are 0, as MySQL writes gaps",
+        cells(lambda n: f"2021-03-{n % 28 + 1:02}" if n % 7 else "0000-00-00", dates=["x"]),
+        "submission",
+        "column 'x' is no date as ISO8601: '0000-00-00' (9 rows, …data.na_values: ['0000-00-00']",
+    ),
+    Case(
         "words of other kinds for true and false",
         cells(lambda n: ["TRUE", "yes", "0", "no", "1"][n % 5]),
         "trains",

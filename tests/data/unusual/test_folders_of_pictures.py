@@ -45,6 +45,17 @@ def flat(table):
     return make
 
 
+def dead_link(folder):
+    (folder / "pictures").symlink_to("purged")
+    return options(folder / "pictures")
+
+
+def table_alone(folder):
+    (folder / "tables").mkdir()
+    (folder / "tables" / "labels.csv").write_text("id,breed\n0,poodle\n")
+    return options(folder / "tables")
+
+
 def archive(folder):
     with zipfile.ZipFile(folder / "pictures.zip", "w") as file:
         file.writestr("cat/0.png", PLAIN[0])
@@ -232,7 +243,7 @@ CASES = [
         leaked,
         "trains",
         "1 picture is in several splits, byte for byte the same: what is measured on them is "
-        "too good, such as train/cat/0.png and test/cat/copy.png",
+        "too good, such as train/cat/0.png and test/cat/copy.png (2 files)",
     ),
     Case(
         "the same picture in two classes",
@@ -334,6 +345,18 @@ CASES = [
         odd_root("{folder}/$SCRATCH/pictures"),
         "submission",
         "Variables like $HOME are not replaced in a spec.",
+    ),
+    Case(
+        "a root that is a link to nowhere",
+        dead_link,
+        "submission",
+        "data.root: …pictures is a link to purged, which is not there",
+    ),
+    Case(
+        "a folder of tables",
+        table_alone,
+        "submission",
+        "/train/CLASS/*.png. To read labels.csv: data.name: csv, parquet.",
     ),
     Case("a slash behind the root", odd_root("{folder}/pictures/"), "trains"),
     Case("a way around in the root", odd_root("{folder}/pictures/../pictures/."), "trains"),

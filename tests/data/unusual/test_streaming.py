@@ -126,6 +126,12 @@ CASES = [
     Case("an infinite value in the test", streamed(with_a_test, APART), NODE, "infinite in 1 of 9"),
     Case("integers beyond floats", streamed(x=LARGE), NODE, "too large for floats,"),
     Case("black pictures", streamed(x=IMAGES / 255), NODE, "the brightest pixel of all images is"),
+    Case(
+        "a column of gaps alone",
+        streamed(None, {"missing": "mean"}, x=with_value((slice(None), 1))),
+        NODE,
+        "'x': all values are missing in columns: 1",
+    ),
     Case("the same value everywhere", streamed(x=np.ones((40, 3))), NODE, "every value is 1"),
     Case(
         "sequences of times in seconds",

@@ -472,6 +472,22 @@ TEST = [
         "data.test_path: …has no column 'kind'…python -m hpc_dl.predictor",
     ),
     Case(
+        "a test file of rows that are trained on",
+        table({"a": NUMBER / 1.0}, a=NUMBER),
+        TRAINS,
+        "rows of the test file that are rows to train on, too: 60 of 60",
+    ),
+    Case(
+        "a test file with dates of another format",
+        table(
+            {"x": [f"2021-03-{n % 28 + 1:02}" for n in NUMBER]},
+            x=[f"{n % 28 + 1:02}.03.2021" for n in NUMBER],
+            DATES=["x"],
+        ),
+        REFUSED,
+        "data.test_path: …no date as %d.%m.%Y: '2021-03-01'…written as in the rows that were train",
+    ),
+    Case(
         "a test file with more columns",
         table({"z": NUMBER}),
         TRAINS,

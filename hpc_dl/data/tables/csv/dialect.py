@@ -15,6 +15,7 @@ from hpc_dl.data.faults import reading
 from hpc_dl.data.tables.csv.header import ABOVE, find_names, is_number
 from hpc_dl.data.tables.csv.rows import LONGEST, WHITESPACE, Row, split
 from hpc_dl.data.tables.csv.text_files import TextFile
+from hpc_dl.data.tables.places import show_value
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.csv_format import CsvFormat
 
@@ -26,6 +27,8 @@ ENOUGH = 2**20
 
 _EXCEL = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 """A first line that tells Excel the separator."""
+_ONE_FIELD = re.compile(r'"?[\w.+-]+( [\w.+-]+)*"?\s*|\s*')
+"""A line of one number or name."""
 _REMARKS = ("#", "%")
 """Signs that begin remarks above a table."""
 
@@ -91,8 +94,13 @@ def _find_rows(
 ) -> tuple[str, list[Row], list[str]]:
     """Return the separator, the first rows, and the remarks above them."""
     start = skip + len(remarks)
-    sep = sep or _find_separator(file, lines[start:], comment)
+    asked, sep = sep, sep or _find_separator(file, lines[start:], comment)
     rows = list(split(lines[start:], sep, comment, start))
+    if rows and asked and all(len(row) == 1 for _, row in rows) and not _is_column(lines[start:]):
+        raise UserError(
+            f"{file.where}: no row has the separator {sep!r}",
+            hint=f"Its first row is {show_value(rows[0][1][0])}.",
+        )
     # A last remark that has as many fields as the rows names their columns.
     named = list(split(remarks[-1:], sep, None, start - 1))
     if named and rows and len(named[0][1]) == len(rows[0][1]) > 1:
@@ -119,6 +127,8 @@ def _find_separator(file: TextFile, lines: Sequence[str], comment: str | None) -
         found = [sep for sep in found if _is_even(rows[sep])] or found
     if len(found) == 1 and any(map(_is_of_numbers, rows[found[0]][-1])):
         found.append(WHITESPACE)
+    if not found and _is_column(lines):
+        return ","
     if len(found) != 1:
         which = " or ".join(SEPARATORS[sep] for sep in found) or "no known separator"
         raise UserError(
@@ -127,6 +137,11 @@ def _find_separator(file: TextFile, lines: Sequence[str], comment: str | None) -
             + ABOVE,
         )
     return found[0]
+
+
+def _is_column(lines: Sequence[str]) -> bool:
+    """Return whether no line has a sign that may separate columns."""
+    return all(map(_ONE_FIELD.fullmatch, lines))
 
 
 def _is_of_numbers(field: str) -> bool:

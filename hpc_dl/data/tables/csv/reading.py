@@ -53,7 +53,9 @@ def read(path: Path, key: str, options: CsvFormat) -> Rows:
         texts = _read(file, dialect, options, usecols=gaps, nrows=LOOKED_AT, **known)
         words = find_words(frame, texts)
     notes += [*note_words(words), *more, *note_doubts(frame, dialect)]
-    return Rows(frame, file.where, str(path), True, dialect.after, tuple(notes), words)
+    asked = set(map(str, options.na_values))
+    by_default = {name: [it for it in found if it not in asked] for name, found in words.items()}
+    return Rows(frame, file.where, str(path), True, dialect.after, tuple(notes), by_default)
 
 
 def _read(file: TextFile, dialect: Dialect, options: CsvFormat, **more: Any) -> DataFrame:
