@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from hpc_dl.jobspec import fields, renames, suggestions
-from hpc_dl.jobspec.suggestions import closest
+from hpc_dl.jobspec.suggestions import closest, closest_key
 from hpc_dl.jobspec.yaml_text import Document, Mark, Path, Problem
 
 EXAMPLES = {
@@ -154,7 +154,7 @@ def unknown_key(path: Path, known: list[str]) -> Fault:
     if message := renamed(path, known):
         return Fault(path, message, of_key=True)
     where = f" in {'.'.join(map(str, path[:-1]))}" if len(path) > 1 else ""
-    guess = closest(str(path[-1]), known)
+    guess = closest_key(str(path[-1]), known)
     return Fault(path, f"unknown key '{path[-1]}'{where}{guess}", _allowed(known), of_key=True)
 
 

@@ -52,6 +52,16 @@ def nearest(word: str, known: Iterable[str], most: int, cutoff: float = 0.55) ->
     return [by_key[key] for key in near]
 
 
+def closest_key(word: str, known: Iterable[str]) -> str:
+    """Return a suggestion for a key, or nothing: one that is whole words of it, such as `test` of
+    `test_size`, one that it begins, or a similar one."""
+    keys, key = list(known), word.casefold()
+    inside = [name for name in keys if set(name.split("_")) <= set(key.split("_"))]
+    begun = [name for name in keys if len(key) > 2 and name.startswith(key)]
+    found = max(inside, key=len, default="") or min(begun, key=len, default="")
+    return _question(found) if found else closest(word, keys)
+
+
 def closest_name(section: str, word: str, names: Sequence[str], members: Sequence[str]) -> str:
     """Return a suggestion for the `name` of a section, or nothing.
 

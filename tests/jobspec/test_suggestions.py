@@ -48,6 +48,23 @@ def test_a_wrong_name_is_answered_with_one_of_its_key(tmp_path, section, name, p
     assert said in answer
 
 
+@pytest.mark.parametrize(
+    "key, said",
+    [
+        ("test_size", "'test'"),
+        ("validation_split", "'validation'"),
+        ("val", "'validation'"),
+        ("k_folds", "'folds'"),
+        ("BATCH", "'batch_size'"),
+        ("seed", "'split_seed'"),
+        ("group", "'groups'"),
+    ],
+)
+def test_a_wrong_key_is_answered_with_one_of_the_same_words(tmp_path, key, said):
+    answer = refused(tmp_path, "data", f"{{name: csv, path: a.csv, target: y, {key}: 3}}")
+    assert f"unknown key '{key}' in data; did you mean {said}?" in answer
+
+
 def test_upper_and_lower_case_are_one(tmp_path):
     answer = refused(tmp_path, "train", "{epochs: 1, optimizer: {name: SGD}}")
     assert "there is no train.optimizer 'SGD'; did you mean 'sgd'?" in answer

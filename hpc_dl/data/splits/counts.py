@@ -81,25 +81,15 @@ def split_facts(
     where there are any; the test then gets all others. Raises UserError where no example is left
     to train on, in all or of a class.
     """
+    about = {"drawn": _missing(answers), "groups": _group_count(groups)}
     if not classes:
-        lengths = {name: len(it) for name, it in answers.items()}
-        sizes = dict(zip(SPLITS, split_counts(lengths, holdout, groups), strict=True))
-        return {**sizes, "drawn": _missing(answers), "groups": _group_count(groups)}
-    labels = dict(answers)
-    others = [0] * len(classes)
-    if include:
-        labels["train"] = [it for it in answers["train"] if classes[it] in include]
-        if "test" not in answers:
-            others = _subtract(*(_count(it["train"], len(classes)) for it in (answers, labels)))
-    there = {name: _count(it, len(classes)) for name, it in labels.items()}
-    counts = _divide(there, holdout, groups, labels["train"])
-    faults.refuse_untrained(counts["train"], there["train"], classes, include, groups)
-    counts["test"] = [own + other for own, other in zip(counts["test"], others, strict=True)]
+        sizes = split_counts({name: len(it) for name, it in answers.items()}, holdout, groups)
+        return {**dict(zip(SPLITS, sizes, strict=True)), **about}
+    counts = _count_classes(answers, classes, holdout, groups, include)
     return {
         **{name: sum(counts[name]) for name in SPLITS},
         "class_counts": {name: tuple(counts[name]) for name in SPLITS},
-        "drawn": _missing(answers),
-        "groups": _group_count(groups),
+        **about,
     }
 
 
@@ -113,6 +103,26 @@ def split_counts(
     """
     counts = _divide({name: [count] for name, count in there.items()}, holdout, groups)
     return sum(counts["train"]), sum(counts["validation"]), sum(counts["test"])
+
+
+def _count_classes(
+    answers: Mapping[str, Any],
+    classes: Sequence[str],
+    holdout: Holdout,
+    groups: Array | None,
+    include: Collection[str],
+) -> Counts:
+    """Return the examples of each class by split; see `split_facts`."""
+    labels, others = dict(answers), [0] * len(classes)
+    if include:
+        labels["train"] = [it for it in answers["train"] if classes[it] in include]
+        if "test" not in answers:
+            others = _subtract(*(_count(it["train"], len(classes)) for it in (answers, labels)))
+    there = {name: _count(it, len(classes)) for name, it in labels.items()}
+    counts = _divide(there, holdout, groups, labels["train"])
+    faults.refuse_untrained(counts["train"], there["train"], classes, include, groups)
+    counts["test"] = [own + other for own, other in zip(counts["test"], others, strict=True)]
+    return counts
 
 
 def _divide(
