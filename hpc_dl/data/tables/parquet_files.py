@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 NO_ROWS = ("_", ".")
 """How names begin of what holds no rows: `_SUCCESS`, `_metadata`, `.part-0.parquet.crc`."""
+_SUFFIXES = (".parquet", ".parq", ".pq")
+"""What is called otherwise is read only where nothing is called so, as by Hive."""
+_SPLIT = re.compile(r"(?:data[/\\])?(train|val|valid|validation|dev|test)(?![a-z])", re.IGNORECASE)
 _VERSIONED = {"_delta_log": "a Delta table", "metadata": "an Iceberg table"}
 """Folder → a table whose files are of several versions."""
 
@@ -74,7 +78,21 @@ def find_files(folder: Path, option: str) -> list[Path]:
     found = [it for it, is_hidden in zip(below, hidden, strict=True) if not is_hidden]
     if not found:
         raise UserError(f"{option}: {folder} has no Parquet file in it")
+    found = [it for it in found if it.suffix.lower() in _SUFFIXES] or found
+    _refuse_splits(folder, found, option)
     return found
+
+
+def _refuse_splits(folder: Path, files: Sequence[Path], option: str) -> None:
+    """Raise UserError where names tell training rows from others, as those of Hugging Face do."""
+    starts = [_SPLIT.match(str(it.relative_to(folder))) for it in files]
+    splits = dict.fromkeys(it[1].lower() for it in starts if it)
+    if len(splits) > 1:
+        raise UserError(
+            f"{option}: {folder} has files of several splits: {', '.join(splits)}",
+            hint="Put each into a folder of its own: data.path names the one to train on, "
+            "data.validation_path and data.test_path the others.",
+        )
 
 
 def _in_utc(schema: Schema) -> Schema:
