@@ -64,7 +64,9 @@ def find_class(source: LibraryData, module: ModuleType) -> Any:
     """Return the class in `module` that the source names. Raises UserError if there is none."""
     name = source.name.split(":")[1]
     if name not in module.__all__:
-        near = nearest(name, module.__all__, 3)
+        members = type(source).members()
+        named = [it for it in members if it.rpartition(":")[2].casefold() == name.casefold()]
+        near = named or nearest(name, module.__all__, 3)
         raise UserError(
             f"{module.__name__} has no '{name}'",
             hint=f"Did you mean {' or '.join(near)}?" if near else "",
