@@ -124,6 +124,14 @@ def folder(*parts, others=()):
     return make
 
 
+def hugging_face(place):
+    names = ("train-00000-of-00001", "test-00000-of-00001")
+    (place / "rows").mkdir()
+    for name in names:
+        _write(half(), place / "rows" / f"{name}.parquet")
+    return {"name": "parquet", "path": str(place / "rows"), "target": "kind"}
+
+
 def half(**columns):
     return {"a": NUMBER[:30] % 7, "kind": KIND[15:45], **columns}
 
@@ -149,6 +157,18 @@ FOLDERS = [
         REFUSED,
         "data.path: …rows: files with other columns than part-0.parquet: part-1.parquet has 'b' "
         "besides, part-2.parquet has 'a' as double",
+    ),
+    Case(
+        "a folder with files that are no Parquet",
+        folder(half(), half(), others=["README.md"]),
+        TRAINS,
+        "rows has 2 Parquet files",
+    ),
+    Case(
+        "a folder of Hugging Face, of training and test",
+        hugging_face,
+        REFUSED,
+        "data.path: …rows has files of several splits: test, train…data.test_path the others",
     ),
     Case(
         "a folder with a damaged part",
@@ -421,6 +441,12 @@ MISSING = [
 ]
 TARGETS = [
     Case("classes 0.0 and 1.0", table(x=NUMBER % 2 / 1.0, TARGET="x"), TRAINS),
+    Case(
+        "classes that are integers beyond 2⁵³, some of which are missing",
+        table(x=pyarrow.array([None, 2**53 + 1, 2**53 + 2] * 20), TARGET="x", MISSING="drop"),
+        REFUSED,
+        "data.target: 'x' has numbers too long to be read beside gaps, such as 9007199",
+    ),
     Case(
         "one-hot columns as a target",
         table(x=NUMBER % 2, y=1 - NUMBER % 2, TARGET=["x", "y"]),
