@@ -123,14 +123,16 @@ def refuse_other_count(source: Arrays, shape: tuple[int, ...], labels: int, spli
     if labels != shape[0]:
         raise UserError(
             f"{KEY}: {shape[0]} examples to {split}, and {labels} labels",
-            hint=_first_axis(shape, labels, matlab=source.path.endswith(".mat")),
+            hint=_hint_first_axis(shape, labels, matlab=source.path.endswith(".mat")),
         )
 
 
-def _first_axis(shape: tuple[int, ...], count: int, *, matlab: bool) -> str:
+def _hint_first_axis(shape: tuple[int, ...], count: int, *, matlab: bool) -> str:
     """Return a hint on how to have the examples along the first axis."""
     place = shape.index(count) if count in shape else 0
     way = f": numpy.moveaxis(x, {place}, 0)" if place else ""
+    if shape[:2] == (1, count):
+        way = ": x[0]"
     more = " In MATLAB: permute(x, ndims(x):-1:1)." if matlab else ""
     return f"The first axis has to be the example{way}.{more}"
 

@@ -58,7 +58,9 @@ def read_known(source: Arrays, file: File) -> Known:
     with faults.collect():
         found = _answers(source, file, inputs)
     faults.refuse()
-    return replace(found, groups=groups)
+    idle = ("data.groups has no effect: validation and test are arrays of their own",)
+    notes = (*found.notes, *idle * (bool(source.groups) and len(inputs) == 3))
+    return replace(found, groups=groups, notes=notes)
 
 
 def _answers(source: Arrays, file: File, inputs: File) -> Known:

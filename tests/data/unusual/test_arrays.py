@@ -7,6 +7,8 @@ from tests.support.array_files import IMAGES, LABELS, RNG, TABLE, WORDS, npz
 from tests.support.unusual_data import Case, check
 
 SUBMISSION, NODE, TRAINS = "submission", "node", "trains"
+APART = ("validation", "test")
+FEW = {"inputs": TABLE[:6], "labels": LABELS[:6]}
 RECORDS = np.zeros(40, [("age", "f4"), ("size", "i4")])
 
 
@@ -266,6 +268,22 @@ COUNTED = [
         npz({"inputs": "X", "labels": "Y", "groups": "patient"}),
         SUBMISSION,
         "3 faults\n  data.inputs: …has no array 'X'\n  data.labels: …'Y'\n  data.groups: ",
+    ),
+    Case(
+        "groups, and splits of their own",
+        npz(
+            {"groups": "g", **{f"{it}_{key}": f"{it}_{key}" for it in APART for key in FEW}},
+            **{f"{it}_{key}": FEW[key] for it in APART for key in FEW},
+            g=LABELS,
+        ),
+        TRAINS,
+        "data.groups has no effect: validation and test are arrays of their own",
+    ),
+    Case(
+        "an axis of one before the examples",
+        npz(x=TABLE[None]),
+        SUBMISSION,
+        "The first axis has to be the example: x[0].",
     ),
     Case(
         "groups that are the labels", npz({"groups": "y"}), SUBMISSION, "'y' is named for two diff"
