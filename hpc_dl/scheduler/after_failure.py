@@ -61,17 +61,24 @@ def _outside_cause(state: str, code: int, failed: failure.Failure | None) -> str
     return f"a rank was killed (signal {number})" if number in _FROM_OUTSIDE else ""
 
 
-def main(run: RunDir, code: int) -> None:
-    """Print an error rather than raise it: whatever comes of it, the job ends as its tasks did."""
+def main(run: RunDir, code: int) -> int:
+    """Return the exit code of the job, that of the first rank that failed.
+
+    srun kills the others, and returns the highest code: 137 in place of 2, which some sites
+    requeue. An error is printed rather than raised: then the job ends as its tasks did.
+    """
     try:
         rank_info = registry.find_rank_info(run, os.environ)
         requeue_or_fail(run, rank_info, registry.get(rank_info.backend), code)
+        failed = failure.find(run, rank_info.job_id)
+        if failed is not None and not failed.peer_gone:
+            return failed.exit_code
     except UserError as error:
         sys.stderr.write(f"error: {error.message}\n")
     except Exception:
         traceback.print_exc()
+    return code
 
 
 if __name__ == "__main__":
-    main(RunDir(Path(sys.argv[1])), int(sys.argv[2]))
-    sys.exit(int(sys.argv[2]))
+    sys.exit(main(RunDir(Path(sys.argv[1])), int(sys.argv[2])))

@@ -25,7 +25,7 @@ def environment(plan: Plan) -> list[str]:
 def on_failure(plan: Plan) -> str:
     """Return the command that follows a failure of the tasks, with their exit code in `$?`.
 
-    It has the job requeued where that may help, and exits with that code.
+    It has the job requeued where that may help, and exits with the code of the rank that failed.
     """
     command = [*PYTHON, "-m", "hpc_dl.scheduler.after_failure", plan.run_dir]
     return f"exec {shlex.join(command)} $?"

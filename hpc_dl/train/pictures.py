@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,12 +106,23 @@ def _checked(artifacts: Any) -> Mapping[str, Artifact]:
 
 def _file(name: Any, artifact: Any, caption: Caption) -> Path:
     """Return the path of an artifact, which may be a user's, below `artifacts/`."""
-    if not isinstance(artifact, Picture | Text | File):
-        raise UserError(f"{artifact!r:.40} is no Picture, Text or File")
+    _check(artifact)
     path = Path(os.path.normpath(Path(name) / f"{caption.file}{artifact.suffix}"))
     if path.is_absolute() or path.parts[0] == ".." or len(path.parts) < 2:
         raise UserError("its name is that of no folder below artifacts/")
     return path
+
+
+def _check(artifact: Any) -> None:
+    """Raise UserError for what a user's `artifacts` took for an artifact."""
+    if not isinstance(artifact, Picture | Text | File):
+        raise UserError(f"{artifact!r:.40} is no Picture, Text or File")
+    if not isinstance(artifact.caption, str):
+        raise UserError(f"its caption is {artifact.caption!r:.40}, which is no text")
+    if not isinstance(artifact.suffix, str) or not re.fullmatch(r"(\.\w+)+", artifact.suffix):
+        raise UserError(f"its suffix is {artifact.suffix!r:.40}, which is none like '.wav'")
+    if isinstance(artifact, File) and not isinstance(artifact.content, bytes):
+        raise UserError(f"its content is {type(artifact.content).__name__}, not bytes")
 
 
 def on_device_of(nets: Mapping[str, nn.Module], batch: Batch) -> Batch:

@@ -96,6 +96,25 @@ def test_an_error_of_a_rank_does(run):
     assert not requeued(run, KILLED)
 
 
+@pytest.mark.parametrize(
+    "failed, code",
+    [
+        ({"reason": "data.path: there is no file x.csv", "exit_code": 2}, 2),
+        ({"reason": "ValueError: no (net.py:3)"}, FAILED),
+        ({"reason": failure.GONE, "peer_gone": True}, KILLED),
+        (None, KILLED),
+    ],
+)
+def test_the_job_ends_with_the_code_of_the_rank_that_failed(run, monkeypatch, failed, code):
+    """Whatever the others were killed with, as by srun."""
+    note(run, "failed")
+    if failed:
+        write_json(run.path / "failure-7.0.json", failed)
+    for name, value in {"PROCID": "0", "NTASKS": "1", "JOB_ID": "7"}.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    assert after_failure.main(run, KILLED) == code
+
+
 def abort(run, *causes):
     """Leave the ranks' logs as torch does where its watchdog has thrown."""
     for rank, cause in enumerate(causes):

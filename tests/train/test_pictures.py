@@ -18,7 +18,7 @@ from torch import nn
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import RunDir
 from hpc_dl.run.weights import Weights
-from hpc_dl.tasks.artifacts import Picture, Text
+from hpc_dl.tasks.artifacts import File, Picture, Text
 from hpc_dl.tasks.pictures import figure
 from hpc_dl.train import recorder
 from hpc_dl.train.best_effort import BestEffort
@@ -83,7 +83,10 @@ class Exits(Picture):
         ({"a": Figure()}, "no picture 'a' of step 1: <Figure size 640x480 with 0 Axes> is no"),
         ({"a": "good"}, "no picture 'a' of step 1: 'good' is no Picture, Text or File"),
         ({"a": Picture(None, "A")}, "no picture 'a' of step 1: AttributeError"),
-        ({"a": Text(1, 2)}, "no picture 'a' of step 1: TypeError"),
+        ({"a": Text("a", 2)}, "no picture 'a' of step 1: its caption is 2, which is no text"),
+        ({"a": File("a", ".wav", "A")}, "no picture 'a' of step 1: its content is str, not bytes"),
+        ({"a": File(b"", None, "A")}, "no picture 'a' of step 1: its suffix is None, which is"),
+        ({"a": File(b"", "/../a", "A")}, "no picture 'a' of step 1: its suffix is '/../a', which"),
         ({"a": Exits(figure(1, 1)[0], "A")}, "no picture 'a' of step 1: SystemExit: enough"),
         ({3: GOOD}, "no picture '3' of step 1: TypeError"),
         ({"..": GOOD}, "no picture '..' of step 1: its name is that of no folder"),
