@@ -64,7 +64,9 @@ def find_class(source: LibraryData, module: ModuleType) -> Any:
     """Return the class in `module` that the source names. Raises UserError if there is none."""
     name = source.name.split(":")[1]
     if name not in module.__all__:
-        near = nearest(name, module.__all__, 3)
+        members = type(source).members()
+        named = [it for it in members if it.rpartition(":")[2].casefold() == name.casefold()]
+        near = named or nearest(name, module.__all__, 3)
         raise UserError(
             f"{module.__name__} has no '{name}'",
             hint=f"Did you mean {' or '.join(near)}?" if near else "",
@@ -86,13 +88,14 @@ def make_dataset(
     Raises UserError where it is not staged, or does not take the options.
     """
     where = {"root": str(at or root)} if has_option(kind, "root") else {}
-    downloads = {"download": False} if has_option(kind, "download") else {}  # some do by default
+    # some classes download by default
+    never = {"download": False} if has_option(kind, "download") else {}
     if has_option(kind, "name") and "name" not in _class_options(source):
         raise UserError(
             f"{source.name} is several data sets", hint=f"Say which: {source.name}:NAME."
         )
     try:
-        return kind(**where, **{**downloads, **_class_options(source)}, **more)
+        return kind(**where, **{**never, **_class_options(source)}, **more)
     except (TypeError, AssertionError) as error:
         said = str(error) or _list_options(_class_options(source))
         raise UserError(
@@ -101,11 +104,9 @@ def make_dataset(
         ) from None
     except (RuntimeError, OSError) as error:
         found = f" in {root}: {str(error).removesuffix(_ADVICE)}"
-        raise UserError(
-            f"{source.name} is not staged"
-            + (found if root.is_dir() else f": there is no folder {root}"),
-            hint=_fetch_command(source, kind, root, more),
-        ) from None
+        fault = found if root.is_dir() else f": there is no folder {root}"
+        hint = _fetch_command(source, kind, root, more)
+        raise UserError(f"{source.name} is not staged{fault}", hint=hint) from None
     except ImportError as error:
         raise UserError(
             f"{source.name} needs a package that is not installed: {error}",

@@ -16,6 +16,11 @@ _OTHERS = {
         "Unpack it, or save it as plain text.",
     ),
     b"%PDF": ("a PDF", "Convert it: pdftotext FILE.pdf FILE.txt."),
+    b"\x28\xb5\x2f\xfd": ("compressed by zstd", "Unpack it: unzstd FILE."),
+    b"7z\xbc\xaf": ("a 7z archive", "Unpack it: 7z x FILE."),
+    b"Rar!": ("a rar archive", "Unpack it: unrar x FILE."),
+    b"\xd0\xcf\x11\xe0": ("a file of Office, as .doc is", "Save it as plain text."),
+    b"\xff\xfe\0\0": ("in UTF-32", "Convert it: iconv -f utf-32 -t utf-8 FILE > NEW_FILE."),
     b"\xff\xfe": ("in UTF-16", "Convert it: iconv -f utf-16 -t utf-8 FILE > NEW_FILE."),
     b"\xfe\xff": ("in UTF-16", "Convert it: iconv -f utf-16 -t utf-8 FILE > NEW_FILE."),
 }
@@ -37,13 +42,24 @@ def read(key: str, file: Path) -> str:
     if not raw.strip():
         raise UserError(f"{key}: {path} is empty")
     if (zero := raw.find(b"\0")) >= 0:
-        raise UserError(f"{key}: {path} is no text: byte {zero} of {len(raw)} is 0, as in programs")
+        end = "le" if zero % 2 else "be"
+        raise UserError(
+            f"{key}: {path} is no text: byte {zero} of {len(raw)} is 0, as in programs",
+            hint=f"If it is a text in UTF-16: iconv -f utf-16{end} -t utf-8 FILE > NEW_FILE.",
+        )
     try:
         return raw.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         row = raw[: error.start].count(b"\n") + 1
+        if error.reason == "unexpected end of data":
+            raise UserError(
+                f"{key}: {path}:{row} ends within a character",
+                hint="Is it cut off? Get it again, or convert what is there: iconv -c -f utf-8 "
+                "-t utf-8 FILE > NEW_FILE.",
+            ) from None
         raise UserError(
             f"{key}: {path}:{row}: byte {raw[error.start]:#04x} at offset {error.start} is not "
             "UTF-8",
-            hint="Convert it: iconv -f latin1 -t utf-8 FILE > NEW_FILE.",
+            hint="Convert it from its encoding, like windows-1252 (of the West), windows-1251 "
+            "(Cyrillic), shift_jis or gb18030: iconv -f windows-1252 -t utf-8 FILE > NEW_FILE.",
         ) from None

@@ -8,22 +8,33 @@ from pathlib import PurePath
 
 FILES = {
     ".csv": "csv",
+    ".data": "csv",
+    ".tab": "csv",
     ".tsv": "csv",
     ".parquet": "parquet",
     ".npz": "npz",
     ".h5": "hdf5",
+    ".hdf": "hdf5",
     ".hdf5": "hdf5",
+    ".mat": "hdf5",
     ".txt": "text",
 }
 """Ending of a file → the source that reads it."""
+_OTHER_FILES = (
+    *(".gml", ".graphml", ".json", ".jsonl", ".mtx", ".npy", ".ods", ".pickle", ".pkl"),
+    *(".pt", ".pth", ".rds", ".sav", ".xls", ".xlsx"),
+)
+"""Endings of files of data that no source reads."""
 _SYNONYMS = {
     "data": {
+        "cora": "planetoid",
         "csv": "boston excel housing iris pandas table tabular titanic tsv wine",
         "hdf5": "h5 hdf keras matlab",
         "image_folder": "folder imagenet images imagenette jpeg jpg pictures png tinyimagenet",
         "npz": "array arrays npy numpy",
         "parquet": "arrow feather",
-        "text": "shakespeare tinyshakespeare txt wikitext",
+        "text": "enwik8 gutenberg penntreebank ptb shakespeare text8 tinyshakespeare txt wikitext "
+        "wikitext2 wikitext103",
     },
     "model": {
         "autoencoder": "ae",
@@ -84,8 +95,12 @@ def of_file(section: str, word: str) -> str:
     if path.suffix == ".py":
         kind = "my_dataset" if section == "data" else "MyNet"
         return f"Name what is in the file: {word}:{kind}"
-    if section == "data" and path.suffix.lower() in FILES:
-        return f"To read a file: {section}: {{name: {FILES[path.suffix.lower()]}, path: {word}}}"
+    endings = [it.lower() for it in path.suffixes[-2:]]
+    ending = endings[0] if endings and endings[-1] in (".gz", ".zip") else path.suffix.lower()
+    if section == "data" and ending in FILES:
+        return f"To read a file: {section}: {{name: {FILES[ending]}, path: {word}}}"
+    if section == "data" and ending in _OTHER_FILES:
+        return f"No source reads {ending} files, but a function of yours may: my_code.py:my_dataset"
     if section == "data" and "/" in word:
         return f"To read a folder of pictures: {section}: {{name: image_folder, root: {word}}}"
     return ""

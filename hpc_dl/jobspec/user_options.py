@@ -67,10 +67,20 @@ def check(network: type, options: UserModel) -> tuple[dict[str, Any], list[Fault
     return found.model_dump(mode="json")["model"], []
 
 
+RETURN_IT = "Return it by a function: def my_dataset(): return data"
+
+
+def is_function(given: Any) -> bool:
+    """Return whether something is called for data; a graph of torch_geometric can be called, but is
+    data itself."""
+    return callable(given) and not type(given).__module__.startswith("torch_geometric.")
+
+
 def check_parameters(function: Callable[..., Any], source: UserData) -> list[Fault]:
     """Return which options of a source a user's function does not take, and which it lacks."""
-    if not callable(function):
-        return [Fault(("data", "name"), f"{source.name} is no function, but {function!r:.80}")]
+    if not is_function(function):
+        told = f"{source.name} is no function, but of type {type(function).__name__}"
+        return [Fault(("data", "name"), told, RETURN_IT)]
     parameters, given = inspect.signature(function).parameters.values(), source.options
     named = {it.name: it for it in parameters if it.kind in _BY_NAME}
     takes_all = any(it.kind == it.VAR_KEYWORD for it in parameters)

@@ -98,7 +98,11 @@ def _from_package(folder: Path, name: str) -> ModuleType:
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(f"{PREFIX}")[2].partition(".")[2] or error.name
         if missing and f"{name}.".startswith(f"{missing}."):
-            raise UserError(f"there is no module '{name}'", hint=f"pip install {name}?") from None
+            raise UserError(
+                f"there is no module '{name}'",
+                hint=f"A file of yours is named with its ending, {name}.py:NAME; a package has to "
+                "be installed where jobs run.",
+            ) from None
         raise
 
 

@@ -131,6 +131,16 @@ def test_many_columns_and_targets_are_bounded(tmp_path, monkeypatch):
     assert more == ["and 70 more columns", "and 18 more targets"]
 
 
+def test_gaps_of_an_array_are_counted(tmp_path):
+    x = np.arange(120.0).reshape(40, 3)
+    x[::2, 1] = np.nan
+    np.savez(tmp_path / "a.npz", x=x, y=np.arange(40) % 2)
+    asked = {"name": "npz", "path": str(tmp_path / "a.npz"), "missing": "mean"}
+    first, second, *_ = titles(drawn(asked))
+    assert first == "column 0"
+    assert second == "column 1 (16 gaps)"
+
+
 def test_of_rows_that_are_streamed_a_sample_is_read(tmp_path, monkeypatch):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["x"], file["y"] = np.random.default_rng(0).normal(size=(3000, 2)), np.arange(3000) % 2

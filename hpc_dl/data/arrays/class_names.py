@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from hpc_dl.data.arrays.elements import describe
+from hpc_dl.data.arrays.elements import MISSING, describe
 from hpc_dl.data.arrays.stored import Array, StoredArray
 from hpc_dl.data.faults import Faults
 from hpc_dl.data.labels import Classes, note_numbering
@@ -76,6 +76,7 @@ def decode(array: Array, where: str) -> Array:
     """Decode words, which files have as bytes. Raises UserError for what are no words in UTF-8."""
     words = array.flatten().tolist()
     if not set(map(type, words)) <= {str, bytes}:
+        _refuse_missing(words, where)
         raise UserError(
             f"{where} holds Python objects",
             hint="Number the classes from 0: numpy.unique(y, return_inverse=True).",
@@ -89,6 +90,17 @@ def decode(array: Array, where: str) -> Array:
         faults.add(told, at, _LATIN)
         faults.refuse()
     return np.array([texts[word] for word in words], dtype=np.str_).reshape(array.shape)
+
+
+def _refuse_missing(words: Sequence[Any], where: str) -> None:
+    """Raise UserError for None and NaN among words, with their count and places."""
+    missing = [place for place, word in enumerate(words) if word is None or str(word) in MISSING]
+    faults = Faults(where)
+    told = (
+        f"{len(missing)} of {len(words)} words are missing, like {words[(missing or [0])[0]]}, at"
+    )
+    faults.add(told, missing, "Leave those examples out: keep = pandas.notna(y).")
+    faults.refuse()
 
 
 def _to_text(word: str | bytes) -> str | None:

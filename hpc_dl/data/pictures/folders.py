@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpc_dl.data.labels import note_similar_names, note_unordered_numbers
 from hpc_dl.data.pictures import folder_checks, split_folders
-from hpc_dl.data.pictures.folder_checks import RENAME
+from hpc_dl.data.pictures.folder_checks import RENAME, Walks
 from hpc_dl.data.pictures.folder_walk import SUFFIXES, is_text, list_folder, walk
 from hpc_dl.data.pictures.roots import no_class, refuse_no_folder
 from hpc_dl.data.splits.counts import Holdout, split_facts
@@ -50,14 +51,7 @@ def scan(source: ImageFolder) -> Found:
     classes = there["train"]
     split_folders.refuse_masks(classes, f"data.root: {layout.splits['train']}")
     folder_checks.refuse_unknown(there, layout.splits)
-    walks = {
-        (split, name): walk(layout.splits[split] / name, SUFFIXES)
-        for split, names in there.items()
-        for name in names
-    }
-    folder_checks.refuse_empty(walks, layout.splits)
-    folder_checks.refuse_classes_below(walks)
-    folder_checks.refuse_files(walks.values(), root)
+    walks = _walk(root, layout.splits, there)
     pictures = {
         split: [
             (Path(file), number)
@@ -76,6 +70,19 @@ def scan(source: ImageFolder) -> Found:
         *folder_checks.note_files(walks, root),
     )
     return Found(classes, pictures, tuple(map(printable, notes)))
+
+
+def _walk(root: Path, splits: Mapping[str, Path], there: Mapping[str, tuple[str, ...]]) -> Walks:
+    """Search the folder of each class of each split. Raises UserError where one has faults."""
+    walks = {
+        (split, name): walk(splits[split] / name, SUFFIXES)
+        for split, names in there.items()
+        for name in names
+    }
+    folder_checks.refuse_empty(walks, splits)
+    folder_checks.refuse_classes_below(walks)
+    folder_checks.refuse_files(walks.values(), root)
+    return walks
 
 
 def facts(source: ImageFolder, found: Found, cache: Path) -> DataFacts:

@@ -36,7 +36,7 @@ def panels(splits: Splits, options: Data) -> list[Panel]:
     else:
         names = facts.columns or tuple(f"column {number}" for number in range(table.shape[1]))
         found = [
-            _numbers(label(name), table[:, at], counted)
+            _numbers(f"{label(name)}{_missing(table[:, at])}", table[:, at], counted)
             for at, name in enumerate(names[:MOST_COLUMNS])
         ]
     count = len(encoding.inputs(facts.raw)) or table.shape[1]
@@ -74,6 +74,12 @@ def _gaps(column: Column) -> str:
         return ""
     filled = "" if column.fill is None else f", filled with {column.fill:g}"
     return f" ({column.gaps} gaps{filled})"
+
+
+def _missing(values: Tensor) -> str:
+    """Return how many of the values that are drawn are missing, for the title of a column."""
+    missing = int(values.isnan().sum())
+    return f" ({missing} gaps)" if missing else ""
 
 
 def _numbers(title: str, values: Tensor, counted: str) -> Panel:

@@ -52,6 +52,11 @@ class TextSource(Source[Text]):
     def _parts(self) -> dict[str, str]:
         """The text of each split. Raises UserError where one is too short."""
         text, options = text_files.read("data.path", self._path()), self.options
+        if options.test + options.validation >= 1:
+            raise UserError(
+                f"data.validation {options.validation} and data.test {options.test} are the whole "
+                "text: nothing is left to train on"
+            )
         test, validation = (round(len(text) * it) for it in (options.test, options.validation))
         first, second = len(text) - test - validation, len(text) - test
         parts = {

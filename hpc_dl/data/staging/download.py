@@ -83,16 +83,7 @@ def stage(
     `download` writes them into a folder of the same place below a scratch folder, and checks them.
     Raises UserError where it fails, or nothing comes.
     """
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-        temporary = tempfile.TemporaryDirectory(
-            prefix=".fetching-", dir=root, ignore_cleanup_errors=True
-        )
-    except OSError as error:
-        raise UserError(
-            f"{name} cannot be put into {root}: {reason(error)}",
-            hint="Name a folder that you can write to: --root FOLDER, and data.root: FOLDER.",
-        ) from None
+    temporary = _make_folders(name, target, root)
     try:
         with temporary as scratch:
             fresh = Path(scratch) / target.relative_to(root)
@@ -104,6 +95,23 @@ def stage(
         raise UserError(f"{name} could not be fetched: {error.message}", hint=hint) from error
     except (OSError, RuntimeError, HTTPException, ValueError, EOFError) as error:
         raise UserError(f"{name} could not be fetched: {error}", hint=hint) from None
+
+
+def _make_folders(name: str, target: Path, root: Path) -> tempfile.TemporaryDirectory[str]:
+    """Make the folder of a data set, and return one beside it for the time of the download.
+
+    Raises UserError where that cannot be written.
+    """
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        return tempfile.TemporaryDirectory(
+            prefix=".fetching-", dir=root, ignore_cleanup_errors=True
+        )
+    except OSError as error:
+        raise UserError(
+            f"{name} cannot be put into {root}: {reason(error)}",
+            hint="Name a folder that you can write to: --root FOLDER, and data.root: FOLDER.",
+        ) from None
 
 
 def get(url: str, file: Path) -> None:

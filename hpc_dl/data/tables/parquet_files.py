@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,10 +13,14 @@ from hpc_dl.data.tables.rows import Rows
 from hpc_dl.errors import UserError, first_few
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
     from pyarrow import Schema
 
-NO_ROWS = ("_", ".")
+_NO_ROWS = ("_", ".")
 """How names begin of what holds no rows: `_SUCCESS`, `_metadata`, `.part-0.parquet.crc`."""
+_SUFFIXES = (".parquet", ".parq", ".pq")
+"""What is called otherwise is read only where nothing is called so, as by Hive."""
+_SPLIT = re.compile(r"(?:data[/\\])?(train|val|valid|validation|dev|test)(?![a-z])", re.IGNORECASE)
 _VERSIONED = {"_delta_log": "a Delta table", "metadata": "an Iceberg table"}
 """Folder → a table whose files are of several versions."""
 
@@ -26,11 +31,9 @@ def read(place: Path, option: str) -> Rows:
 
     Raises UserError, which begins with the option, where it cannot be read.
     """
-    import pyarrow
-    import pyarrow.dataset
     import pyarrow.parquet
 
-    files = find_files(place, option) if place.is_dir() else [place]
+    files = _find_files(place, option) if place.is_dir() else [place]
     schemas = []
     for file in files:
         with reading(option, file, "parquet"):
@@ -38,17 +41,7 @@ def read(place: Path, option: str) -> Rows:
     _refuse_repeated(schemas[0], f"{option}: {files[0]}")
     _refuse_others(files, schemas, f"{option}: {place}")
     with reading(option, place, "parquet"):
-        dataset = pyarrow.dataset.dataset(
-            list(map(str, files)),
-            format="parquet",
-            partitioning="hive" if place.is_dir() else None,
-            partition_base_dir=str(place) if place.is_dir() else None,
-        )
-        own = set(schemas[0].names)
-        names = [it for it in dataset.schema.names if it not in own]
-        rows = pyarrow.unify_schemas([*schemas, pyarrow.schema(map(dataset.schema.field, names))])
-        table = dataset.replace_schema(rows).to_table().cast(_in_utc(rows))
-        frame = table.to_pandas(self_destruct=True)
+        frame = _read(place, files, schemas)
     named = [str(name) for name in frame.index.names if name is not None]
     notes = [f"the index '{name}' of {place.name} is not read" for name in named]
     if place.is_dir():
@@ -57,7 +50,26 @@ def read(place: Path, option: str) -> Rows:
     return Rows(frame.reset_index(drop=True), where, str(place), notes=tuple(notes))
 
 
-def find_files(folder: Path, option: str) -> list[Path]:
+def _read(place: Path, files: Sequence[Path], schemas: Sequence[Schema]) -> DataFrame:
+    """Read files of these schemas by pyarrow, with a column for each level of folders."""
+    import pyarrow
+    import pyarrow.dataset
+
+    dataset = pyarrow.dataset.dataset(
+        list(map(str, files)),
+        format="parquet",
+        partitioning="hive" if place.is_dir() else None,
+        partition_base_dir=str(place) if place.is_dir() else None,
+    )
+    own = set(schemas[0].names)
+    names = [it for it in dataset.schema.names if it not in own]
+    rows = pyarrow.unify_schemas([*schemas, pyarrow.schema(map(dataset.schema.field, names))])
+    table = dataset.replace_schema(rows).to_table().cast(_in_utc(rows))
+    frame: DataFrame = table.to_pandas(self_destruct=True)
+    return frame
+
+
+def _find_files(folder: Path, option: str) -> list[Path]:
     """Return the files below a folder that hold rows. Raises UserError where there are none, or
     where only a program that knows the format can tell which are the table's."""
     for name, what in _VERSIONED.items():
@@ -69,12 +81,26 @@ def find_files(folder: Path, option: str) -> list[Path]:
     with reading(option, folder, "folder"):
         below = sorted(it for it in folder.rglob("*") if it.is_file())
     hidden = [
-        any(part.startswith(NO_ROWS) for part in it.relative_to(folder).parts) for it in below
+        any(part.startswith(_NO_ROWS) for part in it.relative_to(folder).parts) for it in below
     ]
     found = [it for it, is_hidden in zip(below, hidden, strict=True) if not is_hidden]
     if not found:
         raise UserError(f"{option}: {folder} has no Parquet file in it")
+    found = [it for it in found if it.suffix.lower() in _SUFFIXES] or found
+    _refuse_splits(folder, found, option)
     return found
+
+
+def _refuse_splits(folder: Path, files: Sequence[Path], option: str) -> None:
+    """Raise UserError where names tell training rows from others, as those of Hugging Face do."""
+    starts = [_SPLIT.match(str(it.relative_to(folder))) for it in files]
+    splits = dict.fromkeys(it[1].lower() for it in starts if it)
+    if len(splits) > 1:
+        raise UserError(
+            f"{option}: {folder} has files of several splits: {', '.join(splits)}",
+            hint="Put each into a folder of its own: data.path names the one to train on, "
+            "data.validation_path and data.test_path the others.",
+        )
 
 
 def _in_utc(schema: Schema) -> Schema:

@@ -14,7 +14,7 @@ from hpc_dl.errors import UserError
 if TYPE_CHECKING:
     from pandas import Series
 
-_NAMELESS = re.compile(r"Unnamed: \d+|__index_level_\d+__|")
+_NAMELESS = re.compile(r"Unnamed: \d+(\.\d+)*|__index_level_\d+__|")
 """Names that pandas gives a column without one."""
 
 

@@ -24,7 +24,7 @@ _WAYS = {
     "pandas.DataFrame": f"{_TENSORS}: x = frame[columns].to_numpy(). Or save it by to_parquet, and "
     "read it by data.name=parquet.",
     "torch.DataLoader": f"{_TENSORS} of all examples, as from loader.dataset.",
-    "torch.Dataset": f"{_TENSORS}: x = torch.stack([x for x, _ in dataset]).",
+    "torch.Dataset": f"{_TENSORS}: x = numpy.stack([x for x, _ in dataset]).",
     "datasets.Dataset": f'{_TENSORS}: dataset.with_format("numpy")[:].',
     "builtins.generator": "A generator is not read: return what it yields, as a list or tensors.",
     "builtins.coroutine": "Define the function without async.",
@@ -59,15 +59,31 @@ def way_from(value: Any) -> str:
     if isinstance(value, Iterator | Set):
         return f"{kind_of(value).capitalize()} is not read: return a list."
     if isinstance(value, Sequence) and len(value):
-        if isinstance(value, tuple) and 1 < len(value) < 5:  # (x, y), or (x, edge_index, y)
-            return f"{_TENSORS}: x and y by name. Of a graph, Data(x=..., edge_index=..., y=...)."
-        return way_from(value[0])
+        return _way_from_sequence(value)
     return f"{_TENSORS}."
+
+
+def _way_from_sequence(value: Sequence[Any]) -> str:
+    if _are_graphs(value[0]):
+        return 'Name the splits: return {"train": graphs, "test": others}.'
+    if isinstance(value, tuple) and 1 < len(value) < 5:  # (x, y), or (x, edge_index, y)
+        return f"{_TENSORS}: x and y by name. Of a graph, Data(x=..., edge_index=..., y=...)."
+    return way_from(value[0])
+
+
+def _are_graphs(value: Any) -> bool:
+    """Return whether a value is a list, or a data set, of graphs."""
+    first = value[0] if isinstance(value, list) and value else value
+    kinds = ("torch_geometric.Data", "torch_geometric.Dataset")
+    named = (f"{it.__module__.partition('.')[0]}.{it.__name__}" for it in type(first).__mro__)
+    return any(it in kinds for it in named)
 
 
 def _way_from_mapping(value: Mapping[Any, Any]) -> str:
     if "edge_index" in value:
         return "Of a graph: torch_geometric.data.Data.from_dict(it)."
+    if value and _are_graphs([*value.values()]):
+        return f"{_GRAPHS}list(graphs.values())."
     if {"image", "sequence", "table"} & set(map(str, value)):
         return 'Put it one level down: {"train": {...}}.'
     return f"{_TENSORS}."

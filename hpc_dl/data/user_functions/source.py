@@ -31,6 +31,7 @@ from hpc_dl.data.user_functions.returned import kind_of, way_from
 from hpc_dl.data.user_functions.splits import read
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.sources.user import UserData
+from hpc_dl.jobspec.user_options import RETURN_IT, is_function
 from hpc_dl.user_code import load_object
 
 
@@ -42,8 +43,10 @@ def load(source: UserData, code: Path) -> Loaded:
     """
     with calling(source.name):
         function = load_object(source.name, code)
-    if not callable(function):
-        raise UserError(f"{source.name} is {kind_of(function)}, but has to be a function")
+    if not is_function(function):
+        raise UserError(
+            f"{source.name} is {kind_of(function)}, but has to be a function", hint=RETURN_IT
+        )
     with calling(source.name), settings_restored():
         returned = geometric.with_lists(function(**source.options))
     if geometric.is_graph(returned):

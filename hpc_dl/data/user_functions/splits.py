@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
 from typing import Any, cast
 
@@ -82,7 +82,8 @@ def _answers(
     found = _classes({name: it["label"] for name, it in given.items()}, returned, where)
     for name, labels in found.labels.items():
         given[name]["label"] = torch.from_numpy(labels.astype(np.int64, copy=False))
-    return found.names, (*found.notes, *note_similar_names(found.names))
+    notes = (*found.notes, *note_similar_names(found.names))  # of words they are there already
+    return found.names, tuple(dict.fromkeys(notes))
 
 
 def _classes(labels: dict[str, Array], returned: Mapping[str, Any], where: str) -> Classes:
@@ -111,8 +112,11 @@ def _target_names(
 
 def _names(given: Any, where: str) -> list[str]:
     """Return a list of different names. Raises UserError for anything else."""
-    if isinstance(given, str | Mapping) or not isinstance(given, Iterable):
-        raise UserError(f"{where} has to be a list of names, but is {kind_of(given)}")
+    if isinstance(given, str | Mapping | Set) or not isinstance(given, Iterable):
+        raise UserError(
+            f"{where} has to be a list of names, but is {kind_of(given)}",
+            hint="A set has no order, which names need." if isinstance(given, Set) else "",
+        )
     names = [str(it) for it in given]
     if len(set(names)) < len(names):
         raise UserError(f"{where}: two have the same name: {', '.join(names)}")
@@ -198,6 +202,7 @@ def _take_groups(given: Mapping[str, dict[str, Any]], where: str) -> Tensor | No
 def _check_group(given: Any, count: int, where: str) -> Array:
     """Return the checked groups of a split's examples, (count,) whole numbers or words."""
     group = to_array(given, where)
+    group = group[:, 0] if group.shape == (count, 1) else group
     if group.shape != (count,) or group.dtype.kind not in "iubUSO":
         raise UserError(
             f"{where} is {group.shape} {group.dtype}, but has to be {count} integers or words"

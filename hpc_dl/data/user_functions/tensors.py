@@ -29,6 +29,7 @@ def to_tensor(value: Any, where: str) -> Tensor:
         return _plain(value, where)
     if _are_tensors(value):
         return _stack([_plain(it, where) for it in value], where)
+    _refuse_words(value, where)
     array = to_array(value, where)
     refuse_no_numbers(array.dtype, where, "x")
     with warnings.catch_warnings():
@@ -41,7 +42,7 @@ def to_array(value: Any, where: str) -> Array:
     if isinstance(value, Tensor) or _are_tensors(value):
         return _numpy(to_tensor(value, where))
     if hasattr(value, "to_numpy"):  # of pandas
-        value = value.to_numpy()
+        value = _of_pandas(value)
     if hasattr(value, "toarray"):  # of scipy.sparse
         _refuse_large(int(np.prod(value.shape)) * value.dtype.itemsize, where)
         value = value.toarray()
@@ -54,11 +55,35 @@ def to_array(value: Any, where: str) -> Array:
         array = np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:
         raise _no_array(value, error, where) from None
+    if array.dtype.kind == "O" and not array.ndim:
+        hint = "Give a list, a tensor or an array."
+        raise UserError(f"{where} is no tensor or array, but {kind_of(value)}", hint=hint)
     if array.dtype.kind == "O":
         _refuse_several_lengths(array, where)
     if array.dtype.kind == "f" and array.dtype.itemsize > 8:
         array = array.astype(np.float64)  # of which torch has no wider
     return np.asarray(array.astype(array.dtype.newbyteorder("="), copy=False), order="C")
+
+
+def _refuse_words(value: Any, where: str) -> None:
+    """Raise UserError for a DataFrame with columns that are no numbers."""
+    if not hasattr(value, "columns") or not hasattr(value, "dtypes"):
+        return
+    kinds = zip(value.columns, value.dtypes, strict=True)
+    if words := [f"'{name}'" for name, it in kinds if getattr(it, "kind", "") in ("O", "M", "m")]:
+        raise UserError(
+            f"{where}: columns are no numbers: {first_few(words)}",
+            hint="Leave them out, or make a column of each word: "
+            "pandas.get_dummies(frame, dtype=float). data.name=csv and parquet do so themselves.",
+        )
+
+
+def _of_pandas(value: Any) -> Any:
+    """Return the values; of columns of several types, which are all numbers, as floats."""
+    array = value.to_numpy()
+    kinds = {getattr(it, "kind", "O") for it in np.atleast_1d(getattr(value, "dtypes", "O"))}
+    is_mixed = array.dtype.kind == "O" and kinds <= set("biuf")
+    return value.to_numpy(float, na_value=np.nan) if is_mixed else array
 
 
 def _plain(tensor: Tensor, where: str) -> Tensor:

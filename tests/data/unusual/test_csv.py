@@ -111,6 +111,19 @@ DIALECTS = [
         "a column without a name numbers the rows, and is left out",
     ),
     Case(
+        "an index that pandas has written several times",
+        text(
+            ",Unnamed: 0.1,Unnamed: 0,length,price,kind", *rows(lambda n: f"{n},{n},{n},{plain(n)}")
+        ),
+        "trains",
+        "a column without a name numbers the rows…a column without a name numbers the rows",
+    ),
+    Case(
+        "a separator at the end of the header alone",
+        text(f"{TABLE[0]},", *TABLE[1:]),
+        "trains",
+    ),
+    Case(
         "separators at the end of all rows, as Excel writes for empty columns",
         text(*[f"{it},," for it in TABLE]),
         "trains",

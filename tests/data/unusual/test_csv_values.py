@@ -197,6 +197,12 @@ GAPS = [
         "'?' is read as a gap in column 'x'",
     ),
     Case(
+        "errors of Excel among words",
+        cells(lambda n: ["#REF!", "EU", "AS"][n % 3]),
+        "trains",
+        "'#REF!' in column 'x' is a word like others; data.na_values: ['#REF!'] reads it as a gap",
+    ),
+    Case(
         "classes that `data.na_values` names",
         text("x,kind", *rows(lambda n: f"{n},{n % 2}"), na_values=[0]),
         "submission",

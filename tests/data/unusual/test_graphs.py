@@ -402,6 +402,12 @@ CASES = [
         "{'train': nodes(), 'test': nodes()}",
         "train_mask, val_mask and",
     ),
+    refused(
+        "lists of graphs without names",
+        "graphs(), graphs()",
+        'a tuple of 2\nName the splits: return {"train": graphs, "test": others}',
+    ),
+    refused("graphs by number", "{n: graph(n) for n in range(9)}", "list(graphs.values())"),
     refused("a list with gaps", "[*graphs(), None]", "nothing is graph: 40"),
     refused(
         "a data set that has to be downloaded",

@@ -124,6 +124,14 @@ def folder(*parts, others=()):
     return make
 
 
+def hugging_face(place):
+    names = ("train-00000-of-00001", "test-00000-of-00001")
+    (place / "rows").mkdir()
+    for name in names:
+        _write(half(), place / "rows" / f"{name}.parquet")
+    return {"name": "parquet", "path": str(place / "rows"), "target": "kind"}
+
+
 def half(**columns):
     return {"a": NUMBER[:30] % 7, "kind": KIND[15:45], **columns}
 
@@ -149,6 +157,18 @@ FOLDERS = [
         REFUSED,
         "data.path: …rows: files with other columns than part-0.parquet: part-1.parquet has 'b' "
         "besides, part-2.parquet has 'a' as double",
+    ),
+    Case(
+        "a folder with files that are no Parquet",
+        folder(half(), half(), others=["README.md"]),
+        TRAINS,
+        "rows has 2 Parquet files",
+    ),
+    Case(
+        "a folder of Hugging Face, of training and test",
+        hugging_face,
+        REFUSED,
+        "data.path: …rows has files of several splits: test, train…data.test_path the others",
     ),
     Case(
         "a folder with a damaged part",

@@ -52,9 +52,27 @@ CASES = [
     refused(
         "Latin-1",
         text("fine\nstill fine\nno café\n".encode("latin-1")),
-        "…my.txt:3: byte 0xe9 at offset 22 is not UTF-8\nConvert it: iconv",
+        "…my.txt:3: byte 0xe9 at offset 22 is not UTF-8\nConvert it from its encoding, like",
     ),
     refused("UTF-16", text(LINES.encode("utf-16")), "…is in UTF-16, not a text…iconv -f utf-16"),
+    refused("UTF-32", text(LINES.encode("utf-32")), "…is in UTF-32, not a text…iconv -f utf-32"),
+    refused(
+        "UTF-16 without a mark",
+        text(LINES.encode("utf-16-le")),
+        "…byte 1 of … is 0, as in programs…iconv -f utf-16le",
+    ),
+    refused(
+        "a text that is cut off within a character",
+        text(("日本語\n" * 9).encode()[:-2]),
+        "…my.txt:9 ends within a character\nIs it cut off?",
+    ),
+    Case(
+        "more to hold out than there is",
+        text(LINES, validation=0.6, test=0.5),
+        "submission",
+        "data.validation 0.6 and data.test 0.5 are the whole text: nothing is left to train on",
+    ),
+    refused("a text packed by zstd", text(b"\x28\xb5\x2f\xfd" + b"x" * 99), "…unzstd FILE"),
     refused("a text packed by gzip", text(gzip.compress(b"text")), "…is compressed by gzip…gunzip"),
     refused("a document of Word", text(b"PK\x03\x04" + b"x" * 99), "…is a zip archive, as .docx"),
     refused("a PDF", text(b"%PDF-1.7\n"), "…is a PDF, not a text\nConvert it: pdftotext"),

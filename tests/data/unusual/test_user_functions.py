@@ -62,7 +62,7 @@ CASES = [
     refused("a list", "[X, Y]", "returned a list of 2"),
     refused("an array", "X", "returned a ndarray"),
     refused("a DataFrame", "pd.DataFrame(X)", "returned a DataFrame…to_parquet"),
-    refused("a Dataset of torch", "Examples()", "returned an Examples…torch.stack"),
+    refused("a Dataset of torch", "Examples()", "returned an Examples…numpy.stack"),
     refused(
         "a DataLoader",
         "torch.utils.data.DataLoader(Examples())",
@@ -73,7 +73,7 @@ CASES = [
     refused("an empty mapping", "{}", "returned an empty dict"),
     refused("tensors without a split", "table()['train']", "Put it one level down"),
     refused("a split of a tuple", "{'train': (X, Y)}", "train has to be a mapping…is a tuple of 2"),
-    refused("a split of a Dataset", "{'train': Examples()}", "is an Examples…torch.stack"),
+    refused("a split of a Dataset", "{'train': Examples()}", "is an Examples…numpy.stack"),
     refused("other names of splits", "table(val=table()['train'])", "Did you mean validation?"),
     refused(
         "other names of tensors",
@@ -88,6 +88,14 @@ CASES = [
     trains("big-endian numbers", "table(X.astype('>f8'), Y.astype('>i4'))"),
     trains("an array turned round", "table(X[::-1], Y[::-1])"),
     trains("a DataFrame's columns", "table(pd.DataFrame(X), pd.Series(Y))"),
+    trains(
+        "a DataFrame of numbers and truth values", "table(pd.DataFrame({'a': X[:, 0], 'b': Y > 0}))"
+    ),
+    refused(
+        "a DataFrame with words",
+        "table(pd.DataFrame({'age': X[:, 0], 'colour': ['red', 'blue'] * 20}))",
+        "table: columns are no numbers: 'colour'…pandas.get_dummies(frame, dtype=float)",
+    ),
     trains("a tensor that requires a gradient", "table(torch.tensor(X, requires_grad=True))"),
     trains("a tensor that is not contiguous", "table(torch.tensor(X.T.copy()).t())"),
     trains("a list of tensors", "table([torch.tensor(x) for x in X])"),
@@ -147,6 +155,27 @@ CASES = [
         "table(y=np.array([0, 1, 2, 2**32 - 1] * 10, np.uint32))",
         "label 4294967295",
     ),
+    refused(
+        "-1 as a uint32, beside a single class",
+        "table(y=np.array([0, 2**32 - 1] * 20, np.uint32))",
+        "label 4294967295 of 20 of 40 examples is no class",
+    ),
+    refused(
+        "words, and None",
+        "table(y=['cat', 'dog', None, 'cat'] * 10)",
+        "10 of 40 words are missing, like None, at: 2, 6, 10 and 7 more\n…pandas.notna(y)",
+    ),
+    refused(
+        "words, and NA of pandas",
+        "table(y=pd.Series(['cat', 'dog', None, 'cat'] * 10, dtype='string'))",
+        "10 of 40 words are missing",
+    ),
+    refused("a set of labels", "table(y=set(Y))", "label is no tensor or array, but a set"),
+    trains(
+        "classes whose names differ in a blank",
+        "table(y=['cat', 'cat '] * 20)",
+        "are several, though their names are nearly the same",
+    ),
     refused("labels that are nan", "table(y=np.where(Y, np.nan, 0))", "20 of 40 labels are nan"),
     refused(
         "numbers to predict as labels",
@@ -155,6 +184,7 @@ CASES = [
     ),
     refused("fewer labels", "table(y=Y[:9])", "label is (9,) int64, but has to be 40 integers"),
     refused("a word for `classes`", "table(classes='ab')", "classes has to be a list of names"),
+    refused("a set for `classes`", "table(classes={'a', 'b'})", "A set has no order"),
     refused("too few `classes`", "table(y=np.arange(N) % 3, classes=['a', 'b'])", "'2' has none"),
     trains("one name for one target", "targets(X[:, 0], targets='price')"),
     refused(
@@ -164,6 +194,19 @@ CASES = [
     trains(
         "words as groups",
         "{'train': {'table': X, 'label': Y, 'group': [f'patient {n % 9}' for n in range(N)]}}",
+    ),
+    trains(
+        "words as groups, in a Series",
+        "{'train': {'table': X, 'label': Y, 'group': pd.Series(['a', 'b', 'c', 'd'] * 10)}}",
+    ),
+    trains(
+        "groups (N, 1)",
+        "{'train': {'table': X, 'label': Y, 'group': (np.arange(N) // 4)[:, None]}}",
+    ),
+    refused(
+        "groups with gaps",
+        "{'train': {'table': X, 'label': Y, 'group': pd.Series(['a', None, 'b', 'c'] * 10)}}",
+        "group: 10 of 40 examples have no group: 1, 5, 9",
     ),
     refused(
         "groups as floats",
@@ -198,7 +241,18 @@ CASES = [
         "no function, but a dict",
         lambda folder: (folder / "mine.py").write_text("data = {}") and {"name": "mine.py:data"},
         "submission",
-        "mine.py:data is an empty dict, but has to be a function",
+        "mine.py:data is an empty dict, but has to be a function\nReturn it by a function: def",
+    ),
+    Case(
+        "no function, but a graph",
+        lambda folder: (
+            (folder / "mine.py").write_text(
+                "from torch_geometric.data import Data\ndata = Data(num_nodes=2)"
+            )
+            and {"name": "mine.py:data"}
+        ),
+        "submission",
+        "mine.py:data is a Data, but has to be a function\nReturn it by a function: def",
     ),
     Case(
         "an async function",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -43,10 +44,10 @@ def find_names(
             f"data.names has {len(names)} names, and rows of {file.path} have {width} fields",
             hint="Rows have all of them, in this order; what is not looked at may be empty.",
         )
-    every = enumerate(_extend(file, names, rows, width, begin_quoted=begin_quoted))
-    names = [name or f"Unnamed: {number}" for number, name in every]
-    _refuse_repeated(file, names)
-    return names
+    names = _extend(file, names, rows, width, begin_quoted=begin_quoted)
+    _refuse_repeated(file, [name for name in names if name])
+    free = (it for it in map("Unnamed: {}".format, itertools.count()) if it not in names)
+    return [name or next(free) for name in names]
 
 
 def _usual_width(rows: Sequence[Row]) -> int:
@@ -60,6 +61,9 @@ def _extend(
 ) -> list[str]:
     """Return names for columns without one: empty ones at the end, and R's names of rows, which are
     in quotes. Without these a text may be divided by separators in it."""
+    widest = max((len(row) for _, row in rows), default=len(names))
+    while len(names) > widest and not names[-1]:  # of a separator at the end of the header alone
+        names = names[:-1]
     more = width - len(names)
     if more > 0 and all(not "".join(row[len(names) :]).strip() for _, row in rows):
         return [*names, *[""] * more]

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 _CODE = re.compile(r"0\d+")
 _TOTAL = re.compile(r"(grand |sub)?totals?:?|sum:?|average:?|mean:?", re.IGNORECASE)
-_SIGNS = ("?", "-", "--", "—", ".", "..", "*")
+_EXCEL = ("#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!")
+_SIGNS = ("?", "-", "--", "—", ".", "..", "*", *_EXCEL)
 """Words that often stand for gaps, and are none to pandas."""
 _SENTINELS = (-99, -999, -9999, -99999, -999999)
 """Numbers that often stand for gaps."""

@@ -47,15 +47,23 @@ def read(path: Path, key: str, options: CsvFormat) -> Rows:
     notes = [*dialect.notes, *numbers.note_decimal(decimal, dialect, frame)]
     notes += numbers.convert_numbers(frame, decimal, options.thousands)
     frame, more = leave_out_empty_rows(frame)
-    words: dict[str, list[str]] = {}
-    if gaps := list(frame.columns[frame.isna().any()]):
-        known = {"dtype": str, "keep_default_na": False, "na_values": []}
-        texts = _read(file, dialect, options, usecols=gaps, nrows=LOOKED_AT, **known)
-        words = find_words(frame, texts)
+    words = _find_gap_words(file, frame, dialect, options)
     notes += [*note_words(words), *more, *note_doubts(frame, dialect)]
     asked = set(map(str, options.na_values))
     by_default = {name: [it for it in found if it not in asked] for name, found in words.items()}
     return Rows(frame, file.where, str(path), True, dialect.after, tuple(notes), by_default)
+
+
+def _find_gap_words(
+    file: TextFile, frame: DataFrame, dialect: Dialect, options: CsvFormat
+) -> dict[str, list[str]]:
+    """Return by column the words that were read as gaps: its gaps are read again, as text."""
+    columns = list(frame.columns[frame.isna().any()])
+    if not columns:
+        return {}
+    as_text = {"dtype": str, "keep_default_na": False, "na_values": []}
+    texts = _read(file, dialect, options, usecols=columns, nrows=LOOKED_AT, **as_text)
+    return find_words(frame, texts)
 
 
 def _read(file: TextFile, dialect: Dialect, options: CsvFormat, **more: Any) -> DataFrame:
