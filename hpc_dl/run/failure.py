@@ -14,7 +14,7 @@ import traceback
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from hpc_dl.errors import EXIT_FAILED, UserError
+from hpc_dl.errors import EXIT_FAILED, EXIT_USAGE, UserError
 from hpc_dl.run import records
 from hpc_dl.run.layout import DamagedFile, RunDir
 from hpc_dl.run.rank_info import RankInfo
@@ -65,8 +65,7 @@ def record(run: RunDir, rank_info: RankInfo, error: BaseException) -> Failure:
     A rank that has only lost others waits for their errors, less long if it knows which is gone.
     """
     path = _file(run, rank_info.job_id, rank_info.restarts)
-    code = error.exit_code if isinstance(error, UserError) else EXIT_FAILED
-    failed = Failure(describe(run, error), exit_code=code)
+    failed = Failure(describe(run, error), exit_code=_exit_code(error))
     if isinstance(error, NoProgress):
         return Failure(str(error))  # it is no rank's own
     if isinstance(error, PeerGone):
@@ -114,6 +113,12 @@ def describe(run: RunDir, error: BaseException) -> str:
     own = [frame for frame in frames if Path(frame.filename).is_relative_to(run.code.resolve())]
     where = "".join(f" ({Path(f.filename).name}:{f.lineno})" for f in (own or frames)[-1:])
     return f"{type(error).__name__}: {error}{where}"
+
+
+def _exit_code(error: BaseException) -> int:
+    """Return 2 where the spec or the data are at fault; ranks that cannot meet are a failed run."""
+    is_at_fault = isinstance(error, UserError) and error.exit_code == EXIT_USAGE
+    return EXIT_USAGE if is_at_fault else EXIT_FAILED
 
 
 def _with_place(error: BaseException, reason: str, where: str) -> str:

@@ -154,7 +154,7 @@ def test_all_pictures_of_a_data_set_that_cannot_be_read_are_named(folders):
     for number in (0, 4):
         (folders / "pictures" / "a" / f"{number}.png").write_bytes(b"no picture")
     wanted = source("torchvision:ImageFolder", root=str(folders / "pictures"), size=[7, 9])
-    with pytest.raises(UserError, match=r"cannot be read: 0 \(.*a/0\.png.*a/4\.png"):
+    with pytest.raises(UserError, match=r"train: text: .*a/0\.png, .*a/4\.png\nRemove or repl"):
         reading.given(wanted, folders, folders)
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from hpc_dl.data.faults import Faults
-from hpc_dl.data.pictures.broken import UnreadablePicture, special
+from hpc_dl.data.pictures.broken import UnreadablePicture, special, unreadable
 from hpc_dl.data.pictures.decoding import decode, is_grey
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.sources.torchvision import TorchVision
@@ -31,7 +31,7 @@ def read(dataset: Any, source: TorchVision, where: str) -> Read:
         try:
             picture, label = dataset[number]
         except Exception as error:  # of Pillow, or of the data set's own reader
-            faults.add("pictures that cannot be read", [f"{number} ({error})"])
+            faults.add(*_explain(dataset, number, error))
             continue
         if not isinstance(picture, Image.Image) or not isinstance(label, int | np.integer):
             raise UserError(f"{where} is not of pictures with one class each")
@@ -46,6 +46,15 @@ def read(dataset: Any, source: TorchVision, where: str) -> Read:
     if not images:
         raise UserError(f"{where} has no picture")
     return images, labels
+
+
+def _explain(dataset: Any, number: int, error: Exception) -> tuple[str, list[str], str]:
+    """Return why a picture cannot be read, which it is, and what to do."""
+    files = [it[0] for it in getattr(dataset, "samples", ())]
+    if number < len(files) and isinstance(error, OSError | SyntaxError):  # Pillow's
+        found = unreadable(files[number], error)
+        return found.why, [found.name], found.hint
+    return "pictures that cannot be read", [f"{number} ({error})"], ""
 
 
 def _refuse_special(dataset: Any, where: str) -> None:

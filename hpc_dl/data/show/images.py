@@ -15,7 +15,7 @@ from hpc_dl.data.show.panels import COLUMNS, INCHES, Panel
 from hpc_dl.data.show.samples import sample
 from hpc_dl.data.transforms.augment import Augmentation
 from hpc_dl.jobspec.data import Augment, Data
-from hpc_dl.tasks.pictures.grids import draw_grid, elongation, gap_of
+from hpc_dl.tasks.pictures.grids import GAP, draw_grid, elongation, gap_of
 from hpc_dl.tasks.pictures.names import labels
 
 ACROSS = 12
@@ -99,7 +99,7 @@ def _panel(choice: _Choice, images: Tensor, title: str) -> Panel:
     down = len(choice.rows) or -(-len(every) // in_a_row)
     across = len(every) // down if choice.rows else min(in_a_row, len(every))
     height = min(INCHES / max(across, in_a_row / 2) / elongation(images), HIGHEST)
-    height *= 1 + gap_of(images, choice.cells)
+    height *= (1 + gap_of(images, choice.cells)) / (1 + GAP)
     draw = partial(draw_grid, images=every, columns=across, rows=choice.rows, cells=choice.cells)
     return Panel(title, draw, COLUMNS, max(down * height, 0.8) + 0.2)
 

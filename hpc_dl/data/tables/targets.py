@@ -9,7 +9,7 @@ import numpy as np
 
 from hpc_dl.data.faults import Faults
 from hpc_dl.data.labels import note_constant_targets, note_similar_names
-from hpc_dl.data.tables.columns import as_words, find_kind, is_text, plain
+from hpc_dl.data.tables.columns import MOST_INTEGER, as_words, find_kind, is_text, plain
 from hpc_dl.data.tables.dates import find_days
 from hpc_dl.data.tables.places import Array, show_example, show_value
 from hpc_dl.data.tables.rows import Rows
@@ -47,6 +47,11 @@ def find_classes(train: DataFrame, target: str) -> list[str]:
     odd = [it for it in numbers if it % 1]
     if any(np.isinf(it) for it in numbers):
         raise UserError(f"{where} is infinite in some rows, which is no class", hint=regress)
+    if large := [it for it in numbers if abs(it) >= MOST_INTEGER]:
+        raise UserError(
+            f"{where} has numbers too long to be read beside gaps, such as {large[0]:.0f}",
+            hint="Leave the rows with gaps out of the file, or make words of the numbers.",
+        )
     if len(values) > FEW_VALUES and odd:
         raise UserError(
             f"{where} has {len(values)} different values, such as {odd[0]}: {_NO_CLASSES}",

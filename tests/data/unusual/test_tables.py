@@ -442,6 +442,12 @@ MISSING = [
 TARGETS = [
     Case("classes 0.0 and 1.0", table(x=NUMBER % 2 / 1.0, TARGET="x"), TRAINS),
     Case(
+        "classes that are integers beyond 2⁵³, some of which are missing",
+        table(x=pyarrow.array([None, 2**53 + 1, 2**53 + 2] * 20), TARGET="x", MISSING="drop"),
+        REFUSED,
+        "data.target: 'x' has numbers too long to be read beside gaps, such as 9007199",
+    ),
+    Case(
         "one-hot columns as a target",
         table(x=NUMBER % 2, y=1 - NUMBER % 2, TARGET=["x", "y"]),
         REFUSED,
