@@ -47,19 +47,23 @@ def read(key: str, file: Path) -> str:
             f"{key}: {path} is no text: byte {zero} of {len(raw)} is 0, as in programs",
             hint=f"If it is a text in UTF-16: iconv -f utf-16{end} -t utf-8 FILE > NEW_FILE.",
         )
+    return _decode(raw, f"{key}: {path}").replace("\r\n", "\n")
+
+
+def _decode(raw: bytes, where: str) -> str:
+    """Return a text in UTF-8. Raises UserError, with the row, for bytes that are not."""
     try:
-        return raw.decode("utf-8-sig").replace("\r\n", "\n")
+        return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         row = raw[: error.start].count(b"\n") + 1
         if error.reason == "unexpected end of data":
             raise UserError(
-                f"{key}: {path}:{row} ends within a character",
+                f"{where}:{row} ends within a character",
                 hint="Is it cut off? Get it again, or convert what is there: iconv -c -f utf-8 "
                 "-t utf-8 FILE > NEW_FILE.",
             ) from None
         raise UserError(
-            f"{key}: {path}:{row}: byte {raw[error.start]:#04x} at offset {error.start} is not "
-            "UTF-8",
+            f"{where}:{row}: byte {raw[error.start]:#04x} at offset {error.start} is not UTF-8",
             hint="Convert it from its encoding, like windows-1252 (of the West), windows-1251 "
             "(Cyrillic), shift_jis or gb18030: iconv -f windows-1252 -t utf-8 FILE > NEW_FILE.",
         ) from None
