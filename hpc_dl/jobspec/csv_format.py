@@ -12,6 +12,13 @@ from hpc_dl.jobspec.base import Spec
 _SEPARATORS = {r"\t": "\t", "tab": "\t", r"\s+": "whitespace"}
 """Spellings of separators that a shell or pandas asks for."""
 
+CATEGORIES: Any = Field(
+    [],
+    description="columns of words that look like numbers, such as bands of age (30-39), codes and "
+    "versions, which are read as they stand there: a column for each word, without an order",
+)
+"""An option of all tables; of CSV it also says how a file is read."""
+
 
 class CsvFormat(Spec):
     """How a CSV file is read; what is unset is taken from the file where that is certain."""
@@ -46,6 +53,7 @@ class CsvFormat(Spec):
         True,
         description="whether pandas' words, like NA, None and null, are gaps as empty fields are",
     )
+    categories: list[str] = CATEGORIES
 
     @property
     def of_csv(self) -> dict[str, Any]:

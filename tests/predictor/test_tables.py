@@ -334,3 +334,14 @@ def test_the_export_of_before_there_were_options_reads_files(export):
     description.write_text(json.dumps(told))
     found = load(export).predict(export.parent / "people.csv")["probabilities"]
     np.testing.assert_array_equal(found, expected)
+
+
+def test_categories_are_read_as_they_stand_there(tmp_path):
+    table = people().assign(zip=["01234", "1234", "99.10"] * 20)
+    export = exported(tmp_path, table, categories=["zip"])
+    predictor = load(export)
+    assert {it.name: it.words for it in predictor.facts.raw}["zip"] == ("01234", "1234", "99.10")
+    from_file = predictor.predict(tmp_path / "people.csv")
+    assert from_file["probabilities"].tolist() == predictor.predict(table)["probabilities"].tolist()
+    with pytest.raises(UserError, match="is '1235', a word that no row to train on has"):
+        predictor.predict(table.assign(zip=1235))

@@ -80,7 +80,7 @@ def read(source: Table) -> Tables:
     wanted = parts.check_names(source, named, *given.values())
     rows = {name: gaps.settle(it, source, wanted) for name, it in given.items()}
     train = rows["train"].frame
-    columns = inputs.find_columns(rows["train"], named, source.formats)
+    columns = inputs.find_columns(rows["train"], named, source.formats, source.categories)
     groups = identity.find_groups(rows, source.groups) if source.groups else None
     classes, answers = targets.find(source, rows)
     split = split_facts(answers, classes, Holdout.of(source), groups)

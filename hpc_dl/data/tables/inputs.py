@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,16 +34,22 @@ _TYPES: Mapping[str, Any] = {
 
 
 def find_columns(
-    train: Rows, parts: Mapping[str, Part], formats: Mapping[str, str]
+    train: Rows,
+    parts: Mapping[str, Part],
+    formats: Mapping[str, str],
+    categories: Collection[str],
 ) -> list[Column]:
     """Return all columns of the file. Raises UserError with all that can be no input.
 
-    `formats` has the columns of dates that are to be numbers, and their formats where given.
+    `formats` has the columns of dates that are to be numbers, and their formats where given;
+    `categories` are words, whatever they look like.
     """
     faults = Faults(train.where)
     found = [
         _set_aside(train.frame, name, parts[name])
         if name in parts
+        else _categories(train, name, faults)
+        if name in categories
         else _input(train, name, formats, faults)
         for name in train.frame.columns
     ]
@@ -73,8 +79,17 @@ def _input(train: Rows, name: str, formats: Mapping[str, str], faults: Faults) -
         return _described(name, kind, values)
     if not add_formatted_numbers(train, name, values, faults):
         _add_many_words(name, values, faults)
-    words = tuple(sorted(values.dropna().unique()))
-    return _described(name, kind, values, words=words)
+    return _of_words(name, values)
+
+
+def _categories(train: Rows, name: str, faults: Faults) -> Column:
+    values = as_words(train.frame[name])
+    _add_many_words(name, values, faults)
+    return _of_words(name, values)
+
+
+def _of_words(name: str, values: Series[Any]) -> Column:
+    return _described(name, "words", values, words=tuple(sorted(values.dropna().unique())))
 
 
 def _add_many_words(name: str, values: Series[Any], faults: Faults) -> None:

@@ -49,12 +49,17 @@ def find_parts(source: Table) -> dict[str, Part]:
     for name in source.formats:
         if name in found and not (found[name] == "target" and source.task == "regress"):
             raise UserError(f"data.dates: '{name}' is no input: it is the {found[name]} column")
+    for name in source.categories:
+        if other := found.get(name) or ("date" if name in source.formats else ""):
+            raise UserError(
+                f"data.categories: '{name}' is no input of words: it is the {other} column"
+            )
     return found
 
 
 def check_names(source: Table, parts: Mapping[str, Part], train: Rows, *others: Rows) -> list[str]:
     """Return the names of the inputs. Raises UserError with columns that are not there."""
-    for key in (*_PARTS, "dates"):
+    for key in (*_PARTS, "dates", "categories"):
         refuse_absent(train, _listed(getattr(source, key)), f"data.{key}")
     inputs = [name for name in train.frame.columns if name not in parts]
     if not inputs:

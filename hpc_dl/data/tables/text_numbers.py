@@ -26,8 +26,8 @@ AS_TEXT = (
 )
 FORMATTED = (
     "Write plain numbers, such as 1234.5 (of CSV, data.thousands: ' ' reads '1 234.5'), and leave "
-    "gaps empty; or names, such as 'level 2', if "
-    "they are names; data.dates makes numbers of dates; or leave the column out: data.drop."
+    "gaps empty. data.categories: bands and codes as words, without an order; data.dates makes "
+    "numbers of dates; or leave the column out: data.drop."
 )
 
 

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from hpc_dl.jobspec.csv_format import CsvFormat
+from hpc_dl.jobspec.csv_format import CATEGORIES, CsvFormat
 from hpc_dl.jobspec.data import Data, Fraction
 from hpc_dl.jobspec.model import Modality, Task
 
@@ -35,6 +35,7 @@ class Table(Data):
         description="columns of dates, which become days since 1970-01-01 in UTC; where the format "
         'is not clear, with it: {born: "%d.%m.%Y"}',
     )
+    categories: list[str] = CATEGORIES
     missing: Literal["indicator", "refuse", "drop", "mean", "median", "category"] = Field(
         "indicator",
         description="what becomes of gaps. `indicator`: a column with gaps has another beside it "

@@ -330,6 +330,23 @@ TYPES = [
         "column 'x' is of times of the day, such as 03:00:00",
     ),
 ]
+BANDS = ["30-39", "40-49", "50-59", "40-49"] * 15
+CATEGORIES = [
+    Case(
+        "bands of age, as in UCI's breast cancer",
+        table(x=BANDS),
+        REFUSED,
+        "numbers with units, dates or such…'30-39'…data.categories: bands and codes as words",
+    ),
+    Case("bands of age as categories", table(x=BANDS, CATEGORIES=["x"]), TRAINS),
+    Case("years as categories", table(x=[2019, 2020] * 30, CATEGORIES=["x"]), TRAINS),
+    Case(
+        "a target among the categories",
+        table(x=BANDS, CATEGORIES=["y"]),
+        REFUSED,
+        "data.categories: 'y' is no input of words: it is the target column",
+    ),
+]
 DATES = [
     Case(
         "dates",
@@ -533,7 +550,7 @@ TEST = [
         "data.test_path: …classes in 'kind' that no row to train on has: 'c' (15 rows), 'd' (15 ro",
     ),
 ]
-CASES = [*FILES, *FOLDERS, *NAMES, *TYPES, *DATES, *MISSING, *TARGETS, *TEST]
+CASES = [*FILES, *FOLDERS, *NAMES, *TYPES, *CATEGORIES, *DATES, *MISSING, *TARGETS, *TEST]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda it: it.what)

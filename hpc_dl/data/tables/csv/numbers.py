@@ -80,16 +80,17 @@ def refuse_unclear_points(file: TextFile, texts: DataFrame) -> None:
         )
 
 
-def convert_numbers(frame: DataFrame, decimal: Decimal, thousands: str | None) -> list[str]:
-    """Convert columns of formatted numbers in place, and return notes."""
+def convert_numbers(frame: DataFrame, decimal: Decimal, options: CsvFormat) -> list[str]:
+    """Convert columns of formatted numbers in place, but for categories, and return notes."""
     import pandas
 
-    form = _form(decimal, thousands)
-    signs = thousands or {",": ".", ".": ","}[decimal] + _MARKS
+    form = _form(decimal, options.thousands)
+    signs = options.thousands or {",": ".", ".": ","}[decimal] + _MARKS
     notes = []
     for name in text_columns(frame):
         words = frame[name].dropna().astype(str).str.strip()
-        if not len(words) or not all(map(form.fullmatch, words.unique())):
+        is_category = name.strip() in options.categories
+        if is_category or not len(words) or not all(map(form.fullmatch, words.unique())):
             continue
         plain = words.str.replace(f"[{re.escape(signs)}]", "", regex=True)
         plain = plain.str.replace(decimal, ".", regex=False)

@@ -45,7 +45,7 @@ def read(path: Path, key: str, options: CsvFormat) -> Rows:
     decimal = decimal or "."
     _refuse_uneven_rows(file, frame, dialect, options)
     notes = [*dialect.notes, *numbers.note_decimal(decimal, dialect, frame)]
-    notes += numbers.convert_numbers(frame, decimal, options.thousands)
+    notes += numbers.convert_numbers(frame, decimal, options)
     frame, more = leave_out_empty_rows(frame)
     words = _find_gap_words(file, frame, dialect, options)
     notes += [*note_words(words), *more, *note_doubts(frame, dialect)]
@@ -79,6 +79,7 @@ def _read(file: TextFile, dialect: Dialect, options: CsvFormat, **more: Any) -> 
         "comment": options.comment,
         "na_values": ["", *options.na_values],  # an empty field is a gap in any case
         "keep_default_na": options.keep_default_na,
+        "dtype": {it: str for it in dialect.names if it.strip() in options.categories},
         "low_memory": False,  # or each part of a long file would have types of its own
     }
     with reading(file.key, file.path, "csv"), file.open(dialect.skip) as text:
