@@ -259,12 +259,29 @@ def test_an_own_source_says_itself_what_stays_together(tmp_path):
         "    if without:\n"
         "        del train['group']\n"
         "    return {'train': train, 'test': {**few, 'group': test}}\n"
+        "def listed():\n"
+        "    return {'train': {**people()['train'], 'group': [None, *range(59)]}}\n"
+        "def in_a_frame(gap=False):\n"
+        "    import pandas\n"
+        "    frame = pandas.DataFrame({'who': [f'p{n % 12}' for n in range(60)]})\n"
+        "    if gap:\n"
+        "        frame.loc[3, 'who'] = None\n"
+        "    train = people()['train']\n"
+        "    return {'train': {**train, 'group': frame.who}}\n"
     )
     source = UserData.model_validate({"name": "mine.py:people"})
     check(source, tmp_path, WHO)
     bad = UserData.model_validate({"name": "mine.py:people", "bad": True})
     with pytest.raises(UserError, match=r"train: group is \(60,\) float32, but has to be 60"):
         reading.given(bad, tmp_path, tmp_path)
+    framed = UserData.model_validate({"name": "mine.py:in_a_frame"})
+    assert reading.given(framed, tmp_path, tmp_path)[0].groups == 12
+    gap = UserData.model_validate({"name": "mine.py:in_a_frame", "gap": True})
+    with pytest.raises(UserError, match="group: 1 of 60 examples have no group: 3"):
+        reading.given(gap, tmp_path, tmp_path)
+    listed = UserData.model_validate({"name": "mine.py:listed"})
+    with pytest.raises(UserError, match="group: 1 of 60 examples have no group: 0"):
+        reading.given(listed, tmp_path, tmp_path)
     apart = source.model_copy(update={"test": [1, 2]})
     assert reading.given(apart, tmp_path, tmp_path)[0].test == 2
     shared = source.model_copy(update={"test": [1, 7]})

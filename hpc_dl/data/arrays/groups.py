@@ -20,7 +20,12 @@ def read_groups(array: StoredArray, name: str, count: int) -> Array:
         )
     if (held := describe(array.dtype)) and held not in ("text", "dates"):
         raise UserError(f"{where} holds {held}", hint="Save groups as whole numbers or text.")
-    found = array[()].reshape(-1)
+    return holdout.number_groups(check_groups(array[()].reshape(-1), where))
+
+
+def check_groups(found: Array, where: str) -> Array:
+    """Return the groups of examples, (N,), of text without blanks around it. Raises UserError for
+    examples that have none."""
     if found.dtype.kind in "SUO":
         found = np.array([_word(it) for it in found.tolist()])
         missing = np.isin(found, ["", *MISSING])
@@ -28,15 +33,17 @@ def read_groups(array: StoredArray, name: str, count: int) -> Array:
         missing = np.isnat(found) if found.dtype.kind == "M" else np.isnan(found)
     faults = Faults(where)
     faults.add(
-        f"{missing.sum()} of {count} examples have no group",
+        f"{missing.sum()} of {len(found)} examples have no group",
         np.flatnonzero(missing).tolist(),
         "Fill them in, or leave the examples out.",
     )
     faults.refuse()
-    return holdout.number_groups(found)
+    return found
 
 
 def _word(said: object) -> str:
-    """Return an element as a word, without blanks around it."""
+    """Return an element as a word, without blanks around it; an empty one of None."""
+    if said is None:
+        return ""
     text = said.decode(errors="backslashreplace") if isinstance(said, bytes) else str(said)
     return text.strip()

@@ -86,7 +86,8 @@ def _remedy(holdout: Holdout, wanted: Collection[str], groups: Array | None) -> 
         return _any_of(*ways, "add examples")
     sizes = Counter(groups.tolist())
     most = max(sizes.values())
-    about = f"Groups are never divided, and there are {len(sizes)}, the largest of {most} examples."
+    there = "there is 1" if len(sizes) == 1 else f"there are {len(sizes)}"
+    about = f"Groups are never divided, and {there}, the largest of {most} examples."
     if len(sizes) <= len(wanted):
         return f"{about} Each split needs one: make {len(wanted) + 1} groups or more."
     return f"{about} {_any_of(*ways, 'make more and smaller groups')}"

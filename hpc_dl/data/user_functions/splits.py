@@ -12,7 +12,8 @@ from torch import Tensor
 
 from hpc_dl.data import validation
 from hpc_dl.data.arrays import classes
-from hpc_dl.data.arrays.class_names import decode, rename
+from hpc_dl.data.arrays.class_names import rename
+from hpc_dl.data.arrays.groups import check_groups
 from hpc_dl.data.dataset import Split, Tensors
 from hpc_dl.data.labels import Classes, note_constant_targets, note_similar_names
 from hpc_dl.data.layout import channels_last, note_time_axis
@@ -201,10 +202,9 @@ def _take_groups(given: Mapping[str, dict[str, Any]], where: str) -> Tensor | No
 def _check_group(given: Any, count: int, where: str) -> Array:
     """Return the checked groups of a split's examples, (count,) whole numbers or words."""
     group = to_array(given, where)
-    group = decode(group, where) if group.dtype.kind == "O" else group
     group = group[:, 0] if group.shape == (count, 1) else group
-    if group.shape != (count,) or group.dtype.kind not in "iubUS":
+    if group.shape != (count,) or group.dtype.kind not in "iubUSO":
         raise UserError(
             f"{where} is {group.shape} {group.dtype}, but has to be {count} integers or words"
         )
-    return group
+    return check_groups(group, where)

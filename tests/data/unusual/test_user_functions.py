@@ -206,7 +206,7 @@ CASES = [
     refused(
         "groups with gaps",
         "{'train': {'table': X, 'label': Y, 'group': pd.Series(['a', None, 'b', 'c'] * 10)}}",
-        "group: 10 of 40 words are missing",
+        "group: 10 of 40 examples have no group: 1, 5, 9",
     ),
     refused(
         "groups as floats",
