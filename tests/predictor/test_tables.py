@@ -340,8 +340,9 @@ def test_categories_are_read_as_they_stand_there(tmp_path):
     table = people().assign(zip=["01234", "1234", "99.10"] * 20)
     export = exported(tmp_path, table, categories=["zip"])
     predictor = load(export)
-    assert {it.name: it.words for it in predictor.facts.raw}["zip"] == ("01234", "1234", "99.10")
+    raw = json.loads((export / "model.json").read_text())["facts"]["raw"]
+    assert tuple({it["name"]: it["words"] for it in raw}["zip"]) == ("01234", "1234", "99.10")
     from_file = predictor.predict(tmp_path / "people.csv")
     assert from_file["probabilities"].tolist() == predictor.predict(table)["probabilities"].tolist()
-    with pytest.raises(UserError, match="is '1235', a word that no row to train on has"):
+    with pytest.raises(UserError, match="words that no row to train on has: 1235"):
         predictor.predict(table.assign(zip=1235))

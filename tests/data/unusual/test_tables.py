@@ -342,9 +342,9 @@ CATEGORIES = [
     Case("years as categories", table(x=[2019, 2020] * 30, CATEGORIES=["x"]), TRAINS),
     Case(
         "a target among the categories",
-        table(x=BANDS, CATEGORIES=["y"]),
+        table(x=BANDS, CATEGORIES=["kind"]),
         REFUSED,
-        "data.categories: 'y' is no input of words: it is the target column",
+        "data.categories: 'kind' is no input of words: it is the target column",
     ),
 ]
 DATES = [
