@@ -77,8 +77,8 @@ def answer(source: Source[Any]) -> dict[str, Any]:
     except UserError as error:
         return {"message": error.message, "hint": error.hint}
     except (Exception, SystemExit) as error:
-        told = failures.describe(error, source.options.name)
-        return {"message": told.message, "hint": told.hint}
+        failure = failures.describe(error, source.options.name)
+        return {"message": failure.message, "hint": failure.hint}
     return dataclasses.asdict(facts)
 
 

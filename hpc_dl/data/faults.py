@@ -24,7 +24,7 @@ def reading(key: str, file: Path | str, form: str) -> Iterator[None]:
     """Raise any error of a library that reads `file` as a UserError: no readable `form`.
 
     `key` is the option that names the file, like `data.path`. Only calls of the library belong
-    into the block: an error of hpcdl's own would be told as one of the file.
+    into the block: an error of hpcdl's own would be reported as one of the file.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Forms of files, told by their first bytes, for messages on one that is not of the wanted form."""
+"""Forms of files by their first bytes, for messages on a file of another form than is wanted."""
 
 from __future__ import annotations
 

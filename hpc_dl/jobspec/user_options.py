@@ -79,8 +79,8 @@ def is_function(given: Any) -> bool:
 def check_parameters(function: Callable[..., Any], source: UserData) -> list[Fault]:
     """Return which options of a source a user's function does not take, and which it lacks."""
     if not is_function(function):
-        told = f"{source.name} is no function, but of type {type(function).__name__}"
-        return [Fault(("data", "name"), told, RETURN_IT)]
+        message = f"{source.name} is no function, but of type {type(function).__name__}"
+        return [Fault(("data", "name"), message, RETURN_IT)]
     parameters, given = inspect.signature(function).parameters.values(), source.options
     named = {it.name: it for it in parameters if it.kind in _BY_NAME}
     takes_all = any(it.kind == it.VAR_KEYWORD for it in parameters)

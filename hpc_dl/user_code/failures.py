@@ -1,4 +1,4 @@
-"""Failures of a user's code, told to the user: where, what, and what to do."""
+"""Failures of a user's code, reported with their place and what to do."""
 
 from __future__ import annotations
 

@@ -86,8 +86,8 @@ def decode(array: Array, where: str) -> Array:
     if broken:
         faults = Faults(where)
         at = [place for place, word in enumerate(words) if word in broken]
-        told = f"{len(at)} of {len(words)} words are not in UTF-8, like {words[at[0]]!r}, at"
-        faults.add(told, at, _LATIN)
+        what = f"{len(at)} of {len(words)} words are not in UTF-8, like {words[at[0]]!r}, at"
+        faults.add(what, at, _LATIN)
         faults.refuse()
     return np.array([texts[word] for word in words], dtype=np.str_).reshape(array.shape)
 
@@ -96,10 +96,10 @@ def _refuse_missing(words: Sequence[Any], where: str) -> None:
     """Raise UserError for None and NaN among words, with their count and places."""
     missing = [place for place, word in enumerate(words) if word is None or str(word) in MISSING]
     faults = Faults(where)
-    told = (
+    what = (
         f"{len(missing)} of {len(words)} words are missing, like {words[(missing or [0])[0]]}, at"
     )
-    faults.add(told, missing, "Leave those examples out: keep = pandas.notna(y).")
+    faults.add(what, missing, "Leave those examples out: keep = pandas.notna(y).")
     faults.refuse()
 
 

@@ -1,4 +1,4 @@
-"""Forms of files of arrays, told by their first bytes: what a file is that is taken for another."""
+"""Refusal of files of another form than npz or HDF5, recognised by their first bytes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BEGINNINGS = {
     b"BZh": ("bzip2", "compressed by bzip2", "Unpack it: bunzip2."),
     b"CDF": ("netcdf", "a netCDF file of the classic form", "Make it HDF5: nccopy -k nc4 OLD NEW."),
 }
-"""The form, how it is told, and what to do, by the first bytes of a file."""
+"""First bytes of a file → its form, its name in messages, and what to do."""
 
 
 def _has_hdf5(path: Path) -> bool:
@@ -42,10 +42,10 @@ def refuse_other(path: Path, wanted: str) -> None:
         raise UserError(f"{KEY}: {path} is empty")
     if wanted == "hdf5" and _has_hdf5(path):  # it may begin after bytes of any kind
         return
-    for beginning, (form, told, hint) in _BEGINNINGS.items():
+    for beginning, (form, name, hint) in _BEGINNINGS.items():
         if first.startswith(beginning):
             if form != wanted:
-                raise UserError(f"{KEY}: {path} is no {wanted}, but {told}", hint=hint)
+                raise UserError(f"{KEY}: {path} is no {wanted}, but {name}", hint=hint)
             return
     if other := find_other_form(first):
         raise UserError(f"{KEY}: {path} is no {wanted}, but {other[0]}", hint=other[1])

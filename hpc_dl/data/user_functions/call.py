@@ -1,4 +1,4 @@
-"""Calls of a user's function: its errors are told as the user's, and what it sets is set back."""
+"""Calls of a user's function: errors are reported as the user's, and settings are restored."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hpc_dl.errors import UserError
 from hpc_dl.user_code import failures
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)
-"""By which a job is told to stop, or to save."""
+"""Signals that ask a job to stop, or to save."""
 
 
 @contextlib.contextmanager

@@ -136,7 +136,7 @@ def _broken_places(file: TextFile) -> Iterable[str]:
     """Yield the lines that are not in the encoding, with the first byte that is wrong."""
     with open_binary(file.path, file.packed) as stream:
         if file.encoding.startswith(("utf-16", "utf-32")):
-            yield "some of its bytes"  # whose lines cannot be told before they are decoded
+            yield "some of its bytes"  # whose lines are not known before they are decoded
             return
         start = 0
         for number, line in enumerate(stream, 1):
