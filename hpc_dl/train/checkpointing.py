@@ -144,6 +144,11 @@ class Checkpointer:
         if self._writer:
             self._writer.wait()
 
+    def finish_own(self) -> None:
+        """Wait for what this rank writes alone: of shards, other ranks may have ended."""
+        if self._writer and not self._shards:
+            self._writer.wait()
+
     def load_best(self) -> Weights:
         """Load the best weights on all ranks, or keep the last ones; return which they are."""
         best = self.engine.world.gather_objects(self._intact_best())[0]

@@ -94,7 +94,11 @@ class Trainer:
             system_monitor(self.engine, self.plan, self.journal, gpus),
             warn_nondeterministic(self.recorder.warn_once),
         ):
-            outcome = self._explaining_memory(self._loop)
+            try:
+                outcome = self._explaining_memory(self._loop)
+            except Exception:
+                self.checkpointer.finish_own()  # before the journal is closed
+                raise
             seconds = time.perf_counter() - started
             self.checkpointer.wait()
             if outcome == "completed":

@@ -252,7 +252,7 @@ def test_the_plan_says_how_pictures_are_decoded(mixed, tmp_path):
         "pictures of 6 x 9 to 16 x 16 pixels are resized to 6 x 9 (height x width, data.size); "
         "their proportions are not kept",
         "4 pictures are in several classes, byte for byte the same, such as a/alpha.png and "
-        "b/alpha.png",
+        "b/alpha.png (8 files)",
     )
     grey = reading.describe(mixed.model_copy(update={"channels": 1}), tmp_path).notes
     assert "6 of 8 pictures have colours, and become grey (data.channels: 3 keeps them)" in grey

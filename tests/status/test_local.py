@@ -117,7 +117,7 @@ def test_an_error_before_the_training_is_shown(tmp_path: Path) -> None:
     run = new_run(tmp_path)
     run.spec.write_text("name: [1]\n")
     start(run)
-    assert "name" in wait_for(run, "failed").reason
+    assert "spec.yaml is damaged: " in wait_for(run, "failed").reason
 
 
 def test_a_run_killed_with_kill_9_is_shown_as_killed(tmp_path: Path) -> None:

@@ -127,4 +127,4 @@ def test_a_parameter_that_never_gets_a_value_is_refused() -> None:
 
 def test_what_is_no_function_is_refused() -> None:
     (fault,) = check_parameters({}, UserData(name="net.py:data"))  # type: ignore[arg-type]
-    assert fault.message == "net.py:data is no function, but {}"
+    assert fault.message == "net.py:data is no function, but of type dict"
