@@ -122,7 +122,7 @@ def test_titles_are_drawn_and_generated_pictures_name_no_split():
     while_training = Caption("validation", Weights(240))
     title = while_training.title(Picture(drawing, "Samples"))
     picture.pixels(title.removeprefix("Samples"))
-    assert drawing.get_suptitle().split() == "Samples, validation split, step 240".split()
+    assert " ".join(drawing.get_suptitle().split()) == "Samples, validation split, step 240"
 
 
 def test_the_summary_shows_metrics_of_the_same_weights(run):
