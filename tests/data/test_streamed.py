@@ -160,6 +160,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_a_program_can_end_with_its_pictures_half_read(source, tmp_path):
     command = [sys.executable, "-c", PROGRAM, source.root, str(tmp_path)]
     ended = subprocess.run(command, timeout=60, check=False, capture_output=True)
