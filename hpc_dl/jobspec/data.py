@@ -303,6 +303,17 @@ class StreamedData(Data):
     )
 
 
+class StagedData(Data):
+    """Options of a data set that `hpcdl data fetch` stages."""
+
+    paths: ClassVar[tuple[str, ...]] = ("root",)
+
+    name: str
+    root: str | None = Field(
+        None, description="where it is staged; the site's data folder if unset"
+    )
+
+
 class LibraryData(Data):
     """Options of a source that is made by somebody else's code, which gets every other key."""
 

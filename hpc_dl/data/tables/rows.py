@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Rows:
-    """A table as it was read. What is said of it lies beside the frame: pandas copies the
+    """A table as it was read. Notes on it lie beside the frame: pandas copies the
     attributes of a frame at each access to a column."""
 
     frame: DataFrame

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import Field
-
+from hpc_dl.jobspec.data import StagedData
 from hpc_dl.jobspec.image_options import ImageSet
 
 
-class CIFAR(ImageSet):
+class CIFAR(StagedData, ImageSet):
     """Options of both."""
 
-    paths: ClassVar[tuple[str, ...]] = ("root",)
     drawn: ClassVar[tuple[str, ...]] = ("validation",)
 
     name: str
-    root: str | None = Field(
-        None, description="where it is staged; the site's data folder if unset"
-    )
 
 
 class CIFAR10(CIFAR):

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import Field
-
-from hpc_dl.jobspec.data import Data
+from hpc_dl.jobspec.data import StagedData
 from hpc_dl.jobspec.model import Modality, Task
 
 
-class Planetoid(Data):
+class Planetoid(StagedData):
     """Options of papers that cite each other, in Planetoid's split."""
 
     modalities: ClassVar[tuple[Modality, ...]] = ("graph",)
     tasks: ClassVar[tuple[Task, ...]] = ("classify_nodes",)
     drawn: ClassVar[tuple[str, ...]] = ()
-    paths: ClassVar[tuple[str, ...]] = ("root",)
 
     name: str
-    root: str | None = Field(
-        None, description="where it is staged; the site's data folder if unset"
-    )
 
 
 class Cora(Planetoid):
