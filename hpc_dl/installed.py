@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import os
 import sys
 import sysconfig
 from collections.abc import Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import TypeVar
+
+from hpc_dl.errors import UserError
 
 Class = TypeVar("Class")
 
@@ -43,6 +47,20 @@ def plugins(group: str, base: type[Class]) -> Iterator[type[Class]]:
             yield found
         else:
             sys.stderr.write(f"warning: {group}: {point.value} is no {base.__name__}\n")
+
+
+def require(module: str, extra: str, purpose: str) -> ModuleType:
+    """Import a module of one of hpcdl's extras, such as `audio`.
+
+    Raises UserError with pip's command where it is not installed; `purpose` says what needs it.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError:
+        raise UserError(
+            f"{purpose} needs the package {module.partition('.')[0]}, which is not installed",
+            hint=f"pip install 'hpcdl[{extra}]'",
+        ) from None
 
 
 def absolute(path: str | Path) -> Path:

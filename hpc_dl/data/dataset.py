@@ -43,6 +43,11 @@ class Split:
         """Device on which positions are to lie."""
         return self.index.device
 
+    @property
+    def lengths(self) -> Tensor | None:
+        """The lengths of the examples, (N,) int64 on the CPU; None where they do not differ."""
+        return None
+
     def to(self, device: torch.device) -> Split:
         moved = {name: tensor.to(device) for name, tensor in self.tensors.items()}
         return Split(moved, self.index.to(device))
@@ -106,6 +111,10 @@ class HostSplit(Split):
     def __init__(self, split: Split, device: torch.device) -> None:
         super().__init__(split.tensors, split.index)
         self.held, self.target = split, device
+
+    @property
+    def lengths(self) -> Tensor | None:
+        return self.held.lengths
 
     def batch(self, chosen: Tensor) -> Batch:
         rows = self.held.rows(chosen.cpu())

@@ -10,11 +10,7 @@ import torch
 from torch import Tensor
 
 from hpc_dl.data.dataset import Batch, Split, Tensors, bytes_of, to_device
-from hpc_dl.data.sampler import mix_seed
 from hpc_dl.tasks.padding import is_real
-
-POOL = 100
-"""Batches whose examples are sorted by length together."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +79,11 @@ class RaggedSplit(Split):
         count = len(next(iter(ragged.values())))
         super().__init__(tensors, torch.arange(count) if index is None else index)
 
+    @property
+    def lengths(self) -> Tensor:
+        """The elements of all ragged features of each example, (N,) int64 on the CPU."""
+        return torch.stack([it.lengths for it in self.ragged.values()]).sum(0)
+
     def to(self, device: torch.device) -> RaggedSplit:
         moved = {name: tensor.to(device) for name, tensor in self.tensors.items()}
         return RaggedSplit({k: it.to(device) for k, it in self.ragged.items()}, moved, self.index)
@@ -107,33 +108,3 @@ class RaggedSplit(Split):
     @property
     def size(self) -> int:
         return super().size + sum(bytes_of(it.values) for it in self.ragged.values())
-
-
-def batches_by_length(lengths: Tensor, batch_size: int, seed: int, epoch: int) -> list[Tensor]:
-    """The batches of an epoch, positions (B,) each, of examples of similar `lengths` (N,).
-
-    Examples are shuffled, sorted by length in pools of POOL batches, and the batches are shuffled
-    again, but for the last, which may be small.
-    """
-    generator = torch.Generator().manual_seed(mix_seed(seed, epoch))
-    pools = torch.randperm(len(lengths), generator=generator).split(POOL * batch_size)
-    ordered = torch.cat([it[lengths[it].argsort(stable=True)] for it in pools])
-    whole = len(lengths) // batch_size
-    batches = list(ordered.split(batch_size))
-    order = torch.randperm(whole, generator=generator).tolist()
-    return [batches[n] for n in order] + batches[whole:]
-
-
-def batches_of_tokens(lengths: Tensor, tokens: int, seed: int, epoch: int) -> list[Tensor]:
-    """The batches of an epoch, positions (B,) each, that hold at most `tokens` when padded; an
-    example that is longer than that is a batch of its own."""
-    generator = torch.Generator().manual_seed(mix_seed(seed, epoch))
-    shuffled = torch.randperm(len(lengths), generator=generator)
-    ordered = shuffled[lengths[shuffled].argsort(stable=True)]
-    batches, first = [], 0
-    for last, width in enumerate(lengths[ordered].tolist()):  # the longest so far
-        if last > first and width * (last + 1 - first) > tokens:
-            batches.append(ordered[first:last])
-            first = last
-    batches.append(ordered[first:])
-    return [batches[n] for n in torch.randperm(len(batches), generator=generator).tolist()]

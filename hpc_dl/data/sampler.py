@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 AUGMENTATION = 4
 """Purpose of random numbers, in the key of a seed; the others are in `train.reproducibility`."""
+POOL = 100
+"""Batches whose examples are sorted by length together."""
+Order = Literal["shuffled", "by_length", "lanes"]
+"""Of an epoch's examples: at random; in batches of similar length, where they differ; or in lanes,
+each following the one in the same row of the batch before."""
 _MASK = 2**64 - 1
 
 
@@ -49,6 +54,21 @@ def lane_order(examples: int, lanes: int) -> Tensor:
     return torch.cat([whole.flatten(), starts[:rest] + long])
 
 
+def order_by_length(lengths: Tensor, batch_size: int, seed: int, epoch: int) -> Tensor:
+    """Return the order (N,) int64 of an epoch in which each batch is of similar `lengths` (N,).
+
+    Examples are shuffled, sorted by length in pools of POOL batches, and the batches are shuffled
+    again, but for the last, which may be small.
+    """
+    generator = torch.Generator().manual_seed(mix_seed(seed, epoch))
+    pools = torch.randperm(len(lengths), generator=generator).split(POOL * batch_size)
+    ordered = torch.cat([it[lengths[it].argsort(stable=True)] for it in pools])
+    whole = len(lengths) // batch_size
+    batches = list(ordered.split(batch_size))
+    order = torch.randperm(whole, generator=generator).tolist()
+    return torch.cat([batches[n] for n in order] + batches[whole:])
+
+
 def rank_slice(count: int, rank: int, world_size: int) -> slice:
     """Return a rank's part of `count` examples; parts differ by one at most, and may be empty.
 
@@ -74,9 +94,8 @@ class Batches:
         world_size: int,
         augmentation: Augmentation | None = None,
         *,
-        lanes: bool = False,
+        order: Order = "shuffled",
     ) -> None:
-        """In `lanes` each example follows the one in the same row of the batch before."""
         self.split = split
         self.batch_size = batch_size
         self.micro_batch = micro_batch
@@ -84,7 +103,7 @@ class Batches:
         self.rank = rank
         self.world_size = world_size
         self.augmentation = augmentation
-        self.lanes = lanes
+        self.order = order
 
     def steps(self, epoch: int, first: int = 0) -> Iterator[list[Batch | None]]:
         """Yield this rank's micro-batches, step by step, from step `first` of an epoch on.
@@ -106,18 +125,27 @@ class Batches:
 
     def _rows(self, batch: int, rank: int) -> slice:
         """Return a rank's rows of a global batch; in lanes the same ones throughout an epoch."""
-        rows = rank_slice(self.batch_size if self.lanes else batch, rank, self.world_size)
+        rows = rank_slice(
+            self.batch_size if self.order == "lanes" else batch, rank, self.world_size
+        )
         return slice(min(rows.start, batch), min(rows.stop, batch))
 
     def _shares(self, epoch: int, first: int) -> Iterator[Sequence[Tensor]]:
         """Yield step by step the positions (B,) int64 of each of this rank's micro-batches."""
-        count, size = len(self.split), self.batch_size
-        order = lane_order(count, size) if self.lanes else epoch_order(count, self.seed, epoch)
-        order = to_device(order, self.split.device)
+        order = to_device(self._order(epoch), self.split.device)
         for start in range(first * self.batch_size, len(order), self.batch_size):
             chosen = order[start : start + self.batch_size]
             mine = chosen[self._rows(len(chosen), self.rank)]
             yield mine.split(self.micro_batch) if len(mine) else ()
+
+    def _order(self, epoch: int) -> Tensor:
+        """Return the order of the split in an epoch, (examples,) int64 on the CPU."""
+        count, size, lengths = len(self.split), self.batch_size, self.split.lengths
+        if self.order == "lanes":
+            return lane_order(count, size)
+        if self.order == "by_length" and lengths is not None:
+            return order_by_length(lengths, size, self.seed, epoch)
+        return epoch_order(count, self.seed, epoch)
 
     def of_step(self, step: int) -> list[Batch]:
         """Return this rank's micro-batches of any step of the training."""

@@ -67,6 +67,8 @@ class Feature:
     """What its integers stand for: tokens or classes; the names of the numbers of a float."""
     longest: int = 0
     """The most elements along an axis that differs."""
+    rate: float = 0.0
+    """Samples a second of audio, frames a second of video; 0 where time has no unit."""
     gaps: bool = False
     """Whether its numbers may be missing, as NaN."""
 
@@ -105,6 +107,8 @@ class DataFacts:
     """Of graphs: whether each of their edges is there in both directions."""
     contents: tuple[tuple[str, str], ...] = ()
     """Digests of the tensors by name, of examples that are in no files known to hpcdl."""
+    synthetic: bool = False
+    """Whether the examples are made by a seeded generator, and measured nowhere."""
     example_bytes: int = field(default=0, compare=False)
     """In memory; 0 where it is not known."""
     notes: tuple[str, ...] = field(default=(), compare=False)
@@ -300,6 +304,17 @@ class StreamedData(Data):
         None,
         description="processes of each rank that read examples while it trains, where they are "
         "streamed; one less than its cores if unset",
+    )
+
+
+class RaggedData(Data):
+    """Options of a source whose examples differ in length."""
+
+    name: str
+    by_length: bool = Field(
+        True,
+        description="train on batches of examples of similar length, which are padded less; they "
+        "are drawn anew each epoch",
     )
 
 

@@ -13,7 +13,7 @@ from hpc_dl.jobspec.base import Spec
 if TYPE_CHECKING:
     from hpc_dl.jobspec.data import DataFacts
 
-Modality = Literal["image", "sequence", "table", "graph", "text"]
+Modality = Literal["image", "sequence", "table", "graph", "text", "audio", "video", "music"]
 Task = str
 """The name of what is asked of an example: that of a file in `hpc_dl/tasks`, or of an entry point
 of the group `hpc_dl.tasks`; `none` where nothing is asked."""

@@ -31,6 +31,7 @@ from hpc_dl.planning.site import Site
 
 Options = dict[str, str | int | bool]
 """Options of a scheduler's submission, by their names."""
+_SYNTHETIC = "synthetic data: a seeded generator makes them, and nobody has measured them"
 _NO_INTERNET = (
     "compute nodes of this site have no internet: unless they reach the tracking server, "
     "`hpcdl sync` on the login node brings the metrics"
@@ -179,6 +180,7 @@ def make(
             *ranks.notes,
             *_idle(batch, ranks.world_size),
             *batch_division.notes(spec, ranks.world_size, rank_batch, micro_batch),
+            *([_SYNTHETIC] if facts.synthetic else []),
             *facts.notes,
             *class_balance.notes(Holdout.of(spec.data), facts, _learns_classes(spec)),
             *loads.notes,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from torch import Tensor
 
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.tasks.artifacts import Artifact, Picture
+from hpc_dl.tasks.artifacts import Artifact
 from hpc_dl.tasks.decoding import Step
 from hpc_dl.tasks.former_names import FormerNames
 from hpc_dl.tasks.tables import Array, Tables
@@ -97,6 +97,10 @@ class Task(FormerNames, ABC):
     """How predictions are written as tables; None where they are not."""
     of_nodes: ClassVar[bool] = False
     """True if an example is a node of a graph."""
+    of_steps: ClassVar[bool] = False
+    """True if there are outputs for each step of a sequence, (B, T, outputs)."""
+    causal: ClassVar[bool] = False
+    """True if the outputs of a step may depend on no later one."""
     rescaled: ClassVar[bool] = False
     """True if outputs are in the units of the targets, whatever these are."""
 
@@ -106,6 +110,11 @@ class Task(FormerNames, ABC):
         """`options` are those of the job spec, `examples` the tensors of the training split; a
         network that is to predict, not to learn, has neither."""
         self.facts = facts
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers a network gives for an example, or for each step."""
+        return self.facts.outputs
 
     @abstractmethod
     def loss(self, outputs: Tensor, batch: Batch) -> Loss:
@@ -125,8 +134,9 @@ class Task(FormerNames, ABC):
         return {}
 
     @abstractmethod
-    def pictures(self, held_out: Iterable[tuple[Tensor, Batch]]) -> Mapping[str, Picture]:
-        """Draw pictures of how good the outputs for held-out batches are, by name."""
+    def pictures(self, held_out: Iterable[tuple[Tensor, Batch]]) -> Mapping[str, Artifact]:
+        """Return artifacts, such as pictures, of how good the outputs for held-out batches are, by
+        name."""
 
     def generate(self, step: Step, batch: Batch) -> Mapping[str, Tensor]:
         """Return what a network writes from its inputs on, token by token, by name; {} where the

@@ -36,6 +36,7 @@ class NextElement(Task):
     """Outputs (B, T, V) are logits of the token after each of T."""
 
     monitored = MonitoredMetric("loss", "min")
+    of_steps = causal = True
     sampling = Sampling()
     """How prompts are continued."""
 

@@ -72,6 +72,7 @@ def run_tags(run: RunDir) -> dict[str, str]:
             "hpcdl.backend": job.get("backend"),
             "hpcdl.job_id": job.get("job_id"),
             "hpcdl.host": job.get("host"),
+            "hpcdl.synthetic": _is_synthetic(run),
             "hpcdl.git_dirty": git.get("dirty"),
             "mlflow.user": origin.get("user"),
             "mlflow.source.name": " ".join(
@@ -81,6 +82,12 @@ def run_tags(run: RunDir) -> dict[str, str]:
             "mlflow.source.git.commit": git.get("commit"),
         }
     )
+
+
+def _is_synthetic(run: RunDir) -> bool | None:
+    """Return True where a generator has made the data; None of measured ones, which have no tag."""
+    facts = read_mapping(run.plan).get("facts")
+    return True if isinstance(facts, dict) and facts.get("synthetic") is True else None
 
 
 def environment(event: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from torch import nn
 
 from hpc_dl import tasks
 from hpc_dl.data.dataset import Splits
-from hpc_dl.data.sampler import Batches
+from hpc_dl.data.sampler import Batches, Order
 from hpc_dl.data.transforms.augment import Augmentation
+from hpc_dl.jobspec.data import Data, RaggedData
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning import data_loading
 from hpc_dl.planning.plan import Plan
@@ -80,8 +81,14 @@ def build_batches(spec: JobSpec, plan: Plan, splits: Splits, world: World) -> Ba
         world.rank,
         world.size,
         Augmentation(augment, splits.facts.modality, world.device) if augment else None,
-        lanes=spec.data.carries_state,
+        order=_order(spec.data),
     )
+
+
+def _order(options: Data) -> Order:
+    if options.carries_state:
+        return "lanes"
+    return "by_length" if isinstance(options, RaggedData) and options.by_length else "shuffled"
 
 
 def _shard(network: nn.Module, world: World) -> nn.Module:

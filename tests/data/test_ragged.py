@@ -1,13 +1,11 @@
-"""Sequences of differing lengths are padded, and their batches follow from seed and epoch."""
+"""Sequences of differing lengths are padded."""
 
-import pytest
 import torch
 
 from hpc_dl.data.dataset import HostSplit
-from hpc_dl.data.ragged import Ragged, RaggedSplit, batches_by_length, batches_of_tokens
+from hpc_dl.data.ragged import Ragged, RaggedSplit
 
 SEQUENCES = [torch.arange(1, 1 + n, dtype=torch.uint8) for n in (3, 1, 5, 0, 2)]
-LENGTHS = torch.randint(1, 50, (203,), generator=torch.Generator().manual_seed(0))
 
 
 def test_a_batch_is_padded_at_the_end_and_brings_the_lengths():
@@ -47,25 +45,8 @@ def test_examples_in_main_memory_give_the_same_batches():
         assert torch.equal(held.batch(chosen)[name], tensor)
 
 
-@pytest.mark.parametrize("batches", [batches_by_length, batches_of_tokens])
-def test_batches_hold_every_example_once_and_follow_from_seed_and_epoch(batches):
-    found = batches(LENGTHS, 16, 3, 1)
-    assert torch.cat(found).sort().values.tolist() == list(range(len(LENGTHS)))
-    assert all(map(torch.equal, found, batches(LENGTHS, 16, 3, 1)))
-    for other in (batches(LENGTHS, 16, 3, 2), batches(LENGTHS, 16, 4, 1)):
-        assert torch.cat(other).tolist() != torch.cat(found).tolist()
-
-
-def test_batches_by_length_are_whole_but_for_the_last_and_hardly_padded():
-    found = batches_by_length(LENGTHS, 16, 0, 0)
-    assert [*map(len, found)] == [16] * 12 + [11]
-    padded = sum(len(it) * int(LENGTHS[it].max()) for it in found)
-    assert padded < 1.15 * LENGTHS.sum()
-
-
-def test_batches_of_tokens_hold_at_most_so_many_when_padded():
-    found = batches_of_tokens(LENGTHS, 120, 0, 0)
-    assert all(len(it) * int(LENGTHS[it].max()) <= 120 for it in found)
-    assert len(found) < len(LENGTHS) / 2
-    alone = batches_of_tokens(torch.tensor([500, 1, 1]), 120, 0, 0)
-    assert sorted(map(len, alone)) == [1, 2]
+def test_the_length_of_an_example_is_that_of_all_its_sequences():
+    both = RaggedSplit({"text": Ragged.of(SEQUENCES), "next": Ragged.of(SEQUENCES)})
+    assert both.lengths.tolist() == [6, 2, 10, 0, 4]
+    assert HostSplit(both, torch.device("cpu")).lengths.tolist() == both.lengths.tolist()
+    assert both.subset(torch.tensor([2])).lengths.tolist() == [10]

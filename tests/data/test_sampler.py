@@ -4,9 +4,19 @@ import pytest
 import torch
 
 from hpc_dl.data.dataset import Split
-from hpc_dl.data.sampler import Batches, epoch_order, held_out, mix_seed, rank_slice
+from hpc_dl.data.ragged import Ragged, RaggedSplit
+from hpc_dl.data.sampler import (
+    Batches,
+    epoch_order,
+    held_out,
+    mix_seed,
+    order_by_length,
+    rank_slice,
+)
 
 SPLIT = Split({"image": torch.arange(103, dtype=torch.float32).reshape(103, 1, 1, 1)})
+
+LENGTHS = torch.randint(1, 50, (203,), generator=torch.Generator().manual_seed(0))
 
 
 def numbers(batches):
@@ -95,3 +105,24 @@ def test_parts_differ_by_one_at_most_and_cover_everything():
 def test_held_out_examples_come_in_their_natural_order_shared_among_the_ranks():
     shares = [numbers(held_out(SPLIT, 20, rank, 4)) for rank in range(4)]
     assert [n for share in shares for n in share] == list(range(103))
+
+
+def test_an_order_by_length_holds_every_example_once_and_follows_from_seed_and_epoch():
+    found = order_by_length(LENGTHS, 16, 3, 1)
+    assert found.sort().values.tolist() == list(range(len(LENGTHS)))
+    assert torch.equal(found, order_by_length(LENGTHS, 16, 3, 1))
+    for other in (order_by_length(LENGTHS, 16, 3, 2), order_by_length(LENGTHS, 16, 4, 1)):
+        assert other.tolist() != found.tolist()
+
+
+def test_batches_by_length_are_hardly_padded_and_the_same_on_two_ranks():
+    split = RaggedSplit({"text": Ragged.of([torch.zeros(n).byte() for n in LENGTHS.tolist()])})
+
+    def epoch(rank, world_size):
+        batches = Batches(split, 16, 16, 0, rank, world_size, order="by_length")
+        return [step[0] for step in batches.steps(0)]
+
+    whole, halves = epoch(0, 1), [*zip(epoch(0, 2), epoch(1, 2), strict=True)]
+    assert [len(it["index"]) for it in whole] == [16] * 12 + [11]
+    assert sum(it["text"].numel() for it in whole) < 1.15 * LENGTHS.sum()
+    assert [numbers([it]) for it in whole] == [numbers(pair) for pair in halves]

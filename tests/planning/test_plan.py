@@ -117,6 +117,11 @@ def test_ranks_on_cpus_share_the_cores_of_a_laptop():
     assert (plan.world_size, plan.cpus_per_task) == (2, 2)
 
 
+def test_synthetic_data_are_noted_first():
+    plan = make(facts=replace(FACTS, synthetic=True, notes=("short",)))
+    assert [note.partition(":")[0] for note in plan.notes][:2] == ["synthetic data", "short"]
+
+
 def test_more_ranks_than_examples_in_a_batch_is_noted():
     plan = make(data={"name": "digits", "batch_size": 2}, resources={"tasks_per_node": 4})
     assert plan.notes == ["batch_size 2 leaves 2 of the ranks idle"]

@@ -176,3 +176,11 @@ def test_a_run_folder_without_a_plan_is_named_in_the_error(tmp_path, uri):
     run.plan.unlink()
     with pytest.raises(UserError, match=r"quick-1 has no plan.json"):
         sync_run(run)
+
+
+@pytest.mark.parametrize("facts, tags", [({"synthetic": True}, ["True"]), ({}, []), (["?"], [])])
+def test_a_tag_says_that_data_are_synthetic(tmp_path, uri, facts, tags):
+    run = run_for(uri, tmp_path)
+    write_json(run.plan, {"facts": facts})
+    found = description.run_tags(run)
+    assert [value for name, value in found.items() if name == "hpcdl.synthetic"] == tags

@@ -24,7 +24,7 @@ from torch.nn import functional as F
 from torch_geometric import nn as geometric
 
 from hpc_dl.tasks.pictures import graphs
-from hpc_dl.zoo.contract import Batch, Nets, Picture
+from hpc_dl.zoo.contract import Artifact, Batch, Nets, Picture
 from hpc_dl.zoo.layers.dense import ACTIVATIONS, dense
 from hpc_dl.zoo.supervised import Supervised
 
@@ -132,7 +132,7 @@ class GraphNeuralNetwork(Supervised):
 
     def artifacts(
         self, nets: Nets, sample: Batch, held_out: Iterable[Batch]
-    ) -> Mapping[str, Picture]:
+    ) -> Mapping[str, Artifact]:
         """Draw the task's pictures; of nodes also the graph, if it is small, and the embedding."""
         outputs = ((self.outputs(nets, batch), batch) for batch in held_out)
         if not self.task.of_nodes:
