@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from hpc_dl.verify.results import Result
-    from hpc_dl.verify.targets import Target
+    from hpc_dl.verify.targets import Check, Target
 
 HELP = """Train the shipped recipes on real data with several seeds, and compare their metrics
 with targets. A run that is complete is not trained again."""
@@ -126,13 +126,15 @@ def _listing(chosen: Iterable[Target]) -> Table:
     for title in ("recipe", "target", "seeds", "command"):
         table.add_column(title, overflow="fold")
     for target in chosen:
-        goals = [
-            f"{check.metric} {_format_goal(check.at, check.goal_from or check.goal)}"
-            for check in target.checks
-        ]
-        cells = (target.name, "\n".join(goals), str(target.seeds), target.command)
+        checks = "\n".join(map(_describe, target.checks))
+        cells = (target.name, checks, str(target.seeds), target.command)
         table.add_row(*map(Text, cells))
     return table
+
+
+def _describe(check: Check) -> str:
+    goals = [_format_goal(check.at, goal) for goal in check.described_goals]
+    return f"{check.metric} {' and '.join(goals)}"
 
 
 def _table(found: Iterable[Result]) -> Table:

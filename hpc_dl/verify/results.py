@@ -58,7 +58,7 @@ def summarise(
             target.name,
             check.metric,
             [statistics.fmean(_value(run, check.metric) for run in of_seed) for of_seed in runs],
-            _goal(check, known),
+            _goal(check, all_runs, known),
             check.at,
             round(minutes, 2),
             _device(all_runs[0]),
@@ -84,11 +84,16 @@ def save(file: Path, found: Mapping[tuple[str, str], Result]) -> None:
     write_json(file, TypeAdapter(list[Result]).dump_python(list(found.values())))
 
 
-def _goal(check: Check, known: Mapping[tuple[str, str], Result]) -> float | None:
-    if check.goal_from is None:
-        return check.goal
-    other = known.get((check.goal_from, check.metric))
-    return other.mean if other else None
+def _goal(
+    check: Check, runs: Sequence[RunDir], known: Mapping[tuple[str, str], Result]
+) -> float | None:
+    goals = [] if check.goal is None else [check.goal]
+    for metric in check.baselines:
+        goals.append(check.times * statistics.fmean(_value(run, metric) for run in runs))
+    if check.goal_from is not None and (other := known.get((check.goal_from, check.metric))):
+        goals.append(other.mean)
+    strictest = max if check.at == "least" else min
+    return strictest(goals, default=None)
 
 
 def _events(run: RunDir, kind: str) -> list[dict[str, Any]]:

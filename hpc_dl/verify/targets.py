@@ -23,6 +23,16 @@ class Check:
     at: Literal["least", "most"] = "least"
     goal_from: str | None = None
     """A recipe whose mean of this metric is the goal instead."""
+    baselines: tuple[str, ...] = ()
+    """Metrics of the same runs, `times` whose means are goals as well; the strictest one counts."""
+    times: float = 1.0
+
+    @property
+    def described_goals(self) -> tuple[str | float, ...]:
+        """The goals as they are known before the training."""
+        factor = "" if self.times == 1 else f"{self.times:g} "
+        goals = (self.goal_from or self.goal, *(f"{factor}{it}" for it in self.baselines))
+        return tuple(it for it in goals if it is not None)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ import pytest
 from hpc_dl.cli import main, verify
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.load import load
+from hpc_dl.run.journal import Journal
+from hpc_dl.run.layout import RunDir
 from hpc_dl.verify import recipes, results, targets
 from hpc_dl.verify.results import Result
 from hpc_dl.verify.targets import TARGETS, Check, Target
@@ -66,7 +68,19 @@ def test_the_goal_can_be_the_mean_of_another_recipe():
     worse = Result("this", "test/frechet", [4.1], other.mean, "most", 1.0, "cpu", "")
     assert (better.met, worse.met) == (True, False)
     check = Check("test/frechet", at="most", goal_from="other")
-    assert results._goal(check, {("other", "test/frechet"): other}) == 4.0
+    assert results._goal(check, [], {("other", "test/frechet"): other}) == 4.0
+
+
+def test_the_strictest_goal_counts_also_a_multiple_of_other_metrics_of_the_same_runs(tmp_path):
+    runs = [RunDir(tmp_path / name) for name in "ab"]
+    for run, baseline in zip(runs, (0.1, 0.2), strict=True):
+        run.path.mkdir()
+        Journal(run.journal).append("metrics", step=1, values={"test/f1_dictionary": baseline})
+    check = Check("test/f1", 0.15, baselines=("test/f1_dictionary",), times=2)
+    assert results._goal(check, runs, {}) == pytest.approx(0.3)
+    assert check.described_goals == (0.15, "2 test/f1_dictionary")
+    lower = Check("test/f1", 0.2, at="most", baselines=("test/f1_dictionary",), times=2)
+    assert results._goal(lower, runs, {}) == 0.2
 
 
 def test_an_unknown_recipe_is_refused_with_a_suggestion():
