@@ -6,6 +6,7 @@ import re
 import pytest
 from PIL import Image
 
+from hpc_dl.data.class_folders import scan
 from hpc_dl.data.pictures import folders
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.sources.image_folder import ImageFolder
@@ -257,4 +258,4 @@ def test_a_folder_that_cannot_be_read_is_an_error(root, monkeypatch, place):
 
     monkeypatch.setattr(os, "scandir", refusing)
     with pytest.raises(UserError, match=rf"{locked} cannot be read: Permission denied"):
-        folders.scan(source(root))
+        scan.scan(str(root), folders.PICTURES)

@@ -11,7 +11,8 @@ from PIL import Image
 
 from hpc_dl.cli import job_request
 from hpc_dl.data import fingerprint, loading, sources
-from hpc_dl.data.pictures import folder_walk, folders
+from hpc_dl.data.class_folders import scan
+from hpc_dl.data.class_folders import walk as folder_walk
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.architectures.ffnn import FeedForward
 from hpc_dl.jobspec.sources.image_folder import ImageFolder
@@ -67,7 +68,7 @@ def test_the_folder_is_searched_once_for_facts_fingerprint_and_examples(
         searched.append(folder.name)
         return folder_walk.walk(folder, suffixes)
 
-    monkeypatch.setattr(folders, "walk", walk)
+    monkeypatch.setattr(scan, "walk", walk)
     source = sources.build(folder(pictures), tmp_path)
     fingerprint.take(source, FeedForward(name="ffnn"), source.describe())
     loading.load(source)
@@ -185,7 +186,7 @@ def test_all_pictures_that_are_broken_since_the_submission_are_named_with_their_
     (tmp_path / "pictures/test/b/2.png").write_bytes(b"<html>")
     (tmp_path / "pictures/test/a/1.png").unlink()
     found = sources.build(source, tmp_path)
-    found.found.pictures["test"].append((tmp_path / "pictures/test/a/1.png", 0))
+    found.found.files["test"].append((tmp_path / "pictures/test/a/1.png", 0))
     with pytest.raises(UserError) as caught:
         found.load() if workers is None else found.stream(workers)
     assert caught.value.message.splitlines()[1:] == [

@@ -6,15 +6,15 @@ import codecs
 import contextlib
 import hashlib
 import re
-import stat
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from PIL import Image, UnidentifiedImageError
 
+from hpc_dl.data.class_folders.walk import shown, special
 from hpc_dl.data.faults import PLACES, Faults
-from hpc_dl.errors import UserError, printable, reason
+from hpc_dl.errors import UserError, reason
 
 _FIRST_BYTES = 512
 _MEDIA = rb"(?s).{4}ftyp"
@@ -77,23 +77,6 @@ def refuse_special(path: Path | str) -> None:
         raise Refused(why)
 
 
-def special(path: Path | str) -> str:
-    """Return what a path is, if not a regular file; empty if it is one."""
-    try:
-        mode = Path(path).stat().st_mode
-    except FileNotFoundError:
-        return "a link to nowhere" if Path(path).is_symlink() else "no longer there"
-    except OSError as error:
-        return reason(error).partition(": ")[0]
-    kinds = {
-        stat.S_ISFIFO: "a named pipe, not a file",
-        stat.S_ISSOCK: "a socket, not a file",
-        stat.S_ISDIR: "a folder, not a file",
-    }
-    found = next((name for is_kind, name in kinds.items() if is_kind(mode)), "")
-    return found or ("" if stat.S_ISREG(mode) else "a device, not a file")
-
-
 def refuse(bad: Sequence[UnreadablePicture], among: str, root: Path, cache: Path) -> None:
     """Raise UserError for pictures that cannot be read, if there are any, with their reasons.
 
@@ -105,12 +88,6 @@ def refuse(bad: Sequence[UnreadablePicture], among: str, root: Path, cache: Path
     for it in bad:
         faults.add(it.why, [shown(it.name, root)], it.hint)
     faults.refuse()
-
-
-def shown(name: str | Path, root: Path) -> str:
-    """Return a picture's name below the root, printable."""
-    path = Path(name)
-    return printable(str(path.relative_to(root) if path.is_relative_to(root) else path))
 
 
 def _explain(path: Path | str | None, error: Exception) -> tuple[str, str]:

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 
 from hpc_dl.data import checked_files
+from hpc_dl.data.class_folders.scan import Found
 from hpc_dl.data.dataset import Tensors
 from hpc_dl.data.pictures import broken, decoding, header
 from hpc_dl.data.pictures.broken import UnreadablePicture
 from hpc_dl.data.pictures.decoding import Pixels
-from hpc_dl.data.pictures.folders import Found, Picture
 from hpc_dl.jobspec.sources.image_folder import ImageFolder
 
 
@@ -25,14 +25,14 @@ def load(source: ImageFolder, found: Found, cache: Path) -> dict[str, Tensors]:
     Raises UserError naming all pictures that cannot be read.
     """
     bad: list[UnreadablePicture] = []
-    images = {name: _cached(source, it, cache, bad) for name, it in found.pictures.items()}
+    images = {name: _cached(source, it, cache, bad) for name, it in found.files.items()}
     broken.refuse(bad, f"{len(found.paths)} pictures", Path(source.root).expanduser(), cache)
     return {
         name: {
             "image": torch.from_numpy(images[name]),
             "label": torch.tensor([number for _, number in pictures]),
         }
-        for name, pictures in found.pictures.items()
+        for name, pictures in found.files.items()
     }
 
 
@@ -51,7 +51,7 @@ def check_headers(source: ImageFolder, found: Found, cache: Path) -> None:
 
 
 def _cached(
-    source: ImageFolder, pictures: list[Picture], cache: Path, bad: list[UnreadablePicture]
+    source: ImageFolder, pictures: list[tuple[Path, int]], cache: Path, bad: list[UnreadablePicture]
 ) -> Pixels:
     """Return decoded pictures, (N, C, H, W), cached under a name that changes with any file.
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from hpc_dl.data.pictures.broken import shown
+from hpc_dl.data.class_folders.walk import shown
 
 MOST_FILES = 10_000
 """Of more pictures none are compared, as the fingerprint reads no more."""

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hpc_dl.data.class_folders.scan import Found
 from hpc_dl.data.dataset import Split
 from hpc_dl.data.pictures.cache import decode
-from hpc_dl.data.pictures.folders import Found
 from hpc_dl.data.streamed import Keys, Reader, StreamedSplit
 from hpc_dl.jobspec.sources.image_folder import ImageFolder
 
@@ -25,7 +25,7 @@ def splits(source: ImageFolder, found: Found, processes: int) -> dict[str, Split
             {"label": torch.tensor([number for _, number in pictures])},
             reader,
         )
-        for name, pictures in found.pictures.items()
+        for name, pictures in found.files.items()
     }
 
 

@@ -10,8 +10,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from hpc_dl.data.class_folders.walk import special
 from hpc_dl.data.faults import Faults
-from hpc_dl.data.pictures.broken import UnreadablePicture, special, unreadable
+from hpc_dl.data.pictures.broken import UnreadablePicture, unreadable
 from hpc_dl.data.pictures.decoding import decode, is_grey
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.sources.torchvision import TorchVision

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from hpc_dl.data import library_source
+from hpc_dl.data.class_folders.splits import refuse_as_classes, refuse_masks
 from hpc_dl.data.dataset import Split
 from hpc_dl.data.faults import Faults, reading
 from hpc_dl.data.labels import note_similar_names, number_classes
 from hpc_dl.data.pictures import torchvision_tasks
-from hpc_dl.data.pictures.split_folders import refuse_as_classes, refuse_masks
 from hpc_dl.data.pictures.torchvision_reading import mixed, read, with_as_many_channels
 from hpc_dl.data.source import Loaded
 from hpc_dl.data.splits.counts import Holdout, split_facts

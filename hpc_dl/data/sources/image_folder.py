@@ -7,9 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hpc_dl.data.class_folders import scan
+from hpc_dl.data.class_folders.scan import Found
 from hpc_dl.data.names import Names
 from hpc_dl.data.pictures import folders
-from hpc_dl.data.pictures.folders import Found
 from hpc_dl.data.source import Loaded, Source
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.sources.image_folder import ImageFolder
@@ -24,7 +25,7 @@ class ImageFolderSource(Source[ImageFolder]):
     @cached_property
     def found(self) -> Found:
         """The pictures by split. Raises UserError where the folder is not one of pictures."""
-        return folders.scan(self.options)
+        return scan.scan(self.options.root, folders.PICTURES)
 
     @property
     def root(self) -> Path:
@@ -64,7 +65,7 @@ class ImageFolderSource(Source[ImageFolder]):
         """Return the facts and the splits, with the groups of the training pictures, if any."""
         import torch
 
-        groups = folders.groups(self.options, self.found)
+        groups = scan.find_groups(self.options.groups, self.root, self.found)
         if groups is not None:
             splits["train"].tensors["group"] = torch.from_numpy(groups)
         return self.describe(), splits

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
-from hpc_dl.errors import UserError
+from hpc_dl.errors import UserError, printable, reason
 
-SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
-"""Suffixes of pictures, in any case."""
 NOT_USERS = ("@eadir", "thumbs.db", "desktop.ini", "lost+found")
 """Names, in any case, that operating systems and disks leave in folders; those that begin with a
 dot are left out as well."""
@@ -106,6 +105,29 @@ def is_text(name: str) -> bool:
         return bool(name.encode())
     except UnicodeEncodeError:
         return False
+
+
+def special(path: Path | str) -> str:
+    """Return what a path is, if not a regular file; empty if it is one."""
+    try:
+        mode = Path(path).stat().st_mode
+    except FileNotFoundError:
+        return "a link to nowhere" if Path(path).is_symlink() else "no longer there"
+    except OSError as error:
+        return reason(error).partition(": ")[0]
+    kinds = {
+        stat.S_ISFIFO: "a named pipe, not a file",
+        stat.S_ISSOCK: "a socket, not a file",
+        stat.S_ISDIR: "a folder, not a file",
+    }
+    found = next((name for is_kind, name in kinds.items() if is_kind(mode)), "")
+    return found or ("" if stat.S_ISREG(mode) else "a device, not a file")
+
+
+def shown(name: str | Path, root: Path) -> str:
+    """Return a file's name below the root, printable."""
+    path = Path(name)
+    return printable(str(path.relative_to(root) if path.is_relative_to(root) else path))
 
 
 def _is(question: Callable[[], bool]) -> bool:

@@ -1,4 +1,4 @@
-"""Split folders in a folder of pictures: known by their names. Light."""
+"""Split folders in a folder of classes: known by their names. Light."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from hpc_dl.data.pictures.folder_walk import SUFFIXES, list_folder
-from hpc_dl.data.pictures.roots import expected_layout
+from hpc_dl.data.class_folders.form import Form
+from hpc_dl.data.class_folders.roots import expected_layout
+from hpc_dl.data.class_folders.walk import list_folder
 from hpc_dl.errors import UserError, first_few
 
 NAMES = {
@@ -35,24 +36,25 @@ class Layout:
     notes: tuple[str, ...]
 
 
-def find_splits(root: Path) -> Layout:
+def find_splits(root: Path, form: Form) -> Layout:
     """Find the splits by their names. Raises UserError where that is not clear."""
     folders = [name for name in list_folder(root).folders if name not in NO_CLASSES]
     named = {name: split for name in folders if (split := _split(name))}
-    if named and (lone := _lone_class(root, named, folders)):
-        _refuse_likely_splits(root, folders)
+    if named and (lone := _lone_class(root, named, folders, form)):
+        _refuse_likely_splits(root, folders, form)
         note = f"folder {lone} is read as a class, not as a split: it has no folders of classes"
         return Layout({"train": root}, (note,))
     if not named:
-        _refuse_hidden_splits(root, folders)
+        _refuse_hidden_splits(root, folders, form)
         return Layout({"train": root}, _note_sibling_splits(root))
     splits = _one_each(root, named)
-    _refuse_doubled(splits)
+    _refuse_doubled(splits, form)
     if "train" not in splits:
         raise UserError(
-            f"data.root: {root} has {', '.join(named)} but no train", hint=expected_layout(root)
+            f"data.root: {root} has {', '.join(named)} but no train",
+            hint=expected_layout(root, form),
         )
-    return Layout(splits, (*_renamed(named), *note_strays(root, {*named})))
+    return Layout(splits, (*_renamed(named), *note_strays(root, {*named}, form)))
 
 
 def refuse_as_classes(names: Iterable[str], where: str) -> None:
@@ -79,12 +81,11 @@ def refuse_masks(names: Iterable[str], where: str) -> None:
         )
 
 
-def note_strays(folder: Path, wanted: set[str]) -> tuple[str, ...]:
+def note_strays(folder: Path, wanted: set[str], form: Form) -> tuple[str, ...]:
     """Note what else lies in a folder than the wanted folders."""
     there = list_folder(folder)
     left = [f"{name}/" for name in there.folders if name not in wanted]
-    left += [name for name in there.files if name.lower().endswith(SUFFIXES)]
-    left += [name for name in there.files if not name.lower().endswith(SUFFIXES)]
+    left += sorted(there.files, key=form.has, reverse=True)
     return (f"not read in {folder.name or '.'}: {first_few(left)}",) if left else ()
 
 
@@ -93,23 +94,24 @@ def _split(name: str) -> str | None:
     return next((split for split, names in NAMES.items() if name.strip().lower() in names), None)
 
 
-def _lone_class(root: Path, named: dict[str, str], folders: list[str]) -> str | None:
+def _lone_class(root: Path, named: dict[str, str], folders: list[str], form: Form) -> str | None:
     """Return a class with the name of a split, such as `train` among vehicles: it holds only
-    pictures, and so does another folder."""
+    files of the form, and so does another folder."""
     if len(named) > 1 or len(folders) == 1:
         return None
-    alone = {name for name in folders if _holds_pictures_alone(root / name)}
+    alone = {name for name in folders if _holds_files_alone(root / name, form)}
     return next((name for name in named if name in alone and len(alone) > 1), None)
 
 
-def _holds_pictures_alone(folder: Path) -> bool:
+def _holds_files_alone(folder: Path, form: Form) -> bool:
     there = list_folder(folder)
-    return not there.folders and any(name.lower().endswith(SUFFIXES) for name in there.files)
+    return not there.folders and any(map(form.has, there.files))
 
 
-def holds_folders_alone(folder: Path) -> bool:
+def holds_folders_alone(folder: Path, form: Form) -> bool:
+    """Return whether a folder has folders, and no file of the form."""
     there = list_folder(folder)
-    return bool(there.folders) and not any(it.lower().endswith(SUFFIXES) for it in there.files)
+    return bool(there.folders) and not any(map(form.has, there.files))
 
 
 def _one_each(root: Path, named: dict[str, str]) -> dict[str, Path]:
@@ -127,11 +129,11 @@ def _one_each(root: Path, named: dict[str, str]) -> dict[str, Path]:
     return splits
 
 
-def _refuse_doubled(splits: dict[str, Path]) -> None:
+def _refuse_doubled(splits: dict[str, Path], form: Form) -> None:
     """Raise UserError for a split whose one folder is itself again, as archives unpack to."""
     for folder in splits.values():
         inner = [name for name in list_folder(folder).folders if name not in NO_CLASSES]
-        if len(inner) == 1 and _split(inner[0]) and holds_folders_alone(folder / inner[0]):
+        if len(inner) == 1 and _split(inner[0]) and holds_folders_alone(folder / inner[0], form):
             raise UserError(
                 f"data.root: {folder} has one folder, {inner[0]}, which holds folders alone",
                 hint=f"Move what is in {folder / inner[0]} up into {folder}.",
@@ -143,29 +145,29 @@ def _renamed(named: dict[str, str]) -> tuple[str, ...]:
     return (f"splits by the names of folders: {', '.join(others)}",) if others else ()
 
 
-def _refuse_hidden_splits(root: Path, folders: list[str]) -> None:
+def _refuse_hidden_splits(root: Path, folders: list[str], form: Form) -> None:
     """Raise UserError for splits under other names, below classes, or a folder too deep."""
-    if len(folders) == 1 and holds_folders_alone(inner := root / folders[0]):
+    if len(folders) == 1 and holds_folders_alone(inner := root / folders[0], form):
         raise UserError(
             f"data.root: {root} has one folder, {folders[0]}, which holds folders alone",
             hint=f"Should it be data.root: {inner}?",
         )
-    _refuse_likely_splits(root, folders)
+    _refuse_likely_splits(root, folders, form)
     refuse_masks(folders, f"data.root: {root}")
     for name in folders:
         below = [it for it in list_folder(root / name).folders if _split(it)]
         if len(below) > 1:
             raise UserError(
                 f"data.root: class {name} in {root} has folders of splits: {', '.join(below)}",
-                hint=f"Splits come first: {root}/{below[0]}/{name}/*.png.",
+                hint=f"Splits come first: {root}/{below[0]}/{name}/{form.pattern}.",
             )
 
 
-def _refuse_likely_splits(root: Path, folders: list[str]) -> None:
+def _refuse_likely_splits(root: Path, folders: list[str], form: Form) -> None:
     """Raise UserError for folders named after splits, all of them or those that hold folders."""
     by_words = {name: {it for word in _words(name) if (it := _split(word))} for name in folders}
     likely = {name: it for name, it in by_words.items() if it}
-    nested = all(holds_folders_alone(root / name) for name in likely)
+    nested = all(holds_folders_alone(root / name, form) for name in likely)
     if len(set().union(*likely.values())) > 1 and (nested or all(by_words.values())):
         raise UserError(
             f"data.root: {first_few(likely)} in {root} look like splits, but would be classes",
