@@ -15,13 +15,8 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 
 from hpc_dl.data.faults import resolve_home
-from hpc_dl.data.vocabulary import Vocabulary
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.csv_format import CsvFormat
-from hpc_dl.predictor.inputs import Inputs
-from hpc_dl.predictor.prompts import Prompts
-from hpc_dl.tasks.decoding import Sampling
-from hpc_dl.tasks.predict_next import NextElement
+from hpc_dl.predictor import raw
 from hpc_dl.zoo import trained as trained_networks
 from hpc_dl.zoo.contract import SHARED, take
 
@@ -36,15 +31,7 @@ class Predictor:
         trained = trained_networks.load(folder)
         self.architecture, self.nets = trained.architecture, trained.nets
         self.inputs = trained.inputs
-        ranges, facts = trained.architecture.ranges(), trained.architecture.facts
-        self._taken: Inputs | Prompts
-        if facts.modality == "text":
-            self._taken = Prompts(Vocabulary.load(folder / "assets"))
-        else:
-            csv = CsvFormat.of_training(facts.csv)
-            gaps = [name for name, feature in facts.inputs.items() if feature.gaps]
-            others = (trained.resized, facts.raw, csv, facts.undirected, gaps)
-            self._taken = Inputs(trained.inputs, ranges, *others)
+        self._raw = raw.of(trained, folder / "assets")
 
     def predict(
         self, given: Any, params: Mapping[str, Any] | None = None
@@ -58,9 +45,8 @@ class Predictor:
         and seed. `self.inputs` says which arrays are wanted. Raises UserError for what does not fit
         the network.
         """
-        if isinstance(self.architecture.task, NextElement):
-            self.architecture.task.sampling = _sampling(params or {})
-        batch = self._taken.batch(given)
+        self._set_params(params or {})
+        batch = self._raw.batch(given)
         whole = any(name in SHARED for name in batch)
         count = len(next(iter(batch.values())))
         with torch.no_grad():
@@ -72,14 +58,19 @@ class Predictor:
         arrays = {name: tensor.numpy() for name, tensor in outputs.items()}
         return {**arrays, **self.architecture.decode(outputs)}
 
-
-def _sampling(params: Mapping[str, Any]) -> Sampling:
-    """Options as a user gives them. Raises UserError for one that is unknown or out of range."""
-    try:
-        return TypeAdapter(Sampling).validate_python(dict(params))
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise UserError(f"params: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    def _set_params(self, params: Mapping[str, Any]) -> None:
+        """Set the options of predictions. Raises UserError for one that is unknown or out of
+        range."""
+        task = self.architecture.task
+        if task is None or task.params is None:
+            if params:
+                raise UserError(f"params: these predictions have none, but got {', '.join(params)}")
+            return
+        try:
+            task.params = TypeAdapter(type(task.params)).validate_python(dict(params))
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise UserError(f"params: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
 def load(folder: str | Path) -> Predictor:

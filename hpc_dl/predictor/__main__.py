@@ -1,43 +1,42 @@
-"""Print what is predicted of a table, as CSV: `python -m hpc_dl.predictor EXPORT TABLE`; or how a
-text goes on: `python -m hpc_dl.predictor EXPORT "To be"`."""
+"""Print what is predicted of a table, as CSV: `python -m hpc_dl.predictor EXPORT TABLE`; or of a
+text or a file with one example: `python -m hpc_dl.predictor EXPORT "To be" temperature=0.5`."""
 
 from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser
-from collections.abc import Sequence
-from dataclasses import fields
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hpc_dl.data.faults import resolve_home
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.csv_format import CsvFormat
 from hpc_dl.predictor import Predictor, load, tables
-from hpc_dl.tasks.decoding import Sampling
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 ARRAYS = (".npz", ".npy", ".h5", ".hdf5", ".mat")
 """Suffixes of files of arrays."""
+RAW = ("text", "audio", "video", "music")
+"""Modalities of which one example is given: a text, or the path of a file."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = ArgumentParser(prog="python -m hpc_dl.predictor", description=__doc__)
     parser.add_argument("export", help="the folder `export` of a completed run")
     parser.add_argument(
-        "given", help="a csv or parquet file of rows like those trained on, or a text to continue"
+        "given", help="a csv or parquet file of rows, a text, or a file like those trained on"
     )
-    for field in fields(Sampling):
-        parser.add_argument(f"--{field.name.replace('_', '-')}", help="of a text to continue")
+    parser.add_argument(
+        "params", metavar="key=value", nargs="*", help="of the prediction, like temperature=0.5"
+    )
     asked = parser.parse_args(arguments)
-    params = {it.name: getattr(asked, it.name) for it in fields(Sampling)}
-    params = {name: value for name, value in params.items() if value is not None}
     try:
+        params = dict(map(_param, asked.params))
         predictor = load(asked.export)
-        if predictor.architecture.facts.modality == "text":
-            (continuation,) = predictor.predict(asked.given, params)["continuation"]
-            written = f"{asked.given}{continuation}\n"
+        if predictor.architecture.facts.modality in RAW:
+            written = _of_one(asked.given, predictor.predict(asked.given, params))
         else:
             written = _table(predictor, asked.given).to_csv(index=False)
     except UserError as error:
@@ -45,6 +44,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     sys.stdout.write(written)
     return 0
+
+
+def _param(word: str) -> tuple[str, str]:
+    name, equals, value = word.partition("=")
+    if not equals:
+        raise UserError(f"{word}: options of the prediction are key=value")
+    return name, value
+
+
+def _of_one(given: str, predicted: Mapping[str, Any]) -> str:
+    """Return the prediction of one raw example as people read it: its continuation, or a line for
+    each name."""
+    if "continuation" in predicted:
+        return f"{given}{predicted['continuation'][0]}\n"
+    return "".join(f"{name}: {values[0]}\n" for name, values in predicted.items())
 
 
 def _table(predictor: Predictor, file: str) -> DataFrame:

@@ -104,6 +104,9 @@ class Task(FormerNames, ABC):
     rescaled: ClassVar[bool] = False
     """True if outputs are in the units of the targets, whatever these are."""
 
+    params: Any = None
+    """Options that a call of `predict` may set, a dataclass; None where there are none."""
+
     def __init__(
         self, facts: DataFacts, options: Train | None, examples: Mapping[str, Tensor]
     ) -> None:

@@ -37,7 +37,7 @@ class NextElement(Task):
 
     monitored = MonitoredMetric("loss", "min")
     of_steps = causal = True
-    sampling = Sampling()
+    params = Sampling()
     """How prompts are continued."""
 
     @property
@@ -77,8 +77,8 @@ class NextElement(Task):
 
     def generate(self, step: Step, batch: Batch) -> Mapping[str, Tensor]:
         """Return the sampled `tokens` after each prompt, (B, length)."""
-        choose = _Known(Sampler(self.sampling), self.vocabulary)
-        given = (batch["text"], batch["text_length"], self.sampling.length)
+        choose = _Known(Sampler(self.params), self.vocabulary)
+        given = (batch["text"], batch["text_length"], self.params.length)
         return {"tokens": decoding.generate(step, *given, choose=choose)}
 
     def decode(self, predicted: Mapping[str, Any]) -> Mapping[str, Array]:

@@ -219,3 +219,9 @@ def test_classes_come_back_by_name(predictors):
         said, names = predictors[member].predict(INPUTS[member]), MEMBERS[member][1].classes
         assert said["class"].tolist() == [names[number] for number in said["label"]]
     assert "class" not in predictors["vae"].predict(INPUTS["vae"])
+
+
+def test_options_of_predictions_are_refused_where_there_are_none(predictors):
+    name = next(iter(INPUTS))
+    with pytest.raises(UserError, match="params: these predictions have none, but got temperature"):
+        predictors[name].predict(INPUTS[name], {"temperature": 0.5})

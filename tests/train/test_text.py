@@ -52,12 +52,14 @@ def test_a_prediction_continues_a_prompt_and_is_the_same_each_time(run):
 
 
 def test_the_command_prints_the_text(run, capsys):
-    assert main([str(run.export), "Shall I ", "--length=30", "--temperature=0.5"]) == 0
+    assert main([str(run.export), "Shall I ", "length=30", "temperature=0.5"]) == 0
     printed = capsys.readouterr().out
     assert printed.startswith("Shall I ")
     assert len(printed) == len("Shall I ") + 31
-    assert main([str(run.export), "O", "--temperature=0"]) == 2
+    assert main([str(run.export), "O", "temperature=0"]) == 2
     assert "params: temperature: Input should be greater than 0" in capsys.readouterr().err
+    assert main([str(run.export), "O", "0.5"]) == 2
+    assert "0.5: options of the prediction are key=value" in capsys.readouterr().err
 
 
 def test_a_user_chooses_how_a_text_is_continued(run):

@@ -38,7 +38,7 @@ BOTH_WAYS = {
 
 @pytest.fixture(autouse=True)
 def _short_continuations(monkeypatch):
-    monkeypatch.setattr("hpc_dl.tasks.predict_next.NextElement.sampling", Sampling(length=5))
+    monkeypatch.setattr("hpc_dl.tasks.predict_next.NextElement.params", Sampling(length=5))
 
 
 def architecture(name, options, facts):

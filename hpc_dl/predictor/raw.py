@@ -1,0 +1,37 @@
+"""Choice of what converts a user's raw inputs, by the modality that a network was trained on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from hpc_dl.data.vocabulary import Vocabulary
+from hpc_dl.jobspec.csv_format import CsvFormat
+from hpc_dl.predictor.inputs import Inputs
+from hpc_dl.predictor.prompts import Prompts
+from hpc_dl.zoo.trained import Trained
+
+
+class RawInputs(Protocol):
+    """Converts what a user gives to `predict`."""
+
+    def batch(self, given: Any) -> dict[str, Tensor]:
+        """Return the tensors for `predict`. Raises UserError for what does not fit the network."""
+
+
+def of(trained: Trained, assets: Path) -> RawInputs:
+    """Return the inputs of a trained network; `assets` is the folder of what was fitted for it."""
+    facts = trained.architecture.facts
+    if facts.modality == "text":
+        return Prompts(Vocabulary.load(assets))
+    return Inputs(
+        trained.inputs,
+        trained.architecture.ranges(),
+        trained.resized,
+        facts.raw,
+        CsvFormat.of_training(facts.csv),
+        facts.undirected,
+        [name for name, feature in facts.inputs.items() if feature.gaps],
+    )
