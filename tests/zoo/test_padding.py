@@ -39,6 +39,7 @@ NETWORKS = {
     "transformer": {"width": 8, "heads": 2, "depth": 2, "dropout": 0.0},
 }
 POOLED = {
+    "cnn": {"channels": [8, 8], "hidden": [], "activation": "tanh", "dropout": 0.0},
     "mean": {"name": "lstm", "hidden": 8, "pooling": "mean", "dropout": 0.0},
     "max": {"name": "rnn", "hidden": 8, "pooling": "max"},
     "both ways": {"name": "lstm", "hidden": 8, "layers": 2, "bidirectional": True, "dropout": 0.0},
