@@ -91,6 +91,18 @@ TARGETS: tuple[Target, ...] = (
     _accuracy("gcn", 0.81, "gnn", "data.name=cora", seeds=10),
     _accuracy("gat", 0.82, "gnn", "data.name=cora", "model.layer=gat", seeds=10),
     Target(
+        "music",
+        "music",
+        (
+            "data.name=jsb_chorales",
+            "data.augment.transpose=5",
+            "model.hidden=256",
+            "model.dropout=0.4",
+            "train.epochs=120",
+        ),
+        (Check("test/loss", 8.45, at="most"), Check("test/note_accuracy")),
+    ),
+    Target(
         "gan",
         "gan",
         (MNIST,),
