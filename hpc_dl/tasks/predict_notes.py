@@ -55,7 +55,7 @@ class NextFrame(Task):
     def measure(self, outputs: Tensor, batch: Batch) -> Mapping[str, Loss | Observed]:
         """Return the loss in nats a frame, and the accuracy TP / (TP + FP + FN) of the notes that
         are likelier than not (Bay, Ehmann and Downie, ISMIR 2009), in [0, 1]."""
-        predicted, true = (outputs > 0) & self._real(batch), batch["next"] > 0
+        predicted, true = (it & self._real(batch) for it in (outputs > 0, batch["next"] > 0))
         right, either = (predicted & true).sum(), (predicted | true).sum()
         return {"loss": self.loss(outputs, batch), "note_accuracy": Loss(right, either)}
 
