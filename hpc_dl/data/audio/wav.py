@@ -119,6 +119,7 @@ def _as_floats(samples: np.ndarray) -> Array:
 
     if samples.dtype.kind == "f":
         return samples.astype(np.float32)
-    if samples.dtype == np.uint8:
-        return (samples.astype(np.float32) - 128) / 128
-    return (samples / -float(np.iinfo(samples.dtype).min)).astype(np.float32)
+    middle = 128 if samples.dtype == np.uint8 else 0
+    scale = 2.0 ** (8 * samples.dtype.itemsize - 1)
+    found: Array = ((samples.astype(np.float64) - middle) / scale).astype(np.float32)
+    return found

@@ -51,10 +51,10 @@ class LogMelFeatures(StandardisedSequences):
     ) -> tuple[Tensor, Tensor | None]:
         """Return features, and the real frames (B,) of each recording where it has a length."""
         with torch.autocast(example.device.type, enabled=False):
-            features, frames = self._features(example, length)
-            standard = self.statistics.standardised(features)
-        if frames is None:
+            standard = self.statistics.standardised(self._features(example, length))
+        if length is None:
             return standard, None
+        frames = length // self.hop + 1
         return standard * is_real(frames, standard.shape[1])[..., None], frames
 
     def fit(self, sequences: Iterable[tuple[Tensor, Tensor]]) -> None:
@@ -68,11 +68,11 @@ class LogMelFeatures(StandardisedSequences):
 
     def _real(self, example: Tensor, length: Tensor) -> Tensor:
         """Return the features of all real frames, (frames, bands)."""
-        features, frames = self._features(example, length)
-        return features[is_real(frames, features.shape[1])]
+        features = self._features(example, length)
+        return features[is_real(length // self.hop + 1, features.shape[1])]
 
-    def _features(self, example: Tensor, length: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Return features that are not standardised, and how many frames are real."""
+    def _features(self, example: Tensor, length: Tensor | None) -> Tensor:
+        """Return features that are not standardised, (B, frames, bands)."""
         if length is not None:
             example = example * is_real(length, example.shape[1])
         spectrum = torch.stft(
@@ -85,8 +85,7 @@ class LogMelFeatures(StandardisedSequences):
             return_complex=True,
         )
         energy = torch.view_as_real(spectrum).square().sum(-1).transpose(1, 2) @ self.filters
-        frames = None if length is None else length // self.hop + 1
-        return (energy + FLOOR).log(), frames
+        return (energy + FLOOR).log()
 
 
 def _filters(bands: int, rate: float, samples: int) -> Tensor:
