@@ -7,6 +7,10 @@ from torch import Tensor, nn
 
 from hpc_dl.jobspec.data import DataFacts
 
+_SPREAD = 0.1
+"""Standard deviation of the vectors of tokens before the training. With torch's 1, the many tokens
+that are rare keep them, and drown what is learned of the others: of Rotten Tomatoes 3 % of the
+accuracy."""
 Sequence = tuple[Tensor, Tensor | None]
 """Vectors (B, T, size), and the real lengths (B,) of each, or None where all steps are real."""
 
@@ -37,19 +41,22 @@ class Rows(Front):
 class Embedded(Front):
     """Token ids (B, T) as learned vectors."""
 
-    def __init__(self, vocabulary: int, size: int) -> None:
+    def __init__(self, vocabulary: int, size: int, dropout: float) -> None:
         super().__init__(size)
         self.embedding = nn.Embedding(vocabulary, size)
+        nn.init.normal_(self.embedding.weight, std=_SPREAD)
+        self.dropout = nn.Dropout(dropout)
 
     def forward(self, example: Tensor, length: Tensor | None = None) -> Sequence:
-        return self.embedding(example), length
+        return self.dropout(self.embedding(example)), length
 
 
-def of(facts: DataFacts, width: int) -> Front:
-    """Return the front of the data's modality; `width` is the size of learned vectors."""
+def of(facts: DataFacts, width: int, dropout: float = 0.0) -> Front:
+    """Return the front of the data's modality; `width` is the size of learned vectors, and
+    `dropout` the probability of dropping one of their numbers."""
     first = next(iter(facts.inputs.values()))
     if facts.modality == "text":
-        return Embedded(len(first.vocabulary), width)
+        return Embedded(len(first.vocabulary), width, dropout)
     if facts.modality == "image":
         channels, _, across = facts.shape
         return Rows(channels * across)
