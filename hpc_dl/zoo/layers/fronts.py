@@ -6,6 +6,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.log_mel import LogMel
+from hpc_dl.zoo.layers.log_mel import LogMelFeatures
 
 _SPREAD = 0.1
 """Standard deviation of the vectors of tokens before the training. With torch's 1, the many tokens
@@ -51,10 +53,27 @@ class Embedded(Front):
         return self.dropout(self.embedding(example)), length
 
 
-def of(facts: DataFacts, width: int, dropout: float = 0.0) -> Front:
-    """Return the front of the data's modality; `width` is the size of learned vectors, and
-    `dropout` the probability of dropping one of their numbers."""
+class Recordings(Front):
+    """Recordings (B, T) as log-mel features, (B, frames, bands)."""
+
+    def __init__(self, rate: float, options: LogMel) -> None:
+        super().__init__(options.bands)
+        self.features = LogMelFeatures(rate, options)
+
+    def forward(self, example: Tensor, length: Tensor | None = None) -> Sequence:
+        return self.features(example, length)
+
+    def steps(self, count: int) -> int:
+        return self.features.steps(count)
+
+
+def of(facts: DataFacts, width: int, log_mel: LogMel | None = None, dropout: float = 0.0) -> Front:
+    """Return the front of the data's modality; `width` is the size of learned vectors, `log_mel`
+    the features of recordings, and `dropout` the probability of dropping a number of a token's
+    vector."""
     first = next(iter(facts.inputs.values()))
+    if facts.modality == "audio":
+        return Recordings(first.rate, log_mel or LogMel())
     if facts.modality == "text":
         return Embedded(len(first.vocabulary), width, dropout)
     if facts.modality == "image":
