@@ -90,6 +90,15 @@ TARGETS: tuple[Target, ...] = (
     ),
     _accuracy("gcn", 0.81, "gnn", "data.name=cora", seeds=10),
     _accuracy("gat", 0.82, "gnn", "data.name=cora", "model.layer=gat", seeds=10),
+    _accuracy("sentiment", 0.76, "sentiment", "data.name=rotten_tomatoes"),
+    Target(
+        "dna",
+        "dna",
+        ("data.name=splice", "data.folds=10"),
+        (Check("test/accuracy", 0.955),),
+        seeds=1,
+        cases=tuple(f"data.fold={fold}" for fold in range(10)),
+    ),
     Target(
         "music",
         "music",
