@@ -100,6 +100,26 @@ TARGETS: tuple[Target, ...] = (
         cases=tuple(f"data.fold={fold}" for fold in range(10)),
     ),
     Target(
+        "text",
+        "text",
+        (
+            "data.name=tinyshakespeare",
+            "data.length=100",
+            "data.batch_size=50",
+            "data.carry_state=true",
+            "model.hidden=384",
+            "model.dropout=0.2",
+            "train.epochs=4",
+            "train.optimizer.lr=4e-3",
+        ),
+        (
+            Check("val/loss", 1.65, at="most"),
+            Check("test/loss"),
+            Check("test/bits_per_character"),
+        ),
+        seeds=1,
+    ),
+    Target(
         "music",
         "music",
         (
