@@ -74,13 +74,16 @@ class RunningTextSource(Source[Options]):
         counts = {name: self._count(part) for name, part in self.parts.items()}
         _refuse_short(counts, "tokens", self._where)
         length = self.options.length
+        train, validation, test = (math.ceil((count - 1) / length) for count in counts.values())
         feature = Feature("int", (None,), self.tokenizer.tokens, longest=length)
         return DataFacts(
             "text",
             "predict_next",
-            {"text": feature},
-            {"next": feature},
-            *(math.ceil((count - 1) / length) for count in counts.values()),
+            inputs={"text": feature},
+            targets={"next": feature},
+            train=train,
+            validation=validation,
+            test=test,
             notes=(*self._note_unknown(), *_note_short(counts, self._unit, length)),
         )
 
