@@ -152,14 +152,29 @@ def test_no_output_depends_on_a_later_token(name):
     torch.testing.assert_close(*(it[:, :4] for it in outputs))
 
 
-def test_a_transformer_looks_back_as_far_as_it_was_trained():
+def test_a_transformer_goes_on_with_the_later_half_once_its_positions_are_full():
     made, nets = architecture("transformer", NETWORKS["transformer"], TEXT)
     nets["model"].eval()
     step, tokens = made.step(nets), torch.randint(0, 7, (1, 30))
+    state = None
     with torch.no_grad():
-        state, short = None, None
         for place in range(30):
             logits, state = step(tokens[:, place], state)
-            if place >= 18:
-                latest, short = step(tokens[:, place], short)
-    torch.testing.assert_close(logits, latest)
+            seen = state["given"].shape[1]
+            assert seen == (place + 1 if place < 12 else 6 + (place - 12) % 7)  # of 12 positions
+            whole = {"text": tokens[:, place + 1 - seen : place + 1]}
+            expected = made.outputs(nets, {**whole, "text_length": torch.tensor([seen])})[:, -1]
+            torch.testing.assert_close(logits, expected)
+
+
+def test_a_step_of_a_transformer_computes_its_own_position_alone():
+    made, nets = architecture("transformer", NETWORKS["transformer"], TEXT)
+    nets["model"].eval()
+    step, state, rows = made.step(nets), None, []
+    for module in nets["model"].modules():
+        if isinstance(module, torch.nn.Linear) and module.out_features == 128:
+            module.register_forward_hook(lambda *it: rows.append(it[2].shape[1]))
+    with torch.no_grad():
+        for token in torch.randint(0, 7, (12,)):
+            _, state = step(token[None], state)
+    assert rows == [1] * 24  # of two layers
