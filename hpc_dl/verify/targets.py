@@ -149,6 +149,7 @@ TARGETS: tuple[Target, ...] = (
         seeds=2,
         classifier="cnn",
     ),
+    _accuracy("speech", 0.97, "speech", "data.name=fsdd"),
 )
 """A classifier stands before the recipes that it evaluates."""
 
