@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 OUTSIDE = "O"
 """The tag of a word that is in no entity."""
+SPELLING = 24
+"""Bytes of a word that a network sees beside its id; of longer words the first ones."""
 
 
 @dataclass(frozen=True)

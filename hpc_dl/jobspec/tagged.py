@@ -20,7 +20,7 @@ class Tagged(RaggedData):
     vocabulary: PositiveInt = Field(
         20_000,
         description="most words that are known as such, in lower case: the most frequent of the "
-        "training split that occur twice; of the others the network sees the characters alone",
+        "training split that occur twice; of the others the network sees the spelling alone",
     )
     longest: PositiveInt = Field(
         256, description="most words of an example; longer sentences are cut into several"

@@ -9,7 +9,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -97,12 +96,12 @@ class Tagging(Task):
         F1 of each type as text; of other tags their confusion matrix."""
         rows = []
         for outputs, batch in held_out:
-            columns = (batch.get("characters", batch["text"]), batch["tags"], _decide(outputs))
+            columns = (batch["text"], batch["tags"], _decide(outputs))
             parts = zip(*(it.cpu() for it in (*columns, batch["text_length"])), strict=True)
             rows += [tuple(it[:end] for it in of) for *of, end in parts]
         if self.counts is None:
             return tagged.of_words(rows, self.tags)
-        return tagged.of_entities(rows, self.tags, self.facts)
+        return tagged.of_entities(rows, self.tags)
 
 
 def _real(batch: Batch) -> Tensor:

@@ -33,12 +33,13 @@ he bought his bread from {company} .
 nobody knew where the keys were .
 the letter came on a Monday in May .
 """.strip().splitlines()
-_STARTS, _MIDDLES = "Ka Bel Tor Mi Ras Ol Ven Du Fa Lin".split(), "ra di lo me nu sha".split()
-_ENDS = {"person": "n s k la ty".split(), "place": "burg ville ra mond".split()}
-_ENDS["company"] = _ENDS["person"]
+_STARTS = ("Ka", "Bel", "Tor", "Mi", "Ras", "Ol", "Ven", "Du", "Fa", "Lin")
+_MIDDLES = ("ra", "di", "lo", "me", "nu", "sha")
+_OF_PERSON = ("n", "s", "k", "la", "ty")
+_ENDS = {"person": _OF_PERSON, "company": _OF_PERSON, "place": ("burg", "ville", "ra", "mond")}
 _LAST = {"person": ("Amberg", "Ostrow", "Pell", "Quist"), "company": ("Ltd", "Works", "Group")}
 SHARED = 0.2
-"""Share of the held-out names that are among those of the training, as of another type it may be."""
+"""Share of the held-out names that are names of the training, maybe of another type."""
 
 
 class SyntheticEntitiesSource(TaggedSource[SyntheticEntities]):

@@ -9,6 +9,7 @@ from pathlib import Path
 from hpc_dl.data import text_files
 from hpc_dl.data.faults import Faults
 from hpc_dl.data.tagged.sentences import Sentence
+from hpc_dl.errors import UserError
 
 DOCUMENT = "-DOCSTART-"
 """The word of the line that begins a document."""
@@ -48,16 +49,16 @@ def read(key: str, path: Path, columns: Columns) -> tuple[list[Sentence], tuple[
     with the lines that have another number of columns than the first one, or an empty word or tag.
     """
     lines = text_files.read(key, path).split("\n")
-    first = next(it for it in lines if it.strip() and not _is_aside(it))
+    first = next((it for it in lines if it.strip() and not _is_aside(it)), "")
     separator = "\t" if "\t" in first else None
     width = len(first.split(separator))
     found = _File(Faults(f"{key}: {path}"))
+    if not first:
+        raise UserError(f"{key}: {path} has no sentences, only comments and marks of documents")
     _check_columns(found.faults, columns, width, lines.index(first) + 1)
     for number, line in enumerate(lines, start=1):
         _read_line(found, line, number, columns, separator, width)
     found.end_sentence()
-    if not found.sentences:
-        found.faults.add("has no sentence, only comments and marks of documents", [""])
     found.faults.refuse()
     return found.sentences, _notes(found, path)
 
@@ -115,9 +116,7 @@ def _is_aside(line: str) -> bool:
     return line.startswith(("#", DOCUMENT))
 
 
-def _is_comment(
-    found: _File, cells: list[str], columns: Columns, width: int, line: str
-) -> bool:
+def _is_comment(found: _File, cells: list[str], columns: Columns, width: int, line: str) -> bool:
     """Return whether a line before a sentence's first word is a comment: one that begins with a #,
     and is no such word with its tag."""
     if found.rows or not line.startswith("#"):
@@ -132,6 +131,6 @@ def _count(width: int) -> str:
 
 
 def _notes(found: _File, path: Path) -> tuple[str, ...]:
-    counts = {"comments": found.comments, f"{DOCUMENT} lines": found.documents}
+    counts = {"with comments": found.comments, f"with {DOCUMENT}": found.documents}
     left_out = [f"{count} {what}" for what, count in counts.items() if count]
-    return (f"{path}: {' and '.join(left_out)} are left out",) if left_out else ()
+    return (f"{path}: lines that are left out: {', '.join(left_out)}",) if left_out else ()

@@ -1,4 +1,4 @@
-"""Words as a network takes them: an id of each, and those of its characters."""
+"""Words as a network takes them: the id of each, and the bytes that it is spelt with."""
 
 from __future__ import annotations
 
@@ -14,74 +14,60 @@ import numpy as np
 
 from hpc_dl.data.tagged.sentences import Sentence
 from hpc_dl.errors import UserError
+from hpc_dl.jobspec.bio import SPELLING
 from hpc_dl.jobspec.data import UNKNOWN, Feature
 
 FILE = "words.json"
 """The name of its file among the assets."""
-LETTERS = 20
-"""Characters of a word that a network sees; of longer words the first ones."""
-PADDING = "<pad>"
-"""The character after the last one of a word; its id is 1."""
 Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
 
 
 @dataclass(frozen=True)
 class WordEncoder:
-    """Words in lower case, and characters, by their ids; 0 is for those that are unknown."""
+    """Words in lower case by their ids; 0 is for those that are unknown."""
 
     words: tuple[str, ...]
-    characters: tuple[str, ...]
 
     @classmethod
     def fit(cls, training: Iterable[Sentence], most: int) -> WordEncoder:
-        """Return the encoder of training sentences: of `most` words, and of all characters.
+        """Return the encoder of training sentences, with `most` words that are known.
 
-        A word that occurs once is not known as such, so that the network learns what to make of
-        unknown words.
+        A word that occurs once is not known, so that the network learns what to make of such.
         """
         counts = Counter(word.lower() for it in training for word in it.words)
         frequent = sorted((it for it in counts if counts[it] > 1), key=lambda it: (-counts[it], it))
-        letters = sorted({letter for it in training for word in it.words for letter in word})
-        return cls((UNKNOWN, *frequent[:most]), (UNKNOWN, PADDING, *letters))
+        return cls((UNKNOWN, *frequent[:most]))
 
     @classmethod
     def of(cls, inputs: Mapping[str, Feature]) -> WordEncoder:
         """Return the encoder that a data set's inputs were encoded by."""
-        return cls(inputs["text"].vocabulary, inputs["characters"].vocabulary)
+        return cls(inputs["text"].vocabulary)
 
-    def features(self, longest: int) -> dict[str, Feature]:
-        """Return the inputs of sentences of `longest` words at most."""
-        return {
-            "text": Feature("int", (None,), self.words, longest=longest),
-            "characters": Feature("int", (None, LETTERS), self.characters, longest=longest),
-        }
+    def feature(self, longest: int) -> Feature:
+        """Return the input of sentences of `longest` words at most."""
+        return Feature("int", (None, 1 + SPELLING), self.words, longest=longest)
 
     @cached_property
-    def _ids(self) -> tuple[dict[str, int], dict[str, int]]:
-        return tuple({it: n for n, it in enumerate(of)} for of in (self.words, self.characters))  # type: ignore[return-value]
+    def _ids(self) -> dict[str, int]:
+        return {word: number for number, word in enumerate(self.words)}
 
-    def encode(self, words: Sequence[str]) -> tuple[Array, Array]:
-        """Return the ids of words, (T,), and those of their characters, (T, LETTERS), int64."""
-        known, letters = self._ids
-        spelt = np.full((len(words), LETTERS), 1, np.int64)
-        for row, word in zip(spelt, words, strict=True):
-            ids = [letters.get(it, 0) for it in word[:LETTERS]]
-            row[: len(ids)] = ids
-        return np.array([known.get(it.lower(), 0) for it in words], np.int64), spelt
-
-    def spell(self, spelt: Sequence[int]) -> str:
-        """Return the word with these characters, as far as it is known."""
-        shown = ("�" if it == 0 else self.characters[it] for it in spelt if it != 1)
-        return "".join(shown) + ("…" if len(spelt) == LETTERS and 1 not in spelt else "")
+    def encode(self, words: Sequence[str]) -> Array:
+        """Return the id of each word, and 1 + the bytes of UTF-8 that it begins with, (T, 1 +
+        SPELLING) int32; after its end are zeros."""
+        found = np.zeros((len(words), 1 + SPELLING), np.int32)
+        found[:, 0] = [self._ids.get(it.lower(), 0) for it in words]
+        for row, word in zip(found, words, strict=True):
+            spelt = word.encode("utf-8", "surrogatepass")[:SPELLING]
+            row[1 : 1 + len(spelt)] = np.frombuffer(spelt, np.uint8).astype(np.int32) + 1
+        return found
 
     def to_json(self) -> str:
-        return json.dumps({"words": self.words, "characters": self.characters})
+        return json.dumps(self.words)
 
     @classmethod
     def load(cls, assets: Path) -> WordEncoder:
         """Read it from a folder of assets. Raises UserError where it is not there, or damaged."""
         try:
-            found = json.loads((assets / FILE).read_text())
-            return cls(*(tuple(map(str, found[name])) for name in ("words", "characters")))
-        except (OSError, ValueError, TypeError, KeyError) as error:
+            return cls(tuple(map(str, json.loads((assets / FILE).read_text()))))
+        except (OSError, ValueError, TypeError) as error:
             raise UserError(f"{assets / FILE} cannot be read: {error}") from None

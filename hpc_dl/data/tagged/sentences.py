@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+
 @dataclass(frozen=True)
 class Sentence:
     """Words and their tags."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
@@ -12,7 +12,7 @@ from hpc_dl.data.splits import holdout
 from hpc_dl.data.splits.counts import SPLITS, Holdout, split_facts
 from hpc_dl.data.tagged import schemes
 from hpc_dl.data.tagged.dictionary import Dictionary
-from hpc_dl.data.tagged.encoding import FILE, LETTERS, WordEncoder
+from hpc_dl.data.tagged.encoding import FILE, WordEncoder
 from hpc_dl.data.tagged.sentences import Corpus, Sentence
 from hpc_dl.errors import UserError, first_few
 from hpc_dl.jobspec import bio
@@ -28,8 +28,9 @@ Options = TypeVar("Options", bound=Tagged)
 class TaggedSource(Source[Options]):
     """Sentences whose words have tags.
 
-    A batch has `text` and `characters`, the `tags`, and in held-out splits the tags of a
-    `dictionary` of the training entities, as a baseline.
+    A batch has `text`, (B, T, 1 + SPELLING) int64, the id and the bytes of each word; `tags`, (B,
+    T) int64; and in held-out splits the tags of a `dictionary` of the training entities, as a
+    baseline.
     """
 
     synthetic = False
@@ -101,7 +102,7 @@ class TaggedSource(Source[Options]):
         return DataFacts(
             "text",
             "tag",
-            inputs=encoder.features(longest),
+            inputs={"text": encoder.feature(longest)},
             targets={"tags": Feature("int", (None,), tuple(tags), longest=longest)},
             train=len(pieces["train"]),
             validation=len(pieces["validation"]),
@@ -150,10 +151,8 @@ def _split(
     ids = {tag: number for number, tag in enumerate(tags)}
     offsets = torch.tensor([0, *map(len, sentences)]).cumsum(0)
     words = [word for it in sentences for word in it.words]
-    text, characters = map(torch.from_numpy, encoder.encode(words))
     values = {
-        "text": text.int(),
-        "characters": characters.to(torch.int32),
+        "text": torch.from_numpy(encoder.encode(words)),
         "tags": torch.from_numpy(np.array([ids[t] for it in sentences for t in it.tags], np.int16)),
     }
     if baseline is not None:
@@ -168,8 +167,8 @@ def _notes(corpus: Corpus, encoder: WordEncoder, longest: int) -> tuple[str, ...
     held_out = [word for name in SPLITS[1:] for it in corpus[name] for word in it.words]
     unknown = sum(word.lower() not in known for word in held_out)
     notes = [
-        f"{unknown} of {len(held_out)} words of validation and test are known by their characters "
-        f"alone, of which the first {LETTERS} count"
+        f"{unknown} of {len(held_out)} words of validation and test occur less than twice in the "
+        f"training, and are known by their first {bio.SPELLING} bytes alone"
     ]
     if cut := sum(len(it) > longest for it in every):
         notes.append(f"{_are(cut, 'sentence')} of more than {longest} words, and cut into several")

@@ -9,14 +9,13 @@ from itertools import groupby
 import torch
 from torch import Tensor
 
-from hpc_dl.jobspec.bio import Entity, entities
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.bio import SPELLING, Entity, entities
 from hpc_dl.tasks.artifacts import Artifact, File, Text
 from hpc_dl.tasks.pictures import charts
 
 Row = tuple[Tensor, ...]
-"""Of a sentence: the ids of its words or of their characters, (T,) or (T, letters), and the true
-and predicted tags, (T,) each."""
+"""Of a sentence: the ids and bytes of its words, (T, 1 + SPELLING), and the true and the predicted
+tags, (T,) each."""
 SHOWN = 80
 """Sentences that are shown, of those that have an entity, or are thought to."""
 _STYLE = """
@@ -37,14 +36,12 @@ def of_words(rows: Sequence[Row], tags: Sequence[str]) -> Mapping[str, Artifact]
     return {"confusion": charts.confusion(predicted, true, tags)}
 
 
-def of_entities(
-    rows: Sequence[Row], tags: Sequence[str], facts: DataFacts
-) -> Mapping[str, Artifact]:
+def of_entities(rows: Sequence[Row], tags: Sequence[str]) -> Mapping[str, Artifact]:
     """Return sentences with their entities, and a table of the entities' types."""
     pairs = [tuple(_found(it, tags) for it in row[1:]) for row in rows]
     spans = [(set(true), set(predicted)) for true, predicted in pairs]
     shown = [number for number, (true, predicted) in enumerate(spans) if true | predicted][:SHOWN]
-    lines = [_sentence(_words(rows[it][0], facts), *spans[it]) for it in shown]
+    lines = [_sentence(_words(rows[it][0]), *spans[it]) for it in shown]
     page = f'<!doctype html><meta charset="utf-8"><style>{_STYLE}</style>{_LEGEND}{"".join(lines)}'
     caption = f"Sentences with their entities, {len(shown)} of {len(rows)}"
     return {
@@ -57,20 +54,15 @@ def _found(tags: Tensor, names: Sequence[str]) -> list[Entity]:
     return entities([names[it] for it in tags.tolist()])
 
 
-def _words(ids: Tensor, facts: DataFacts) -> list[str]:
-    """Return words as far as their ids tell: by their characters, or by their number."""
-    if ids.ndim == 1:
-        return [facts.inputs["text"].vocabulary[it] for it in ids.tolist()]
-    letters = facts.inputs["characters"].vocabulary
-    return [_spell([letters[it] for it in row]) for row in ids.tolist()]
+def _words(ids: Tensor) -> list[str]:
+    """Return the words with these ids and bytes, (T, 1 + SPELLING)."""
+    return [_spell([it - 1 for it in spelt if it]) for _, *spelt in ids.tolist()]
 
 
-def _spell(letters: Sequence[str]) -> str:
-    """Return a word, with a mark where it goes on after the last character that is there, and for
-    a character that is not known."""
-    real = [it for it in letters if it != "<pad>"]
-    word = "".join(it if len(it) == 1 else "�" for it in real)
-    return word if len(real) < len(letters) else f"{word}…"
+def _spell(spelt: Sequence[int]) -> str:
+    """Return a word, with a mark where it may go on after the last byte."""
+    word = bytes(spelt).decode("utf-8", "replace")
+    return word if len(spelt) < SPELLING else f"{word}…"
 
 
 def _sentence(words: Sequence[str], true: set[Entity], predicted: set[Entity]) -> str:
