@@ -35,6 +35,7 @@ class Tagging(Task):
     """Outputs are logits of each word's tag, (B, T, tags), or, of a conditional random field, the
     log-potentials of each word's tag after that before, (B, T, tags, tags)."""
 
+    monitored = MonitoredMetric("f1", "max")
     of_steps = True
 
     def __init__(
@@ -43,7 +44,8 @@ class Tagging(Task):
         super().__init__(facts, options, examples)
         self.tags = facts.targets["tags"].vocabulary
         self.counts = EntityCounts(self.tags) if bio.mark_entities(self.tags) else None
-        self.monitored = MonitoredMetric("f1" if self.counts else "accuracy", "max")
+        if self.counts is None:
+            self.monitored = MonitoredMetric("accuracy", "max")
 
     def loss(self, outputs: Tensor, batch: Batch) -> Loss:
         """Return the cross-entropy, or of a conditional random field the negative log-likelihood of

@@ -8,6 +8,7 @@ from pydantic import Field, PositiveInt
 
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.model import (
+    CRF,
     Activation,
     Conflict,
     Modality,
@@ -39,6 +40,7 @@ class Convolutional(Model):
         "channels, which is the same however a batch is divided over ranks",
     )
     dropout: Probability = Field(0.25, description="probability of dropping a dense layer's unit")
+    crf: bool = CRF
 
     @property
     def batch_norm(self) -> bool:

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, PositiveInt
 
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.model import Conflict, Modality, Model, Pooling, Probability, Task
+from hpc_dl.jobspec.model import CRF, Conflict, Modality, Model, Pooling, Probability, Task
 
 CAUSAL = ("predict_next", "predict_notes")
 """Tasks that predict how a sequence goes on."""
@@ -43,6 +43,7 @@ class LongShortTermMemory(Model):
     dropout: Probability = Field(
         0.1, description="probability of dropping a unit between layers and before the outputs"
     )
+    crf: bool = CRF
 
     def find_conflict(self, facts: DataFacts) -> Conflict | None:
         if not self.bidirectional or facts.task not in CAUSAL:

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
-from hpc_dl.jobspec.model import Modality, Model, Pooling, Probability, Task
+from hpc_dl.jobspec.model import CRF, Modality, Model, Pooling, Probability, Task
 
 
 class Recurrent(Model):
@@ -36,3 +36,4 @@ class Recurrent(Model):
     dropout: Probability = Field(
         0.0, description="probability of dropping a unit before the outputs"
     )
+    crf: bool = CRF
