@@ -108,6 +108,12 @@ TARGETS: tuple[Target, ...] = (
         seeds=2,
         classifier="cnn",
     ),
+    Target(
+        "ner",
+        "ner",
+        ("data.name=wnut17",),
+        (Check("test/f1", 0.15, baselines=("test/f1_dictionary",), times=2.0),),
+    ),
 )
 """A classifier stands before the recipes that it evaluates."""
 

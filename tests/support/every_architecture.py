@@ -18,6 +18,7 @@ KARATE = {"name": "karate"}
 GRAPHS = {"name": "karate", "batch_size": 9}
 """Stands for many graphs in the place of one."""
 TEXT = {"name": "text", "length": 9}
+TAGS = {"name": "synthetic_entities", "examples": 40}
 JOBS: dict[str, dict[str, Any]] = {
     "autoencoder": {"model": {"hidden": [8], "channels": [4]}},
     "autoencoder, salt": {
@@ -43,6 +44,10 @@ JOBS: dict[str, dict[str, Any]] = {
     "gnn, graphs, gin": {"model": {"hidden": 8, "layer": "gin", "pooling": "max"}, "data": GRAPHS},
     "lstm": {"model": {"hidden": 8, "layers": 2, "dropout": 0.5}},
     "lstm, text": {"model": {"hidden": 8, "dropout": 0.5}, "data": {**TEXT, "carry_state": True}},
+    "lstm, tags": {
+        "model": {"hidden": 8, "bidirectional": True, "dropout": 0.5, "crf": True},
+        "data": TAGS,
+    },
     "resnet": {"model": {"width": 4}},
     "rnn": {"model": {"hidden": 8}},
     "torchvision:shufflenet_v2_x0_5": {"model": {"size": 32}},

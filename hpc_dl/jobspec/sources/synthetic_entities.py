@@ -16,6 +16,6 @@ class SyntheticEntities(Tagged):
 
     name: Literal["synthetic_entities"]
     examples: PositiveInt = Field(
-        1200, ge=20, description="training sentences; a quarter as many for validation and test"
+        400, ge=20, description="training sentences; a quarter as many for validation and test"
     )
     seed: NonNegativeInt = Field(0, description="decides the sentences")

@@ -88,6 +88,8 @@ def _marked(text: str, true: Entity | None, predicted: Entity | None) -> str:
         kind, label = "right", types[0]
     elif predicted is None:
         kind, label = "missed", types[0]
+    elif types[0] == types[1]:
+        kind, label = "wrong", f"{types[1]}, but of other words"
     else:
         kind, label = "wrong", f"{types[1]}, true: {types[0]}"
     return f'<span class="{kind}">{text}<sub>{label}</sub></span>'
