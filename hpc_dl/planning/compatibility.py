@@ -77,6 +77,10 @@ def _check_kind_and_task(spec: JobSpec, facts: DataFacts) -> None:
         )
     if facts.train == 0:
         raise SpecConflict("data", f"{spec.data.name} has no training examples")
+    if getattr(model, "log_mel", None) and facts.modality != "audio":
+        raise SpecConflict(
+            "model.log_mel", f"{spec.data.name} is {facts.modality} data, and has no recordings"
+        )
     if found := model.find_conflict(facts):
         raise SpecConflict(f"model.{found.option}", found.message, found.hint)
 

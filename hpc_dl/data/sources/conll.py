@@ -22,7 +22,7 @@ class ConllSource(TaggedSource[Conll]):
 
     def read(self) -> tuple[Corpus, tuple[str, ...]]:
         columns = conll.Columns(self.options.word, self.options.column)
-        corpus, notes = {}, []
+        corpus, notes = {}, list[str]()
         for name, option in FILES.items():
             if path := getattr(self.options, option):
                 corpus[name], more = conll.read(f"data.{option}", Path(path), columns)

@@ -39,7 +39,7 @@ class Wnut17Source(StagedFiles, TaggedSource[Wnut17]):
 
     def read(self) -> tuple[Corpus, tuple[str, ...]]:
         self.refuse_absent(", from the repository leondz/emerging_entities_17.")
-        columns, corpus, notes = conll.Columns(0, -1), {}, []
+        columns, corpus, notes = conll.Columns(0, -1), {}, list[str]()
         for name, file in FILES.items():
             corpus[name], more = conll.read("data.root", self.folder / file, columns)
             notes += more

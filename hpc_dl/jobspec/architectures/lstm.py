@@ -7,16 +7,23 @@ from typing import ClassVar, Literal
 from pydantic import Field, PositiveInt
 
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.model import CRF, Conflict, Modality, Model, Pooling, Probability, Task
+from hpc_dl.jobspec.log_mel import ReadsRecordings
+from hpc_dl.jobspec.model import CRF, Conflict, Modality, Pooling, Probability, Task
 
 CAUSAL = ("predict_next", "predict_notes")
 """Tasks that predict how a sequence goes on."""
 
 
-class LongShortTermMemory(Model):
+class LongShortTermMemory(ReadsRecordings):
     """LSTM or GRU: a recurrent network with gates, for long sequences."""
 
-    modalities: ClassVar[tuple[Modality, ...]] = ("image", "sequence", "text", "music")
+    modalities: ClassVar[tuple[Modality, ...]] = (
+        "image",
+        "sequence",
+        "text",
+        "audio",
+        "music",
+    )
     tasks: ClassVar[tuple[Task, ...]] = (
         "classify",
         "regress",

@@ -6,13 +6,20 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
-from hpc_dl.jobspec.model import CRF, Modality, Model, Pooling, Probability, Task
+from hpc_dl.jobspec.log_mel import ReadsRecordings
+from hpc_dl.jobspec.model import CRF, Modality, Pooling, Probability, Task
 
 
-class Recurrent(Model):
+class Recurrent(ReadsRecordings):
     """Recurrent network (Elman): reads a sequence, or an image row by row."""
 
-    modalities: ClassVar[tuple[Modality, ...]] = ("image", "sequence", "text", "music")
+    modalities: ClassVar[tuple[Modality, ...]] = (
+        "image",
+        "sequence",
+        "text",
+        "audio",
+        "music",
+    )
     tasks: ClassVar[tuple[Task, ...]] = (
         "classify",
         "regress",

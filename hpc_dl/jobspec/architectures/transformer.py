@@ -7,13 +7,20 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, PositiveInt, model_validator
 
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.model import CRF, Conflict, Modality, Model, Probability, Task
+from hpc_dl.jobspec.log_mel import ReadsRecordings
+from hpc_dl.jobspec.model import CRF, Conflict, Modality, Probability, Task
 
 
-class Transformer(Model):
+class Transformer(ReadsRecordings):
     """Transformer: self-attention over the patches of an image (ViT) or the steps of a sequence."""
 
-    modalities: ClassVar[tuple[Modality, ...]] = ("image", "sequence", "text", "music")
+    modalities: ClassVar[tuple[Modality, ...]] = (
+        "image",
+        "sequence",
+        "text",
+        "audio",
+        "music",
+    )
     tasks: ClassVar[tuple[Task, ...]] = (
         "classify",
         "regress",

@@ -41,7 +41,7 @@ def of_entities(rows: Sequence[Row], tags: Sequence[str]) -> Mapping[str, Artifa
     pairs = [tuple(_found(it, tags) for it in row[1:]) for row in rows]
     spans = [(set(true), set(predicted)) for true, predicted in pairs]
     shown = [number for number, (true, predicted) in enumerate(spans) if true | predicted][:SHOWN]
-    lines = [_sentence(_words(rows[it][0]), *spans[it]) for it in shown]
+    lines = [_sentence(spelt_words(rows[it][0]), *spans[it]) for it in shown]
     page = f'<!doctype html><meta charset="utf-8"><style>{_STYLE}</style>{_LEGEND}{"".join(lines)}'
     caption = f"Sentences with their entities, {len(shown)} of {len(rows)}"
     return {
@@ -54,7 +54,7 @@ def _found(tags: Tensor, names: Sequence[str]) -> list[Entity]:
     return entities([names[it] for it in tags.tolist()])
 
 
-def _words(ids: Tensor) -> list[str]:
+def spelt_words(ids: Tensor) -> list[str]:
     """Return the words with these ids and bytes, (T, 1 + SPELLING)."""
     return [_spell([it - 1 for it in spelt if it]) for _, *spelt in ids.tolist()]
 

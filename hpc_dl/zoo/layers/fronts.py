@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.log_mel import LogMel
+from hpc_dl.zoo.layers.log_mel import LogMelFeatures
 
 Sequence = tuple[Tensor, Tensor | None]
 """Vectors (B, T, size), and the real lengths (B,) of each, or None where all steps are real."""
@@ -71,9 +73,26 @@ class Spelt(Front):
         return torch.cat([self.embedding(example[..., 0]), spelling], dim=2), length
 
 
-def of(facts: DataFacts, width: int) -> Front:
-    """Return the front of the data's modality; `width` is the size of learned vectors."""
+class Recordings(Front):
+    """Recordings (B, T) as log-mel features, (B, frames, bands)."""
+
+    def __init__(self, rate: float, options: LogMel) -> None:
+        super().__init__(options.bands)
+        self.features = LogMelFeatures(rate, options)
+
+    def forward(self, example: Tensor, length: Tensor | None = None) -> Sequence:
+        return self.features(example, length)
+
+    def steps(self, count: int) -> int:
+        return self.features.steps(count)
+
+
+def of(facts: DataFacts, width: int, log_mel: LogMel | None = None) -> Front:
+    """Return the front of the data's modality; `width` is the size of learned vectors, `log_mel`
+    the features of recordings."""
     first = next(iter(facts.inputs.values()))
+    if facts.modality == "audio":
+        return Recordings(first.rate, log_mel or LogMel())
     if facts.modality == "text" and len(first.shape) > 1:
         return Spelt(len(first.vocabulary), width)
     if facts.modality == "text":
