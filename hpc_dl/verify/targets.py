@@ -150,6 +150,12 @@ TARGETS: tuple[Target, ...] = (
         classifier="cnn",
     ),
     _accuracy("speech", 0.97, "speech", "data.name=fsdd"),
+    Target(
+        "ner",
+        "ner",
+        ("data.name=wnut17",),
+        (Check("test/f1", 0.15, baselines=("test/f1_dictionary",), times=2.0),),
+    ),
 )
 """A classifier stands before the recipes that it evaluates."""
 

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, PositiveInt
 
 from hpc_dl.jobspec.log_mel import ReadsRecordings
-from hpc_dl.jobspec.model import Modality, Pooling, Probability, Task
+from hpc_dl.jobspec.model import CRF, Modality, Pooling, Probability, Task
 
 
 class Recurrent(ReadsRecordings):
@@ -43,3 +43,4 @@ class Recurrent(ReadsRecordings):
     dropout: Probability = Field(
         0.0, description="probability of dropping a unit before the outputs"
     )
+    crf: bool = CRF
