@@ -7,16 +7,17 @@ from typing import ClassVar, Literal
 from pydantic import Field, PositiveInt
 
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.model import Conflict, Modality, Model, Pooling, Probability, Task
+from hpc_dl.jobspec.frame_layers import ReadsVideo
+from hpc_dl.jobspec.model import Conflict, Modality, Pooling, Probability, Task
 
 CAUSAL = ("predict_next", "predict_notes")
 """Tasks that predict how a sequence goes on."""
 
 
-class LongShortTermMemory(Model):
+class LongShortTermMemory(ReadsVideo):
     """LSTM or GRU: a recurrent network with gates, for long sequences."""
 
-    modalities: ClassVar[tuple[Modality, ...]] = ("image", "sequence", "text", "music")
+    modalities: ClassVar[tuple[Modality, ...]] = ("image", "sequence", "text", "video", "music")
     tasks: ClassVar[tuple[Task, ...]] = (
         "classify",
         "regress",

@@ -6,13 +6,14 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
-from hpc_dl.jobspec.model import Modality, Model, Pooling, Probability, Task
+from hpc_dl.jobspec.frame_layers import ReadsVideo
+from hpc_dl.jobspec.model import Modality, Pooling, Probability, Task
 
 
-class Recurrent(Model):
+class Recurrent(ReadsVideo):
     """Recurrent network (Elman): reads a sequence, or an image row by row."""
 
-    modalities: ClassVar[tuple[Modality, ...]] = ("image", "sequence", "text", "music")
+    modalities: ClassVar[tuple[Modality, ...]] = ("image", "sequence", "text", "video", "music")
     tasks: ClassVar[tuple[Task, ...]] = (
         "classify",
         "regress",

@@ -7,13 +7,14 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, PositiveInt, model_validator
 
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.model import Conflict, Modality, Model, Probability, Task
+from hpc_dl.jobspec.frame_layers import ReadsVideo
+from hpc_dl.jobspec.model import Conflict, Modality, Probability, Task
 
 
-class Transformer(Model):
+class Transformer(ReadsVideo):
     """Transformer: self-attention over the patches of an image (ViT) or the steps of a sequence."""
 
-    modalities: ClassVar[tuple[Modality, ...]] = ("image", "sequence", "text", "music")
+    modalities: ClassVar[tuple[Modality, ...]] = ("image", "sequence", "text", "video", "music")
     tasks: ClassVar[tuple[Task, ...]] = (
         "classify",
         "regress",

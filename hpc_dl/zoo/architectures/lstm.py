@@ -37,7 +37,7 @@ class LongShortTermMemory(Supervised):
         return RecurrentNetwork(
             layer,
             it.layers,
-            fronts.of(self.facts, it.hidden),
+            fronts.of(self.facts, it.hidden, it.frames),
             self.task.outputs,
             pooling=it.pooling,
             of_steps=self.task.of_steps,

@@ -6,6 +6,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.frame_layers import FrameLayers
+from hpc_dl.zoo.layers.frames import FrameConvolutions
 
 Sequence = tuple[Tensor, Tensor | None]
 """Vectors (B, T, size), and the real lengths (B,) of each, or None where all steps are real."""
@@ -45,9 +47,24 @@ class Embedded(Front):
         return self.embedding(example), length
 
 
-def of(facts: DataFacts, width: int) -> Front:
-    """Return the front of the data's modality; `width` is the size of learned vectors."""
+class Clips(Front):
+    """Videos (B, T, C, H, W) as a learned vector of each frame."""
+
+    def __init__(self, channels: int, options: FrameLayers) -> None:
+        convolutions = FrameConvolutions(channels, options)
+        super().__init__(convolutions.size)
+        self.convolutions = convolutions
+
+    def forward(self, example: Tensor, length: Tensor | None = None) -> Sequence:
+        return self.convolutions(example, length), length
+
+
+def of(facts: DataFacts, width: int, frames: FrameLayers | None = None) -> Front:
+    """Return the front of the data's modality; `width` is the size of learned vectors, `frames` are
+    the convolutions of videos."""
     first = next(iter(facts.inputs.values()))
+    if facts.modality == "video":
+        return Clips(facts.shape[1], frames or FrameLayers())
     if facts.modality == "text":
         return Embedded(len(first.vocabulary), width)
     if facts.modality == "image":
