@@ -77,10 +77,6 @@ def title(facts):
     return f"{facts.modality}, {facts.task}"
 
 
-def title(facts):
-    return f"{facts.modality}, {facts.task}"
-
-
 def architecture(name, options, facts):
     torch.manual_seed(0)
     options = {"name": name, **options}

@@ -7,7 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.frame_layers import FrameLayers
 from hpc_dl.jobspec.log_mel import LogMel
+from hpc_dl.zoo.layers.frames import FrameConvolutions
 from hpc_dl.zoo.layers.log_mel import LogMelFeatures
 
 _SPREAD = 0.1
@@ -93,13 +95,35 @@ class Recordings(Front):
         return self.features.steps(count)
 
 
-def of(facts: DataFacts, width: int, log_mel: LogMel | None = None, dropout: float = 0.0) -> Front:
-    """Return the front of the data's modality; `width` is the size of learned vectors, `log_mel`
-    the features of recordings, and `dropout` the probability of dropping a number of a token's
-    vector."""
+class Clips(Front):
+    """Videos (B, T, C, H, W) as a learned vector of each frame."""
+
+    def __init__(self, channels: int, options: FrameLayers) -> None:
+        convolutions = FrameConvolutions(channels, options)
+        super().__init__(convolutions.size)
+        self.convolutions = convolutions
+
+    def forward(self, example: Tensor, length: Tensor | None = None) -> Sequence:
+        return self.convolutions(example, length), length
+
+
+def of(
+    facts: DataFacts,
+    width: int,
+    log_mel: LogMel | None = None,
+    frames: FrameLayers | None = None,
+    dropout: float = 0.0,
+) -> Front:
+    """Return the front of the data's modality.
+
+    `width` is the size of learned vectors, `log_mel` the features of recordings, `frames` the
+    convolutions of videos, and `dropout` the probability of dropping a number of a token's vector.
+    """
     first = next(iter(facts.inputs.values()))
     if facts.modality == "audio":
         return Recordings(first.rate, log_mel or LogMel())
+    if facts.modality == "video":
+        return Clips(facts.shape[1], frames or FrameLayers())
     if facts.modality == "text" and len(first.shape) > 1:
         return Spelt(len(first.vocabulary), width)
     if facts.modality == "text":
