@@ -23,6 +23,7 @@ GOALS: dict[str, Goal] = {
     "r2": "max",
     "perplexity": "min",
     "bits_per_character": "min",
+    "note_accuracy": "max",
     "psnr": "max",
     "psnr_gain": "max",
     "elbo": "max",
@@ -40,6 +41,7 @@ OF_TASK: dict[str, tuple[str, ...]] = {
     "classify_nodes": _CLASSES,
     "regress": ("loss", "mae", "rmse", "r2"),
     "predict_next": ("loss", "accuracy", "perplexity", "bits_per_character"),
+    "predict_notes": ("loss", "note_accuracy"),
     "none": ("loss",),
 }
 """The metrics of each shipped task, the one that is monitored by default first."""

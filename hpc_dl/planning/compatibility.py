@@ -20,6 +20,7 @@ AUGMENTED: dict[str, tuple[Modality, ...]] = {
     "flip": ("image",),
     "rotation": ("image",),
     "noise": ("image", "sequence"),  # the columns of a table have units of their own
+    "transpose": ("music",),
     "mixup": ("image", "sequence", "table"),
 }
 """What each way to augment can be done to."""
@@ -90,6 +91,12 @@ def _check_carried_state(spec: JobSpec) -> None:
         able = ", ".join(name for name, it in ZOO.items() if it.recurrent)
         raise SpecConflict(
             "data.carry_state", f"{model.name} has no state to carry over", f"These have: {able}."
+        )
+    if spec.data.carries_state and spec.data.augment and spec.data.augment.transpose:
+        raise SpecConflict(
+            "data.augment.transpose",
+            "a piece would change its key from batch to batch, with data.carry_state",
+            "Leave one of them out.",
         )
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from hpc_dl.data import tokens
 from hpc_dl.jobspec.csv_format import CsvFormat
 from hpc_dl.predictor.inputs import Inputs
+from hpc_dl.predictor.music import Music
 from hpc_dl.predictor.prompts import Prompts
 from hpc_dl.zoo.trained import Trained
 
@@ -26,6 +27,8 @@ def of(trained: Trained, assets: Path) -> RawInputs:
     facts = trained.architecture.facts
     if facts.modality == "text":
         return Prompts(tokens.load(assets / tokens.FILE))
+    if facts.modality == "music":
+        return Music(facts.inputs["music"].rate)
     return Inputs(
         trained.inputs,
         trained.architecture.ranges(),

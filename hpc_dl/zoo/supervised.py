@@ -10,7 +10,7 @@ from hpc_dl import tasks
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.model import Model
 from hpc_dl.tasks.decoding import Step
-from hpc_dl.tasks.state import State, pick
+from hpc_dl.tasks.state import State, clear, pick
 from hpc_dl.zoo.contract import (
     Architecture,
     Artifact,
@@ -71,6 +71,8 @@ class Supervised(Architecture):
     ) -> tuple[Loss, State]:
         name = self.facts.modality
         before = pick(carry, slice(len(batch[name])))  # the last batch may have fewer rows
+        if "begins" in batch:
+            before = clear(before, batch["begins"])
         outputs, after = nets["model"](batch[name], batch[f"{name}_length"], before)
         return self.task.loss(outputs, batch), after
 

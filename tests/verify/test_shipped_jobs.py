@@ -20,7 +20,7 @@ from tests.support.cluster import Cluster
 from tests.support.running import history, prepared
 
 ROOT = Path(__file__).parent.parent.parent
-JOBS = (*ZOO, "own", "text")
+JOBS = (*ZOO, "own", "text", "sentiment", "dna")
 QUICK = ("ffnn", "vae", "gnn", "own")
 SHORT = ("train.epochs=null", "train.precision=fp32")
 """Half precision takes ten times as long on processors that have no instructions for it."""

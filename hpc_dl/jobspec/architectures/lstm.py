@@ -48,7 +48,9 @@ class LongShortTermMemory(ReadsRecordings):
         False, description="read backwards as well, with weights of its own"
     )
     dropout: Probability = Field(
-        0.1, description="probability of dropping a unit between layers and before the outputs"
+        0.1,
+        description="probability of dropping a unit between layers and before the outputs, and a "
+        "number of the vector of a token",
     )
 
     def find_conflict(self, facts: DataFacts) -> Conflict | None:

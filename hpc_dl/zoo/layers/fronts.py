@@ -9,6 +9,10 @@ from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.log_mel import LogMel
 from hpc_dl.zoo.layers.log_mel import LogMelFeatures
 
+_SPREAD = 0.1
+"""Standard deviation of the vectors of tokens before the training. With torch's 1, the many tokens
+that are rare keep them, and drown what is learned of the others: of Rotten Tomatoes 3 % of the
+accuracy."""
 Sequence = tuple[Tensor, Tensor | None]
 """Vectors (B, T, size), and the real lengths (B,) of each, or None where all steps are real."""
 
@@ -39,12 +43,14 @@ class Rows(Front):
 class Embedded(Front):
     """Token ids (B, T) as learned vectors."""
 
-    def __init__(self, vocabulary: int, size: int) -> None:
+    def __init__(self, vocabulary: int, size: int, dropout: float) -> None:
         super().__init__(size)
         self.embedding = nn.Embedding(vocabulary, size)
+        nn.init.normal_(self.embedding.weight, std=_SPREAD)
+        self.dropout = nn.Dropout(dropout)
 
     def forward(self, example: Tensor, length: Tensor | None = None) -> Sequence:
-        return self.embedding(example), length
+        return self.dropout(self.embedding(example)), length
 
 
 class Recordings(Front):
@@ -61,14 +67,15 @@ class Recordings(Front):
         return self.features.steps(count)
 
 
-def of(facts: DataFacts, width: int, log_mel: LogMel | None = None) -> Front:
+def of(facts: DataFacts, width: int, log_mel: LogMel | None = None, dropout: float = 0.0) -> Front:
     """Return the front of the data's modality; `width` is the size of learned vectors, `log_mel`
-    the features of recordings."""
+    the features of recordings, and `dropout` the probability of dropping a number of a token's
+    vector."""
     first = next(iter(facts.inputs.values()))
     if facts.modality == "audio":
         return Recordings(first.rate, log_mel or LogMel())
     if facts.modality == "text":
-        return Embedded(len(first.vocabulary), width)
+        return Embedded(len(first.vocabulary), width, dropout)
     if facts.modality == "image":
         channels, _, across = facts.shape
         return Rows(channels * across)
