@@ -52,6 +52,7 @@ def check(spec: JobSpec, facts: DataFacts, site: Site | None) -> None:
     _check_augmentation(spec, facts)
     _check_options_of_labels(spec, facts)
     _check_monitor(spec, facts)
+    _check_crf(spec, facts)
     _check_ema(spec)
     _check_strategy(spec)
     _check_rate(spec)
@@ -186,6 +187,13 @@ def _check_monitor(spec: JobSpec, facts: DataFacts) -> None:
             "train.early_stopping",
             f"no metric of {model.name} tells which weights are better: it would never stop",
             f"Name one, if you trust it: checkpoint.monitor: {known[0]}" if known else "",
+        )
+
+
+def _check_crf(spec: JobSpec, facts: DataFacts) -> None:
+    if getattr(spec.model, "crf", False) is True and facts.task != "tag":
+        raise SpecConflict(
+            "model.crf", f"{spec.data.name} has no tags for the words of sentences", "Leave it out."
         )
 
 

@@ -125,8 +125,8 @@ TARGETS: tuple[Target, ...] = (
         (
             "data.name=jsb_chorales",
             "data.augment.transpose=5",
-            "model.hidden=256",
-            "model.dropout=0.4",
+            "data.batch_size=4",
+            "model.hidden=400",
             "train.epochs=120",
         ),
         (Check("test/loss", 8.45, at="most"), Check("test/note_accuracy")),
@@ -148,6 +148,13 @@ TARGETS: tuple[Target, ...] = (
         ),
         seeds=2,
         classifier="cnn",
+    ),
+    _accuracy("speech", 0.97, "speech", "data.name=fsdd"),
+    Target(
+        "ner",
+        "ner",
+        ("data.name=wnut17",),
+        (Check("test/f1", 0.15, baselines=("test/f1_dictionary",), times=2.0),),
     ),
 )
 """A classifier stands before the recipes that it evaluates."""

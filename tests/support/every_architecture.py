@@ -19,6 +19,7 @@ GRAPHS = {"name": "karate", "batch_size": 9}
 """Stands for many graphs in the place of one."""
 TEXT = {"name": "text", "length": 9}
 MUSIC = {"name": "synthetic_music", "pieces": 20, "length": 9}
+TAGS = {"name": "synthetic_entities", "examples": 40}
 JOBS: dict[str, dict[str, Any]] = {
     "autoencoder": {"model": {"hidden": [8], "channels": [4]}},
     "autoencoder, salt": {
@@ -48,6 +49,10 @@ JOBS: dict[str, dict[str, Any]] = {
         "data": {**MUSIC, "carry_state": True},
     },
     "lstm, text": {"model": {"hidden": 8, "dropout": 0.5}, "data": {**TEXT, "carry_state": True}},
+    "lstm, tags": {
+        "model": {"hidden": 8, "bidirectional": True, "dropout": 0.5, "crf": True},
+        "data": TAGS,
+    },
     "resnet": {"model": {"width": 4}},
     "rnn": {"model": {"hidden": 8}},
     "torchvision:shufflenet_v2_x0_5": {"model": {"size": 32}},

@@ -6,11 +6,12 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
+from hpc_dl.jobspec.frame_layers import ReadsVideo
 from hpc_dl.jobspec.log_mel import ReadsRecordings
-from hpc_dl.jobspec.model import Modality, Pooling, Probability, Task
+from hpc_dl.jobspec.model import CRF, Modality, Pooling, Probability, Task
 
 
-class Recurrent(ReadsRecordings):
+class Recurrent(ReadsRecordings, ReadsVideo):
     """Recurrent network (Elman): reads a sequence, or an image row by row."""
 
     modalities: ClassVar[tuple[Modality, ...]] = (
@@ -18,6 +19,7 @@ class Recurrent(ReadsRecordings):
         "sequence",
         "text",
         "audio",
+        "video",
         "music",
     )
     tasks: ClassVar[tuple[Task, ...]] = (
@@ -43,3 +45,4 @@ class Recurrent(ReadsRecordings):
     dropout: Probability = Field(
         0.0, description="probability of dropping a unit before the outputs"
     )
+    crf: bool = CRF
