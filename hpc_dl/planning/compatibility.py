@@ -82,6 +82,10 @@ def _check_kind_and_task(spec: JobSpec, facts: DataFacts) -> None:
         raise SpecConflict(
             "model.log_mel", f"{spec.data.name} is {facts.modality} data, and has no recordings"
         )
+    if getattr(model, "frames", None) and facts.modality != "video":
+        raise SpecConflict(
+            "model.frames", f"{spec.data.name} is {facts.modality} data, and has no videos"
+        )
     if found := model.find_conflict(facts):
         raise SpecConflict(f"model.{found.option}", found.message, found.hint)
 
