@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from hpc_dl.data.dataset import Splits
-from hpc_dl.data.show import answers, graphs, images, sequences, tables, texts
+from hpc_dl.data.show import answers, graphs, images, recordings, sequences, tables, texts
 from hpc_dl.data.show.panels import Panel, arrange
 from hpc_dl.jobspec.data import Data
 from hpc_dl.tasks.artifacts import Picture
@@ -18,6 +18,7 @@ _BY_MODALITY: Mapping[str, Callable[[Splits, Data], list[Panel]]] = {
     "sequence": sequences.panels,
     "text": texts.panels,
     "graph": graphs.panels,
+    "audio": recordings.panels,
 }
 
 
