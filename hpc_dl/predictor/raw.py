@@ -16,6 +16,7 @@ from hpc_dl.predictor.music import Music
 from hpc_dl.predictor.prompts import Prompts
 from hpc_dl.predictor.recordings import Recordings
 from hpc_dl.predictor.sentences import Sentences
+from hpc_dl.predictor.texts import Texts
 from hpc_dl.zoo.trained import Trained
 
 
@@ -31,8 +32,10 @@ def of(trained: Trained, assets: Path) -> RawInputs:
     facts = trained.architecture.facts
     if facts.task == "tag":
         return Sentences(WordEncoder.load(assets), facts.shape[0])
-    if facts.modality == "text":
+    if facts.modality == "text" and facts.task == "predict_next":
         return Prompts(tokens.load(assets / tokens.FILE))
+    if facts.modality == "text":
+        return Texts(tokens.load(assets / tokens.FILE), facts.inputs["text"].longest)
     if facts.modality == "music":
         return Music(facts.inputs["music"].rate)
     if facts.modality == "audio":

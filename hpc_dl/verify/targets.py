@@ -125,8 +125,8 @@ TARGETS: tuple[Target, ...] = (
         (
             "data.name=jsb_chorales",
             "data.augment.transpose=5",
-            "model.hidden=256",
-            "model.dropout=0.4",
+            "data.batch_size=4",
+            "model.hidden=400",
             "train.epochs=120",
         ),
         (Check("test/loss", 8.45, at="most"), Check("test/note_accuracy")),

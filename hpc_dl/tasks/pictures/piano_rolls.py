@@ -31,7 +31,7 @@ def compare(
     for number, end in enumerate(given):
         pair = {"true": true[number], "continued": written[number]}
         for axis, (name, piece) in zip(axes[2 * number :], pair.items(), strict=False):
-            _draw(axis, piece, rate)
+            draw(axis, piece, rate)
             axis.axvline(end / rate, color="tab:red", linewidth=1)
             axis.set_ylabel(f"{number + 1}, {name}")
     axes[0].set_xlim(0, max(map(len, [*true, *written])) / rate)
@@ -39,11 +39,12 @@ def compare(
     return Picture(figure, "True pieces, and the network's from the red line on")
 
 
-def _draw(axis: Axes, piece: Tensor, rate: float) -> None:
+def draw(axis: Axes, piece: Tensor, rate: float) -> None:
+    """Draw a piece (frames, 88) of `rate` frames a second."""
     sounding = piece.any(0).nonzero()[:, 0].tolist() or [len(NAMES) // 2]
     extent = (0, len(piece) / rate, LOWEST - 0.5, LOWEST + len(NAMES) - 0.5)
     axis.imshow(
-        piece.T.cpu(), "Greys", aspect="auto", origin="lower", extent=extent, vmin=0, vmax=1
+        piece.T.cpu().numpy(), "Greys", aspect="auto", origin="lower", extent=extent, vmin=0, vmax=1
     )
     axis.set_ylim(sounding[0] + LOWEST - 2, sounding[-1] + LOWEST + 2)
     axis.set_yticks([it + LOWEST for it in OCTAVES], [NAMES[it] for it in OCTAVES])
