@@ -48,7 +48,7 @@ class Supervised(Architecture):
         if getattr(self.options, "crf", False):
             network = ConditionalRandomField(network, self.task.outputs)
         if self.facts.task == "forecast":
-            network = Forecast(network, *self.facts.targets["future"].shape)
+            network = Forecast(network, self.facts.outputs)
         if self.task.rescaled:
             network = Rescaled(network, self.facts.outputs)
         return {"model": network}

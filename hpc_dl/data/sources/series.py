@@ -36,7 +36,9 @@ class SeriesSource(Source[Series]):
             "forecast",
             inputs={"sequence": Feature("float", (it.window, len(names)), names)},
             targets={"future": Feature("float", (it.horizon, len(names)), names)},
-            **counts,
+            train=counts["train"],
+            validation=counts["validation"],
+            test=counts["test"],
             notes=notes,
         )
 
