@@ -14,10 +14,11 @@ from torch.nn import functional as F
 
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.metrics import TOP
-from hpc_dl.tasks.artifacts import Picture
+from hpc_dl.tasks.artifacts import Artifact
 from hpc_dl.tasks.contract import Batch, Loss, MonitoredMetric, Observed, Task
 from hpc_dl.tasks.pictures import charts
 from hpc_dl.tasks.pictures.most_wrong import MostWrong
+from hpc_dl.tasks.pictures.wrong_texts import WrongTexts
 from hpc_dl.tasks.tables import Array, ClassTables
 from hpc_dl.torchvision_compat import torchvision
 
@@ -107,22 +108,29 @@ class Classification(Task):
             return {}
         return {"class": np.array(names)[numbers]}
 
-    def pictures(self, held_out: Iterable[tuple[Tensor, Batch]]) -> Mapping[str, Picture]:
-        """Return the confusion matrix, the ROC curves, and the images that are most wrong."""
+    def pictures(self, held_out: Iterable[tuple[Tensor, Batch]]) -> Mapping[str, Artifact]:
+        """Return the confusion matrix, the ROC curves, and the images or texts that are most
+        wrong."""
         kept, worst, names = [], MostWrong(), self.facts.classes
+        texts = WrongTexts()
         for outputs, batch in held_out:
             probabilities, label = outputs.softmax(dim=1), batch["label"]
             shown = probabilities[:, : charts.MOST_CURVES]
             kept.append((probabilities.argmax(dim=1).cpu(), shown.cpu(), label.cpu()))
             if "image" in batch:
                 worst.update(batch["image"], probabilities, label)
+            if "text" in batch:
+                texts.update(batch, probabilities)
         predicted, shown, labels = (torch.cat(column) for column in zip(*kept, strict=True))
-        pictures = {
+        pictures: dict[str, Artifact] = {
             "confusion": charts.confusion(predicted, labels, names),
             "roc": charts.roc_curves(shown, labels, names),
         }
         if worst.kept:
             pictures["most_wrong"] = worst.picture(names)
+        if texts.kept:
+            vocabulary = self.facts.inputs["text"].vocabulary
+            pictures["most_wrong"] = texts.text(names, vocabulary)
         return pictures
 
 
