@@ -8,11 +8,13 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from hpc_dl.data import tokens
+from hpc_dl.data.audio.form import AudioForm
 from hpc_dl.data.tagged.encoding import WordEncoder
 from hpc_dl.jobspec.csv_format import CsvFormat
 from hpc_dl.predictor.inputs import Inputs
 from hpc_dl.predictor.music import Music
 from hpc_dl.predictor.prompts import Prompts
+from hpc_dl.predictor.recordings import Recordings
 from hpc_dl.predictor.sentences import Sentences
 from hpc_dl.predictor.texts import Texts
 from hpc_dl.zoo.trained import Trained
@@ -36,6 +38,8 @@ def of(trained: Trained, assets: Path) -> RawInputs:
         return Texts(tokens.load(assets / tokens.FILE), facts.inputs["text"].longest)
     if facts.modality == "music":
         return Music(facts.inputs["music"].rate)
+    if facts.modality == "audio":
+        return Recordings(AudioForm.of_training(assets, facts.inputs["audio"].rate))
     return Inputs(
         trained.inputs,
         trained.architecture.ranges(),

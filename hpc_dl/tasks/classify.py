@@ -18,7 +18,8 @@ from hpc_dl.tasks.artifacts import Artifact
 from hpc_dl.tasks.contract import Batch, Loss, MonitoredMetric, Observed, Task
 from hpc_dl.tasks.pictures import charts
 from hpc_dl.tasks.pictures.most_wrong import MostWrong
-from hpc_dl.tasks.pictures.wrong_texts import WrongTexts
+from hpc_dl.tasks.pictures.most_wrong_recordings import MostWrongRecordings
+from hpc_dl.tasks.pictures.most_wrong_texts import MostWrongTexts
 from hpc_dl.tasks.tables import Array, ClassTables
 from hpc_dl.torchvision_compat import torchvision
 
@@ -109,29 +110,29 @@ class Classification(Task):
         return {"class": np.array(names)[numbers]}
 
     def pictures(self, held_out: Iterable[tuple[Tensor, Batch]]) -> Mapping[str, Artifact]:
-        """Return the confusion matrix, the ROC curves, and the images or texts that are most
-        wrong."""
-        kept, worst, names = [], MostWrong(), self.facts.classes
-        texts = WrongTexts()
+        """Return the confusion matrix, the ROC curves, and the images, recordings or texts that are
+        most wrong."""
+        kept, worst, names = [], self._most_wrong(), self.facts.classes
         for outputs, batch in held_out:
             probabilities, label = outputs.softmax(dim=1), batch["label"]
             shown = probabilities[:, : charts.MOST_CURVES]
             kept.append((probabilities.argmax(dim=1).cpu(), shown.cpu(), label.cpu()))
-            if "image" in batch:
-                worst.update(batch["image"], probabilities, label)
-            if "text" in batch:
-                texts.update(batch, probabilities)
+            if worst:
+                worst.update(batch, probabilities)
         predicted, shown, labels = (torch.cat(column) for column in zip(*kept, strict=True))
         pictures: dict[str, Artifact] = {
             "confusion": charts.confusion(predicted, labels, names),
             "roc": charts.roc_curves(shown, labels, names),
         }
-        if worst.kept:
-            pictures["most_wrong"] = worst.picture(names)
-        if texts.kept:
-            vocabulary = self.facts.inputs["text"].vocabulary
-            pictures["most_wrong"] = texts.text(names, vocabulary)
-        return pictures
+        return {**pictures, **worst.artifacts(names)} if worst else pictures
+
+    def _most_wrong(self) -> MostWrong | MostWrongRecordings | MostWrongTexts | None:
+        """Return what collects the examples that are most wrong; None where none is drawn."""
+        if self.facts.modality == "audio":
+            return MostWrongRecordings(self.facts.inputs["audio"].rate)
+        if self.facts.modality == "text":
+            return MostWrongTexts(self.facts.inputs["text"].vocabulary)
+        return MostWrong() if self.facts.modality == "image" else None
 
 
 def _class_weights(options: Train, examples: Mapping[str, Tensor], classes: int) -> Tensor | None:

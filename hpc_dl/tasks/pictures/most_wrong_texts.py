@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
@@ -13,11 +13,12 @@ from hpc_dl.tasks.pictures.spelling import spell
 COUNT = 32
 
 
-class WrongTexts:
+class MostWrongTexts:
     """Collects, over batches, the texts whose true class is predicted with least probability, among
     those of which another is likelier."""
 
-    def __init__(self) -> None:
+    def __init__(self, vocabulary: Sequence[str]) -> None:
+        self.vocabulary = vocabulary
         self.kept: list[tuple[float, int, int, Tensor]] = []
         """Probability of the true class, that class, the predicted one, and the tokens."""
 
@@ -38,14 +39,15 @@ class WrongTexts:
         ]
         self.kept = sorted(self.kept, key=lambda it: it[0])[:COUNT]
 
-    def text(self, classes: Sequence[str], vocabulary: Sequence[str]) -> Text:
-        """Return them with the names of their classes, the most wrong one first."""
+    def artifacts(self, classes: Sequence[str]) -> Mapping[str, Text]:
+        """Return them with the names of their classes, the most wrong one first; {} if all are
+        right."""
         shown = [
             f"{classes[predicted]}, not {classes[label]} ({probability:.1%})\n"
-            f"    {spell(tokens, vocabulary)}"
+            f"    {spell(tokens, self.vocabulary)}"
             for probability, label, predicted, tokens in self.kept
         ]
-        return Text(
-            "\n\n".join(shown),
-            "Texts it is most wrong about: the predicted class, the true one and its probability",
+        caption = (
+            "Texts it is most wrong about: the predicted class, the true one and its probability"
         )
+        return {"most_wrong": Text("\n\n".join(shown), caption)} if shown else {}

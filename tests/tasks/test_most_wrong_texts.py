@@ -2,21 +2,21 @@
 
 import torch
 
+from hpc_dl.tasks.pictures.most_wrong_texts import COUNT, MostWrongTexts
 from hpc_dl.tasks.pictures.spelling import spell
-from hpc_dl.tasks.pictures.wrong_texts import COUNT, WrongTexts
 
 WORDS = ("<unk>", "good", "not", "bad", ",")
 
 
 def test_the_most_wrong_text_comes_first_and_right_ones_are_left_out():
-    texts = WrongTexts()
+    texts = MostWrongTexts(WORDS)
     batch = {
         "text": torch.tensor([[1, 0, 0], [2, 3, 0], [3, 4, 2]]),
         "text_length": torch.tensor([1, 2, 3]),
         "label": torch.tensor([1, 1, 0]),
     }
     texts.update(batch, torch.tensor([[0.1, 0.9], [0.6, 0.4], [0.2, 0.8]]))
-    shown = texts.text(("negative", "positive"), WORDS).text
+    shown = texts.artifacts(("negative", "positive"))["most_wrong"].text
     assert shown.split("\n\n") == [
         "positive, not negative (20.0%)\n    bad , not",
         "negative, not positive (40.0%)\n    not bad",
@@ -24,7 +24,7 @@ def test_the_most_wrong_text_comes_first_and_right_ones_are_left_out():
 
 
 def test_as_many_are_kept_whatever_the_batches():
-    texts = WrongTexts()
+    texts = MostWrongTexts(WORDS)
     for start in range(0, 3 * COUNT, 8):
         right = torch.arange(start, start + 8) / (10 * COUNT)
         batch = {
