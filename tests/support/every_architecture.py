@@ -18,6 +18,7 @@ KARATE = {"name": "karate"}
 GRAPHS = {"name": "karate", "batch_size": 9}
 """Stands for many graphs in the place of one."""
 TEXT = {"name": "text", "length": 9}
+CLIPS = {"name": "synthetic_moving_digits", "clips": 80, "frames": 3, "side": 28}
 JOBS: dict[str, dict[str, Any]] = {
     "autoencoder": {"model": {"hidden": [8], "channels": [4]}},
     "autoencoder, salt": {
@@ -43,6 +44,7 @@ JOBS: dict[str, dict[str, Any]] = {
     "gnn, graphs, gin": {"model": {"hidden": 8, "layer": "gin", "pooling": "max"}, "data": GRAPHS},
     "lstm": {"model": {"hidden": 8, "layers": 2, "dropout": 0.5}},
     "lstm, text": {"model": {"hidden": 8, "dropout": 0.5}, "data": {**TEXT, "carry_state": True}},
+    "lstm, video": {"model": {"hidden": 8, "frames": {"channels": [4, 4]}}, "data": CLIPS},
     "resnet": {"model": {"width": 4}},
     "rnn": {"model": {"hidden": 8}},
     "torchvision:shufflenet_v2_x0_5": {"model": {"size": 32}},

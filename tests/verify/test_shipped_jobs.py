@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from hpc_dl.jobspec.architectures import ZOO
 from hpc_dl.jobspec.load import load
 from hpc_dl.run.layout import RunDir
 from tests.support import ranks
@@ -20,7 +19,7 @@ from tests.support.cluster import Cluster
 from tests.support.running import history, prepared
 
 ROOT = Path(__file__).parent.parent.parent
-JOBS = (*ZOO, "own", "text")
+JOBS = sorted(it.stem for it in (ROOT / "jobs").glob("*.yaml"))
 QUICK = ("ffnn", "vae", "gnn", "own")
 SHORT = ("train.epochs=null", "train.precision=fp32")
 """Half precision takes ten times as long on processors that have no instructions for it."""

@@ -32,6 +32,13 @@ REVIEWS = DataFacts(
     {"label": Feature("int", (), ("good", "bad"))},
     *(8, 2, 2),
 )
+CLIPS = DataFacts(
+    "video",
+    "classify",
+    {"video": Feature("float", (None, 1, 9, 9), longest=12)},
+    {"label": Feature("int", (), ("left", "right"))},
+    *(8, 2, 2),
+)
 NETWORKS = {
     "rnn": {"hidden": 8, "layers": 2},
     "lstm": {"hidden": 8, "layers": 2, "dropout": 0.0},
@@ -65,7 +72,8 @@ def batch(facts, width):
         inputs = {name: torch.randint(0, 7, (3, 12), generator=random) for name in ("text", "next")}
     else:
         texts = torch.randint(0, 7, (3, 12), generator=random)
-        given = texts if facts is REVIEWS else torch.rand(3, 12, 3, generator=random)
+        shape = [it or 12 for it in next(iter(facts.inputs.values())).shape]
+        given = texts if facts is REVIEWS else torch.rand(3, *shape, generator=random)
         inputs = {facts.modality: given, "label": torch.tensor([0, 1, 0])}
     lengths = {f"{name}_length": LENGTH for name in inputs if name != "label"}
     cut = {name: it if name == "label" else it[:, :width] for name, it in inputs.items()}
@@ -87,12 +95,17 @@ def numbers(made, nets, given):
     return found | {f"predicted {name}": it for name, it in predicted.items()}
 
 
-@pytest.mark.parametrize("facts", [TEXT, SEQUENCES, REVIEWS], ids=["text", "sequence", "reviews"])
+FACTS = {"text": TEXT, "sequence": SEQUENCES, "reviews": REVIEWS, "clips": CLIPS}
+
+
+@pytest.mark.parametrize("facts", FACTS.values(), ids=FACTS)
 @pytest.mark.parametrize("name", [*NETWORKS, *POOLED])
 def test_more_padding_changes_no_number(name, facts):
     if facts is TEXT and name in POOLED:
         pytest.skip("a network of one output an example predicts no next token")
     options = {**NETWORKS, **POOLED}[name]
+    if facts.modality not in ZOO[options.get("name", name)].modalities:
+        pytest.skip(f"{name} reads no {facts.modality}")
     few, many = (
         numbers(*architecture(name, options, facts), batch(facts, width)) for width in (7, 12)
     )

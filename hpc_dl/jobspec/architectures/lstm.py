@@ -8,16 +8,24 @@ from pydantic import Field, PositiveInt
 
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.frame_layers import ReadsVideo
+from hpc_dl.jobspec.log_mel import ReadsRecordings
 from hpc_dl.jobspec.model import Conflict, Modality, Pooling, Probability, Task
 
 CAUSAL = ("predict_next", "predict_notes")
 """Tasks that predict how a sequence goes on."""
 
 
-class LongShortTermMemory(ReadsVideo):
+class LongShortTermMemory(ReadsRecordings, ReadsVideo):
     """LSTM or GRU: a recurrent network with gates, for long sequences."""
 
-    modalities: ClassVar[tuple[Modality, ...]] = ("image", "sequence", "text", "video", "music")
+    modalities: ClassVar[tuple[Modality, ...]] = (
+        "image",
+        "sequence",
+        "text",
+        "audio",
+        "video",
+        "music",
+    )
     tasks: ClassVar[tuple[Task, ...]] = (
         "classify",
         "regress",

@@ -7,13 +7,21 @@ from typing import ClassVar, Literal
 from pydantic import Field, PositiveInt
 
 from hpc_dl.jobspec.frame_layers import ReadsVideo
+from hpc_dl.jobspec.log_mel import ReadsRecordings
 from hpc_dl.jobspec.model import Modality, Pooling, Probability, Task
 
 
-class Recurrent(ReadsVideo):
+class Recurrent(ReadsRecordings, ReadsVideo):
     """Recurrent network (Elman): reads a sequence, or an image row by row."""
 
-    modalities: ClassVar[tuple[Modality, ...]] = ("image", "sequence", "text", "video", "music")
+    modalities: ClassVar[tuple[Modality, ...]] = (
+        "image",
+        "sequence",
+        "text",
+        "audio",
+        "video",
+        "music",
+    )
     tasks: ClassVar[tuple[Task, ...]] = (
         "classify",
         "regress",

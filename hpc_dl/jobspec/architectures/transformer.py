@@ -8,13 +8,21 @@ from pydantic import Field, PositiveInt, model_validator
 
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.frame_layers import ReadsVideo
+from hpc_dl.jobspec.log_mel import ReadsRecordings
 from hpc_dl.jobspec.model import Conflict, Modality, Probability, Task
 
 
-class Transformer(ReadsVideo):
+class Transformer(ReadsRecordings, ReadsVideo):
     """Transformer: self-attention over the patches of an image (ViT) or the steps of a sequence."""
 
-    modalities: ClassVar[tuple[Modality, ...]] = ("image", "sequence", "text", "video", "music")
+    modalities: ClassVar[tuple[Modality, ...]] = (
+        "image",
+        "sequence",
+        "text",
+        "audio",
+        "video",
+        "music",
+    )
     tasks: ClassVar[tuple[Task, ...]] = (
         "classify",
         "regress",

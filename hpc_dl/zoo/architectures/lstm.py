@@ -37,7 +37,7 @@ class LongShortTermMemory(Supervised):
         return RecurrentNetwork(
             layer,
             it.layers,
-            fronts.of(self.facts, it.hidden, it.frames),
+            fronts.of(self.facts, it.hidden, it),
             self.task.outputs,
             pooling=it.pooling,
             of_steps=self.task.of_steps,

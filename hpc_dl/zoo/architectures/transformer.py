@@ -138,7 +138,7 @@ class Transformer(Supervised):
 
     def _steps(self) -> tuple[Front, nn.Module, int]:
         """Return the front of a sequence, the embedding of its steps, and their number."""
-        front = fronts.of(self.facts, self.options.width, self.options.frames)
+        front = fronts.of(self.facts, self.options.width, self.options)
         is_embedded = isinstance(front, fronts.Embedded)
         enter = nn.Identity() if is_embedded else nn.Linear(front.size, self.options.width)
         return front, enter, front.steps(self.facts.shape[0])

@@ -3,11 +3,15 @@ sequences."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
 
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.frame_layers import FrameLayers
+from hpc_dl.jobspec.log_mel import LogMel
 from hpc_dl.zoo.layers.frames import FrameConvolutions
+from hpc_dl.zoo.layers.log_mel import LogMelFeatures
 
 Sequence = tuple[Tensor, Tensor | None]
 """Vectors (B, T, size), and the real lengths (B,) of each, or None where all steps are real."""
@@ -47,6 +51,20 @@ class Embedded(Front):
         return self.embedding(example), length
 
 
+class Recordings(Front):
+    """Recordings (B, T) as log-mel features, (B, frames, bands)."""
+
+    def __init__(self, rate: float, options: LogMel) -> None:
+        super().__init__(options.bands)
+        self.features = LogMelFeatures(rate, options)
+
+    def forward(self, example: Tensor, length: Tensor | None = None) -> Sequence:
+        return self.features(example, length)
+
+    def steps(self, count: int) -> int:
+        return self.features.steps(count)
+
+
 class Clips(Front):
     """Videos (B, T, C, H, W) as a learned vector of each frame."""
 
@@ -59,12 +77,14 @@ class Clips(Front):
         return self.convolutions(example, length), length
 
 
-def of(facts: DataFacts, width: int, frames: FrameLayers | None = None) -> Front:
-    """Return the front of the data's modality; `width` is the size of learned vectors, `frames` are
-    the convolutions of videos."""
+def of(facts: DataFacts, width: int, options: Any) -> Front:
+    """Return the front of the data's modality; `width` is the size of learned vectors,
+    `options` are those of the network, some of which are for recordings or videos alone."""
     first = next(iter(facts.inputs.values()))
+    if facts.modality == "audio":
+        return Recordings(first.rate, options.log_mel or LogMel())
     if facts.modality == "video":
-        return Clips(facts.shape[1], frames or FrameLayers())
+        return Clips(facts.shape[1], options.frames or FrameLayers())
     if facts.modality == "text":
         return Embedded(len(first.vocabulary), width)
     if facts.modality == "image":
