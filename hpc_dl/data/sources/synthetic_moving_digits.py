@@ -45,14 +45,13 @@ class SyntheticMovingDigitsSource(Source[SyntheticMovingDigits]):
             name: tuple(sum(clip % len(DIRECTIONS) == it for clip in part) for it in classes)
             for name, part in clips.items()
         }
+        sizes = len(clips["train"]), len(clips["validation"]), len(clips["test"])
         return DataFacts(
             "video",
             "classify",
             {"video": Feature("float", self.shape)},
             {"label": Feature("int", (), DIRECTIONS)},
-            train=len(clips["train"]),
-            validation=len(clips["validation"]),
-            test=len(clips["test"]),
+            *sizes,
             class_counts=counts,
             drawn=(),
             synthetic=True,

@@ -9,6 +9,7 @@ from pydantic import Field, PositiveInt
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.log_mel import ReadsRecordings
 from hpc_dl.jobspec.model import (
+    CRF,
     Activation,
     Conflict,
     Modality,
@@ -45,6 +46,7 @@ class Convolutional(ReadsRecordings):
         "channels, which is the same however a batch is divided over ranks",
     )
     dropout: Probability = Field(0.25, description="probability of dropping a dense layer's unit")
+    crf: bool = CRF
 
     @property
     def batch_norm(self) -> bool:

@@ -8,7 +8,7 @@ from pydantic import Field, PositiveInt
 
 from hpc_dl.jobspec.frame_layers import ReadsVideo
 from hpc_dl.jobspec.log_mel import ReadsRecordings
-from hpc_dl.jobspec.model import Modality, Pooling, Probability, Task
+from hpc_dl.jobspec.model import CRF, Modality, Pooling, Probability, Task
 
 
 class Recurrent(ReadsRecordings, ReadsVideo):
@@ -45,3 +45,4 @@ class Recurrent(ReadsRecordings, ReadsVideo):
     dropout: Probability = Field(
         0.0, description="probability of dropping a unit before the outputs"
     )
+    crf: bool = CRF

@@ -9,7 +9,7 @@ from pydantic import Field, PositiveInt, model_validator
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.frame_layers import ReadsVideo
 from hpc_dl.jobspec.log_mel import ReadsRecordings
-from hpc_dl.jobspec.model import Conflict, Modality, Probability, Task
+from hpc_dl.jobspec.model import CRF, Conflict, Modality, Probability, Task
 
 
 class Transformer(ReadsRecordings, ReadsVideo):
@@ -38,6 +38,7 @@ class Transformer(ReadsRecordings, ReadsVideo):
     heads: PositiveInt = Field(4, description="attention heads, which share the width")
     feedforward: PositiveInt = Field(128, description="width of the feed-forward networks, units")
     dropout: Probability = Field(0.1, description="probability of dropping a unit of a layer")
+    crf: bool = CRF
 
     @model_validator(mode="after")
     def _heads_share_the_width(self) -> Self:
