@@ -157,6 +157,15 @@ TARGETS: tuple[Target, ...] = (
         ("data.name=wnut17",),
         (Check("test/f1", 0.15, baselines=("test/f1_dictionary",), times=2.0),),
     ),
+    Target(
+        "forecast",
+        "forecast",
+        (),
+        (
+            Check("test/mae", at="most", baselines=("test/mae_naive", "test/mae_seasonal_naive")),
+            Check("test/coverage"),
+        ),
+    ),
 )
 """A classifier stands before the recipes that it evaluates."""
 

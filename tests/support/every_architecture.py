@@ -49,6 +49,7 @@ JOBS: dict[str, dict[str, Any]] = {
     "gnn, graphs, gat": {"model": {"hidden": 8, "layer": "gat"}, "data": GRAPHS},
     "gnn, graphs, gin": {"model": {"hidden": 8, "layer": "gin", "pooling": "max"}, "data": GRAPHS},
     "lstm": {"model": {"hidden": 8, "layers": 2, "dropout": 0.5}},
+    "lstm, forecast": {"model": {"hidden": 8, "dropout": 0.5}, "data": {"name": "series"}},
     "lstm, music": {
         "model": {"hidden": 8, "dropout": 0.5},
         "data": {**MUSIC, "carry_state": True},
