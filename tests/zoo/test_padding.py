@@ -55,11 +55,6 @@ TUNES = DataFacts("music", "classify", MUSIC.inputs, LABEL, 8, 2, 2)
 WORDS_SAID = DataFacts(
     "audio", "classify", {"audio": Feature("float", (None,), longest=12, rate=100)}, LABEL, 8, 2, 2
 )
-CLIPS = DataFacts(
-    "video", "classify", {"video": Feature("float", (None, 1, 6, 6), longest=12)}, LABEL, 8, 2, 2
-)
-GENERATED = {"music": (88,), "sequence": (3,), "audio": (), "video": (1, 6, 6)}
-"""The shape of one step, where it is made of floats."""
 SEQUENTIAL = (TEXT, MUSIC)
 """Of which each next element is predicted."""
 SPELT = DataFacts(
@@ -67,6 +62,13 @@ SPELT = DataFacts(
     "tag",
     {"text": Feature("int", (None, 5), WORDS, longest=12)},
     {"tags": Feature("int", (None,), ("O", "B-x", "I-x"), longest=12)},
+    *(8, 2, 2),
+)
+CLIPS = DataFacts(
+    "video",
+    "classify",
+    {"video": Feature("float", (None, 1, 9, 9), longest=12)},
+    {"label": Feature("int", (), ("left", "right"))},
     *(8, 2, 2),
 )
 NETWORKS = {
@@ -128,7 +130,7 @@ def batch(facts, width):
     elif facts is REVIEWS:
         inputs = {"text": torch.randint(0, 7, (3, 12), generator=random)}
     else:
-        step = GENERATED[facts.modality]
+        step = next(iter(facts.inputs.values())).shape[1:]
         inputs = {facts.modality: torch.rand(3, 12, *step, generator=random)}
     lengths = {f"{name}_length": LENGTH for name in inputs}
     cut = {name: it[:, :width] for name, it in inputs.items()}
