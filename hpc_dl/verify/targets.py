@@ -82,6 +82,7 @@ TARGETS: tuple[Target, ...] = (
         seeds=1,
         cases=tuple(f"data.include_classes=[{digit}]" for digit in range(10)),
     ),
+    _accuracy("video", 0.97, "video", "data.digits=mnist", seeds=1),
     Target(
         "vae",
         "vae",
