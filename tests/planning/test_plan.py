@@ -190,7 +190,7 @@ def test_a_model_that_does_not_do_the_task_is_refused_with_those_that_would():
     facts = DataFacts.of("image", "none", (1, 8, 8), (), 100, 10, 10)
     with pytest.raises(
         SpecConflict,
-        match=r"ffnn takes .* to classify or regress; digits is image",
+        match=r"ffnn takes .* to classify or regress or forecast; digits is image",
     ) as caught:
         make(facts=facts)
     assert "take one of: autoencoder" in caught.value.hint
