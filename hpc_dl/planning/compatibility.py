@@ -19,7 +19,7 @@ AUGMENTED: dict[str, tuple[Modality, ...]] = {
     "crop": ("image",),
     "flip": ("image",),
     "rotation": ("image",),
-    "noise": ("image", "sequence"),  # the columns of a table have units of their own
+    "noise": ("image", "sequence", "audio"),  # the columns of a table have units of their own
     "transpose": ("music",),
     "mixup": ("image", "sequence", "table"),
 }

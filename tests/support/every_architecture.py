@@ -19,6 +19,7 @@ KARATE = {"name": "karate"}
 GRAPHS = {"name": "karate", "batch_size": 9}
 """Stands for many graphs in the place of one."""
 TEXT = {"name": "text", "length": 9}
+REVIEWS = {"name": "synthetic_reviews", "longest": 12}
 SPEECH = {"name": "synthetic_vowels", "examples": 60}
 MUSIC = {"name": "synthetic_music", "pieces": 20, "length": 9}
 TAGS = {"name": "synthetic_entities", "examples": 40}
@@ -51,6 +52,13 @@ JOBS: dict[str, dict[str, Any]] = {
         "model": {"hidden": 8, "dropout": 0.5},
         "data": {**MUSIC, "carry_state": True},
     },
+    "cnn, reviews": {"model": {"channels": [4], "embedding": 4}, "data": REVIEWS},
+    "lstm, reviews": {
+        "model": {"hidden": 8, "dropout": 0.5, "bidirectional": True, "pooling": "max"},
+        "data": REVIEWS,
+    },
+    "transformer, reviews": {"model": {"width": 8, "depth": 1, "heads": 2}, "data": REVIEWS},
+    "rnn, reviews": {"model": {"hidden": 8}, "data": REVIEWS},
     "lstm, recordings": {
         "model": {"hidden": 8, "dropout": 0.5, "pooling": "mean"},
         "data": "recordings",
