@@ -50,6 +50,7 @@ OF_TASK: dict[str, tuple[str, ...]] = {
     "predict_next": ("loss", "accuracy", "perplexity", *OF_CHARACTERS),
     "predict_notes": ("loss", "note_accuracy"),
     "tag": ("f1", "accuracy", "loss", "precision", "recall"),
+    "forecast": ("loss", "mae"),
     "none": ("loss",),
 }
 """The metrics of each shipped task, the one that is monitored by default first."""
