@@ -42,7 +42,8 @@ class FoundClips:
 def search(folder: str) -> FoundClips:
     """Search the folder `data.root`. Raises UserError where it is not one of clips by class."""
     read, root = scan.scan(folder, CLIPS), Path(folder).expanduser()
-    below, clips = set(read.folders), {}
+    below = set(read.folders)
+    clips: dict[Path, list[Path]] = {}
     files = {name: {_clip_of(it): label for it, label in its} for name, its in read.files.items()}
     for file in read.paths:
         clips.setdefault(_clip_of(file), []).append(file)

@@ -94,7 +94,7 @@ def _decoded(file: Path, wanted: int) -> list[Any]:
         with av.open(str(file)) as container:
             for decoded, frame in enumerate(container.decode(video=0), start=1):
                 if decoded - 1 in places:
-                    found[decoded - 1] = frame.to_image().rotate(frame.rotation, expand=True)
+                    found[decoded - 1] = _upright(frame)
                 last = decoded - 1
     except UnreadableClip:
         raise
@@ -104,6 +104,12 @@ def _decoded(file: Path, wanted: int) -> list[Any]:
     if not found or decoded < WHOLE * count:
         raise UnreadableClip(f"{decoded} of {count} frames can be decoded: cut off?", _AGAIN)
     return [found[min(it, max(found)) if it > last else it] for it in chosen(count, wanted)]
+
+
+def _upright(frame: Any) -> Any:
+    """Return a decoded frame as a picture, turned as a telephone's film says; PyAV before 14 does
+    not tell how."""
+    return frame.to_image().rotate(getattr(frame, "rotation", 0), expand=True)
 
 
 def _count(av: Any, file: Path) -> int:
