@@ -19,6 +19,8 @@ Task = str
 of the group `hpc_dl.tasks`; `none` where nothing is asked."""
 Norm = Literal["batch", "group", "none"]
 Activation = Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid"]
+Pooling = Literal["last", "mean", "max"]
+"""How the states of a sequence become one: the last, or the mean or maximum over the steps."""
 
 Probability = Annotated[float, Field(ge=0, lt=1)]
 

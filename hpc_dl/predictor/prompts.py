@@ -11,15 +11,15 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from hpc_dl.data.vocabulary import Vocabulary
+from hpc_dl.data.tokens import Tokenizer
 from hpc_dl.errors import UserError
 
 
 @dataclass(frozen=True)
 class Prompts:
-    """Encodes prompts by the vocabulary of the training."""
+    """Encodes prompts by the tokenizer of the training."""
 
-    vocabulary: Vocabulary
+    tokenizer: Tokenizer
 
     def batch(self, given: Any) -> dict[str, Tensor]:
         """Return the tensors for `predict`. Raises UserError for a prompt that is empty, or has a
@@ -31,13 +31,13 @@ class Prompts:
     def _encoded(self, prompt: str, number: int) -> Tensor:
         if not prompt:
             raise UserError(f"prompt {number} is empty", hint="Give one character at least.")
-        ids = torch.from_numpy(self.vocabulary.encode(prompt))
+        ids = torch.from_numpy(self.tokenizer.encode(prompt))
         if (unknown := (ids == 0).nonzero()).numel():
             place = int(unknown[0])
             raise UserError(
                 f"prompt {number} has {prompt[place]!r} at place {place}, a character that the "
                 "training text does not have",
-                hint=f"It has: {''.join(self.vocabulary.tokens[1:])!r}.",
+                hint=f"It has: {''.join(self.tokenizer.tokens[1:])!r}.",
             )
         return ids
 

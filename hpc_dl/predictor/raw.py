@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from hpc_dl.data.vocabulary import Vocabulary
+from hpc_dl.data import tokens
 from hpc_dl.jobspec.csv_format import CsvFormat
 from hpc_dl.predictor.inputs import Inputs
 from hpc_dl.predictor.prompts import Prompts
@@ -25,7 +25,7 @@ def of(trained: Trained, assets: Path) -> RawInputs:
     """Return the inputs of a trained network; `assets` is the folder of what was fitted for it."""
     facts = trained.architecture.facts
     if facts.modality == "text":
-        return Prompts(Vocabulary.load(assets))
+        return Prompts(tokens.load(assets / tokens.FILE))
     return Inputs(
         trained.inputs,
         trained.architecture.ranges(),

@@ -2,13 +2,9 @@
 
 from pathlib import Path
 
-import numpy as np
-import pytest
 import torch
 
 from hpc_dl.data.sources.text import CORIOLANUS, TextSource
-from hpc_dl.data.vocabulary import Vocabulary
-from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.sources.text import Text
 from tests.support import reading
@@ -74,16 +70,6 @@ def test_the_vocabulary_is_of_the_training_part_and_what_it_lacks_is_unknown(tmp
 def test_the_vocabulary_is_kept_beside_the_run():
     splits = load(Text(name="text"))
     assert set(splits.assets) == {"vocabulary.json"}
-
-
-def test_a_vocabulary_encodes_any_text_and_is_read_as_it_was_written(tmp_path):
-    vocabulary = Vocabulary.fit("zebra\n")
-    (tmp_path / "vocabulary.json").write_text(vocabulary.to_json())
-    assert Vocabulary.load(tmp_path) == vocabulary
-    assert vocabulary.encode("bz😀\n").tolist() == [3, 6, 0, 1]
-    assert vocabulary.encode("").dtype == np.int64
-    with pytest.raises(UserError, match=r"vocabulary\.json cannot be read"):
-        Vocabulary.load(tmp_path / "elsewhere")
 
 
 def test_its_bytes_are_those_of_the_file_or_of_the_shipped_text(tmp_path):

@@ -4,11 +4,11 @@ import numpy as np
 import pandas
 import pytest
 
-from hpc_dl.data.vocabulary import Vocabulary
+from hpc_dl.data import tokens
 from hpc_dl.errors import UserError
 from hpc_dl.predictor.prompts import Prompts
 
-PROMPTS = Prompts(Vocabulary.fit("to be"))
+PROMPTS = Prompts(tokens.fit("characters", ["to be"]))
 
 
 @pytest.mark.parametrize(

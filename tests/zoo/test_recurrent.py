@@ -11,7 +11,7 @@ from hpc_dl.jobspec.architectures.rnn import Recurrent as Options
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.zoo.architectures.lstm import CELLS, LongShortTermMemory
 from hpc_dl.zoo.architectures.rnn import Recurrent
-from hpc_dl.zoo.layers.recurrent import as_sequence
+from hpc_dl.zoo.layers.fronts import Rows
 
 SEQUENCES = DataFacts.of("sequence", "classify", (7, 3), ("a", "b"), 10, 10, 10)
 IMAGES = DataFacts.of("image", "classify", (3, 28, 20), tuple("0123456789"), 10, 10, 10)
@@ -78,7 +78,7 @@ def test_both_directions_give_their_last_state():
 
 def test_an_image_is_read_from_its_top_row_to_its_last():
     image = torch.rand(4, 3, 28, 20)
-    read = as_sequence(image)
+    read, _ = Rows(60)(image)
     assert read.shape == (4, 28, 60)
     for row in (0, 9, 27):
         assert torch.equal(read[:, row].unflatten(1, (3, 20)), image[:, :, row])

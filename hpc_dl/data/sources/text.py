@@ -18,7 +18,7 @@ from hpc_dl.jobspec.sources.text import Text
 
 if TYPE_CHECKING:
     from hpc_dl.data.dataset import Split
-    from hpc_dl.data.vocabulary import Vocabulary
+    from hpc_dl.data.tokens import Tokenizer
 
 _AT_ONCE = 2**22
 """Characters that are encoded at once, in many times the memory of their ids."""
@@ -39,9 +39,11 @@ class TextSource(Source[Text]):
         }
 
     def assets(self, facts: DataFacts) -> dict[str, str]:
-        from hpc_dl.data.vocabulary import FILE, Vocabulary
+        from hpc_dl.data import tokens
+        from hpc_dl.data.tokens.characters import Characters
 
-        return {FILE: Vocabulary(facts.inputs["text"].vocabulary).to_json()}
+        vocabulary = facts.inputs["text"].vocabulary
+        return {tokens.FILE: tokens.to_json(Characters(vocabulary))}
 
     def files(self) -> dict[str, Path]:
         return super().files() or {"coriolanus": CORIOLANUS}
@@ -94,7 +96,7 @@ class TextSource(Source[Text]):
             notes=(*_notes(parts), *_note_short(parts, length)),
         )
 
-    def _split(self, part: str, vocabulary: Vocabulary) -> Split:
+    def _split(self, part: str, vocabulary: Tokenizer) -> Split:
         """The examples of a part, `length` characters each and those that follow them; the last is
         what is left."""
         import torch
@@ -109,10 +111,10 @@ class TextSource(Source[Text]):
         return RaggedSplit({"text": Ragged(ids[:-1], offsets), "next": Ragged(ids[1:], offsets)})
 
 
-def _vocabulary(parts: dict[str, str]) -> Vocabulary:
-    from hpc_dl.data.vocabulary import Vocabulary
+def _vocabulary(parts: dict[str, str]) -> Tokenizer:
+    from hpc_dl.data import tokens
 
-    return Vocabulary.fit(parts["train"])
+    return tokens.fit("characters", [parts["train"]])
 
 
 def _notes(parts: dict[str, str]) -> tuple[str, ...]:

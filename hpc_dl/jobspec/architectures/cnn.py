@@ -6,19 +6,31 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
-from hpc_dl.jobspec.model import Activation, Model, Norm, Probability, Task
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.model import (
+    Activation,
+    Conflict,
+    Modality,
+    Model,
+    Norm,
+    Probability,
+    Task,
+)
 
 
 class Convolutional(Model):
-    """Convolutional network (LeNet): convolutions and pooling in turn, then dense layers."""
+    """Convolutional network (LeNet): convolutions and pooling in turn, then dense layers; over the
+    pixels of images, or the steps of sequences and texts."""
 
-    tasks: ClassVar[tuple[Task, ...]] = ("classify", "regress")
+    modalities: ClassVar[tuple[Modality, ...]] = ("image", "sequence", "text", "music")
+    tasks: ClassVar[tuple[Task, ...]] = ("classify", "regress", "tag")
 
     name: Literal["cnn"]
     channels: list[PositiveInt] = Field(
         [32, 64], min_length=1, description="of each convolution; pooling halves the sides after it"
     )
-    kernel: PositiveInt = Field(3, description="side of the filters, pixels")
+    kernel: PositiveInt = Field(3, description="side of the filters, pixels, or steps")
+    embedding: PositiveInt = Field(64, description="size of the vectors of tokens, of texts")
     hidden: list[PositiveInt] = Field([128], description="width of each dense layer, units")
     activation: Activation = Field("relu", description="between the layers")
     norm: Norm = Field(
@@ -31,3 +43,12 @@ class Convolutional(Model):
     @property
     def batch_norm(self) -> bool:
         return self.norm == "batch"
+
+    def find_conflict(self, facts: DataFacts) -> Conflict | None:
+        if facts.modality == "image" or self.norm == "none":
+            return None
+        return Conflict(
+            "norm",
+            "statistics over the steps of sequences would depend on how much they are padded",
+            "Leave it out.",
+        )

@@ -7,14 +7,23 @@ from typing import ClassVar, Literal
 from pydantic import Field, PositiveInt
 
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.model import Conflict, Modality, Model, Probability, Task
+from hpc_dl.jobspec.model import Conflict, Modality, Model, Pooling, Probability, Task
+
+CAUSAL = ("predict_next", "predict_notes")
+"""Tasks that predict how a sequence goes on."""
 
 
 class LongShortTermMemory(Model):
     """LSTM or GRU: a recurrent network with gates, for long sequences."""
 
-    modalities: ClassVar[tuple[Modality, ...]] = ("image", "sequence", "text")
-    tasks: ClassVar[tuple[Task, ...]] = ("classify", "regress", "predict_next")
+    modalities: ClassVar[tuple[Modality, ...]] = ("image", "sequence", "text", "music")
+    tasks: ClassVar[tuple[Task, ...]] = (
+        "classify",
+        "regress",
+        "tag",
+        "predict_next",
+        "predict_notes",
+    )
     recurrent: ClassVar[bool] = True
 
     name: Literal["lstm"]
@@ -23,6 +32,11 @@ class LongShortTermMemory(Model):
     )
     hidden: PositiveInt = Field(128, description="hidden size of a layer, units")
     layers: PositiveInt = Field(1, description="stacked layers")
+    pooling: Pooling = Field(
+        "last",
+        description="what the outputs for a sequence are computed of: its last state, or the mean "
+        "or the maximum of its states",
+    )
     bidirectional: bool = Field(
         False, description="read backwards as well, with weights of its own"
     )
@@ -31,10 +45,10 @@ class LongShortTermMemory(Model):
     )
 
     def find_conflict(self, facts: DataFacts) -> Conflict | None:
-        if not self.bidirectional or facts.task != "predict_next":
+        if not self.bidirectional or facts.task not in CAUSAL:
             return None
         return Conflict(
             "bidirectional",
-            "a network that reads backwards has seen the character that it is to predict",
+            "a network that reads backwards has seen what it is to predict",
             "Leave it out.",
         )

@@ -6,19 +6,30 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
-from hpc_dl.jobspec.model import Modality, Model, Probability, Task
+from hpc_dl.jobspec.model import Modality, Model, Pooling, Probability, Task
 
 
 class Recurrent(Model):
     """Recurrent network (Elman): reads a sequence, or an image row by row."""
 
-    modalities: ClassVar[tuple[Modality, ...]] = ("image", "sequence", "text")
-    tasks: ClassVar[tuple[Task, ...]] = ("classify", "regress", "predict_next")
+    modalities: ClassVar[tuple[Modality, ...]] = ("image", "sequence", "text", "music")
+    tasks: ClassVar[tuple[Task, ...]] = (
+        "classify",
+        "regress",
+        "tag",
+        "predict_next",
+        "predict_notes",
+    )
     recurrent: ClassVar[bool] = True
 
     name: Literal["rnn"]
     hidden: PositiveInt = Field(128, description="hidden size of a layer, units")
     layers: PositiveInt = Field(1, description="stacked layers")
+    pooling: Pooling = Field(
+        "last",
+        description="what the outputs for a sequence are computed of: its last state, or the mean "
+        "or the maximum of its states",
+    )
     activation: Literal["tanh", "relu"] = Field(
         "tanh", description="f of h(t) = f(W x(t) + U h(t-1) + b)"
     )

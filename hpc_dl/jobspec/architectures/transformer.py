@@ -13,8 +13,14 @@ from hpc_dl.jobspec.model import Conflict, Modality, Model, Probability, Task
 class Transformer(Model):
     """Transformer: self-attention over the patches of an image (ViT) or the steps of a sequence."""
 
-    modalities: ClassVar[tuple[Modality, ...]] = ("image", "sequence", "text")
-    tasks: ClassVar[tuple[Task, ...]] = ("classify", "regress", "predict_next")
+    modalities: ClassVar[tuple[Modality, ...]] = ("image", "sequence", "text", "music")
+    tasks: ClassVar[tuple[Task, ...]] = (
+        "classify",
+        "regress",
+        "tag",
+        "predict_next",
+        "predict_notes",
+    )
 
     name: Literal["transformer"]
     patch: PositiveInt = Field(4, description="side of the square patches of an image, pixels")

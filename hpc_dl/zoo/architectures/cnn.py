@@ -3,7 +3,7 @@
     y[o, i, j] = b[o] + Σ_{c, u, v} w[o, c, u, v] x[c, i + u, j + v],
 
 then an activation and 2x2 max pooling, once for each of the `channels` (LeCun et al., Proc. IEEE 86
-(1998), https://doi.org/10.1109/5.726791).
+(1998), https://doi.org/10.1109/5.726791). Of sequences the same along time (Kim, arXiv:1408.5882).
 """
 
 from __future__ import annotations
@@ -12,14 +12,32 @@ import math
 
 from torch import nn
 
+from hpc_dl.zoo.layers import fronts
+from hpc_dl.zoo.layers.convolutions import SequenceConvolutions
 from hpc_dl.zoo.layers.dense import ACTIVATIONS, dense, norm
 from hpc_dl.zoo.supervised import Supervised
 
 
 class Convolutional(Supervised):
-    """Convolutional network over images; the inputs of its last layer are an image's features."""
+    """Convolutional network over images or sequences; the inputs of its last layer are an example's
+    features."""
 
     def network(self) -> nn.Module:
+        return self._of_images() if self.facts.modality == "image" else self._of_sequences()
+
+    def _of_sequences(self) -> nn.Module:
+        it = self.options
+        head = dense([it.channels[-1], *it.hidden, self.task.outputs], it.activation, it.dropout)
+        return SequenceConvolutions(
+            fronts.of(self.facts, it.embedding),
+            it.channels,
+            it.kernel,
+            it.activation,
+            nn.Sequential(*head),
+            of_steps=self.task.of_steps,
+        )
+
+    def _of_images(self) -> nn.Module:
         it = self.options
         before, *sides = self.facts.shape
         layers: list[nn.Module] = []

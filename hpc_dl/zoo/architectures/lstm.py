@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from torch import nn
 
-from hpc_dl.zoo.layers.recurrent import RecurrentLanguageModel, RecurrentNetwork, input_size
+from hpc_dl.zoo.layers import fronts
+from hpc_dl.zoo.layers.recurrent import RecurrentNetwork, language_model
 from hpc_dl.zoo.supervised import Supervised
 
 CELLS: dict[str, type[nn.LSTM | nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GRU}
@@ -28,20 +29,17 @@ class LongShortTermMemory(Supervised):
         def layer(width: int) -> nn.RNNBase:
             return CELLS[it.cell](width, it.hidden, bidirectional=it.bidirectional)
 
-        if self.facts.modality == "text":
-            return RecurrentLanguageModel(
-                layer,
-                it.layers,
-                self.facts.outputs,
-                width=it.hidden,
-                between=it.dropout,
-                last=it.dropout,
+        drop = {"between": it.dropout, "last": it.dropout}
+        if self.task.causal:
+            return language_model(
+                layer, it.layers, self.facts, self.task.outputs, width=it.hidden, **drop
             )
         return RecurrentNetwork(
             layer,
             it.layers,
-            input_size(self.facts),
-            self.facts.outputs,
-            between=it.dropout,
-            last=it.dropout,
+            fronts.of(self.facts, it.hidden),
+            self.task.outputs,
+            pooling=it.pooling,
+            of_steps=self.task.of_steps,
+            **drop,
         )

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from torch import nn
 
-from hpc_dl.zoo.layers.recurrent import RecurrentLanguageModel, RecurrentNetwork, input_size
+from hpc_dl.zoo.layers import fronts
+from hpc_dl.zoo.layers.recurrent import RecurrentNetwork, language_model
 from hpc_dl.zoo.supervised import Supervised
 
 
@@ -22,15 +23,17 @@ class Recurrent(Supervised):
         def layer(width: int) -> nn.RNNBase:
             return nn.RNN(width, it.hidden, nonlinearity=it.activation)
 
-        if self.facts.modality == "text":
-            return RecurrentLanguageModel(
-                layer, it.layers, self.facts.outputs, width=it.hidden, between=0.0, last=it.dropout
+        drop = {"between": 0.0, "last": it.dropout}
+        if self.task.causal:
+            return language_model(
+                layer, it.layers, self.facts, self.task.outputs, width=it.hidden, **drop
             )
         return RecurrentNetwork(
             layer,
             it.layers,
-            input_size(self.facts),
-            self.facts.outputs,
-            between=0.0,
-            last=it.dropout,
+            fronts.of(self.facts, it.hidden),
+            self.task.outputs,
+            pooling=it.pooling,
+            of_steps=self.task.of_steps,
+            **drop,
         )

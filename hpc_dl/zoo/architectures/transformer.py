@@ -16,44 +16,62 @@ from torch import Tensor, nn
 
 from hpc_dl.tasks.padding import is_real
 from hpc_dl.tasks.state import State
+from hpc_dl.zoo.layers import fronts
+from hpc_dl.zoo.layers.fronts import Front
 from hpc_dl.zoo.supervised import Supervised
 
 
 class Encoder(nn.Module):
-    """Images (B, C, H, W) or sequences (B, T, F) to outputs (B, outputs)."""
+    """Images (B, C, H, W) or sequences to outputs (B, outputs), or (B, T, outputs) `of_steps`."""
 
     def __init__(
-        self, enter: nn.Module, positions: int, layers: nn.Module, width: int, outputs: int
+        self,
+        front: Front,
+        enter: nn.Module,
+        positions: int,
+        layers: nn.Module,
+        width: int,
+        outputs: int,
+        *,
+        of_steps: bool,
     ) -> None:
+        """`enter` embeds what comes of the front in `width` numbers a position."""
         super().__init__()
-        self.enter = enter
+        self.front, self.enter, self.of_steps = front, enter, of_steps
         self.place = nn.Parameter(torch.empty(positions, width).normal_(0, 0.02))
         self.layers = layers
         self.head = nn.Linear(width, outputs)
 
     def forward(self, example: Tensor, length: Tensor | None = None) -> Tensor:
         """Read examples, of which the first `length` (B,) steps are real, or all."""
+        vectors, length = self.front(example, length)
+        entered = self.enter(vectors)
+        embedded = entered + self.place[: entered.shape[1]]
         if length is None:
-            return self.head(self.layers(self.enter(example) + self.place).mean(dim=1))
-        real = is_real(length, example.shape[1])
-        embedded = self.enter(example) + self.place[: example.shape[1]]
+            encoded = self.layers(embedded)
+            return self.head(encoded if self.of_steps else encoded.mean(dim=1))
+        real = is_real(length, entered.shape[1])
         encoded = self.layers(embedded, src_key_padding_mask=~real)
+        if self.of_steps:
+            return self.head(encoded)
         return self.head(encoded.where(real[..., None], 0).sum(dim=1) / length[:, None])
 
 
 class CausalEncoder(nn.Module):
-    """Tokens (B, T) int64 to logits of the next token at each position, (B, T, V), by causal
-    attention to the last `positions` tokens.
+    """Tokens (B, T) int64, or vectors (B, T, F), to outputs about the next at each position, (B, T,
+    outputs), such as logits, by causal attention to the last `positions` of them.
 
-    The state is the tokens before, (B, T').
+    The state is those before, (B, T', ...).
     """
 
-    def __init__(self, vocabulary: int, positions: int, layers: nn.Module, width: int) -> None:
+    def __init__(
+        self, embedding: nn.Module, positions: int, layers: nn.Module, width: int, outputs: int
+    ) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(vocabulary, width)
+        self.embedding = embedding
         self.place = nn.Parameter(torch.empty(positions, width).normal_(0, 0.02))
         self.layers = layers
-        self.head = nn.Linear(width, vocabulary)
+        self.head = nn.Linear(width, outputs)
 
     def forward(
         self, tokens: Tensor, length: Tensor | None = None, state: State = None
@@ -106,16 +124,27 @@ class Transformer(Supervised):
         layers = nn.TransformerEncoder(
             layer, it.depth, norm=nn.LayerNorm(it.width), enable_nested_tensor=False
         )
-        if self.facts.modality == "text":
-            return CausalEncoder(self.facts.outputs, self.facts.shape[0], layers, it.width)
-        enter, positions = self._embedding()
-        return Encoder(enter, positions, layers, it.width, self.facts.outputs)
+        outputs = self.task.outputs
+        if self.task.causal:
+            return CausalEncoder(self._embedding(), self.facts.shape[0], layers, it.width, outputs)
+        parts = self._patches() if self.facts.modality == "image" else self._steps()
+        return Encoder(*parts, layers, it.width, outputs, of_steps=self.task.of_steps)
 
-    def _embedding(self) -> tuple[nn.Module, int]:
-        """Return the embedding of an example's parts, and their number."""
-        it, facts = self.options, self.facts
-        if facts.modality == "sequence":
-            return nn.Linear(facts.shape[-1], it.width), facts.shape[0]
-        channels, height, width = facts.shape
-        positions = (height // it.patch) * (width // it.patch)
-        return PatchEmbedding(channels, it.patch, it.width), positions
+    def _embedding(self) -> nn.Module:
+        """Return the embedding of tokens, or of vectors."""
+        if self.facts.modality == "text":
+            return nn.Embedding(self.facts.outputs, self.options.width)
+        return nn.Linear(self.facts.shape[-1], self.options.width)
+
+    def _steps(self) -> tuple[Front, nn.Module, int]:
+        """Return the front of a sequence, the embedding of its steps, and their number."""
+        front = fronts.of(self.facts, self.options.width)
+        is_embedded = isinstance(front, fronts.Embedded)
+        enter = nn.Identity() if is_embedded else nn.Linear(front.size, self.options.width)
+        return front, enter, front.steps(self.facts.shape[0])
+
+    def _patches(self) -> tuple[Front, nn.Module, int]:
+        """Return the same of an image."""
+        patch, (channels, height, width) = self.options.patch, self.facts.shape
+        positions = (height // patch) * (width // patch)
+        return Front(channels), PatchEmbedding(channels, patch, self.options.width), positions

@@ -15,33 +15,40 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.model import Pooling
+from hpc_dl.tasks.padding import is_real
 from hpc_dl.tasks.state import State
+from hpc_dl.zoo.layers.fronts import Front
 
 _OF_SEVERAL_LAYERS = re.compile(r"(cells\.)(\w+_l)(\d+)(_reverse)?")
 
 
 class RecurrentNetwork(nn.Module):
-    """Sequences (B, T, F), or images (B, C, H, W) row by row, to outputs (B, outputs).
+    """Inputs of any modality, as sequences, to outputs (B, outputs), or (B, T, outputs) `of_steps`.
 
     `layer` makes a layer of an input size, for sequences (T, B, size). The probabilities of dropout
-    are those `between` the layers and before the `last`, dense one.
+    are those `between` the layers and before the `last`, dense one. The outputs are of the last
+    state, or of the mean or the maximum of the states over the real steps.
     """
 
     def __init__(
         self,
         layer: Callable[[int], nn.RNNBase],
         layers: int,
-        input_size: int,
+        front: Front,
         outputs: int,
         *,
         between: float,
         last: float,
+        pooling: Pooling = "last",
+        of_steps: bool = False,
     ) -> None:
         super().__init__()
-        first = layer(input_size)
+        self.front, self.pooling, self.of_steps = front, pooling, of_steps
+        first = layer(front.size)
         directions = 2 if first.bidirectional else 1
         width = directions * first.hidden_size
         self.directions, self.between = directions, between
@@ -51,18 +58,38 @@ class RecurrentNetwork(nn.Module):
 
     def forward(self, example: Tensor, length: Tensor | None = None) -> Tensor:
         """Read examples, of which the first `length` (B,) steps are real, or all."""
-        sequence: Any = as_sequence(example).transpose(0, 1)
+        vectors, length = self.front(example, length)
+        states, last = self._read(vectors.transpose(0, 1), length)
+        if self.of_steps:
+            return self.head(states.transpose(0, 1))
+        return self.head(last if self.pooling == "last" else self._pooled(states, length))
+
+    def _read(self, sequence: Any, length: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return the states of the last layer at each step, (T, B, ways * hidden), and those after
+        the last real one, (B, ways * hidden)."""
+        steps = len(sequence)
         if length is not None and self.directions == 2:
             # Reading backwards begins at the last real step; packing waits for the device.
             sequence = pack_padded_sequence(sequence, length.cpu(), enforce_sorted=False)
-        with _in_fp32(example.device.type):
+        with _in_fp32(sequence.data.device.type):
             sequence, last = self.cells[0](sequence)
             for layer in self.cells[1:]:
                 sequence, last = layer(self._drop(sequence))
         state = last[0] if isinstance(last, tuple) else last  # (ways, B, hidden)
-        if length is not None and self.directions == 1:
+        if isinstance(sequence, PackedSequence):
+            sequence, _ = pad_packed_sequence(sequence, total_length=steps)
+        elif length is not None:
             state = sequence[length - 1, torch.arange(len(length), device=length.device)][None]
-        return self.head(torch.cat(list(state), dim=1))
+        return sequence, torch.cat(list(state), dim=1)
+
+    def _pooled(self, states: Tensor, length: Tensor | None) -> Tensor:
+        """Return the mean or the maximum of states (T, B, size) over the real steps, (B, size)."""
+        if length is None:
+            return states.mean(0) if self.pooling == "mean" else states.amax(0)
+        real = is_real(length, len(states)).T[..., None]
+        if self.pooling == "mean":
+            return states.where(real, 0).sum(0) / length[:, None]
+        return states.where(real, -torch.inf).amax(0)
 
     def _drop(self, sequence: Any) -> Any:
         if isinstance(sequence, PackedSequence):
@@ -71,7 +98,8 @@ class RecurrentNetwork(nn.Module):
 
 
 class RecurrentLanguageModel(nn.Module):
-    """Tokens (B, T) int64 to logits of the next token at each position, (B, T, V).
+    """Tokens (B, T) int64, or vectors (B, T, F), to outputs about the next at each step, (B, T,
+    outputs), such as logits.
 
     `layer` makes a layer of `width` units of an input size. The state has a tensor (B, 1, width),
     of an LSTM two, for each layer. Padding has to be at the end: no real token depends on it then.
@@ -81,17 +109,20 @@ class RecurrentLanguageModel(nn.Module):
         self,
         layer: Callable[[int], nn.RNNBase],
         layers: int,
-        vocabulary: int,
+        embedding: nn.Module,
+        size: int,
+        outputs: int,
         *,
         width: int,
         between: float,
         last: float,
     ) -> None:
+        """`size` is that of the embedded steps."""
         super().__init__()
         self.between = between
-        self.embedding = nn.Embedding(vocabulary, width)
-        self.cells = nn.ModuleList(layer(width) for _ in range(layers))
-        self.head = nn.Sequential(nn.Dropout(last), nn.Linear(width, vocabulary))
+        self.embedding = embedding
+        self.cells = nn.ModuleList(layer(width if number else size) for number in range(layers))
+        self.head = nn.Sequential(nn.Dropout(last), nn.Linear(width, outputs))
 
     def forward(
         self, tokens: Tensor, length: Tensor | None = None, state: State = None
@@ -136,14 +167,16 @@ def _in_fp32(device: str) -> AbstractContextManager[object]:
     return torch.autocast(device, enabled=False) if in_bf16 else nullcontext()
 
 
-def as_sequence(example: Tensor) -> Tensor:
-    """Return images (B, C, H, W) as sequences of rows (B, H, C * W); sequences as they are."""
-    return example.transpose(1, 2).flatten(2) if example.ndim == 4 else example
-
-
-def input_size(facts: DataFacts) -> int:
-    """Return the size of a step of the sequence."""
-    if facts.modality == "image":
-        channels, _, width = facts.shape
-        return channels * width
-    return facts.shape[-1]
+def language_model(
+    layer: Callable[[int], nn.RNNBase],
+    layers: int,
+    facts: DataFacts,
+    outputs: int,
+    **options: Any,
+) -> RecurrentLanguageModel:
+    """Return a language model of tokens, or of vectors such as the frames of a piano roll."""
+    if facts.modality == "text":
+        embedding = nn.Embedding(facts.outputs, options["width"])
+        size = embedding.embedding_dim
+        return RecurrentLanguageModel(layer, layers, embedding, size, outputs, **options)
+    return RecurrentLanguageModel(layer, layers, nn.Identity(), facts.shape[-1], outputs, **options)
