@@ -22,6 +22,8 @@ GOALS: dict[str, Goal] = {
     "rmse": "min",
     "r2": "max",
     "perplexity": "min",
+    "exact": "max",
+    "bleu": "max",
     "bits_per_character": "min",
     "psnr": "max",
     "psnr_gain": "max",
@@ -40,6 +42,7 @@ OF_TASK: dict[str, tuple[str, ...]] = {
     "classify_nodes": _CLASSES,
     "regress": ("loss", "mae", "rmse", "r2"),
     "predict_next": ("loss", "accuracy", "perplexity", "bits_per_character"),
+    "translate": ("loss", "accuracy", "perplexity", "exact", "bleu"),
     "none": ("loss",),
 }
 """The metrics of each shipped task, the one that is monitored by default first."""

@@ -25,8 +25,8 @@ Batch = Mapping[str, Tensor]
 """Tensors by name, the first axis being the example: `index`, (B,) int64, its number; `label`, (B,)
 int64 where there are classes; `target`, (B, targets) float where numbers are to be predicted; and
 its input, under the name of its modality: `image`, (B, C, H, W) float in [0, 1]; `sequence`,
-(B, T, F) float; `text`, (B, T) int64, with the `next` token of each, (B, T) int64, or a `translation`, (B, T')
-int64, and the bytes of the `reference` that it is a part of, (B, T") int64; `table`,
+(B, T, F) float; `text`, (B, T) int64, with the `next` token of each, (B, T) int64, or with its
+`translation`, (B, T') int64, and the bytes of the `reference` that this was made of; `table`,
 (B, columns) float, NaN where a number is missing. Tables and targets are float64 where float32
 would lose what they differ by.
 

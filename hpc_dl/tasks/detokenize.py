@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 
-from hpc_dl.jobspec.data import Feature
+from hpc_dl.jobspec.data import BEGIN, END, Feature
+
+BYTES = ("bytes", "byte_pairs")
+"""Kinds of tokens that stand for bytes, of which several may make a character."""
 
 
 def pieces(feature: Feature, ids: Iterable[int]) -> list[str]:
@@ -18,24 +21,24 @@ def text(feature: Feature, ids: Iterable[int]) -> str:
     tokens = [feature.vocabulary[it] for it in ids]
     if feature.tokens == "words":
         return " ".join(tokens)
-    if feature.tokens == "byte_pairs":
-        return _bytes(tokens).decode(errors="replace")
+    if feature.tokens in BYTES:
+        return _bytes(feature, tokens).decode(errors="replace")
     return "".join(tokens)
 
 
 def _piece(feature: Feature, token: str) -> str:
-    return _bytes([token]).decode(errors="replace") if feature.tokens == "byte_pairs" else token
+    is_bytes = feature.tokens in BYTES
+    return _bytes(feature, [token]).decode(errors="replace") if is_bytes else token
 
 
-def _bytes(tokens: list[str]) -> bytes:
-    """Return the bytes that byte pairs stand for; a special token stands for its own name."""
-    known = byte_letters()
-    found = bytearray()
+def _bytes(feature: Feature, tokens: Iterable[str]) -> bytes:
+    """Return the bytes that tokens stand for; special tokens stand for none."""
+    known, found = byte_letters(), bytearray()
     for token in tokens:
-        if all(it in known for it in token):
+        if feature.tokens == "bytes" and len(token) == len("<00>"):
+            found.append(int(token[1:3], 16))
+        elif feature.tokens == "byte_pairs" and token not in (BEGIN, END):
             found += bytes(known[it] for it in token)
-        else:
-            found += token.encode()
     return bytes(found)
 
 

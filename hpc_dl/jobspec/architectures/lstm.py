@@ -23,6 +23,7 @@ class LongShortTermMemory(Model):
         "tag",
         "predict_next",
         "predict_notes",
+        "translate",
     )
     recurrent: ClassVar[bool] = True
 

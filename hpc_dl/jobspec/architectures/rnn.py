@@ -19,6 +19,7 @@ class Recurrent(Model):
         "tag",
         "predict_next",
         "predict_notes",
+        "translate",
     )
     recurrent: ClassVar[bool] = True
 

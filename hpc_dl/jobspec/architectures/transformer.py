@@ -20,6 +20,7 @@ class Transformer(Model):
         "tag",
         "predict_next",
         "predict_notes",
+        "translate",
     )
 
     name: Literal["transformer"]

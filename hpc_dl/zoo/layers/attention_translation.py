@@ -5,14 +5,25 @@ output (Press and Wolf, arXiv:1608.05859)."""
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from hpc_dl.jobspec.data import BEGIN, DataFacts
 from hpc_dl.tasks.padding import is_real
 from hpc_dl.tasks.state import State
 from hpc_dl.zoo.layers.encoder_decoder import EncoderDecoder, Memory, beside
+
+
+def attention_translation(facts: DataFacts, layers: int, **options: Any) -> AttentionTranslation:
+    """Return the network for texts and translations; `options` are those of its layers."""
+    text, translation = facts.inputs["text"], facts.targets["translation"]
+    begin = translation.vocabulary.index(BEGIN)
+    return AttentionTranslation(
+        layers, len(text.vocabulary), len(translation.vocabulary), begin, **options
+    )
 
 
 class AttentionTranslation(EncoderDecoder):
@@ -23,15 +34,16 @@ class AttentionTranslation(EncoderDecoder):
         layers: int,
         source: int,
         vocabulary: int,
+        begin: int,
         *,
         width: int,
         heads: int,
         feedforward: int,
         dropout: float,
     ) -> None:
-        """`source` and `vocabulary` are the numbers of tokens of text and translation."""
+        """`source` and `vocabulary` are the numbers of tokens of texts and of translations."""
         super().__init__()
-        self.vocabulary, self.width = vocabulary, width
+        self.begin, self.width = begin, width
         self.source_embedding = nn.Embedding(source, width)
         self.embedding = nn.Embedding(vocabulary, width)
         layer = nn.TransformerEncoderLayer(
@@ -62,15 +74,13 @@ class AttentionTranslation(EncoderDecoder):
         past = before[0][0].shape[2] if state else 0
         sequence, after = self._place(self.embedding(tokens), past), []
         for number, layer in enumerate(self.decoder):
-            sequence, cache = layer(
-                sequence,
-                (memory[f"keys{number}"], memory[f"values{number}"]),
-                memory["real"],
-                before[number],
-            )
+            source = memory[f"keys{number}"], memory[f"values{number}"]
+            sequence, cache, asked = layer(sequence, source, memory["real"], before[number])
             after.append(cache)
         logits = F.linear(self.norm(sequence), self.embedding.weight)
-        return logits, {"layers": after}
+        last = beside(asked[:, -1:], len(memory["real"]))
+        weights = layer.reading.weights(last, source[0], memory["real"][:, None, None])
+        return logits, {"layers": after, "attention": weights.flatten(0, 1)}
 
     def _place(self, embedded: Tensor, past: int) -> Tensor:
         """Add the positions to embeddings (B, T, width), the first of which is after `past`."""
@@ -99,9 +109,9 @@ class DecoderLayer(nn.Module):
 
     def forward(
         self, given: Tensor, source: Cache, real: Tensor, cache: Cache | None
-    ) -> tuple[Tensor, Cache]:
-        """Return the tokens' vectors (R, T, width), and the cache of those before the next; `given`
-        are their vectors in the layer below."""
+    ) -> tuple[Tensor, Cache, Tensor]:
+        """Return the tokens' vectors (R, T, width), the cache of those before the next, and what
+        asks the source; `given` are their vectors in the layer below."""
         normed = self.norms[0](given)
         keys, values = self.before.project(normed)
         if cache is not None:
@@ -109,11 +119,10 @@ class DecoderLayer(nn.Module):
         count, past = given.shape[1], keys.shape[2] - given.shape[1]
         seen = torch.ones(count, past + count, dtype=torch.bool, device=given.device).tril(past)
         given = given + self.dropout(self.before(normed, keys, values, seen))
-        read = self.reading(
-            beside(self.norms[1](given), len(real)), *source, real[:, None, None]
-        ).view_as(given)
-        given = given + self.dropout(read)
-        return given + self.dropout(self.dense(self.norms[2](given))), (keys, values)
+        asked = self.norms[1](given)
+        read = self.reading(beside(asked, len(real)), *source, real[:, None, None])
+        given = given + self.dropout(read.view_as(given))
+        return given + self.dropout(self.dense(self.norms[2](given))), (keys, values), asked
 
 
 class Attention(nn.Module):

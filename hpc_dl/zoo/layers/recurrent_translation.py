@@ -20,13 +20,23 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from hpc_dl.jobspec.data import BEGIN, DataFacts
 from hpc_dl.tasks.padding import is_real
 from hpc_dl.tasks.state import State
 from hpc_dl.zoo.layers.encoder_decoder import EncoderDecoder, Memory, beside
 from hpc_dl.zoo.layers.recurrent import _in_fp32, _swap_batch
 
-Layer = Callable[[int, bool], nn.RNNBase]
-"""Makes a layer of an input size, for sequences (T, B, size), that reads both ways or forwards."""
+
+def recurrent_translation(
+    facts: DataFacts, layer: Callable[..., nn.RNNBase], layers: int, dropout: float
+) -> RecurrentTranslation:
+    """Return the network for texts and translations; `layer` makes a layer of an input size, which
+    reads as the encoder does unless it is told to read forwards alone."""
+    text, translation = facts.inputs["text"], facts.targets["translation"]
+    begin = translation.vocabulary.index(BEGIN)
+    return RecurrentTranslation(
+        layer, layers, len(text.vocabulary), len(translation.vocabulary), begin, dropout
+    )
 
 
 class RecurrentTranslation(EncoderDecoder):
@@ -34,28 +44,26 @@ class RecurrentTranslation(EncoderDecoder):
 
     def __init__(
         self,
-        layer: Layer,
+        layer: Callable[..., nn.RNNBase],
         layers: int,
         source: int,
         vocabulary: int,
-        *,
-        both_ways: bool,
+        begin: int,
         dropout: float,
     ) -> None:
-        """`source` and `vocabulary` are the numbers of tokens of text and translation."""
+        """`source` and `vocabulary` are the numbers of tokens of texts and of translations."""
         super().__init__()
-        self.vocabulary, self.dropout = vocabulary, dropout
-        width = layer(1, False).hidden_size
-        read = 2 * width if both_ways else width
+        self.begin, self.dropout = begin, dropout
+        first = layer(1)
+        width = first.hidden_size
+        read = 2 * width if first.bidirectional else width
         self.source_embedding = nn.Embedding(source, width)
-        self.encoder = nn.ModuleList(
-            layer(read if number else width, both_ways) for number in range(layers)
-        )
+        self.encoder = nn.ModuleList(layer(read if number else width) for number in range(layers))
         self.memory = nn.Linear(read, width)
         self.first_states = nn.ModuleList(nn.Linear(read, width) for _ in range(layers))
         self.embedding = nn.Embedding(vocabulary, width)
         self.decoder = nn.ModuleList(
-            layer(2 * width if number else width, False) for number in range(layers)
+            layer(2 * width if number else width, both_ways=False) for number in range(layers)
         )
         self.score = nn.Linear(width, width, bias=False)
         self.merge = nn.Linear(2 * width, width)
