@@ -80,6 +80,14 @@ class Split:
         numbers and in parts."""
         return self.index.argsort().split(max(1, AT_ONCE // max(1, width)))
 
+    def sequences_in_order(self, name: str) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield all sequences in the order of their numbers, in padded parts (B, T, ...) with their
+        lengths (B,); of examples that differ in length."""
+        assert self.lengths is not None
+        longest = int(self.lengths.max()) if len(self) else 1
+        for batch in self.batches(self.parts_in_order(longest)):
+            yield batch[name], batch[f"{name}_length"]
+
     def numbered_from(self, first: int) -> Split:
         """The same examples, with other numbers."""
         same = copy.copy(self)

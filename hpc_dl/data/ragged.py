@@ -17,7 +17,8 @@ from hpc_dl.tasks.padding import is_real
 class Ragged:
     """N sequences, one after the other.
 
-    `values` are (elements, ...), of any integer type where they are token ids; sequence n is
+    `values` are (elements, ...), of any integer type where they are token ids, booleans where they
+    are 0 or 1; sequence n is
     `values[offsets[n]:offsets[n + 1]]`. The offsets (N + 1,) stay in main memory: how wide a batch
     is has to be known there, and a device would have to be waited for.
     """
@@ -50,7 +51,7 @@ class Ragged:
 
     def padded(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
         """The sequences at positions `chosen` (B,) int64, padded with 0, (B, T, ...), and their
-        lengths (B,). Token ids come as int64, never as floats."""
+        lengths (B,). Token ids come as int64, booleans as floats."""
         device, lengths = self.values.device, self.lengths[chosen]
         width = int(lengths.max()) if len(chosen) else 0
         starts, lengths = (to_device(it, device) for it in (self.offsets[chosen], lengths))
@@ -58,7 +59,7 @@ class Ragged:
         places = (starts[:, None] + torch.arange(width, device=device)).where(real, 0)
         found = self.values[places]
         if not found.is_floating_point():
-            found = found.long()
+            found = found.float() if found.dtype == torch.bool else found.long()
         return found.masked_fill_(~real.view(*real.shape, *[1] * (found.ndim - 2)), 0), lengths
 
 

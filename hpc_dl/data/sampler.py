@@ -142,7 +142,8 @@ class Batches:
         """Return the order of the split in an epoch, (examples,) int64 on the CPU."""
         count, size, lengths = len(self.split), self.batch_size, self.split.lengths
         if self.order == "lanes":
-            return lane_order(count, size)
+            # Splits that are drawn are in an order of their own; examples follow by their numbers.
+            return self.split.index.cpu().argsort()[lane_order(count, size)]
         if self.order == "by_length" and lengths is not None:
             return order_by_length(lengths, size, self.seed, epoch)
         return epoch_order(count, self.seed, epoch)

@@ -55,12 +55,12 @@ class StreamedSplit(Split):
 
     def to(self, device: torch.device) -> StreamedSplit:
         reader = replace(self.reader, device=device)
-        return StreamedSplit(self.name, self.keys, self.tensors, reader, self.index)
+        return type(self)(self.name, self.keys, self.tensors, reader, self.index)
 
     def subset(self, chosen: Tensor) -> StreamedSplit:
         rest = super().subset(chosen)
         keys = self.keys[chosen.numpy()]
-        return StreamedSplit(self.name, keys, rest.tensors, self.reader, rest.index)
+        return type(self)(self.name, keys, rest.tensors, self.reader, rest.index)
 
     def dtypes(self) -> dict[str, torch.dtype]:
         return {**super().dtypes(), self.name: self.reader.dtype}

@@ -15,7 +15,11 @@ import threading
 from multiprocessing import forkserver, resource_tracker, util
 from multiprocessing.context import BaseContext
 
-_PRELOADED = ["hpc_dl.data.pictures.streamed", "hpc_dl.data.arrays.streamed"]
+_PRELOADED = [
+    "hpc_dl.data.arrays.streamed",
+    "hpc_dl.data.audio.splits",
+    "hpc_dl.data.pictures.streamed",
+]
 _WARNINGS = {signal.SIGUSR2, signal.SIGTERM}
 """Signals that Slurm sends to every process of a job; the workers ignore them, for the rank needs
 them until it has saved."""

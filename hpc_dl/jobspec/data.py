@@ -209,6 +209,9 @@ class Augment(Spec):
     noise: Annotated[float, Field(ge=0, le=1)] = Field(
         0.0, description="standard deviation of Gaussian noise; pixels lie in [0, 1]"
     )
+    transpose: NonNegativeInt = Field(
+        0, description="most semitones by which a piece of music is shifted, up or down"
+    )
     mixup: NonNegativeFloat = Field(
         0.0,
         description="α of Beta(α, α), by whose shares two examples and their labels are mixed; "

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from hpc_dl.jobspec import bio
+
 if TYPE_CHECKING:
     from hpc_dl.jobspec.data import DataFacts
 
@@ -18,6 +20,9 @@ GOALS: dict[str, Goal] = {
     "top5": "max",
     "f1_macro": "max",
     "auroc_macro": "max",
+    "f1": "max",
+    "precision": "max",
+    "recall": "max",
     "mae": "min",
     "rmse": "min",
     "r2": "max",
@@ -25,6 +30,7 @@ GOALS: dict[str, Goal] = {
     "exact": "max",
     "bleu": "max",
     "bits_per_character": "min",
+    "note_accuracy": "max",
     "psnr": "max",
     "psnr_gain": "max",
     "elbo": "max",
@@ -43,6 +49,8 @@ OF_TASK: dict[str, tuple[str, ...]] = {
     "regress": ("loss", "mae", "rmse", "r2"),
     "predict_next": ("loss", "accuracy", "perplexity", "bits_per_character"),
     "translate": ("loss", "accuracy", "perplexity", "exact", "bleu"),
+    "predict_notes": ("loss", "note_accuracy"),
+    "tag": ("f1", "accuracy", "loss", "precision", "recall"),
     "none": ("loss",),
 }
 """The metrics of each shipped task, the one that is monitored by default first."""
@@ -51,6 +59,8 @@ OF_TASK: dict[str, tuple[str, ...]] = {
 def of_task(facts: DataFacts) -> tuple[str, ...] | None:
     """Return the metrics of the data's task; None for a task that is not shipped."""
     left_out = {"top5": facts.outputs <= TOP, "r2": not has_r2(facts)}
+    if "tags" in facts.targets and not bio.mark_entities(facts.targets["tags"].vocabulary):
+        left_out |= dict.fromkeys(("f1", "precision", "recall"), True)
     known = OF_TASK.get(facts.task)
     return None if known is None else tuple(it for it in known if not left_out.get(it))
 

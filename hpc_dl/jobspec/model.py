@@ -23,6 +23,12 @@ Pooling = Literal["last", "mean", "max"]
 """How the states of a sequence become one: the last, or the mean or maximum over the steps."""
 
 Probability = Annotated[float, Field(ge=0, lt=1)]
+CRF: Any = Field(
+    False,
+    description="of tags: learn as well which tag follows which, as a conditional random field, "
+    "and predict the likeliest tags of a whole sentence",
+)
+"""An option of all networks that tag."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pydantic import Field, PositiveInt
 
 from hpc_dl.jobspec.data import RaggedData
 
-Kind = Literal["characters", "bytes", "words", "byte_pairs"]
+Kind = Literal["characters", "bytes", "words", "lowercase_words", "byte_pairs"]
 
 
 class TokenData(RaggedData):
@@ -17,8 +17,9 @@ class TokenData(RaggedData):
     name: str
     tokens: Kind = Field(
         "words",
-        description="what a text is divided into: characters, bytes of UTF-8, words between "
-        "blanks, or byte pairs, which are pieces of words (needs the extra `text`)",
+        description="what a text is divided into: characters; bytes of UTF-8; words between "
+        "blanks; words in lower case, with punctuation marks apart; or byte pairs, which are "
+        "pieces of words (needs the extra `text`)",
     )
     vocabulary: PositiveInt | None = Field(
         None,

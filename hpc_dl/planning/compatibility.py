@@ -20,6 +20,7 @@ AUGMENTED: dict[str, tuple[Modality, ...]] = {
     "flip": ("image",),
     "rotation": ("image",),
     "noise": ("image", "sequence"),  # the columns of a table have units of their own
+    "transpose": ("music",),
     "mixup": ("image", "sequence", "table"),
 }
 """What each way to augment can be done to."""
@@ -53,6 +54,7 @@ def check(spec: JobSpec, facts: DataFacts, site: Site | None) -> None:
     _check_augmentation(spec, facts)
     _check_options_of_labels(spec, facts)
     _check_monitor(spec, facts)
+    _check_crf(spec, facts)
     _check_ema(spec)
     _check_strategy(spec)
     _check_rate(spec)
@@ -78,6 +80,10 @@ def _check_kind_and_task(spec: JobSpec, facts: DataFacts) -> None:
         )
     if facts.train == 0:
         raise SpecConflict("data", f"{spec.data.name} has no training examples")
+    if getattr(model, "log_mel", None) and facts.modality != "audio":
+        raise SpecConflict(
+            "model.log_mel", f"{spec.data.name} is {facts.modality} data, and has no recordings"
+        )
     if found := model.find_conflict(facts):
         raise SpecConflict(f"model.{found.option}", found.message, found.hint)
 
@@ -88,6 +94,12 @@ def _check_carried_state(spec: JobSpec) -> None:
         able = ", ".join(name for name, it in ZOO.items() if it.recurrent)
         raise SpecConflict(
             "data.carry_state", f"{model.name} has no state to carry over", f"These have: {able}."
+        )
+    if spec.data.carries_state and spec.data.augment and spec.data.augment.transpose:
+        raise SpecConflict(
+            "data.augment.transpose",
+            "a piece would change its key from batch to batch, with data.carry_state",
+            "Leave one of them out.",
         )
 
 
@@ -178,6 +190,13 @@ def _check_monitor(spec: JobSpec, facts: DataFacts) -> None:
             "train.early_stopping",
             f"no metric of {model.name} tells which weights are better: it would never stop",
             f"Name one, if you trust it: checkpoint.monitor: {known[0]}" if known else "",
+        )
+
+
+def _check_crf(spec: JobSpec, facts: DataFacts) -> None:
+    if getattr(spec.model, "crf", False) is True and facts.task != "tag":
+        raise SpecConflict(
+            "model.crf", f"{spec.data.name} has no tags for the words of sentences", "Leave it out."
         )
 
 

@@ -8,9 +8,12 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from hpc_dl.data import tokens
+from hpc_dl.data.tagged.encoding import WordEncoder
 from hpc_dl.jobspec.csv_format import CsvFormat
 from hpc_dl.predictor.inputs import Inputs
+from hpc_dl.predictor.music import Music
 from hpc_dl.predictor.prompts import Prompts
+from hpc_dl.predictor.sentences import Sentences
 from hpc_dl.zoo.trained import Trained
 
 
@@ -24,8 +27,12 @@ class RawInputs(Protocol):
 def of(trained: Trained, assets: Path) -> RawInputs:
     """Return the inputs of a trained network; `assets` is the folder of what was fitted for it."""
     facts = trained.architecture.facts
+    if facts.task == "tag":
+        return Sentences(WordEncoder.load(assets), facts.shape[0])
     if facts.modality == "text":
         return Prompts(tokens.load(assets / tokens.FILE))
+    if facts.modality == "music":
+        return Music(facts.inputs["music"].rate)
     return Inputs(
         trained.inputs,
         trained.architecture.ranges(),

@@ -124,3 +124,24 @@ class ClassF1(MulticlassF1Score):
             torch.bincount(it, minlength=none + 1)[:none] for it in (hits, target, predicted)
         )
         self._update_state(right, held - right, len(target) - true - held + right, true - right)
+
+
+class OfEntities(Metric):
+    """Precision, recall or F1 of entities over all examples (micro average), in [0, 1]; 0 where
+    none is right."""
+
+    counts: Tensor
+
+    def __init__(self, score: str) -> None:
+        super().__init__()
+        self.score = score
+        self.add_state("counts", torch.zeros(3, dtype=torch.float64), dist_reduce_fx="sum")
+
+    def update(self, right: Tensor, predicted: Tensor, true: Tensor) -> None:
+        """Add counts of entities, scalars each."""
+        self.counts += torch.stack([right, predicted, true])
+
+    def compute(self) -> Tensor:
+        right, predicted, true = self.counts
+        wholes = {"f1": (predicted + true) / 2, "precision": predicted, "recall": true}
+        return right / wholes[self.score].clamp(min=0.5)

@@ -28,6 +28,15 @@ def pick(state: State, rows: Tensor | slice) -> State:
     return map_tensors(lambda tensor: tensor[rows], state)
 
 
+def clear(state: State, rows: Tensor) -> State:
+    """Return a state that is 0, as at first, for the sequences where `rows` (B,) is true."""
+
+    def cleared(tensor: Tensor) -> Tensor:
+        return tensor.masked_fill(rows.view(-1, *[1] * (tensor.ndim - 1)), 0)
+
+    return map_tensors(cleared, state)
+
+
 def join(states: Sequence[State]) -> State:
     """Return the state of all sequences of several states; None of none."""
     if not states:

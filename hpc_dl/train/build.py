@@ -44,7 +44,7 @@ def build_engine(
     seed_generators(world.device, spec.train.seed, INITIALISATION)
     players, sharded = {}, spec.train.strategy == "fsdp"
     networks = architecture.networks()
-    fit_statistics(networks, splits.train.in_order)
+    fit_statistics(networks, splits.train.in_order, splits.train.sequences_in_order)
     for name, network in networks.items():
         if world.size > 1:
             batch_norm.synchronise(network, everywhere=spec.train.sync_batch_norm)

@@ -90,6 +90,47 @@ TARGETS: tuple[Target, ...] = (
     ),
     _accuracy("gcn", 0.81, "gnn", "data.name=cora", seeds=10),
     _accuracy("gat", 0.82, "gnn", "data.name=cora", "model.layer=gat", seeds=10),
+    _accuracy("sentiment", 0.76, "sentiment", "data.name=rotten_tomatoes"),
+    Target(
+        "dna",
+        "dna",
+        ("data.name=splice", "data.folds=10"),
+        (Check("test/accuracy", 0.955),),
+        seeds=1,
+        cases=tuple(f"data.fold={fold}" for fold in range(10)),
+    ),
+    Target(
+        "text",
+        "text",
+        (
+            "data.name=tinyshakespeare",
+            "data.length=100",
+            "data.batch_size=50",
+            "data.carry_state=true",
+            "model.hidden=384",
+            "model.dropout=0.2",
+            "train.epochs=4",
+            "train.optimizer.lr=4e-3",
+        ),
+        (
+            Check("val/loss", 1.65, at="most"),
+            Check("test/loss"),
+            Check("test/bits_per_character"),
+        ),
+        seeds=1,
+    ),
+    Target(
+        "music",
+        "music",
+        (
+            "data.name=jsb_chorales",
+            "data.augment.transpose=5",
+            "data.batch_size=4",
+            "model.hidden=400",
+            "train.epochs=120",
+        ),
+        (Check("test/loss", 8.45, at="most"), Check("test/note_accuracy")),
+    ),
     Target(
         "gan",
         "gan",
@@ -107,6 +148,13 @@ TARGETS: tuple[Target, ...] = (
         ),
         seeds=2,
         classifier="cnn",
+    ),
+    _accuracy("speech", 0.97, "speech", "data.name=fsdd"),
+    Target(
+        "ner",
+        "ner",
+        ("data.name=wnut17",),
+        (Check("test/f1", 0.15, baselines=("test/f1_dictionary",), times=2.0),),
     ),
 )
 """A classifier stands before the recipes that it evaluates."""

@@ -124,7 +124,7 @@ class Architecture(FormerNames):
     def ranges(self) -> Mapping[str, tuple[float, float]]:
         """Return lower and upper limits of inputs of `predict`, by name."""
         labels = {"label": (0, len(self.facts.classes) - 1)} if self.facts.classes else {}
-        return {"image": (0, 1), **labels}
+        return {"image": (0, 1), "video": (0, 1), **labels}
 
     def decode(self, predicted: Mapping[str, Tensor]) -> Mapping[str, Array]:
         """Return what tensors cannot hold of predictions, by name: the names of classes."""

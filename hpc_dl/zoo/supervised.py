@@ -10,7 +10,7 @@ from hpc_dl import tasks
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.model import Model
 from hpc_dl.tasks.decoding import Step
-from hpc_dl.tasks.state import State, pick
+from hpc_dl.tasks.state import State, clear, pick
 from hpc_dl.zoo.contract import (
     Architecture,
     Artifact,
@@ -21,6 +21,7 @@ from hpc_dl.zoo.contract import (
     Observed,
     Task,
 )
+from hpc_dl.zoo.layers.chain import ConditionalRandomField
 from hpc_dl.zoo.layers.encoder_decoder import step_of
 from hpc_dl.zoo.layers.standardise import Rescaled, Standardise
 
@@ -44,6 +45,8 @@ class Supervised(Architecture):
         network = self.network()
         if self.facts.modality == "table":
             network = nn.Sequential(Standardise(self.facts.shape), network)
+        if getattr(self.options, "crf", False):
+            network = ConditionalRandomField(network, self.task.outputs)
         if self.task.rescaled:
             network = Rescaled(network, self.facts.outputs)
         return {"model": network}
@@ -77,6 +80,8 @@ class Supervised(Architecture):
     ) -> tuple[Loss, State]:
         name = self.facts.modality
         before = pick(carry, slice(len(batch[name])))  # the last batch may have fewer rows
+        if "begins" in batch:
+            before = clear(before, batch["begins"])
         outputs, after = nets["model"](batch[name], batch[f"{name}_length"], before)
         return self.task.loss(outputs, batch), after
 
@@ -103,4 +108,11 @@ class Supervised(Architecture):
 
     def predict(self, nets: Nets, batch: Batch) -> Mapping[str, Tensor]:
         generated = self.task.generate(self.step(nets, batch), batch)
-        return generated or self.task.predict(self.outputs(nets, batch))
+        return generated or self._predicted(self.outputs(nets, batch), batch)
+
+    def _predicted(self, outputs: Tensor, batch: Batch) -> Mapping[str, Tensor]:
+        """Return predictions by name, and how many steps of each example are real, if they are of
+        steps."""
+        length = f"{self.facts.modality}_length"
+        real = {"length": batch[length]} if self.task.of_steps and length in batch else {}
+        return {**self.task.predict(outputs), **real}

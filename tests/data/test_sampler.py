@@ -126,3 +126,9 @@ def test_batches_by_length_are_hardly_padded_and_the_same_on_two_ranks():
     assert [len(it["index"]) for it in whole] == [16] * 12 + [11]
     assert sum(it["text"].numel() for it in whole) < 1.15 * LENGTHS.sum()
     assert [numbers([it]) for it in whole] == [numbers(pair) for pair in halves]
+
+
+def test_lanes_follow_the_numbers_of_examples_that_were_drawn():
+    drawn = SPLIT.subset(torch.tensor([7, 3, 5, 1]))
+    steps = Batches(drawn, 2, 2, 0, 0, 1, order="lanes").steps(0)
+    assert [numbers(step) for step in steps] == [[1, 5], [3, 7]]

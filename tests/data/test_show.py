@@ -263,3 +263,20 @@ def test_few_examples_are_shown(tmp_path, count):
         np.savez(tmp_path / "a.npz", x=x, y=y % 2 if count > 1 else y)
         given = {"name": "npz", "path": str(tmp_path / "a.npz"), "kind": kind}
         assert titles(drawn({**given, "task": "classify"}))
+
+
+@pytest.mark.parametrize(
+    "data, first",
+    [
+        ({"name": "synthetic_music", "pieces": 20}, "example {}, in seconds"),
+        ({"name": "synthetic_vowels", "examples": 60}, "example {}: "),
+        ({"name": "synthetic_moving_digits", "clips": 80}, "example {}: "),
+    ],
+    ids=["music", "audio", "video"],
+)
+def test_music_recordings_and_clips_are_drawn(data, first):
+    picture = drawn(data)
+    start, end = first.split("{}")
+    assert titles(picture)[0].startswith(start)
+    assert end in titles(picture)[0]
+    assert picture.pixels().std() > 0

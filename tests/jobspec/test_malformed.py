@@ -154,6 +154,22 @@ CASES = {
         spec(model="model: {name: 'net.py:'}"),
         [(2, 15, "model.name cannot be 'net.py:'")],
     ),
+    "CoNLL without a file": (
+        spec(data="data: {name: conll, column: 3}"),
+        [(3, 1, "data.path is missing")],
+    ),
+    "a column of tags by name": (
+        spec(data="data: {name: conll, path: x, column: ner}"),
+        [(3, 38, "data.column has to be a whole number, not 'ner'")],
+    ),
+    "a share of posts that have their own splits": (
+        spec(data="data: {name: wnut17, folds: 3, fold: 0}"),
+        [(3, 29, "these data have a test split of their own")],
+    ),
+    "a random field that is no yes or no": (
+        spec(model="model: {name: lstm, crf: viterbi}"),
+        [(2, 26, "model.crf has to be true or false, not 'viterbi'")],
+    ),
     # ---- values of another type
     "word for a number": (
         spec(train="train: {epochs: three}"),

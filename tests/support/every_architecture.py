@@ -18,6 +18,8 @@ KARATE = {"name": "karate"}
 GRAPHS = {"name": "karate", "batch_size": 9}
 """Stands for many graphs in the place of one."""
 TEXT = {"name": "text", "length": 9}
+MUSIC = {"name": "synthetic_music", "pieces": 20, "length": 9}
+TAGS = {"name": "synthetic_entities", "examples": 40}
 JOBS: dict[str, dict[str, Any]] = {
     "autoencoder": {"model": {"hidden": [8], "channels": [4]}},
     "autoencoder, salt": {
@@ -42,11 +44,23 @@ JOBS: dict[str, dict[str, Any]] = {
     "gnn, graphs, gat": {"model": {"hidden": 8, "layer": "gat"}, "data": GRAPHS},
     "gnn, graphs, gin": {"model": {"hidden": 8, "layer": "gin", "pooling": "max"}, "data": GRAPHS},
     "lstm": {"model": {"hidden": 8, "layers": 2, "dropout": 0.5}},
+    "lstm, music": {
+        "model": {"hidden": 8, "dropout": 0.5},
+        "data": {**MUSIC, "carry_state": True},
+    },
     "lstm, text": {"model": {"hidden": 8, "dropout": 0.5}, "data": {**TEXT, "carry_state": True}},
+    "lstm, tags": {
+        "model": {"hidden": 8, "bidirectional": True, "dropout": 0.5, "crf": True},
+        "data": TAGS,
+    },
     "resnet": {"model": {"width": 4}},
     "rnn": {"model": {"hidden": 8}},
     "torchvision:shufflenet_v2_x0_5": {"model": {"size": 32}},
     "transformer": {"model": {"width": 8, "depth": 1, "heads": 2}},
+    "transformer, music": {
+        "model": {"width": 8, "depth": 1, "heads": 2},
+        "data": {**MUSIC, "augment": {"transpose": 3}},
+    },
     "transformer, text": {"model": {"width": 8, "depth": 1, "heads": 2}, "data": TEXT},
     "vae": {"model": {"hidden": [8], "channels": [4], "conditional": True}},
 }

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from hpc_dl.jobspec.architectures import ZOO
 from hpc_dl.jobspec.load import load
 from hpc_dl.run.layout import RunDir
+from hpc_dl.verify import recipes
 from tests.support import ranks
 from tests.support.cluster import Cluster
 from tests.support.running import history, prepared
 
 ROOT = Path(__file__).parent.parent.parent
-JOBS = (*ZOO, "own", "text")
+JOBS = sorted(path.stem for path in recipes.FOLDER.glob("*.yaml"))
 QUICK = ("ffnn", "vae", "gnn", "own")
 SHORT = ("train.epochs=null", "train.precision=fp32")
 """Half precision takes ten times as long on processors that have no instructions for it."""

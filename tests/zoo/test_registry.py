@@ -29,9 +29,9 @@ def classes(module):
 def test_every_architecture_has_options_networks_and_a_job():
     files = [it.name for it in pkgutil.iter_modules(architectures.__path__) if not it.ispkg]
     networks = {name for name in files if classes(name)}
-    jobs = {path.stem for path in recipes.FOLDER.glob("*.yaml")} - {"own", "text"}
+    jobs = {path.stem for path in recipes.FOLDER.glob("*.yaml")}
     assert networks == set(ZOO)
-    assert jobs == set(ZOO)
+    assert set(ZOO) <= jobs
 
 
 @pytest.mark.parametrize("name", ZOO)

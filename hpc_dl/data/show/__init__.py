@@ -6,7 +6,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from hpc_dl.data.dataset import Splits
-from hpc_dl.data.show import answers, graphs, images, sequences, tables, texts
+from hpc_dl.data.show import (
+    answers,
+    graphs,
+    images,
+    music,
+    recordings,
+    sequences,
+    tables,
+    texts,
+    videos,
+)
 from hpc_dl.data.show.panels import Panel, arrange
 from hpc_dl.jobspec.data import Data
 from hpc_dl.tasks.artifacts import Picture
@@ -18,14 +28,16 @@ _BY_MODALITY: Mapping[str, Callable[[Splits, Data], list[Panel]]] = {
     "sequence": sequences.panels,
     "text": texts.panels,
     "graph": graphs.panels,
+    "audio": recordings.panels,
+    "video": videos.panels,
+    "music": music.panels,
 }
 
 
 def draw(splits: Splits, options: Data) -> Picture:
     """Draw what the training would see of a source with these options."""
     facts = splits.facts
-    of_inputs = _BY_MODALITY.get(facts.modality, lambda splits, options: [])
-    panels = [*of_inputs(splits, options), *answers.panels(splits)]
+    panels = [*_BY_MODALITY[facts.modality](splits, options), *answers.panels(splits)]
     sizes = f"{len(splits.train):,} training, {len(splits.validation):,} validation and "
     caption = f"{_name(options)}: {sizes}{len(splits.test):,} test examples"
     return arrange(panels, caption)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect
+from collections.abc import Sequence
 from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING
 from unicodedata import east_asian_width
 
 import torch
+from torch import Tensor
 
 from hpc_dl.data.dataset import Splits
 from hpc_dl.data.show.bars import draw_bars
@@ -18,6 +20,7 @@ from hpc_dl.data.show.sequences import lengths
 from hpc_dl.errors import printable
 from hpc_dl.jobspec.data import Data
 from hpc_dl.tasks.pictures.names import label
+from hpc_dl.tasks.pictures.tagged import spelt_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,16 +36,24 @@ def panels(splits: Splits, options: Data) -> list[Panel]:
     batch, vocabulary = splits.train.batch(chosen), facts.inputs["text"].vocabulary
     tokens, ends, lines = batch["text"], batch["text_length"], []
     for row in range(min(MOST_TEXTS, len(chosen))):
-        text = "".join(vocabulary[token] for token in tokens[row, : int(ends[row])].tolist())
+        text = _text(tokens[row, : int(ends[row])], vocabulary)
         kind = f"{label(facts.classes[int(batch['label'][row])])}: " if facts.classes else ""
         lines.append(f"{kind}{_beginning(text)}")
-    real = tokens[torch.arange(tokens.shape[1]) < ends[:, None]]
+    ids = tokens[..., 0] if tokens.ndim > 2 else tokens
+    real = ids[torch.arange(ids.shape[1]) < ends[:, None]]
     counts = torch.bincount(real, minlength=len(vocabulary)).tolist()
     shown = [printable(token) if token.strip() else repr(token) for token in vocabulary]
     frequent = partial(draw_bars, names=shown, counts=counts)
     beginnings = Panel("Training examples", partial(_draw, lines=lines), COLUMNS, 1.8)
     title = f"Most frequent of {len(vocabulary)} tokens, in {len(chosen)} training examples"
     return [beginnings, Panel(title, frequent, height=2.6), *lengths(splits, "text", "tokens")]
+
+
+def _text(tokens: Tensor, vocabulary: Sequence[str]) -> str:
+    """Return the text of token ids (T,), or of words with their spelling (T, 1 + SPELLING)."""
+    if tokens.ndim > 1:
+        return " ".join(spelt_words(tokens))
+    return "".join(vocabulary[token] for token in tokens.tolist())
 
 
 def _beginning(text: str) -> str:

@@ -12,16 +12,16 @@ from hpc_dl.data.tables.row_numbers import drop_index
 from hpc_dl.data.tables.rows import Rows
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.csv_format import CsvFormat
-from hpc_dl.jobspec.sources.tables import Csv, Table
+from hpc_dl.jobspec.sources.tables import TableFiles
 
 
-def read_rows(source: Table, key: str) -> Rows:
+def read_rows(source: TableFiles, key: str) -> Rows:
     """Read the rows of the file that an option of a source names.
 
     Raises UserError, which begins with the option, where it is no table, or has no rows.
     """
     file, option = Path(getattr(source, key)).expanduser(), f"data.{key}"
-    rows = read_file(file, option, source if isinstance(source, Csv) else None)
+    rows = read_file(file, option, source if isinstance(source, CsvFormat) else None)
     if rows.frame.empty:
         raise UserError(f"{rows.where} has no rows")
     return drop_index(rows)

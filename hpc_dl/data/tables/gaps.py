@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,12 +14,12 @@ from hpc_dl.data.tables.places import Array, list_rows
 from hpc_dl.data.tables.rows import Rows
 from hpc_dl.errors import UserError, first_few
 from hpc_dl.jobspec.data import Column
-from hpc_dl.jobspec.sources.tables import Table
+from hpc_dl.jobspec.sources.tables import Table, TableFiles
 
 _AN_INPUT = (
     "Fill them in, or let data.missing say what to do: indicator, drop, mean, median, category."
 )
-_A_TARGET = "Fill them in; data.missing: drop leaves such rows out."
+OR_DROP = "Fill them in; data.missing: drop leaves such rows out."
 _ASIDE = "Fill them in, or leave these rows out of the file."
 
 
@@ -28,13 +28,27 @@ def settle(rows: Rows, source: Table, inputs: Sequence[str]) -> Rows:
 
     Raises UserError with the gaps of all columns that may have none.
     """
-    if source.missing == "drop":
-        rows = _leave_out(rows, [*inputs, *source.targets])
+    needed = {
+        **dict.fromkeys(source.targets, ("a target", OR_DROP)),
+        **(dict.fromkeys(inputs, ("an input", _AN_INPUT)) if source.missing == "refuse" else {}),
+    }
+    left_out = [*inputs, *source.targets] if source.missing == "drop" else []
+    return without_gaps(rows, source, needed, left_out)
+
+
+def without_gaps(
+    rows: Rows, source: TableFiles, needed: Mapping[str, tuple[str, str]], left_out: Sequence[str]
+) -> Rows:
+    """Return the rows that have a value in the columns `left_out`.
+
+    Raises UserError with the gaps of the columns `needed`, by name what they are and what to do,
+    and of those that name and group rows.
+    """
+    rows = _leave_out(rows, left_out) if left_out else rows
     named = {
-        **dict.fromkeys(source.targets, ("a target", _A_TARGET)),
+        **needed,
         **({source.groups: ("a group", _ASIDE)} if source.groups else {}),
         **({source.index: ("the name of a row", _ASIDE)} if source.index else {}),
-        **(dict.fromkeys(inputs, ("an input", _AN_INPUT)) if source.missing == "refuse" else {}),
     }
     faults = Faults(rows.where)
     for name, (what, hint) in named.items():

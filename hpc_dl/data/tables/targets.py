@@ -74,6 +74,11 @@ def find(source: Table, tables: Mapping[str, Rows]) -> tuple[list[str], dict[str
     if source.task == "regress":
         return [], {n: _numbers(it, source.targets, source.formats) for n, it in tables.items()}
     (target,) = source.targets
+    return number_classes(tables, target)
+
+
+def number_classes(tables: Mapping[str, Rows], target: str) -> tuple[list[str], dict[str, Array]]:
+    """Return the names of the classes in a column, and by split the class (N,) of each row."""
     classes = find_classes(tables["train"].frame, target)
     return classes, {name: _labels(it, target, classes) for name, it in tables.items()}
 

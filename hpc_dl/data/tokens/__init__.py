@@ -9,6 +9,8 @@ from pathlib import Path
 from hpc_dl.data.tokens.byte_pairs import BytePairs
 from hpc_dl.data.tokens.bytes import Bytes
 from hpc_dl.data.tokens.characters import Characters
+from hpc_dl.data.tokens.dna import Dna
+from hpc_dl.data.tokens.lowercase_words import LowercaseWords
 from hpc_dl.data.tokens.tokenizer import Tokenizer
 from hpc_dl.data.tokens.words import Words
 from hpc_dl.errors import UserError
@@ -17,7 +19,9 @@ __all__ = ["FILE", "KINDS", "Tokenizer", "fit", "load", "to_json"]
 
 FILE = "vocabulary.json"
 """The name of a tokenizer's file among the assets."""
-KINDS: dict[str, type[Tokenizer]] = {it.kind: it for it in (Characters, Bytes, Words, BytePairs)}
+KINDS: dict[str, type[Tokenizer]] = {
+    it.kind: it for it in (Characters, Bytes, Words, LowercaseWords, BytePairs, Dna)
+}
 
 
 def fit(

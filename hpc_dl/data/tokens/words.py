@@ -19,6 +19,8 @@ class Words(Tokenizer):
     """Words and punctuation between blanks, in the case in which they stand; others are UNKNOWN."""
 
     kind: ClassVar[str] = "words"
+    least: ClassVar[int] = 1
+    """How often the training texts have a word at least."""
     tokens: tuple[str, ...]
     specials: int = 0
     """How many special tokens there are, after UNKNOWN."""
@@ -29,7 +31,8 @@ class Words(Tokenizer):
     ) -> Self:
         first = (UNKNOWN, *specials)
         room = None if size is None else size - len(first)
-        return cls((*first, *most_frequent(map(str.split, texts), room)), len(specials))
+        chosen = most_frequent(map(str.split, texts), room, cls.least)
+        return cls((*first, *chosen), len(specials))
 
     @classmethod
     def of_state(cls, state: Mapping[str, Any]) -> Self:

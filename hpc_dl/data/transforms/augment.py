@@ -27,6 +27,8 @@ class Augmentation:
     def of(self, batches: Iterable[Batch], key: tuple[int, ...]) -> Iterator[Batch]:
         """The batches of one step, augmented in turn, with random numbers that follow from `key`.
 
+        Music is transposed, with the frames that follow.
+
         An `image` (B, C, H, W), `sequence` (B, T, F) or `table` (B, columns) keeps its shape, and
         an image stays in [0, 1]; all else is as it was, but that after mixup `target` is mixed,
         too, and an example has two labels: `label` with the mixing coefficient `lam` (B,), and
@@ -34,6 +36,9 @@ class Augmentation:
         """
         self.generator.manual_seed(mix_seed(*key))
         for number, batch in enumerate(batches):
+            if self.options.transpose:
+                yield self._transpose(batch)
+                continue
             changed = {**batch, self.kind: self._augment(batch[self.kind])}
             yield self._mix(changed, mix_seed(*key, number)) if self.options.mixup else changed
 
@@ -50,6 +55,21 @@ class Augmentation:
             example = noise.add_(example)
             example = example.clamp_(0, 1) if self.kind == "image" else example
         return example
+
+    def _transpose(self, batch: Batch) -> Batch:
+        """Shift `music` and `next`, (B, T, 88), by as many keys as are drawn for each piece; what
+        would leave the piano is lost."""
+        music, most = batch["music"], self.options.transpose
+        shift = torch.randint(
+            -most, most + 1, (len(music), 1, 1), generator=self.generator, device=music.device
+        )
+        keys = torch.arange(music.shape[2], device=music.device) - shift
+        lost = (keys < 0) | (keys >= music.shape[2])
+        origin = keys.clamp(0, music.shape[2] - 1).expand_as(music)
+        changed = {
+            name: batch[name].gather(2, origin).masked_fill(lost, 0) for name in ("music", "next")
+        }
+        return {**batch, **changed}
 
     def _crop(self, image: Tensor, border: int) -> Tensor:
         """Crop each picture at random out of itself with a black border."""

@@ -7,22 +7,29 @@ from typing import ClassVar, Literal
 from pydantic import Field, PositiveInt
 
 from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.log_mel import ReadsRecordings
 from hpc_dl.jobspec.model import (
+    CRF,
     Activation,
     Conflict,
     Modality,
-    Model,
     Norm,
     Probability,
     Task,
 )
 
 
-class Convolutional(Model):
+class Convolutional(ReadsRecordings):
     """Convolutional network (LeNet): convolutions and pooling in turn, then dense layers; over the
     pixels of images, or the steps of sequences and texts."""
 
-    modalities: ClassVar[tuple[Modality, ...]] = ("image", "sequence", "text", "music")
+    modalities: ClassVar[tuple[Modality, ...]] = (
+        "image",
+        "sequence",
+        "text",
+        "audio",
+        "music",
+    )
     tasks: ClassVar[tuple[Task, ...]] = ("classify", "regress", "tag")
 
     name: Literal["cnn"]
@@ -39,6 +46,7 @@ class Convolutional(Model):
         "channels, which is the same however a batch is divided over ranks",
     )
     dropout: Probability = Field(0.25, description="probability of dropping a dense layer's unit")
+    crf: bool = CRF
 
     @property
     def batch_norm(self) -> bool:

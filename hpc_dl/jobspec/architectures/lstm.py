@@ -7,16 +7,25 @@ from typing import ClassVar, Literal
 from pydantic import Field, PositiveInt
 
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.model import Conflict, Modality, Model, Pooling, Probability, Task
+from hpc_dl.jobspec.frame_layers import ReadsVideo
+from hpc_dl.jobspec.log_mel import ReadsRecordings
+from hpc_dl.jobspec.model import CRF, Conflict, Modality, Pooling, Probability, Task
 
 CAUSAL = ("predict_next", "predict_notes")
 """Tasks that predict how a sequence goes on."""
 
 
-class LongShortTermMemory(Model):
+class LongShortTermMemory(ReadsRecordings, ReadsVideo):
     """LSTM or GRU: a recurrent network with gates, for long sequences."""
 
-    modalities: ClassVar[tuple[Modality, ...]] = ("image", "sequence", "text", "music")
+    modalities: ClassVar[tuple[Modality, ...]] = (
+        "image",
+        "sequence",
+        "text",
+        "audio",
+        "video",
+        "music",
+    )
     tasks: ClassVar[tuple[Task, ...]] = (
         "classify",
         "regress",
@@ -42,8 +51,11 @@ class LongShortTermMemory(Model):
         False, description="read backwards as well, with weights of its own"
     )
     dropout: Probability = Field(
-        0.1, description="probability of dropping a unit between layers and before the outputs"
+        0.1,
+        description="probability of dropping a unit between layers and before the outputs, and a "
+        "number of the vector of a token",
     )
+    crf: bool = CRF
 
     def find_conflict(self, facts: DataFacts) -> Conflict | None:
         if not self.bidirectional or facts.task not in CAUSAL:

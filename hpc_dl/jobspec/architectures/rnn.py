@@ -6,13 +6,22 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
-from hpc_dl.jobspec.model import Modality, Model, Pooling, Probability, Task
+from hpc_dl.jobspec.frame_layers import ReadsVideo
+from hpc_dl.jobspec.log_mel import ReadsRecordings
+from hpc_dl.jobspec.model import CRF, Modality, Pooling, Probability, Task
 
 
-class Recurrent(Model):
+class Recurrent(ReadsRecordings, ReadsVideo):
     """Recurrent network (Elman): reads a sequence, or an image row by row."""
 
-    modalities: ClassVar[tuple[Modality, ...]] = ("image", "sequence", "text", "music")
+    modalities: ClassVar[tuple[Modality, ...]] = (
+        "image",
+        "sequence",
+        "text",
+        "audio",
+        "video",
+        "music",
+    )
     tasks: ClassVar[tuple[Task, ...]] = (
         "classify",
         "regress",
@@ -37,3 +46,4 @@ class Recurrent(Model):
     dropout: Probability = Field(
         0.0, description="probability of dropping a unit before the outputs"
     )
+    crf: bool = CRF

@@ -7,13 +7,22 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, PositiveInt, model_validator
 
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.model import Conflict, Modality, Model, Probability, Task
+from hpc_dl.jobspec.frame_layers import ReadsVideo
+from hpc_dl.jobspec.log_mel import ReadsRecordings
+from hpc_dl.jobspec.model import CRF, Conflict, Modality, Probability, Task
 
 
-class Transformer(Model):
+class Transformer(ReadsRecordings, ReadsVideo):
     """Transformer: self-attention over the patches of an image (ViT) or the steps of a sequence."""
 
-    modalities: ClassVar[tuple[Modality, ...]] = ("image", "sequence", "text", "music")
+    modalities: ClassVar[tuple[Modality, ...]] = (
+        "image",
+        "sequence",
+        "text",
+        "audio",
+        "video",
+        "music",
+    )
     tasks: ClassVar[tuple[Task, ...]] = (
         "classify",
         "regress",
@@ -30,6 +39,7 @@ class Transformer(Model):
     heads: PositiveInt = Field(4, description="attention heads, which share the width")
     feedforward: PositiveInt = Field(128, description="width of the feed-forward networks, units")
     dropout: Probability = Field(0.1, description="probability of dropping a unit of a layer")
+    crf: bool = CRF
 
     @model_validator(mode="after")
     def _heads_share_the_width(self) -> Self:

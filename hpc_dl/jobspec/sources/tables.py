@@ -11,25 +11,42 @@ from hpc_dl.jobspec.data import Data, Fraction
 from hpc_dl.jobspec.model import Modality, Task
 
 
-class Table(Data):
-    """Options of tables: a row is an example."""
+class TableFiles(Data):
+    """Options of files of rows, each of which is an example."""
 
-    modalities: ClassVar[tuple[Modality, ...]] = ("table",)
-    tasks: ClassVar[tuple[Task, ...]] = ("classify", "regress")
     paths: ClassVar[tuple[str, ...]] = ("path", "validation_path", "test_path")
 
     name: str
     path: str = Field(description="the file; its first row names the columns")
-    target: str | list[str] = Field(description="the column to predict, or several for regression")
-    task: Literal["classify", "regress"] = Field(
-        "classify", description="whether to predict a class or a number"
-    )
-    drop: list[str] = Field([], description="columns to leave out")
     index: str | None = Field(
         None,
         description="a column that names the rows, in messages and in the table of predictions; it "
         "is no input, and each row has a name of its own",
     )
+    groups: str | None = Field(
+        None,
+        description="a column, like one of patients: rows with the same value are kept in the same "
+        "split; it is no input",
+    )
+    validation_path: str | None = Field(
+        None, description="a file of rows for the validation, if any"
+    )
+    test_path: str | None = Field(None, description="a file of rows for the final test, if any")
+    test: Fraction = Field(0.1, description="share of the rows for the test, without such a file")
+
+
+class Table(TableFiles):
+    """Options of tables: a row is an example."""
+
+    modalities: ClassVar[tuple[Modality, ...]] = ("table",)
+    tasks: ClassVar[tuple[Task, ...]] = ("classify", "regress")
+
+    name: str
+    target: str | list[str] = Field(description="the column to predict, or several for regression")
+    task: Literal["classify", "regress"] = Field(
+        "classify", description="whether to predict a class or a number"
+    )
+    drop: list[str] = Field([], description="columns to leave out")
     dates: list[str] | dict[str, str] = Field(
         [],
         description="columns of dates, which become days since 1970-01-01 in UTC; where the format "
@@ -44,16 +61,6 @@ class Table(Data):
         "category of their own. `category`: of words a category, and refused in numbers. `drop`: "
         "rows with a gap, in the target, too, are left out. `refuse`: none may be there",
     )
-    groups: str | None = Field(
-        None,
-        description="a column, like one of patients: rows with the same value are kept in the same "
-        "split; it is no input",
-    )
-    validation_path: str | None = Field(
-        None, description="a file of rows for the validation, if any"
-    )
-    test_path: str | None = Field(None, description="a file of rows for the final test, if any")
-    test: Fraction = Field(0.1, description="share of the rows for the test, without such a file")
 
     @property
     def targets(self) -> list[str]:

@@ -29,7 +29,7 @@ class Convolutional(Supervised):
         it = self.options
         head = dense([it.channels[-1], *it.hidden, self.task.outputs], it.activation, it.dropout)
         return SequenceConvolutions(
-            fronts.of(self.facts, it.embedding),
+            fronts.of(self.facts, it.embedding, it.log_mel),
             it.channels,
             it.kernel,
             it.activation,

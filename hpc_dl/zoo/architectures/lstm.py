@@ -40,7 +40,7 @@ class LongShortTermMemory(Supervised):
         return RecurrentNetwork(
             layer,
             it.layers,
-            fronts.of(self.facts, it.hidden),
+            fronts.of(self.facts, it.hidden, it.log_mel, it.frames, it.dropout),
             self.task.outputs,
             pooling=it.pooling,
             of_steps=self.task.of_steps,

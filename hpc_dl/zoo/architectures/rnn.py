@@ -34,7 +34,7 @@ class Recurrent(Supervised):
         return RecurrentNetwork(
             layer,
             it.layers,
-            fronts.of(self.facts, it.hidden),
+            fronts.of(self.facts, it.hidden, it.log_mel, it.frames),
             self.task.outputs,
             pooling=it.pooling,
             of_steps=self.task.of_steps,

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from hpc_dl.tasks.padding import is_real
-from hpc_dl.tasks.state import State
 from hpc_dl.zoo.layers import fronts
 from hpc_dl.zoo.layers.attention_translation import attention_translation
+from hpc_dl.zoo.layers.causal import CausalEncoder
 from hpc_dl.zoo.layers.fronts import Front
 from hpc_dl.zoo.supervised import Supervised
 
@@ -56,34 +56,6 @@ class Encoder(nn.Module):
         if self.of_steps:
             return self.head(encoded)
         return self.head(encoded.where(real[..., None], 0).sum(dim=1) / length[:, None])
-
-
-class CausalEncoder(nn.Module):
-    """Tokens (B, T) int64, or vectors (B, T, F), to outputs about the next at each position, (B, T,
-    outputs), such as logits, by causal attention to the last `positions` of them.
-
-    The state is those before, (B, T', ...).
-    """
-
-    def __init__(
-        self, embedding: nn.Module, positions: int, layers: nn.Module, width: int, outputs: int
-    ) -> None:
-        super().__init__()
-        self.embedding = embedding
-        self.place = nn.Parameter(torch.empty(positions, width).normal_(0, 0.02))
-        self.layers = layers
-        self.head = nn.Linear(width, outputs)
-
-    def forward(
-        self, tokens: Tensor, length: Tensor | None = None, state: State = None
-    ) -> tuple[Tensor, State]:
-        context = tokens if state is None else torch.cat([state, tokens], dim=1)
-        context = context[:, -len(self.place) :]
-        count = context.shape[1]
-        later = torch.ones(count, count, dtype=torch.bool, device=tokens.device).triu(1)
-        embedded = self.embedding(context) + self.place[:count]
-        encoded = self.layers(embedded, mask=later, is_causal=True)
-        return self.head(encoded[:, -tokens.shape[1] :]), context
 
 
 class PatchEmbedding(nn.Module):
@@ -148,7 +120,8 @@ class Transformer(Supervised):
 
     def _steps(self) -> tuple[Front, nn.Module, int]:
         """Return the front of a sequence, the embedding of its steps, and their number."""
-        front = fronts.of(self.facts, self.options.width)
+        it = self.options
+        front = fronts.of(self.facts, it.width, it.log_mel, it.frames)
         is_embedded = isinstance(front, fronts.Embedded)
         enter = nn.Identity() if is_embedded else nn.Linear(front.size, self.options.width)
         return front, enter, front.steps(self.facts.shape[0])

@@ -33,6 +33,10 @@ class Statistics(nn.Module):
         self.mean.copy_(moments.mean)
         self.deviation.copy_(moments.deviation(self.constant))
 
+    def standardised(self, values: Tensor) -> Tensor:
+        """Return (values - mean) / deviation, in float32."""
+        return ((values - self.mean) / self.deviation).float()
+
 
 class Standardise(Statistics):
     """(x - mean) / deviation of examples (B, numbers), in float32.
@@ -43,7 +47,18 @@ class Standardise(Statistics):
     constant = math.inf
 
     def forward(self, example: Tensor) -> Tensor:
-        return ((example - self.mean) / self.deviation).nan_to_num().float()
+        return self.standardised(example).nan_to_num()
+
+
+class StandardisedSequences(nn.Module):
+    """Standardises what it computes of sequences."""
+
+    input: str
+    """The name of the sequences."""
+
+    def fit(self, sequences: Iterable[tuple[Tensor, Tensor]]) -> None:
+        """Fit the statistics to sequences, padded (B, T, ...) with their lengths (B,)."""
+        raise NotImplementedError
 
 
 class Rescaled(nn.Module):
@@ -59,13 +74,17 @@ class Rescaled(nn.Module):
 
 
 def fit_statistics(
-    networks: Mapping[str, nn.Module], values: Callable[[str], Iterable[Tensor]]
+    networks: Mapping[str, nn.Module],
+    values: Callable[[str], Iterable[Tensor]],
+    sequences: Callable[[str], Iterable[tuple[Tensor, Tensor]]],
 ) -> None:
     """Fit the statistics in all networks to a training split, whose `values` of a name come in
-    parts."""
+    parts, and `sequences` in padded ones with their lengths."""
     for network in networks.values():
         for module in network.modules():
-            if isinstance(module, Standardise):
+            if isinstance(module, StandardisedSequences):
+                module.fit(sequences(module.input))
+            elif isinstance(module, Standardise):
                 module.fit(Moments.of_parts(values("table")))
             elif isinstance(module, Rescaled):
                 module.units.fit(Moments.of_parts(values("target")))

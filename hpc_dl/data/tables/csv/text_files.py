@@ -61,9 +61,9 @@ class TextFile:
             yield from text
 
 
-def find_text(path: Path, key: str, encoding: str | None) -> TextFile:
-    """Return how a file is to be read. Raises UserError for one that is no text, or that is not in
-    its encoding."""
+def find_text(path: Path, key: str, encoding: str | None, form: str = "CSV") -> TextFile:
+    """Return how a file of text in a `form` is to be read. Raises UserError for one that is no
+    text, or that is not in its encoding."""
     where = f"{key}: {path}"
     with reading(key, path, "file"), path.open("rb") as file:
         head = file.read(HEAD)
@@ -75,10 +75,10 @@ def find_text(path: Path, key: str, encoding: str | None) -> TextFile:
             head = stream.read(HEAD)
     if not head:
         raise UserError(f"{where} is empty")
-    if form := find_other_form(head):
-        raise UserError(f"{where} is {form[0]}, not CSV", hint=form[1])
+    if other := find_other_form(head):
+        raise UserError(f"{where} is {other[0]}, not {form}", hint=other[1])
     found = TextFile(path, key, _find_encoding(head, encoding, where), packed)
-    with reading(key, path, f"{packed or 'csv'} file"):
+    with reading(key, path, f"{packed or form.lower()} file"):
         _refuse_undecodable(found, asked=encoding)
     return found
 

@@ -1,0 +1,1 @@
+"""Recordings: headers, decoding, resampling, and splits in memory or streamed."""

@@ -1,0 +1,1 @@
+"""Music as piano rolls: for each frame the pitches that sound in it."""

@@ -1,0 +1,105 @@
+"""Sources of texts with a class each, whatever the form of their files. Light."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
+
+from hpc_dl.data import tokens
+from hpc_dl.data.names import Names
+from hpc_dl.data.source import Loaded, Source
+from hpc_dl.data.splits.counts import Holdout
+from hpc_dl.data.texts import notes
+from hpc_dl.data.texts.labelled import Divided, LabelledTexts
+from hpc_dl.data.tokens import Tokenizer, examples
+from hpc_dl.jobspec.data import DataFacts, Feature, RaggedData
+from hpc_dl.jobspec.texts import ClassifiedTexts
+
+if TYPE_CHECKING:
+    from hpc_dl.data.dataset import Split
+
+Options = TypeVar("Options", bound=RaggedData)
+OfWords = TypeVar("OfWords", bound=ClassifiedTexts)
+
+
+class LabelledTextSource(Source[Options]):
+    """Texts with a class each, as token ids."""
+
+    synthetic = False
+    """True if the texts are made by a generator."""
+
+    @abstractmethod
+    def read(self) -> LabelledTexts:
+        """Read all texts. Raises UserError with the file and the line of what is wrong."""
+
+    @abstractmethod
+    def fit(self, training: Sequence[str]) -> Tokenizer:
+        """Return the tokenizer of the training texts."""
+
+    @property
+    @abstractmethod
+    def longest(self) -> int:
+        """Tokens of a text, of which longer ones lose their end."""
+
+    @cached_property
+    def divided(self) -> Divided:
+        return Divided(self.read(), Holdout.of(self.options))
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        return self.fit(self.divided.texts["train"])
+
+    def describe(self) -> DataFacts:
+        ids = {name: self.tokenizer.encode_each(it) for name, it in self.divided.texts.items()}
+        lengths = [len(it) for part in ids.values() for it in part]
+        longest = min(self.longest, max(lengths))
+        feature = Feature("int", (None,), self.tokenizer.tokens, longest=longest)
+        count = sum(it > self.longest for it in lengths)
+        return DataFacts(
+            "text",
+            "classify",
+            inputs={"text": feature},
+            targets={"label": Feature("int", (), self.divided.given.classes)},
+            synthetic=self.synthetic,
+            example_bytes=4 * sum(lengths) // max(len(lengths), 1),
+            notes=(
+                *self.divided.given.notes,
+                *examples.note_truncated(count, len(lengths), self.longest),
+                *notes.note_unknown(ids, self.tokenizer),
+                *notes.note_repeated(self.divided.texts),
+            ),
+            **self.divided.facts,
+        )
+
+    def load(self) -> Loaded:
+        import torch
+
+        from hpc_dl.data.ragged import RaggedSplit
+
+        given, splits = self.divided.given, {}
+        for name, texts in given.texts.items():
+            ids, _ = examples.truncate(self.tokenizer.encode_each(texts), self.longest)
+            tensors = {"label": torch.tensor(given.labels[name])}
+            if name == "train" and given.groups is not None:
+                tensors["group"] = torch.from_numpy(given.groups)
+            splits[name] = RaggedSplit({"text": examples.ragged(ids, self.tokenizer)}, tensors)
+        return self.describe(), splits
+
+    def names(self, splits: Mapping[str, Split]) -> Names:
+        return self.divided.given.names
+
+    def assets(self, facts: DataFacts) -> dict[str, str]:
+        return {tokens.FILE: tokens.to_json(self.tokenizer)}
+
+
+class WordSource(LabelledTextSource[OfWords]):
+    """Texts of words, whose tokens and longest are options."""
+
+    def fit(self, training: Sequence[str]) -> Tokenizer:
+        return tokens.fit(self.options.tokens, training, self.options.vocabulary)
+
+    @property
+    def longest(self) -> int:
+        return self.options.longest

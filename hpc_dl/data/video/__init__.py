@@ -1,0 +1,1 @@
+"""Clips: videos that are made or read, a class each."""

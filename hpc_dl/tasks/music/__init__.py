@@ -1,0 +1,1 @@
+"""Piano rolls as sound and as MIDI."""

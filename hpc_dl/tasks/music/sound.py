@@ -1,0 +1,50 @@
+"""Sound of a piano roll, by additive synthesis."""
+
+from __future__ import annotations
+
+import io
+import wave
+from typing import Any
+
+import numpy as np
+
+from hpc_dl.tasks.music.notes import LOWEST, frequency
+from hpc_dl.tasks.music.runs import held
+
+SAMPLE_RATE = 22_050
+OVERTONES = (1.0, 0.5, 0.25, 0.12)
+"""Amplitudes of a tone's multiples of its frequency."""
+DECAY, FADE = 0.6, 0.03
+"""Seconds in which a tone falls to 1/e, and in which it ends."""
+Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
+
+
+def wav(roll: Array, rate: float) -> bytes:
+    """Return a piece (frames, 88) of `rate` frames a second as a WAV file: mono, 16 bits."""
+    made = np.zeros(int((len(roll) / rate + FADE) * SAMPLE_RATE) + 1)
+    for note, first, end in held(roll):
+        start = int(first / rate * SAMPLE_RATE)
+        tone = _tone(frequency(note + LOWEST), (end - first) / rate)
+        made[start : start + len(tone)] += tone[: len(made) - start]
+    loudest = np.abs(made).max() or 1.0
+    samples = (made / loudest * 0.9 * 32767).astype("<i2")
+    file = io.BytesIO()
+    with wave.open(file, "wb") as opened:
+        opened.setnchannels(1)
+        opened.setsampwidth(2)
+        opened.setframerate(SAMPLE_RATE)
+        opened.writeframes(samples.tobytes())
+    return file.getvalue()
+
+
+def _tone(hertz: float, seconds: float) -> Array:
+    """Return a tone that decays like a string, without the overtones that could not be sampled."""
+    time = np.arange(int((seconds + FADE) * SAMPLE_RATE)) / SAMPLE_RATE
+    end = np.clip((seconds + FADE - time) / FADE, 0, 1)
+    waves = sum(
+        loudness * np.sin(2 * np.pi * hertz * multiple * time)
+        for multiple, loudness in enumerate(OVERTONES, start=1)
+        if hertz * multiple < SAMPLE_RATE / 2
+    )
+    found: Array = np.exp(-time / DECAY) * end * waves
+    return found
