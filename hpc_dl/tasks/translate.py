@@ -141,7 +141,7 @@ class Translation(Task):
             weights = torch.stack(watched.weights, dim=1).cpu()
             sources = [detokenize.pieces(read, row) for row in _rows(sample, "text")]
             pieces = [[*detokenize.pieces(written, row), END] for row in self._cut(found)]
-            drawn["attention"] = attention_maps(weights[:SHOWN], sources, pieces)
+            drawn["attention"] = attention_maps(weights[:SHOWN], sources[:SHOWN], pieces[:SHOWN])
         return drawn
 
     def _translated(self, step: Step, batch: Batch, search: Search) -> list[str]:
