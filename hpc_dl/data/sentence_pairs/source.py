@@ -25,8 +25,8 @@ from hpc_dl.jobspec.tokens import Kind
 if TYPE_CHECKING:
     from hpc_dl.data.dataset import Split
 
-SOURCE_FILE, TARGET_FILE = "source_vocabulary.json", "target_vocabulary.json"
-"""The names of the tokenizers' files among the assets."""
+TARGET_FILE = "target_vocabulary.json"
+"""The name of the file of the tokenizer of translations; that of texts has the usual one."""
 SIGNATURE = "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp"
 """How sacrebleu counts BLEU by default."""
 
@@ -70,7 +70,7 @@ class PairSource(Source[Options], Generic[Options]):
 
     def assets(self, facts: DataFacts) -> dict[str, str]:
         texts = map(tokens.to_json, self._fitted)
-        return dict(zip((SOURCE_FILE, TARGET_FILE), texts, strict=True))
+        return dict(zip((tokens.FILE, TARGET_FILE), texts, strict=True))
 
     def _read(self) -> tuple[DataFacts, Mapping[str, Pairs], dict[str, Encoded]]:
         pairs = self.pairs()
