@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from hpc_dl.data import tokens
-from hpc_dl.data.audio.form import FILE, AudioForm
+from hpc_dl.data.audio.form import AudioForm
 from hpc_dl.data.tagged.encoding import WordEncoder
 from hpc_dl.jobspec.csv_format import CsvFormat
 from hpc_dl.predictor.inputs import Inputs
@@ -39,7 +39,7 @@ def of(trained: Trained, assets: Path) -> RawInputs:
     if facts.modality == "music":
         return Music(facts.inputs["music"].rate)
     if facts.modality == "audio":
-        return Recordings(AudioForm.of_json((assets / FILE).read_text()))
+        return Recordings(AudioForm.of_training(assets, facts.inputs["audio"].rate))
     return Inputs(
         trained.inputs,
         trained.architecture.ranges(),

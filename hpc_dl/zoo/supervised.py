@@ -23,6 +23,7 @@ from hpc_dl.zoo.contract import (
 )
 from hpc_dl.zoo.layers.chain import ConditionalRandomField
 from hpc_dl.zoo.layers.encoder_decoder import step_of
+from hpc_dl.zoo.layers.forecast import Forecast
 from hpc_dl.zoo.layers.standardise import Rescaled, Standardise
 
 
@@ -47,6 +48,8 @@ class Supervised(Architecture):
             network = nn.Sequential(Standardise(self.facts.shape), network)
         if getattr(self.options, "crf", False):
             network = ConditionalRandomField(network, self.task.outputs)
+        if self.facts.task == "forecast":
+            network = Forecast(network, self.facts.outputs)
         if self.task.rescaled:
             network = Rescaled(network, self.facts.outputs)
         return {"model": network}

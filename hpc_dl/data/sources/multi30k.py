@@ -3,6 +3,7 @@ them, a pair of files for each split, and the test of 2016."""
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,13 +17,13 @@ from hpc_dl.jobspec.tokens import Kind
 
 SPLITS = {"train": "train", "validation": "val", "test": "test_2016_flickr"}
 """Names of the files of each split, before the language."""
+URL = "https://raw.githubusercontent.com/multi30k/dataset/master/data/task1/raw"
+"""Where the files are, packed by gzip."""
 EXAMPLES = 29_000 + 1014 + 1000
 
 
 class Multi30kSource(StagedFiles, PairSource[Multi30k]):
     """The files of two languages, under `data.root` or the site's data folder."""
-
-    fetches = False
 
     @property
     def folder(self) -> Path:
@@ -38,7 +39,7 @@ class Multi30kSource(StagedFiles, PairSource[Multi30k]):
         return self.options.tokens, self.options.tokens
 
     def describe(self) -> DataFacts:
-        self.refuse_absent(".")
+        self.refuse_absent(f", from {URL}, unpacked.")
         require_bleu()
         return super().describe()
 
@@ -54,3 +55,18 @@ class Multi30kSource(StagedFiles, PairSource[Multi30k]):
 
     def staging(self) -> Staging:
         return Staging(str(self.root), not self.find_fault(), EXAMPLES)
+
+    def fetch(self) -> None:
+        from hpc_dl.data.staging import download
+
+        urls = {name: f"{URL}/{name}.gz" for name in self.sizes}
+
+        def get_all(fresh: Path) -> None:
+            for name, url in urls.items():
+                packed = fresh / f"{name}.gz"
+                download.get(url, packed)
+                (fresh / name).write_bytes(gzip.decompress(packed.read_bytes()))
+                packed.unlink()
+
+        hint = download.by_hand(urls.values(), self.folder, ", unpacked by gunzip")
+        download.stage("multi30k", self.folder, self.root, urls, get_all, hint)

@@ -29,6 +29,7 @@ class LongShortTermMemory(ReadsRecordings, ReadsVideo):
     tasks: ClassVar[tuple[Task, ...]] = (
         "classify",
         "regress",
+        "forecast",
         "tag",
         "predict_next",
         "predict_notes",

@@ -25,6 +25,7 @@ class Recurrent(ReadsRecordings, ReadsVideo):
     tasks: ClassVar[tuple[Task, ...]] = (
         "classify",
         "regress",
+        "forecast",
         "tag",
         "predict_next",
         "predict_notes",
