@@ -54,8 +54,10 @@ def _param(word: str) -> tuple[str, str]:
 
 
 def _of_one(given: str, predicted: Mapping[str, Any]) -> str:
-    """Return the prediction of one raw example as people read it: its continuation, or a line for
-    each name."""
+    """Return the prediction of one raw example as people read it: its translation or continuation,
+    or a line for each name."""
+    if "translation" in predicted:
+        return f"{predicted['translation'][0]}\n"
     if "continuation" in predicted:
         return f"{given}{predicted['continuation'][0]}\n"
     return "".join(f"{name}: {values[0]}\n" for name, values in predicted.items())

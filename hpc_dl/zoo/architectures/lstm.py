@@ -15,6 +15,7 @@ from torch import nn
 
 from hpc_dl.zoo.layers import fronts
 from hpc_dl.zoo.layers.recurrent import RecurrentNetwork, language_model
+from hpc_dl.zoo.layers.recurrent_translation import recurrent_translation
 from hpc_dl.zoo.supervised import Supervised
 
 CELLS: dict[str, type[nn.LSTM | nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GRU}
@@ -26,9 +27,11 @@ class LongShortTermMemory(Supervised):
     def network(self) -> nn.Module:
         it = self.options
 
-        def layer(width: int) -> nn.RNNBase:
-            return CELLS[it.cell](width, it.hidden, bidirectional=it.bidirectional)
+        def layer(width: int, both_ways: bool = it.bidirectional) -> nn.RNNBase:
+            return CELLS[it.cell](width, it.hidden, bidirectional=both_ways)
 
+        if self.task.shown:
+            return recurrent_translation(self.facts, layer, it.layers, it.dropout)
         drop = {"between": it.dropout, "last": it.dropout}
         if self.task.causal:
             return language_model(
