@@ -23,6 +23,7 @@ REVIEWS = {"name": "synthetic_reviews", "longest": 12}
 SPEECH = {"name": "synthetic_vowels", "examples": 60}
 MUSIC = {"name": "synthetic_music", "pieces": 20, "length": 9}
 TAGS = {"name": "synthetic_entities", "examples": 40}
+CLIPS = {"name": "synthetic_moving_digits", "clips": 80, "frames": 3, "side": 28}
 JOBS: dict[str, dict[str, Any]] = {
     "autoencoder": {"model": {"hidden": [8], "channels": [4]}},
     "autoencoder, salt": {
@@ -48,6 +49,7 @@ JOBS: dict[str, dict[str, Any]] = {
     "gnn, graphs, gat": {"model": {"hidden": 8, "layer": "gat"}, "data": GRAPHS},
     "gnn, graphs, gin": {"model": {"hidden": 8, "layer": "gin", "pooling": "max"}, "data": GRAPHS},
     "lstm": {"model": {"hidden": 8, "layers": 2, "dropout": 0.5}},
+    "lstm, forecast": {"model": {"hidden": 8, "dropout": 0.5}, "data": {"name": "series"}},
     "lstm, music": {
         "model": {"hidden": 8, "dropout": 0.5},
         "data": {**MUSIC, "carry_state": True},
@@ -68,6 +70,7 @@ JOBS: dict[str, dict[str, Any]] = {
         "model": {"hidden": 8, "bidirectional": True, "dropout": 0.5, "crf": True},
         "data": TAGS,
     },
+    "lstm, video": {"model": {"hidden": 8, "frames": {"channels": [4, 4]}}, "data": CLIPS},
     "resnet": {"model": {"width": 4}},
     "rnn": {"model": {"hidden": 8}},
     "torchvision:shufflenet_v2_x0_5": {"model": {"size": 32}},
