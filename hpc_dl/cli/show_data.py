@@ -12,7 +12,6 @@ from hpc_dl.cli.common import console
 from hpc_dl.data.dataset import Splits
 from hpc_dl.data.source import Source
 from hpc_dl.errors import UserError, reason
-from hpc_dl.jobspec.data import StreamedData
 from hpc_dl.jobspec.sources.user import UserData
 from hpc_dl.tasks.artifacts import Picture
 from hpc_dl.user_code import failures
@@ -66,7 +65,7 @@ def _load(source: Source[Any]) -> Splits:
     """Load the splits; what can be streamed is, so that no more than is drawn is read."""
     from hpc_dl.data import loading
 
-    workers = 0 if isinstance(source.options, StreamedData) else None
+    workers = 0 if source.options.can_stream else None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

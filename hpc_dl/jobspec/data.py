@@ -230,6 +230,8 @@ class Data(Spec):
     """The splits that are drawn from the training examples, unless the data have them."""
     loading_options: ClassVar[set[str]] = {"loading"}
     """Options that change no batch."""
+    can_stream: ClassVar[bool] = False
+    """True if its examples can also be read while training."""
 
     name: str
     batch_size: PositiveInt = Field(
@@ -302,9 +304,10 @@ class Data(Spec):
 
 
 class StreamedData(Data):
-    """Options of a source whose examples can also be read while training."""
+    """Options of a source whose examples worker processes can also read while training."""
 
     loading_options: ClassVar[set[str]] = {"loading", "workers"}
+    can_stream: ClassVar[bool] = True
 
     name: str
     workers: NonNegativeInt | None = Field(

@@ -17,6 +17,7 @@ class RunningText(Data):
     modalities: ClassVar[tuple[Modality, ...]] = ("text",)
     tasks: ClassVar[tuple[Task, ...]] = ("predict_next",)
     drawn: ClassVar[tuple[str, ...]] = ()
+    can_stream: ClassVar[bool] = True
 
     name: str
     tokens: Kind = Field(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec import units
 from hpc_dl.jobspec.architectures import ZOO
-from hpc_dl.jobspec.data import DataFacts, StreamedData
+from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.faults import Fault
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.model import Modality, UserModel
@@ -124,10 +124,8 @@ def _check_classes(spec: JobSpec, facts: DataFacts) -> None:
 
 
 def _check_loading(spec: JobSpec) -> None:
-    if spec.data.loading == "streaming" and not isinstance(spec.data, StreamedData):
-        able = ", ".join(
-            name for name, source in SOURCES.items() if issubclass(source, StreamedData)
-        )
+    if spec.data.loading == "streaming" and not spec.data.can_stream:
+        able = ", ".join(name for name, source in SOURCES.items() if source.can_stream)
         raise SpecConflict(
             "data.loading", f"{spec.data.name} is held in memory", f"Those that stream: {able}."
         )

@@ -44,9 +44,9 @@ class Loading:
 def choose(spec: JobSpec, facts: DataFacts, ranks: Ranks, memory: int | None) -> Loading:
     """Choose how the ranks of a node load; `memory` in bytes is that of the spec if None."""
     source, size, room = spec.data, count_bytes(facts), _room(spec, ranks, memory)
-    if isinstance(source, StreamedData) and source.loading == "streaming":
+    if source.can_stream and source.loading == "streaming":
         return Loading(_workers(source, ranks))
-    if isinstance(source, StreamedData) and source.loading == "auto" and size > room:
+    if source.can_stream and source.loading == "auto" and size > room:
         note = (
             f"the examples are {_gigabytes(size)} in memory, and a rank may hold "
             f"{_gigabytes(room)} of them: they are streamed"
@@ -75,7 +75,9 @@ def _room(spec: JobSpec, ranks: Ranks, memory: int | None) -> int:
     return memory // SHARE // ranks.tasks_per_node
 
 
-def _workers(source: StreamedData, ranks: Ranks) -> int:
+def _workers(source: Data, ranks: Ranks) -> int:
+    if not isinstance(source, StreamedData):
+        return 0
     if source.workers is not None:
         return source.workers
     return min(max(ranks.cpus_per_task - 1, 1), MOST_WORKERS)

@@ -1,10 +1,16 @@
 """A text is divided into contiguous parts, and its vocabulary is that of the training part."""
 
+import os
+import subprocess
 from pathlib import Path
 
+import pytest
 import torch
 
+from hpc_dl.data import text_files
 from hpc_dl.data.sources.text import CORIOLANUS, TextSource
+from hpc_dl.data.texts import running
+from hpc_dl.installed import PYTHON
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.sources.text import Text
 from tests.support import reading
@@ -82,3 +88,54 @@ def test_facts_say_that_examples_differ_in_length():
     facts: DataFacts = TextSource(Text(name="text"), Path()).describe()
     assert facts.inputs["text"].shape == (None,)
     assert (facts.modality, facts.task) == ("text", "predict_next")
+
+
+@pytest.mark.parametrize("kind", ["characters", "bytes", "words", "byte_pairs"])
+def test_a_text_is_streamed_as_it_is_held_in_memory(kind, tmp_path, monkeypatch):
+    monkeypatch.setattr(text_files, "AT_ONCE", 100)
+    monkeypatch.setattr(running, "AT_ONCE", 150)
+    text = "".join(f"line {n} with größer words\r\n" for n in range(99)) + "x" * 400
+    options = written(tmp_path, text, length=7, tokens=kind, vocabulary=300)
+    held = reading.load(options, tmp_path)
+    for _ in range(2):  # written, and read again
+        streamed = reading.load(options, tmp_path, workers=0)
+        assert streamed.facts == held.facts
+        for name in ("train", "validation", "test"):
+            one, other = (getattr(it, name) for it in (held, streamed))
+            for batch in torch.arange(len(one)).split(5):
+                for key, tensor in one.batch(batch).items():
+                    assert torch.equal(tensor, other.batch(batch)[key])
+
+
+@pytest.mark.slow
+def test_a_large_text_is_streamed_in_little_memory(tmp_path):
+    file, line = tmp_path / "large.txt", "abcdefghijklmnopqrs\n"
+    with file.open("w") as opened:
+        for _ in range(64):
+            opened.write(line * (2**20 // len(line)))
+    options = Text(name="text", path=str(file), loading="streaming", validation=0.01, test=0.01)
+    command = """
+import resource, sys
+from pathlib import Path
+import torch
+from hpc_dl.data import text_files
+from hpc_dl.data.texts import running
+from hpc_dl.jobspec.sources.text import Text
+from tests.support import reading
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+text_files.AT_ONCE = running.AT_ONCE = 2**18
+before = peak()
+splits = reading.load(Text.model_validate_json(sys.argv[1]), Path(sys.argv[2]), workers=0)
+splits.train.batch(torch.arange(0, len(splits.train), 50_000))
+print(len(splits.train), peak() - before)
+"""
+    words = [*PYTHON, "-c", command, options.model_dump_json(), str(tmp_path)]
+    root = Path(__file__).parents[2]
+    env = {**os.environ, "PYTHONPATH": str(root)}
+    done = subprocess.run(words, capture_output=True, text=True, check=True, cwd=root, env=env)
+    examples, kilobytes = map(int, done.stdout.split())
+    assert examples == pytest.approx(64 * 2**20 * 0.98 / 128, rel=1e-3)
+    assert kilobytes < 48 * 2**10  # of 64 MiB

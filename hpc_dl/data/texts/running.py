@@ -7,16 +7,23 @@ lies between trained ones.
 from __future__ import annotations
 
 import math
+import os
 from abc import abstractmethod
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from hpc_dl.data import text_files, tokens
+import numpy as np
+from numpy.lib.format import dtype_to_descr, write_array_header_1_0
+
+from hpc_dl.data import checked_files, text_files, tokens
 from hpc_dl.data.source import Loaded, Source
+from hpc_dl.data.splits.counts import SPLITS
 from hpc_dl.data.tokens import Tokenizer
-from hpc_dl.errors import UserError, first_few
+from hpc_dl.data.tokens.tokenizer import Ids
+from hpc_dl.errors import UserError, first_few, reason
 from hpc_dl.jobspec.data import UNKNOWN, DataFacts, Feature
 from hpc_dl.jobspec.running_text import RunningText
 
@@ -26,12 +33,14 @@ if TYPE_CHECKING:
     from hpc_dl.data.dataset import Split
 
 Options = TypeVar("Options", bound=RunningText)
-_AT_ONCE = 2**22
+AT_ONCE = 2**22
 """Characters that are encoded at once, in many times the memory of their ids."""
+RULE = "ids 1"
+"""Changes with how ids are made of a text."""
 
 
 class RunningTextSource(Source[Options]):
-    """A text in three parts."""
+    """A text in three parts, which is read piece by piece; only its token ids are kept."""
 
     key = "data.path"
     """The option that names the file."""
@@ -41,41 +50,41 @@ class RunningTextSource(Source[Options]):
         """Return the file."""
 
     @cached_property
-    def parts(self) -> dict[str, str]:
-        """The text of each split. Raises UserError where one is too short."""
-        path, options = self.path(), self.options
-        text = text_files.read(self.key, path)
+    def parts(self) -> dict[str, tuple[int, int]]:
+        """The first character and the end of each part. Raises UserError where one is too short."""
+        options, where = self.options, self._where
         if options.test + options.validation >= 1:
             raise UserError(
                 f"data.validation {options.validation} and data.test {options.test} are the whole "
                 "text: nothing is left to train on"
             )
-        test, validation = (round(len(text) * it) for it in (options.test, options.validation))
-        first, second = len(text) - test - validation, len(text) - test
-        parts = {
-            "train": text[:first],
-            "validation": text[first:second],
-            "test": text[second:],
-        }
-        _refuse_short({name: len(part) for name, part in parts.items()}, "characters", self._where)
-        if len(set(parts["train"])) < 2:
-            raise UserError(
-                f"{self._where}: every character to train on is {text[0]!r}: there is nothing to "
-                "learn"
-            )
+        count = sum(map(len, text_files.read_in_parts(self.key, self.path())))
+        test, validation = (round(count * it) for it in (options.test, options.validation))
+        ends = [0, count - test - validation, count - test, count]
+        parts = dict(zip(SPLITS, pairwise(ends), strict=True))
+        _refuse_short(
+            {name: end - first for name, (first, end) in parts.items()}, "characters", where
+        )
         return parts
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
         options = self.options
-        return tokens.fit(options.tokens, [*_pieces(self.parts["train"])], options.vocabulary)
+        self._refuse_one_character()
+        return tokens.fit(options.tokens, self._pieces("train"), options.vocabulary)
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """The tokens of each part. Raises UserError where one has too few."""
+        if self.options.tokens == "characters":
+            return {name: end - first for name, (first, end) in self.parts.items()}
+        encode = self.tokenizer.encode
+        counts = {name: sum(len(encode(it)) for it in self._pieces(name)) for name in self.parts}
+        _refuse_short(counts, "tokens", self._where)
+        return counts
 
     def describe(self) -> DataFacts:
-        counts = {name: self._count(part) for name, part in self.parts.items()}
-        _refuse_short(counts, "tokens", self._where)
-        length = self.options.length
-        train, validation, test = (math.ceil((count - 1) / length) for count in counts.values())
-        kind = self.options.tokens
+        length, kind = self.options.length, self.options.tokens
         feature = Feature(
             "int",
             (None,),
@@ -83,6 +92,8 @@ class RunningTextSource(Source[Options]):
             longest=length,
             tokens="words" if kind == "lowercase_words" else kind,
         )
+        train, validation, test = (math.ceil((it - 1) / length) for it in self.counts.values())
+        unit = "characters" if kind == "characters" else "tokens"
         return DataFacts(
             "text",
             "predict_next",
@@ -91,11 +102,22 @@ class RunningTextSource(Source[Options]):
             train=train,
             validation=validation,
             test=test,
-            notes=(*self._note_unknown(), *_note_short(counts, self._unit, length)),
+            example_bytes=length * self._dtype.itemsize,
+            notes=(*self._note_unknown(unit), *_note_short(self.counts, unit, length)),
         )
 
     def load(self) -> Loaded:
-        return self.describe(), {name: self._split(part) for name, part in self.parts.items()}
+        import torch
+
+        def ids(part: str) -> Tensor:
+            return torch.from_numpy(np.concatenate([*self._encoded(part)]))
+
+        return self.describe(), {name: self._split(ids(name)) for name in self.parts}
+
+    def stream(self, workers: int, *, check: bool = True) -> Loaded:
+        """Prepare examples whose ids lie in files, of which the system reads what is asked for; no
+        workers are needed."""
+        return self.describe(), {name: self._split(self._mapped(name)) for name in self.parts}
 
     def assets(self, facts: DataFacts) -> dict[str, str]:
         return {tokens.FILE: tokens.to_json(self.tokenizer)}
@@ -105,67 +127,113 @@ class RunningTextSource(Source[Options]):
         return f"{self.key}: {self.path()}"
 
     @property
-    def _unit(self) -> str:
-        return "characters" if self.options.tokens == "characters" else "tokens"
+    def _dtype(self) -> np.dtype[Any]:
+        return np.dtype(np.uint8 if len(self.tokenizer.tokens) <= 256 else np.int32)
 
-    def _count(self, part: str) -> int:
-        """Return the number of tokens of a part."""
-        if self.options.tokens == "characters":
-            return len(part)
-        return sum(len(self.tokenizer.encode(it)) for it in _pieces(part))
+    def _pieces(self, part: str) -> Iterator[str]:
+        first, end = self.parts[part]
+        text = text_files.read_in_parts(self.key, self.path())
+        return _in_pieces(_between(text, first, end))
 
-    def _split(self, part: str) -> Split:
+    def _encoded(self, part: str) -> Iterator[Ids]:
+        """Yield the ids of a part, piece by piece."""
+        return (self.tokenizer.encode(it).astype(self._dtype) for it in self._pieces(part))
+
+    def _mapped(self, part: str) -> Tensor:
+        """Return the ids of a part in a file of the cache, which is written where it is absent."""
+        import torch
+
+        options = self.options
+        way = (RULE, options.tokens, options.vocabulary, options.validation, options.test, part)
+        digest = checked_files.digest(repr(way), [self.path()])
+        file = self.data_root / "cache" / f"{digest}.npy"
+        if not file.exists():
+            _write(file, self.counts[part], self._dtype, self._encoded(part))
+        # Copied where it is written to, which it is not: torch warns of tensors that cannot be.
+        return torch.from_numpy(np.load(file, mmap_mode="c"))
+
+    def _split(self, ids: Tensor) -> Split:
         """The examples of a part, `length` tokens each and those that follow them; the last is
         what is left."""
         import torch
 
         from hpc_dl.data.ragged import Ragged, RaggedSplit
 
-        ids = self._ids(part)
         last = len(ids) - 1
-        offsets = torch.tensor([*range(0, last, self.options.length), last])
+        offsets = torch.arange(0, last + self.options.length, self.options.length).clamp(max=last)
         return RaggedSplit({"text": Ragged(ids[:-1], offsets), "next": Ragged(ids[1:], offsets)})
 
-    def _ids(self, part: str) -> Tensor:
-        import torch
+    def _refuse_one_character(self) -> None:
+        """Raise UserError where the training part repeats one character."""
+        found: set[str] = set()
+        for piece in self._pieces("train"):
+            found.update(piece)
+            if len(found) > 1:
+                return
+        raise UserError(
+            f"{self._where}: every character to train on is {found.pop()!r}: there is nothing to "
+            "learn"
+        )
 
-        type_ = torch.uint8 if len(self.tokenizer.tokens) <= 256 else torch.int32
-        encoded = (torch.from_numpy(self.tokenizer.encode(it)) for it in _pieces(part))
-        return torch.cat([it.to(type_) for it in encoded])
-
-    def _note_unknown(self) -> tuple[str, ...]:
-        """Note for the plan the tokens that the training part does not have."""
-        held_out = [self.parts["validation"], self.parts["test"]]
+    def _note_unknown(self, unit: str) -> tuple[str, ...]:
+        """Note for the plan what of the held-out parts the training part does not have."""
         if UNKNOWN not in self.tokenizer.tokens:
             return ()
-        if self.options.tokens != "characters":
-            ids = [self.tokenizer.encode(it) for part in held_out for it in _pieces(part)]
-            unknown = sum(int((it == 0).sum()) for it in ids)
-            return (_of_training(unknown, "tokens"),) if unknown else ()
-        text, known = "".join(held_out), set(self.tokenizer.tokens)
-        strange = sorted(set(text) - known)
-        if not strange:
+        count, strange, known = 0, set[str](), set(self.tokenizer.tokens)
+        for part in ("validation", "test"):
+            for piece in self._pieces(part):
+                count += int((self.tokenizer.encode(piece) == 0).sum())
+                strange |= set(piece) - known if unit == "characters" else set()
+        if not count:
             return ()
-        count = sum(map(text.count, strange))
-        return (f"{_of_training(count, 'characters')}: {first_few(map(repr, strange), 8)}",)
+        note = f"{count} {unit} of validation and test are none of the training part's, and read as"
+        named = f": {first_few(map(repr, sorted(strange)), 8)}" if strange else ""
+        return (f"{note} {UNKNOWN}{named}",)
 
 
-def _of_training(count: int, unit: str) -> str:
-    return (
-        f"{count} {unit} of validation and test are none of the training part's, and read as "
-        f"{UNKNOWN}"
-    )
+def _between(text: Iterator[str], first: int, end: int) -> Iterator[str]:
+    """Yield the characters of a text from `first` to before `end`."""
+    at = 0
+    for part in text:
+        yield part[max(first - at, 0) : max(end - at, 0)]
+        at += len(part)
+        if at >= end:
+            return
 
 
-def _pieces(text: str) -> Iterator[str]:
-    """Yield a text in parts that end with a line, or are AT_ONCE characters long."""
-    first = 0
-    while first < len(text):
-        end = first + _AT_ONCE
-        line = text.rfind("\n", first, end) + 1
-        end = line if end < len(text) and line > first else end
-        yield text[first:end]
-        first = end
+def _in_pieces(text: Iterator[str]) -> Iterator[str]:
+    """Yield a text in pieces that end with a line, or are AT_ONCE characters long."""
+    held = ""
+    for part in text:
+        held += part
+        while len(held) > AT_ONCE:
+            end = held.rfind("\n", 0, AT_ONCE) + 1 or AT_ONCE
+            yield held[:end]
+            held = held[end:]
+    if held:
+        yield held
+
+
+def _write(file: Path, count: int, dtype: np.dtype[Any], parts: Iterator[Ids]) -> None:
+    """Write ids to a file, which is whole once it is there. Raises UserError where the disk does
+    not take it."""
+    temporary = file.with_suffix(f".{os.getpid()}.tmp")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        form = {"descr": dtype_to_descr(dtype), "fortran_order": False, "shape": (count,)}
+        with temporary.open("wb") as opened:
+            write_array_header_1_0(opened, form)
+            for part in parts:
+                part.tofile(opened)
+        temporary.replace(file)
+    except OSError as error:
+        raise UserError(
+            f"{file} cannot be written: {reason(error)}",
+            hint="The ids of a text that is streamed need room beside the staged data; "
+            "data.loading: resident keeps them in memory.",
+        ) from None
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _refuse_short(counts: dict[str, int], unit: str, where: str) -> None:
