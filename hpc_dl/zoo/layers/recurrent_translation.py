@@ -33,9 +33,13 @@ def recurrent_translation(
     facts: DataFacts, layer: Layer, layers: int, dropout: float, *, both_ways: bool
 ) -> RecurrentTranslation:
     """Return the network for texts and translations, which reads a text `both_ways` or forwards."""
-    text, translation = facts.inputs["text"], facts.targets["translation"]
-    begin, counts = translation.vocabulary.index(BEGIN), (text.vocabulary, translation.vocabulary)
-    return RecurrentTranslation(layer, layers, *map(len, counts), begin, dropout, both_ways)
+    text, translation = (
+        it.vocabulary for it in (facts.inputs["text"], facts.targets["translation"])
+    )
+    begin = translation.index(BEGIN)
+    return RecurrentTranslation(
+        layer, layers, len(text), len(translation), begin, dropout, both_ways=both_ways
+    )
 
 
 class RecurrentTranslation(EncoderDecoder):
@@ -49,6 +53,7 @@ class RecurrentTranslation(EncoderDecoder):
         vocabulary: int,
         begin: int,
         dropout: float,
+        *,
         both_ways: bool,
     ) -> None:
         """`source` and `vocabulary` are the numbers of tokens of texts and of translations."""
