@@ -7,6 +7,7 @@ import mido
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 
 from hpc_dl import tasks
 from hpc_dl.data.music import cadences, midi_files, rolls
@@ -14,6 +15,7 @@ from hpc_dl.jobspec.data import DataFacts, Feature
 from hpc_dl.tasks.music import midi, sound
 from hpc_dl.tasks.music.notes import NAMES, NOTES, frequency
 from hpc_dl.tasks.music.runs import held
+from hpc_dl.tasks.pictures import piano_rolls
 from hpc_dl.tasks.predict_notes import Improvisation
 
 FEATURE = Feature("float", (None, NOTES), NAMES, longest=8, rate=2.0)
@@ -66,6 +68,24 @@ def test_a_seed_gives_the_same_music_and_another_one_other(monkeypatch):
     assert not torch.equal(found[0], found[2])
 
 
+def test_a_continuation_is_also_the_names_of_its_notes():
+    notes = torch.from_numpy(rolls.roll([[60, 64], []]))[None]
+    assert TASK.decode({"notes": notes})["continuation"].tolist() == ["C4 E4\n-"]
+
+
+def test_without_mido_the_sound_says_what_to_install(monkeypatch):
+    monkeypatch.setattr("hpc_dl.tasks.music.midi.find_spec", lambda name: None)
+    found = TASK.samples(repeat, batch([[60]] * 20))
+    assert set(found) == {"piano_rolls", "music_1"}
+    assert "pip install 'hpcdl[music]'" in found["music_1"].caption
+
+
+def test_a_piano_roll_shows_the_notes_that_sound_and_no_more():
+    axis = Figure().subplots()
+    piano_rolls.draw(axis, torch.from_numpy(rolls.roll([[60, 64]])), 1.0)
+    assert axis.get_ylim() == (58, 66)
+
+
 def test_samples_are_pictures_sound_and_midi():
     sample = batch(*[[[60, 64]] * 20] * 2)
     found = TASK.samples(repeat, sample)
@@ -81,8 +101,9 @@ def test_what_is_written_as_midi_is_read_as_it_was(tmp_path):
     for number, piece in enumerate([CHORD, *cadences.pieces(3, 0)]):
         file = tmp_path / f"{number}.mid"
         file.write_bytes(midi.write(piece, 2.0))
-        read, beyond = midi_files.read("it", file, 1)
-        assert beyond == 0
+        found = midi_files.read("it", file, 1)
+        read = found.roll
+        assert (found.outside, found.drums, found.moved) == (0, 0, 0)
         assert np.array_equal(read, piece[: len(read)])
         assert not piece[len(read) :].any()
         seconds = mido.MidiFile(file).length
