@@ -24,7 +24,7 @@ class Prompts:
     def batch(self, given: Any) -> dict[str, Tensor]:
         """Return the tensors for `predict`. Raises UserError for a prompt that is empty, or has a
         character that the training text has not."""
-        rows = [self._encoded(prompt, n) for n, prompt in enumerate(_strings(given), start=1)]
+        rows = [self._encoded(prompt, n) for n, prompt in enumerate(strings(given), start=1)]
         length = torch.tensor([*map(len, rows)])
         return {"text": pad_sequence(rows, batch_first=True), "text_length": length}
 
@@ -42,12 +42,16 @@ class Prompts:
         return ids
 
 
-def _strings(given: Any) -> list[str]:
-    """One prompt or several: a string, a list, an array, a column, or one of these as `text`."""
+def strings(given: Any) -> list[str]:
+    """Return one text or several: a string, a list, an array, a column, or one of these under any
+    name."""
     if isinstance(given, Mapping) or hasattr(given, "columns"):
         names = [*given] if isinstance(given, Mapping) else [*given.columns]
         if len(names) != 1:
-            raise UserError(f"the network takes text, but was given {', '.join(map(str, names))}")
+            raise UserError(
+                f"the network takes text, but was given {', '.join(map(str, names))}",
+                hint=f"Give one column: predict(given[{names[0]!r}])." if names else "",
+            )
         given = given[names[0]]
     found = [given] if isinstance(given, str) else np.asarray(given, dtype=object).ravel().tolist()
     if not found or not all(isinstance(it, str) for it in found):

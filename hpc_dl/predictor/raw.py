@@ -8,12 +8,15 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from hpc_dl.data import tokens
+from hpc_dl.data.audio.form import FILE, AudioForm
 from hpc_dl.data.tagged.encoding import WordEncoder
 from hpc_dl.jobspec.csv_format import CsvFormat
 from hpc_dl.predictor.inputs import Inputs
 from hpc_dl.predictor.music import Music
 from hpc_dl.predictor.prompts import Prompts
+from hpc_dl.predictor.recordings import Recordings
 from hpc_dl.predictor.sentences import Sentences
+from hpc_dl.predictor.texts import Texts
 from hpc_dl.zoo.trained import Trained
 
 
@@ -29,10 +32,14 @@ def of(trained: Trained, assets: Path) -> RawInputs:
     facts = trained.architecture.facts
     if facts.task == "tag":
         return Sentences(WordEncoder.load(assets), facts.shape[0])
-    if facts.modality == "text":
+    if facts.modality == "text" and facts.task == "predict_next":
         return Prompts(tokens.load(assets / tokens.FILE))
+    if facts.modality == "text":
+        return Texts(tokens.load(assets / tokens.FILE), facts.inputs["text"].longest)
     if facts.modality == "music":
         return Music(facts.inputs["music"].rate)
+    if facts.modality == "audio":
+        return Recordings(AudioForm.of_json((assets / FILE).read_text()))
     return Inputs(
         trained.inputs,
         trained.architecture.ranges(),

@@ -14,10 +14,11 @@ from torch.nn import functional as F
 
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.metrics import TOP
-from hpc_dl.tasks.artifacts import Picture
+from hpc_dl.tasks.artifacts import Artifact
 from hpc_dl.tasks.contract import Batch, Loss, MonitoredMetric, Observed, Task
 from hpc_dl.tasks.pictures import charts
 from hpc_dl.tasks.pictures.most_wrong import MostWrong
+from hpc_dl.tasks.pictures.most_wrong_recordings import MostWrongRecordings
 from hpc_dl.tasks.tables import Array, ClassTables
 from hpc_dl.torchvision_compat import torchvision
 
@@ -107,23 +108,28 @@ class Classification(Task):
             return {}
         return {"class": np.array(names)[numbers]}
 
-    def pictures(self, held_out: Iterable[tuple[Tensor, Batch]]) -> Mapping[str, Picture]:
-        """Return the confusion matrix, the ROC curves, and the images that are most wrong."""
-        kept, worst, names = [], MostWrong(), self.facts.classes
+    def pictures(self, held_out: Iterable[tuple[Tensor, Batch]]) -> Mapping[str, Artifact]:
+        """Return the confusion matrix, the ROC curves, and the images or recordings that are most
+        wrong."""
+        kept, worst, names = [], self._most_wrong(), self.facts.classes
         for outputs, batch in held_out:
             probabilities, label = outputs.softmax(dim=1), batch["label"]
             shown = probabilities[:, : charts.MOST_CURVES]
             kept.append((probabilities.argmax(dim=1).cpu(), shown.cpu(), label.cpu()))
-            if "image" in batch:
-                worst.update(batch["image"], probabilities, label)
+            if worst:
+                worst.update(batch, probabilities)
         predicted, shown, labels = (torch.cat(column) for column in zip(*kept, strict=True))
-        pictures = {
+        pictures: dict[str, Artifact] = {
             "confusion": charts.confusion(predicted, labels, names),
             "roc": charts.roc_curves(shown, labels, names),
         }
-        if worst.kept:
-            pictures["most_wrong"] = worst.picture(names)
-        return pictures
+        return {**pictures, **worst.artifacts(names)} if worst else pictures
+
+    def _most_wrong(self) -> MostWrong | MostWrongRecordings | None:
+        """Return what collects the examples that are most wrong; None where none is drawn."""
+        if self.facts.modality == "audio":
+            return MostWrongRecordings(self.facts.inputs["audio"].rate)
+        return MostWrong() if self.facts.modality == "image" else None
 
 
 def _class_weights(options: Train, examples: Mapping[str, Tensor], classes: int) -> Tensor | None:

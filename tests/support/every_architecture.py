@@ -13,11 +13,13 @@ from hpc_dl.train import build
 from hpc_dl.train.world import World
 from tests.support import steps
 from tests.support.pictures import folder_of_pictures
+from tests.support.recordings import folder_of_recordings
 
 KARATE = {"name": "karate"}
 GRAPHS = {"name": "karate", "batch_size": 9}
 """Stands for many graphs in the place of one."""
 TEXT = {"name": "text", "length": 9}
+SPEECH = {"name": "synthetic_vowels", "examples": 60}
 MUSIC = {"name": "synthetic_music", "pieces": 20, "length": 9}
 TAGS = {"name": "synthetic_entities", "examples": 40}
 JOBS: dict[str, dict[str, Any]] = {
@@ -31,6 +33,7 @@ JOBS: dict[str, dict[str, Any]] = {
         "data": {"augment": {"crop": 1, "flip": True, "rotation": 9, "noise": 0.1, "mixup": 0.2}},
         "train": {"class_weights": "balanced", "label_smoothing": 0.1},
     },
+    "cnn, recordings": {"model": {"channels": [4], "hidden": [8]}, "data": SPEECH},
     "cnn, streamed": {"model": {"channels": [4]}, "data": "pictures"},
     "diffusion": {"model": {"width": 8, "blocks": 1, "steps": 10, "sampling_steps": 2}},
     "ffnn": {"model": {"hidden": [8], "dropout": 0.5}, "train": {"clip_norm": 1.0}},
@@ -48,6 +51,10 @@ JOBS: dict[str, dict[str, Any]] = {
         "model": {"hidden": 8, "dropout": 0.5},
         "data": {**MUSIC, "carry_state": True},
     },
+    "lstm, recordings": {
+        "model": {"hidden": 8, "dropout": 0.5, "pooling": "mean"},
+        "data": "recordings",
+    },
     "lstm, text": {"model": {"hidden": 8, "dropout": 0.5}, "data": {**TEXT, "carry_state": True}},
     "lstm, tags": {
         "model": {"hidden": 8, "bidirectional": True, "dropout": 0.5, "crf": True},
@@ -61,6 +68,11 @@ JOBS: dict[str, dict[str, Any]] = {
         "model": {"width": 8, "depth": 1, "heads": 2},
         "data": {**MUSIC, "augment": {"transpose": 3}},
     },
+    "rnn, recordings": {"model": {"hidden": 8}, "data": SPEECH},
+    "transformer, recordings": {
+        "model": {"width": 8, "depth": 1, "heads": 2, "log_mel": {"hop": 20}},
+        "data": SPEECH,
+    },
     "transformer, text": {"model": {"width": 8, "depth": 1, "heads": 2}, "data": TEXT},
     "vae": {"model": {"hidden": [8], "channels": [4], "conditional": True}},
 }
@@ -73,6 +85,8 @@ def engine_of(name: str, code: Path, world: World) -> tuple[Any, Any]:
     model, data = {"name": name.partition(",")[0], **job["model"]}, job.get("data", {})
     if data == "pictures":
         data = {"name": "image_folder", "root": str(pictures(code)), "size": [8, 8]}
+    if data == "recordings":
+        data = {"name": "audio_folder", "root": str(recordings(code)), "loading": "streaming"}
     spec = steps.job(model=model, data=data, train=job.get("train", {}))
     _, plan, splits, _, _ = steps.surroundings(spec, code)
     splits = graphs() if data is GRAPHS else splits
@@ -84,6 +98,12 @@ def pictures(code: Path) -> Path:
     """A folder of them, which is made once."""
     root = code / "pictures"
     return root if root.exists() else folder_of_pictures(root, 40)
+
+
+def recordings(code: Path) -> Path:
+    """A folder of them, which is made once."""
+    root = code / "recordings"
+    return root if root.exists() else folder_of_recordings(root, 20)
 
 
 def graphs() -> Splits:

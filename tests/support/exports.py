@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from hpc_dl import zoo
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.data import DataFacts, Feature
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.run.weights import Weights
 from hpc_dl.train.export import write_export
@@ -21,6 +21,13 @@ SEQUENCE = DataFacts.of("sequence", "classify", (7, 2), ("up", "down"), *SIZES)
 TABLE = DataFacts.of("table", "regress", (5,), (), *SIZES, targets=("height",))
 NODES = DataFacts.of("graph", "classify_nodes", (6,), ("a", "b"), *SIZES)
 GRAPHS = DataFacts.of("graph", "classify", (6,), ("a", "b"), *SIZES)
+SPEECH = DataFacts(
+    "audio",
+    "classify",
+    {"audio": Feature("float", (None,), longest=900, rate=8000.0)},
+    {"label": Feature("int", (), ("yes", "no"))},
+    *SIZES,
+)
 
 SMALL = {"latent_dim": 4, "channels": [4], "hidden": [8]}
 CODERS = {
@@ -47,6 +54,8 @@ OTHERS = {
     "gnn": ({"name": "gnn", "hidden": 8}, NODES),
     "gnn of graphs": ({"name": "gnn", "hidden": 8}, GRAPHS),
 }
+RECORDINGS = {"lstm of recordings": ({"name": "lstm", "hidden": 4}, SPEECH)}
+"""Those that take raw recordings, not arrays."""
 MEMBERS: dict[str, tuple[dict[str, Any], DataFacts]] = CODERS | GENERATORS | PICTURES | OTHERS
 """Options and what is known of the data, for each architecture of the zoo."""
 
@@ -75,7 +84,10 @@ def examples(facts: DataFacts, count: int = 4) -> dict[str, Tensor]:
     torch.manual_seed(1)
     label = {"label": torch.arange(count) % 2, "index": torch.arange(count)}
     if facts.modality != "graph":
-        return {facts.modality: torch.rand(count, *facts.shape), **label}
+        ragged = facts.inputs[facts.modality].longest
+        lengths = {f"{facts.modality}_length": torch.arange(ragged - count, ragged) + 1}
+        given = {facts.modality: torch.rand(count, *facts.shape), **label}
+        return {**given, **lengths} if ragged else given
     edge = torch.tensor([[0, 1, 2, 3, 4, 5], [1, 0, 3, 2, 4, 5]])
     graph = {} if facts.task == "classify_nodes" else {"graph": torch.tensor([0, 0, 1, 1, 2, 3])}
     return {"node": torch.rand(6, *facts.shape), "edge": edge, **graph, "at": torch.arange(4)}

@@ -175,7 +175,8 @@ def test_the_confusion_matrix_counts_true_classes_in_rows():
     guess = torch.tensor([0, 0, 1, 1, 1, 0])
     outputs = 5.0 * F.one_hot(guess, CLASSES).float()
     batch = {"label": label, "index": torch.arange(6)}
-    pictures = tasks.build(FACTS).pictures([(outputs, batch)])
+    facts = DataFacts.of("table", "classify", (3,), FACTS.classes, 90, 5, 5)
+    pictures = tasks.build(facts).pictures([(outputs, batch)])
     assert "most_wrong" not in pictures  # there are no images
     axis = pictures["confusion"].figure.axes[0]
     share = np.asarray(axis.images[0].get_array())

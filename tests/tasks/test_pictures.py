@@ -13,6 +13,7 @@ from hpc_dl.tasks.pictures import charts, figure, graphs
 from hpc_dl.tasks.pictures.detection import detection
 from hpc_dl.tasks.pictures.grids import grid
 from hpc_dl.tasks.pictures.most_wrong import MostWrong
+from hpc_dl.tasks.pictures.most_wrong_recordings import MostWrongRecordings
 from hpc_dl.tasks.pictures.names import LONGEST, labels
 from hpc_dl.tasks.pictures.plane import latent_plane
 
@@ -66,7 +67,11 @@ def of_every_chart(names: tuple[str, ...], points: int):
     predicted = probabilities.argmax(dim=1)
     numbers = torch.rand(points, classes, generator=generator)
     wrong, images = MostWrong(), torch.rand(points, 1, 4, 4)
-    wrong.update(images, probabilities, label)
+    wrong.update({"image": images, "label": label}, probabilities)
+    heard = MostWrongRecordings(8000.0)
+    lengths = torch.full((points,), 300)
+    batch = {"audio": torch.rand(points, 300), "audio_length": lengths, "label": label}
+    heard.update(batch, probabilities)
     edge = torch.randint(points, (2, 3 * points), generator=generator)
     codes = [(torch.rand(points, 3, generator=generator), {"label": label})]
     return {
@@ -74,7 +79,8 @@ def of_every_chart(names: tuple[str, ...], points: int):
         "roc": charts.roc_curves(probabilities, label, names),
         "predictions": charts.predictions(numbers, numbers + 0.1, names),
         "residuals": charts.residuals(numbers, names),
-        "most wrong": wrong.picture(names),
+        "most wrong": wrong.artifacts(names)["most_wrong"],
+        "most wrong recordings": heard.artifacts(names)["most_wrong"],
         "rows": grid(images, 1, "Images", rows=names),
         "cells": grid(images, 8, "Images", cells=names[:points]),
         "graph": graphs.network(edge, predicted, label[:1] * 0, names),

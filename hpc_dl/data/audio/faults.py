@@ -23,12 +23,12 @@ class Refused(Exception):
 
 def refused(path: Path, error: Refused) -> UserError:
     """Return the error for one recording."""
-    return UserError(f"{path}: {error.why}", hint=error.remedy)
+    return UserError(f"{path} is not read: {error.why}", hint=error.remedy)
 
 
 def refuse_all(bad: Iterable[tuple[Path, Refused]], root: Path) -> None:
     """Raise UserError with all recordings that are refused, if there are any, by their reasons."""
-    faults = Faults(f"data.root: {root}")
+    faults = Faults(f"data.root: {root} has recordings that are not read")
     for path, error in bad:
         faults.add(error.why, [shown(path, root)], error.remedy)
     faults.refuse()

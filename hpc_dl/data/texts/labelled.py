@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hpc_dl.data.splits import holdout
-from hpc_dl.data.splits.counts import SPLITS, Holdout, split_facts
+from hpc_dl.data.splits.counts import Holdout, split_facts
 from hpc_dl.data.splits.holdout import Array
 from hpc_dl.errors import UserError
 
@@ -23,6 +23,7 @@ class LabelledTexts:
     """Texts by the splits that a source has, each with the number of its class."""
 
     texts: Mapping[str, Sequence[str]]
+    """Those in files may be read each time that they are asked for."""
     labels: Mapping[str, Sequence[int]]
     classes: tuple[str, ...]
     names: Names
@@ -47,18 +48,24 @@ class Divided:
         return split_facts(it.labels, it.classes, self.holdout, it.groups)
 
     @cached_property
-    def texts(self) -> dict[str, list[str]]:
-        """The texts of each split, those that are drawn among them."""
+    def positions(self) -> dict[str, tuple[str, Array]]:
+        """By split, which texts it has: the split in which the source has them, and their positions
+        there, (N,) int64."""
         it = self.given
-        if self.facts["drawn"]:
-            whole, labels = it.texts["train"], np.asarray(it.labels["train"])
-            drawn = holdout.positions(
-                len(whole), self.facts["drawn"], self.holdout, it.groups, labels
-            )
-            parts = {name: [whole[n] for n in np.sort(at)] for name, at in drawn.items()}
-        else:
-            parts = {"train": list(it.texts["train"])}
-        return {name: parts.get(name) or list(it.texts.get(name, ())) for name in SPLITS}
+        found: dict[str, tuple[str, Array]] = {
+            name: (name, np.arange(len(texts))) for name, texts in it.texts.items()
+        }
+        if drawn := self.facts["drawn"]:
+            labels = np.asarray(it.labels["train"])
+            count = len(it.texts["train"])
+            parts = holdout.positions(count, drawn, self.holdout, it.groups, labels)
+            found |= {name: ("train", np.sort(at)) for name, at in parts.items()}
+        return found
+
+    def texts(self, split: str) -> Iterator[str]:
+        """Yield the texts of a split, in the order of the source."""
+        of, positions = self.positions[split]
+        return map(self.given.texts[of].__getitem__, positions.tolist())
 
 
 def number_classes(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from hpc_dl.data.faults import Faults
@@ -19,7 +19,7 @@ _NO_BASE = "Bases are A, C, G and T, or U of RNA. Proteins are not read."
 class SequenceSource(LabelledTextSource[OfBases]):
     """Sequences of bases, of which each is a token."""
 
-    def fit(self, training: Sequence[str]) -> Tokenizer:
+    def fit(self, training: Iterable[str]) -> Tokenizer:
         return Dna(with_unknown=self.options.ambiguous == "mask")
 
     @property

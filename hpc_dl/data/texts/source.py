@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
@@ -35,7 +35,7 @@ class LabelledTextSource(Source[Options]):
         """Read all texts. Raises UserError with the file and the line of what is wrong."""
 
     @abstractmethod
-    def fit(self, training: Sequence[str]) -> Tokenizer:
+    def fit(self, training: Iterable[str]) -> Tokenizer:
         """Return the tokenizer of the training texts."""
 
     @property
@@ -49,29 +49,27 @@ class LabelledTextSource(Source[Options]):
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
-        return self.fit(self.divided.texts["train"])
+        return self.fit(self.divided.texts("train"))
 
-    def describe(self) -> DataFacts:
-        ids = {name: self.tokenizer.encode_each(it) for name, it in self.divided.texts.items()}
-        lengths = [len(it) for part in ids.values() for it in part]
-        longest = min(self.longest, max(lengths))
-        feature = Feature("int", (None,), self.tokenizer.tokens, longest=longest)
-        count = sum(it > self.longest for it in lengths)
+    @cached_property
+    def facts(self) -> DataFacts:
+        """What `describe` returns."""
+        found = notes.count(self.divided, self.tokenizer, self.longest)
+        longest = min(self.longest, max(it.longest for it in found.values()))
+        texts, count = (sum(getattr(it, of) for it in found.values()) for of in ("texts", "tokens"))
         return DataFacts(
             "text",
             "classify",
-            inputs={"text": feature},
+            inputs={"text": Feature("int", (None,), self.tokenizer.tokens, longest=longest)},
             targets={"label": Feature("int", (), self.divided.given.classes)},
             synthetic=self.synthetic,
-            example_bytes=4 * sum(lengths) // max(len(lengths), 1),
-            notes=(
-                *self.divided.given.notes,
-                *examples.note_truncated(count, len(lengths), self.longest),
-                *notes.note_unknown(ids, self.tokenizer),
-                *notes.note_repeated(self.divided.texts),
-            ),
+            example_bytes=4 * count // texts,
+            notes=(*self.divided.given.notes, *notes.note(found, self.tokenizer, self.longest)),
             **self.divided.facts,
         )
+
+    def describe(self) -> DataFacts:
+        return self.facts
 
     def load(self) -> Loaded:
         import torch
@@ -85,7 +83,7 @@ class LabelledTextSource(Source[Options]):
             if name == "train" and given.groups is not None:
                 tensors["group"] = torch.from_numpy(given.groups)
             splits[name] = RaggedSplit({"text": examples.ragged(ids, self.tokenizer)}, tensors)
-        return self.describe(), splits
+        return self.facts, splits
 
     def names(self, splits: Mapping[str, Split]) -> Names:
         return self.divided.given.names
@@ -97,7 +95,7 @@ class LabelledTextSource(Source[Options]):
 class WordSource(LabelledTextSource[OfWords]):
     """Texts of words, whose tokens and longest are options."""
 
-    def fit(self, training: Sequence[str]) -> Tokenizer:
+    def fit(self, training: Iterable[str]) -> Tokenizer:
         return tokens.fit(self.options.tokens, training, self.options.vocabulary)
 
     @property

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
-import wave
 from typing import Any
 
 import numpy as np
 
+from hpc_dl.tasks import wav_files
 from hpc_dl.tasks.music.notes import LOWEST, frequency
 from hpc_dl.tasks.music.runs import held
 
@@ -27,14 +26,7 @@ def wav(roll: Array, rate: float) -> bytes:
         tone = _tone(frequency(note + LOWEST), (end - first) / rate)
         made[start : start + len(tone)] += tone[: len(made) - start]
     loudest = np.abs(made).max() or 1.0
-    samples = (made / loudest * 0.9 * 32767).astype("<i2")
-    file = io.BytesIO()
-    with wave.open(file, "wb") as opened:
-        opened.setnchannels(1)
-        opened.setsampwidth(2)
-        opened.setframerate(SAMPLE_RATE)
-        opened.writeframes(samples.tobytes())
-    return file.getvalue()
+    return wav_files.encode(made / loudest * 0.9, SAMPLE_RATE)
 
 
 def _tone(hertz: float, seconds: float) -> Array:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from hpc_dl.tasks.artifacts import Picture
+from hpc_dl.tasks.contract import Batch
 from hpc_dl.tasks.pictures.grids import drawable, grid
 from hpc_dl.tasks.pictures.names import labels
 
@@ -22,8 +23,9 @@ class MostWrong:
     def __init__(self) -> None:
         self.kept: dict[str, Tensor] = {}
 
-    def update(self, image: Tensor, probabilities: Tensor, label: Tensor) -> None:
-        """Add a batch: images (B, C, H, W), (B, classes) and (B,) int64."""
+    def update(self, batch: Batch, probabilities: Tensor) -> None:
+        """Add a batch: `image` (B, C, H, W) with its labels, and (B, classes)."""
+        image, label = batch["image"], batch["label"]
         new = {
             "error": 1 - probabilities.gather(1, label[:, None])[:, 0],
             "image": drawable(image),
@@ -35,9 +37,10 @@ class MostWrong:
         order = new["error"].argsort(descending=True, stable=True)[:COUNT]
         self.kept = {name: value[order] for name, value in new.items()}
 
-    def picture(self, names: Sequence[str]) -> Picture:
-        """Draw them, with the names of their classes."""
+    def artifacts(self, names: Sequence[str]) -> Mapping[str, Picture]:
+        """Return a picture of them, with the names of their classes."""
         pairs = zip(self.kept["predicted"].tolist(), self.kept["label"].tolist(), strict=True)
         shown = labels(names, LONGEST)
         cells = [shown[a] if a == b else f"{shown[a]}\nnot {shown[b]}" for a, b in pairs]
-        return grid(self.kept["image"], 8, "Images it is most wrong about", cells=cells)
+        picture = grid(self.kept["image"], 8, "Images it is most wrong about", cells=cells)
+        return {"most_wrong": picture}

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
@@ -50,7 +51,7 @@ class LogMelFeatures(StandardisedSequences):
         self, example: Tensor, length: Tensor | None = None
     ) -> tuple[Tensor, Tensor | None]:
         """Return features, and the real frames (B,) of each recording where it has a length."""
-        with torch.autocast(example.device.type, enabled=False):
+        with _without_autocast(example.device.type):
             standard = self.statistics.standardised(self._features(example, length))
         if length is None:
             return standard, None
@@ -86,6 +87,13 @@ class LogMelFeatures(StandardisedSequences):
         )
         energy = torch.view_as_real(spectrum).square().sum(-1).transpose(1, 2) @ self.filters
         return (energy + FLOOR).log()
+
+
+def _without_autocast(device: str) -> AbstractContextManager[object]:
+    """Disable autocast: energies go beyond what fp16 holds, and bf16 has too few digits."""
+    if not torch.amp.is_autocast_available(device):
+        return nullcontext()
+    return torch.autocast(device, enabled=False)
 
 
 def _filters(bands: int, rate: float, samples: int) -> Tensor:
