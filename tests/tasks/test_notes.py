@@ -17,6 +17,8 @@ from hpc_dl.tasks.music.notes import NAMES, NOTES, frequency
 from hpc_dl.tasks.music.runs import held
 from hpc_dl.tasks.pictures import piano_rolls
 from hpc_dl.tasks.predict_notes import Improvisation
+from hpc_dl.train.evaluate import EvaluationMetrics
+from hpc_dl.train.world import World
 
 FEATURE = Feature("float", (None, NOTES), NAMES, longest=8, rate=2.0)
 TASK = tasks.build(
@@ -43,6 +45,14 @@ def test_the_accuracy_counts_notes_that_are_right_of_those_that_are_true_or_pred
     outputs[0, 0, [60 - 21, 61 - 21]] = 1.0  # right and false; the second frame's is missed
     found = TASK.measure(outputs, batch([[60], [62]]))["note_accuracy"]
     assert (int(found.total), int(found.count)) == (1, 3)
+
+
+def test_the_accuracy_of_silence_is_nan():
+    found = EvaluationMetrics(World(0, 1, torch.device("cpu")))
+    found.update(TASK.measure(torch.full((1, 2, NOTES), -1.0), batch([[], []])))
+    measured = found.compute()
+    assert np.isnan(measured["note_accuracy"])
+    assert measured["loss"] > 0
 
 
 def repeat(frame, state):
