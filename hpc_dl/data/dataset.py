@@ -82,8 +82,11 @@ class Split:
 
     def sequences_in_order(self, name: str) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield all sequences in the order of their numbers, in padded parts (B, T, ...) with their
-        lengths (B,); of examples that differ in length."""
-        assert self.lengths is not None
+        lengths (B,)."""
+        if self.lengths is None:
+            for part in self.in_order(name):
+                yield part, torch.full([len(part)], part.shape[1], device=part.device)
+            return
         longest = int(self.lengths.max()) if len(self) else 1
         for batch in self.batches(self.parts_in_order(longest)):
             yield batch[name], batch[f"{name}_length"]

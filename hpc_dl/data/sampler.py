@@ -166,8 +166,15 @@ class Batches:
         return self.split.batch(torch.zeros(1, dtype=torch.int64, device=self.split.device))
 
 
-def held_out(split: Split, batch_size: int, rank: int, world_size: int) -> Iterator[Batch]:
-    """Return batches of this rank's share of a split, in the order of the split."""
+def held_out(
+    split: Split, batch_size: int, rank: int, world_size: int, *, by_length: bool = False
+) -> Iterator[Batch]:
+    """Return batches of this rank's share of a split, in the order of the split, or `by_length`,
+    the longest first, where examples differ: these are padded less, and what has no room in memory
+    is the first batch."""
     share = rank_slice(len(split), rank, world_size)
-    positions = torch.arange(share.start, share.stop, device=split.device)
-    return split.batches(positions.split(batch_size) if len(positions) else ())
+    positions, lengths = torch.arange(share.start, share.stop), split.lengths
+    if by_length and lengths is not None:
+        positions = positions[lengths[share].argsort(descending=True, stable=True)]
+    placed = to_device(positions, split.device)
+    return split.batches(placed.split(batch_size) if len(placed) else ())

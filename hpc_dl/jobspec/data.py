@@ -53,6 +53,8 @@ class Column:
 
 UNKNOWN = "<unk>"
 """The token of what is in no training example; where there is one, its id is 0."""
+BEGIN, END = "<s>", "</s>"
+"""The tokens before and after a text that is written, where it has them."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,8 @@ class Feature:
     """Samples a second of audio, frames a second of video; 0 where time has no unit."""
     gaps: bool = False
     """Whether its numbers may be missing, as NaN."""
+    tokens: Literal["", "characters", "bytes", "words", "byte_pairs"] = ""
+    """What the tokens of a text are, from which the text is put together again."""
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ GOALS: dict[str, Goal] = {
     "rmse": "min",
     "r2": "max",
     "perplexity": "min",
+    "nats_per_character": "min",
     "bits_per_character": "min",
     "note_accuracy": "max",
     "psnr": "max",
@@ -40,14 +41,16 @@ TOP = 5
 """Top-5 accuracy is measured if there are more classes."""
 
 
+OF_CHARACTERS = ("nats_per_character", "bits_per_character")
 _CLASSES = ("accuracy", "loss", "f1_macro", "auroc_macro", "top5")
 OF_TASK: dict[str, tuple[str, ...]] = {
     "classify": _CLASSES,
     "classify_nodes": _CLASSES,
     "regress": ("loss", "mae", "rmse", "r2"),
-    "predict_next": ("loss", "accuracy", "perplexity", "bits_per_character"),
+    "predict_next": ("loss", "accuracy", "perplexity", *OF_CHARACTERS),
     "predict_notes": ("loss", "note_accuracy"),
     "tag": ("f1", "accuracy", "loss", "precision", "recall"),
+    "forecast": ("loss", "mae"),
     "none": ("loss",),
 }
 """The metrics of each shipped task, the one that is monitored by default first."""
@@ -58,6 +61,8 @@ def of_task(facts: DataFacts) -> tuple[str, ...] | None:
     left_out = {"top5": facts.outputs <= TOP, "r2": not has_r2(facts)}
     if "tags" in facts.targets and not bio.mark_entities(facts.targets["tags"].vocabulary):
         left_out |= dict.fromkeys(("f1", "precision", "recall"), True)
+    if facts.task == "predict_next" and facts.targets["next"].tokens == "words":
+        left_out |= dict.fromkeys(OF_CHARACTERS, True)
     known = OF_TASK.get(facts.task)
     return None if known is None else tuple(it for it in known if not left_out.get(it))
 

@@ -21,6 +21,8 @@ Norm = Literal["batch", "group", "none"]
 Activation = Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid"]
 Pooling = Literal["last", "mean", "max"]
 """How the states of a sequence become one: the last, or the mean or maximum over the steps."""
+OF_STEPS = ("tag", "predict_next", "predict_notes", "translate")
+"""Tasks with outputs for each step of a sequence."""
 
 Probability = Annotated[float, Field(ge=0, lt=1)]
 CRF: Any = Field(
@@ -38,6 +40,17 @@ class Conflict:
     option: str
     message: str
     hint: str
+
+
+def find_pooling_conflict(pooling: Pooling, facts: DataFacts) -> Conflict | None:
+    """Return the conflict of pooling with a task that has outputs for each step."""
+    if pooling == "last" or facts.task not in OF_STEPS:
+        return None
+    return Conflict(
+        "pooling",
+        f"the task {facts.task} has outputs for each step: none are pooled",
+        "Leave it out.",
+    )
 
 
 class Model(Spec):

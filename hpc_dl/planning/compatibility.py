@@ -19,11 +19,14 @@ AUGMENTED: dict[str, tuple[Modality, ...]] = {
     "crop": ("image",),
     "flip": ("image",),
     "rotation": ("image",),
-    "noise": ("image", "sequence"),  # the columns of a table have units of their own
+    "noise": ("image", "sequence", "audio"),  # the columns of a table have units of their own
     "transpose": ("music",),
     "mixup": ("image", "sequence", "table"),
 }
 """What each way to augment can be done to."""
+
+FIRST_LAYERS: dict[str, Modality] = {"log_mel": "audio", "frames": "video"}
+"""Options of the first layers of a network, which it has for one modality alone."""
 
 
 class SpecConflict(UserError):
@@ -78,10 +81,12 @@ def _check_kind_and_task(spec: JobSpec, facts: DataFacts) -> None:
         )
     if facts.train == 0:
         raise SpecConflict("data", f"{spec.data.name} has no training examples")
-    if getattr(model, "log_mel", None) and facts.modality != "audio":
-        raise SpecConflict(
-            "model.log_mel", f"{spec.data.name} is {facts.modality} data, and has no recordings"
-        )
+    for option, modality in FIRST_LAYERS.items():
+        if getattr(model, option, None) and facts.modality != modality:
+            raise SpecConflict(
+                f"model.{option}",
+                f"{spec.data.name} is {facts.modality} data; this is of networks for {modality}",
+            )
     if found := model.find_conflict(facts):
         raise SpecConflict(f"model.{found.option}", found.message, found.hint)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Never
 
 import numpy as np
 import torch
@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from hpc_dl.data.tokens import Tokenizer
-from hpc_dl.errors import UserError
+from hpc_dl.errors import UserError, first_few
+from hpc_dl.jobspec.data import UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -23,23 +24,32 @@ class Prompts:
 
     def batch(self, given: Any) -> dict[str, Tensor]:
         """Return the tensors for `predict`. Raises UserError for a prompt that is empty, or has a
-        character that the training text has not."""
+        token that the training text has not."""
         rows = [self._encoded(prompt, n) for n, prompt in enumerate(strings(given), start=1)]
         length = torch.tensor([*map(len, rows)])
         return {"text": pad_sequence(rows, batch_first=True), "text_length": length}
 
     def _encoded(self, prompt: str, number: int) -> Tensor:
-        if not prompt:
-            raise UserError(f"prompt {number} is empty", hint="Give one character at least.")
         ids = torch.from_numpy(self.tokenizer.encode(prompt))
-        if (unknown := (ids == 0).nonzero()).numel():
-            place = int(unknown[0])
-            raise UserError(
-                f"prompt {number} has {prompt[place]!r} at place {place}, a character that the "
-                "training text does not have",
-                hint=f"It has: {''.join(self.tokenizer.tokens[1:])!r}.",
-            )
+        if not len(ids):
+            raise UserError(f"prompt {number} is empty", hint="Give one token at least.")
+        if self.tokenizer.tokens[0] == UNKNOWN and (unknown := (ids == 0).nonzero()).numel():
+            self._refuse(prompt, number, int(unknown[0]))
         return ids
+
+    def _refuse(self, prompt: str, number: int, place: int) -> Never:
+        """Raise UserError for the first token that is unknown."""
+        if self.tokenizer.kind != "characters":
+            raise UserError(
+                f"prompt {number}: the training text does not have its token {place + 1}, or it is "
+                "none of the most frequent of the vocabulary",
+                hint="Tokens are: " + first_few(map(repr, self.tokenizer.tokens[1:]), 8) + ".",
+            )
+        raise UserError(
+            f"prompt {number} has {prompt[place]!r} at place {place}, a character that the "
+            "training text does not have",
+            hint=f"It has: {''.join(self.tokenizer.tokens[1:])!r}.",
+        )
 
 
 def strings(given: Any) -> list[str]:

@@ -17,8 +17,9 @@ from hpc_dl.jobspec.metrics import TOP
 from hpc_dl.tasks.artifacts import Artifact
 from hpc_dl.tasks.contract import Batch, Loss, MonitoredMetric, Observed, Task
 from hpc_dl.tasks.pictures import charts
-from hpc_dl.tasks.pictures.most_wrong import MostWrong
+from hpc_dl.tasks.pictures.most_wrong import MostWrong, MostWrongClips
 from hpc_dl.tasks.pictures.most_wrong_recordings import MostWrongRecordings
+from hpc_dl.tasks.pictures.most_wrong_texts import MostWrongTexts
 from hpc_dl.tasks.tables import Array, ClassTables
 from hpc_dl.torchvision_compat import torchvision
 
@@ -109,8 +110,8 @@ class Classification(Task):
         return {"class": np.array(names)[numbers]}
 
     def pictures(self, held_out: Iterable[tuple[Tensor, Batch]]) -> Mapping[str, Artifact]:
-        """Return the confusion matrix, the ROC curves, and the images or recordings that are most
-        wrong."""
+        """Return the confusion matrix, the ROC curves, and the images, clips, recordings or texts
+        that are most wrong."""
         kept, worst, names = [], self._most_wrong(), self.facts.classes
         for outputs, batch in held_out:
             probabilities, label = outputs.softmax(dim=1), batch["label"]
@@ -125,10 +126,14 @@ class Classification(Task):
         }
         return {**pictures, **worst.artifacts(names)} if worst else pictures
 
-    def _most_wrong(self) -> MostWrong | MostWrongRecordings | None:
+    def _most_wrong(self) -> MostWrong | MostWrongRecordings | MostWrongTexts | None:
         """Return what collects the examples that are most wrong; None where none is drawn."""
         if self.facts.modality == "audio":
             return MostWrongRecordings(self.facts.inputs["audio"].rate)
+        if self.facts.modality == "video":
+            return MostWrongClips()
+        if self.facts.modality == "text":
+            return MostWrongTexts(self.facts.inputs["text"].vocabulary)
         return MostWrong() if self.facts.modality == "image" else None
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,8 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from hpc_dl.jobspec.data import UNKNOWN
-from hpc_dl.tasks import decoding
+from hpc_dl.jobspec.data import UNKNOWN, Feature
+from hpc_dl.tasks import character_counts, decoding, detokenize
 from hpc_dl.tasks.artifacts import Artifact, Picture, Text
 from hpc_dl.tasks.contract import Batch, Loss, MonitoredMetric, Observed, Task
 from hpc_dl.tasks.decoding import Sampler, Sampling, Step
@@ -41,8 +42,8 @@ class NextElement(Task):
     """How prompts are continued."""
 
     @property
-    def vocabulary(self) -> tuple[str, ...]:
-        return self.facts.targets["next"].vocabulary
+    def feature(self) -> Feature:
+        return self.facts.targets["next"]
 
     def loss(self, outputs: Tensor, batch: Batch) -> Loss:
         """Return the cross-entropy in nats; the count is of real tokens."""
@@ -53,15 +54,29 @@ class NextElement(Task):
         return Loss(total, batch["text_length"].sum())
 
     def measure(self, outputs: Tensor, batch: Batch) -> Mapping[str, Loss | Observed]:
-        """Return the loss in nats a token, the share of tokens that are the likeliest, and the
-        loss again as perplexity and in bits."""
+        """Return the loss in nats a token, the share of tokens that are the likeliest, the loss
+        again as perplexity, and in nats and bits a character, whatever the tokens are."""
         loss, wanted = self.loss(outputs, batch), self._wanted(batch)
-        return {
+        measured: dict[str, Loss | Observed] = {
             "loss": loss,
             "accuracy": Loss((outputs.argmax(dim=-1) == wanted).sum(), loss.count),
             "perplexity": Observed(_perplexity, (loss.total, torch.as_tensor(loss.count))),
-            "bits_per_character": Loss(loss.total / math.log(2), loss.count),
         }
+        if self.feature.tokens != "words":  # which do not give back the blanks of a text
+            count = self._characters(wanted)
+            measured["nats_per_character"] = Loss(loss.total, count)
+            measured["bits_per_character"] = Loss(loss.total / math.log(2), count)
+        return measured
+
+    def _characters(self, wanted: Tensor) -> Tensor:
+        """Return how many characters begin in the real ones of `wanted` tokens (B, T)."""
+        of_token = self._of_token.to(wanted.device)
+        return of_token[wanted.clamp(min=0)].where(wanted != _IGNORED, 0).sum()
+
+    @cached_property
+    def _of_token(self) -> Tensor:
+        """The characters of each token of the vocabulary, (V,)."""
+        return torch.tensor(character_counts.of_tokens(self.feature))
 
     def _wanted(self, batch: Batch) -> Tensor:
         """The next token at each place, (B, T), marked where it is padding."""
@@ -77,7 +92,7 @@ class NextElement(Task):
 
     def generate(self, step: Step, batch: Batch) -> Mapping[str, Tensor]:
         """Return the sampled `tokens` after each prompt, (B, length)."""
-        choose = _Known(Sampler(self.params), self.vocabulary)
+        choose = _Known(Sampler(self.params), self.feature.vocabulary)
         given = (batch["text"], batch["text_length"], self.params.length)
         return {"tokens": decoding.generate(step, *given, choose=choose)}
 
@@ -85,7 +100,9 @@ class NextElement(Task):
         """Return the `continuation` of each prompt, (B,) strings."""
         if "tokens" not in predicted:
             return {}
-        return {"continuation": np.array([self._text(row) for row in predicted["tokens"].tolist()])}
+        gap = " " if self.feature.tokens == "words" else ""
+        rows = predicted["tokens"].tolist()
+        return {"continuation": np.array([gap + self._text(row) for row in rows])}
 
     def samples(self, step: Step, sample: Batch) -> Mapping[str, Artifact]:
         """Return a text: the beginnings of some examples, and what the network writes on."""
@@ -98,7 +115,7 @@ class NextElement(Task):
         return {"continuations": Text("\n\n---\n\n".join(shown), caption)}
 
     def _text(self, tokens: Sequence[int]) -> str:
-        return "".join(self.vocabulary[token] for token in tokens)
+        return detokenize.text(self.feature, tokens)
 
 
 class _Known:

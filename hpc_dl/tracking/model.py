@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import LoggedModel
     from mlflow.models import Model, ModelSignature
-    from mlflow.types import Schema
+    from mlflow.types import ParamSchema, Schema
 
 NAME = "model"
 LOADER = "hpc_dl.predictor"
 _LONGEST_PARAMETER = 5000
+_TYPES = {"integer": "long", "number": "double", "string": "string", "boolean": "boolean"}
+"""JSON schema's types → MLflow's."""
 _NEEDED = ("torch", "numpy", "hpcdl")
 
 
@@ -109,7 +111,17 @@ def signature(exported: dict[str, Any]) -> ModelSignature:
         TensorSpec(np.dtype(of["dtype"]), tuple(of["shape"]), name)
         for name, of in exported["outputs"].items()
     ]
-    return ModelSignature(inputs=_columns(exported["facts"]), outputs=Schema(outputs))
+    return ModelSignature(
+        _columns(exported["facts"]), Schema(outputs), _params(exported.get("params", {}))
+    )
+
+
+def _params(described: dict[str, Any]) -> ParamSchema | None:
+    """Return the options that a call of `predict` may set."""
+    from mlflow.types import ParamSchema, ParamSpec
+
+    specs = [ParamSpec(k, _TYPES[it["type"]], it["default"]) for k, it in described.items()]
+    return ParamSchema(specs) if specs else None
 
 
 def _columns(facts: dict[str, Any]) -> Schema | None:

@@ -42,7 +42,7 @@ def evaluate(
         return metrics
     seed_generators(world.device, *seed, EVALUATION, world.rank)
     with evaluating(nets), torch.no_grad():
-        batches = held_out(split, batch_size, world.rank, world.size)
+        batches = held_out(split, batch_size, world.rank, world.size, by_length=True)
         for _ in range(math.ceil(math.ceil(len(split) / world.size) / batch_size)):
             batch = next(batches, None)
             if batch is None:  # this rank's share is smaller than the others'

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import TypeAdapter
 from torch import Tensor, nn
 
 from hpc_dl.errors import EXIT_FAILED, UserError
@@ -17,6 +18,7 @@ from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run.layout import RunDir, write_json
 from hpc_dl.run.weights import Weights
+from hpc_dl.tasks.contract import Task
 from hpc_dl.train import memory
 from hpc_dl.train.best_effort import describe_disk_error, is_disk_error
 from hpc_dl.train.evaluate import evaluating
@@ -94,6 +96,18 @@ def _signature(
             for name, tensor in inputs.items()
         },
         "outputs": described,
+        "params": _params(architecture.task),
+    }
+
+
+def _params(task: Task | None) -> dict[str, Any]:
+    """Describe the options of predictions: of each its type and its default."""
+    if task is None or task.params is None:
+        return {}
+    fields = TypeAdapter(type(task.params)).json_schema()["properties"]
+    return {
+        name: {"type": of.get("anyOf", [of])[0]["type"], "default": of["default"]}
+        for name, of in fields.items()
     }
 
 

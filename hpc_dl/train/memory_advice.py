@@ -45,7 +45,7 @@ def explain_evaluation(
 ) -> UserError:
     """Return the error of an evaluation of `size` examples at once, with the most that fit."""
     world = engine.world
-    shares = held_out(split, size, world.rank, world.size)
+    shares = held_out(split, size, world.rank, world.size, by_length=True)
     batch = next(iter(_load(lambda: list(itertools.islice(shares, 1)))), None)
     doing = f"evaluating {_count(batch) if batch else size} examples at once"
     if memory.is_out_of_main_memory(error) and world.device.type != "cpu":

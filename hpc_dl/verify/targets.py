@@ -82,6 +82,7 @@ TARGETS: tuple[Target, ...] = (
         seeds=1,
         cases=tuple(f"data.include_classes=[{digit}]" for digit in range(10)),
     ),
+    _accuracy("video", 0.97, "video", "data.digits=mnist", seeds=1),
     Target(
         "vae",
         "vae",
@@ -156,6 +157,15 @@ TARGETS: tuple[Target, ...] = (
         "ner",
         ("data.name=wnut17",),
         (Check("test/f1", 0.15, baselines=("test/f1_dictionary",), times=2.0),),
+    ),
+    Target(
+        "forecast",
+        "forecast",
+        (),
+        (
+            Check("test/mae", at="most", baselines=("test/mae_naive", "test/mae_seasonal_naive")),
+            Check("test/coverage"),
+        ),
     ),
 )
 """A classifier stands before the recipes that it evaluates."""

@@ -22,6 +22,7 @@ from hpc_dl.zoo.contract import (
     Task,
 )
 from hpc_dl.zoo.layers.chain import ConditionalRandomField
+from hpc_dl.zoo.layers.forecast import Forecast
 from hpc_dl.zoo.layers.standardise import Rescaled, Standardise
 
 
@@ -46,6 +47,8 @@ class Supervised(Architecture):
             network = nn.Sequential(Standardise(self.facts.shape), network)
         if getattr(self.options, "crf", False):
             network = ConditionalRandomField(network, self.task.outputs)
+        if self.facts.task == "forecast":
+            network = Forecast(network, self.facts.outputs)
         if self.task.rescaled:
             network = Rescaled(network, self.facts.outputs)
         return {"model": network}

@@ -1,6 +1,7 @@
 """Recordings: what is read of wav files, resampled, mixed, truncated, streamed and divided."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -188,3 +189,26 @@ def test_fsdd_is_tested_on_five_of_each_digit_and_speaker(tmp_path):
     indices = {int(path.stem.rpartition("_")[2]) for path, _ in source.found.files["test"]}
     assert indices == {0, 1, 2, 3, 4}
     assert facts.inputs["audio"].rate == 8000
+
+
+def fsdd(tmp_path, *names, root="fsdd"):
+    """A source of a folder with recordings of these names."""
+    (tmp_path / "fsdd" / "recordings").mkdir(parents=True)
+    for name in names:
+        (tmp_path / "fsdd" / "recordings" / name).write_bytes(wav(tone(300, 99)))
+    return sources.build(FSDD(name="fsdd", root=str(tmp_path / root)), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("names", "root", "said"),
+    [
+        ([], "gone", "fsdd is not staged: there is no folder .*gone/recordings\n.*git clone"),
+        (["0_theo_1.wav"], "fsdd/recordings", r"Name the folder above: data\.root: .*fsdd$"),
+        (["0_theo_9.wav"], "fsdd", "1 recordings to train on and 0 for the test"),
+        (["0_theo_9.wav", "notes.txt"], "fsdd", r"not DIGIT_SPEAKER_INDEX\.wav: notes\.txt"),
+    ],
+)
+def test_what_is_not_the_whole_of_fsdd_is_refused(tmp_path, names, root, said):
+    with pytest.raises(UserError) as caught:
+        fsdd(tmp_path, *names, root=root).describe()
+    assert re.search(said, str(caught.value), re.DOTALL)

@@ -102,6 +102,13 @@ def test_parts_differ_by_one_at_most_and_cover_everything():
             assert [part.start for part in parts[1:]] == [part.stop for part in parts[:-1]]
 
 
+def test_held_out_examples_of_similar_length_are_evaluated_together_the_longest_first():
+    made = RaggedSplit({"text": Ragged.of([torch.ones(n) for n in (3, 9, 1, 9, 2, 8)])})
+    shares = [list(held_out(made, 2, rank, 2, by_length=True)) for rank in range(2)]
+    assert [numbers(it) for it in shares] == [[1, 0, 2], [3, 5, 4]]
+    assert [it["text"].shape[1] for it in shares[0]] == [9, 1]
+
+
 def test_held_out_examples_come_in_their_natural_order_shared_among_the_ranks():
     shares = [numbers(held_out(SPLIT, 20, rank, 4)) for rank in range(4)]
     assert [n for share in shares for n in share] == list(range(103))

@@ -244,6 +244,26 @@ CASES = {
         spec(data="data: {name: image_folder}"),
         [(3, 1, "data.root is missing")],
     ),
+    "a rate of 0": (
+        spec(data="data: {name: fsdd, sample_rate: 0}"),
+        [(3, 33, "data.sample_rate has to be above 0")],
+    ),
+    "recordings of no length": (
+        spec(data="data: {name: audio_folder, root: x, longest: 0}"),
+        [(3, 46, "data.longest has to be above 0")],
+    ),
+    "folds of digits that have a test": (
+        spec(data="data: {name: fsdd, folds: 5, fold: 0}"),
+        [(3, 27, "these data have a test split of their own, and cannot be folded")],
+    ),
+    "one mel band": (
+        spec(model="model: {name: lstm, log_mel: {bands: 1}}"),
+        [(2, 38, "model.log_mel.bands has to be at least 2")],
+    ),
+    "log-mel features by another name": (
+        spec(model="model: {name: lstm, log_mel: {n_mels: 40}}"),
+        [(2, 31, "unknown key 'n_mels' in model.log_mel")],
+    ),
     "slash in a name": (spec(name="name: a/b"), [(1, 7, "name cannot be 'a/b'")]),
     "empty name": (spec(name="name: ''"), [(1, 7, "name cannot be ''")]),
     # ---- values with a unit

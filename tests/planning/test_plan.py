@@ -127,6 +127,13 @@ def test_more_ranks_than_examples_in_a_batch_is_noted():
     assert plan.notes == ["batch_size 2 leaves 2 of the ranks idle"]
 
 
+@pytest.mark.parametrize("option, given", [("frames", {"span": 1}), ("log_mel", {"bands": 40})])
+def test_options_for_videos_and_recordings_are_refused_for_other_data(option, given):
+    with pytest.raises(SpecConflict, match="digits is image data; this is of networks") as caught:
+        make(model={"name": "rnn", option: given})
+    assert caught.value.key == f"model.{option}"
+
+
 def test_sbatch_options_of_the_spec_win_over_those_of_the_site():
     site = Site(name="here", slurm={"constraint": "v100", "qos": "low"}, account="lab")
     plan = make(site, resources={"slurm": {"constraint": "a100", "exclusive": True}})
@@ -183,7 +190,7 @@ def test_a_model_that_does_not_do_the_task_is_refused_with_those_that_would():
     facts = DataFacts.of("image", "none", (1, 8, 8), (), 100, 10, 10)
     with pytest.raises(
         SpecConflict,
-        match=r"ffnn takes .* to classify or regress; digits is image",
+        match=r"ffnn takes .* to classify or regress or forecast; digits is image",
     ) as caught:
         make(facts=facts)
     assert "take one of: autoencoder" in caught.value.hint

@@ -27,6 +27,22 @@ def test_prompts_become_padded_token_ids(given):
     assert batch["text_length"].tolist() == [2, 4]
 
 
+@pytest.mark.parametrize("kind", ["bytes", "byte_pairs"])
+def test_no_byte_is_unknown(kind):
+    made = tokens.fit(kind, ["to be"])
+    for text in ("!\0", "Zoë"):
+        (ids,) = Prompts(made).batch(text)["text"].tolist()
+        assert made.decode(ids) == text
+
+
+def test_an_unknown_word_and_blanks_alone_are_refused():
+    prompts = Prompts(tokens.fit("words", ["to be or"]))
+    with pytest.raises(UserError, match="prompt 1: the training text does not have its token 3"):
+        prompts.batch("to be a")
+    with pytest.raises(UserError, match="prompt 1 is empty"):
+        prompts.batch(" ")
+
+
 def test_one_string_is_one_prompt():
     assert PROMPTS.batch("to")["text"].tolist() == [[5, 4]]
 

@@ -1,6 +1,5 @@
 """Predictions of recordings: paths, samples with their rate, and what is refused."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +84,8 @@ def test_the_command_predicts_a_wav(folder, tmp_path, capsys):
     assert "b.wav is not read: text" in capsys.readouterr().err
 
 
-def test_the_form_is_kept_as_json():
+def test_the_form_is_that_of_the_training(tmp_path):
     form = AudioForm(RATE, resamples=True, mixes=False, longest=99)
-    assert AudioForm.of_json(json.dumps(json.loads(form.to_json()))) == form
+    assert AudioForm.of_training(tmp_path, 8000.0) == AudioForm(RATE, False, False)
+    (tmp_path / FILE).write_text(form.to_json())
+    assert AudioForm.of_training(tmp_path, 8000.0) == form

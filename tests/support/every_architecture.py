@@ -19,9 +19,11 @@ KARATE = {"name": "karate"}
 GRAPHS = {"name": "karate", "batch_size": 9}
 """Stands for many graphs in the place of one."""
 TEXT = {"name": "text", "length": 9}
+REVIEWS = {"name": "synthetic_reviews", "longest": 12}
 SPEECH = {"name": "synthetic_vowels", "examples": 60}
 MUSIC = {"name": "synthetic_music", "pieces": 20, "length": 9}
 TAGS = {"name": "synthetic_entities", "examples": 40}
+CLIPS = {"name": "synthetic_moving_digits", "clips": 80, "frames": 3, "side": 28}
 JOBS: dict[str, dict[str, Any]] = {
     "autoencoder": {"model": {"hidden": [8], "channels": [4]}},
     "autoencoder, salt": {
@@ -47,10 +49,18 @@ JOBS: dict[str, dict[str, Any]] = {
     "gnn, graphs, gat": {"model": {"hidden": 8, "layer": "gat"}, "data": GRAPHS},
     "gnn, graphs, gin": {"model": {"hidden": 8, "layer": "gin", "pooling": "max"}, "data": GRAPHS},
     "lstm": {"model": {"hidden": 8, "layers": 2, "dropout": 0.5}},
+    "lstm, forecast": {"model": {"hidden": 8, "dropout": 0.5}, "data": {"name": "series"}},
     "lstm, music": {
         "model": {"hidden": 8, "dropout": 0.5},
         "data": {**MUSIC, "carry_state": True},
     },
+    "cnn, reviews": {"model": {"channels": [4], "embedding": 4}, "data": REVIEWS},
+    "lstm, reviews": {
+        "model": {"hidden": 8, "dropout": 0.5, "bidirectional": True, "pooling": "max"},
+        "data": REVIEWS,
+    },
+    "transformer, reviews": {"model": {"width": 8, "depth": 1, "heads": 2}, "data": REVIEWS},
+    "rnn, reviews": {"model": {"hidden": 8}, "data": REVIEWS},
     "lstm, recordings": {
         "model": {"hidden": 8, "dropout": 0.5, "pooling": "mean"},
         "data": "recordings",
@@ -60,6 +70,7 @@ JOBS: dict[str, dict[str, Any]] = {
         "model": {"hidden": 8, "bidirectional": True, "dropout": 0.5, "crf": True},
         "data": TAGS,
     },
+    "lstm, video": {"model": {"hidden": 8, "frames": {"channels": [4, 4]}}, "data": CLIPS},
     "resnet": {"model": {"width": 4}},
     "rnn": {"model": {"hidden": 8}},
     "torchvision:shufflenet_v2_x0_5": {"model": {"size": 32}},

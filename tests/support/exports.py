@@ -19,6 +19,13 @@ GREY = DataFacts.of("image", "classify", (1, 8, 8), ("cat", "dog", "owl"), *SIZE
 COLOUR = DataFacts.of("image", "classify", (3, 32, 32), ("cat", "dog", "owl"), *SIZES)
 SEQUENCE = DataFacts.of("sequence", "classify", (7, 2), ("up", "down"), *SIZES)
 TABLE = DataFacts.of("table", "regress", (5,), (), *SIZES, targets=("height",))
+VIDEO = DataFacts(
+    "video",
+    "classify",
+    {"video": Feature("float", (5, 1, 12, 16))},
+    {"label": Feature("int", (), ("up", "down"))},
+    *SIZES,
+)
 NODES = DataFacts.of("graph", "classify_nodes", (6,), ("a", "b"), *SIZES)
 GRAPHS = DataFacts.of("graph", "classify", (6,), ("a", "b"), *SIZES)
 SPEECH = DataFacts(
@@ -50,6 +57,7 @@ PICTURES = {
 OTHERS = {
     "rnn": ({"name": "rnn", "hidden": 4}, SEQUENCE),
     "lstm": ({"name": "lstm", "hidden": 4}, SEQUENCE),
+    "lstm of videos": ({"name": "lstm", "hidden": 4, "frames": {"channels": [4]}}, VIDEO),
     "ffnn of tables": ({"name": "ffnn", "hidden": [8]}, TABLE),
     "gnn": ({"name": "gnn", "hidden": 8}, NODES),
     "gnn of graphs": ({"name": "gnn", "hidden": 8}, GRAPHS),

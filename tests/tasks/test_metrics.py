@@ -7,9 +7,10 @@ from sklearn.metrics import f1_score, roc_auc_score, top_k_accuracy_score
 from torch.nn import functional as F
 
 from hpc_dl import tasks
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.data import DataFacts, Feature
 from hpc_dl.jobspec.train import Train
 from hpc_dl.tasks.classify import _f1
+from hpc_dl.tasks.pictures.most_wrong import MostWrongClips
 from hpc_dl.zoo.contract import Observed
 from tests.support import ranks
 from tests.support.running import history, new_run
@@ -184,3 +185,17 @@ def test_the_confusion_matrix_counts_true_classes_in_rows():
     assert share[6, 0] == 1.0
     assert sorted(text.get_text() for text in axis.texts) == ["1", "1", "2", "2"]
     assert (axis.get_xlabel(), axis.get_ylabel()) == ("predicted", "true")
+
+
+def test_the_most_wrong_clips_are_strips_of_their_frames():
+    clips = Feature("float", (16, 1, 4, 5)), Feature("int", (), ("up", "down"))
+    facts = DataFacts("video", "classify", {"video": clips[0]}, {"label": clips[1]}, 2, 0, 0)
+    video = torch.linspace(0, 1, 16).view(1, 16, 1, 1, 1).expand(2, 16, 1, 4, 5)
+    batch = {"video": video, "label": torch.tensor([0, 1])}
+    worst = MostWrongClips()
+    worst.update(batch, torch.tensor([[0.9, 0.1], [0.7, 0.3]]))
+    assert worst.kept["label"].tolist() == [1, 0]
+    assert worst.kept["image"].shape == (2, 1, 4, 8 * 5)
+    assert worst.kept["image"][0, 0, 0, ::5].diff().min() > 0, "from the first to the last"
+    pictures = tasks.build(facts).pictures([(torch.eye(2), batch)])
+    assert {"confusion", "most_wrong"} <= set(pictures)

@@ -1,5 +1,6 @@
 """A text is learned from the spec to the prediction: metrics, samples, assets and the export."""
 
+import dataclasses
 import math
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from hpc_dl.errors import UserError
 from hpc_dl.predictor import load
 from hpc_dl.predictor.__main__ import main
+from hpc_dl.tasks.decoding import Sampling
 from hpc_dl.tracking import model
 from tests.support import ranks
 from tests.support.running import events, history, new_run
@@ -29,6 +31,7 @@ def test_its_metrics_are_the_same_loss_in_the_units_of_the_field(run):
         loss = values[f"{split}/loss"]
         assert 1 < loss < math.log(59)
         assert values[f"{split}/perplexity"] == pytest.approx(math.exp(loss))
+        assert values[f"{split}/nats_per_character"] == pytest.approx(loss)
         assert values[f"{split}/bits_per_character"] == pytest.approx(loss / math.log(2))
         assert 0 < values[f"{split}/accuracy"] < 1
 
@@ -83,6 +86,22 @@ def test_its_vocabulary_travels_with_the_model_of_mlflow(run, tmp_path):
     loaded = mlflow.pyfunc.load_model(str(tmp_path / "model"))
     (found,) = loaded.predict(["Shall I "])["continuation"]
     assert found == load(run.export).predict("Shall I ")["continuation"][0]
+    (short,) = loaded.predict(["Shall I "], params={"length": 30, "seed": 3})["continuation"]
+    assert short == load(run.export).predict("Shall I ", {"length": 30, "seed": 3})["continuation"]
+    params = {it.name: it.default for it in loaded.metadata.signature.params}
+    assert params == dataclasses.asdict(Sampling())
+
+
+def test_byte_pairs_are_learned_and_read_as_text(tmp_path):
+    data = {**SPEC["data"], "tokens": "byte_pairs", "vocabulary": 300}
+    run = ranks.train(new_run(tmp_path, **{**SPEC, "data": data}), drawing=True)
+    values = {name: value for _, step in history(run) for name, value in step.items()}
+    assert values["val/nats_per_character"] < 0.9 * values["val/loss"]
+    text = next((run.path / "artifacts/continuations").glob("test-*")).read_text()
+    assert "Ġ" not in text
+    assert "Ċ" not in text
+    (written,) = load(run.export).predict("!Zoë ")["continuation"]
+    assert "Ġ" not in written
 
 
 def test_two_ranks_find_the_numbers_of_one(run, tmp_path):

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from hpc_dl import tasks, zoo
+from hpc_dl.errors import UserError
 from hpc_dl.jobspec.architectures import ZOO
 from hpc_dl.jobspec.data import DataFacts, Feature
 from hpc_dl.tasks.contract import Loss
@@ -12,7 +13,7 @@ from hpc_dl.tasks.decoding import Sampling
 from hpc_dl.tasks.music.notes import NAMES
 from hpc_dl.tasks.predict_notes import Improvisation
 
-LENGTH = torch.tensor([5, 2, 7])
+LENGTH = torch.tensor([5, 1, 7])
 WORDS = ("<unk>", *"abcdef")
 TEXT = DataFacts(
     "text",
@@ -42,6 +43,18 @@ MUSIC = DataFacts(
     {"next": Feature("float", (None, 88), NAMES, longest=12)},
     *(8, 2, 2),
 )
+LABEL = {"label": Feature("int", (), ("good", "bad"))}
+HEIGHTS = DataFacts(
+    "sequence",
+    "regress",
+    {"sequence": Feature("float", (None, 3), longest=12)},
+    {"target": Feature("float", (2,), ("height", "weight"))},
+    *(8, 2, 2),
+)
+TUNES = DataFacts("music", "classify", MUSIC.inputs, LABEL, 8, 2, 2)
+WORDS_SAID = DataFacts(
+    "audio", "classify", {"audio": Feature("float", (None,), longest=12, rate=100)}, LABEL, 8, 2, 2
+)
 SEQUENTIAL = (TEXT, MUSIC)
 """Of which each next element is predicted."""
 SPELT = DataFacts(
@@ -49,6 +62,13 @@ SPELT = DataFacts(
     "tag",
     {"text": Feature("int", (None, 5), WORDS, longest=12)},
     {"tags": Feature("int", (None,), ("O", "B-x", "I-x"), longest=12)},
+    *(8, 2, 2),
+)
+CLIPS = DataFacts(
+    "video",
+    "classify",
+    {"video": Feature("float", (None, 1, 9, 9), longest=12)},
+    {"label": Feature("int", (), ("left", "right"))},
     *(8, 2, 2),
 )
 NETWORKS = {
@@ -73,8 +93,20 @@ def _short_continuations(monkeypatch):
     monkeypatch.setattr("hpc_dl.tasks.predict_notes.NextFrame.params", music)
 
 
-def title(facts):
-    return f"{facts.modality}, {facts.task}"
+def title(given):
+    return given if isinstance(given, str) else f"{given.modality}, {given.task}"
+
+
+def members():
+    """Every network with every form of data that it takes."""
+    of_examples = (SEQUENCES, HEIGHTS, REVIEWS, TUNES, WORDS_SAID, CLIPS)
+    for name, options in {**NETWORKS, **POOLED}.items():
+        spec = ZOO[options.get("name", name)].model_validate({"name": name, **options})
+        for facts in (*of_examples, *SEQUENTIAL, SPELT):
+            able = facts.modality in spec.modalities and facts.task in spec.tasks
+            tags = not spec.crf or facts is SPELT
+            if able and tags and spec.find_conflict(facts) is None:
+                yield name, facts
 
 
 def architecture(name, options, facts):
@@ -95,13 +127,16 @@ def batch(facts, width):
     elif facts is MUSIC:
         rolls = [torch.randint(0, 2, (3, 12, 88), generator=random).float() for _ in range(2)]
         inputs = dict(zip(("music", "next"), rolls, strict=True))
+    elif facts is REVIEWS:
+        inputs = {"text": torch.randint(0, 7, (3, 12), generator=random)}
     else:
-        texts = torch.randint(0, 7, (3, 12), generator=random)
-        given = texts if facts is REVIEWS else torch.rand(3, 12, 3, generator=random)
-        inputs = {facts.modality: given, "label": torch.tensor([0, 1, 0])}
-    lengths = {f"{name}_length": LENGTH for name in inputs if name != "label"}
-    cut = {name: it if name == "label" else it[:, :width] for name, it in inputs.items()}
-    return {**cut, **lengths, "index": torch.arange(3)}
+        step = next(iter(facts.inputs.values())).shape[1:]
+        inputs = {facts.modality: torch.rand(3, 12, *step, generator=random)}
+    lengths = {f"{name}_length": LENGTH for name in inputs}
+    cut = {name: it[:, :width] for name, it in inputs.items()}
+    targets = {"label": torch.tensor([0, 1, 0]), "target": torch.rand(3, 2, generator=random)}
+    asked = {name: it for name, it in targets.items() if name in facts.targets}
+    return {**cut, **lengths, **asked, "index": torch.arange(3)}
 
 
 def numbers(made, nets, given):
@@ -121,14 +156,9 @@ def numbers(made, nets, given):
     return found | {f"predicted {name}": it for name, it in predicted.items()}
 
 
-@pytest.mark.parametrize("facts", [TEXT, MUSIC, SEQUENCES, REVIEWS, SPELT], ids=title)
-@pytest.mark.parametrize("name", [*NETWORKS, *POOLED])
+@pytest.mark.parametrize(("name", "facts"), [*members()], ids=title)
 def test_more_padding_changes_no_number(name, facts):
-    if facts in SEQUENTIAL and name in POOLED:
-        pytest.skip("a network of one output an example predicts no next token")
     options = {**NETWORKS, **POOLED}[name]
-    if facts is not SPELT and "crf" in options:
-        pytest.skip("it tags words alone")
     few, many = (
         numbers(*architecture(name, options, facts), batch(facts, width)) for width in (7, 12)
     )
@@ -141,7 +171,7 @@ def test_more_padding_changes_no_number(name, facts):
 
 def test_a_count_is_of_real_tokens():
     made, nets = architecture("rnn", NETWORKS["rnn"], TEXT)
-    assert int(made.loss(nets, batch(TEXT, 12), "model").count) == 14
+    assert int(made.loss(nets, batch(TEXT, 12), "model").count) == 13
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -195,3 +225,25 @@ def test_a_step_of_a_transformer_computes_its_own_position_alone():
         for token in torch.randint(0, 7, (12,)):
             _, state = step(token[None], state)
     assert rows == [1] * 24  # of two layers
+
+
+@pytest.mark.parametrize("facts", [SEQUENCES, REVIEWS, SPELT, CLIPS], ids=title)
+def test_more_steps_than_a_transformer_has_positions_are_refused(facts):
+    made, nets = architecture("transformer", NETWORKS["transformer"], facts)
+    name = facts.modality
+    twice = batch(facts, 12)[name].repeat(1, 2, *[1] * (len(facts.inputs[name].shape) - 1))
+    given = {name: twice, f"{name}_length": torch.tensor([24, 3, 1])}
+    with pytest.raises(UserError, match=r"has 24 steps, and the transformer .* of 12"):
+        made.outputs(nets, given)
+
+
+def test_held_out_texts_of_one_token_are_no_beginning_of_a_generation():
+    """Layers are called as wholes then, which fsdp gathers one by one."""
+    made, nets = architecture("transformer", NETWORKS["transformer"], TEXT)
+    nets["model"].eval()
+    given = {"text": torch.tensor([[3], [1]]), "text_length": torch.tensor([1, 1])}
+    _, state = nets["model"](given["text"], given["text_length"])
+    assert state is None
+    torch.testing.assert_close(
+        made.outputs(nets, given)[:, 0], made.step(nets)(given["text"][:, 0], None)[0]
+    )

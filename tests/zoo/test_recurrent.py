@@ -1,11 +1,13 @@
 """Recurrent networks step as their formulas say, and read images row by row."""
 
+import dataclasses
 import functools
 
 import pytest
 import torch
 from torch import nn
 
+from hpc_dl.jobspec.architectures import ZOO
 from hpc_dl.jobspec.architectures.lstm import LongShortTermMemory as LSTMOptions
 from hpc_dl.jobspec.architectures.rnn import Recurrent as Options
 from hpc_dl.jobspec.data import DataFacts
@@ -127,3 +129,12 @@ def test_under_bf16_recurrent_layers_compute_in_fp32(made):
     assert seen == [torch.float32] * 2
     assert outputs.dtype == torch.bfloat16, "the dense layer is in bf16"
     assert all(p.grad.isfinite().all() for p in network.parameters())
+
+
+@pytest.mark.parametrize("name", ["rnn", "lstm"])
+@pytest.mark.parametrize("task", ["tag", "predict_next", "predict_notes"])
+def test_pooling_where_each_step_has_outputs_is_refused(name, task):
+    facts = dataclasses.replace(SEQUENCES, task=task)
+    options = ZOO[name](name=name, pooling="mean")
+    assert options.find_conflict(facts).option == "pooling"
+    assert options.find_conflict(SEQUENCES) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from hpc_dl.data.audio.faults import Refused
 from hpc_dl.data.audio.wav import Header
@@ -52,6 +53,10 @@ class AudioForm:
         return json.dumps(asdict(self))
 
     @classmethod
-    def of_json(cls, text: str) -> AudioForm:
-        """Return the form in such a text."""
-        return cls(**json.loads(text))
+    def of_training(cls, assets: Path, rate: float) -> AudioForm:
+        """Return the form that the assets of a run hold; where a user's own source has none, that
+        of recordings at this rate."""
+        file = assets / FILE
+        if not file.is_file():
+            return cls(round(rate), resamples=False, mixes=False)
+        return cls(**json.loads(file.read_text()))

@@ -20,6 +20,8 @@ from hpc_dl.errors import first_few
 from hpc_dl.jobspec.audio_options import Recordings
 
 _RULE = "audio headers 1"
+FAR_LONGER = 10
+"""Times the mean, from which the longest recording is worth a note."""
 Headers = Mapping[Path, Header]
 
 
@@ -85,8 +87,14 @@ def note(headers: Headers, form: AudioForm) -> tuple[str, ...]:
         found = first_few(f"{count} of {rate}" for rate, count in rates.most_common())
         notes.append(f"recordings resampled to {form.rate} samples a second: {found}")
     if mixed:
-        notes.append(f"{mixed} recordings of several channels are mixed into one")
+        notes.append(f"recordings whose channels are mixed into one: {mixed} of {len(headers)}")
     if longer and form.longest:
         seconds = form.longest / form.rate
-        notes.append(f"{longer} of {len(headers)} recordings are truncated to {seconds:g} s")
+        notes.append(f"recordings truncated to {seconds:g} s: {longer} of {len(headers)}")
+    lengths = [form.length_of(it) / form.rate for it in each]
+    if max(lengths) > FAR_LONGER * (mean := sum(lengths) / len(lengths)):
+        notes.append(
+            f"the longest recording has {max(lengths):.3g} s, the mean is {mean:.3g} s: a batch is "
+            "as long as its longest, unless data.longest truncates it"
+        )
     return tuple(notes)

@@ -88,7 +88,7 @@ def note_files(walks: Walks, root: Path, form: Form) -> list[str]:
     if left := _count_by_suffix(walks.values()):
         notes.append(f"files of classes that are not read: {left}")
     below = [it for walk in walks.values() for it in list(walk.folders.values())[1:]]
-    if below:
+    if below and not form.of_folders:
         notes.append(f"{form.nouns} in sub-folders count to their class: {_paths(below, root)}")
     if repeated := [it for walk in walks.values() for it in walk.repeated]:
         notes.append(f"links to folders that are read already: {_paths(repeated, root)}")

@@ -15,6 +15,8 @@ class Form:
     """Their suffixes in lower case, the usual one first; those of files may be in any case."""
     no_classes: tuple[str, ...] = ()
     """Names of folders that are no classes in this form."""
+    of_folders: bool = False
+    """True if a folder below that of a class may be an example of its own."""
 
     @property
     def nouns(self) -> str:

@@ -29,6 +29,8 @@ class Found:
     """By split: each file with the number of its class."""
     notes: tuple[str, ...] = ()
     """Assumptions, and files that were not read."""
+    folders: tuple[Path, ...] = ()
+    """Those below the folders of classes."""
 
     @property
     def paths(self) -> list[Path]:
@@ -74,7 +76,8 @@ def scan(folder: str, form: Form) -> Found:
         *note_unordered_numbers(classes),
         *checks.note_files(walks, root, form),
     )
-    return Found(classes, files, tuple(map(printable, notes)))
+    below = [Path(it) for walk in walks.values() for it in list(walk.folders.values())[1:]]
+    return Found(classes, files, tuple(map(printable, notes)), tuple(below))
 
 
 def _walk(

@@ -20,6 +20,7 @@ from hpc_dl.data.show.sequences import lengths
 from hpc_dl.errors import printable
 from hpc_dl.jobspec.data import Data
 from hpc_dl.tasks.pictures.names import label
+from hpc_dl.tasks.pictures.spelling import spell
 from hpc_dl.tasks.pictures.tagged import spelt_words
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def _text(tokens: Tensor, vocabulary: Sequence[str]) -> str:
     """Return the text of token ids (T,), or of words with their spelling (T, 1 + SPELLING)."""
     if tokens.ndim > 1:
         return " ".join(spelt_words(tokens))
-    return "".join(vocabulary[token] for token in tokens.tolist())
+    return spell(tokens, vocabulary)
 
 
 def _beginning(text: str) -> str:

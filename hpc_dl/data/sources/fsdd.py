@@ -35,7 +35,7 @@ class FSDDSource(AudioSource[FSDD]):
         if not self.folder.is_dir():
             raise UserError(
                 f"fsdd is not staged: there is no folder {self.folder}",
-                hint=f"On a machine with internet: {_WHERE} {self.folder.parent}",
+                hint=self._hint(),
             )
         files: dict[str, list[tuple[Path, int]]] = {"train": [], "test": []}
         faults = Faults(f"data.root: {self.folder}")
@@ -53,6 +53,13 @@ class FSDDSource(AudioSource[FSDD]):
                 hint=f"Get it whole: {_WHERE}",
             )
         return Found(tuple("0123456789"), files)
+
+    def _hint(self) -> str:
+        """Return where the recordings are, if one folder too deep is named, or how to get them."""
+        root = self.folder.parent
+        if root.is_dir() and any(map(_NAME.fullmatch, list_folder(root).files)):
+            return f"They lie in {root} itself. Name the folder above: data.root: {root.parent}"
+        return f"On a machine with internet: {_WHERE} {root}"
 
     def staging(self) -> Staging:
         return Staging(str(self.folder.parent), self.folder.is_dir(), EXAMPLES)

@@ -1,8 +1,8 @@
 """Reviews of films that a seeded generator makes, to try a job on where nothing is staged.
 
 A review is favourable or not, and so is each of its two or three statements. A statement has a
-good or a bad adjective, and `not` in every second one turns it round: a good word is then as
-frequent in reviews of either class. Only who reads which adjective is negated can tell them apart.
+good or a bad adjective, and `not` in every third one turns it round: who counts good and bad words
+is right about some three of four reviews, and who reads which of them is negated about nearly all.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from hpc_dl.data.texts.labelled import LabelledTexts
 from hpc_dl.data.texts.source import WordSource
 from hpc_dl.jobspec.sources.synthetic_reviews import SyntheticReviews
 
-REVIEWS = 2000
+REVIEWS = 4000
 NOISE = 0.05
 """Share of the reviews whose class is the other."""
 CLASSES = ("negative", "positive")
@@ -65,7 +65,7 @@ def _review(label: int, rng: random.Random) -> str:
 
 def _statement(thing: str, label: int, rng: random.Random) -> str:
     """Return what is said of a thing: in the end good (1) or bad (0)."""
-    negated = rng.randrange(2)
+    negated = rng.randrange(3) == 0
     words: Sequence[str] = ADJECTIVES[label ^ negated]
     degree = rng.choice(DEGREES)
     return " ".join(

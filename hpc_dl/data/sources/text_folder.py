@@ -17,6 +17,7 @@ from hpc_dl.data.names import Names
 from hpc_dl.data.source import Loaded
 from hpc_dl.data.texts.labelled import LabelledTexts
 from hpc_dl.data.texts.source import WordSource
+from hpc_dl.errors import UserError
 from hpc_dl.jobspec.sources.text_folder import TextFolder
 
 if TYPE_CHECKING:
@@ -41,6 +42,11 @@ class TextFolderSource(WordSource[TextFolder]):
         return scan.scan(self.options.root, TEXTS)
 
     def read(self) -> LabelledTexts:
+        if len(self.found.classes) == 1:
+            raise UserError(
+                f"data.root: {self.root} has one class alone, '{self.found.classes[0]}': there is "
+                "nothing to learn"
+            )
         faults = Faults(f"data.root: {self.root}")
         for path in self.found.paths:
             with faults.collect():

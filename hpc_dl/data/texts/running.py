@@ -75,7 +75,14 @@ class RunningTextSource(Source[Options]):
         _refuse_short(counts, "tokens", self._where)
         length = self.options.length
         train, validation, test = (math.ceil((count - 1) / length) for count in counts.values())
-        feature = Feature("int", (None,), self.tokenizer.tokens, longest=length)
+        kind = self.options.tokens
+        feature = Feature(
+            "int",
+            (None,),
+            self.tokenizer.tokens,
+            longest=length,
+            tokens="words" if kind == "lowercase_words" else kind,
+        )
         return DataFacts(
             "text",
             "predict_next",

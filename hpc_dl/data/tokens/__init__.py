@@ -28,7 +28,13 @@ def fit(
     kind: str, texts: Iterable[str], size: int | None = None, specials: tuple[str, ...] = ()
 ) -> Tokenizer:
     """Return a tokenizer of a kind, of `size` tokens at most, fitted on training texts; `specials`
-    are tokens that stand for no text, such as the end of a sentence."""
+    are tokens that stand for no text, such as the end of a sentence.
+
+    Raises UserError for a size that leaves no room for tokens of texts.
+    """
+    least = KINDS[kind].least_size + len(specials)
+    if size is not None and size < least:
+        raise UserError(f"data.vocabulary {size}: with tokens: {kind} it is {least} at least")
     return KINDS[kind].fit(texts, size, specials)
 
 

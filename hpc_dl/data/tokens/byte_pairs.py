@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from hpc_dl.data.tokens.bytes import BYTES
 from hpc_dl.data.tokens.tokenizer import Ids, Tokenizer
 from hpc_dl.installed import require
 
@@ -23,6 +24,7 @@ class BytePairs(Tokenizer):
     """Pieces of words, as they are merged in the training texts."""
 
     kind: ClassVar[str] = "byte_pairs"
+    least_size: ClassVar[int] = BYTES
 
     def __init__(self, merged: tokenizers.Tokenizer) -> None:
         self.merged = merged

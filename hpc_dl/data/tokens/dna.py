@@ -85,6 +85,9 @@ class WrongLetter:
 
 
 def find_wrong_letter(sequence: str, *, with_unknown: bool) -> WrongLetter | None:
-    """Return the first letter of a normalised sequence that is no base, if any."""
-    wrong = re.search(f"[^{BASES}{AMBIGUOUS if with_unknown else ''}]", sequence)
+    """Return a letter of a normalised sequence that is no base, if any: the first that is no code
+    for several bases either, as in proteins, or else the first such code."""
+    wrong = re.search(f"[^{BASES}{AMBIGUOUS}]", sequence)
+    if wrong is None and not with_unknown:
+        wrong = re.search(f"[{AMBIGUOUS}]", sequence)
     return None if wrong is None else WrongLetter(wrong[0], wrong.start() + 1)

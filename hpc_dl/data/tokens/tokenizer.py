@@ -17,6 +17,8 @@ class Tokenizer(ABC):
 
     kind: ClassVar[str]
     """Its name in a job spec."""
+    least_size: ClassVar[int] = 2
+    """The fewest tokens of a vocabulary, special ones aside: UNKNOWN and another."""
     tokens: tuple[str, ...]
     """What the ids stand for, as it is shown; UNKNOWN, where there is one, is number 0."""
 

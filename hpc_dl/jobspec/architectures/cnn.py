@@ -30,7 +30,7 @@ class Convolutional(ReadsRecordings):
         "audio",
         "music",
     )
-    tasks: ClassVar[tuple[Task, ...]] = ("classify", "regress", "tag")
+    tasks: ClassVar[tuple[Task, ...]] = ("classify", "regress", "forecast", "tag")
 
     name: Literal["cnn"]
     channels: list[PositiveInt] = Field(

@@ -13,7 +13,7 @@ class FeedForward(Model):
     """Feed-forward network: flatten, then dense layers with an activation between them."""
 
     modalities: ClassVar[tuple[Modality, ...]] = ("image", "sequence", "table")
-    tasks: ClassVar[tuple[Task, ...]] = ("classify", "regress")
+    tasks: ClassVar[tuple[Task, ...]] = ("classify", "regress", "forecast")
 
     name: Literal["ffnn"]
     hidden: list[PositiveInt] = Field([512, 512], description="width of each hidden layer, units")

@@ -9,7 +9,15 @@ from pydantic import Field, PositiveInt
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.frame_layers import ReadsVideo
 from hpc_dl.jobspec.log_mel import ReadsRecordings
-from hpc_dl.jobspec.model import CRF, Conflict, Modality, Pooling, Probability, Task
+from hpc_dl.jobspec.model import (
+    CRF,
+    Conflict,
+    Modality,
+    Pooling,
+    Probability,
+    Task,
+    find_pooling_conflict,
+)
 
 CAUSAL = ("predict_next", "predict_notes")
 """Tasks that predict how a sequence goes on."""
@@ -29,6 +37,7 @@ class LongShortTermMemory(ReadsRecordings, ReadsVideo):
     tasks: ClassVar[tuple[Task, ...]] = (
         "classify",
         "regress",
+        "forecast",
         "tag",
         "predict_next",
         "predict_notes",
@@ -58,7 +67,7 @@ class LongShortTermMemory(ReadsRecordings, ReadsVideo):
 
     def find_conflict(self, facts: DataFacts) -> Conflict | None:
         if not self.bidirectional or facts.task not in CAUSAL:
-            return None
+            return find_pooling_conflict(self.pooling, facts)
         return Conflict(
             "bidirectional",
             "a network that reads backwards has seen what it is to predict",

@@ -6,9 +6,18 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
+from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.frame_layers import ReadsVideo
 from hpc_dl.jobspec.log_mel import ReadsRecordings
-from hpc_dl.jobspec.model import CRF, Modality, Pooling, Probability, Task
+from hpc_dl.jobspec.model import (
+    CRF,
+    Conflict,
+    Modality,
+    Pooling,
+    Probability,
+    Task,
+    find_pooling_conflict,
+)
 
 
 class Recurrent(ReadsRecordings, ReadsVideo):
@@ -25,6 +34,7 @@ class Recurrent(ReadsRecordings, ReadsVideo):
     tasks: ClassVar[tuple[Task, ...]] = (
         "classify",
         "regress",
+        "forecast",
         "tag",
         "predict_next",
         "predict_notes",
@@ -46,3 +56,6 @@ class Recurrent(ReadsRecordings, ReadsVideo):
         0.0, description="probability of dropping a unit before the outputs"
     )
     crf: bool = CRF
+
+    def find_conflict(self, facts: DataFacts) -> Conflict | None:
+        return find_pooling_conflict(self.pooling, facts)

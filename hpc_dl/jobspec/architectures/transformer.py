@@ -26,6 +26,7 @@ class Transformer(ReadsRecordings, ReadsVideo):
     tasks: ClassVar[tuple[Task, ...]] = (
         "classify",
         "regress",
+        "forecast",
         "tag",
         "predict_next",
         "predict_notes",

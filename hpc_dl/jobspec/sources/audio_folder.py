@@ -12,8 +12,10 @@ from hpc_dl.jobspec.sources.image_folder import Pattern
 
 
 class AudioFolder(Recordings):
-    """A user's own recordings: ROOT/CLASS/*.wav, ROOT/{train,validation,test}/CLASS/*.wav, or as
-    Speech Commands has them."""
+    """A user's own recordings: ROOT/CLASS/*.wav, with or without folders of splits, or their lists.
+
+    The lists are those of Speech Commands (Warden, arXiv:1804.03209).
+    """
 
     paths: ClassVar[tuple[str, ...]] = ("root",)
 

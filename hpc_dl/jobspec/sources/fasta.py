@@ -20,7 +20,7 @@ class Fasta(DnaSequences):
     name: Literal["fasta"]
     path: str = Field(description="the file")
     label: Pattern = Field(
-        r"[|\s]([^|\s]+)\s*$",
+        r"(?:\s|\|)([^|\s]+)$",
         description="a regular expression that is searched for in each header, whose first (...) "
         "is the class; by default the last word, after a blank or `|`: `>NAME CLASS`, "
         "`>NAME|CLASS`",

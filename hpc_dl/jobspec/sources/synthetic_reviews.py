@@ -11,7 +11,7 @@ from hpc_dl.jobspec.texts import ClassifiedTexts
 
 
 class SyntheticReviews(ClassifiedTexts):
-    """Made by a generator, not written: 2 000 reviews of films, in which `not` turns the sense
+    """Made by a generator, not written: 4 000 reviews of films, in which `not` turns the sense
     round, so that it does not suffice to count words."""
 
     name: Literal["synthetic_reviews"]

@@ -11,8 +11,7 @@ from hpc_dl.jobspec.model import Modality
 
 
 class SyntheticVowels(RaggedData):
-    """Synthetic words of two vowels each, at any pitch, speed and size of the speaker: a generator
-    makes them, and nobody has spoken them."""
+    """Synthetic words of two vowels each, which a generator makes, and nobody has spoken."""
 
     modalities: ClassVar[tuple[Modality, ...]] = ("audio",)
 

@@ -18,6 +18,6 @@ class FeedForward(Supervised):
     """Dense layers over flattened images, rows of a table, or sequences of one length."""
 
     def network(self) -> nn.Module:
-        widths = [math.prod(self.facts.shape), *self.options.hidden, self.facts.outputs]
+        widths = [math.prod(self.facts.shape), *self.options.hidden, self.task.outputs]
         layers = dense(widths, self.options.activation, self.options.dropout)
         return nn.Sequential(nn.Flatten(), *layers)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from hpc_dl.errors import UserError
 from hpc_dl.tasks.padding import is_real
 from hpc_dl.zoo.layers import fronts
 from hpc_dl.zoo.layers.causal import CausalEncoder
@@ -43,10 +44,17 @@ class Encoder(nn.Module):
         self.head = nn.Linear(width, outputs)
 
     def forward(self, example: Tensor, length: Tensor | None = None) -> Tensor:
-        """Read examples, of which the first `length` (B,) steps are real, or all."""
+        """Read examples, of which the first `length` (B,) steps are real, or all. Raises UserError
+        where there are more steps than positions."""
         vectors, length = self.front(example, length)
         entered = self.enter(vectors)
-        embedded = entered + self.place[: entered.shape[1]]
+        if (steps := entered.shape[1]) > len(self.place):
+            raise UserError(
+                f"an example has {steps} steps, and the transformer has learned the positions of "
+                f"{len(self.place)}, the most that its data had",
+                hint="Shorten or divide it; rnn, lstm and cnn take examples of any length.",
+            )
+        embedded = entered + self.place[:steps]
         if length is None:
             encoded = self.layers(embedded)
             return self.head(encoded if self.of_steps else encoded.mean(dim=1))

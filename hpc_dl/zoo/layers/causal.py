@@ -42,7 +42,7 @@ class CausalEncoder(nn.Module):
         self, tokens: Tensor, length: Tensor | None = None, state: State = None
     ) -> tuple[Tensor, State]:
         count = tokens.shape[1]
-        if state is not None or (count == 1 and not self.training):
+        if state is not None or (count == 1 and length is None):
             return self._go_on(tokens, state)
         later = torch.ones(count, count, dtype=torch.bool, device=tokens.device).triu(1)
         embedded = self.embedding(tokens) + self.place[:count]

@@ -42,4 +42,4 @@ class FrameConvolutions(nn.Module):
         seen = torch.cat([padded[:, it : it + steps] for it in range(self.span)], dim=2)
         found = self.convolutions(seen.flatten(0, 1)).flatten(2)
         pooled = torch.cat([found.mean(dim=2), found.amax(dim=2)], dim=1)
-        return pooled.view(count, steps, self.size)
+        return pooled.view(count, steps, self.size).to(video.dtype)  # recurrent layers take no bf16

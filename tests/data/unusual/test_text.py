@@ -80,6 +80,22 @@ CASES = [
     Case("a byte order mark", text(b"\xef\xbb\xbf" + LINES.encode()), "trains"),
     Case("newlines of Windows", text(LINES.replace("\n", "\r\n")), "trains"),
     Case("emoji", text(LINES + "😀" * 300), "trains", "read as <unk>: '😀'"),
+    Case("emoji as bytes", text(LINES + "😀" * 300, tokens="bytes"), "trains"),
+    Case(
+        "words that only the end has",
+        text(LINES, tokens="words"),
+        "trains",
+        "11 tokens of validation and test are none of the training part's",
+    ),
+    *(
+        Case(
+            f"a vocabulary without room for {kind}",
+            text(LINES, tokens=kind, vocabulary=size - 1),
+            "submission",
+            f"data.vocabulary {size - 1}: with tokens: {kind} it is {size} at least",
+        )
+        for kind, size in (("characters", 2), ("words", 2), ("bytes", 256), ("byte_pairs", 256))
+    ),
     Case(
         "fewer characters than an example has",
         text(LINES, length=1000),

@@ -1,0 +1,1 @@
+"""Time series: their files, and the windows that are examples."""

@@ -1,0 +1,39 @@
+"""Forecasts of time series, with their bands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from hpc_dl.tasks.artifacts import Picture
+from hpc_dl.tasks.pictures.charts import COLOURS
+from hpc_dl.tasks.pictures.names import label
+
+MOST_WINDOWS, MOST_SERIES = 3, 4
+Row = tuple[Tensor, ...]
+"""A window (T, series), what came after it (horizon, series), and the low, middle and high quantile
+that were forecast, (horizon, series, 3)."""
+
+
+def draw(rows: Sequence[Row], names: Sequence[str]) -> Picture:
+    """Draw a few windows, far apart, with what followed them and what was forecast."""
+    from matplotlib.figure import Figure
+
+    apart = max(1, len(rows) // MOST_WINDOWS)
+    shown, series = rows[::apart][:MOST_WINDOWS], names[:MOST_SERIES]
+    figure = Figure(figsize=(3.2 * len(shown), 1.9 * len(series)), layout="constrained")
+    axes = figure.subplots(len(series), len(shown), squeeze=False)
+    for column, (past, future, quantiles) in enumerate(shown):
+        before, after = range(-len(past) + 1, 1), range(1, len(future) + 1)
+        for number, axis in enumerate(axes[:, column]):
+            low, median, high = (it.tolist() for it in quantiles[:, number].unbind(-1))
+            axis.plot(before, past[:, number].tolist(), color="0.4", linewidth=0.9)
+            axis.plot(after, future[:, number].tolist(), color="black", marker=".", label="true")
+            axis.plot(after, median, color=COLOURS[0], label="forecast")
+            axis.fill_between(after, low, high, color=COLOURS[0], alpha=0.25, label="80 % band")
+            axis.tick_params(labelsize=6)
+            if column == 0:
+                axis.set_ylabel(label(series[number]), fontsize=8)
+    axes[0, 0].legend(fontsize=6)
+    return Picture(figure, f"Forecasts, {len(shown)} of {len(rows)} windows")
