@@ -17,6 +17,7 @@ from hpc_dl.predictor.prompts import Prompts
 from hpc_dl.predictor.recordings import Recordings
 from hpc_dl.predictor.sentences import Sentences
 from hpc_dl.predictor.texts import Texts
+from hpc_dl.predictor.videos import Videos
 from hpc_dl.zoo.trained import Trained
 
 
@@ -36,10 +37,8 @@ def of(trained: Trained, assets: Path) -> RawInputs:
         return Prompts(tokens.load(assets / tokens.FILE))
     if facts.modality == "text":
         return Texts(tokens.load(assets / tokens.FILE), facts.inputs["text"].longest)
-    if facts.modality == "music":
-        return Music(facts.inputs["music"].rate)
-    if facts.modality == "audio":
-        return Recordings(AudioForm.of_training(assets, facts.inputs["audio"].rate))
+    if facts.modality in ("audio", "music", "video"):
+        return _of_media(trained, assets)
     return Inputs(
         trained.inputs,
         trained.architecture.ranges(),
@@ -49,3 +48,13 @@ def of(trained: Trained, assets: Path) -> RawInputs:
         facts.undirected,
         [name for name, feature in facts.inputs.items() if feature.gaps],
     )
+
+
+def _of_media(trained: Trained, assets: Path) -> RawInputs:
+    """Return the inputs of what is heard or seen over time."""
+    facts = trained.architecture.facts
+    if facts.modality == "music":
+        return Music(facts.inputs["music"].rate)
+    if facts.modality == "video":
+        return Videos(facts.shape, trained.resized)
+    return Recordings(AudioForm.of_training(assets, facts.inputs["audio"].rate))

@@ -134,6 +134,7 @@ TARGETS: tuple[Target, ...] = (
             "data.batch_size=4",
             "model.hidden=400",
             "train.epochs=120",
+            "train.optimizer.lr=3e-3",
         ),
         (Check("test/loss", 8.45, at="most"), Check("test/note_accuracy")),
     ),

@@ -37,7 +37,7 @@ def read(clip: Clip, options: ClipFolder) -> Pixels:
         return _read(clip, options)
     except UnreadableClip as error:
         raise UserError(
-            f"data.root: {clip.path} is no readable clip: {error.why}", hint=error.remedy
+            f"{clip.path} is no readable clip: {error.why}", hint=error.remedy
         ) from None
 
 

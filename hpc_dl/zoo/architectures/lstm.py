@@ -11,6 +11,8 @@ or the smaller GRU (Cho et al., arXiv:1406.1078), with r, z = σ(W x(t) + U h(t-
 
 from __future__ import annotations
 
+from functools import partial
+
 from torch import nn
 
 from hpc_dl.zoo.layers import fronts
@@ -27,11 +29,14 @@ class LongShortTermMemory(Supervised):
     def network(self) -> nn.Module:
         it = self.options
 
-        def layer(width: int, both_ways: bool = it.bidirectional) -> nn.RNNBase:
-            return CELLS[it.cell](width, it.hidden, bidirectional=both_ways)
+        def layer(width: int) -> nn.RNNBase:
+            return CELLS[it.cell](width, it.hidden, bidirectional=it.bidirectional)
 
         if self.task.shown:
-            return recurrent_translation(self.facts, layer, it.layers, it.dropout)
+            forwards = partial(CELLS[it.cell], hidden_size=it.hidden)
+            return recurrent_translation(
+                self.facts, forwards, it.layers, it.dropout, both_ways=it.bidirectional
+            )
         drop = {"between": it.dropout, "last": it.dropout}
         if self.task.causal:
             return language_model(

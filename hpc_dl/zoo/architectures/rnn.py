@@ -21,11 +21,11 @@ class Recurrent(Supervised):
     def network(self) -> nn.Module:
         it = self.options
 
-        def layer(width: int, both_ways: bool = False) -> nn.RNNBase:
-            return nn.RNN(width, it.hidden, nonlinearity=it.activation, bidirectional=both_ways)
+        def layer(width: int) -> nn.RNNBase:
+            return nn.RNN(width, it.hidden, nonlinearity=it.activation)
 
         if self.task.shown:
-            return recurrent_translation(self.facts, layer, it.layers, it.dropout)
+            return recurrent_translation(self.facts, layer, it.layers, it.dropout, both_ways=False)
         drop = {"between": 0.0, "last": it.dropout}
         if self.task.causal:
             return language_model(

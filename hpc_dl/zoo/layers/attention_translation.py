@@ -52,7 +52,7 @@ class AttentionTranslation(EncoderDecoder):
         self.encoder = nn.TransformerEncoder(
             layer, layers, norm=nn.LayerNorm(width), enable_nested_tensor=False
         )
-        self.decoder = nn.ModuleList(
+        self.decoder: Any = nn.ModuleList(
             DecoderLayer(width, heads, feedforward, dropout) for _ in range(layers)
         )
         self.norm = nn.LayerNorm(width)
@@ -70,7 +70,7 @@ class AttentionTranslation(EncoderDecoder):
         return memory
 
     def decode(self, tokens: Tensor, memory: Memory, state: State) -> tuple[Tensor, State]:
-        before = state["layers"] if state else [None] * len(self.decoder)
+        before: Any = state["layers"] if state else [None] * len(self.decoder)
         past = before[0][0].shape[2] if state else 0
         sequence, after = self._place(self.embedding(tokens), past), []
         for number, layer in enumerate(self.decoder):

@@ -18,24 +18,27 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from hpc_dl.jobspec.data import BEGIN, DataFacts
 from hpc_dl.tasks.padding import is_real
 from hpc_dl.tasks.state import State
 from hpc_dl.zoo.layers.encoder_decoder import EncoderDecoder, Memory, beside
-from hpc_dl.zoo.layers.recurrent import _in_fp32, _swap_batch
+from hpc_dl.zoo.layers.recurrent import in_fp32, swap_batch
+
+Layer = Callable[[int], nn.RNNBase]
+"""Makes a layer of an input size, for sequences (T, B, size), which reads forwards."""
 
 
 def recurrent_translation(
-    facts: DataFacts, layer: Callable[..., nn.RNNBase], layers: int, dropout: float
+    facts: DataFacts, layer: Layer, layers: int, dropout: float, *, both_ways: bool
 ) -> RecurrentTranslation:
-    """Return the network for texts and translations; `layer` makes a layer of an input size, which
-    reads as the encoder does unless it is told to read forwards alone."""
-    text, translation = facts.inputs["text"], facts.targets["translation"]
-    begin = translation.vocabulary.index(BEGIN)
+    """Return the network for texts and translations, which reads a text `both_ways` or forwards."""
+    text, translation = (
+        it.vocabulary for it in (facts.inputs["text"], facts.targets["translation"])
+    )
+    begin = translation.index(BEGIN)
     return RecurrentTranslation(
-        layer, layers, len(text.vocabulary), len(translation.vocabulary), begin, dropout
+        layer, layers, len(text), len(translation), begin, dropout, both_ways=both_ways
     )
 
 
@@ -44,26 +47,31 @@ class RecurrentTranslation(EncoderDecoder):
 
     def __init__(
         self,
-        layer: Callable[..., nn.RNNBase],
+        layer: Layer,
         layers: int,
         source: int,
         vocabulary: int,
         begin: int,
         dropout: float,
+        *,
+        both_ways: bool,
     ) -> None:
         """`source` and `vocabulary` are the numbers of tokens of texts and of translations."""
         super().__init__()
         self.begin, self.dropout = begin, dropout
-        first = layer(1)
-        width = first.hidden_size
-        read = 2 * width if first.bidirectional else width
+        width = layer(1).hidden_size
+        read = 2 * width if both_ways else width
         self.source_embedding = nn.Embedding(source, width)
-        self.encoder = nn.ModuleList(layer(read if number else width) for number in range(layers))
+        ways = [
+            nn.ModuleList(layer(read if number else width) for number in range(layers))
+            for _ in range(2 if both_ways else 1)
+        ]
+        self.encoder = nn.ModuleList(ways)
         self.memory = nn.Linear(read, width)
         self.first_states = nn.ModuleList(nn.Linear(read, width) for _ in range(layers))
         self.embedding = nn.Embedding(vocabulary, width)
         self.decoder = nn.ModuleList(
-            layer(2 * width if number else width, both_ways=False) for number in range(layers)
+            layer(2 * width if number else width) for number in range(layers)
         )
         self.score = nn.Linear(width, width, bias=False)
         self.merge = nn.Linear(2 * width, width)
@@ -72,22 +80,20 @@ class RecurrentTranslation(EncoderDecoder):
             nn.init.normal_(embedding.weight, std=width**-0.5)
 
     def encode(self, text: Tensor, length: Tensor) -> Memory:
-        embedded = self._drop(self.source_embedding(text))
-        # Reading backwards begins at the last real token; packing waits for the device.
-        packed: Any = pack_padded_sequence(
-            embedded.transpose(0, 1), length.cpu(), enforce_sorted=False
-        )
-        with _in_fp32(text.device.type):
-            for number, layer in enumerate(self.encoder):
-                if number:
-                    packed = packed._replace(data=self._drop(packed.data))
-                packed, last = layer(packed)
-        read, _ = pad_packed_sequence(packed, batch_first=True, total_length=text.shape[1])
-        state = last[0] if isinstance(last, tuple) else last  # (ways, B, width)
+        sequence = self._drop(self.source_embedding(text))
+        backwards = _reversed_places(length, text.shape[1])
+        ends = [(length - 1)[:, None], torch.zeros_like(length)[:, None]]
+        for layers in zip(*self.encoder, strict=True):
+            ways = [self._run(layers[0], sequence)[0]]
+            if len(layers) == 2:  # not by a layer of torch for both, which has to be packed
+                read, _ = self._run(layers[1], _at(sequence, backwards))
+                ways.append(_at(read, backwards))
+            sequence = self._drop(torch.cat(ways, dim=2))
+        last = [_at(way, end)[:, 0] for way, end in zip(ways, ends, strict=False)]
         return {
             "real": is_real(length, text.shape[1]),
-            "read": self.memory(self._drop(read)),
-            "last": torch.cat(list(state), dim=1),
+            "read": self.memory(sequence),
+            "last": torch.cat(last, dim=1),
         }
 
     def decode(self, tokens: Tensor, memory: Memory, state: State) -> tuple[Tensor, State]:
@@ -97,19 +103,24 @@ class RecurrentTranslation(EncoderDecoder):
         for number, layer in enumerate(self.decoder):
             if number:
                 sequence = self._drop(torch.cat([sequence, context], dim=2))
-            with _in_fp32(tokens.device.type):
-                sequence, last = layer(sequence.transpose(0, 1), _swap_batch(states[number]))
-            sequence = sequence.transpose(0, 1)
-            after.append(_swap_batch(last))
+            sequence, last = self._run(layer, sequence, states[number])
+            after.append(last)
             if not number:
                 context, weights = self._attend(sequence, memory)
         merged = torch.tanh(self.merge(torch.cat([sequence, context], dim=2)))
         logits = F.linear(self._drop(merged), self.embedding.weight, self.bias)
         return logits, {"layers": tuple(after), "attention": weights[:, -1]}
 
+    def _run(self, layer: Any, sequence: Tensor, state: State = None) -> tuple[Tensor, State]:
+        """Return the states of a layer (B, T, width), and the last, for the next step."""
+        with in_fp32(sequence.device.type):
+            before = None if state is None else swap_batch(state)
+            states, last = layer(sequence.float().transpose(0, 1), before)
+        return states.transpose(0, 1), swap_batch(last)
+
     def _first(self, memory: Memory) -> list[State]:
         """The states before the first token; the cells of an LSTM are empty."""
-        found = [torch.tanh(it(memory["last"]))[:, None] for it in self.first_states]
+        found = [torch.tanh(it(memory["last"])).float()[:, None] for it in self.first_states]
         if isinstance(self.decoder[0], nn.LSTM):
             return [(it, torch.zeros_like(it)) for it in found]
         return list(found)
@@ -124,3 +135,14 @@ class RecurrentTranslation(EncoderDecoder):
 
     def _drop(self, given: Tensor) -> Tensor:
         return F.dropout(given, self.dropout, self.training)
+
+
+def _reversed_places(length: Tensor, width: int) -> Tensor:
+    """Return where each element of reversed sequences is, (B, width); padding stays at the end."""
+    places = torch.arange(width, device=length.device).expand(len(length), -1)
+    return (length[:, None] - 1 - places).where(is_real(length, width), places)
+
+
+def _at(sequence: Tensor, places: Tensor) -> Tensor:
+    """Return the vectors of (B, T, size) at places (B, P), (B, P, size)."""
+    return sequence.gather(1, places[..., None].expand(-1, -1, sequence.shape[2]))
