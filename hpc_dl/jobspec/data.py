@@ -73,8 +73,8 @@ class Feature:
     """Samples a second of audio, frames a second of video; 0 where time has no unit."""
     gaps: bool = False
     """Whether its numbers may be missing, as NaN."""
-    tokens: Literal["", "characters", "bytes", "words", "byte_pairs"] = ""
-    """What the tokens of a text are, from which the text is put together again."""
+    tokens: str = ""
+    """The kind of the tokens of a text, by which the text is put together again."""
 
 
 @dataclass(frozen=True)

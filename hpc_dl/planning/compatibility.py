@@ -24,6 +24,8 @@ AUGMENTED: dict[str, tuple[Modality, ...]] = {
     "mixup": ("image", "sequence", "table"),
 }
 """What each way to augment can be done to."""
+SMOOTHED = ("translate",)
+"""Tasks beside classification whose loss takes label smoothing."""
 
 FIRST_LAYERS: dict[str, Modality] = {"log_mel": "audio", "frames": "video"}
 """Options of the first layers of a network, which it has for one modality alone."""
@@ -152,7 +154,8 @@ def _check_augmentation(spec: JobSpec, facts: DataFacts) -> None:
 def _check_options_of_labels(spec: JobSpec, facts: DataFacts) -> None:
     weights = spec.train.class_weights
     for key, asked in (("label_smoothing", spec.train.label_smoothing), ("class_weights", weights)):
-        if asked and not (facts.classes and spec.model.is_supervised):
+        smooth = key == "label_smoothing" and facts.task in SMOOTHED
+        if asked and not smooth and not (facts.classes and spec.model.is_supervised):
             raise SpecConflict(
                 f"train.{key}", f"{spec.model.name} does not learn from classes here"
             )

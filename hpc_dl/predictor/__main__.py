@@ -35,8 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         params = dict(map(_param, asked.params))
         predictor = load(asked.export)
-        if predictor.architecture.facts.modality in RAW:
-            written = _of_one(asked.given, predictor.predict(asked.given, params))
+        modality = predictor.architecture.facts.modality
+        if modality in RAW:
+            prompt = asked.given if modality == "text" else ""
+            written = _of_one(prompt, predictor.predict(asked.given, params))
         else:
             written = _table(predictor, asked.given).to_csv(index=False)
     except UserError as error:
@@ -53,11 +55,13 @@ def _param(word: str) -> tuple[str, str]:
     return name, value
 
 
-def _of_one(given: str, predicted: Mapping[str, Any]) -> str:
-    """Return the prediction of one raw example as people read it: its continuation, or a line for
-    each name."""
+def _of_one(prompt: str, predicted: Mapping[str, Any]) -> str:
+    """Return the prediction of one raw example as people read it: its translation or continuation,
+    or a line for each name."""
+    if "translation" in predicted:
+        return f"{predicted['translation'][0]}\n"
     if "continuation" in predicted:
-        return f"{given}{predicted['continuation'][0]}\n"
+        return f"{prompt}{predicted['continuation'][0]}\n"
     return "".join(f"{name}: {values[0]}\n" for name, values in predicted.items())
 
 

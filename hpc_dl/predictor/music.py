@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from hpc_dl.data.faults import regular_file
 from hpc_dl.data.music import midi_files, rolls
 from hpc_dl.data.music.source import QUARTERS
 from hpc_dl.errors import UserError
@@ -35,8 +36,11 @@ class Music:
         cannot be read."""
         if isinstance(given, Mapping):
             if set(given) != {"music"}:
-                raise UserError(f"the network takes music, but was given {', '.join(given)}")
+                names = ", ".join(map(str, given)) or "none"
+                raise UserError(f"the network takes music, but was given {names}")
             given = given["music"]
+        if not hasattr(given, "__len__") and not isinstance(given, Path):
+            raise UserError("the network takes music", hint=_WANTED)
         pieces = [given] if _is_one(given) else list(given)
         if not pieces:
             raise UserError("the network takes music, but was given none", hint=_WANTED)
@@ -47,8 +51,7 @@ class Music:
     def _roll(self, piece: Any, number: int) -> rolls.Roll:
         where = f"piece {number}"
         if isinstance(piece, str | Path):
-            found, _ = midi_files.read(where, Path(piece), max(1, round(self.rate / QUARTERS)))
-            return found
+            return midi_files.read(where, regular_file(where, piece), self._per_quarter(where)).roll
         try:
             array = np.asarray(piece, dtype=np.float64)
         except (TypeError, ValueError):  # frames with differing numbers of pitches
@@ -59,12 +62,26 @@ class Music:
             return array.astype(np.bool_)
         return _of_pitches(piece, where)
 
+    def _per_quarter(self, where: str) -> int:
+        """Return the frames of a quarter note. Raises UserError where a frame is longer."""
+        found = self.rate / QUARTERS
+        if (whole := round(found)) and abs(found - whole) < 1e-6:
+            return whole
+        raise UserError(
+            f"{where}: the network was trained on {found:g} frames a quarter note, in which no "
+            "MIDI file is read",
+            hint="Give an array (frames, 88) of 0 and 1.",
+        )
+
 
 def _of_pitches(piece: Any, where: str) -> rolls.Roll:
     try:
         pitches = [[int(pitch) for pitch in frame] for frame in piece]
-    except (TypeError, ValueError):
+        between = [pitch for frame in piece for pitch in frame if pitch % 1]
+    except (TypeError, ValueError, OverflowError):
         raise UserError(f"{where} is no music", hint=_WANTED) from None
+    if between:
+        raise UserError(f"{where} has the pitch {between[0]}, which is between two keys")
     outside = [it for frame in pitches for it in frame if not LOWEST <= it <= HIGHEST]
     if outside:
         raise UserError(f"{where} has the pitch {outside[0]}: a piano has {LOWEST} to {HIGHEST}")

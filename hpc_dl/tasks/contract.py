@@ -25,7 +25,8 @@ Batch = Mapping[str, Tensor]
 """Tensors by name, the first axis being the example: `index`, (B,) int64, its number; `label`, (B,)
 int64 where there are classes; `target`, (B, targets) float where numbers are to be predicted; and
 its input, under the name of its modality: `image`, (B, C, H, W) float in [0, 1]; `sequence`,
-(B, T, F) float; `text`, (B, T) int64, with the `next` token of each, (B, T) int64; `table`,
+(B, T, F) float; `text`, (B, T) int64, with the `next` token of each, (B, T) int64, or with its
+`translation`, (B, T') int64, and the bytes of the `reference` that this was made of; `table`,
 (B, columns) float, NaN where a number is missing. Tables and targets are float64 where float32
 would lose what they differ by.
 
@@ -101,6 +102,9 @@ class Task(FormerNames, ABC):
     """True if there are outputs for each step of a sequence, (B, T, outputs)."""
     causal: ClassVar[bool] = False
     """True if the outputs of a step may depend on no later one."""
+    shown: ClassVar[tuple[str, ...]] = ()
+    """Targets that a network is given beside its input, as it learns each token from those before
+    it."""
     rescaled: ClassVar[bool] = False
     """True if outputs are in the units of the targets, whatever these are."""
 
@@ -126,6 +130,13 @@ class Task(FormerNames, ABC):
     @abstractmethod
     def measure(self, outputs: Tensor, batch: Batch) -> Mapping[str, Loss | Observed]:
         """Return the metrics of a held-out batch by name, `loss` among them."""
+
+    def measure_generated(
+        self, step: Step, batch: Batch, *, test: bool
+    ) -> Mapping[str, Loss | Observed]:
+        """Return metrics of what a network writes for a held-out batch, by name; in a `test` also
+        those that take too long for every epoch."""
+        return {}
 
     @abstractmethod
     def predict(self, outputs: Tensor) -> Mapping[str, Tensor]:

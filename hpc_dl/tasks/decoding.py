@@ -12,6 +12,7 @@ from typing import Annotated
 import torch
 from pydantic import ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor
+from torch.nn import functional as F
 
 from hpc_dl.tasks.state import State, pick
 
@@ -88,7 +89,8 @@ def generate(
 
     Returns the `count` tokens after each prompt, (B, count); after an `end` all are `end`.
     """
-    tokens = torch.cat([prompt, prompt.new_zeros(len(prompt), count)], dim=1)
+    fill = prompt.new_full((len(prompt), count), 0 if end is None else end)
+    tokens = torch.cat([prompt, fill], dim=1)
     ended, state = torch.zeros_like(length, dtype=torch.bool), None
     for place in range(1, tokens.shape[1]):
         logits, state = step(tokens[:, place - 1], state)
@@ -98,6 +100,8 @@ def generate(
             chosen = torch.where(ended, end, chosen)
             ended |= (chosen == end) & ~given
         tokens[:, place] = torch.where(given, tokens[:, place], chosen)
+        if end is not None and ended.all():
+            break
     return tokens.gather(1, length[:, None] + torch.arange(count, device=length.device))
 
 
@@ -113,39 +117,103 @@ def beam_search(
     """Return the likeliest continuation that a beam of `width` finds of each prompt (B, T), all of
     whose tokens are real: (B, count); after an `end` all are `end`.
 
-    Log-probabilities are divided by (tokens up to the `end`) ** length_penalty at the end.
+    Log-probabilities are divided by (tokens up to the `end`) ** length_penalty. A search is over
+    once `width` continuations have ended, however long those of other rows go on.
     """
     rows, state = len(prompt), None
     for place in range(prompt.shape[1]):
         logits, state = step(prompt[:, place], state)
-    state = pick(state, torch.arange(rows, device=prompt.device).repeat_interleave(width))
-    scores = torch.full((rows, width), -torch.inf, device=prompt.device)
-    scores[:, 0] = 0.0  # at first all beams are the same
+    first = torch.arange(rows, device=prompt.device)[:, None] * width
+    state = pick(state, (first // width).expand(rows, width).flatten())
     logits = logits.repeat_interleave(width, dim=0)
-    found = prompt.new_zeros(rows, width, 0)
+    beams = _Beams.start(prompt, width)
+    ended = _Ended(beams, count, end, length_penalty)
     while True:
-        scores, origin, chosen = _best(logits, scores, found, end)
-        found = torch.cat([found.gather(1, origin[..., None].expand_as(found)), chosen], dim=2)
-        if found.shape[2] == count:
-            break
-        first = torch.arange(rows, device=prompt.device)[:, None] * width
-        logits, state = step(chosen.flatten(), pick(state, (first + origin).flatten()))
-    lengths = count if end is None else ((found != end).sum(2) + 1).clamp(max=count)
-    best = (scores / lengths**length_penalty).argmax(dim=1)
-    return found[torch.arange(rows, device=prompt.device), best]
+        beams, origin = beams.extended(logits, 2 * width)
+        beams, kept = ended.take(beams, width)
+        origin = origin.gather(1, kept)
+        if beams.length == count or ended.are_over():
+            return ended.best(beams)
+        chosen = beams.found[..., -1].flatten()
+        logits, state = step(chosen, pick(state, (first + origin).flatten()))
 
 
-def _best(
-    logits: Tensor, scores: Tensor, found: Tensor, end: int | None
-) -> tuple[Tensor, Tensor, Tensor]:
-    """The best beams one token on: their scores and which beam each continues, (B, width), and
-    the new tokens (B, width, 1)."""
-    rows, width = scores.shape
-    chances = logits.float().log_softmax(dim=-1).view(rows, width, -1)
-    tokens = chances.shape[2]
-    if end is not None and found.shape[2]:
-        only_end = torch.full((tokens,), -torch.inf, device=logits.device)
-        only_end[end] = 0.0
-        chances = torch.where(found[..., -1:] == end, only_end, chances)
-    best, place = (scores[..., None] + chances).flatten(1).topk(width)
-    return best, place // tokens, (place % tokens)[..., None]
+@dataclass(frozen=True)
+class _Beams:
+    """Continuations of each prompt (B, W, T) that have not ended, and their log-probabilities."""
+
+    found: Tensor
+    scores: Tensor
+
+    @classmethod
+    def start(cls, prompt: Tensor, width: int) -> _Beams:
+        """All beams are the same, so that one is enough."""
+        scores = torch.full((len(prompt), width), -torch.inf, device=prompt.device)
+        scores[:, 0] = 0.0
+        return cls(prompt.new_zeros(len(prompt), width, 0), scores)
+
+    @property
+    def length(self) -> int:
+        return self.found.shape[2]
+
+    def extended(self, logits: Tensor, most: int) -> tuple[_Beams, Tensor]:
+        """Return the `most` likeliest continuations by one more token, by logits (B * W, V), and
+        which beam each continues, (B, most)."""
+        rows, width = self.scores.shape
+        chances = logits.float().log_softmax(dim=-1).view(rows, width, -1)
+        tokens = chances.shape[2]
+        every = (self.scores[..., None] + chances).flatten(1)
+        scores, place = every.topk(min(most, every.shape[1]))
+        origin = place // tokens
+        before = self.found.gather(1, origin[..., None].expand(-1, -1, self.length))
+        found = torch.cat([before, (place % tokens)[..., None]], dim=2)
+        return _Beams(found, scores), origin
+
+    def chosen(self, which: Tensor) -> _Beams:
+        """Return the beams at positions (B, W)."""
+        found = self.found.gather(1, which[..., None].expand(-1, -1, self.length))
+        return _Beams(found, self.scores.gather(1, which))
+
+
+class _Ended:
+    """The best continuations of each prompt that have ended, with normalised scores."""
+
+    def __init__(self, beams: _Beams, count: int, end: int | None, penalty: float) -> None:
+        rows, width = beams.scores.shape
+        self.count, self.end, self.penalty = count, end, penalty
+        self.found = beams.found.new_full((rows, width, count), 0 if end is None else end)
+        self.scores = torch.full_like(beams.scores, -torch.inf)
+
+    def take(self, beams: _Beams, width: int) -> tuple[_Beams, Tensor]:
+        """Take those of the `width` best beams that end; return the best of the others, and their
+        positions."""
+        scores = beams.scores
+        if self.end is not None:
+            ends = beams.found[..., -1] == self.end
+            best = ends & (torch.arange(ends.shape[1], device=ends.device) < width)
+            self._add(beams, best & ~self._are_full()[:, None])
+            scores = scores.masked_fill(ends, -torch.inf)
+        kept = scores.topk(width).indices
+        return _Beams(beams.found, scores).chosen(kept), kept
+
+    def _add(self, beams: _Beams, which: Tensor) -> None:
+        """Add the beams that a mask (B, W) marks, if they are among the best."""
+        width, rest = self.scores.shape[1], self.count - beams.length
+        scores = (beams.scores / beams.length**self.penalty).masked_fill(~which, -torch.inf)
+        found = F.pad(beams.found, (0, rest), value=0 if self.end is None else self.end)
+        self.scores, place = torch.cat([self.scores, scores], dim=1).topk(width)
+        every = torch.cat([self.found, found], dim=1)
+        self.found = every.gather(1, place[..., None].expand(-1, -1, self.count))
+
+    def _are_full(self) -> Tensor:
+        return (self.scores > -torch.inf).all(dim=1)
+
+    def are_over(self) -> bool:
+        return bool(self._are_full().all())
+
+    def best(self, beams: _Beams) -> Tensor:
+        """Return the best continuation of each prompt; one of `beams` where none has ended as
+        well, (B, count)."""
+        open_ = ~self._are_full()[:, None].expand_as(beams.scores)
+        self._add(beams, open_)
+        return self.found[:, 0]

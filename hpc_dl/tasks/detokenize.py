@@ -9,6 +9,8 @@ from hpc_dl.jobspec.data import BEGIN, END, Feature
 
 BYTES = ("bytes", "byte_pairs")
 """Kinds of tokens that stand for bytes, of which several may make a character."""
+WORDS = ("words", "lowercase_words")
+"""Kinds of tokens between which there are blanks."""
 
 
 def pieces(feature: Feature, ids: Iterable[int]) -> list[str]:
@@ -19,7 +21,7 @@ def pieces(feature: Feature, ids: Iterable[int]) -> list[str]:
 def text(feature: Feature, ids: Iterable[int]) -> str:
     """Return the text of a sequence of tokens; bytes that are no text are marked."""
     tokens = [feature.vocabulary[it] for it in ids]
-    if feature.tokens == "words":
+    if feature.tokens in WORDS:
         return " ".join(tokens)
     if feature.tokens in BYTES:
         return _bytes(feature, tokens).decode(errors="replace")

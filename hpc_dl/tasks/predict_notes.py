@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
 from pydantic import ConfigDict, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor
@@ -19,8 +21,10 @@ from hpc_dl.tasks.artifacts import Artifact, File
 from hpc_dl.tasks.contract import Batch, Loss, MonitoredMetric, Observed, Task
 from hpc_dl.tasks.decoding import Step
 from hpc_dl.tasks.music import midi, sound
+from hpc_dl.tasks.music.notes import names_of
 from hpc_dl.tasks.padding import is_real
 from hpc_dl.tasks.pictures import piano_rolls
+from hpc_dl.tasks.tables import Array
 
 SHOWN, PROMPT = 3, 16
 """How many held-out pieces are continued in the samples, from so many frames on."""
@@ -89,9 +93,16 @@ class NextFrame(Task):
         rows = torch.arange(len(piece), device=length.device)[:, None]
         return {"notes": piece[rows, chosen].byte()}
 
+    def decode(self, predicted: Mapping[str, Any]) -> Mapping[str, Array]:
+        """Return the `continuation` of each piece, (B,) strings: the names of the notes that sound,
+        a line a frame."""
+        if "notes" not in predicted:
+            return {}
+        return {"continuation": np.array([names_of(it) for it in predicted["notes"].tolist()])}
+
     def samples(self, step: Step, sample: Batch) -> Mapping[str, Artifact]:
         """Return the beginnings of some pieces, and how the network continues them: piano rolls,
-        sound, and MIDI where mido is installed."""
+        sound, and MIDI where mido is installed; else the sound says what to install."""
         prompt = sample["next"][:SHOWN, :PROMPT]
         length = sample["next_length"][:SHOWN].clamp(max=PROMPT)
         written = self.generate(step, {"music": prompt, "music_length": length})["notes"]
@@ -110,7 +121,9 @@ class NextFrame(Task):
         for number, piece in enumerate(pieces, start=1):
             caption = f"Piece {number}, continued after {int(length[number - 1])} frames"
             played = piece.cpu().numpy()
-            made[f"music_{number}"] = File(sound.wav(played, rate), ".wav", caption)
             if (content := midi.write(played, rate)) is not None:
                 made[f"midi_{number}"] = File(content, ".mid", caption)
+            else:
+                caption += f"; {midi.ABSENT}"
+            made[f"music_{number}"] = File(sound.wav(played, rate), ".wav", caption)
         return made

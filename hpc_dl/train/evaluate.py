@@ -86,12 +86,13 @@ class EvaluationMetrics:
         return self.metrics[name]
 
     def compute(self) -> dict[str, float]:
-        """Return the metrics over all ranks, on each of them; {} of an empty split."""
+        """Return the metrics over all ranks, on each of them; {} of an empty split, and NaN for a
+        mean over nothing, like the accuracy of the notes of silence."""
         names = sorted(self.sums)
         totals = self.world.sums([part for name in names for part in self.sums[name]])
         warnings.filterwarnings("ignore", "The ``compute`` method of metric")  # of a rank without
         means = {
-            name: total / count
+            name: total / count if count else math.nan
             for name, total, count in zip(names, totals[0::2], totals[1::2], strict=True)
         }
         return means | {name: float(metric.compute()) for name, metric in self.metrics.items()}

@@ -10,6 +10,11 @@ from typing import Literal
 from hpc_dl.errors import UserError
 
 MNIST = "data.name=mnist"
+_MULTI30K = (
+    "data={name: multi30k, vocabulary: 4000, batch_size: 128}",
+    "train.label_smoothing=0.1",
+    "checkpoint.monitor=bleu",
+)
 CLASSIFIER = "model.classifier=EXPORT"
 """The option with the classifier's export, as a command shows it."""
 
@@ -129,8 +134,35 @@ TARGETS: tuple[Target, ...] = (
             "data.batch_size=4",
             "model.hidden=400",
             "train.epochs=120",
+            "train.optimizer.lr=3e-3",
         ),
         (Check("test/loss", 8.45, at="most"), Check("test/note_accuracy")),
+    ),
+    Target(
+        "translation",
+        "translation",
+        (
+            *_MULTI30K,
+            "model.hidden=256",
+            "model.dropout=0.3",
+            "train.epochs=9",
+            "train.optimizer.lr=2e-3",
+        ),
+        (Check("test/bleu_beam", 28.0), Check("test/bleu")),
+        seeds=1,
+    ),
+    Target(
+        "translation-transformer",
+        "translation",
+        (
+            *_MULTI30K,
+            "model={name: transformer, width: 128, depth: 3, feedforward: 384, dropout: 0.15}",
+            "train.epochs=16",
+            "train.optimizer={name: adamw, lr: 2e-3, betas: [0.9, 0.98]}",
+            "train.schedule.warmup_steps=400",
+        ),
+        (Check("test/bleu_beam", 33.0), Check("test/bleu")),
+        seeds=1,
     ),
     Target(
         "gan",

@@ -22,6 +22,7 @@ from hpc_dl.zoo.contract import (
     Task,
 )
 from hpc_dl.zoo.layers.chain import ConditionalRandomField
+from hpc_dl.zoo.layers.encoder_decoder import step_of
 from hpc_dl.zoo.layers.forecast import Forecast
 from hpc_dl.zoo.layers.standardise import Rescaled, Standardise
 
@@ -57,14 +58,19 @@ class Supervised(Architecture):
         """Return what the network gives for each example, (B, outputs), or for each of its tokens,
         (B, T, outputs)."""
         name = self.facts.modality
-        found = nets["model"](*(batch[it] for it in (name, f"{name}_length") if it in batch))
+        names = (name, f"{name}_length", *self.task.shown)
+        found = nets["model"](*(batch[it] for it in names if it in batch))
         return found[0] if isinstance(found, tuple) else found  # without the state
 
-    def step(self, nets: Nets) -> Step:
-        """Return what reads one token, as decoding needs it of a network that reads tokens."""
+    def step(self, nets: Nets, batch: Batch) -> Step:
+        """Return what reads one token, as decoding needs it of a network that reads tokens; of an
+        encoder-decoder it translates the texts of a batch."""
+        network = nets["model"]
+        if self.task.shown:
+            return step_of(network, batch["text"], batch["text_length"])
 
         def read(tokens: Tensor, state: State) -> tuple[Tensor, State]:
-            logits, state = nets["model"](tokens[:, None], state=state)
+            logits, state = network(tokens[:, None], state=state)
             return logits[:, -1], state
 
         return read
@@ -83,7 +89,15 @@ class Supervised(Architecture):
         return self.task.loss(outputs, batch), after
 
     def measure(self, nets: Nets, batch: Batch) -> Mapping[str, Loss | Observed]:
-        return self.task.measure(self.outputs(nets, batch), batch)
+        return self._measure(nets, batch, test=False)
+
+    def test(self, nets: Nets, batch: Batch) -> Mapping[str, Loss | Observed]:
+        return self._measure(nets, batch, test=True)
+
+    def _measure(self, nets: Nets, batch: Batch, *, test: bool) -> Mapping[str, Loss | Observed]:
+        measured = self.task.measure(self.outputs(nets, batch), batch)
+        step = self.step(nets, batch)
+        return {**measured, **self.task.measure_generated(step, batch, test=test)}
 
     @property
     def monitored(self) -> MonitoredMetric:
@@ -93,10 +107,10 @@ class Supervised(Architecture):
         self, nets: Nets, sample: Batch, held_out: Iterable[Batch]
     ) -> Mapping[str, Artifact]:
         pictures = self.task.pictures((self.outputs(nets, batch), batch) for batch in held_out)
-        return {**pictures, **self.task.samples(self.step(nets), sample)}
+        return {**pictures, **self.task.samples(self.step(nets, sample), sample)}
 
     def predict(self, nets: Nets, batch: Batch) -> Mapping[str, Tensor]:
-        generated = self.task.generate(self.step(nets), batch)
+        generated = self.task.generate(self.step(nets, batch), batch)
         return generated or self._predicted(self.outputs(nets, batch), batch)
 
     def _predicted(self, outputs: Tensor, batch: Batch) -> Mapping[str, Tensor]:

@@ -57,8 +57,20 @@ def test_pieces_of_differing_length_are_padded():
         ([[["C4"]]], "piece 1 is no music"),
         ("nowhere.mid", "piece 1: there is no file nowhere.mid"),
         ([1.5], "piece 1 is no music"),
+        (5, "the network takes music"),
+        (None, "the network takes music"),
+        ({}, "but was given none"),
+        ("", "the path is empty"),
+        ([[[60.5]]], "piece 1 has the pitch 60.5, which is between two keys"),
     ],
 )
 def test_what_is_no_music_is_refused(given, message):
     with pytest.raises(UserError, match=message):
         MUSIC.batch(given)
+
+
+def test_a_midi_file_is_not_read_in_frames_longer_than_its_quarter_notes(tmp_path):
+    file = tmp_path / "it.mid"
+    file.write_bytes(midi.write(ROLL, 1.0))
+    with pytest.raises(UserError, match=r"trained on 0\.5 frames a quarter note"):
+        Music(rate=50 / 60).batch(file)

@@ -22,6 +22,7 @@ TEXT = {"name": "text", "length": 9}
 REVIEWS = {"name": "synthetic_reviews", "longest": 12}
 SPEECH = {"name": "synthetic_vowels", "examples": 60}
 MUSIC = {"name": "synthetic_music", "pieces": 20, "length": 9}
+PAIRS = {"name": "synthetic_translation", "examples": 40}
 TAGS = {"name": "synthetic_entities", "examples": 40}
 CLIPS = {"name": "synthetic_moving_digits", "clips": 80, "frames": 3, "side": 28}
 JOBS: dict[str, dict[str, Any]] = {
@@ -66,6 +67,16 @@ JOBS: dict[str, dict[str, Any]] = {
         "data": "recordings",
     },
     "lstm, text": {"model": {"hidden": 8, "dropout": 0.5}, "data": {**TEXT, "carry_state": True}},
+    "lstm, translation": {
+        "model": {"hidden": 8, "layers": 2, "bidirectional": True, "dropout": 0.5},
+        "data": PAIRS,
+        "train": {"label_smoothing": 0.1},
+    },
+    "rnn, translation": {"model": {"hidden": 8, "dropout": 0.5}, "data": PAIRS},
+    "transformer, translation": {
+        "model": {"width": 8, "depth": 1, "heads": 2},
+        "data": {**PAIRS, "by_length": False},
+    },
     "lstm, tags": {
         "model": {"hidden": 8, "bidirectional": True, "dropout": 0.5, "crf": True},
         "data": TAGS,

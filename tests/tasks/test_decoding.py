@@ -99,3 +99,56 @@ def test_a_beam_ends_at_the_end_and_a_penalty_prefers_long_ones():
     assert short.tolist() == [1, 1, 1, 1]
     long = beam_search(chain, torch.tensor([[0]]), 4, width=8, end=1, length_penalty=2.0)[0]
     assert long.tolist() == [3, 3, 3, 3]
+
+
+ENDING = torch.tensor(
+    [
+        [0.0, 0.5, 0.1, 0.4],
+        [0.0, 0.6, 0.4, 0.0],
+        [0.0, 0.0, 1.0, 0.0],
+        [0.0, 0.0, 0.99, 0.01],
+    ]
+)
+"""Of the next token by the one before; 2 is the end."""
+
+
+def ending(tokens, state):
+    state = torch.zeros(len(tokens), 1) if state is None else state
+    return ENDING[tokens].log(), state + 1
+
+
+def test_what_has_ended_is_compared_by_its_score_for_its_length():
+    first = torch.tensor([[0]])
+    short, long = (
+        beam_search(ending, first, 5, width=8, end=2, length_penalty=penalty)[0].tolist()
+        for penalty in (0.0, 2.0)
+    )
+    assert short == [3, 2, 2, 2, 2]
+    assert long[:4] == [1, 1, 1, 1]
+
+
+def test_a_search_stops_when_all_have_ended_and_does_not_depend_on_other_rows():
+    calls = []
+
+    def counted(tokens, state):
+        calls.append(len(tokens))
+        return ending(tokens, state)
+
+    short = beam_search(counted, torch.tensor([[3]]), 50, width=1, end=2)
+    assert short[0].tolist() == [2] * 50
+    assert len(calls) == 1
+    both = beam_search(ending, torch.tensor([[3], [0], [1]]), 50, width=2, end=2)
+    alone = [beam_search(ending, torch.tensor([[it]]), 50, width=2, end=2)[0] for it in (3, 0, 1)]
+    assert torch.equal(both, torch.stack(alone))
+
+
+def test_greedy_stops_when_all_have_ended():
+    calls = []
+
+    def counted(tokens, state):
+        calls.append(tokens)
+        return ending(tokens, state)
+
+    found = generate(counted, torch.tensor([[3], [3]]), torch.tensor([1, 1]), 50, end=2)
+    assert found.tolist() == [[2] * 50] * 2
+    assert len(calls) == 1

@@ -7,6 +7,7 @@ import mido
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 
 from hpc_dl import tasks
 from hpc_dl.data.music import cadences, midi_files, rolls
@@ -14,7 +15,10 @@ from hpc_dl.jobspec.data import DataFacts, Feature
 from hpc_dl.tasks.music import midi, sound
 from hpc_dl.tasks.music.notes import NAMES, NOTES, frequency
 from hpc_dl.tasks.music.runs import held
+from hpc_dl.tasks.pictures import piano_rolls
 from hpc_dl.tasks.predict_notes import Improvisation
+from hpc_dl.train.evaluate import EvaluationMetrics
+from hpc_dl.train.world import World
 
 FEATURE = Feature("float", (None, NOTES), NAMES, longest=8, rate=2.0)
 TASK = tasks.build(
@@ -43,6 +47,14 @@ def test_the_accuracy_counts_notes_that_are_right_of_those_that_are_true_or_pred
     assert (int(found.total), int(found.count)) == (1, 3)
 
 
+def test_the_accuracy_of_silence_is_nan():
+    found = EvaluationMetrics(World(0, 1, torch.device("cpu")))
+    found.update(TASK.measure(torch.full((1, 2, NOTES), -1.0), batch([[], []])))
+    measured = found.compute()
+    assert np.isnan(measured["note_accuracy"])
+    assert measured["loss"] > 0
+
+
 def repeat(frame, state):
     """A network that is sure that the notes sound on."""
     return (frame - 0.5) * 100, state
@@ -66,6 +78,24 @@ def test_a_seed_gives_the_same_music_and_another_one_other(monkeypatch):
     assert not torch.equal(found[0], found[2])
 
 
+def test_a_continuation_is_also_the_names_of_its_notes():
+    notes = torch.from_numpy(rolls.roll([[60, 64], []]))[None]
+    assert TASK.decode({"notes": notes})["continuation"].tolist() == ["C4 E4\n-"]
+
+
+def test_without_mido_the_sound_says_what_to_install(monkeypatch):
+    monkeypatch.setattr("hpc_dl.tasks.music.midi.find_spec", lambda name: None)
+    found = TASK.samples(repeat, batch([[60]] * 20))
+    assert set(found) == {"piano_rolls", "music_1"}
+    assert "pip install 'hpcdl[music]'" in found["music_1"].caption
+
+
+def test_a_piano_roll_shows_the_notes_that_sound_and_no_more():
+    axis = Figure().subplots()
+    piano_rolls.draw(axis, torch.from_numpy(rolls.roll([[60, 64]])), 1.0)
+    assert axis.get_ylim() == (58, 66)
+
+
 def test_samples_are_pictures_sound_and_midi():
     sample = batch(*[[[60, 64]] * 20] * 2)
     found = TASK.samples(repeat, sample)
@@ -81,8 +111,9 @@ def test_what_is_written_as_midi_is_read_as_it_was(tmp_path):
     for number, piece in enumerate([CHORD, *cadences.pieces(3, 0)]):
         file = tmp_path / f"{number}.mid"
         file.write_bytes(midi.write(piece, 2.0))
-        read, beyond = midi_files.read("it", file, 1)
-        assert beyond == 0
+        found = midi_files.read("it", file, 1)
+        read = found.roll
+        assert (found.outside, found.drums, found.moved) == (0, 0, 0)
         assert np.array_equal(read, piece[: len(read)])
         assert not piece[len(read) :].any()
         seconds = mido.MidiFile(file).length

@@ -179,7 +179,7 @@ def test_a_step_at_a_time_gives_the_outputs_for_the_whole_text(name):
     made, nets = architecture(name, NETWORKS[name], TEXT)
     nets["model"].eval()
     given = batch(TEXT, 7)
-    step, state, seen = made.step(nets), None, []
+    step, state, seen = made.step(nets, {}), None, []
     with torch.no_grad():
         for tokens in given["text"].unbind(1):
             logits, state = step(tokens, state)
@@ -202,7 +202,7 @@ def test_no_output_depends_on_a_later_token(name):
 def test_a_transformer_goes_on_with_the_later_half_once_its_positions_are_full():
     made, nets = architecture("transformer", NETWORKS["transformer"], TEXT)
     nets["model"].eval()
-    step, tokens = made.step(nets), torch.randint(0, 7, (1, 30))
+    step, tokens = made.step(nets, {}), torch.randint(0, 7, (1, 30))
     state = None
     with torch.no_grad():
         for place in range(30):
@@ -217,7 +217,7 @@ def test_a_transformer_goes_on_with_the_later_half_once_its_positions_are_full()
 def test_a_step_of_a_transformer_computes_its_own_position_alone():
     made, nets = architecture("transformer", NETWORKS["transformer"], TEXT)
     nets["model"].eval()
-    step, state, rows = made.step(nets), None, []
+    step, state, rows = made.step(nets, {}), None, []
     for module in nets["model"].modules():
         if isinstance(module, torch.nn.Linear) and module.out_features == 128:
             module.register_forward_hook(lambda *it: rows.append(it[2].shape[1]))

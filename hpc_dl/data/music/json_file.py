@@ -31,7 +31,7 @@ def read(key: str, path: Path) -> dict[str, list[Roll]]:
             "open('new.json', 'w'), default=int).",
         )
     with reading(key, file, "JSON"):
-        found = json.loads(file.read_text())
+        found = json.loads(file.read_bytes())
     faults = Faults(f"{key}: {file}")
     with faults.collect():
         given = _splits(found, f"{key}: {file}")
@@ -52,6 +52,8 @@ def _splits(found: Any, where: str) -> dict[str, list[Any]]:
     unknown = [name for name in found if name not in SPLITS]
     if unknown:
         raise UserError(f"{where} has an unknown split {unknown[0]!r}")
+    if {"valid", "validation"} <= set(found):
+        raise UserError(f"{where} has the validation split twice: 'valid' and 'validation'")
     empty = [name for name, pieces in found.items() if not isinstance(pieces, list) or not pieces]
     if empty:
         raise UserError(f"{where}: the split {empty[0]!r} has no pieces")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hpc_dl.data.music import midi_files
+from hpc_dl.data.music import midi_folder
 from hpc_dl.data.music.rolls import Pieces
 from hpc_dl.data.music.source import MusicSource
 from hpc_dl.jobspec.sources.midi import Midi
@@ -18,6 +18,6 @@ class MidiSource(MusicSource[Midi]):
         return self.options.frames_per_quarter
 
     def read(self) -> tuple[Pieces, dict[str, Any]]:
-        files = midi_files.find("data.path", self.options.path)
-        pieces, notes = midi_files.read_all("data.path", files, self.options.frames_per_quarter)
-        return {"train": pieces}, {"notes": notes}
+        files = midi_folder.find("data.path", self.options.path)
+        pieces, notes = midi_folder.read_all("data.path", files, self.options.frames_per_quarter)
+        return pieces, {"notes": notes}

@@ -41,6 +41,7 @@ class LongShortTermMemory(ReadsRecordings, ReadsVideo):
         "tag",
         "predict_next",
         "predict_notes",
+        "translate",
     )
     recurrent: ClassVar[bool] = True
 

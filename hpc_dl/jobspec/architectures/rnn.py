@@ -38,6 +38,7 @@ class Recurrent(ReadsRecordings, ReadsVideo):
         "tag",
         "predict_next",
         "predict_notes",
+        "translate",
     )
     recurrent: ClassVar[bool] = True
 

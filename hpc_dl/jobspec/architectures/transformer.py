@@ -30,6 +30,7 @@ class Transformer(ReadsRecordings, ReadsVideo):
         "tag",
         "predict_next",
         "predict_notes",
+        "translate",
     )
 
     name: Literal["transformer"]

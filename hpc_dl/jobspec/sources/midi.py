@@ -11,11 +11,14 @@ from hpc_dl.jobspec.music import MusicData
 
 
 class Midi(MusicData):
-    """A folder of MIDI files, a piece each, in any folders below it; needs the extra `music`."""
+    """A folder of MIDI files, a piece each, in any folders below it, also by split in `train`,
+    `validation` and `test`; needs the extra `music`."""
 
     paths: ClassVar[tuple[str, ...]] = ("path",)
 
     name: Literal["midi"]
     path: str = Field(description="the folder of `.mid` and `.midi` files")
     frames_per_quarter: PositiveInt = Field(4, description="frames of a quarter note")
-    test: Fraction = Field(0.1, description="share of the pieces for the final test")
+    test: Fraction = Field(
+        0.1, description="share of the pieces for the final test where there is no such folder"
+    )

@@ -11,6 +11,7 @@ import numpy as np
 from hpc_dl.tasks.music.notes import LOWEST
 from hpc_dl.tasks.music.runs import held
 
+ABSENT = "no MIDI files without mido: pip install 'hpcdl[music]'"
 TICKS, VELOCITY = 480, 64
 """Ticks of a frame, and how hard each note is struck."""
 

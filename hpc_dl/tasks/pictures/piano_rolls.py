@@ -44,7 +44,14 @@ def draw(axis: Axes, piece: Tensor, rate: float) -> None:
     sounding = piece.any(0).nonzero()[:, 0].tolist() or [len(NAMES) // 2]
     extent = (0, len(piece) / rate, LOWEST - 0.5, LOWEST + len(NAMES) - 0.5)
     axis.imshow(
-        piece.T.cpu().numpy(), "Greys", aspect="auto", origin="lower", extent=extent, vmin=0, vmax=1
+        piece.T.cpu().numpy(),
+        "Greys",
+        aspect="auto",
+        interpolation="nearest",
+        origin="lower",
+        extent=extent,
+        vmin=0,
+        vmax=1,
     )
-    axis.set_ylim(sounding[0] + LOWEST - 2, sounding[-1] + LOWEST + 2)
     axis.set_yticks([it + LOWEST for it in OCTAVES], [NAMES[it] for it in OCTAVES])
+    axis.set_ylim(sounding[0] + LOWEST - 2, sounding[-1] + LOWEST + 2)

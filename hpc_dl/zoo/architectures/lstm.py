@@ -11,10 +11,13 @@ or the smaller GRU (Cho et al., arXiv:1406.1078), with r, z = σ(W x(t) + U h(t-
 
 from __future__ import annotations
 
+from functools import partial
+
 from torch import nn
 
 from hpc_dl.zoo.layers import fronts
 from hpc_dl.zoo.layers.recurrent import RecurrentNetwork, language_model
+from hpc_dl.zoo.layers.recurrent_translation import recurrent_translation
 from hpc_dl.zoo.supervised import Supervised
 
 CELLS: dict[str, type[nn.LSTM | nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GRU}
@@ -29,6 +32,11 @@ class LongShortTermMemory(Supervised):
         def layer(width: int) -> nn.RNNBase:
             return CELLS[it.cell](width, it.hidden, bidirectional=it.bidirectional)
 
+        if self.task.shown:
+            forwards = partial(CELLS[it.cell], hidden_size=it.hidden)
+            return recurrent_translation(
+                self.facts, forwards, it.layers, it.dropout, both_ways=it.bidirectional
+            )
         drop = {"between": it.dropout, "last": it.dropout}
         if self.task.causal:
             return language_model(

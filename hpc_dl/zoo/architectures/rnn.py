@@ -11,6 +11,7 @@ from torch import nn
 
 from hpc_dl.zoo.layers import fronts
 from hpc_dl.zoo.layers.recurrent import RecurrentNetwork, language_model
+from hpc_dl.zoo.layers.recurrent_translation import recurrent_translation
 from hpc_dl.zoo.supervised import Supervised
 
 
@@ -23,6 +24,8 @@ class Recurrent(Supervised):
         def layer(width: int) -> nn.RNNBase:
             return nn.RNN(width, it.hidden, nonlinearity=it.activation)
 
+        if self.task.shown:
+            return recurrent_translation(self.facts, layer, it.layers, it.dropout, both_ways=False)
         drop = {"between": 0.0, "last": it.dropout}
         if self.task.causal:
             return language_model(

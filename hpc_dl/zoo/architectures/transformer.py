@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from hpc_dl.errors import UserError
 from hpc_dl.tasks.padding import is_real
 from hpc_dl.zoo.layers import fronts
+from hpc_dl.zoo.layers.attention_translation import attention_translation
 from hpc_dl.zoo.layers.causal import CausalEncoder
 from hpc_dl.zoo.layers.fronts import Front
 from hpc_dl.zoo.supervised import Supervised
@@ -92,6 +93,15 @@ class Transformer(Supervised):
 
     def network(self) -> nn.Module:
         it = self.options
+        if self.task.shown:
+            return attention_translation(
+                self.facts,
+                it.depth,
+                width=it.width,
+                heads=it.heads,
+                feedforward=it.feedforward,
+                dropout=it.dropout,
+            )
         layer = nn.TransformerEncoderLayer(
             it.width,
             it.heads,

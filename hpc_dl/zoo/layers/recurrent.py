@@ -72,7 +72,7 @@ class RecurrentNetwork(nn.Module):
             # Reading backwards begins at the last real step. Else nothing is packed: it waits for
             # the device, and on a CPU takes 1.1 to 2.4 times as long as the padding that it saves.
             sequence = pack_padded_sequence(sequence, length.cpu(), enforce_sorted=False)
-        with _in_fp32(sequence.data.device.type):
+        with in_fp32(sequence.data.device.type):
             sequence, last = self.cells[0](sequence)
             for layer in self.cells[1:]:
                 sequence, last = layer(self._drop(sequence))
@@ -129,20 +129,20 @@ class RecurrentLanguageModel(nn.Module):
         self, tokens: Tensor, length: Tensor | None = None, state: State = None
     ) -> tuple[Tensor, State]:
         sequence, states = self.embedding(tokens).transpose(0, 1), []
-        with _in_fp32(tokens.device.type):
+        with in_fp32(tokens.device.type):
             for number, layer in enumerate(self.cells):
                 if number:
                     sequence = F.dropout(sequence, self.between, self.training)
-                before = None if state is None else _swap_batch(state[number])
+                before = None if state is None else swap_batch(state[number])
                 sequence, after = layer(sequence, before)
-                states.append(_swap_batch(after))
+                states.append(swap_batch(after))
         return self.head(sequence.transpose(0, 1)), tuple(states)
 
 
-def _swap_batch(state: Any) -> Any:
+def swap_batch(state: Any) -> Any:
     """Return a state of torch's, (1, B, hidden), as (B, 1, hidden), or back."""
     if isinstance(state, tuple):
-        return tuple(map(_swap_batch, state))
+        return tuple(map(swap_batch, state))
     return state.transpose(0, 1).contiguous()
 
 
@@ -154,7 +154,7 @@ def _split_layers(_: nn.Module, weights: dict[str, Any], prefix: str, *__: Any) 
             weights[f"{prefix}{cells}{layer}.{kind}0{reverse}"] = weights.pop(name)
 
 
-def _in_fp32(device: str) -> AbstractContextManager[object]:
+def in_fp32(device: str) -> AbstractContextManager[object]:
     """Disable autocast of recurrent layers to bf16, so that they compute in fp32.
 
     Autocast has no bf16 for them: on a GPU it takes fp16, whose range is smaller, and on CPUs some

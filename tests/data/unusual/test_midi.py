@@ -43,6 +43,39 @@ def nested(folder):
     return {"name": "midi", "path": str(folder)}
 
 
+def by_split(*folders, stray=()):
+    """What writes 20 scales into each of some folders, and others beside these."""
+
+    def make(root):
+        for folder in folders:
+            (root / folder).mkdir()
+            for number in range(20):
+                written(track(SCALE))(root / folder / f"{number}.mid")
+        for name in stray:
+            written(track(SCALE))(root / name)
+        return {"name": "midi", "path": str(root)}
+
+    return make
+
+
+def hidden(folder):
+    """Which macOS leaves beside files on other disks."""
+    made = nested(folder)
+    (folder / "bach" / "wtc" / "._0.mid").write_bytes(b"\0\5\x16\7")
+    return made
+
+
+def with_division(high, low):
+    """A file whose ticks have another length."""
+
+    def write(file):
+        written(track(SCALE))(file)
+        content = file.read_bytes()
+        file.write_bytes(content[:12] + bytes([high, low]) + content[14:])
+
+    return write
+
+
 def refused(what, make, seen):
     return Case(what, make, "submission", f"data.path: {seen}")
 
@@ -85,6 +118,43 @@ CASES = [
         "trains",
         "1 notes are on no key of a piano, and left out",
     ),
+    Case(
+        "folders of splits",
+        by_split("train", "valid", "test"),
+        "trains",
+        "names of folders: train, validation, test",
+    ),
+    refused(
+        "a file beside folders of splits",
+        by_split("train", "test", stray=["more.mid"]),
+        "…has folders of splits, and …more.mid lies in none of them",
+    ),
+    refused(
+        "no folder to train on", by_split("test", "valid"), "… has test, validation but no train"
+    ),
+    Case("hidden files of macOS", hidden, "trains"),
+    Case(
+        "drums beside notes",
+        folder_of(band=written(track(SCALE), track(SCALE, channel=9))),
+        "trains",
+        "2 notes of drums are left out",
+    ),
+    Case(
+        "notes between two frames",
+        folder_of(swing=written(track([(ON, 60, 50), (OFF, 60, 480)]))),
+        "trains",
+        "1 of 41 notes begin between two frames, and are moved to the nearest",
+    ),
+    refused(
+        "ticks of no length",
+        folder_of(zero=with_division(0, 0)),
+        "…zero.mid does not say how long a quarter note is",
+    ),
+    refused(
+        "ticks of the frames of a film",
+        folder_of(film=with_division(0xE7, 0x28)),
+        "…film.mid does not say how long a quarter note is",
+    ),
     refused(
         "a folder that is not there",
         lambda it: {"name": "midi", "path": str(it / "no")},
@@ -106,7 +176,9 @@ CASES = [
         "a MIDI file without notes", folder_of(mute=written(track([]))), "…mute.mid has no notes"
     ),
     refused(
-        "drums alone", folder_of(drums=written(track(SCALE, channel=9))), "…drums.mid has no notes"
+        "drums alone",
+        folder_of(drums=written(track(SCALE, channel=9))),
+        "…drums.mid has no notes but the 2 of drums",
     ),
     refused(
         "notes beyond a piano alone",

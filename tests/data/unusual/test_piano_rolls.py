@@ -54,6 +54,13 @@ CASES = [
     refused("a truncated file", rolls('{"train": [[[60,'), "…my.json is no readable JSON: "),
     refused("a text that is no UTF-8", rolls(b'{"train": "\xff"}'), "…is no readable JSON: "),
     refused("a list of pieces alone", rolls(PIECES), "…my.json is no mapping: it needs lists"),
+    Case("with a mark of UTF-8", rolls("\ufeff" + json.dumps({"train": PIECES})), "trains"),
+    Case("a test without a note", rolls({"train": PIECES, "test": [[[], []]]}), "trains"),
+    refused(
+        "two validation splits",
+        rolls({"train": PIECES, "valid": [PIECE], "validation": [PIECE]}),
+        "…my.json has the validation split twice: 'valid' and 'validation'",
+    ),
     refused("no train", rolls({"test": PIECES}), "…my.json has 'test': it needs lists of pieces"),
     refused(
         "a split that is none",

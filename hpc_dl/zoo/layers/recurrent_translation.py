@@ -1,0 +1,148 @@
+"""Recurrent encoder and decoder with attention (Bahdanau, Cho and Bengio, arXiv:1409.0473).
+
+The attention is that of Luong, Pham and Manning (arXiv:1508.04025), with the score s(t)ᵀ W m(j) of
+the state s(t) of the first layer of the decoder and the memory m(j). Its context goes into the
+layers above, as in Wu et al. (arXiv:1609.08144), and into the output
+
+    softmax(E tanh(W [s'(t); c(t)])),
+
+where E are the embeddings of the tokens (Press and Wolf, arXiv:1608.05859). No layer waits for the
+one above, so each reads a whole translation in one call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from hpc_dl.jobspec.data import BEGIN, DataFacts
+from hpc_dl.tasks.padding import is_real
+from hpc_dl.tasks.state import State
+from hpc_dl.zoo.layers.encoder_decoder import EncoderDecoder, Memory, beside
+from hpc_dl.zoo.layers.recurrent import in_fp32, swap_batch
+
+Layer = Callable[[int], nn.RNNBase]
+"""Makes a layer of an input size, for sequences (T, B, size), which reads forwards."""
+
+
+def recurrent_translation(
+    facts: DataFacts, layer: Layer, layers: int, dropout: float, *, both_ways: bool
+) -> RecurrentTranslation:
+    """Return the network for texts and translations, which reads a text `both_ways` or forwards."""
+    text, translation = (
+        it.vocabulary for it in (facts.inputs["text"], facts.targets["translation"])
+    )
+    begin = translation.index(BEGIN)
+    return RecurrentTranslation(
+        layer, layers, len(text), len(translation), begin, dropout, both_ways=both_ways
+    )
+
+
+class RecurrentTranslation(EncoderDecoder):
+    """Recurrent encoder, and a decoder of as many layers, with attention."""
+
+    def __init__(
+        self,
+        layer: Layer,
+        layers: int,
+        source: int,
+        vocabulary: int,
+        begin: int,
+        dropout: float,
+        *,
+        both_ways: bool,
+    ) -> None:
+        """`source` and `vocabulary` are the numbers of tokens of texts and of translations."""
+        super().__init__()
+        self.begin, self.dropout = begin, dropout
+        width = layer(1).hidden_size
+        read = 2 * width if both_ways else width
+        self.source_embedding = nn.Embedding(source, width)
+        ways = [
+            nn.ModuleList(layer(read if number else width) for number in range(layers))
+            for _ in range(2 if both_ways else 1)
+        ]
+        self.encoder = nn.ModuleList(ways)
+        self.memory = nn.Linear(read, width)
+        self.first_states = nn.ModuleList(nn.Linear(read, width) for _ in range(layers))
+        self.embedding = nn.Embedding(vocabulary, width)
+        self.decoder = nn.ModuleList(
+            layer(2 * width if number else width) for number in range(layers)
+        )
+        self.score = nn.Linear(width, width, bias=False)
+        self.merge = nn.Linear(2 * width, width)
+        self.bias = nn.Parameter(torch.zeros(vocabulary))
+        for embedding in (self.source_embedding, self.embedding):
+            nn.init.normal_(embedding.weight, std=width**-0.5)
+
+    def encode(self, text: Tensor, length: Tensor) -> Memory:
+        sequence = self._drop(self.source_embedding(text))
+        backwards = _reversed_places(length, text.shape[1])
+        ends = [(length - 1)[:, None], torch.zeros_like(length)[:, None]]
+        for layers in zip(*self.encoder, strict=True):
+            ways = [self._run(layers[0], sequence)[0]]
+            if len(layers) == 2:  # not by a layer of torch for both, which has to be packed
+                read, _ = self._run(layers[1], _at(sequence, backwards))
+                ways.append(_at(read, backwards))
+            sequence = self._drop(torch.cat(ways, dim=2))
+        last = [_at(way, end)[:, 0] for way, end in zip(ways, ends, strict=False)]
+        return {
+            "real": is_real(length, text.shape[1]),
+            "read": self.memory(sequence),
+            "last": torch.cat(last, dim=1),
+        }
+
+    def decode(self, tokens: Tensor, memory: Memory, state: State) -> tuple[Tensor, State]:
+        states = self._first(memory) if state is None else state["layers"]
+        sequence, after = self._drop(self.embedding(tokens)), []
+        context, weights = sequence, sequence
+        for number, layer in enumerate(self.decoder):
+            if number:
+                sequence = self._drop(torch.cat([sequence, context], dim=2))
+            sequence, last = self._run(layer, sequence, states[number])
+            after.append(last)
+            if not number:
+                context, weights = self._attend(sequence, memory)
+        merged = torch.tanh(self.merge(torch.cat([sequence, context], dim=2)))
+        logits = F.linear(self._drop(merged), self.embedding.weight, self.bias)
+        return logits, {"layers": tuple(after), "attention": weights[:, -1]}
+
+    def _run(self, layer: Any, sequence: Tensor, state: State = None) -> tuple[Tensor, State]:
+        """Return the states of a layer (B, T, width), and the last, for the next step."""
+        with in_fp32(sequence.device.type):
+            before = None if state is None else swap_batch(state)
+            states, last = layer(sequence.float().transpose(0, 1), before)
+        return states.transpose(0, 1), swap_batch(last)
+
+    def _first(self, memory: Memory) -> list[State]:
+        """The states before the first token; the cells of an LSTM are empty."""
+        found = [torch.tanh(it(memory["last"])).float()[:, None] for it in self.first_states]
+        if isinstance(self.decoder[0], nn.LSTM):
+            return [(it, torch.zeros_like(it)) for it in found]
+        return list(found)
+
+    def _attend(self, sequence: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+        """Return the contexts (R, T, width) and the weights of the memory (R, T, S)."""
+        rows, steps, _ = sequence.shape
+        read, real = memory["read"], memory["real"]
+        scores = self.score(beside(sequence, len(read))) @ read.transpose(1, 2)
+        weights = scores.masked_fill(~real[:, None], -torch.inf).softmax(dim=2)
+        return (weights @ read).view(rows, steps, -1), weights.view(rows, steps, -1)
+
+    def _drop(self, given: Tensor) -> Tensor:
+        return F.dropout(given, self.dropout, self.training)
+
+
+def _reversed_places(length: Tensor, width: int) -> Tensor:
+    """Return where each element of reversed sequences is, (B, width); padding stays at the end."""
+    places = torch.arange(width, device=length.device).expand(len(length), -1)
+    return (length[:, None] - 1 - places).where(is_real(length, width), places)
+
+
+def _at(sequence: Tensor, places: Tensor) -> Tensor:
+    """Return the vectors of (B, T, size) at places (B, P), (B, P, size)."""
+    return sequence.gather(1, places[..., None].expand(-1, -1, sequence.shape[2]))
