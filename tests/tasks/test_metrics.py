@@ -195,7 +195,7 @@ def test_the_most_wrong_clips_are_strips_of_their_frames():
     worst = MostWrongClips()
     worst.update(batch, torch.tensor([[0.9, 0.1], [0.7, 0.3]]))
     assert worst.kept["label"].tolist() == [1, 0]
-    assert worst.kept["image"].shape == (2, 1, 4, 8 * 5)
-    assert worst.kept["image"][0, 0, 0, ::5].diff().min() > 0, "from the first to the last"
+    assert worst.kept["image"].shape == (2, 1, 4, 8 * 6)
+    assert worst.kept["image"][0, 0, 0, ::6].diff().min() > 0, "from the first to the last"
     pictures = tasks.build(facts).pictures([(torch.eye(2), batch)])
     assert {"confusion", "most_wrong"} <= set(pictures)

@@ -116,7 +116,8 @@ def _count(av: Any, file: Path) -> int:
     """Return the number of frames in a video file, without decoding them. Raises UnreadableClip."""
     with av.open(str(file)) as container:
         if not container.streams.video:
-            raise UnreadableClip("it has no pictures, but sound alone", _AGAIN)
+            sound = "it has no pictures, but sound alone"
+            raise UnreadableClip(sound if container.streams.audio else "cut off or damaged", _AGAIN)
         stream, times, count = container.streams.video[0], [], 0
         for packet in container.demux(stream):
             if packet.size:

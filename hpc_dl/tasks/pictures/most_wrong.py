@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from hpc_dl.tasks.artifacts import Picture
 from hpc_dl.tasks.contract import Batch
@@ -63,8 +64,10 @@ class MostWrongClips(MostWrong):
     count, columns, nouns = 16, 2, "Clips"
 
     def images(self, batch: Batch) -> Tensor:
-        """Return strips of frames (B, C, H, frames * W) of the `video` (B, T, C, H, W)."""
+        """Return strips of frames of the `video` (B, T, C, H, W), with grey lines between them: (B,
+        C, H, frames * (W + 1))."""
         video = batch["video"]
         steps = video.shape[1]
         chosen = [round(it * (steps - 1) / (FRAMES - 1)) for it in range(FRAMES)]
-        return torch.cat([video[:, it] for it in dict.fromkeys(chosen)], dim=-1)
+        frames = [F.pad(video[:, it], (0, 1), value=0.5) for it in dict.fromkeys(chosen)]
+        return torch.cat(frames, dim=-1)

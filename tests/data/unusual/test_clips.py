@@ -105,6 +105,11 @@ CASES = [
         "belong to no clip",
     ),
     refused("a video cut off", films(cut("walk/0.mp4")), "walk/0.mp4"),
+    refused(
+        "the beginning of a video",
+        films(lambda root: os.truncate(root / "walk" / "0.mp4", 300)),
+        "cut off or damaged: walk/0.mp4",
+    ),
     refused("an AVI cut off", films(cut("walk/0.avi"), "avi"), "walk/0.avi"),
     refused("an MKV cut off", films(cut("walk/0.mkv", 0.6), "mkv"), "walk/0.mkv"),
     refused("an empty video", films(write("walk/0.mp4", b"")), "empty: walk/0.mp4"),
