@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -11,7 +12,9 @@ from hpc_dl.errors import UserError
 
 MNIST = "data.name=mnist"
 _MULTI30K = (
-    "data={name: multi30k, vocabulary: 4000, batch_size: 128}",
+    "data.name=multi30k",
+    "data.vocabulary=4000",
+    "data.batch_size=128",
     "train.label_smoothing=0.1",
     "checkpoint.monitor=bleu",
 )
@@ -58,7 +61,8 @@ class Target:
     def command(self) -> str:
         """Return the command that trains it once."""
         words = [*self.overrides, *self.cases[:1], *([CLASSIFIER] if self.classifier else [])]
-        return " ".join(["hpcdl submit", f"jobs/{self.job}.yaml", *words])
+        quoted = (shlex.quote(it) if " " in it else it for it in words)
+        return " ".join(["hpcdl submit", f"jobs/{self.job}.yaml", *quoted])
 
 
 def _accuracy(name: str, goal: float, job: str = "", *words: str, seeds: int = 3) -> Target:
