@@ -244,6 +244,18 @@ CASES = {
         spec(data="data: {name: image_folder}"),
         [(3, 1, "data.root is missing")],
     ),
+    "a language that Multi30k does not have": (
+        spec(data="data: {name: multi30k, source: ru}"),
+        [(3, 32, "data.source")],
+    ),
+    "pairs without their languages": (
+        spec(data="data: {name: parallel, path: x}"),
+        [(3, 1, "data.source is missing"), (3, 1, "data.target is missing")],
+    ),
+    "more numbers than there are": (
+        spec(data="data: {name: synthetic_translation, examples: 1000000}"),
+        [(3, 47, "data.examples has to be at most 200000")],
+    ),
     "a rate of 0": (
         spec(data="data: {name: fsdd, sample_rate: 0}"),
         [(3, 33, "data.sample_rate has to be above 0")],

@@ -1,8 +1,9 @@
 """Recurrent encoder and decoder with attention (Bahdanau, Cho and Bengio, arXiv:1409.0473).
 
-The attention is that of Luong, Pham and Manning (arXiv:1508.04025), with the score s(t)ᵀ W m(j) of
-the state s(t) of the first layer of the decoder and the memory m(j). Its context goes into the
-layers above, as in Wu et al. (arXiv:1609.08144), and into the output
+The attention is that of Luong, Pham and Manning (arXiv:1508.04025), with the score
+s(t)ᵀ W m(j) / √d of the state s(t) of the first layer of the decoder and the memory m(j), both of d
+numbers. Its context goes into the layers above, as in Wu et al. (arXiv:1609.08144), and into the
+output
 
     softmax(E tanh(W [s'(t); c(t)])),
 
@@ -12,6 +13,7 @@ one above, so each reads a whole translation in one call.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -129,7 +131,8 @@ class RecurrentTranslation(EncoderDecoder):
         """Return the contexts (R, T, width) and the weights of the memory (R, T, S)."""
         rows, steps, _ = sequence.shape
         read, real = memory["read"], memory["real"]
-        scores = self.score(beside(sequence, len(read))) @ read.transpose(1, 2)
+        asked = self.score(beside(sequence, len(read))) / math.sqrt(read.shape[2])
+        scores = asked @ read.transpose(1, 2)
         weights = scores.masked_fill(~real[:, None], -torch.inf).softmax(dim=2)
         return (weights @ read).view(rows, steps, -1), weights.view(rows, steps, -1)
 

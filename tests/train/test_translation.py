@@ -1,0 +1,77 @@
+"""Translation is learned from the spec to the prediction: metrics, pictures, and the export."""
+
+import pytest
+
+from hpc_dl.errors import UserError
+from hpc_dl.predictor import load
+from hpc_dl.tracking import model
+from tests.support import ranks
+from tests.support.running import events, history, new_run
+
+SPEC = {
+    "model": {"name": "lstm", "cell": "gru", "hidden": 16, "bidirectional": True, "dropout": 0.0},
+    "data": {"name": "synthetic_translation", "examples": 60, "batch_size": 12},
+    "train": {"epochs": 2, "label_smoothing": 0.1},
+}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return ranks.train(new_run(tmp_path_factory.mktemp("runs"), **SPEC), drawing=True)
+
+
+def test_translations_are_measured_each_epoch_and_by_a_beam_in_the_test(run):
+    values = {name: value for _, step in history(run) for name, value in step.items()}
+    assert {"val/bleu", "val/exact", "test/bleu", "test/bleu_beam"} <= set(values)
+    assert "val/bleu_beam" not in values
+    assert values["val/perplexity"] > 1
+
+
+def test_translations_and_the_attention_are_shown(run):
+    paths = [it["path"] for it in events(run, "artifact")]
+    page = next(it for it in paths if it.startswith("artifacts/translations/test-step-"))
+    assert "<th>reference<th>translation" in (run.path / page).read_text()
+    assert any(it.startswith("artifacts/attention/test-step-") for it in paths)
+
+
+def test_a_prediction_takes_sentences_and_options_of_the_search(run):
+    predictor = load(run.export)
+    found = predictor.predict(["einundzwanzig", "neun"], {"beam": 3, "longest": 4})["translation"]
+    assert len(found) == 2
+    assert all(len(it.split()) <= 4 for it in found)
+    alone = predictor.predict("neun", {"beam": 3, "longest": 4})["translation"]
+    assert alone[0] == found[1]
+
+
+@pytest.mark.parametrize(
+    "given, params, message",
+    [
+        ([""], {}, "text 1 is empty"),
+        ([7], {}, "the network takes text"),
+        (["neun"], {"beam": 0}, "params: beam"),
+        (["neun"], {"width": 5}, "params: width"),
+    ],
+)
+def test_what_cannot_be_translated_is_refused(run, given, params, message):
+    with pytest.raises(UserError, match=message):
+        load(run.export).predict(given, params)
+
+
+@pytest.mark.slow
+def test_its_tokenizers_travel_with_the_model_of_mlflow(run, tmp_path):
+    import mlflow
+
+    model.save(run.export, str(tmp_path / "model"))
+    loaded = mlflow.pyfunc.load_model(str(tmp_path / "model"))
+    (found,) = loaded.predict(["neun"])["translation"]
+    assert found == load(run.export).predict("neun")["translation"][0]
+
+
+@pytest.mark.slow
+def test_two_ranks_find_the_numbers_of_one(run, tmp_path):
+    two = ranks.train(new_run(tmp_path, **SPEC, resources={"tasks_per_node": 2}))
+    for (_, one), (_, other) in zip(history(run), history(two), strict=True):
+        names = [it for it in one if "/s" not in it and "second" not in it]
+        assert {it: other[it] for it in names} == pytest.approx(
+            {it: one[it] for it in names}, rel=1e-3
+        )
