@@ -16,7 +16,7 @@ from hpc_dl.data.faults import regular_file
 from hpc_dl.data.music import midi_files, rolls
 from hpc_dl.data.music.source import QUARTERS
 from hpc_dl.errors import UserError
-from hpc_dl.tasks.music.notes import HIGHEST, LOWEST, NOTES
+from hpc_dl.jobspec.notes import HIGHEST, LOWEST, NOTES
 
 _WANTED = (
     "Give the path of a MIDI file, a list of frames, which are lists of MIDI pitches, an array "

@@ -17,11 +17,11 @@ from pydantic import ConfigDict, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor
 from torch.nn import functional as F
 
+from hpc_dl.jobspec.notes import names_of
 from hpc_dl.tasks.artifacts import Artifact, File
 from hpc_dl.tasks.contract import Batch, Loss, MonitoredMetric, Observed, Task
 from hpc_dl.tasks.decoding import Step
 from hpc_dl.tasks.music import midi, sound
-from hpc_dl.tasks.music.notes import names_of
 from hpc_dl.tasks.padding import is_real
 from hpc_dl.tasks.pictures import piano_rolls
 from hpc_dl.tasks.tables import Array

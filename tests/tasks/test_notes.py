@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from hpc_dl import tasks
 from hpc_dl.data.music import cadences, midi_files, rolls
 from hpc_dl.jobspec.data import DataFacts, Feature
+from hpc_dl.jobspec.notes import NAMES, NOTES, frequency
 from hpc_dl.tasks.music import midi, sound
-from hpc_dl.tasks.music.notes import NAMES, NOTES, frequency
 from hpc_dl.tasks.music.runs import held
 from hpc_dl.tasks.pictures import piano_rolls
 from hpc_dl.tasks.predict_notes import Improvisation

@@ -13,6 +13,7 @@ from hpc_dl.torchvision_compat import torchvision
 from hpc_dl.train import fsdp, gradient_sync
 from hpc_dl.zoo.architectures.torchvision import Preprocessed
 from hpc_dl.zoo.architectures.transformer import Encoder
+from hpc_dl.zoo.layers.fronts import Front
 from tests.support import ranks
 
 MIB = 2**20
@@ -27,7 +28,7 @@ def of_torchvision(name):
 def transformer(depth=24, width=256):
     layer = nn.TransformerEncoderLayer(width, 4, 4 * width, 0.0, batch_first=True, norm_first=True)
     layers = nn.TransformerEncoder(layer, depth, enable_nested_tensor=False)
-    return Encoder(nn.Linear(width, width), 2, layers, width, 10)
+    return Encoder(Front(width), nn.Linear(width, width), 2, layers, width, 10, of_steps=False)
 
 
 def count(module):

@@ -8,9 +8,9 @@ from hpc_dl import tasks, zoo
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.architectures import ZOO
 from hpc_dl.jobspec.data import DataFacts, Feature
+from hpc_dl.jobspec.notes import NAMES
 from hpc_dl.tasks.contract import Loss
 from hpc_dl.tasks.decoding import Sampling
-from hpc_dl.tasks.music.notes import NAMES
 from hpc_dl.tasks.predict_notes import Improvisation
 
 LENGTH = torch.tensor([5, 1, 7])
@@ -245,5 +245,5 @@ def test_held_out_texts_of_one_token_are_no_beginning_of_a_generation():
     _, state = nets["model"](given["text"], given["text_length"])
     assert state is None
     torch.testing.assert_close(
-        made.outputs(nets, given)[:, 0], made.step(nets)(given["text"][:, 0], None)[0]
+        made.outputs(nets, given)[:, 0], made.step(nets, given)(given["text"][:, 0], None)[0]
     )

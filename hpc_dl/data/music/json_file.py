@@ -12,7 +12,7 @@ from hpc_dl.data.faults import Faults, reading, regular_file
 from hpc_dl.data.music import rolls
 from hpc_dl.data.music.rolls import Roll
 from hpc_dl.errors import UserError
-from hpc_dl.tasks.music.notes import HIGHEST, LOWEST
+from hpc_dl.jobspec.notes import HIGHEST, LOWEST
 
 SPLITS = {"train": "train", "valid": "validation", "validation": "validation", "test": "test"}
 """What a split is called in the file → its name."""

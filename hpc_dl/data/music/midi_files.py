@@ -12,7 +12,7 @@ from hpc_dl.data.faults import reading
 from hpc_dl.data.music.rolls import Roll
 from hpc_dl.errors import UserError
 from hpc_dl.installed import require
-from hpc_dl.tasks.music.notes import LOWEST, NOTES
+from hpc_dl.jobspec.notes import LOWEST, NOTES
 
 DRUMS = 9
 """The channel whose notes are drums, which have no pitch."""

@@ -12,7 +12,7 @@ from hpc_dl.data.splits.counts import Holdout, split_counts
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts, Feature
 from hpc_dl.jobspec.music import MusicData
-from hpc_dl.tasks.music.notes import LOWEST, NAMES, NOTES
+from hpc_dl.jobspec.notes import LOWEST, NAMES, NOTES
 
 if TYPE_CHECKING:
     from hpc_dl.data.dataset import Split

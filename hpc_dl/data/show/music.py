@@ -10,7 +10,7 @@ from hpc_dl.data.show.panels import Panel
 from hpc_dl.data.show.samples import sample
 from hpc_dl.data.show.sequences import lengths
 from hpc_dl.jobspec.data import Data
-from hpc_dl.tasks.music.notes import LOWEST
+from hpc_dl.jobspec.notes import LOWEST
 from hpc_dl.tasks.pictures.piano_rolls import draw
 
 MOST_EXAMPLES, MOST_ROLLS = 256, 6

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from hpc_dl.tasks.music.notes import LOWEST
+from hpc_dl.jobspec.notes import LOWEST
 from hpc_dl.tasks.music.runs import held
 
 ABSENT = "no MIDI files without mido: pip install 'hpcdl[music]'"

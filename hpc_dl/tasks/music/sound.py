@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from hpc_dl.jobspec.notes import LOWEST, frequency
 from hpc_dl.tasks import wav_files
-from hpc_dl.tasks.music.notes import LOWEST, frequency
 from hpc_dl.tasks.music.runs import held
 
 SAMPLE_RATE = 22_050

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from hpc_dl.jobspec.notes import LOWEST, NAMES
 from hpc_dl.tasks.artifacts import Picture
-from hpc_dl.tasks.music.notes import LOWEST, NAMES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

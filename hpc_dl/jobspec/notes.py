@@ -1,4 +1,4 @@
-"""The keys of a piano, as MIDI numbers and names them."""
+"""The keys of a piano, as MIDI numbers and names them. Light."""
 
 from __future__ import annotations
 
