@@ -69,7 +69,8 @@ def final(run: RunDir) -> dict[str, float]:
 def test_a_shipped_job_learns(tmp_path: Path, job: str) -> None:
     file = ROOT / "jobs" / f"{job}.yaml"
     one_core = "resources.cpus_per_task=1"  # other tests run beside this one
-    spec = load(file, [one_core, *(() if job == "ffnn" else (*SHORT, "train.steps=40", "train.log_every=10"))])
+    few = (*SHORT, "train.steps=40", "train.log_every=10")
+    spec = load(file, [one_core, *(() if job == "ffnn" else few)])
     run = ranks.train(prepared(tmp_path, spec, file.parent), drawing=True)
     for name, values in losses(run).items():
         assert all(map(math.isfinite, values)), name
