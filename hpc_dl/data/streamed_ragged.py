@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -47,23 +48,12 @@ class StreamedRaggedSplit(StreamedSplit):
     """Labels, numbers and lengths in memory, on the CPU; the sequences themselves, `name`, in
     files; a batch brings `NAME_length`. The keys are rows of `keys_of`."""
 
-    def __init__(
-        self,
-        name: str,
-        keys: Keys,
-        tensors: Tensors,
-        reader: Reader,
-        index: Tensor | None = None,
-    ) -> None:
-        super().__init__(name, keys, tensors, reader, index)
-        self._lengths = torch.from_numpy(keys[:, 1].astype(np.int64))
-
-    @property
+    @cached_property
     def lengths(self) -> Tensor:
-        return self._lengths
+        return torch.from_numpy(self.keys[:, 1].astype(np.int64))
 
     def rows(self, chosen: Tensor) -> dict[str, Tensor]:
-        return {**super().rows(chosen), f"{self.name}_length": self._lengths[chosen]}
+        return {**super().rows(chosen), f"{self.name}_length": self.lengths[chosen]}
 
 
 def keys_of(keys: Sequence[Key], lengths: Sequence[int]) -> Keys:

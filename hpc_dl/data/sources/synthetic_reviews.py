@@ -64,7 +64,7 @@ def _review(label: int, rng: random.Random) -> str:
 
 
 def _statement(thing: str, label: int, rng: random.Random) -> str:
-    """Return what is said of a thing: in the end good (1) or bad (0)."""
+    """Return a statement about a thing that is good (1) or bad (0) in the end."""
     negated = rng.randrange(3) == 0
     words: Sequence[str] = ADJECTIVES[label ^ negated]
     degree = rng.choice(DEGREES)

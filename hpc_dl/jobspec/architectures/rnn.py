@@ -7,39 +7,19 @@ from typing import ClassVar, Literal
 from pydantic import Field, PositiveInt
 
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.frame_layers import ReadsVideo
-from hpc_dl.jobspec.log_mel import ReadsRecordings
 from hpc_dl.jobspec.model import (
     CRF,
     Conflict,
-    Modality,
     Pooling,
     Probability,
-    Task,
     find_pooling_conflict,
 )
+from hpc_dl.jobspec.sequence_model import SequenceModel
 
 
-class Recurrent(ReadsRecordings, ReadsVideo):
+class Recurrent(SequenceModel):
     """Recurrent network (Elman): reads a sequence, or an image row by row."""
 
-    modalities: ClassVar[tuple[Modality, ...]] = (
-        "image",
-        "sequence",
-        "text",
-        "audio",
-        "video",
-        "music",
-    )
-    tasks: ClassVar[tuple[Task, ...]] = (
-        "classify",
-        "regress",
-        "forecast",
-        "tag",
-        "predict_next",
-        "predict_notes",
-        "translate",
-    )
     recurrent: ClassVar[bool] = True
 
     name: Literal["rnn"]

@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.frame_layers import ReadsVideo
-from hpc_dl.jobspec.log_mel import ReadsRecordings
-from hpc_dl.jobspec.model import CRF, Conflict, Modality, Probability, Task
+from hpc_dl.jobspec.model import CRF, Conflict, Probability
+from hpc_dl.jobspec.sequence_model import SequenceModel
 
 
-class Transformer(ReadsRecordings, ReadsVideo):
+class Transformer(SequenceModel):
     """Transformer: self-attention over the patches of an image (ViT) or the steps of a sequence."""
-
-    modalities: ClassVar[tuple[Modality, ...]] = (
-        "image",
-        "sequence",
-        "text",
-        "audio",
-        "video",
-        "music",
-    )
-    tasks: ClassVar[tuple[Task, ...]] = (
-        "classify",
-        "regress",
-        "forecast",
-        "tag",
-        "predict_next",
-        "predict_notes",
-        "translate",
-    )
 
     name: Literal["transformer"]
     patch: PositiveInt = Field(4, description="side of the square patches of an image, pixels")

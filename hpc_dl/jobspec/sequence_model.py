@@ -1,0 +1,33 @@
+"""What the networks share that read sequences of any modality, step by step or by attention."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from hpc_dl.jobspec.frame_layers import ReadsVideo
+from hpc_dl.jobspec.log_mel import ReadsRecordings
+from hpc_dl.jobspec.model import Modality, Task
+
+
+class SequenceModel(ReadsRecordings, ReadsVideo):
+    """Options of a network that reads sequences, for every task that has such."""
+
+    modalities: ClassVar[tuple[Modality, ...]] = (
+        "image",
+        "sequence",
+        "text",
+        "audio",
+        "video",
+        "music",
+    )
+    tasks: ClassVar[tuple[Task, ...]] = (
+        "classify",
+        "regress",
+        "forecast",
+        "tag",
+        "predict_next",
+        "predict_notes",
+        "translate",
+    )
+
+    name: str
