@@ -71,8 +71,16 @@ def connect(uri: str) -> Iterator[MlflowClient]:
     """Connect to a store that exists, without its lock. Raises StoreUnavailable."""
     import_client(uri)
     with _store_errors(uri):
-        if uri.startswith(SQLITE) and not store_uri.sqlite_file(uri).exists():
-            raise FileNotFoundError("the file is gone")
+        _refuse_absent(uri)
+        yield _client(uri)
+
+
+@contextlib.contextmanager
+def reading(uri: str) -> Iterator[MlflowClient]:
+    """Connect to a store that exists, to read what it has. Raises StoreUnavailable."""
+    import_client(uri)
+    with _store_errors(uri, "cannot be read", "MLFLOW_TRACKING_URI names another store."):
+        _refuse_absent(uri)
         yield _client(uri)
 
 
@@ -107,8 +115,12 @@ def describe_error(error: Exception) -> str:
 
 
 @contextlib.contextmanager
-def _store_errors(uri: str) -> Iterator[None]:
-    """Turn errors of the store into StoreUnavailable."""
+def _store_errors(
+    uri: str,
+    failure: str = "did not take it",
+    hint: str = "Nothing is lost: `hpcdl sync` sends the rest.",
+) -> Iterator[None]:
+    """Turn errors of the store into StoreUnavailable, which says what failed and what to do."""
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -116,10 +128,15 @@ def _store_errors(uri: str) -> Iterator[None]:
         yield
     except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
         raise StoreUnavailable(
-            f"the tracking store {hidden(uri)} did not take it: {describe_error(error)}",
-            hint="Nothing is lost: `hpcdl sync` sends the rest.",
+            f"the tracking store {hidden(uri)} {failure}: {describe_error(error)}",
+            hint=hint,
             exit_code=EXIT_FAILED,
         ) from error
+
+
+def _refuse_absent(uri: str) -> None:
+    if uri.startswith(SQLITE) and not store_uri.sqlite_file(uri).exists():
+        raise FileNotFoundError("the file is gone")
 
 
 def _lock_sqlite(uri: str, timeout: float) -> contextlib.AbstractContextManager[None]:

@@ -1,0 +1,116 @@
+"""The trained network that RUN names: of a run, in a folder, or in an MLflow store."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from hpc_dl.cli import common
+from hpc_dl.errors import EXIT_FAILED, UserError
+from hpc_dl.planning import site as sites
+from hpc_dl.planning.tracking_store import of_site
+from hpc_dl.run import layout
+from hpc_dl.run.layout import RunDir
+from hpc_dl.status import Status, find_run, read_status
+
+HELP = f"{common.RUN_HELP}; a folder `export`; runs:/RUN_ID/model or models:/NAME@ALIAS of MLflow"
+_DESCRIPTION = "model.json"
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """The folder of an export, and its run, if that is here."""
+
+    export: Path
+    run: RunDir | None = None
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Add the options RUN and --site."""
+    parser.add_argument("word", metavar="RUN", help=HELP)
+    parser.add_argument("--site", help="the site, by name or file (else $HPCDL_SITE)")
+
+
+def find(args: argparse.Namespace, into: Path) -> TrainedModel:
+    """Return the network that RUN names; one of a store is downloaded `into` a folder.
+
+    Raises UserError where there is none, not yet, or where RUN names two.
+    """
+    from hpc_dl.tracking import downloads
+
+    if downloads.is_address(args.word):
+        return TrainedModel(downloads.download(args.word, _store(args), into))
+    folder = Path(args.word).expanduser()
+    if os.sep in args.word or args.word in (".", "..", "~"):
+        return _in_folder(folder)
+    return _of_name(common.run_root(args), args.word, folder)
+
+
+def _store(args: argparse.Namespace) -> str:
+    from hpc_dl.tracking import store_uri
+
+    site = sites.load(args.site, os.environ)
+    root = sites.expand(site.run_root, os.environ)
+    return store_uri.absolute(of_site(site, root), Path.cwd())
+
+
+def _of_name(root: Path, word: str, folder: Path) -> TrainedModel:
+    """Return the network of a run, or of a folder of that name in the working directory."""
+    is_export = (folder / _DESCRIPTION).is_file()
+    try:
+        run = find_run(root, word)
+    except UserError:
+        if is_export:
+            return _in_folder(folder)
+        raise
+    if is_export:
+        raise UserError(
+            f"'{word}' is the run {run.id}, and a folder with a trained network in it",
+            hint=f"Write {run.path} or ./{word}.",
+        )
+    return _of_run(run, layout.list_runs(root, word))
+
+
+def _in_folder(folder: Path) -> TrainedModel:
+    if (folder / _DESCRIPTION).is_file():
+        run = RunDir(folder.absolute().parent)
+        return TrainedModel(folder, run if layout.is_run(run) else None)
+    if (folder / "MLmodel").is_file():
+        from hpc_dl.tracking import downloads
+
+        return TrainedModel(downloads.export_in(folder, str(folder)))
+    if layout.is_run(RunDir(folder.absolute())):
+        return _of_run(RunDir(folder.absolute()), [])
+    if not folder.is_dir():
+        raise UserError(f"there is no folder {folder}", hint="`hpcdl status` lists the runs.")
+    raise UserError(
+        f"{folder} holds no trained network", hint="Give the folder `export` of a completed run."
+    )
+
+
+def _of_run(run: RunDir, same_name: list[RunDir]) -> TrainedModel:
+    """Return the network of a run; `same_name` are the runs of the name that was asked for."""
+    if (run.export / _DESCRIPTION).is_file():
+        return TrainedModel(run.export, run)
+    status = read_status(run)
+    earlier = [it.id for it in same_name if (it.export / _DESCRIPTION).is_file()]
+    raise UserError(
+        f"{run.id} has no trained network{' yet' if status.active else ''}: it is {_state(status)}",
+        hint=f"{earlier[-1]} has one." if earlier else _advice(status),
+        exit_code=EXIT_FAILED,
+    )
+
+
+def _state(status: Status) -> str:
+    progress = f", step {status.step} of {status.steps}" if status.active and status.step else ""
+    return f"{status.state}{progress}" + (f" ({status.reason})" if status.reason else "")
+
+
+def _advice(status: Status) -> str:
+    if status.active:
+        return f"It is written at the end; `hpcdl logs -f {status.id}` waits for that."
+    if status.state == "completed":
+        return f"Its folder `export` is gone: {status.path}/export."
+    return f"`hpcdl resume {status.id}` trains it to the end."
