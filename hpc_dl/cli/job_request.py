@@ -145,18 +145,19 @@ def _with_absolute_paths(spec: JobSpec, overrides: Sequence[str], base: Path) ->
 
     In a file they are relative to that file, on the command line to the current folder.
     """
+    given = [word.partition("=")[0] for word in overrides]
     sections: dict[str, Any] = {}
     parts: dict[str, Data | Model] = {"data": spec.data, "model": spec.model}
     for section, options in parts.items():
         update = {}
         for key, path in options.model_dump(include=set(options.paths)).items():
-            typed = any(it.startswith(f"{section}.{key}=") for it in overrides)
+            typed = any(it in (section, f"{section}.{key}") for it in given)
             if path is not None:
                 update[key] = str(
                     (Path.cwd() if typed else base) / resolve_home(f"{section}.{key}", path)
                 )
         sections[section] = options.model_copy(update=update)
-    if any(it.startswith("code=") for it in overrides):
+    if "code" in given:
         sections["code"] = [str(Path.cwd() / resolve_home("code", path)) for path in spec.code]
     return spec.model_copy(update=sections)
 

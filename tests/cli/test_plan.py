@@ -190,6 +190,7 @@ def test_paths_are_relative_to_the_file_and_on_the_command_line_to_the_current_f
 
     assert weights() == str(beside / "w.pt")
     assert weights("model.weights=w.pt") == str(here / "w.pt")
+    assert weights("model={name: 'torchvision:resnet18', weights: w.pt}") == str(here / "w.pt")
     with pytest.raises(UserError, match=r"weights: ~nobody-here/w\.pt is no readable path"):
         weights("model.weights=~nobody-here/w.pt")
     with pytest.raises(UserError, match=r"weights: https://x\.org/w\.pt is an address, not a path"):
