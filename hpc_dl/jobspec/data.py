@@ -303,6 +303,25 @@ class Data(Spec):
         return self
 
 
+class ConsecutiveData(Data):
+    """Options of one long sequence, whose parts for training, validation and test follow each
+    other."""
+
+    drawn: ClassVar[tuple[str, ...]] = ()
+
+    name: str
+    test: Fraction = 0.1
+
+    @model_validator(mode="after")
+    def _something_is_left(self) -> Self:
+        if self.validation + self.test >= 1:
+            raise ValueError(
+                f"validation {self.validation:g} and test {self.test:g} are the whole of it: "
+                "nothing is left to train on"
+            )
+        return self
+
+
 class StreamedData(Data):
     """Options of a source whose examples worker processes can also read while training."""
 
