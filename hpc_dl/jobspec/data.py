@@ -145,6 +145,11 @@ class DataFacts:
         return tuple(first.longest if axis is None else axis for axis in first.shape)
 
     @property
+    def is_ragged(self) -> bool:
+        """True if examples differ in length."""
+        return any(None in feature.shape for feature in self.inputs.values())
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """The names of the classes, where there are any."""
         return self.targets["label"].vocabulary if "label" in self.targets else ()

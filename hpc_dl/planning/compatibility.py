@@ -89,6 +89,8 @@ def _check_kind_and_task(spec: JobSpec, facts: DataFacts) -> None:
                 f"model.{option}",
                 f"{spec.data.name} is {facts.modality} data; this is of networks for {modality}",
             )
+    if facts.task == "forecast" and facts.is_ragged:
+        raise SpecConflict("data", f"{spec.data.name} has windows of several lengths to forecast")
     if found := model.find_conflict(facts):
         raise SpecConflict(f"model.{found.option}", found.message, found.hint)
 
