@@ -25,12 +25,6 @@ OF_STEPS = ("tag", "predict_next", "predict_notes", "translate")
 """Tasks with outputs for each step of a sequence."""
 
 Probability = Annotated[float, Field(ge=0, lt=1)]
-CRF: Any = Field(
-    False,
-    description="of tags: learn as well which tag follows which, as a conditional random field, "
-    "and predict the likeliest tags of a whole sentence",
-)
-"""An option of all networks that tag."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from pydantic import Field, PositiveInt
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.log_mel import ReadsRecordings
 from hpc_dl.jobspec.model import (
-    CRF,
     Activation,
     Conflict,
     Modality,
@@ -17,9 +16,10 @@ from hpc_dl.jobspec.model import (
     Probability,
     Task,
 )
+from hpc_dl.jobspec.random_field import TagsWords
 
 
-class Convolutional(ReadsRecordings):
+class Convolutional(ReadsRecordings, TagsWords):
     """Convolutional network (LeNet): convolutions and pooling in turn, then dense layers; over the
     pixels of images, or the steps of sequences and texts."""
 
@@ -46,7 +46,6 @@ class Convolutional(ReadsRecordings):
         "channels, which is the same however a batch is divided over ranks",
     )
     dropout: Probability = Field(0.25, description="probability of dropping a dense layer's unit")
-    crf: bool = CRF
 
     @property
     def batch_norm(self) -> bool:

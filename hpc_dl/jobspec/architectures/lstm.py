@@ -8,7 +8,6 @@ from pydantic import Field, PositiveInt
 
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.model import (
-    CRF,
     Conflict,
     Pooling,
     Probability,
@@ -44,7 +43,6 @@ class LongShortTermMemory(SequenceModel):
         description="probability of dropping a unit between layers and before the outputs, and a "
         "number of the vector of a token",
     )
-    crf: bool = CRF
 
     def find_conflict(self, facts: DataFacts) -> Conflict | None:
         if not self.bidirectional or facts.task not in CAUSAL:

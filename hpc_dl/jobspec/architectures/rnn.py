@@ -8,7 +8,6 @@ from pydantic import Field, PositiveInt
 
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.model import (
-    CRF,
     Conflict,
     Pooling,
     Probability,
@@ -36,7 +35,6 @@ class Recurrent(SequenceModel):
     dropout: Probability = Field(
         0.0, description="probability of dropping a unit before the outputs"
     )
-    crf: bool = CRF
 
     def find_conflict(self, facts: DataFacts) -> Conflict | None:
         return find_pooling_conflict(self.pooling, facts)
