@@ -77,7 +77,9 @@ def run(args: argparse.Namespace) -> int:
     with log.status("checking ..."):
         found = [*first, *_run(_checks(site, cluster, asks_nodes=args.job))]
     reports: list[Report] = []
-    if request:
+    if request and _is_at_fault(found, "run root"):
+        found.append(Finding("job", "unknown", "not submitted: its reports go to the run root"))
+    elif request:
         try:
             reports = _job(request, found, log)
         except UserError as error:
@@ -212,6 +214,10 @@ def _show(found: Sequence[Finding], rows: Sequence[Mapping[str, str]]) -> None:
         if (n := _count(found, what))
     ]
     out.print(f"\n{', '.join(counts) or 'nothing is at fault'}")
+
+
+def _is_at_fault(found: Sequence[Finding], check: str) -> bool:
+    return any(it.check == check and it.status == "fault" for it in found)
 
 
 def _count(found: Sequence[Finding], status: str) -> int:

@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,6 +12,8 @@ from hpc_dl.doctor import job as jobs
 from hpc_dl.doctor import site_file, torch_build
 from hpc_dl.doctor.finding import Result
 from hpc_dl.planning import site as sites
+from hpc_dl.run.layout import RunDir
+from hpc_dl.run.submission import Submission
 from hpc_dl.scheduler.slurm import cluster as slurm
 from hpc_dl.scheduler.slurm.client import SlurmError
 from tests.doctor.clusters import cluster as alps
@@ -164,6 +167,35 @@ def test_the_job_looks_from_the_nodes(root: Path, no_torch: None, capsys: Captur
         it["found"] for it in said["findings"] if it["check"] == "all-reduce"
     )
     assert list(root.iterdir()) == []
+
+
+def test_ctrl_c_cancels_the_job(
+    cluster: Cluster, root: Path, no_torch: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submitted: list[str] = []
+
+    def interrupt(job: RunDir, submission: Submission, show: object) -> None:
+        submitted.append(submission.job_id)
+        monkeypatch.setattr(jobs, "time", SimpleNamespace(sleep=_interrupt))
+        wait(job, submission, show)
+
+    def _interrupt(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    wait = jobs.wait
+    monkeypatch.setattr(jobs, "wait", interrupt)
+    assert main(["doctor", "--job", "resources.slurm.begin=now+1hour"]) == 130
+    assert cluster.run("squeue", "-h", "-t", "pending", "-j", submitted[0], "-o", "%T") == ""
+    assert list(root.iterdir()) == []
+
+
+def test_without_a_run_root_no_job_is_submitted(
+    root: Path, no_torch: None, capsys: Capture
+) -> None:
+    root.write_text("a file")
+    assert main(["doctor", "--job", "--json"]) == 1
+    found = by_check(capsys)
+    assert (found["run root"]["status"], found["job"]["status"]) == ("fault", "unknown")
 
 
 @pytest.mark.slow
