@@ -40,6 +40,7 @@ class SeriesSource(Source[Series]):
             validation=counts["validation"],
             test=counts["test"],
             notes=notes,
+            csv=it.of_csv,
         )
 
     def load(self) -> Loaded:
