@@ -28,6 +28,7 @@ COMMANDS = {
     "submit": "train what a job spec describes, here or on a Slurm cluster",
     "status": "list the runs: state, progress, newest metrics, reasons",
     "logs": "print the log of a run",
+    "report": "report what a run asked for and used, with advice",
     "cancel": "stop a run",
     "resume": "continue a run that stopped",
     "reconcile": "journal how killed jobs ended, as their scheduler knows it",
