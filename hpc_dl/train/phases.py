@@ -44,8 +44,9 @@ class Phases:
         """Yield items; be in a phase until each is there."""
         iterator = iter(items)
         while True:
-            with self.during(phase):
-                item = next(iterator, _END)
+            before = self.enter(phase)
+            item = next(iterator, _END)
+            self.enter(before)
             if item is _END:
                 return
             yield item  # type: ignore[misc]

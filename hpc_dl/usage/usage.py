@@ -41,7 +41,7 @@ class Usage:
     node_joules: float | None = None
     """Of the processors of all nodes, other jobs included."""
     phases: dict[str, float] = field(default_factory=dict)
-    """Seconds of the rank that spent most in it; the rest of the time is training."""
+    """Seconds of the rank that trained least, for which the others waited; the rest is training."""
     gpu_seconds: float = 0.0
     gpu_utilization: float | None = None
     """Mean over the GPUs and the time, in percent."""
@@ -72,7 +72,7 @@ def of_attempt(ranks: Sequence[tuple[str, Usage]]) -> Usage:
         seconds=max(it.seconds for it in found),
         memory=max(sum(it.memory for it in node) for node in nodes),
         node_joules=_sum(_most(it.node_joules for it in node) for node in nodes),
-        phases={name: max(it.phases.get(name, 0.0) for it in found) for name in PHASES},
+        phases=min(found, key=lambda it: it.seconds - sum(it.phases.values())).phases,
         **_common(found),
     )
 

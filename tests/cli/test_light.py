@@ -48,6 +48,7 @@ def modules_of(tmp_path: Path, *words: str) -> tuple[int, set[str]]:
         ["submit", str(JOBS / "vae.yaml"), "--dry-run=plan", "--local"],
         ["submit", str(JOBS / "vae.yaml"), "--dry-run=script"],
         ["status"],
+        ["report", "--help"],
         ["models"],
         ["models", "vae"],
         ["init", "vae"],

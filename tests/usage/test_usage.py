@@ -30,8 +30,8 @@ def test_ranks_are_summed_and_nodes_compared():
     assert (found.memory, found.job_memory) == (22, 25)  # of node a
     assert found.node_joules == 11.0  # the ranks of a node read the same counter
     assert found.gpu_joules is None  # one GPU does not tell, and less than all is no sum
-    assert (found.share("data"), found.share("checkpoint")) == (0.3, 0.05)
-    assert found.share("training") == pytest.approx(0.65)
+    assert found.phases == {"data": 30.0}  # of the rank for which the others wait
+    assert found.share("training") == pytest.approx(0.7)
 
 
 def test_attempts_follow_each_other_and_utilization_is_weighted_by_time():
