@@ -75,9 +75,9 @@ class UsageMonitor:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._stop.set()
-        if kind is None:  # after a failure the store may be gone, and be waited for
-            self._thread.join()
-        elif self._journal is not None:
+        if kind is None or self._journal is not None:
+            self._thread.join()  # on other ranks the store may be gone after a failure
+        if kind is not None and self._journal is not None:
             self._write(self._journal, self._known())
 
     def _run(self) -> None:
@@ -111,6 +111,9 @@ class UsageMonitor:
             self._write(self._journal, [_Report.from_json(it) for it in found])
 
     def _write(self, journal: Journal, ranks: Sequence[_Report]) -> None:
+        """Journal the usage of all ranks, once it is known of each."""
+        if len(ranks) < self._world.size:
+            return
         self._journalled = time.monotonic()
         total = usage.of_attempt([(it.state.host, it.usage) for it in ranks])
         journal.append(

@@ -178,7 +178,7 @@ def show(report: Report, console: Console) -> None:
     from rich.text import Text
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column(report.run_id, style="bold", no_wrap=True)
+    table.add_column(f"{report.run_id}: {report.state}", style="bold", no_wrap=True)
     table.add_column("asked", no_wrap=True)
     table.add_column("used", overflow="fold")
     for row in report.rows():
