@@ -29,6 +29,8 @@ COMMANDS = {
     "status": "list the runs: state, progress, newest metrics, reasons",
     "logs": "print the log of a run",
     "report": "report what a run asked for and used, with advice",
+    "predict": "predict new examples by a trained network",
+    "generate": "generate pictures, text or music by a trained network",
     "cancel": "stop a run",
     "resume": "continue a run that stopped",
     "reconcile": "journal how killed jobs ended, as their scheduler knows it",

@@ -54,6 +54,8 @@ def modules_of(tmp_path: Path, *words: str) -> tuple[int, set[str]]:
         ["init", "vae"],
         ["doctor"],
         ["verify", "--list"],
+        ["predict", "--help"],
+        ["generate", "--help"],
     ],
     ids=lambda words: " ".join(Path(word).name for word in words),
 )

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hpc_dl.cli import main
 from hpc_dl.data.audio.form import FILE, AudioForm
 from hpc_dl.errors import UserError
 from hpc_dl.predictor import Predictor
-from hpc_dl.predictor.__main__ import main
 from tests.support import exports
 from tests.support.recordings import RATE, tone, wav
 
@@ -81,10 +81,10 @@ def test_a_network_that_was_trained_on_resampled_recordings_takes_any(tmp_path):
 
 def test_the_command_predicts_a_wav(folder, tmp_path, capsys):
     (tmp_path / "a.wav").write_bytes(wav(tone(300, 999)))
-    assert main([str(folder), str(tmp_path / "a.wav")]) == 0
-    assert "class: " in capsys.readouterr().out
+    assert main(["predict", str(folder), str(tmp_path / "a.wav")]) == 0
+    assert capsys.readouterr().out.startswith("file,class,probability\na.wav,")
     (tmp_path / "b.wav").write_text("hello")
-    assert main([str(folder), str(tmp_path / "b.wav")]) == 2
+    assert main(["predict", str(folder), str(tmp_path / "b.wav")]) == 2
     assert "b.wav is not read: text" in capsys.readouterr().err
 
 
