@@ -10,6 +10,7 @@ from hpc_dl.data.faults import Faults, reading, resolve_home
 from hpc_dl.data.music.midi_files import Piece, read
 from hpc_dl.data.music.rolls import Roll
 from hpc_dl.errors import UserError
+from hpc_dl.installed import require
 
 MIDI_FILES = Form("MIDI file", (".mid", ".midi"))
 
@@ -56,8 +57,10 @@ def read_all(
 ) -> tuple[dict[str, list[Roll]], tuple[str, ...]]:
     """Return the pieces of each split, one a file, and notes for the plan on what is not in them.
 
-    Raises UserError with every file that is no MIDI, or has no notes.
+    Raises UserError with every file that is no MIDI, or has no notes, and where mido is not
+    installed.
     """
+    require("mido", "music", "reading MIDI files")  # once, not for every file
     faults, pieces = Faults(key), {split: list[Piece]() for split in files}
     for split, every in files.items():
         for file in every:
