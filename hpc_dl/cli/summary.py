@@ -14,6 +14,7 @@ from hpc_dl.errors import UserError
 from hpc_dl.jobspec import units
 from hpc_dl.run import journal
 from hpc_dl.run.layout import RunDir
+from hpc_dl.run.monitor import short
 from hpc_dl.run.weights import Weights
 from hpc_dl.usage import report
 from hpc_dl.usage.report import Report
@@ -159,8 +160,3 @@ def _details(summary: Summary) -> list[tuple[str, str]]:
         lines.append(("pictures", str(summary.run.artifacts)))
     lines += [("table", str(summary.run.path / name)) for name in summary.tables]
     return [*lines, ("dashboard", DASHBOARD)]
-
-
-def short(value: float | str) -> str:
-    """Format a metric with few digits."""
-    return value if isinstance(value, str) else f"{value:.5g}"

@@ -14,6 +14,7 @@ from hpc_dl.errors import EXIT_FAILED
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run import failure, records
 from hpc_dl.run.layout import DamagedFile, RunDir
+from hpc_dl.run.monitor import RunMonitor
 from hpc_dl.run.submission import Submission
 from hpc_dl.scheduler import recovery, registry
 from hpc_dl.status import read_status, reconcile
@@ -69,7 +70,7 @@ def watch(run: RunDir, offset: int, options: ReportOptions) -> int:
     Ctrl-C ends the watching alone.
     """
     out = console(for_json=options.as_json)
-    monitor = live.RunMonitor(run, records.load(run.plan, Plan), offset)
+    monitor = RunMonitor(run, records.load(run.plan, Plan), offset)
     try:
         live.follow(monitor, lambda: read_status(run), out)
     except KeyboardInterrupt:
