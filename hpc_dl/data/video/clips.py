@@ -19,6 +19,11 @@ FRAMES = (".png", ".jpg", ".jpeg", ".bmp", ".pgm", ".ppm", ".tif", ".tiff", ".we
 VIDEOS = (".mp4", ".avi", ".gif", ".m4v", ".mkv", ".mov", ".mpeg", ".mpg", ".ogv", ".webm", ".wmv")
 CLIPS = Form("clip", (*VIDEOS, *FRAMES), of_folders=True)
 _NUMBER = re.compile(r"(\d+)")
+_DIFFER = "frames whose names differ in more than their numbers"
+_ONE_CLIP = (
+    "A folder holds the frames of one clip, which follow each other by the numbers in their names: "
+    "take other pictures out."
+)
 
 
 @dataclass(frozen=True)
@@ -62,10 +67,9 @@ def search(folder: str) -> FoundClips:
         "The frames of a clip lie in a folder of their own: CLASS/CLIP/*.png.",
     )
     faults.add(
-        "frames whose names differ in more than their numbers",
+        _DIFFER,
         [names for path, its in clips.items() if its != [path] and (names := _unlike(its, root))],
-        "A folder holds the frames of one clip, which follow each other by the numbers in their "
-        "names: take other pictures out.",
+        _ONE_CLIP,
     )
     full = {above for path in read.paths for above in path.parents}
     faults.add(
@@ -97,6 +101,8 @@ def of_path(path: Path) -> Clip:
     frames = [path / name for name in list_folder(path).files if name.lower().endswith(FRAMES)]
     if not frames:
         raise UserError(f"{path} has no frames", hint=f"Known are {' '.join(sorted(FRAMES))}.")
+    if names := _unlike(frames, path):
+        raise UserError(f"{path} has {_DIFFER}: {names}", hint=_ONE_CLIP)
     return _clip(path, tuple(frames))
 
 
