@@ -139,12 +139,15 @@ def _results(status: Status) -> dict[str, Text]:
     """Return the newest metric; of a completed run also the exported weights and their results."""
     from rich.text import Text
 
+    from hpc_dl.cli.summary import training
+
     weights = Weights.from_json(status.weights)
     if weights is None:
         return {"metric": Text(_metric(status))}
     last = f"last: {_metric(status)}" if status.metric_step != weights.step else ""
     return {
         "weights": Text(weights.describe()),
+        "training": Text(training(status.parameters, status.seconds) if status.seconds else ""),
         "validation": Text(_listed(status.validation, f"of the {weights.name}")),
         "test": Text(_listed(status.test, f"of the {weights.name}")),
         "metric": Text(last),

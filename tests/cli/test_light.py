@@ -51,6 +51,7 @@ def modules_of(tmp_path: Path, *words: str) -> tuple[int, set[str]]:
         ["report", "--help"],
         ["models"],
         ["models", "vae"],
+        ["data", "show", "csv"],
         ["init", "vae"],
         ["doctor"],
         ["verify", "--list"],
