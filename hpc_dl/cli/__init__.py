@@ -29,6 +29,7 @@ COMMANDS = {
     "status": "list the runs: state, progress, newest metrics, reasons",
     "attach": "watch a run until it ends: state, progress, metrics",
     "logs": "print the log of a run",
+    "compare": "compare runs: the options that differ, and the test metrics over seeds",
     "report": "report what a run asked for and used, with advice",
     "predict": "predict new examples by a trained network",
     "generate": "generate pictures, text or music by a trained network",

@@ -37,17 +37,19 @@ _STYLES = {
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    common.add_run(parser, optional=True)
+    common.add_runs(parser, optional=True)
     parser.add_argument("--all", action="store_true", help=f"all runs, not only the last {SHOWN}")
-    parser.epilog = "Exit code: with RUN 1 if it has failed; 3 if a scheduler could not be asked."
+    parser.epilog = (
+        "Exit code: with one RUN 1 if it has failed; 3 if a scheduler could not be asked."
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    if args.word:
-        return _show_one(read_status(common.chosen_run(args)), as_json=args.json)
+    if common.names_one(args):
+        return _show_one(read_status(common.chosen_runs(args)[0]), as_json=args.json)
     root = common.run_root(args)
-    found = layout.list_runs(root)
-    statuses = read_statuses(found if args.all else found[-SHOWN:])
+    found = common.chosen_runs(args) if args.words else layout.list_runs(root)
+    statuses = read_statuses(found if args.all or args.words else found[-SHOWN:])
     if args.json:
         common.print_json([status.to_json() for status in statuses])
     else:

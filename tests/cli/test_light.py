@@ -49,6 +49,7 @@ def modules_of(tmp_path: Path, *words: str) -> tuple[int, set[str]]:
         ["submit", str(JOBS / "vae.yaml"), "--dry-run=script"],
         ["status"],
         ["report", "--help"],
+        ["compare", "--help"],
         ["models"],
         ["models", "vae"],
         ["data", "show", "csv"],

@@ -97,6 +97,23 @@ def test_statuses_are_printed_as_json(root: Path, capsys: pytest.CaptureFixture[
     assert (one["id"], one["state"], one["metric"]) == ("quick-1", "completed", "val/accuracy")
 
 
+def test_a_pattern_chooses_runs_to_list_and_to_cancel(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, state in (("sw-a", "failed"), ("sw-b", "completed"), ("other", "completed")):
+        ended(root, state, "", name)
+    new_run(root, name="sw-c")
+    assert main(["status", "sw-*", "--json"]) == 0
+    assert [it["id"] for it in json.loads(capsys.readouterr().out)] == [
+        "sw-a-1",
+        "sw-b-1",
+        "sw-c-1",
+    ]
+    assert main(["cancel", "sw-*"]) == 0
+    states = [line.split()[:2] for line in lines(capsys)]
+    assert states == [["sw-a-1:", "failed"], ["sw-b-1:", "completed"], ["sw-c-1:", "cancelled"]]
+
+
 def test_without_runs_the_command_to_start_one_is_printed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
