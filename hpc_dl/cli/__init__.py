@@ -30,6 +30,7 @@ COMMANDS = {
     "attach": "watch a run until it ends: state, progress, metrics",
     "logs": "print the log of a run",
     "compare": "compare runs: the options that differ, and the test metrics over seeds",
+    "plot": "draw losses and the monitored metric of runs, with seeds as a band",
     "report": "report what a run asked for and used, with advice",
     "predict": "predict new examples by a trained network",
     "generate": "generate pictures, text or music by a trained network",

@@ -85,8 +85,7 @@ def _ids(ids: Sequence[str]) -> str:
 
 
 def _option(group: Group, name: str) -> str:
-    value = group.options.get(name, ABSENT)
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return str(group.options.get(name, ABSENT))
 
 
 def label(group: Group, names: Sequence[str]) -> str:

@@ -50,6 +50,7 @@ def modules_of(tmp_path: Path, *words: str) -> tuple[int, set[str]]:
         ["status"],
         ["report", "--help"],
         ["compare", "--help"],
+        ["plot", "--help"],
         ["models"],
         ["models", "vae"],
         ["data", "show", "csv"],
