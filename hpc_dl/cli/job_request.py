@@ -23,6 +23,7 @@ from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.model import Model
 from hpc_dl.jobspec.sources.user import UserData
 from hpc_dl.planning import site as sites
+from hpc_dl.planning import wrapper
 from hpc_dl.planning.compatibility import SpecConflict
 from hpc_dl.planning.plan import Machine, Plan
 from hpc_dl.planning.site import Site
@@ -67,6 +68,8 @@ class JobRequest:
         Raises SpecError, with the position in the file, where options do not fit together.
         """
         spec, waits = self._after_others(scheduler)
+        if not scheduler.on_this_machine:
+            wrapper.check_is_there(self.site.wrapper, self.site.setup)
         with _errors_with_position(self.file, self.overrides):
             plan = plan_job(
                 scheduler,

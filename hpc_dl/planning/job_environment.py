@@ -1,10 +1,13 @@
-"""Environment variables that a batch script sets, whatever sbatch exports."""
+"""Environment variables of a job: the submission's, whatever sbatch exports, and the site's."""
 
 from __future__ import annotations
 
 import re
 import shlex
 from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 from hpc_dl.jobspec.credentials import hidden
 
@@ -20,8 +23,16 @@ _NAMES = (
 )
 _BEGINNINGS = ("HPCDL_", "MLFLOW_", "ACCELERATE_", "AWS_", "AZURE_STORAGE_")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")
-_SECRET = re.compile(r"PASSWORD|TOKEN|SECRET|_KEY|CONNECTION_STRING")
+_SECRET = re.compile(r"PASSWORD|TOKEN(?!IZERS)|SECRET|_KEY|CONNECTION_STRING")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_INSTEAD = {
+    "PATH": "a line under `setup`, such as export PATH=/opt/bin:$PATH",
+    "OMP_NUM_THREADS": "`cpus_per_task` in the job spec",
+    "HPCDL_RUN_ROOT": "`run_root` in the site's file",
+    "HPCDL_DATA": "`data_root` in the site's file",
+    "MLFLOW_TRACKING_URI": "`tracking_uri` in the site's file",
+}
+"""Variables that would have no effect, or break the job, and what has."""
 
 
 def needed(environment: Mapping[str, str]) -> dict[str, str]:
@@ -44,6 +55,33 @@ def exports(variables: Mapping[str, str]) -> list[str]:
         else:
             lines.append(f"export {name}={shlex.quote(value)}")
     return lines
+
+
+def _check_name(name: str) -> str:
+    if not _WORD.fullmatch(name):
+        raise ValueError("is no name of a variable: letters, digits and '_'")
+    if instead := _INSTEAD.get(name):
+        raise ValueError(f"is not set by the site: write {instead}")
+    if _SECRET.search(name.upper()):
+        raise ValueError(
+            "holds a password or a key by its name, which others could read here: export it in "
+            "the shell that submits"
+        )
+    return name
+
+
+def _check_value(value: str) -> str:
+    if re.search(r"\$\{?\w", value):
+        raise ValueError("is taken as it is: for other variables in it, write a line of `setup`")
+    if "\0" in value or hidden(value) != value:
+        raise ValueError("holds a password, or what no variable can hold")
+    return value
+
+
+SiteEnvironment = dict[
+    Annotated[str, AfterValidator(_check_name)], Annotated[str, AfterValidator(_check_value)]
+]
+"""Variables that a site sets in each of its jobs; none is a secret."""
 
 
 def _wanted(environment: Mapping[str, str]) -> dict[str, str]:

@@ -36,6 +36,7 @@ _NO_INTERNET = (
     "compute nodes of this site have no internet: unless they reach the tracking server, "
     "`hpcdl sync` on the login node brings the metrics"
 )
+_NO_WRAPPER = "a job of this machine has no wrapper; the site's is for jobs of the cluster"
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,8 @@ class Plan:
     sbatch: Options = field(default_factory=dict)
     """The scheduler's options; sbatch's, for Slurm."""
     setup: list[str] = field(default_factory=list)
+    wrapper: str = ""
+    """Shell words in front of the worker's command."""
     notes: list[str] = field(default_factory=list)
     follow_up: bool = False
     """True if another job goes on in its place, for the site forbids requeues."""
@@ -84,7 +87,7 @@ class Plan:
     origins: dict[str, str] = field(default_factory=dict)
     """The variable of the environment that an option comes from, by the option's name."""
     environment: dict[str, str] = field(default_factory=dict)
-    """Variables of the submission that the job script sets."""
+    """Variables that the job gets: of the submission, and the site's."""
     fingerprint: str = ""
     """The digest of the data, and of other files that the training begins from."""
     secrets: list[str] = field(default_factory=list)
@@ -185,9 +188,11 @@ def make(
             *class_balance.notes(Holdout.of(spec.data), facts, _learns_classes(spec)),
             *loads.notes,
             *([_NO_INTERNET] if out_of_reach else []),
+            *([_NO_WRAPPER] if machine and site.wrapper else []),
         ],
         workers=loads.workers,
         setup=[] if machine else _setup(spec, site),
+        wrapper="" if machine else site.wrapper,
     )
 
 

@@ -16,6 +16,8 @@ from hpc_dl.jobspec.base import Spec
 from hpc_dl.jobspec.load import read, validate
 from hpc_dl.jobspec.slurm import SbatchOptions
 from hpc_dl.jobspec.units import Memory, Time
+from hpc_dl.planning.job_environment import SiteEnvironment
+from hpc_dl.planning.wrapper import Wrapper
 
 _VARIABLES = {
     "run_root": "HPCDL_RUN_ROOT",
@@ -48,6 +50,12 @@ class Site(Spec):
     account: str | None = None
     slurm: SbatchOptions = Field({}, description="sbatch options of every job")
     setup: list[str] = Field([], description="shell lines before the job, such as module load")
+    environment: SiteEnvironment = Field({}, description="variables that every job gets")
+    wrapper: Wrapper = Field(
+        "",
+        description="command in front of the worker of each task, such as "
+        "apptainer exec --nv image.sif; not with --local",
+    )
     network_interface: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9_.-]+(,[A-Za-z0-9_.-]+)*$",

@@ -48,12 +48,13 @@ def plan_job(
             raise UserError(f"{variable}: {conflict.message}", hint=conflict.hint) from None
         raise
     options = scheduler.options(spec, asked.site, made.path)
+    submitted = {} if machine else job_environment.needed(environment)
     is_exported = scheduler.exports_environment(options)
     return dataclasses.replace(
         made,
         sbatch=options,
         origins=asked.origins,
         notes=[*asked.notes, *made.notes],
-        environment={} if machine else job_environment.needed(environment),
+        environment={**submitted, **asked.site.environment},
         secrets=[] if is_exported else sorted(job_environment.secrets(environment)),
     )

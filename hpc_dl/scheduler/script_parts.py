@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 
 from hpc_dl.installed import PYTHON
 from hpc_dl.planning import job_environment
@@ -11,6 +12,7 @@ from hpc_dl.run.layout import RunDir
 
 WORKER = (*PYTHON, "-u", "-m", "hpc_dl.worker")
 """The command of every task, before the run folder and the submission's mark."""
+_IGNORING = """sh -c 'trap "" USR2 TERM; exec "$@"' sh"""
 
 
 def environment(plan: Plan) -> list[str]:
@@ -20,6 +22,17 @@ def environment(plan: Plan) -> list[str]:
         file = shlex.quote(str(RunDir(plan.path).secrets))
         lines.append(f"[ ! -r {file} ] || . {file}")
     return [*lines, *plan.setup, f"export OMP_NUM_THREADS={plan.cpus_per_task}"]
+
+
+def wrapped(plan: Plan, task: Sequence[str]) -> str:
+    """Return the shell words of a task's command, behind the site's wrapper.
+
+    Slurm signals the wrapper as well as the worker. A shell script would die of it, and srun would
+    end the worker before it has saved: so the wrapper inherits that these signals are ignored. The
+    worker sets its own handlers.
+    """
+    command = shlex.join(task)
+    return f"{_IGNORING} {plan.wrapper} {command}" if plan.wrapper else command
 
 
 def on_failure(plan: Plan) -> str:

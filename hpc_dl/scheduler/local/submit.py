@@ -59,8 +59,8 @@ def submit(run: RunDir, plan: Plan, intent: Submission) -> Submission:
 
 
 def _variables(plan: Plan) -> dict[str, str]:
-    """Return variables for the launcher and for submitit's own commands."""
-    return {"OMP_NUM_THREADS": str(plan.cpus_per_task), "PYTHONSAFEPATH": "1"}
+    """Return the job's variables, and those of submitit's own commands."""
+    return plan.environment | {"OMP_NUM_THREADS": str(plan.cpus_per_task), "PYTHONSAFEPATH": "1"}
 
 
 def _wait(launcher: subprocess.Popen[bytes]) -> str:

@@ -80,7 +80,7 @@ def _logs(run_dir: Path) -> list[str]:
 
 def _srun(plan: Plan, task: Sequence[str]) -> str:
     """Return the srun command: a rank that fails ends the others, one that completes does not."""
-    return shlex.join(
+    srun = shlex.join(
         [
             "srun",
             "--kill-on-bad-exit=1",
@@ -90,6 +90,6 @@ def _srun(plan: Plan, task: Sequence[str]) -> str:
             "--unbuffered",
             "--open-mode=append",
             *_logs(plan.path),
-            *task,
         ]
     )
+    return f"{srun} {parts.wrapped(plan, task)}"
