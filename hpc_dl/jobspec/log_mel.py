@@ -5,10 +5,13 @@ They belong to the network, which is exported with them, and takes recordings as
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field, PositiveFloat
 
 from hpc_dl.jobspec.base import Spec
 from hpc_dl.jobspec.model import Model
+from hpc_dl.jobspec.only_with import OnlyWith
 
 
 class LogMel(Spec):
@@ -23,6 +26,6 @@ class ReadsRecordings(Model):
     """Options of a network that reads recordings, among other sequences."""
 
     name: str
-    log_mel: LogMel | None = Field(
+    log_mel: Annotated[LogMel | None, OnlyWith("modality", ("audio",))] = Field(
         None, description="the features of recordings; the defaults of its options if unset"
     )

@@ -9,6 +9,7 @@ from hpc_dl.errors import UserError
 from hpc_dl.jobspec.architectures import ZOO
 from hpc_dl.jobspec.data import DataFacts, Feature
 from hpc_dl.jobspec.notes import NAMES
+from hpc_dl.jobspec.only_with import find_unused
 from hpc_dl.tasks.contract import Loss
 from hpc_dl.tasks.decoding import Sampling
 from hpc_dl.tasks.predict_notes import Improvisation
@@ -104,8 +105,8 @@ def members():
         spec = ZOO[options.get("name", name)].model_validate({"name": name, **options})
         for facts in (*of_examples, *SEQUENTIAL, SPELT):
             able = facts.modality in spec.modalities and facts.task in spec.tasks
-            tags = not spec.crf or facts is SPELT
-            if able and tags and spec.find_conflict(facts) is None:
+            used = not list(find_unused(spec, facts))
+            if able and used and spec.find_conflict(facts) is None:
                 yield name, facts
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
@@ -12,11 +12,13 @@ from hpc_dl.jobspec.model import (
     CRF,
     Activation,
     Conflict,
+    Crf,
     Modality,
     Norm,
     Probability,
     Task,
 )
+from hpc_dl.jobspec.only_with import OnlyWith
 
 
 class Convolutional(ReadsRecordings):
@@ -37,7 +39,9 @@ class Convolutional(ReadsRecordings):
         [32, 64], min_length=1, description="of each convolution; pooling halves the sides after it"
     )
     kernel: PositiveInt = Field(3, description="side of the filters, pixels, or steps")
-    embedding: PositiveInt = Field(64, description="size of the vectors of tokens, of texts")
+    embedding: Annotated[PositiveInt, OnlyWith("modality", ("text",))] = Field(
+        64, description="size of the vectors of tokens, of texts"
+    )
     hidden: list[PositiveInt] = Field([128], description="width of each dense layer, units")
     activation: Activation = Field("relu", description="between the layers")
     norm: Norm = Field(
@@ -46,7 +50,7 @@ class Convolutional(ReadsRecordings):
         "channels, which is the same however a batch is divided over ranks",
     )
     dropout: Probability = Field(0.25, description="probability of dropping a dense layer's unit")
-    crf: bool = CRF
+    crf: Crf = CRF
 
     @property
     def batch_norm(self) -> bool:

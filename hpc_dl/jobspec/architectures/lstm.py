@@ -7,13 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, PositiveInt
 
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.model import (
-    CRF,
-    Conflict,
-    Pooling,
-    Probability,
-    find_pooling_conflict,
-)
+from hpc_dl.jobspec.model import CRF, Conflict, Crf, Pooling, Probability
 from hpc_dl.jobspec.sequence_model import SequenceModel
 
 CAUSAL = ("predict_next", "predict_notes")
@@ -44,11 +38,11 @@ class LongShortTermMemory(SequenceModel):
         description="probability of dropping a unit between layers and before the outputs, and a "
         "number of the vector of a token",
     )
-    crf: bool = CRF
+    crf: Crf = CRF
 
     def find_conflict(self, facts: DataFacts) -> Conflict | None:
         if not self.bidirectional or facts.task not in CAUSAL:
-            return find_pooling_conflict(self.pooling, facts)
+            return None
         return Conflict(
             "bidirectional",
             "a network that reads backwards has seen what it is to predict",

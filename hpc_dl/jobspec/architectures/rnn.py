@@ -6,13 +6,11 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
-from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.model import (
     CRF,
-    Conflict,
+    Crf,
     Pooling,
     Probability,
-    find_pooling_conflict,
 )
 from hpc_dl.jobspec.sequence_model import SequenceModel
 
@@ -36,7 +34,4 @@ class Recurrent(SequenceModel):
     dropout: Probability = Field(
         0.0, description="probability of dropping a unit before the outputs"
     )
-    crf: bool = CRF
-
-    def find_conflict(self, facts: DataFacts) -> Conflict | None:
-        return find_pooling_conflict(self.pooling, facts)
+    crf: Crf = CRF

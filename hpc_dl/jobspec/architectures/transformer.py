@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.model import CRF, Conflict, Probability
+from hpc_dl.jobspec.model import CRF, Conflict, Crf, Probability
+from hpc_dl.jobspec.only_with import OnlyWith
 from hpc_dl.jobspec.sequence_model import SequenceModel
 
 
@@ -15,13 +16,15 @@ class Transformer(SequenceModel):
     """Transformer: self-attention over the patches of an image (ViT) or the steps of a sequence."""
 
     name: Literal["transformer"]
-    patch: PositiveInt = Field(4, description="side of the square patches of an image, pixels")
+    patch: Annotated[PositiveInt, OnlyWith("modality", ("image",))] = Field(
+        4, description="side of the square patches of an image, pixels"
+    )
     width: PositiveInt = Field(64, description="size of the embeddings, units")
     depth: PositiveInt = Field(4, description="layers")
     heads: PositiveInt = Field(4, description="attention heads, which share the width")
     feedforward: PositiveInt = Field(128, description="width of the feed-forward networks, units")
     dropout: Probability = Field(0.1, description="probability of dropping a unit of a layer")
-    crf: bool = CRF
+    crf: Crf = CRF
 
     @model_validator(mode="after")
     def _heads_share_the_width(self) -> Self:
