@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from hpc_dl.errors import EXIT_FAILED
 from hpc_dl.planning import site as sites
-from hpc_dl.run.layout import RunDir
+from hpc_dl.run import failure
+from hpc_dl.run.layout import DamagedFile, RunDir
+from hpc_dl.scheduler import recovery
 from hpc_dl.status import find_run
 
 if TYPE_CHECKING:
@@ -41,6 +45,16 @@ def run_root(args: argparse.Namespace) -> Path:
 def chosen_run(args: argparse.Namespace) -> RunDir:
     """Return the run that RUN names. Raises UserError."""
     return find_run(run_root(args), args.word)
+
+
+def failure_code(run: RunDir) -> int:
+    """Return the exit code for a run that has not been completed: 2 where its job recorded that
+    the spec or the data are at fault, else 1."""
+    submission = recovery.find(run).submission
+    failed = None
+    with contextlib.suppress(DamagedFile):
+        failed = failure.find(run, submission.job_id) if submission else None
+    return failed.exit_code if failed else EXIT_FAILED
 
 
 def print_json(value: object) -> None:

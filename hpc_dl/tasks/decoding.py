@@ -18,6 +18,8 @@ from hpc_dl.tasks.state import State, pick
 
 Step = Callable[[Tensor, State], tuple[Tensor, State]]
 """Tokens (B,) int64 and the state before them, to logits of the next (B, V) and the new state."""
+LONGEST = 100_000
+"""Most elements that one call writes, whose room is taken before the first."""
 Choose = Callable[[Tensor], Tensor]
 """Logits (B, V) to tokens (B,)."""
 
@@ -38,7 +40,7 @@ class Sampling:
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
-    length: PositiveInt = 200
+    length: Annotated[PositiveInt, Field(le=LONGEST)] = 200
     """Tokens that are written from a prompt on."""
     temperature: PositiveFloat = 0.8
     top_k: PositiveInt | None = None

@@ -11,37 +11,33 @@ BYTES = ("bytes", "byte_pairs")
 """Kinds of tokens that stand for bytes, of which several may make a character."""
 WORDS = ("words", "lowercase_words")
 """Kinds of tokens between which there are blanks."""
+ALPHABET = 256
+SPECIALS = (BEGIN, END)
 
 
 def pieces(feature: Feature, ids: Iterable[int]) -> list[str]:
     """Return what each token stands for, as people read it."""
-    return [_piece(feature, feature.vocabulary[it]) for it in ids]
+    return [text(feature, [it]) for it in ids]
 
 
 def text(feature: Feature, ids: Iterable[int]) -> str:
     """Return the text of a sequence of tokens; bytes that are no text are marked."""
-    tokens = [feature.vocabulary[it] for it in ids]
-    if feature.tokens in WORDS:
-        return " ".join(tokens)
     if feature.tokens in BYTES:
-        return _bytes(feature, tokens).decode(errors="replace")
-    return "".join(tokens)
+        return b"".join(bytes_of(feature, it) for it in ids).decode(errors="replace")
+    tokens = [feature.vocabulary[it] for it in ids]
+    return (" " if feature.tokens in WORDS else "").join(tokens)
 
 
-def _piece(feature: Feature, token: str) -> str:
-    is_bytes = feature.tokens in BYTES
-    return _bytes(feature, [token]).decode(errors="replace") if is_bytes else token
-
-
-def _bytes(feature: Feature, tokens: Iterable[str]) -> bytes:
-    """Return the bytes that tokens stand for; special tokens stand for none."""
-    known, found = byte_letters(), bytearray()
-    for token in tokens:
-        if feature.tokens == "bytes" and len(token) == len("<00>"):
-            found.append(int(token[1:3], 16))
-        elif feature.tokens == "byte_pairs" and token not in (BEGIN, END):
-            found += bytes(known[it] for it in token)
-    return bytes(found)
+def bytes_of(feature: Feature, token: int) -> bytes:
+    """Return the bytes that a token of bytes, or of pairs of them, stands for; of special tokens,
+    which come after the bytes and before the pairs, none."""
+    if feature.tokens == "bytes":
+        return bytes([token]) if token < ALPHABET else b""
+    has_specials = feature.vocabulary[: len(SPECIALS)] == SPECIALS
+    if has_specials and token < len(SPECIALS):
+        return b""
+    letters = byte_letters()
+    return bytes(letters[it] for it in feature.vocabulary[token])
 
 
 @cache

@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import torch
-from pydantic import ConfigDict, NonNegativeFloat, PositiveInt
+from pydantic import ConfigDict, Field, NonNegativeFloat, PositiveInt
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 SHOWN = 4
 """How many held-out sentences are translated for people."""
+WIDEST = 1000
+"""Most translations of a beam, whose states are all in memory."""
 _IGNORED = -100
 """What cross-entropy takes for no token."""
 
@@ -48,11 +50,11 @@ class Search:
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
-    beam: PositiveInt = 5
+    beam: Annotated[PositiveInt, Field(le=WIDEST)] = 5
     """Translations that are followed at once; 1 takes the likeliest token each time."""
     length_penalty: NonNegativeFloat = 1.0
     """Log-probabilities are divided by the length to this power."""
-    longest: PositiveInt | None = None
+    longest: Annotated[PositiveInt, Field(le=decoding.LONGEST)] | None = None
     """Most tokens of a translation; those of the longest in the training if unset."""
 
 

@@ -49,7 +49,7 @@ class Supervised(Architecture):
         if getattr(self.options, "crf", False):
             network = ConditionalRandomField(network, self.task.outputs)
         if self.facts.task == "forecast":
-            network = Forecast(network, self.facts.outputs)
+            network = Forecast(network, *self.facts.targets["future"].shape)
         if self.task.rescaled:
             network = Rescaled(network, self.facts.outputs)
         return {"model": network}

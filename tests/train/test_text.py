@@ -61,6 +61,8 @@ def test_the_command_prints_the_text(run, capsys):
     assert len(printed) == len("Shall I ") + 31
     assert main([str(run.export), "O", "temperature=0"]) == 2
     assert "params: temperature: Input should be greater than 0" in capsys.readouterr().err
+    assert main([str(run.export), "O", "length=1000000000"]) == 2
+    assert "params: length: Input should be less than or equal to 100000" in capsys.readouterr().err
     assert main([str(run.export), "O", "0.5"]) == 2
     assert "0.5: options of the prediction are key=value" in capsys.readouterr().err
 

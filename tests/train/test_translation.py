@@ -49,6 +49,7 @@ def test_a_prediction_takes_sentences_and_options_of_the_search(run):
         ([""], {}, "text 1 is empty"),
         ([7], {}, "the network takes text"),
         (["neun"], {"beam": 0}, "params: beam"),
+        (["neun"], {"beam": 10**9}, "params: beam: .* less than or equal to 1000"),
         (["neun"], {"width": 5}, "params: width"),
     ],
 )

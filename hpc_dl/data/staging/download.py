@@ -135,8 +135,10 @@ def _take(url: str, folder: Path, files: list[str]) -> None:
     came = folder / url.rpartition("/")[2]
     get(url, came)
     if url.endswith(ARCHIVES):
-        whole = {} if url.endswith(".zip") else {"filter": "data"}
-        shutil.unpack_archive(came, folder, **whole)
+        if url.endswith(".zip"):
+            shutil.unpack_archive(came, folder)
+        else:
+            shutil.unpack_archive(came, folder, filter="data")
         there = {path.name: path for path in folder.rglob("*")}
         if absent := [file for file in files if file not in there]:
             raise UserError(f"{url} has no {first_few(absent, 3)}")

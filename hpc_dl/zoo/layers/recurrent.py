@@ -52,7 +52,7 @@ class RecurrentLayers(nn.Module):
         ways, self.dropout = 2 if both_ways else 1, dropout
         self.width = ways * width
         """Of the states of all ways."""
-        self.layers: Any = nn.ModuleList(
+        self.layers = nn.ModuleList(
             nn.ModuleList(layer(self.width if number else size) for _ in range(ways))
             for number in range(layers)
         )
@@ -63,6 +63,7 @@ class RecurrentLayers(nn.Module):
         backwards = _reversed_places(length, len(sequence))
         ends = (length - 1)[None], torch.zeros_like(length)[None]
         ways: list[Tensor] = []
+        layers: Any
         for number, layers in enumerate(self.layers):
             if number:
                 sequence = F.dropout(sequence, self.dropout, self.training)
