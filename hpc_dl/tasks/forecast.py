@@ -22,6 +22,11 @@ QUANTILES = (0.1, 0.5, 0.9)
 """Of networks that were trained before there was an option."""
 
 
+def quantiles_of(facts: DataFacts) -> tuple[float, ...]:
+    """Return the quantiles that are forecast: the median, and the ends of bands around it."""
+    return facts.targets["future"].quantiles or QUANTILES
+
+
 class Forecasting(Task):
     """Outputs are quantiles in the units of the series, (B, horizon, series, quantiles)."""
 
@@ -31,8 +36,7 @@ class Forecasting(Task):
         self, facts: DataFacts, options: Train | None, examples: Mapping[str, Tensor]
     ) -> None:
         super().__init__(facts, options, examples)
-        self.quantiles = facts.targets["future"].quantiles or QUANTILES
-        """The median, and the ends of bands around it."""
+        self.quantiles = quantiles_of(facts)
         training = examples.get("future", torch.zeros(1, 1, facts.outputs))
         self.deviation = deviation(training.flatten(0, 1)).float()
         """Of the training values of each series, by which its errors are divided, so that those of

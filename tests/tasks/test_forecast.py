@@ -58,7 +58,7 @@ def test_a_forecast_begins_with_the_naive_one_in_any_unit_and_no_quantile_crosse
         def forward(self, sequence):
             return torch.zeros(len(sequence), 3 * 2 * 3)
 
-    network = Forecast(Nothing(), 3, 2)
+    network = Forecast(Nothing(), 2, 3)
     sequence = torch.randn(50, 4, 2) * torch.tensor([1.0, 1e3]) + 1e4
     network.fit([(sequence, torch.full([50], 4))])
     found = network(sequence)
