@@ -103,7 +103,7 @@ def stage(
     try:
         with temporary as scratch:
             fresh = Path(scratch) / target.relative_to(root)
-            fresh.mkdir(parents=True)
+            fresh.mkdir(parents=True, exist_ok=True)
             _run_while_growing(Path(scratch), lambda: download(fresh))
             for file in files:
                 (fresh / file).replace(target / file)
