@@ -28,12 +28,14 @@ def draw(rows: Sequence[Row], names: Sequence[str], shares: Sequence[float]) -> 
     for column, (past, future, quantiles) in enumerate(shown):
         before, after = range(-len(past) + 1, 1), range(1, len(future) + 1)
         for number, axis in enumerate(axes[:, column]):
-            low, *_, high = drawn = quantiles[:, number].T.tolist()
+            drawn = quantiles[:, number].T.tolist()
             axis.plot(before, past[:, number].tolist(), color="0.4", linewidth=0.9)
             axis.plot(after, future[:, number].tolist(), color="black", marker=".", label="true")
             axis.plot(after, drawn[shares.index(0.5)], color=COLOURS[0], label="forecast")
-            band = f"{shares[-1] - shares[0]:.3g} band"
-            axis.fill_between(after, low, high, color=COLOURS[0], alpha=0.25, label=band)
+            if len(shares) > 1:
+                band = f"{100 * (shares[-1] - shares[0]):.3g} % band"
+                ends = drawn[0], drawn[-1]
+                axis.fill_between(after, *ends, color=COLOURS[0], alpha=0.25, label=band)
             axis.tick_params(labelsize=6)
             if column == 0:
                 axis.set_ylabel(label(series[number]), fontsize=8)
