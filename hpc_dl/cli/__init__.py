@@ -34,7 +34,8 @@ COMMANDS = {
     "dashboard": "open the MLflow dashboard on the runs",
     "sync": "send to MLflow what runs have journalled and their jobs could not send",
     "models": "list the architectures, or show all options of one",
-    "init": "write a commented job spec of an architecture, to begin with",
+    "init": "write a commented job spec of an architecture, or a site file, to begin with",
+    "doctor": "check what jobs need: Slurm, its nodes, file systems, the tracking store, torch",
     "verify": "train the shipped recipes on real data, and compare with what is expected",
     "data": "list the data sets, and stage them for compute nodes",
     "schema": "print the JSON Schema of job specs, for editors",
@@ -44,7 +45,7 @@ COMMANDS = {
 _EPILOG = """\
 exit codes:
   0  done
-  1  the run failed
+  1  the run failed, or `hpcdl doctor` found a fault
   2  the command line, the job spec or the data it names are at fault
   3  the cluster cannot be reached
   (70: a bug in hpcdl; 130: interrupted by Ctrl-C)

@@ -1,10 +1,9 @@
-"""`hpcdl init`: a job spec to begin with, with every option and its description."""
+"""`hpcdl init`: a job spec or a site file to begin with, each option with its description."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -15,17 +14,32 @@ if TYPE_CHECKING:
     from hpc_dl.jobspec.base import Spec
     from hpc_dl.jobspec.job import JobSpec
 
-HELP = "write a commented job spec of an architecture, or of text, to begin with"
-COLUMN, WIDTH = 34, 100
-"""The column of comments, and the longest line; a longer comment stands above its option."""
+HELP = "write a commented job spec of an architecture or of text, or a site file, to begin with"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help="the architecture, of `hpcdl models`; or text")
+    parser.add_argument(
+        "name", metavar="NAME", nargs="?", help="the architecture, of `hpcdl models`; or text"
+    )
+    parser.add_argument(
+        "--site",
+        action="store_true",
+        help="a site file instead, with what Slurm offers; as `hpcdl doctor --write-site` does",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the spec."""
+    """Print the spec, or the site file."""
+    if args.site == bool(args.name):
+        raise UserError(
+            "either the name of an architecture, or --site",
+            hint="`hpcdl init vae` prints a job spec, `hpcdl init --site` a site file.",
+        )
+    if args.site:
+        from hpc_dl.doctor import site_file
+
+        sys.stdout.write(site_file.text(None))
+        return 0
     from hpc_dl.jobspec.load import load
     from hpc_dl.jobspec.sources import SOURCES
     from hpc_dl.verify import recipes
@@ -55,26 +69,11 @@ def _lines(spec: JobSpec, name: str, about: str) -> Iterator[str]:
 
 
 def _section(part: Spec) -> Iterator[str]:
+    from hpc_dl.jobspec.commented import option_lines
     from hpc_dl.jobspec.schema import options, to_yaml
 
     if name := getattr(part, "name", None):
         yield f"  name: {to_yaml(name)}"
     for it in options(type(part)):
-        value = getattr(part, it.name)
         is_set = it.name in part.model_fields_set or it.required
-        line = f"  {'' if is_set else '#'}{it.name}: {to_yaml(value)}"
-        choices = it.takes if " | " in it.takes else ""
-        about = "; ".join(filter(None, (it.about, choices)))
-        yield from _with_comment(line, about)
-
-
-def _with_comment(line: str, about: str) -> Iterator[str]:
-    """Yield a line with its comment, which stands above it where it is long."""
-    beside = f"{line:{COLUMN}} # {about}"
-    if not about:
-        yield line
-    elif len(beside) <= WIDTH:
-        yield beside
-    else:
-        yield from textwrap.wrap(about, WIDTH, initial_indent="  # ", subsequent_indent="  # ")
-        yield line
+        yield from option_lines(it, getattr(part, it.name), is_set=is_set, indent="  ")

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeInt, StringConstraints, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    NonNegativeInt,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from hpc_dl.jobspec.base import Spec
 
@@ -18,6 +25,16 @@ CATEGORIES: Any = Field(
     "versions, which are read as they stand there: a column for each word, without an order",
 )
 """An option of all tables; of CSV it also says how a file is read."""
+
+
+def _all_different(names: list[str]) -> list[str]:
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"'{name}' is there several times")
+    return names
+
+
+ColumnNames = Annotated[list[str], AfterValidator(_all_different)]
 
 
 class CsvFormat(Spec):
@@ -37,7 +54,7 @@ class CsvFormat(Spec):
         None,
         description="whether the first row names the columns; if false they are `c0`, `c1`, ...",
     )
-    names: list[str] | None = Field(
+    names: ColumnNames | None = Field(
         None,
         description="names for all columns, of a file that has none; with `header: true` they take "
         "the place of its own",
@@ -91,11 +108,3 @@ class CsvFormat(Spec):
         if self.decimal and self.decimal == self.thousands:
             raise ValueError(f"{self.decimal!r} cannot be the decimal sign and between thousands")
         return self
-
-    @field_validator("names")
-    @classmethod
-    def _different(cls, names: list[str] | None) -> list[str] | None:
-        for name in names or []:
-            if (names or []).count(name) > 1:
-                raise ValueError(f"'{name}' is there several times")
-        return names

@@ -147,6 +147,11 @@ class DataFacts:
         return tuple(first.longest if axis is None else axis for axis in first.shape)
 
     @property
+    def is_ragged(self) -> bool:
+        """True if examples differ in length."""
+        return any(None in feature.shape for feature in self.inputs.values())
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """The names of the classes, where there are any."""
         return self.targets["label"].vocabulary if "label" in self.targets else ()
@@ -305,6 +310,25 @@ class Data(Spec):
         if (self.folds is None) != (self.fold is None):
             raise ValueError(
                 "folds and fold go together: how many there are, and which is the test"
+            )
+        return self
+
+
+class ConsecutiveData(Data):
+    """Options of one long sequence, whose parts for training, validation and test follow each
+    other."""
+
+    drawn: ClassVar[tuple[str, ...]] = ()
+
+    name: str
+    test: Fraction = 0.1
+
+    @model_validator(mode="after")
+    def _something_is_left(self) -> Self:
+        if self.validation + self.test >= 1:
+            raise ValueError(
+                f"validation {self.validation:g} and test {self.test:g} are the whole of it: "
+                "nothing is left to train on"
             )
         return self
 

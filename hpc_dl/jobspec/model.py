@@ -25,15 +25,8 @@ Pooling = Annotated[
 ]
 """How the states of a sequence become one, where the outputs are not for each step: the last, or
 the mean or maximum over the steps."""
-Crf = Annotated[bool, OnlyWith("task", ("tag",))]
 
 Probability = Annotated[float, Field(ge=0, lt=1)]
-CRF: Any = Field(
-    False,
-    description="of tags: learn as well which tag follows which, as a conditional random field, "
-    "and predict the likeliest tags of a whole sentence",
-)
-"""An option of all networks that tag."""
 
 
 @dataclass(frozen=True)

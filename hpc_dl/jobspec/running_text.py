@@ -6,17 +6,16 @@ from typing import ClassVar
 
 from pydantic import Field, PositiveInt
 
-from hpc_dl.jobspec.data import Data, Fraction
+from hpc_dl.jobspec.data import ConsecutiveData, Fraction
 from hpc_dl.jobspec.model import Modality, Task
 from hpc_dl.jobspec.tokens import Kind, Vocabulary
 
 
-class RunningText(Data):
+class RunningText(ConsecutiveData):
     """Options of one long text, whose parts are for training, validation and test."""
 
     modalities: ClassVar[tuple[Modality, ...]] = ("text",)
     tasks: ClassVar[tuple[Task, ...]] = ("predict_next",)
-    drawn: ClassVar[tuple[str, ...]] = ()
     can_stream: ClassVar[bool] = True
 
     name: str

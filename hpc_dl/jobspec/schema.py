@@ -9,6 +9,7 @@ from typing import Any
 
 from hpc_dl.jobspec.base import Spec
 from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.jobspec.yaml_text import scalar
 
 _TYPES = {"integer": "whole number", "number": "number", "boolean": "true or false"}
 _BOUNDS = {
@@ -94,6 +95,6 @@ def to_yaml(value: Any) -> str:
             return "[" + ", ".join(map(to_yaml, value)) + "]"
         case float():
             return repr(value).replace("e-0", ".0e-") if "e-" in repr(value) else repr(value)
-        case str() if value.replace("_", "").replace("-", "").isalnum():
+        case str() if value.replace("_", "").replace("-", "").isalnum() and scalar(value) == value:
             return value
     return json.dumps(value)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hpc_dl.jobspec.model import Modality, Task
 from hpc_dl.jobspec.tokens import Kind, TokenData
@@ -26,3 +26,9 @@ class SentencePairs(TokenData):
         description="what texts of either language are divided into: byte pairs, which are pieces "
         "of words (needs the extra `text`), words between blanks, characters, or bytes of UTF-8",
     )
+
+    @model_validator(mode="after")
+    def _languages_differ(self) -> Self:
+        if self.source == self.target:
+            raise ValueError(f"source and target are one language, {self.source}")
+        return self

@@ -7,9 +7,10 @@ from typing import ClassVar
 from hpc_dl.jobspec.frame_layers import ReadsVideo
 from hpc_dl.jobspec.log_mel import ReadsRecordings
 from hpc_dl.jobspec.model import Modality, Task
+from hpc_dl.jobspec.random_field import TagsWords
 
 
-class SequenceModel(ReadsRecordings, ReadsVideo):
+class SequenceModel(ReadsRecordings, ReadsVideo, TagsWords):
     """Options of a network that reads sequences, for every task that has such."""
 
     modalities: ClassVar[tuple[Modality, ...]] = (

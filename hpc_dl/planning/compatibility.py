@@ -82,6 +82,8 @@ def _check_kind_and_task(spec: JobSpec, facts: DataFacts) -> None:
         )
     if facts.train == 0:
         raise SpecConflict("data", f"{spec.data.name} has no training examples")
+    if facts.task == "forecast" and facts.is_ragged:
+        raise SpecConflict("data", f"{spec.data.name} has windows of several lengths to forecast")
 
 
 def _check_unused(spec: JobSpec, facts: DataFacts) -> None:

@@ -89,9 +89,9 @@ def load(name: str | None, environment: Mapping[str, str]) -> Site:
 
 def find(name: str | None) -> Path:
     """Return the file of a site. Raises UserError if there is none of that name."""
-    users_folder = Path(user_config_dir("hpcdl"))
+    users_folder = users_file().parent
     if name is None:
-        chosen = users_folder / "site.yaml"
+        chosen = users_file()
         return chosen if chosen.is_file() else SHIPPED / "generic.yaml"
     given = resolve_home("--site", name)
     candidates = [given, users_folder / f"{name}.yaml", SHIPPED / f"{name}.yaml"]
@@ -105,6 +105,11 @@ def find(name: str | None) -> Path:
         f"there is no site '{name}'",
         hint=f"There are: {', '.join(known)}. Your own go into {users_folder}.",
     )
+
+
+def users_file() -> Path:
+    """Return where the user's own site lies, which need not be there."""
+    return Path(user_config_dir("hpcdl")) / "site.yaml"
 
 
 def expand(text: str, environment: Mapping[str, str]) -> Path:

@@ -6,7 +6,8 @@ probabilities = load("~/hpcdl/ffnn-digits-1/export").predict(images)["probabilit
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from hpc_dl.data.faults import resolve_home
 from hpc_dl.errors import UserError
+from hpc_dl.jobspec.suggestions import closest
 from hpc_dl.predictor import raw
 from hpc_dl.zoo import trained as trained_networks
 from hpc_dl.zoo.contract import SHARED, take
@@ -69,8 +71,17 @@ class Predictor:
         try:
             task.params = TypeAdapter(type(task.params)).validate_python(dict(params))
         except ValidationError as error:
-            first = error.errors()[0]
-            raise UserError(f"params: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+            raise _fault_of_params(error, [it.name for it in fields(task.params)]) from None
+
+
+def _fault_of_params(error: ValidationError, known: Sequence[str]) -> UserError:
+    first = error.errors()[0]
+    name = ".".join(map(str, first["loc"]))
+    if name in known:
+        return UserError(f"params: {name}: {first['msg']}")
+    return UserError(
+        f"params: there is no '{name}'{closest(name, known)}", hint=f"There are: {', '.join(known)}"
+    )
 
 
 def load(folder: str | Path) -> Predictor:

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from hpc_dl.data.tokens import Tokenizer
-from hpc_dl.errors import UserError, first_few
+from hpc_dl.errors import UserError, first_few, printable
 from hpc_dl.jobspec.data import UNKNOWN
 
 
@@ -46,9 +46,9 @@ class Prompts:
                 hint="Tokens are: " + first_few(map(repr, self.tokenizer.tokens[1:]), 8) + ".",
             )
         raise UserError(
-            f"prompt {number} has {prompt[place]!r} at place {place}, a character that the "
+            f"prompt {number} has {prompt[place]!r} at place {place + 1}, a character that the "
             "training text does not have",
-            hint=f"It has: {''.join(self.tokenizer.tokens[1:])!r}.",
+            hint=f"It has: {first_few(map(repr, self.tokenizer.tokens[1:]), 100)}.",
         )
 
 
@@ -66,4 +66,12 @@ def strings(given: Any) -> list[str]:
     found = [given] if isinstance(given, str) else np.asarray(given, dtype=object).ravel().tolist()
     if not found or not all(isinstance(it, str) for it in found):
         raise UserError("the network takes text", hint='Give strings: predict(["To be"]).')
+    for number, text in enumerate(found, start=1):
+        refuse_other_encodings(text, f"text {number}")
     return found
+
+
+def refuse_other_encodings(text: str, where: str) -> None:
+    """Raise UserError for a text with bytes that were not UTF-8, as a shell may give them."""
+    if any("\ud800" <= it <= "\udfff" for it in text):
+        raise UserError(f"{where} is not in UTF-8: {printable(text[:40])}")

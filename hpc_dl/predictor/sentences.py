@@ -12,6 +12,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from hpc_dl.data.tagged.encoding import WordEncoder
 from hpc_dl.errors import UserError
+from hpc_dl.predictor.prompts import refuse_other_encodings
 
 
 @dataclass(frozen=True)
@@ -66,4 +67,5 @@ def _words(sentence: Any, number: int) -> Sequence[str]:
         found = [None]
     if not all(isinstance(it, str) and it.strip() for it in found):
         raise UserError(f"sentence {number} is no string, and no list of words", hint=_FORM)
+    refuse_other_encodings(" ".join(found), f"sentence {number}")
     return found

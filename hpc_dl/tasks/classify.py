@@ -133,7 +133,7 @@ class Classification(Task):
         if self.facts.modality == "video":
             return MostWrongClips()
         if self.facts.modality == "text":
-            return MostWrongTexts(self.facts.inputs["text"].vocabulary)
+            return MostWrongTexts(self.facts.inputs["text"])
         return MostWrong() if self.facts.modality == "image" else None
 
 

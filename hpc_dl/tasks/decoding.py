@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import torch
-from pydantic import ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import ConfigDict, Field, PositiveFloat, PositiveInt
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -18,10 +18,12 @@ from hpc_dl.tasks.state import State, pick
 
 Step = Callable[[Tensor, State], tuple[Tensor, State]]
 """Tokens (B,) int64 and the state before them, to logits of the next (B, V) and the new state."""
-LONGEST = 100_000
-"""Most elements that one call writes, whose room is taken before the first."""
 Choose = Callable[[Tensor], Tensor]
 """Logits (B, V) to tokens (B,)."""
+Steps = Annotated[int, Field(gt=0, le=10**6)]
+"""How many elements are written; what is far more than can be waited for is a slip."""
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+"""Of a generator on the CPU, which has no more bits: of a larger one the rest would be ignored."""
 
 
 def greedy(logits: Tensor) -> Tensor:
@@ -40,12 +42,12 @@ class Sampling:
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
-    length: Annotated[PositiveInt, Field(le=LONGEST)] = 200
+    length: Steps = 200
     """Tokens that are written from a prompt on."""
     temperature: PositiveFloat = 0.8
     top_k: PositiveInt | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
 
 
 class Sampler:
@@ -56,7 +58,8 @@ class Sampler:
         self._generator = torch.Generator().manual_seed(options.seed)
 
     def __call__(self, logits: Tensor) -> Tensor:
-        scaled = logits.float() / self.options.temperature
+        below = logits.float() - logits.float().amax(dim=-1, keepdim=True)
+        scaled = below / max(self.options.temperature, torch.finfo(torch.float32).tiny)
         if self.options.top_k is not None:
             scaled = _keep_top_k(scaled, self.options.top_k)
         if self.options.top_p is not None:

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import torch
-from pydantic import ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import ConfigDict, PositiveFloat
 from torch import Tensor
 from torch.nn import functional as F
 
 from hpc_dl.jobspec.notes import names_of
 from hpc_dl.tasks.artifacts import Artifact, File
 from hpc_dl.tasks.contract import Batch, Loss, MonitoredMetric, Observed, Task
-from hpc_dl.tasks.decoding import LONGEST, Step
+from hpc_dl.tasks.decoding import Seed, Step, Steps
 from hpc_dl.tasks.music import midi, sound
 from hpc_dl.tasks.padding import is_real
 from hpc_dl.tasks.pictures import piano_rolls
@@ -36,11 +36,11 @@ class Improvisation:
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
-    frames: Annotated[PositiveInt, Field(le=LONGEST)] = 64
+    frames: Steps = 64
     """Frames that are written from a prompt on."""
     temperature: PositiveFloat = 1.0
     """Logits are divided by it: below 1 the music is more likely, and plainer."""
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
 
 
 class NextFrame(Task):

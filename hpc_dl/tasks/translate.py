@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import torch
-from pydantic import ConfigDict, Field, NonNegativeFloat, PositiveInt
+from pydantic import ConfigDict, Field
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -24,7 +24,7 @@ from hpc_dl.jobspec.data import BEGIN, END, DataFacts
 from hpc_dl.tasks import decoding, detokenize
 from hpc_dl.tasks.artifacts import Artifact
 from hpc_dl.tasks.contract import Batch, Loss, MonitoredMetric, Observed, Task
-from hpc_dl.tasks.decoding import Step
+from hpc_dl.tasks.decoding import Step, Steps
 from hpc_dl.tasks.padding import is_real
 from hpc_dl.tasks.pictures.attention import attention_maps
 from hpc_dl.tasks.pictures.translations import page
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 
 SHOWN = 4
 """How many held-out sentences are translated for people."""
-WIDEST = 1000
-"""Most translations of a beam, whose states are all in memory."""
 _IGNORED = -100
 """What cross-entropy takes for no token."""
 
@@ -50,11 +48,11 @@ class Search:
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
-    beam: Annotated[PositiveInt, Field(le=WIDEST)] = 5
+    beam: Annotated[int, Field(gt=0, le=1000)] = 5
     """Translations that are followed at once; 1 takes the likeliest token each time."""
-    length_penalty: NonNegativeFloat = 1.0
+    length_penalty: Annotated[float, Field(ge=0, le=10)] = 1.0
     """Log-probabilities are divided by the length to this power."""
-    longest: Annotated[PositiveInt, Field(le=decoding.LONGEST)] | None = None
+    longest: Steps | None = None
     """Most tokens of a translation; those of the longest in the training if unset."""
 
 
@@ -142,7 +140,8 @@ class Translation(Task):
         if watched.weights:
             weights = torch.stack(watched.weights, dim=1).cpu()
             sources = [detokenize.pieces(read, row) for row in _rows(sample, "text")]
-            pieces = [[*detokenize.pieces(written, row), END] for row in self._cut(found)]
+            steps = weights.shape[1]  # of one that has not ended, the end was not written
+            pieces = [[*detokenize.pieces(written, row), END][:steps] for row in self._cut(found)]
             drawn["attention"] = attention_maps(weights[:SHOWN], sources[:SHOWN], pieces[:SHOWN])
         return drawn
 

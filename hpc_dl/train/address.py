@@ -87,12 +87,24 @@ def _is_loopback(address: str) -> bool:
 
 def _default_route() -> Iterator[str]:
     """Yield the address of the interface of the default route."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+    if found := _own_address(*_REMOTE):
+        yield found
+
+
+def interface_towards(address: str, port: int) -> str:
+    """Return the interface through which another machine is reached; empty if unknown."""
+    return _interfaces().get(_own_address(address, port), "")
+
+
+def _own_address(address: str, port: int) -> str:
+    """Return this machine's address on the way to another; empty without a route."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:
-            probe.connect(_REMOTE)
-        except OSError:  # no route
-            return
-        yield probe.getsockname()[0]
+            probe.connect((address, port))
+        except OSError:
+            return ""
+        return str(probe.getsockname()[0])
 
 
 def lookup(host: str) -> list[str]:

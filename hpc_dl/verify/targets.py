@@ -207,17 +207,19 @@ TARGETS: tuple[Target, ...] = (
 
 
 def choose(names: Sequence[str]) -> list[Target]:
-    """Return the targets with these names or job files; all without names. Raises UserError."""
-    known = {target.name for target in TARGETS} | {target.job for target in TARGETS}
+    """Return the targets with these names, of a job file whose name is no target's all of its
+    targets, and all without names. Raises UserError."""
+    targets, jobs = {target.name for target in TARGETS}, {target.job for target in TARGETS}
     for name in names:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        if name not in targets | jobs:
+            near = difflib.get_close_matches(name, targets | jobs, n=1, cutoff=0.5)
             guess = f"Did you mean '{near[0]}'? " if near else ""
             raise UserError(
                 f"there is no recipe '{name}' to verify",
                 hint=f"{guess}There are: {', '.join(target.name for target in TARGETS)}.",
             )
-    return [it for it in TARGETS if not names or it.name in names or it.job in names]
+    chosen = {*names, *(it.name for it in TARGETS if it.job in set(names) - targets)}
+    return [it for it in TARGETS if not names or it.name in chosen]
 
 
 def find(name: str) -> Target:

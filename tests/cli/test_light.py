@@ -51,6 +51,7 @@ def modules_of(tmp_path: Path, *words: str) -> tuple[int, set[str]]:
         ["models"],
         ["models", "vae"],
         ["init", "vae"],
+        ["doctor"],
         ["verify", "--list"],
     ],
     ids=lambda words: " ".join(Path(word).name for word in words),

@@ -312,6 +312,164 @@ CASES = {
         spec(train="train: {epochs: 3, optimizer: {name: sgd, nesterov: true, momentum: 0.0}}"),
         [(4, 31, "nesterov needs a momentum above 0")],
     ),
+    # ---- sequences
+    "a note as long as no frame": (
+        spec(data="data: {name: jsb_chorales, resolution: eighth}"),
+        [(3, 40, "data.resolution cannot be 'eighth'")],
+    ),
+    "half a frame": (
+        spec(data="data: {name: midi, path: x, frames_per_quarter: 0.5}"),
+        [(3, 49, "data.frames_per_quarter has to be a whole number, not 0.5")],
+    ),
+    "no frames": (
+        spec(data="data: {name: piano_rolls, path: x, frames_per_quarter: 0}"),
+        [(3, 56, "data.frames_per_quarter has to be above 0, not 0")],
+    ),
+    "a number for yes": (
+        spec(data="data: {name: synthetic_music, carry_state: 1}"),
+        [(3, 44, "data.carry_state has to be true or false, not 1")],
+    ),
+    "transposed downwards": (
+        spec(data="data: {name: synthetic_music, augment: {transpose: -1}}"),
+        [(3, 52, "data.augment.transpose has to be at least 0, not -1")],
+    ),
+    "a season longer than the window": (
+        spec(data="data: {name: series, window: 8, season: 9}"),
+        [(3, 7, "a window of 8 steps holds no season of 9")],
+    ),
+    "a forecast of nothing, of no series": (
+        spec(data="data: {name: series, horizon: 0, columns: []}"),
+        [
+            (3, 31, "data.horizon has to be above 0, not 0"),
+            (3, 43, "data.columns has to have at least 1 values, not 0"),
+        ],
+    ),
+    "a series twice": (
+        spec(data="data: {name: series, path: x, columns: [load, load]}"),
+        [(3, 40, "data.columns: 'load' is there several times")],
+    ),
+    "a series that is all held out": (
+        spec(data="data: {name: series, validation: 0.5, test: 0.6}"),
+        [(3, 7, "validation 0.5 and test 0.6 are the whole of it: nothing is left to train on")],
+    ),
+    "a text that is all held out by the test, but for the default": (
+        spec(data="data: {name: text, test: 0.9}"),
+        [(3, 7, "validation 0.1 and test 0.9 are the whole of it: nothing is left to train on")],
+    ),
+    "a seed of parts that follow each other": (
+        spec(data="data: {name: series, split_seed: 3}"),
+        [(3, 34, "these data have all splits of their own, which no seed changes")],
+    ),
+    "clips of one frame, of a side of a number": (
+        spec(data="data: {name: clip_folder, root: x, frames: 1, size: 64}"),
+        [
+            (3, 44, "data.frames has to be at least 2, not 1"),
+            (3, 53, "data.size has to be a list, like [64, 32], not 64"),
+        ],
+    ),
+    "a group that is not found": (
+        spec(data="data: {name: clip_folder, root: x, groups: film}"),
+        [(3, 44, "data.groups: 'film' has no (...) around what it is to find")],
+    ),
+    "digits of nobody": (
+        spec(data="data: {name: synthetic_moving_digits, digits: mnits}"),
+        [(3, 47, "data.digits cannot be 'mnits'; did you mean 'mnist'?")],
+    ),
+    "a frame for no digit": (
+        spec(data="data: {name: synthetic_moving_digits, side: 20}"),
+        [(3, 45, "data.side has to be at least 28, not 20")],
+    ),
+    "tokens of an unknown kind, and no end of them": (
+        spec(data="data: {name: text_folder, root: x, tokens: word, longest: 0}"),
+        [
+            (3, 44, "data.tokens cannot be 'word'; did you mean 'words'?"),
+            (3, 59, "data.longest has to be above 0, not 0"),
+        ],
+    ),
+    "a vocabulary of all": (
+        spec(data="data: {name: text_folder, root: x, vocabulary: all}"),
+        [(3, 48, "data.vocabulary has to be a whole number, not 'all'")],
+    ),
+    "a text that is filled in": (
+        spec(data="data: {name: text_csv, path: x, missing: mean}"),
+        [(3, 42, "data.missing cannot be 'mean'")],
+    ),
+    "a separator of a format that has none": (
+        spec(data="data: {name: text_parquet, path: x, sep: ','}"),
+        [(3, 37, "unknown key 'sep' in data")],
+    ),
+    "texts to regress": (
+        spec(data="data: {name: text_csv, path: x, task: regress}"),
+        [(3, 33, "unknown key 'task' in data")],
+    ),
+    "a class that is not found": (
+        spec(data="data: {name: fasta, path: x, label: '(class'}"),
+        [(3, 37, "data.label: '(class' is no regular expression: missing )")],
+    ),
+    "classes from two places": (
+        spec(data="data: {name: fasta, path: x, label: '_(.)', labels: x.csv}"),
+        [(3, 7, "label finds the classes in the headers, labels in a table: give one")],
+    ),
+    "letters that are dropped": (
+        spec(data="data: {name: fasta, path: x, ambiguous: drop}"),
+        [(3, 41, "data.ambiguous cannot be 'drop'")],
+    ),
+    "folds without a fold": (
+        spec(data="data: {name: splice, folds: 10}"),
+        [(3, 7, "folds and fold go together")],
+    ),
+    "a fold too many": (
+        spec(data="data: {name: splice, folds: 10, fold: 10}"),
+        [(3, 39, "there are 10 folds, 0 to 9, not 10")],
+    ),
+    "no words that are known": (
+        spec(data="data: {name: conll, path: x, colum: 2, vocabulary: 0}"),
+        [
+            (3, 30, "unknown key 'colum' in data; did you mean 'column'?"),
+            (3, 52, "data.vocabulary has to be above 0, not 0"),
+        ],
+    ),
+    "a translation into the same language": (
+        spec(data="data: {name: parallel, path: x, source: de, target: de}"),
+        [(3, 7, "source and target are one language, de")],
+    ),
+    "a translation into the language of the default": (
+        spec(data="data: {name: multi30k, source: en}"),
+        [(3, 7, "source and target are one language, en")],
+    ),
+    "a language that is a number": (
+        spec(data="data: {name: parallel, path: x, source: 1, target: en, tokens: bpe}"),
+        [
+            (3, 41, "data.source has to be a word, not 1"),
+            (3, 64, "data.tokens cannot be 'bpe'"),
+        ],
+    ),
+    "a rate with a unit": (
+        spec(data="data: {name: audio_folder, root: x, sample_rate: 8k, mix: mono}"),
+        [
+            (3, 50, "data.sample_rate has to be a whole number, not '8k'"),
+            (3, 59, "data.mix has to be true or false, not 'mono'"),
+        ],
+    ),
+    "seconds with a unit": (
+        spec(data="data: {name: audio_folder, root: x, longest: 1 s}"),
+        [(3, 46, "data.longest has to be a number, not '1 s'")],
+    ),
+    "frames without a middle": (
+        spec(model="model: {name: lstm, frames: {span: 4}}"),
+        [(2, 36, "model.frames.span: 4 frames have no middle one")],
+    ),
+    "pooling by another name": (
+        spec(model="model: {name: lstm, cell: gur, pooling: average}"),
+        [
+            (2, 27, "model.cell cannot be 'gur'; did you mean 'gru'?"),
+            (2, 41, "model.pooling cannot be 'average'"),
+        ],
+    ),
+    "heads that do not share the width": (
+        spec(model="model: {name: transformer, width: 10, heads: 4}"),
+        [(2, 8, "4 heads cannot share a width of 10")],
+    ),
     # ---- CSV
     "no encoding of files": (
         spec(data="data: {name: csv, path: a.csv, target: x, encoding: idna}"),

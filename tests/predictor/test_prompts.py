@@ -43,6 +43,12 @@ def test_an_unknown_word_and_blanks_alone_are_refused():
         prompts.batch(" ")
 
 
+def test_bytes_of_another_encoding_are_refused():
+    for kind in ("bytes", "byte_pairs"):
+        with pytest.raises(UserError, match=r"text 2 is not in UTF-8: caf\\udce9"):
+            Prompts(tokens.fit(kind, ["to be"])).batch(["to", "caf\udce9"])
+
+
 def test_one_string_is_one_prompt():
     assert PROMPTS.batch("to")["text"].tolist() == [[5, 4]]
 
@@ -50,7 +56,7 @@ def test_one_string_is_one_prompt():
 @pytest.mark.parametrize(
     "given, message",
     [
-        (["to", "be or"], r"prompt 2 has 'r' at place 4, a character that the training text does"),
+        (["to", "be or"], r"prompt 2 has 'r' at place 5, a character that the training text does"),
         ([""], "prompt 1 is empty"),
         ([], "the network takes text"),
         ([1.0], "the network takes text"),

@@ -1,6 +1,7 @@
 """Every architecture with a small network, and what is special in the data and the options: its
 engine and its batches, wherever they are."""
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ JOBS: dict[str, dict[str, Any]] = {
         "model": {"hidden": 8, "dropout": 0.5},
         "data": {**MUSIC, "carry_state": True},
     },
+    "cnn, dna": {"model": {"channels": [4]}, "data": {"name": "synthetic_dna"}},
     "cnn, reviews": {"model": {"channels": [4], "embedding": 4}, "data": REVIEWS},
     "lstm, reviews": {
         "model": {"hidden": 8, "dropout": 0.5, "bidirectional": True, "pooling": "max"},
@@ -67,6 +69,14 @@ JOBS: dict[str, dict[str, Any]] = {
         "data": "recordings",
     },
     "lstm, text": {"model": {"hidden": 8, "dropout": 0.5}, "data": {**TEXT, "carry_state": True}},
+    "lstm, gru, music": {
+        "model": {"hidden": 8, "cell": "gru"},
+        "data": {**MUSIC, "carry_state": True},
+    },
+    "lstm, gru, translation": {
+        "model": {"hidden": 8, "cell": "gru", "bidirectional": True},
+        "data": PAIRS,
+    },
     "lstm, translation": {
         "model": {"hidden": 8, "layers": 2, "bidirectional": True, "dropout": 0.5},
         "data": PAIRS,
@@ -90,6 +100,7 @@ JOBS: dict[str, dict[str, Any]] = {
         "model": {"width": 8, "depth": 1, "heads": 2},
         "data": {**MUSIC, "augment": {"transpose": 3}},
     },
+    "rnn, text": {"model": {"hidden": 8}, "data": {**TEXT, "carry_state": True}},
     "rnn, recordings": {"model": {"hidden": 8}, "data": SPEECH},
     "transformer, recordings": {
         "model": {"width": 8, "depth": 1, "heads": 2, "log_mel": {"hop": 20}},
@@ -103,6 +114,14 @@ JOBS: dict[str, dict[str, Any]] = {
 
 def engine_of(name: str, code: Path, world: World) -> tuple[Any, Any]:
     """Return the engine of a job, and its batches on the device of `world`."""
+    spec, plan, splits = _surroundings(name, code)
+    engine = build.build_engine(spec, plan, splits, world, code, lambda _: steps.RATE)
+    return engine, build.build_batches(spec, plan, splits.to(world.device), world)
+
+
+@lru_cache(maxsize=1)
+def _surroundings(name: str, code: Path) -> tuple[Any, ...]:
+    """The spec, the plan and the splits of a job, whose engine may be built again at once."""
     job = JOBS[name]
     model, data = {"name": name.partition(",")[0], **job["model"]}, job.get("data", {})
     if data == "pictures":
@@ -111,9 +130,7 @@ def engine_of(name: str, code: Path, world: World) -> tuple[Any, Any]:
         data = {"name": "audio_folder", "root": str(recordings(code)), "loading": "streaming"}
     spec = steps.job(model=model, data=data, train=job.get("train", {}))
     _, plan, splits, _, _ = steps.surroundings(spec, code)
-    splits = graphs() if data is GRAPHS else splits
-    engine = build.build_engine(spec, plan, splits, world, code, lambda _: steps.RATE)
-    return engine, build.build_batches(spec, plan, splits.to(world.device), world)
+    return spec, plan, graphs() if data is GRAPHS else splits
 
 
 def pictures(code: Path) -> Path:
@@ -133,8 +150,13 @@ def graphs() -> Splits:
     from torch_geometric.data import Data
 
     edge = torch.tensor([[0, 1, 2, 0], [1, 2, 0, 0]])
+    random = torch.Generator().manual_seed(0)
     made = [
-        Data(x=torch.rand(count, 34), edge_index=edge, y=torch.tensor([count % 4]))
+        Data(
+            x=torch.rand(count, 34, generator=random),
+            edge_index=edge,
+            y=torch.tensor([count % 4]),
+        )
         for count in range(3, 33)
     ]
     facts, given = geometric.from_graphs(made, "graphs", Holdout())

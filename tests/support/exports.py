@@ -5,12 +5,19 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from hpc_dl import zoo
-from hpc_dl.jobspec.data import DataFacts, Feature
+from hpc_dl.data import tokens
+from hpc_dl.data.audio import form
+from hpc_dl.data.tagged import encoding
+from hpc_dl.data.tagged.encoding import WordEncoder
+from hpc_dl.data.tokens.words import Words
+from hpc_dl.jobspec.data import BEGIN, END, DataFacts, Feature
 from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.jobspec.notes import NAMES
 from hpc_dl.run.weights import Weights
 from hpc_dl.train.export import write_export
 
@@ -26,6 +33,13 @@ VIDEO = DataFacts(
     {"label": Feature("int", (), ("up", "down"))},
     *SIZES,
 )
+WINDOWS = DataFacts(
+    "sequence",
+    "forecast",
+    {"sequence": Feature("float", (7, 2), ("load", "price"))},
+    {"future": Feature("float", (3, 2), ("load", "price"))},
+    *SIZES,
+)
 NODES = DataFacts.of("graph", "classify_nodes", (6,), ("a", "b"), *SIZES)
 GRAPHS = DataFacts.of("graph", "classify", (6,), ("a", "b"), *SIZES)
 SPEECH = DataFacts(
@@ -33,6 +47,21 @@ SPEECH = DataFacts(
     "classify",
     {"audio": Feature("float", (None,), longest=900, rate=8000.0)},
     {"label": Feature("int", (), ("yes", "no"))},
+    *SIZES,
+)
+WORDS = ("<unk>", "to", "be", "or", "not")
+TEXT = Feature("int", (None,), WORDS, longest=8, tokens="words")
+WRITTEN = Feature("int", (None,), ("<unk>", BEGIN, END, "sein", "nicht"), longest=5, tokens="words")
+TAGS = Feature("int", (None,), ("O", "B-person", "I-person"), longest=8)
+REVIEWS = DataFacts("text", "classify", {"text": TEXT}, SPEECH.targets, *SIZES)
+PLAY = DataFacts("text", "predict_next", {"text": TEXT}, {"next": TEXT}, *SIZES)
+PAIRS = DataFacts("text", "translate", {"text": TEXT}, {"translation": WRITTEN}, *SIZES)
+TAGGED = DataFacts("text", "tag", {"text": WordEncoder(WORDS).feature(8)}, {"tags": TAGS}, *SIZES)
+MUSIC = DataFacts(
+    "music",
+    "predict_notes",
+    {"music": Feature("float", (None, 88), longest=8, rate=2.0)},
+    {"next": Feature("float", (None, 88), NAMES, longest=8)},
     *SIZES,
 )
 
@@ -58,12 +87,31 @@ OTHERS = {
     "rnn": ({"name": "rnn", "hidden": 4}, SEQUENCE),
     "lstm": ({"name": "lstm", "hidden": 4}, SEQUENCE),
     "lstm of videos": ({"name": "lstm", "hidden": 4, "frames": {"channels": [4]}}, VIDEO),
+    "lstm of series": ({"name": "lstm", "hidden": 4}, WINDOWS),
+    "ffnn of series": ({"name": "ffnn", "hidden": [8]}, WINDOWS),
     "ffnn of tables": ({"name": "ffnn", "hidden": [8]}, TABLE),
     "gnn": ({"name": "gnn", "hidden": 8}, NODES),
     "gnn of graphs": ({"name": "gnn", "hidden": 8}, GRAPHS),
 }
 RECORDINGS = {"lstm of recordings": ({"name": "lstm", "hidden": 4}, SPEECH)}
-"""Those that take raw recordings, not arrays."""
+GRU = {"name": "lstm", "cell": "gru", "hidden": 4, "bidirectional": True}
+ATTENTION = {"name": "transformer", "width": 8, "heads": 2, "depth": 1}
+RAW = {
+    "lstm of texts": (GRU, REVIEWS),
+    "rnn of a play": ({"name": "rnn", "hidden": 4}, PLAY),
+    "lstm of pairs": (GRU, PAIRS),
+    "transformer of pairs": (ATTENTION, PAIRS),
+    "lstm of tagged": ({"name": "lstm", "hidden": 4, "crf": True}, TAGGED),
+    "transformer of music": (ATTENTION, MUSIC),
+    **RECORDINGS,
+}
+"""Those that take raw texts, music and recordings, not arrays."""
+ASSETS = {
+    tokens.FILE: tokens.to_json(Words(WORDS)),
+    encoding.FILE: WordEncoder(WORDS).to_json(),
+    form.FILE: form.AudioForm(8000, resamples=False, mixes=False).to_json(),
+}
+"""What turns those into tensors."""
 MEMBERS: dict[str, tuple[dict[str, Any], DataFacts]] = CODERS | GENERATORS | PICTURES | OTHERS
 """Options and what is known of the data, for each architecture of the zoo."""
 
@@ -94,7 +142,10 @@ def examples(facts: DataFacts, count: int = 4) -> dict[str, Tensor]:
     if facts.modality != "graph":
         ragged = facts.inputs[facts.modality].longest
         lengths = {f"{facts.modality}_length": torch.arange(ragged - count, ragged) + 1}
-        given = {facts.modality: torch.rand(count, *facts.shape), **label}
+        made = torch.rand(count, *facts.shape)
+        if facts.modality == "text":
+            made = (made * len(WORDS)).long()
+        given = {facts.modality: made.round() if facts.modality == "music" else made, **label}
         return {**given, **lengths} if ragged else given
     edge = torch.tensor([[0, 1, 2, 3, 4, 5], [1, 0, 3, 2, 4, 5]])
     graph = {} if facts.task == "classify_nodes" else {"graph": torch.tensor([0, 0, 1, 1, 2, 3])}
@@ -108,3 +159,12 @@ def inputs(options: dict[str, Any], facts: DataFacts, code: Path = Path()) -> di
     )
     architecture = zoo.build(spec.model, facts, code)
     return {name: it.numpy() for name, it in architecture.inputs(examples(facts)).items()}
+
+
+def raw_inputs(facts: DataFacts) -> dict[str, Any]:
+    """What `predict` takes of two texts, of a piece of music, or of a recording."""
+    if facts.modality == "audio":
+        return {"audio": np.sin(np.arange(900)), "rate": 8000}
+    if facts.modality == "music":
+        return {"music": np.eye(5, 88)}
+    return {"text": np.array(["to be", "or not to be"])}

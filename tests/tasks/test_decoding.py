@@ -63,6 +63,12 @@ def test_top_k_and_top_p_draw_none_but_the_likeliest():
         assert set(sampler(logits).tolist()) == kept
 
 
+def test_the_colder_the_surer_whatever_the_number():
+    logits = CHANCES[:1].log().expand(200, -1)
+    for temperature in (1e-3, 1e-30, 1e-300):
+        assert set(Sampler(Sampling(temperature=temperature))(logits).tolist()) == {1}
+
+
 def all_scores(first, count):
     """The log-probability of every continuation of one token."""
     found = {(): 0.0}

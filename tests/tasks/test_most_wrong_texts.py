@@ -1,11 +1,13 @@
 """The texts that a classifier is most wrong about are shown as people read them."""
 
+import pytest
 import torch
 
+from hpc_dl.data import tokens
+from hpc_dl.jobspec.data import Feature
 from hpc_dl.tasks.pictures.most_wrong_texts import COUNT, MostWrongTexts
-from hpc_dl.tasks.pictures.spelling import spell
 
-WORDS = ("<unk>", "good", "not", "bad", ",")
+WORDS = Feature("int", (None,), ("<unk>", "good", "not", "bad", ","), tokens="words")
 
 
 def test_the_most_wrong_text_comes_first_and_right_ones_are_left_out():
@@ -36,7 +38,12 @@ def test_as_many_are_kept_whatever_the_batches():
     assert [round(it[0] * 10 * COUNT) for it in texts.kept] == list(range(COUNT))
 
 
-def test_tokens_are_spelt_as_the_text_was():
-    assert spell(torch.tensor([1, 2]), WORDS) == "good not"
-    assert spell(torch.tensor([1, 2, 0]), ("<unk>", "A", "C")) == "AC<unk>"
-    assert spell(torch.tensor([0, 1]), ("un", "Ġdone")) == "un done"
+@pytest.mark.parametrize("kind", ["characters", "bytes", "words", "byte_pairs"])
+def test_a_text_is_shown_as_it_was_whatever_the_tokens(kind):
+    text = "Ġgantija café 😀"
+    made = tokens.fit(kind, [text])
+    texts = MostWrongTexts(Feature("int", (None,), made.tokens, tokens=kind))
+    ids = torch.from_numpy(made.encode(text))[None]
+    batch = {"text": ids, "text_length": torch.tensor([ids.shape[1]]), "label": torch.tensor([1])}
+    texts.update(batch, torch.tensor([[0.9, 0.1]]))
+    assert texts.artifacts(("a", "b"))["most_wrong"].text == f"a, not b (10.0%)\n    {text}"

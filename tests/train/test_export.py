@@ -17,7 +17,7 @@ from hpc_dl.jobspec.architectures import ZOO
 from hpc_dl.predictor import load
 from hpc_dl.torchvision_compat import torchvision
 from tests.support import exports
-from tests.support.exports import GREY, MEMBERS
+from tests.support.exports import ASSETS, GREY, MEMBERS, RAW
 from tests.support.snapshots import write
 
 OWN = {
@@ -92,7 +92,13 @@ def elsewhere(tmp_path_factory):
         export = exports.export(was / "runs" / name.replace(" ", "-"), options, facts, code)
         if code:
             shutil.copytree(code, export / "code")
-        given = exports.inputs(options, facts, code or was)
+        if name in RAW:
+            write(export / "assets", ASSETS)
+        given = (
+            exports.raw_inputs(facts)
+            if name in RAW
+            else exports.inputs(options, facts, code or was)
+        )
         expected[export.name] = load(export).predict(given)
         np.savez(export / "given.npz", **given)
     for number in range(3):
@@ -106,7 +112,7 @@ def elsewhere(tmp_path_factory):
 
 def members(root):
     """Every architecture; some are trained with files that lie outside their exports."""
-    found = {name: (*member, None) for name, member in MEMBERS.items()}
+    found = {name: (*member, None) for name, member in (MEMBERS | RAW).items()}
     member = torchvision("models").get_model("shufflenet_v2_x0_5", num_classes=7)
     root.mkdir()
     torch.save(member.state_dict(), root / "weights.pt")

@@ -74,8 +74,12 @@ def test_a_user_chooses_how_a_text_is_continued(run):
         for params in ({"length": 40}, {"length": 40, "seed": 1}, {"length": 40})
     ]
     assert found[0] == found[2] != found[1]
-    with pytest.raises(UserError, match="params: lenght: Unexpected keyword argument"):
+    with pytest.raises(UserError, match="there is no 'lenght'; did you mean 'length'") as caught:
         predictor.predict("O", {"lenght": 40})
+    assert caught.value.hint == "There are: length, temperature, top_k, top_p, seed"
+    for params in ({"seed": 2**32}, {"length": 10**12}):  # no generator, and no memory, takes them
+        with pytest.raises(UserError, match=r"params: .*: Input should be less than"):
+            predictor.predict("O", params)
 
 
 def test_its_vocabulary_travels_with_the_model_of_mlflow(run, tmp_path):

@@ -49,8 +49,11 @@ def test_a_prediction_takes_sentences_and_options_of_the_search(run):
         ([""], {}, "text 1 is empty"),
         ([7], {}, "the network takes text"),
         (["neun"], {"beam": 0}, "params: beam"),
-        (["neun"], {"beam": 10**9}, "params: beam: .* less than or equal to 1000"),
-        (["neun"], {"width": 5}, "params: width"),
+        (["neun"], {"beam": 10**6}, "params: beam"),
+        (["neun"], {"longest": 10**12}, "params: longest"),
+        (["neun"], {"length_penalty": 1e10}, "params: length_penalty"),
+        (["neun"], {"width": 5}, "params: there is no 'width'"),
+        (["caf\udce9"], {}, r"text 1 is not in UTF-8: caf\\udce9"),
     ],
 )
 def test_what_cannot_be_translated_is_refused(run, given, params, message):

@@ -89,6 +89,11 @@ def test_an_unknown_recipe_is_refused_with_a_suggestion():
     assert "Did you mean 'resnet'?" in caught.value.hint
 
 
+def test_a_recipe_is_chosen_by_its_name_and_several_by_their_job_file() -> None:
+    assert [it.name for it in targets.choose(["translation"])] == ["translation"]
+    assert [it.name for it in targets.choose(["autoencoder"])] == ["denoise", "anomaly"]
+
+
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
 def test_every_target_names_a_shipped_job_and_existing_options(target):
     for case in target.cases or ("",):

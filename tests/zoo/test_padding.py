@@ -8,8 +8,11 @@ from hpc_dl import tasks, zoo
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.architectures import ZOO
 from hpc_dl.jobspec.data import DataFacts, Feature
+from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.notes import NAMES
 from hpc_dl.jobspec.only_with import find_unused
+from hpc_dl.planning import compatibility
+from hpc_dl.planning.compatibility import SpecConflict
 from hpc_dl.tasks.contract import Loss
 from hpc_dl.tasks.decoding import Sampling
 from hpc_dl.tasks.predict_notes import Improvisation
@@ -168,6 +171,30 @@ def test_more_padding_changes_no_number(name, facts):
             assert many[what].tolist() == value.tolist()
             continue
         torch.testing.assert_close(many[what], value, msg=f"{what}: {value} {many[what]}")
+
+
+WINDOWS = DataFacts(
+    "sequence",
+    "forecast",
+    SEQUENCES.inputs,
+    {"future": Feature("float", (4, 3), ("a", "b", "c"))},
+    *(8, 2, 2),
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "facts", "said"),
+    [
+        ("lstm", WINDOWS, "data: series has windows of several lengths to forecast"),
+        ("ffnn", SEQUENCES, "model.name: ffnn takes examples of one length, and these differ"),
+    ],
+    ids=title,
+)
+def test_what_takes_no_padding_is_refused_examples_of_several_lengths(name, facts, said):
+    sections = {"model": {"name": name}, "data": {"name": "series"}, "train": {"steps": 1}}
+    spec = JobSpec.model_validate({"name": "x", **sections})
+    with pytest.raises(SpecConflict, match=said):
+        compatibility.check(spec, facts, None)
 
 
 def test_a_count_is_of_real_tokens():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect
-from collections.abc import Sequence
 from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -18,9 +17,9 @@ from hpc_dl.data.show.panels import COLUMNS, Panel
 from hpc_dl.data.show.samples import sample
 from hpc_dl.data.show.sequences import lengths
 from hpc_dl.errors import printable
-from hpc_dl.jobspec.data import Data
+from hpc_dl.jobspec.data import Data, Feature
+from hpc_dl.tasks import detokenize
 from hpc_dl.tasks.pictures.names import label
-from hpc_dl.tasks.pictures.spelling import spell
 from hpc_dl.tasks.pictures.tagged import spelt_words
 
 if TYPE_CHECKING:
@@ -34,10 +33,11 @@ WIDE = 160
 def panels(splits: Splits, options: Data) -> list[Panel]:
     """Return the beginnings of some training examples, and the tokens of more."""
     facts, chosen = splits.facts, sample(len(splits.train), MOST_EXAMPLES, options.split_seed)
-    batch, vocabulary = splits.train.batch(chosen), facts.inputs["text"].vocabulary
+    batch, feature = splits.train.batch(chosen), facts.inputs["text"]
+    vocabulary = feature.vocabulary
     tokens, ends, lines = batch["text"], batch["text_length"], []
     for row in range(min(MOST_TEXTS, len(chosen))):
-        text = _text(tokens[row, : int(ends[row])], vocabulary)
+        text = _text(tokens[row, : int(ends[row])], feature)
         kind = f"{label(facts.classes[int(batch['label'][row])])}: " if facts.classes else ""
         lines.append(f"{kind}{_beginning(text)}")
     ids = tokens[..., 0] if tokens.ndim > 2 else tokens
@@ -50,11 +50,11 @@ def panels(splits: Splits, options: Data) -> list[Panel]:
     return [beginnings, Panel(title, frequent, height=2.6), *lengths(splits, "text", "tokens")]
 
 
-def _text(tokens: Tensor, vocabulary: Sequence[str]) -> str:
+def _text(tokens: Tensor, feature: Feature) -> str:
     """Return the text of token ids (T,), or of words with their spelling (T, 1 + SPELLING)."""
     if tokens.ndim > 1:
         return " ".join(spelt_words(tokens))
-    return spell(tokens, vocabulary)
+    return detokenize.text(feature, tokens.tolist())
 
 
 def _beginning(text: str) -> str:

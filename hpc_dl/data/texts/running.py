@@ -72,11 +72,6 @@ class RunningTextSource(Source[Options]):
     def parts(self) -> dict[str, tuple[int, int]]:
         """The first character and the end of each part. Raises UserError where one is too short."""
         options, where = self.options, self._where
-        if options.test + options.validation >= 1:
-            raise UserError(
-                f"data.validation {options.validation} and data.test {options.test} are the whole "
-                "text: nothing is left to train on"
-            )
         count = sum(map(len, self._text()))
         test, validation = (round(count * it) for it in (options.test, options.validation))
         ends = [0, count - test - validation, count - test, count]

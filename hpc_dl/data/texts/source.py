@@ -60,7 +60,15 @@ class LabelledTextSource(Source[Options]):
         return DataFacts(
             "text",
             "classify",
-            inputs={"text": Feature("int", (None,), self.tokenizer.tokens, longest=longest)},
+            inputs={
+                "text": Feature(
+                    "int",
+                    (None,),
+                    self.tokenizer.tokens,
+                    longest=longest,
+                    tokens=self.tokenizer.kind,
+                )
+            },
             targets={"label": Feature("int", (), self.divided.given.classes)},
             synthetic=self.synthetic,
             example_bytes=4 * count // texts,

@@ -9,19 +9,18 @@ from pydantic import Field, PositiveInt
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.log_mel import ReadsRecordings
 from hpc_dl.jobspec.model import (
-    CRF,
     Activation,
     Conflict,
-    Crf,
     Modality,
     Norm,
     Probability,
     Task,
 )
 from hpc_dl.jobspec.only_with import OnlyWith
+from hpc_dl.jobspec.random_field import TagsWords
 
 
-class Convolutional(ReadsRecordings):
+class Convolutional(ReadsRecordings, TagsWords):
     """Convolutional network (LeNet): convolutions and pooling in turn, then dense layers; over the
     pixels of images, or the steps of sequences and texts."""
 
@@ -50,7 +49,6 @@ class Convolutional(ReadsRecordings):
         "channels, which is the same however a batch is divided over ranks",
     )
     dropout: Probability = Field(0.25, description="probability of dropping a dense layer's unit")
-    crf: Crf = CRF
 
     @property
     def batch_norm(self) -> bool:

@@ -6,7 +6,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
-from hpc_dl.jobspec.model import Activation, Modality, Model, Probability, Task
+from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.model import Activation, Conflict, Modality, Model, Probability, Task
 
 
 class FeedForward(Model):
@@ -19,3 +20,12 @@ class FeedForward(Model):
     hidden: list[PositiveInt] = Field([512, 512], description="width of each hidden layer, units")
     activation: Activation = Field("relu", description="between the layers")
     dropout: Probability = Field(0.0, description="probability of dropping a hidden unit")
+
+    def find_conflict(self, facts: DataFacts) -> Conflict | None:
+        if not facts.is_ragged:
+            return None
+        return Conflict(
+            "name",
+            "ffnn takes examples of one length, and these differ",
+            "Of any length take cnn, rnn, lstm or transformer.",
+        )

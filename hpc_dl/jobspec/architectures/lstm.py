@@ -7,7 +7,11 @@ from typing import ClassVar, Literal
 from pydantic import Field, PositiveInt
 
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.model import CRF, Conflict, Crf, Pooling, Probability
+from hpc_dl.jobspec.model import (
+    Conflict,
+    Pooling,
+    Probability,
+)
 from hpc_dl.jobspec.sequence_model import SequenceModel
 
 CAUSAL = ("predict_next", "predict_notes")
@@ -38,7 +42,6 @@ class LongShortTermMemory(SequenceModel):
         description="probability of dropping a unit between layers and before the outputs, and a "
         "number of the vector of a token",
     )
-    crf: Crf = CRF
 
     def find_conflict(self, facts: DataFacts) -> Conflict | None:
         if not self.bidirectional or facts.task not in CAUSAL:

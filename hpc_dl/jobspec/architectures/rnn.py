@@ -7,8 +7,6 @@ from typing import ClassVar, Literal
 from pydantic import Field, PositiveInt
 
 from hpc_dl.jobspec.model import (
-    CRF,
-    Crf,
     Pooling,
     Probability,
 )
@@ -34,4 +32,3 @@ class Recurrent(SequenceModel):
     dropout: Probability = Field(
         0.0, description="probability of dropping a unit before the outputs"
     )
-    crf: Crf = CRF

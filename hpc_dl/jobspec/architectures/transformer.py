@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, PositiveInt, model_validator
 
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.model import CRF, Conflict, Crf, Probability
+from hpc_dl.jobspec.model import Conflict, Probability
 from hpc_dl.jobspec.only_with import OnlyWith
 from hpc_dl.jobspec.sequence_model import SequenceModel
 
@@ -24,7 +24,6 @@ class Transformer(SequenceModel):
     heads: PositiveInt = Field(4, description="attention heads, which share the width")
     feedforward: PositiveInt = Field(128, description="width of the feed-forward networks, units")
     dropout: Probability = Field(0.1, description="probability of dropping a unit of a layer")
-    crf: Crf = CRF
 
     @model_validator(mode="after")
     def _heads_share_the_width(self) -> Self:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hpc_dl.jobspec.data import Fraction
 from hpc_dl.jobspec.sequences import DnaSequences
@@ -39,3 +39,9 @@ class Fasta(DnaSequences):
     test: Fraction = Field(
         0.1, description="share of the sequences for the test, without such a file"
     )
+
+    @model_validator(mode="after")
+    def _one_place_of_classes(self) -> Self:
+        if self.labels is not None and self.label != type(self).model_fields["label"].default:
+            raise ValueError("label finds the classes in the headers, labels in a table: give one")
+        return self

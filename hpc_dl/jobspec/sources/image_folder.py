@@ -17,7 +17,7 @@ def _with_a_group(pattern: str) -> str:
     except re.error as error:
         raise ValueError(f"'{pattern}' is no regular expression: {error}") from None
     if not groups:
-        raise ValueError(f"'{pattern}' has no (...) around what names the group")
+        raise ValueError(f"'{pattern}' has no (...) around what it is to find")
     return pattern
 
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
-from hpc_dl.jobspec.data import Data, Fraction
+from hpc_dl.jobspec.csv_format import ColumnNames
+from hpc_dl.jobspec.data import ConsecutiveData, Fraction
 from hpc_dl.jobspec.model import Modality, Task
 
 
-class Series(Data):
+class Series(ConsecutiveData):
     """Time series in a CSV file, of which the next values are forecast; an EEG is shipped."""
 
     modalities: ClassVar[tuple[Modality, ...]] = ("sequence",)
     tasks: ClassVar[tuple[Task, ...]] = ("forecast",)
     paths: ClassVar[tuple[str, ...]] = ("path",)
-    drawn: ClassVar[tuple[str, ...]] = ()
 
     name: Literal["series"]
     path: str | None = Field(
@@ -28,8 +28,8 @@ class Series(Data):
         None,
         description="the column of times, which have to be at equal steps; not checked if unset",
     )
-    columns: list[str] | None = Field(
-        None, min_length=1, description="the series; all columns but that of times if unset"
+    columns: Annotated[ColumnNames, Field(min_length=1)] | None = Field(
+        None, description="the series; all columns but that of times if unset"
     )
     window: PositiveInt = Field(32, description="steps that a network sees before it forecasts")
     horizon: PositiveInt = Field(8, description="steps that are forecast")

@@ -34,7 +34,7 @@ CONFIG_SECONDS = 5.0
 _USUAL_PLACES = tuple(
     Path(folder, "slurm.conf") for folder in ("/etc/slurm", "/etc/slurm-llnl", "/run/slurm/conf")
 )
-_NOT_FOR_QUERIES = ("SQUEUE_", "SACCT_", "SCANCEL_", "SCONTROL_")
+_NOT_FOR_QUERIES = ("SQUEUE_", "SACCT_", "SACCTMGR_", "SCANCEL_", "SCONTROL_", "SINFO_")
 """Formats and filters that people like to set."""
 _OF_A_JOB = ("SLURM_", "SLURMD_", "SRUN_", "SBATCH_", "SUBMITIT_")
 """Variables of a surrounding job, and options that the script has."""

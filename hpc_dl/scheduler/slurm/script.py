@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
-from hpc_dl.planning.plan import Plan
+from hpc_dl.installed import PYTHON
+from hpc_dl.planning.plan import Options, Plan
 from hpc_dl.scheduler import script_parts as parts
 from hpc_dl.scheduler.slurm.sbatch_options import log_pattern
 
@@ -19,16 +21,31 @@ def job_script(plan: Plan, prepare: str = "") -> str:
     options = dict(plan.sbatch)
     if prepare:  # the run folder is not there yet when Slurm opens the job's own output file
         options.pop("output", None)
-    worker = shlex.join([*parts.WORKER, plan.run_dir])
+    return _script(
+        plan,
+        options,
+        [
+            *([f"{prepare} || exit $?"] if prepare else []),
+            f'{_srun(plan, parts.WORKER)} "$1" ||',
+            f"  {parts.on_failure(plan)}",
+        ],
+    )
+
+
+def task_script(plan: Plan, module: str) -> str:
+    """Return the batch script of a job that runs `python -m MODULE RUN_DIR` in each of its tasks,
+    and is not started again."""
+    return _script(plan, plan.sbatch, [f"exec {_srun(plan, [*PYTHON, '-u', '-m', module])}"])
+
+
+def _script(plan: Plan, options: Options, lines: Sequence[str]) -> str:
     return "\n".join(
         [
             "#!/bin/bash",
             *(_option(key, value) for key, value in options.items() if value is not False),
             "",
             *parts.environment(plan),
-            *([f"{prepare} || exit $?"] if prepare else []),
-            f'{_srun(plan)} {worker} "$1" ||',
-            f"  {parts.on_failure(plan)}",
+            *lines,
             "",
         ]
     )
@@ -61,7 +78,7 @@ def _logs(run_dir: Path) -> list[str]:
     return [f"--output={log_pattern(run_dir, '%j-%t.log')}"]
 
 
-def _srun(plan: Plan) -> str:
+def _srun(plan: Plan, task: Sequence[str]) -> str:
     """Return the srun command: a rank that fails ends the others, one that completes does not."""
     return shlex.join(
         [
@@ -73,5 +90,7 @@ def _srun(plan: Plan) -> str:
             "--unbuffered",
             "--open-mode=append",
             *_logs(plan.path),
+            *task,
+            plan.run_dir,
         ]
     )

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
+from hpc_dl.jobspec.data import Feature
+from hpc_dl.tasks import detokenize
 from hpc_dl.tasks.artifacts import Text
 from hpc_dl.tasks.contract import Batch
-from hpc_dl.tasks.pictures.spelling import spell
 
 COUNT = 32
 
@@ -17,8 +18,8 @@ class MostWrongTexts:
     """Collects, over batches, the texts whose true class is predicted with least probability, among
     those of which another is likelier."""
 
-    def __init__(self, vocabulary: Sequence[str]) -> None:
-        self.vocabulary = vocabulary
+    def __init__(self, feature: Feature) -> None:
+        self.feature = feature
         self.kept: list[tuple[float, int, int, Tensor]] = []
         """Probability of the true class, that class, the predicted one, and the tokens."""
 
@@ -44,7 +45,7 @@ class MostWrongTexts:
         right."""
         shown = [
             f"{classes[predicted]}, not {classes[label]} ({probability:.1%})\n"
-            f"    {spell(tokens, self.vocabulary)}"
+            f"    {detokenize.text(self.feature, tokens.tolist())}"
             for probability, label, predicted, tokens in self.kept
         ]
         caption = (

@@ -60,8 +60,9 @@ def spelt_words(ids: Tensor) -> list[str]:
 
 
 def _spell(spelt: Sequence[int]) -> str:
-    """Return a word, with a mark where it may go on after the last byte."""
-    word = bytes(spelt).decode("utf-8", "replace")
+    """Return a word, with a mark where it may go on after the last byte, or a part of a character
+    was cut off."""
+    word = bytes(spelt).decode("utf-8", "ignore")
     return word if len(spelt) < SPELLING else f"{word}…"
 
 
@@ -72,7 +73,7 @@ def _sentence(words: Sequence[str], true: set[Entity], predicted: set[Entity]) -
     for pair, places in groupby(range(len(words)), by_word.__getitem__):
         text = html.escape(" ".join(words[it] for it in places))
         parts.append(_marked(text, *pair))
-    return f"<p>{' '.join(parts)}</p>\n"
+    return f'<p dir="auto">{" ".join(parts)}</p>\n'
 
 
 def _at(place: int, of: set[Entity]) -> Entity | None:

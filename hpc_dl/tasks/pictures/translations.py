@@ -25,5 +25,6 @@ def page(rows: Iterable[tuple[str, str, str]]) -> File:
 
 def _row(text: str, reference: str, translation: str) -> str:
     style = ' class="same"' if reference == translation else ""
-    written = f"<td{style}>{escape(translation)}"
-    return f"<tr><td>{escape(text)}<td>{escape(reference)}{written}</tr>"
+    written = f'<td dir="auto"{style}>{escape(translation)}'
+    read = "".join(f'<td dir="auto">{escape(it)}' for it in (text, reference))
+    return f"<tr>{read}{written}</tr>"

@@ -78,12 +78,6 @@ CASES = [
         text(("日本語\n" * 9).encode()[:-2]),
         "…my.txt:9 ends within a character\nIs it cut off?",
     ),
-    Case(
-        "more to hold out than there is",
-        text(LINES, validation=0.6, test=0.5),
-        "submission",
-        "data.validation 0.6 and data.test 0.5 are the whole text: nothing is left to train on",
-    ),
     refused("a text packed by zstd", text(b"\x28\xb5\x2f\xfd" + b"x" * 99), "…unzstd FILE"),
     refused("a text packed by gzip", text(gzip.compress(b"text")), "…is compressed by gzip…gunzip"),
     refused("a document of Word", text(b"PK\x03\x04" + b"x" * 99), "…is a zip archive, as .docx"),
