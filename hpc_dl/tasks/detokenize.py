@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cache
 
 from hpc_dl.jobspec.data import BEGIN, END, Feature
 
@@ -11,8 +10,6 @@ BYTES = ("bytes", "byte_pairs")
 """Kinds of tokens that stand for bytes, of which several may make a character."""
 WORDS = ("words", "lowercase_words")
 """Kinds of tokens between which there are blanks."""
-ALPHABET = 256
-SPECIALS = (BEGIN, END)
 
 
 def pieces(feature: Feature, ids: Iterable[int]) -> list[str]:
@@ -29,21 +26,20 @@ def text(feature: Feature, ids: Iterable[int]) -> str:
 
 
 def bytes_of(feature: Feature, token: int) -> bytes:
-    """Return the bytes that a token of bytes, or of pairs of them, stands for; of special tokens,
-    which come after the bytes and before the pairs, none."""
-    if feature.tokens == "bytes":
-        return bytes([token]) if token < ALPHABET else b""
-    has_specials = feature.vocabulary[: len(SPECIALS)] == SPECIALS
-    if has_specials and token < len(SPECIALS):
+    """Return the bytes that a token of bytes, or of pairs of them, stands for; none of a special
+    token, which is no pair: in those no letter is beside a bracket."""
+    shown = feature.vocabulary[token]
+    if shown in (BEGIN, END):
         return b""
-    letters = byte_letters()
-    return bytes(letters[it] for it in feature.vocabulary[token])
+    return bytes([token]) if feature.tokens == "bytes" else bytes(map(_LETTERS.__getitem__, shown))
 
 
-@cache
-def byte_letters() -> dict[str, int]:
+def _byte_letters() -> dict[str, int]:
     """The letter that stands for each byte in byte pairs: itself where it can be printed, else one
     from 256 on (Radford et al., 2019)."""
     shown = [*range(33, 127), *range(161, 173), *range(174, 256)]
     others = [it for it in range(256) if it not in shown]
     return {chr(it): it for it in shown} | {chr(256 + n): it for n, it in enumerate(others)}
+
+
+_LETTERS = _byte_letters()
