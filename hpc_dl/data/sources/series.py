@@ -104,7 +104,7 @@ class SeriesSource(Source[Series]):
             return ()
         return (
             f"over {it.horizon} steps the series change {' and '.join(shown)} as in the training: "
-            "bands that are learnt there are too narrow, and cover less of the values than they should",
+            "bands that are learnt there are too narrow, and cover fewer values than they should",
         )
 
     def _split(self, name: str, start: int, stop: int) -> Split:
