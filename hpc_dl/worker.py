@@ -24,7 +24,8 @@ from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.installed import PYTHON
 from hpc_dl.run import aborts, failure, journal, lease
 from hpc_dl.run.journal import Journal
-from hpc_dl.run.layout import DamagedFile, RunDir
+from hpc_dl.run.journal_tail import open_tail
+from hpc_dl.run.layout import DamagedFile, RunDir, write_atomic
 from hpc_dl.run.lease import Holder, Lease
 from hpc_dl.run.process_identity import Process
 from hpc_dl.run.rank_info import RankInfo
@@ -33,6 +34,8 @@ from hpc_dl.run.temporary_folder import temporary_folder
 from hpc_dl.scheduler import recovery, registry, requeue
 from hpc_dl.scheduler.base import Scheduler
 
+LOG_COLUMNS = 160
+"""The width of the report in the log."""
 TRACKING_SECONDS = 60.0
 """How long a finished job waits for the sync of the journal to end."""
 
@@ -89,6 +92,7 @@ class TrainJob:
 
         def close() -> None:
             if held is not None:
+                _report(run, held)
                 held.release()
             if tracking is not None:
                 _finish_tracking(tracking)
@@ -106,6 +110,29 @@ class TrainJob:
         finally:
             close()
         return outcome
+
+
+def _report(run: RunDir, held: Lease) -> None:
+    """Print, write and journal what the run has used; without any use there is no report."""
+    from rich.console import Console
+
+    from hpc_dl.usage import report
+
+    try:
+        held.check()
+        found = report.read(run)
+        report.show(found, Console(file=sys.stdout, width=LOG_COLUMNS, highlight=False))
+        write_atomic(run.report, found.markdown())
+        log = Journal(run.journal)
+        with open_tail(run.journal) as tail:
+            step = (tail.newest("progress") or {"step": 0})["step"]
+        page, figures = run.report.name, found.figures()
+        log.append("report", step=step, values=figures, path=page, advice=found.advice)
+        log.close()
+    except UserError as error:
+        sys.stderr.write(f"no report: {error.message}\n")
+    except Exception:  # it is no reason to end a run otherwise than it has
+        traceback.print_exc()
 
 
 def _leave(code: int) -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,10 +10,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from hpc_dl.errors import UserError
 from hpc_dl.jobspec import units
 from hpc_dl.run import journal
 from hpc_dl.run.layout import RunDir
+from hpc_dl.run.monitor import short
 from hpc_dl.run.weights import Weights
+from hpc_dl.usage import report
+from hpc_dl.usage.report import Report
 
 DASHBOARD = "hpcdl dashboard"
 
@@ -38,6 +43,8 @@ class Summary:
     """Metrics of these weights on the validation split."""
     cost: dict[str, Any] = field(default_factory=dict)
     """parameters, seconds, seconds_per_step, peak_memory (bytes), as far as they are known."""
+    report: Report | None = None
+    """What it has used; None where nothing is known of that."""
     warnings: list[str] = field(default_factory=list)
     pictures: bool = False
     tables: list[str] = field(default_factory=list)
@@ -66,6 +73,8 @@ def summarise(run: RunDir) -> Summary:
                 found.cost = {key: event.get(key) for key in keys}
                 found.weights = Weights.from_json(event.get("weights"))
                 found.validation = event.get("validation") or {}
+    with contextlib.suppress(UserError):
+        found.report = report.read(run)
     return found
 
 
@@ -81,6 +90,7 @@ def to_json(summary: Summary) -> dict[str, Any]:
         "weights": summary.weights.to_json() if summary.weights else None,
         "validation": summary.validation,
         **summary.cost,
+        "advice": summary.report.advice if summary.report else [],
         "warnings": summary.warnings,
         "run_dir": str(summary.run.path),
         "pictures": str(summary.run.artifacts) if summary.pictures else None,
@@ -142,13 +152,11 @@ def _details(summary: Summary) -> list[tuple[str, str]]:
     if cost.get("seconds") is not None:
         size = f"{cost['parameters']:,} parameters, " if cost.get("parameters") else ""
         lines.append(("training", f"{size}{units.clock(cost['seconds'])}"))
+    if summary.report:
+        lines.append(("used", summary.report.brief()))
+        lines += [("advice", advice) for advice in summary.report.advice]
     lines.append(("run folder", str(summary.run.path)))
     if summary.pictures:
         lines.append(("pictures", str(summary.run.artifacts)))
     lines += [("table", str(summary.run.path / name)) for name in summary.tables]
     return [*lines, ("dashboard", DASHBOARD)]
-
-
-def short(value: float | str) -> str:
-    """Format a metric with few digits."""
-    return value if isinstance(value, str) else f"{value:.5g}"

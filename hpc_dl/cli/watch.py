@@ -12,6 +12,7 @@ from hpc_dl.cli.common import console, print_json
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run import records
 from hpc_dl.run.layout import RunDir
+from hpc_dl.run.monitor import RunMonitor
 from hpc_dl.run.submission import Submission, name_job
 from hpc_dl.scheduler import recovery, registry
 from hpc_dl.status import read_status, reconcile
@@ -67,7 +68,7 @@ def watch(run: RunDir, offset: int, options: ReportOptions) -> int:
     Ctrl-C ends the watching alone.
     """
     out = console(for_json=options.as_json)
-    monitor = live.RunMonitor(run, records.load(run.plan, Plan), offset)
+    monitor = RunMonitor(run, records.load(run.plan, Plan), offset)
     try:
         live.follow(monitor, lambda: read_status(run), out)
     except KeyboardInterrupt:

@@ -119,4 +119,6 @@ class Faults:
 def _describe(error: BaseException) -> str:
     """Describe an error in one line; by its type where it says nothing."""
     said = errors.reason(error) if isinstance(error, OSError) else str(error)
+    if isinstance(error, EOFError) and not said:
+        said = "it ends too early, as if cut off"
     return " ".join(said.split()) or type(error).__name__

@@ -8,7 +8,11 @@ HEAD = 4096
 """How many bytes of a file are looked at."""
 
 _MAGIC: dict[bytes, tuple[str, str]] = {
-    b"PAR1": ("a Parquet file", "data.name: parquet reads it."),
+    b"PAR1": (
+        "a Parquet file",
+        "data.name: parquet reads tables of it. For others: "
+        "pandas.read_parquet(OLD).to_csv(NEW, index=False)",
+    ),
     b"\x89HDF\r\n\x1a\n": ("an HDF5 file", "data.name: hdf5 reads arrays of it."),
     b"\x93NUMPY": ("an array of NumPy", "numpy.savez puts arrays into a file for data.name: npz."),
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": ("an old Excel workbook (.xls)", "Save it as CSV."),

@@ -68,7 +68,7 @@ def submit(job: RunDir, plan: Plan) -> Submission:
     """Submit the job. Raises UserError."""
     job.logs.mkdir()
     write_json(job.plan, plan.without_password().to_json())
-    write_atomic(job.script, script.task_script(plan, MODULE))
+    write_atomic(job.script, script.task_script(plan, [MODULE, plan.run_dir]))
     return with_intent(job, plan.backend, lambda intent: slurm.send(job, plan, intent))
 
 

@@ -5,9 +5,9 @@ They belong to the network, which is exported with them, and takes recordings as
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, PositiveFloat
+from pydantic import Field, model_validator
 
 from hpc_dl.jobspec.base import Spec
 from hpc_dl.jobspec.model import Model
@@ -18,8 +18,17 @@ class LogMel(Spec):
     """Log-mel features of recordings."""
 
     bands: int = Field(40, ge=2, le=256, description="mel bands, the features of a frame")
-    window: PositiveFloat = Field(25.0, description="length of a frame, ms")
-    hop: PositiveFloat = Field(10.0, description="from a frame to the next, ms")
+    window: float = Field(25.0, ge=1, le=1000, description="length of a frame, ms")
+    hop: float = Field(10.0, ge=1, le=1000, description="from a frame to the next, ms")
+
+    @model_validator(mode="after")
+    def _frames_meet(self) -> Self:
+        if self.hop > self.window:
+            raise ValueError(
+                f"what lies between frames of {self.window:g} ms that begin every {self.hop:g} ms "
+                "would not be heard; hop has to be at most window"
+            )
+        return self
 
 
 class ReadsRecordings(Model):

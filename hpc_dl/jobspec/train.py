@@ -115,6 +115,7 @@ class Train(Spec):
         "log_every",
         "on_nonfinite",
         "hang_timeout",
+        "idle_warning",
         "find_unused_parameters",
         "deterministic",
     }
@@ -175,6 +176,11 @@ class Train(Spec):
         "00:30:00",
         description="time without progress after which the ranks' stacks are logged and the job "
         "is started again",
+    )
+    idle_warning: Time = Field(
+        "00:10:00",
+        description="time after which a GPU that does nothing becomes a warning, with the likely "
+        "reason; below the limit after which your site cancels such jobs",
     )
     deterministic: bool = Field(
         True,

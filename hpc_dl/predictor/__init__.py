@@ -20,18 +20,19 @@ from hpc_dl.errors import UserError
 from hpc_dl.jobspec.suggestions import closest
 from hpc_dl.predictor import raw
 from hpc_dl.zoo import trained as trained_networks
-from hpc_dl.zoo.contract import SHARED, take
+from hpc_dl.zoo.contract import SHARED, Batch, take
 
 CHUNK = 1024
 """Most examples that are predicted at once."""
 
 
 class Predictor:
-    """Predicts with the networks of one export."""
+    """Predicts with the networks of one export, on the CPU or another device."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, device: torch.device | str = "cpu") -> None:
         trained = trained_networks.load(folder)
-        self.architecture, self.nets = trained.architecture, trained.nets
+        self.architecture, self.device = trained.architecture, torch.device(device)
+        self.nets = {name: net.to(self.device) for name, net in trained.nets.items()}
         self.inputs = trained.inputs
         self._raw = raw.of(trained, folder / "assets")
 
@@ -47,20 +48,28 @@ class Predictor:
         and seed. `self.inputs` says which arrays are wanted. Raises UserError for what does not fit
         the network.
         """
-        self._set_params(params or {})
-        batch = self._raw.batch(given)
+        self.set_params(params or {})
+        return self.predict_batch(self.batch(given))
+
+    def batch(self, given: Any) -> Batch:
+        """Return the tensors for `predict_batch`, on the CPU; raises as `predict` does."""
+        return self._raw.batch(given)
+
+    def predict_batch(self, batch: Batch) -> dict[str, np.ndarray[Any, Any]]:
+        """Return predictions by name for a batch, as `predict` does."""
         whole = any(name in SHARED for name in batch)
         count = len(next(iter(batch.values())))
+        batch = {name: tensor.to(self.device) for name, tensor in batch.items()}
         with torch.no_grad():
             parts = [
                 self.architecture.predict(self.nets, take(batch, slice(first, first + CHUNK)))
                 for first in range(0, 1 if whole else count, CHUNK)
             ]
-        outputs = {name: torch.cat([p[name] for p in parts]) for name in parts[0]}
+        outputs = {name: torch.cat([p[name] for p in parts]).cpu() for name in parts[0]}
         arrays = {name: tensor.numpy() for name, tensor in outputs.items()}
         return {**arrays, **self.architecture.decode(outputs)}
 
-    def _set_params(self, params: Mapping[str, Any]) -> None:
+    def set_params(self, params: Mapping[str, Any]) -> None:
         """Set the options of predictions. Raises UserError for one that is unknown or out of
         range."""
         task = self.architecture.task

@@ -87,12 +87,15 @@ def _with_rate(given: Any, where: str) -> tuple[reading.Samples, int]:
         given = given["audio"], given["rate"]
     if not isinstance(given, tuple) or len(given) != 2 or np.ndim(given[1]) != 0:
         raise UserError(f"{where} is neither a path, nor samples with their rate", hint=_WANTED)
-    found, rate = array(given[0], where), int(given[1])
+    found, rate = array(given[0], where), given[1]
+    is_number = isinstance(rate, int | float | np.integer | np.floating)
+    if not is_number or rate <= 0 or not float(rate).is_integer():
+        raise UserError(f"{where} has the rate {rate!r}, which is no whole number", hint=_WANTED)
     found = found[:, None] if found.ndim == 1 else found
-    if found.ndim != 2 or not found.size or rate <= 0:
-        raise UserError(f"{where} is {found.shape} at rate {rate}: no samples", hint=_WANTED)
-    if found.dtype.kind == "i":
-        return (found / -float(np.iinfo(found.dtype).min)).astype(np.float32), rate
-    if found.dtype.kind != "f":
+    if found.ndim != 2 or not found.size:
+        raise UserError(f"{where} is {found.shape}: no samples", hint=_WANTED)
+    if found.dtype.kind == "i" and found.dtype.itemsize in (2, 4):
+        return (found / -float(np.iinfo(found.dtype).min)).astype(np.float32), int(rate)
+    if found.dtype.kind != "f":  # of other integers the greatest is unknown
         raise UserError(f"{where} is of {found.dtype}: give floats in [-1, 1], or int16")
-    return found.astype(np.float32), rate
+    return found.astype(np.float32), int(rate)

@@ -3,16 +3,16 @@ a file; else numbers alone, in the order of the training."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hpc_dl.data.faults import resolve_home
-from hpc_dl.data.tables import encoding
+from hpc_dl.data.tables import encoding, files
 from hpc_dl.data.tables.absent import refuse_absent
-from hpc_dl.data.tables.files import read_file
 from hpc_dl.data.tables.row_numbers import is_nameless
 from hpc_dl.data.tables.rows import Rows
 from hpc_dl.errors import UserError
@@ -47,7 +47,7 @@ def encoded(given: Any, columns: Sequence[Column], csv: CsvFormat) -> Array:
     found = given if isinstance(given, Rows) else Rows(_frame(given, columns))
     if not len(found.frame):
         raise UserError(f"{found.where} has no rows")
-    _check_names(found, columns)
+    check_names(found, columns)
     return encoding.encode(found, columns)
 
 
@@ -74,12 +74,28 @@ def _frame(given: Any, columns: Sequence[Column]) -> DataFrame:
 
 def read(path: Path, csv: CsvFormat) -> Rows:
     """Read the rows of a file: Parquet, or CSV in a format."""
-    is_parquet = path.is_dir()
+    with _hint_of_frames():
+        return files.read_file(path, "the table", None if _is_parquet(path) else csv)
+
+
+def read_in_parts(path: Path, csv: CsvFormat, size: int) -> Iterator[Rows]:
+    """Yield the rows of a file as `read` reads them, `size` at a time."""
+    with _hint_of_frames():
+        yield from files.read_in_parts(path, "the table", None if _is_parquet(path) else csv, size)
+
+
+def _is_parquet(path: Path) -> bool:
     if path.is_file():
         with path.open("rb") as opened:
-            is_parquet = opened.read(4) == b"PAR1"
+            return opened.read(4) == b"PAR1"
+    return path.is_dir()
+
+
+@contextlib.contextmanager
+def _hint_of_frames() -> Iterator[None]:
+    """Add to the hint of an error that rows may be given as a frame as well."""
     try:
-        return read_file(path, "the table", None if is_parquet else csv)
+        yield
     except UserError as error:
         more = (
             "The training's options read it; for rows in a DataFrame: load(EXPORT).predict(rows)."
@@ -136,7 +152,7 @@ def _numbers(given: Any, columns: Sequence[Column]) -> Array:
     return found
 
 
-def _check_names(rows: Rows, columns: Sequence[Column]) -> None:
+def check_names(rows: Rows, columns: Sequence[Column]) -> None:
     """Raise UserError for a column that is missing, there twice, or unknown to the training."""
     frame = rows.frame
     refuse_absent(rows, [column.name for column in encoding.inputs(columns)])

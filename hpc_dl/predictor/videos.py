@@ -58,7 +58,7 @@ class Videos:
         if isinstance(given, str | os.PathLike):
             return self._of_path(os.fspath(given))
         frames = array(given, "video")
-        if frames.ndim not in (3, 4):
+        if frames.ndim not in (3, 4) or not len(frames):
             raise UserError(f"video is {frames.shape}: no clip", hint=_WANTED)
         read = pictures.images(frames, self.shape[1:], resized=False)
         return read[clips.chosen(len(read), self.shape[0])]

@@ -13,6 +13,9 @@ artifact  step, path (in the run folder), caption
 saved     step, path (in the run folder), best, seconds, held (seconds without training)
 heartbeat at, idle, behind: the step, -1 while it loads, and the seconds without progress of every
           rank; the ranks that the others wait for
+usage     attempt; what it has used so far, see hpc_dl.usage.usage.Usage; idle_gpus: the GPUs that
+          idle now, and why, as a sentence
+report    step, values: {"usage/hours": ...}, path (in the run folder), advice: of all attempts
 warning   message
 summary   parameters, seconds, seconds_per_step, peak_memory (bytes); values (test metrics);
           weights (see Weights) that are tested, drawn and exported; validation (their metrics)
@@ -64,7 +67,7 @@ def parse(line: bytes) -> Event | None:
         fits = _TYPES.get(name)
         if value is not None and fits is not None and not fits(value):
             return None
-    if kind in ("metrics", "system"):
+    if kind in ("metrics", "system", "report"):
         values = event.get("values") or {}
         event["values"] = {name: it for name, it in values.items() if _is_value(it)}
     return event
@@ -107,6 +110,10 @@ def _is_environment(value: Any) -> bool:
     return nested and isinstance(value.get("host") or "", str)
 
 
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
 def _are_numbers(value: Any) -> bool:
     """Return whether it is a list of numbers, one for each rank."""
     return isinstance(value, list) and len(value) > 0 and all(map(_is_number, value))
@@ -121,6 +128,8 @@ _REQUIRED: dict[str, tuple[str, ...]] = {
     "artifact": ("path",),
     "saved": ("step",),
     "heartbeat": ("t", "idle"),
+    "usage": ("attempt",),
+    "report": ("step", "path"),
     "warning": ("message",),
     "summary": (),
 }
@@ -132,10 +141,11 @@ _TYPES: dict[str, Callable[[Any], bool]] = {
     **dict.fromkeys(("seconds", "held", "seconds_left"), _is_number),
     **dict.fromkeys(("examples_per_second", "seconds_per_step"), _is_number),
     **dict.fromkeys(("reason", "attempt", "device", "path", "caption"), _is_text),
-    **dict.fromkeys(("message", "behind"), _is_text),
+    **dict.fromkeys(("message", "behind", "idle_gpus"), _is_text),
     "best": lambda value: isinstance(value, bool),
     **dict.fromkeys(("values", "weights", "validation"), _is_mapping),
     "monitor": _is_text,
     "environment": _is_environment,
     **dict.fromkeys(("at", "idle"), _are_numbers),
+    "advice": _are_texts,
 }

@@ -135,6 +135,11 @@ class RunDir:
         return self.path / "export"
 
     @property
+    def report(self) -> Path:
+        """What the run has used, as a page."""
+        return self.path / "report.md"
+
+    @property
     def logs(self) -> Path:
         """Logs of the ranks and of the launcher."""
         return self.path / "logs"

@@ -1,4 +1,4 @@
-"""Reasons that `hpcdl status` adds to a state: out of memory, no progress, damaged files."""
+"""Reasons that `hpcdl status` adds to a state: out of memory, no progress, idle GPUs, damage."""
 
 from __future__ import annotations
 
@@ -49,6 +49,15 @@ def stall(found: JournalTail, since: float) -> str:
         return ""
     waiting_for = f" ({beat['behind']})" if beat.get("behind") else ""
     return f"no progress for {units.roughly(seconds)}{waiting_for}"
+
+
+def idle_gpus(found: JournalTail, since: float) -> str:
+    """Name the GPUs that idled when the usage was last journalled, and why; empty if none did.
+
+    The newest usage counts if it is younger than the newest state, from `since`.
+    """
+    newest = found.newest("usage")
+    return "" if newest is None or newest["t"] < since else str(newest.get("idle_gpus") or "")
 
 
 def with_faults(reason: str, faults: list[str]) -> str:

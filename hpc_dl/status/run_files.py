@@ -33,7 +33,7 @@ class RunFiles:
     progress: dict[str, Any]
     """Fields of Status, by name."""
     stall: str
-    """For how long no rank has made progress, as a sentence; empty if the run is not stalled."""
+    """For how long no rank has made progress, or a GPU has idled; empty if neither is so."""
     faults: list[str]
     """Problems with the files, each with the name of the file."""
     submission_is_damaged: bool
@@ -50,9 +50,10 @@ class RunFiles:
             progress = _progress(found)
             if last.get("state") == "completed":
                 progress |= _results(found)
-            stall = reasons.stall(found, last.get("t") or 0.0)
+            since = last.get("t") or 0.0
+            stall = reasons.stall(found, since) or reasons.idle_gpus(found, since)
         submission, fault = recovery.find(run)
-        state, reason, since = last.get("state", ""), last.get("reason") or "", last.get("t")
+        state, reason, when = last.get("state", ""), last.get("reason") or "", last.get("t")
         if fault:
             faults.append(fault)
         elif submission is None and state in ("running", "requeued"):
@@ -60,7 +61,7 @@ class RunFiles:
             faults += [f"{run.submission} is missing"] if submission else []
         if not state and submission and not faults:
             faults.append(f"{run.journal} holds no state of the run")
-        return cls(run, submission, state, reason, since, progress, stall, faults, bool(fault))
+        return cls(run, submission, state, reason, when, progress, stall, faults, bool(fault))
 
 
 @contextlib.contextmanager

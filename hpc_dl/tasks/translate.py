@@ -135,14 +135,17 @@ class Translation(Task):
         found = self._search(watched, sample, replace(self.params, beam=1))
         read, written = self.facts.inputs["text"], self.facts.targets["translation"]
         texts = [detokenize.text(read, row) for row in _rows(sample, "text")]
-        shown = zip(texts, self._references(sample), self._texts(found), strict=True)
+        references = self._references(sample)
+        shown = zip(texts, references, self._texts(found), strict=True)
         drawn: dict[str, Artifact] = {"translations": page(list(shown))}
         if watched.weights:
             weights = torch.stack(watched.weights, dim=1).cpu()
             sources = [detokenize.pieces(read, row) for row in _rows(sample, "text")]
             steps = weights.shape[1]  # of one that has not ended, the end was not written
             pieces = [[*detokenize.pieces(written, row), END][:steps] for row in self._cut(found)]
-            drawn["attention"] = attention_maps(weights[:SHOWN], sources[:SHOWN], pieces[:SHOWN])
+            drawn["attention"] = attention_maps(
+                weights[:SHOWN], sources[:SHOWN], pieces[:SHOWN], references[:SHOWN]
+            )
         return drawn
 
     def _translated(self, step: Step, batch: Batch, search: Search) -> list[str]:

@@ -131,6 +131,11 @@ def summary_tags(event: Mapping[str, Any], known: Mapping[str, str]) -> dict[str
     return _as_tags(found)
 
 
+def report_tags(event: Mapping[str, Any]) -> dict[str, str]:
+    """Return the advice of a `report` event as a tag."""
+    return _as_tags({"hpcdl.advice": "\n".join(event.get("advice") or []) or None})
+
+
 def _join(values: Mapping[str, Any]) -> str:
     found = {key.removeprefix("test/"): parse_number(value) for key, value in values.items()}
     return ", ".join(f"{key} {value:.5g}" for key, value in found.items() if value is not None)

@@ -231,10 +231,12 @@ class _JournalSync:
     def _handle(self, event: Event, start: int) -> None:
         """Collect the event's points or send its tags; unknown and malformed events are skipped."""
         match event:
-            case {"event": "metrics" | "system", "step": int(), "values": dict(values)}:
+            case {"event": "metrics" | "system" | "report", "step": int(), "values": dict(values)}:
                 if len(self.points) + len(values) > batch.METRICS:
                     self._send_points(start)
                 self._collect(event)
+                if event["event"] == "report":
+                    self._send_tags(description.report_tags(event))
             case {"event": "started"}:
                 found = description.environment(event)
                 tags = description.started_tags(event, found)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 FAILING_SECONDS = 20.0
 """How long uploads may fail in one sync, before the rest is left for the next."""
-_KINDS = ("artifact", "started", "state")
+_KINDS = ("artifact", "report", "started", "state")
 _SHOWN = 3
 
 
@@ -142,7 +142,7 @@ def _make_folder(run: RunDir, uri: str) -> None:
 def _named(event: Event) -> Iterator[str]:
     """Yield the names of the files that an event announces."""
     match event:
-        case {"event": "artifact", "path": str(path)} if _is_inside(path):
+        case {"event": "artifact" | "report", "path": str(path)} if _is_inside(path):
             yield path
         case {"event": "started"} if description.environment(event):
             yield ENVIRONMENT

@@ -1,27 +1,16 @@
-"""GPU metrics of all ranks: utilisation, memory, power and temperature, as NVML measures them.
+"""A rank's GPU: utilisation, memory, power, temperature and energy, as NVML measures them.
 
-Every rank reads its own GPU in a thread and writes the reading to rank 0's store; rank 0 journals
-them: no rank waits for another. NVML is read through `nvidia-ml-py`, if that is installed.
+NVML is read through `nvidia-ml-py`, if that is installed; without it torch knows the memory.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
-import threading
-from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 
 import torch
-from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
-from hpc_dl.train.world import World
-
-SECONDS = 10.0
-"""Between two readings."""
 MIB = 2**20
-_STORE_SECONDS = 10
 
 Reading = dict[str, float]
 
@@ -30,7 +19,7 @@ class GPU:
     """One GPU, or one MIG instance of it."""
 
     def __init__(self, device: torch.device) -> None:
-        self._nvml, self._handle = None, None
+        self._device, self._nvml, self._handle = device, None, None
         if device.type == "cuda":
             with contextlib.suppress(Exception):  # no such module, no driver, no right to ask
                 self._nvml, self._handle = _find(device)
@@ -45,6 +34,26 @@ class GPU:
             with contextlib.suppress(Exception):
                 found |= measure(self._nvml, self._handle)
         return found
+
+    def joules(self) -> float | None:
+        """Return the energy since the driver was loaded; None where the GPU does not tell."""
+        with contextlib.suppress(Exception):  # older than Volta, or a MIG instance
+            if self._nvml is not None:
+                return float(self._nvml.nvmlDeviceGetTotalEnergyConsumption(self._handle)) / 1000
+        return None
+
+    def memory(self) -> tuple[int, int] | None:
+        """Return the bytes in use, or else the most that torch has held, and those of the GPU."""
+        if self._device.type != "cuda":
+            return None
+        with contextlib.suppress(Exception):
+            if self._nvml is not None:
+                found = self._nvml.nvmlDeviceGetMemoryInfo(self._handle)
+                return found.used, found.total
+        with contextlib.suppress(RuntimeError):  # the GPU has failed
+            held = torch.cuda.max_memory_reserved(self._device)
+            return held, torch.cuda.get_device_properties(self._device).total_memory
+        return None
 
 
 def _find(device: torch.device) -> tuple[Any, Any]:
@@ -77,59 +86,3 @@ def _power(nvml: Any, handle: Any) -> Reading:
 def _temperature(nvml: Any, handle: Any) -> Reading:
     degrees = nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU)
     return {"temperature_celsius": float(degrees)}
-
-
-class GpuMetrics:
-    """Reads this rank's GPU while its context lasts, and on rank 0 those of all ranks."""
-
-    def __init__(self, world: World) -> None:
-        self._world, self._gpu = world, GPU(world.device)
-        self._stop = threading.Event()
-        self._store = self._join()
-        self._thread = threading.Thread(target=self._send, name="gpu metrics", daemon=True)
-
-    def _join(self) -> TCPStore | None:
-        if self._world.address is None or self._world.device.type != "cuda":
-            return None
-        host, port = self._world.address
-        wait = timedelta(seconds=_STORE_SECONDS)
-        with contextlib.suppress(RuntimeError):
-            return TCPStore(host, port, None, is_master=False, timeout=wait)
-        return None
-
-    def __enter__(self) -> GpuMetrics:
-        if self._store is not None and self._world.rank > 0:
-            self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
-
-    def _send(self) -> None:
-        """Write readings to the store until the end; if the store is gone, so is rank 0."""
-        with contextlib.suppress(RuntimeError):
-            while self._store is not None:
-                self._store.set(_key(self._world.rank), json.dumps(self._gpu.read()))
-                if self._stop.wait(SECONDS):
-                    return
-
-    def metrics(self) -> dict[str, float]:
-        """Return on rank 0 the newest reading of each rank, under the names that MLflow groups."""
-        return {
-            f"system/gpu_{rank}_{name}": value
-            for rank, reading in self._readings()
-            for name, value in reading.items()
-        }
-
-    def _readings(self) -> Iterator[tuple[int, Reading]]:
-        yield 0, self._gpu.read()
-        for rank in range(1, self._world.size):
-            with contextlib.suppress(RuntimeError):
-                if self._store is not None and self._store.check([_key(rank)]):
-                    yield rank, json.loads(self._store.get(_key(rank)))
-
-
-def _key(rank: int) -> str:
-    return f"gpu/{rank}"

@@ -14,6 +14,7 @@ from hpc_dl.data.sampler import Batches
 from hpc_dl.planning.plan import Plan
 from hpc_dl.train.early_stopping import EarlyStopping
 from hpc_dl.train.engine import Engine, NonFiniteUpdate
+from hpc_dl.usage.usage import DATA
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def train(
     while engine.step < plan.steps and not early_stopping.should_stop:
         epoch, first = divmod(engine.step, plan.steps_per_epoch)
         since, started = engine.step, time.perf_counter()
-        for micro_batches in batches.steps(epoch, first):
+        for micro_batches in engine.world.phases.each(DATA, batches.steps(epoch, first)):
             step = engine.step + 1
             in_epoch = step - epoch * plan.steps_per_epoch
             if engine.carry and in_epoch == 1:

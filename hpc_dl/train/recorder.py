@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import socket
 import sys
@@ -19,7 +20,8 @@ from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run import journal
 from hpc_dl.run.journal import Journal
-from hpc_dl.run.layout import RunDir
+from hpc_dl.run.layout import DamagedFile, RunDir
+from hpc_dl.run.monitor import RunMonitor
 from hpc_dl.run.weights import Weights
 from hpc_dl.train import (
     batch_norm,
@@ -60,13 +62,25 @@ class Recorder:
             self._shown, self._shown_split = "training", splits.train
         self._sample = sample_of(self._shown_split, engine.world.device, spec.train.seed)
         self._warned: set[str] = set()
+        self._monitor = RunMonitor(run, plan, journal.size() if journal else 0)
 
     # ---- events
 
     def note(self, event: str, **fields: Any) -> None:
-        """Append an event to the journal."""
+        """Append an event to the journal; states and metrics are printed as well."""
         if self.journal is not None:
             self.journal.append(event, **fields)
+            if event in ("state", "metrics"):
+                with contextlib.suppress(OSError, DamagedFile):  # of a full disk
+                    self._print_new()
+
+    def _print_new(self) -> None:
+        """Print what the journal has of states, epochs and tests since the last time."""
+        for event in self._monitor.read():
+            if event["event"] == "state":
+                sys.stderr.write(f"{event['state']}: {event.get('reason') or ''}\n")
+            elif line := self._monitor.line(event):
+                sys.stderr.write(f"{line}\n")
 
     def note_start(self, attempt: str, journal_size: int, monitor: str | None) -> None:
         """Journal the start at the engine's step; later steps in the journal are trained again."""

@@ -12,24 +12,24 @@ import psutil
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run.journal import Journal
 from hpc_dl.train.engine import Engine
-from hpc_dl.train.gpu_metrics import GpuMetrics
+from hpc_dl.train.usage_monitor import UsageMonitor
 
 SYSTEM_SECONDS = 10.0
 MIB = 2**20
 
 
 def system_monitor(
-    engine: Engine, plan: Plan, journal: Journal | None, gpus: GpuMetrics
+    engine: Engine, plan: Plan, journal: Journal | None, usage: UsageMonitor
 ) -> AbstractContextManager[object]:
     """Return a monitor if there is a journal."""
-    return nullcontext() if journal is None else SystemMonitor(engine, plan, journal, gpus)
+    return nullcontext() if journal is None else SystemMonitor(engine, plan, journal, usage)
 
 
 class SystemMonitor:
     """Journals while its context lasts: progress often at first, then every 10 s."""
 
-    def __init__(self, engine: Engine, plan: Plan, journal: Journal, gpus: GpuMetrics) -> None:
-        self._engine, self._plan, self._journal, self._gpus = engine, plan, journal, gpus
+    def __init__(self, engine: Engine, plan: Plan, journal: Journal, usage: UsageMonitor) -> None:
+        self._engine, self._plan, self._journal, self._usage = engine, plan, journal, usage
         self._first_step, self._started = engine.step, time.monotonic()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="monitor", daemon=True)
@@ -50,7 +50,7 @@ class SystemMonitor:
             self.progress()
             if time.monotonic() - sampled >= SYSTEM_SECONDS:
                 sampled = time.monotonic()
-                values = system_metrics() | self._gpus.metrics()
+                values = system_metrics() | self._usage.gpu_metrics()
                 self._journal.append("system", step=self._engine.step, values=values)
 
     def _pause(self) -> float:

@@ -22,7 +22,6 @@ from hpc_dl.train.control import CheckpointSchedule, Control, Signals
 from hpc_dl.train.distribute import distribute
 from hpc_dl.train.early_stopping import EarlyStopping
 from hpc_dl.train.evaluate import EvaluationMetrics, Measure, evaluate
-from hpc_dl.train.gpu_metrics import GpuMetrics
 from hpc_dl.train.heartbeat import Heartbeat
 from hpc_dl.train.load_data import load_data
 from hpc_dl.train.loop import CheckpointDue, Evaluated, NonFinite, Reported, train
@@ -31,7 +30,9 @@ from hpc_dl.train.optim import learning_rate
 from hpc_dl.train.recorder import Recorder
 from hpc_dl.train.reproducibility import warn_nondeterministic
 from hpc_dl.train.system_metrics import system_monitor
+from hpc_dl.train.usage_monitor import UsageMonitor
 from hpc_dl.train.world import World
+from hpc_dl.usage.usage import CHECKPOINT, EVALUATION, TEST, TRAINING
 
 T = TypeVar("T")
 
@@ -52,7 +53,9 @@ class Trainer:
     ) -> None:
         self.run, self.spec, self.plan, self.rank_info = run, spec, plan, rank_info
         self.world, self.journal, self.on_hang = world, journal, on_hang
-        with self._heartbeat(), memory.during(memory.LOADING, world.device):
+        idle_warning = units.seconds(spec.train.idle_warning)
+        self.usage = UsageMonitor(world, journal, rank_info.attempt, idle_warning)
+        with self._heartbeat(), self.usage, memory.during(memory.LOADING, world.device):
             loaded = load_data(run, spec, plan, world)
         with memory.during(memory.MOVING, world.device):
             self.splits = place_splits(loaded, world.device)
@@ -90,8 +93,8 @@ class Trainer:
         first_step, started = self.engine.step, time.perf_counter()
         with (
             self._heartbeat(),
-            GpuMetrics(self.world) as gpus,
-            system_monitor(self.engine, self.plan, self.journal, gpus),
+            self.usage,
+            system_monitor(self.engine, self.plan, self.journal, self.usage),
             warn_nondeterministic(self.recorder.warn_once),
         ):
             try:
@@ -100,6 +103,7 @@ class Trainer:
                 self.checkpointer.finish_own()  # before the journal is closed
                 raise
             seconds = time.perf_counter() - started
+            self.world.phases.enter(TEST)
             self.checkpointer.wait()
             if outcome == "completed":
                 weights = self.checkpointer.load_best()
@@ -107,6 +111,7 @@ class Trainer:
                 values = self._test(weights)
                 what = "test predictions"
                 self.recorder.best_effort.on_all_ranks(what, lambda: self._predict(weights))
+            self.usage.gather()
         if outcome == "completed" and self.journal is not None:
             with warn_nondeterministic(self.recorder.warn_once):
                 self.recorder.draw_test(nets, weights)
@@ -132,6 +137,7 @@ class Trainer:
         )
 
     def _loop(self) -> str:
+        self.world.phases.enter(TRAINING)
         is_due, log_every = self.schedule.is_due, self.spec.train.log_every
         what = self.engine, self.batches, self._evaluate, self.early_stopping
         for event in train(*what, self.plan, is_due, log_every):
@@ -145,7 +151,8 @@ class Trainer:
                         self._note_start()
                 case Evaluated():
                     self.schedule.improved |= event.improved
-                    self.recorder.note_evaluation(event)
+                    with self.world.phases.during(EVALUATION):
+                        self.recorder.note_evaluation(event)
                 case CheckpointDue():
                     self._save()
                     if control.is_stop(event.requests) or event.step == self.plan.pause_at:
@@ -153,7 +160,8 @@ class Trainer:
         return "completed"
 
     def _evaluate(self) -> dict[str, float]:
-        return self._measure(self.architecture.measure, self.splits.validation).compute()
+        with self.world.phases.during(EVALUATION):
+            return self._measure(self.architecture.measure, self.splits.validation).compute()
 
     def _measure(self, measure: Measure, split: Split) -> EvaluationMetrics:
         """Evaluate this rank's share of a split."""
@@ -167,7 +175,8 @@ class Trainer:
         )
 
     def _save(self) -> None:
-        with memory.during(memory.SAVING, self.world.device):
+        saving = self.world.phases.during(CHECKPOINT)
+        with saving, memory.during(memory.SAVING, self.world.device):
             self.checkpointer.save(best=self.schedule.improved)
         self.schedule.restart()
 

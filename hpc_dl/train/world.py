@@ -25,6 +25,7 @@ from hpc_dl.run.rank_info import RankInfo
 from hpc_dl.run.waiting import wait_until
 from hpc_dl.train import address, devices, peers, setup_errors
 from hpc_dl.train.peers import PeerConnections
+from hpc_dl.train.phases import Phases
 
 RENDEZVOUS_SECONDS = 300
 """How long a rank waits for the others to arrive."""
@@ -97,6 +98,7 @@ class World:
     """Of rank 0's store, through which the ranks have met."""
     progress: Progress = field(default_factory=Progress, compare=False)
     requests: Requests = field(default_factory=Requests, compare=False)
+    phases: Phases = field(default_factory=Phases, compare=False)
 
     def sum(self, values: torch.Tensor) -> torch.Tensor:
         """Sum `values` over the ranks, on every rank; in place."""

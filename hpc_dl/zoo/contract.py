@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, ClassVar
 
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.model import Model
@@ -133,3 +133,12 @@ class Architecture(FormerNames):
     def predict(self, nets: Nets, batch: Batch) -> Mapping[str, Tensor]:
         """Return predictions for new examples by name; the first axis is the example."""
         raise NotImplementedError
+
+    def random_inputs(self, count: int, generator: Generator) -> Batch:
+        """Return what `generate` makes so many pictures of, such as codes, on the CPU; {} of an
+        architecture that makes none."""
+        return {}
+
+    def generate(self, nets: Nets, batch: Batch) -> Tensor:
+        """Return new pictures of random inputs: (B, C, H, W) in [0, 1]."""
+        return self.predict(nets, batch)["image"]

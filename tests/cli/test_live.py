@@ -1,16 +1,17 @@
 """What a user sees of a run while it trains, on a terminal and in a log file."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from hpc_dl.cli import live, summary
-from hpc_dl.cli.live import RunMonitor
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import RunDir, read_json
+from hpc_dl.run.monitor import RunMonitor
 from hpc_dl.status import read_status
 from tests.support.running import new_run
 
@@ -58,6 +59,19 @@ def test_a_log_file_has_a_line_for_every_epoch(run: RunDir) -> None:
         f"epoch 1/3  step 12/36  {where} 2  train/lr 0.001  val/loss 3",
         f"epoch 2/3  step 24/36  {where} 1  train/lr 0.001  val/loss 2",
     ]
+
+
+def test_training_without_validation_has_a_line_for_every_epoch_too(tmp_path: Path) -> None:
+    run = new_run(tmp_path / "runs", train={"epochs": 2})
+    plan = Plan.from_json(read_json(run.plan))
+    plan = replace(plan, facts=replace(plan.facts, validation=0))
+    own = Journal(run.journal)
+    for step in (6, 12, 18, 24):
+        own.append("metrics", step=step, epoch=(step - 1) // 12, values={"train/loss": 1.0})
+    own.close()
+    monitor = RunMonitor(run, plan)
+    lines = [text for event in monitor.read() if (text := monitor.line(event))]
+    assert lines == [f"epoch {it}/2  step {12 * it}/24  train/loss 1" for it in (1, 2)]
 
 
 @pytest.mark.parametrize("terminal", [True, False])

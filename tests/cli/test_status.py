@@ -157,6 +157,23 @@ def test_logs_f_follows_a_run_to_its_end(root: Path, tmp_path: Path) -> None:
     assert 'raise RuntimeError("the loss exploded")' in done.stdout
 
 
+def test_the_log_of_a_healthy_run_shows_its_epochs(
+    root: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    start(new_run(root, train={"epochs": 2}))
+    assert main(["logs", "latest", "-f"]) == 0
+    said = [line for line in capfd.readouterr().out.splitlines() if "submitit" not in line]
+    began, first, second, tested, test, end = said
+    assert began.startswith("running: 1 rank on ")
+    assert first.startswith("epoch 1/2  step ")
+    assert second.startswith("epoch 2/2  step ")
+    assert "train/loss" in first
+    assert "val/accuracy" in first
+    assert tested == "running: trained, and being tested"
+    assert "test/accuracy" in test
+    assert end.startswith("completed: ")
+
+
 def test_cancel_prints_the_new_state(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = new_run(root, train={"epochs": 100_000})
     start(run)

@@ -7,11 +7,11 @@ import pandas
 import pytest
 import torch
 
+from hpc_dl.cli import main
 from hpc_dl.data.tables.files import read_rows
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.sources.tables import Csv
 from hpc_dl.predictor import load as load_predictor
-from hpc_dl.predictor.__main__ import main
 from hpc_dl.tracking import model
 from tests.support import exports, reading
 
@@ -103,13 +103,19 @@ def test_dates_are_the_same_days_in_every_file(tmp_path):
 def test_what_is_predicted_of_a_file_has_the_names_of_its_rows(tmp_path, capsys):
     export = exported(tmp_path, csv(tmp_path))
     people().drop(columns="income").to_csv(tmp_path / "new.csv", index=False)
-    assert main([str(export), str(tmp_path / "new.csv")]) == 0
+    assert main(["predict", str(export), str(tmp_path / "new.csv"), "--probabilities"]) == 0
     printed = pandas.read_csv(StringIO(capsys.readouterr().out))
-    assert printed.columns.tolist() == ["who", "class", "probability of high", "probability of low"]
+    assert printed.columns.tolist() == [
+        "who",
+        "class",
+        "probability",
+        "probability of high",
+        "probability of low",
+    ]
     assert printed["who"].tolist() == people()["who"].tolist()
     people()[["age", "job", "seen"]].to_csv(tmp_path / "new.csv", index=False)
-    assert main([str(export), str(tmp_path / "new.csv")]) == 0
-    assert capsys.readouterr().out.startswith("class,")
+    assert main(["predict", str(export), str(tmp_path / "new.csv")]) == 0
+    assert capsys.readouterr().out.startswith("row,class,")
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """Pieces of music are cut into examples, and divided by piece."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,10 @@ import torch
 
 from hpc_dl.data.sampler import Batches
 from hpc_dl.data.transforms.augment import Augmentation
+from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import Augment
 from hpc_dl.jobspec.sources.jsb_chorales import JSBChorales
+from hpc_dl.jobspec.sources.midi import Midi
 from hpc_dl.jobspec.sources.synthetic_music import SyntheticMusic
 from tests.support import reading, steps
 from tests.support.real_data import ROOT, needs
@@ -99,3 +102,15 @@ def test_bachs_chorales_have_the_usual_splits(resolution, frames):
     splits = reading.load(source, ROOT)
     mean = float(splits.train.ragged["music"].lengths.float().mean())
     assert mean == pytest.approx(frames, abs=1)
+
+
+def test_mido_is_asked_for_once_whatever_the_number_of_files(tmp_path, monkeypatch):
+    for number in range(3):
+        (tmp_path / f"{number}.mid").touch()
+    monkeypatch.setitem(sys.modules, "mido", None)
+    with pytest.raises(UserError) as caught:
+        reading.describe(Midi(name="midi", path=str(tmp_path)), tmp_path)
+    assert str(caught.value) == (
+        "reading MIDI files needs the package mido, which is not installed\n"
+        "pip install 'hpcdl[music]'"
+    )

@@ -272,6 +272,14 @@ CASES = {
         spec(model="model: {name: lstm, log_mel: {bands: 1}}"),
         [(2, 38, "model.log_mel.bands has to be at least 2")],
     ),
+    "a window in seconds": (
+        spec(model="model: {name: lstm, log_mel: {window: 0.025}}"),
+        [(2, 39, "model.log_mel.window has to be at least 1")],
+    ),
+    "frames that do not meet": (
+        spec(model="model: {name: lstm, log_mel: {window: 10, hop: 25}}"),
+        [(2, 30, "between frames of 10 ms that begin every 25 ms would not be heard")],
+    ),
     "log-mel features by another name": (
         spec(model="model: {name: lstm, log_mel: {n_mels: 40}}"),
         [(2, 31, "unknown key 'n_mels' in model.log_mel")],

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hpc_dl.cli import main
 from hpc_dl.data.audio.form import FILE, AudioForm
 from hpc_dl.errors import UserError
 from hpc_dl.predictor import Predictor
-from hpc_dl.predictor.__main__ import main
 from tests.support import exports
 from tests.support.recordings import RATE, tone, wav
 
@@ -54,7 +54,11 @@ def test_a_path_its_samples_and_a_list_of_both_predict_the_same(folder, tmp_path
         ((tone(300, 99, channels=2), RATE), "recording 1 is not read: 2 channels, not one"),
         (tone(300, 99), "recording 1 is neither a path, nor samples with their rate"),
         ([(tone(300, 9), RATE), "/no/where.wav"], "audio: there is no file /no/where.wav"),
-        ((np.zeros((2, 3, 4)), RATE), r"recording 1 is \(2, 3, 4\) at rate 8000: no samples"),
+        ((np.zeros((2, 3, 4)), RATE), r"recording 1 is \(2, 3, 4\): no samples"),
+        ((tone(300, 99), float("nan")), "recording 1 has the rate nan, which is no whole number"),
+        ((tone(300, 99), "8k"), "recording 1 has the rate '8k', which is no whole number"),
+        ((tone(300, 99), RATE + 0.5), "recording 1 has the rate 8000.5, which is no whole"),
+        ((np.zeros(9, np.int64), RATE), "recording 1 is of int64: give floats"),
         ((np.full(9, np.nan), RATE), "recording 1 is not read: samples that are not finite"),
         ((np.full(9, 300.0), RATE), r"not read: floats up to 300, but samples have to lie in"),
         ((np.zeros(9, bool), RATE), "recording 1 is of bool: give floats"),
@@ -77,10 +81,10 @@ def test_a_network_that_was_trained_on_resampled_recordings_takes_any(tmp_path):
 
 def test_the_command_predicts_a_wav(folder, tmp_path, capsys):
     (tmp_path / "a.wav").write_bytes(wav(tone(300, 999)))
-    assert main([str(folder), str(tmp_path / "a.wav")]) == 0
-    assert "class: " in capsys.readouterr().out
+    assert main(["predict", str(folder), str(tmp_path / "a.wav")]) == 0
+    assert capsys.readouterr().out.startswith("file,class,probability\na.wav,")
     (tmp_path / "b.wav").write_text("hello")
-    assert main([str(folder), str(tmp_path / "b.wav")]) == 2
+    assert main(["predict", str(folder), str(tmp_path / "b.wav")]) == 2
     assert "b.wav is not read: text" in capsys.readouterr().err
 
 

@@ -9,11 +9,11 @@ import pandas
 import pyarrow
 import pytest
 
+from hpc_dl.cli import main
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.sources.arrays import Npz
 from hpc_dl.jobspec.sources.tables import Csv
 from hpc_dl.predictor import load
-from hpc_dl.predictor.__main__ import main
 from hpc_dl.tracking import model
 from tests.support import exports, reading
 
@@ -203,19 +203,54 @@ def test_numbers_come_in_their_own_units_under_their_own_names(tmp_path, capsys)
         table=people().assign(hours2=7),
     )
     found = load(export).predict(people())["target"]
-    assert main([str(export), str(tmp_path / "people.csv")]) == 0
+    assert main(["predict", str(export), str(tmp_path / "people.csv")]) == 0
     printed = pandas.read_csv(StringIO(capsys.readouterr().out))
-    assert printed.columns.tolist() == ["height", "hours2"]
-    np.testing.assert_allclose(printed.to_numpy(), found)
+    assert printed.columns.tolist() == ["row", "height", "hours2"]
+    np.testing.assert_allclose(printed[["height", "hours2"]].to_numpy(), found)
 
 
 def test_a_table_prints_classes_and_their_probabilities(export, capsys):
-    assert main([str(export), str(export.parent / "people.csv")]) == 0
+    assert main(["predict", str(export), str(export.parent / "people.csv"), "--probabilities"]) == 0
     printed = pandas.read_csv(StringIO(capsys.readouterr().out))
     found = load(export).predict(people())
     assert printed["class"].tolist() == found["class"].tolist()
     columns = ["probability of <=50K", "probability of >50K"]
     np.testing.assert_allclose(printed[columns], found["probabilities"], rtol=1e-5)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_file_that_is_read_part_by_part_is_predicted_as_a_whole(export, tmp_path, capsys, suffix):
+    table = people().assign(job=people()["job"].where(people().index < 40, "manager"))
+    getattr(table, f"to_{suffix}")(file := tmp_path / f"x.{suffix}", index=False)
+    expected = load(export).predict(str(file))["class"].tolist()
+    for size in ("7", "60", "61"):
+        assert main(["predict", str(export), str(file), "--batch-size", size]) == 0
+        printed = pandas.read_csv(StringIO(capsys.readouterr().out))
+        assert printed["class"].tolist() == expected
+        assert printed["row"].tolist() == [*range(1, 61)]
+
+
+def test_rows_that_do_not_fit_are_named_by_their_numbers_and_left_out_when_asked(
+    export, tmp_path, capsys
+):
+    table = people()
+    table.loc[[17, 44], "job"] = "pirate"
+    table.to_csv(tmp_path / "x.csv", index=False)
+    words = ["predict", str(export), str(tmp_path / "x.csv"), "--batch-size", "8"]
+    assert main(words) == 2
+    printed, said = capsys.readouterr()
+    assert printed == ""
+    for row in (18, 45):
+        assert f"that no row to train on has: 'pirate' (row {row} after the header)" in said
+    assert "2 examples cannot be read, so nothing is written" in said
+    assert main([*words, "--skip-broken"]) == 0
+    rows = pandas.read_csv(StringIO(capsys.readouterr().out))["row"].tolist()
+    assert rows == [it for it in range(1, 61) if it not in (18, 45)]
+    table.drop(columns="age").to_csv(tmp_path / "x.csv", index=False)
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert "has no column 'age'" in said
+    assert "broken" not in said
 
 
 def test_mlflow_knows_columns_by_name_and_takes_what_pandas_has(export, predictor, tmp_path):
@@ -257,8 +292,9 @@ def test_a_table_is_refused_where_the_training_knew_no_names(tmp_path, capsys):
     with pytest.raises(UserError, match="was trained on arrays without any") as caught:
         predictor.predict(table)
     assert "to_numpy" in caught.value.hint
-    assert main([str(tmp_path / "export"), str(tmp_path / "x.npz")]) == 2
-    assert "x.npz: the network was not trained on a table" in capsys.readouterr().err
+    table.to_csv(tmp_path / "x.csv")
+    assert main(["predict", str(tmp_path / "export"), str(tmp_path / "x.csv")]) == 2
+    assert "x.csv: the network was trained on arrays, table" in capsys.readouterr().err
 
 
 def test_a_network_that_was_trained_on_arrays_with_gaps_predicts_them_as_the_mean(tmp_path):
@@ -276,7 +312,7 @@ def test_a_network_that_was_trained_on_arrays_with_gaps_predicts_them_as_the_mea
 
 
 def test_a_missing_table_is_an_error_in_one_line(export, capsys):
-    assert main([str(export), "nowhere.csv"]) == 2
+    assert main(["predict", str(export), "nowhere.csv"]) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("error: ")

@@ -1,5 +1,7 @@
 """Clips as users give them to `predict`."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -34,10 +36,12 @@ def test_frames_of_an_array_are_taken_at_even_distances():
         ("nowhere.mp4", "there is no file or folder"),
         ([], "no clip was given"),
         (np.zeros((6, 8)), "no clip"),
+        (np.zeros((0, 6, 8)), "no clip"),
         (np.zeros((4, 5, 8)), "has to be"),
         (np.full((4, 6, 8), 3.0), "from 0 to 1"),
         ("broken", "no readable clip"),
         ("empty", "has no frames"),
+        ("covered", "differ in more than their numbers: 0.png and cover.png"),
     ],
 )
 def test_what_is_no_clip_is_refused(given, seen, tmp_path):
@@ -47,6 +51,9 @@ def test_what_is_no_clip_is_refused(given, seen, tmp_path):
     elif isinstance(given, str) and given == "empty":
         given = tmp_path / "empty"
         given.mkdir()
+    elif isinstance(given, str) and given == "covered":
+        given = frames(tmp_path / "covered")
+        shutil.copy(given / "0.png", given / "cover.png")
     with pytest.raises(UserError, match=seen):
         VIDEOS.batch(given)
 

@@ -15,6 +15,7 @@ from hpc_dl.planning.plan import Plan
 from hpc_dl.run import journal, layout, lease, records
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import RunDir
+from hpc_dl.run.monitor import RunMonitor
 from hpc_dl.run.process_identity import Process
 from hpc_dl.run.submission import Submission
 from hpc_dl.status import read_status, read_statuses, reconcile
@@ -132,7 +133,7 @@ def test_a_dry_run_writes_nothing(root: Path) -> None:
 
 def test_a_live_display_writes_nothing(root: Path) -> None:
     run, before = RunDir(root / "killed-1"), content(root)
-    monitor = live.RunMonitor(run, records.load(run.plan, Plan))
+    monitor = RunMonitor(run, records.load(run.plan, Plan))
     live.follow(monitor, lambda: read_status(run), Console(file=io.StringIO()))
     assert monitor.state == "failed"
     assert content(root) == before

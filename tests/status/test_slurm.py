@@ -19,6 +19,7 @@ from hpc_dl.scheduler.slurm.script import job_script
 from hpc_dl.scheduler.submit import submit
 from hpc_dl.status import Status, cancel_run, read_status, read_statuses, reconcile
 from hpc_dl.tracking.sync import sync_run
+from hpc_dl.usage import report
 from tests.support.cluster import Cluster
 from tests.support.own_models import line_of, own_models
 from tests.support.running import events
@@ -90,6 +91,10 @@ def test_two_nodes_with_two_tasks_train_to_the_end(tmp_path: Path) -> None:
     assert "," in done.where or "-" in done.where
     for rank in range(4):
         assert (run.logs / f"{job_of(run)}-{rank}.log").is_file()
+    wait_until(run.report.exists, message="no report")
+    used = report.read(run).used
+    assert used.rank_seconds > 3 * used.seconds
+    assert 2**27 < used.memory < 2**32, "the ranks of one node"
 
 
 def test_a_script_submitted_by_hand_is_found(cluster: Cluster, tmp_path: Path) -> None:

@@ -91,7 +91,8 @@ def stored(run: RunDir, uri: str) -> dict[str, list[tuple[int, float, int]]]:
 
     client, mlflow_id = MlflowClient(tracking_uri=uri), Cursor.load(run).mlflow_id
     assert mlflow_id is not None
-    names = [name for name in client.get_run(mlflow_id).data.metrics if not name.startswith("sys")]
+    found = client.get_run(mlflow_id).data.metrics
+    names = [name for name in found if not name.startswith(("system/", "usage/"))]
     return {
         name: sorted(
             (point.step, point.value, point.timestamp)

@@ -1,16 +1,22 @@
-"""What the GPUs of all ranks do, by a made-up NVML: names, numbers, and what is missing."""
+"""What the GPUs of all ranks do, by a made-up NVML: names, numbers, energy, and what is missing."""
 
 import dataclasses
+import itertools
+import os
 import sys
-import time
 from types import SimpleNamespace
 
 import pytest
 import torch
 
-from hpc_dl.train.gpu_metrics import GPU, GpuMetrics
+from hpc_dl.run.journal import Journal
+from hpc_dl.status.run_files import RunFiles
+from hpc_dl.train import usage_monitor
+from hpc_dl.train.gpu_metrics import GPU
 from hpc_dl.train.system_metrics import SystemMonitor
+from hpc_dl.train.usage_monitor import UsageMonitor
 from tests.support import ranks
+from tests.support.running import events, new_run
 from tests.support.waiting import wait_until
 
 CUDA = torch.device("cuda", 0)
@@ -29,7 +35,7 @@ class NVMLError(Exception):
     """Of the driver."""
 
 
-def nvml(uuid, temperature=61):
+def nvml(uuid, temperature=61, busy=87):
     """NVML of a node with one GPU, or one MIG instance, of that UUID."""
 
     def handle(asked):
@@ -45,16 +51,18 @@ def nvml(uuid, temperature=61):
 
         return answer
 
+    millijoules = itertools.count(5_000_000, 1000)
     return SimpleNamespace(
         NVMLError=NVMLError,
         NVML_TEMPERATURE_GPU=0,
         nvmlInit=lambda: None,
         nvmlDeviceGetHandleByUUID=handle,
         nvmlDeviceGetMemoryInfo=lambda _: SimpleNamespace(used=20 * GIB, total=80 * GIB),
-        nvmlDeviceGetUtilizationRates=of_a_card(SimpleNamespace(gpu=87)),
+        nvmlDeviceGetUtilizationRates=of_a_card(SimpleNamespace(gpu=busy)),
         nvmlDeviceGetPowerUsage=of_a_card(350_000),
         nvmlDeviceGetEnforcedPowerLimit=of_a_card(700_000),
         nvmlDeviceGetTemperature=of_a_card(temperature),
+        nvmlDeviceGetTotalEnergyConsumption=lambda _: next(millijoules),
     )
 
 
@@ -87,26 +95,40 @@ def test_without_the_module_or_the_driver_there_are_no_metrics(gpu, module):
     assert GPU(torch.device("cpu")).read() == {}
 
 
-def gathered(world):
-    """What rank 0 knows of three ranks, each with the only GPU that it sees."""
+def gathered(world, run):
+    """The metrics of three ranks, each with the only GPU that it sees; that of the last idles."""
     visible(f"of-{world.rank}")
-    sys.modules["pynvml"] = nvml(f"GPU-of-{world.rank}", 61 + world.rank)
-    with GpuMetrics(dataclasses.replace(world, device=CUDA)) as gpus:
-        patience = time.monotonic() + 20
-        while world.rank == 0 and len(gpus.metrics()) < 18 and time.monotonic() < patience:
-            time.sleep(0.02)
-        found = gpus.metrics() if world.rank == 0 else None
-        world.gather_objects(None)  # rank 0 has the store
-    return found
+    is_last = world.rank == 2
+    sys.modules["pynvml"] = nvml(f"GPU-of-{world.rank}", 61 + world.rank, 0 if is_last else 87)
+    usage_monitor.INTERVAL = 0.02
+    world.phases.enter("data" if is_last else "training")
+    journal = Journal(run.journal) if world.rank == 0 else None
+    there = dataclasses.replace(world, device=CUDA)
+    with UsageMonitor(there, journal, "7.0", idle_warning=0.01) as monitor:
+        if world.rank == 0:
+            journal.append("state", state="running", reason="3 ranks")
+            wait_until(lambda: len(monitor.gpu_metrics()) == 18 and events(run, "warning"), 60)
+        monitor.gather()
+    return monitor.gpu_metrics()
 
 
-def test_rank_0_has_the_metrics_of_all_ranks_numbered_by_rank(tmp_path):
-    found = ranks.call_on_all(gathered, 3, tmp_path)
+def test_rank_0_has_the_metrics_of_all_ranks_and_warns_of_a_gpu_that_idles(tmp_path):
+    run = new_run(tmp_path)
+    found = ranks.call_on_all(gathered, 3, tmp_path, run)
     assert found == {
         f"system/gpu_{rank}_{name}": value + rank * (name == "temperature_celsius")
         for rank in range(3)
         for name, value in ALL.items()
-    }
+    } | {"system/gpu_2_utilization_percentage": 0.0}
+    (warning,) = events(run, "warning")
+    why = f"the GPU of rank 2 on {os.uname().nodename} has idled for 0 s: waiting for data"
+    assert warning["message"] == why
+    assert RunFiles.read(run).stall == why
+    used = events(run, "usage")[-1]
+    assert used["gpu_utilization"] == pytest.approx(58, abs=10)
+    assert (used["gpu_memory"], used["gpu_total_memory"]) == (20 * GIB, 80 * GIB)
+    assert used["gpu_joules"] > 0
+    assert used["gpu_seconds"] == used["rank_seconds"] > used["seconds"]
 
 
 def test_gpu_metrics_are_journalled_with_the_load_of_the_node():
@@ -114,8 +136,8 @@ def test_gpu_metrics_are_journalled_with_the_load_of_the_node():
     engine = SimpleNamespace(step=0)
     plan = SimpleNamespace(steps_per_epoch=1, epochs=1, steps=1)
     journal = SimpleNamespace(append=lambda kind, **fields: said.append((kind, fields)))
-    gpus = SimpleNamespace(metrics=lambda: {"system/gpu_1_utilization_percentage": 87.0})
-    with SystemMonitor(engine, plan, journal, gpus):
+    usage = SimpleNamespace(gpu_metrics=lambda: {"system/gpu_1_utilization_percentage": 87.0})
+    with SystemMonitor(engine, plan, journal, usage):
         wait_until(lambda: any(kind == "system" for kind, _ in said), message="a sample")
     values = next(fields["values"] for kind, fields in said if kind == "system")
     assert values["system/gpu_1_utilization_percentage"] == 87.0

@@ -19,6 +19,7 @@ from hpc_dl.data.sources import digits
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.run.layout import RunDir, read_json, write_json
+from hpc_dl.run.monitor import short
 from hpc_dl.run.weights import Weights
 from hpc_dl.status import read_status
 from hpc_dl.tasks.pictures import figure
@@ -132,7 +133,7 @@ def test_the_summary_shows_metrics_of_the_same_weights(run):
     lines = [" ".join(line.split()) for line in out.getvalue().splitlines()]
     assert "train last validation validation test" in lines
     assert "step 48 step 48 step 36 step 36" in lines
-    test = summary.short(found.values["test/accuracy"])
+    test = short(found.values["test/accuracy"])
     assert f"accuracy 0.25 0.9 {test}" in lines
     assert any(
         line.startswith("weights best checkpoint: step 36 (validation accuracy") for line in lines

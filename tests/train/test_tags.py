@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from hpc_dl.cli import main
 from hpc_dl.errors import UserError
 from hpc_dl.predictor import load
 from hpc_dl.tracking import model
@@ -45,6 +46,20 @@ def test_a_prediction_takes_sentences_or_words(run):
     words = predictor.predict([sentence.split()])
     assert words["tags"][0] == predicted["tags"][0]
     assert predictor.predict(sentence)["tags"].tolist() == predicted["tags"][:1].tolist()
+
+
+def test_the_command_tags_a_sentence_a_line_and_names_what_is_none(run, tmp_path, capsys):
+    lines = ["yesterday Oldity met Kamela Pell in Torloville .", "", "nobody knew", "a " * 99]
+    (tmp_path / "x.txt").write_text("\n".join(lines) + "\n")
+    words = ["predict", str(run.export), str(tmp_path / "x.txt"), "-o", str(tmp_path / "x.jsonl")]
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert f"broken: {tmp_path}/x.txt:2: the sentence has no words" in said
+    assert f"broken: {tmp_path}/x.txt:4: the sentence has 99 words, more than" in said
+    assert main([*words, "--skip-broken"]) == 0
+    found = [json.loads(it) for it in (tmp_path / "x.jsonl").read_text().splitlines()]
+    assert [(it["line"], it["text"]) for it in found] == [(1, lines[0]), (3, lines[2])]
+    assert {"start": 6, "end": 7, "type": "place"} in found[0]["entities"]
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ import math
 
 import pytest
 
+from hpc_dl.cli import main
 from hpc_dl.errors import UserError
 from hpc_dl.predictor import load
-from hpc_dl.predictor.__main__ import main
 from hpc_dl.tasks.decoding import Sampling
 from hpc_dl.tracking import model
 from tests.support import ranks
@@ -54,17 +54,23 @@ def test_a_prediction_continues_a_prompt_and_is_the_same_each_time(run):
     )
 
 
-def test_the_command_prints_the_text(run, capsys):
-    assert main([str(run.export), "Shall I ", "length=30", "temperature=0.5"]) == 0
+def test_the_commands_continue_a_text(run, tmp_path, capsys):
+    export = str(run.export)
+    given = ["--prompt", "Shall I ", "length=30", "temperature=0.5"]
+    assert main(["generate", export, *given]) == 0
     printed = capsys.readouterr().out
     assert printed.startswith("Shall I ")
     assert len(printed) == len("Shall I ") + 31
-    assert main([str(run.export), "O", "temperature=0"]) == 2
+    assert main(["generate", export, *given, "--count", "3", "--seed", "1"]) == 0
+    several = capsys.readouterr().out.split("\n---\n")
+    assert len({*several, printed}) == 4
+    (tmp_path / "prompts.txt").write_text("O\nShall I \n")
+    assert main(["predict", export, str(tmp_path / "prompts.txt"), "length=9"]) == 0
+    assert capsys.readouterr().out.startswith("line,text,continuation\n1,O,")
+    assert main(["generate", export, "temperature=0"]) == 2
     assert "params: temperature: Input should be greater than 0" in capsys.readouterr().err
-    assert main([str(run.export), "O", "length=1000000000"]) == 2
-    assert "params: length: Input should be less than or equal to 100000" in capsys.readouterr().err
-    assert main([str(run.export), "O", "0.5"]) == 2
-    assert "0.5: options of the prediction are key=value" in capsys.readouterr().err
+    assert main(["generate", export, "0.5"]) == 2
+    assert "0.5 is no option key=value" in capsys.readouterr().err
 
 
 def test_a_user_chooses_how_a_text_is_continued(run):

@@ -1,7 +1,11 @@
 """Translation is learned from the spec to the prediction: metrics, pictures, and the export."""
 
+from io import StringIO
+
+import pandas
 import pytest
 
+from hpc_dl.cli import main
 from hpc_dl.errors import UserError
 from hpc_dl.predictor import load
 from hpc_dl.tracking import model
@@ -41,6 +45,33 @@ def test_a_prediction_takes_sentences_and_options_of_the_search(run):
     assert all(len(it.split()) <= 4 for it in found)
     alone = predictor.predict("neun", {"beam": 3, "longest": 4})["translation"]
     assert alone[0] == found[1]
+
+
+def test_the_command_translates_texts_files_of_lines_and_columns_of_tables(run, tmp_path, capsys):
+    texts = ["einundzwanzig", "neun"]
+    expected = load(run.export).predict(texts, {"beam": 2})["translation"].tolist()
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    for number, text in enumerate(texts):
+        (folder / f"{number}.txt").write_text(text)
+    (tmp_path / "x.txt").write_text("\n".join(texts))
+    pandas.DataFrame({"n": [1, 2], "de": texts}).to_csv(tmp_path / "x.csv", index=False)
+    pandas.DataFrame({"de": texts}).to_parquet(tmp_path / "x.parquet")
+    ways = [
+        ["--text", texts[0], "--text", texts[1]],
+        [str(tmp_path / "x.txt")],
+        [str(tmp_path / "x.csv"), "--column", "de"],
+        [str(tmp_path / "x.parquet")],
+        [str(folder)],
+    ]
+    for words in ways:
+        assert main(["predict", str(run.export), *words, "beam=2", "--batch-size", "1"]) == 0
+        printed = pandas.read_csv(StringIO(capsys.readouterr().out), keep_default_na=False)
+        assert printed["translation"].tolist() == expected
+    assert main(["predict", str(run.export), str(tmp_path / "x.csv")]) == 2
+    assert "several columns, n, de\n--column n names the one" in capsys.readouterr().err
+    assert main(["predict", str(run.export), "neun"]) == 2
+    assert "--text 'not bad' predicts a text itself" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

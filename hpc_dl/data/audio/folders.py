@@ -9,6 +9,7 @@ from hpc_dl.data import text_files
 from hpc_dl.data.class_folders import scan
 from hpc_dl.data.class_folders.form import Form
 from hpc_dl.data.class_folders.scan import Found
+from hpc_dl.data.class_folders.walk import shown
 from hpc_dl.data.faults import Faults
 
 RECORDINGS = Form(
@@ -59,7 +60,7 @@ def _refuse_absent(
         absent = [it for it, its in split_of.items() if its == split and it not in there]
         faults.add(
             "recordings that are not there",
-            [it.relative_to(root).as_posix() for it in absent],
+            [shown(it, root) for it in absent],
             "Unpack the whole data set, or take these lines out.",
         )
         faults.refuse()

@@ -31,7 +31,7 @@ class AudioForm:
         if header.rate != self.rate and not self.resamples:
             raise Refused(
                 f"{header.rate} samples a second, not {self.rate}",
-                f"data.sample_rate: {min(header.rate, self.rate)} resamples all to one rate.",
+                f"data.sample_rate: {self.rate} resamples all to one rate.",
             )
         if header.channels != 1 and not self.mixes:
             raise Refused(

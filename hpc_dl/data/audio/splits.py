@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from hpc_dl.data import checked_files, streamed_ragged
+from hpc_dl.data import checked_files, streamed_ragged, validation
 from hpc_dl.data.audio import faults, reading
 from hpc_dl.data.audio.faults import Refused
 from hpc_dl.data.audio.form import AudioForm
@@ -22,8 +22,10 @@ from hpc_dl.data.ragged import Ragged, RaggedSplit
 def resident(found: Found, form: AudioForm, root: Path) -> dict[str, Split]:
     """Read all recordings into memory. Raises UserError with those that cannot be read."""
     read = _read_all(found, form, root)
+    audio = {name: Ragged.of([read[it] for it, _ in its]) for name, its in found.files.items()}
+    validation.refuse_constant(audio["train"].values, f"data.root: {root}")
     return {
-        name: RaggedSplit({"audio": Ragged.of([read[path] for path, _ in files])}, _labels(files))
+        name: RaggedSplit({"audio": audio[name]}, _labels(files))
         for name, files in found.files.items()
     }
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hpc_dl.data.class_folders.form import Form
 from hpc_dl.data.class_folders.splits import NAMES, NO_CLASSES
 from hpc_dl.data.faults import Faults, reading, resolve_home
 from hpc_dl.data.music.midi_files import Piece, read
 from hpc_dl.data.music.rolls import Roll
 from hpc_dl.errors import UserError
+from hpc_dl.installed import require
 
-SUFFIXES = {".mid", ".midi"}
+MIDI_FILES = Form("MIDI file", (".mid", ".midi"))
 
 
 def find(key: str, folder: Path | str) -> dict[str, list[Path]]:
@@ -20,12 +22,10 @@ def find(key: str, folder: Path | str) -> dict[str, list[Path]]:
     if not root.is_dir():
         raise UserError(f"{key}: there is no folder {root}")
     with reading(key, root, "folder"):
-        files = sorted(
-            it for it in root.rglob("*") if it.suffix.lower() in SUFFIXES and it.is_file()
-        )
+        files = sorted(it for it in root.rglob("*") if MIDI_FILES.has(it.name) and it.is_file())
     seen = [it for it in files if not _is_hidden(it.relative_to(root))]
     if not seen:
-        raise UserError(f"{key}: {root} has no files {' or '.join(sorted(SUFFIXES))}")
+        raise UserError(f"{key}: {root} has no files {' or '.join(MIDI_FILES.suffixes)}")
     return _by_split(key, root, seen)
 
 
@@ -57,8 +57,10 @@ def read_all(
 ) -> tuple[dict[str, list[Roll]], tuple[str, ...]]:
     """Return the pieces of each split, one a file, and notes for the plan on what is not in them.
 
-    Raises UserError with every file that is no MIDI, or has no notes.
+    Raises UserError with every file that is no MIDI, or has no notes, and where mido is not
+    installed.
     """
+    require("mido", "music", "reading MIDI files")  # once, not for every file
     faults, pieces = Faults(key), {split: list[Piece]() for split in files}
     for split, every in files.items():
         for file in every:

@@ -19,7 +19,7 @@ from hpc_dl.data.tokens.examples import note_truncated, ragged, truncate
 from hpc_dl.data.tokens.tokenizer import Ids
 from hpc_dl.errors import UserError
 from hpc_dl.installed import require
-from hpc_dl.jobspec.data import BEGIN, END, DataFacts, Feature
+from hpc_dl.jobspec.data import BEGIN, END, UNKNOWN, DataFacts, Feature
 from hpc_dl.jobspec.tokens import Kind
 
 if TYPE_CHECKING:
@@ -83,10 +83,8 @@ class PairSource(Source[Options], Generic[Options]):
     def _fit(self, train: Pairs) -> tuple[Tokenizer, Tokenizer]:
         """Fit a tokenizer for each language; the second has the ends of a sentence, too."""
         size, (read, written) = getattr(self.options, "vocabulary", None), self.kinds
-        return (
-            tokens.fit(read, train.sources, size),
-            tokens.fit(written, train.targets, size, (BEGIN, END)),
-        )
+        target = tokens.fit(written, train.targets, size, (BEGIN, END))  # which takes more room
+        return tokens.fit(read, train.sources, size), target
 
     def _facts(
         self, pairs: Mapping[str, Pairs], encoded: Mapping[str, Encoded], longest: int | None
@@ -112,6 +110,7 @@ class PairSource(Source[Options], Generic[Options]):
             synthetic=self.synthetic,
             notes=(
                 *note_truncated(truncated, 2 * sum(map(len, pairs.values())), longest),
+                *_note_unknown(encoded, self._fitted),
                 *_note_known(pairs),
                 *_note_bleu(),
             ),
@@ -161,6 +160,21 @@ def _without_references(split: Any) -> Split:
 
     kept = {name: it for name, it in split.ragged.items() if name != "reference"}
     return RaggedSplit(kept, split.tensors, split.index)
+
+
+def _note_unknown(
+    encoded: Mapping[str, Encoded], fitted: tuple[Tokenizer, Tokenizer]
+) -> tuple[str, ...]:
+    """Note how many tokens of each language the vocabulary does not have."""
+    notes = []
+    for tokenizer, side in zip(fitted, ("sources", "targets"), strict=True):
+        ids = np.concatenate([ids for it in encoded.values() for ids in getattr(it, side)])
+        if UNKNOWN in tokenizer.tokens and (count := int((ids == 0).sum())):
+            notes.append(
+                f"{count} of {len(ids)} tokens of the {side} are none of the "
+                f"{len(tokenizer.tokens)} of the vocabulary, and read as {UNKNOWN}"
+            )
+    return tuple(notes)
 
 
 def _note_known(pairs: Mapping[str, Pairs]) -> tuple[str, ...]:

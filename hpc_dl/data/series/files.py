@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from hpc_dl.data.faults import Faults
+from hpc_dl.data.series import times
+from hpc_dl.data.tables.absent import refuse_absent
 from hpc_dl.data.tables.files import read_file
+from hpc_dl.data.tables.places import list_rows
+from hpc_dl.data.tables.row_numbers import drop_index
+from hpc_dl.data.tables.rows import Rows
 from hpc_dl.errors import UserError, first_few
-from hpc_dl.jobspec.csv_format import CsvFormat
 from hpc_dl.jobspec.sources.series import Series
-
-if TYPE_CHECKING:
-    import pandas
 
 Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
 CHANNELS = 4
+_NO_TIMES = ("no column of times is named: the rows are taken to be at equal steps",)
 _LEAVE_OUT = "Name the series: data.columns; and the column of times: data.time."
 
 
@@ -29,20 +33,23 @@ def read(options: Series) -> tuple[tuple[str, ...], Array, tuple[str, ...]]:
     """
     if options.path is None:
         return _eeg(options)
-    rows = read_file(Path(options.path).expanduser(), "data.path", CsvFormat())
-    _refuse_absent(options, list(rows.frame.columns), rows.where)
-    notes = [*rows.notes]
-    if options.time is None:
-        notes.append("no column of times is named: the rows are taken to be at equal steps")
-    else:
-        _check_times(rows.frame[options.time], rows.where, options.time)
-    names = options.columns or [it for it in rows.frame.columns if it != options.time]
-    faults = Faults(rows.where)
-    values = [_numbers(rows.frame[name], name, faults) for name in names]
-    faults.refuse()
-    if not values or not len(rows.frame):
+    rows = read_file(Path(options.path).expanduser(), "data.path", options)
+    refuse_absent(rows, [options.time] if options.time else [], "data.time")
+    refuse_absent(rows, options.columns or [], "data.columns")
+    if options.time in (options.columns or []):
+        raise UserError("data.columns: the column of times is no series")
+    if not len(rows.frame):
+        raise UserError(f"{rows.where} has no rows")
+    notes = times.check(rows, options.time) if options.time else _NO_TIMES
+    if options.columns is None:
+        rows = drop_index(replace(rows, frame=rows.frame.drop(columns=options.time or [])))
+    names = options.columns or [*rows.frame.columns]
+    if not names:
         raise UserError(f"{rows.where} has no series", hint=_LEAVE_OUT)
-    return tuple(names), np.stack(values, axis=1), tuple(notes)
+    faults = Faults(rows.where)
+    values = np.stack([_numbers(rows, name, faults) for name in names], axis=1)
+    faults.refuse()
+    return tuple(names), values, (*rows.notes, *notes, *_refuse_constant(rows, names, values))
 
 
 def eeg_file() -> Path:
@@ -54,70 +61,37 @@ def eeg_file() -> Path:
 
 
 def _eeg(options: Series) -> tuple[tuple[str, ...], Array, tuple[str, ...]]:
-    if options.time or options.columns:
+    if options.time or options.columns or options.of_csv:
         raise UserError("data.path: the EEG that is shipped has no columns and no times to choose")
     values = np.fromfile(eeg_file(), np.float64).reshape(-1, CHANNELS)
     return tuple(f"channel {number}" for number in range(1, CHANNELS + 1)), values, ()
 
 
-def _refuse_absent(options: Series, there: list[str], where: str) -> None:
-    asked = {"time": [options.time] if options.time else [], "columns": options.columns or []}
-    for option, names in asked.items():
-        if absent := [it for it in names if it not in there]:
-            raise UserError(
-                f"data.{option}: {where.removeprefix('data.path: ')} has no column "
-                f"{first_few(map(repr, absent), 4)}",
-                hint=f"It has: {first_few(there, 12)}.",
-            )
-    if options.time in asked["columns"]:
-        raise UserError("data.columns: the column of times is no series")
-
-
-def _numbers(column: pandas.Series[Any], name: str, faults: Faults) -> Array:
+def _numbers(rows: Rows, name: str, faults: Faults) -> Array:
     """Return a column as numbers, and add a fault for the rows of what is none."""
     import pandas
 
+    column = rows.frame[name]
     found = pandas.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    absent = column.isna().to_numpy()
-    faults.add(
-        f"gaps in '{name}'", _rows(absent), "Fill them, or leave the series out: data.columns."
-    )
-    faults.add(f"no numbers in '{name}'", _rows(np.isnan(found) & ~absent), _LEAVE_OUT)
-    faults.add(f"infinite numbers in '{name}'", _rows(np.isinf(found)), _LEAVE_OUT)
+    absent, large = column.isna().to_numpy(), np.abs(found) > np.finfo(np.float32).max
+    wrong = {
+        f"gaps in '{name}'": (absent, "Fill them, or leave the series out: data.columns."),
+        f"no numbers in '{name}'": (np.isnan(found) & ~absent, _LEAVE_OUT),
+        f"infinite numbers in '{name}'": (np.isinf(found), _LEAVE_OUT),
+        f"numbers in '{name}' that are too large for floats": (
+            large & np.isfinite(found),
+            "Take another unit, or leave the series out: data.columns.",
+        ),
+    }
+    for what, (where, hint) in wrong.items():
+        faults.add(what, list_rows(rows, where), hint)
     return found
 
 
-def _check_times(column: pandas.Series[Any], where: str, name: str) -> None:
-    """Raise UserError for times that are not at equal steps, one after the other."""
-    import pandas
-
-    if column.dtype.kind in "if":
-        times = column.to_numpy(np.float64)
-    else:
-        parsed = pandas.to_datetime(column, errors="coerce", format="ISO8601", utc=True)
-        times = parsed.astype("int64").to_numpy(np.float64) / 1e9
-        times[parsed.isna().to_numpy()] = np.nan
-    faults = Faults(where)
-    faults.add(
-        f"no times in '{name}'",
-        _rows(np.isnan(times)),
-        "Write them as 2024-03-31T12:00, or as numbers.",
-    )
-    faults.refuse()
-    steps = np.diff(times)
-    typical = np.median(steps) if len(steps) else 1.0
-    is_other = np.concatenate([[False], np.abs(steps - typical) > 1e-6 * abs(typical)])
-    faults.add(f"'{name}' goes backwards, or stands", _rows(np.r_[False, steps <= 0]), _SORT)
-    faults.add(
-        f"'{name}' has steps that are not as the others, {typical:g}", _rows(is_other), _RESAMPLE
-    )
-    faults.refuse()
-
-
-_SORT = "Sort the rows by time, with one row a time."
-_RESAMPLE = "Resample them, like pandas' .resample('1h').mean().interpolate(). Seconds, of dates."
-
-
-def _rows(which: Array) -> list[str]:
-    """Return the rows of a mask, counted from 1 after the header."""
-    return [f"row {it + 1}" for it in np.flatnonzero(which)]
+def _refuse_constant(rows: Rows, names: Sequence[str], values: Array) -> tuple[str, ...]:
+    """Return a note on series that have one value alone. Raises UserError where all are such."""
+    is_constant = (values == values[0]).all(axis=0)
+    found = first_few(name for name, it in zip(names, is_constant, strict=True) if it)
+    if is_constant.all():
+        raise UserError(f"{rows.where}: there is nothing to learn from: {found} never changes")
+    return (f"series that never change: {found}",) if is_constant.any() else ()

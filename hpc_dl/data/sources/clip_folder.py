@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpc_dl.data.class_folders import scan
+from hpc_dl.data.class_folders.walk import shown
 from hpc_dl.data.names import Names
 from hpc_dl.data.source import Loaded, Source
 from hpc_dl.data.splits.counts import Holdout, split_facts
 from hpc_dl.data.video import clips
 from hpc_dl.data.video.clips import FoundClips
+from hpc_dl.errors import first_few
 from hpc_dl.jobspec.data import DataFacts, Feature
 from hpc_dl.jobspec.sources.clip_folder import ClipFolder
 
@@ -57,17 +59,19 @@ class ClipFolderSource(Source[ClipFolder]):
             {"label": Feature("int", (), found.classes)},
             **splits,
             example_bytes=self.options.frames * self.options.channels * _area(self.options.size),
-            notes=(*found.notes, *scan.note_pattern(self.options.groups), *self._few_frames()),
+            notes=(*found.notes, *scan.note_pattern(self.options.groups), *self._of_frames()),
         )
 
     def load(self) -> Loaded:
         import numpy as np
         import torch
 
+        from hpc_dl.data import validation
         from hpc_dl.data.dataset import Split
         from hpc_dl.data.video import reading
 
         pixels = torch.from_numpy(np.stack(reading.read_all(self.clips, self.options)))
+        validation.refuse_constant(pixels, f"data.root: {self.root}")
         sizes = [len(files) for files in self.clips.found.files.values()]
         parts = zip(self.clips.found.files.items(), pixels.split(sizes), strict=True)
         return self._with_groups(
@@ -99,15 +103,17 @@ class ClipFolderSource(Source[ClipFolder]):
     def names(self, splits: Mapping[str, Split]) -> Names:
         return Names("file", tuple(map(len, splits.values())), self.clips.found.paths, self.root)
 
-    def _few_frames(self) -> tuple[str, ...]:
-        """Note that clips have fewer frames than are taken."""
-        short = [it for it in self.clips if 0 < len(it.frames) < self.options.frames]
-        if not short:
-            return ()
-        return (
-            f"{len(short)} clips have fewer than {self.options.frames} frames (data.frames), of "
-            "which some are taken several times",
-        )
+    def _of_frames(self) -> tuple[str, ...]:
+        """Note clips with fewer frames than are taken, or with frames at unequal steps."""
+        short = sum(0 < len(it.frames) < self.options.frames for it in self.clips)
+        uneven = [shown(it.path, self.root) for it in self.clips if it.is_uneven]
+        said = {
+            f"{short} clips have fewer than {self.options.frames} frames (data.frames), of which "
+            "some are taken several times": short,
+            "the numbers in the names of frames are at unequal steps, as if some were missing: "
+            f"{first_few(uneven, 3)}": uneven,
+        }
+        return tuple(sentence for sentence, found in said.items() if found)
 
     def _with_groups(self, splits: Mapping[str, Split]) -> Loaded:
         import torch

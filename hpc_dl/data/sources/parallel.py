@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hpc_dl.data.sentence_pairs.files import Pairs, read
 from hpc_dl.data.sentence_pairs.source import PairSource, require_bleu
+from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.sources.parallel import Parallel
 from hpc_dl.jobspec.tokens import Kind
@@ -26,11 +27,25 @@ class ParallelSource(PairSource[Parallel]):
         return super().describe()
 
     def pairs(self) -> Mapping[str, Pairs]:
-        return {
-            split: read(f"data.{key}", *self._two(key))
-            for split, key in KEYS.items()
-            if getattr(self.options, key)
-        }
+        named = {split: key for split, key in KEYS.items() if getattr(self.options, key)}
+        for key in named.values():
+            self._refuse_absent(key)
+        return {split: read(f"data.{key}", *self._two(key)) for split, key in named.items()}
+
+    def _refuse_absent(self, key: str) -> None:
+        """Raise UserError for a file that is not there, and say what may be meant."""
+        given, options = Path(getattr(self.options, key)), self.options
+        absent = [it for it in self._two(key) if not (it.exists() or it.is_symlink())]
+        if not absent:
+            return
+        packed = Path(f"{absent[0]}.gz")
+        if packed.exists():
+            hint = f"Unpack it: gunzip {packed}"
+        elif given.suffix[1:] in (options.source, options.target):
+            hint = f"Without the name of a language: data.{key}: {given.with_suffix('')}"
+        else:
+            hint = f"The files are data.{key}, a dot, and data.source or data.target."
+        raise UserError(f"data.{key}: there is no file {absent[0]}", hint=hint)
 
     def files(self) -> dict[str, Path]:
         named = [it for it in KEYS.values() if getattr(self.options, it)]

@@ -48,6 +48,7 @@ class SeriesSource(Source[Series]):
             validation=counts["validation"],
             test=counts["test"],
             notes=(*notes, *self._note_changes()),
+            csv=it.of_csv,
         )
 
     def load(self) -> Loaded:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from hpc_dl.data.faults import reading, regular_file
 from hpc_dl.data.file_forms import HEAD, find_other_form
 from hpc_dl.data.tables import parquet_files
 from hpc_dl.data.tables.csv.reading import read as read_csv
+from hpc_dl.data.tables.csv.reading import read_in_parts as read_csv_in_parts
 from hpc_dl.data.tables.row_numbers import drop_index
 from hpc_dl.data.tables.rows import Rows
 from hpc_dl.errors import UserError
@@ -32,11 +34,31 @@ def read_file(file: Path, option: str, csv: CsvFormat | None) -> Rows:
 
     Raises UserError, which begins with the option, where it cannot be read.
     """
+    file = _checked(file, option, csv)
+    return _named(read_csv(file, option, csv) if csv else parquet_files.read(file, option))
+
+
+def read_in_parts(file: Path, option: str, csv: CsvFormat | None, size: int) -> Iterator[Rows]:
+    """Yield the rows of a file as `read_file` reads them, `size` at a time."""
+    file = _checked(file, option, csv)
+    if csv:
+        parts = read_csv_in_parts(file, option, csv, size)
+    else:
+        parts = parquet_files.read_in_parts(file, option, size)
+    return map(_named, parts)
+
+
+def _checked(file: Path, option: str, csv: CsvFormat | None) -> Path:
     if csv or not file.is_dir():
         file = regular_file(option, file)
     if csv is None and file.is_file():
         _refuse_other_form(file, option)
-    rows = read_csv(file, option, csv) if csv else parquet_files.read(file, option)
+    return file
+
+
+def _named(rows: Rows) -> Rows:
+    """Return rows whose columns have names without blanks around them. Raises UserError where two
+    are the same."""
     frame = rows.frame
     frame.columns = frame.columns.map(str).str.strip()
     if frame.columns.has_duplicates:

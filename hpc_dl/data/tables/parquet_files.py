@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from hpc_dl.errors import UserError, first_few
 if TYPE_CHECKING:
     from pandas import DataFrame
     from pyarrow import Schema
+    from pyarrow.dataset import Dataset
 
 _NO_ROWS = ("_", ".")
 """How names begin of what holds no rows: `_SUCCESS`, `_metadata`, `.part-0.parquet.crc`."""
@@ -31,6 +32,33 @@ def read(place: Path, option: str) -> Rows:
 
     Raises UserError, which begins with the option, where it cannot be read.
     """
+    files, schemas = _checked(place, option)
+    with reading(option, place, "parquet"):
+        dataset, rows = _dataset(place, files, schemas)
+        frame = dataset.to_table().cast(rows).to_pandas(self_destruct=True)
+    return _rows(frame, place, option, files)
+
+
+def read_in_parts(place: Path, option: str, size: int) -> Iterator[Rows]:
+    """Yield the rows as `read` reads them, `size` at a time at most; they count on."""
+    import pyarrow
+
+    files, schemas = _checked(place, option)
+    with reading(option, place, "parquet"):
+        dataset, rows = _dataset(place, files, schemas)
+        batches, first = dataset.to_batches(batch_size=size), 0
+        for batch in batches:
+            frame = pyarrow.Table.from_batches([batch]).cast(rows).to_pandas()
+            if not len(frame):
+                continue
+            found = _rows(frame, place, option, files)
+            found.frame.index += first
+            first += len(frame)
+            yield found
+
+
+def _checked(place: Path, option: str) -> tuple[list[Path], list[Schema]]:
+    """Return the files and their schemas. Raises UserError where they are not of one table."""
     import pyarrow.parquet
 
     files = _find_files(place, option) if place.is_dir() else [place]
@@ -40,8 +68,11 @@ def read(place: Path, option: str) -> Rows:
             schemas.append(pyarrow.parquet.read_schema(file))
     _refuse_repeated(schemas[0], f"{option}: {files[0]}")
     _refuse_others(files, schemas, f"{option}: {place}")
-    with reading(option, place, "parquet"):
-        frame = _read(place, files, schemas)
+    return files, schemas
+
+
+def _rows(frame: DataFrame, place: Path, option: str, files: Sequence[Path]) -> Rows:
+    """Return rows with notes on how they were read."""
     named = [str(name) for name in frame.index.names if name is not None]
     notes = [f"the index '{name}' of {place.name} is not read" for name in named]
     if place.is_dir():
@@ -50,8 +81,11 @@ def read(place: Path, option: str) -> Rows:
     return Rows(frame.reset_index(drop=True), where, str(place), notes=tuple(notes))
 
 
-def _read(place: Path, files: Sequence[Path], schemas: Sequence[Schema]) -> DataFrame:
-    """Read files of these schemas by pyarrow, with a column for each level of folders."""
+def _dataset(
+    place: Path, files: Sequence[Path], schemas: Sequence[Schema]
+) -> tuple[Dataset, Schema]:
+    """Return files of these schemas as a data set of pyarrow, with a column for each level of
+    folders, and the schema that its rows are to have."""
     import pyarrow
     import pyarrow.dataset
 
@@ -64,9 +98,7 @@ def _read(place: Path, files: Sequence[Path], schemas: Sequence[Schema]) -> Data
     own = set(schemas[0].names)
     names = [it for it in dataset.schema.names if it not in own]
     rows = pyarrow.unify_schemas([*schemas, pyarrow.schema(map(dataset.schema.field, names))])
-    table = dataset.replace_schema(rows).to_table().cast(_in_utc(rows))
-    frame: DataFrame = table.to_pandas(self_destruct=True)
-    return frame
+    return dataset.replace_schema(rows), _in_utc(rows)
 
 
 def _find_files(folder: Path, option: str) -> list[Path]:

@@ -18,8 +18,7 @@ _PARTS: dict[str, Part] = {
 }
 """Option → part of the columns that it names."""
 NO_TARGET = (
-    "A file for the test or the validation has the truth in it; `python -m hpc_dl.predictor` "
-    "predicts others."
+    "A file for the test or the validation has the truth in it; `hpcdl predict` predicts others."
 )
 
 

@@ -16,6 +16,7 @@ from hpc_dl.errors import UserError, first_few
 from hpc_dl.jobspec.bio import OUTSIDE, continues
 
 _MARK = re.compile(r"([BIESLUM])(?:[-_](.+))?")
+_IN_LOWER_CASE = re.compile(r"[bi][-_].+")
 _AS_BIO = {"B": "B", "I": "I", "E": "I", "L": "I", "M": "I", "S": "B", "U": "B"}
 UNTYPED = "entity"
 """The type of entities whose tags are a bare B and I."""
@@ -38,6 +39,12 @@ def to_bio(corpus: Corpus, where: str) -> Read:
     kinds = {tag for sentence in _all(corpus) for tag in sentence.tags}
     others = {it for it in kinds if it != OUTSIDE and not _MARK.fullmatch(it)}
     marks = kinds - others - {OUTSIDE}
+    if not marks and (small := {it for it in others if _IN_LOWER_CASE.fullmatch(it)}):
+        raise UserError(
+            f"{where}: tags in lower case mark no entities: "
+            f"{first_few(_with_lines(corpus, small), 4)}",
+            hint="Tags are O, or B-TYPE and I-TYPE.",
+        )
     if not marks or not _are_entities(marks, kinds):
         note = "the tags mark no entities (B- and I-), so that accuracy counts, and no F1"
         return Read(corpus, (note,) if OUTSIDE in kinds or marks else ())

@@ -166,10 +166,12 @@ def _notes(corpus: Corpus, encoder: WordEncoder, longest: int) -> tuple[str, ...
     known, trained = set(encoder.words), {it.words for it in corpus["train"]}
     held_out = [word for name in SPLITS[1:] for it in corpus[name] for word in it.words]
     unknown = sum(word.lower() not in known for word in held_out)
-    notes = [
-        f"{unknown} of {len(held_out)} words of validation and test occur less than twice in the "
-        f"training, and are known by their first {bio.SPELLING} bytes alone"
-    ]
+    notes = []
+    if unknown:
+        notes.append(
+            f"{unknown} of {len(held_out)} words of validation and test occur less than twice in "
+            f"the training, and are known by their first {bio.SPELLING} bytes alone"
+        )
     if cut := sum(len(it) > longest for it in every):
         notes.append(f"{_are(cut, 'sentence')} of more than {longest} words, and cut into several")
     shared = sum(it.words in trained for name in SPLITS[1:] for it in corpus[name])

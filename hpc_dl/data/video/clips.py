@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 from hpc_dl.data.class_folders import scan
@@ -17,6 +18,12 @@ from hpc_dl.errors import UserError
 FRAMES = (".png", ".jpg", ".jpeg", ".bmp", ".pgm", ".ppm", ".tif", ".tiff", ".webp")
 VIDEOS = (".mp4", ".avi", ".gif", ".m4v", ".mkv", ".mov", ".mpeg", ".mpg", ".ogv", ".webm", ".wmv")
 CLIPS = Form("clip", (*VIDEOS, *FRAMES), of_folders=True)
+_NUMBER = re.compile(r"(\d+)")
+_DIFFER = "frames whose names differ in more than their numbers"
+_ONE_CLIP = (
+    "A folder holds the frames of one clip, which follow each other by the numbers in their names: "
+    "take other pictures out."
+)
 
 
 @dataclass(frozen=True)
@@ -25,6 +32,12 @@ class Clip:
 
     path: Path
     frames: tuple[Path, ...] = ()
+
+    @property
+    def is_uneven(self) -> bool:
+        """Whether the last numbers in the names of the frames are at unequal steps."""
+        numbers = [int(found[-1]) for it in self.frames if (found := _NUMBER.findall(it.stem))]
+        return len({after - before for before, after in pairwise(numbers)}) > 1
 
 
 @dataclass(frozen=True)
@@ -53,6 +66,11 @@ def search(folder: str) -> FoundClips:
         [shown(it, root) for it in read.paths if _is_frame(it) and it.parent not in below],
         "The frames of a clip lie in a folder of their own: CLASS/CLIP/*.png.",
     )
+    faults.add(
+        _DIFFER,
+        [names for path, its in clips.items() if its != [path] and (names := _unlike(its, root))],
+        _ONE_CLIP,
+    )
     full = {above for path in read.paths for above in path.parents}
     faults.add(
         "clips without frames",
@@ -65,6 +83,17 @@ def search(folder: str) -> FoundClips:
     return FoundClips(found, made, tuple(read.paths))
 
 
+def _unlike(frames: Sequence[Path], root: Path) -> str:
+    """Return two frames whose names differ in more than numbers; empty if all are alike, or none
+    has a number."""
+    alike = {_NUMBER.sub("0", it.name): shown(it, root) for it in reversed(frames)}
+    return (
+        ""
+        if len(alike) == 1 or not any(map(_NUMBER.search, alike))
+        else " and ".join(sorted(alike.values())[:2])
+    )
+
+
 def of_path(path: Path) -> Clip:
     """Return the clip at a path: a video file, or a folder of frames. Raises UserError."""
     if not path.is_dir():
@@ -72,6 +101,8 @@ def of_path(path: Path) -> Clip:
     frames = [path / name for name in list_folder(path).files if name.lower().endswith(FRAMES)]
     if not frames:
         raise UserError(f"{path} has no frames", hint=f"Known are {' '.join(sorted(FRAMES))}.")
+    if names := _unlike(frames, path):
+        raise UserError(f"{path} has {_DIFFER}: {names}", hint=_ONE_CLIP)
     return _clip(path, tuple(frames))
 
 
@@ -95,4 +126,4 @@ def _is_frame(file: Path) -> bool:
 
 def _in_order(file: Path) -> list[tuple[int, str]]:
     """Return a key by which frame 10 comes after frame 9, whether or not it has zeros before."""
-    return [(int(it), "") if it.isdecimal() else (0, it) for it in re.split(r"(\d+)", file.name)]
+    return [(int(it), "") if it.isdecimal() else (0, it) for it in _NUMBER.split(file.name)]

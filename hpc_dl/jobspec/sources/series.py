@@ -6,12 +6,12 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
-from hpc_dl.jobspec.csv_format import ColumnNames
+from hpc_dl.jobspec.csv_format import ColumnNames, CsvFormat
 from hpc_dl.jobspec.data import ConsecutiveData, Fraction
 from hpc_dl.jobspec.model import Modality, Task
 
 
-class Series(ConsecutiveData):
+class Series(CsvFormat, ConsecutiveData):
     """Time series in a CSV file, of which the next values are forecast; an EEG is shipped."""
 
     modalities: ClassVar[tuple[Modality, ...]] = ("sequence",)
@@ -26,7 +26,8 @@ class Series(ConsecutiveData):
     )
     time: str | None = Field(
         None,
-        description="the column of times, which have to be at equal steps; not checked if unset",
+        description="the column of times, which have to be at equal steps, also of the calendar; "
+        "not checked if unset",
     )
     columns: Annotated[ColumnNames, Field(min_length=1)] | None = Field(
         None, description="the series; all columns but that of times if unset"

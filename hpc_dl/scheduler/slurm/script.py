@@ -26,16 +26,16 @@ def job_script(plan: Plan, prepare: str = "") -> str:
         options,
         [
             *([f"{prepare} || exit $?"] if prepare else []),
-            f'{_srun(plan, parts.WORKER)} "$1" ||',
+            f'{_srun(plan, [*parts.WORKER, plan.run_dir])} "$1" ||',
             f"  {parts.on_failure(plan)}",
         ],
     )
 
 
-def task_script(plan: Plan, module: str) -> str:
-    """Return the batch script of a job that runs `python -m MODULE RUN_DIR` in each of its tasks,
-    and is not started again."""
-    return _script(plan, plan.sbatch, [f"exec {_srun(plan, [*PYTHON, '-u', '-m', module])}"])
+def task_script(plan: Plan, words: Sequence[str]) -> str:
+    """Return the batch script of a job that runs `python -m WORDS`, a module and its arguments, in
+    each of its tasks, and is not started again."""
+    return _script(plan, plan.sbatch, [f"exec {_srun(plan, [*PYTHON, '-u', '-m', *words])}"])
 
 
 def _script(plan: Plan, options: Options, lines: Sequence[str]) -> str:
@@ -91,6 +91,5 @@ def _srun(plan: Plan, task: Sequence[str]) -> str:
             "--open-mode=append",
             *_logs(plan.path),
             *task,
-            plan.run_dir,
         ]
     )

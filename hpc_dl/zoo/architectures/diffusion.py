@@ -188,6 +188,9 @@ class Diffusion(Architecture):
         """Return noise (B, C, H, W), standard normal, of which images are made."""
         return {"noise": torch.randn_like(sample["image"])}
 
+    def random_inputs(self, count: int, generator: torch.Generator) -> Batch:
+        return {"noise": torch.randn(count, *self.facts.shape, generator=generator)}
+
     def ranges(self) -> Mapping[str, tuple[float, float]]:
         return {"noise": (-FARTHEST, FARTHEST)}
 

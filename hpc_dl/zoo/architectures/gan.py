@@ -200,6 +200,9 @@ class GenerativeAdversarial(Architecture):
     def inputs(self, sample: Batch) -> Batch:
         return {"code": self.sample_codes(len(sample["image"]), sample["image"])}
 
+    def random_inputs(self, count: int, generator: torch.Generator) -> Batch:
+        return {"code": torch.randn(count, self.options.latent_dim, generator=generator)}
+
     def ranges(self) -> Mapping[str, tuple[float, float]]:
         return {"code": (-FARTHEST, FARTHEST)}
 

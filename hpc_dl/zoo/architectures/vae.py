@@ -211,6 +211,15 @@ class VariationalAutoencoder(Architecture):
         wanted = ("image", "label") if self.options.conditional else ("image",)
         return {name: sample[name] for name in wanted}
 
+    def random_inputs(self, count: int, generator: torch.Generator) -> Batch:
+        """Return codes from the prior and, if conditional, the classes in turn."""
+        code = torch.randn(count, self.options.latent_dim, generator=generator)
+        label = torch.arange(count) % max(len(self.facts.classes), 1)
+        return {"code": code, "label": label} if self.options.conditional else {"code": code}
+
+    def generate(self, nets: Nets, batch: Batch) -> Tensor:
+        return self._pixels(_unwrapped(nets), batch["code"], self._condition(batch))
+
     def predict(self, nets: Nets, batch: Batch) -> Mapping[str, Tensor]:
         network, condition = _unwrapped(nets), self._condition(batch)
         mean, log_std = network.encode(batch["image"], condition)

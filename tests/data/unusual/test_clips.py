@@ -85,6 +85,11 @@ CASES = [
         clips(picture("walk/clip0/0.png", (4, 4))),
         "frames differ in size: 4 x 4 and 6 x 8 pixels: walk/clip0",
     ),
+    refused(
+        "a cover among the frames",
+        clips(picture("walk/clip0/cover.png")),
+        "differ in more than their numbers: walk/clip0/0.png and walk/clip0/cover.png",
+    ),
     refused("a frame cut off", clips(cut("walk/clip0/0.png")), "walk/clip0/0.png is not"),
     refused(
         "an empty frame", clips(write("walk/clip0/0.png", b"")), "is not a readable picture: empty"
@@ -138,6 +143,18 @@ CASES = [
         clips(frames=9),
         "trains",
         "16 clips have fewer than 9 frames (data.frames), of which some are taken several times",
+    ),
+    Case(
+        "frames that are missing between others",
+        clips(lambda root: (root / "walk" / "clip0" / "2.png").unlink()),
+        "trains",
+        "at unequal steps, as if some were missing: walk/clip0",
+    ),
+    Case(
+        "black clips alone",
+        clips(lambda root: [Image.new("L", (8, 6)).save(it) for it in root.rglob("*.png")]),
+        "node",
+        "every value is 0: there is nothing to learn from",
     ),
     Case(
         "videos beside folders of frames",

@@ -80,6 +80,11 @@ CASES = [
         conll(BIO + "in 0\n"),
         "…some tags mark entities, like B-LOC, and some do not: '0' (train, line 85)",
     ),
+    refused(
+        "tags in lower case",
+        conll(BIO.replace("B-", "b-").replace("I-", "i-")),
+        "…tags in lower case mark no entities: 'b-PER' (train, line 1), 'i-PER' (train, line 2)",
+    ),
     refused("a type without its letter", conll(BIO + "Ulm LOC\n"), "…'LOC' (train, line 85)"),
     refused(
         "a type in the test alone",

@@ -194,7 +194,7 @@ CASES = [
     refused(
         "a truncated file",
         folder_of(cut=WHOLE + b"MTrk\x00\x00\x01\x00\x00\x90"),
-        "…cut.mid is no readable MIDI file",
+        "…cut.mid is no readable MIDI file: it ends too early",
     ),
     refused(
         "several pieces in one file",

@@ -143,7 +143,32 @@ CASES = [
         "2 of the 3 sentences of test are in the training as well",
     ),
     accepted("tokens of bytes", files(tokens="bytes")),
-    accepted("a small vocabulary", files(vocabulary=8)),
+    accepted(
+        "a small vocabulary",
+        files(vocabulary=8),
+        "36 of 160 tokens of the sources are none of the 8 of the vocabulary, and read as <unk>",
+    ),
+    Case(
+        "a vocabulary without room for the ends of a translation",
+        files(vocabulary=1),
+        "submission",
+        "data.vocabulary 1: with tokens: words it is 4 at least",
+    ),
+    refused(
+        "files packed by gzip",
+        put("train.de", lambda it: it.with_name("train.de.gz").touch()),
+        "there is no file …train.de\nUnpack it: gunzip …train.de.gz",
+    ),
+    refused(
+        "the name of one of the files",
+        lambda folder: {**files()(folder), "path": str(folder / "train.en")},
+        "there is no file …train.en.de\nWithout the name of a language: data.path: …train",
+    ),
+    refused(
+        "the folder of the files",
+        lambda folder: {**files()(folder), "path": str(folder)},
+        "there is no file …\nThe files are data.path, a dot, and data.source or data.target.",
+    ),
 ]
 
 

@@ -124,6 +124,28 @@ CASES = [
         "testing_list.txt: recordings that are not there: low/gone.wav",
     ),
     Case(
+        "a list of Speech Commands with paths from another machine",
+        folder(lambda root: (root / "testing_list.txt").write_text("/data/sounds/low/000.wav\n")),
+        "submission",
+        "testing_list.txt: recordings that are not there: /data/sounds/low/000.wav",
+    ),
+    Case(
+        "silence alone",
+        folder(lambda root: [it.write_bytes(wav(SOUND * 0)) for it in root.rglob("*.wav")]),
+        "node",
+        "every value is 0: there is nothing to learn from",
+    ),
+    Case(
+        "several other rates",
+        folder(
+            lambda root: [
+                (root / "low" / f"{it}.wav").write_bytes(wav(SOUND, it)) for it in (4000, 16000)
+            ]
+        ),
+        "submission",
+        "2 faults…data.sample_rate: 8000 resamples all to one rate.",
+    ),
+    Case(
         "samples that are not finite",
         one(wav(NOT_A_NUMBER, bits=32, kind=FLOAT)),
         "node",

@@ -512,7 +512,7 @@ TEST = [
         "a test file without the truth",
         table({"kind": None}),
         REFUSED,
-        "data.test_path: …has no column 'kind'…python -m hpc_dl.predictor",
+        "data.test_path: …has no column 'kind'…hpcdl predict",
     ),
     Case(
         "a test file of rows that are trained on",

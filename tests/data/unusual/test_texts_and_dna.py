@@ -175,6 +175,11 @@ CASES = [
         fasta(DNA + ">x site\nACGT\nAC-T\n"),
         "letter '-' is not A, C, G or T: line 43 (base 3)",
     ),
+    refused(
+        "FASTA: a name in Latin-1",
+        fasta((DNA + ">café site\nACGT\n").encode("latin-1")),
+        "not UTF-8: line 41 …Convert it: iconv -f windows-1252",
+    ),
     refused("FASTA: a protein", fasta(DNA + ">x site\nMKLEF\n"), "Proteins are not read."),
     refused(
         "FASTA: N, of unknown bases",

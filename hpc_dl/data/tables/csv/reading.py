@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import warnings
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from hpc_dl.data.faults import Faults, reading
 from hpc_dl.data.tables.csv import numbers, text_files
@@ -54,6 +56,47 @@ def read(path: Path, key: str, options: CsvFormat) -> Rows:
     return Rows(frame, file.where, str(path), True, dialect.after, tuple(notes), by_default)
 
 
+def read_in_parts(path: Path, key: str, options: CsvFormat, size: int) -> Iterator[Rows]:
+    """Yield the rows of a CSV file, `size` at a time. What is not in the options is found from the
+    first of them; raises as `read` does."""
+    file = text_files.find_text(path, key, options.encoding)
+    dialect = find_dialect(file, options)
+    first = _read(file, dialect, options, nrows=size)
+    decimal = numbers.find_decimal(file, first, dialect, options)
+    if decimal is None and (floats := list(first.select_dtypes("float"))):
+        as_text = {"usecols": floats, "dtype": str, "nrows": size}
+        numbers.refuse_unclear_points(file, _read(file, dialect, options, **as_text))
+    decimal = decimal or "."
+    notes, is_even = (*dialect.notes, *numbers.note_decimal(decimal, dialect, first)), False
+    by_commas = {"decimal": ","} if decimal == "," and dialect.sep != "," else {}
+    parts = _read_parts(file, dialect, options, chunksize=size, **by_commas)
+    for frame, is_last in _until_last(parts):
+        if not is_even and frame.iloc[:, _least(dialect) - 1].isna().any():
+            _refuse_uneven_rows(file, frame, dialect, options)  # reads the file once more
+            is_even = True
+        numbers.convert_numbers(frame, decimal, options)
+        filled, more = leave_out_empty_rows(frame) if is_last else (frame, [])
+        yield Rows(filled, file.where, str(path), True, dialect.after, (*notes, *more))
+
+
+def _read_parts(
+    file: TextFile, dialect: Dialect, options: CsvFormat, **more: Any
+) -> Iterator[DataFrame]:
+    """Yield the rows part by part."""
+    with file.open(dialect.skip) as text, _errors_of_rows(file, dialect, options):
+        yield from _parse(text, dialect, options, **more)
+
+
+def _until_last(parts: Iterator[DataFrame]) -> Iterator[tuple[DataFrame, bool]]:
+    """Yield each part, and whether it is the last."""
+    before = next(parts, None)
+    for part in parts:
+        yield before, False
+        before = part
+    if before is not None:
+        yield before, True
+
+
 def _find_gap_words(
     file: TextFile, frame: DataFrame, dialect: Dialect, options: CsvFormat
 ) -> dict[str, list[str]]:
@@ -68,6 +111,11 @@ def _find_gap_words(
 
 def _read(file: TextFile, dialect: Dialect, options: CsvFormat, **more: Any) -> DataFrame:
     """Read all rows by pandas."""
+    with file.open(dialect.skip) as text, _errors_of_rows(file, dialect, options):
+        return _parse(text, dialect, options, **more)
+
+
+def _parse(text: TextIO, dialect: Dialect, options: CsvFormat, **more: Any) -> Any:
     import pandas
 
     given: dict[str, Any] = {
@@ -82,11 +130,19 @@ def _read(file: TextFile, dialect: Dialect, options: CsvFormat, **more: Any) -> 
         "dtype": {it: str for it in dialect.names if it.strip() in options.categories},
         "low_memory": False,  # or each part of a long file would have types of its own
     }
-    with reading(file.key, file.path, "csv"), file.open(dialect.skip) as text:
+    return pandas.read_csv(text, **given | more)
+
+
+@contextlib.contextmanager
+def _errors_of_rows(file: TextFile, dialect: Dialect, options: CsvFormat) -> Iterator[None]:
+    """Raise UserError, with the rows that are at fault, for what pandas does not read."""
+    import pandas
+
+    with reading(file.key, file.path, "csv"):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error", pandas.errors.ParserWarning)
-                return pandas.read_csv(text, **given | more)
+                yield
         except (pandas.errors.ParserError, pandas.errors.ParserWarning) as error:
             _refuse_rows(file, dialect, options, str(error))
             raise UserError(f"{file.where} is no readable csv: {error}") from None

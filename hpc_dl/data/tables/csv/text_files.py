@@ -77,10 +77,25 @@ def find_text(path: Path, key: str, encoding: str | None, form: str = "CSV") -> 
         raise UserError(f"{where} is empty")
     if other := find_other_form(head):
         raise UserError(f"{where} is {other[0]}, not {form}", hint=other[1])
-    found = TextFile(path, key, _find_encoding(head, encoding, where), packed)
-    with reading(key, path, f"{packed or form.lower()} file"):
+    with reading(key, path, f"{packed or form.lower()} file"), _hint_of(form):
+        found = TextFile(path, key, _find_encoding(head, encoding, where), packed)
         _refuse_undecodable(found, asked=encoding)
     return found
+
+
+@contextlib.contextmanager
+def _hint_of(form: str) -> Iterator[None]:
+    """Have errors of the encoding say how a file is converted, where no option names another."""
+    try:
+        yield
+    except UserError as error:
+        if form == "CSV":
+            raise
+        raise UserError(
+            error.message,
+            hint="Convert it: iconv -f windows-1252 -t utf-8 FILE > NEW_FILE.",
+            parts=error.parts,
+        ) from None
 
 
 def _find_encoding(head: bytes, asked: str | None, where: str) -> str:

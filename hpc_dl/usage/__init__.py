@@ -1,0 +1,1 @@
+"""What a run uses, beside what it asked for: measured in each rank, added up, and reported."""
