@@ -34,10 +34,11 @@ def page() -> str:
 
 
 def _top() -> list[str]:
-    name, code = (job.JobSpec.model_fields[key].description or "" for key in ("name", "code"))
+    about = {key: it.description or "" for key, it in job.JobSpec.model_fields.items()}
     found = [
-        Option("name", "text", None, True, name),
-        Option("code", "list of text", [], False, code),
+        Option("name", "text", None, True, about["name"]),
+        Option("code", "list of text", [], False, about["code"]),
+        Option("after", "text | list of text", [], False, about["after"]),
     ]
     return ["## At the top", "", *_table(found)]
 

@@ -27,7 +27,10 @@ EXIT_BROKEN_PIPE = 141
 COMMANDS = {
     "submit": "train what a job spec describes, here or on a Slurm cluster",
     "status": "list the runs: state, progress, newest metrics, reasons",
+    "attach": "watch a run until it ends: state, progress, metrics",
     "logs": "print the log of a run",
+    "compare": "compare runs: the options that differ, and the test metrics over seeds",
+    "plot": "draw losses and the monitored metric of runs, with seeds as a band",
     "report": "report what a run asked for and used, with advice",
     "predict": "predict new examples by a trained network",
     "generate": "generate pictures, text or music by a trained network",
@@ -40,7 +43,7 @@ COMMANDS = {
     "init": "write a commented job spec of an architecture, or a site file, to begin with",
     "doctor": "check what jobs need: Slurm, its nodes, file systems, the tracking store, torch",
     "verify": "train the shipped recipes on real data, and compare with what is expected",
-    "data": "list the data sets, and stage them for compute nodes",
+    "data": "list the data sets, show the options of one, and stage them for compute nodes",
     "schema": "print the JSON Schema of job specs, for editors",
 }
 """By name, a line of help; the module is `hpc_dl.cli.NAME`."""

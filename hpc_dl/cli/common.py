@@ -15,12 +15,13 @@ from hpc_dl.planning import site as sites
 from hpc_dl.run import failure
 from hpc_dl.run.layout import DamagedFile, RunDir
 from hpc_dl.scheduler import recovery
-from hpc_dl.status import find_run
+from hpc_dl.status import find_run, find_runs, is_pattern
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 RUN_HELP = "its name, id or Slurm job id, or `latest`"
+RUNS_HELP = f"{RUN_HELP}; or several by a pattern in quotes, such as 'sw-*'"
 LOG_COLUMNS = 400
 """The width of lines without a terminal, so that no path is broken in a log file."""
 
@@ -28,6 +29,14 @@ LOG_COLUMNS = 400
 def add_run(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
     """Add the options RUN, --site and --json."""
     parser.add_argument("word", metavar="RUN", nargs="?" if optional else None, help=RUN_HELP)
+    add_site_and_json(parser)
+
+
+def add_runs(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
+    """Add the options RUN, of one or several, --site and --json."""
+    parser.add_argument(
+        "words", metavar="RUN", nargs="*" if optional else "+", default=[], help=RUNS_HELP
+    )
     add_site_and_json(parser)
 
 
@@ -45,6 +54,16 @@ def run_root(args: argparse.Namespace) -> Path:
 def chosen_run(args: argparse.Namespace) -> RunDir:
     """Return the run that RUN names. Raises UserError."""
     return find_run(run_root(args), args.word)
+
+
+def chosen_runs(args: argparse.Namespace) -> list[RunDir]:
+    """Return the runs that the words RUN name, the oldest first. Raises UserError."""
+    return find_runs(run_root(args), args.words)
+
+
+def names_one(args: argparse.Namespace) -> bool:
+    """Return whether RUN is a single run by its name, for which JSON is no list."""
+    return len(args.words) == 1 and not is_pattern(args.words[0])
 
 
 def failure_code(run: RunDir) -> int:

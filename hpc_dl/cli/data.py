@@ -1,5 +1,5 @@
-"""`hpcdl data list`, `hpcdl data fetch NAME` and `hpcdl data show JOB.yaml`: the data sets, staging
-them, and a picture of what a job would see of them."""
+"""`hpcdl data list`, `fetch NAME`, `show NAME` and `show JOB.yaml`: the data sets, staging them,
+their options, and a picture of what a job would see of them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import os
 from pathlib import Path
 
 HELP = (
-    "List the data sets, stage them where compute nodes without internet find them, and draw what "
-    "a job would see."
+    "List the data sets, show the options of one, stage them where compute nodes without internet "
+    "find them, and draw what a job would see."
 )
 
 
@@ -21,8 +21,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     fetching = actions.add_parser("fetch", help="download a data set, on a login node")
     fetching.add_argument("name", metavar="NAME")
     fetching.add_argument("--root", help="put it here, for `data.root` of a spec")
-    showing = actions.add_parser("show", help="draw what a job would see of its data")
-    showing.add_argument("file", type=Path, metavar="JOB.yaml", help="the job spec")
+    showing = actions.add_parser(
+        "show", help="show all options of one, or draw what a job would see"
+    )
+    showing.add_argument(
+        "shown", metavar="NAME | JOB.yaml", help="of `list`, or a job spec to draw"
+    )
     showing.add_argument("overrides", nargs="*", metavar="key=value", help="like data.path=a.csv")
     showing.add_argument(
         "-o", "--output", type=Path, metavar="FILE.png", help="by default NAME-data.png, here"
@@ -35,12 +39,20 @@ def run(args: argparse.Namespace) -> int:
     from hpc_dl.planning import site as sites
 
     if args.action == "show":
-        from hpc_dl.cli import show_data
-
-        return show_data.run(args.file, args.overrides, args.site, args.output)
+        return _show(args)
     site = sites.load(args.site, os.environ)
     data_root = sites.expand(site.data_root, os.environ)
     return _fetch(args, data_root) if args.action == "fetch" else _list(args, data_root)
+
+
+def _show(args: argparse.Namespace) -> int:
+    from hpc_dl.cli import source_options
+
+    if source_options.is_name(args.shown):
+        return source_options.show(args.shown)
+    from hpc_dl.cli import show_data
+
+    return show_data.run(Path(args.shown), args.overrides, args.site, args.output)
 
 
 def _list(args: argparse.Namespace, data_root: Path) -> int:

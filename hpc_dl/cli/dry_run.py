@@ -103,7 +103,7 @@ def _shortened(spec: JobSpec, steps: int) -> JobSpec:
     changes = {"steps": min(STEPS, steps), "epochs": None, "log_every": 1, "early_stopping": None}
     tracking = spec.tracking.model_copy(update={"uri": None})
     train = spec.train.model_copy(update=changes)
-    return spec.model_copy(update={"train": train, "tracking": tracking})
+    return spec.model_copy(update={"train": train, "tracking": tracking, "after": []})
 
 
 def _train(run: RunDir, plan: Plan, expected: str) -> None:

@@ -28,6 +28,7 @@ from hpc_dl.planning.plan import Machine, Plan
 from hpc_dl.planning.site import Site
 from hpc_dl.scheduler.base import Scheduler
 from hpc_dl.scheduler.plan_job import plan_job
+from hpc_dl.status import unfinished
 from hpc_dl.submission import snapshot
 from hpc_dl.submission.prepare import check_files
 from hpc_dl.submission.snapshot import Snapshot
@@ -65,10 +66,11 @@ class JobRequest:
 
         Raises SpecError, with the position in the file, where options do not fit together.
         """
+        spec, waits = self._after_others(scheduler)
         with _errors_with_position(self.file, self.overrides):
             plan = plan_job(
                 scheduler,
-                self.spec,
+                spec,
                 self.site,
                 self.facts,
                 run_dir=run_dir,
@@ -77,8 +79,24 @@ class JobRequest:
                 machine=this_machine() if scheduler.on_this_machine else None,
                 environment=self.environment,
             )
-        notes = [*plan.notes, *self.code.notes]
+        notes = [*waits, *plan.notes, *self.code.notes]
         return dataclasses.replace(plan, notes=notes, fingerprint=self.fingerprint.digest)
+
+    def _after_others(self, scheduler: Scheduler) -> tuple[JobSpec, list[str]]:
+        """Return the spec with the jobs that it waits for, and notes that name them."""
+        spec = self.spec
+        waits = unfinished(self.run_root, spec.after, scheduler.name) if spec.after else []
+        if not waits:
+            return spec, []
+        jobs = [it.job_id for it in waits if it.job_id]
+        resources = scheduler.start_after(spec.resources, jobs)
+        notes = [f"starts once {it.id} (job {it.job_id}) is complete" for it in waits]
+        if not self.site.requeue:
+            notes.append(
+                "jobs are not requeued here: where a run that is waited for goes on in another "
+                "job, this one is cancelled, and has to be submitted again"
+            )
+        return spec.model_copy(update={"resources": resources}), notes
 
 
 @contextlib.contextmanager

@@ -73,23 +73,16 @@ def _list() -> None:
 
 
 def _show(name: str, model: type[Model]) -> None:
-    from rich.table import Table
     from rich.text import Text
 
     from hpc_dl.cli.common import console
-    from hpc_dl.jobspec.schema import options, to_yaml
+    from hpc_dl.cli.option_table import option_table
     from hpc_dl.verify import recipes
 
     out = console()
     out.print(Text.assemble((name, "bold"), f": {first_line(model)}"), soft_wrap=True)
     out.print(f"learns from: {', '.join(model.modalities)}; to: {_tasks(model)}\n", soft_wrap=True)
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for title in ("option", "default", "takes", "what it means"):
-        table.add_column(title, overflow="fold")
-    for it in options(model):
-        default = "(needed)" if it.required else to_yaml(it.default)
-        table.add_row(*map(Text, (it.name, default, it.takes, it.about)))
-    out.print(table)
+    out.print(option_table(model))
     if recipes.path(name).is_file():
         out.print(f"\nhpcdl init {name} > my.yaml writes a spec of it", soft_wrap=True)
 

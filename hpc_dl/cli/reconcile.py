@@ -8,21 +8,21 @@ import sys
 from hpc_dl.cli import common
 from hpc_dl.errors import EXIT_CLUSTER, UserError
 from hpc_dl.run import layout
-from hpc_dl.status import find_run, reconcile
+from hpc_dl.status import reconcile
 
 HELP = """Bring the journals and submission records of your runs into agreement with the scheduler:
 how a killed job ended, and the id of a job whose submission was not answered."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("names", metavar="RUN", nargs="*", default=[], help=common.RUN_HELP)
-    common.add_site_and_json(parser)
+    common.add_runs(parser, optional=True)
 
 
 def run(args: argparse.Namespace) -> int:
-    root = common.run_root(args)
-    named = [find_run(root, name) for name in args.names]
-    chosen = named or layout.own_runs(layout.list_runs(root))
+    if args.words:
+        chosen = common.chosen_runs(args)
+    else:
+        chosen = layout.own_runs(layout.list_runs(common.run_root(args)))
     if others := set(chosen) - set(layout.own_runs(chosen)):
         raise UserError(f"{min(it.id for it in others)} belongs to another user")
     found = reconcile(chosen)

@@ -19,7 +19,7 @@ from hpc_dl.submission.prepare import replan
 
 HELP = """Resume a run that stopped, from its newest checkpoint. Of its spec, the resources, the
 tracking and the checkpoints can be changed; for another training, submit a new run."""
-CHANGEABLE = ("resources", "tracking", "checkpoint")
+CHANGEABLE = ("resources", "tracking", "checkpoint", "after")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -38,20 +38,20 @@ _STYLES = {
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    common.add_run(parser, optional=True)
+    common.add_runs(parser, optional=True)
     parser.add_argument("--all", action="store_true", help=f"all runs, not only the last {SHOWN}")
     parser.epilog = (
-        "Exit code: with RUN 1 if it has failed, 2 if its spec or data were at fault; 3 if a "
+        "Exit code: with one RUN 1 if it has failed, 2 if its spec or data were at fault; 3 if a "
         "scheduler could not be asked."
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    if args.word:
-        return _show_one(read_status(common.chosen_run(args)), as_json=args.json)
+    if common.names_one(args):
+        return _show_one(read_status(common.chosen_runs(args)[0]), as_json=args.json)
     root = common.run_root(args)
-    found = layout.list_runs(root)
-    statuses = read_statuses(found if args.all else found[-SHOWN:])
+    found = common.chosen_runs(args) if args.words else layout.list_runs(root)
+    statuses = read_statuses(found if args.all or args.words else found[-SHOWN:])
     if args.json:
         common.print_json([status.to_json() for status in statuses])
     else:
@@ -143,12 +143,15 @@ def _results(status: Status) -> dict[str, Text]:
     """Return the newest metric; of a completed run also the exported weights and their results."""
     from rich.text import Text
 
+    from hpc_dl.cli.summary import training
+
     weights = Weights.from_json(status.weights)
     if weights is None:
         return {"metric": Text(_metric(status))}
     last = f"last: {_metric(status)}" if status.metric_step != weights.step else ""
     return {
         "weights": Text(weights.describe()),
+        "training": Text(training(status.parameters, status.seconds) if status.seconds else ""),
         "validation": Text(_listed(status.validation, f"of the {weights.name}")),
         "test": Text(_listed(status.test, f"of the {weights.name}")),
         "metric": Text(last),

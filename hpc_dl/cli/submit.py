@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -37,13 +38,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="stay and watch a job of a cluster; local ones are watched",
     )
+    add(
+        "--after",
+        metavar="RUN",
+        action="append",
+        default=[],
+        help="start once RUN is complete, and be cancelled if it fails; may be repeated",
+    )
     add("--new", action="store_true", help="start a new run, even if one of the same exists")
     add_site_and_json(parser)
     add("--prepare", metavar="RUN_DIR", type=Path, help=argparse.SUPPRESS)
 
 
 def run(args: argparse.Namespace) -> int:
-    request = job_request.read(Path(args.spec), args.overrides, args.site)
+    after = [f"after={json.dumps(args.after)}"] if args.after else []
+    request = job_request.read(Path(args.spec), [*args.overrides, *after], args.site)
     if args.prepare:
         from hpc_dl.cli import start
 

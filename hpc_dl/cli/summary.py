@@ -150,8 +150,7 @@ def _details(summary: Summary) -> list[tuple[str, str]]:
     if summary.weights:
         lines.append(("weights", f"{summary.weights.describe()}; tested, drawn and exported"))
     if cost.get("seconds") is not None:
-        size = f"{cost['parameters']:,} parameters, " if cost.get("parameters") else ""
-        lines.append(("training", f"{size}{units.clock(cost['seconds'])}"))
+        lines.append(("training", training(cost.get("parameters"), cost["seconds"])))
     if summary.report:
         lines.append(("used", summary.report.brief()))
         lines += [("advice", advice) for advice in summary.report.advice]
@@ -160,3 +159,9 @@ def _details(summary: Summary) -> list[tuple[str, str]]:
         lines.append(("pictures", str(summary.run.artifacts)))
     lines += [("table", str(summary.run.path / name)) for name in summary.tables]
     return [*lines, ("dashboard", DASHBOARD)]
+
+
+def training(parameters: int | None, seconds: float) -> str:
+    """Describe the size of a network, and how long it was trained."""
+    size = f"{parameters:,} parameters, " if parameters else ""
+    return f"{size}{units.clock(seconds)}"

@@ -20,18 +20,20 @@ TIMEOUT = 60.0
 def configure(parser: argparse.ArgumentParser) -> None:
     from hpc_dl.cli import common
 
-    common.add_run(parser, optional=True)
+    common.add_runs(parser, optional=True)
     parser.add_argument("--all", action="store_true", help="all runs, as without RUN")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Sync one run or all; the exit code is 1 if a store did not take everything."""
+    """Sync some runs or all; the exit code is 1 if a store did not take everything."""
     from hpc_dl.cli import common
     from hpc_dl.run import layout
-    from hpc_dl.status import find_run, reconcile
+    from hpc_dl.status import reconcile
 
-    root = common.run_root(args)
-    chosen = [find_run(root, args.word)] if args.word else layout.own_runs(layout.list_runs(root))
+    if args.words:
+        chosen = common.chosen_runs(args)
+    else:
+        chosen = layout.own_runs(layout.list_runs(common.run_root(args)))
     reconcile(chosen)
     outcomes = [_Outcome(one) for one in chosen]
     for outcome in outcomes:

@@ -34,6 +34,7 @@ class ReportOptions:
         site = f" --site {shlex.quote(self.site)}" if self.site else ""
         lines = {
             f"hpcdl status {run.id}{site}": "its state and progress",
+            f"hpcdl attach {run.id}{site}": "watch it; Ctrl-C ends the watching alone",
             f"hpcdl logs {run.id} -f{site}": "its log, as it grows",
             f"hpcdl cancel {run.id}{site}": "stop it; `hpcdl submit` again resumes it",
             f"{summary.DASHBOARD}{site}": "metrics and pictures of all runs",

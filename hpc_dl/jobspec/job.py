@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    NonNegativeInt,
+    PositiveInt,
+    WithJsonSchema,
+    model_validator,
+)
 
 from hpc_dl.jobspec.architectures import ModelSpec
 from hpc_dl.jobspec.base import Spec
@@ -89,6 +97,15 @@ class Tracking(Spec):
     )
 
 
+_TEXTS = {"type": "array", "items": {"type": "string"}}
+
+
+def _as_list(value: object) -> object:
+    """Return a list of what stands alone; a job's id is a number in YAML."""
+    words = value if isinstance(value, list) else [value]
+    return [str(it) if isinstance(it, int) else it for it in words]
+
+
 class JobSpec(Spec):
     """A whole job."""
 
@@ -106,6 +123,16 @@ class JobSpec(Spec):
         [],
         description="files and folders of your own, relative to this file, that the run needs a "
         "copy of besides what it imports",
+    )
+
+    after: Annotated[
+        list[str],
+        BeforeValidator(_as_list),
+        WithJsonSchema({"anyOf": [{"type": "string"}, _TEXTS], "default": []}),
+    ] = Field(
+        [],
+        description="runs that have to be complete before this one starts, by name, id, Slurm job "
+        "id or pattern, like `sw-*`; it is cancelled if one of them fails",
     )
 
     def training(self) -> dict[str, Any]:

@@ -175,6 +175,13 @@ class Scheduler(ABC):
         """Fill in what the scheduler's own variables ask for. Raises UserError. Pure."""
         return Resolved(resources, site)
 
+    def start_after(self, resources: Resources, job_ids: Sequence[str]) -> Resources:
+        """Add that a job starts once these have ended with success, and never else.
+
+        Raises UserError where the scheduler cannot do that.
+        """
+        raise UserError(f"{self.name} starts jobs without waiting for others")
+
     def exports_environment(self, options: Options) -> bool:
         """Return whether the tasks get the environment of the submission."""
         return False

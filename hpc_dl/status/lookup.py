@@ -1,8 +1,10 @@
-"""Find a run by its name, id, job id, or as `latest`."""
+"""Find runs by name, id, job id, as `latest`, or by a pattern."""
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from hpc_dl.errors import UserError
@@ -14,11 +16,48 @@ from hpc_dl.scheduler import recovery
 def find_run(root: Path, word: str) -> RunDir:
     """Return the run with this id; else the newest of this name; else the one with this job id.
 
-    `latest` is the newest of all. Raises UserError where there is none.
+    `latest` is the newest of all. Raises UserError where there is none, and for a pattern.
     """
+    if is_pattern(word):
+        raise UserError(f"one run is wanted here, and '{word}' is a pattern", hint=_LISTED)
+    return _find(root, _known(root), word)
+
+
+def find_runs(root: Path, words: Sequence[str]) -> list[RunDir]:
+    """Return the runs that words name, the oldest first: each as `find_run` has it, or a pattern
+    such as `sw-*`, of all runs with such an id or name.
+
+    Raises UserError for a word without a run.
+    """
+    known, chosen = _known(root), set[RunDir]()
+    for word in words:
+        found = [_find(root, known, word)] if not is_pattern(word) else _matching(known, word)
+        if not found:
+            raise UserError(f"no run in {root} has a name like '{word}'", hint=_LISTED)
+        chosen.update(found)
+    return [run for run in known if run in chosen]
+
+
+_LISTED = "`hpcdl status --all` lists the runs."
+
+
+def is_pattern(word: str) -> bool:
+    """Return whether a word is a pattern: no name of a run has such characters."""
+    return any(char in word for char in "*?[")
+
+
+def _matching(known: Sequence[RunDir], pattern: str) -> list[RunDir]:
+    return [run for run in known if any(fnmatchcase(it, pattern) for it in (run.id, run.name))]
+
+
+def _known(root: Path) -> list[RunDir]:
     known = list_runs(root)
     if not known:
         raise UserError(f"there are no runs in {root}", hint="`hpcdl submit JOB.yaml` starts one.")
+    return known
+
+
+def _find(root: Path, known: Sequence[RunDir], word: str) -> RunDir:
     if word == "latest":
         return known[-1]
     for run in reversed(known):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from hpc_dl.jobspec.credentials import hidden
+from hpc_dl.jobspec.flat import flatten
 from hpc_dl.run.layout import DamagedFile, RunDir, read_bytes, read_json
 from hpc_dl.run.weights import Weights
 
@@ -24,7 +25,7 @@ def parameters(run: RunDir) -> dict[str, str]:
     """Return the resolved job spec, flat: `model.latent_dim` and so on."""
     return {
         clean_name(key): clean_text(hidden(str(value)), _LONGEST_PARAMETER)
-        for key, value in _flatten(_spec(run))
+        for key, value in flatten(_spec(run))
     }
 
 
@@ -189,11 +190,3 @@ def read_mapping(path: Path) -> dict[str, Any]:
     except DamagedFile:
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict) and value:
-        for key, item in value.items():
-            yield from _flatten(item, f"{prefix}.{key}" if prefix else str(key))
-    else:
-        yield prefix, value

@@ -11,6 +11,7 @@ from hpc_dl.jobspec.architectures import ZOO
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.load import load
 from hpc_dl.jobspec.schema import to_yaml
+from hpc_dl.jobspec.sources import SOURCES
 from hpc_dl.verify import recipes
 
 
@@ -42,6 +43,21 @@ def test_architectures_are_listed_as_json(capsys):
     one = json.loads(said(capsys, "models", "vae", "--json"))
     (beta,) = (option for option in one["options"] if option["name"] == "beta")
     assert (beta["default"], beta["takes"]) == (1.0, "number >= 0")
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_one_source_is_shown_with_its_options_and_descriptions(capsys, name):
+    lines = said(capsys, "data", "show", name).splitlines()
+    shown = {line.split()[0]: " ".join(line.split()) for line in lines if line}
+    for key, field in SOURCES[name].model_fields.items():
+        if key != "name":
+            assert field.description, f"{key} is not explained"
+            assert " ".join(field.description.split())[:60] in shown[key]
+
+
+def test_an_unknown_source_is_refused_with_a_similar_name(capsys):
+    assert main(["data", "show", "mnits"]) == 2
+    assert "did you mean 'mnist'?" in capsys.readouterr().err
 
 
 def test_an_unknown_architecture_is_refused_with_a_similar_name(capsys):

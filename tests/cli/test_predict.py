@@ -1,6 +1,7 @@
 """`hpcdl predict`: examples in all forms, predicted as in Python, and files that can be trusted."""
 
 import json
+from dataclasses import replace
 from io import StringIO
 
 import numpy as np
@@ -12,6 +13,7 @@ from hpc_dl.cli import main
 from hpc_dl.jobspec.data import DataFacts, Feature
 from hpc_dl.jobspec.notes import NAMES, NOTES
 from hpc_dl.predictor import load
+from hpc_dl.predictor.examples import series
 from tests.support import exports
 
 FOLDER = {"name": "image_folder", "root": "x", "size": [8, 8], "channels": 1}
@@ -190,6 +192,13 @@ def test_a_forecast_has_a_row_for_each_step_after_the_end_of_the_file(hpcdl, roo
     assert "in 'wind': row 8" in hpcdl("predict", "series", "x.csv")[2]
     table[:4].to_csv("x.csv", index=False)
     assert "has 4 steps, but the network sees 6" in hpcdl("predict", "series", "x.csv")[2]
+
+
+def test_series_are_read_by_the_options_of_the_training(tmp_path):
+    (tmp_path / "x.csv").write_text("Station 7\n" + "\n".join(["load|wind", *["1|2"] * 6]))
+    facts = replace(SERIES, csv={"sep": "|", "skiprows": 1})
+    (part,) = series.of(tmp_path / "x.csv", facts).parts
+    assert part.given.tolist() == [[[1, 2]] * 6]
 
 
 def test_reconstructions_are_arrays_and_a_table_has_their_errors(hpcdl, root):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import RunDir
 from hpc_dl.run.rank_info import RankInfo
 from hpc_dl.run.submission import Submission
+from hpc_dl.status import read_status
 from tests.support.own_models import own_models
 from tests.support.running import new_run, start
 
@@ -35,6 +37,7 @@ def ended(root: Path, state: str, reason: str, name: str = "quick") -> RunDir:
     values = {"val/accuracy": 0.98765, "val/loss": 0.05}
     own.append("progress", epoch=3, epochs=10, step=410, steps=1000, seconds_left=5.0)
     own.append("metrics", step=400, epoch=2, values=values)
+    own.append("summary", parameters=2410, seconds=3.0, values={"test/loss": 0.25})
     own.append("state", state=state, reason=reason)
     return run
 
@@ -92,7 +95,25 @@ def test_statuses_are_printed_as_json(root: Path, capsys: pytest.CaptureFixture[
     main(["status", "quick", "--json"])
     same = json.loads(capsys.readouterr().out)
     assert one | {"age": 0} == same | {"age": 0}
+    assert (one["parameters"], one["test"]) == (2410, {"loss": 0.25})
     assert (one["id"], one["state"], one["metric"]) == ("quick-1", "completed", "val/accuracy")
+
+
+def test_a_pattern_chooses_runs_to_list_and_to_cancel(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, state in (("sw-a", "failed"), ("sw-b", "completed"), ("other", "completed")):
+        ended(root, state, "", name)
+    new_run(root, name="sw-c")
+    assert main(["status", "sw-*", "--json"]) == 0
+    assert [it["id"] for it in json.loads(capsys.readouterr().out)] == [
+        "sw-a-1",
+        "sw-b-1",
+        "sw-c-1",
+    ]
+    assert main(["cancel", "sw-*"]) == 0
+    states = [line.split()[:2] for line in lines(capsys)]
+    assert states == [["sw-a-1:", "failed"], ["sw-b-1:", "completed"], ["sw-c-1:", "cancelled"]]
 
 
 def test_without_runs_the_command_to_start_one_is_printed(
@@ -172,6 +193,29 @@ def test_the_log_of_a_healthy_run_shows_its_epochs(
     assert tested == "running: trained, and being tested"
     assert "test/accuracy" in test
     assert end.startswith("completed: ")
+
+
+def test_attach_shows_a_run_and_leaves_it_running(root: Path) -> None:
+    run = new_run(root, train={"epochs": 100_000})
+    start(run)
+    command = [sys.executable, "-u", "-m", "hpc_dl", "attach", "latest"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watching:
+        assert watching.stdout is not None
+        assert any(line.startswith("epoch 1/100000  ") for line in watching.stdout)
+        watching.send_signal(signal.SIGINT)
+        said = watching.stdout.read()
+    assert watching.returncode == 130
+    assert "quick-1 continues to run." in said
+    assert read_status(run).state == "running"
+    assert main(["cancel", "latest"]) == 0
+
+
+def test_attach_to_a_run_that_has_ended_shows_its_results(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended(root, "completed", "all steps")
+    assert main(["attach", "latest"]) == 0
+    assert "quick-1: completed  all steps" in lines(capsys)
 
 
 def test_cancel_prints_the_new_state(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -121,3 +121,41 @@ def test_of_two_submissions_at_once_one_starts_a_run(tmp_path: Path, root: Path)
     assert [it.id for it in layout.list_runs(root)] == ["quick-1"]
     assert not list(root.glob(".submitting*"))
     assert main(["cancel", "quick"]) == 0
+
+
+def test_a_run_starts_after_the_success_of_another_alone(
+    cluster: Cluster, tmp_path: Path, root: Path, capsys: Capture
+) -> None:
+    for name in ("good", "bad"):
+        words = [f"name={name}", "resources.slurm.hold=true"]
+        assert main(["submit", job_file(tmp_path), *words]) == 0
+    after = ["submit", job_file(tmp_path), "train.seed=2", "--json"]
+    assert main([*after, "name=next", "after=good"]) == 0
+    assert main([*after, "name=never", "--after", "good-1", "--after", "bad"]) == 0
+    good, late = (str(read_status(RunDir(root / it)).job_id) for it in ("good-1", "next-1"))
+    assert main(["submit", job_file(tmp_path), "name=x", "after=good", "--dry-run=plan"]) == 0
+    assert f"starts once good-1 (job {good}) is complete" in capsys.readouterr().out
+    assert "waiting for another job to end" in read_status(RunDir(root / "next-1")).reason
+
+    cluster.run("scontrol", "release", good)
+    assert wait_for_end(RunDir(root / "next-1"))[0] == "completed"
+    ended = cluster.run("sacct", "-XnP", "-j", good, "-o", "End")
+    assert ended <= cluster.run("sacct", "-XnP", "-j", late, "-o", "Start")
+
+    assert main(["cancel", "bad"]) == 0
+    wait_until(
+        lambda: read_status(RunDir(root / "never-1")).state == "cancelled",
+        60,
+        message="the job to be cancelled",
+    )
+    assert "not started: a job that it waited for has failed" in (
+        read_status(RunDir(root / "never-1")).reason
+    )
+    capsys.readouterr()
+    assert main(["submit", job_file(tmp_path), "name=x", "after=bad"]) == 2
+    said = capsys.readouterr().err
+    assert "after: bad-1 is cancelled, and never becomes complete by itself" in said
+    assert main(["submit", job_file(tmp_path), "name=x", "after=[good, bda]"]) == 2
+    assert "there is no run 'bda'" in capsys.readouterr().err
+    assert main(["submit", job_file(tmp_path), "name=x", "after=good", "--dry-run=plan"]) == 0
+    assert "starts once" not in capsys.readouterr().out

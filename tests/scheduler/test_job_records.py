@@ -53,6 +53,14 @@ def test_a_state_that_nobody_has_heard_of_is_shown_under_its_own_name(nodes: str
     assert seen.reason == "Slurm says TELEPORTING"
 
 
+@pytest.mark.parametrize("reason", ["DependencyNeverSatisfied", "Dependency"])
+def test_a_job_whose_dependency_failed_is_not_called_cancelled_by_its_user(reason: str) -> None:
+    seen = messages.status(Record("8", "CANCELLED", reason))
+    assert (seen.phase, seen.state) == ("ended", "cancelled")
+    assert "has failed" in seen.reason
+    assert "scancel" not in seen.reason
+
+
 @pytest.mark.parametrize("state", ["RESV_DEL_HOLD", "REQUEUE_HOLD", "SPECIAL_EXIT"])
 def test_a_held_job_is_queued_and_it_is_said_what_to_do(state: str) -> None:
     seen = messages.status(Record("8", state))
@@ -108,9 +116,10 @@ def test_a_search_that_squeue_cannot_answer_has_not_found_nothing(
 
 
 SACCT = (
-    "8|REQUEUED|0:0|1795613640|n1|ann||sbatch --parsable job.sh {mark}\n"
-    "8|CANCELLED by 1000|0:15|1795613700|None assigned|ann||sbatch --parsable job.sh {mark}\n"
-    "8|TIMEOUT|0:0|Unknown|n2|bob||sbatch other.sh | tee\n"
+    "8|REQUEUED|None|0:0|1795613640|n1|ann||sbatch --parsable job.sh {mark}\n"
+    "8|CANCELLED by 1000|Priority|0:15|1795613700|None assigned|ann||"
+    "sbatch --parsable job.sh {mark}\n"
+    "8|TIMEOUT|None|0:0|Unknown|n2|bob||sbatch other.sh | tee\n"
 )
 
 

@@ -1,6 +1,7 @@
 """Which run a user means."""
 
 import os
+import re
 import time
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from hpc_dl.errors import UserError
 from hpc_dl.run import layout
 from hpc_dl.run.layout import RunDir
 from hpc_dl.run.submission import Submission
-from hpc_dl.status import find_run
+from hpc_dl.status import find_run, find_runs
 
 
 def some_run(root: Path, name: str, job_id: str, age: float) -> RunDir:
@@ -54,3 +55,29 @@ def test_without_runs_the_command_to_start_one_is_printed(tmp_path: Path) -> Non
     with pytest.raises(UserError, match="no runs") as caught:
         find_run(tmp_path / "not-there", "latest")
     assert "hpcdl submit" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("words", "ids"),
+    [
+        (["v*"], ["vae-1", "vae-2"]),
+        (["ffnn", "vae-1"], ["vae-1", "ffnn-1"]),
+        (["*-1"], ["vae-1", "ffnn-1"]),
+        (["[vf]*", "latest"], ["vae-1", "vae-2", "ffnn-1"]),
+        (["?nn?"], []),
+        (["vae-3", "*"], []),
+    ],
+)
+def test_several_runs_are_found_by_names_and_patterns(
+    root: Path, words: list[str], ids: list[str]
+) -> None:
+    if ids:
+        assert [run.id for run in find_runs(root, words)] == ids
+    else:
+        with pytest.raises(UserError, match=re.escape(words[0])):
+            find_runs(root, words)
+
+
+def test_a_pattern_is_refused_where_one_run_is_wanted(root: Path) -> None:
+    with pytest.raises(UserError, match="one run is wanted"):
+        find_run(root, "vae*")

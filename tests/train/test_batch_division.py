@@ -80,7 +80,7 @@ JOBS = {
     "users.py:Net of all": SYNC,
     "users.py:Synchronised": {},
     "users.py:Plain": {},
-    **{name: every_architecture.JOBS[name] for name in SEQUENCES},
+    **{name: every_architecture.JOBS[name] for name in sorted(SEQUENCES)},
 }
 """By the name of the architecture, and what is special."""
 KNOWN = {

@@ -18,13 +18,14 @@ from hpc_dl.predictor.examples.part import Examples, Part
 
 
 def of(path: Path, facts: DataFacts) -> Examples:
-    """Return the end of the series of a CSV or Parquet file, as many steps as the network sees.
+    """Return the end of the series of a CSV or Parquet file, as many steps as the network sees; CSV
+    is read as that of the training was.
 
     Raises UserError for a file without these series, with too few steps, or gaps in the last.
     """
     import pandas
 
-    rows = tables.read(path, CsvFormat())
+    rows = tables.read(path, CsvFormat.of_training(facts.csv))
     names, steps = facts.inputs["sequence"].vocabulary, facts.shape[0]
     refuse_absent(rows, names)
     if len(rows.frame) < steps:

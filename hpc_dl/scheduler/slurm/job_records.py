@@ -166,7 +166,7 @@ def _rows(answer: str) -> Iterator[Record]:
 
 # ---- sacct: the jobs that are in the database
 
-_COLUMNS = "JobID,State,ExitCode,Submit,NodeList,User,Comment,SubmitLine"
+_COLUMNS = "JobID,State,Reason,ExitCode,Submit,NodeList,User,Comment,SubmitLine"
 
 
 def accounted(select: Sequence[str], cluster: str = "") -> list[Record]:
@@ -176,12 +176,12 @@ def accounted(select: Sequence[str], cluster: str = "") -> list[Record]:
     """
     flags = ["--allocations", "--duplicates", "--noheader", "--parsable2", *_on(cluster)]
     answer = client.call(["sacct", *flags, f"--format={_COLUMNS}", *select], SECONDS)
-    rows = [line.split("|", 6) for line in answer.splitlines() if line.count("|") >= 6]
+    rows = [line.split("|", 7) for line in answer.splitlines() if line.count("|") >= 7]
     found = []
-    for row in sorted(rows, key=lambda row: row[3]):  # by Slurm's own clock
-        job, state, code, _, nodes, user, text = (_something(cell) for cell in row)
+    for row in sorted(rows, key=lambda row: row[4]):  # by Slurm's own clock
+        job, state, reason, code, _, nodes, user, text = (_something(cell) for cell in row)
         if job and state:
-            found.append(Record(job, _plain(state), "", nodes, "", code, user, text))
+            found.append(Record(job, _plain(state), reason, nodes, "", code, user, text))
     return found
 
 

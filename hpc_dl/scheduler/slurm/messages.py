@@ -38,6 +38,11 @@ _WAITING_BEGINNINGS = {
     "MaxJobs": "a limit on the number of jobs is reached",
     "launch failed": "could not be started; an administrator has to release it",
 }
+_NEVER_STARTED = {
+    "DependencyNeverSatisfied": f"not started: a job that it waited for has failed; {RESUBMIT}",
+    "Dependency": "cancelled as it waited for another job, or because that has failed",
+}
+"""Messages for jobs that were cancelled before they began; sacct does not tell by whom."""
 _PAUSED = {"SUSPENDED": "suspended by Slurm", "STOPPED": "stopped by a signal of Slurm's"}
 """Messages for jobs that have their nodes and do not run on them."""
 _KILLS = (signal.SIGKILL, signal.SIGTERM)
@@ -50,6 +55,8 @@ def status(record: Record) -> JobStatus:
     where = record.nodes or record.partition
     match record.phase:
         case "ended":
+            if "CANCELLED" in record.state and record.reason in _NEVER_STARTED:
+                return JobStatus("ended", _NEVER_STARTED[record.reason], "cancelled")
             return ending(record.state, record.nodes, record.exit_code)
         case "queued":
             return JobStatus("queued", _why_it_waits(record), where=where)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec import units
-from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.jobspec.job import JobSpec, Resources
 from hpc_dl.jobspec.slurm import OTHER_MEMORY
 from hpc_dl.planning.plan import Options
 from hpc_dl.planning.site import Site
@@ -36,6 +36,24 @@ def build(spec: JobSpec, site: Site, run_dir: Path) -> Options:
         **asked.slurm,
     }
     return {key: value for key, value in options.items() if value is not None}
+
+
+def start_after(resources: Resources, job_ids: Sequence[str]) -> Resources:
+    """Add a dependency on the success of jobs to that which is asked for; both have to hold.
+
+    A requeued job has not ended, and keeps its id. A job whose dependency can no longer be
+    satisfied is cancelled, rather than left in the queue for ever.
+    """
+    asked = resources.slurm.get("dependency")
+    if asked and "?" in str(asked):
+        raise UserError(
+            "resources.slurm.dependency is satisfied by any of its jobs (`?`), and cannot be "
+            "joined with `after`",
+            hint="Write all of it as resources.slurm.dependency.",
+        )
+    dependency = ",".join([*([str(asked)] if asked else []), f"afterok:{':'.join(job_ids)}"])
+    options = {"dependency": dependency, "kill-on-invalid-dep": "yes"}
+    return resources.model_copy(update={"slurm": {**resources.slurm, **options}})
 
 
 def log_pattern(run_dir: Path, name: str) -> str:

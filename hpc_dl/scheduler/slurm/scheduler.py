@@ -60,6 +60,9 @@ class Slurm(Scheduler):
     def resolve(self, resources: Resources, site: Site, environment: Mapping[str, str]) -> Resolved:
         return sbatch_variables.resolve(resources, site, environment)
 
+    def start_after(self, resources: Resources, job_ids: Sequence[str]) -> Resources:
+        return sbatch_options.start_after(resources, job_ids)
+
     def exports_environment(self, options: Options) -> bool:
         return not sbatch_options.exports_less(options)
 
