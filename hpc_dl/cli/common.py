@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from hpc_dl.errors import EXIT_FAILED
 from hpc_dl.planning import site as sites
-from hpc_dl.run.layout import RunDir
+from hpc_dl.run import failure
+from hpc_dl.run.layout import DamagedFile, RunDir
+from hpc_dl.scheduler import recovery
 from hpc_dl.status import find_run, find_runs, is_pattern
 
 if TYPE_CHECKING:
@@ -60,6 +64,16 @@ def chosen_runs(args: argparse.Namespace) -> list[RunDir]:
 def names_one(args: argparse.Namespace) -> bool:
     """Return whether RUN is a single run by its name, for which JSON is no list."""
     return len(args.words) == 1 and not is_pattern(args.words[0])
+
+
+def failure_code(run: RunDir) -> int:
+    """Return the exit code for a run that has not been completed: 2 where its job recorded that
+    the spec or the data are at fault, else 1."""
+    submission = recovery.find(run).submission
+    failed = None
+    with contextlib.suppress(DamagedFile):
+        failed = failure.find(run, submission.job_id) if submission else None
+    return failed.exit_code if failed else EXIT_FAILED
 
 
 def print_json(value: object) -> None:

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from hpc_dl.cli import common
-from hpc_dl.errors import EXIT_FAILED, UserError
+from hpc_dl.errors import UserError
 from hpc_dl.run import journal
 from hpc_dl.run.layout import DamagedFile, RunDir, open_file, read_bytes
 from hpc_dl.scheduler import recovery
@@ -24,7 +24,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     common.add_run(parser)
     parser.add_argument("-f", "--follow", action="store_true", help="continue until the run ends")
     parser.add_argument("--rank", type=int, default=0, help="whose log; 0 if not given")
-    parser.epilog = "--json lists the log files. With -f the exit code is 1 if the run fails."
+    parser.epilog = (
+        "--json lists the log files. With -f the exit code is 1 if the run fails, 2 if its spec or "
+        "data are at fault."
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -33,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
         files = [str(path) for path in sorted(found.logs.glob("*.log"))]
         common.print_json({"run": found.id, "files": files})
     elif args.follow:
-        return EXIT_FAILED if _follow(found, args.rank).failed else 0
+        return common.failure_code(found) if _follow(found, args.rank).failed else 0
     else:
         _copy(_log(found, args.rank), 0)
     return 0

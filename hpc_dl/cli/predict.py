@@ -116,7 +116,7 @@ def _submit(
         command += [f"--{name.replace('_', '-')}"] if getattr(args, name) else []
     overrides = [f"{key}={value}" for key, value in resources.items()]
     job = slurm_task.submit(model.run, args.site, command, overrides)
-    sys.stdout.write(f"slurm job {job.job_id}: {out} at its end; log: {job.log}\n")
+    sys.stdout.write(f"Slurm job {job.job_id}: {out} at its end; log: {job.log}\n")
     return 0
 
 

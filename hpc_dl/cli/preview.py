@@ -48,7 +48,7 @@ def preview(request: JobRequest, choice: RunChoice, scheduler: Scheduler) -> Pre
     try:
         text = cluster.script(plan if scheduler is cluster else request.plan(run_dir, cluster))
     except UserError as error:  # a plan for this machine may not suit the cluster
-        notes.append(f"no {cluster.name} job on site {request.site.name}: {error.message}")
+        notes.append(f"no job script for site {request.site.name}: {error.message}")
     return Preview(
         request.spec,
         plan,

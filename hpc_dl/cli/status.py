@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpc_dl.cli import common
-from hpc_dl.errors import EXIT_CLUSTER, EXIT_FAILED
+from hpc_dl.errors import EXIT_CLUSTER
 from hpc_dl.jobspec import units
 from hpc_dl.run import layout
 from hpc_dl.run.layout import RunDir
+from hpc_dl.run.submission import name_job
 from hpc_dl.run.weights import Weights
 from hpc_dl.status import Status, read_status, read_statuses
 from hpc_dl.tracking import uploads
@@ -40,7 +41,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     common.add_runs(parser, optional=True)
     parser.add_argument("--all", action="store_true", help=f"all runs, not only the last {SHOWN}")
     parser.epilog = (
-        "Exit code: with one RUN 1 if it has failed; 3 if a scheduler could not be asked."
+        "Exit code: with one RUN 1 if it has failed, 2 if its spec or data were at fault; 3 if a "
+        "scheduler could not be asked."
     )
 
 
@@ -64,7 +66,7 @@ def _show_one(status: Status, *, as_json: bool) -> int:
         _console().print(_details(status), soft_wrap=True)
     if not status.reachable:
         return EXIT_CLUSTER
-    return EXIT_FAILED if status.failed else 0
+    return common.failure_code(RunDir(Path(status.path))) if status.failed else 0
 
 
 def _console() -> Console:
@@ -101,7 +103,7 @@ def _table(statuses: list[Status]) -> Table:
 def _details(status: Status) -> Text:
     from rich.text import Text
 
-    job = f"{status.backend} job {status.job_id}" if status.backend else ""
+    job = name_job(status.backend, str(status.job_id)) if status.backend else ""
     left = f", {units.clock(status.seconds_left)} left" if status.seconds_left else ""
     lines = {
         "run": Text(status.id),

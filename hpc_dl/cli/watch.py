@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import shlex
 from dataclasses import dataclass
 
 from rich.text import Text
 
-from hpc_dl.cli import live, logs, summary
+from hpc_dl.cli import common, live, logs, summary
 from hpc_dl.cli.common import console, print_json
-from hpc_dl.errors import EXIT_FAILED
 from hpc_dl.planning.plan import Plan
-from hpc_dl.run import failure, records
-from hpc_dl.run.layout import DamagedFile, RunDir
+from hpc_dl.run import records
+from hpc_dl.run.layout import RunDir
 from hpc_dl.run.monitor import RunMonitor
-from hpc_dl.run.submission import Submission
+from hpc_dl.run.submission import Submission, name_job
 from hpc_dl.scheduler import recovery, registry
 from hpc_dl.status import read_status, reconcile
 
@@ -52,7 +50,7 @@ def report(run: RunDir, plan: Plan, start: str, offset: int, options: ReportOpti
     """
     out, submission = console(for_json=options.as_json), Submission.load(run)
     assert submission is not None
-    job = f"{submission.backend} job {submission.job_id}"
+    job = name_job(submission.backend, submission.job_id)
     out.print(Text.assemble((run.id, "bold"), f": {job}, {start}"), soft_wrap=True)
     for note in plan.notes:
         out.print(Text(f"note: {note}"), soft_wrap=True)
@@ -89,16 +87,7 @@ def watch(run: RunDir, offset: int, options: ReportOptions) -> int:
         print_json({**_job(run), **summary.to_json(found)})
     else:
         summary.show(found, out)
-    return 0 if monitor.state == "completed" else _exit_code(run)
-
-
-def _exit_code(run: RunDir) -> int:
-    """Return the exit code for a run that has not been completed."""
-    submission = recovery.find(run).submission
-    failed = None
-    with contextlib.suppress(DamagedFile):
-        failed = failure.find(run, submission.job_id) if submission else None
-    return failed.exit_code if failed else EXIT_FAILED
+    return 0 if monitor.state == "completed" else common.failure_code(run)
 
 
 def show_complete(run: RunDir, options: ReportOptions) -> int:

@@ -60,6 +60,17 @@ def _example_bytes(facts: DataFacts, splits: Mapping[str, Split]) -> int:
     return sum(it.size for it in splits.values()) // sum(map(len, splits.values()))
 
 
+def refuse_others(source: LibraryData, wanted: str) -> None:
+    """Raise UserError for a data set of another task, before its gigabytes are fetched."""
+    for what, names in source.others.items():
+        if source.name.split(":")[1] in names.split():
+            raise UserError(
+                f"{source.name} has {what}, and no {wanted}",
+                hint="A function of your own may return other examples: "
+                "data.name: my_code.py:my_dataset.",
+            )
+
+
 def find_class(source: LibraryData, module: ModuleType) -> Any:
     """Return the class in `module` that the source names. Raises UserError if there is none."""
     name = source.name.split(":")[1]

@@ -31,6 +31,9 @@ _OTHERS = {
 
 AT_ONCE = 2**22
 """Bytes that are read at once."""
+KEPT = 2**27
+"""Bytes of texts that are kept while they are described, which takes several passes; larger ones
+are read for each of them."""
 
 
 def read(key: str, file: Path) -> str:

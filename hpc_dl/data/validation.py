@@ -9,14 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hpc_dl.data.exact import MOST_INTEGER
 from hpc_dl.data.faults import PLACES, Faults
 from hpc_dl.data.layout import refuse_scale
 from hpc_dl.errors import UserError, first_few
 from hpc_dl.jobspec.suggestions import nearest
 
 AXES = {"image": 4, "sequence": 3, "table": 2}
-MOST_INTEGER = 2**53
-"""Up to here float64 has every integer."""
 DARK = 1 / 8
 """As a share of white: images that are all darker are refused."""
 _FEW_DIGITS = (torch.float16, torch.bfloat16, torch.float32, torch.bool, torch.uint8, torch.int8)

@@ -17,6 +17,11 @@ class Spec(BaseModel):
     paths: ClassVar[tuple[str, ...]] = ()
     """Options that name a file or a folder."""
 
+    @classmethod
+    def refused_options(cls) -> set[str]:
+        """Return options that may have no value but their default, as they would change nothing."""
+        return set()
+
 
 def tag_by_name(value: Any) -> str | None:
     """Return which member of a union a `name` picks: that name, the library whose things it names

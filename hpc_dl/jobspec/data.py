@@ -75,6 +75,8 @@ class Feature:
     """Whether its numbers may be missing, as NaN."""
     tokens: str = ""
     """The kind of the tokens of a text, by which the text is put together again."""
+    quantiles: tuple[float, ...] = field(default=(), compare=False)
+    """Those that are to be forecast."""
 
 
 @dataclass(frozen=True)
@@ -277,19 +279,23 @@ class Data(Spec):
         """True if recurrent states go on from a batch to the next, whose examples follow."""
         return False
 
-    @field_validator("split_seed")
     @classmethod
-    def _something_is_drawn(cls, seed: int) -> int:
-        if seed and not cls.drawn:
-            raise ValueError("these data have all splits of their own, which no seed changes")
-        return seed
+    def refused_options(cls) -> set[str]:
+        found = set() if "test" in cls.drawn else {"folds", "fold"}
+        if not cls.drawn:
+            found.add("split_seed")
+            found |= set() if "test" in cls.model_fields else {"validation"}
+        return found
 
-    @field_validator("folds")
+    @field_validator("validation", "split_seed", "folds")
     @classmethod
-    def _test_is_drawn(cls, folds: int | None) -> int | None:
-        if folds is not None and "test" not in cls.drawn:
+    def _something_is_drawn(cls, value: Any, info: ValidationInfo) -> Any:
+        name = str(info.field_name)
+        if name not in cls.refused_options() or value == cls.model_fields[name].default:
+            return value
+        if name == "folds":
             raise ValueError("these data have a test split of their own, and cannot be folded")
-        return folds
+        raise ValueError("these data have all splits of their own, which it does not change")
 
     @field_validator("fold")
     @classmethod
@@ -370,11 +376,14 @@ class LibraryData(Data):
 
     library: ClassVar[str] = ""
     """Its name before the first colon, if it has many data sets: `torchvision:CIFAR10`."""
+    others: ClassVar[Mapping[str, str]] = {}
+    """What the data sets of the library have that are of other tasks, and their names."""
 
     @classmethod
     def members(cls) -> Sequence[str]:
-        """Return the data sets that the library has."""
-        return library_names.dataset_classes(cls.library)
+        """Return the data sets that the library has for these tasks."""
+        others = " ".join(cls.others.values()).split()
+        return [it for it in library_names.dataset_classes(cls.library) if it not in others]
 
     @property
     def options(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, PositiveInt
 
 from hpc_dl.jobspec.base import Spec
 from hpc_dl.jobspec.model import Model
+from hpc_dl.jobspec.only_with import OnlyWith
 
 
 def _odd(count: int) -> int:
@@ -34,6 +35,6 @@ class ReadsVideo(Model):
     """Options of a network that reads videos, among other sequences."""
 
     name: str
-    frames: FrameLayers | None = Field(
+    frames: Annotated[FrameLayers | None, OnlyWith("modality", ("video",))] = Field(
         None, description="convolutions over the frames of videos; their defaults if unset"
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, Field, PositiveInt
 
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.model import Activation, Conflict, Model
+from hpc_dl.jobspec.only_with import OnlyWith
 
 
 class Coder(Model):
@@ -16,7 +17,7 @@ class Coder(Model):
 
     latent_dim: PositiveInt = Field(32, description="dimensions of the code")
     network: Literal["dense", "conv"] = Field("conv", description="with convolutions, or without")
-    channels: list[PositiveInt] = Field(
+    channels: Annotated[list[PositiveInt], OnlyWith("network", ("conv",))] = Field(
         [16, 32],
         description="of the convolutions of `conv`, each of which halves the sides of an image",
     )

@@ -5,12 +5,13 @@ They belong to the network, which is exported with them, and takes recordings as
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from hpc_dl.jobspec.base import Spec
 from hpc_dl.jobspec.model import Model
+from hpc_dl.jobspec.only_with import OnlyWith
 
 
 class LogMel(Spec):
@@ -34,6 +35,6 @@ class ReadsRecordings(Model):
     """Options of a network that reads recordings, among other sequences."""
 
     name: str
-    log_mel: LogMel | None = Field(
+    log_mel: Annotated[LogMel | None, OnlyWith("modality", ("audio",))] = Field(
         None, description="the features of recordings; the defaults of its options if unset"
     )

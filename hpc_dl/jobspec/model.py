@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 
 from hpc_dl.jobspec import metrics
 from hpc_dl.jobspec.base import Spec
+from hpc_dl.jobspec.only_with import OnlyWith
 
 if TYPE_CHECKING:
     from hpc_dl.jobspec.data import DataFacts
@@ -19,10 +20,11 @@ Task = str
 of the group `hpc_dl.tasks`; `none` where nothing is asked."""
 Norm = Literal["batch", "group", "none"]
 Activation = Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid"]
-Pooling = Literal["last", "mean", "max"]
-"""How the states of a sequence become one: the last, or the mean or maximum over the steps."""
-OF_STEPS = ("tag", "predict_next", "predict_notes", "translate")
-"""Tasks with outputs for each step of a sequence."""
+Pooling = Annotated[
+    Literal["last", "mean", "max"], OnlyWith("task", ("classify", "regress", "forecast"))
+]
+"""How the states of a sequence become one, where the outputs are not for each step: the last, or
+the mean or maximum over the steps."""
 
 Probability = Annotated[float, Field(ge=0, lt=1)]
 
@@ -34,17 +36,6 @@ class Conflict:
     option: str
     message: str
     hint: str
-
-
-def find_pooling_conflict(pooling: Pooling, facts: DataFacts) -> Conflict | None:
-    """Return the conflict of pooling with a task that has outputs for each step."""
-    if pooling == "last" or facts.task not in OF_STEPS:
-        return None
-    return Conflict(
-        "pooling",
-        f"the task {facts.task} has outputs for each step: none are pooled",
-        "Leave it out.",
-    )
 
 
 class Model(Spec):

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from hpc_dl.jobspec.model import Model
+from hpc_dl.jobspec.only_with import OnlyWith
 
 
 class TagsWords(Model):
     """Options of a network that tags the words of sentences, among other tasks."""
 
     name: str
-    crf: bool = Field(
+    crf: Annotated[bool, OnlyWith("task", ("tag",))] = Field(
         False,
         description="of tags: learn as well which tag follows which, as a conditional random "
         "field, and predict the likeliest tags of a whole sentence",

@@ -8,7 +8,7 @@ from pydantic import Field, PositiveInt
 
 from hpc_dl.jobspec.data import ConsecutiveData, Fraction
 from hpc_dl.jobspec.model import Modality, Task
-from hpc_dl.jobspec.tokens import Kind
+from hpc_dl.jobspec.tokens import Kind, Vocabulary
 
 
 class RunningText(ConsecutiveData):
@@ -25,7 +25,7 @@ class RunningText(ConsecutiveData):
         "blanks; words in lower case, with punctuation marks apart; or byte pairs, which are "
         "pieces of words (needs the extra `text`)",
     )
-    vocabulary: PositiveInt | None = Field(
+    vocabulary: Vocabulary = Field(
         None,
         description="most tokens, of which those beyond the most frequent are <unk>; all of the "
         "training part if unset, 8000 of byte pairs",

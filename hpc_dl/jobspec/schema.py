@@ -50,8 +50,9 @@ class Option:
 
 
 def options(part: type[Spec]) -> list[Option]:
-    """Return the options of a part of a spec, but for the name by which it is chosen."""
-    whole = part.model_json_schema()
+    """Return the options of a part of a spec, but for the name by which it is chosen and those
+    that it refuses."""
+    whole, left_out = part.model_json_schema(), {"name", *part.refused_options()}
     definitions = whole.get("$defs", {})
     return [
         Option(
@@ -62,7 +63,7 @@ def options(part: type[Spec]) -> list[Option]:
             schema.get("description", ""),
         )
         for name, schema in whole["properties"].items()
-        if name != "name"
+        if name not in left_out
     ]
 
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import Field, PositiveInt
 
 from hpc_dl.jobspec.model import Modality, Task
-from hpc_dl.jobspec.tokens import Kind, TokenData
+from hpc_dl.jobspec.tokens import Kind, TokenData, Vocabulary
 
 
 class ClassifiedTexts(TokenData):
@@ -20,7 +20,7 @@ class ClassifiedTexts(TokenData):
     tokens: Kind = Field(
         "lowercase_words", description=TokenData.model_fields["tokens"].description
     )
-    vocabulary: PositiveInt | None = Field(
+    vocabulary: Vocabulary = Field(
         None,
         description="most tokens, of which those beyond the most frequent are <unk>; if unset all "
         "of the training examples, but for words in lower case that are there once, and 8000 byte "

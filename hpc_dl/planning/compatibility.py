@@ -11,6 +11,7 @@ from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.faults import Fault
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.model import Modality, UserModel
+from hpc_dl.jobspec.only_with import find_unused
 from hpc_dl.jobspec.sources import SOURCES
 from hpc_dl.jobspec.suggestions import closest
 from hpc_dl.planning.site import Site
@@ -26,9 +27,6 @@ AUGMENTED: dict[str, tuple[Modality, ...]] = {
 """What each way to augment can be done to."""
 SMOOTHED = ("translate",)
 """Tasks beside classification whose loss takes label smoothing."""
-
-FIRST_LAYERS: dict[str, Modality] = {"log_mel": "audio", "frames": "video"}
-"""Options of the first layers of a network, which it has for one modality alone."""
 
 
 class SpecConflict(UserError):
@@ -51,13 +49,14 @@ class SpecConflict(UserError):
 def check(spec: JobSpec, facts: DataFacts, site: Site | None) -> None:
     """Raise SpecConflict for what cannot be; without a site the run stays on this machine."""
     _check_kind_and_task(spec, facts)
+    _check_unused(spec, facts)
+    _check_conflict(spec, facts)
     _check_carried_state(spec)
     _check_classes(spec, facts)
     _check_loading(spec)
     _check_augmentation(spec, facts)
     _check_options_of_labels(spec, facts)
     _check_monitor(spec, facts)
-    _check_crf(spec, facts)
     _check_ema(spec)
     _check_strategy(spec)
     _check_rate(spec)
@@ -83,15 +82,23 @@ def _check_kind_and_task(spec: JobSpec, facts: DataFacts) -> None:
         )
     if facts.train == 0:
         raise SpecConflict("data", f"{spec.data.name} has no training examples")
-    for option, modality in FIRST_LAYERS.items():
-        if getattr(model, option, None) and facts.modality != modality:
-            raise SpecConflict(
-                f"model.{option}",
-                f"{spec.data.name} is {facts.modality} data; this is of networks for {modality}",
-            )
     if facts.task == "forecast" and facts.is_ragged:
         raise SpecConflict("data", f"{spec.data.name} has windows of several lengths to forecast")
-    if found := model.find_conflict(facts):
+
+
+def _check_unused(spec: JobSpec, facts: DataFacts) -> None:
+    """Raise SpecConflict for options that would have no effect, all at once."""
+    faults = [
+        Fault((section, name), f"{section}.{name}: {why}", "Leave it out.")
+        for section, options in (("model", spec.model), ("data", spec.data))
+        for name, why in find_unused(options, facts)
+    ]
+    if faults:
+        raise SpecConflict.of(faults)
+
+
+def _check_conflict(spec: JobSpec, facts: DataFacts) -> None:
+    if found := spec.model.find_conflict(facts):
         raise SpecConflict(f"model.{found.option}", found.message, found.hint)
 
 
@@ -195,13 +202,6 @@ def _check_monitor(spec: JobSpec, facts: DataFacts) -> None:
             "train.early_stopping",
             f"no metric of {model.name} tells which weights are better: it would never stop",
             f"Name one, if you trust it: checkpoint.monitor: {known[0]}" if known else "",
-        )
-
-
-def _check_crf(spec: JobSpec, facts: DataFacts) -> None:
-    if getattr(spec.model, "crf", False) is True and facts.task != "tag":
-        raise SpecConflict(
-            "model.crf", f"{spec.data.name} has no tags for the words of sentences", "Leave it out."
         )
 
 

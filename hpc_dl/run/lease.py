@@ -27,7 +27,7 @@ from typing import Any
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.run.layout import RunDir, age, write_atomic
 from hpc_dl.run.process_identity import Process
-from hpc_dl.run.submission import Submission
+from hpc_dl.run.submission import Submission, name_job
 
 RENEW_SECONDS = 5.0
 """Between two renewals."""
@@ -69,7 +69,7 @@ class Holder:
     def __str__(self) -> str:
         it = self.submission
         began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.since))
-        return f"{it.backend} job {it.job_id} on {self.host} since {began}"
+        return f"{name_job(it.backend, it.job_id)} on {self.host} since {began}"
 
     def is_earlier_attempt_of(self, other: Holder) -> bool:
         """Return whether the other is the same job, which the scheduler has started again."""

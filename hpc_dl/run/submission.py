@@ -26,11 +26,17 @@ _JOB = rf"\d{_JOB_REST}"
 
 MARK = "hpcdl:"
 """Prefix of every mark."""
+_PROPER_NAMES = {"slurm": "Slurm"}
 
 
 def is_job_id(text: str) -> bool:
     """Return whether a text may be the id of a job."""
     return re.fullmatch(_JOB, text) is not None
+
+
+def name_job(backend: str, job_id: str) -> str:
+    """Return what people call a job of a scheduler: `Slurm job 7`."""
+    return f"{_PROPER_NAMES.get(backend, backend)} job {job_id}"
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,14 @@ def get(name: str) -> Scheduler:
                 f"there is no scheduler '{name}'",
                 hint=f"There are: {known}. A package adds one by the entry point {ENTRY_POINTS}.",
             )
-        loaded = found[name].load()
+        try:
+            loaded = found[name].load()
+        except Exception as error:  # a package's own code may raise anything
+            raise UserError(
+                f"the scheduler '{name}' cannot be imported: {error}",
+                hint=f"{found[name].value} comes from an installed package: mend it, or install it "
+                "again.",
+            ) from None
     scheduler: Scheduler = loaded()
     return scheduler
 

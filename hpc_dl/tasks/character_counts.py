@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hpc_dl.jobspec.data import Feature
-from hpc_dl.tasks.detokenize import BYTES, byte_letters
+from hpc_dl.tasks.detokenize import BYTES, bytes_of
 
 
 def of_tokens(feature: Feature) -> list[int]:
@@ -14,11 +14,5 @@ def of_tokens(feature: Feature) -> list[int]:
     """
     if feature.tokens not in BYTES:
         return [1] * len(feature.vocabulary)
-    return [sum(it >> 6 != 0b10 for it in _bytes(feature, token)) for token in feature.vocabulary]
-
-
-def _bytes(feature: Feature, token: str) -> list[int]:
-    """Return the bytes of a token."""
-    if feature.tokens == "bytes":
-        return [int(token[1:-1], 16)]
-    return [byte_letters()[letter] for letter in token]
+    count = len(feature.vocabulary)
+    return [sum(it >> 6 != 0b10 for it in bytes_of(feature, token)) for token in range(count)]

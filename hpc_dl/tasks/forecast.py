@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     from hpc_dl.jobspec.train import Train
 
 QUANTILES = (0.1, 0.5, 0.9)
-"""The median, and the ends of a band in which 80 % of the values are to be."""
-LOW, MEDIAN, HIGH = range(3)
+"""Of networks that were trained before there was an option."""
+
+
+def quantiles_of(facts: DataFacts) -> tuple[float, ...]:
+    """Return the quantiles that are forecast: the median, and the ends of bands around it."""
+    return facts.targets["future"].quantiles or QUANTILES
 
 
 class Forecasting(Task):
@@ -32,6 +36,7 @@ class Forecasting(Task):
         self, facts: DataFacts, options: Train | None, examples: Mapping[str, Tensor]
     ) -> None:
         super().__init__(facts, options, examples)
+        self.quantiles = quantiles_of(facts)
         training = examples.get("future", torch.zeros(1, 1, facts.outputs))
         self.deviation = deviation(training.flatten(0, 1)).float()
         """Of the training values of each series, by which its errors are divided, so that those of
@@ -42,7 +47,7 @@ class Forecasting(Task):
         horizon, series = self.facts.targets["future"].shape
         assert horizon is not None
         assert series is not None
-        return horizon * series * len(QUANTILES)
+        return horizon * series * len(self.quantiles)
 
     def loss(self, outputs: Tensor, batch: Batch) -> Loss:
         """Return the quantile loss, in deviations of the series: the mean over quantiles, steps and
@@ -51,23 +56,24 @@ class Forecasting(Task):
         error = (batch["future"][..., None] - outputs) / self.deviation[:, None]
         losses = [
             torch.maximum(q * e, (q - 1) * e)
-            for q, e in zip(QUANTILES, error.unbind(-1), strict=True)
+            for q, e in zip(self.quantiles, error.unbind(-1), strict=True)
         ]
         return Loss(torch.stack(losses).mean(dim=(0, 2, 3)).sum(), len(error))
 
     def measure(self, outputs: Tensor, batch: Batch) -> Mapping[str, Loss | Observed]:
         """Return the loss; the MAE of the median, and of the naive and the seasonal-naive forecast,
         in the units of the series and averaged over them; and the coverage, the share of the values
-        in the band, which is to be 0.8."""
-        future = batch["future"]
-        low, median, high = outputs.unbind(dim=-1)
+        between the outermost quantiles, if there are several."""
+        future, median = batch["future"], self._median(outputs)
         naive = batch["sequence"][:, -1:].expand_as(future)
         measured: dict[str, Loss | Observed] = {
             "loss": self.loss(outputs, batch),
             "mae": _mae(median, future),
             "mae_naive": _mae(naive, future),
-            "coverage": _mean(((low <= future) & (future <= high)).float()),
         }
+        if len(self.quantiles) > 1:
+            inside = (outputs[..., 0] <= future) & (future <= outputs[..., -1])
+            measured["coverage"] = _mean(inside.float())
         if "seasonal" in batch:
             measured["mae_seasonal_naive"] = _mae(batch["seasonal"], future)
         return measured
@@ -75,7 +81,10 @@ class Forecasting(Task):
     def predict(self, outputs: Tensor) -> Mapping[str, Tensor]:
         """Return the `quantiles`, (B, horizon, series, quantiles), and the median as `forecast`,
         (B, horizon, series)."""
-        return {"forecast": outputs[..., MEDIAN], "quantiles": outputs}
+        return {"forecast": self._median(outputs), "quantiles": outputs}
+
+    def _median(self, outputs: Tensor) -> Tensor:
+        return outputs[..., self.quantiles.index(0.5)]
 
     def pictures(self, held_out: Iterable[tuple[Tensor, Batch]]) -> Mapping[str, Artifact]:
         """Return forecasts with their bands beside what came, of windows far apart."""
@@ -86,7 +95,8 @@ class Forecasting(Task):
                     *(it.cpu() for it in (batch["sequence"], batch["future"], outputs)), strict=True
                 )
             )
-        return {"forecasts": forecasts.draw(rows, self.facts.targets["future"].vocabulary)}
+        names = self.facts.targets["future"].vocabulary
+        return {"forecasts": forecasts.draw(rows, names, self.quantiles)}
 
 
 def _mean(values: Tensor) -> Loss:

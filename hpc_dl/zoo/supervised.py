@@ -10,6 +10,7 @@ from hpc_dl import tasks
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.model import Model
 from hpc_dl.tasks.decoding import Step
+from hpc_dl.tasks.forecast import quantiles_of
 from hpc_dl.tasks.state import State, clear, pick
 from hpc_dl.zoo.contract import (
     Architecture,
@@ -49,7 +50,7 @@ class Supervised(Architecture):
         if getattr(self.options, "crf", False):
             network = ConditionalRandomField(network, self.task.outputs)
         if self.facts.task == "forecast":
-            network = Forecast(network, self.facts.outputs)
+            network = Forecast(network, self.facts.outputs, len(quantiles_of(self.facts)))
         if self.task.rescaled:
             network = Rescaled(network, self.facts.outputs)
         return {"model": network}

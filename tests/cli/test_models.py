@@ -82,6 +82,12 @@ def test_init_writes_every_option_and_its_default_as_a_comment(capsys, tmp_path,
     for section in ("model", "data", "train", "resources", "checkpoint", "tracking"):
         part = getattr(full, section)
         assert isinstance(part, BaseModel)
-        missing = set(type(part).model_fields) - part.model_fields_set
+        missing = set(type(part).model_fields) - part.model_fields_set - part.refused_options()
         assert missing <= {"steps", "epochs"}
     assert isinstance(full, JobSpec)
+
+
+def test_init_shows_no_option_that_its_data_refuse(capsys):
+    text = said(capsys, "init", "gnn")
+    assert "name: karate" in text
+    assert not re.search("^ +#?(split_seed|folds|validation):", text, re.MULTILINE)

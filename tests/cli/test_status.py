@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from hpc_dl.cli import main
-from hpc_dl.run import journal
+from hpc_dl.errors import UserError
+from hpc_dl.run import failure, journal
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import RunDir
+from hpc_dl.run.rank_info import RankInfo
 from hpc_dl.run.submission import Submission
 from hpc_dl.status import read_status
 from tests.support.own_models import own_models
@@ -148,6 +150,21 @@ def test_logs_prints_the_log_of_the_batch_script_without_one_of_a_rank(
     (run.logs / "17-batch.log").write_text("module: command not found\n")
     assert main(["logs", "quick"]) == 0
     assert capfd.readouterr().out == "module: command not found\n"
+
+
+def test_a_failure_of_the_data_has_the_exit_code_that_submitting_it_has(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = ended(root, "failed", "the data are at fault")
+    Submission("slurm", "17", "here", 0.0).save(run)
+    (run.logs / "17-0.log").write_text("the data are at fault\n")
+    for error, code in ((UserError("row 7 is wrong"), 2), (RuntimeError("it exploded"), 1)):
+        for file in run.path.glob("failure-*"):
+            file.unlink()
+        failure.record(run, RankInfo(0, 1, 0, 1, "17.0", "17", 0), error)
+        assert main(["status", "quick"]) == code
+        assert main(["logs", "quick", "-f"]) == code
+    assert "Slurm job 17" in capsys.readouterr().out
 
 
 def test_logs_f_follows_a_run_to_its_end(root: Path, tmp_path: Path) -> None:

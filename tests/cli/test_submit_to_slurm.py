@@ -39,7 +39,7 @@ def test_submit_returns_at_once_with_the_next_commands(
     said = capsys.readouterr().out
     run = RunDir(root / "quick-1")
     job = read_status(run).job_id
-    assert f"quick-1: slurm job {job}, a new run" in said
+    assert f"quick-1: Slurm job {job}, a new run" in said
     for command in ("hpcdl status quick-1", "hpcdl logs quick-1 -f", "hpcdl cancel quick-1"):
         assert command in said
     assert cluster.run("squeue", "-h", "-j", str(job), "-o", "%j %T") == "quick PENDING"

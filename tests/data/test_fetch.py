@@ -4,20 +4,25 @@ import contextlib
 import errno
 import gzip
 import hashlib
+import io
 import json
 import shutil
 import socket
+import tarfile
 import threading
+import zipfile
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from hpc_dl.cli import main
-from hpc_dl.data.sources import cifar
+from hpc_dl.data import sources
+from hpc_dl.data.sources import cifar, rotten_tomatoes
 from hpc_dl.data.sources.mnist import FILES, MNISTSource, raw_folder
 from hpc_dl.data.staging import download
 from hpc_dl.errors import UserError
+from hpc_dl.jobspec.sources import SOURCES
 from hpc_dl.jobspec.sources.cifar import CIFAR10
 from hpc_dl.jobspec.sources.mnist import MNIST
 from hpc_dl.torchvision_compat import torchvision
@@ -257,6 +262,73 @@ def test_a_full_disk_is_said_and_leaves_nothing(archive, tmp_path, monkeypatch, 
         cifar_from(port, monkeypatch)
         assert fetch_cifar(tmp_path / "root") == 2
     assert "No space left on device" in capsys.readouterr().err
+    assert [path for path in (tmp_path / "root").rglob("*") if path.is_file()] == []
+
+
+def zipped(file, names):
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in names:
+            archive.writestr(f"free-spoken-digit-dataset-master/recordings/{name}", b"sound")
+
+
+def tarred(file, names):
+    with tarfile.open(file, "w:gz") as archive:
+        for name in names:
+            lines = b"a sentence\n" * rotten_tomatoes.OF_EACH
+            member = tarfile.TarInfo(f"rt-polaritydata/{name}")
+            member.size = len(lines)
+            archive.addfile(member, io.BytesIO(lines))
+
+
+PACKINGS = {
+    "fsdd": zipped,
+    "rotten_tomatoes": tarred,
+    "multi30k": lambda file, _: file.write_bytes(gzip.compress(b"a sentence")),
+    "wnut17": lambda file, _: file.write_bytes(b"word O"),
+}
+
+
+@pytest.fixture(params=PACKINGS)
+def fetched(request, tmp_path, monkeypatch):
+    """A source, and the folder of a server that has its files as its origin has."""
+    for name in PROXIES:
+        monkeypatch.delenv(name, raising=False)
+    kind = sources.class_for(SOURCES[request.param])
+    urls = sources.build(SOURCES[request.param](name=request.param), tmp_path).urls
+    (tmp_path / "server").mkdir()
+    for url in set(urls.values()):
+        names = [name for name, its in urls.items() if its == url]
+        PACKINGS[request.param](tmp_path / "server" / url.rpartition("/")[2], names)
+    with serving(tmp_path / "server") as port:
+        here = {
+            name: f"http://127.0.0.1:{port}/{url.rpartition('/')[2]}" for name, url in urls.items()
+        }
+        monkeypatch.setattr(kind, "urls", here)
+        yield request.param, here, tmp_path / "server"
+
+
+def test_what_is_compressed_renamed_or_in_an_archive_is_staged_under_its_names(
+    fetched, tmp_path, capsys
+):
+    name, urls, _ = fetched
+    root = tmp_path / "root"
+    assert main(["data", "fetch", name, "--root", str(root)]) == 0
+    assert {path.name for path in root.rglob("*") if path.is_file()} == set(urls)
+    assert main(["data", "fetch", name, "--root", str(root)]) == 0
+    assert "nothing to fetch" in capsys.readouterr().out
+
+
+def test_what_is_damaged_on_its_way_stages_nothing(fetched, tmp_path, capsys):
+    name, urls, server = fetched
+    file = server / next(iter(urls.values())).rpartition("/")[2]
+    if name == "wnut17":
+        file.unlink()
+    else:
+        file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    assert main(["data", "fetch", name, "--root", str(tmp_path / "root")]) == 2
+    said = capsys.readouterr().err
+    assert f"{name} could not be fetched: " in said
+    assert next(iter(urls.values())) in said
     assert [path for path in (tmp_path / "root").rglob("*") if path.is_file()] == []
 
 

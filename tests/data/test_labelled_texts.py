@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from hpc_dl.data import sources, tokens
+from hpc_dl.data import sources, text_files, tokens
 from hpc_dl.data.sources import synthetic_dna, synthetic_reviews
 from hpc_dl.data.tokens.dna import Dna
 from hpc_dl.errors import UserError
@@ -116,6 +116,15 @@ def test_streamed_texts_are_the_same_bit_for_bit(tmp_path, chosen):
         assert {*one} == {*other}
         assert all(torch.equal(one[name], other[name]) for name in one)
         assert one["text"].dtype == other["text"].dtype == torch.int64
+
+
+def test_small_texts_are_read_once_and_large_ones_give_the_same(tmp_path, monkeypatch):
+    source, read, paths = text_folder(tmp_path), text_files.read, []
+    monkeypatch.setattr(text_files, "read", lambda *it: paths.append(it[1]) or read(*it))
+    facts = sources.build(source, HERE, HERE).load()[0]
+    assert len(paths) == len(set(paths)) == facts.train + facts.validation + facts.test
+    monkeypatch.setattr(text_files, "KEPT", 9)
+    assert sources.build(source, HERE, HERE).load()[0] == facts
 
 
 def test_the_tokenizer_goes_with_the_run(tmp_path):

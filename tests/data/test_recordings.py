@@ -14,6 +14,7 @@ from hpc_dl.data import sources
 from hpc_dl.data.audio import header, reading
 from hpc_dl.data.audio.form import AudioForm
 from hpc_dl.data.sampler import Batches, held_out
+from hpc_dl.data.sources import fsdd
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.sources.audio_folder import AudioFolder
 from hpc_dl.jobspec.sources.fsdd import FSDD
@@ -191,24 +192,18 @@ def test_fsdd_is_tested_on_five_of_each_digit_and_speaker(tmp_path):
     assert facts.inputs["audio"].rate == 8000
 
 
-def fsdd(tmp_path, *names, root="fsdd"):
-    """A source of a folder with recordings of these names."""
-    (tmp_path / "fsdd" / "recordings").mkdir(parents=True)
-    for name in names:
-        (tmp_path / "fsdd" / "recordings" / name).write_bytes(wav(tone(300, 99)))
-    return sources.build(FSDD(name="fsdd", root=str(tmp_path / root)), tmp_path)
-
-
 @pytest.mark.parametrize(
-    ("names", "root", "said"),
+    ("there", "root", "said"),
     [
-        ([], "gone", "fsdd is not staged: there is no folder .*gone/recordings\n.*git clone"),
-        (["0_theo_1.wav"], "fsdd/recordings", r"Name the folder above: data\.root: .*fsdd$"),
-        (["0_theo_9.wav"], "fsdd", "1 recordings to train on and 0 for the test"),
-        (["0_theo_9.wav", "notes.txt"], "fsdd", r"not DIGIT_SPEAKER_INDEX\.wav: notes\.txt"),
+        (3000, "gone", "there is no folder .*gone/recordings\n.*hpcdl data fetch fsdd"),
+        (3000, "fsdd/recordings", r"Its files lie in .*: that is data\.root: .*fsdd$"),
+        (2999, "fsdd", r"fsdd is not staged: no 9_yweweler_9\.wav in "),
     ],
 )
-def test_what_is_not_the_whole_of_fsdd_is_refused(tmp_path, names, root, said):
+def test_what_is_not_the_whole_of_fsdd_is_refused(tmp_path, there, root, said):
+    (tmp_path / "fsdd" / "recordings").mkdir(parents=True)
+    for name in fsdd.FILES[:there]:
+        (tmp_path / "fsdd" / "recordings" / name).touch()
     with pytest.raises(UserError) as caught:
-        fsdd(tmp_path, *names, root=root).describe()
+        sources.build(FSDD(name="fsdd", root=str(tmp_path / root)), tmp_path).describe()
     assert re.search(said, str(caught.value), re.DOTALL)

@@ -88,7 +88,11 @@ def test_the_text_of_tokens_needs_their_feature_alone(kind, tmp_path):
     read, written = (
         tokens.load(tmp_path / name) for name in ("vocabulary.json", "target_vocabulary.json")
     )
-    assert detokenize.text(feature, written.encode(sentence).tolist()) == sentence
+    ids = written.encode(sentence).tolist()
+    assert detokenize.text(feature, ids) == sentence
+    if kind in detokenize.BYTES:
+        begin, end = map(feature.vocabulary.index, (BEGIN, END))
+        assert detokenize.text(feature, [begin, *ids, end]) == sentence
     assert {BEGIN, END} <= set(written.tokens)
     assert not {BEGIN, END} & set(read.tokens)
 

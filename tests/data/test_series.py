@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from hpc_dl.jobspec.sources.series import Series
@@ -42,3 +43,20 @@ def test_the_eeg_is_shipped_and_described_without_torch():
     assert (facts.train, facts.validation, facts.test) == (521, 73, 153)
     assert facts.shape == (32, 4)
     assert not facts.synthetic
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_test_that_changes_more_than_the_training_is_noted(tmp_path, times):
+    values = np.random.default_rng(3).normal(size=1000).round(3)
+    values[800:] *= times
+    (tmp_path / "my.csv").write_text("a\n" + "\n".join(map(str, values)) + "\n")
+    notes = reading.describe(Series(name="series", path=str(tmp_path / "my.csv")), Path()).notes
+    found = [it for it in notes if "times as much in the test as in the training" in it]
+    assert bool(found) == (times == 2)
+
+
+def test_quantiles_go_with_the_facts(tmp_path):
+    series = ramp(tmp_path).model_copy(update={"quantiles": [0.25, 0.5, 0.75]})
+    facts = reading.describe(series, Path())
+    assert facts.targets["future"].quantiles == (0.25, 0.5, 0.75)
+    assert facts == reading.describe(ramp(tmp_path), Path())  # they are options, not data

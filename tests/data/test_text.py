@@ -107,6 +107,29 @@ def test_a_text_is_streamed_as_it_is_held_in_memory(kind, tmp_path, monkeypatch)
                     assert torch.equal(tensor, other.batch(batch)[key])
 
 
+def test_the_texts_of_a_folder_follow_each_other_by_name_each_from_its_own_line(tmp_path):
+    for name, text in {"b/1.txt": "third\n", "a.txt": "first", "a2.txt": "second"}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    source = TextSource(Text(name="text", path=str(tmp_path), length=4), Path())
+    assert "".join(source._text()) == "first\nsecond\nthird\n"
+    assert [*source.files()] == ["data.path/a.txt", "data.path/a2.txt", "data.path/b/1.txt"]
+    assert source.load()[0].train == source.describe().train
+
+
+@pytest.mark.parametrize("kind", ["characters", "words"])
+def test_a_small_text_is_read_once_and_a_large_one_gives_the_same(kind, tmp_path, monkeypatch):
+    options = written(tmp_path, "some more or less long text\n" * 99 + "Ü\n", tokens=kind)
+    opened, read = [], text_files.read_in_parts
+    monkeypatch.setattr(text_files, "read_in_parts", lambda *it: (opened.append(it), read(*it))[1])
+    small = TextSource(options, Path())
+    facts = small.load()[0]
+    assert len(opened) == 1
+    monkeypatch.setattr(text_files, "KEPT", 99)
+    assert TextSource(options, Path()).load()[0] == facts
+    assert len(opened) > 1
+
+
 @pytest.mark.slow
 def test_a_large_text_is_streamed_in_little_memory(tmp_path):
     file, line = tmp_path / "large.txt", "abcdefghijklmnopqrs\n"

@@ -366,7 +366,7 @@ CASES = {
     ),
     "a seed of parts that follow each other": (
         spec(data="data: {name: series, split_seed: 3}"),
-        [(3, 34, "these data have all splits of their own, which no seed changes")],
+        [(3, 34, "these data have all splits of their own, which it does not change")],
     ),
     "clips of one frame, of a side of a number": (
         spec(data="data: {name: clip_folder, root: x, frames: 1, size: 64}"),

@@ -54,6 +54,11 @@ def test_a_wrong_name_is_answered_with_one_of_its_key(tmp_path, section, name, p
     assert said in answer
 
 
+@pytest.mark.parametrize("name", ["IMDB", "CocoDetection", "WordNet18"])
+def test_no_data_set_is_suggested_whose_task_is_refused(tmp_path, name):
+    assert f":{name}'" not in refused(tmp_path, "data", f"{{name: {name}}}")
+
+
 @pytest.mark.parametrize(
     "key, said",
     [

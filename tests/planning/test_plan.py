@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hpc_dl.jobspec.architectures import ZOO
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.data import DataFacts, Feature
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning.compatibility import SpecConflict
 from hpc_dl.planning.plan import Machine, Plan
@@ -127,13 +127,6 @@ def test_more_ranks_than_examples_in_a_batch_is_noted():
     assert plan.notes == ["batch_size 2 leaves 2 of the ranks idle"]
 
 
-@pytest.mark.parametrize("option, given", [("frames", {"span": 1}), ("log_mel", {"bands": 40})])
-def test_options_for_videos_and_recordings_are_refused_for_other_data(option, given):
-    with pytest.raises(SpecConflict, match="digits is image data; this is of networks") as caught:
-        make(model={"name": "rnn", option: given})
-    assert caught.value.key == f"model.{option}"
-
-
 def test_sbatch_options_of_the_spec_win_over_those_of_the_site():
     site = Site(name="here", slurm={"constraint": "v100", "qos": "low"}, account="lab")
     plan = make(site, resources={"slurm": {"constraint": "a100", "exclusive": True}})
@@ -194,6 +187,44 @@ def test_a_model_that_does_not_do_the_task_is_refused_with_those_that_would():
     ) as caught:
         make(facts=facts)
     assert "take one of: autoencoder" in caught.value.hint
+
+
+TEXT = replace(FACTS, modality="text", inputs={"text": Feature("int", (None,), ("<unk>", "a"))})
+TOLD_NEXT = replace(TEXT, task="predict_next")
+NODES = replace(FACTS, modality="graph", task="classify_nodes")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "model", "facts", "able"),
+    [
+        ("patch", 2, "transformer", TEXT, "the modality of the data is text; it is for image"),
+        ("embedding", 8, "cnn", FACTS, "is image; it is for text"),
+        ("log_mel", {}, "lstm", FACTS, "is image; it is for audio"),
+        ("frames", {}, "rnn", TEXT, "is text; it is for video"),
+        ("pooling", "max", "lstm", TOLD_NEXT, "the task of the data is predict_next"),
+        ("pooling", "max", "gnn", NODES, "is classify_nodes; it is for classify or regress"),
+        ("crf", True, "transformer", FACTS, "is classify; it is for tag"),
+        ("heads", 4, "gnn", NODES, "layer is gcn; it is for gat"),
+        ("penalty", 1.0, "gan", FACTS, "loss is non-saturating; it is for wasserstein-gp"),
+        ("noise_level", 0.1, "autoencoder", FACTS, "use is compress; it is for denoise"),
+    ],
+)
+def test_an_option_without_effect_is_refused(option, value, model, facts, able):
+    with pytest.raises(SpecConflict, match=f"model.{option}: has no effect where .*{able}"):
+        make(facts=facts, model={"name": model, option: value})
+
+
+def test_options_without_effect_are_refused_together_but_at_their_defaults_mean_nothing():
+    reviews = {"name": "synthetic_reviews", "tokens": "bytes", "vocabulary": 300}
+    transformer = {"name": "transformer", "crf": True, "patch": 2}
+    with pytest.raises(SpecConflict) as refused:
+        make(facts=TEXT, model=transformer, data=reviews)
+    assert {fault.path for fault in refused.value.faults} == {
+        ("model", "patch"),
+        ("model", "crf"),
+        ("data", "vocabulary"),
+    }
+    make(facts=TEXT, model={"name": "transformer", "crf": False, "patch": 4})
 
 
 def test_fp16_without_a_gpu_is_refused():

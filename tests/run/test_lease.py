@@ -58,7 +58,7 @@ def take(run: RunDir, losses: list[str]) -> Iterator[object]:
 def test_a_second_job_is_refused_while_one_trains(run: RunDir, take, losses: list[str]) -> None:
     first = take(holder("8"))
     before = sorted(path.name for path in run.path.iterdir())
-    with pytest.raises(LeaseHeld, match=r"is being trained by slurm job 8 on n1 since 20"):
+    with pytest.raises(LeaseHeld, match=r"is being trained by Slurm job 8 on n1 since 20"):
         take(holder("9"))
     assert sorted(path.name for path in run.path.iterdir()) == before
     first.check()
@@ -117,7 +117,7 @@ def test_a_holder_of_unknown_state_is_watched(take, losses: list[str]) -> None:
     first._stop.clear()
     first.check()
     (said,) = losses
-    assert "was taken over by slurm job 9" in said
+    assert "was taken over by Slurm job 9" in said
 
 
 def test_a_wrong_clock_changes_nothing(take, run: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:

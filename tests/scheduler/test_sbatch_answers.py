@@ -250,7 +250,7 @@ def test_a_second_job_in_the_folder_sees_the_first_and_leaves(site: Site, tmp_pa
     assert done.returncode == 1, log.read_text()
     second = done.stdout.strip()
     (printed,) = site.run.logs.glob(f"{second}-0.log")
-    assert f"is being trained by slurm job {first.job_id} on n3 since" in printed.read_text()
+    assert f"is being trained by Slurm job {first.job_id} on n3 since" in printed.read_text()
     assert site.run.journal.read_bytes() == said
     assert Submission.load(site.run) == first
     assert read_status(site.run).state == "queued"

@@ -49,7 +49,7 @@ JOBS: dict[str, dict[str, Any]] = {
     "gnn, sage": {"model": {"hidden": 8, "layer": "sage"}, "data": KARATE},
     "gnn, graphs": {"model": {"hidden": 8}, "data": GRAPHS},
     "gnn, graphs, gat": {"model": {"hidden": 8, "layer": "gat"}, "data": GRAPHS},
-    "gnn, graphs, gin": {"model": {"hidden": 8, "layer": "gin", "pooling": "max"}, "data": GRAPHS},
+    "gnn, graphs, gin": {"model": {"hidden": 8, "layer": "gin"}, "data": GRAPHS},
     "lstm": {"model": {"hidden": 8, "layers": 2, "dropout": 0.5}},
     "lstm, forecast": {"model": {"hidden": 8, "dropout": 0.5}, "data": {"name": "series"}},
     "lstm, music": {

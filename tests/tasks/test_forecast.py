@@ -1,9 +1,12 @@
 """Forecasts are measured in the units of the series, beside forecasts that need no network."""
 
+import dataclasses
+
 import pytest
 import torch
 
 from hpc_dl.jobspec.data import DataFacts, Feature
+from hpc_dl.jobspec.sources.series import Series
 from hpc_dl.tasks.forecast import Forecasting
 from hpc_dl.zoo.layers.forecast import Forecast
 
@@ -55,7 +58,7 @@ def test_a_forecast_begins_with_the_naive_one_in_any_unit_and_no_quantile_crosse
         def forward(self, sequence):
             return torch.zeros(len(sequence), 3 * 2 * 3)
 
-    network = Forecast(Nothing(), 2)
+    network = Forecast(Nothing(), 2, 3)
     sequence = torch.randn(50, 4, 2) * torch.tensor([1.0, 1e3]) + 1e4
     network.fit([(sequence, torch.full([50], 4))])
     found = network(sequence)
@@ -71,3 +74,30 @@ def test_forecasts_are_predicted_and_drawn_with_their_bands():
     drawn = task.pictures([(outputs, given)])["forecasts"]
     assert drawn.pixels().ndim == 3
     assert drawn.caption == "Forecasts, 3 of 5 windows"
+
+
+def test_quantiles_are_those_of_the_data_and_the_outermost_are_the_band():
+    future = dataclasses.replace(FACTS.targets["future"], quantiles=(0.05, 0.25, 0.5, 0.95))
+    task = Forecasting(dataclasses.replace(FACTS, targets={"future": future}), None, {})
+    assert task.outputs == 3 * 2 * 4
+    given = batch()
+    outputs = given["future"][..., None] + torch.tensor([-3.0, -2.0, 1.0, 2.0])
+    found = task.measure(outputs, given)
+    assert float(found["coverage"].total / found["coverage"].count) == 1
+    assert float(found["mae"].total / found["mae"].count) == pytest.approx(1)
+    assert float(task.loss(outputs, given).total) > 0
+    assert torch.equal(task.predict(outputs)["forecast"], outputs[..., 2])
+    assert task.pictures([(outputs, given)])["forecasts"].pixels().ndim == 3
+    alone = dataclasses.replace(future, quantiles=(0.5,))
+    task = Forecasting(dataclasses.replace(FACTS, targets={"future": alone}), None, {})
+    assert "coverage" not in task.measure(outputs[..., :1], given)
+    assert task.pictures([(outputs[..., :1], given)])
+
+
+@pytest.mark.parametrize(
+    ("quantiles", "said"),
+    [([0.9, 0.5], "have to increase"), ([0.1, 0.9], "the median, 0.5, is missing")],
+)
+def test_quantiles_that_do_not_increase_or_lack_the_median_are_refused(quantiles, said):
+    with pytest.raises(ValueError, match=said):
+        Series(name="series", quantiles=quantiles)

@@ -8,6 +8,7 @@ import torch
 from hpc_dl.data import tokens
 from hpc_dl.jobspec import metrics
 from hpc_dl.jobspec.data import DataFacts, Feature
+from hpc_dl.tasks import character_counts, detokenize
 from hpc_dl.tasks.predict_next import NextElement
 
 TEXT = "größer 😀 the cat, the cat\n" * 5
@@ -61,3 +62,12 @@ def test_words_are_continued_after_a_blank():
     made, task = task_of("words")
     ids = torch.tensor(made.encode("the cat"))[None]
     assert task.decode({"tokens": ids})["continuation"].tolist() == [" the cat"]
+
+
+@pytest.mark.parametrize("kind", ["bytes", "byte_pairs"])
+def test_what_looks_like_a_special_token_in_a_text_is_text(kind):
+    tags = "<s>old</s> <s>price</s>\n" * 50
+    made = tokens.fit(kind, [tags], 300)
+    feature = Feature("int", (None,), made.tokens, longest=99, tokens=kind)
+    assert detokenize.text(feature, made.encode(tags).tolist()) == tags
+    assert sum(map(character_counts.of_tokens(feature).__getitem__, made.encode(tags))) == len(tags)

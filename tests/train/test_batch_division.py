@@ -65,7 +65,7 @@ JOBS = {
     "ffnn": {"model": {"hidden": [16]}},
     "ffnn, augmented": {"model": {"hidden": [16]}, "data": {"augment": {"noise": 0.1}}},
     "gan": {"model": {"channels": [4], "latent_dim": 4}},
-    "gnn": {"model": {"hidden": 8, "heads": 2, "dropout": 0.0}, "data": KARATE},
+    "gnn": {"model": {"hidden": 8, "dropout": 0.0}, "data": KARATE},
     "lstm": {"model": {"hidden": 8, "dropout": 0.0}},
     "resnet": {"model": {"width": 4}},
     "resnet with batch norm of all": {"model": {"width": 4}, **SYNC},

@@ -4,6 +4,7 @@ import contextlib
 import os
 import random
 import signal
+import subprocess
 import sys
 import time
 import warnings
@@ -15,6 +16,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import nn
 
+from hpc_dl.installed import PYTHON
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import RunDir
 from hpc_dl.run.weights import Weights
@@ -223,6 +225,24 @@ def test_what_a_picture_changes_is_undone():
     assert list(after) == list(before)
     assert all(torch.equal(after[name], value) for name, value in before.items())
     net(batch["image"])
+
+
+def test_standard_error_that_a_picture_has_closed_is_opened_again():
+    """For the warning of the next picture that fails would end the run."""
+    code = """if True:
+        import os, sys
+        from hpc_dl.train.side_effects import undone
+        for _ in range(2):
+            with undone({}):
+                sys.stderr.close()
+                os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+                sys.stdout = None
+        print("a line")
+        sys.stderr.write("a warning\\n")
+        sys.__stderr__.write("and another\\n")
+    """
+    done = subprocess.run([*PYTHON, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("a line\n", "a warning\nand another\n")
 
 
 CARELESS = """

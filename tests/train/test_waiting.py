@@ -86,12 +86,7 @@ def test_the_tests_cover_every_architecture():
     assert {name.partition(",")[0].partition(":")[0] for name in JOBS} >= set(ZOO)
 
 
-PACKED = {name for name, job in JOBS.items() if job["model"].get("bidirectional")}
-"""What is read backwards from the last real step is packed by torch, whose lengths have to be in
-main memory: such a step waits for them."""
-
-
-@pytest.mark.parametrize("name", sorted(set(JOBS) - PACKED))
+@pytest.mark.parametrize("name", JOBS)
 def test_no_step_waits_for_the_device(name, code):
     engine, batches = engine_of(name, code, World(0, 1, META))
     with NeverWaiting():

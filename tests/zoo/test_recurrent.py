@@ -1,16 +1,16 @@
 """Recurrent networks step as their formulas say, and read images row by row."""
 
-import dataclasses
 import functools
 
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from hpc_dl.jobspec.architectures import ZOO
 from hpc_dl.jobspec.architectures.lstm import LongShortTermMemory as LSTMOptions
 from hpc_dl.jobspec.architectures.rnn import Recurrent as Options
 from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.tasks.padding import is_real
 from hpc_dl.zoo.architectures.lstm import CELLS, LongShortTermMemory
 from hpc_dl.zoo.architectures.rnn import Recurrent
 from hpc_dl.zoo.layers.fronts import Rows
@@ -39,7 +39,7 @@ def weights(cells, layer=""):
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
 def test_the_recurrence_equals_the_equations(activation):
     network, sequence = rnn(activation=activation), torch.rand(4, 7, 3)
-    (into, back), biases = weights(network.cells[0])
+    (into, back), biases = weights(network.cells.layers[0][0])
     state = torch.zeros(4, 5)
     for t in range(7):
         state = getattr(torch, activation)(sequence[:, t] @ into.T + state @ back.T + sum(biases))
@@ -48,7 +48,7 @@ def test_the_recurrence_equals_the_equations(activation):
 
 def test_the_lstm_equals_the_equations():
     network, sequence = lstm(), torch.rand(4, 7, 3)
-    (into, back), biases = weights(network.cells[0])
+    (into, back), biases = weights(network.cells.layers[0][0])
     state, memory = torch.zeros(4, 5), torch.zeros(4, 5)
     for t in range(7):
         enter, forget, new, out = (sequence[:, t] @ into.T + state @ back.T + sum(biases)).chunk(
@@ -61,7 +61,7 @@ def test_the_lstm_equals_the_equations():
 
 def test_the_gru_equals_the_equations():
     network, sequence = lstm(cell="gru"), torch.rand(4, 7, 3)
-    (into, back), (bias_in, bias_back) = weights(network.cells[0])
+    (into, back), (bias_in, bias_back) = weights(network.cells.layers[0][0])
     state = torch.zeros(4, 5)
     for t in range(7):
         given = (sequence[:, t] @ into.T + bias_in).chunk(3, dim=1)
@@ -73,9 +73,33 @@ def test_the_gru_equals_the_equations():
 
 def test_both_directions_give_their_last_state():
     network, sequence = lstm(bidirectional=True), torch.rand(4, 7, 3)
-    seen, _ = network.cells[0](sequence.transpose(0, 1))
-    ends = torch.cat([seen[-1, :, :5], seen[0, :, 5:]], dim=1)
-    torch.testing.assert_close(network(sequence), network.head(ends))
+    forwards, backwards = network.cells.layers[0]
+    ends = [
+        way(it.transpose(0, 1))[0][-1]
+        for way, it in ((forwards, sequence), (backwards, sequence.flip(1)))
+    ]
+    torch.testing.assert_close(network(sequence), network.head(torch.cat(ends, dim=1)))
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_padded_sequences_are_read_both_ways_as_torch_reads_packed_ones(cell):
+    """And the weights of torch's module for both ways, as they were saved, are loaded."""
+    network = lstm(cell=cell, layers=2, bidirectional=True, dropout=0.0)
+    theirs = CELLS[cell](3, 5, 2, bidirectional=True)
+    saved = {f"head.{name}": it for name, it in network.head.state_dict().items()}
+    for name, it in theirs.state_dict().items():
+        layer = "1" if "l1" in name else "0"  # each of which was a module
+        saved[f"cells.{layer}.{name.replace('l1', 'l0')}"] = it
+    network.load_state_dict(saved)
+    sequence, length = torch.rand(4, 7, 3), torch.tensor([5, 1, 7, 3])
+    packed = pack_padded_sequence(sequence, length, batch_first=True, enforce_sorted=False)
+    states, last = theirs(packed)
+    states, _ = pad_packed_sequence(states, batch_first=True)
+    ours, ends = network.cells(sequence.transpose(0, 1), length)
+    real = is_real(length, 7)
+    torch.testing.assert_close(ours.transpose(0, 1)[real], states[real])
+    last = last[0] if cell == "lstm" else last
+    torch.testing.assert_close(ends, torch.cat(list(last[-2:]), dim=1))
 
 
 def test_an_image_is_read_from_its_top_row_to_its_last():
@@ -113,15 +137,16 @@ def test_layers_with_dropout_between_them_are_torchs(cell, ways):
 def test_torchs_own_dropout_is_off():
     """For cuDNN's random numbers are no function of the step, and slow to seed."""
     network = lstm(layers=2, dropout=0.4)
-    assert [it.num_layers for it in network.cells] == [1, 1]
-    assert [it.dropout for it in network.cells] == [0.0, 0.0]
-    assert network.between == network.head[0].p == 0.4
+    layers = [layer for (layer,) in network.cells.layers]
+    assert [it.num_layers for it in layers] == [1, 1]
+    assert [it.dropout for it in layers] == [0.0, 0.0]
+    assert network.cells.dropout == network.head[0].p == 0.4
 
 
 @pytest.mark.parametrize("made", [rnn, lstm, functools.partial(lstm, cell="gru")])
 def test_under_bf16_recurrent_layers_compute_in_fp32(made):
     network, sequence, seen = made(layers=2), torch.rand(4, 7, 3), []
-    for layer in network.cells:
+    for (layer,) in network.cells.layers:
         layer.register_forward_hook(lambda _cells, _given, made: seen.append(made[0].dtype))
     with torch.autocast("cpu", torch.bfloat16):
         outputs = network(sequence)
@@ -129,12 +154,3 @@ def test_under_bf16_recurrent_layers_compute_in_fp32(made):
     assert seen == [torch.float32] * 2
     assert outputs.dtype == torch.bfloat16, "the dense layer is in bf16"
     assert all(p.grad.isfinite().all() for p in network.parameters())
-
-
-@pytest.mark.parametrize("name", ["rnn", "lstm"])
-@pytest.mark.parametrize("task", ["tag", "predict_next", "predict_notes"])
-def test_pooling_where_each_step_has_outputs_is_refused(name, task):
-    facts = dataclasses.replace(SEQUENCES, task=task)
-    options = ZOO[name](name=name, pooling="mean")
-    assert options.find_conflict(facts).option == "pooling"
-    assert options.find_conflict(SEQUENCES) is None

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from hpc_dl.data.arrays.elements import MOST_EXACT, describe, refuse_no_numbers
+from hpc_dl.data.arrays.elements import describe, refuse_no_numbers
 from hpc_dl.data.arrays.stored import Array, StoredArray
+from hpc_dl.data.exact import MOST_INTEGER
 from hpc_dl.data.faults import Faults
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.model import Task
@@ -98,4 +99,4 @@ def _rows(wrong: Array) -> list[int]:
 
 def _most(targets: Array) -> float:
     """Return the largest number that floats hold, of integers exactly."""
-    return float(np.finfo(np.float32).max) if targets.dtype.kind == "f" else MOST_EXACT
+    return float(np.finfo(np.float32).max) if targets.dtype.kind == "f" else MOST_INTEGER

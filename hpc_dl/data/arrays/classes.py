@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from hpc_dl.data.arrays.class_names import decode, rename
-from hpc_dl.data.arrays.elements import MISSING, MOST_EXACT
+from hpc_dl.data.arrays.elements import MISSING
 from hpc_dl.data.arrays.stored import Array
+from hpc_dl.data.exact import MOST_INTEGER
 from hpc_dl.data.faults import Faults
 from hpc_dl.data.labels import (
     Classes,
@@ -167,7 +168,7 @@ def _refuse_no_whole_numbers(labels: Array, where: str, regress: str) -> None:
     values = labels.astype(np.float64)
     missing = ~np.isfinite(values)
     whole = np.where(missing, 0, values)
-    broken = (whole % 1 != 0) | (np.abs(whole) > MOST_EXACT)
+    broken = (whole % 1 != 0) | (np.abs(whole) > MOST_INTEGER)
     if missing.any():
         faults.add(
             f"{missing.sum()} of {total} labels are nan or infinite, of examples",

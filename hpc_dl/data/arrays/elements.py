@@ -8,8 +8,6 @@ import numpy as np
 
 from hpc_dl.errors import UserError
 
-MOST_EXACT = 2**53
-"""Up to here a float is the whole number that was meant."""
 MISSING = ("nan", "<NA>", "NaT")
 """Words that NumPy and pandas write for missing values in text."""
 _KINDS = {

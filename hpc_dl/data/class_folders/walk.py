@@ -44,8 +44,8 @@ class Walk:
     """Folders that were read, by device and inode."""
 
 
-def list_folder(folder: Path | str) -> Listing:
-    """List a folder. Raises UserError where it cannot be read."""
+def list_folder(folder: Path | str, key: str = "data.root") -> Listing:
+    """List a folder, which is an option's or below. Raises UserError where it cannot be read."""
     found, links = Listing(), []
     try:
         with os.scandir(folder) as entries:
@@ -62,14 +62,14 @@ def list_folder(folder: Path | str) -> Listing:
                     found.folders.append(entry.name)
     except OSError as error:
         raise UserError(
-            f"data.root: {error.filename or folder} cannot be read: {error.strerror or error}",
+            f"{key}: {error.filename or folder} cannot be read: {error.strerror or error}",
             hint="Change its permissions, or take it out of the folder.",
         ) from None
     found.folders += links  # after the folders that they may lead to
     return found
 
 
-def walk(folder: Path, suffixes: tuple[str, ...]) -> Walk:
+def walk(folder: Path, suffixes: tuple[str, ...], key: str = "data.root") -> Walk:
     """Search a folder and all below, links followed, each folder once.
 
     Raises UserError for one that cannot be read.
@@ -78,11 +78,11 @@ def walk(folder: Path, suffixes: tuple[str, ...]) -> Walk:
     left = [str(folder)]
     while left:
         place = left.pop()
-        if (identity := _identity(place)) in found.folders:
+        if (identity := _identity(place, key)) in found.folders:
             found.repeated.append(place)
             continue
         found.folders[identity] = place
-        here = list_folder(place)
+        here = list_folder(place, key)
         left += [f"{place}/{name}" for name in reversed(here.folders)]
         for name in here.files:
             if name.lower().endswith(suffixes):
@@ -138,9 +138,9 @@ def _is(question: Callable[[], bool]) -> bool:
         return False
 
 
-def _identity(folder: str) -> _Identity:
+def _identity(folder: str, key: str) -> _Identity:
     try:
         state = os.stat(folder)  # noqa: PTH116  paths are made of text here, for speed
     except OSError as error:
-        raise UserError(f"data.root: {folder} cannot be read: {error.strerror}") from None
+        raise UserError(f"{key}: {folder} cannot be read: {error.strerror}") from None
     return state.st_dev, state.st_ino

@@ -12,7 +12,7 @@ from typing import Any
 
 from hpc_dl.data import library_source
 from hpc_dl.data.faults import reading
-from hpc_dl.data.graphs import geometric, geometric_tasks
+from hpc_dl.data.graphs import geometric
 from hpc_dl.data.source import Loaded
 from hpc_dl.data.splits.counts import Holdout
 from hpc_dl.jobspec.sources.torch_geometric import TorchGeometric
@@ -26,7 +26,7 @@ def load(source: TorchGeometric, data_root: Path) -> Loaded:
     from torch_geometric import datasets
 
     kind = library_source.find_class(source, datasets)
-    geometric_tasks.refuse_others(source.name)
+    library_source.refuse_others(source, "class or target for each node or graph of one type")
     kind = _offline(kind)
     own = data_root / "torch_geometric" / kind.__name__
     root = Path(source.root).expanduser() if source.root else own

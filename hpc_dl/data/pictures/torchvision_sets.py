@@ -14,7 +14,6 @@ from hpc_dl.data.class_folders.splits import refuse_as_classes, refuse_masks
 from hpc_dl.data.dataset import Split
 from hpc_dl.data.faults import Faults, reading
 from hpc_dl.data.labels import note_similar_names, number_classes
-from hpc_dl.data.pictures import torchvision_tasks
 from hpc_dl.data.pictures.torchvision_reading import mixed, read, with_as_many_channels
 from hpc_dl.data.source import Loaded
 from hpc_dl.data.splits.counts import Holdout, split_facts
@@ -55,7 +54,7 @@ def load(source: TorchVision, data_root: Path) -> Loaded:
 def _datasets(source: TorchVision, root: Path) -> dict[str, Any]:
     """Return the data set of each split, as far as the class has options for them."""
     kind = library_source.find_class(source, torchvision("datasets"))
-    torchvision_tasks.refuse_others(source.name)
+    library_source.refuse_others(source, "class for each picture")
     found, faults = {}, Faults(f"data.name: {source.name}")
     for name, option in _split_options(source, kind).items():
         with faults.collect():

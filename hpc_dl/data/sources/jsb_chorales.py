@@ -3,6 +3,7 @@ al. (arXiv:1907.04868): the same splits, by quarter and by sixteenth notes."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,16 +42,11 @@ class JSBChoralesSource(StagedFiles, MusicSource[JSBChorales]):
     def staging(self) -> Staging:
         return Staging(str(self.root), not self.find_fault(), CHORALES)
 
-    def fetch(self) -> None:
-        from hpc_dl.data.staging import download
-
+    @property
+    def urls(self) -> Mapping[str, str]:
         files = [f"jsb-chorales-{resolution}.json" for resolution in PER_QUARTER]
-        urls = [f"{URL}{file}" for file in files]
+        return {file: f"{URL}{file}" for file in files}
 
-        def get(fresh: Path) -> None:
-            for file, url in zip(files, urls, strict=True):
-                download.get(url, fresh / file)
-                json_file.read("the download", fresh / file)
-
-        hint = download.by_hand(urls, self.root)
-        download.stage("jsb_chorales", self.folder, self.root, files, get, hint)
+    def check(self, folder: Path) -> None:
+        for file in self.urls:
+            json_file.read("the download", folder / file)

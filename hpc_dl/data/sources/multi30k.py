@@ -3,7 +3,6 @@ them, a pair of files for each split, and the test of 2016."""
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -56,17 +55,6 @@ class Multi30kSource(StagedFiles, PairSource[Multi30k]):
     def staging(self) -> Staging:
         return Staging(str(self.root), not self.find_fault(), EXAMPLES)
 
-    def fetch(self) -> None:
-        from hpc_dl.data.staging import download
-
-        urls = {name: f"{URL}/{name}.gz" for name in self.sizes}
-
-        def get_all(fresh: Path) -> None:
-            for name, url in urls.items():
-                packed = fresh / f"{name}.gz"
-                download.get(url, packed)
-                (fresh / name).write_bytes(gzip.decompress(packed.read_bytes()))
-                packed.unlink()
-
-        hint = download.by_hand(urls.values(), self.folder, ", unpacked by gunzip")
-        download.stage("multi30k", self.folder, self.root, urls, get_all, hint)
+    @property
+    def urls(self) -> Mapping[str, str]:
+        return {name: f"{URL}/{name}.gz" for name in self.sizes}

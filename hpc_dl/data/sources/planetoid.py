@@ -3,6 +3,7 @@ and Salakhutdinov, arXiv:1603.08861)."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -116,17 +117,12 @@ class PlanetoidSource(StagedFiles, Source[Cora | Citeseer | Pubmed]):
         examples = facts.train + facts.validation + facts.test
         return Staging(str(self.folder), not self.find_fault(), examples)
 
-    def fetch(self) -> None:
-        from hpc_dl.data.staging import download
+    @property
+    def urls(self) -> Mapping[str, str]:
+        return {file: f"{ORIGIN}/{file}" for file in self.sizes}
 
-        def get(fresh: Path) -> None:
-            for file in self.sizes:
-                download.get(f"{ORIGIN}/{file}", fresh / file)
-            self._read(fresh)
-
-        urls = [f"{ORIGIN}/{file}" for file in self.sizes]
-        by_hand = download.by_hand(urls, self.folder)
-        download.stage(self.options.name, self.folder, self.root, self.sizes, get, by_hand)
+    def check(self, folder: Path) -> None:
+        self._read(folder)
 
     def _read(self, folder: Path) -> Data:
         """Return the graph in a folder. Raises UserError where it is none, or another."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tarfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from hpc_dl.data.faults import reading
@@ -44,22 +44,13 @@ class RottenTomatoesSource(StagedFiles, WordSource[RottenTomatoes]):
         names = Names("example", (len(labels),), places)
         return LabelledTexts(texts, {"train": labels}, tuple(FILES), names)
 
-    def fetch(self) -> None:
-        from hpc_dl.data.staging import download
+    @property
+    def urls(self) -> Mapping[str, str]:
+        return dict.fromkeys(FILES.values(), ORIGIN)
 
-        def get(fresh: Path) -> None:
-            archive = fresh / Path(ORIGIN).name
-            download.get(ORIGIN, archive)
-            with tarfile.open(archive) as packed:
-                for member in packed.getmembers():
-                    if (name := Path(member.name).name) in self.sizes:
-                        opened = packed.extractfile(member)
-                        (fresh / name).write_bytes(opened.read() if opened else b"")
-            for file in self.sizes:
-                _read(fresh / file)
-
-        by_hand = download.by_hand([ORIGIN], self.folder, ", unpacked")
-        download.stage(self.options.name, self.folder, self.root, self.sizes, get, by_hand)
+    def check(self, folder: Path) -> None:
+        for file in FILES.values():
+            _read(folder / file)
 
 
 def _read(file: Path) -> list[str]:

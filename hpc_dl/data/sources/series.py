@@ -21,6 +21,10 @@ from hpc_dl.jobspec.sources.series import Series
 if TYPE_CHECKING:
     from hpc_dl.data.dataset import Split
 
+MOST_CHANGE = 1.25
+"""A part that changes by so many times as much as the training is noted: of a normal distribution
+a band for 80 % covers 69 % then."""
+
 
 class SeriesSource(Source[Series]):
     """Windows of series: `sequence` (B, window, series), and their `future` (B, horizon, series).
@@ -35,11 +39,15 @@ class SeriesSource(Source[Series]):
             "sequence",
             "forecast",
             inputs={"sequence": Feature("float", (it.window, len(names)), names)},
-            targets={"future": Feature("float", (it.horizon, len(names)), names)},
+            targets={
+                "future": Feature(
+                    "float", (it.horizon, len(names)), names, quantiles=tuple(it.quantiles)
+                )
+            },
             train=counts["train"],
             validation=counts["validation"],
             test=counts["test"],
-            notes=notes,
+            notes=(*notes, *self._note_changes()),
             csv=it.of_csv,
         )
 
@@ -76,6 +84,29 @@ class SeriesSource(Source[Series]):
                     hint="Take a shorter data.window or data.horizon, or other shares.",
                 )
         return parts
+
+    def _note_changes(self) -> tuple[str, ...]:
+        """Note held-out parts that change more than what their bands are learnt on."""
+        it, values = self.options, self._read[1]
+        changes = {}
+        for name, (start, stop) in self._parts.items():
+            first, last = values[start - 1 : stop - 1], values[start - 1 + it.horizon :]
+            changes[name] = np.abs(last[: len(first)] - first).mean(axis=0)
+        train = changes.pop("train")
+        if not (known := train > 0).any():
+            return ()
+        ratios = {name: np.mean(its[known] / train[known]) for name, its in changes.items()}
+        shown = [
+            f"{ratio:.2f} times as much in the {name}"
+            for name, ratio in ratios.items()
+            if ratio > MOST_CHANGE
+        ]
+        if not shown:
+            return ()
+        return (
+            f"over {it.horizon} steps the series change {' and '.join(shown)} as in the training: "
+            "bands that are learnt there are too narrow, and cover fewer values than they should",
+        )
 
     def _split(self, name: str, start: int, stop: int) -> Split:
         import torch

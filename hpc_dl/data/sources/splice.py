@@ -4,6 +4,7 @@ https://doi.org/10.24432/C5M888): `class, name, sequence` in each line."""
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 from hpc_dl.data.faults import Faults, reading
@@ -51,15 +52,12 @@ class SpliceSource(StagedFiles, SequenceSource[Splice]):
         texts = {"train": [*found.values()]}
         return LabelledTexts(texts, {"train": labels}, tuple(CLASSES), names, notes=notes)
 
-    def fetch(self) -> None:
-        from hpc_dl.data.staging import download
+    @property
+    def urls(self) -> Mapping[str, str]:
+        return {FILE: ORIGIN}
 
-        def get(fresh: Path) -> None:
-            download.get(ORIGIN, fresh / FILE)
-            _read(fresh / FILE)
-
-        by_hand = download.by_hand([ORIGIN], self.folder)
-        download.stage(self.options.name, self.folder, self.root, self.sizes, get, by_hand)
+    def check(self, folder: Path) -> None:
+        _read(folder / FILE)
 
 
 def _read(file: Path) -> list[tuple[str, str, str]]:

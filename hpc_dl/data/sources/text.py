@@ -13,7 +13,7 @@ CORIOLANUS = Path(__file__).parent.parent / "coriolanus.txt"
 
 
 class TextSource(RunningTextSource[Text]):
-    """The text of a file."""
+    """The text of a file, or of those in a folder."""
 
     def path(self) -> Path:
         return Path(self.options.path).expanduser() if self.options.path else CORIOLANUS

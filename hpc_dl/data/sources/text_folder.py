@@ -47,14 +47,20 @@ class TextFolderSource(WordSource[TextFolder]):
                 f"data.root: {self.root} has one class alone, '{self.found.classes[0]}': there is "
                 "nothing to learn"
             )
-        faults = Faults(f"data.root: {self.root}")
+        faults, kept = Faults(f"data.root: {self.root}"), dict[Path, str]()
+        keep = sum(path.stat().st_size for path in self.found.paths) <= text_files.KEPT
         for path in self.found.paths:
             with faults.collect():
-                text_files.read("data.root", path)
+                text = text_files.read("data.root", path)
+                kept |= {path: text} if keep else {}
         faults.refuse()
         sizes = tuple(map(len, self.found.files.values()))
+        texts = {name: [path for path, _ in its] for name, its in self.found.files.items()}
         return LabelledTexts(
-            {name: _Files([path for path, _ in its]) for name, its in self.found.files.items()},
+            {
+                name: [kept[path] for path in paths] if keep else _Files(paths)
+                for name, paths in texts.items()
+            },
             self.found.labels,
             self.found.classes,
             Names("file", sizes, self.found.paths, self.root),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from hpc_dl.data.source import Staging
@@ -33,12 +34,6 @@ class TinyShakespeareSource(StagedFiles, RunningTextSource[TinyShakespeare]):
     def staging(self) -> Staging:
         return Staging(str(self.root), not self.find_fault())
 
-    def fetch(self) -> None:
-        from hpc_dl.data.staging import download
-
-        hint = download.by_hand([f"{URL}{FILE}"], self.root)
-
-        def get(fresh: Path) -> None:
-            download.get(f"{URL}{FILE}", fresh / FILE)
-
-        download.stage("tinyshakespeare", self.folder, self.root, self.sizes, get, hint)
+    @property
+    def urls(self) -> Mapping[str, str]:
+        return {FILE: f"{URL}{FILE}"}

@@ -3,6 +3,7 @@ https://aclanthology.org/W17-4418)."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from hpc_dl.data.source import Staging
@@ -48,12 +49,6 @@ class Wnut17Source(StagedFiles, TaggedSource[Wnut17]):
     def staging(self) -> Staging:
         return Staging(str(self.root), not self.find_fault(), EXAMPLES)
 
-    def fetch(self) -> None:
-        from hpc_dl.data.staging import download
-
-        def get_all(fresh: Path) -> None:
-            for file, url in URLS.items():
-                download.get(url, fresh / file)
-
-        hint = download.by_hand((f"{url} as {file}" for file, url in URLS.items()), self.folder)
-        download.stage("wnut17", self.folder, self.root, URLS, get_all, hint)
+    @property
+    def urls(self) -> Mapping[str, str]:
+        return URLS

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import hashlib
 import shutil
 import sys
+import tarfile
 import tempfile
-from collections.abc import Callable, Iterable
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from http.client import HTTPException
 from pathlib import Path
@@ -15,11 +19,23 @@ from threading import Thread
 from typing import Any
 
 from hpc_dl.data.sources import cifar, mnist
-from hpc_dl.errors import UserError, reason
+from hpc_dl.errors import UserError, first_few, reason
 
 STALL_SECONDS = 20.0
 """Most seconds without progress. A firewall that swallows packets lets name servers,
 addresses and mirrors time out one after the other, each for minutes."""
+ARCHIVES = (".zip", ".tar.gz")
+_FAILURES = (
+    OSError,
+    RuntimeError,
+    HTTPException,
+    ValueError,
+    EOFError,
+    zlib.error,
+    zipfile.BadZipFile,
+    tarfile.TarError,
+)
+"""Of a server, of what it sends, and of the disk."""
 
 
 def download_mnist(name: str, root: Path) -> None:
@@ -87,14 +103,63 @@ def stage(
     try:
         with temporary as scratch:
             fresh = Path(scratch) / target.relative_to(root)
-            fresh.mkdir(parents=True)
+            fresh.mkdir(parents=True, exist_ok=True)
             _run_while_growing(Path(scratch), lambda: download(fresh))
             for file in files:
                 (fresh / file).replace(target / file)
     except UserError as error:
         raise UserError(f"{name} could not be fetched: {error.message}", hint=hint) from error
-    except (OSError, RuntimeError, HTTPException, ValueError, EOFError) as error:
+    except _FAILURES as error:
         raise UserError(f"{name} could not be fetched: {error}", hint=hint) from None
+
+
+def fetch(
+    name: str, target: Path, root: Path, urls: Mapping[str, str], check: Callable[[Path], object]
+) -> None:
+    """Download files, by their names, into a folder below `root`; several may be of one archive.
+
+    `check` is called with the folder that they are in at first. Raises UserError as `stage` does.
+    """
+
+    def download(fresh: Path) -> None:
+        for url in dict.fromkeys(urls.values()):
+            _take(url, fresh, [file for file, its in urls.items() if its == url])
+        check(fresh)
+
+    hint = by_hand(_places(urls), target)
+    stage(name, target, root, urls, download, hint)
+
+
+def _take(url: str, folder: Path, files: list[str]) -> None:
+    """Download one or several files, which may be compressed, or in an archive."""
+    came = folder / url.rpartition("/")[2]
+    get(url, came)
+    if url.endswith(ARCHIVES):
+        if url.endswith(".zip"):
+            shutil.unpack_archive(came, folder)
+        else:
+            shutil.unpack_archive(came, folder, filter="data")
+        there = {path.name: path for path in folder.rglob("*")}
+        if absent := [file for file in files if file not in there]:
+            raise UserError(f"{url} has no {first_few(absent, 3)}")
+        for file in files:
+            there[file].replace(folder / file)
+    elif url.endswith(".gz"):
+        (folder / files[0]).write_bytes(gzip.decompress(came.read_bytes()))
+    else:
+        came.replace(folder / files[0])
+
+
+def _places(urls: Mapping[str, str]) -> Iterator[str]:
+    """Yield each URL once, with what is to be made of what comes from there by hand."""
+    for url in dict.fromkeys(urls.values()):
+        file = next(file for file, its in urls.items() if its == url)
+        if url.endswith(ARCHIVES):
+            yield f"{url}, unpacked"
+        elif url.endswith(".gz"):
+            yield f"{url}, unpacked by gunzip"
+        else:
+            yield url if url.endswith(f"/{file}") else f"{url} as {file}"
 
 
 def _make_folders(name: str, target: Path, root: Path) -> tempfile.TemporaryDirectory[str]:

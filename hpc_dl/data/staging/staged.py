@@ -53,6 +53,19 @@ class StagedFiles:
                 found.append(f"{folder / name} has {size} bytes{wanted}")
         return "; ".join(found)
 
+    @property
+    def urls(self) -> Mapping[str, str]:
+        """Where each file is to be had, by its name; several may be of one archive."""
+        raise NotImplementedError
+
+    def check(self, folder: Path) -> None:
+        """Raise UserError or ValueError where downloaded files are not those of the data set."""
+
+    def fetch(self) -> None:
+        from hpc_dl.data.staging import download
+
+        download.fetch(self.options.name, self.folder, self.root, self.urls, self.check)
+
     def refuse_absent(self, by_hand: str) -> None:
         """Raise UserError if not all files are there.
 
@@ -65,7 +78,7 @@ class StagedFiles:
             f"{name} is not staged: {fault}",
             hint=self._find_nearby()
             or f"Fetch it on a machine with internet: hpcdl data fetch {name}{where}\n"
-            f"Without internet, put {', '.join(self.sizes)} into {self.folder}{by_hand}",
+            f"Without internet, put {first_few(self.sizes, 8)} into {self.folder}{by_hand}",
         )
 
     def _find_nearby(self) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from hpc_dl.data.exact import MOST_INTEGER
 from hpc_dl.data.faults import Faults
 from hpc_dl.data.tables.places import Array, list_by_value, show_example
 from hpc_dl.data.tables.rows import Rows
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 Type = Literal["number", "bool", "words"]
 
-MOST_INTEGER = 2**53
-"""Up to here float64 has every integer."""
 MOST = 3.4028234663852886e38
 """The largest finite float32."""
 WITHOUT_VALUE, LEAVE_OUT = "without any value", "Leave it out: data.drop."

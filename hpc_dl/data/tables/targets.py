@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hpc_dl.data.exact import MOST_INTEGER
 from hpc_dl.data.faults import Faults
 from hpc_dl.data.labels import note_constant_targets, note_similar_names
-from hpc_dl.data.tables.columns import MOST_INTEGER, as_words, find_kind, is_text, plain
+from hpc_dl.data.tables.columns import as_words, find_kind, is_text, plain
 from hpc_dl.data.tables.dates import find_days
 from hpc_dl.data.tables.places import Array, show_example, show_value
 from hpc_dl.data.tables.rows import Rows

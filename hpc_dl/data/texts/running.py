@@ -19,6 +19,7 @@ import numpy as np
 from numpy.lib.format import dtype_to_descr, write_array_header_1_0
 
 from hpc_dl.data import checked_files, text_files, tokens
+from hpc_dl.data.class_folders.walk import Walk, shown, walk
 from hpc_dl.data.source import Loaded, Source
 from hpc_dl.data.splits.counts import SPLITS
 from hpc_dl.data.tokens import Tokenizer
@@ -43,17 +44,35 @@ class RunningTextSource(Source[Options]):
     """A text in three parts, which is read piece by piece; only its token ids are kept."""
 
     key = "data.path"
-    """The option that names the file."""
+    """The option that names the file, or the folder."""
 
     @abstractmethod
     def path(self) -> Path:
-        """Return the file."""
+        """Return the file, or the folder of the files."""
+
+    @cached_property
+    def paths(self) -> list[Path]:
+        """The files, whose texts follow each other. Raises UserError for a folder without any."""
+        if not self.path().is_dir():
+            return [self.path()]
+        if not (found := self._searched.files):
+            raise UserError(
+                f"{self._where} is a folder without a text",
+                hint="Name a file, or a folder of files whose names end with .txt.",
+            )
+        return [*map(Path, found)]
+
+    def files(self) -> dict[str, Path]:
+        root = self.path()
+        if not root.is_dir():
+            return super().files()
+        return {f"{self.key}/{path.relative_to(root).as_posix()}": path for path in self.paths}
 
     @cached_property
     def parts(self) -> dict[str, tuple[int, int]]:
         """The first character and the end of each part. Raises UserError where one is too short."""
         options, where = self.options, self._where
-        count = sum(map(len, text_files.read_in_parts(self.key, self.path())))
+        count = sum(map(len, self._text()))
         test, validation = (round(count * it) for it in (options.test, options.validation))
         ends = [0, count - test - validation, count - test, count]
         parts = dict(zip(SPLITS, pairwise(ends), strict=True))
@@ -73,9 +92,18 @@ class RunningTextSource(Source[Options]):
         """The tokens of each part. Raises UserError where one has too few."""
         if self.options.tokens == "characters":
             return {name: end - first for name, (first, end) in self.parts.items()}
-        encode = self.tokenizer.encode
-        counts = {name: sum(len(encode(it)) for it in self._pieces(name)) for name in self.parts}
+        counts = {name: count for name, (count, _) in self._encoded_counts.items()}
         _refuse_short(counts, "tokens", self._where)
+        return counts
+
+    @cached_property
+    def _encoded_counts(self) -> dict[str, tuple[int, int]]:
+        """The tokens of each part that is encoded to count them, and how many are unknown."""
+        counts = {}
+        for name in SPLITS[1:] if self.options.tokens == "characters" else SPLITS:
+            encoded = map(self.tokenizer.encode, self._pieces(name))
+            found = np.sum([(len(ids), (ids == 0).sum()) for ids in encoded], axis=0)
+            counts[name] = int(found[0]), int(found[1])
         return counts
 
     def describe(self) -> DataFacts:
@@ -98,7 +126,11 @@ class RunningTextSource(Source[Options]):
             validation=validation,
             test=test,
             example_bytes=length * self._dtype.itemsize,
-            notes=(*self._note_unknown(unit), *_note_short(self.counts, unit, length)),
+            notes=(
+                *self._note_files(),
+                *self._note_unknown(unit),
+                *_note_short(self.counts, unit, length),
+            ),
         )
 
     def load(self) -> Loaded:
@@ -127,8 +159,26 @@ class RunningTextSource(Source[Options]):
 
     def _pieces(self, part: str) -> Iterator[str]:
         first, end = self.parts[part]
-        text = text_files.read_in_parts(self.key, self.path())
-        return _in_pieces(_between(text, first, end))
+        return _in_pieces(_between(self._text(), first, end))
+
+    def _text(self) -> Iterator[str]:
+        """Yield the text in parts, which are read once if it is small."""
+        return self._read() if self._kept is None else iter(self._kept)
+
+    @cached_property
+    def _kept(self) -> list[str] | None:
+        size = sum(path.stat().st_size for path in self.paths if path.is_file())
+        return [*self._read()] if size <= text_files.KEPT else None
+
+    def _read(self) -> Iterator[str]:
+        """Read the text in parts; each file begins with a line."""
+        last = ""
+        for path in self.paths:
+            if last and not last.endswith("\n"):
+                yield "\n"
+            for part in text_files.read_in_parts(self.key, path):
+                last = part or last
+                yield part
 
     def _encoded(self, part: str) -> Iterator[Ids]:
         """Yield the ids of a part, piece by piece."""
@@ -140,7 +190,7 @@ class RunningTextSource(Source[Options]):
 
         options = self.options
         way = (RULE, options.tokens, options.vocabulary, options.validation, options.test, part)
-        digest = checked_files.digest(repr(way), [self.path()])
+        digest = checked_files.digest(repr(way), self.paths)
         file = self.data_root / "cache" / f"{digest}.npy"
         if not file.exists():
             _write(file, self.counts[part], self._dtype, self._encoded(part))
@@ -158,6 +208,19 @@ class RunningTextSource(Source[Options]):
         offsets = torch.arange(0, last + self.options.length, self.options.length).clamp(max=last)
         return RaggedSplit({"text": Ragged(ids[:-1], offsets), "next": Ragged(ids[1:], offsets)})
 
+    @cached_property
+    def _searched(self) -> Walk:
+        return walk(self.path(), (".txt",), self.key)
+
+    def _note_files(self) -> tuple[str, ...]:
+        """Note for the plan which files of a folder are read, in their order."""
+        if not self.path().is_dir():
+            return ()
+        names = [shown(path, self.path()) for path in self.paths]
+        others = sum(self._searched.others.values())
+        left = f"; {others} files of other names are not read" if others else ""
+        return (f"{self._where}: texts that follow each other: {first_few(names)}{left}",)
+
     def _refuse_one_character(self) -> None:
         """Raise UserError where the training part repeats one character."""
         found: set[str] = set()
@@ -174,13 +237,13 @@ class RunningTextSource(Source[Options]):
         """Note for the plan what of the held-out parts the training part does not have."""
         if UNKNOWN not in self.tokenizer.tokens:
             return ()
-        count, strange, known = 0, set[str](), set(self.tokenizer.tokens)
-        for part in ("validation", "test"):
-            for piece in self._pieces(part):
-                count += int((self.tokenizer.encode(piece) == 0).sum())
-                strange |= set(piece) - known if unit == "characters" else set()
-        if not count:
+        held_out = ("validation", "test")
+        if not (count := sum(self._encoded_counts[part][1] for part in held_out)):
             return ()
+        strange = set[str]()
+        if unit == "characters":
+            found = (set(piece) for part in held_out for piece in self._pieces(part))
+            strange = set().union(*found) - set(self.tokenizer.tokens)
         note = f"{count} {unit} of validation and test are none of the training part's, and read as"
         named = f": {first_few(map(repr, sorted(strange)), 8)}" if strange else ""
         return (f"{note} {UNKNOWN}{named}",)

@@ -18,7 +18,6 @@ class Bytes(Tokenizer):
     """The 256 bytes, and after them the special tokens; no text is unknown."""
 
     kind: ClassVar[str] = "bytes"
-    least_size: ClassVar[int] = BYTES
     specials: tuple[str, ...] = ()
 
     @property

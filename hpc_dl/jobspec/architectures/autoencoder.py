@@ -9,6 +9,7 @@ from pydantic import Field
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.image_models import Coder
 from hpc_dl.jobspec.model import Conflict
+from hpc_dl.jobspec.only_with import OnlyWith
 
 
 class Autoencoder(Coder):
@@ -20,12 +21,14 @@ class Autoencoder(Coder):
         description="purpose; `anomaly` is trained on the classes of `data.include_classes`, and "
         "tested on detecting the others",
     )
-    noise: Literal["gaussian", "salt_and_pepper", "mask"] = Field(
+    noise: Annotated[
+        Literal["gaussian", "salt_and_pepper", "mask"], OnlyWith("use", ("denoise",))
+    ] = Field(
         "gaussian",
         description="noise that `denoise` removes: added to every pixel; or some pixels are set to "
         "black or white; or some to black",
     )
-    noise_level: Annotated[float, Field(gt=0, le=1)] = Field(
+    noise_level: Annotated[float, Field(gt=0, le=1), OnlyWith("use", ("denoise",))] = Field(
         0.5,
         description="standard deviation of `gaussian`, of pixels in [0, 1]; or fraction of the "
         "pixels",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
@@ -16,6 +16,7 @@ from hpc_dl.jobspec.model import (
     Probability,
     Task,
 )
+from hpc_dl.jobspec.only_with import OnlyWith
 from hpc_dl.jobspec.random_field import TagsWords
 
 
@@ -37,7 +38,9 @@ class Convolutional(ReadsRecordings, TagsWords):
         [32, 64], min_length=1, description="of each convolution; pooling halves the sides after it"
     )
     kernel: PositiveInt = Field(3, description="side of the filters, pixels, or steps")
-    embedding: PositiveInt = Field(64, description="size of the vectors of tokens, of texts")
+    embedding: Annotated[PositiveInt, OnlyWith("modality", ("text",))] = Field(
+        64, description="size of the vectors of tokens, of texts"
+    )
     hidden: list[PositiveInt] = Field([128], description="width of each dense layer, units")
     activation: Activation = Field("relu", description="between the layers")
     norm: Norm = Field(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.image_models import Generative
 from hpc_dl.jobspec.model import Conflict
+from hpc_dl.jobspec.only_with import OnlyWith
 
 
 class GenerativeAdversarial(Generative):
@@ -32,7 +33,7 @@ class GenerativeAdversarial(Generative):
     critic_steps: PositiveInt = Field(
         1, description="updates of the critic for one of the generator"
     )
-    penalty: NonNegativeFloat = Field(
+    penalty: Annotated[NonNegativeFloat, OnlyWith("loss", ("wasserstein-gp",))] = Field(
         10.0, description="weight of the gradient penalty; for wasserstein-gp alone"
     )
 

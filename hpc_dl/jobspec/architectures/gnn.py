@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
 from hpc_dl.jobspec.model import Activation, Modality, Model, Probability, Task
+from hpc_dl.jobspec.only_with import OnlyWith
 
 
 class GraphNeuralNetwork(Model):
@@ -23,7 +24,9 @@ class GraphNeuralNetwork(Model):
         2, description="graph layers; for tasks of nodes the last one gives the outputs"
     )
     hidden: PositiveInt = Field(64, description="units of a hidden layer, all heads together")
-    heads: PositiveInt = Field(8, description="attention heads of a hidden GAT layer")
+    heads: Annotated[PositiveInt, OnlyWith("layer", ("gat",))] = Field(
+        8, description="attention heads of a hidden GAT layer"
+    )
     activation: Activation = Field("elu", description="between the layers")
     dropout: Probability = Field(
         0.6, description="probability of dropping an input of a layer, and an attention of GAT"
@@ -31,8 +34,8 @@ class GraphNeuralNetwork(Model):
     normalise: bool = Field(
         False, description="divide the features of a node by their sum, as of a bag of words"
     )
-    pooling: Literal["mean", "sum", "max"] = Field(
-        "mean", description="of the nodes, for tasks of whole graphs"
+    pooling: Annotated[Literal["mean", "sum", "max"], OnlyWith("task", ("classify", "regress"))] = (
+        Field("mean", description="of the nodes, for tasks of whole graphs")
     )
 
     @model_validator(mode="after")

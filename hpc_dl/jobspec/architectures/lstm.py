@@ -11,7 +11,6 @@ from hpc_dl.jobspec.model import (
     Conflict,
     Pooling,
     Probability,
-    find_pooling_conflict,
 )
 from hpc_dl.jobspec.sequence_model import SequenceModel
 
@@ -46,7 +45,7 @@ class LongShortTermMemory(SequenceModel):
 
     def find_conflict(self, facts: DataFacts) -> Conflict | None:
         if not self.bidirectional or facts.task not in CAUSAL:
-            return find_pooling_conflict(self.pooling, facts)
+            return None
         return Conflict(
             "bidirectional",
             "a network that reads backwards has seen what it is to predict",

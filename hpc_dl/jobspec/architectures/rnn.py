@@ -6,12 +6,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
-from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.model import (
-    Conflict,
     Pooling,
     Probability,
-    find_pooling_conflict,
 )
 from hpc_dl.jobspec.sequence_model import SequenceModel
 
@@ -35,6 +32,3 @@ class Recurrent(SequenceModel):
     dropout: Probability = Field(
         0.0, description="probability of dropping a unit before the outputs"
     )
-
-    def find_conflict(self, facts: DataFacts) -> Conflict | None:
-        return find_pooling_conflict(self.pooling, facts)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.model import Conflict, Probability
+from hpc_dl.jobspec.only_with import OnlyWith
 from hpc_dl.jobspec.sequence_model import SequenceModel
 
 
@@ -15,7 +16,9 @@ class Transformer(SequenceModel):
     """Transformer: self-attention over the patches of an image (ViT) or the steps of a sequence."""
 
     name: Literal["transformer"]
-    patch: PositiveInt = Field(4, description="side of the square patches of an image, pixels")
+    patch: Annotated[PositiveInt, OnlyWith("modality", ("image",))] = Field(
+        4, description="side of the square patches of an image, pixels"
+    )
     width: PositiveInt = Field(64, description="size of the embeddings, units")
     depth: PositiveInt = Field(4, description="layers")
     heads: PositiveInt = Field(4, description="attention heads, which share the width")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from hpc_dl.jobspec.csv_format import ColumnNames, CsvFormat
 from hpc_dl.jobspec.data import ConsecutiveData, Fraction
@@ -39,8 +39,23 @@ class Series(CsvFormat, ConsecutiveData):
         description="steps of a season, as 24 of hours: the seasonal-naive forecast repeats the "
         "last one",
     )
+    quantiles: list[Fraction] = Field(
+        [0.1, 0.5, 0.9],
+        description="what is forecast of each step, in increasing order: the median, 0.5, which is "
+        "the forecast, and the ends of bands around it; the outermost two are the band that is "
+        "drawn, and whose coverage is measured",
+    )
     validation: Fraction = Field(0.1, description="share of the steps, the part before the test")
     test: Fraction = Field(0.2, description="share of the steps for the final test, the last part")
+
+    @field_validator("quantiles")
+    @classmethod
+    def _increase_and_have_the_median(cls, quantiles: list[float]) -> list[float]:
+        if quantiles != sorted(set(quantiles)):
+            raise ValueError("quantiles have to increase, like [0.05, 0.5, 0.95]")
+        if 0.5 not in quantiles:
+            raise ValueError("the median, 0.5, is missing, which is the forecast")
+        return quantiles
 
     @model_validator(mode="after")
     def _window_has_a_season(self) -> Self:

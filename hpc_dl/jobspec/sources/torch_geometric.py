@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from pydantic import Field
@@ -28,6 +28,18 @@ class TorchGeometric(LibraryData):
     modalities: ClassVar[tuple[Modality, ...]] = ("graph",)
     tasks: ClassVar[tuple[Task, ...]] = ("classify_nodes", "classify", "regress")
     paths: ClassVar[tuple[str, ...]] = ("root",)
+    others: ClassVar[Mapping[str, str]] = {
+        "nodes of several types": "AMiner AmazonBook DBLP DBP15K FakeHeteroDataset HGBDataset HM "
+        "IGMCDataset IMDB LastFM MovieLens MovieLens100K MovieLens1M OGB_MAG OPFDataset OSE_GVCS "
+        "RCDD Taobao",
+        "edges to predict": "FB15k_237 RelLinkPredDataset Wikidata5M WordNet18 WordNet18RR",
+        "events in time": "BitcoinOTC GDELT GDELTLite ICEWS18 JODIEDataset MyketDataset",
+        "points without edges": "CoMA DynamicFAUST FAUST GeometricShapes MedShapeNet ModelNet "
+        "PCPNetDataset S3DIS SHREC2016 ShapeNet TOSCA Teeth3DS",
+        "pairs of graphs": "GEDDataset PascalPF PascalVOCKeypoints WILLOWObjectClass",
+        "texts": "CWQDataset GitMolDataset MoleculeGPTDataset WebQSPDataset",
+        "hypergraphs": "CornellTemporalHyperGraphDataset",
+    }
 
     name: str = Field(
         pattern=r"^torch_geometric:\w+(:[\w-]+)?$",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from pydantic import Field
@@ -15,6 +16,18 @@ class TorchVision(LibraryData):
 
     library: ClassVar[str] = "torchvision"
     paths: ClassVar[tuple[str, ...]] = ("root",)
+    others: ClassVar[Mapping[str, str]] = {
+        "boxes": "CocoDetection Kitti VOCDetection WIDERFace",
+        "a class for each pixel": "Cityscapes SBDataset VOCSegmentation",
+        "sentences": "CocoCaptions Flickr8k Flickr30k SBU",
+        "films": "HMDB51 Kinetics MovingMNIST UCF101",
+        "pairs of pictures": "LFWPairs PhotoTour",
+        "the motion of each pixel": "FlyingChairs FlyingThings3D HD1K KittiFlow Sintel",
+        "the depth of each pixel": "CREStereo CarlaStereo ETH3DStereo FallingThingsStereo "
+        "InStereo2k Kitti2012Stereo Kitti2015Stereo Middlebury2014Stereo SceneFlowStereo "
+        "SintelStereo",
+        "nothing of its own": "DatasetFolder VisionDataset wrap_dataset_for_transforms_v2",
+    }
 
     name: str = Field(pattern=r"^torchvision:\w+$", description="torchvision:CIFAR10")
     root: str | None = Field(

@@ -12,12 +12,13 @@ from hpc_dl.tasks.pictures.names import label
 
 MOST_WINDOWS, MOST_SERIES = 3, 4
 Row = tuple[Tensor, ...]
-"""A window (T, series), what came after it (horizon, series), and the low, middle and high quantile
-that were forecast, (horizon, series, 3)."""
+"""A window (T, series), what came after it (horizon, series), and the quantiles that were forecast,
+(horizon, series, quantiles)."""
 
 
-def draw(rows: Sequence[Row], names: Sequence[str]) -> Picture:
-    """Draw a few windows, far apart, with what followed them and what was forecast."""
+def draw(rows: Sequence[Row], names: Sequence[str], shares: Sequence[float]) -> Picture:
+    """Draw a few windows, far apart, with what followed them and what was forecast: the quantiles
+    of these shares, the outermost as a band."""
     from matplotlib.figure import Figure
 
     apart = max(1, len(rows) // MOST_WINDOWS)
@@ -27,11 +28,14 @@ def draw(rows: Sequence[Row], names: Sequence[str]) -> Picture:
     for column, (past, future, quantiles) in enumerate(shown):
         before, after = range(-len(past) + 1, 1), range(1, len(future) + 1)
         for number, axis in enumerate(axes[:, column]):
-            low, median, high = (it.tolist() for it in quantiles[:, number].unbind(-1))
+            drawn = quantiles[:, number].T.tolist()
             axis.plot(before, past[:, number].tolist(), color="0.4", linewidth=0.9)
             axis.plot(after, future[:, number].tolist(), color="black", marker=".", label="true")
-            axis.plot(after, median, color=COLOURS[0], label="forecast")
-            axis.fill_between(after, low, high, color=COLOURS[0], alpha=0.25, label="80 % band")
+            axis.plot(after, drawn[shares.index(0.5)], color=COLOURS[0], label="forecast")
+            if len(shares) > 1:
+                band = f"{100 * (shares[-1] - shares[0]):.3g} % band"
+                ends = drawn[0], drawn[-1]
+                axis.fill_between(after, *ends, color=COLOURS[0], alpha=0.25, label=band)
             axis.tick_params(labelsize=6)
             if column == 0:
                 axis.set_ylabel(label(series[number]), fontsize=8)

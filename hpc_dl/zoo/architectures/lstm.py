@@ -16,7 +16,7 @@ from functools import partial
 from torch import nn
 
 from hpc_dl.zoo.layers import fronts
-from hpc_dl.zoo.layers.recurrent import RecurrentNetwork, language_model
+from hpc_dl.zoo.layers.recurrent import RecurrentLayers, RecurrentNetwork, language_model
 from hpc_dl.zoo.layers.recurrent_translation import recurrent_translation
 from hpc_dl.zoo.supervised import Supervised
 
@@ -29,25 +29,24 @@ class LongShortTermMemory(Supervised):
     def network(self) -> nn.Module:
         it = self.options
 
-        def layer(width: int) -> nn.RNNBase:
-            return CELLS[it.cell](width, it.hidden, bidirectional=it.bidirectional)
-
+        layer = partial(CELLS[it.cell], hidden_size=it.hidden)
         if self.task.shown:
-            forwards = partial(CELLS[it.cell], hidden_size=it.hidden)
             return recurrent_translation(
-                self.facts, forwards, it.layers, it.dropout, both_ways=it.bidirectional
+                self.facts, layer, it.layers, it.dropout, both_ways=it.bidirectional
             )
-        drop = {"between": it.dropout, "last": it.dropout}
         if self.task.causal:
+            drop = {"between": it.dropout, "last": it.dropout}
             return language_model(
                 layer, it.layers, self.facts, self.task.outputs, width=it.hidden, **drop
             )
+        front = fronts.of(self.facts, it.hidden, it.log_mel, it.frames, it.dropout)
         return RecurrentNetwork(
-            layer,
-            it.layers,
-            fronts.of(self.facts, it.hidden, it.log_mel, it.frames, it.dropout),
+            front,
+            RecurrentLayers(
+                layer, it.layers, front.size, it.hidden, it.dropout, both_ways=it.bidirectional
+            ),
             self.task.outputs,
+            dropout=it.dropout,
             pooling=it.pooling,
             of_steps=self.task.of_steps,
-            **drop,
         )

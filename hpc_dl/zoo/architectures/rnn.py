@@ -10,7 +10,7 @@ from __future__ import annotations
 from torch import nn
 
 from hpc_dl.zoo.layers import fronts
-from hpc_dl.zoo.layers.recurrent import RecurrentNetwork, language_model
+from hpc_dl.zoo.layers.recurrent import RecurrentLayers, RecurrentNetwork, language_model
 from hpc_dl.zoo.layers.recurrent_translation import recurrent_translation
 from hpc_dl.zoo.supervised import Supervised
 
@@ -26,17 +26,22 @@ class Recurrent(Supervised):
 
         if self.task.shown:
             return recurrent_translation(self.facts, layer, it.layers, it.dropout, both_ways=False)
-        drop = {"between": 0.0, "last": it.dropout}
         if self.task.causal:
             return language_model(
-                layer, it.layers, self.facts, self.task.outputs, width=it.hidden, **drop
+                layer,
+                it.layers,
+                self.facts,
+                self.task.outputs,
+                width=it.hidden,
+                between=0.0,
+                last=it.dropout,
             )
+        front = fronts.of(self.facts, it.hidden, it.log_mel, it.frames)
         return RecurrentNetwork(
-            layer,
-            it.layers,
-            fronts.of(self.facts, it.hidden, it.log_mel, it.frames),
+            front,
+            RecurrentLayers(layer, it.layers, front.size, it.hidden, 0.0, both_ways=False),
             self.task.outputs,
+            dropout=it.dropout,
             pooling=it.pooling,
             of_steps=self.task.of_steps,
-            **drop,
         )

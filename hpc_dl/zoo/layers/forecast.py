@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 from torch import Tensor, nn
 
-from hpc_dl.tasks.forecast import QUANTILES
 from hpc_dl.tasks.statistics import Moments
 from hpc_dl.zoo.layers.standardise import StandardisedSequences, Statistics
 
@@ -21,9 +20,10 @@ class Forecast(StandardisedSequences):
 
     input = "sequence"
 
-    def __init__(self, network: nn.Module, series: int) -> None:
+    def __init__(self, network: nn.Module, series: int, quantiles: int) -> None:
         super().__init__()
-        self.network, self.units, self.series = network, Statistics([series]), series
+        self.network, self.units = network, Statistics([series])
+        self.of_step = (series, quantiles)
 
     def fit(self, sequences: Iterable[tuple[Tensor, Tensor]]) -> None:
         self.units.fit(Moments.of_parts(values.flatten(0, 1) for values, _ in sequences))
@@ -31,7 +31,7 @@ class Forecast(StandardisedSequences):
     def forward(self, sequence: Tensor) -> Tensor:
         mean, deviation = self.units.mean.float(), self.units.deviation.float()
         standard = (sequence - mean) / deviation
-        changes = self.network(standard).unflatten(1, (-1, self.series, len(QUANTILES)))
+        changes = self.network(standard).unflatten(1, (-1, *self.of_step))
         quantiles = (standard[:, -1, :, None][:, None] + changes).sort(dim=-1).values
         found: Tensor = quantiles * deviation[:, None] + mean[:, None]
         return found

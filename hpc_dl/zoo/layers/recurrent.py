@@ -15,7 +15,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.model import Pooling
@@ -23,79 +22,98 @@ from hpc_dl.tasks.padding import is_real
 from hpc_dl.tasks.state import State
 from hpc_dl.zoo.layers.fronts import Front
 
-_OF_SEVERAL_LAYERS = re.compile(r"(cells\.)(\w+_l)(\d+)(_reverse)?")
+Layer = Callable[[int], nn.RNNBase]
+"""Makes a layer of an input size, for sequences (T, B, size), which reads forwards."""
+
+_OF_TORCH = re.compile(r"cells\.(?:(\d+)\.)?(\w+_l)(\d+)(_reverse)?")
+
+
+class RecurrentLayers(nn.Module):
+    """Recurrent layers, with dropout between them, which read padded sequences forwards, or in
+    `both_ways`.
+
+    What reads backwards is given the real steps in reverse order, and the padding as it is. Layers
+    of torch that read both ways would need packed sequences: these wait for the device, and on a
+    CPU take several times as long as the padding that they save.
+    """
+
+    def __init__(
+        self,
+        layer: Layer,
+        layers: int,
+        size: int,
+        width: int,
+        dropout: float,
+        *,
+        both_ways: bool,
+    ) -> None:
+        """`size` is that of the steps, and `width` that of the states of a layer."""
+        super().__init__()
+        ways, self.dropout = 2 if both_ways else 1, dropout
+        self.width = ways * width
+        """Of the states of all ways."""
+        self.layers = nn.ModuleList(
+            nn.ModuleList(layer(self.width if number else size) for _ in range(ways))
+            for number in range(layers)
+        )
+
+    def forward(self, sequence: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the states of the last layer at each step of sequences (T, B, size), (T, B,
+        width), and those that each way ends with, (B, width)."""
+        backwards = _reversed_places(length, len(sequence))
+        ends = (length - 1)[None], torch.zeros_like(length)[None]
+        ways: list[Tensor] = []
+        layers: Any
+        for number, layers in enumerate(self.layers):
+            if number:
+                sequence = F.dropout(sequence, self.dropout, self.training)
+            ways = [_run(layers[0], sequence)]
+            if len(layers) == 2:
+                ways.append(_at(_run(layers[1], _at(sequence, backwards)), backwards))
+            sequence = torch.cat(ways, dim=2)
+        last = [_at(way, end)[0] for way, end in zip(ways, ends, strict=False)]
+        return sequence, torch.cat(last, dim=1)
 
 
 class RecurrentNetwork(nn.Module):
     """Inputs of any modality, as sequences, to outputs (B, outputs), or (B, T, outputs) `of_steps`.
 
-    `layer` makes a layer of an input size, for sequences (T, B, size). The probabilities of dropout
-    are those `between` the layers and before the `last`, dense one. The outputs are of the last
-    state, or of the mean or the maximum of the states over the real steps.
+    The outputs are of the states that the layers end with, or of the mean or the maximum of the
+    states over the real steps; before the last, dense layer units are dropped.
     """
 
     def __init__(
         self,
-        layer: Callable[[int], nn.RNNBase],
-        layers: int,
         front: Front,
+        cells: RecurrentLayers,
         outputs: int,
         *,
-        between: float,
-        last: float,
+        dropout: float,
         pooling: Pooling = "last",
         of_steps: bool = False,
     ) -> None:
         super().__init__()
         self.front, self.pooling, self.of_steps = front, pooling, of_steps
-        first = layer(front.size)
-        directions = 2 if first.bidirectional else 1
-        width = directions * first.hidden_size
-        self.directions, self.between = directions, between
-        self.cells = nn.ModuleList([first, *(layer(width) for _ in range(layers - 1))])
-        self.head = nn.Sequential(nn.Dropout(last), nn.Linear(width, outputs))
-        self.register_load_state_dict_pre_hook(_split_layers)
+        self.cells = cells
+        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(cells.width, outputs))
+        self.register_load_state_dict_pre_hook(_rename_weights)
 
     def forward(self, example: Tensor, length: Tensor | None = None) -> Tensor:
         """Read examples, of which the first `length` (B,) steps are real, or all."""
         vectors, length = self.front(example, length)
-        states, last = self._read(vectors.transpose(0, 1), length)
+        if length is None:
+            length = torch.full(vectors.shape[:1], vectors.shape[1], device=vectors.device)
+        states, last = self.cells(vectors.transpose(0, 1), length)
         if self.of_steps:
             return self.head(states.transpose(0, 1))
         return self.head(last if self.pooling == "last" else self._pooled(states, length))
 
-    def _read(self, sequence: Any, length: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return the states of the last layer at each step, (T, B, ways * hidden), and those after
-        the last real one, (B, ways * hidden)."""
-        steps = len(sequence)
-        if length is not None and self.directions == 2:
-            # Reading backwards begins at the last real step. Else nothing is packed: it waits for
-            # the device, and on a CPU takes 1.1 to 2.4 times as long as the padding that it saves.
-            sequence = pack_padded_sequence(sequence, length.cpu(), enforce_sorted=False)
-        with in_fp32(sequence.data.device.type):
-            sequence, last = self.cells[0](sequence)
-            for layer in self.cells[1:]:
-                sequence, last = layer(self._drop(sequence))
-        state = last[0] if isinstance(last, tuple) else last  # (ways, B, hidden)
-        if isinstance(sequence, PackedSequence):
-            sequence, _ = pad_packed_sequence(sequence, total_length=steps)
-        elif length is not None:
-            state = sequence[length - 1, torch.arange(len(length), device=length.device)][None]
-        return sequence, torch.cat(list(state), dim=1)
-
-    def _pooled(self, states: Tensor, length: Tensor | None) -> Tensor:
+    def _pooled(self, states: Tensor, length: Tensor) -> Tensor:
         """Return the mean or the maximum of states (T, B, size) over the real steps, (B, size)."""
-        if length is None:
-            return states.mean(0) if self.pooling == "mean" else states.amax(0)
         real = is_real(length, len(states)).T[..., None]
         if self.pooling == "mean":
             return states.where(real, 0).sum(0) / length[:, None]
         return states.where(real, -torch.inf).amax(0)
-
-    def _drop(self, sequence: Any) -> Any:
-        if isinstance(sequence, PackedSequence):
-            return sequence._replace(data=F.dropout(sequence.data, self.between, self.training))
-        return F.dropout(sequence, self.between, self.training)
 
 
 class RecurrentLanguageModel(nn.Module):
@@ -108,7 +126,7 @@ class RecurrentLanguageModel(nn.Module):
 
     def __init__(
         self,
-        layer: Callable[[int], nn.RNNBase],
+        layer: Layer,
         layers: int,
         embedding: nn.Module,
         size: int,
@@ -146,12 +164,31 @@ def swap_batch(state: Any) -> Any:
     return state.transpose(0, 1).contiguous()
 
 
-def _split_layers(_: nn.Module, weights: dict[str, Any], prefix: str, *__: Any) -> None:
-    """Rename the weights of a checkpoint whose layers were one module."""
+def _rename_weights(_: nn.Module, weights: dict[str, Any], prefix: str, *__: Any) -> None:
+    """Rename the weights of a checkpoint whose layers, or the two ways of each, were one module."""
     for name in [it for it in weights if it.startswith(prefix)]:
-        if match := _OF_SEVERAL_LAYERS.fullmatch(name.removeprefix(prefix)):
-            cells, kind, layer, reverse = match.groups("")
-            weights[f"{prefix}{cells}{layer}.{kind}0{reverse}"] = weights.pop(name)
+        if match := _OF_TORCH.fullmatch(name.removeprefix(prefix)):
+            layer, kind, only, reverse = match.groups()
+            way = 1 if reverse else 0
+            weights[f"{prefix}cells.layers.{layer or only}.{way}.{kind}0"] = weights.pop(name)
+
+
+def _run(layer: nn.Module, sequence: Tensor) -> Tensor:
+    """Return the states of a layer at each step."""
+    with in_fp32(sequence.device.type):
+        states, _ = layer(sequence)
+    return states
+
+
+def _reversed_places(length: Tensor, steps: int) -> Tensor:
+    """Return where each step of reversed sequences is, (T, B); padding stays at the end."""
+    places = torch.arange(steps, device=length.device)[:, None]
+    return (length - 1 - places).where(is_real(length, steps).T, places)
+
+
+def _at(sequence: Tensor, places: Tensor) -> Tensor:
+    """Return the vectors of (T, B, size) at places (P, B), (P, B, size)."""
+    return sequence.gather(0, places[..., None].expand(-1, -1, sequence.shape[2]))
 
 
 def in_fp32(device: str) -> AbstractContextManager[object]:
@@ -169,7 +206,7 @@ def in_fp32(device: str) -> AbstractContextManager[object]:
 
 
 def language_model(
-    layer: Callable[[int], nn.RNNBase],
+    layer: Layer,
     layers: int,
     facts: DataFacts,
     outputs: int,

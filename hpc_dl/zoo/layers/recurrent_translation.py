@@ -14,7 +14,6 @@ one above, so each reads a whole translation in one call.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -25,10 +24,7 @@ from hpc_dl.jobspec.data import BEGIN, DataFacts
 from hpc_dl.tasks.padding import is_real
 from hpc_dl.tasks.state import State
 from hpc_dl.zoo.layers.encoder_decoder import EncoderDecoder, Memory, beside
-from hpc_dl.zoo.layers.recurrent import in_fp32, swap_batch
-
-Layer = Callable[[int], nn.RNNBase]
-"""Makes a layer of an input size, for sequences (T, B, size), which reads forwards."""
+from hpc_dl.zoo.layers.recurrent import Layer, RecurrentLayers, in_fp32, swap_batch
 
 
 def recurrent_translation(
@@ -62,15 +58,12 @@ class RecurrentTranslation(EncoderDecoder):
         super().__init__()
         self.begin, self.dropout = begin, dropout
         width = layer(1).hidden_size
-        read = 2 * width if both_ways else width
         self.source_embedding = nn.Embedding(source, width)
-        ways = [
-            nn.ModuleList(layer(read if number else width) for number in range(layers))
-            for _ in range(2 if both_ways else 1)
-        ]
-        self.encoder = nn.ModuleList(ways)
-        self.memory = nn.Linear(read, width)
-        self.first_states = nn.ModuleList(nn.Linear(read, width) for _ in range(layers))
+        self.encoder = RecurrentLayers(layer, layers, width, width, dropout, both_ways=both_ways)
+        self.memory = nn.Linear(self.encoder.width, width)
+        self.first_states = nn.ModuleList(
+            nn.Linear(self.encoder.width, width) for _ in range(layers)
+        )
         self.embedding = nn.Embedding(vocabulary, width)
         self.decoder = nn.ModuleList(
             layer(2 * width if number else width) for number in range(layers)
@@ -83,19 +76,11 @@ class RecurrentTranslation(EncoderDecoder):
 
     def encode(self, text: Tensor, length: Tensor) -> Memory:
         sequence = self._drop(self.source_embedding(text))
-        backwards = _reversed_places(length, text.shape[1])
-        ends = [(length - 1)[:, None], torch.zeros_like(length)[:, None]]
-        for layers in zip(*self.encoder, strict=True):
-            ways = [self._run(layers[0], sequence)[0]]
-            if len(layers) == 2:  # not by a layer of torch for both, which has to be packed
-                read, _ = self._run(layers[1], _at(sequence, backwards))
-                ways.append(_at(read, backwards))
-            sequence = self._drop(torch.cat(ways, dim=2))
-        last = [_at(way, end)[:, 0] for way, end in zip(ways, ends, strict=False)]
+        states, last = self.encoder(sequence.transpose(0, 1), length)
         return {
             "real": is_real(length, text.shape[1]),
-            "read": self.memory(sequence),
-            "last": torch.cat(last, dim=1),
+            "read": self.memory(self._drop(states.transpose(0, 1))),
+            "last": last,
         }
 
     def decode(self, tokens: Tensor, memory: Memory, state: State) -> tuple[Tensor, State]:
@@ -138,14 +123,3 @@ class RecurrentTranslation(EncoderDecoder):
 
     def _drop(self, given: Tensor) -> Tensor:
         return F.dropout(given, self.dropout, self.training)
-
-
-def _reversed_places(length: Tensor, width: int) -> Tensor:
-    """Return where each element of reversed sequences is, (B, width); padding stays at the end."""
-    places = torch.arange(width, device=length.device).expand(len(length), -1)
-    return (length[:, None] - 1 - places).where(is_real(length, width), places)
-
-
-def _at(sequence: Tensor, places: Tensor) -> Tensor:
-    """Return the vectors of (B, T, size) at places (B, P), (B, P, size)."""
-    return sequence.gather(1, places[..., None].expand(-1, -1, sequence.shape[2]))

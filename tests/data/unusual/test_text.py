@@ -20,6 +20,18 @@ def text(raw, **options):
     return make
 
 
+def folder(files):
+    """What writes a folder of texts."""
+
+    def make(place):
+        (place / "my").mkdir()
+        for name, content in files.items():
+            (place / "my" / name).write_text(content)
+        return {"name": "text", "path": str(place / "my"), "length": 16}
+
+    return make
+
+
 def at(name, put):
     def make(folder):
         put(folder / name)
@@ -88,7 +100,28 @@ CASES = [
             "submission",
             f"data.vocabulary {size - 1}: with tokens: {kind} it is {size} at least",
         )
-        for kind, size in (("characters", 2), ("words", 2), ("bytes", 256), ("byte_pairs", 256))
+        for kind, size in (("characters", 2), ("words", 2), ("byte_pairs", 256))
+    ),
+    Case(
+        "a size for a vocabulary of bytes",
+        text(LINES, tokens="bytes", vocabulary=300),
+        "submission",
+        "data.vocabulary: has no effect where tokens is bytes",
+    ),
+    Case(
+        "a folder of texts",
+        folder({"b.txt": LINES, "a.txt": LINES, "cover.jpg": "?"}),
+        "trains",
+        "texts that follow each other: a.txt, b.txt; 1 files of other names are not read",
+    ),
+    refused(
+        "a folder without a text",
+        folder({"a.pdf": "?"}),
+        "data.path: …my is a folder without a text\nName a file, or a folder of files whose names "
+        "end with .txt.",
+    ),
+    refused(
+        "a folder with an empty text", folder({"a.txt": LINES, "b.txt": ""}), "…b.txt is empty"
     ),
     Case(
         "fewer characters than an example has",
