@@ -87,9 +87,8 @@ def _with_rate(given: Any, where: str) -> tuple[reading.Samples, int]:
         given = given["audio"], given["rate"]
     if not isinstance(given, tuple) or len(given) != 2 or np.ndim(given[1]) != 0:
         raise UserError(f"{where} is neither a path, nor samples with their rate", hint=_WANTED)
-    found, rate = array(given[0], where), given[1]
-    is_number = isinstance(rate, int | float | np.integer | np.floating)
-    if not is_number or rate <= 0 or not float(rate).is_integer():
+    found, rate = array(given[0], where), np.asarray(given[1]).item()  # an archive's are arrays
+    if not isinstance(rate, int | float) or rate <= 0 or not float(rate).is_integer():
         raise UserError(f"{where} has the rate {rate!r}, which is no whole number", hint=_WANTED)
     found = found[:, None] if found.ndim == 1 else found
     if found.ndim != 2 or not found.size:
