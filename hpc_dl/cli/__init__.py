@@ -34,6 +34,7 @@ COMMANDS = {
     "report": "report what a run asked for and used, with advice",
     "predict": "predict new examples by a trained network",
     "generate": "generate pictures, text or music by a trained network",
+    "export": "write a trained network for torch.export or safetensors",
     "cancel": "stop a run",
     "resume": "continue a run that stopped",
     "reconcile": "journal how killed jobs ended, as their scheduler knows it",

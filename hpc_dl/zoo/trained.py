@@ -94,21 +94,22 @@ def _options(described: _Description, folder: Path) -> Model:
 
 def save_weights(nets: Mapping[str, nn.Module], folder: Path) -> None:
     """Write the networks' state dicts, whose tensors are called `NETWORK/KEY`."""
-    states = {name: net.state_dict() for name, net in nets.items()}
     file, other = folder / WEIGHTS, folder / TORCH_WEIGHTS
     try:
         # Not by `save_file`, whose file nobody but its owner may read.
-        file.write_bytes(safetensors.torch.save(_flattened(states)))
+        file.write_bytes(safetensors.torch.save(flattened(nets)))
     except (KeyError, ValueError):  # sparse tensors, and dtypes that the format does not have
         file, other = other, file
-        torch.save({name: _on_cpu(state) for name, state in states.items()}, file)
+        torch.save({name: _on_cpu(net.state_dict()) for name, net in nets.items()}, file)
     other.unlink(missing_ok=True)
 
 
-def _flattened(states: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
+def flattened(nets: Mapping[str, nn.Module]) -> dict[str, Tensor]:
     """Return all tensors as `NETWORK/KEY`, on the CPU and without shared memory (tied weights)."""
     found = {
-        f"{name}/{key}": it.cpu() for name, state in states.items() for key, it in state.items()
+        f"{name}/{key}": it.cpu()
+        for name, net in nets.items()
+        for key, it in net.state_dict().items()
     }
     return {key: it if it.is_sparse else it.contiguous().clone() for key, it in found.items()}
 

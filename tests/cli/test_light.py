@@ -59,6 +59,7 @@ def modules_of(tmp_path: Path, *words: str) -> tuple[int, set[str]]:
         ["verify", "--list"],
         ["predict", "--help"],
         ["generate", "--help"],
+        ["export", "--help"],
     ],
     ids=lambda words: " ".join(Path(word).name for word in words),
 )

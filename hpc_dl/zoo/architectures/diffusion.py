@@ -172,7 +172,7 @@ class Diffusion(Architecture):
         )
         state, states = noise, [noise]
         for number, t in enumerate(time_steps.tolist()):
-            predicted = nets["model"](state, torch.full((len(noise),), t, device=noise.device))
+            predicted = nets["model"](state, torch.full(noise.shape[:1], t, device=noise.device))
             image = (state - (1 - signal[t]).sqrt() * predicted) / signal[t].sqrt()
             image = image.clamp(-1, 1)
             if number + 1 == len(time_steps):
