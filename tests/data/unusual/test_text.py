@@ -46,7 +46,12 @@ def refused(what, make, seen):
 
 CASES = [
     refused("a file that is not there", at("x.txt", lambda _: None), "there is no file …x.txt"),
-    refused("a folder", at("texts", os.mkdir), "…texts is a folder, not a file"),
+    refused(
+        "an empty folder",
+        at("texts", os.mkdir),
+        "…texts is a folder without a text\nName a file, or a folder of files whose names end with "
+        ".txt.",
+    ),
     refused("a named pipe", at("pipe.txt", os.mkfifo), "…pipe.txt is no regular file, but a pipe"),
     refused(
         "a broken link",
@@ -103,22 +108,13 @@ CASES = [
         for kind, size in (("characters", 2), ("words", 2), ("byte_pairs", 256))
     ),
     Case(
-        "a size for a vocabulary of bytes",
-        text(LINES, tokens="bytes", vocabulary=300),
-        "submission",
-        "data.vocabulary: has no effect where tokens is bytes",
-    ),
-    Case(
         "a folder of texts",
         folder({"b.txt": LINES, "a.txt": LINES, "cover.jpg": "?"}),
         "trains",
         "texts that follow each other: a.txt, b.txt; 1 files of other names are not read",
     ),
     refused(
-        "a folder without a text",
-        folder({"a.pdf": "?"}),
-        "data.path: …my is a folder without a text\nName a file, or a folder of files whose names "
-        "end with .txt.",
+        "a folder without a text", folder({"a.pdf": "?"}), "…my is a folder without a text\nName a "
     ),
     refused(
         "a folder with an empty text", folder({"a.txt": LINES, "b.txt": ""}), "…b.txt is empty"
