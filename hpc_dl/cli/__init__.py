@@ -46,6 +46,7 @@ COMMANDS = {
     "verify": "train the shipped recipes on real data, and compare with what is expected",
     "data": "list the data sets, show the options of one, and stage them for compute nodes",
     "schema": "print the JSON Schema of job specs, for editors",
+    "completion": "print the script by which bash, zsh or fish completes hpcdl",
 }
 """By name, a line of help; the module is `hpc_dl.cli.NAME`."""
 
