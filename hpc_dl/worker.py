@@ -33,6 +33,7 @@ from hpc_dl.run.submission import Submission
 from hpc_dl.run.temporary_folder import temporary_folder
 from hpc_dl.scheduler import recovery, registry, requeue
 from hpc_dl.scheduler.base import Scheduler
+from hpc_dl.submission import provenance
 
 LOG_COLUMNS = 160
 """The width of the report in the log."""
@@ -73,6 +74,8 @@ class TrainJob:
         scheduler = registry.get(rank_info.backend)
         _ignore_signals()
         held = _claim(run, rank_info, scheduler, self.mark) if rank_info.rank == 0 else None
+        if held and (changed := provenance.hpcdl_has_changed(run)):
+            sys.stderr.write(f"warning: {changed}\n")
         tracking = _start_tracking(run) if held else None
 
         ending = threading.Lock()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import replace
 
 from hpc_dl.cli import common, job_request, run_choice, start
@@ -15,6 +16,7 @@ from hpc_dl.run import lease, records
 from hpc_dl.run.layout import RunDir
 from hpc_dl.scheduler import registry
 from hpc_dl.status import read_status
+from hpc_dl.submission import provenance
 from hpc_dl.submission.prepare import replan
 
 HELP = """Resume a run that stopped, from its newest checkpoint. Of its spec, the resources, the
@@ -52,6 +54,8 @@ def run(args: argparse.Namespace) -> int:
             hint="By it the best checkpoint was chosen so far; for another, hpcdl submit --new.",
         )
     fingerprint.check(run, request.fingerprint, request.facts)
+    if changed := provenance.hpcdl_has_changed(run):
+        sys.stderr.write(f"warning: {changed}\n")
 
     def prepare_again(run: RunDir) -> Plan:
         plan = request.plan(run.path, scheduler)

@@ -1,8 +1,9 @@
-"""Provenance of a run: git commits and diffs, package versions, user, host, command."""
+"""Provenance of a run: git commits and diffs, hpcdl's digest, versions, user, host, command."""
 
 from __future__ import annotations
 
 import getpass
+import hashlib
 import importlib.metadata
 import os
 import platform
@@ -12,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import hpc_dl
+from hpc_dl.errors import UserError
 from hpc_dl.jobspec.credentials import hidden
+from hpc_dl.run.layout import RunDir, read_json
 
 _PACKAGES = ("hpcdl", "torch", "torchvision", "accelerate", "submitit", "mlflow", "numpy")
 _GIT_SECONDS = 20
@@ -36,6 +39,7 @@ def describe(repositories: dict[str, Path]) -> dict[str, Any]:
         "host": os.uname().nodename,
         "python": platform.python_version(),
         "packages": {name: version for name in _PACKAGES if (version := _version(name))},
+        "hpcdl": _own_code(),
         "git": {name: _checkout(folder) for name, folder in repositories.items()},
         "note": "hpcdl itself is imported from where it is installed when the job starts; the "
         "user's own files from this folder's code/.",
@@ -45,6 +49,35 @@ def describe(repositories: dict[str, Path]) -> dict[str, Any]:
 def diff(repositories: dict[str, Path]) -> str:
     """Return the diff to the commits, with the names of untracked files."""
     return "".join(hidden(_diff(folder)) for folder in sorted(set(repositories.values())))
+
+
+def hpcdl_has_changed(run: RunDir) -> str:
+    """Say how hpcdl differs from that of the run's submission; empty if it does not, or is unknown.
+
+    What was installed meanwhile trains the rest of a run, also after a requeue that nobody watches.
+    """
+    try:
+        noted = read_json(run.provenance)["hpcdl"]
+        before = {key: str(noted[key]) for key in ("version", "digest")}
+    except (UserError, OSError, LookupError, TypeError):
+        return ""
+    now = _own_code()
+    if now["digest"] == before["digest"]:
+        return ""
+    then, here = (f"{it['version']} ({it['digest'][:12]})" for it in (before, now))
+    return f"hpcdl is {here} now, and was {then} when {run.id} was submitted; see provenance.json"
+
+
+def _own_code() -> dict[str, str]:
+    """Return the version of hpcdl, its folder, and the SHA-256 of its Python files' digests.
+
+    Of an installation that is edited the version stays the same, and the digest does not.
+    """
+    folder, whole = Path(hpc_dl.__file__).parent, hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        whole.update(f"{path.relative_to(folder)}\0".encode())
+        whole.update(hashlib.sha256(path.read_bytes()).digest())
+    return {"version": hpc_dl.__version__, "folder": str(folder), "digest": whole.hexdigest()}
 
 
 def _checkout(folder: Path) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What a run folder holds before anything is submitted."""
 
+import shutil
 import stat
 import subprocess
 from pathlib import Path
@@ -8,13 +9,14 @@ from typing import Any
 import pytest
 import yaml
 
+import hpc_dl
 from hpc_dl import cli
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.load import load
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run import journal
 from hpc_dl.run.layout import RunDir, read_json
-from hpc_dl.submission import prepare
+from hpc_dl.submission import prepare, provenance
 from hpc_dl.user_code import load_object
 from tests.support.running import QUICK, new_run
 
@@ -90,9 +92,9 @@ def test_provenance_names_the_commit_and_what_differs_from_it(tmp_path: Path) ->
 
 
 def test_outside_of_git_there_is_just_no_commit(tmp_path: Path) -> None:
-    provenance = read_json(new_run(tmp_path / "runs", tmp_path).provenance)
-    assert "own" not in provenance["git"]
-    assert provenance["packages"]["torch"]
+    noted = read_json(new_run(tmp_path / "runs", tmp_path).provenance)
+    assert "own" not in noted["git"]
+    assert noted["packages"]["torch"]
 
 
 def test_the_copy_of_the_users_code_does_not_change_any_more(tmp_path: Path) -> None:
@@ -144,3 +146,26 @@ def test_reopening_forgets_the_last_submission_and_cancellation(tmp_path: Path) 
     assert journal.last_state(run.journal) == ("planned", "submitted again")
     assert not run.cancel.exists()
     assert not run.submission.exists()
+
+
+def test_a_run_says_that_another_hpcdl_goes_on_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An edited installation has the version that it had."""
+    run = new_run(tmp_path / "runs")
+    assert read_json(run.provenance)["hpcdl"]["folder"] == str(Path(hpc_dl.__file__).parent)
+    assert provenance.hpcdl_has_changed(run) == ""
+    copy = tmp_path / "hpc_dl"
+    shutil.copytree(Path(hpc_dl.__file__).parent, copy)
+    (copy / "errors.py").open("a").write("# edited\n")
+    monkeypatch.setattr(hpc_dl, "__file__", str(copy / "__init__.py"))
+    said = provenance.hpcdl_has_changed(run)
+    assert said.startswith(f"hpcdl is {hpc_dl.__version__} (")
+    assert read_json(run.provenance)["hpcdl"]["digest"][:12] in said
+
+
+def test_a_run_of_before_or_with_a_damaged_record_is_not_accused(tmp_path: Path) -> None:
+    run = new_run(tmp_path / "runs")
+    for text in ("{}", "{", '{"hpcdl": null}'):
+        run.provenance.write_text(text)
+        assert provenance.hpcdl_has_changed(run) == ""
