@@ -37,6 +37,7 @@ COMMANDS = {
     "export": "write a trained network for torch.export or safetensors",
     "cancel": "stop a run",
     "resume": "continue a run that stopped",
+    "rm": "remove runs, with their MLflow runs and artifacts, shown first",
     "reconcile": "journal how killed jobs ended, as their scheduler knows it",
     "dashboard": "open the MLflow dashboard on the runs",
     "sync": "send to MLflow what runs have journalled and their jobs could not send",

@@ -52,6 +52,25 @@ def find_or_create(run: RunDir, client: MlflowClient, uri: str) -> str:
     return str(found.info.run_id) if found else _create(run, client, experiment.experiment_id)
 
 
+def find(run: RunDir, client: MlflowClient, mlflow_id: str | None) -> Run | None:
+    """Return the MLflow run with the run folder's tag, even a deleted one; None without one.
+
+    `mlflow_id` is the id that the cursor has.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        known = client.get_run(mlflow_id) if mlflow_id else None
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        known = None
+    if known is not None and known.data.tags.get(description.RUN_TAG) == str(run.path):
+        return known
+    experiment = client.get_experiment_by_name(description.experiment(run))
+    return _find(run, client, experiment.experiment_id) if experiment else None
+
+
 def _find(run: RunDir, client: MlflowClient, experiment: str) -> Run | None:
     """Return the MLflow run with the run folder's tag; a deleted one only if there is no other.
 

@@ -51,6 +51,7 @@ def modules_of(tmp_path: Path, *words: str) -> tuple[int, set[str]]:
         ["report", "--help"],
         ["compare", "--help"],
         ["plot", "--help"],
+        ["rm", "--help"],
         ["models"],
         ["models", "vae"],
         ["data", "show", "csv"],
