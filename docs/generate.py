@@ -10,7 +10,7 @@ from typing import get_args
 from hpc_dl.jobspec import job, train
 from hpc_dl.jobspec.architectures import ZOO
 from hpc_dl.jobspec.base import Spec
-from hpc_dl.jobspec.data import Augment, Data
+from hpc_dl.jobspec.data import Augment, Data, UserAugment
 from hpc_dl.jobspec.model import UserModel
 from hpc_dl.jobspec.schema import Option, options, to_yaml
 from hpc_dl.jobspec.sources import SOURCES, UserData
@@ -54,7 +54,7 @@ def _data() -> list[str]:
     common = {it.name for it in options(Data)}
     lines = ["## data", "", "`data.name` chooses a source. Every source has these options:", ""]
     lines += _table(options(Data))
-    lines += _part("### augment", Augment)
+    lines += _part("### augment", Augment) + _part("### augment: my_code.py:NAME", UserAugment)
     for name, options_class in SOURCES.items():
         lines += _part(f"### {name}", options_class, without=common)
     return [*lines, *_part("### my_code.py:my_function", UserData, without=common)]
@@ -62,8 +62,8 @@ def _data() -> list[str]:
 
 def _train() -> list[str]:
     lines = _part("## train", train.Train)
-    for choice in ("optimizer", "schedule"):
-        for member in _members(train.Train.model_fields[choice].annotation):
+    for choice in ("loss", "optimizer", "schedule"):
+        for member in dict.fromkeys(_members(train.Train.model_fields[choice].annotation)):
             lines += _part(f"### {choice}: {_name(member)}", member)
     return [*lines, *_part("### early_stopping", train.EarlyStopping)]
 
@@ -100,7 +100,8 @@ def _members(annotation: object) -> list[type[Spec]]:
 
 
 def _name(part: type[Spec]) -> str:
-    return str(get_args(part.model_fields["name"].annotation)[0])
+    names = get_args(part.model_fields["name"].annotation)
+    return ", ".join(map(str, names)) or "my_code.py:NAME"
 
 
 if __name__ == "__main__":

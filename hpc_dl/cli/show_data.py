@@ -27,7 +27,7 @@ def run(file: Path, overrides: Sequence[str], site: str | None, output: Path | N
     path = output or Path(f"{spec.name}-data{SUFFIX}")
     _check(path)
     splits = _load(source)
-    _save(show.draw(splits, spec.data), path)
+    _save(show.draw(splits, spec.data, source.code), path)
     facts, root = splits.facts, str(source.data_root)
     lines = data_rows.rows(spec.data, facts, root)
     show_plan.print_rows([*lines, *(("note", it) for it in facts.notes)], console())

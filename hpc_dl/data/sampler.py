@@ -14,6 +14,7 @@ from hpc_dl.data.dataset import Batch, Split, to_device
 
 if TYPE_CHECKING:
     from hpc_dl.data.transforms.augment import Augmentation
+    from hpc_dl.data.transforms.user_augment import UserAugmentation
 
 AUGMENTATION = 4
 """Purpose of random numbers, in the key of a seed; the others are in `train.reproducibility`."""
@@ -92,7 +93,7 @@ class Batches:
         seed: int,
         rank: int,
         world_size: int,
-        augmentation: Augmentation | None = None,
+        augmentation: Augmentation | UserAugmentation | None = None,
         *,
         order: Order = "shuffled",
     ) -> None:

@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict
 
 LIBRARIES = ("torchvision", "torch_geometric")
+REFERENCE = r"^[^:]+:[A-Za-z_]\w*$"
+"""A user's class or function: `my_code.py:NAME`, or `package.module:NAME`."""
 
 
 class Spec(BaseModel):
@@ -21,6 +23,17 @@ class Spec(BaseModel):
     def refused_options(cls) -> set[str]:
         """Return options that may have no value but their default, as they would change nothing."""
         return set()
+
+
+class OpenSpec(Spec):
+    """A part of a spec for code that is not hpcdl's, which takes every other key as an option."""
+
+    model_config = ConfigDict(extra="allow")
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The keys that are options of that code."""
+        return dict(self.model_extra or {})
 
 
 def tag_by_name(value: Any) -> str | None:

@@ -10,11 +10,13 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import (
     AliasChoices,
     ConfigDict,
+    Discriminator,
     Field,
     GetCoreSchemaHandler,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveInt,
+    Tag,
     ValidationInfo,
     field_validator,
     model_validator,
@@ -22,7 +24,7 @@ from pydantic import (
 from pydantic_core import core_schema
 
 from hpc_dl.jobspec import library_names
-from hpc_dl.jobspec.base import Spec
+from hpc_dl.jobspec.base import REFERENCE, OpenSpec, Spec, tag_by_name
 from hpc_dl.jobspec.model import Modality, Task
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -226,6 +228,23 @@ class Augment(Spec):
     )
 
 
+class UserAugment(OpenSpec):
+    """A user's function of a batch of inputs, (B, ...), which returns them changed; other keys are
+    its arguments."""
+
+    name: str = Field(pattern=REFERENCE, description="my_code.py:my_augmentation")
+
+
+def _of_augment(value: Any) -> str:
+    return tag_by_name(value) or "shipped"
+
+
+AnyAugment = Annotated[
+    Annotated[Augment, Tag("shipped")] | Annotated[UserAugment, Tag("own")],
+    Discriminator(_of_augment),
+]
+
+
 class Data(Spec):
     """Options that every source of data has."""
 
@@ -263,7 +282,9 @@ class Data(Spec):
     fold: NonNegativeInt | None = Field(
         None, description="which of the `folds` is the test, counted from 0"
     )
-    augment: Augment | None = Field(None, description="random changes to training examples")
+    augment: AnyAugment | None = Field(
+        None, description="random changes to training examples, or my_code.py:my_augmentation"
+    )
     loading: Literal["auto", "resident", "streaming"] = Field(
         "auto",
         description="all examples in memory, or read while training; by their size if `auto`",

@@ -192,6 +192,10 @@ def _no_such_name(path: Path, values: Any, root: type[BaseModel]) -> Fault:
 _USERS = {
     "model": ", or your own, like my_code.py:MyNet",
     "data": ", or your own, like my_code.py:my_dataset",
+    "data.augment": "One of your own: my_code.py:my_augmentation",
+    "train.loss": ", or your own, like my_code.py:my_loss",
+    "train.optimizer": ", or your own, like my_code.py:MyOptimizer",
+    "train.schedule": ", or your own, like my_code.py:my_schedule",
 }
 
 

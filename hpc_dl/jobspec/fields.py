@@ -40,9 +40,10 @@ def names_of(model: type[BaseModel]) -> tuple[str, ...]:
     return typing.get_args(field.annotation) if field and literal else ()
 
 
-def _tag(model: type[BaseModel]) -> str:
-    """Return the tag of a model whose names are not listed: a library's, or a user's."""
-    return getattr(model, "library", "") or "own"
+def _tag(model: type[BaseModel]) -> str | None:
+    """Return the tag of a model whose names are not listed: a library's, or a user's; None of one
+    that has no name."""
+    return getattr(model, "library", "") or ("own" if "name" in model.model_fields else None)
 
 
 def choices_at(root: type[BaseModel], values: Any, path: Path) -> list[str]:
@@ -62,7 +63,7 @@ def _models_at(root: type[BaseModel], values: Any, path: Path) -> list[Any]:
     parent = part_at(root, values, path[:-1])
     if parent is None or not path or path[-1] not in parent.model_fields:
         return []
-    return list(_models(parent.model_fields[str(path[-1])].annotation))
+    return list(dict.fromkeys(_models(parent.model_fields[str(path[-1])].annotation)))
 
 
 def all_paths(root: type[BaseModel], prefix: str = "") -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -15,7 +16,7 @@ from pydantic import (
 )
 
 from hpc_dl.jobspec.architectures import ModelSpec
-from hpc_dl.jobspec.base import Spec
+from hpc_dl.jobspec.base import OpenSpec, Spec, tag_by_name
 from hpc_dl.jobspec.credentials import hidden
 from hpc_dl.jobspec.slurm import OTHER_MEMORY, SbatchOptions
 from hpc_dl.jobspec.sources import DataSpec
@@ -97,6 +98,7 @@ class Tracking(Spec):
     )
 
 
+_CHOSEN_IN_TRAIN = ("loss", "optimizer", "schedule")
 _TEXTS = {"type": "array", "items": {"type": "string"}}
 
 
@@ -145,6 +147,35 @@ class JobSpec(Spec):
         )
         if self.checkpoint.monitor:  # by which the exported weights are chosen
             found["checkpoint"] = {"monitor": self.checkpoint.monitor}
+        return found
+
+    def foreign_parts(self) -> dict[str, Any]:
+        """Return the parts for code that is not hpcdl's, a user's or torch's, by where they stand:
+        `model`, `train.loss`."""
+        chosen = {"model": self.model, "data": self.data, "data.augment": self.data.augment}
+        chosen |= {f"train.{key}": getattr(self.train, key) for key in _CHOSEN_IN_TRAIN}
+        return {
+            key: part
+            for key, part in chosen.items()
+            if isinstance(part, OpenSpec) or tag_by_name(part) == "own"
+        }
+
+    def user_parts(self) -> dict[str, str]:
+        """Return what names a user's code, `my_code.py:NAME`, by the part in which it stands."""
+        return {
+            key: part.name
+            for key, part in self.foreign_parts().items()
+            if tag_by_name(part) == "own"
+        }
+
+    def with_changes(self, changes: Mapping[str, Mapping[str, Any]]) -> Self:
+        """Return the spec with values changed, by the part in which they stand."""
+        found = self
+        for key, values in changes.items():
+            section, _, inner = key.partition(".")
+            part = getattr(found, section)
+            update = {inner: getattr(part, inner).model_copy(update=values)} if inner else values
+            found = found.model_copy(update={section: part.model_copy(update=update)})
         return found
 
     def without_password(self) -> Self:

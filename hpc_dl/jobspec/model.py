@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 from pydantic import ConfigDict, Field
 
 from hpc_dl.jobspec import metrics
-from hpc_dl.jobspec.base import Spec
+from hpc_dl.jobspec.base import REFERENCE, Spec
 from hpc_dl.jobspec.only_with import OnlyWith
 
 if TYPE_CHECKING:
@@ -80,6 +80,12 @@ class Model(Spec):
         return False
 
     @property
+    def needs_two(self) -> bool:
+        """True if a rank cannot train on a single example, of whose numbers it takes the batch's
+        mean and variance."""
+        return False
+
+    @property
     def draws(self) -> str:
         """Name of the random numbers in a train step, which differ between ranks; "" if none."""
         return "dropout" if getattr(self, "dropout", 0) else ""
@@ -98,11 +104,17 @@ class Model(Spec):
 
 
 class UserModel(Model):
-    """A user's architecture, by import path, which gets every other key as an option."""
+    """A user's network, by import path: a plain `nn.Module`, or an architecture, which gets every
+    other key as an option."""
 
     model_config = ConfigDict(extra="allow")
 
-    name: str = Field(pattern=r"^[^:]+:[A-Za-z_]\w*$", description="my_code.py:MyNet")
+    name: str = Field(pattern=REFERENCE, description="my_code.py:MyNet")
+
+    @property
+    def is_supervised(self) -> bool:
+        """True, for it may be: what it learns is known once it is imported."""
+        return True
 
     @property
     def options(self) -> dict[str, Any]:

@@ -79,9 +79,15 @@ def describe_type(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> 
     if schema.get("type") == "array":
         return f"list of {describe_type(schema.get('items', {}), definitions)}"
     if keys := schema.get("properties"):
-        return str(keys["name"]["const"]) if "name" in keys else "{" + ", ".join(keys) + "}"
+        return _names(keys["name"]) if "name" in keys else "{" + ", ".join(keys) + "}"
     bounds = [text.format(f"{schema[key]:g}") for key, text in _BOUNDS.items() if key in schema]
     return " ".join([_TYPES.get(schema.get("type", ""), "text"), " and ".join(bounds)]).strip()
+
+
+def _names(schema: Mapping[str, Any]) -> str:
+    """Return the names that choose a part, or of a user's their form, which describes them."""
+    names = schema.get("enum") or [schema.get("const") or schema["description"]]
+    return " | ".join(names)
 
 
 def to_yaml(value: Any) -> str:

@@ -5,100 +5,19 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import (
-    Discriminator,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
-    Tag,
     model_validator,
 )
 
-from hpc_dl.jobspec.base import Spec, tag_by_name
+from hpc_dl.jobspec.base import Spec
+from hpc_dl.jobspec.losses import TrainLoss
+from hpc_dl.jobspec.optimizers import AdamW, Optimizer
+from hpc_dl.jobspec.schedules import Constant, Schedule
 from hpc_dl.jobspec.units import Time
-
-Momentum = Annotated[float, Field(ge=0, lt=1)]
-Rate = PositiveFloat | Literal["auto"]
-
-
-class AdamW(Spec):
-    """Adam with decoupled weight decay (Loshchilov and Hutter, arXiv:1711.05101)."""
-
-    name: Literal["adamw"]
-    lr: Rate = Field(1e-3, description="peak learning rate, or `auto` to find one")
-    weight_decay: NonNegativeFloat = 0.01
-    betas: list[Momentum] = Field([0.9, 0.999], min_length=2, max_length=2)
-
-
-class Adam(Spec):
-    """Adam (Kingma and Ba, arXiv:1412.6980)."""
-
-    name: Literal["adam"]
-    lr: Rate = Field(1e-3, description="peak learning rate, or `auto` to find one")
-    weight_decay: NonNegativeFloat = 0.0
-    betas: list[Momentum] = Field([0.9, 0.999], min_length=2, max_length=2)
-
-
-class SGD(Spec):
-    """Stochastic gradient descent with momentum."""
-
-    name: Literal["sgd"]
-    lr: Rate = Field(0.1, description="peak learning rate, or `auto` to find one")
-    momentum: Momentum = 0.9
-    nesterov: bool = False
-    weight_decay: NonNegativeFloat = 0.0
-
-    @model_validator(mode="after")
-    def _nesterov_needs_momentum(self) -> Self:
-        if self.nesterov and self.momentum == 0:
-            raise ValueError("nesterov needs a momentum above 0")
-        return self
-
-
-class Constant(Spec):
-    """The peak learning rate throughout, after the warm-up."""
-
-    name: Literal["constant"]
-    warmup_steps: NonNegativeInt = 0
-
-
-class Cosine(Spec):
-    """Down half a cosine from the peak to `final` times the peak (arXiv:1608.03983)."""
-
-    name: Literal["cosine"]
-    warmup_steps: NonNegativeInt = 0
-    final: Annotated[float, Field(ge=0, le=1)] = Field(0.0, description="share of the peak")
-
-
-class Linear(Spec):
-    """Down a straight line from the peak to `final` times the peak."""
-
-    name: Literal["linear"]
-    warmup_steps: NonNegativeInt = 0
-    final: Annotated[float, Field(ge=0, le=1)] = Field(0.0, description="share of the peak")
-
-
-class StepDown(Spec):
-    """Times `factor` every `every_epochs` epochs."""
-
-    name: Literal["step"]
-    warmup_steps: NonNegativeInt = 0
-    every_epochs: PositiveInt = 10
-    factor: Annotated[float, Field(gt=0, lt=1)] = 0.1
-
-
-Optimizer = Annotated[
-    Annotated[AdamW, Tag("adamw")] | Annotated[Adam, Tag("adam")] | Annotated[SGD, Tag("sgd")],
-    Discriminator(tag_by_name),
-]
-Schedule = Annotated[
-    Annotated[Constant, Tag("constant")]
-    | Annotated[Cosine, Tag("cosine")]
-    | Annotated[Linear, Tag("linear")]
-    | Annotated[StepDown, Tag("step")],
-    Discriminator(tag_by_name),
-]
 
 
 class EarlyStopping(Spec):
@@ -126,6 +45,9 @@ class Train(Spec):
     optimizer: Optimizer = Field(AdamW(name="adamw"), description="and its learning rate")
     schedule: Schedule = Field(
         Constant(name="constant"), description="of the learning rate, from step to step"
+    )
+    loss: TrainLoss | None = Field(
+        None, description="in place of the task's own: of torch, or my_code.py:my_loss"
     )
     precision: Literal["fp32", "bf16", "fp16"] = Field(
         "fp32", description="of the computation; weights are fp32"

@@ -6,17 +6,24 @@ spec, for the plan to say.
 
 from __future__ import annotations
 
+import itertools
+
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.model import UserModel
 from hpc_dl.planning.compatibility import SpecConflict
 
 
-def notes(spec: JobSpec, world_size: int, rank_batch: int, micro_batch: int) -> list[str]:
+def notes(
+    spec: JobSpec, examples: int, world_size: int, rank_batch: int, micro_batch: int
+) -> list[str]:
     """Return notes on how the losses differ from those of one rank with whole batches.
 
-    Raises SpecConflict where batch norm is to be as on one rank, and cannot be.
+    `examples` are those to train on. Raises SpecConflict where batch norm is to be as on one rank,
+    and cannot be, and where a rank would have a single example, which has no variance.
     """
     model, found = spec.model, []
+    if model.needs_two:
+        _check_single(spec, examples, world_size, micro_batch)
     its_own = isinstance(model, UserModel)
     if spec.train.sync_batch_norm:
         if micro_batch < rank_batch and (model.batch_norm or its_own):
@@ -44,6 +51,22 @@ def notes(spec: JobSpec, world_size: int, rank_batch: int, micro_batch: int) -> 
             "on average, not digit by digit"
         )
     return found
+
+
+def _check_single(spec: JobSpec, examples: int, world_size: int, micro_batch: int) -> None:
+    """Raise SpecConflict where a batch, or what is left of an epoch, leaves a rank one example."""
+    batch = spec.data.batch_size
+    ranks, micro = (1, batch) if spec.train.sync_batch_norm else (world_size, micro_batch)
+    for size in {min(batch, examples), examples % batch}:
+        ends = [-(-size * rank // ranks) for rank in range(ranks + 1)]
+        rows = [end - start for start, end in itertools.pairwise(ends)]
+        if any(it and (micro == 1 or it % micro == 1) for it in rows):
+            raise SpecConflict(
+                "data.batch_size",
+                f"of {examples} training examples, a rank would compute one alone in some step: "
+                "batch norm needs two",
+                "Change it by one" + _or_group_norm(spec) + ".",
+            )
 
 
 def remedy(world_size: int, accumulates: bool) -> str:

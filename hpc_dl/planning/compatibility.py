@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec import units
+from hpc_dl.jobspec import losses, units
 from hpc_dl.jobspec.architectures import ZOO
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.base import OpenSpec
+from hpc_dl.jobspec.data import Augment, DataFacts, UserAugment
 from hpc_dl.jobspec.faults import Fault
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.model import Modality, UserModel
@@ -55,6 +56,7 @@ def check(spec: JobSpec, facts: DataFacts, site: Site | None) -> None:
     _check_classes(spec, facts)
     _check_loading(spec)
     _check_augmentation(spec, facts)
+    _check_loss(spec, facts)
     _check_options_of_labels(spec, facts)
     _check_monitor(spec, facts)
     _check_ema(spec)
@@ -109,7 +111,8 @@ def _check_carried_state(spec: JobSpec) -> None:
         raise SpecConflict(
             "data.carry_state", f"{model.name} has no state to carry over", f"These have: {able}."
         )
-    if spec.data.carries_state and spec.data.augment and spec.data.augment.transpose:
+    augment = spec.data.augment
+    if spec.data.carries_state and isinstance(augment, Augment) and augment.transpose:
         raise SpecConflict(
             "data.augment.transpose",
             "a piece would change its key from batch to batch, with data.carry_state",
@@ -141,7 +144,12 @@ def _check_loading(spec: JobSpec) -> None:
 
 
 def _check_augmentation(spec: JobSpec, facts: DataFacts) -> None:
-    if (augment := spec.data.augment) is None:
+    augment = spec.data.augment
+    if isinstance(augment, UserAugment) and facts.modality == "graph":
+        raise SpecConflict(
+            "data.augment", f"{spec.data.name} is graph data, whose batches are not augmented"
+        )
+    if augment is None or isinstance(augment, UserAugment):
         return
     for option, kinds in AUGMENTED.items():
         if getattr(augment, option) and facts.modality not in kinds:
@@ -155,6 +163,32 @@ def _check_augmentation(spec: JobSpec, facts: DataFacts) -> None:
             "data.augment.crop",
             f"of pictures of {facts.shape[-2]} x {facts.shape[-1]}, with a border of {border}, "
             "some crops would be nothing but border",
+        )
+
+
+def _check_loss(spec: JobSpec, facts: DataFacts) -> None:
+    loss = spec.train.loss
+    if loss is None:
+        return
+    able = losses.TASKS.get(loss.name, losses.ANY)
+    if facts.task not in able or not spec.model.is_supervised:
+        others = [name for name, them in losses.TASKS.items() if facts.task in them]
+        raise SpecConflict(
+            "train.loss",
+            f"{loss.name} is a loss to {_these(able)}; {spec.model.name} learns from "
+            f"{spec.data.name} to {facts.task}",
+            f"For that: {', '.join(others)}." if others else "Leave it out.",
+        )
+    if spec.train.label_smoothing:
+        raise SpecConflict(
+            "train.label_smoothing",
+            f"{loss.name} is not smoothed by it",
+            "Write train.loss: {name: CrossEntropyLoss, label_smoothing: "
+            f"{spec.train.label_smoothing:g}}}, or leave train.loss out.",
+        )
+    if getattr(spec.model, "crf", False) is True:
+        raise SpecConflict(
+            "train.loss", "a conditional random field has a loss of its own", "Leave it out."
         )
 
 
@@ -216,6 +250,12 @@ def _check_strategy(spec: JobSpec) -> None:
             "train.find_unused_parameters",
             "what fsdp divides, all ranks compute alike in every step",
             "Take strategy: ddp, or a network that always uses the same parameters.",
+        )
+    if spec.train.strategy == "fsdp" and isinstance(spec.train.optimizer, OpenSpec):
+        raise SpecConflict(
+            "train.optimizer",
+            "weights that fsdp divides are updated by adamw, adam or sgd",
+            "Take one of them, or strategy: ddp.",
         )
     if spec.train.strategy == "fsdp" and not spec.model.divisible:
         raise SpecConflict(

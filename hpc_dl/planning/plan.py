@@ -18,7 +18,6 @@ from hpc_dl.jobspec import units
 from hpc_dl.jobspec.credentials import hidden
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.job import JobSpec
-from hpc_dl.jobspec.model import UserModel
 from hpc_dl.planning import (
     batch_division,
     class_balance,
@@ -152,8 +151,7 @@ def make(
     ranks = _on_this_machine(spec, machine) if machine else _as_asked(spec)
     batch = spec.data.batch_size
     rank_batch = math.ceil(batch / ranks.world_size)
-    steps_per_epoch = math.ceil(facts.train / batch)
-    steps = spec.train.steps or (spec.train.epochs or 0) * steps_per_epoch
+    steps_per_epoch, steps = length(spec, facts)
     if spec.train.precision == "fp16" and not ranks.gpus_per_node:
         raise SpecConflict("train.precision", "fp16 needs a GPU", "Use bf16 or fp32 on CPUs.")
     micro_batch = min(spec.train.micro_batch or rank_batch, rank_batch)
@@ -182,10 +180,10 @@ def make(
         notes=[
             *ranks.notes,
             *_idle(batch, ranks.world_size),
-            *batch_division.notes(spec, ranks.world_size, rank_batch, micro_batch),
+            *batch_division.notes(spec, facts.train, ranks.world_size, rank_batch, micro_batch),
             *([_SYNTHETIC] if facts.synthetic else []),
             *facts.notes,
-            *class_balance.notes(Holdout.of(spec.data), facts, _learns_classes(spec)),
+            *class_balance.notes(Holdout.of(spec.data), facts, spec.model.is_supervised),
             *loads.notes,
             *([_NO_INTERNET] if out_of_reach else []),
             *([_NO_WRAPPER] if machine and site.wrapper else []),
@@ -196,8 +194,10 @@ def make(
     )
 
 
-def _learns_classes(spec: JobSpec) -> bool:
-    return isinstance(spec.model, UserModel) or spec.model.is_supervised
+def length(spec: JobSpec, facts: DataFacts) -> tuple[int, int]:
+    """Return the steps of an epoch, and those of the whole training."""
+    steps_per_epoch = math.ceil(facts.train / spec.data.batch_size)
+    return steps_per_epoch, spec.train.steps or (spec.train.epochs or 0) * steps_per_epoch
 
 
 def _idle(batch: int, ranks: int) -> list[str]:

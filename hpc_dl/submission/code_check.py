@@ -17,15 +17,15 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
 from hpc_dl import installed, user_code
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.architectures import ModelSpec
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.sources import DataSpec
+from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning.compatibility import SpecConflict
 from hpc_dl.submission import discovery, fork_trial
 
@@ -45,11 +45,13 @@ def main() -> None:
 
 def _report(request: dict[str, Any], elsewhere: str) -> dict[str, Any]:
     importlib.import_module("hpc_dl.train.code_trial")  # once, for both forks
-    names = " and ".join(_places(request).values())
+    names = _names(request)
     seconds, target = float(request["seconds"]), Path(request["target"])
     found = fork_trial.run(lambda: _discover(request), names, seconds, lambda path: path)
     if "message" in found:
         return found
+    if not _places(request) and not request["code"]:  # torch's alone
+        return {**found, "sections": {}, "files": {}, "code": []}
     try:
         copied = _copy(request, found, target)
     except UserError as error:
@@ -114,9 +116,9 @@ def _try_copy(
                 raise fork_trial.ReadsOriginal(f"it reads {path}, of which the job has a copy")
 
     sys.addaudithook(refuse_originals)
-    renamed = {**request, **{key: request[key] | new for key, new in copied["sections"].items()}}
     again = request["facts"] is None and found["seconds"] <= TWICE
-    tried = _attempt(renamed, None if again else found["facts"], target, importing.clear)
+    given = None if again else found["facts"]
+    tried = _attempt(request, given, target, importing.clear, copied["sections"])
     facts = _plain(tried.facts)
     if again and facts != found["facts"]:
         raise SpecConflict(
@@ -135,13 +137,16 @@ def _try_copy(
 
 
 def _attempt(
-    request: Mapping[str, Any], facts: Any, code: Path, imported: Callable[[], None]
+    request: Mapping[str, Any],
+    facts: Any,
+    code: Path,
+    imported: Callable[[], None],
+    changes: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> Trial:
     trial = importlib.import_module("hpc_dl.train.code_trial")
     given = None if facts is None else TypeAdapter(DataFacts).validate_python(facts)
     tried: Trial = trial.attempt(
-        TypeAdapter(ModelSpec).validate_python(request["model"]),
-        TypeAdapter(DataSpec).validate_python(request["data"]),
+        _spec(request).with_changes(changes),
         given,
         code,
         Path(request["data_root"]),
@@ -154,9 +159,21 @@ def _plain(facts: DataFacts | None) -> Any:
     return None if facts is None else json.loads(json.dumps(dataclasses.asdict(facts)))
 
 
+def _spec(request: Mapping[str, Any]) -> JobSpec:
+    return JobSpec.model_validate(request["spec"])
+
+
+def _names(request: Mapping[str, Any]) -> str:
+    """Return what the spec calls the code that is tried, for messages."""
+    places = _places(request).values()
+    named = places or (part.name for part in _spec(request).foreign_parts().values())
+    return " and ".join(dict.fromkeys(named))
+
+
 def _places(request: Mapping[str, Any]) -> dict[str, str]:
-    """Return the modules that the spec names, by section."""
-    return {key: request[key]["name"].rpartition(":")[0] for key in request["users"]}
+    """Return the user's modules that the spec names, by the part in which they stand."""
+    named = _spec(request).user_parts()
+    return {key: name.rpartition(":")[0] for key, name in named.items()}
 
 
 def _importable(path: Path) -> Path:
@@ -171,6 +188,7 @@ def _copy(request: dict[str, Any], found: dict[str, Any], target: Path) -> dict[
     for path in asked:
         files |= set(discovery.walk(path)) if path.is_dir() else {path}
     sections = {"model": dict(found["options"])} if found["options"] else {}
+    named = _spec(request).user_parts()
     copied: dict[str, Any] = {"sections": sections, "notes": found["notes"], "code": []}
     if not files:
         return {**copied, "anchor": "/", "originals": [], "files": {}}
@@ -182,7 +200,7 @@ def _copy(request: dict[str, Any], found: dict[str, Any], target: Path) -> dict[
     for key, place in _places(request).items():
         inside = place
         if place.endswith(".py"):
-            name = request[key]["name"].rpartition(":")[2]
+            name = named[key].rpartition(":")[2]
             inside = str(Path(os.path.normpath(base / place)).relative_to(anchor))
             sections.setdefault(key, {})["name"] = f"{inside}:{name}"
         within = [root for root in map(Path, found["paths"][key]) if root in used]

@@ -22,8 +22,6 @@ from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.faults import Fault
 from hpc_dl.jobspec.job import JobSpec
-from hpc_dl.jobspec.model import UserModel
-from hpc_dl.jobspec.sources.user import UserData
 from hpc_dl.planning.compatibility import SpecConflict
 from hpc_dl.user_code import MANIFEST, asking, failures
 
@@ -41,7 +39,7 @@ class Snapshot:
     """None where nothing is the user's own."""
     files: tuple[str, ...] = ()
     sections: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """What differs in the spec's sections: names in the copy, and options that got defaults."""
+    """What differs in the spec, by its parts: names in the copy, and options that got defaults."""
     code: tuple[str, ...] = ()
     """The spec's `code`, in the copy."""
     notes: tuple[str, ...] = ()
@@ -52,18 +50,13 @@ class Snapshot:
     def renamed(self, spec: JobSpec) -> JobSpec:
         """Return the spec with the user's files under the names that their copies have, and with
         the defaults of the options that their network declares."""
-        changes: dict[str, Any] = {
-            key: getattr(spec, key).model_copy(update=changed)
-            for key, changed in self.sections.items()
-        }
-        if self.code:
-            changes["code"] = list(self.code)
-        return spec.model_copy(update=changes)
+        found = spec.with_changes(self.sections)
+        return found.model_copy(update={"code": list(self.code)}) if self.code else found
 
     def completed(self, spec: JobSpec) -> JobSpec:
         """Return the spec with the defaults of the options that the user's network declares."""
         options = {key: it for key, it in self.sections.get("model", {}).items() if key != "name"}
-        return spec.model_copy(update={"model": spec.model.model_copy(update=options)})
+        return spec.with_changes({"model": options})
 
     def copy_to(self, folder: Path) -> None:
         """Make `folder` a copy, of the files alone that were copied; without any, there is none."""
@@ -81,21 +74,17 @@ def take(spec: JobSpec, base: Path, data_root: Path, facts: DataFacts | None) ->
     `facts` are those of data that are not the user's own. Raises SpecConflict for a name that is
     not there, UserError, naming file and line, for code that cannot be imported.
     """
-    users = [
-        key
-        for key, part in (("model", spec.model), ("data", spec.data))
-        if isinstance(part, UserModel | UserData)
-    ]
-    code = [_existing(base, name, number) for number, name in enumerate(spec.code)]
-    if not users and not code:
+    foreign, code = (
+        spec.foreign_parts(),
+        [_existing(base, name, number) for number, name in enumerate(spec.code)],
+    )
+    if not foreign and not code:
         return Snapshot()
     kept = tempfile.TemporaryDirectory(prefix="hpcdl-code-", ignore_cleanup_errors=True)
     target = Path(kept.name).resolve() / "code"
     target.mkdir()
     request = {
-        "users": users,
-        "model": spec.model.model_dump(mode="json"),
-        "data": spec.data.model_dump(mode="json"),
+        "spec": spec.model_dump(mode="json", exclude={"tracking"}),
         "code": [str(path) for path in code],
         "base": str(installed.absolute(base)),
         "data_root": str(data_root),
@@ -103,7 +92,7 @@ def take(spec: JobSpec, base: Path, data_root: Path, facts: DataFacts | None) ->
         "target": str(target),
         "seconds": SECONDS,
     }
-    found = _ask(request, [getattr(spec, key).name for key in users])
+    found = _ask(request, [part.name for part in foreign.values()])
     files = tuple(found["files"]) + ((MANIFEST,) if found["files"] else ())
     known = (
         None if found["facts"] is None else TypeAdapter(DataFacts).validate_python(found["facts"])

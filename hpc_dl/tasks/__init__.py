@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torch import Tensor
@@ -16,6 +17,7 @@ from torch import Tensor
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec import registry
 from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.tasks import criterion
 from hpc_dl.tasks.contract import Task
 
 if TYPE_CHECKING:
@@ -29,12 +31,19 @@ def build(
     facts: DataFacts,
     options: Train | None = None,
     examples: Mapping[str, Tensor] | None = None,
+    code: Path | None = None,
 ) -> Task | None:
     """Return the task that the data are for; None where they are for none.
 
-    `options` are those of the job spec, `examples` the tensors of the training split.
+    `options` are those of the job spec, `examples` the tensors of the training split, and `code` is
+    the folder of the user's own files.
     """
-    return None if facts.task == NONE else find(facts.task)(facts, options, examples or {})
+    if facts.task == NONE:
+        return None
+    task = find(facts.task)(facts, options, examples or {})
+    if options and options.loss:
+        task.criterion = criterion.build(options.loss, code or Path())
+    return task
 
 
 def find(name: str) -> type[Task]:

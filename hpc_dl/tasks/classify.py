@@ -44,17 +44,17 @@ class Classification(Task):
 
     def loss(self, outputs: Tensor, batch: Batch) -> Loss:
         """Return the cross-entropy in nats, with label smoothing (Szegedy et al.,
-        arXiv:1512.00567).
+        arXiv:1512.00567), or the loss that the job spec names.
 
         With class weights the mean is weighted. After mixup an example has two labels, weighted by
         λ and 1 - λ.
         """
         label, weights = batch["label"], self._weights(outputs.device)
-        total = self._cross_entropy(outputs, label, weights, batch.get("lam"))
+        total = self._sum(outputs, label, weights, batch.get("lam"))
         count = self._count(label, weights, batch.get("lam"))
         if "other_label" in batch:
             other, rest = batch["other_label"], 1 - batch["lam"]
-            total = total + self._cross_entropy(outputs, other, weights, rest)
+            total = total + self._sum(outputs, other, weights, rest)
             count = count + self._count(other, weights, rest)
         return Loss(total, count)
 
@@ -63,9 +63,13 @@ class Classification(Task):
             self.weights = self.weights.to(device, non_blocking=True)
         return self.weights
 
-    def _cross_entropy(
+    def _sum(
         self, logits: Tensor, label: Tensor, weights: Tensor | None, lam: Tensor | None
     ) -> Tensor:
+        if self.criterion is not None:
+            losses = self.criterion(logits, label)
+            losses = losses if weights is None else losses * weights[label]
+            return (losses if lam is None else losses * lam).sum()
         reduction = "sum" if lam is None else "none"
         nats = F.cross_entropy(
             logits, label, weights, reduction=reduction, label_smoothing=self.smoothing

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.tasks.artifacts import Artifact
+from hpc_dl.tasks.criterion import Criterion
 from hpc_dl.tasks.decoding import Step
 from hpc_dl.tasks.former_names import FormerNames
 from hpc_dl.tasks.tables import Array, Tables
@@ -108,6 +109,8 @@ class Task(FormerNames, ABC):
     rescaled: ClassVar[bool] = False
     """True if outputs are in the units of the targets, whatever these are."""
 
+    criterion: Criterion | None = None
+    """The loss that the job spec names in place of the task's own, for tasks that take one."""
     params: Any = None
     """Options that a call of `predict` may set, a dataclass; None where there are none."""
 

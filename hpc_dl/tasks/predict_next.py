@@ -46,7 +46,15 @@ class NextElement(Task):
         return self.facts.targets["next"]
 
     def loss(self, outputs: Tensor, batch: Batch) -> Loss:
-        """Return the cross-entropy in nats; the count is of real tokens."""
+        """Return the cross-entropy in nats, or the loss that the job spec names; the count is of
+        real tokens."""
+        if self.criterion is None:
+            return self._nats(outputs, batch)
+        losses = self.criterion(outputs.flatten(0, 1), batch["next"].flatten())
+        real = is_real(batch["text_length"], batch["next"].shape[1]).flatten()
+        return Loss(losses.where(real, 0).sum(), batch["text_length"].sum())
+
+    def _nats(self, outputs: Tensor, batch: Batch) -> Loss:
         wanted = self._wanted(batch).flatten()
         total = F.cross_entropy(
             outputs.flatten(0, 1), wanted, ignore_index=_IGNORED, reduction="sum"
@@ -54,18 +62,18 @@ class NextElement(Task):
         return Loss(total, batch["text_length"].sum())
 
     def measure(self, outputs: Tensor, batch: Batch) -> Mapping[str, Loss | Observed]:
-        """Return the loss in nats a token, the share of tokens that are the likeliest, the loss
-        again as perplexity, and in nats and bits a character, whatever the tokens are."""
-        loss, wanted = self.loss(outputs, batch), self._wanted(batch)
+        """Return the loss, the share of tokens that are the likeliest, and the cross-entropy as
+        perplexity and in nats and bits a character, whatever the tokens are."""
+        nats, wanted = self._nats(outputs, batch), self._wanted(batch)
         measured: dict[str, Loss | Observed] = {
-            "loss": loss,
-            "accuracy": Loss((outputs.argmax(dim=-1) == wanted).sum(), loss.count),
-            "perplexity": Observed(_perplexity, (loss.total, torch.as_tensor(loss.count))),
+            "loss": nats if self.criterion is None else self.loss(outputs, batch),
+            "accuracy": Loss((outputs.argmax(dim=-1) == wanted).sum(), nats.count),
+            "perplexity": Observed(_perplexity, (nats.total, torch.as_tensor(nats.count))),
         }
         if self.feature.tokens != "words":  # which do not give back the blanks of a text
             count = self._characters(wanted)
-            measured["nats_per_character"] = Loss(loss.total, count)
-            measured["bits_per_character"] = Loss(loss.total / math.log(2), count)
+            measured["nats_per_character"] = Loss(nats.total, count)
+            measured["bits_per_character"] = Loss(nats.total / math.log(2), count)
         return measured
 
     def _characters(self, wanted: Tensor) -> Tensor:

@@ -41,8 +41,14 @@ class Regression(Task):
         subtracted, so that sums of squares keep their digits."""
 
     def loss(self, outputs: Tensor, batch: Batch) -> Loss:
-        """Return the squared error in units of the targets' variances, the mean over targets."""
+        """Return the squared error in units of the targets' variances, the mean over targets, or
+        the loss that the job spec names, of standardised outputs and targets."""
         self.deviation = self.deviation.to(outputs.device, non_blocking=True)
+        if self.criterion is not None:
+            self.mean = self.mean.to(outputs.device, non_blocking=True)
+            pair = (outputs, batch["target"])
+            ours, true = (((it - self.mean) / self.deviation).float() for it in pair)
+            return Loss(self.criterion(ours, true).sum(), len(true))
         error = ((outputs - batch["target"]) / self.deviation).float()
         return Loss(error.square().mean(dim=1).sum(), len(error))
 

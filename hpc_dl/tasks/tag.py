@@ -49,13 +49,14 @@ class Tagging(Task):
 
     def loss(self, outputs: Tensor, batch: Batch) -> Loss:
         """Return the cross-entropy, or of a conditional random field the negative log-likelihood of
-        the sentences, in nats; the count is of real words."""
+        the sentences, in nats, or the loss that the job spec names; the count is of real words."""
         tags, real = batch["tags"], _real(batch)
         if outputs.ndim == CRF_AXES:
             total = chain.negative_log_likelihood(outputs.float(), tags, real).sum()
         else:
-            nats = F.cross_entropy(outputs.flatten(0, 1), tags.flatten(), reduction="none")
-            total = nats.where(real.flatten(), 0).sum()
+            criterion = self.criterion or partial(F.cross_entropy, reduction="none")
+            losses = criterion(outputs.flatten(0, 1), tags.flatten())
+            total = losses.where(real.flatten(), 0).sum()
         return Loss(total, real.sum())
 
     def measure(self, outputs: Tensor, batch: Batch) -> Mapping[str, Loss | Observed]:

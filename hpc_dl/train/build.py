@@ -11,7 +11,7 @@ from torch import nn
 from hpc_dl import tasks
 from hpc_dl.data.dataset import Splits
 from hpc_dl.data.sampler import Batches, Order
-from hpc_dl.data.transforms.augment import Augmentation
+from hpc_dl.data.transforms import augmentation
 from hpc_dl.jobspec.data import Data, RaggedData
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning import data_loading
@@ -39,7 +39,7 @@ def build_engine(
     `rate` is the learning rate by step, `code` the folder of the user's code.
     """
     accelerate = accelerator(plan, world, spec.train.precision)
-    task = tasks.build(splits.facts, spec.train, splits.train.tensors)
+    task = tasks.build(splits.facts, spec.train, splits.train.tensors, code)
     architecture = build(spec.model, splits.facts, code, task)
     seed_generators(world.device, spec.train.seed, INITIALISATION)
     players, sharded = {}, spec.train.strategy == "fsdp"
@@ -53,7 +53,7 @@ def build_engine(
             network, device_placement=is_whole, evaluation_mode=True
         )
         prepared = prepared if is_whole else _shard(prepared, world)
-        optimizer = optim.optimizer(spec.train.optimizer, network)
+        optimizer = optim.optimizer(spec.train.optimizer, network, code)
         ema = EMA(network, spec.train.ema_decay) if spec.train.ema_decay else None
         players[name] = Player(prepared, optimizer, rate, ema)
     carries = spec.data.carries_state
@@ -70,9 +70,10 @@ def place_splits(splits: Splits, device: torch.device) -> Splits:
     return splits.to(device)
 
 
-def build_batches(spec: JobSpec, plan: Plan, splits: Splits, world: World) -> Batches:
-    """Return this rank's share of the training batches, augmented as the job spec says."""
-    augment = spec.data.augment
+def build_batches(spec: JobSpec, plan: Plan, splits: Splits, world: World, code: Path) -> Batches:
+    """Return this rank's share of the training batches, augmented as the job spec says; a user's
+    augmentation is imported from `code`."""
+    augment, kind = spec.data.augment, splits.facts.modality
     return Batches(
         splits.train,
         plan.global_batch,
@@ -80,7 +81,7 @@ def build_batches(spec: JobSpec, plan: Plan, splits: Splits, world: World) -> Ba
         spec.train.seed,
         world.rank,
         world.size,
-        Augmentation(augment, splits.facts.modality, world.device) if augment else None,
+        augmentation(augment, kind, world.device, code) if augment else None,
         order=_order(spec.data),
     )
 

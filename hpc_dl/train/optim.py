@@ -1,17 +1,26 @@
-"""Optimizers, and the learning rate as a function of the step."""
+"""Optimizers: torch's fused ones, any other of torch's, and a user's."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 from torch.optim.sgd import sgd
 
-from hpc_dl.jobspec.train import SGD, Adam, AdamW, Constant, Cosine, Linear, Optimizer, Schedule
+from hpc_dl.errors import UserError
+from hpc_dl.jobspec.optimizers import (
+    SGD,
+    Adam,
+    AdamW,
+    Optimizer,
+    TorchOptimizer,
+    UserOptimizer,
+)
+from hpc_dl.jobspec.signatures import Called
 from hpc_dl.train.gradient_sync import is_sharded
+from hpc_dl.user_code import load_object
 
 
 class ShardedSGD(torch.optim.SGD):
@@ -64,8 +73,11 @@ def _with_momentum(optimizer: torch.optim.SGD) -> torch.optim.SGD:
     return optimizer
 
 
-def optimizer(spec: Optimizer, network: nn.Module) -> torch.optim.Optimizer:
-    """Build torch's fused optimizer of the trainable parameters; its rate is set at each step."""
+def optimizer(spec: Optimizer, network: nn.Module, code: Path) -> torch.optim.Optimizer:
+    """Build the optimizer of the trainable parameters; its rate is set at each step.
+
+    A user's own is imported from `code`.
+    """
     # As a group, which may be empty: a frozen network has an optimizer that does nothing.
     parameters = [{"params": [p for p in network.parameters() if p.requires_grad]}]
     match spec:
@@ -89,28 +101,25 @@ def optimizer(spec: Optimizer, network: nn.Module) -> torch.optim.Optimizer:
                 weight_decay=spec.weight_decay,
                 fused=True,
             )
+    given, rate = called(spec, code), 1.0 if spec.lr == "auto" else spec.lr
+    built: torch.optim.Optimizer = given.function(
+        parameters, lr=rate, **given.keywords(spec.options)
+    )
+    return built
 
 
-def learning_rate(
-    spec: Schedule, peak: float, steps: int, steps_per_epoch: int
-) -> Callable[[int], float]:
-    """Return a function from step to learning rate, without state.
+def called(spec: TorchOptimizer | UserOptimizer, code: Path) -> Called:
+    """Return the class of an optimizer. Raises UserError for what is none, or has no `lr`."""
+    found = _OF_TORCH.get(spec.name) or load_object(spec.name, code)
+    if not (isinstance(found, type) and issubclass(found, torch.optim.Optimizer)):
+        raise UserError(
+            f"{spec.name} is no class of optimizers",
+            hint=f"Write `class {spec.name.rpartition(':')[2]}(torch.optim.Optimizer)`.",
+        )
+    kind = Called(found, ("params", "lr"))
+    if "lr" not in kind.parameters:
+        raise UserError(f"{spec.name} has no parameter `lr`, by which a schedule sets its rate")
+    return kind
 
-    The rate rises linearly to `peak` over the warm-up, then follows the schedule for `steps` steps.
-    """
 
-    def rate(step: int) -> float:
-        if step < spec.warmup_steps:
-            return peak * (step + 1) / spec.warmup_steps
-        done = (step - spec.warmup_steps) / max(1, steps - spec.warmup_steps)
-        match spec:
-            case Constant():
-                return peak
-            case Cosine():
-                return peak * (spec.final + (1 - spec.final) * (1 + math.cos(math.pi * done)) / 2)
-            case Linear():
-                return peak * (spec.final + (1 - spec.final) * (1 - done))
-            case _:
-                return peak * spec.factor ** (step // steps_per_epoch // spec.every_epochs)
-
-    return rate
+_OF_TORCH = {name.lower(): getattr(torch.optim, name) for name in torch.optim.__all__}

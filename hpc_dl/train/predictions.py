@@ -22,7 +22,6 @@ from torch import Tensor, nn
 from hpc_dl.data.dataset import Split
 from hpc_dl.data.names import Names
 from hpc_dl.errors import EXIT_FAILED, UserError
-from hpc_dl.jobspec.model import UserModel
 from hpc_dl.tasks.tables import Array, Tables
 from hpc_dl.train.evaluate import evaluating
 from hpc_dl.train.gradient_sync import is_sharded
@@ -100,7 +99,7 @@ def tables_of(architecture: Architecture) -> Tables | None:
 
     Of a user's network only the predictions show it.
     """
-    learns = architecture.options.is_supervised or isinstance(architecture.options, UserModel)
+    learns = architecture.options.is_supervised
     return architecture.task.tables if architecture.task and learns else None
 
 

@@ -26,9 +26,9 @@ from hpc_dl.train.heartbeat import Heartbeat
 from hpc_dl.train.load_data import load_data
 from hpc_dl.train.loop import CheckpointDue, Evaluated, NonFinite, Reported, train
 from hpc_dl.train.nonfinite import NonFiniteGuard
-from hpc_dl.train.optim import learning_rate
 from hpc_dl.train.recorder import Recorder
 from hpc_dl.train.reproducibility import warn_nondeterministic
+from hpc_dl.train.schedules import learning_rate
 from hpc_dl.train.system_metrics import system_monitor
 from hpc_dl.train.usage_monitor import UsageMonitor
 from hpc_dl.train.world import World
@@ -59,9 +59,10 @@ class Trainer:
             loaded = load_data(run, spec, plan, world)
         with memory.during(memory.MOVING, world.device):
             self.splits = place_splits(loaded, world.device)
-        self.batches = build_batches(spec, plan, self.splits, world)
+        self.batches = build_batches(spec, plan, self.splits, world, run.code)
         peak = rate_finder.peak_rate(spec, plan, self.splits, self.batches, world, run)
-        rate = learning_rate(spec.train.schedule, peak, plan.steps, plan.steps_per_epoch)
+        length = plan.steps, plan.steps_per_epoch
+        rate = learning_rate(spec.train.schedule, peak, *length, run.code)
         with memory.during(memory.BUILDING, world.device):
             self.engine = build_engine(spec, plan, self.splits, world, run.code, rate)
         self.architecture = self.engine.architecture

@@ -28,25 +28,19 @@ which its absolute imports are looked for, in that order."""
 _originals: set[Path] = set()
 
 
-def load_object(reference: str, folder: Path, kind: type | None = None) -> Any:
+def load_object(reference: str, folder: Path) -> Any:
     """Import the object `NAME` of `file.py:NAME` in `folder`, or of `package.module:NAME`.
 
-    With `kind`, it has to be a subclass of it. Errors inside the user's code come through as they
-    are; UserError is raised for a file or a name that is not there.
+    Errors inside the user's code come through as they are; UserError is raised for a file or a name
+    that is not there.
     """
     place, _, name = reference.rpartition(":")
     module = _from_file(folder, place) if place.endswith(".py") else _from_package(folder, place)
     try:
-        found = getattr(module, name)
+        return getattr(module, name)
     except AttributeError:
         public = ", ".join(item for item in vars(module) if not item.startswith("_"))
         raise UserError(f"{place} defines no '{name}'", hint=f"It has: {public}.") from None
-    if kind is not None and not (isinstance(found, type) and issubclass(found, kind)):
-        raise UserError(
-            f"{reference} is not a subclass of {kind.__name__}",
-            hint=f"Write `class {name}({kind.__name__})`, from {kind.__module__}.",
-        )
-    return found
 
 
 def import_originals(folder: Path) -> None:

@@ -74,6 +74,11 @@ class Architecture(FormerNames):
         self.task = task
         """Task of the data; None if it has none."""
 
+    def option(self, name: str, default: Any) -> Any:
+        """Return an option, or a default: a user's class that is derived from one of hpcdl's may
+        have options of its own, without those that are newer."""
+        return getattr(self.options, name, default)
+
     objective = property(attrgetter("task"), lambda self, task: setattr(self, "task", task))
     """Former name of `task`."""
 

@@ -6,8 +6,9 @@ from torch.nn import functional as F
 
 from hpc_dl.data.dataset import Split
 from hpc_dl.data.sampler import Batches
+from hpc_dl.data.transforms import augmentation
 from hpc_dl.data.transforms.augment import Augmentation
-from hpc_dl.jobspec.data import Augment
+from hpc_dl.jobspec.data import Augment, UserAugment
 
 CPU = torch.device("cpu")
 SPLIT = Split(
@@ -110,6 +111,23 @@ def test_noise_has_its_standard_deviation():
     assert added.std().item() == pytest.approx(0.05, rel=0.03)
     assert added.mean().item() == pytest.approx(0, abs=0.002)
     assert changed(Augment(noise=1.0), image).unique().tolist()[0] == 0
+
+
+def test_a_function_of_the_users_draws_what_follows_from_the_key(tmp_path):
+    (tmp_path / "own.py").write_text(
+        "import random, numpy, torch\n"
+        "def noise(image, scale: float):\n"
+        "    drawn = random.random() + numpy.random.rand()\n"
+        "    return image + scale * (torch.rand_like(image) + drawn)\n"
+    )
+    options = UserAugment.model_validate({"name": "own.py:noise", "scale": 0.1})
+    change = augmentation(options, "image", CPU, tmp_path)
+    there = Batches(SPLIT, 16, 4, 7, 1, 2, change)
+    steps = [images([step]) for step in there.steps(3)]
+    assert equal(images([there.of_step(3 * 3 + 1)]), steps[1])
+    plain = [images([step]) for step in batches(rank=1, options=None).steps(3)]
+    drawn = [one - other for one, other in zip(steps[0], plain[0], strict=True)]
+    assert not torch.allclose(drawn[0], drawn[1])
 
 
 def test_without_options_nothing_changes():

@@ -40,7 +40,7 @@ def options(data: dict[str, Any]):
 
 def drawn(data: dict[str, Any], root: Path = DATA) -> Picture:
     asked = options(data)
-    return show.draw(reading.load(asked, root), asked)
+    return show.draw(reading.load(asked, root), asked, root)
 
 
 def titles(picture: Picture) -> list[str]:
@@ -74,7 +74,7 @@ def test_of_many_classes_each_has_an_image(tmp_path):
     labels = splits.train.tensors["label"][choice.positions]
     assert labels.tolist() == list(range(30))
     assert list(choice.cells) == [str(it) for it in range(30)]
-    assert titles(show.draw(splits, asked))[0] == "Training examples of 30 classes"
+    assert titles(show.draw(splits, asked, Path()))[0] == "Training examples of 30 classes"
 
 
 def test_only_the_pictures_that_are_shown_are_decoded(tmp_path, monkeypatch):
@@ -87,7 +87,7 @@ def test_only_the_pictures_that_are_shown_are_decoded(tmp_path, monkeypatch):
     monkeypatch.setattr(
         reader, "read", lambda self, files: read.extend(files) or whole(self, files)
     )
-    picture = show.draw(splits, asked)
+    picture = show.draw(splits, asked, Path())
     assert len(read) == 24
     assert picture.caption.startswith("image_folder pictures: 64 training")
 
@@ -147,7 +147,7 @@ def test_of_rows_that_are_streamed_a_sample_is_read(tmp_path, monkeypatch):
     asked = options({"name": "hdf5", "path": str(tmp_path / "a.h5")})
     monkeypatch.setattr("hpc_dl.data.sources.arrays._check_streamed", None)
     splits = loading.load(sources.build(asked, tmp_path), 0, check=False)
-    picture = show.draw(splits, asked)
+    picture = show.draw(splits, asked, Path())
     assert picture.figure.axes[0].get_ylabel() == "rows, of 2,000"
 
 
@@ -236,7 +236,7 @@ def test_the_graph_of_nodes_is_shown():
 
 def test_of_many_graphs_some_are_shown():
     splits = every_architecture.graphs()
-    shown = titles(show.draw(splits, options({"name": "karate"})))
+    shown = titles(show.draw(splits, options({"name": "karate"}), Path()))
     assert len([it for it in shown if it.startswith("graph ")]) == 6
     assert shown[6:] == [
         "Nodes of a graph",

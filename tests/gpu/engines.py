@@ -51,7 +51,7 @@ class Steps:
             machine=Machine(cpus=64, gpus=world.size),
         )
         splits = reading.load(spec.data, folder, folder, None).to(world.device)
-        self.batches = build_batches(spec, plan, splits, world)
+        self.batches = build_batches(spec, plan, splits, world, folder)
         self.engine = build_engine(spec, plan, splits, world, folder, lambda _: RATE)
         distribute(self.engine, self.batches)
         self._steps = self._forever()

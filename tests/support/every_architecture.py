@@ -41,12 +41,16 @@ JOBS: dict[str, dict[str, Any]] = {
     "cnn, streamed": {"model": {"channels": [4]}, "data": "pictures"},
     "diffusion": {"model": {"width": 8, "blocks": 1, "steps": 10, "sampling_steps": 2}},
     "ffnn": {"model": {"hidden": [8], "dropout": 0.5}, "train": {"clip_norm": 1.0}},
+    "ffnn, residual": {"model": {"hidden": [8, 8], "norm": "group", "residual": True}},
     "ffnn, accumulated": {"model": {"hidden": [8]}, "train": {"micro_batch": 4}},
     "gan": {"model": {"channels": [4], "latent_dim": 4}},
     "gan, penalty": {"model": {"channels": [4], "latent_dim": 4, "loss": "wasserstein-gp"}},
     "gnn": {"model": {"hidden": 8}, "data": KARATE},
     "gnn, gat": {"model": {"hidden": 8, "layer": "gat"}, "data": KARATE},
-    "gnn, sage": {"model": {"hidden": 8, "layer": "sage"}, "data": KARATE},
+    "gnn, sage": {
+        "model": {"hidden": 8, "layer": "sage", "norm": "group", "residual": True},
+        "data": KARATE,
+    },
     "gnn, graphs": {"model": {"hidden": 8}, "data": GRAPHS},
     "gnn, graphs, gat": {"model": {"hidden": 8, "layer": "gat"}, "data": GRAPHS},
     "gnn, graphs, gin": {"model": {"hidden": 8, "layer": "gin"}, "data": GRAPHS},
@@ -57,7 +61,10 @@ JOBS: dict[str, dict[str, Any]] = {
         "data": {**MUSIC, "carry_state": True},
     },
     "cnn, dna": {"model": {"channels": [4]}, "data": {"name": "synthetic_dna"}},
-    "cnn, reviews": {"model": {"channels": [4], "embedding": 4}, "data": REVIEWS},
+    "cnn, reviews": {
+        "model": {"channels": [4], "embedding": 4, "residual": True},
+        "data": REVIEWS,
+    },
     "lstm, reviews": {
         "model": {"hidden": 8, "dropout": 0.5, "bidirectional": True, "pooling": "max"},
         "data": REVIEWS,
@@ -116,7 +123,7 @@ def engine_of(name: str, code: Path, world: World) -> tuple[Any, Any]:
     """Return the engine of a job, and its batches on the device of `world`."""
     spec, plan, splits = _surroundings(name, code)
     engine = build.build_engine(spec, plan, splits, world, code, lambda _: steps.RATE)
-    return engine, build.build_batches(spec, plan, splits.to(world.device), world)
+    return engine, build.build_batches(spec, plan, splits.to(world.device), world, code)
 
 
 @lru_cache(maxsize=1)

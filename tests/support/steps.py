@@ -52,7 +52,7 @@ def surroundings(spec: JobSpec, code: Path, world: Any = None) -> tuple[Any, ...
     world = world or World(0, 1, torch.device("cpu"))
     plan = plan_of(spec, code)
     splits = reading.load(spec.data, Path(plan.data_root), code, None).to(world.device)
-    return spec, plan, splits, build_batches(spec, plan, splits, world), world
+    return spec, plan, splits, build_batches(spec, plan, splits, world, code), world
 
 
 def engine_of(spec: JobSpec, code: Path, world: Any = None) -> tuple[Any, Any]:

@@ -39,6 +39,20 @@ class Synchronised(Supervised):
         layers = nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(144, 10)
         return nn.SyncBatchNorm.convert_sync_batchnorm(nn.Sequential(*layers))
 
+class Module(nn.Module):
+    """No architecture at all."""
+
+    def __init__(self, input_shape, outputs):
+        super().__init__()
+        self.layer = nn.Linear(input_shape[-1], outputs)
+
+    def forward(self, image):
+        return self.layer(image.mean((1, 2)))
+
+def focal(outputs, targets):
+    nats = nn.functional.cross_entropy(outputs, targets, reduction="none")
+    return (1 - (-nats).exp()) ** 2 * nats
+
 class Plain(Supervised):
     def network(self):
         return nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.LayerNorm(8), nn.Linear(8, 10))
@@ -63,6 +77,12 @@ JOBS = {
     "cnn with dropout": {"model": {"channels": [4], "dropout": 0.5}},
     "diffusion": {"model": {"width": 8, "blocks": 1, "steps": 10, "sampling_steps": 2}},
     "ffnn": {"model": {"hidden": [16]}},
+    "ffnn with a loss and an optimizer": {
+        "model": {"hidden": [16]},
+        "train": {"loss": {"name": "users.py:focal"}, "optimizer": {"name": "rmsprop", "lr": 1e-4}},
+    },
+    "ffnn with group norm": {"model": {"hidden": [16, 8], "norm": "group", "residual": True}},
+    "ffnn with batch norm of all": {"model": {"hidden": [16], "norm": "batch"}, **SYNC},
     "ffnn, augmented": {"model": {"hidden": [16]}, "data": {"augment": {"noise": 0.1}}},
     "gan": {"model": {"channels": [4], "latent_dim": 4}},
     "gnn": {"model": {"hidden": 8, "dropout": 0.0}, "data": KARATE},
@@ -80,18 +100,24 @@ JOBS = {
     "users.py:Net of all": SYNC,
     "users.py:Synchronised": {},
     "users.py:Plain": {},
+    "users.py:Module": {"train": {"class_weights": "balanced"}},
     **{name: every_architecture.JOBS[name] for name in sorted(SEQUENCES)},
 }
 """By the name of the architecture, and what is special."""
 KNOWN = {
     *SEQUENCES,
     *("autoencoder", "cnn", "ffnn", "gnn", "lstm", "rnn", "transformer", "vae"),
-    *("cnn with batch norm of all", "cnn with group norm"),
+    *("ffnn with group norm", "ffnn with batch norm of all"),
+    *("cnn with batch norm of all", "cnn with group norm", "ffnn with a loss and an optimizer"),
     *("resnet with batch norm of all", "resnet with group norm"),
     "torchvision:shufflenet_v2_x0_5 of all",
     "users.py:Net of all",
 }
 """Those of which the plan says nothing, for they are the same however they are divided."""
+
+
+USERS_DIVISIBLE = ["users.py:Plain", "users.py:Synchronised", "users.py:Module"]
+"""Those of which the plan cannot know it."""
 
 
 def spec_of(name, **division):
@@ -127,7 +153,7 @@ def test_the_plan_warns_of_every_architecture_that_is_not_listed_as_divisible(co
     assert not any(whole[name] for name in JOBS.keys() - SEQUENCES)
 
 
-@pytest.mark.parametrize("name", [*sorted(KNOWN), "users.py:Plain", "users.py:Synchronised"])
+@pytest.mark.parametrize("name", [*sorted(KNOWN), *USERS_DIVISIBLE])
 def test_the_losses_on_two_ranks_are_those_on_one(name, code, on_two):
     for ours, theirs in zip(on_one(name, code), on_two[name], strict=True):
         assert ours == pytest.approx(theirs, rel=2e-5)
@@ -147,6 +173,20 @@ def test_micro_batches_have_the_losses_of_the_batch_unless_the_plan_warns(name, 
     elif steps.plan_of(divided, code).notes == steps.plan_of(spec_of(name), code).notes:
         for ours, theirs in zip(on_one(name, code), steps.losses(divided, code), strict=True):
             assert ours == pytest.approx(theirs, rel=2e-5)
+
+
+def test_batch_norm_of_vectors_is_refused_where_a_rank_would_have_a_single_one(code):
+    model = {"name": "ffnn", "hidden": [8], "norm": "batch"}
+    for batch, ranks_, micro in ((1436, 1, None), (3, 2, None), (15, 1, 7)):
+        spec = steps.job(
+            model=model,
+            data={"batch_size": batch},
+            train={"micro_batch": micro} if micro else {},
+            resources={"tasks_per_node": ranks_},
+        )
+        with pytest.raises(SpecConflict, match="batch norm needs two"):
+            steps.plan_of(spec, code)
+    assert len(steps.losses(steps.job(model=model), code)) == steps.STEPS
 
 
 def batch_normed(root, size, name="synced", **train):

@@ -1,17 +1,23 @@
 """Learning rates are functions of the step; optimizers may have to skip a step."""
 
+from pathlib import Path
 from typing import get_args
 
 import pytest
 import torch
 from torch import nn
 
-from hpc_dl.jobspec.train import SGD, Adam, AdamW, Constant, Cosine, Linear, Optimizer, StepDown
-from hpc_dl.train import optim
+from hpc_dl.jobspec.fields import names_of
+from hpc_dl.jobspec.optimizers import SGD, Adam, AdamW, Optimizer, TorchOptimizer, UserOptimizer
+from hpc_dl.jobspec.schedules import Constant, Cosine, Linear, StepDown, TorchSchedule
+from hpc_dl.train import optim, schedules
+
+CODE = Path()
+"""Of optimizers and schedules that are no user's."""
 
 
 def rate(spec, steps=100, steps_per_epoch=10):
-    return optim.learning_rate(spec, 1.0, steps, steps_per_epoch)
+    return schedules.learning_rate(spec, 1.0, steps, steps_per_epoch, CODE)
 
 
 def test_the_warm_up_rises_linearly_to_the_peak():
@@ -48,6 +54,35 @@ def test_torchs_schedulers_give_the_same_rates():
         theirs.step()
 
 
+def test_a_schedule_of_torch_has_its_rates_wherever_one_begins():
+    spec = TorchSchedule.model_validate(
+        {"name": "OneCycleLR", "warmup_steps": 10, "pct_start": 0.4}
+    )
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    theirs = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, 1.0, 90, pct_start=0.4, cycle_momentum=False
+    )
+    expected = []
+    for _ in range(90):
+        expected.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        theirs.step()
+    assert rate(spec)(57) == expected[47]
+    through = rate(spec)
+    assert [through(step) for step in range(10, 100)] == expected
+    assert through(4) == 0.5
+
+
+def test_every_optimizer_and_schedule_of_torch_can_be_named():
+    others = {"optimizer", "adam", "adamw", "sgd", "lbfgs", "sparseadam"}
+    theirs = {name.lower() for name in torch.optim.__all__ if name[0].isupper()}
+    assert set(names_of(TorchOptimizer)) == theirs - others
+    of_functions = {"LambdaLR", "MultiplicativeLR", "SequentialLR", "ChainedScheduler"}
+    of_metrics = {"ReduceLROnPlateau", "LRScheduler"}
+    every = set(torch.optim.lr_scheduler.__all__)
+    assert set(names_of(TorchSchedule)) == every - of_functions - of_metrics
+
+
 @pytest.mark.parametrize(
     "spec, kind",
     [
@@ -59,7 +94,7 @@ def test_torchs_schedulers_give_the_same_rates():
 def test_frozen_parameters_are_left_out(spec, kind):
     network = nn.Linear(2, 2)
     network.bias.requires_grad_(requires_grad=False)
-    optimizer = optim.optimizer(spec, network)
+    optimizer = optim.optimizer(spec, network, CODE)
     assert type(optimizer) is kind
     assert [len(group["params"]) for group in optimizer.param_groups] == [1]
 
@@ -69,6 +104,7 @@ SPECS = [
     SGD(name="sgd", lr=0.2, momentum=0.0, nesterov=False),
     Adam(name="adam", lr=0.2),
     AdamW(name="adamw", lr=0.2),
+    TorchOptimizer(name="rmsprop", lr=0.2),
 ]
 
 
@@ -84,7 +120,10 @@ def after_steps(spec, gradients, *, forget=False):
     """The weights after a step with each of the gradients, of which fp16 skips the infinite."""
     network = nn.Linear(2, 1, bias=False)
     nn.init.ones_(network.weight)
-    optimizer, scaler = optim.optimizer(spec, network), torch.amp.GradScaler("cpu", init_scale=2.0)
+    optimizer, scaler = (
+        optim.optimizer(spec, network, CODE),
+        torch.amp.GradScaler("cpu", init_scale=2.0),
+    )
     if forget:
         state = optimizer.state_dict() | {"state": {}}
         optimizer.load_state_dict(state)
@@ -100,7 +139,9 @@ def after_steps(spec, gradients, *, forget=False):
 
 def test_the_tests_cover_every_optimizer():
     tagged = get_args(get_args(Optimizer)[0])
-    assert {type(spec) for spec in SPECS} == {get_args(kind)[0] for kind in tagged}
+    assert {type(spec) for spec in SPECS} == {get_args(kind)[0] for kind in tagged} - {
+        UserOptimizer
+    }
 
 
 @pytest.mark.parametrize("forget", [False, True])

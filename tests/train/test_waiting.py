@@ -66,15 +66,15 @@ class Readback:
 def on_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything is there, with what torch has for it."""
 
-    def optimizer(_: object, network: torch.nn.Module) -> torch.optim.Optimizer:
+    def optimizer(_: object, network: torch.nn.Module, code: Path) -> torch.optim.Optimizer:
         moving = [{"params": [it for it in network.parameters() if it.requires_grad]}]
         return torch.optim.AdamW(moving, foreach=False)
 
     monkeypatch.setattr(build, "accelerator", Accelerator)
     monkeypatch.setattr(build.optim, "optimizer", optimizer)
     monkeypatch.setattr(global_mean, "Readback", Readback)
-    on_the_cpu = lambda options, kind, _: Augmentation(options, kind, torch.device("cpu"))  # noqa: E731
-    monkeypatch.setattr(build, "Augmentation", on_the_cpu)  # `meta` has no generators
+    on_the_cpu = lambda options, kind, *_: Augmentation(options, kind, torch.device("cpu"))  # noqa: E731
+    monkeypatch.setattr(build, "augmentation", on_the_cpu)  # `meta` has no generators
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from hpc_dl.data.dataset import Splits
@@ -23,7 +24,6 @@ from hpc_dl.tasks.artifacts import Picture
 from hpc_dl.tasks.pictures.names import label
 
 _BY_MODALITY: Mapping[str, Callable[[Splits, Data], list[Panel]]] = {
-    "image": images.panels,
     "table": tables.panels,
     "sequence": sequences.panels,
     "text": texts.panels,
@@ -34,10 +34,13 @@ _BY_MODALITY: Mapping[str, Callable[[Splits, Data], list[Panel]]] = {
 }
 
 
-def draw(splits: Splits, options: Data) -> Picture:
-    """Draw what the training would see of a source with these options."""
+def draw(splits: Splits, options: Data, code: Path) -> Picture:
+    """Draw what the training would see of a source with these options; a user's augmentation is
+    imported from `code`."""
     facts = splits.facts
-    panels = [*_BY_MODALITY[facts.modality](splits, options), *answers.panels(splits)]
+    of_images = partial(images.panels, code=code)
+    examples = _BY_MODALITY.get(facts.modality, of_images)(splits, options)
+    panels = [*examples, *answers.panels(splits)]
     sizes = f"{len(splits.train):,} training, {len(splits.validation):,} validation and "
     caption = f"{_name(options)}: {sizes}{len(splits.test):,} test examples"
     return arrange(panels, caption)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -13,8 +14,8 @@ from torch import Tensor
 from hpc_dl.data.dataset import Batch, Split, Splits
 from hpc_dl.data.show.panels import COLUMNS, INCHES, Panel
 from hpc_dl.data.show.samples import sample
-from hpc_dl.data.transforms.augment import Augmentation
-from hpc_dl.jobspec.data import Augment, Data
+from hpc_dl.data.transforms import augmentation
+from hpc_dl.jobspec.data import AnyAugment, Data
 from hpc_dl.tasks.pictures.grids import GAP, draw_grid, elongation, gap_of
 from hpc_dl.tasks.pictures.names import labels
 
@@ -37,7 +38,7 @@ class _Choice:
     title: str = "Training examples"
 
 
-def panels(splits: Splits, options: Data) -> list[Panel]:
+def panels(splits: Splits, options: Data, code: Path) -> list[Panel]:
     """Return a grid of examples, and one of the same examples augmented."""
     choice = _choose(splits, options.split_seed)
     chosen = choice.positions[choice.positions >= 0]
@@ -45,7 +46,9 @@ def panels(splits: Splits, options: Data) -> list[Panel]:
     found = [_panel(choice, batch["image"], choice.title)]
     if options.augment:
         title = f"The same with data.augment: {_describe(options.augment)}"
-        found.append(_panel(choice, _augmented(batch, options.augment, options), title))
+        found.append(
+            _panel(choice, _augmented(batch, options.augment, options.split_seed, code), title)
+        )
     return found
 
 
@@ -104,13 +107,13 @@ def _panel(choice: _Choice, images: Tensor, title: str) -> Panel:
     return Panel(title, draw, COLUMNS, max(down * height, 0.8) + 0.2)
 
 
-def _augmented(batch: Batch, augment: Augment, options: Data) -> Tensor:
+def _augmented(batch: Batch, augment: AnyAugment, seed: int, code: Path) -> Tensor:
     """Return the images of a batch as a step of the training may see them."""
-    augmentation = Augmentation(augment, "image", torch.device("cpu"))
-    (changed,) = augmentation.of([batch], (options.split_seed,))
+    change = augmentation(augment, "image", torch.device("cpu"), code)
+    (changed,) = change.of([batch], (seed,))
     return changed["image"]
 
 
-def _describe(augment: Augment) -> str:
+def _describe(augment: AnyAugment) -> str:
     asked = augment.model_dump(exclude_defaults=True)
     return ", ".join(name if value is True else f"{name} {value}" for name, value in asked.items())

@@ -48,6 +48,10 @@ class Convolutional(ReadsRecordings, TagsWords):
         description="after each convolution: none, of a batch, or of groups of each example's "
         "channels, which is the same however a batch is divided over ranks",
     )
+    residual: bool = Field(
+        False,
+        description="add to each convolution its input, by a linear map where channels differ",
+    )
     dropout: Probability = Field(0.25, description="probability of dropping a dense layer's unit")
 
     @property

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
-from hpc_dl.jobspec.model import Activation, Modality, Model, Probability, Task
+from hpc_dl.jobspec.model import Activation, Modality, Model, Norm, Probability, Task
 from hpc_dl.jobspec.only_with import OnlyWith
 
 
@@ -28,6 +28,15 @@ class GraphNeuralNetwork(Model):
         8, description="attention heads of a hidden GAT layer"
     )
     activation: Activation = Field("elu", description="between the layers")
+    norm: Norm = Field(
+        "none",
+        description="after each hidden layer: none, of the nodes of a batch, or of groups of each "
+        "node's units, which is the same however a batch is divided over ranks",
+    )
+    residual: bool = Field(
+        False,
+        description="add to each hidden layer its input, by a linear map where widths differ",
+    )
     dropout: Probability = Field(
         0.6, description="probability of dropping an input of a layer, and an attention of GAT"
     )
@@ -37,6 +46,10 @@ class GraphNeuralNetwork(Model):
     pooling: Annotated[Literal["mean", "sum", "max"], OnlyWith("task", ("classify", "regress"))] = (
         Field("mean", description="of the nodes, for tasks of whole graphs")
     )
+
+    @property
+    def batch_norm(self) -> bool:
+        return self.norm == "batch"
 
     @model_validator(mode="after")
     def _heads_are_alike(self) -> Self:

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from hpc_dl.jobspec.base import REFERENCE
 from hpc_dl.jobspec.data import LibraryData
 from hpc_dl.jobspec.model import Modality, Task
 
@@ -16,4 +17,4 @@ class UserData(LibraryData):
     modalities: ClassVar[tuple[Modality, ...]] = ("image", "sequence", "table", "graph")
     tasks: ClassVar[tuple[Task, ...]] = ("classify", "classify_nodes", "regress")
 
-    name: str = Field(pattern=r"^[^:]+:[A-Za-z_]\w*$", description="my_code.py:my_dataset")
+    name: str = Field(pattern=REFERENCE, description="my_code.py:my_dataset")

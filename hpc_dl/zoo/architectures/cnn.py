@@ -14,7 +14,7 @@ from torch import nn
 
 from hpc_dl.zoo.layers import fronts
 from hpc_dl.zoo.layers.convolutions import SequenceConvolutions
-from hpc_dl.zoo.layers.dense import ACTIVATIONS, dense, norm
+from hpc_dl.zoo.layers.dense import ACTIVATIONS, Residual, dense, norm, shortcut
 from hpc_dl.zoo.supervised import Supervised
 
 
@@ -35,6 +35,7 @@ class Convolutional(Supervised):
             it.activation,
             nn.Sequential(*head),
             of_steps=self.task.of_steps,
+            residual=self.option("residual", False),
         )
 
     def _of_images(self) -> nn.Module:
@@ -42,9 +43,12 @@ class Convolutional(Supervised):
         before, *sides = self.facts.shape
         layers: list[nn.Module] = []
         for channels in it.channels:
-            layers.append(convolution(before, channels, it.kernel))
-            layers += [] if it.norm == "none" else [norm(it.norm, channels)]
-            layers += [ACTIVATIONS[it.activation](), nn.MaxPool2d(2, ceil_mode=True)]
+            block: list[nn.Module] = [convolution(before, channels, it.kernel)]
+            block += [] if it.norm == "none" else [norm(it.norm, channels)]
+            block.append(ACTIVATIONS[it.activation]())
+            if self.option("residual", False):
+                block = [Residual(nn.Sequential(*block), shortcut(before, channels, axes=2))]
+            layers += [*block, nn.MaxPool2d(2, ceil_mode=True)]
             before, sides = channels, [math.ceil(side / 2) for side in sides]
         widths = [before * math.prod(sides), *it.hidden, self.facts.outputs]
         head = dense(widths, it.activation, it.dropout)

@@ -19,5 +19,7 @@ class FeedForward(Supervised):
 
     def network(self) -> nn.Module:
         widths = [math.prod(self.facts.shape), *self.options.hidden, self.task.outputs]
-        layers = dense(widths, self.options.activation, self.options.dropout)
+        it = self.options
+        more = self.option("norm", "none"), self.option("residual", False)
+        layers = dense(widths, it.activation, it.dropout, *more)
         return nn.Sequential(nn.Flatten(), *layers)

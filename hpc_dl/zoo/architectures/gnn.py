@@ -25,8 +25,8 @@ from torch_geometric import nn as geometric
 
 from hpc_dl.tasks.pictures import graphs
 from hpc_dl.zoo.contract import Artifact, Batch, Nets, Picture
-from hpc_dl.zoo.layers.dense import ACTIVATIONS, dense
-from hpc_dl.zoo.supervised import Supervised
+from hpc_dl.zoo.graphs import OfGraphs
+from hpc_dl.zoo.layers.dense import ACTIVATIONS, dense, norm, shortcut
 
 POOLINGS = {
     "mean": geometric.global_mean_pool,
@@ -51,13 +51,27 @@ class GraphNetwork(nn.Module):
     """Graph layers; the last one gives the outputs for nodes, a dense one after them those for
     graphs."""
 
-    def __init__(self, features: int, outputs: int, options: Any, *, of_nodes: bool) -> None:
+    def __init__(
+        self,
+        features: int,
+        outputs: int,
+        options: Any,
+        *,
+        of_nodes: bool,
+        normalise: str = "none",
+        residual: bool = False,
+    ) -> None:
         super().__init__()
         self.options = options
         hidden, count = options.hidden, options.layers - 1 if of_nodes else options.layers
         widths = [features, *[hidden] * count]
         heads = options.heads
         self.body = nn.ModuleList(self._layer(width, hidden, heads) for width in widths[:-1])
+        self.norms = nn.ModuleList(
+            nn.Identity() if normalise == "none" else norm(normalise, hidden, of_images=False)
+            for _ in self.body
+        )
+        self.shortcuts = nn.ModuleList(shortcut(width, hidden) for width in widths[:-1] if residual)
         self.head = self._layer(widths[-1], outputs, 1) if of_nodes else nn.Linear(hidden, outputs)
         self.activation = ACTIVATIONS[options.activation]()
         self.pool = None if of_nodes else POOLINGS[options.pooling]
@@ -80,8 +94,11 @@ class GraphNetwork(nn.Module):
         """Return the last hidden layer (N, hidden) for nodes (N, F) and edges (2, E)."""
         if self.options.normalise:
             node = F.normalize(node, p=1)
-        for layer in self.body:
-            node = self.activation(self.convolve(layer, self._drop(node), edge))
+        for number, layer in enumerate(self.body):
+            given = self._drop(node)
+            node = self.activation(self.norms[number](self.convolve(layer, given, edge)))
+            if self.shortcuts:
+                node = node + self.shortcuts[number](given)
         return node
 
     def forward(
@@ -111,24 +128,19 @@ class GraphNetwork(nn.Module):
         return F.dropout(hidden, self.options.dropout, self.training)
 
 
-class GraphNeuralNetwork(Supervised):
+class GraphNeuralNetwork(OfGraphs):
     """Outputs for the nodes of one graph, or for many graphs."""
 
     def network(self) -> nn.Module:
         (features,) = self.facts.shape
-        of_nodes = self.task.of_nodes
-        return GraphNetwork(features, self.facts.outputs, self.options, of_nodes=of_nodes)
-
-    def inputs(self, sample: Batch) -> Batch:
-        return {name: sample[name] for name in ("node", "edge", "graph") if name in sample}
-
-    def outputs(self, nets: Nets, batch: Batch) -> Tensor:
-        graphs = len(batch["graphs"]) if "graphs" in batch else None
-        return nets["model"](**self.inputs(batch), graphs=graphs)[batch["at"]]
-
-    def predict(self, nets: Nets, batch: Batch) -> Mapping[str, Tensor]:
-        """Predict for all nodes, or all graphs."""
-        return self.task.predict(nets["model"](**self.inputs(batch)))
+        return GraphNetwork(
+            features,
+            self.facts.outputs,
+            self.options,
+            of_nodes=self.task.of_nodes,
+            normalise=self.option("norm", "none"),
+            residual=self.option("residual", False),
+        )
 
     def artifacts(
         self, nets: Nets, sample: Batch, held_out: Iterable[Batch]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from hpc_dl.tasks.padding import is_real
-from hpc_dl.zoo.layers.dense import ACTIVATIONS
+from hpc_dl.zoo.layers.dense import ACTIVATIONS, shortcut
 from hpc_dl.zoo.layers.fronts import Front
 
 
@@ -30,6 +30,7 @@ class SequenceConvolutions(nn.Module):
         head: nn.Module,
         *,
         of_steps: bool,
+        residual: bool = False,
     ) -> None:
         super().__init__()
         self.front, self.head, self.of_steps = front, head, of_steps
@@ -38,6 +39,10 @@ class SequenceConvolutions(nn.Module):
             nn.Conv1d(fan_in, fan_out, kernel, padding="same")
             for fan_in, fan_out in itertools.pairwise(sizes)
         )
+        self.shortcuts = nn.ModuleList(
+            shortcut(fan_in, fan_out, axes=1)
+            for fan_in, fan_out in itertools.pairwise(sizes if residual else [])
+        )
         self.activation = ACTIVATIONS[activation]()
         self.pool = nn.MaxPool1d(2, ceil_mode=True)
 
@@ -45,8 +50,11 @@ class SequenceConvolutions(nn.Module):
         """Read examples, of which the first `length` (B,) steps are real, or all."""
         vectors, length = self.front(example, length)
         found = vectors.transpose(1, 2)
-        for layer in self.layers:
-            found = self.activation(layer(_fill(found, length, 0.0)))
+        for number, layer in enumerate(self.layers):
+            given = _fill(found, length, 0.0)
+            found = self.activation(layer(given))
+            if self.shortcuts:
+                found = found + self.shortcuts[number](given)
             if not self.of_steps:
                 found = self.pool(_fill(found, length, -torch.inf))
                 length = None if length is None else (length + 1) // 2
