@@ -55,8 +55,7 @@ def prepare(
 
 
 def check_files(spec: JobSpec, facts: DataFacts) -> None:
-    """Raise SpecConflict where a file that the model's options name does not go with the data, or that
-    of the webhook holds no URL."""
+    """Raise SpecConflict where a file does not go with the data, or holds no URL of a webhook."""
     if spec.notify.webhook:
         try:
             webhook.url_in(spec.notify.webhook)
