@@ -34,6 +34,8 @@ LONGEST = 30.0
 CALLS = 3
 """How often an end is tried by different processes."""
 
+_NO_PROGRESS = "no_progress"
+
 
 def url_in(path: str) -> str:
     """Return the URL in a file. Raises UserError, which does not show it."""
@@ -54,8 +56,10 @@ def notify_end(run: RunDir) -> None:
             end, told = tail.newest("state"), tail.newest("notified")
         if end is None or end["state"] not in journal.ENDED:
             return
-        calls = told.get("calls") or 0 if told and told["t"] >= end["t"] else 0
-        if calls < CALLS and not (calls and told and told.get("delivered")):
+        if told and (told["on"] == _NO_PROGRESS or told["t"] < end["t"]):
+            told = None  # of what came before the end, maybe in the same millisecond
+        calls = (told.get("calls") or 0) if told else 0
+        if calls < CALLS and not (told and told.get("delivered")):
             kind = "end" if end["state"] in ("completed", "cancelled") else "failure"
             _notify(run, kind, end["state"], end.get("reason") or "", calls + 1)
     except Exception:  # a run ends as it has ended
@@ -65,7 +69,7 @@ def notify_end(run: RunDir) -> None:
 def notify_no_progress(run: RunDir, reason: str) -> None:
     """Tell that a run hangs; an error is printed and stops nothing."""
     try:
-        _notify(run, "no_progress", "running", reason, 1)
+        _notify(run, _NO_PROGRESS, "running", reason, 1)
     except Exception:
         traceback.print_exc()
 
