@@ -70,7 +70,7 @@ def _train() -> list[str]:
 
 def _rest() -> list[str]:
     lines = []
-    for section in ("resources", "checkpoint", "tracking"):
+    for section in ("resources", "checkpoint", "tracking", "notify"):
         part = job.JobSpec.model_fields[section].annotation
         assert isinstance(part, type)
         lines += _part(f"## {section}", part)

@@ -34,6 +34,7 @@ from hpc_dl.run.temporary_folder import temporary_folder
 from hpc_dl.scheduler import recovery, registry, requeue
 from hpc_dl.scheduler.base import Scheduler
 from hpc_dl.submission import provenance
+from hpc_dl.tracking import webhook
 
 LOG_COLUMNS = 160
 """The width of the report in the log."""
@@ -89,6 +90,8 @@ class TrainJob:
             reason = failure.record(run, rank_info, error)
             ending.acquire()  # never released
             hung = isinstance(error, failure.NoProgress)
+            if hung and held is not None:
+                webhook.notify_no_progress(run, reason.reason)
             _record_end(run, rank_info, scheduler, reason, hung=hung)
             scheduler.stop_ranks(rank_info)
             return reason.exit_code
@@ -96,6 +99,7 @@ class TrainJob:
         def close() -> None:
             if held is not None:
                 _report(run, held)
+                _notify(run, held)
                 held.release()
             if tracking is not None:
                 _finish_tracking(tracking)
@@ -136,6 +140,14 @@ def _report(run: RunDir, held: Lease) -> None:
         sys.stderr.write(f"no report: {error.message}\n")
     except Exception:  # it is no reason to end a run otherwise than it has
         traceback.print_exc()
+
+
+def _notify(run: RunDir, held: Lease) -> None:
+    """Tell how the run has ended; where it only stopped, the job's script may requeue it."""
+    held.check()
+    with contextlib.suppress(DamagedFile):
+        if journal.last_state(run.journal)[0] != "stopped":
+            webhook.notify_end(run)
 
 
 def _leave(code: int) -> NoReturn:

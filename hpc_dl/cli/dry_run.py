@@ -23,7 +23,7 @@ from hpc_dl.cli.common import console, print_json
 from hpc_dl.cli.job_request import JobRequest
 from hpc_dl.cli.preview import Preview
 from hpc_dl.errors import EXIT_FAILED, UserError
-from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.jobspec.job import JobSpec, Notify
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run import journal, layout
 from hpc_dl.run.layout import RunDir
@@ -103,7 +103,8 @@ def _shortened(spec: JobSpec, steps: int) -> JobSpec:
     changes = {"steps": min(STEPS, steps), "epochs": None, "log_every": 1, "early_stopping": None}
     tracking = spec.tracking.model_copy(update={"uri": None})
     train = spec.train.model_copy(update=changes)
-    return spec.model_copy(update={"train": train, "tracking": tracking, "after": []})
+    changed = {"train": train, "tracking": tracking, "after": [], "notify": Notify()}
+    return spec.model_copy(update=changed)
 
 
 def _train(run: RunDir, plan: Plan, expected: str) -> None:

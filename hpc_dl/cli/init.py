@@ -62,7 +62,7 @@ def _lines(spec: JobSpec, name: str, about: str) -> Iterator[str]:
     yield "# Train it: hpcdl submit THIS_FILE    Look first: hpcdl submit THIS_FILE --dry-run=plan"
     yield "# A line with # and no space after it is an option with its default."
     yield f"name: {spec.name}"
-    for section in ("model", "data", "train", "resources", "checkpoint", "tracking"):
+    for section in ("model", "data", "train", "resources", "checkpoint", "tracking", "notify"):
         part = getattr(spec, section)
         yield f"{section}:" if part.model_fields_set else f"#{section}:"
         yield from _section(part)

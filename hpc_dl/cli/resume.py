@@ -19,9 +19,9 @@ from hpc_dl.status import read_status
 from hpc_dl.submission import provenance
 from hpc_dl.submission.prepare import replan
 
-HELP = """Resume a run that stopped, from its newest checkpoint. Of its spec, the resources, the
-tracking and the checkpoints can be changed; for another training, submit a new run."""
-CHANGEABLE = ("resources", "tracking", "checkpoint", "after")
+HELP = """Resume a run that stopped, from its newest checkpoint. Of its spec, the resources,
+tracking, checkpoints and notifications can be changed; for another training, submit a new run."""
+CHANGEABLE = ("resources", "tracking", "checkpoint", "after", "notify")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

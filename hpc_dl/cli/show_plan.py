@@ -80,6 +80,8 @@ def rows(preview: Preview) -> list[tuple[str, str]]:
         ("store", f"{hidden(plan.tracking_uri)}, experiment {spec.tracking.experiment}"),
         ("run folder", plan.run_dir),
     ]
+    if path := spec.notify.webhook:
+        lines.append(("notify", f"of {', '.join(spec.notify.on)}, at the URL in {path}"))
     lines += [("environment", _environment(plan))] if plan.origins or plan.environment else []
     lines += [("start", preview.start)] if preview.start else []
     return lines + [("note", note) for note in (*plan.notes, *preview.notes)]

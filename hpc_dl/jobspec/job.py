@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -108,6 +108,32 @@ def _as_list(value: object) -> object:
     return [str(it) if isinstance(it, int) else it for it in words]
 
 
+def _path(value: str) -> str:
+    """Raise ValueError for a URL: whoever reads the spec could write to it."""
+    if "://" in value:
+        raise ValueError(
+            "a URL here would be copied to the run, its code.diff and MLflow: write it into a file "
+            "that you alone may read, and give the path of that"
+        )
+    if not value.startswith(("/", "~")):
+        raise ValueError("the path is absolute, or begins with ~")
+    return value
+
+
+class Notify(Spec):
+    """Whom to tell as the run ends: a webhook, which gets a POST of JSON."""
+
+    webhook: Annotated[str, AfterValidator(_path)] | None = Field(
+        None, description="a file of one line, the URL, like ~/.config/hpcdl/webhook; none if unset"
+    )
+    on: list[Literal["end", "failure", "no_progress"]] = Field(
+        ["end", "failure", "no_progress"],
+        min_length=1,
+        description="completed or cancelled; failed, out of time or stopped; hanging for "
+        "train.hang_timeout",
+    )
+
+
 class JobSpec(Spec):
     """A whole job."""
 
@@ -121,6 +147,7 @@ class JobSpec(Spec):
     resources: Resources = Resources()
     checkpoint: Checkpoint = Checkpoint()
     tracking: Tracking = Tracking()
+    notify: Notify = Notify()
     code: list[str] = Field(
         [],
         description="files and folders of your own, relative to this file, that the run needs a "

@@ -16,6 +16,8 @@ heartbeat at, idle, behind: the step, -1 while it loads, and the seconds without
 usage     attempt; what it has used so far, see hpc_dl.usage.usage.Usage; idle_gpus: the GPUs that
           idle now, and why, as a sentence
 report    step, values: {"usage/hours": ...}, path (in the run folder), advice: of all attempts
+notified  on, delivered, message, calls: a notification, what was wrong with it, and how many
+          processes have tried
 warning   message
 summary   parameters, seconds, seconds_per_step, peak_memory (bytes); values (test metrics);
           weights (see Weights) that are tested, drawn and exported; validation (their metrics)
@@ -130,19 +132,20 @@ _REQUIRED: dict[str, tuple[str, ...]] = {
     "heartbeat": ("t", "idle"),
     "usage": ("attempt",),
     "report": ("step", "path"),
+    "notified": ("t", "on"),
     "warning": ("message",),
     "summary": (),
 }
 _TYPES: dict[str, Callable[[Any], bool]] = {
     "t": _is_time,
     "state": lambda value: value in STATES,
-    **dict.fromkeys(("step", "steps", "epoch", "epochs", "cut", "world_size"), _is_count),
+    **dict.fromkeys(("step", "steps", "epoch", "epochs", "cut", "world_size", "calls"), _is_count),
     **dict.fromkeys(("parameters", "peak_memory"), _is_count),
     **dict.fromkeys(("seconds", "held", "seconds_left"), _is_number),
     **dict.fromkeys(("examples_per_second", "seconds_per_step"), _is_number),
     **dict.fromkeys(("reason", "attempt", "device", "path", "caption"), _is_text),
-    **dict.fromkeys(("message", "behind", "idle_gpus"), _is_text),
-    "best": lambda value: isinstance(value, bool),
+    **dict.fromkeys(("message", "behind", "idle_gpus", "on"), _is_text),
+    **dict.fromkeys(("best", "delivered"), lambda value: isinstance(value, bool)),
     **dict.fromkeys(("values", "weights", "validation"), _is_mapping),
     "monitor": _is_text,
     "environment": _is_environment,

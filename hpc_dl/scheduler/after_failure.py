@@ -20,6 +20,7 @@ from hpc_dl.run.layout import RunDir
 from hpc_dl.run.rank_info import RankInfo
 from hpc_dl.scheduler import recovery, registry, requeue
 from hpc_dl.scheduler.base import Scheduler
+from hpc_dl.tracking import webhook
 
 _FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM)
 
@@ -77,6 +78,8 @@ def main(run: RunDir, code: int) -> int:
         sys.stderr.write(f"error: {error.message}\n")
     except Exception:
         traceback.print_exc()
+    finally:
+        webhook.notify_end(run)
     return code
 
 

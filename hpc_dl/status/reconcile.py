@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -12,8 +13,11 @@ from hpc_dl.run.layout import DamagedFile, RunDir
 from hpc_dl.run.submission import Submission
 from hpc_dl.run.waiting import locked
 from hpc_dl.status.status import Observation, Status, observe
+from hpc_dl.tracking import webhook
 
 LOCK_SECONDS = 10.0
+NOTIFIED_SECONDS = 24 * 3600.0
+"""For how long an end is news."""
 
 
 class Reconciled(NamedTuple):
@@ -27,13 +31,24 @@ def reconcile(runs: Iterable[RunDir]) -> list[Reconciled]:
     """Bring journals and submission records into agreement with the scheduler.
 
     Files may lack the end of a run whose worker was killed before it could journal it, and the id
-    of a job whose submission was never answered. Runs of other users are left out.
+    of a job whose submission was never answered. Notifications of ends are sent that no job could
+    send. Runs of other users are left out.
     """
     found = []
     for observation in observe(layout.own_runs(list(runs))):
         changes = [_record_job_id(observation), _journal_end(observation)]
-        found.append(Reconciled(observation.status(), any(changes)))
+        status = observation.status()
+        if status.ended and not status.active and time.time() - status.ended < NOTIFIED_SECONDS:
+            _notify(observation.files.run)
+        found.append(Reconciled(status, any(changes)))
     return found
+
+
+def _notify(run: RunDir) -> None:
+    """Tell how a run has ended; not where another command does so now."""
+    with contextlib.suppress(OSError, DamagedFile), locked(run.journal) as is_ours:
+        if is_ours:
+            webhook.notify_end(run)
 
 
 def _record_job_id(observation: Observation) -> bool:

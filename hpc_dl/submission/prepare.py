@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hpc_dl.data import fingerprint, sources
 from hpc_dl.data.fingerprint import Fingerprint
+from hpc_dl.errors import UserError
 from hpc_dl.jobspec import load
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.job import JobSpec
@@ -19,7 +20,7 @@ from hpc_dl.run.journal import Journal, last_state
 from hpc_dl.run.layout import RunDir, make_folder, mode_of, write_atomic, write_json
 from hpc_dl.submission import provenance, snapshot
 from hpc_dl.submission.snapshot import Snapshot
-from hpc_dl.tracking import store_uri
+from hpc_dl.tracking import store_uri, webhook
 
 
 def prepare(
@@ -54,7 +55,13 @@ def prepare(
 
 
 def check_files(spec: JobSpec, facts: DataFacts) -> None:
-    """Raise SpecConflict where the files that the model's options name do not go with the data."""
+    """Raise SpecConflict where a file does not go with the data, or holds no URL of a webhook."""
+    if spec.notify.webhook:
+        try:
+            webhook.url_in(spec.notify.webhook)
+        except UserError as error:
+            what = error.message.removeprefix("notify.webhook: ")
+            raise SpecConflict("notify.webhook", what, error.hint) from None
     if found := spec.model.find_file_conflict(facts):
         raise SpecConflict(f"model.{found.option}", found.message, found.hint)
 

@@ -81,7 +81,7 @@ def test_init_writes_every_option_and_its_default_as_a_comment(capsys, tmp_path,
     file.write_text(text.replace("  steps: null\n", "").replace("  epochs: null\n", ""))
     full = load(file)
     assert full.model_dump() == load(recipes.path(name)).model_dump()
-    for section in ("model", "data", "train", "resources", "checkpoint", "tracking"):
+    for section in ("model", "data", "train", "resources", "checkpoint", "tracking", "notify"):
         part = getattr(full, section)
         assert isinstance(part, BaseModel)
         missing = set(type(part).model_fields) - part.model_fields_set - part.refused_options()
