@@ -35,6 +35,7 @@ COMMANDS = {
     "predict": "predict new examples by a trained network",
     "generate": "generate pictures, text or music by a trained network",
     "export": "write a trained network for torch.export or safetensors",
+    "register": "register a trained network in MLflow's model registry, under a name",
     "cancel": "stop a run",
     "resume": "continue a run that stopped",
     "rm": "remove runs, with their MLflow runs and artifacts, shown first",

@@ -12,6 +12,7 @@ from hpc_dl.tracking.model import LOADER
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import LoggedModel
 
 _NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 """MLflow's codes for what a store does not have, and for an address that is none."""
@@ -68,7 +69,7 @@ def export_in(folder: Path, name: str) -> Path:
 def _location(client: MlflowClient, address: str) -> str:
     """Return where the files of a model are."""
     if address.startswith("runs:/"):
-        return _of_run(client, address)
+        return str(model_of_run(client, address).artifact_location)
     from mlflow.store.artifact.utils.models import get_model_name_and_version
 
     named = get_model_name_and_version(client, address)
@@ -77,7 +78,9 @@ def _location(client: MlflowClient, address: str) -> str:
     return str(client.get_model_version_download_uri(*named))
 
 
-def _of_run(client: MlflowClient, address: str) -> str:
+def model_of_run(client: MlflowClient, address: str) -> LoggedModel:
+    """Return the model at `runs:/RUN_ID` or `runs:/RUN_ID/NAME`, the last one of several. Raises
+    UserError for one that is not there, or not complete."""
     run_id, _, name = address.removeprefix("runs:/").strip("/").partition("/")
     run = client.get_run(run_id)
     outputs = run.outputs.model_outputs if run.outputs else []
@@ -96,4 +99,4 @@ def _of_run(client: MlflowClient, address: str) -> str:
             hint="`hpcdl sync` uploads the rest.",
             exit_code=EXIT_FAILED,
         )
-    return str(found[-1].artifact_location)
+    return found[-1]

@@ -61,6 +61,7 @@ def modules_of(tmp_path: Path, *words: str) -> tuple[int, set[str]]:
         ["predict", "--help"],
         ["generate", "--help"],
         ["export", "--help"],
+        ["register", "--help"],
     ],
     ids=lambda words: " ".join(Path(word).name for word in words),
 )
