@@ -95,7 +95,9 @@ def _prepare(request: JobRequest, plan: Plan, root: Path) -> tuple[RunDir, Plan]
     short = dataclasses.replace(short, spec=short.spec.model_copy(update={"data": data}))
     trial = short.plan(folder.path, local)
     trial = dataclasses.replace(trial, pause_at=trial.steps // 2)
-    prepare(folder, short.spec, trial, request.base, request.code, request.fingerprint)
+    prepare(
+        folder, short.spec, trial, request.base, request.code, request.fingerprint, request.initial
+    )
     return folder, trial
 
 

@@ -23,10 +23,13 @@ from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.model import Model
 from hpc_dl.jobspec.sources.user import UserData
 from hpc_dl.planning import site as sites
-from hpc_dl.planning import wrapper
+from hpc_dl.planning import warm_start, wrapper
 from hpc_dl.planning.compatibility import SpecConflict
 from hpc_dl.planning.plan import Machine, Plan
 from hpc_dl.planning.site import Site
+from hpc_dl.run import initial_weights
+from hpc_dl.run.initial_weights import InitialWeights
+from hpc_dl.run.layout import RunDir
 from hpc_dl.scheduler.base import Scheduler
 from hpc_dl.scheduler.plan_job import plan_job
 from hpc_dl.status import unfinished
@@ -55,6 +58,8 @@ class JobRequest:
     """Digests of the data, and of other files that the training begins from, as they are now."""
     code: Snapshot
     """The user's own files, as they are now."""
+    initial: InitialWeights | None
+    """The weights that `model.init_from` names."""
     environment: Mapping[str, str]
 
     def resolved(self, scheduler: Scheduler) -> JobSpec:
@@ -83,6 +88,8 @@ class JobRequest:
                 environment=self.environment,
             )
         notes = [*waits, *plan.notes, *self.code.notes]
+        if self.initial:
+            notes += warm_start.notes(self.initial.source.facts, self.facts)
         return dataclasses.replace(plan, notes=notes, fingerprint=self.fingerprint.digest)
 
     def _after_others(self, scheduler: Scheduler) -> tuple[JobSpec, list[str]]:
@@ -111,12 +118,16 @@ def _errors_with_position(file: Path, overrides: Sequence[str]) -> Iterator[None
 
 
 def read(
-    file: Path, overrides: Sequence[str], site_name: str | None, copied: Path | None = None
+    file: Path,
+    overrides: Sequence[str],
+    site_name: str | None,
+    copied: Path | None = None,
+    begun: RunDir | None = None,
 ) -> JobRequest:
     """Read the spec in `file`, the site, and what is known of the data.
 
     The user's own files lie beside it, and are copied; `copied` is the folder of a run's copies.
-    Raises UserError.
+    Of a run that has `begun`, the initial weights are its own. Raises UserError.
     """
     base = (copied or file.parent).absolute()
     load = specs.load if copied is None else specs.load_resolved
@@ -133,6 +144,7 @@ def read(
     assert known is not None
     with _errors_with_position(file, overrides):
         check_files(spec, known)
+        initial = _initial(spec, site, known, begun)
     return JobRequest(
         file=file,
         overrides=tuple(overrides),
@@ -142,10 +154,26 @@ def read(
         run_root=sites.expand(site.run_root, os.environ),
         data_root=source.data_root,
         facts=known,
-        fingerprint=fingerprint.take(source, spec.model, known),
+        fingerprint=fingerprint.take(source, spec.model, known, initial),
         code=code,
+        initial=initial,
         environment=dict(os.environ),
     )
+
+
+def _initial(
+    spec: JobSpec, site: Site, facts: DataFacts, begun: RunDir | None
+) -> InitialWeights | None:
+    """Return the weights to begin with, if any. Raises SpecConflict where they do not fit."""
+    if (asked := spec.model.init_from) is None:
+        return None
+    if begun and (known := initial_weights.find(begun)):
+        return known
+    from hpc_dl.cli.initial_weights import locate
+
+    found = locate(asked, site)
+    warm_start.check(asked, found.source.facts, found.shapes(), facts)
+    return found
 
 
 def read_source(
@@ -178,9 +206,21 @@ def _with_absolute_paths(spec: JobSpec, overrides: Sequence[str], base: Path) ->
                     (Path.cwd() if typed else base) / resolve_home(f"{section}.{key}", path)
                 )
         sections[section] = options.model_copy(update=update)
+    sections["model"] = _with_absolute_source(sections["model"], given, base)
     if "code" in given:
         sections["code"] = [str(Path.cwd() / resolve_home("code", path)) for path in spec.code]
     return spec.model_copy(update=sections)
+
+
+def _with_absolute_source(model: Model, given: Sequence[str], base: Path) -> Model:
+    """Make `init_from` absolute, where it is a path."""
+    key, asked = "model.init_from", model.init_from
+    if asked is None or not asked.is_path:
+        return model
+    typed = any(it in ("model", key, f"{key}.from") for it in given)
+    path = (Path.cwd() if typed else base) / resolve_home(key, asked.source)
+    source = asked.model_copy(update={"from": str(path)})
+    return model.model_copy(update={"init_from": source})
 
 
 def this_machine() -> Machine:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from hpc_dl.jobspec.slurm import key_of
 from hpc_dl.planning.plan import Plan
 from hpc_dl.planning.site import Site
 from hpc_dl.run import layout
+from hpc_dl.run.initial_weights import InitialWeights
 from hpc_dl.scheduler import registry
 from hpc_dl.scheduler.base import Scheduler
 from hpc_dl.user_code import MANIFEST
@@ -37,6 +39,8 @@ class Preview:
     start: str = ""
     """The expected start, where the scheduler can tell."""
     notes: list[str] = field(default_factory=list)
+    begins_with: str = ""
+    """The initial weights, as a sentence, where `model.init_from` names some."""
 
 
 def preview(request: JobRequest, choice: RunChoice, scheduler: Scheduler) -> Preview:
@@ -58,7 +62,19 @@ def preview(request: JobRequest, choice: RunChoice, scheduler: Scheduler) -> Pre
         text,
         scheduler.expected_start(plan),
         notes,
+        _initial(request.initial),
     )
+
+
+def _initial(initial: InitialWeights | None) -> str:
+    if initial is None:
+        return ""
+    shapes = initial.shapes()
+    size = f"{initial.file.stat().st_size:,} bytes"
+    if shapes is not None:
+        weights = sum(map(math.prod, shapes.values()))
+        size = f"{len(shapes)} tensors, {weights:,} numbers"
+    return f"{initial.source.name}: {size}; the log of the run says what of them is taken"
 
 
 def _notes(request: JobRequest) -> list[str]:

@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     options = ReportOptions(follow=args.follow, as_json=args.json, site=args.site)
     status = read_status(run, lease.RELEASE_SECONDS)
     action = run_choice.action_for(status)
-    request = job_request.read(run.spec, args.overrides, args.site, copied=run.code)
+    request = job_request.read(run.spec, args.overrides, args.site, copied=run.code, begun=run)
     request = replace(request, run_root=run.root)
     scheduler = registry.choose(request.site, local=args.local)
     if action != "resume":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -15,6 +15,7 @@ from hpc_dl.cli.preview import Preview
 from hpc_dl.errors import printable
 from hpc_dl.jobspec import units
 from hpc_dl.jobspec.credentials import hidden
+from hpc_dl.jobspec.model import Model
 from hpc_dl.planning import data_loading
 from hpc_dl.planning.plan import Plan
 
@@ -35,6 +36,7 @@ def to_json(preview: Preview) -> dict[str, Any]:
         "site": preview.site.name,
         "plan": {**plan.without_password().to_json(), **derived},
         "spec": preview.spec.without_password().model_dump(mode="json"),
+        "begins_with": preview.begins_with or None,
         "notes": [*plan.notes, *preview.notes],
         "start": preview.start or None,
         "script": preview.script,
@@ -67,7 +69,8 @@ def rows(preview: Preview) -> list[tuple[str, str]]:
     spec, plan = preview.spec, preview.plan
     lines = [
         ("run", preview.run),
-        ("model", _with_options(spec.model.name, spec.model.model_dump(mode="json"))),
+        ("model", _with_options(spec.model)),
+        *_begins_with(preview),
         *data_rows.rows(spec.data, plan.facts, plan.data_root),
         ("fingerprint", f"{plan.fingerprint[:12]}, of the data that are there now"),
         ("loading", _loading(plan)),
@@ -87,9 +90,23 @@ def rows(preview: Preview) -> list[tuple[str, str]]:
     return lines + [("note", note) for note in (*plan.notes, *preview.notes)]
 
 
-def _with_options(name: str, options: dict[str, Any]) -> str:
-    listed = [f"{key} {value}" for key, value in options.items() if key != "name"]
-    return f"{name}: {', '.join(listed)}" if listed else name
+def _with_options(model: Model) -> str:
+    options = model.model_dump(mode="json", exclude={"name", "init_from"})
+    listed = [f"{key} {value}" for key, value in options.items()]
+    return f"{model.name}: {', '.join(listed)}" if listed else model.name
+
+
+def _begins_with(preview: Preview) -> Iterator[tuple[str, str]]:
+    asked = preview.spec.model.init_from
+    if asked is None:
+        return
+    yield "begins with", preview.begins_with
+    patterns = [
+        f"{key} {', '.join(it)}" for key in ("only", "freeze") if (it := getattr(asked, key))
+    ]
+    slowly = [f"learning rate x {asked.lr_scale:g}"] if asked.lr_scale != 1 else []
+    if patterns or slowly:
+        yield "", "; ".join([*patterns, *slowly])
 
 
 def _loading(plan: Plan) -> str:

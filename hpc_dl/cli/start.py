@@ -95,7 +95,7 @@ def resume(run: RunDir, prepare_again: Callable[[RunDir], Plan], options: Report
 def _prepare(request: JobRequest, run: RunDir, scheduler: Scheduler) -> Plan:
     plan = request.plan(run.path, scheduler)
     spec = request.resolved(scheduler)
-    prepare(run, spec, plan, request.base, request.code, request.fingerprint)
+    prepare(run, spec, plan, request.base, request.code, request.fingerprint, request.initial)
     return plan
 
 
@@ -143,7 +143,9 @@ def prepare_within_job(request: JobRequest, run_dir: Path) -> int:
     if not run.path.exists():
         layout.make_folder(run.path, request.site.run_folder_mode)
     plan = request.plan(run.path, scheduler)
-    prepare(run, request.spec, plan, request.base, request.code, request.fingerprint)
+    prepare(
+        run, request.spec, plan, request.base, request.code, request.fingerprint, request.initial
+    )
     reopen(run)
     scheduler.submission_of(rank_info).save(run)
     return 0

@@ -11,6 +11,7 @@ from hpc_dl.cli import job_request, run_choice
 from hpc_dl.cli.common import add_site_and_json, console, print_json
 from hpc_dl.cli.job_request import JobRequest
 from hpc_dl.cli.run_choice import RunChoice
+from hpc_dl.run.layout import RunDir
 from hpc_dl.scheduler import registry
 from hpc_dl.scheduler.base import Scheduler
 
@@ -51,8 +52,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    begun = RunDir(args.prepare.absolute()) if args.prepare else None
     after = [f"after={json.dumps(args.after)}"] if args.after else []
-    request = job_request.read(Path(args.spec), [*args.overrides, *after], args.site)
+    overrides = [*args.overrides, *after]
+    request = job_request.read(Path(args.spec), overrides, args.site, begun=begun)
     if args.prepare:
         from hpc_dl.cli import start
 

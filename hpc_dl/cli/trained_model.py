@@ -10,6 +10,7 @@ from pathlib import Path
 from hpc_dl.cli import common
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.planning import site as sites
+from hpc_dl.planning.site import Site
 from hpc_dl.planning.tracking_store import of_site
 from hpc_dl.run import layout
 from hpc_dl.run.layout import RunDir
@@ -38,22 +39,23 @@ def find(args: argparse.Namespace, into: Path) -> TrainedModel:
 
     Raises UserError where there is none, not yet, or where RUN names two.
     """
+    return named(args.word, sites.load(args.site, os.environ), into)
+
+
+def named(word: str, site: Site, into: Path) -> TrainedModel:
+    """Return the network that a word names on a site, as `find` does."""
     from hpc_dl.tracking import downloads
 
-    if downloads.is_address(args.word):
-        return TrainedModel(downloads.download(args.word, _store(args), into))
-    folder = Path(args.word).expanduser()
-    if os.sep in args.word or args.word in (".", "..", "~"):
-        return _in_folder(folder)
-    return _of_name(common.run_root(args), args.word, folder)
-
-
-def _store(args: argparse.Namespace) -> str:
-    from hpc_dl.tracking import store_uri
-
-    site = sites.load(args.site, os.environ)
     root = sites.expand(site.run_root, os.environ)
-    return store_uri.absolute(of_site(site, root), Path.cwd())
+    if downloads.is_address(word):
+        from hpc_dl.tracking import store_uri
+
+        store = store_uri.absolute(of_site(site, root), Path.cwd())
+        return TrainedModel(downloads.download(word, store, into))
+    folder = Path(word).expanduser()
+    if os.sep in word or word in (".", "..", "~"):
+        return _in_folder(folder)
+    return _of_name(root, word, folder)
 
 
 def _of_name(root: Path, word: str, folder: Path) -> TrainedModel:

@@ -23,6 +23,7 @@ from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.model import Model
 from hpc_dl.run import records
+from hpc_dl.run.initial_weights import InitialWeights
 from hpc_dl.run.layout import RunDir
 
 if TYPE_CHECKING:
@@ -55,8 +56,10 @@ class Fingerprint:
         return "; ".join(_count(names, word) for word, names in changes.items() if names)
 
 
-def take(source: Source[Any], model: Model, facts: DataFacts) -> Fingerprint:
-    """Return the fingerprint of the files as they are now.
+def take(
+    source: Source[Any], model: Model, facts: DataFacts, initial: InitialWeights | None = None
+) -> Fingerprint:
+    """Return the fingerprint of the files as they are now, and of the `initial` weights.
 
     Raises UserError for one that cannot be read.
     """
@@ -65,6 +68,8 @@ def take(source: Source[Any], model: Model, facts: DataFacts) -> Fingerprint:
         parts |= _digests(files)
     if len(parts) > MOST_FILES:
         parts = _by_folder(parts)
+    if initial:  # whatever their size: a copy or a download has another time
+        parts |= {name: _digest_of_bytes(name, it) for name, it in initial.files().items()}
     return Fingerprint(_digest_of_parts(parts), parts)
 
 

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 
 from hpc_dl.jobspec import metrics
 from hpc_dl.jobspec.base import REFERENCE, Spec
+from hpc_dl.jobspec.init_from import BeginsWith
 from hpc_dl.jobspec.only_with import OnlyWith
 
 if TYPE_CHECKING:
@@ -57,6 +58,9 @@ class Model(Spec):
     """True if no metric tells which weights are better, so that the last ones are exported."""
 
     name: str
+    init_from: BeginsWith = Field(
+        None, description="a run or other weights to begin with, see docs/warm-start.md"
+    )
 
     @property
     def is_supervised(self) -> bool:
@@ -92,7 +96,7 @@ class Model(Spec):
 
     def without_paths(self) -> Self:
         """Return the options without paths, for a trained network, which needs no other files."""
-        return self.model_copy(update=dict.fromkeys(self.paths))
+        return self.model_copy(update=dict.fromkeys((*self.paths, "init_from")))
 
     def find_conflict(self, facts: DataFacts) -> Conflict | None:
         """Return an option that does not go with the data; None if there is none."""

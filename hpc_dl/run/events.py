@@ -5,6 +5,9 @@ state     state (see STATES), reason: the run's life, section by section; with a
 started   attempt, step, cut, world_size, device, environment, monitor (the monitored
           validation metric): a worker begins at `step`; events from byte `cut` on belong to
           steps that are trained again
+warm_start  source (of the weights that it begins with), taken, frozen (numbers of tensors: all
+          that were taken, and those of them that are not trained), new, left: {name: reason} of
+          the networks' tensors that were made anew, and of those there that were not taken
 progress  epoch, epochs, step, steps, examples_per_second, seconds_left
 metrics   step, epoch, values: {"train/loss": ...}, also val/ and test/: of the weights of
           that step, so that test/ may be of an earlier one than was journalled before
@@ -124,6 +127,7 @@ def _are_numbers(value: Any) -> bool:
 _REQUIRED: dict[str, tuple[str, ...]] = {
     "state": ("state",),
     "started": ("step",),
+    "warm_start": ("source",),
     "progress": ("step", "epoch"),
     "metrics": ("step",),
     "system": ("step",),
@@ -140,13 +144,13 @@ _TYPES: dict[str, Callable[[Any], bool]] = {
     "t": _is_time,
     "state": lambda value: value in STATES,
     **dict.fromkeys(("step", "steps", "epoch", "epochs", "cut", "world_size", "calls"), _is_count),
-    **dict.fromkeys(("parameters", "peak_memory"), _is_count),
+    **dict.fromkeys(("parameters", "peak_memory", "taken", "frozen"), _is_count),
     **dict.fromkeys(("seconds", "held", "seconds_left"), _is_number),
     **dict.fromkeys(("examples_per_second", "seconds_per_step"), _is_number),
-    **dict.fromkeys(("reason", "attempt", "device", "path", "caption"), _is_text),
+    **dict.fromkeys(("reason", "attempt", "device", "path", "caption", "source"), _is_text),
     **dict.fromkeys(("message", "behind", "idle_gpus", "on"), _is_text),
     **dict.fromkeys(("best", "delivered"), lambda value: isinstance(value, bool)),
-    **dict.fromkeys(("values", "weights", "validation"), _is_mapping),
+    **dict.fromkeys(("values", "weights", "validation", "new", "left"), _is_mapping),
     "monitor": _is_text,
     "environment": _is_environment,
     **dict.fromkeys(("at", "idle"), _are_numbers),

@@ -83,6 +83,11 @@ class RunDir:
         return self.path / "fingerprint.json"
 
     @property
+    def initial_weights(self) -> Path:
+        """Folder of the weights that the training begins with, where it begins with any."""
+        return self.path / "initial_weights"
+
+    @property
     def diff(self) -> Path:
         """The difference from the git commit at submission."""
         return self.path / "code.diff"

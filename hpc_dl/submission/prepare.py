@@ -16,6 +16,7 @@ from hpc_dl.jobspec.sources.user import UserData
 from hpc_dl.planning import job_environment
 from hpc_dl.planning.compatibility import SpecConflict
 from hpc_dl.planning.plan import Plan
+from hpc_dl.run.initial_weights import InitialWeights
 from hpc_dl.run.journal import Journal, last_state
 from hpc_dl.run.layout import RunDir, make_folder, mode_of, write_atomic, write_json
 from hpc_dl.submission import provenance, snapshot
@@ -30,23 +31,27 @@ def prepare(
     base: Path,
     code: Snapshot | None = None,
     data: Fingerprint | None = None,
+    initial: InitialWeights | None = None,
 ) -> None:
     """Fill a new run folder; `base` is where the spec's own files are looked for.
 
-    The code that will run is `code`, the data are `data`, or what is there now. Raises UserError
-    where a file that the spec names is missing, or cannot be imported.
+    The code that will run is `code`, the data are `data`, or what is there now; `initial` are the
+    weights that `model.init_from` names. Raises UserError where a file that the spec names is
+    missing, or cannot be imported.
     """
     if code is None:
         facts = None if isinstance(spec.data, UserData) else plan.facts
         code = snapshot.take(spec, base, Path(plan.data_root), facts)
     code.copy_to(run.code)
+    if initial:
+        initial.copy_to(run)
     for folder in (run.logs, run.checkpoints, run.artifacts):
         if not folder.exists():
             make_folder(folder, mode_of(run))
     repositories = provenance.repositories(base)
     if data is None:
         source = sources.build(spec.data, Path(plan.data_root), base)
-        data = fingerprint.take(source, spec.model, plan.facts)
+        data = fingerprint.take(source, spec.model, plan.facts, initial)
     write_json(run.fingerprint, dataclasses.asdict(data))
     write_json(run.provenance, {**provenance.describe(repositories), "data": data.digest})
     write_atomic(run.diff, provenance.diff(repositories))

@@ -16,7 +16,8 @@ from hpc_dl.jobspec.data import Data, RaggedData
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning import data_loading
 from hpc_dl.planning.plan import Plan
-from hpc_dl.train import batch_norm, optim
+from hpc_dl.run.initial_weights import InitialWeights
+from hpc_dl.train import batch_norm, optim, warm_start
 from hpc_dl.train.carry import Carry
 from hpc_dl.train.engine import Engine
 from hpc_dl.train.player import EMA, Player
@@ -33,8 +34,9 @@ def build_engine(
     world: World,
     code: Path,
     rate: Callable[[int], float],
+    initial: InitialWeights | None = None,
 ) -> Engine:
-    """Build the engine at step 0; the initial weights are a function of the seed.
+    """Build the engine at step 0; the initial weights are a function of the seed, or `initial`.
 
     `rate` is the learning rate by step, `code` the folder of the user's code.
     """
@@ -45,6 +47,7 @@ def build_engine(
     players, sharded = {}, spec.train.strategy == "fsdp"
     networks = architecture.networks()
     fit_statistics(networks, splits.train.in_order, splits.train.sequences_in_order)
+    begun = warm_start.begin(networks, initial, spec.model, splits.facts, code)
     for name, network in networks.items():
         if world.size > 1:
             batch_norm.synchronise(network, everywhere=spec.train.sync_batch_norm)
@@ -53,12 +56,15 @@ def build_engine(
             network, device_placement=is_whole, evaluation_mode=True
         )
         prepared = prepared if is_whole else _shard(prepared, world)
-        optimizer = optim.optimizer(spec.train.optimizer, network, code)
+        scales = begun.lr_scales(name)
+        optimizer = optim.optimizer(spec.train.optimizer, network, code, scales)
         ema = EMA(network, spec.train.ema_decay) if spec.train.ema_decay else None
         players[name] = Player(prepared, optimizer, rate, ema)
     carries = spec.data.carries_state
     carry = Carry(world, plan.global_batch, plan.micro_batch) if carries else None
-    return Engine(architecture, players, accelerate.scaler, world, spec.train, carry)
+    engine = Engine(architecture, players, accelerate.scaler, world, spec.train, carry)
+    engine.begun = begun
+    return engine
 
 
 def place_splits(splits: Splits, device: torch.device) -> Splits:

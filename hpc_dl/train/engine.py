@@ -25,6 +25,7 @@ from hpc_dl.train.gradient_sync import full_tensor, sync_gradients
 from hpc_dl.train.metric_accumulator import MetricAccumulator
 from hpc_dl.train.player import BufferBackup, Player
 from hpc_dl.train.reproducibility import STEP, seed_generators
+from hpc_dl.train.warm_start import WarmStart
 from hpc_dl.train.world import World
 from hpc_dl.zoo.contract import Architecture, Batch, Loss
 
@@ -79,6 +80,8 @@ class Engine:
         """Multiplies every learning rate; lowered after a roll-back."""
         self.metrics = MetricAccumulator(world)
         self.buffers = BufferBackup(self.unwrapped.values())
+        self.begun = WarmStart()
+        """What of the networks began with the weights of another training."""
         self._norms: dict[str, Tensor] = {}
 
     # ---- the step

@@ -15,6 +15,7 @@ from hpc_dl.data.dataset import Splits
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning.plan import Plan
+from hpc_dl.run import initial_weights
 from hpc_dl.run.failure import PeerGone
 from hpc_dl.run.layout import RunDir
 from hpc_dl.train.world import World
@@ -38,11 +39,14 @@ def load_data(run: RunDir, spec: JobSpec, plan: Plan, world: World) -> Splits:
 
 def _load(run: RunDir, spec: JobSpec, plan: Plan, world: World) -> Splits:
     source = sources.build(spec.data, Path(plan.data_root), run.code)
+    initial = initial_weights.find(run)
     if world.rank == 0:
-        fingerprint.check(run, fingerprint.take(source, spec.model, plan.facts), plan.facts)
+        now = fingerprint.take(source, spec.model, plan.facts, initial)
+        fingerprint.check(run, now, plan.facts)
     splits = loading.load(source, plan.workers, check=world.rank == 0)
     if splits.facts != plan.facts:
-        fingerprint.check(run, fingerprint.take(source, spec.model, splits.facts), splits.facts)
+        now = fingerprint.take(source, spec.model, splits.facts, initial)
+        fingerprint.check(run, now, splits.facts)
     if replace(splits.facts, contents=plan.facts.contents) != plan.facts:
         raise UserError(
             f"the data have changed since the submission: "

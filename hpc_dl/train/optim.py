@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -73,13 +74,15 @@ def _with_momentum(optimizer: torch.optim.SGD) -> torch.optim.SGD:
     return optimizer
 
 
-def optimizer(spec: Optimizer, network: nn.Module, code: Path) -> torch.optim.Optimizer:
+def optimizer(
+    spec: Optimizer, network: nn.Module, code: Path, lr_scales: Mapping[str, float] | None = None
+) -> torch.optim.Optimizer:
     """Build the optimizer of the trainable parameters; its rate is set at each step.
 
-    A user's own is imported from `code`.
+    A user's own is imported from `code`. `lr_scales` are factors of the rate, by the names of
+    parameters; 1 for all others.
     """
-    # As a group, which may be empty: a frozen network has an optimizer that does nothing.
-    parameters = [{"params": [p for p in network.parameters() if p.requires_grad]}]
+    parameters = _groups(network, lr_scales or {})
     match spec:
         case SGD():
             sgd_of = ShardedSGD if is_sharded(network) else torch.optim.SGD
@@ -106,6 +109,19 @@ def optimizer(spec: Optimizer, network: nn.Module, code: Path) -> torch.optim.Op
         parameters, lr=rate, **given.keywords(spec.options)
     )
     return built
+
+
+def _groups(network: nn.Module, lr_scales: Mapping[str, float]) -> list[dict[str, Any]]:
+    """Return the trainable parameters, a group for each factor of the learning rate."""
+    groups: dict[float, list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            groups.setdefault(lr_scales.get(name, 1.0), []).append(parameter)
+    # One may be empty: a frozen network has an optimizer that does nothing.
+    return [
+        {"params": found, **({"lr_scale": scale} if lr_scales else {})}
+        for scale, found in groups.items()
+    ] or [{"params": []}]
 
 
 def called(spec: TorchOptimizer | UserOptimizer, code: Path) -> Called:

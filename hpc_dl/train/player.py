@@ -35,9 +35,9 @@ class Player:
         return [it.grad for it in self.parameters if it.grad is not None]
 
     def set_rate(self, step: int, factor: float) -> None:
-        """Set the optimizer's learning rate to that of a step, times a factor."""
+        """Set the learning rate of each group to that of a step, times a factor and its own."""
         for group in self.optimizer.param_groups:
-            group["lr"] = self.rate(step) * factor
+            group["lr"] = self.rate(step) * factor * group.get("lr_scale", 1.0)
 
     def set_trainable(self, trainable: bool) -> None:
         """Freeze the network and its gradient sync during another player's update, or unfreeze."""

@@ -21,7 +21,7 @@ from hpc_dl.data.dataset import Splits
 from hpc_dl.data.sampler import Batches
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning.plan import Plan
-from hpc_dl.run import records
+from hpc_dl.run import initial_weights, records
 from hpc_dl.run.layout import DamagedFile, RunDir, write_json
 from hpc_dl.tasks.pictures import figure
 from hpc_dl.train import memory, memory_advice
@@ -82,7 +82,8 @@ def _run_trial(
 ) -> Trial:
     """Run a trial; its networks and optimizers are thrown away."""
     with memory.during(memory.BUILDING, world.device):
-        engine = build_engine(spec, plan, splits, world, run.code, trial_rate)
+        initial = initial_weights.find(run)
+        engine = build_engine(spec, plan, splits, world, run.code, trial_rate, initial)
     rates, losses = memory.explained(
         lambda: _try(engine, batches),
         lambda error: memory_advice.explain_step(error, engine, batches),

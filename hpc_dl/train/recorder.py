@@ -17,6 +17,7 @@ from hpc_dl.data.sampler import held_out
 from hpc_dl.errors import first_few
 from hpc_dl.jobspec import units
 from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.planning import warm_start
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run import journal
 from hpc_dl.run.journal import Journal
@@ -112,6 +113,20 @@ class Recorder:
         is_asked, nets = self.spec.train.sync_batch_norm, self.engine.unwrapped
         if warning := batch_norm.warning(nets, self.plan, world.size, synchronised=is_asked):
             self.warn_once(warning)
+
+    def note_warm_start(self) -> None:
+        """Print, journal and write what began with the weights of another training."""
+        begun = self.engine.begun
+        if self.journal is None or not begun.source:
+            return
+        sys.stderr.write("".join(f"{line}\n" for line in begun.lines()))
+        self.note("warm_start", source=begun.source, **begun.to_json())
+        if not begun.is_known:
+            self.warn_once(warm_start.UNKNOWN_DATA)
+        path = self.run.artifacts / "warm_start.csv"
+        path.write_text(begun.table(), encoding="utf-8")
+        caption = f"What of {begun.source} was taken"
+        self.note("artifact", **pictures.artifact_event(self.run, path, 0, caption))
 
     def note_metrics(self, step: int, epoch: int, values: Mapping[str, float]) -> None:
         """Journal metrics, if there are any."""

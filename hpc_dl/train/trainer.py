@@ -10,6 +10,7 @@ from hpc_dl.data.dataset import Split
 from hpc_dl.jobspec import units
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning.plan import Plan
+from hpc_dl.run import initial_weights
 from hpc_dl.run.failure import NoProgress
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import RunDir
@@ -64,7 +65,8 @@ class Trainer:
         length = plan.steps, plan.steps_per_epoch
         rate = learning_rate(spec.train.schedule, peak, *length, run.code)
         with memory.during(memory.BUILDING, world.device):
-            self.engine = build_engine(spec, plan, self.splits, world, run.code, rate)
+            initial = initial_weights.find(run)
+            self.engine = build_engine(spec, plan, self.splits, world, run.code, rate, initial)
         self.architecture = self.engine.architecture
         default, rule = self.architecture.monitored, spec.train.early_stopping
         self.early_stopping = EarlyStopping(default, rule, spec.checkpoint.monitor)
@@ -89,6 +91,8 @@ class Trainer:
         self._note_start()
         self.recorder.note_running(resumed_from)
         self.recorder.write_assets()
+        if resumed_from is None:
+            self.recorder.note_warm_start()
         if resumed_from is None and self.spec.train.on_nonfinite == "rollback":
             self._save()  # to have something to roll back to
         first_step, started = self.engine.step, time.perf_counter()

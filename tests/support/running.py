@@ -13,6 +13,7 @@ from hpc_dl.jobspec.sources.user import UserData
 from hpc_dl.planning.plan import Machine, Plan
 from hpc_dl.planning.site import Site
 from hpc_dl.run import journal, layout
+from hpc_dl.run.initial_weights import InitialWeights
 from hpc_dl.run.layout import RunDir, read_json
 from hpc_dl.run.submission import Submission
 from hpc_dl.scheduler import registry
@@ -39,6 +40,7 @@ def new_run(
     *,
     checked: bool = False,
     gpus: int = 0,
+    initial: InitialWeights | None = None,
     **sections: Any,
 ) -> RunDir:
     """Prepare a run folder under `root` of the quick job, with sections merged into it."""
@@ -47,7 +49,8 @@ def new_run(
         merged[key] = {**QUICK.get(key, {}), **value} if isinstance(value, dict) else value
     if "model" in sections:
         merged["model"] = sections["model"]
-    return prepared(root, JobSpec.model_validate(merged), base, checked=checked, gpus=gpus)
+    spec = JobSpec.model_validate(merged)
+    return prepared(root, spec, base, checked=checked, gpus=gpus, initial=initial)
 
 
 def prepared(
@@ -57,6 +60,7 @@ def prepared(
     *,
     checked: bool = False,
     gpus: int = 0,
+    initial: InitialWeights | None = None,
 ) -> RunDir:
     """Prepare a run folder under `root` for a spec whose user files are in `base`.
 
@@ -80,7 +84,7 @@ def prepared(
     own = isinstance(spec.model, UserModel) or isinstance(spec.data, UserData)
     files = tuple(it.name for it in (base or root).glob("*.py")) if own else ()
     code = None if checked else Snapshot(base or root, files)
-    prepare(run, spec, plan, base or root, code)
+    prepare(run, spec, plan, base or root, code, initial=initial)
     return run
 
 
