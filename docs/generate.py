@@ -11,7 +11,8 @@ from hpc_dl.jobspec import job, train
 from hpc_dl.jobspec.architectures import ZOO
 from hpc_dl.jobspec.base import Spec
 from hpc_dl.jobspec.data import Augment, Data, UserAugment
-from hpc_dl.jobspec.model import UserModel
+from hpc_dl.jobspec.init_from import InitFrom
+from hpc_dl.jobspec.model import Model, UserModel
 from hpc_dl.jobspec.schema import Option, options, to_yaml
 from hpc_dl.jobspec.sources import SOURCES, UserData
 
@@ -44,10 +45,13 @@ def _top() -> list[str]:
 
 
 def _model() -> list[str]:
+    common = {it.name for it in options(Model)}
     lines = ["## model", "", "`model.name` chooses an architecture, or a network of your own.", ""]
+    lines += ["Every architecture has these options:", "", *_table(options(Model))]
+    lines += _part("### init_from", InitFrom)
     for name, options_class in ZOO.items():
-        lines += _part(f"### {name}", options_class)
-    return [*lines, *_part("### my_code.py:MyNet", UserModel)]
+        lines += _part(f"### {name}", options_class, without=common)
+    return [*lines, *_part("### my_code.py:MyNet", UserModel, without=common)]
 
 
 def _data() -> list[str]:

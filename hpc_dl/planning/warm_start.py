@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from hpc_dl.errors import first_few
 from hpc_dl.jobspec.data import DataFacts, Feature
+from hpc_dl.jobspec.faults import Fault
 from hpc_dl.jobspec.init_from import InitFrom
 from hpc_dl.planning.compatibility import SpecConflict
 
@@ -49,11 +50,12 @@ def check_patterns(asked: InitFrom, names: Collection[str]) -> None:
         for number, pattern in enumerate(patterns):
             if not select(among, [pattern]):
                 what = "is taken" if key == "freeze" else "is there"
-                raise SpecConflict(
-                    f"model.init_from.{key}.{number}",
-                    f"nothing that {what} matches '{pattern}'",
+                fault = Fault(
+                    ("model", "init_from", key, number),
+                    f"model.init_from.{key}: nothing that {what} matches '{pattern}'",
                     f"{asked.source} has: {first_few(among, _NAMES)}",
                 )
+                raise SpecConflict.of([fault])
 
 
 def select(names: Iterable[str], patterns: Sequence[str]) -> list[str]:

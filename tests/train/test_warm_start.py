@@ -105,7 +105,7 @@ def test_what_is_asked_for_is_taken_frozen_and_trained_at_its_own_rate(tmp_path)
     spec = JobSpec.model_validate(
         {"name": "x", "model": {"name": "ffnn"}, "data": {"name": "digits"}, "train": {"steps": 1}}
     )
-    optimizer = optim.optimizer(spec.train.optimizer, net, report.lr_scales("model"))
+    optimizer = optim.optimizer(spec.train.optimizer, net, tmp_path, report.lr_scales("model"))
     player, ema = Player(net, optimizer, lambda step: 1e-2), EMA(net, 0.9)
     player.set_rate(0, 1.0)
     assert sorted(group["lr"] for group in optimizer.param_groups) == [1e-3, 1e-2]
