@@ -22,7 +22,7 @@ from hpc_dl.run import journal, records
 from hpc_dl.run.events import Event
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.journal_tail import JournalTail, open_tail
-from hpc_dl.run.layout import RunDir
+from hpc_dl.run.layout import DamagedFile, RunDir
 from hpc_dl.run.monitor import short
 
 TIMEOUT = 10.0
@@ -62,6 +62,8 @@ def notify_end(run: RunDir) -> None:
         if calls < CALLS and not (told and told.get("delivered")):
             kind = "end" if end["state"] in ("completed", "cancelled") else "failure"
             _notify(run, kind, end["state"], end.get("reason") or "", calls + 1)
+    except DamagedFile:
+        return  # whoever trains or shows the run says so
     except Exception:  # a run ends as it has ended
         traceback.print_exc()
 
@@ -70,6 +72,8 @@ def notify_no_progress(run: RunDir, reason: str) -> None:
     """Tell that a run hangs; an error is printed and stops nothing."""
     try:
         _notify(run, _NO_PROGRESS, "running", reason, 1)
+    except DamagedFile:
+        return
     except Exception:
         traceback.print_exc()
 
