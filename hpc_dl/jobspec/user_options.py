@@ -7,12 +7,11 @@ A network declares its options as a pydantic class within its own,
             width: PositiveInt = 64
 
 and they are then checked like those of a shipped one: types are strict, and other keys are refused.
-Of a function that returns data, the names of the parameters are checked.
+Of a function that returns data, the parameters are checked by its signature.
 """
 
 from __future__ import annotations
 
-import inspect
 import json
 from collections.abc import Callable
 from typing import Any
@@ -20,11 +19,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.faults import Fault, find_faults, unknown_key
+from hpc_dl.jobspec.faults import Fault, find_faults
 from hpc_dl.jobspec.model import Model, UserModel
+from hpc_dl.jobspec.signatures import Called
 from hpc_dl.jobspec.sources.user import UserData
-
-_BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
 def declared(network: type) -> type[UserModel] | None:
@@ -77,23 +75,14 @@ def is_function(given: Any) -> bool:
 
 
 def check_parameters(function: Callable[..., Any], source: UserData) -> list[Fault]:
-    """Return which options of a source a user's function does not take, and which it lacks."""
+    """Return what is wrong with the options of a source, which a user's function takes."""
     if not is_function(function):
         message = f"{source.name} is no function, but of type {type(function).__name__}"
         return [Fault(("data", "name"), message, RETURN_IT)]
-    parameters, given = inspect.signature(function).parameters.values(), source.options
-    named = {it.name: it for it in parameters if it.kind in _BY_NAME}
-    takes_all = any(it.kind == it.VAR_KEYWORD for it in parameters)
-    own = type(source).model_fields
-    if taken := [it for it in named if it in own]:
+    called = Called(function)
+    if taken := [it for it in called.parameters if it in type(source).model_fields]:
         return [_taken(source.name, it) for it in taken]
-    known = [*own, *named]
-    unknown = [it for it in given if it not in named and not takes_all]
-    missing = [it.name for it in named.values() if it.default is it.empty and it.name not in given]
-    return [
-        *(unknown_key(("data", it), known) for it in unknown),
-        *(Fault(("data",), f"data.{it} is missing", of_key=True) for it in missing),
-    ]
+    return called.check("data", source)
 
 
 def _taken(function: str, name: str) -> Fault:
