@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas
-import pytest
 
 from hpc_dl.cli import main
 from tests.support import exports
@@ -11,7 +10,6 @@ from tests.support.typed import settings
 from tests.support.waiting import wait_until
 
 
-@pytest.mark.every_release
 def test_a_table_is_predicted_by_a_job_of_one_task(cluster, tmp_path, monkeypatch, capsys):
     for name, value in (settings(tmp_path) | {"SLURM_CONF": cluster.env["SLURM_CONF"]}).items():
         monkeypatch.setenv(name, value)
