@@ -184,7 +184,7 @@ def test_the_log_of_a_healthy_run_shows_its_epochs(
     start(new_run(root, train={"epochs": 2}))
     assert main(["logs", "latest", "-f"]) == 0
     said = [line for line in capfd.readouterr().out.splitlines() if "submitit" not in line]
-    began, first, second, tested, test, end = said
+    began, first, second, tested, test, end, *report = said
     assert began.startswith("running: 1 rank on ")
     assert first.startswith("epoch 1/2  step ")
     assert second.startswith("epoch 2/2  step ")
@@ -193,6 +193,7 @@ def test_the_log_of_a_healthy_run_shows_its_epochs(
     assert tested == "running: trained, and being tested"
     assert "test/accuracy" in test
     assert end.startswith("completed: ")
+    assert report[0].startswith("quick-1: completed")
 
 
 def test_attach_shows_a_run_and_leaves_it_running(root: Path) -> None:
