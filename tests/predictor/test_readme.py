@@ -34,7 +34,7 @@ def test_the_readmes_table_has_the_plan_that_is_shown_and_its_rows_are_predicted
     monkeypatch.chdir(tmp_path)
     empty_store.put(tmp_path / "hpcdl")
     Path("jobs").symlink_to(HERE / "jobs")
-    first, shown, _, _, last = blocks()
+    first, shown, _, _, last, *_ = blocks()
     make, plan, train, predict = map(shlex.split, (*first, *last))
     subprocess.run([sys.executable, *make[1:]], check=True)
     assert main(plan[1:]) == 0

@@ -88,7 +88,7 @@ def test_defaults_are_in_the_resolved_spec_and_in_the_network(folder: Path) -> N
     given = {"name": "net.py:Net", "depth": 3}
     found = taken(folder, model=given)
     options = {"width": 64, "gate": "tanh", "at": [1, 2]}
-    assert found.sections["model"] == {**given, **options}
+    assert found.sections["model"] == {**given, **options, "init_from": None}
     network = build(UserModel.model_validate(given), FACTS, folder)
     assert (network.options.width, network.options.at) == (64, (1, 2))
     assert network.options.name == "net.py:Net"

@@ -66,7 +66,7 @@ class Readback:
 def on_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything is there, with what torch has for it."""
 
-    def optimizer(_: object, network: torch.nn.Module, code: Path) -> torch.optim.Optimizer:
+    def optimizer(_: object, network: torch.nn.Module, *rest: object) -> torch.optim.Optimizer:
         moving = [{"params": [it for it in network.parameters() if it.requires_grad]}]
         return torch.optim.AdamW(moving, foreach=False)
 

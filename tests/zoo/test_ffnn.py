@@ -1,11 +1,13 @@
 """The feed-forward network is the workshop's: Flatten, 784-512, ReLU, 512-512, ReLU, 512-10."""
 
+import pytest
 import torch
 from torch import nn
 
 from hpc_dl.jobspec.architectures.ffnn import FeedForward as Options
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.zoo.architectures.ffnn import FeedForward
+from hpc_dl.zoo.layers.dense import norm
 
 MNIST = DataFacts.of("image", "classify", (1, 28, 28), tuple("0123456789"), 54000, 6000, 10000)
 
@@ -57,3 +59,11 @@ def test_it_overfits_a_few_examples():
     measured = architecture.measure(nets, batch)
     assert measured["accuracy"].total / measured["accuracy"].count == 1.0
     assert architecture.predict(nets, batch)["label"].tolist() == batch["label"].tolist()
+
+
+@pytest.mark.parametrize("width", [2, 4, 8, 12, 64])
+def test_a_norm_of_groups_leaves_something_of_a_vector(width: int) -> None:
+    torch.manual_seed(0)
+    made = norm("group", width, of_images=False)(torch.randn(1, width))
+    assert made.abs().min() > 0
+    assert width < 4 or made.abs().unique().numel() > 2

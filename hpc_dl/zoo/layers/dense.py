@@ -19,14 +19,20 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 }
 
 GROUPS = 8
+FEWEST = 4
+"""Numbers of a vector in a group: one alone is always its own mean, and becomes 0."""
 
 
 def norm(kind: str, channels: int, of_images: bool = True) -> nn.Module:
     """Return `batch` norm, or `group` norm (Wu and He, arXiv:1803.08494), of (B, channels, H, W),
-    or of vectors (B, channels): in 8 groups, or as many as divide the channels evenly."""
+    or of vectors (B, channels): in 8 groups, or as many as divide the channels evenly, but no more
+    than leave 4 numbers of a vector to each."""
     if kind == "batch":
         return nn.BatchNorm2d(channels) if of_images else nn.BatchNorm1d(channels)
-    return nn.GroupNorm(math.gcd(GROUPS, channels), channels)
+    groups = math.gcd(GROUPS, channels)
+    while not of_images and groups > 1 and channels < FEWEST * groups:
+        groups //= 2
+    return nn.GroupNorm(groups, channels)
 
 
 class Residual(nn.Module):
