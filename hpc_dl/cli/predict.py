@@ -95,18 +95,12 @@ def _submit(
 
     if args.out is None:
         raise UserError("--slurm needs a file for the predictions: -o OUT")
-    with tempfile.TemporaryDirectory(prefix="hpcdl-") as folder:
-        model = trained_model.find(args, Path(folder))
-    if model.run is None:
-        raise UserError(
-            f"{args.word} is no run on this machine, whose resources --slurm takes",
-            hint="Give the run: `hpcdl status` lists them.",
-        )
+    export, run = trained_model.find_of_run(args, ", whose resources --slurm takes")
     paths = [resolve_home("INPUT", it).absolute() for it in inputs]
     if absent := [it for it in paths if not it.exists()]:
         raise UserError(f"there is no file or folder {absent[0]}")
     out = args.out.absolute()
-    command = ["predict", str(model.export.absolute()), *map(str, paths)]
+    command = ["predict", str(export.absolute()), *map(str, paths)]
     command += [f"{key}={value}" for key, value in params.items()]
     command += ["-o", str(out)]
     command += [f"--batch-size={args.batch_size}"] if args.batch_size else []
@@ -115,7 +109,7 @@ def _submit(
     for name in ("force", "probabilities", "skip_broken"):
         command += [f"--{name.replace('_', '-')}"] if getattr(args, name) else []
     overrides = [f"{key}={value}" for key, value in resources.items()]
-    job = slurm_task.submit(model.run, args.site, command, overrides)
+    job = slurm_task.submit(run, args.site, command, overrides)
     sys.stdout.write(f"Slurm job {job.job_id}: {out} at its end; log: {job.log}\n")
     return 0
 

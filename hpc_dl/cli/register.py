@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
-from pathlib import Path
 
 from hpc_dl.cli import trained_model
 from hpc_dl.errors import UserError
@@ -21,22 +19,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    with tempfile.TemporaryDirectory(prefix="hpcdl-") as folder:
-        model = trained_model.find(args, Path(folder))
-    if model.run is None:
-        raise UserError(
-            f"{args.word} is no run on this machine",
-            hint="Give the run: `hpcdl status` lists them.",
-        )
+    _, trained = trained_model.find_of_run(args)
     from hpc_dl.jobspec.credentials import hidden
     from hpc_dl.tracking import registry, store_uri
 
-    uri = store_uri.load(model.run)
+    uri = store_uri.load(trained)
     if uri is None:
-        raise UserError(f"{model.run.id} has no plan, which names its store")
-    version, is_new = registry.register(model.run, uri, args.name, args.alias)
+        raise UserError(f"{trained.id} has no plan, which names its store")
+    version, is_new = registry.register(trained, uri, args.name, args.alias)
     sys.stdout.write(
-        f"{args.name}, version {version}: {model.run.id}{'' if is_new else ', as before'}\n"
+        f"{args.name}, version {version}: {trained.id}{'' if is_new else ', as before'}\n"
         f"address models:/{args.name}{f'@{args.alias}' if args.alias else f'/{version}'}\n"
         f"store   {hidden(uri)}\n"
     )

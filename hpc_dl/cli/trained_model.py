@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +41,19 @@ def find(args: argparse.Namespace, into: Path) -> TrainedModel:
     Raises UserError where there is none, not yet, or where RUN names two.
     """
     return named(args.word, sites.load(args.site, os.environ), into)
+
+
+def find_of_run(args: argparse.Namespace, why: str = "") -> tuple[Path, RunDir]:
+    """Return the export that RUN names, and its run, which has to be here; `why` ends the sentence
+    of the UserError otherwise."""
+    with tempfile.TemporaryDirectory(prefix="hpcdl-") as folder:
+        model = find(args, Path(folder))
+    if model.run is None:
+        raise UserError(
+            f"{args.word} is no run on this machine{why}",
+            hint="Give the run: `hpcdl status` lists them.",
+        )
+    return model.export, model.run
 
 
 def named(word: str, site: Site, into: Path) -> TrainedModel:
