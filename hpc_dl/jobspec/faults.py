@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from hpc_dl.jobspec import fields, renames, suggestions
 from hpc_dl.jobspec.suggestions import closest, closest_key
-from hpc_dl.jobspec.yaml_text import Document, Mark, Path, Problem
+from hpc_dl.jobspec.yaml_text import COMMAND_LINE, Document, Mark, Path, Problem
 
 EXAMPLES = {
     "name": "name: my-run",
@@ -49,11 +49,15 @@ class Fault:
     message: str
     hint: str = ""
     of_key: bool = False
+    wants_quotes: bool = False
+    """True where a word is wanted, and what was written is read as something else."""
 
     def located(self, document: Document) -> Problem:
         """Return the problem at the place where the value or the key was written."""
         mark = document.keys.get(self.path) if self.of_key else None
-        return Problem(mark or place(document, self.path), self.message, self.hint)
+        mark = mark or place(document, self.path)
+        hint = _in_quotes(mark) if self.wants_quotes else self.hint
+        return Problem(mark, self.message, hint)
 
 
 def find_faults(error: ValidationError, values: Any, root: type[BaseModel]) -> list[Fault]:
@@ -116,7 +120,8 @@ def _fault(item: Any, path: Path, values: Any, root: type[BaseModel]) -> Fault:
         return Fault(path, f"{dotted} cannot be {_shown(item['input'])}{guess}", _allowed(allowed))
     if kind == "string_pattern_mismatch" and path != ("name",):
         return _no_such_pattern(item["input"], path, values, root)
-    return Fault(path, _sentence(item, dotted), _hint(item))
+    wants_quotes = kind == "string_type" and isinstance(item["input"], int | float)
+    return Fault(path, _sentence(item, dotted), _hint(item), wants_quotes=wants_quotes)
 
 
 def _sentence(item: Any, dotted: str) -> str:
@@ -136,9 +141,15 @@ def _sentence(item: Any, dotted: str) -> str:
     return dotted + sentence
 
 
+def _in_quotes(mark: Mark) -> str:
+    begin, end = mark.column - 1, mark.column - 1 + mark.width
+    before, quoted, after = mark.text[:begin], f'"{mark.text[begin:end]}"', mark.text[end:]
+    if mark.source == COMMAND_LINE:  # where a shell takes the outer quotes
+        return f"To mean it as a word, quote it twice: '{before}{quoted}{after}'"
+    return f"To mean it as a word, put it in quotes: {quoted}"
+
+
 def _hint(item: Any) -> str:
-    if item["type"] == "string_type" and isinstance(item["input"], int | float):
-        return f'To mean it as a word, put it in quotes: "{item["input"]}"'
     if item["type"] == "string_pattern_mismatch":
         return "Letters, digits, '-', '_' and '.', at most 64 of them, the first a letter or digit."
     return ""

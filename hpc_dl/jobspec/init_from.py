@@ -52,7 +52,7 @@ class InitFrom(create_model("From", __base__=Spec, **_SOURCE)):  # type: ignore[
 
 
 def _of_word(value: Any) -> Any:
-    return {"from": value} if isinstance(value, str) else value
+    return value if value is None or isinstance(value, dict | InitFrom) else {"from": value}
 
 
 BeginsWith = Annotated[

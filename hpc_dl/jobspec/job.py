@@ -103,9 +103,9 @@ _TEXTS = {"type": "array", "items": {"type": "string"}}
 
 
 def _as_list(value: object) -> object:
-    """Return a list of what stands alone; a job's id is a number in YAML."""
+    """Return a list of what stands alone; a job's id is a number in YAML, and `true` is none."""
     words = value if isinstance(value, list) else [value]
-    return [str(it) if isinstance(it, int) else it for it in words]
+    return [str(it) if type(it) is int else it for it in words]
 
 
 def _path(value: str) -> str:

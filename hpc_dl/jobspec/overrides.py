@@ -12,6 +12,7 @@ from hpc_dl.jobspec import fields
 from hpc_dl.jobspec.faults import renamed
 from hpc_dl.jobspec.suggestions import closest
 from hpc_dl.jobspec.yaml_text import (
+    COMMAND_LINE,
     MERGE,
     MERGE_HINT,
     Document,
@@ -23,7 +24,6 @@ from hpc_dl.jobspec.yaml_text import (
     scalar,
 )
 
-SOURCE = "command line"
 _QUOTES, _BRACKETS = "'\"", "[{"
 _AS_IT_STANDS = """For a word as it stands, quote it twice: 'key="..."'."""
 _EXCLUDE_EACH_OTHER = ({("train", "epochs"), ("train", "steps")},)
@@ -38,7 +38,7 @@ def apply(document: Document, words: Sequence[str], root: type[BaseModel]) -> No
     given: set[Path] = set()
     for number, word in enumerate(words, start=1):
         key, equals, text = word.partition("=")
-        mark = Mark(SOURCE, number, 1, word, max(1, len(key)))
+        mark = Mark(COMMAND_LINE, number, 1, word, max(1, len(key)))
         if not equals or not key:
             document.problems.append(
                 Problem(mark, f"'{word}' is no override", "Write key.path=value: train.epochs=3")
@@ -66,11 +66,11 @@ def _value(document: Document, text: str, number: int, word: str, column: int) -
 
     def moved(mark: Mark) -> Mark:
         at = min(mark.column + column - 1, len(word) + 1)
-        return Mark(SOURCE, number, at, word, max(1, min(mark.width, len(word) - at + 1)))
+        return Mark(COMMAND_LINE, number, at, word, max(1, min(mark.width, len(word) - at + 1)))
 
     inner.places = {path: moved(mark) for path, mark in inner.places.items()}
     inner.keys = {path: moved(mark) for path, mark in inner.keys.items()}
-    inner.places.setdefault((), Mark(SOURCE, number, 1, word, len(word)))
+    inner.places.setdefault((), Mark(COMMAND_LINE, number, 1, word, len(word)))
     problems = [Problem(moved(it.mark), it.message, it.hint) for it in inner.problems]
     document.problems += problems
     return inner
@@ -80,12 +80,12 @@ def _read(text: str) -> Document:
     """Read the value of an argument: YAML where it begins with a quote or a bracket, else the
     text as it stands, or the number (`true`, `null`) that it is. The shell has taken what is no
     part of it, so that nothing is a comment."""
-    mark = Mark(SOURCE, 1, 1, text, max(1, len(text)))
+    mark = Mark(COMMAND_LINE, 1, 1, text, max(1, len(text)))
     if not text.strip():
         hint = "An empty word is '\"\"'; null takes the key out of the file."
         return Document(problems=[Problem(mark, "there is no value after the '='", hint)])
     if text.lstrip()[0] in _QUOTES + _BRACKETS:
-        found = parse(text, SOURCE)
+        found = parse(text, COMMAND_LINE)
         if not found.problems and (fault := _fault(text, found.values)):
             found.problems.append(Problem(mark, fault))
         found.problems = [Problem(it.mark, it.message, _AS_IT_STANDS) for it in found.problems]

@@ -1,8 +1,9 @@
 """Parsing of a spec's text: values, each with the place where it was written.
 
-YAML 1.2's core schema: `1e-3` is a number, `no` and `on` are words, `01:30:00` is text. Of YAML's
-further abilities, a spec has comments, quotes and flow style; anchors work as long as they stay
-small; tags, merge keys (`<<`, which YAML 1.2 no longer has) and several documents are refused.
+YAML 1.2's core schema: `1e-3` is a number, `no` and `on` are words, `01:30:00` is text. But `007`
+is text too, as a name or an account would lose its zeros. Of YAML's further abilities, a spec has
+comments, quotes and flow style; anchors work as long as they stay small; tags, merge keys (`<<`,
+which YAML 1.2 no longer has) and several documents are refused.
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ MAX_NODES = 20_000
 """A spec has some dozens of values; anchors within anchors soon have millions."""
 MAX_DIGITS = 1000
 """Python reads no number of several thousand digits; such a one is text."""
+COMMAND_LINE = "command line"
+"""The source of what was written as an override."""
 MERGE = "<<"
 MERGE_HINT = "Write the keys out. A whole section may be an alias: `data: *name`."
 
-_INTEGER = re.compile(r"[-+]?[0-9]+|0x[0-9a-fA-F]+|0o[0-7]+")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)|0x[0-9a-fA-F]+|0o[0-7]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _SPECIAL = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _WORDS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -61,7 +62,9 @@ def test_a_time_is_what_slurm_means_by_it(tmp_path, text, seconds):
     assert units.seconds(spec.resources.time) == seconds
 
 
-@pytest.mark.parametrize("word", ["no", "on", "yes", "off", "y", "NO", "2024-01-01", "1_000", "0x"])
+@pytest.mark.parametrize(
+    "word", ["no", "on", "yes", "off", "y", "NO", "2024-01-01", "1_000", "0x", "007"]
+)
 def test_words_that_older_yaml_takes_for_something_else_are_words(tmp_path, word):
     assert written(tmp_path, GOOD.replace("name: run", f"name: {word}")).name == word
 
@@ -284,3 +287,25 @@ def test_a_file_of_ten_megabytes_is_refused_without_being_read(tmp_path):
     with pytest.raises(UserError, match="larger than 1 MB"):
         load(path)
     assert time.process_time() - started < 1  # parsing it would take minutes
+
+
+@pytest.mark.parametrize(
+    "key, value",
+    [("after", "true"), ("after", "[x, false]"), ("name", "1e3"), ("model.init_from", "True"),
+     ("tracking.experiment", "12"), ("notify.webhook", "false")],
+)  # fmt: skip
+def test_what_is_no_word_is_refused_for_a_name_and_the_advice_is_right_as_it_is_typed(
+    job, key, value
+):
+    with pytest.raises(UserError, match="has to be a word, not") as caught:
+        load(job, [f"{key}={value}"])
+    advice = re.search(r"quote it twice: (.*)", str(caught.value))
+    typed = shlex.split(advice[1])[0]
+    assert typed.count('"') == 2
+    if key != "notify.webhook":  # which has to be a path besides
+        load(job, [typed])
+
+
+def test_words_for_what_is_no_word_are_those_of_the_file(tmp_path):
+    with pytest.raises(UserError, match='put it in quotes: "1e3"'):
+        written(tmp_path, GOOD + "after: 1e3\n")
