@@ -9,10 +9,11 @@ from pydantic import BaseModel, Field, PositiveInt
 
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.model import Activation, Conflict, Model
+from hpc_dl.jobspec.normalised import Normalised
 from hpc_dl.jobspec.only_with import OnlyWith
 
 
-class Coder(Model):
+class Coder(Normalised):
     """Options of an encoder, and of the decoder that mirrors it."""
 
     latent_dim: PositiveInt = Field(32, description="dimensions of the code")
@@ -25,6 +26,19 @@ class Coder(Model):
         [256], description="widths of the encoder's dense layers, mirrored in the decoder, units"
     )
     activation: Activation = Field("gelu", description="between the layers")
+    residual: bool = Field(
+        False,
+        description="add to each hidden layer its input, by a linear map where sizes differ; but "
+        "not to the decoder's layer from a vector to pictures",
+    )
+
+    @property
+    def needs_two(self) -> bool:
+        return self.batch_norm
+
+    @property
+    def normed_widths(self) -> list[int]:
+        return self.hidden
 
 
 class Generative(Model):

@@ -12,6 +12,7 @@ from hpc_dl.jobspec.data import Augment, DataFacts, UserAugment
 from hpc_dl.jobspec.faults import Fault
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.model import Modality, UserModel
+from hpc_dl.jobspec.normalised import Normalised
 from hpc_dl.jobspec.only_with import find_unused
 from hpc_dl.jobspec.sources import SOURCES
 from hpc_dl.jobspec.suggestions import closest
@@ -52,6 +53,7 @@ def check(spec: JobSpec, facts: DataFacts, site: Site | None) -> None:
     _check_kind_and_task(spec, facts)
     _check_unused(spec, facts)
     _check_conflict(spec, facts)
+    _check_norm(spec)
     _check_carried_state(spec)
     _check_classes(spec, facts)
     _check_loading(spec)
@@ -102,6 +104,16 @@ def _check_unused(spec: JobSpec, facts: DataFacts) -> None:
 def _check_conflict(spec: JobSpec, facts: DataFacts) -> None:
     if found := spec.model.find_conflict(facts):
         raise SpecConflict(f"model.{found.option}", found.message, found.hint)
+
+
+def _check_norm(spec: JobSpec) -> None:
+    model = spec.model
+    if isinstance(model, Normalised) and model.norm == "group" and 1 in model.normed_widths:
+        raise SpecConflict(
+            "model.hidden",
+            "a hidden layer of one unit is 0 everywhere after group norm: it is its own mean",
+            "Take more units, or model.norm=none.",
+        )
 
 
 def _check_carried_state(spec: JobSpec) -> None:

@@ -526,7 +526,7 @@ def test_the_line_is_shown_with_a_caret_under_the_word(tmp_path):
         {path}:2:21: unknown key 'hiden' in model; did you mean 'hidden'?
           2 | model: {{name: ffnn, hiden: [3]}}
             |                     ^^^^^
-          Allowed: name, init_from, hidden, activation, norm, residual, dropout"""
+          Allowed: name, init_from, norm, residual, hidden, activation, dropout"""
     )
 
 

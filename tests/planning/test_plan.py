@@ -214,6 +214,20 @@ def test_an_option_without_effect_is_refused(option, value, model, facts, able):
         make(facts=facts, model={"name": model, option: value})
 
 
+@pytest.mark.parametrize(
+    ("facts", "model"),
+    [
+        (FACTS, {"name": "ffnn", "hidden": [64, 1]}),
+        (FACTS, {"name": "vae", "hidden": [1]}),
+        (NODES, {"name": "gnn", "hidden": 1}),
+    ],
+)
+def test_group_norm_of_a_single_unit_is_refused(facts, model):
+    with pytest.raises(SpecConflict, match="one unit is 0 everywhere after group norm") as caught:
+        make(facts=facts, model={**model, "norm": "group"})
+    assert caught.value.key == "model.hidden"
+
+
 def test_options_without_effect_are_refused_together_but_at_their_defaults_mean_nothing():
     reviews = {"name": "synthetic_reviews", "tokens": "bytes", "vocabulary": 300}
     transformer = {"name": "transformer", "crf": True, "patch": 2}

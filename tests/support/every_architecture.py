@@ -29,7 +29,12 @@ CLIPS = {"name": "synthetic_moving_digits", "clips": 80, "frames": 3, "side": 28
 JOBS: dict[str, dict[str, Any]] = {
     "autoencoder": {"model": {"hidden": [8], "channels": [4]}},
     "autoencoder, salt": {
-        "model": {"hidden": [8], "use": "denoise", "noise": "salt_and_pepper"},
+        "model": {
+            "hidden": [8],
+            "norm": "batch",
+            "use": "denoise",
+            "noise": "salt_and_pepper",
+        },
     },
     "cnn": {"model": {"channels": [4], "norm": "batch"}, "train": {"ema_decay": 0.9}},
     "cnn, mixup": {
@@ -115,6 +120,7 @@ JOBS: dict[str, dict[str, Any]] = {
     },
     "transformer, text": {"model": {"width": 8, "depth": 1, "heads": 2}, "data": TEXT},
     "vae": {"model": {"hidden": [8], "channels": [4], "conditional": True}},
+    "vae, residual": {"model": {"hidden": [8], "norm": "group", "residual": True}},
 }
 """By the name of the architecture, and what is special."""
 

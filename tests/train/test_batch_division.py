@@ -66,6 +66,10 @@ SEQUENCES = {
 """Of every task with sequences, here without dropout."""
 JOBS = {
     "autoencoder": {"model": {"hidden": [16], "channels": [4]}},
+    "autoencoder with batch norm of all": {
+        "model": {"hidden": [16], "channels": [4], "norm": "batch"},
+        **SYNC,
+    },
     "autoencoder that denoises": {"model": {"hidden": [16], "channels": [4], "use": "denoise"}},
     "cnn": {"model": {"channels": [4], "dropout": 0.0}},
     "cnn with batch norm": {"model": {"channels": [4], "norm": "batch", "dropout": 0.0}},
@@ -95,6 +99,9 @@ JOBS = {
     "torchvision:shufflenet_v2_x0_5 of all": {"model": {"size": 32}, **SYNC},
     "transformer": {"model": {"width": 8, "depth": 1, "heads": 2, "dropout": 0.0}},
     "vae": {"model": {"hidden": [16], "channels": [4], "noise": 0.0}},
+    "vae with group norm": {
+        "model": {"hidden": [16], "norm": "group", "residual": True, "noise": 0.0}
+    },
     "vae with noise": {"model": {"hidden": [16], "channels": [4]}},
     "users.py:Net": {},
     "users.py:Net of all": SYNC,
@@ -107,6 +114,7 @@ JOBS = {
 KNOWN = {
     *SEQUENCES,
     *("autoencoder", "cnn", "ffnn", "gnn", "lstm", "rnn", "transformer", "vae"),
+    *("autoencoder with batch norm of all", "vae with group norm"),
     *("ffnn with group norm", "ffnn with batch norm of all"),
     *("cnn with batch norm of all", "cnn with group norm", "ffnn with a loss and an optimizer"),
     *("resnet with batch norm of all", "resnet with group norm"),

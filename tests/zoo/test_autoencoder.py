@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 from sklearn.metrics import roc_auc_score
+from torch import nn
 
 from hpc_dl.jobspec.architectures.autoencoder import Autoencoder as Options
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.zoo.architectures.autoencoder import Autoencoder
 from hpc_dl.zoo.contract import take
+from hpc_dl.zoo.layers.dense import Residual
 from hpc_dl.zoo.layers.noise import NOISES
 
 USES = ("compress", "denoise", "anomaly")
@@ -43,6 +45,29 @@ def measured(measure, nets, *batches):
                 if name != "loss":
                     metrics.setdefault(name, found.metric()).update(*found.seen)
     return {name: float(metric.compute()) for name, metric in metrics.items()}
+
+
+@pytest.mark.parametrize("network", ["dense", "conv"])
+@pytest.mark.parametrize("residual", [False, True])
+def test_hidden_layers_are_normed_and_have_shortcuts_as_asked(network: str, residual: bool):
+    """The last convolution gives the pixels, as the last dense layer gives the code."""
+    facts = DataFacts.of("image", "none", (1, 7, 5), (), 160, 18, 18)
+    it = Options(
+        name="autoencoder",
+        network=network,
+        channels=[8, 16],
+        hidden=[16, 12],
+        norm="group",
+        residual=residual,
+    )
+    made = Autoencoder(it, facts).networks()["model"]
+    layers = 4 if network == "dense" else 4 + 2 + 2
+    assert sum(isinstance(it, nn.GroupNorm) for it in made.modules()) == layers
+    shortcuts = sum(isinstance(it, Residual) for it in made.modules())
+    assert shortcuts == residual * (layers if network == "dense" else layers - 1)
+    code, decoded = made(torch.rand(2, 1, 7, 5))
+    assert decoded.shape == (2, 1, 7, 5)
+    assert code.shape == (2, 32)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from hpc_dl.errors import UserError
 from hpc_dl.jobspec.architectures.ffnn import FeedForward as Options
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.zoo.architectures.ffnn import FeedForward
@@ -64,6 +65,21 @@ def test_it_overfits_a_few_examples():
 @pytest.mark.parametrize("width", [2, 4, 8, 12, 64])
 def test_a_norm_of_groups_leaves_something_of_a_vector(width: int) -> None:
     torch.manual_seed(0)
-    made = norm("group", width, of_images=False)(torch.randn(1, width))
+    made = norm("group", width)(torch.randn(1, width))
     assert made.abs().min() > 0
     assert width < 4 or made.abs().unique().numel() > 2
+
+
+@pytest.mark.parametrize(
+    ("channels", "sides"), [(8, (1, 1)), (4, (1, 2)), (1, (2, 2)), (2, (1, 1))]
+)
+def test_a_norm_of_groups_leaves_something_of_a_few_pixels(channels: int, sides: tuple[int, ...]):
+    torch.manual_seed(0)
+    made = norm("group", channels, sides)(torch.randn(1, channels, *sides))
+    assert made.abs().min() > 0
+
+
+@pytest.mark.parametrize("sides", [(), (1, 1)])
+def test_a_norm_of_groups_of_one_number_is_refused(sides: tuple[int, ...]):
+    with pytest.raises(UserError, match="always 0"):
+        norm("group", 1, sides)

@@ -6,11 +6,12 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
-from hpc_dl.jobspec.model import Activation, Modality, Model, Norm, Probability, Task
+from hpc_dl.jobspec.model import Activation, Modality, Probability, Task
+from hpc_dl.jobspec.normalised import Normalised
 from hpc_dl.jobspec.only_with import OnlyWith
 
 
-class GraphNeuralNetwork(Model):
+class GraphNeuralNetwork(Normalised):
     """Graph neural network: messages pass between neighbouring nodes, layer by layer."""
 
     modalities: ClassVar[tuple[Modality, ...]] = ("graph",)
@@ -28,15 +29,6 @@ class GraphNeuralNetwork(Model):
         8, description="attention heads of a hidden GAT layer"
     )
     activation: Activation = Field("elu", description="between the layers")
-    norm: Norm = Field(
-        "none",
-        description="after each hidden layer: none, of the nodes of a batch, or of groups of each "
-        "node's units, which is the same however a batch is divided over ranks",
-    )
-    residual: bool = Field(
-        False,
-        description="add to each hidden layer its input, by a linear map where widths differ",
-    )
     dropout: Probability = Field(
         0.6, description="probability of dropping an input of a layer, and an attention of GAT"
     )
@@ -48,8 +40,8 @@ class GraphNeuralNetwork(Model):
     )
 
     @property
-    def batch_norm(self) -> bool:
-        return self.norm == "batch"
+    def normed_widths(self) -> list[int]:
+        return [self.hidden]
 
     @model_validator(mode="after")
     def _heads_are_alike(self) -> Self:

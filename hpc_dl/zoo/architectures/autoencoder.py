@@ -37,11 +37,12 @@ COLUMNS = 8
 class Coder(nn.Module):
     """Encoder and decoder of images of one shape."""
 
-    def __init__(self, shape: tuple[int, ...], it: Options) -> None:
+    def __init__(self, shape: tuple[int, ...], it: Options, normalise: str, residual: bool) -> None:
         super().__init__()
         channels = it.channels if it.network == "conv" else []
-        self.encoder = Encoder(shape, channels, it.hidden, it.latent_dim, it.activation)
-        self.decoder = Decoder(shape, channels, it.hidden, it.latent_dim, it.activation)
+        sizes, beside = (shape, channels, it.hidden, it.latent_dim), (normalise, residual)
+        self.encoder = Encoder(*sizes, it.activation, *beside)
+        self.decoder = Decoder(*sizes, it.activation, *beside)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return the code (B, latent_dim) of images (B, C, H, W), and it decoded, in [0, 1]."""
@@ -55,7 +56,8 @@ class Autoencoder(Architecture):
     options: Options
 
     def networks(self) -> dict[str, nn.Module]:
-        return {"model": Coder(self.facts.shape, self.options)}
+        beside = self.option("norm", "none"), self.option("residual", False)
+        return {"model": Coder(self.facts.shape, self.options, *beside)}
 
     def corrupt(self, image: Tensor) -> Tensor:
         """Return images (B, C, H, W) with the noise that is to be removed, if any is."""

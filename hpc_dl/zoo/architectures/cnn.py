@@ -44,7 +44,7 @@ class Convolutional(Supervised):
         layers: list[nn.Module] = []
         for channels in it.channels:
             block: list[nn.Module] = [convolution(before, channels, it.kernel)]
-            block += [] if it.norm == "none" else [norm(it.norm, channels)]
+            block += [] if it.norm == "none" else [norm(it.norm, channels, sides)]
             block.append(ACTIVATIONS[it.activation]())
             if self.option("residual", False):
                 block = [Residual(nn.Sequential(*block), shortcut(before, channels, axes=2))]

@@ -68,8 +68,7 @@ class GraphNetwork(nn.Module):
         heads = options.heads
         self.body = nn.ModuleList(self._layer(width, hidden, heads) for width in widths[:-1])
         self.norms = nn.ModuleList(
-            nn.Identity() if normalise == "none" else norm(normalise, hidden, of_images=False)
-            for _ in self.body
+            nn.Identity() if normalise == "none" else norm(normalise, hidden) for _ in self.body
         )
         self.shortcuts = nn.ModuleList(shortcut(width, hidden) for width in widths[:-1] if residual)
         self.head = self._layer(widths[-1], outputs, 1) if of_nodes else nn.Linear(hidden, outputs)

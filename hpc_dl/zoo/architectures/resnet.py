@@ -8,6 +8,7 @@ section 4.2). The blocks are torchvision's.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 
 from torch import nn
@@ -23,18 +24,25 @@ class Residual(Supervised):
     """Residual network over images; the inputs of its last layer are an image's features."""
 
     def network(self) -> nn.Module:
-        normalise = functools.partial(norm, self.options.norm)
+        normalise = [
+            functools.partial(
+                norm,
+                self.options.norm,
+                sides=[math.ceil(side / 2**stage) for side in self.facts.shape[1:]],
+            )
+            for stage in range(STAGES)
+        ]
         width, blocks = self.options.width, (self.options.depth - 2) // (2 * STAGES)
         layers: list[nn.Module] = [
             nn.Conv2d(self.facts.shape[0], width, 3, padding=1, bias=False),
-            normalise(width),
+            normalise[0](width),
             nn.ReLU(),
         ]
         before = width
         for stage in range(STAGES):
             for number in range(blocks):
                 stride = 2 if stage and number == 0 else 1
-                layers.append(block(before, width << stage, stride, normalise))
+                layers.append(block(before, width << stage, stride, normalise[stage]))
                 before = width << stage
         layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, self.facts.outputs)]
         network = nn.Sequential(*layers)

@@ -41,13 +41,14 @@ LOG_2PI = math.log(2 * math.pi)
 class Autoencoder(nn.Module):
     """Encoder and decoder of images of one shape, conditional on one of `classes` unless 0."""
 
-    def __init__(self, shape: tuple[int, ...], it: Options, classes: int) -> None:
+    def __init__(
+        self, shape: tuple[int, ...], it: Options, classes: int, normalise: str, residual: bool
+    ) -> None:
         super().__init__()
         channels = it.channels if it.network == "conv" else []
-        self.encoder = Encoder(
-            shape, channels, it.hidden, 2 * it.latent_dim, it.activation, condition=classes
-        )
-        self.decoder = Decoder(shape, channels, it.hidden, it.latent_dim + classes, it.activation)
+        sizes, beside = (shape, channels, it.hidden), (it.activation, normalise, residual)
+        self.encoder = Encoder(*sizes, 2 * it.latent_dim, *beside, condition=classes)
+        self.decoder = Decoder(*sizes, it.latent_dim + classes, *beside)
         self.log_scale = nn.Parameter(torch.tensor(-1.0))  # from about the spread of grey values
 
     def encode(self, image: Tensor, condition: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -85,7 +86,8 @@ class VariationalAutoencoder(Architecture):
 
     def networks(self) -> dict[str, nn.Module]:
         classes = self.facts.outputs if self.options.conditional else 0
-        network = Autoencoder(self.facts.shape, self.options, classes)
+        beside = self.option("norm", "none"), self.option("residual", False)
+        network = Autoencoder(self.facts.shape, self.options, classes, *beside)
         if self.options.likelihood == "bernoulli":
             network.log_scale.requires_grad_(False)
         return {"model": network}

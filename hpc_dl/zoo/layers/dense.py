@@ -8,6 +8,8 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from hpc_dl.errors import UserError
+
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
     "leaky_relu": nn.LeakyReLU,
@@ -20,17 +22,25 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 
 GROUPS = 8
 FEWEST = 4
-"""Numbers of a vector in a group: one alone is always its own mean, and becomes 0."""
+"""Numbers of an example in a group: one alone is always its own mean, and becomes 0."""
 
 
-def norm(kind: str, channels: int, of_images: bool = True) -> nn.Module:
-    """Return `batch` norm, or `group` norm (Wu and He, arXiv:1803.08494), of (B, channels, H, W),
-    or of vectors (B, channels): in 8 groups, or as many as divide the channels evenly, but no more
-    than leave 4 numbers of a vector to each."""
+def norm(kind: str, channels: int, sides: Sequence[int] = ()) -> nn.Module:
+    """Return `batch` norm, or `group` norm (Wu and He, arXiv:1803.08494), of images (B, channels,
+    *sides), or of vectors (B, channels): in 8 groups, or as many as divide the channels evenly, but
+    no more than leave 4 numbers of an example to each.
+
+    Raises UserError where an example has one number in all.
+    """
     if kind == "batch":
-        return nn.BatchNorm2d(channels) if of_images else nn.BatchNorm1d(channels)
-    groups = math.gcd(GROUPS, channels)
-    while not of_images and groups > 1 and channels < FEWEST * groups:
+        return nn.BatchNorm2d(channels) if sides else nn.BatchNorm1d(channels)
+    groups, numbers = math.gcd(GROUPS, channels), channels * math.prod(sides)
+    if numbers == 1:
+        raise UserError(
+            "model.norm: group norm of a single channel of a single pixel is always 0",
+            hint="Take more channels, fewer layers, or model.norm=none.",
+        )
+    while groups > 1 and numbers < FEWEST * groups:
         groups //= 2
     return nn.GroupNorm(groups, channels)
 
@@ -48,14 +58,15 @@ class Residual(nn.Module):
         return found
 
 
-def shortcut(fan_in: int, fan_out: int, axes: int = 0) -> nn.Module:
-    """Return the identity, or a linear map of the channels, of (B, channels) and so many axes."""
-    if fan_in == fan_out:
+def shortcut(fan_in: int, fan_out: int, axes: int = 0, stride: int = 1) -> nn.Module:
+    """Return the identity, or a linear map of the channels, of (B, channels) and so many axes, of
+    which it takes every `stride`-th step."""
+    if fan_in == fan_out and stride == 1:
         return nn.Identity()
     if axes == 0:
         return nn.Linear(fan_in, fan_out, bias=False)
     convolution = (nn.Conv1d, nn.Conv2d)[axes - 1]
-    return convolution(fan_in, fan_out, 1, bias=False)
+    return convolution(fan_in, fan_out, 1, stride, bias=False)
 
 
 def dense(
@@ -73,7 +84,7 @@ def dense(
     layers: list[nn.Module] = []
     for fan_in, fan_out in pairwise(widths[:-1]):
         hidden: list[nn.Module] = [nn.Linear(fan_in, fan_out)]
-        hidden += [] if normalise == "none" else [norm(normalise, fan_out, of_images=False)]
+        hidden += [] if normalise == "none" else [norm(normalise, fan_out)]
         hidden.append(ACTIVATIONS[activation]())
         hidden += [nn.Dropout(dropout)] if dropout else []
         if residual:
