@@ -131,7 +131,8 @@ def read(
     """
     base = (copied or file.parent).absolute()
     load = specs.load if copied is None else specs.load_resolved
-    spec = _with_absolute_paths(load(file, overrides), overrides, base)
+    with _errors_with_position(file, overrides):
+        spec = _with_absolute_paths(load(file, overrides), overrides, base)
     site = sites.load(site_name, os.environ)
     source = _source(spec, site, base)
     asked = copied is not None or not isinstance(spec.data, UserData)
@@ -181,7 +182,8 @@ def read_source(
 ) -> tuple[JobSpec, Source[Any]]:
     """Read the spec in `file`, and return it with the source of its data. Raises UserError."""
     base = file.parent.absolute()
-    spec = _with_absolute_paths(specs.load(file, overrides), overrides, base)
+    with _errors_with_position(file, overrides):
+        spec = _with_absolute_paths(specs.load(file, overrides), overrides, base)
     return spec, _source(spec, sites.load(site_name, os.environ), base)
 
 
@@ -190,9 +192,10 @@ def _source(spec: JobSpec, site: Site, base: Path) -> Source[Any]:
 
 
 def _with_absolute_paths(spec: JobSpec, overrides: Sequence[str], base: Path) -> JobSpec:
-    """Make `data.root` and other paths absolute.
+    """Make `data.root` and other paths absolute, and the files of a user's code relative to `base`.
 
-    In a file they are relative to that file, on the command line to the current folder.
+    In a file they are relative to that file, on the command line to the current folder. Raises
+    SpecConflict for code that lies beside the file alone.
     """
     given = [word.partition("=")[0] for word in overrides]
     sections: dict[str, Any] = {}
@@ -200,16 +203,44 @@ def _with_absolute_paths(spec: JobSpec, overrides: Sequence[str], base: Path) ->
     for section, options in parts.items():
         update = {}
         for key, path in options.model_dump(include=set(options.paths)).items():
-            typed = any(it in (section, f"{section}.{key}") for it in given)
+            name = f"{section}.{key}"
             if path is not None:
                 update[key] = str(
-                    (Path.cwd() if typed else base) / resolve_home(f"{section}.{key}", path)
+                    (Path.cwd() if _is_typed(name, given) else base) / resolve_home(name, path)
                 )
         sections[section] = options.model_copy(update=update)
     sections["model"] = _with_absolute_source(sections["model"], given, base)
     if "code" in given:
         sections["code"] = [str(Path.cwd() / resolve_home("code", path)) for path in spec.code]
-    return spec.model_copy(update=sections)
+    changed = spec.model_copy(update=sections)
+    return changed.with_changes(
+        {
+            part: {"name": _place_of_code(f"{part}.name", name, base)}
+            for part, name in spec.user_parts().items()
+            if _is_typed(f"{part}.name", given)
+        }
+    )
+
+
+def _is_typed(key: str, given: Sequence[str]) -> bool:
+    """Return whether an override gives `key`, itself or with all of its section."""
+    return any(f"{key}.".startswith(f"{it}.") for it in given)
+
+
+def _place_of_code(key: str, name: str, base: Path) -> str:
+    """Return FILE.py:NAME, as typed in the current folder, relative to `base`; a module of a
+    package as it is. Raises SpecConflict for a file that lies in `base` alone."""
+    file, _, inside = name.rpartition(":")
+    if not file.endswith(".py"):
+        return name
+    path = Path.cwd() / resolve_home(key, file)
+    if not path.is_file() and (beside := base / file).is_file():
+        raise SpecConflict(
+            key,
+            f"there is no {file} in the current folder",
+            f"Beside the job file there is one: {key}={os.path.relpath(beside)}:{inside}",
+        )
+    return f"{os.path.relpath(path, base)}:{inside}"
 
 
 def _with_absolute_source(model: Model, given: Sequence[str], base: Path) -> Model:
@@ -217,7 +248,7 @@ def _with_absolute_source(model: Model, given: Sequence[str], base: Path) -> Mod
     key, asked = "model.init_from", model.init_from
     if asked is None or not asked.is_path:
         return model
-    typed = any(it in ("model", key, f"{key}.from") for it in given)
+    typed = _is_typed(f"{key}.from", given)
     path = (Path.cwd() if typed else base) / resolve_home(key, asked.source)
     source = asked.model_copy(update={"from": str(path)})
     return model.model_copy(update={"init_from": source})

@@ -122,7 +122,8 @@ def _put(
         return True
     part = fields.part_at(root, document.values, path[:-1])
     known = part is None or path[-1] in part.model_fields or part.model_config["extra"] == "allow"
-    renamed = any((*path[:-1], "name") == other for other in document.keys)
+    name = (*path[:-1], "name")
+    renamed = path == name or name in document.keys
     if not known and not (renamed and ".".join(map(str, path)) in set(fields.all_paths(root))):
         _complain_of_path(document, path, mark, root)
         return False

@@ -199,6 +199,32 @@ def test_paths_are_relative_to_the_file_and_on_the_command_line_to_the_current_f
         weights("model.weights=''")
 
 
+PARTS = ("model", "data", "data.augment", "train.loss", "train.optimizer", "train.schedule")
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_code_is_beside_the_file_and_on_the_command_line_in_the_current_folder(
+    part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in ("jobs/f.py", "jobs/only.py", "f.py", "lib/g.py"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).touch()
+    file = Path(job_file(tmp_path / "jobs"))
+    monkeypatch.chdir(tmp_path)
+
+    def places(word: str) -> dict[str, str]:
+        words = [word, *(["train.optimizer.lr=1e-3"] if part == "train.optimizer" else [])]
+        return job_request.read_source(file, words, None)[0].user_parts()
+
+    assert places(f"{part}.name=f.py:x") == {part: "../f.py:x"}
+    assert places(f"{part}={{name: lib/g.py:x}}")[part] == "../lib/g.py:x"
+    assert places(f"{part}.name=my_package.nets:x")[part] == "my_package.nets:x"
+    with pytest.raises(UserError, match=r"there is no only\.py in the current folder") as refused:
+        places(f"{part}.name=only.py:x")
+    assert f"{part}.name=jobs/only.py:x" in str(refused.value)
+    assert places(f"{part}.name=jobs/only.py:x")[part] == "only.py:x"
+
+
 def test_missing_gpus_are_noted(
     capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
