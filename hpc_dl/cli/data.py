@@ -8,6 +8,8 @@ import dataclasses
 import os
 from pathlib import Path
 
+from hpc_dl.errors import UserError
+
 HELP = (
     "List the data sets, show the options of one, stage them where compute nodes without internet "
     "find them, and draw what a job would see."
@@ -31,6 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     showing.add_argument(
         "-o", "--output", type=Path, metavar="FILE.png", help="by default NAME-data.png, here"
     )
+    showing.add_argument("--json", action="store_true", help="print JSON, of NAME")
     for action in (listing, fetching, showing):
         action.add_argument("--site", help="the site whose data folder is meant")
 
@@ -49,7 +52,11 @@ def _show(args: argparse.Namespace) -> int:
     from hpc_dl.cli import source_options
 
     if source_options.is_name(args.shown):
-        return source_options.show(args.shown)
+        return source_options.show(args.shown, for_json=args.json)
+    if args.json:
+        raise UserError(
+            "--json is for the options of a source of data", hint="hpcdl data show NAME --json"
+        )
     from hpc_dl.cli import show_data
 
     return show_data.run(Path(args.shown), args.overrides, args.site, args.output)

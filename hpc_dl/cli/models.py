@@ -10,6 +10,7 @@ from hpc_dl.errors import UserError
 
 if TYPE_CHECKING:
     from hpc_dl.jobspec.base import Spec
+    from hpc_dl.jobspec.data import Data
     from hpc_dl.jobspec.model import Model
 
 HELP = "list the architectures, or show all options of one"
@@ -27,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
         from hpc_dl.jobspec.architectures import ZOO
 
         names = [args.name] if args.name else list(ZOO)
-        found = [_as_json(name, find(name)) for name in names]
+        found = [as_json(name, find(name)) for name in names]
         print_json(found[0] if args.name else found)
     elif args.name:
         _show(args.name, find(args.name))
@@ -94,13 +95,14 @@ def _tasks(model: type[Model]) -> str:
     return ", ".join(task.replace("_", " ") for task in model.tasks)
 
 
-def _as_json(name: str, model: type[Model]) -> dict[str, object]:
+def as_json(name: str, part: type[Model | Data]) -> dict[str, object]:
+    """Return what programs are told of an architecture, or of a source of data."""
     from hpc_dl.jobspec.schema import options
 
     return {
         "name": name,
-        "about": first_line(model),
-        "modalities": model.modalities,
-        "tasks": model.tasks,
-        "options": [dataclasses.asdict(it) for it in options(model)],
+        "about": first_line(part),
+        "modalities": part.modalities,
+        "tasks": part.tasks,
+        "options": [dataclasses.asdict(it) for it in options(part)],
     }

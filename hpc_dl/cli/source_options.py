@@ -6,8 +6,8 @@ from pathlib import Path
 
 from rich.text import Text
 
-from hpc_dl.cli.common import console
-from hpc_dl.cli.models import first_line
+from hpc_dl.cli.common import console, print_json
+from hpc_dl.cli.models import as_json, first_line
 from hpc_dl.cli.option_table import option_table
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import Data, LibraryData
@@ -20,7 +20,7 @@ def is_name(word: str) -> bool:
     return _key(word) in SOURCES or not (Path(word).suffix or Path(word).exists())
 
 
-def show(word: str) -> int:
+def show(word: str, *, for_json: bool) -> int:
     """Print the options of a source, also of a library by one of its data sets.
 
     Raises UserError where there is none of that name.
@@ -31,6 +31,9 @@ def show(word: str) -> int:
             f"there is no source of data '{word}'{guess}", hint=f"There are: {', '.join(SOURCES)}."
         )
     out, source = console(), SOURCES[name]
+    if for_json:
+        print_json({**as_json(word, source), "takes_other_keys": _has_others(source)})
+        return 0
     out.print(Text.assemble((word, "bold"), f": {first_line(source)}"), soft_wrap=True)
     tasks = ", ".join(task.replace("_", " ") for task in source.tasks)
     out.print(f"kind: {', '.join(source.modalities)}; task: {tasks}\n", soft_wrap=True)

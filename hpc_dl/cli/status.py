@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpc_dl.cli import common
-from hpc_dl.errors import EXIT_CLUSTER
+from hpc_dl.errors import EXIT_CLUSTER, UserError
 from hpc_dl.jobspec import units
 from hpc_dl.run import layout
 from hpc_dl.run.layout import RunDir
 from hpc_dl.run.submission import name_job
 from hpc_dl.run.weights import Weights
 from hpc_dl.status import Status, read_status, read_statuses
-from hpc_dl.tracking import uploads
+from hpc_dl.tracking import description, uploads
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     found = common.chosen_runs(args) if args.words else layout.list_runs(root)
     statuses = read_statuses(found if args.all or args.words else found[-SHOWN:])
     if args.json:
-        common.print_json([status.to_json() for status in statuses])
+        common.print_json([_as_json(status) for status in statuses])
     else:
         _show_all(statuses, hidden=len(found) - len(statuses), root=str(root))
     return 0 if all(status.reachable for status in statuses) else EXIT_CLUSTER
@@ -61,12 +61,21 @@ def run(args: argparse.Namespace) -> int:
 
 def _show_one(status: Status, *, as_json: bool) -> int:
     if as_json:
-        common.print_json(status.to_json())
+        common.print_json(_as_json(status))
     else:
         _console().print(_details(status), soft_wrap=True)
     if not status.reachable:
         return EXIT_CLUSTER
     return common.failure_code(RunDir(Path(status.path))) if status.failed else 0
+
+
+def _as_json(status: Status) -> dict[str, Any]:
+    """Return a status with the hyperparameters of the run; None where its spec is damaged."""
+    try:
+        found = description.hyperparameters(RunDir(Path(status.path)))
+    except UserError:
+        found = None
+    return {**status.to_json(), "hyperparameters": found}
 
 
 def _console() -> Console:
@@ -151,7 +160,9 @@ def _results(status: Status) -> dict[str, Text]:
     last = f"last: {_metric(status)}" if status.metric_step != weights.step else ""
     return {
         "weights": Text(weights.describe()),
-        "training": Text(training(status.parameters, status.seconds) if status.seconds else ""),
+        "training": Text(
+            training(status.trainable_parameters, status.seconds) if status.seconds else ""
+        ),
         "validation": Text(_listed(status.validation, f"of the {weights.name}")),
         "test": Text(_listed(status.test, f"of the {weights.name}")),
         "metric": Text(last),

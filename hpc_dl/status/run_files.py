@@ -111,7 +111,7 @@ def _results(found: JournalTail) -> dict[str, Any]:
     test = summary.get("values") or {}
     return {
         "weights": weights.to_json() if weights else None,
-        "parameters": summary.get("parameters"),
+        "trainable_parameters": summary.get("parameters"),
         "seconds": summary.get("seconds"),
         "validation": summary.get("validation") or {},
         "test": {name.removeprefix("test/"): value for name, value in test.items()},

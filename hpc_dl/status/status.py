@@ -49,9 +49,9 @@ class Status:
     """The step that the metric was measured after."""
     weights: dict[str, Any] | None = None
     """Of a completed run, which weights were tested, drawn and exported; see Weights."""
-    parameters: int | None = None
+    trainable_parameters: int | None = None
     seconds: float | None = None
-    """Of a completed run, its trainable weights, and how long its last attempt has trained."""
+    """Of a completed run, how many numbers it has trained, and for how long its last attempt."""
     validation: dict[str, Any] = field(default_factory=dict)
     test: dict[str, Any] = field(default_factory=dict)
     """Metrics of these weights on the validation and on the test split."""

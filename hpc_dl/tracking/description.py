@@ -17,6 +17,8 @@ from hpc_dl.run.weights import Weights
 
 RUN_TAG = "hpcdl.run_dir"
 """The tag with the run folder of an MLflow run."""
+HYPERPARAMETERS = ("model", "data", "train")
+"""Sections of a spec with all that the weights depend on."""
 _NOTE, _BEGINS = "mlflow.note.content", "Tested, drawn and exported:"
 _LONGEST_NAME, _LONGEST_PARAMETER, _LONGEST_TAG = 250, 6000, 5000
 
@@ -27,6 +29,13 @@ def parameters(run: RunDir) -> dict[str, str]:
         clean_name(key): clean_text(hidden(str(value)), _LONGEST_PARAMETER)
         for key, value in flatten(_spec(run))
     }
+
+
+def hyperparameters(run: RunDir) -> dict[str, Any]:
+    """Return the options of the network, the data and the training, by the names that they have
+    among the parameters in MLflow. Raises UserError where the spec is damaged."""
+    spec = _spec(run)
+    return dict(flatten({section: spec.get(section) for section in HYPERPARAMETERS}))
 
 
 def experiment(run: RunDir) -> str:

@@ -45,6 +45,21 @@ def test_architectures_are_listed_as_json(capsys):
     assert (beta["default"], beta["takes"]) == (1.0, "number >= 0")
 
 
+def test_a_source_is_shown_as_json(capsys):
+    one = json.loads(said(capsys, "data", "show", "csv", "--json"))
+    (target,) = (option for option in one["options"] if option["name"] == "target")
+    assert (one["name"], one["modalities"], one["takes_other_keys"]) == ("csv", ["table"], False)
+    assert target["about"]
+    assert json.loads(said(capsys, "data", "show", "torchvision:SVHN", "--json"))[
+        "takes_other_keys"
+    ]
+
+
+def test_the_picture_of_a_job_is_no_json(capsys):
+    assert main(["data", "show", "job.yaml", "--json"]) == 2
+    assert "hpcdl data show NAME --json" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", SOURCES)
 def test_one_source_is_shown_with_its_options_and_descriptions(capsys, name):
     lines = said(capsys, "data", "show", name).splitlines()

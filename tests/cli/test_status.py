@@ -95,7 +95,9 @@ def test_statuses_are_printed_as_json(root: Path, capsys: pytest.CaptureFixture[
     main(["status", "quick", "--json"])
     same = json.loads(capsys.readouterr().out)
     assert one | {"age": 0} == same | {"age": 0}
-    assert (one["parameters"], one["test"]) == (2410, {"loss": 0.25})
+    assert (one["trainable_parameters"], one["test"]) == (2410, {"loss": 0.25})
+    assert one["hyperparameters"]["train.optimizer.lr"] == 1e-3
+    assert not any(name.startswith("tracking") for name in one["hyperparameters"])
     assert (one["id"], one["state"], one["metric"]) == ("quick-1", "completed", "val/accuracy")
 
 
