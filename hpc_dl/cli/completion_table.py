@@ -12,6 +12,7 @@ from hpc_dl.cli import COMMANDS, resume
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.schema import schema
 from hpc_dl.planning import site as sites
+from hpc_dl.planning.site import Site
 from hpc_dl.verify import recipes
 
 
@@ -23,8 +24,11 @@ def build() -> dict[str, Any]:
     """
     whole = schema()
     keys: dict[str, list[str]] = {}
+    site = _site()
     for key, values in _keys(whole, whole["$defs"]):
         keys[key] = [*dict.fromkeys([*keys.get(key, ()), *values])]
+    if site:
+        keys["resources.partition"] = [*site.partitions]
     names = {
         "models": keys["model.name"],
         "data": keys["data.name"],
@@ -36,7 +40,7 @@ def build() -> dict[str, Any]:
         parser = argparse.ArgumentParser()
         importlib.import_module(f"hpc_dl.cli.{name}").configure(parser)
         commands[name] = _command(parser, names.get(name, []), _sections(name, keys))
-    return {"commands": commands, "keys": keys, "run_root": _run_root()}
+    return {"commands": commands, "keys": keys, "run_root": _run_root(site)}
 
 
 def _sections(command: str, keys: Mapping[str, Any]) -> list[str]:
@@ -44,6 +48,8 @@ def _sections(command: str, keys: Mapping[str, Any]) -> list[str]:
     if command == "resume":
         return [*resume.CHANGEABLE]
     every = dict.fromkeys(key.partition(".")[0] for key in keys)
+    if command == "doctor":
+        return ["resources"]
     return [] if command == "generate" else [*every]
 
 
@@ -59,7 +65,8 @@ def _command(
         if isinstance(action, argparse._SubParsersAction):
             actions = {name: _command(it, names, sections) for name, it in action.choices.items()}
         elif action.option_strings:
-            takes = None if action.nargs == 0 else _takes(action, [])
+            of_sites = sites.names() if "--site" in action.option_strings else []
+            takes = None if action.nargs == 0 else of_sites or _takes(action, [])
             options |= dict.fromkeys(action.option_strings, takes)
         else:
             several = action.nargs in ("*", "+")
@@ -76,7 +83,7 @@ def _takes(action: argparse.Action, names: list[str]) -> list[str] | str:
     """Return the words that an argument takes, or their kind: RUN, key=value, or else a file."""
     if action.choices is not None:
         return [*map(str, action.choices)]
-    kind = str(action.metavar)
+    kind = str(action.metavar).removeprefix("resources.")
     return names if names and kind.startswith("NAME") else kind
 
 
@@ -110,8 +117,15 @@ def _values(kind: Mapping[str, Any]) -> list[Any]:
     return [*kind.get("enum", [])] + ([kind["const"]] if "const" in kind else [])
 
 
-def _run_root() -> str:
+def _site() -> Site | None:
     try:
-        return str(sites.expand(sites.load(None, os.environ).run_root, os.environ))
+        return sites.load(None, os.environ)
+    except UserError:
+        return None
+
+
+def _run_root(site: Site | None) -> str:
+    try:
+        return str(sites.expand(site.run_root, os.environ)) if site else ""
     except UserError:
         return ""

@@ -51,7 +51,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="what that job asks for, like resources.partition=gpu",
     )
     parser.add_argument(
-        "--write-site", metavar="FILE", type=Path, help="write a site file with what Slurm offers"
+        "--write-site",
+        metavar="FILE",
+        type=Path,
+        help="write a site file with what Slurm offers; with --job also the network interface "
+        "between the nodes, where it is sure",
     )
     parser.add_argument("--force", action="store_true", help="write over a file that is there")
     parser.epilog = "Exit code: 1 if something is at fault; warnings are none."
@@ -59,7 +63,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     if args.write_site:
-        return _write_site(args)
+        _check_free(args.write_site.expanduser(), force=args.force)
+        if not args.job:
+            return _write_site(args, common.console())
     if args.overrides and not args.job:
         raise UserError(
             f"'{args.overrides[0]}' is for the job of --job",
@@ -95,15 +101,20 @@ def run(args: argparse.Namespace) -> int:
         )
     else:
         _show(found, list(nodes.rows(reports)))
+    if args.write_site:
+        _write_site(args, log, nodes.interface(reports))
     return EXIT_FAILED if faults else 0
 
 
-def _write_site(args: argparse.Namespace) -> int:
-    text, file = site_file.text(args.site), args.write_site.expanduser()
-    if file.exists() and not args.force:
+def _check_free(file: Path, *, force: bool) -> None:
+    if file.exists() and not force:
         raise UserError(f"{file} is there already", hint="--force writes over it.")
-    write_atomic(file, text)
-    common.console().print(f"{file}: use it by --site {file}")
+
+
+def _write_site(args: argparse.Namespace, out: Console, interface: str = "") -> int:
+    file = args.write_site.expanduser()
+    write_atomic(file, site_file.text(args.site, interface))
+    out.print(f"{file}: use it by --site {file}", soft_wrap=True)
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Iterator, Sequence
 
 from hpc_dl.doctor import torch_build
@@ -16,6 +17,7 @@ SEEN_SECONDS = 10.0
 """After which a file of another node is seen late: the ranks of a run find each other by one."""
 LITTLE_SPACE = 2**30
 SLOW_IMPORT = 60.0
+_LOOPBACK = re.compile(r"lo\d*")
 
 
 def checks(plan: Plan, reports: Sequence[Report], ended: str) -> dict[str, Check]:
@@ -137,6 +139,24 @@ def all_reduce(reports: Sequence[Report]) -> Result:
             "If the nodes have one: is its library on them, and NCCL_IB_DISABLE unset?",
         ),
     )
+
+
+def interface(reports: Sequence[Report]) -> str:
+    """Return the network interface of the all-reduce, for the site's file; empty where that is not
+    sure: unless it went between nodes, and all ranks, and NCCL on them, name the same one."""
+    names = {it.interface for it in reports}
+    names |= {name for it in reports for line in it.network for name in _sockets_of_nccl(line)}
+    several = len({it.host for it in reports}) > 1
+    if not several or len(names) > 1 or not all(it.bandwidth for it in reports):
+        return ""
+    name = names.pop()
+    return "" if _LOOPBACK.fullmatch(name) else name
+
+
+def _sockets_of_nccl(line: str) -> list[str]:
+    """Return the interfaces that NCCL names: of its sockets, or those beside InfiniBand."""
+    before = r"\[\d+\]" if line.startswith("NET/Socket") else "OOB "
+    return re.findall(rf"{before}([^\s:]+):", line)
 
 
 def clocks(reports: Sequence[Report]) -> Result:

@@ -21,9 +21,14 @@ _ASKED = frozenset({"description", "partitions", "default_partition", "account"}
 """Options that Slurm answers; the others stay as the site in use has them."""
 
 
-def text(site_name: str | None) -> str:
-    """Return the site file. Raises SlurmError where Slurm does not answer."""
+def text(site_name: str | None, interface: str = "") -> str:
+    """Return the site file; `interface` is that of the network between the nodes, if it is known.
+
+    Raises SlurmError where Slurm does not answer.
+    """
     site = sites.load(site_name or os.environ.get("HPCDL_SITE"), {})  # as its file has it
+    if interface and site.network_interface is None:
+        site = site.model_copy(update={"network_interface": interface})
     if not registry.get("slurm").is_available():
         raise UserError(
             "there is no Slurm on this machine, which would say what a site offers",

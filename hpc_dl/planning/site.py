@@ -106,13 +106,16 @@ def find(name: str | None) -> Path:
     for path in candidates:
         if path.is_file():
             return path
-    known = sorted(
-        {path.stem for folder in (users_folder, SHIPPED) for path in folder.glob("*.yaml")}
-    )
     raise UserError(
         f"there is no site '{name}'",
-        hint=f"There are: {', '.join(known)}. Your own go into {users_folder}.",
+        hint=f"There are: {', '.join(names())}. Your own go into {users_folder}.",
     )
+
+
+def names() -> list[str]:
+    """Return the names of the user's sites and of those that are shipped."""
+    folders = users_file().parent, SHIPPED
+    return sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
 
 
 def users_file() -> Path:

@@ -46,7 +46,7 @@ def folders(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("HPCDL_RUN_ROOT", str(tmp_path / "runs"))
-    monkeypatch.setenv("HPCDL_SITE", "generic")
+    monkeypatch.setenv("HPCDL_SITE", "test-cluster")
     program = tmp_path / "bin" / "hpcdl"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m hpc_dl "$@"\n')
@@ -76,6 +76,9 @@ def folders(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         ("hpcdl logs quick-1 q", []),
         ("hpcdl data fetch dig", ["digits"]),
         ("hpcdl completion f", ["fish"]),
+        ("hpcdl submit a.yaml --site ge", ["generic"]),
+        ("hpcdl submit a.yaml resources.partition=s", ["resources.partition=short"]),
+        ("hpcdl doctor --job resources.par", ["resources.partition="]),
         ("hpcdl no-such-command ", []),
     ],
 )

@@ -152,9 +152,12 @@ def test_what_is_no_resource_is_refused(root: Path, capsys: Capture) -> None:
 
 
 @pytest.mark.slow
-def test_the_job_looks_from_the_nodes(root: Path, no_torch: None, capsys: Capture) -> None:
+def test_the_job_looks_from_the_nodes(
+    root: Path, tmp_path: Path, no_torch: None, capsys: Capture
+) -> None:
+    file = tmp_path / "new.yaml"
     words = ["resources.gpus_per_node=0", "resources.time=8", "resources.cpus_per_task=1"]
-    assert main(["doctor", "--job", "--json", *words]) == 0
+    assert main(["doctor", "--job", "--json", "--write-site", str(file), *words]) == 0
     said = json.loads(capsys.readouterr().out)
     first, second = said["ranks"]
     assert (first["stage"], second["stage"]) == ("done", "done")
@@ -167,6 +170,8 @@ def test_the_job_looks_from_the_nodes(root: Path, no_torch: None, capsys: Captur
         it["found"] for it in said["findings"] if it["check"] == "all-reduce"
     )
     assert list(root.iterdir()) == []
+    used = first["interface"]
+    assert sites.load(str(file), {}).network_interface == (None if used == "lo" else used)
 
 
 def test_ctrl_c_cancels_the_job(

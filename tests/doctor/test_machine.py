@@ -81,6 +81,8 @@ def test_torchs_build_is_compared_with_the_driver(monkeypatch, changes, status, 
     assert words in it.found
 
 
+SOCKETS = "NET/Socket : Using [0]eth0:10.0.0.1<0>"
+INFINIBAND = "NET/IB : Using [0]mlx5_0:1/IB [RO]; OOB ib0:10.1.1.1<0>"
 PLAN = {"run_dir": "/r", "backend": "slurm", "nodes": 2, "tasks_per_node": 1, "gpus_per_node": 0,
         "cpus_per_task": 1, "global_batch": 1, "rank_batch": 1, "micro_batch": 1,
         "steps_per_epoch": 1, "steps": 1, "epochs": 1, "seconds": 120, "data_root": "/d",
@@ -120,8 +122,31 @@ def test_locks_that_two_nodes_have_at_once_are_at_fault():
     assert "localflock" in it.advice
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "found"),
+    [
+        ({"interface": "ib0"}, {"interface": "ib0"}, "ib0"),
+        ({"interface": "ib0"}, {"interface": "ib1"}, ""),
+        ({"interface": "lo"}, {"interface": "lo"}, ""),
+        ({"interface": "ib0"}, {"interface": "ib0", "bandwidth": None}, ""),
+        ({"interface": "ib0"}, {"interface": ""}, ""),
+        ({"interface": "ib0"}, {"interface": "ib0", "network": [SOCKETS]}, ""),
+        ({"interface": "eth0"}, {"interface": "eth0", "network": [SOCKETS]}, "eth0"),
+        ({"interface": "ib0"}, {"interface": "ib0", "network": [INFINIBAND]}, "ib0"),
+    ],
+)
+def test_a_network_interface_is_that_of_the_site_where_all_ranks_name_it(first, second, found):
+    reports = [rank(0, **{"bandwidth": 1.0, **first}), rank(1, **{"bandwidth": 1.0, **second})]
+    assert nodes.interface(reports) == found
+
+
+def test_ranks_of_one_node_say_nothing_of_the_network_between_nodes():
+    reports = [Report(it, it, "n0", "done", interface="eth0", bandwidth=1.0) for it in (0, 1)]
+    assert nodes.interface(reports) == ""
+
+
 def test_clocks_that_differ_and_sockets_in_place_of_infiniband_are_warnings():
-    network = ["NET/Socket : Using [0]eth0:10.0.0.1<0>", "Using network Socket"]
+    network = [SOCKETS, "Using network Socket"]
     first = rank(0, clock_ahead=0.0, bandwidth=1.1, network=network, device="cuda")
     second = rank(1, clock_ahead=-90.0, bandwidth=1.2, network=network, device="cuda")
     its = findings(first, second)
