@@ -169,6 +169,7 @@ def test_a_failure_of_the_data_has_the_exit_code_that_submitting_it_has(
     assert "Slurm job 17" in capsys.readouterr().out
 
 
+@pytest.mark.nightly
 def test_logs_f_follows_a_run_to_its_end(root: Path, tmp_path: Path) -> None:
     base = own_models(tmp_path / "base")
     run = new_run(root, base, model={"name": "own.py:Failing"})

@@ -137,7 +137,7 @@ def test_a_damaged_file_is_named_before_the_first_step(files, tmp_path, monkeypa
     assert not (tmp_path / "ran").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_files_of_the_real_sizes_are_read(tmp_path):
     write(tmp_path / "cifar10" / "cifar-10-batches-py")
     splits = reading.load(source(), tmp_path)

@@ -130,7 +130,7 @@ def test_a_small_text_is_read_once_and_a_large_one_gives_the_same(kind, tmp_path
     assert len(opened) > 1
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_large_text_is_streamed_in_little_memory(tmp_path):
     file, line = tmp_path / "large.txt", "abcdefghijklmnopqrs\n"
     with file.open("w") as opened:

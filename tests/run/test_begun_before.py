@@ -14,6 +14,7 @@ from hpc_dl.cli import main
 from hpc_dl.jobspec.load import load_resolved
 from hpc_dl.run.layout import RunDir
 from tests.support import empty_store, running
+from tests.support.markers import nightly
 from tests.support.typed import use_settings
 from tests.weights import digest
 
@@ -27,7 +28,7 @@ def saved(run: RunDir, step: int) -> dict[str, object]:
     return engine
 
 
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("name", [RUNS[0], *map(nightly, RUNS[1:])])
 def test_a_run_that_the_previous_version_began_ends_with_the_weights_of_a_whole_one(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,6 +20,7 @@ from hpc_dl.run.journal_tail import open_tail
 from hpc_dl.run.layout import DamagedFile, RunDir, write_json
 from hpc_dl.run.submission import Submission
 from hpc_dl.status import read_status, read_statuses
+from tests.support.markers import nightly
 from tests.support.running import new_run
 from tests.support.typed import QUICK, job_file
 
@@ -386,7 +387,7 @@ def test_a_job_that_may_be_running_is_not_submitted_again(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("file", ["spec.yaml", "plan.json", "journal.jsonl"])
+@pytest.mark.parametrize("file", ["spec.yaml", nightly("plan.json"), "journal.jsonl"])
 def test_a_worker_reports_a_damaged_file_in_one_line(tmp_path: Path, file: str) -> None:
     run = new_run(tmp_path)
     if file == "journal.jsonl":

@@ -88,7 +88,7 @@ def test_a_full_disk_does_not_stop_the_run(run, monkeypatch):
         assert tempfile.gettempdir() == str(run.root / "tmp")
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_graph_network_leaves_nothing(tmp_path):
     """Each of its layers is a module that torch_geometric generates."""
     tmp, file = tmp_path / "tmp", ROOT / "jobs" / "gnn.yaml"

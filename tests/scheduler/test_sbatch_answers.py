@@ -39,7 +39,7 @@ class Site:
         self.run: RunDir
         self.plan: Plan
         asked = {"slurm": {"begin": "now+1hour"}}
-        self.run, self.plan = new_slurm_run(tmp_path / "runs", name="answer", resources=asked)
+        self.run, self.plan = new_slurm_run(tmp_path / "runs", name=f"answer-{os.getpid()}", resources=asked)
         self.folder.mkdir()
         monkeypatch.setenv("PATH", f"{self.folder}:{os.environ['PATH']}")
 

@@ -27,6 +27,11 @@ STARTERS = (
 """What starts processes that take seconds."""
 
 
+def nightly(*values: Any) -> Any:
+    """Return a parameter set that shows much of what its neighbours do, and is not for CI."""
+    return pytest.param(*values, marks=pytest.mark.nightly)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is `slurm` or `slow`."""
     known: dict[Any, bool] = dict.fromkeys(STARTERS, True)

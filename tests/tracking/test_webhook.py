@@ -177,6 +177,7 @@ def test_a_url_in_the_spec_is_refused() -> None:
         )
 
 
+@pytest.mark.nightly
 def test_a_job_of_slurm_that_fails_tells_so_once(
     tmp_path: Path, server: Server, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:

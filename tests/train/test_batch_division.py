@@ -136,14 +136,14 @@ def spec_of(name, **division):
     return steps.job(model=model, data=job.get("data", DIGITS), train=train, resources=division)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def code(tmp_path_factory):
     folder = tmp_path_factory.mktemp("division")
     (folder / "users.py").write_text(USERS)
     return folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def on_two(code):
     return steps.on_ranks({name: spec_of(name, tasks_per_node=2) for name in JOBS}, code, 2)
 

@@ -8,6 +8,7 @@ import pytest
 from hpc_dl.run.layout import read_json, write_json
 from tests import chaos
 from tests.support import ranks
+from tests.support.markers import nightly
 from tests.support.running import events, final_state, history
 
 
@@ -31,7 +32,7 @@ def test_a_killed_run_resumes_from_its_checkpoint(tmp_path):
     assert [event["step"] > 0 for event in events(run, "started")] == [False, True]
 
 
-@pytest.mark.parametrize("before, after", [(2, 4), (4, 1)])
+@pytest.mark.parametrize("before, after", [(2, 4), nightly(4, 1)])
 def test_a_run_resumes_on_another_world_size_with_the_same_samples(tmp_path, before, after):
     """Without randomness in the step the losses agree, so the order of the samples is the same."""
 

@@ -147,6 +147,7 @@ def test_a_reader_that_hangs_is_ended_with_the_stacks(tmp_path, size, sabotage):
     assert "in _load" in logs[-1]
 
 
+@pytest.mark.nightly
 def test_a_reader_that_works_for_long_is_waited_for_by_all_ranks(tmp_path):
     run = prepared(tmp_path, table(tmp_path), 2, train={"hang_timeout": "0:01"})
     codes, logs = ended(run, 2, work)

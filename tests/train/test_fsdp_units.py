@@ -79,6 +79,7 @@ def needed(world, divided):
     return 1024 * int(re.findall(r"VmHWM:\s+(\d+)", said)[0]) - before
 
 
+@pytest.mark.nightly
 def test_fsdp_needs_half_the_memory_of_ddp(tmp_path):
     weights = 4 * count(transformer())
     with_ddp, with_fsdp = (

@@ -12,6 +12,7 @@ from hpc_dl.cli import main
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.submission import Submission
 from tests.support import ranks
+from tests.support.markers import nightly
 from tests.support.own_models import line_of, own_models
 from tests.support.running import events, new_run
 
@@ -26,7 +27,7 @@ def hanging(root, size, rank, timeout="0:04"):
     )
 
 
-@pytest.mark.parametrize("size, rank", [(1, 0), (2, 0), (2, 1)])
+@pytest.mark.parametrize("size, rank", [(1, 0), nightly(2, 0), (2, 1)])
 def test_a_hang_ends_the_attempt_with_the_stacks_of_all_ranks(tmp_path, size, rank):
     run = hanging(tmp_path, size, rank)
     with ranks.ended(ranks.start(run)) as processes:

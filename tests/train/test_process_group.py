@@ -15,6 +15,7 @@ from hpc_dl.errors import EXIT_CLUSTER, UserError
 from hpc_dl.run.failure import PeerGone
 from hpc_dl.train import address, world
 from tests.support import ranks
+from tests.support.markers import nightly
 from tests.support.running import final_state, new_run
 
 NAMESPACES = subprocess.run(
@@ -35,7 +36,7 @@ def rename(hosts: str) -> None:
 
 @pytest.mark.skipif(NAMESPACES.returncode != 0, reason="namespaces are not to be had here")
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
-@pytest.mark.parametrize("hosts", ["", f"192.0.2.1 {NAME}\n"], ids=["unknown", "foreign"])
+@pytest.mark.parametrize("hosts", ["", nightly(f"192.0.2.1 {NAME}\n")], ids=["unknown", "foreign"])
 def test_ranks_on_one_machine_meet_whatever_its_name_resolves_to(tmp_path, hosts, strategy):
     job = {"train": {"epochs": 1, "strategy": strategy}, "resources": {"tasks_per_node": 2}}
     file = tmp_path / "hosts"

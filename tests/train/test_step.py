@@ -70,12 +70,12 @@ def losses_and_scale(world, specs, code):
     return found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def code(tmp_path_factory):
     return tmp_path_factory.mktemp("steps")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def divided(code):
     """Losses and scale by division, job and precision."""
     by_ranks: dict[int, dict[Any, Any]] = {1: {}, 2: {}}

@@ -118,7 +118,6 @@ def test_scontrol_requeue(cluster: Cluster, tmp_path: Path) -> None:
     assert " Requeue=0 " in cluster.run("scontrol", "--oneliner", "show", "job", job_of(run))
 
 
-@pytest.mark.every_release
 def test_a_node_loses_its_power(
     cluster: Cluster, fragile_nodes: tuple[str, ...], tmp_path: Path
 ) -> None:

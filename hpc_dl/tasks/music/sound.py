@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 
 import numpy as np
@@ -21,10 +22,14 @@ Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
 def wav(roll: Array, rate: float) -> bytes:
     """Return a piece (frames, 88) of `rate` frames a second as a WAV file: mono, 16 bits."""
     made = np.zeros(int((len(roll) / rate + FADE) * SAMPLE_RATE) + 1)
+    firsts = defaultdict(list)
     for note, first, end in held(roll):
-        start = int(first / rate * SAMPLE_RATE)
-        tone = _tone(frequency(note + LOWEST), (end - first) / rate)
-        made[start : start + len(tone)] += tone[: len(made) - start]
+        firsts[note, end - first].append(first)
+    for (note, frames), begin in firsts.items():  # the same tone occurs again and again
+        tone = _tone(frequency(note + LOWEST), frames / rate)
+        for first in begin:
+            start = int(first / rate * SAMPLE_RATE)
+            made[start : start + len(tone)] += tone[: len(made) - start]
     loudest = np.abs(made).max() or 1.0
     return wav_files.encode(made / loudest * 0.9, SAMPLE_RATE)
 
@@ -33,10 +38,12 @@ def _tone(hertz: float, seconds: float) -> Array:
     """Return a tone that decays like a string, without the overtones that could not be sampled."""
     time = np.arange(int((seconds + FADE) * SAMPLE_RATE)) / SAMPLE_RATE
     end = np.clip((seconds + FADE - time) / FADE, 0, 1)
-    waves = sum(
-        loudness * np.sin(2 * np.pi * hertz * multiple * time)
-        for multiple, loudness in enumerate(OVERTONES, start=1)
-        if hertz * multiple < SAMPLE_RATE / 2
-    )
+    phase = 2 * np.pi * hertz * time
+    before, wave, turn = 0.0, np.sin(phase), 2 * np.cos(phase)
+    waves = np.zeros_like(time)
+    for multiple, loudness in enumerate(OVERTONES, start=1):
+        if hertz * multiple < SAMPLE_RATE / 2:
+            waves += loudness * wave
+        before, wave = wave, turn * wave - before  # sin (n + 1) x from sin n x and sin (n - 1) x
     found: Array = np.exp(-time / DECAY) * end * waves
     return found
