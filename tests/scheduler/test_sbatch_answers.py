@@ -38,8 +38,8 @@ class Site:
         self.cluster, self.folder = cluster, tmp_path / "bin"
         self.run: RunDir
         self.plan: Plan
-        asked = {"slurm": {"begin": "now+1hour"}}
-        self.run, self.plan = new_slurm_run(tmp_path / "runs", name=f"answer-{os.getpid()}", resources=asked)
+        name, asked = f"answer-{os.getpid()}", {"slurm": {"begin": "now+1hour"}}
+        self.run, self.plan = new_slurm_run(tmp_path / "runs", name=name, resources=asked)
         self.folder.mkdir()
         monkeypatch.setenv("PATH", f"{self.folder}:{os.environ['PATH']}")
 
