@@ -39,7 +39,7 @@ def _tone(hertz: float, seconds: float) -> Array:
     time = np.arange(int((seconds + FADE) * SAMPLE_RATE)) / SAMPLE_RATE
     end = np.clip((seconds + FADE - time) / FADE, 0, 1)
     phase = 2 * np.pi * hertz * time
-    before, wave, turn = 0.0, np.sin(phase), 2 * np.cos(phase)
+    before, wave, turn = np.zeros_like(time), np.sin(phase), 2 * np.cos(phase)
     waves = np.zeros_like(time)
     for multiple, loudness in enumerate(OVERTONES, start=1):
         if hertz * multiple < SAMPLE_RATE / 2:
