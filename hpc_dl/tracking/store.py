@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import importlib
 import logging
 import os
@@ -149,7 +150,8 @@ def _lock_sqlite(uri: str, timeout: float) -> contextlib.AbstractContextManager[
 
 
 def _create_sqlite(uri: str) -> None:
-    """Create a fresh SQLite store.
+    """Create a fresh SQLite store: under another name first, since one whose creation was killed,
+    MLflow would refuse for ever as out of date.
 
     MLflow's client would put the default experiment into the current folder, and paste its path
     into an SQL statement without quoting.
@@ -159,7 +161,11 @@ def _create_sqlite(uri: str) -> None:
 
         artifacts = store_uri.artifact_folder(uri, file.parent)
         assert artifacts is not None  # as of every database
-        SqlAlchemyStore(uri, artifacts.as_uri())
+        made = file.with_name(f"{file.name}.new")
+        for leftover in file.parent.glob(f"{glob.escape(made.name)}*"):
+            leftover.unlink()
+        SqlAlchemyStore(f"{SQLITE}{made}", artifacts.as_uri()).engine.dispose()
+        made.rename(file)
 
 
 def _client(uri: str) -> MlflowClient:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from hpc_dl.errors import UserError
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import read_json
 from hpc_dl.tracking import store, store_uri
@@ -172,6 +173,8 @@ def test_a_sqlite_file_locked_by_another_program_is_retried_later(tmp_path, uri)
 
 def test_processes_that_start_on_a_fresh_sqlite_store_all_succeed(tmp_path):
     uri = f"sqlite:///{tmp_path}/fresh.db"
+    with sqlite3.connect(tmp_path / "fresh.db.new") as half_made:  # by a process that was killed
+        half_made.execute("create table alembic_version as select '75868b020152' as version_num")
     runs = [run_for(uri, tmp_path) for _ in range(3)]
     for run in runs:
         write_history(Journal(run.journal), 1, 50)
@@ -179,6 +182,17 @@ def test_processes_that_start_on_a_fresh_sqlite_store_all_succeed(tmp_path):
         _, complaint = process.communicate(timeout=200)
         assert process.returncode == 0, complaint
     assert all(same(run, uri) for run in runs)
+
+
+def test_a_store_has_its_name_only_once_it_is_whole(tmp_path, monkeypatch):
+    def end_early(uri, artifacts):
+        store_uri.sqlite_file(uri).touch()
+        raise OSError("killed")
+
+    monkeypatch.setattr("mlflow.store.tracking.sqlalchemy_store.SqlAlchemyStore", end_early)
+    with pytest.raises(UserError, match="killed"), store.open_store(f"sqlite:///{tmp_path}/m.db"):
+        pass
+    assert not (tmp_path / "m.db").exists()
 
 
 def test_the_plan_names_the_store(tmp_path, uri):
