@@ -15,6 +15,7 @@ from hpc_dl.jobspec.notes import NAMES, NOTES
 from hpc_dl.predictor import load
 from hpc_dl.predictor.examples import series
 from tests.support import exports
+from tests.support.snapshots import write
 
 FOLDER = {"name": "image_folder", "root": "x", "size": [8, 8], "channels": 1}
 SERIES = DataFacts(
@@ -36,6 +37,8 @@ def root(tmp_path_factory):
     exports.export(root / "pictures", *exports.PICTURES["cnn"], data=FOLDER)
     exports.export(root / "series", LSTM, SERIES)
     exports.export(root / "music", LSTM, MUSIC)
+    reviews = exports.export(root / "reviews", LSTM, exports.REVIEWS)
+    write(reviews / "assets", exports.ASSETS)
     for name in ("gan", "vae conditional", "autoencoder", "gnn", "gnn of graphs"):
         exports.export(root / name, *exports.MEMBERS[name])
     noise = np.random.default_rng(0)
@@ -192,6 +195,21 @@ def test_a_forecast_has_a_row_for_each_step_after_the_end_of_the_file(hpcdl, roo
     assert "in 'wind': row 8" in hpcdl("predict", "series", "x.csv")[2]
     table[:4].to_csv("x.csv", index=False)
     assert "has 4 steps, but the network sees 6" in hpcdl("predict", "series", "x.csv")[2]
+
+
+@pytest.mark.parametrize(
+    ("lines", "texts"),
+    [
+        (["text", '"to be, or not"', "be"], ["to be, or not", "be"]),
+        (["text", "to be (or not)!", "isn't it?"], ["to be (or not)!", "isn't it?"]),
+        (["text", '"to\nbe; or"'], ["to\nbe; or"]),
+    ],
+)
+def test_a_table_may_be_one_column_of_texts(hpcdl, tmp_path, lines, texts):
+    (tmp_path / "x.csv").write_text("\n".join([*lines, ""]))
+    code, printed, said = hpcdl("predict", "reviews", "x.csv")
+    assert code == 0, said
+    assert pandas.read_csv(StringIO(printed))["text"].tolist() == texts
 
 
 def test_series_are_read_by_the_options_of_the_training(tmp_path):

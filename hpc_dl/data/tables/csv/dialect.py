@@ -140,8 +140,13 @@ def _find_separator(file: TextFile, lines: Sequence[str], comment: str | None) -
 
 
 def _is_column(lines: Sequence[str]) -> bool:
-    """Return whether no line has a sign that may separate columns."""
-    return all(map(_ONE_FIELD.fullmatch, lines))
+    """Return whether no line has a sign that may separate columns, or all those below a single name
+    have them within quotes alone: texts have any other sign."""
+    if all(map(_ONE_FIELD.fullmatch, lines)):
+        return True
+    signs = [sep for sep in SEPARATORS if sep != WHITESPACE]
+    rows = [row for sep in signs for _, row in split(lines, sep, None)]
+    return bool(_ONE_FIELD.fullmatch(lines[0])) and all(len(row) == 1 for row in rows)
 
 
 def _is_of_numbers(field: str) -> bool:
