@@ -140,6 +140,11 @@ class RunDir:
         return self.path / "export"
 
     @property
+    def evaluations(self) -> Path:
+        """Folder of the evaluations on other data, a folder each."""
+        return self.path / "evaluations"
+
+    @property
     def report(self) -> Path:
         """What the run has used, as a page."""
         return self.path / "report.md"
@@ -227,7 +232,8 @@ def list_runs(root: Path, name: str | None = None) -> list[RunDir]:
     """
     if name is not None:
         return [run for _, run in sorted(_numbered(root, name), key=lambda pair: pair[0])]
-    found = [RunDir(path) for path in _entries(root) if "-" in path.name]
+    named = [path for path in _entries(root) if "-" in path.name and path.name[0] != "."]
+    found = [RunDir(path) for path in named]
     dated = [(since, run) for run in found if (since := _since(run)) is not None]
     return [run for _, run in sorted(dated, key=lambda pair: pair[0])]
 

@@ -10,6 +10,7 @@ import contextlib
 import glob
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -51,6 +52,15 @@ def temporary_folder(run: RunDir, rank_info: RankInfo) -> Iterator[None]:
         tempfile.tempdir = former
         os.close(lock)
         _remove([mine])
+
+
+def unused() -> list[Path]:
+    """Return the folders of all runs that no process on this node uses."""
+    found = _beginning_with(str(Path(tempfile.gettempdir()) / "hpcdl-"))
+    return [it for it in found if _NAME.fullmatch(it.name) and _is_unused(it)]
+
+
+_NAME = re.compile(r"hpcdl-[0-9a-f]{12}-.+-\d+")
 
 
 def _prefix(run: RunDir) -> str:

@@ -31,11 +31,18 @@ def find_runs(root: Path, words: Sequence[str]) -> list[RunDir]:
     """
     known, chosen = _known(root), set[RunDir]()
     for word in words:
-        found = [_find(root, known, word)] if not is_pattern(word) else _matching(known, word)
-        if not found:
-            raise UserError(f"no run in {root} has a name like '{word}'", hint=_LISTED)
-        chosen.update(found)
+        chosen.update(runs_of(known, word))
     return [run for run in known if run in chosen]
+
+
+def runs_of(known: Sequence[RunDir], word: str) -> list[RunDir]:
+    """Return the runs, of those `known`, that a word names. Raises UserError for none."""
+    root = known[-1].root
+    if not is_pattern(word):
+        return [_find(root, known, word)]
+    if not (found := _matching(known, word)):
+        raise UserError(f"no run in {root} has a name like '{word}'", hint=_LISTED)
+    return found
 
 
 _LISTED = "`hpcdl status --all` lists the runs."

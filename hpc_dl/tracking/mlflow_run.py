@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Experiment, Run
 
+PARENT_TAG, EVALUATION_TAG = "mlflow.parentRunId", "hpcdl.evaluation"
+"""Tags of an evaluation on other data: MLflow's own, of the run that it is a child of, and the
+evaluation's name."""
 _ACTIVE = "active"
+_MOST = 1000
+"""The most evaluations of a run that are looked for."""
 
 
 def exists(run: RunDir, client: MlflowClient, uri: str, mlflow_id: str) -> bool:
@@ -69,6 +74,15 @@ def find(run: RunDir, client: MlflowClient, mlflow_id: str | None) -> Run | None
         return known
     experiment = client.get_experiment_by_name(description.experiment(run))
     return _find(run, client, experiment.experiment_id) if experiment else None
+
+
+def evaluations(client: MlflowClient, experiment: str, mlflow_id: str) -> list[Run]:
+    """Return the evaluations of an MLflow run on other data, also deleted ones."""
+    from mlflow.entities import ViewType
+
+    of_run = f"tags.`{PARENT_TAG}` = '{mlflow_id}'"
+    found = client.search_runs([experiment], of_run, ViewType.ALL, _MOST)
+    return [it for it in found if EVALUATION_TAG in it.data.tags]
 
 
 def _find(run: RunDir, client: MlflowClient, experiment: str) -> Run | None:

@@ -1,4 +1,4 @@
-"""Remove the MLflow run of a run folder for good: its metrics, artifacts and models.
+"""Remove the MLflow run of a run folder for good: its metrics, artifacts, models, evaluations.
 
 `mlflow gc` would also remove every experiment and model that anybody has deleted there and may
 want to restore, so the same calls are made here for one run. A tracking server has no such call: it
@@ -48,17 +48,21 @@ def find(run: RunDir, seconds: float) -> TrackedRun | None:
         return None
     with store.open_store(uri, seconds) as client:
         found = _find(run, client)
-        if found is None:
-            return None
-        folders = [_local(it) for it in _artifacts(client, found)]
-        sizes = [disk_bytes(it) for it in folders if it is not None]
-        return TrackedRun(
-            found.info.run_id,
-            hidden(uri),
-            _can_delete(client),
-            sum(sizes) if None not in folders else None,
-            _versions(client, found),
-        )
+        return describe(client, uri, found) if found else None
+
+
+def describe(client: MlflowClient, uri: str, found: Run) -> TrackedRun:
+    """Return what the store has of an MLflow run."""
+    every = (it for one in _with_evaluations(client, found) for it in _artifacts(client, one))
+    folders = [_local(it) for it in every]
+    sizes = [disk_bytes(it) for it in folders if it is not None]
+    return TrackedRun(
+        found.info.run_id,
+        hidden(uri),
+        _can_delete(client),
+        sum(sizes) if None not in folders else None,
+        _versions(client, found),
+    )
 
 
 def remove(run: RunDir, seconds: float) -> None:
@@ -67,28 +71,37 @@ def remove(run: RunDir, seconds: float) -> None:
     The run itself goes last, so that an interrupted removal can be repeated. Raises the same errors
     as `find`.
     """
-    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-
     uri = _existing_store(run)
     if uri is None:
         return
     with store.open_store(uri, seconds) as client:
-        found = _find(run, client)
-        if found is None:
-            return
-        for name, version in _versions(client, found):
-            client.delete_model_version(name, version)
-        for artifacts in _artifacts(client, found):
-            get_artifact_repository(artifacts, tracking_uri=uri).delete_artifacts()
-        for model in _models(client, found):
-            if _can_delete(client):
-                _backend(client)._hard_delete_logged_model(model.model_id)
-            else:
-                client.delete_logged_model(model.model_id)
-        if found.info.lifecycle_stage == "active":
-            client.delete_run(found.info.run_id)
+        if (found := _find(run, client)) is not None:
+            remove_found(client, uri, found)
+
+
+def remove_found(client: MlflowClient, uri: str, found: Run) -> None:
+    """Remove an MLflow run after its evaluations."""
+    for one in _with_evaluations(client, found):
+        remove_one(client, uri, one)
+
+
+def remove_one(client: MlflowClient, uri: str, found: Run) -> None:
+    """Remove an MLflow run with its artifacts, models and registered versions."""
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    for name, version in _versions(client, found):
+        client.delete_model_version(name, version)
+    for artifacts in _artifacts(client, found):
+        get_artifact_repository(artifacts, tracking_uri=uri).delete_artifacts()
+    for model in _models(client, found):
         if _can_delete(client):
-            _backend(client)._hard_delete_run(found.info.run_id)
+            _backend(client)._hard_delete_logged_model(model.model_id)
+        else:
+            client.delete_logged_model(model.model_id)
+    if found.info.lifecycle_stage == "active":
+        client.delete_run(found.info.run_id)
+    if _can_delete(client):
+        _backend(client)._hard_delete_run(found.info.run_id)
 
 
 def _existing_store(run: RunDir) -> str | None:
@@ -102,6 +115,12 @@ def _existing_store(run: RunDir) -> str | None:
 def _find(run: RunDir, client: MlflowClient) -> Run | None:
     """Return the MLflow run with this folder's tag: a copied folder names that of another."""
     return mlflow_run.find(run, client, Cursor.load(run).mlflow_id)
+
+
+def _with_evaluations(client: MlflowClient, found: Run) -> list[Run]:
+    """Return the evaluations of a run, which are its children, and the run itself at last."""
+    info = found.info
+    return [*mlflow_run.evaluations(client, info.experiment_id, info.run_id), found]
 
 
 def _backend(client: MlflowClient) -> Any:

@@ -62,6 +62,8 @@ def modules_of(tmp_path: Path, *words: str) -> tuple[int, set[str]]:
         ["predict", "--help"],
         ["generate", "--help"],
         ["export", "--help"],
+        ["evaluate", "--help"],
+        ["clean", "--help"],
         ["register", "--help"],
     ],
     ids=lambda words: " ".join(Path(word).name for word in words),

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hpc_dl.cli import main
-from hpc_dl.cli import rm as command
+from hpc_dl.cli import main, run_removal
 from hpc_dl.run import removal
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import RunDir
@@ -100,22 +99,29 @@ def test_a_server_loses_the_artifacts_and_keeps_the_run_as_deleted(
         server.kill()
 
 
-def test_an_interrupted_removal_can_be_repeated(
+def test_an_interrupted_removal_leaves_no_half_of_a_run_and_clean_takes_the_rest(
     uri: str, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = ended(uri, root)
     sync_run(run, 60)
     (run.checkpoints / "step-1").mkdir(parents=True)
 
-    def interrupted(folder: Path) -> None:
-        raise KeyboardInterrupt
+    rmtree = removal.shutil.rmtree
+
+    def interrupted(folder: Path, **options: bool) -> None:
+        if Path(folder).name == ".removing-sw-1":
+            raise KeyboardInterrupt
+        rmtree(folder, **options)
 
     with monkeypatch.context() as patch:
         patch.setattr(removal.shutil, "rmtree", interrupted)
         assert main(["rm", "sw", "--yes"]) == 130
-    assert run.spec.exists()
-    assert main(["rm", "sw", "--yes"]) == 0
     assert not run.path.exists()
+    assert main(["status", "sw"]) == 2
+    (left,) = removal.leftovers(root)
+    assert files_of(left)
+    assert main(["clean", "--orphans", "--yes"]) == 0
+    assert not removal.leftovers(root)
 
 
 def test_a_run_that_may_train_is_refused_and_a_copy_leaves_the_run_of_the_original(
@@ -170,4 +176,4 @@ def test_runs_that_name_a_removed_one_are_told(uri: str, root: Path, capsys: Cap
 
 @pytest.mark.parametrize(("count", "text"), [(0, "0 bytes"), (1500, "1.5 kB"), (2.5e9, "2.5 GB")])
 def test_sizes_are_for_people(count: float, text: str) -> None:
-    assert command._size(count) == text
+    assert run_removal.size(count) == text
