@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -79,6 +81,11 @@ def failure_code(run: RunDir) -> int:
 def print_json(value: object) -> None:
     """Print JSON for programs."""
     sys.stdout.write(json.dumps(value, indent=2) + "\n")
+
+
+def finite(values: Mapping[str, float]) -> dict[str, float | str]:
+    """Return values with NaN and infinity as strings, as the journal has them: JSON has none."""
+    return {name: it if math.isfinite(it) else str(it) for name, it in values.items()}
 
 
 def console(*, for_json: bool = False) -> Console:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -90,13 +89,8 @@ def _to_json(group: Group) -> dict[str, Any]:
     return {
         "options": group.options,
         "runs": [
-            {"id": it.run.id, "state": it.state, "seeds": it.seeds, "test": _finite(it.test)}
+            {"id": it.run.id, "state": it.state, "seeds": it.seeds, "test": common.finite(it.test)}
             for it in group.results
         ],
-        "test": {name: _finite(mean._asdict()) for name, mean in means.items() if mean},
+        "test": {name: common.finite(mean._asdict()) for name, mean in means.items() if mean},
     }
-
-
-def _finite(values: dict[str, float]) -> dict[str, float | str]:
-    """Write NaN and infinity as strings, as the journal does: JSON has none."""
-    return {name: it if math.isfinite(it) else str(it) for name, it in values.items()}

@@ -47,6 +47,8 @@ def _sections(command: str, keys: Mapping[str, Any]) -> list[str]:
     """Return the sections of a spec whose keys a command takes."""
     if command == "resume":
         return [*resume.CHANGEABLE]
+    if command == "evaluate":
+        return ["data", "resources"]
     every = dict.fromkeys(key.partition(".")[0] for key in keys)
     if command == "doctor":
         return ["resources"]

@@ -16,7 +16,7 @@ from typing import Any
 from hpc_dl.data import fingerprint, sources
 from hpc_dl.data.faults import resolve_home
 from hpc_dl.data.fingerprint import Fingerprint
-from hpc_dl.data.source import Source
+from hpc_dl.data.source import Fitted, Source
 from hpc_dl.jobspec import load as specs
 from hpc_dl.jobspec.data import Data, DataFacts
 from hpc_dl.jobspec.job import JobSpec
@@ -130,9 +130,7 @@ def read(
     Of a run that has `begun`, the initial weights are its own. Raises UserError.
     """
     base = (copied or file.parent).absolute()
-    load = specs.load if copied is None else specs.load_resolved
-    with _errors_with_position(file, overrides):
-        spec = _with_absolute_paths(load(file, overrides), overrides, base)
+    spec = _load(file, overrides, copied)
     site = sites.load(site_name, os.environ)
     source = _source(spec, site, base)
     asked = copied is not None or not isinstance(spec.data, UserData)
@@ -178,17 +176,28 @@ def _initial(
 
 
 def read_source(
-    file: Path, overrides: Sequence[str], site_name: str | None
+    file: Path,
+    overrides: Sequence[str],
+    site_name: str | None,
+    copied: Path | None = None,
+    fitted: Fitted | None = None,
 ) -> tuple[JobSpec, Source[Any]]:
-    """Read the spec in `file`, and return it with the source of its data. Raises UserError."""
-    base = file.parent.absolute()
+    """Read the spec in `file`, and return it with the source of its data, for which something may
+    be `fitted` already; `copied` is the folder of a run's copies. Raises UserError."""
+    base = (copied or file.parent).absolute()
+    spec = _load(file, overrides, copied)
+    return spec, _source(spec, sites.load(site_name, os.environ), base, fitted)
+
+
+def _load(file: Path, overrides: Sequence[str], copied: Path | None) -> JobSpec:
+    load = specs.load if copied is None else specs.load_resolved
+    base = (copied or file.parent).absolute()
     with _errors_with_position(file, overrides):
-        spec = _with_absolute_paths(specs.load(file, overrides), overrides, base)
-    return spec, _source(spec, sites.load(site_name, os.environ), base)
+        return _with_absolute_paths(load(file, overrides), overrides, base)
 
 
-def _source(spec: JobSpec, site: Site, base: Path) -> Source[Any]:
-    return sources.build(spec.data, sites.expand(site.data_root, os.environ), base)
+def _source(spec: JobSpec, site: Site, base: Path, fitted: Fitted | None = None) -> Source[Any]:
+    return sources.build(spec.data, sites.expand(site.data_root, os.environ), base, fitted)
 
 
 def _with_absolute_paths(spec: JobSpec, overrides: Sequence[str], base: Path) -> JobSpec:

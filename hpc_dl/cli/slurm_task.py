@@ -43,7 +43,7 @@ def submit(
     if not scheduler.is_available():
         raise UserError("there is no Slurm here", hint="Leave --slurm out.", exit_code=EXIT_CLUSTER)
     asked = load_resolved(run.spec).resources
-    own = [f"name=predict-{run.name}", "resources.nodes=1", "resources.tasks_per_node=null"]
+    own = [f"name={command[0]}-{run.name}", "resources.nodes=1", "resources.tasks_per_node=null"]
     own += [f"resources.gpus_per_node={min(asked.gpus_per_node, 1)}", "resources.max_requeues=0"]
     spec = load_resolved(run.spec, [*own, *overrides])
     root = sites.expand(site.run_root, os.environ)

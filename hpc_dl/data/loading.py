@@ -28,7 +28,7 @@ def load(source: Source[Any], workers: int | None = None, *, check: bool = True)
         names = replace(names, labels=original_positions(splits, facts))
     cut = divide_class_subset if facts.include_classes else divide
     divided = cut(splits, facts, holdout)
-    if facts.classes and not facts.class_counts:
+    if facts.classes and not facts.class_counts and source.fitted is None:
         _refuse_untrained(divided)
     return replace(precision.narrow(divided), names=names, assets=source.assets(facts))
 

@@ -26,6 +26,16 @@ Loaded = tuple[DataFacts, "Mapping[str, Split]"]
 
 
 @dataclass(frozen=True)
+class Fitted:
+    """What was fitted on the training examples of a run, with which other data are prepared."""
+
+    facts: DataFacts
+    """Of the data that were trained on: their classes, tokens and columns."""
+    assets: Path
+    """The folder of its assets."""
+
+
+@dataclass(frozen=True)
 class Staging:
     """Location of the data and number of examples; None where it is not known."""
 
@@ -40,9 +50,17 @@ class Source(ABC, Generic[Options]):
     fetches: ClassVar[bool] = False
     """True if `hpcdl data fetch NAME` can download it."""
 
-    def __init__(self, options: Options, data_root: Path, code: Path = Path()) -> None:
-        """`data_root` is the folder of staged data, `code` that of the user's own files."""
+    def __init__(
+        self,
+        options: Options,
+        data_root: Path,
+        code: Path = Path(),
+        fitted: Fitted | None = None,
+    ) -> None:
+        """`data_root` is the folder of staged data, `code` that of the user's own files. With
+        something `fitted` before, nothing is fitted on these data."""
         self.options, self.data_root, self.code = options, data_root, code
+        self.fitted = fitted
 
     @abstractmethod
     def describe(self) -> DataFacts:

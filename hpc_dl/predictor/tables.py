@@ -12,8 +12,6 @@ import numpy as np
 
 from hpc_dl.data.faults import resolve_home
 from hpc_dl.data.tables import encoding, files
-from hpc_dl.data.tables.absent import refuse_absent
-from hpc_dl.data.tables.row_numbers import is_nameless
 from hpc_dl.data.tables.rows import Rows
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.csv_format import CsvFormat
@@ -47,7 +45,7 @@ def encoded(given: Any, columns: Sequence[Column], csv: CsvFormat) -> Array:
     found = given if isinstance(given, Rows) else Rows(_frame(given, columns))
     if not len(found.frame):
         raise UserError(f"{found.where} has no rows")
-    check_names(found, columns)
+    encoding.check_names(found, columns)
     return encoding.encode(found, columns)
 
 
@@ -150,19 +148,3 @@ def _numbers(given: Any, columns: Sequence[Column]) -> Array:
         names = ", ".join(it.name for it in wanted)
         raise UserError(f"table is {found.shape}, but has to be (N, {len(wanted)}): {names}")
     return found
-
-
-def check_names(rows: Rows, columns: Sequence[Column]) -> None:
-    """Raise UserError for a column that is missing, there twice, or unknown to the training."""
-    frame = rows.frame
-    refuse_absent(rows, [column.name for column in encoding.inputs(columns)])
-    if frame.columns.has_duplicates:
-        twice = frame.columns[frame.columns.duplicated()][0]
-        raise UserError(f"{rows.where} has several columns '{twice}'")
-    known = {column.name for column in columns}
-    unknown = [it for it in frame.columns if it not in known and not is_nameless(it)]
-    if unknown:
-        raise UserError(
-            f"{rows.where} has a column '{unknown[0]}', which the training did not have",
-            hint=f"It had: {', '.join(column.name for column in columns)}.",
-        )

@@ -40,7 +40,7 @@ def build(
     """
     if facts.task == NONE:
         return None
-    task = find(facts.task)(facts, options, examples or {})
+    task = find(facts.task)(facts, options, {} if examples is None else examples)
     if options and options.loss:
         task.criterion = criterion.build(options.loss, code or Path())
     return task

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from hpc_dl.data.dataset import Split
 from hpc_dl.data.sampler import held_out
+from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.planning.plan import Plan
 from hpc_dl.train.reproducibility import EVALUATION, seed_generators
 from hpc_dl.train.world import World
 from hpc_dl.zoo.contract import Batch, Loss, Nets, Observed
@@ -23,6 +25,13 @@ Measure = Callable[[Nets, Batch], Mapping[str, Loss | Observed]]
 """`measure` or `test` of an architecture."""
 
 
+def evaluation_batch(spec: JobSpec, plan: Plan) -> int:
+    """Return how many examples a rank evaluates at once."""
+    if spec.train.micro_batch is not None:  # the user has asked for small parts
+        return plan.micro_batch
+    return max(plan.micro_batch, 256)
+
+
 def evaluate(
     measure: Measure,
     nets: Mapping[str, nn.Module],
@@ -31,13 +40,16 @@ def evaluate(
     *,
     batch_size: int,
     seed: tuple[int, ...],
+    metrics: EvaluationMetrics | None = None,
 ) -> EvaluationMetrics:
     """Measure this rank's share of `split`; `compute` of the result adds up over the ranks.
+
+    `metrics` are those of other splits, to which this one is added.
 
     `nets` are unwrapped: DDP would wait for ranks whose share has fewer batches. All ranks measure
     the same number of batches nevertheless, because FSDP computes on all ranks together.
     """
-    metrics = EvaluationMetrics(world)
+    metrics = metrics or EvaluationMetrics(world)
     if not len(split):
         return metrics
     seed_generators(world.device, *seed, EVALUATION, world.rank)

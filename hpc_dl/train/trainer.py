@@ -22,7 +22,7 @@ from hpc_dl.train.checkpointing import Checkpointer
 from hpc_dl.train.control import CheckpointSchedule, Control, Signals
 from hpc_dl.train.distribute import distribute
 from hpc_dl.train.early_stopping import EarlyStopping
-from hpc_dl.train.evaluate import EvaluationMetrics, Measure, evaluate
+from hpc_dl.train.evaluate import EvaluationMetrics, Measure, evaluate, evaluation_batch
 from hpc_dl.train.heartbeat import Heartbeat
 from hpc_dl.train.load_data import load_data
 from hpc_dl.train.loop import CheckpointDue, Evaluated, NonFinite, Reported, train
@@ -77,9 +77,7 @@ class Trainer:
         )
         self.schedule = CheckpointSchedule(spec.checkpoint.every, plan)
         world.requests.own = Control(signals, self.schedule, leads=journal is not None).requests
-        self.evaluation_batch = plan.micro_batch
-        if spec.train.micro_batch is None:  # the user has not asked for small parts
-            self.evaluation_batch = max(plan.micro_batch, 256)
+        self.evaluation_batch = evaluation_batch(spec, plan)
         self.recorder = Recorder(
             run, spec, plan, engine, self.splits, journal, self.evaluation_batch
         )

@@ -66,7 +66,8 @@ class PairSource(Source[Options], Generic[Options]):
         given = {name: _split(it, pairs[name], *self._fitted) for name, it in encoded.items()}
         splits = divide(given, facts, Holdout.of(self.options))
         held_out = {"validation": splits.validation, "test": splits.test}
-        return facts, {"train": _without_references(splits.train), **held_out}
+        train = splits.train if self.fitted else _without_references(splits.train)
+        return facts, {"train": train, **held_out}
 
     def assets(self, facts: DataFacts) -> dict[str, str]:
         texts = map(tokens.to_json, self._fitted)
@@ -82,6 +83,9 @@ class PairSource(Source[Options], Generic[Options]):
 
     def _fit(self, train: Pairs) -> tuple[Tokenizer, Tokenizer]:
         """Fit a tokenizer for each language; the second has the ends of a sentence, too."""
+        if self.fitted:
+            folder = self.fitted.assets
+            return tokens.load(folder / tokens.FILE), tokens.load(folder / TARGET_FILE)
         size, (read, written) = getattr(self.options, "vocabulary", None), self.kinds
         target = tokens.fit(written, train.targets, size, (BEGIN, END))  # which takes more room
         return tokens.fit(read, train.sources, size), target

@@ -5,17 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from hpc_dl.data.source import Source
+from hpc_dl.data.source import Fitted, Source
 from hpc_dl.jobspec import registry
 from hpc_dl.jobspec.data import Data
 
 
-def build(options: Data, data_root: Path, code: Path = Path()) -> Source[Any]:
-    """Return the source with these options.
-
-    `data_root` is the folder of staged data, `code` that of the user's own files.
-    """
-    return class_for(type(options))(options, data_root, code)
+def build(
+    options: Data, data_root: Path, code: Path = Path(), fitted: Fitted | None = None
+) -> Source[Any]:
+    """Return the source with these options; see `Source` for the others."""
+    return class_for(type(options))(options, data_root, code, fitted)
 
 
 def class_for(options: type[Data]) -> type[Source[Any]]:

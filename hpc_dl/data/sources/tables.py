@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hpc_dl.data.names import Names
-from hpc_dl.data.source import Loaded, Source
+from hpc_dl.data.source import Fitted, Loaded, Source
 from hpc_dl.data.splits import holdout
 from hpc_dl.data.splits.counts import Holdout, split_facts
 from hpc_dl.data.tables import encoding, gaps, identity, inputs, notes, parts, targets
@@ -31,14 +31,14 @@ class TableSource(Source[Table]):
     """The rows of a CSV or Parquet file; the same for validation and test, if given."""
 
     def describe(self) -> DataFacts:
-        return read(self.options).facts
+        return read(self.options, self.fitted).facts
 
     def load(self) -> Loaded:
         import torch
 
         from hpc_dl.data.dataset import Split
 
-        found = read(self.options)
+        found = read(self.options, self.fitted)
         self._labels = found.labels
         return found.facts, {
             name: Split({key: torch.from_numpy(array) for key, array in split.items()})
@@ -72,21 +72,33 @@ class Tables:
         return splits
 
 
-def read(source: Table) -> Tables:
-    """Read the files of a source. Raises UserError with file, row and column of what is wrong."""
+def read(source: Table, fitted: Fitted | None = None) -> Tables:
+    """Read the files of a source. Raises UserError with file, row and column of what is wrong.
+
+    Columns and classes are those that were `fitted`, if any were.
+    """
+    known = fitted.facts if fitted and fitted.facts.raw else None
     named = parts.find_parts(source)
     keys = {name: key for name, key in FILES.items() if getattr(source, key)}
     given = {name: read_rows(source, key) for name, key in keys.items()}
+    if known:
+        for it in given.values():
+            encoding.check_names(it, known.raw)
     wanted = parts.check_names(source, named, *given.values())
     rows = {name: gaps.settle(it, source, wanted) for name, it in given.items()}
     train = rows["train"].frame
-    columns = inputs.find_columns(rows["train"], named, source.formats, source.categories)
+    columns = (
+        list(known.raw)
+        if known
+        else inputs.find_columns(rows["train"], named, source.formats, source.categories)
+    )
     groups = identity.find_groups(rows, source.groups) if source.groups else None
-    classes, answers = targets.find(source, rows)
-    split = split_facts(answers, classes, Holdout.of(source), groups)
-    labels = answers["train"] if classes else None
-    columns = _filled(source, rows, columns, groups, labels)
-    for other in list(rows.values())[1:]:
+    classes, answers = targets.find(source, rows, known.classes if known else ())
+    split = split_facts(answers, () if known else classes, Holdout.of(source), groups)
+    if not known:
+        labels = answers["train"] if classes else None
+        columns = _filled(source, rows, columns, groups, labels)
+    for other in list(rows.values())[0 if known else 1 :]:
         encoding.encode(other, columns)  # refuses what is not trained on
     facts = DataFacts.of(
         "table",

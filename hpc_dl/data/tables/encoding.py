@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hpc_dl.data.faults import Faults
+from hpc_dl.data.tables.absent import refuse_absent
 from hpc_dl.data.tables.columns import as_words, find_kind, floats, is_gap, plain
 from hpc_dl.data.tables.dates import as_days
 from hpc_dl.data.tables.places import LONGEST, Array, list_by_value, list_rows
+from hpc_dl.data.tables.row_numbers import is_nameless
 from hpc_dl.data.tables.rows import Rows
-from hpc_dl.errors import first_few
+from hpc_dl.errors import UserError, first_few
 from hpc_dl.jobspec.data import Column
 
 if TYPE_CHECKING:
@@ -48,6 +50,22 @@ def encode(rows: Rows, columns: Sequence[Column]) -> Array:
     parts = [_encode_column(rows, column, faults) for column in inputs(columns)]
     faults.refuse()
     return np.concatenate(parts, axis=1)
+
+
+def check_names(rows: Rows, columns: Sequence[Column]) -> None:
+    """Raise UserError for a column that is missing, there twice, or unknown to the training."""
+    frame = rows.frame
+    refuse_absent(rows, [column.name for column in inputs(columns)])
+    if frame.columns.has_duplicates:
+        twice = frame.columns[frame.columns.duplicated()][0]
+        raise UserError(f"{rows.where} has several columns '{twice}'")
+    known = {column.name for column in columns}
+    unknown = [it for it in frame.columns if it not in known and not is_nameless(it)]
+    if unknown:
+        raise UserError(
+            f"{rows.where} has a column '{unknown[0]}', which the training did not have",
+            hint=f"It had: {', '.join(column.name for column in columns)}.",
+        )
 
 
 def read_values(rows: Rows, column: Column, faults: Faults) -> Series[Any]:

@@ -69,18 +69,24 @@ def find_classes(train: DataFrame, target: str) -> list[str]:
     return names
 
 
-def find(source: Table, tables: Mapping[str, Rows]) -> tuple[list[str], dict[str, Array]]:
+def find(
+    source: Table, tables: Mapping[str, Rows], known: Sequence[str] = ()
+) -> tuple[Sequence[str], dict[str, Array]]:
     """Return the names of the classes, if any, and by split the class (N,) of each row, or the
-    numbers to predict (N, targets). Raises UserError for what is neither."""
+    numbers to predict (N, targets). Raises UserError for what is neither, and for classes that are
+    none of those `known`, if any are."""
     if source.task == "regress":
         return [], {n: _numbers(it, source.targets, source.formats) for n, it in tables.items()}
     (target,) = source.targets
-    return number_classes(tables, target)
+    return number_classes(tables, target, known)
 
 
-def number_classes(tables: Mapping[str, Rows], target: str) -> tuple[list[str], dict[str, Array]]:
-    """Return the names of the classes in a column, and by split the class (N,) of each row."""
-    classes = find_classes(tables["train"].frame, target)
+def number_classes(
+    tables: Mapping[str, Rows], target: str, known: Sequence[str] = ()
+) -> tuple[Sequence[str], dict[str, Array]]:
+    """Return the names of the classes in a column, which may be `known`, and by split the class
+    (N,) of each row."""
+    classes = known or find_classes(tables["train"].frame, target)
     return classes, {name: _labels(it, target, classes) for name, it in tables.items()}
 
 

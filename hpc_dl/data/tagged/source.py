@@ -51,7 +51,7 @@ class TaggedSource(Source[Options]):
         encoder = WordEncoder.of(self._facts.inputs)
         tags = self._facts.targets["tags"].vocabulary
         train = self._corpus["train"]
-        baseline = Dictionary(train) if bio.mark_entities(tags) else None
+        baseline = Dictionary(train) if bio.mark_entities(tags) and not self.fitted else None
         return self._facts, {
             name: _split(it, encoder, tags, None if name == "train" else baseline)
             for name, it in self._corpus.items()
@@ -95,10 +95,16 @@ class TaggedSource(Source[Options]):
     def _facts(self) -> DataFacts:
         corpus, notes, drawn = self._read
         pieces = self._corpus
-        encoder = WordEncoder.fit(corpus["train"], self.options.vocabulary)
         longest = max(len(it) for of in pieces.values() for it in of)
-        tags = _tags(corpus["train"])
-        _refuse_untrained(corpus, tags, self.where)
+        if self.fitted:
+            known = self.fitted.facts
+            encoder = WordEncoder.of(known.inputs)
+            tags: Sequence[str] = known.targets["tags"].vocabulary
+            _refuse_untrained(corpus, SPLITS, tags, self.where)
+        else:
+            encoder = WordEncoder.fit(corpus["train"], self.options.vocabulary)
+            tags = _tags(corpus["train"])
+            _refuse_untrained(corpus, SPLITS[1:], tags, self.where)
         return DataFacts(
             "text",
             "tag",
@@ -121,9 +127,11 @@ def _tags(training: Sequence[Sentence]) -> Sequence[str]:
     return sorted(found)
 
 
-def _refuse_untrained(corpus: Corpus, tags: Sequence[str], where: str) -> None:
-    """Raise UserError for a tag that no training sentence has."""
-    for name in SPLITS[1:]:
+def _refuse_untrained(
+    corpus: Corpus, splits: Sequence[str], tags: Sequence[str], where: str
+) -> None:
+    """Raise UserError for a tag in one of the splits that no training sentence has."""
+    for name in splits:
         places: dict[str, str] = {}
         for it in corpus[name]:
             for tag, line in zip(it.tags, it.lines or [0] * len(it), strict=True):

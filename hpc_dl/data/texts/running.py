@@ -84,6 +84,8 @@ class RunningTextSource(Source[Options]):
     @cached_property
     def tokenizer(self) -> Tokenizer:
         options = self.options
+        if self.fitted:
+            return tokens.load(self.fitted.assets / tokens.FILE)
         self._refuse_one_character()
         return tokens.fit(options.tokens, self._pieces("train"), options.vocabulary)
 

@@ -23,7 +23,7 @@ class SequenceSource(LabelledTextSource[OfBases]):
         return Dna(with_unknown=self.options.ambiguous == "mask")
 
     @property
-    def longest(self) -> int:
+    def most(self) -> int:
         return self.options.longest
 
 

@@ -40,8 +40,14 @@ class LabelledTextSource(Source[Options]):
 
     @property
     @abstractmethod
+    def most(self) -> int:
+        """Tokens of a text, as the options say."""
+
+    @property
     def longest(self) -> int:
         """Tokens of a text, of which longer ones lose their end."""
+        known = self.fitted.facts.inputs.get("text") if self.fitted else None
+        return min(self.most, known.longest) if known else self.most
 
     @cached_property
     def divided(self) -> Divided:
@@ -49,6 +55,8 @@ class LabelledTextSource(Source[Options]):
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
+        if self.fitted:
+            return tokens.load(self.fitted.assets / tokens.FILE)
         return self.fit(self.divided.texts("train"))
 
     @cached_property
@@ -107,5 +115,5 @@ class WordSource(LabelledTextSource[OfWords]):
         return tokens.fit(self.options.tokens, training, self.options.vocabulary)
 
     @property
-    def longest(self) -> int:
+    def most(self) -> int:
         return self.options.longest

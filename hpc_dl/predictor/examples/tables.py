@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from hpc_dl.data.tables import encoding
 from hpc_dl.data.tables.places import list_rows
 from hpc_dl.data.tables.rows import Rows
 from hpc_dl.jobspec.csv_format import CsvFormat
@@ -26,7 +27,7 @@ def of(path: Path, facts: DataFacts, size: int) -> Examples:
 
 def _parts(every: Iterator[Rows], facts: DataFacts, index: list[str]) -> Iterator[Part]:
     for rows in every:
-        tables.check_names(rows, facts.raw)
+        encoding.check_names(rows, facts.raw)
         frame = rows.frame
         numbers = (frame.index.to_numpy() + 1).tolist()
         own = {name: frame[name].to_list() for name in index if name in frame}

@@ -1,0 +1,137 @@
+"""`hpcdl evaluate`: a trained network on other data, prepared as the training's were."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hpc_dl.cli import main
+from hpc_dl.data import sources
+from hpc_dl.predictor import load
+from hpc_dl.run import records
+from hpc_dl.run.journal import Journal
+from hpc_dl.run.layout import RunDir
+from hpc_dl.tracking.cursor import Cursor
+from tests.support import empty_store, exports
+from tests.support.running import new_run
+from tests.support.typed import use_settings
+
+GRU = {"name": "lstm", "cell": "gru", "hidden": 4}
+TEXTS = [
+    ("a good film that nobody who sees it forgets", "pos"),
+    ("a bad film", "neg"),
+    ("good", "pos"),
+    ("so bad", "neg"),
+] * 5
+OTHERS = [("strange words and good ones", "pos"), ("bad", "neg"), ("a good plot", "neg")] * 3
+TREES = [(1.0, "ash"), (5.0, "elm"), (9.0, "oak"), (2.0, "ash"), (4.0, "elm"), (8.0, "oak")] * 4
+GAPS = [(9.5, "oak"), (4.5, "elm"), ("", "elm"), (7.0, "oak"), (6.0, "elm"), ("", "oak")]
+
+
+def table(path: Path, names: str, rows: list) -> Path:
+    path.write_text("\n".join([names, *(",".join(map(str, it)) for it in rows)]) + "\n")
+    return path
+
+
+def trained(root: Path, model: dict, data: dict) -> RunDir:
+    """A run with fresh weights, and with what is fitted on its training examples. It is not
+    completed: MLflow would get its model, which takes seconds."""
+    run = new_run(root / "runs", model=model, data=data)
+    empty_store.put(run.root)
+    spec = records.load_spec(run)
+    source = sources.build(spec.data, root)
+    facts = source.describe()
+    exports.export(run.export, model, facts, data=spec.data.model_dump())
+    for name, text in source.assets(facts).items():
+        (run.export / "assets").mkdir(exist_ok=True)
+        (run.export / "assets" / name).write_text(text)
+    log = Journal(run.journal)
+    log.append("metrics", step=3, epoch=0, values={"test/accuracy": 0.25})
+    log.close()
+    return run
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    use_settings(monkeypatch, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def accuracy(run: RunDir, given, truth: list[str]) -> float:
+    """What the predictor, which has what was fitted for the training, is right about."""
+    said = load(run.export).predict(given)["class"].tolist()
+    return sum(it == true for it, true in zip(said, truth, strict=True)) / len(truth)
+
+
+def test_texts_are_read_with_the_vocabulary_of_the_training_and_mlflow_has_a_child(folder, capsys):
+    from mlflow import MlflowClient
+
+    data = {"name": "text_csv", "path": str(table(folder / "own.csv", "text,target", TEXTS))}
+    run = trained(folder, GRU, data | {"text": "text", "target": "target", "tokens": "words"})
+    table(folder / "other.csv", "text,target", OTHERS)
+    command = ["evaluate", run.id, "data.path=other.csv", "--json"]
+    assert main(command) == 0
+    found = json.loads(capsys.readouterr().out)
+    texts, classes = map(list, zip(*OTHERS, strict=True))
+    assert found["metrics"]["accuracy"] == pytest.approx(accuracy(run, texts, classes))
+    assert (found["split"], found["examples"], found["test"]) == ("all", 9, {"accuracy": 0.25})
+    written = json.loads((Path(found["folder"]) / "metrics.json").read_text())
+    assert written["metrics"] == found["metrics"]
+    assert len((Path(found["folder"]) / "predictions.csv").read_text().splitlines()) == 10
+
+    assert main(command) == 0  # again: still one of them
+    client, parent = MlflowClient(records_uri(run)), Cursor.load(run).mlflow_id
+    of_run = client.get_run(parent)
+    (child,) = client.search_runs(
+        [of_run.info.experiment_id], f"tags.`mlflow.parentRunId` = '{parent}'"
+    )
+    assert child.data.metrics["test/accuracy"] == found["metrics"]["accuracy"]
+    assert child.data.params["data.path"] == str(folder / "other.csv")
+    assert child.data.params["model.cell"] == "gru"
+    assert of_run.data.metrics == {"test/accuracy": 0.25}
+    assert main(["rm", run.id, "--yes"]) == 0
+    assert not client.search_runs([of_run.info.experiment_id])
+
+
+def test_a_table_has_the_columns_the_fills_and_the_numbers_of_classes_of_the_training(folder):
+    data = {"name": "csv", "path": str(table(folder / "own.csv", "height,tree", TREES))}
+    run = trained(
+        folder, {"name": "ffnn", "hidden": [4]}, data | {"target": "tree", "missing": "mean"}
+    )
+    table(folder / "other.csv", "height,tree", GAPS)
+    assert main(["evaluate", run.id, "data.path=other.csv"]) == 0
+    (written,) = run.evaluations.glob("*/metrics.json")
+    heights = [{"height": it or None} for it, _ in GAPS]
+    right = accuracy(run, heights, [tree for _, tree in GAPS])
+    assert json.loads(written.read_text())["metrics"]["accuracy"] == pytest.approx(right)
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["data.name=synthetic_reviews"], "the network was trained on image data, to classify"),
+        (["data.name=mnist"], "shape of image (1, 28, 28), and it was trained on (1, 8, 8)"),
+        (["data.split_seed=3"], "some of them were trained on"),
+        (["data.batch_size=7"], "was settled by the training"),
+        (["train.epochs=3"], "is no option of the data"),
+        (["resources.time=5"], "add --slurm"),
+        (["data.rot=x"], "there is no 'data.rot'"),
+    ],
+    ids=lambda it: it[0] if isinstance(it, list) else "",
+)
+def test_what_does_not_fit_is_refused_with_the_reason(folder, quick, capsys, words, said):
+    assert main(["evaluate", quick.id, *words]) == 2
+    assert said in capsys.readouterr().err
+    assert not quick.evaluations.exists()
+
+
+@pytest.fixture
+def quick(folder):
+    return trained(folder, {"name": "ffnn", "hidden": [4]}, {"name": "digits"})
+
+
+def records_uri(run: RunDir) -> str:
+    from hpc_dl.tracking import store_uri
+
+    return str(store_uri.load(run))
