@@ -22,6 +22,10 @@ from hpc_dl.run.layout import RunDir
 
 _KEY = "model.init_from.from"
 _OF_EXPORT = ("weights.safetensors", "weights.pt")
+_WAIT = (
+    "Weights are copied as a job is submitted, also with `after`: put `hpcdl attach {} &&` before "
+    "this command, which then waits until they are there."
+)
 _STATE, _SHARDS = "state.pt", "shards"
 
 
@@ -34,6 +38,8 @@ def locate(asked: InitFrom, site: Site) -> InitialWeights:
         return _locate(asked, site)
     except SpecConflict:
         raise
+    except trained_model.NotCompleted as error:
+        raise SpecConflict(_KEY, error.message, _WAIT.format(error.run)) from None
     except UserError as error:
         raise SpecConflict(_KEY, error.message, error.hint) from None
 

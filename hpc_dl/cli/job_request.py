@@ -22,8 +22,8 @@ from hpc_dl.jobspec.data import Data, DataFacts
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.model import Model
 from hpc_dl.jobspec.sources.user import UserData
+from hpc_dl.planning import compatibility, warm_start, wrapper
 from hpc_dl.planning import site as sites
-from hpc_dl.planning import warm_start, wrapper
 from hpc_dl.planning.compatibility import SpecConflict
 from hpc_dl.planning.plan import Machine, Plan
 from hpc_dl.planning.site import Site
@@ -61,6 +61,8 @@ class JobRequest:
     initial: InitialWeights | None
     """The weights that `model.init_from` names."""
     environment: Mapping[str, str]
+    is_new: bool
+    """False for a run that goes on."""
 
     def resolved(self, scheduler: Scheduler) -> JobSpec:
         """Return the spec with what the scheduler's variables add to it."""
@@ -87,6 +89,8 @@ class JobRequest:
                 machine=this_machine() if scheduler.on_this_machine else None,
                 environment=self.environment,
             )
+            if self.is_new:
+                compatibility.check_new(spec, self.facts)
         notes = [*waits, *plan.notes, *self.code.notes]
         if self.initial:
             notes += warm_start.notes(self.initial.source.facts, self.facts)
@@ -157,6 +161,7 @@ def read(
         code=code,
         initial=initial,
         environment=dict(os.environ),
+        is_new=copied is None,
     )
 
 

@@ -21,6 +21,14 @@ HELP = f"{common.RUN_HELP}; a folder `export`; runs:/RUN_ID/model or models:/NAM
 _DESCRIPTION = "model.json"
 
 
+class NotCompleted(UserError):
+    """A run that is still to write its trained network."""
+
+    def __init__(self, run: str, message: str, hint: str) -> None:
+        super().__init__(message, hint=hint, exit_code=EXIT_FAILED)
+        self.run = run
+
+
 @dataclass(frozen=True)
 class TrainedModel:
     """The folder of an export, and its run, if that is here."""
@@ -112,11 +120,11 @@ def _of_run(run: RunDir, same_name: list[RunDir]) -> TrainedModel:
         return TrainedModel(run.export, run)
     status = read_status(run)
     earlier = [it.id for it in same_name if (it.export / _DESCRIPTION).is_file()]
-    raise UserError(
-        f"{run.id} has no trained network{' yet' if status.active else ''}: it is {_state(status)}",
-        hint=f"{earlier[-1]} has one." if earlier else _advice(status),
-        exit_code=EXIT_FAILED,
-    )
+    message = f"{run.id} has no trained network{{}}: it is {_state(status)}"
+    hint = f"{earlier[-1]} has one." if earlier else _advice(status)
+    if status.active:
+        raise NotCompleted(run.id, message.format(" yet"), hint)
+    raise UserError(message.format(""), hint=hint, exit_code=EXIT_FAILED)
 
 
 def _state(status: Status) -> str:

@@ -51,9 +51,7 @@ class SpecConflict(UserError):
 def check(spec: JobSpec, facts: DataFacts, site: Site | None) -> None:
     """Raise SpecConflict for what cannot be; without a site the run stays on this machine."""
     _check_kind_and_task(spec, facts)
-    _check_unused(spec, facts)
     _check_conflict(spec, facts)
-    _check_norm(spec)
     _check_carried_state(spec)
     _check_classes(spec, facts)
     _check_loading(spec)
@@ -66,6 +64,13 @@ def check(spec: JobSpec, facts: DataFacts, site: Site | None) -> None:
     _check_rate(spec)
     if site is not None:
         _check_partition(spec, site)
+
+
+def check_new(spec: JobSpec, facts: DataFacts) -> None:
+    """Raise SpecConflict for what a new run may not have, but one that an earlier version began may
+    go on with."""
+    _check_unused(spec, facts)
+    _check_norm(spec)
 
 
 def _check_kind_and_task(spec: JobSpec, facts: DataFacts) -> None:

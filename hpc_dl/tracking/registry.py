@@ -49,7 +49,7 @@ def _version(
     version = next((it for it in of_run if it.name == name), None)
     made = version or client.create_model_version(
         name,
-        f"models:/{model.model_id}",
+        model.artifact_location,  # models:/ID would be looked up in the store of the environment
         mlflow_id,
         tags={description.RUN_TAG: str(run.path)},
         model_id=model.model_id,

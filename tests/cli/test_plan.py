@@ -17,6 +17,7 @@ from hpc_dl.jobspec.architectures.torchvision import Torchvision
 from hpc_dl.run import journal
 from hpc_dl.run.layout import RunDir
 from hpc_dl.run.submission import Submission
+from hpc_dl.scheduler import registry
 from tests.support.running import new_run
 from tests.support.typed import QUICK, job_file, use_settings
 
@@ -223,6 +224,17 @@ def test_code_is_beside_the_file_and_on_the_command_line_in_the_current_folder(
         places(f"{part}.name=only.py:x")
     assert f"{part}.name=jobs/only.py:x" in str(refused.value)
     assert places(f"{part}.name=jobs/only.py:x")[part] == "only.py:x"
+
+
+def test_a_begun_run_goes_on_with_an_option_without_effect_that_a_new_one_may_not_have(
+    root: Path,
+) -> None:
+    run = new_run(root, model={"name": "cnn", "embedding": 8})  # as an earlier version began it
+    resumed = job_request.read(run.spec, [], None, copied=run.code, begun=run)
+    assert resumed.plan(run.path, registry.get("local")).steps
+    begun_anew = job_request.read(run.spec, [], None)
+    with pytest.raises(UserError, match=r"model\.embedding: has no effect"):
+        begun_anew.plan(run.path, registry.get("local"))
 
 
 def test_missing_gpus_are_noted(

@@ -26,7 +26,7 @@ def test_a_run_is_registered_once_and_served(tmp_path, uri, monkeypatch, capsys)
     from mlflow import MlflowClient
 
     use_settings(monkeypatch, tmp_path)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)  # the store is the run's
     run = run_for(uri, tmp_path / "runs")
     exports.export(run.export, *exports.PICTURES["ffnn"])
     log = Journal(run.journal)
@@ -43,6 +43,7 @@ def test_a_run_is_registered_once_and_served(tmp_path, uri, monkeypatch, capsys)
     assert main(["register", run.id, "a/b"]) == 2
     assert "a/b" in capsys.readouterr().err
     images = np.random.default_rng(0).random((2, 3, 32, 32))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     answer = served("models:/digits@champion", {"inputs": images.tolist()}, tmp_path)
     expected = load(run.export).predict(images)
     assert answer["class"] == expected["class"].tolist()

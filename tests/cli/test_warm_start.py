@@ -12,6 +12,8 @@ from hpc_dl.cli.preview import preview
 from hpc_dl.cli.run_choice import RunChoice
 from hpc_dl.errors import UserError
 from hpc_dl.run import initial_weights
+from hpc_dl.run.journal import Journal
+from hpc_dl.run.submission import Submission
 from hpc_dl.scheduler import registry
 from hpc_dl.submission.prepare import prepare
 from hpc_dl.zoo.trained import WEIGHTS
@@ -79,6 +81,13 @@ def test_what_does_not_go_with_it_is_refused_where_it_is_written(tmp_path, earli
         ),
         f"model.init_from={tmp_path}/sounds": ("was trained on audio data", "image"),
     }
+    waiting = new_run(tmp_path / "runs", name="waiting")
+    Journal(waiting.journal).append("state", state="queued")
+    Submission("slurm", "17", "here", 0.0).save(waiting)
+    refused["model.init_from=waiting"] = (
+        "waiting-1 has no trained network yet: it is queued",
+        "put `hpcdl attach waiting-1 &&` before this command",
+    )
     for override, expected in refused.items():
         with pytest.raises(UserError) as caught:
             read(tmp_path, override)

@@ -11,7 +11,7 @@ import pytest
 from hpc_dl.jobspec.architectures import ZOO
 from hpc_dl.jobspec.data import DataFacts, Feature
 from hpc_dl.jobspec.job import JobSpec
-from hpc_dl.planning.compatibility import SpecConflict
+from hpc_dl.planning.compatibility import SpecConflict, check_new
 from hpc_dl.planning.plan import Machine, Plan
 from hpc_dl.planning.site import Partition, Site
 from hpc_dl.scheduler import registry
@@ -21,7 +21,7 @@ FACTS = DataFacts.of("image", "classify", (1, 8, 8), tuple("0123456789"), 1437, 
 SITE = Site(name="here")
 
 
-def make(site=SITE, machine=None, facts=FACTS, **sections):
+def spec_of(**sections):
     spec = {
         "name": "x",
         "model": {"name": "ffnn"},
@@ -29,9 +29,13 @@ def make(site=SITE, machine=None, facts=FACTS, **sections):
         "train": {"epochs": 10},
         **sections,
     }
+    return JobSpec.model_validate(spec)
+
+
+def make(site=SITE, machine=None, facts=FACTS, **sections):
     return plan_job(
         registry.get("local" if machine else "slurm"),
-        JobSpec.model_validate(spec),
+        spec_of(**sections),
         site,
         facts,
         run_dir=Path("/runs/x-1"),
@@ -210,8 +214,9 @@ NODES = replace(FACTS, modality="graph", task="classify_nodes")
     ],
 )
 def test_an_option_without_effect_is_refused(option, value, model, facts, able):
+    spec = spec_of(model={"name": model, option: value})
     with pytest.raises(SpecConflict, match=f"model.{option}: has no effect where .*{able}"):
-        make(facts=facts, model={"name": model, option: value})
+        check_new(spec, facts)
 
 
 @pytest.mark.parametrize(
@@ -223,8 +228,9 @@ def test_an_option_without_effect_is_refused(option, value, model, facts, able):
     ],
 )
 def test_group_norm_of_a_single_unit_is_refused(facts, model):
+    spec = spec_of(model={**model, "norm": "group"})
     with pytest.raises(SpecConflict, match="one unit is 0 everywhere after group norm") as caught:
-        make(facts=facts, model={**model, "norm": "group"})
+        check_new(spec, facts)
     assert caught.value.key == "model.hidden"
 
 
@@ -232,13 +238,13 @@ def test_options_without_effect_are_refused_together_but_at_their_defaults_mean_
     reviews = {"name": "synthetic_reviews", "tokens": "bytes", "vocabulary": 300}
     transformer = {"name": "transformer", "crf": True, "patch": 2}
     with pytest.raises(SpecConflict) as refused:
-        make(facts=TEXT, model=transformer, data=reviews)
+        check_new(spec_of(model=transformer, data=reviews), TEXT)
     assert {fault.path for fault in refused.value.faults} == {
         ("model", "patch"),
         ("model", "crf"),
         ("data", "vocabulary"),
     }
-    make(facts=TEXT, model={"name": "transformer", "crf": False, "patch": 4})
+    check_new(spec_of(model={"name": "transformer", "crf": False, "patch": 4}), TEXT)
 
 
 def test_fp16_without_a_gpu_is_refused():
