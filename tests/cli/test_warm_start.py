@@ -47,18 +47,23 @@ def test_it_names_a_run_a_folder_or_a_file_relative_to_the_spec(tmp_path, earlie
     shutil.copyfile(there, tmp_path / "copy.safetensors")
     tensors = safetensors.torch.load_file(there)
     torch.save({it.removeprefix("model/"): tensors[it] for it in tensors}, tmp_path / "copy.pt")
+    step = earlier.checkpoints / "step-00000012"
+    step.mkdir(parents=True)
+    torch.save({"engine": {"networks": {"model": {}}, "averages": {}}}, step / "state.pt")
     monkeypatch.chdir(earlier.path)
     for word, source, overrides in (
         ("quick", "quick-1", []),
         ("quick", "quick-1", ["model.init_from=../quick-1/export"]),  # typed: of this folder
         ("runs/quick-1", "quick-1", []),
+        ("runs/quick-1/checkpoints/step-00000012", "quick-1, step-00000012", []),
         ("copy.safetensors", str(tmp_path / "copy.safetensors"), []),
         ("{from: copy.pt}", str(tmp_path / "copy.pt"), []),
     ):
         text = JOB.replace("init_from: quick", f"init_from: {word}")
         found = job_request.read(Path(job_file(tmp_path, text)), overrides, None)
         assert found.initial and found.initial.source.name == source
-        assert found.initial.source.facts == (exports.GREY if source == "quick-1" else None)
+        known = {"quick-1": exports.GREY, "quick-1, step-00000012": found.facts}
+        assert found.initial.source.facts == known.get(source)
         assert found.fingerprint.parts["model.init_from"]
 
 

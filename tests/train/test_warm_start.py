@@ -96,6 +96,60 @@ def test_of_the_same_data_everything_is_taken_and_the_network_computes_the_same(
     assert all(torch.equal(it, same[key]) for key, it in net.state_dict().items())
 
 
+PLAIN = """
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, input_shape, outputs):
+        super().__init__()
+        self.body = nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.ReLU())
+        self.head = nn.Linear(8, outputs)
+
+    def forward(self, image):
+        return self.head(self.body(image))
+"""
+
+
+def test_a_plain_module_begins_with_a_state_dict_and_a_checkpoint_with_averages(tmp_path):
+    (tmp_path / "net.py").write_text(PLAIN)
+    there = {"body.1.weight": torch.ones(8, 64), "body.1.bias": torch.ones(8)}
+    others = {name: it + 1 for name, it in there.items()}
+    torch.save(there, tmp_path / "net.pt")
+    engine = {"networks": {"model": others}, "averages": {"model": there}}
+    torch.save({"engine": engine}, tmp_path / "state.pt")
+    for name in ("net.pt", "state.pt"):
+        initial = InitialWeights(tmp_path / name, Source(name))
+        options = {"name": "net.py:Net"}
+        net, fresh, report = begin(
+            initial, options, exports.GREY, tmp_path, freeze=["body.*"], lr_scale=0.1
+        )
+        assert torch.equal(net.body[1].weight, there["body.1.weight"])
+        assert torch.equal(net.head.weight, fresh["head.weight"])
+        assert not net.body[1].weight.requires_grad
+        assert set(report.names("new")) == {"head.weight", "head.bias"}
+
+
+@pytest.mark.nightly
+def test_weights_that_fsdp_divides_are_taken_frozen_and_trained_slowly(tmp_path):
+    options, asked = {"name": "ffnn", "hidden": [8, 8]}, {"freeze": ["1.*"], "lr_scale": 0.1}
+    losses = []
+    for strategy, size in (("ddp", 1), ("fsdp", 2)):
+        run = new_run(
+            tmp_path / strategy,
+            model={**options, "init_from": {"from": "before-1", **asked}},
+            train={"steps": 4, "epochs": None, "log_every": 1, "strategy": strategy},
+            initial=initial_of(tmp_path / f"{strategy}-export", options, exports.GREY),
+            resources={"tasks_per_node": size, "cpus_per_task": 1},
+        )
+        ranks.train(run)
+        before, after = read_weights(run.initial_weights / WEIGHTS)["model"], exported_weights(run)
+        assert torch.equal(before["1.weight"], after["1.weight"])
+        assert not torch.equal(before["3.weight"], after["3.weight"])
+        found = (values for _, values in history(run))
+        losses.append([it["train/loss"] for it in found if "train/loss" in it])
+    assert losses[1] == pytest.approx(losses[0], rel=1e-4)
+
+
 def test_what_is_asked_for_is_taken_frozen_and_trained_at_its_own_rate(tmp_path):
     initial = initial_of(tmp_path / "export", *NORMED)
     asked = {"only": ["[0-5].*"], "freeze": ["[01].*"], "lr_scale": 0.1}
