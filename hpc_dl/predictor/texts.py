@@ -12,6 +12,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from hpc_dl.data.tokens import Tokenizer
 from hpc_dl.errors import UserError
+from hpc_dl.jobspec.data import UNKNOWN
 from hpc_dl.predictor.prompts import strings
 
 
@@ -26,7 +27,7 @@ class Texts:
     def batch(self, given: Any) -> dict[str, Tensor]:
         """Return the tensors for `predict`. Raises UserError for a text that is empty, or has what
         the tokenizer refuses; the end of a longer one than was trained on is lost, with a
-        warning."""
+        warning. Texts of nothing but UNKNOWN are warned of: their prediction says nothing."""
         rows = [self._encoded(text, n) for n, text in enumerate(strings(given), start=1)]
         lengths = [len(row) for row in rows]
         if longer := [n for n, count in enumerate(lengths, start=1) if count > self.longest]:
@@ -37,10 +38,19 @@ class Texts:
                 stacklevel=2,
             )
         rows = [row[: self.longest] for row in rows]
+        if strange := [n for n, row in enumerate(rows, start=1) if self._is_unknown(row)]:
+            warnings.warn(
+                f"{len(strange)} of {len(rows)} texts, the first is text {strange[0]}, have no "
+                "token that the training had: what is predicted of them says nothing",
+                stacklevel=2,
+            )
         return {
             "text": pad_sequence(rows, batch_first=True),
             "text_length": torch.tensor([*map(len, rows)]),
         }
+
+    def _is_unknown(self, row: Tensor) -> bool:
+        return self.tokenizer.tokens[0] == UNKNOWN and not bool(row.any())
 
     def _encoded(self, text: str, number: int) -> Tensor:
         if not text.strip():

@@ -212,6 +212,13 @@ def test_a_table_may_be_one_column_of_texts(hpcdl, tmp_path, lines, texts):
     assert pandas.read_csv(StringIO(printed))["text"].tolist() == texts
 
 
+def test_files_whose_lines_are_no_texts_are_refused(hpcdl, tmp_path):
+    (tmp_path / "x.jsonl").write_text('{"text": "to be"}\n')
+    code, _, said = hpcdl("predict", "reviews", "x.jsonl")
+    assert code == 2
+    assert "x.jsonl holds no plain lines of text" in said
+
+
 def test_series_are_read_by_the_options_of_the_training(tmp_path):
     (tmp_path / "x.csv").write_text("Station 7\n" + "\n".join(["load|wind", *["1|2"] * 6]))
     facts = replace(SERIES, csv={"sep": "|", "skiprows": 1})

@@ -38,6 +38,11 @@ def test_the_end_of_a_longer_text_is_lost_with_a_warning():
     assert batch["text_length"].tolist() == [1, 4]
 
 
+def test_texts_without_a_known_word_are_warned_of():
+    with pytest.warns(UserWarning, match=r"1 of 3 texts, the first is text 2, have no token"):
+        WORDS.batch(["good", "xyzzy plugh", "good xyzzy"])
+
+
 def test_dna_is_taken_in_any_case_and_a_letter_that_is_no_base_is_refused():
     bases = Texts(Dna(), 9)
     assert bases.batch("acGU")["text"].tolist() == [[0, 1, 2, 3]]

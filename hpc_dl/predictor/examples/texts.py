@@ -19,6 +19,8 @@ from hpc_dl.predictor.examples.files import find_files
 from hpc_dl.predictor.examples.part import Examples, Part, in_parts
 
 TABLES = (".csv", ".tsv", ".parquet", ".parq", ".pq")
+STRUCTURED = (".json", ".jsonl", ".ndjson", ".xml", ".html", ".htm", ".yaml", ".yml")
+"""Of files whose lines are no texts."""
 FASTA = (".fa", ".fasta", ".fna", ".faa")
 
 
@@ -36,6 +38,11 @@ def of_path(path: Path, column: str | None, size: int) -> Examples:
         _, records = fasta.read("INPUT", str(path))
         named = [(it.id, it.sequence) for it in records]
         return Examples(_of_sequences(named, path, size), len(named))
+    if suffix in STRUCTURED:
+        raise UserError(
+            f"{path} holds no plain lines of text, by its suffix",
+            hint=f"Give a .txt with a text a line, or a column of a table: {' '.join(TABLES)}.",
+        )
     return Examples(_of_lines(path, size))
 
 
