@@ -10,6 +10,20 @@ from hpc_dl.errors import UserError
 TABLES = (".csv", ".parquet", ".npz", ".jsonl")
 """Suffixes of files of predictions; `hpc_dl.predictor.results` has their forms."""
 
+_OF_FILES = frozenset(
+    ".csv .flac .gif .h5 .jpeg .jpg .json .jsonl .mid .midi .mp3 .npy .parquet .pdf .png .svg .tar "
+    ".txt .wav .zip".split()
+)
+
+
+def check_folder(out: Path) -> None:
+    """Raise UserError for a name that ends like a file's, where a folder will be."""
+    if out.suffix.lower() in _OF_FILES:
+        raise UserError(
+            f"{out}: a folder of files will be there, and {out.suffix} is a file's suffix",
+            hint=f"-o {out.with_suffix('')}",
+        )
+
 
 def check(out: Path | None, *, force: bool, suffixes: Sequence[str] = ()) -> None:
     """Raise UserError for a file or folder that is there already, or cannot be made there; with

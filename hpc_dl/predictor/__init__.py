@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from hpc_dl.data.faults import resolve_home
 from hpc_dl.errors import UserError
+from hpc_dl.jobspec.faults import find_faults
 from hpc_dl.jobspec.suggestions import closest
 from hpc_dl.predictor import raw
 from hpc_dl.zoo import trained as trained_networks
@@ -75,21 +76,24 @@ class Predictor:
         task = self.architecture.task
         if task is None or task.params is None:
             if params:
-                raise UserError(f"params: these predictions have none, but got {', '.join(params)}")
+                raise UserError(f"these predictions have no options, but got {', '.join(params)}")
             return
         try:
             task.params = TypeAdapter(type(task.params)).validate_python(dict(params))
         except ValidationError as error:
-            raise _fault_of_params(error, [it.name for it in fields(task.params)]) from None
+            raise _fault_of_params(error, params, [it.name for it in fields(task.params)]) from None
 
 
-def _fault_of_params(error: ValidationError, known: Sequence[str]) -> UserError:
-    first = error.errors()[0]
-    name = ".".join(map(str, first["loc"]))
+def _fault_of_params(
+    error: ValidationError, params: Mapping[str, Any], known: Sequence[str]
+) -> UserError:
+    first = find_faults(error, params, BaseModel)[0]
+    name = ".".join(map(str, first.path))
     if name in known:
-        return UserError(f"params: {name}: {first['msg']}")
+        return UserError(first.message)
     return UserError(
-        f"params: there is no '{name}'{closest(name, known)}", hint=f"There are: {', '.join(known)}"
+        f"these predictions have no option '{name}'{closest(name, known)}",
+        hint=f"There are: {', '.join(known)}",
     )
 
 

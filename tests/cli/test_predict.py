@@ -130,7 +130,7 @@ def test_a_file_that_is_there_is_left_alone(hpcdl, root, tmp_path):
         (["."], "has no pictures in it, but 1 .txt\nKnown are .bmp"),
         (["a.txt", "-o", "out.xls"], "out.xls: the suffix says the form of the file, and .xls is"),
         (["a.txt", "-o", "no/out.csv"], "there is no folder no\nmkdir -p no"),
-        (["a.txt", "beam=3"], "params: these predictions have none, but got beam"),
+        (["a.txt", "beam=3"], "these predictions have no options, but got beam"),
         (["a.txt", "b.txt"], "INPUT is one file or folder"),
         ([], "INPUT is one file or folder, or --text gives texts"),
         (["--text", "a"], "was trained on image, not on texts"),
@@ -251,6 +251,7 @@ def test_pictures_are_generated_by_seed_as_files_with_a_grid(hpcdl, tmp_path):
     assert pixels.shape == (70, 1, 8, 8)
     assert not np.array_equal(np.array(Image.open("a/00001.png")), (pixels[0, 0] * 255).round())
     assert "a is there already" in hpcdl("generate", "gan", "-o", "a")[2]
+    assert "x.png: a folder of files will be there" in hpcdl("generate", "gan", "-o", "x.png")[2]
 
 
 def test_a_conditional_network_generates_the_classes_in_turn_or_one(hpcdl):

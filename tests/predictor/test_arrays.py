@@ -223,5 +223,5 @@ def test_classes_come_back_by_name(predictors):
 
 def test_options_of_predictions_are_refused_where_there_are_none(predictors):
     name = next(iter(INPUTS))
-    with pytest.raises(UserError, match="params: these predictions have none, but got temperature"):
+    with pytest.raises(UserError, match="these predictions have no options, but got temperature"):
         predictors[name].predict(INPUTS[name], {"temperature": 0.5})
