@@ -75,7 +75,7 @@ def _generate(args: argparse.Namespace, predictor: Predictor, params: dict[str, 
         )
     if kind != "text" and args.out is None:
         raise UserError(f"{args.word} makes {kind}: -o FOLDER says where to put them")
-    if kind != "text":
+    if kind != "text" and args.out.suffix != ".npz":
         out_file.check_folder(args.out)
     if kind != "pictures" and args.label is not None:
         raise UserError(f"--class is of pictures, but {args.word} makes {kind}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,15 +11,14 @@ from hpc_dl.errors import UserError
 TABLES = (".csv", ".parquet", ".npz", ".jsonl")
 """Suffixes of files of predictions; `hpc_dl.predictor.results` has their forms."""
 
-_OF_FILES = frozenset(
-    ".csv .flac .gif .h5 .jpeg .jpg .json .jsonl .mid .midi .mp3 .npy .parquet .pdf .png .svg .tar "
-    ".txt .wav .zip".split()
+_OF_FILES = re.compile(
+    r"\.(csv|flac|gif|h5|jpe?g|jsonl?|midi?|mp3|np[yz]|parquet|pdf|png|svg|tar|txt|wav|zip)$", re.I
 )
 
 
 def check_folder(out: Path) -> None:
     """Raise UserError for a name that ends like a file's, where a folder will be."""
-    if out.suffix.lower() in _OF_FILES:
+    if _OF_FILES.search(out.name):
         raise UserError(
             f"{out}: a folder of files will be there, and {out.suffix} is a file's suffix",
             hint=f"-o {out.with_suffix('')}",
