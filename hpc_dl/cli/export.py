@@ -10,7 +10,7 @@ from pathlib import Path
 from hpc_dl.cli import out_file, trained_model
 
 HELP = "Write a trained network as one file that is read without hpcdl, checked against it."
-SUFFIXES = {"torch-export": ".pt2", "safetensors": ".safetensors"}
+SUFFIXES = {"torch-export": ".pt2", "onnx": ".onnx", "safetensors": ".safetensors"}
 """Of each format; `hpc_dl.predictor.formats` writes them."""
 
 
@@ -20,17 +20,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--format",
         required=True,
         choices=[*SUFFIXES],
-        help="torch-export: the predictions as a graph, run by torch alone; safetensors: the "
-        "weights alone",
+        help="torch-export: the predictions as a graph, run by torch alone; onnx: the same, run by "
+        "ONNX Runtime; safetensors: the weights alone",
     )
     parser.add_argument(
         "-o", "--out", metavar="OUT", type=Path, help="the file; RUN with the format's suffix here"
     )
     parser.add_argument("--force", action="store_true", help="replace OUT, if it is there")
     parser.epilog = (
-        "The file and the network predict the same made-up inputs, within the ranges that are "
-        "known of them; where they differ, no file is written, and the exit code is 1. OUT.json "
-        "says what it takes and gives."
+        "The file and the network predict test examples of the run, where its data are within "
+        "reach, and made-up inputs; where they differ, no file is written, and the exit code is 1. "
+        "OUT.json says what it takes and gives."
     )
 
 
@@ -44,9 +44,9 @@ def run(args: argparse.Namespace) -> int:
 
         from hpc_dl.predictor import formats
 
-        difference = formats.write(model.export, args.format, out)
+        compared = formats.write(model.export, args.format, out, model.run)
     sys.stdout.write(
-        f"{out}: predicts as {name} does, with {difference:.2g} for the largest difference\n"
+        f"{out}: predicts as {name} does; the largest difference is {compared}\n"
         f"{out}.json: its inputs and outputs\n"
     )
     return 0

@@ -146,7 +146,7 @@ def _check_outputs(
 ) -> None:
     """Raise UserError for outputs of another shape than the task asks for."""
     first = inputs[0]
-    rows = inputs[3] if len(inputs) > 3 else len(first)  # of graphs: their number
+    rows = inputs[3] if len(inputs) > 3 else first.shape[0]  # of graphs: their number
     wanted = (rows, first.shape[1], outputs) if of_steps else (rows, outputs)
     if isinstance(found, Tensor) and tuple(found.shape) == wanted:
         return

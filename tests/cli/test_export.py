@@ -11,10 +11,15 @@ import torch
 from safetensors.numpy import load_file
 
 from hpc_dl.cli import main
+from hpc_dl.planning.plan import Plan
 from hpc_dl.predictor import load
 from hpc_dl.predictor.formats import comparison
+from hpc_dl.predictor.formats.network import Network, longest, made_up, padded
+from hpc_dl.run import records
+from hpc_dl.run.layout import read_json, write_json
 from hpc_dl.zoo import trained
 from tests.support import exports
+from tests.support.running import QUICK, new_run
 from tests.support.typed import use_settings
 
 ALONE = """
@@ -65,6 +70,81 @@ def test_a_file_of_weights_has_all_of_them(exported, tmp_path, capsys):
     assert set(found) == {f"model/{key}" for key in net}
     for key, tensor in net.items():
         np.testing.assert_array_equal(found[f"model/{key}"], tensor.numpy())
+
+
+def test_test_examples_of_the_run_are_compared_unless_its_data_have_changed(tmp_path, monkeypatch):
+    use_settings(monkeypatch, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    run = new_run(tmp_path / "runs")
+    exports.export(run.export, QUICK["model"], records.load(run.plan, Plan).facts)
+
+    def compared():
+        words = ["export", run.id, "--format", "safetensors", "-o", "net.safetensors", "--force"]
+        assert main(words) == 0
+        return json.loads((tmp_path / "net.safetensors.json").read_text())["comparison"]
+
+    found = compared()
+    assert (found["test_examples"], found["made_up"]) == (12, 4)
+    begun = read_json(run.fingerprint)
+    write_json(run.fingerprint, {**begun, "parts": dict.fromkeys(begun["parts"], "other")})
+    found = compared()
+    assert (found["test_examples"], found["made_up"]) == (0, 4)
+    assert "the data of quick-1 have changed" in found["why_no_test_examples"]
+
+
+def test_without_the_extra_onnx_is_refused_with_how_to_install_it(
+    exported, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    assert exported(*exports.OTHERS["ffnn of tables"], "--format", "onnx", "-o", "net.onnx") == 2
+    assert "pip install 'hpcdl[onnx]'" in capsys.readouterr().err
+    assert not [it.name for it in tmp_path.iterdir() if "onnx" in it.name]
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", ["cnn", "lstm of recordings", "gnn of graphs"])
+def test_onnx_predicts_any_number_of_examples_of_the_lengths_that_it_takes(
+    exported, tmp_path, name
+):
+    runtime = pytest.importorskip("onnxruntime", reason="pip install 'hpcdl[onnx]'")
+    options, facts = (exports.MEMBERS | exports.RAW)[name]
+    assert exported(options, facts, "--format", "onnx", "-o", "net.onnx") == 0
+    assert {it.name for it in tmp_path.glob("*net.onnx*")} == {"net.onnx", "net.onnx.json"}
+    session = runtime.InferenceSession("net.onnx", providers=["CPUExecutionProvider"])
+    network = trained.load(tmp_path / "net")
+    described = json.loads((tmp_path / "net.onnx.json").read_text())["inputs"]
+    shapes = {it["name"]: it["shape"] for it in described}
+    for count, part in ((5, 2), (2, 3)):
+        inputs = padded(made_up(network, count, longest(network) // part), shapes)
+        with torch.no_grad():
+            expected = Network(network)(*inputs)
+        given = zip(session.get_inputs(), inputs, strict=True)
+        found = session.run([*expected], {it.name: tensor.numpy() for it, tensor in given})
+        for values, tensor in zip(found, expected.values(), strict=True):
+            np.testing.assert_allclose(values, tensor, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.nightly
+def test_what_onnx_does_not_express_is_refused_with_the_operation(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("onnxruntime", reason="pip install 'hpcdl[onnx]'")
+    use_settings(monkeypatch, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.py").write_text(
+        "import torch\n\n\nclass Bessel(torch.nn.Module):\n"
+        "    def __init__(self, outputs):\n        super().__init__()\n"
+        "        self.last = torch.nn.Linear(5, outputs)\n\n"
+        "    def forward(self, table):\n"
+        "        return self.last(torch.special.modified_bessel_i0(table.float()))\n"
+    )
+    exports.export(tmp_path / "net", {"name": "net.py:Bessel"}, exports.TABLE, tmp_path)
+    (tmp_path / "net" / "code").mkdir()
+    (tmp_path / "net" / "code" / "net.py").write_text((tmp_path / "net.py").read_text())
+    assert main(["export", "./net", "--format", "onnx", "-o", "net.onnx"]) == 1
+    said = capsys.readouterr().err
+    assert "ONNX does not express this network" in said
+    assert "bessel" in said
+    assert not [it.name for it in tmp_path.iterdir() if "onnx" in it.name]
 
 
 def test_a_network_that_writes_step_by_step_is_no_graph(exported, tmp_path, capsys):

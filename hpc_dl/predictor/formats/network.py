@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from hpc_dl.zoo.contract import SHARED
 from hpc_dl.zoo.layers.standardise import Standardise
@@ -93,3 +94,18 @@ def _of_columns(trained: Trained, standard: Tensor) -> Tensor:
             deviation = module.deviation.nan_to_num(posinf=0)
             return standard * deviation + module.mean
     return standard
+
+
+def padded(inputs: Sequence[Tensor], shapes: Mapping[str, Sequence[int | str]]) -> list[Tensor]:
+    """Return inputs whose sequences are as long as a graph takes them, where that is a number."""
+    return [
+        _padded_to(tensor, shape) for tensor, shape in zip(inputs, shapes.values(), strict=True)
+    ]
+
+
+def _padded_to(tensor: Tensor, shape: Sequence[int | str]) -> Tensor:
+    for axis, size in enumerate(shape):
+        if isinstance(size, int) and tensor.shape[axis] < size:
+            after = [0, 0] * (tensor.dim() - axis - 1) + [0, size - tensor.shape[axis]]
+            tensor = F.pad(tensor, after)
+    return tensor

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import torch
 from torch.export import Dim, ExportedProgram
+from torch.fx.experimental.symbolic_shapes import is_concrete_int
 
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.predictor.formats.comparison import Run
-from hpc_dl.predictor.formats.network import Network, axis_name, longest, made_up
+from hpc_dl.predictor.formats.network import Network, axis_name, longest, made_up, padded
 from hpc_dl.zoo.trained import Trained
 
 TRACED = 4
@@ -25,14 +26,14 @@ def write(trained: Trained, file: Path) -> dict[str, list[int | str]]:
     """Write the graph; return the shapes of its inputs. Raises UserError for a network without
     one."""
     program = traced(trained)
-    with _quiet():
+    with quiet():
         torch.export.save(program, file)
     return shapes(trained, program)
 
 
 def read(trained: Trained, file: Path) -> Run:
     """Return what runs a written graph."""
-    with _quiet():
+    with quiet():
         module = torch.export.load(file).module()
     return lambda inputs: module(*inputs)
 
@@ -42,19 +43,36 @@ def traced(trained: Trained) -> ExportedProgram:
     sequences where the network allows it. Raises UserError with torch's reason where it has none.
     """
     refuse_written(trained)
+    program = _traced(trained, Dim.AUTO)
+    return program if _takes_shorter(trained, program) else _traced(trained, Dim.STATIC)
+
+
+def _traced(trained: Trained, length: object) -> ExportedProgram:
     examples = tuple(made_up(trained, TRACED, longest(trained)))
-    free = tuple(_free(it["shape"]) for it in trained.inputs.values())
+    free = tuple(_free(it["shape"], length) for it in trained.inputs.values())
     first: Exception | None = None
     for strict in (False, True):  # strict follows len(x), and fewer networks
         try:
-            with _quiet(), torch.no_grad():
+            with quiet(), torch.no_grad():
                 return torch.export.export(
                     Network(trained), examples, dynamic_shapes=(free,), strict=strict
                 )
         except Exception as error:  # torch raises many kinds
             first = first or error
     assert first is not None
-    raise refusal("torch.export", first) from first
+    raise refusal("torch.export makes no graph of this network", first) from first
+
+
+def _takes_shorter(trained: Trained, program: ExportedProgram) -> bool:
+    """Return whether a graph takes shorter sequences where it says so: what is computed of their
+    length may be fixed though the length is not."""
+    inputs = made_up(trained, 1, -(-longest(trained) // 2))
+    try:
+        with quiet(), torch.no_grad():
+            program.module()(*padded(inputs, shapes(trained, program)))
+    except Exception:  # torch raises many kinds
+        return False
+    return True
 
 
 def refuse_written(trained: Trained) -> None:
@@ -69,15 +87,15 @@ def refuse_written(trained: Trained) -> None:
         )
 
 
-def refusal(of: str, error: Exception) -> UserError:
-    """Make the error for a network of which `of` makes no graph."""
+def refusal(what: str, error: BaseException) -> UserError:
+    """Make the error for a network that is no graph in a format; `what` says so."""
     why = (str(error).strip() or type(error).__name__).partition("\n")[0]
     if why.startswith("Constraints violated"):
         why = (
             "it is fixed to the number of examples; x.shape[0] in place of len(x) leaves that free"
         )
     return UserError(
-        f"{of} makes no graph of this network: {why}",
+        f"{what}: {why}",
         hint="--format safetensors has its weights; `hpcdl predict` and MLflow run it.",
         exit_code=EXIT_FAILED,
     )
@@ -93,19 +111,15 @@ def shapes(trained: Trained, program: ExportedProgram) -> dict[str, list[int | s
     ]
     return {
         name: [
-            it if isinstance(it, int) else axis_name(name, axis) for axis, it in enumerate(shape)
+            int(it) if is_concrete_int(it) else axis_name(name, axis)
+            for axis, it in enumerate(shape)
         ]
         for name, shape in zip(trained.inputs, inputs, strict=True)
     }
 
 
-def _free(shape: Sequence[int]) -> dict[int, object]:
-    axes = [axis for axis, size in enumerate(shape) if size == -1]
-    return {axis: Dim.DYNAMIC if axis == 0 else Dim.AUTO for axis in axes}
-
-
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Leave out what torch logs, prints and warns while it tries."""
     logging.disable(logging.CRITICAL)
     try:
@@ -113,3 +127,8 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         logging.disable(logging.NOTSET)
+
+
+def _free(shape: Sequence[int], length: object) -> dict[int, object]:
+    axes = [axis for axis, size in enumerate(shape) if size == -1]
+    return {axis: Dim.DYNAMIC if axis == 0 else length for axis in axes}

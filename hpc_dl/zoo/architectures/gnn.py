@@ -121,7 +121,7 @@ class GraphNetwork(nn.Module):
         """Apply a graph layer, with self-loops where it needs them."""
         if self.options.layer not in WITH_SELF_LOOPS:
             return layer(node, edge)
-        return layer(F.pad(node, [0, 0, 0, 1]), add_self_loops(edge, len(node)))[:-1]
+        return layer(F.pad(node, [0, 0, 0, 1]), add_self_loops(edge, node.shape[0]))[:-1]
 
     def _drop(self, hidden: Tensor) -> Tensor:
         return F.dropout(hidden, self.options.dropout, self.training)

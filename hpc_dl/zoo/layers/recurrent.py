@@ -60,7 +60,7 @@ class RecurrentLayers(nn.Module):
     def forward(self, sequence: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
         """Return the states of the last layer at each step of sequences (T, B, size), (T, B,
         width), and those that each way ends with, (B, width)."""
-        backwards = _reversed_places(length, len(sequence))
+        backwards = _reversed_places(length, sequence.shape[0])
         ends = (length - 1)[None], torch.zeros_like(length)[None]
         ways: list[Tensor] = []
         layers: Any
@@ -110,7 +110,7 @@ class RecurrentNetwork(nn.Module):
 
     def _pooled(self, states: Tensor, length: Tensor) -> Tensor:
         """Return the mean or the maximum of states (T, B, size) over the real steps, (B, size)."""
-        real = is_real(length, len(states)).T[..., None]
+        real = is_real(length, states.shape[0]).T[..., None]
         if self.pooling == "mean":
             return states.where(real, 0).sum(0) / length[:, None]
         return states.where(real, -torch.inf).amax(0)
