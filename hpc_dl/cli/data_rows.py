@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 from hpc_dl.cli.class_table import format_classes
 from hpc_dl.cli.text_columns import align
+from hpc_dl.data.splits import description
 from hpc_dl.errors import printable
 from hpc_dl.jobspec.data import Column, Data, DataFacts
+from hpc_dl.jobspec.units import count
 
 MAX_COLUMNS = 40
 """How many columns of a data table are listed."""
@@ -21,13 +23,8 @@ def rows(data: Data, facts: DataFacts, data_root: str) -> list[tuple[str, str]]:
         ("data", _sizes(data, facts, data_root)),
         *([("classes", format_classes(facts))] if facts.classes else []),
         *([("columns", _columns(facts.raw))] if facts.raw else []),
-        *([("split", _split(data, facts))] if data.drawn else []),
+        *([("split", description.describe(data, facts))] if data.drawn else []),
     ]
-
-
-def count(number: int, noun: str, plural: str = "s") -> str:
-    """Return a number with its noun: `1 value`, `2 values`."""
-    return f"{number} {noun}{'' if number == 1 else plural}"
 
 
 def _sizes(data: Data, facts: DataFacts, data_root: str) -> str:
@@ -41,27 +38,6 @@ def _sizes(data: Data, facts: DataFacts, data_root: str) -> str:
         f"{data.name}: {count(facts.train, 'training example')}, {facts.validation} "
         f"validation, {facts.test} test; {facts.modality} {shape}{classes}{staged}"
     )
-
-
-def _split(data: Data, facts: DataFacts) -> str:
-    """Say how examples are divided."""
-    groups, drawn = facts.groups, facts.drawn
-    if drawn == ():
-        return "validation and test are those of the data"
-    names = data.drawn if drawn is None else drawn
-    parts = [f"{' and '.join(names)} drawn with split_seed {data.split_seed}"]
-    if drawn is None:
-        parts = [f"{parts[0]}, where the data have none of their own"]
-    elif facts.classes:
-        parts.append("each class in proportion" if data.stratify else "not stratified")
-    else:
-        parts.append("not stratified, as there are no classes")
-    if data.folds:
-        parts.append(f"the test is fold {data.fold} of {data.folds}, counted from 0")
-    if groups:
-        by = getattr(data, "groups", None) or "group"
-        parts.append(f"{count(groups, 'group')} by '{by}', each in one split")
-    return "; ".join(parts)
 
 
 def _columns(raw: tuple[Column, ...]) -> str:

@@ -10,12 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from hpc_dl.cli import data_rows
-from hpc_dl.cli.data_rows import count
 from hpc_dl.cli.preview import Preview
 from hpc_dl.errors import printable
 from hpc_dl.jobspec import units
 from hpc_dl.jobspec.credentials import hidden
 from hpc_dl.jobspec.model import Model
+from hpc_dl.jobspec.units import count
 from hpc_dl.planning import data_loading
 from hpc_dl.planning.plan import Plan
 

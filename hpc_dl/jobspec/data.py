@@ -258,6 +258,8 @@ class Data(Spec):
     """Options that change no batch."""
     can_stream: ClassVar[bool] = False
     """True if its examples can also be read while training."""
+    licence: ClassVar[str] = ""
+    """Of the data, as an SPDX identifier, where their publisher states one; never a guess."""
 
     name: str
     batch_size: PositiveInt = Field(

@@ -49,6 +49,11 @@ def roughly(total: float) -> str:
     return f"{total:.0f} s"
 
 
+def count(number: int, noun: str, plural: str = "s") -> str:
+    """Return a number with its noun: `1 value`, `2 values`."""
+    return f"{number} {noun}{'' if number == 1 else plural}"
+
+
 def bytes_of(text: str) -> int:
     """Return a Slurm memory size in bytes; without a suffix it is in megabytes, as for sbatch."""
     match = re.fullmatch(r"(\d+)([KMGT])?B?", text.strip(), re.IGNORECASE)

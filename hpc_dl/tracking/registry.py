@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hpc_dl import model_card
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.run.layout import RunDir
 from hpc_dl.tracking import description, store, sync
@@ -15,14 +16,16 @@ if TYPE_CHECKING:
 
 TIMEOUT = 60.0
 """Seconds to wait for another process that is writing to the store."""
+LONGEST = 5000
+"""Characters of a description that MLflow's databases keep."""
 
 
 def register(run: RunDir, uri: str, name: str, alias: str | None) -> tuple[str, bool]:
     """Register the network of a completed run, which is sent to the store first if it is not there;
     return the number of the version, and whether it is new.
 
-    A run has one version of a name. Raises UserError for a name or an alias that MLflow refuses,
-    and StoreUnavailable.
+    A run has one version of a name, with the run's model card as its description. Raises UserError
+    for a name or an alias that MLflow refuses, and StoreUnavailable.
     """
     if sync.is_pending(run):
         sync.sync_run(run, TIMEOUT)
@@ -53,6 +56,7 @@ def _version(
         mlflow_id,
         tags={description.RUN_TAG: str(run.path)},
         model_id=model.model_id,
+        description=description.clean_text(model_card.page(run), LONGEST),
     )
     if made.status != "READY":
         raise UserError(

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
+from hpc_dl import model_card
 from hpc_dl.data.dataset import Split
 from hpc_dl.jobspec import units
 from hpc_dl.jobspec.job import JobSpec
@@ -241,6 +242,8 @@ class Trainer:
             values=values,
             validation=self.early_stopping.values_of(weights.step),
         )
+        with self.recorder.best_effort.on_this_rank("model card"):
+            model_card.write(self.run)
         is_early, idle = self.engine.step < self.plan.steps, self.early_stopping.idle_epochs
         why = f"no improvement for {idle} epochs" if is_early else "all steps"
         reason = f"{self.engine.step} steps trained: {why}"

@@ -39,6 +39,8 @@ def test_a_run_is_registered_once_and_served(tmp_path, uri, monkeypatch, capsys)
     client = MlflowClient(uri)
     (version,) = client.search_model_versions("name='digits'")
     assert version.tags["hpcdl.run_dir"] == str(run.path)
+    assert version.description.startswith("# quick-1\n")
+    assert "## Load it" in version.description
     assert client.get_model_version_by_alias("digits", "champion").version == version.version
     assert main(["register", run.id, "a/b"]) == 2
     assert "a/b" in capsys.readouterr().err

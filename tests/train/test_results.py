@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
+from huggingface_hub import ModelCard
 from PIL import Image
 from rich.console import Console
 from sklearn.metrics import precision_recall_fscore_support
@@ -71,6 +73,27 @@ def scripted(folder: Path, epochs: int) -> RunDir:
 def run(tmp_path_factory) -> RunDir:
     """Four epochs, the best of which are the second and, with a lower loss, the third."""
     return ranks.train(scripted(tmp_path_factory.mktemp("results"), 4))
+
+
+def test_the_export_has_a_model_card_that_hugging_face_reads(run):
+    card = ModelCard.load(run.export / "README.md")
+    (accuracy,) = (it for it in card.data.eval_results if it.metric_type == "accuracy")
+    (summary,) = events(run, "summary")
+    assert accuracy.metric_value == summary["values"]["test/accuracy"]
+    assert accuracy.dataset_name == "digits"
+    assert card.data.license is None
+    assert "Not stated" in card.text
+    digest = read_json(run.fingerprint)["digest"]
+    for part in (
+        "# quick-1",
+        digest,
+        "step 36 (",
+        "1437 to train on",
+        "| seed | 0 |",
+        "split_seed",
+    ):
+        assert part in card.text, part
+    assert yaml.safe_load(card.text.partition("```yaml")[2].partition("```")[0])["train"]
 
 
 def test_a_kill_before_the_best_checkpoint_is_marked_loses_nothing(tmp_path):

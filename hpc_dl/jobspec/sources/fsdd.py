@@ -11,6 +11,7 @@ from hpc_dl.jobspec.data import StagedData
 class FSDD(StagedData, Recordings):
     """Free Spoken Digit Dataset: 3 000 recordings of digits by six speakers, 8 kHz."""
 
+    licence: ClassVar[str] = "CC-BY-SA-4.0"
     drawn: ClassVar[tuple[str, ...]] = ("validation",)
 
     name: Literal["fsdd"]

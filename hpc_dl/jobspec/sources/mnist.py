@@ -19,6 +19,7 @@ class MNIST(StagedData, GreyImages):
 class FashionMNIST(StagedData, GreyImages):
     """Fashion-MNIST: 60 000 + 10 000 pictures of clothes, 28x28 grey."""
 
+    licence: ClassVar[str] = "MIT"
     drawn: ClassVar[tuple[str, ...]] = ("validation",)
 
     name: Literal["fashion_mnist"]

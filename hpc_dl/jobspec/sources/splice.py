@@ -14,6 +14,7 @@ class Splice(StagedData, DnaSequences):
     """Splice junctions of primates: 3 190 sequences of 60 bases, with a junction from exon to
     intron (EI), from intron to exon (IE), or neither (N) in the middle (UCI, 1991)."""
 
+    licence: ClassVar[str] = "CC-BY-4.0"
     paths: ClassVar[tuple[str, ...]] = ("root",)
 
     name: Literal["splice"]

@@ -1,0 +1,73 @@
+"""What a completed run knows about its network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from hpc_dl.data.fingerprint import Fingerprint
+from hpc_dl.jobspec.credentials import hidden
+from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.planning.plan import Plan
+from hpc_dl.run import records
+from hpc_dl.run.events import Event
+from hpc_dl.run.journal_tail import open_tail
+from hpc_dl.run.layout import RunDir, read_bytes, read_json
+from hpc_dl.run.weights import Weights
+
+
+@dataclass(frozen=True)
+class Known:
+    """The files of a run that a card is made of."""
+
+    run_id: str
+    spec: JobSpec
+    spec_text: str
+    plan: Plan
+    fingerprint: Fingerprint | None
+    provenance: dict[str, Any]
+    exported: dict[str, Any]
+    """Content of `model.json`."""
+    started: Event
+    """The event of the attempt that ended the training; {} where it is not known."""
+    summary: Event
+    resumed: bool
+    """Whether other attempts trained before."""
+
+    @classmethod
+    def of(cls, run: RunDir) -> Known:
+        """Read the files. Raises DamagedFile for one that is missing or damaged."""
+        with open_tail(run.journal) as tail:
+            started, summary = tail.newest("started") or {}, tail.newest("summary") or {}
+            first = tail.oldest("started") or {}
+        return cls(
+            run_id=run.id,
+            spec=records.load_spec(run),
+            spec_text=hidden(read_bytes(run.spec).decode()),
+            plan=records.load(run.plan, Plan),
+            fingerprint=records.find(run.fingerprint, Fingerprint),
+            provenance=_mapping(read_json(run.provenance)),
+            exported=_mapping(records.load(run.export / "model.json", dict)),
+            started=started,
+            summary=summary,
+            resumed=first.get("attempt") != started.get("attempt"),
+        )
+
+    @property
+    def weights(self) -> Weights | None:
+        """The weights that were tested and exported."""
+        return Weights.from_json(self.summary.get("weights"))
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """What the last attempt found on its node."""
+        return _mapping(self.started.get("environment"))
+
+    def metrics(self, split: str) -> dict[str, Any]:
+        """Return the metrics of the exported weights on `validation` or `test`, by name."""
+        found = self.summary.get("values" if split == "test" else split)
+        return {name.removeprefix("test/"): it for name, it in _mapping(found).items()}
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
