@@ -193,7 +193,7 @@ def _checkpoints(one: RunDir, status: Status) -> Iterator[_Item]:
             removal.remove_folder(folder)
 
     why = f"{len(gone)} of {len(every)}, neither the newest nor the best"
-    freed = removal.disk_bytes_of(gone, left)
+    freed = removal.freed_bytes(gone)
     yield _Item("checkpoints", one.id, why, _last_used(one, status), freed, remove_each)
 
 
@@ -241,7 +241,7 @@ def _leftovers(root: Path) -> Iterator[_Item]:
                 str(folder),
                 "of a killed process",
                 state.st_mtime,
-                removal.disk_bytes(folder),
+                removal.freed_bytes([folder]),
                 partial(shutil.rmtree, folder, ignore_errors=True),
             )
 

@@ -52,7 +52,7 @@ def find(run: RunDir, *, folder_only: bool = False) -> Removal:
     from hpc_dl.tracking import removal as tracking
 
     tracked = None if folder_only else tracking.find(run, SECONDS)
-    return Removal(run, removal.disk_bytes(run.path), tracked)
+    return Removal(run, removal.freed_bytes([run.path]), tracked)
 
 
 def remove(run: RunDir, *, folder_only: bool = False) -> None:

@@ -49,6 +49,11 @@ def of_site(site: Site, run_root: Path) -> str:
             "something else",
             hint="Choose another run_root or $HPCDL_RUN_ROOT, or a store elsewhere: tracking.uri.",
         )
+    return beside(run_root)
+
+
+def beside(run_root: Path) -> str:
+    """Return the store of runs for which nobody names another: a SQLite file with the runs."""
     return f"{SQLITE}{run_root}/mlflow.db"
 
 

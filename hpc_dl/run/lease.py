@@ -97,6 +97,12 @@ def is_renewed(run: RunDir) -> bool:
     return since is not None and since < EXPIRY_SECONDS
 
 
+def forget(run: RunDir) -> None:
+    """Remove the leases of a copied run folder, whose holders train the original."""
+    for number in _numbers(run):
+        _path(run, number).unlink(missing_ok=True)
+
+
 class Lease:
     """Lease of this process, renewed by a thread."""
 

@@ -1,9 +1,12 @@
-"""The size of a folder on disk, and its removal: a killed one leaves it whole, or gone."""
+"""What folders take on disk, and their removal: a killed one leaves a folder whole, or gone."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from hpc_dl.run.layout import RunDir
@@ -12,34 +15,25 @@ _PREFIX = ".removing-"
 """Of the name of a folder that is being removed."""
 
 
-def disk_bytes(folder: Path) -> int:
-    """Return the bytes on disk of all files below a folder; a file with several names counts once.
+def freed_bytes(folders: Iterable[Path]) -> int:
+    """Return the bytes on disk that the removal of some folders frees: those of files that have no
+    other name elsewhere, once each.
 
-    What cannot be read counts nothing, nor does what links lead to.
+    What cannot be read counts nothing, nor does what symbolic links lead to.
     """
-    return disk_bytes_of([folder])
+    found: dict[tuple[int, int], os.stat_result] = {}
+    names = Counter[tuple[int, int]]()
+    for it in (it for folder in folders for it in _files_below(folder)):
+        found[it.st_dev, it.st_ino] = it
+        names[it.st_dev, it.st_ino] += 1
+    return sum(it.st_blocks * 512 for key, it in found.items() if it.st_nlink <= names[key])
 
 
-def disk_bytes_of(folders: list[Path], kept: list[Path] | None = None) -> int:
-    """Return the bytes on disk that the removal of folders frees: files that have a name in those
-    that are `kept`, too, free none."""
-    found = _sizes(folders)
-    for it in _sizes(kept or []):
-        found.pop(it, None)
-    return sum(found.values())
-
-
-def _sizes(folders: list[Path]) -> dict[tuple[int, int], int]:
-    sizes = dict[tuple[int, int], int]()
-    for folder in folders:
-        for parent, _, names in os.walk(folder):
-            for name in names:
-                try:
-                    found = Path(parent, name).lstat()
-                except OSError:
-                    continue
-                sizes[found.st_dev, found.st_ino] = found.st_blocks * 512
-    return sizes
+def _files_below(folder: Path) -> Iterator[os.stat_result]:
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                yield Path(parent, name).lstat()
 
 
 def remove(run: RunDir) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 from hpc_dl.errors import UserError
-from hpc_dl.run import lease
+from hpc_dl.run import lease, origin
 from hpc_dl.run.layout import RunDir, age
 from hpc_dl.run.submission import Submission
 from hpc_dl.scheduler import registry
@@ -20,14 +20,21 @@ _NO_SUBMISSION = "it is unknown which job it has, if any"
 
 
 def query_jobs(found: list[RunFiles]) -> list[JobStatus]:
-    """Return the status of each run's job; each scheduler is asked once for all of its jobs."""
-    jobs = {
-        one.run: Job(one.run, one.submission, one.state in UNFINISHED)
-        for one in found
-        if one.submission and one.state not in FINAL
-    }
+    """Return the status of each run's job; each scheduler is asked once for all of its jobs.
+
+    A copied folder has none: the job that it names trains the original.
+    """
+    jobs: dict[RunDir, Job] = {}
+    copies: dict[RunDir, JobStatus] = {}
+    for one in found:
+        if one.submission is None or one.state in FINAL:
+            continue
+        if former := origin.original(one.run):
+            copies[one.run] = JobStatus("lost", f"a copy of {former}, which has its job")
+        else:
+            jobs[one.run] = Job(one.run, one.submission, one.state in UNFINISHED)
     statuses = dict(zip(jobs, registry.query(list(jobs.values())), strict=True))
-    return [_job_status(one, statuses) for one in found]
+    return [copies.get(one.run) or _job_status(one, statuses) for one in found]
 
 
 def _job_status(files: RunFiles, statuses: dict[RunDir, JobStatus]) -> JobStatus:
@@ -73,7 +80,7 @@ def _from_log(run: RunDir, job: Submission) -> JobStatus | None:
 def live_holder(run: RunDir, job: Submission | None, status: JobStatus) -> str:
     """Name the holder of the run's lease, unless it is known to be dead; empty without one."""
     _, holder = lease.newest(run)
-    if holder is None or holder.released:
+    if holder is None or holder.released or origin.original(run):
         return ""
     alive = holder.process.is_alive()
     if alive is None and registry.is_local(holder.submission):

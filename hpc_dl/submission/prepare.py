@@ -16,6 +16,7 @@ from hpc_dl.jobspec.sources.user import UserData
 from hpc_dl.planning import job_environment
 from hpc_dl.planning.compatibility import SpecConflict
 from hpc_dl.planning.plan import Plan
+from hpc_dl.run import lease, origin
 from hpc_dl.run.initial_weights import InitialWeights
 from hpc_dl.run.journal import Journal, last_state
 from hpc_dl.run.layout import RunDir, make_folder, mode_of, write_atomic, write_json
@@ -73,6 +74,8 @@ def check_files(spec: JobSpec, facts: DataFacts) -> None:
 
 def replan(run: RunDir, spec: JobSpec, plan: Plan) -> None:
     """Write the spec and the plan of a run whose code stays as it is."""
+    if origin.original(run):
+        lease.forget(run)
     store_uri.save(run, plan.tracking_uri)
     _keep_secrets(run, plan)
     write_json(run.plan, plan.without_password().to_json())

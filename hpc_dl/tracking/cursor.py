@@ -35,15 +35,20 @@ class Cursor:
         dict[str, Any] | None, Field(validation_alias=AliasChoices("pending_state", "untold"))
     ] = None
     """A `state` event that was read and not yet sent."""
+    mark: str = ""
+    """What this folder has written last into the MLflow run; see `marks`."""
 
     @classmethod
     def load(cls, run: RunDir) -> Cursor:
-        """Return the saved cursor; a new one where the file is damaged or does not fit the journal.
+        """Return the saved cursor; a new one where the file is damaged, and one at the start where
+        it does not fit the journal.
 
         A sync from the start is safe: the store knows what it has.
         """
         found = load(run.tracking, cls) or cls()
-        return found if found.offset <= journal_size(run) else cls()
+        if found.offset <= journal_size(run):
+            return found
+        return cls(found.store, found.mlflow_id, mark=found.mark)
 
     def save(self, run: RunDir) -> None:
         save(run.tracking, dataclasses.asdict(self))

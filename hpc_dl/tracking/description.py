@@ -19,6 +19,7 @@ RUN_TAG = "hpcdl.run_dir"
 """The tag with the run folder of an MLflow run."""
 HYPERPARAMETERS = ("model", "data", "train")
 """Sections of a spec with all that the weights depend on."""
+STATE_TAG = "hpcdl.state"
 _NOTE, _BEGINS = "mlflow.note.content", "Tested, drawn and exported:"
 _LONGEST_NAME, _LONGEST_PARAMETER, _LONGEST_TAG = 250, 6000, 5000
 
@@ -153,7 +154,7 @@ def _join(values: Mapping[str, Any]) -> str:
 
 def state_tags(event: Mapping[str, Any]) -> dict[str, str]:
     """Return tags for the run's state, which is finer than MLflow's status, and the reason."""
-    return _as_tags({"hpcdl.state": event.get("state"), "hpcdl.reason": event.get("reason") or ""})
+    return _as_tags({STATE_TAG: event.get("state"), "hpcdl.reason": event.get("reason") or ""})
 
 
 def parse_number(value: Any) -> float | None:

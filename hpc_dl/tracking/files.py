@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpc_dl.run import journal
 from hpc_dl.run.layout import RunDir
-from hpc_dl.tracking import description, model
+from hpc_dl.tracking import description, links, model
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -33,8 +33,12 @@ class Replaced(Exception):
 class Upload:
     """Uploads files to one MLflow run; a repeated upload replaces the artifact by the same."""
 
-    def __init__(self, run: RunDir, client: MlflowClient, mlflow_id: str) -> None:
+    def __init__(
+        self, run: RunDir, client: MlflowClient, mlflow_id: str, artifacts: Path | None = None
+    ) -> None:
+        """`artifacts` is the run's artifact folder, if it is on a disk of this machine."""
         self.run, self.client, self.mlflow_id = run, client, mlflow_id
+        self.artifacts = artifacts
 
     def send(self, name: str) -> None:
         """Upload the file, checkpoint or model of this name; a missing one is skipped.
@@ -65,10 +69,12 @@ class Upload:
             self._send(file, ENVIRONMENT)
 
     def checkpoint(self, kind: str) -> None:
-        """Upload the newest checkpoint, or the best."""
+        """Upload the newest checkpoint, or the best; link it where both are on one disk."""
         found = sorted(self.run.checkpoints.glob(f"{CHECKPOINTS[kind]}-*"))
         for path in sorted(found[-1].iterdir()) if found else []:
-            self._send(path, f"{kind}/{path.name}")
+            name = f"{kind}/{path.name}"
+            if not (self.artifacts and links.share(path, self.artifacts / name)):
+                self._send(path, name)
         if found and not found[-1].exists():
             raise Replaced("a newer checkpoint has replaced it")
 

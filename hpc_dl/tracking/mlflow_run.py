@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.jobspec.credentials import hidden
-from hpc_dl.run import journal
-from hpc_dl.run.layout import RunDir
-from hpc_dl.tracking import description, store_uri
+from hpc_dl.run import journal, origin
+from hpc_dl.run.layout import RunDir, is_run
+from hpc_dl.tracking import cursor, description, marks, store_uri
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -24,37 +26,62 @@ _MOST = 1000
 """The most evaluations of a run that are looked for."""
 
 
-def exists(run: RunDir, client: MlflowClient, uri: str, mlflow_id: str) -> bool:
-    """Return whether the store has the MLflow run. Raises UserError where it was deleted there."""
-    from mlflow.exceptions import MlflowException
+def get(run: RunDir, client: MlflowClient, uri: str, mlflow_id: str) -> Run | None:
+    """Return the MLflow run with this id, if the store has it.
 
-    try:
-        found = client.get_run(mlflow_id)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-            raise
-        return False
-    if found.info.lifecycle_stage == _ACTIVE:
-        return True
+    Raises UserError where it was deleted there.
+    """
+    found = _get(client, mlflow_id)
+    if found is None or found.info.lifecycle_stage == _ACTIVE:
+        return found
     experiment = client.get_experiment(found.info.experiment_id)
     if experiment.lifecycle_stage != _ACTIVE and experiment.name != description.experiment(run):
-        return False  # the spec names another experiment by now
+        return None  # the spec names another experiment by now
     raise _deleted(run, uri, experiment, found)
 
 
-def find_or_create(run: RunDir, client: MlflowClient, uri: str) -> str:
-    """Return the id of the MLflow run.
+def _get(client: MlflowClient, mlflow_id: str) -> Run | None:
+    from mlflow.exceptions import MlflowException
 
-    The tag finds it even if the answer to its creation was lost. Raises UserError where the run or
-    its experiment was deleted in the store.
+    try:
+        return client.get_run(mlflow_id)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return None
+
+
+def is_of_other_copy(run: RunDir, found: Run, written: str) -> bool:
+    """Return whether an MLflow run is that of another copy of the run folder: one that went on, or
+    the original, which this one has left behind.
+
+    `written` is the mark that this folder has left there last.
+    """
+    noted = found.data.tags.get(marks.TAG, "")
+    if noted not in ("", written) and not marks.fits(run, noted):
+        return True
+    return is_of_original(run, found) and cursor.journal_size(run) > marks.size(noted)
+
+
+def is_of_original(run: RunDir, found: Run) -> bool:
+    """Return whether the MLflow run is that of another run folder, which is there."""
+    path = Path(found.data.tags.get(description.RUN_TAG, run.path))
+    return not origin.is_same(path, run.path) and is_run(RunDir(path))
+
+
+def find_or_create(run: RunDir, client: MlflowClient, uri: str) -> Run:
+    """Return the MLflow run.
+
+    The tags find it even if the answer to its creation was lost, or the run folder was moved.
+    Raises UserError where the run or its experiment was deleted in the store.
     """
     experiment = _experiment(run, client, uri)
-    found = _find(run, client, experiment.experiment_id)
+    found = _find(run, client, experiment.experiment_id, _is_continued)
     if experiment.lifecycle_stage != _ACTIVE or (
         found is not None and found.info.lifecycle_stage != _ACTIVE
     ):
         raise _deleted(run, uri, experiment, found)
-    return str(found.info.run_id) if found else _create(run, client, experiment.experiment_id)
+    return found or _create(run, client, experiment.experiment_id)
 
 
 def find(run: RunDir, client: MlflowClient, mlflow_id: str | None) -> Run | None:
@@ -62,18 +89,11 @@ def find(run: RunDir, client: MlflowClient, mlflow_id: str | None) -> Run | None
 
     `mlflow_id` is the id that the cursor has.
     """
-    from mlflow.exceptions import MlflowException
-
-    try:
-        known = client.get_run(mlflow_id) if mlflow_id else None
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-            raise
-        known = None
-    if known is not None and known.data.tags.get(description.RUN_TAG) == str(run.path):
+    known = _get(client, mlflow_id) if mlflow_id else None
+    if known is not None and _has_path(run, known):
         return known
     experiment = client.get_experiment_by_name(description.experiment(run))
-    return _find(run, client, experiment.experiment_id) if experiment else None
+    return _find(run, client, experiment.experiment_id, _has_path) if experiment else None
 
 
 def evaluations(client: MlflowClient, experiment: str, mlflow_id: str) -> list[Run]:
@@ -85,11 +105,25 @@ def evaluations(client: MlflowClient, experiment: str, mlflow_id: str) -> list[R
     return [it for it in found if EVALUATION_TAG in it.data.tags]
 
 
-def _find(run: RunDir, client: MlflowClient, experiment: str) -> Run | None:
-    """Return the MLflow run with the run folder's tag; a deleted one only if there is no other.
+def _has_path(run: RunDir, found: Run) -> bool:
+    return bool(found.data.tags.get(description.RUN_TAG) == str(run.path))
+
+
+def _is_continued(run: RunDir, found: Run) -> bool:
+    """Return whether the run's journal continues an MLflow run; if that has none yet, by the path
+    of the run folder."""
+    if marks.TAG not in found.data.tags:
+        return _has_path(run, found)
+    return not is_of_other_copy(run, found, "")
+
+
+def _find(
+    run: RunDir, client: MlflowClient, experiment: str, is_its: Callable[[RunDir, Run], bool]
+) -> Run | None:
+    """Return the run folder's MLflow run; a deleted one only if there is no other.
 
     MLflow's filter cannot quote a quote, therefore it filters by the folder's name alone, and the
-    path is compared here.
+    rest is compared here.
     """
     from mlflow.entities import ViewType
 
@@ -98,7 +132,7 @@ def _find(run: RunDir, client: MlflowClient, experiment: str) -> Run | None:
     while True:
         page = client.search_runs([experiment], mine, ViewType.ALL, page_token=token)
         for found in page:
-            if found.data.tags.get(description.RUN_TAG) == str(run.path):
+            if is_its(run, found):
                 if found.info.lifecycle_stage == _ACTIVE:
                     return found
                 deleted = found
@@ -125,16 +159,15 @@ def _experiment(run: RunDir, client: MlflowClient, uri: str) -> Experiment:
     return client.get_experiment(made)
 
 
-def _create(run: RunDir, client: MlflowClient, experiment: str) -> str:
+def _create(run: RunDir, client: MlflowClient, experiment: str) -> Run:
     times = (entry.event.get("t") for entry in journal.read(run.journal))
     first = next((time for time in times if isinstance(time, int | float)), None)
-    made = client.create_run(
+    return client.create_run(
         experiment,
         start_time=description.timestamp_ms({"t": first}) if first else None,
         run_name=run.id,
         tags={description.RUN_TAG: str(run.path)},
     )
-    return str(made.info.run_id)
 
 
 def _deleted(run: RunDir, uri: str, experiment: Experiment, found: Run | None) -> UserError:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpc_dl.run.layout import RunDir
 from hpc_dl.run.weights import Weights
+from hpc_dl.tracking import links
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 NAME = "model"
 LOADER = "hpc_dl.predictor"
+_DATA = "data"
+"""Folder of an export in an MLflow model, which it keeps its name in."""
 _LONGEST_PARAMETER = 5000
 _TYPES = {"integer": "long", "number": "double", "string": "string", "boolean": "boolean"}
 """JSON schema's types → MLflow's."""
@@ -55,6 +58,17 @@ def log(run: RunDir, client: MlflowClient, mlflow_id: str) -> None:
         save(run.export, f"{folder}/{NAME}", about)
         client.log_model_artifacts(logged.model_id, f"{folder}/{NAME}")
     client.finalize_logged_model(logged.model_id, "READY")
+    _share_files(run.export, links.local_folder(logged.artifact_location))
+
+
+def _share_files(export: Path, model: Path | None) -> None:
+    """Replace MLflow's copies of an export by links, where both are on one disk."""
+    if model is None:
+        return
+    for path in export.rglob("*"):
+        copy = model / _DATA / path.relative_to(export.parent)
+        if copy.is_file() and copy.stat().st_size == path.stat().st_size:
+            links.share(path, copy)
 
 
 def save(export: Path, path: str, about: Model | None = None) -> None:

@@ -42,7 +42,7 @@ def find(uri: str, root: Path, seconds: float) -> Orphans:
         active = {path for path, it in found if it.info.lifecycle_stage == "active"}
         return Orphans(
             [
-                (path, it.info.start_time / 1000, removal.describe(client, uri, it))
+                (path, it.info.start_time / 1000, removal.describe(client, uri, it, path))
                 for path, it in found
                 if not path.exists() and it.data.tags.get("mlflow.user") == getpass.getuser()
             ],

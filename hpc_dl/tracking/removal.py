@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from hpc_dl.jobspec.credentials import hidden
 from hpc_dl.planning.tracking_store import SQLITE
 from hpc_dl.run.layout import RunDir
-from hpc_dl.run.removal import disk_bytes
-from hpc_dl.tracking import mlflow_run, store, store_uri
+from hpc_dl.run.removal import freed_bytes
+from hpc_dl.tracking import links, mlflow_run, store, store_uri
 from hpc_dl.tracking.cursor import Cursor
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class TrackedRun:
     for_good: bool
     """False where the store only marks it as deleted."""
     artifact_bytes: int | None
-    """On disk; None where they are not on a disk of this machine."""
+    """What they take on disk beside the run folder; None where that is none of this machine."""
     versions: tuple[tuple[str, str], ...]
     """Names and versions of its registered models."""
 
@@ -48,19 +48,18 @@ def find(run: RunDir, seconds: float) -> TrackedRun | None:
         return None
     with store.open_store(uri, seconds) as client:
         found = _find(run, client)
-        return describe(client, uri, found) if found else None
+        return describe(client, uri, found, run.path) if found else None
 
 
-def describe(client: MlflowClient, uri: str, found: Run) -> TrackedRun:
-    """Return what the store has of an MLflow run."""
+def describe(client: MlflowClient, uri: str, found: Run, folder: Path) -> TrackedRun:
+    """Return what the store has of an MLflow run; `folder` is its run folder, which may be gone."""
     every = (it for one in _with_evaluations(client, found) for it in _artifacts(client, one))
-    folders = [_local(it) for it in every]
-    sizes = [disk_bytes(it) for it in folders if it is not None]
+    folders = [links.local_folder(it) for it in every]
     return TrackedRun(
         found.info.run_id,
         hidden(uri),
         _can_delete(client),
-        sum(sizes) if None not in folders else None,
+        _artifact_bytes(folder, folders),
         _versions(client, found),
     )
 
@@ -157,12 +156,12 @@ def _artifacts(client: MlflowClient, found: Run) -> list[str]:
     return [found.info.artifact_uri, *(it.artifact_location for it in _models(client, found))]
 
 
-def _local(artifact_uri: str) -> Path | None:
-    """Return the folder of artifacts on a disk; None where a server or a bucket has them."""
-    from mlflow.utils.file_utils import local_file_uri_to_path
-    from mlflow.utils.uri import is_local_uri
-
-    return Path(local_file_uri_to_path(artifact_uri)) if is_local_uri(artifact_uri) else None
+def _artifact_bytes(folder: Path, folders: list[Path | None]) -> int | None:
+    """Return the bytes that artifacts take beside the run folder, with which they share some."""
+    local = [it for it in folders if it is not None]
+    if len(local) < len(folders):
+        return None
+    return freed_bytes([folder, *local]) - freed_bytes([folder])
 
 
 def _versions(client: MlflowClient, found: Run) -> tuple[tuple[str, str], ...]:

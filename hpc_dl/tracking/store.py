@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.jobspec.credentials import hidden
 from hpc_dl.planning.tracking_store import SQLITE
-from hpc_dl.tracking import lock, store_uri
+from hpc_dl.tracking import lock, relocation, store_uri
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -64,6 +64,7 @@ def open_store(uri: str, lock_timeout: float = 0.0) -> Iterator[MlflowClient]:
     import_client(uri)  # takes seconds, therefore before the lock
     with _lock_sqlite(uri, lock_timeout), _store_errors(uri):
         _create_sqlite(uri)
+        _repair(uri)
         yield _client(uri)
 
 
@@ -73,6 +74,7 @@ def connect(uri: str) -> Iterator[MlflowClient]:
     import_client(uri)
     with _store_errors(uri):
         _refuse_absent(uri)
+        _repair(uri)
         yield _client(uri)
 
 
@@ -82,6 +84,7 @@ def reading(uri: str) -> Iterator[MlflowClient]:
     import_client(uri)
     with _store_errors(uri, "cannot be read", "MLFLOW_TRACKING_URI names another store."):
         _refuse_absent(uri)
+        _repair(uri)
         yield _client(uri)
 
 
@@ -166,6 +169,15 @@ def _create_sqlite(uri: str) -> None:
             leftover.unlink()
         SqlAlchemyStore(f"{SQLITE}{made}", artifacts.as_uri()).engine.dispose()
         made.rename(file)
+
+
+def _repair(uri: str) -> None:
+    """Have the paths in a SQLite store lead to where it is now."""
+    if uri.startswith(SQLITE):
+        file = store_uri.sqlite_file(uri).absolute()
+        artifacts = store_uri.artifact_folder(f"{SQLITE}{file}", file.parent)
+        assert artifacts is not None  # as of every database
+        relocation.repair(file, artifacts)
 
 
 def _client(uri: str) -> MlflowClient:

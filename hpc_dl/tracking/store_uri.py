@@ -9,7 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from hpc_dl.jobspec.credentials import hidden
+from hpc_dl.planning import tracking_store
 from hpc_dl.planning.tracking_store import SQLITE
+from hpc_dl.run import origin
 from hpc_dl.run.layout import DamagedFile, RunDir, read_bytes, read_json, write_atomic
 
 _ARTIFACTS = "mlartifacts"
@@ -62,6 +64,9 @@ def save(run: RunDir, uri: str) -> None:
 def load(run: RunDir) -> str | None:
     """Return a run's URI with its password; None for a run without a plan.
 
+    A run whose store is the file beside it uses the one that is beside it now: a copy never writes
+    into the store of the original.
+
     Raises DamagedFile if the plan or the file with the password is damaged.
     """
     plan = read_json(run.plan)
@@ -70,6 +75,9 @@ def load(run: RunDir) -> str | None:
     planned = plan.get("tracking_uri") if isinstance(plan, dict) else None
     if not isinstance(planned, str) or not planned:
         raise DamagedFile(run.plan, "is damaged: it names no store")
+    former = origin.former_folder(run)
+    if former is not None and planned == tracking_store.beside(former.parent):
+        return tracking_store.beside(run.root)
     saved = _read_secret(run)
     if "***@" in planned and hidden(saved) != planned:
         fault = "does not hold the URI of"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import itertools
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from hpc_dl.tracking import (
     dataset,
     description,
     lock,
+    marks,
     mlflow_run,
     store,
     store_uri,
@@ -35,7 +37,7 @@ from hpc_dl.tracking import (
 from hpc_dl.tracking.cursor import Cursor
 
 if TYPE_CHECKING:
-    from mlflow.entities import Metric
+    from mlflow.entities import Metric, Run
 
 LOCK_SECONDS = 2.0
 """How long a sync holds the lock of a SQLite store at a time; the cursor is saved after each.
@@ -82,17 +84,14 @@ def sync_run(run: RunDir, lock_timeout: float = 0.0) -> SyncResult:
 
 def sync_journal(run: RunDir, lock_timeout: float = 0.0) -> SyncResult:
     """Send metrics, parameters, tags and states. Raises the same errors as `sync_run`."""
-    if not has_pending_events(run):
+    if not is_pending(run):
         return SyncResult(0, Cursor.load(run).state)
     with _file_errors(run):
         uri = _find_uri(run)
         lock_file = run.tracking.with_suffix(".lock")
         message = f"another process is sending the journal of {run.id}"
         with lock.acquire(lock_file, message, lock_timeout), _frozen_garbage_collector():
-            sent = Cursor.load(run)
-            if sent.store != hidden(uri):
-                sent = Cursor(hidden(uri))
-            return _JournalSync(run, uri, sent, lock_timeout).run_to_end()
+            return _JournalSync(run, uri, Cursor.load(run), lock_timeout).run_to_end()
 
 
 def upload_files(run: RunDir, lock_timeout: float = 0.0) -> None:
@@ -110,7 +109,16 @@ def is_pending(run: RunDir) -> bool:
 def has_pending_events(run: RunDir) -> bool:
     """Return whether events of the journal are not in the store yet."""
     sent = Cursor.load(run)
-    return sent.pending_state is not None or cursor.journal_size(run) > sent.offset
+    if sent.pending_state is not None or cursor.journal_size(run) > sent.offset:
+        return True
+    return sent.mlflow_id is not None and _has_other_store(run, sent)
+
+
+def _has_other_store(run: RunDir, sent: Cursor) -> bool:
+    """Return whether the run goes to another store by now, as after a move."""
+    with contextlib.suppress(UserError):
+        return sent.store != hidden(_find_uri(run))
+    return False
 
 
 def _find_uri(run: RunDir) -> str:
@@ -175,8 +183,7 @@ class _JournalSync:
         while True:
             with store.open_store(self.uri, self.lock_timeout) as self.client:
                 if entries is None:
-                    self._find_mlflow_run()
-                    entries = journal.entries(self.run.journal, self.cursor.offset)
+                    entries = self._begin()
                 if self._send_for_a_while(entries):
                     if self.cursor.pending_state is not None:
                         self._send_state(self.cursor.pending_state)
@@ -185,15 +192,48 @@ class _JournalSync:
         refused = [f"the store refuses {key}: {why}" for key, why in self.refused.items()]
         return SyncResult(self.count, self.cursor.state, (*self.notes, *refused))
 
-    def _find_mlflow_run(self) -> None:
-        """Find the MLflow run or create it. A store that was emptied is filled again."""
-        known = self.cursor.mlflow_id
-        if known is None or not mlflow_run.exists(self.run, self.client, self.uri, known):
-            found = mlflow_run.find_or_create(self.run, self.client, self.uri)
-            self.cursor = Cursor(self.cursor.store, found)
-            self.newest = {}
+    def _begin(self) -> Iterator[Entry]:
+        """Find or create the MLflow run, mark it, and return what is to be sent to it.
+
+        A store that was emptied is filled again. The mark comes before what it stands for: there
+        another copy of the run finds it.
+        """
+        end, store_name = cursor.journal_size(self.run), hidden(self.uri)
+        known = self._find_known_run()
+        found = known or mlflow_run.find_or_create(self.run, self.client, self.uri)
+        if mlflow_run.is_of_original(self.run, found):  # which has sent the same
+            self.cursor = Cursor(store_name, found.info.run_id, end, state=self.cursor.state)
+            return iter(())
+        if not known or not (self.cursor.store == store_name or self._has_end(found)):
+            self.cursor, self.newest = Cursor(store_name, found.info.run_id), {}
             self._send_description()
+        self.cursor.store = store_name
+        if end > self.cursor.offset:
+            self.cursor.mark = marks.make(self.run, end)
             self.cursor.save(self.run)
+            self._send_tags({description.RUN_TAG: str(self.run.path), marks.TAG: self.cursor.mark})
+        entries = journal.entries(self.run.journal, self.cursor.offset)
+        return itertools.takewhile(lambda entry: entry.start < end, entries)
+
+    def _find_known_run(self) -> Run | None:
+        """Return the MLflow run that the cursor names, unless another copy of the run went on
+        there."""
+        known = self.cursor.mlflow_id
+        found = mlflow_run.get(self.run, self.client, self.uri, known) if known else None
+        if found is None or not mlflow_run.is_of_other_copy(self.run, found, self.cursor.mark):
+            return found
+        self.notes.append(f"another copy of it went on in MLflow run {known}; this one has its own")
+        return None
+
+    def _has_end(self, found: Run) -> bool:
+        """Return whether a store that was moved has all that the cursor says, as it has of a run
+        that has ended; it may have been copied before the run went on."""
+        tags = found.data.tags
+        return (
+            self.cursor.state in ENDED
+            and tags.get(description.STATE_TAG) == self.cursor.state
+            and tags.get(marks.TAG) == self.cursor.mark
+        )
 
     @property
     def mlflow_id(self) -> str:

@@ -12,19 +12,15 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
 
 from hpc_dl.errors import EXIT_FAILED, first_few
 from hpc_dl.jobspec.credentials import hidden
 from hpc_dl.run import journal
 from hpc_dl.run.journal import ENDED, Event
 from hpc_dl.run.layout import RunDir, make_folder, mode_of
-from hpc_dl.tracking import cursor, description, lock, store, store_uri
+from hpc_dl.tracking import cursor, description, links, lock, mlflow_run, store, store_uri
 from hpc_dl.tracking.cursor import Cursor, Offset
 from hpc_dl.tracking.files import CHECKPOINTS, ENVIRONMENT, MODEL, Replaced, Upload
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
 
 FAILING_SECONDS = 20.0
 """How long uploads may fail in one sync, before the rest is left for the next."""
@@ -105,17 +101,27 @@ def upload(run: RunDir, uri: str, lock_timeout: float = 0.0) -> None:
         uploads.read_journal(run, sent.offset)
         if uploads.waiting:
             with store.connect(uri) as client:
-                root = str(client.get_run(uploads.mlflow_id).info.artifact_uri)
+                found = client.get_run(uploads.mlflow_id)
+            root = str(found.info.artifact_uri)
+            if mlflow_run.is_of_other_copy(run, found, sent.mark):
+                raise FilesPending(
+                    f"another copy of {run.id} went on in MLflow run {uploads.mlflow_id}",
+                    hint=f"`hpcdl sync {run.id}` sends this one to a run of its own.",
+                    exit_code=EXIT_FAILED,
+                )
             _make_folder(run, uri)
-            _upload_each(run, uploads, client)
+            if mlflow_run.is_of_original(run, found):  # which uploads the same
+                uploads.waiting.clear()
+            artifacts = links.local_folder(root)
+            _upload_each(uploads, Upload(run, client, uploads.mlflow_id, artifacts))
         uploads.save(run)
         if uploads.waiting:
             raise _pending_error(run, uri, uploads.waiting, root)
 
 
-def _upload_each(run: RunDir, uploads: Uploads, client: MlflowClient) -> None:
+def _upload_each(uploads: Uploads, sender: Upload) -> None:
     """Try every file once, the model last; give up after FAILING_SECONDS of errors."""
-    sender, failing = Upload(run, client, uploads.mlflow_id), 0.0
+    failing = 0.0
     for name in sorted(uploads.waiting, key=lambda name: name == MODEL):
         began = time.monotonic()
         try:
@@ -128,7 +134,7 @@ def _upload_each(run: RunDir, uploads: Uploads, client: MlflowClient) -> None:
                 break
         else:
             del uploads.waiting[name]
-            uploads.save(run)
+            uploads.save(sender.run)
 
 
 def _make_folder(run: RunDir, uri: str) -> None:

@@ -1,6 +1,8 @@
 """An empty MLflow store, created once per session and copied, since creating one takes seconds."""
 
+import contextlib
 import fcntl
+import io
 import os
 import shutil
 import subprocess
@@ -9,6 +11,8 @@ import tempfile
 from pathlib import Path
 
 import pytest
+
+from hpc_dl.tracking import relocation
 
 FOLDER = "HPCDL_TEST_STORE"
 """The variable that tells xdist's workers the folder of the session's empty store."""
@@ -40,6 +44,8 @@ def put(root: Path) -> None:
     root.mkdir(parents=True, exist_ok=True)
     if not (root / "mlflow.db").exists():
         shutil.copy(made(), root)
+        with contextlib.redirect_stderr(io.StringIO()):
+            relocation.repair(root / "mlflow.db", root / "mlartifacts")
 
 
 def pytest_configure(config: pytest.Config) -> None:

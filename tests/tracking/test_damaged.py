@@ -9,7 +9,7 @@ from hpc_dl.errors import UserError
 from hpc_dl.run import journal
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import RunDir, read_json, write_json
-from hpc_dl.tracking import mlflow_run as mlflow_runs
+from hpc_dl.tracking.batch import Batches
 from hpc_dl.tracking.cursor import Cursor
 from hpc_dl.tracking.store import StoreUnavailable
 from hpc_dl.tracking.sync import is_pending, sync_run
@@ -206,8 +206,9 @@ def test_a_run_deleted_during_a_sync_loses_nothing(tmp_path, uri, monkeypatch):
     sync_run(run)
     client, mlflow_id = MlflowClient(tracking_uri=uri), Cursor.load(run).mlflow_id
     write_history(log, 6, 10)
+    send = Batches.metrics
     with monkeypatch.context() as patch:
-        patch.setattr(mlflow_runs, "exists", lambda *_: client.delete_run(mlflow_id) or True)
+        patch.setattr(Batches, "metrics", lambda *it: client.delete_run(mlflow_id) or send(*it))
         with pytest.raises(StoreUnavailable, match="must be in the 'active' state"):
             sync_run(run)
     client.restore_run(mlflow_id)
