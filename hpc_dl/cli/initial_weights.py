@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import zipfile
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -17,7 +18,7 @@ from hpc_dl.planning.compatibility import SpecConflict
 from hpc_dl.planning.plan import Plan
 from hpc_dl.planning.site import Site
 from hpc_dl.run import records
-from hpc_dl.run.initial_weights import InitialWeights, Source
+from hpc_dl.run.initial_weights import SAFETENSORS, InitialWeights, Source
 from hpc_dl.run.layout import RunDir
 
 _KEY = "model.init_from.from"
@@ -27,6 +28,8 @@ _WAIT = (
     "this command, which then waits until they are there."
 )
 _STATE, _SHARDS = "state.pt", "shards"
+_PICKLED = b"\x80\x02"
+"""With which a file begins that torch.save has written before torch 1.6."""
 
 
 def locate(asked: InitFrom, site: Site) -> InitialWeights:
@@ -47,6 +50,7 @@ def locate(asked: InitFrom, site: Site) -> InitialWeights:
 def _locate(asked: InitFrom, site: Site) -> InitialWeights:
     path = Path(asked.source)
     if asked.is_path and path.is_file():
+        _refuse_other_files(path)
         return InitialWeights(path, Source(str(path)))
     if asked.is_path and (path / _STATE).is_file():
         return _of_checkpoint(path)
@@ -58,6 +62,26 @@ def _locate(asked: InitFrom, site: Site) -> InitialWeights:
             source = Source(name, _facts(found.export))
             return InitialWeights(found.export / file, source, kept)
     raise UserError(f"{found.export} has no weights: {' or '.join(_OF_EXPORT)}")
+
+
+def _refuse_other_files(path: Path) -> None:
+    """Raise UserError for what torch.save has not written; safetensors are read by their own."""
+    if path.suffix == SAFETENSORS:
+        return
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                is_saved = any(it.endswith("/data.pkl") for it in archive.namelist())
+        else:
+            with path.open("rb") as file:
+                is_saved = file.read(2) == _PICKLED
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from None
+    if not is_saved:
+        raise UserError(
+            f"{path} is no file of weights",
+            hint=f"torch.save(net.state_dict(), 'x.pt') writes one; {SAFETENSORS} is read as well.",
+        )
 
 
 def _of_checkpoint(path: Path) -> InitialWeights:

@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
@@ -65,6 +66,15 @@ def test_it_names_a_run_a_folder_or_a_file_relative_to_the_spec(tmp_path, earlie
         known = {"quick-1": exports.GREY, "quick-1, step-00000012": found.facts}
         assert found.initial.source.facts == known.get(source)
         assert found.fingerprint.parts["model.init_from"]
+
+
+@pytest.mark.parametrize("name", ["a.png", "b.npz", "c.json"])
+def test_a_file_without_weights_is_refused_before_the_job(tmp_path, earlier, name):
+    np.savez(tmp_path / "b.npz", x=np.zeros(3))
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n")
+    (tmp_path / "c.json").write_text("{}")
+    with pytest.raises(UserError, match=f"{name} is no file of weights"):
+        job_request.read(Path(job_file(tmp_path, JOB.replace("quick", name))), [], None)
 
 
 def test_the_plan_says_what_is_known(tmp_path, earlier):
