@@ -74,7 +74,7 @@ def test_a_file_without_weights_is_refused_before_the_job(tmp_path, earlier, nam
     (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n")
     (tmp_path / "c.json").write_text("{}")
     with pytest.raises(UserError, match=f"{name} is no file of weights"):
-        job_request.read(Path(job_file(tmp_path, JOB.replace("quick", name))), [], None)
+        job_request.read(Path(job_file(tmp_path, JOB.replace("quick", f"./{name}"))), [], None)
 
 
 def test_the_plan_says_what_is_known(tmp_path, earlier):
