@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import textwrap
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -40,13 +39,13 @@ class Picture:
         """
         from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+        from hpc_dl.tasks.pictures import fonts
+
         title = _in_lines(self.caption + more, self.figure.get_figwidth())
         self.figure.suptitle(title, fontsize=9, parse_math=False)
         _bound(self.figure)
         canvas = FigureCanvasAgg(self.figure)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # matplotlib's, of each letter that its font lacks
-            self._draw(canvas)
+        fonts.draw(self.figure, lambda: self._draw(canvas))
         return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
     def _draw(self, canvas: FigureCanvasAgg) -> None:

@@ -74,6 +74,7 @@ def test_forecasts_are_predicted_and_drawn_with_their_bands():
     drawn = task.pictures([(outputs, given)])["forecasts"]
     assert drawn.pixels().ndim == 3
     assert drawn.caption == "Forecasts, 3 of 5 windows"
+    assert drawn.figure.axes[-1].get_xlabel() == "steps after the window"
 
 
 def test_quantiles_are_those_of_the_data_and_the_outermost_are_the_band():

@@ -1,5 +1,6 @@
 """Pictures of users' names, and of few, many and impossible numbers."""
 
+import itertools
 import warnings
 
 import matplotlib
@@ -9,7 +10,7 @@ from matplotlib.figure import Figure
 
 from hpc_dl.tasks import artifacts
 from hpc_dl.tasks.artifacts import Picture
-from hpc_dl.tasks.pictures import charts, figure, graphs
+from hpc_dl.tasks.pictures import charts, figure, fonts, graphs
 from hpc_dl.tasks.pictures.detection import detection
 from hpc_dl.tasks.pictures.grids import grid
 from hpc_dl.tasks.pictures.most_wrong import MostWrong
@@ -46,6 +47,25 @@ def bytes_of(picture: Picture, more: str = ""):
     """The picture without a layout of its parts, which takes most of the time."""
     picture.figure.set_layout_engine("none")
     return picture.pixels(more)
+
+
+def test_letters_that_a_font_lacks_are_drawn_with_another(capsys):
+    drawing = Figure(figsize=(2, 1))
+    drawing.text(0.5, 0.5, "\u24b6")  # of matplotlib's own fonts, STIXGeneral alone has it
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        bytes_of(Picture(drawing, "x"))
+    assert "STIXGeneral" in drawing.texts[0].get_fontfamily()
+    assert not capsys.readouterr().err
+
+
+def test_letters_that_no_font_has_are_named_once(capsys, monkeypatch):
+    monkeypatch.setattr(fonts, "_complaints", itertools.count())
+    for letter in ("\U000f1234", "\U000f1235"):
+        bytes_of(Picture(Figure(figsize=(2, 1)), letter))
+    said = capsys.readouterr().err
+    assert said.count("warning: no font on this machine has") == 1
+    assert "\\U000f1234" in said
 
 
 def test_labels_are_visible_short_and_different():

@@ -37,6 +37,8 @@ def draw(rows: Sequence[Row], names: Sequence[str], shares: Sequence[float]) -> 
                 ends = drawn[0], drawn[-1]
                 axis.fill_between(after, *ends, color=COLOURS[0], alpha=0.25, label=band)
             axis.tick_params(labelsize=6)
+            if number == len(series) - 1:
+                axis.set_xlabel("steps after the window", fontsize=8)
             if column == 0:
                 axis.set_ylabel(label(series[number]), fontsize=8)
     axes[0, 0].legend(fontsize=6)
