@@ -33,7 +33,7 @@ from hpc_dl.run.submission import Submission
 from hpc_dl.run.temporary_folder import temporary_folder
 from hpc_dl.scheduler import recovery, registry, requeue
 from hpc_dl.scheduler.base import Scheduler
-from hpc_dl.submission import provenance
+from hpc_dl.submission import resumed_code
 from hpc_dl.tracking import webhook
 
 LOG_COLUMNS = 160
@@ -75,8 +75,6 @@ class TrainJob:
         scheduler = registry.get(rank_info.backend)
         _ignore_signals()
         held = _claim(run, rank_info, scheduler, self.mark) if rank_info.rank == 0 else None
-        if held and (changed := provenance.hpcdl_has_changed(run)):
-            sys.stderr.write(f"warning: {changed}\n")
         tracking = _start_tracking(run) if held else None
 
         ending = threading.Lock()
@@ -259,8 +257,10 @@ def _train(
 ) -> str:
     """Train, and return the outcome. A failure is printed and recorded before anything else."""
     try:
-        if rank_info.rank == 0 and not scheduler.on_this_machine:
-            requeue.check_restart(run, rank_info, scheduler)
+        if rank_info.rank == 0:
+            resumed_code.check(run)
+            if not scheduler.on_this_machine:
+                requeue.check_restart(run, rank_info, scheduler)
         training = importlib.import_module("hpc_dl.train.main")
         return str(training.run(run, rank_info, on_end, held.check if held else None))
     except BaseException as error:

@@ -9,6 +9,7 @@ pytest_plugins = [
     "tests.support.cluster",
     "tests.support.empty_store",
     "tests.support.markers",
+    "tests.support.shared_code",
     "tests.support.snapshots",
     "tests.support.stores",
 ]

@@ -222,15 +222,17 @@ def _orphans(args: argparse.Namespace, root: Path, deleted: set[Path]) -> Iterat
 
 
 def _leftovers(root: Path) -> Iterator[_Item]:
-    """Yield folders that killed processes left: in the run root and in this machine's TMPDIR."""
+    """Yield folders that killed processes left, in the run root and in this machine's TMPDIR, and
+    copies of hpcdl whose runs were removed by hand."""
     import os
     import shutil
     import tempfile
 
     from hpc_dl.run import removal, temporary_folder
+    from hpc_dl.submission import hpcdl_code
 
-    now = time.time()
-    found: list[tuple[Path, float]] = [(it, 0.0) for it in removal.leftovers(root)]
+    now, copies = time.time(), hpcdl_code.unreferenced(root)
+    found: list[tuple[Path, float]] = [(it, 0.0) for it in [*removal.leftovers(root), *copies]]
     found += [(it, _HOUR) for it in temporary_folder.unused()]
     found += [(it, _DAY) for name in _TEMPORARY for it in Path(tempfile.gettempdir()).glob(name)]
     for folder, least in found:
@@ -239,7 +241,7 @@ def _leftovers(root: Path) -> Iterator[_Item]:
             yield _Item(
                 "left over",
                 str(folder),
-                "of a killed process",
+                "a copy of hpcdl that no run has" if folder in copies else "of a killed process",
                 state.st_mtime,
                 removal.freed_bytes([folder]),
                 partial(shutil.rmtree, folder, ignore_errors=True),

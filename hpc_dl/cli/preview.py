@@ -21,6 +21,7 @@ from hpc_dl.run import layout
 from hpc_dl.run.initial_weights import InitialWeights
 from hpc_dl.scheduler import registry
 from hpc_dl.scheduler.base import Scheduler
+from hpc_dl.submission import resumed_code
 from hpc_dl.user_code import MANIFEST
 
 
@@ -48,6 +49,8 @@ def preview(request: JobRequest, choice: RunChoice, scheduler: Scheduler) -> Pre
     run_dir = planned_folder(request, choice)
     plan = request.plan(run_dir, scheduler)
     notes, text = _notes(request), ""
+    if choice.action == "resume" and choice.run and (code := resumed_code.describe(choice.run)):
+        notes.append(code)
     cluster = registry.get(request.site.scheduler)
     try:
         text = cluster.script(plan if scheduler is cluster else request.plan(run_dir, cluster))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import replace
 
 from hpc_dl.cli import common, job_request, run_choice, start
@@ -16,7 +15,7 @@ from hpc_dl.run import lease, records
 from hpc_dl.run.layout import RunDir
 from hpc_dl.scheduler import registry
 from hpc_dl.status import read_status
-from hpc_dl.submission import provenance
+from hpc_dl.submission import provenance, resumed_code
 from hpc_dl.submission.prepare import replan
 
 HELP = """Resume a run that stopped, from its newest checkpoint. Of its spec, the resources,
@@ -32,6 +31,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--local", action="store_true", help="on this machine, also where there is a cluster"
     )
+    parser.add_argument(
+        "--code",
+        choices=["submitted", "current"],
+        default="submitted",
+        help="which hpcdl: the copy of its submission (default), or the one that is installed now",
+    )
     parser.add_argument("--follow", action="store_true", help="stay and watch a job of a cluster")
 
 
@@ -41,6 +46,8 @@ def run(args: argparse.Namespace) -> int:
     options = ReportOptions(follow=args.follow, as_json=args.json, site=args.site)
     status = read_status(run, lease.RELEASE_SECONDS)
     action = run_choice.action_for(status)
+    if action == "resume" and args.code == "submitted":
+        resumed_code.hand_over(run)
     request = job_request.read(run.spec, args.overrides, args.site, copied=run.code, begun=run)
     request = replace(request, run_root=run.root)
     scheduler = registry.choose(request.site, local=args.local)
@@ -54,11 +61,10 @@ def run(args: argparse.Namespace) -> int:
             hint="By it the best checkpoint was chosen so far; for another, hpcdl submit --new.",
         )
     fingerprint.check(run, request.fingerprint, request.facts)
-    if changed := provenance.hpcdl_has_changed(run):
-        sys.stderr.write(f"warning: {changed}\n")
 
     def prepare_again(run: RunDir) -> Plan:
         plan = request.plan(run.path, scheduler)
+        provenance.add_resumption(run)
         replan(run, request.resolved(scheduler), plan)
         return plan
 

@@ -56,14 +56,17 @@ def find(run: RunDir, *, folder_only: bool = False) -> Removal:
 
 
 def remove(run: RunDir, *, folder_only: bool = False) -> None:
-    """Remove a run, unless it may train by now. The folder goes last, and at once."""
+    """Remove a run, unless it may train by now. The folder goes last, and at once; then the copy of
+    hpcdl that no other run has."""
     from hpc_dl.run import removal
+    from hpc_dl.submission import hpcdl_code
     from hpc_dl.tracking import removal as tracking
 
     refuse_active([run])  # it may have been resumed meanwhile
     if not folder_only:
         tracking.remove(run, SECONDS)
     removal.remove(run)
+    hpcdl_code.remove_unreferenced(run.root)
 
 
 def refuse_active(runs: Sequence[RunDir]) -> None:

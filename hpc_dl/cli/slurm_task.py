@@ -18,6 +18,7 @@ from hpc_dl.scheduler.plan_job import plan_job
 from hpc_dl.scheduler.slurm import script
 from hpc_dl.scheduler.slurm import submit as slurm
 from hpc_dl.scheduler.submit import with_intent
+from hpc_dl.submission import hpcdl_code
 
 FOLDER = "predictions"
 """Of the jobs, beside the runs."""
@@ -62,6 +63,7 @@ def submit(
     options = {key: value for key, value in plan.sbatch.items() if key != "signal"}
     plan = dataclasses.replace(plan, sbatch=options)
     job.logs.mkdir()
+    hpcdl_code.freeze(job)
     write_atomic(job.script, script.task_script(plan, ["hpc_dl", *command]))
     sent = with_intent(job, plan.backend, lambda intent: slurm.send(job, plan, intent))
     return SlurmTask(sent.job_id, str(job.logs / f"{sent.job_id}-0.log"))

@@ -24,6 +24,7 @@ from hpc_dl.scheduler import recovery, registry
 from hpc_dl.scheduler.base import Scheduler, Unconfirmed
 from hpc_dl.scheduler.submit import submit
 from hpc_dl.status import UNKNOWN, Status, read_status, reconcile
+from hpc_dl.submission import hpcdl_code, resumed_code
 from hpc_dl.submission.prepare import prepare, reopen
 
 
@@ -38,6 +39,7 @@ def start_or_resume(
             return watch.watch(choice.run, 0, options)
         raise active_error(choice.run, options, choice.status or read_status(choice.run))
     if choice.run:
+        resumed_code.hand_over(choice.run)
         return resume(choice.run, lambda run: _prepare(request, run, scheduler), options)
     return _start(request, choice, scheduler, options)
 
@@ -101,6 +103,7 @@ def _prepare(request: JobRequest, run: RunDir, scheduler: Scheduler) -> Plan:
 
 def _submit(run: RunDir, plan: Plan) -> None:
     try:
+        hpcdl_code.freeze(run)
         submit(run, plan)
     except Unconfirmed:
         raise
@@ -140,12 +143,14 @@ def prepare_within_job(request: JobRequest, run_dir: Path) -> int:
         return 0  # requeued
     if run.spec.exists():
         _check_resumable(request, run)
+        resumed_code.hand_over(run)
     if not run.path.exists():
         layout.make_folder(run.path, request.site.run_folder_mode)
     plan = request.plan(run.path, scheduler)
     prepare(
         run, request.spec, plan, request.base, request.code, request.fingerprint, request.initial
     )
+    hpcdl_code.freeze(run)
     reopen(run)
     scheduler.submission_of(rank_info).save(run)
     return 0

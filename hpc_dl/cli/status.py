@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from hpc_dl.cli import common
 from hpc_dl.errors import EXIT_CLUSTER, UserError
 from hpc_dl.jobspec import units
-from hpc_dl.run import layout
-from hpc_dl.run.layout import RunDir
+from hpc_dl.run import layout, versions
+from hpc_dl.run.layout import DamagedFile, RunDir
 from hpc_dl.run.submission import name_job
 from hpc_dl.run.weights import Weights
 from hpc_dl.status import Status, read_status, read_statuses
+from hpc_dl.submission import hpcdl_code, provenance
 from hpc_dl.tracking import description, uploads
 
 if TYPE_CHECKING:
@@ -60,10 +62,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _show_one(status: Status, *, as_json: bool) -> int:
+    code = _code(RunDir(Path(status.path)))
     if as_json:
-        common.print_json(_as_json(status))
+        common.print_json({**_as_json(status), "code": code})
     else:
-        _console().print(_details(status), soft_wrap=True)
+        _console().print(_details(status, code), soft_wrap=True)
     if not status.reachable:
         return EXIT_CLUSTER
     return common.failure_code(RunDir(Path(status.path))) if status.failed else 0
@@ -109,7 +112,27 @@ def _table(statuses: list[Status]) -> Table:
     return table
 
 
-def _details(status: Status) -> Text:
+def _code(run: RunDir) -> dict[str, Any]:
+    """Return which hpcdl the jobs of a run import, which this is, and what changed meanwhile."""
+    jobs, changes = hpcdl_code.frozen(run) or provenance.code_of(run), list[str]()
+    with contextlib.suppress(DamagedFile):
+        changes = versions.changes(run)
+    current = hpcdl_code.current()
+    return {
+        "hpcdl": jobs and str(jobs),
+        "current": str(current),
+        "differs": jobs and jobs.digest != current.digest,
+        "changes": changes,
+    }
+
+
+def _describe_code(code: Mapping[str, Any]) -> str:
+    differs = f"; this is {code['current']}" if code["differs"] else ""
+    found = [f"hpcdl {code['hpcdl']}{differs}"] if code["hpcdl"] else []
+    return "; ".join([*found, *code["changes"]])
+
+
+def _details(status: Status, code: Mapping[str, Any]) -> Text:
     from rich.text import Text
 
     job = name_job(status.backend, str(status.job_id)) if status.backend else ""
@@ -123,6 +146,7 @@ def _details(status: Status) -> Text:
         **_results(status),
         "age": Text(units.roughly(status.age)),
         "tracking": Text(uploads.describe_refused(RunDir(Path(status.path)))),
+        "code": Text(_describe_code(code)),
         "run folder": Text(status.path),
     }
     shown = [Text.assemble((f"{key:11}", "bold"), text) for key, text in lines.items() if text]

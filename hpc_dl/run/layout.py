@@ -112,6 +112,11 @@ class RunDir:
         return self.path / "code"
 
     @property
+    def hpcdl(self) -> Path:
+        """Link to the copy of hpcdl itself that the jobs of the run import."""
+        return self.path / "hpcdl"
+
+    @property
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
 

@@ -16,12 +16,19 @@ _IGNORING = """sh -c 'trap "" USR2 TERM; exec "$@"' sh"""
 
 
 def environment(plan: Plan) -> list[str]:
-    """Return the lines that come first: the submission's variables, and the site's own lines."""
+    """Return the lines that come first: the submission's variables, the site's own lines, and
+    where hpcdl is imported from."""
     lines = job_environment.exports(plan.environment)
     if plan.secrets:
         file = shlex.quote(str(RunDir(plan.path).secrets))
         lines.append(f"[ ! -r {file} ] || . {file}")
-    return [*lines, *plan.setup, f"export OMP_NUM_THREADS={plan.cpus_per_task}"]
+    code = shlex.quote(str(RunDir(plan.path).hpcdl))
+    return [
+        *lines,
+        *plan.setup,
+        f"export PYTHONPATH={code}${{PYTHONPATH:+:$PYTHONPATH}}",
+        f"export OMP_NUM_THREADS={plan.cpus_per_task}",
+    ]
 
 
 def wrapped(plan: Plan, task: Sequence[str]) -> str:

@@ -49,15 +49,23 @@ def prepare(
     for folder in (run.logs, run.checkpoints, run.artifacts):
         if not folder.exists():
             make_folder(folder, mode_of(run))
-    repositories = provenance.repositories(base)
     if data is None:
         source = sources.build(spec.data, Path(plan.data_root), base)
         data = fingerprint.take(source, spec.model, plan.facts, initial)
     write_json(run.fingerprint, dataclasses.asdict(data))
-    write_json(run.provenance, {**provenance.describe(repositories), "data": data.digest})
-    write_atomic(run.diff, provenance.diff(repositories))
-    replan(run, code.renamed(spec), plan)
+    provenance.record(run, base, data.digest)
+    replan(run, *_with_absolute_store(code.renamed(spec), plan))
     _note_planned(run)
+
+
+def _with_absolute_store(spec: JobSpec, plan: Plan) -> tuple[JobSpec, Plan]:
+    """Make the path of a SQLite store absolute: the next submission may be from another folder."""
+    uri, here = spec.tracking.uri, Path.cwd()
+    if uri is not None:
+        tracking = spec.tracking.model_copy(update={"uri": store_uri.absolute(uri, here)})
+        spec = spec.model_copy(update={"tracking": tracking})
+    uri = store_uri.absolute(plan.tracking_uri, here)
+    return spec, dataclasses.replace(plan, tracking_uri=uri)
 
 
 def check_files(spec: JobSpec, facts: DataFacts) -> None:

@@ -91,6 +91,7 @@ def run_tags(run: RunDir) -> dict[str, str]:
             ),
             "mlflow.source.type": "JOB",
             "mlflow.source.git.commit": git.get("commit"),
+            "mlflow.source.git.branch": git.get("branch"),
         }
     )
 
@@ -117,6 +118,7 @@ def started_tags(event: Mapping[str, Any], environment: Mapping[str, Any]) -> di
             "hpcdl.device": environment.get("gpu") or event.get("device"),
             "hpcdl.node": environment.get("host"),
             "hpcdl.attempt": event.get("attempt"),
+            "hpcdl.version": environment.get("hpcdl"),
             **{f"slurm.{key}": value for key, value in job.items()},
         }
     )

@@ -11,12 +11,15 @@ from pathlib import Path
 
 import torch
 
+from hpc_dl.submission import hpcdl_code
+
 
 def environment(device: torch.device) -> dict[str, object]:
     """Return the environment of this rank as plain values."""
     return {
         "host": socket.gethostname(),
         "system": platform.platform(),
+        "hpcdl": str(hpcdl_code.current()),
         "python": platform.python_version(),
         "cpu": _processor(),
         "threads": torch.get_num_threads(),

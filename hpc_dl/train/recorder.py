@@ -19,7 +19,7 @@ from hpc_dl.jobspec import units
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning import warm_start
 from hpc_dl.planning.plan import Plan
-from hpc_dl.run import journal
+from hpc_dl.run import journal, versions
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import DamagedFile, RunDir
 from hpc_dl.run.monitor import RunMonitor
@@ -85,6 +85,10 @@ class Recorder:
 
     def note_start(self, attempt: str, journal_size: int, monitor: str | None) -> None:
         """Journal the start at the engine's step; later steps in the journal are trained again."""
+        if self.journal is None:
+            return
+        found = environment(self.engine.world.device)
+        before, now = versions.newest(self.run) or {}, versions.of({"environment": found})
         self.note(
             "started",
             attempt=attempt,
@@ -93,8 +97,10 @@ class Recorder:
             monitor=monitor,
             world_size=self.engine.world.size,
             device=str(self.engine.world.device),
-            environment=environment(self.engine.world.device),
+            environment=found,
         )
+        if differs := versions.difference(before, now):
+            self.warn(f"{' and '.join(differs)}: it may not end with the same bits")
 
     def note_running(self, resumed_from: str | None) -> None:
         """Journal where and from which checkpoint the training runs, and warn of batch norm."""

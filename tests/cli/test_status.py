@@ -94,7 +94,9 @@ def test_statuses_are_printed_as_json(root: Path, capsys: pytest.CaptureFixture[
     (one,) = json.loads(capsys.readouterr().out)
     main(["status", "quick", "--json"])
     same = json.loads(capsys.readouterr().out)
+    code = same.pop("code")
     assert one | {"age": 0} == same | {"age": 0}
+    assert (code["hpcdl"], code["differs"]) == (code["current"], False)
     assert (one["trainable_parameters"], one["test"]) == (2410, {"loss": 0.25})
     assert one["hyperparameters"]["train.optimizer.lr"] == 1e-3
     assert not any(name.startswith("tracking") for name in one["hyperparameters"])

@@ -45,11 +45,12 @@ def test_the_tasks_have_their_environment_whatever_is_exported(
         plan = dataclasses.replace(plan, environment=needed)
         run.script.write_text(job_script(plan))
         job = cluster.run("sbatch", "--parsable", str(run.script))
-        logs[name] = run.logs / f"{job}-0.log"
-    for name, log in logs.items():
+        logs[name] = run, run.logs / f"{job}-0.log"
+    for name, (run, log) in logs.items():
         wait_until(partial(_is_written, log), 90, 0.2, f"the environment with {name}")
         lines = log.read_text().splitlines()
-        assert {f"PYTHONPATH={needed['PYTHONPATH']}", "HPCDL_DATA=/data $HOME"} <= set(lines), name
+        path = f"{run.hpcdl}:{needed['PYTHONPATH']}"
+        assert {f"PYTHONPATH={path}", "HPCDL_DATA=/data $HOME"} <= set(lines), name
         assert any(line.startswith("PATH=") for line in lines)
 
 

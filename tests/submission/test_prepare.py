@@ -1,6 +1,5 @@
 """What a run folder holds before anything is submitted."""
 
-import shutil
 import stat
 import subprocess
 from pathlib import Path
@@ -16,7 +15,7 @@ from hpc_dl.jobspec.load import load
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run import journal
 from hpc_dl.run.layout import RunDir, read_json
-from hpc_dl.submission import prepare, provenance
+from hpc_dl.submission import prepare
 from hpc_dl.user_code import load_object
 from tests.support.running import QUICK, new_run
 
@@ -43,6 +42,12 @@ def git(folder: Path, *words: str) -> str:
         ["git", *identity, *words], cwd=folder, check=True, capture_output=True, text=True
     )
     return done.stdout.strip()
+
+
+def git_init(folder: Path, branch: str) -> None:
+    git(folder, "init", "-q", "-b", branch)
+    git(folder, "add", ".")
+    git(folder, "commit", "-qm", "first")
 
 
 def own_model(tmp_path: Path, name: str = "net.py:Net", **options: Any) -> RunDir:
@@ -76,9 +81,7 @@ def test_what_a_site_lets_others_see_they_see_in_all_of_a_runs_folders(
 def test_provenance_names_the_commit_and_what_differs_from_it(tmp_path: Path) -> None:
     base = tmp_path / "base"
     write(base / "net.py", "size = 1\n")
-    git(base, "init", "-q")
-    git(base, "add", "net.py")
-    git(base, "commit", "-qm", "first")
+    git_init(base, "main")
     clean = read_json(new_run(tmp_path / "runs", base).provenance)["git"]["own"]
     write(base / "net.py", "size = 2\n")
     write(base / "new.py", "")
@@ -148,24 +151,44 @@ def test_reopening_forgets_the_last_submission_and_cancellation(tmp_path: Path) 
     assert not run.submission.exists()
 
 
-def test_a_run_says_that_another_hpcdl_goes_on_with_it(
+def test_what_was_noted_of_a_run_stays_when_it_is_prepared_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An edited installation has the version that it had."""
     run = new_run(tmp_path / "runs")
-    assert read_json(run.provenance)["hpcdl"]["folder"] == str(Path(hpc_dl.__file__).parent)
-    assert provenance.hpcdl_has_changed(run) == ""
-    copy = tmp_path / "hpc_dl"
-    shutil.copytree(Path(hpc_dl.__file__).parent, copy)
-    (copy / "errors.py").open("a").write("# edited\n")
-    monkeypatch.setattr(hpc_dl, "__file__", str(copy / "__init__.py"))
-    said = provenance.hpcdl_has_changed(run)
-    assert said.startswith(f"hpcdl is {hpc_dl.__version__} (")
-    assert read_json(run.provenance)["hpcdl"]["digest"][:12] in said
+    first, diff = read_json(run.provenance), run.diff.read_bytes()
+    monkeypatch.chdir(tmp_path / "runs")
+    for _ in range(2):
+        prepare.prepare(run, load(run.spec), Plan.from_json(read_json(run.plan)), tmp_path)
+    noted = read_json(run.provenance)
+    resumed = noted.pop("resumed")
+    assert noted == first
+    assert run.diff.read_bytes() == diff
+    assert [it["folder"] for it in resumed] == [str(Path.cwd())] * 2
+    assert {it["hpcdl"]["digest"] for it in resumed} == {first["hpcdl"]["digest"]}
 
 
-def test_a_run_of_before_or_with_a_damaged_record_is_not_accused(tmp_path: Path) -> None:
+def test_a_relative_store_stays_the_same_from_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = new_run(tmp_path / "runs", tracking={"uri": "sqlite:///store.db"})
+    assert load(run.spec).tracking.uri == f"sqlite:///{tmp_path}/store.db"
+    assert read_json(run.plan)["tracking_uri"] == f"sqlite:///{tmp_path}/store.db"
+
+
+def test_the_diff_holds_modules_of_hpcdl_that_git_does_not_know(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkout = tmp_path / "checkout"
+    first = write(checkout / "hpc_dl" / "__init__.py", '__version__ = "7.0"\n')
+    git_init(checkout, "mine")
+    new = write(checkout / "hpc_dl" / "new.py", "x = 1\ny = 2\n")
+    write(checkout / "notes.py", "not = hpcdl's\n")
+    monkeypatch.setattr(hpc_dl, "__file__", str(first))
     run = new_run(tmp_path / "runs")
-    for text in ("{}", "{", '{"hpcdl": null}'):
-        run.provenance.write_text(text)
-        assert provenance.hpcdl_has_changed(run) == ""
+    assert read_json(run.provenance)["git"]["hpcdl"]["branch"] == "mine"
+    assert "untracked: notes.py" in run.diff.read_text()
+    git(checkout, "clean", "-qfdx")
+    git(checkout, "apply", str(run.diff))
+    assert new.read_text() == "x = 1\ny = 2\n"
+    assert not (checkout / "notes.py").exists()

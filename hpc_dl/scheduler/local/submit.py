@@ -21,6 +21,7 @@ from hpc_dl.run.layout import RunDir
 from hpc_dl.run.process_identity import identity, user
 from hpc_dl.run.submission import Submission
 from hpc_dl.scheduler.local.task import LocalTask
+from hpc_dl.submission import hpcdl_code
 
 LAUNCH_SECONDS = 120
 """How long the launcher may take; importing submitit from a busy file system takes a while."""
@@ -40,7 +41,7 @@ def submit(run: RunDir, plan: Plan, intent: Submission) -> Submission:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            env=SPIN | os.environ | _variables(plan),
+            env=_environment(run, plan),
             start_new_session=True,
         )
     try:
@@ -58,9 +59,11 @@ def submit(run: RunDir, plan: Plan, intent: Submission) -> Submission:
     return submission
 
 
-def _variables(plan: Plan) -> dict[str, str]:
+def _environment(run: RunDir, plan: Plan) -> dict[str, str]:
     """Return the job's variables, and those of submitit's own commands."""
-    return plan.environment | {"OMP_NUM_THREADS": str(plan.cpus_per_task), "PYTHONSAFEPATH": "1"}
+    found = {**SPIN, **os.environ, **plan.environment}
+    found |= {"OMP_NUM_THREADS": str(plan.cpus_per_task), "PYTHONSAFEPATH": "1"}
+    return found | hpcdl_code.python_path(run.hpcdl, found)
 
 
 def _wait(launcher: subprocess.Popen[bytes]) -> str:
