@@ -36,8 +36,8 @@ class Sentences:
         if len(words) > self.longest:
             raise UserError(
                 f"sentence {number} has {len(words)} words, more than the {self.longest} of the "
-                "longest that was trained on",
-                hint="Cut it into several.",
+                f"longest that was trained on: divide it into parts of at most {self.longest} "
+                "words, each a sentence of its own, as data.longest did in the training"
             )
         return torch.from_numpy(self.encoder.encode(words)).long()
 

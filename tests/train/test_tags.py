@@ -56,6 +56,7 @@ def test_the_command_tags_a_sentence_a_line_and_names_what_is_none(run, tmp_path
     said = capsys.readouterr().err
     assert f"broken: {tmp_path}/x.txt:2: the sentence has no words" in said
     assert f"broken: {tmp_path}/x.txt:4: the sentence has 99 words, more than" in said
+    assert "divide it into parts of at most" in said
     assert main([*words, "--skip-broken"]) == 0
     found = [json.loads(it) for it in (tmp_path / "x.jsonl").read_text().splitlines()]
     assert [(it["line"], it["text"]) for it in found] == [(1, lines[0]), (3, lines[2])]
@@ -66,7 +67,7 @@ def test_the_command_tags_a_sentence_a_line_and_names_what_is_none(run, tmp_path
     "given, message",
     [
         ([""], "sentence 1 has no words"),
-        (["a", "b " * 99], "sentence 2 has 99 words, more than the"),
+        (["a", "b " * 99], r"sentence 2 has 99 words, more than the .*: divide it into parts"),
         ([1.5], "sentence 1 is no string, and no list of words"),
         ([["a", ""]], "sentence 1 is no string, and no list of words"),
         ([], "the network takes sentences"),
