@@ -45,7 +45,7 @@ def make(known: Known) -> str:
         "library_name": "hpcdl",
         "pipeline_tag": task,
         "tags": ["hpcdl", "pytorch", known.spec.model.name, known.plan.facts.modality],
-        "datasets": [data.name],
+        "datasets": [known.data_name],
         "metrics": [*test],
         "model-index": [{"name": known.run_id, "results": [_result(known, task)]}] if test else [],
     }
@@ -61,7 +61,7 @@ def _task(known: Known) -> str:
 
 
 def _result(known: Known, task: str) -> dict[str, Any]:
-    name = known.spec.data.name
+    name = known.data_name
     return {
         "task": {"type": task or known.plan.facts.task},
         "dataset": {"type": name, "name": name, "split": "test"},

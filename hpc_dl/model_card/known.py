@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from hpc_dl.data.fingerprint import Fingerprint
@@ -52,6 +53,14 @@ class Known:
             summary=summary,
             resumed=first.get("attempt") != started.get("attempt"),
         )
+
+    @property
+    def data_name(self) -> str:
+        """The name of the data set; of a user's own that of the file or the folder."""
+        data, fields = self.spec.data, type(self.spec.data).model_fields
+        own = [it for it in data.paths[:1] if it == "path" or fields[it].is_required()]
+        place = getattr(data, own[0], None) if own else None
+        return Path(place).name if place else data.name
 
     @property
     def weights(self) -> Weights | None:

@@ -40,9 +40,8 @@ def _what(known: Known) -> str:
     size = f" with {parameters:,} trained parameters" if isinstance(parameters, int) else ""
     task = f"task: {facts.task}" if model.is_supervised else "without a task"
     learned = f", from {facts.modality} {' x '.join(map(str, facts.shape))} ({task})"
-    return (
-        f"The architecture `{model.name}`{size}, trained by hpcdl on `{known.spec.data.name}`"
-        + (f"{learned}.")
+    return f"The architecture `{model.name}`{size}, trained by hpcdl on `{known.data_name}`" + (
+        f"{learned}."
     )
 
 
@@ -63,7 +62,8 @@ def _figures(known: Known) -> str:
 
 def _data(known: Known) -> Iterator[Row]:
     facts, data = known.plan.facts, known.spec.data
-    yield "name", f"`{data.name}`"
+    read_by = f", read by `data.name: {data.name}`" if known.data_name != data.name else ""
+    yield "name", f"`{known.data_name}`{read_by}"
     if known.fingerprint:
         yield "digest", f"`{known.fingerprint.digest}` of {_parts(known.fingerprint.parts)}"
     sizes = f"{facts.train} to train on, {facts.validation} for validation"
