@@ -72,6 +72,21 @@ class Known:
         """What the last attempt found on its node."""
         return _mapping(self.started.get("environment"))
 
+    @property
+    def packages(self) -> dict[str, Any]:
+        """The versions of the packages of the last attempt."""
+        return _mapping(self.environment.get("packages"))
+
+    @property
+    def own_code(self) -> dict[str, Any]:
+        """The git checkout that it was submitted from."""
+        return _mapping(_mapping(self.provenance.get("git")).get("own"))
+
+    @property
+    def hpcdl(self) -> dict[str, Any]:
+        """Version and digest of hpcdl at submission."""
+        return _mapping(self.provenance.get("hpcdl"))
+
     def metrics(self, split: str) -> dict[str, Any]:
         """Return the metrics of the exported weights on `validation` or `test`, by name."""
         found = self.summary.get("values" if split == "test" else split)

@@ -108,20 +108,17 @@ def _training(known: Known) -> Iterator[Row]:
 
 
 def _environment(known: Known) -> Iterator[Row]:
-    own, here = known.provenance.get("hpcdl"), known.environment
-    if isinstance(own, dict):
-        yield "hpcdl", f"{own.get('version')}, digest `{str(own.get('digest'))[:12]}`"
-    for name, checkout in (known.provenance.get("git") or {}).items():
-        if name == "own" and checkout.get("commit"):
-            changed = ", with changes" if checkout.get("dirty") else ""
-            yield "code", f"commit `{checkout['commit']}`{changed}"
+    here, code = known.environment, known.own_code
+    if known.hpcdl:
+        yield "hpcdl", f"{known.hpcdl.get('version')}, digest `{known.hpcdl.get('digest')}`"
+    if code.get("commit"):
+        yield "code", f"commit `{code['commit']}`{', with changes' if code.get('dirty') else ''}"
     for name in ("python", "cuda", "system"):
         if here.get(name):
             yield name, f"{here[name]}"
-    packages = here.get("packages") or {}
     for name in _PACKAGES:
-        if version := packages.get(name):
-            yield name, f"{version}"
+        if name in known.packages:
+            yield name, f"{known.packages[name]}"
 
 
 def _limits(known: Known) -> Iterator[str]:
