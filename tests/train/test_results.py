@@ -170,7 +170,8 @@ def test_the_summary_shows_metrics_of_the_same_weights(run):
 
 def test_status_names_the_tested_weights_and_the_last_validation(run):
     found = read_status(run)
-    lines = [" ".join(line.split()) for line in str(status_command._details(found)).splitlines()]
+    details = status_command._details(found, status_command._code(run))
+    lines = [" ".join(line.split()) for line in str(details).splitlines()]
     said = "weights best checkpoint: step 36 (validation accuracy 0.9, the highest)"
     assert said in lines
     (validation,) = (line for line in lines if line.startswith("validation "))
