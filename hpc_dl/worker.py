@@ -25,7 +25,7 @@ from hpc_dl.installed import PYTHON
 from hpc_dl.run import aborts, failure, journal, lease
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.journal_tail import open_tail
-from hpc_dl.run.layout import DamagedFile, RunDir, write_atomic
+from hpc_dl.run.layout import DamagedFile, RunDir, mode_of, set_umask, write_atomic
 from hpc_dl.run.lease import Holder, Lease
 from hpc_dl.run.process_identity import Process
 from hpc_dl.run.rank_info import RankInfo
@@ -57,6 +57,7 @@ class TrainJob:
         jobs that depend on it see it.
         """
         run = RunDir(Path(self.run_dir))
+        set_umask(mode_of(run))
         rank_info = registry.find_rank_info(run, os.environ)
         if rank_info.restarts:  # its log begins with those of the attempts before
             sys.stderr.write(f"{aborts.marker(rank_info)}\n")

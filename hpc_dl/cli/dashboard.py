@@ -39,10 +39,12 @@ def run(args: argparse.Namespace) -> int:
     """Open the dashboard until Ctrl-C, or print the address of the tracking server."""
     from hpc_dl.planning import site as sites
     from hpc_dl.planning.tracking_store import of_site
+    from hpc_dl.run import layout
     from hpc_dl.tracking import store_uri
 
     site = sites.load(args.site, os.environ)
     root = sites.expand(site.run_root, os.environ)
+    layout.set_umask(site.run_folder_mode, beside=True)
     uri = store_uri.absolute(of_site(site, root), Path.cwd())
     for number in _SIGNALS:  # the server must not outlast a closed terminal
         signal.signal(number, _close)

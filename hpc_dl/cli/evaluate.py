@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     from hpc_dl.data import changes
     from hpc_dl.data.source import Fitted
     from hpc_dl.planning.plan import Plan
-    from hpc_dl.run import records
+    from hpc_dl.run import layout, records
 
     asked, resources = _divide(args)
     export, trained = trained_model.find_of_run(args, ", whose training is evaluated")
@@ -79,7 +79,8 @@ def run(args: argparse.Namespace) -> int:
         changes.refuse_other_kind(facts, spec.data)
     if args.slurm:
         return _submit(args, trained, spec.data, asked, resources)
-    return _evaluate(args, trained, source, asked)
+    with layout.writing_as(trained):
+        return _evaluate(args, trained, source, asked)
 
 
 def _divide(args: argparse.Namespace) -> tuple[list[str], list[str]]:

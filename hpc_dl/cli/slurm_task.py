@@ -62,8 +62,9 @@ def submit(
     )
     options = {key: value for key, value in plan.sbatch.items() if key != "signal"}
     plan = dataclasses.replace(plan, sbatch=options)
-    job.logs.mkdir()
-    hpcdl_code.freeze(job)
-    write_atomic(job.script, script.task_script(plan, ["hpc_dl", *command]))
+    with layout.writing_as(job):
+        job.logs.mkdir()
+        hpcdl_code.freeze(job)
+        write_atomic(job.script, script.task_script(plan, ["hpc_dl", *command]))
     sent = with_intent(job, plan.backend, lambda intent: slurm.send(job, plan, intent))
     return SlurmTask(sent.job_id, str(job.logs / f"{sent.job_id}-0.log"))

@@ -70,12 +70,13 @@ def _start(
 
 def _create(request: JobRequest, scheduler: Scheduler) -> tuple[RunDir, Plan]:
     run = layout.create(request.run_root, request.spec.name, request.site.run_folder_mode)
-    try:
-        plan = _prepare(request, run, scheduler)
-    except BaseException:
-        shutil.rmtree(run.path)
-        raise
-    _submit(run, plan)
+    with layout.writing_as(run):
+        try:
+            plan = _prepare(request, run, scheduler)
+        except BaseException:
+            shutil.rmtree(run.path)
+            raise
+        _submit(run, plan)
     return run, plan
 
 
@@ -87,10 +88,11 @@ def resume(run: RunDir, prepare_again: Callable[[RunDir], Plan], options: Report
         status = read_status(run, lease.RELEASE_SECONDS)
         if run_choice.action_for(status) == "is_active":
             raise active_error(run, options, status)
-        reconcile([run])
-        plan, step = prepare_again(run), saved_step(run)
-        offset = run.journal.stat().st_size
-        _submit(run, plan)
+        with layout.writing_as(run):
+            reconcile([run])
+            plan, step = prepare_again(run), saved_step(run)
+            offset = run.journal.stat().st_size
+            _submit(run, plan)
     return watch.report(run, plan, f"resumes from step {step}", offset, options)
 
 
@@ -147,12 +149,12 @@ def prepare_within_job(request: JobRequest, run_dir: Path) -> int:
     if not run.path.exists():
         layout.make_folder(run.path, request.site.run_folder_mode)
     plan = request.plan(run.path, scheduler)
-    prepare(
-        run, request.spec, plan, request.base, request.code, request.fingerprint, request.initial
-    )
-    hpcdl_code.freeze(run)
-    reopen(run)
-    scheduler.submission_of(rank_info).save(run)
+    filled = request.spec, plan, request.base, request.code, request.fingerprint, request.initial
+    with layout.writing_as(run):
+        prepare(run, *filled)
+        hpcdl_code.freeze(run)
+        reopen(run)
+        scheduler.submission_of(rank_info).save(run)
     return 0
 
 

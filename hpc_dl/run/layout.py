@@ -6,6 +6,7 @@ compute nodes share.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -223,6 +224,41 @@ def make_folder(path: Path, mode: int) -> None:
 def mode_of(run: RunDir) -> int:
     """Return the mode of a run folder, which other files of the run get too."""
     return stat.S_IMODE(run.path.stat().st_mode)
+
+
+@contextlib.contextmanager
+def writing_as(run: RunDir, *, beside: bool = False) -> Iterator[None]:
+    """Have whoever may enter a run folder read what this process writes meanwhile; see
+    `set_umask`."""
+    former = set_umask(mode_of(run), beside=beside)
+    try:
+        yield
+    finally:
+        os.umask(former)
+
+
+def set_umask(mode: int, *, beside: bool = False) -> int:
+    """Have whoever may enter run folders of this mode read what is written in them, and return the
+    former umask.
+
+    The folders themselves keep everybody else out. `beside` them, as in the MLflow store, the files
+    have to: a group that may write there by the umask still may, and nobody else.
+    """
+    former = os.umask(0)
+    others = 0o777 & ~mode
+    if mode & 0o040:
+        others = others & ~0o020 | former & 0o020
+    os.umask(others if beside else former & ~mode)
+    return former
+
+
+def open_as(run: RunDir, folder: Path) -> None:
+    """Have whoever may enter a run folder read copies below it, of files that were private."""
+    mode = mode_of(run)
+    for path in folder.rglob("*"):
+        if not path.is_symlink():
+            now = stat.S_IMODE(path.stat().st_mode)
+            path.chmod(now | mode if path.is_dir() else now | mode & 0o444)
 
 
 def next_id(root: Path, name: str) -> str:

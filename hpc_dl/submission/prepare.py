@@ -19,7 +19,7 @@ from hpc_dl.planning.plan import Plan
 from hpc_dl.run import lease, origin
 from hpc_dl.run.initial_weights import InitialWeights
 from hpc_dl.run.journal import Journal, last_state
-from hpc_dl.run.layout import RunDir, make_folder, mode_of, write_atomic, write_json
+from hpc_dl.run.layout import RunDir, make_folder, mode_of, open_as, write_atomic, write_json
 from hpc_dl.submission import provenance, snapshot
 from hpc_dl.submission.snapshot import Snapshot
 from hpc_dl.tracking import store_uri, webhook
@@ -44,6 +44,7 @@ def prepare(
         facts = None if isinstance(spec.data, UserData) else plan.facts
         code = snapshot.take(spec, base, Path(plan.data_root), facts)
     code.copy_to(run.code)
+    open_as(run, run.code)
     if initial:
         initial.copy_to(run)
     for folder in (run.logs, run.checkpoints, run.artifacts):

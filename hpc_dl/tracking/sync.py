@@ -21,7 +21,7 @@ from hpc_dl.jobspec.credentials import hidden
 from hpc_dl.planning import tracking_store
 from hpc_dl.run import journal
 from hpc_dl.run.journal import ENDED, Entry, Event
-from hpc_dl.run.layout import RunDir
+from hpc_dl.run.layout import RunDir, writing_as
 from hpc_dl.tracking import (
     batch,
     cursor,
@@ -86,7 +86,7 @@ def sync_journal(run: RunDir, lock_timeout: float = 0.0) -> SyncResult:
     """Send metrics, parameters, tags and states. Raises the same errors as `sync_run`."""
     if not is_pending(run):
         return SyncResult(0, Cursor.load(run).state)
-    with _file_errors(run):
+    with _file_errors(run), writing_as(run, beside=True):
         uri = _find_uri(run)
         lock_file = run.tracking.with_suffix(".lock")
         message = f"another process is sending the journal of {run.id}"
@@ -97,7 +97,7 @@ def sync_journal(run: RunDir, lock_timeout: float = 0.0) -> SyncResult:
 def upload_files(run: RunDir, lock_timeout: float = 0.0) -> None:
     """Upload pending files of a run whose metrics are in the store. Errors as of `sync_run`."""
     if uploads.has_pending_files(run):
-        with _file_errors(run):
+        with _file_errors(run), writing_as(run, beside=True):
             uploads.upload(run, _find_uri(run), lock_timeout)
 
 

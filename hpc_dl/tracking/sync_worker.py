@@ -15,7 +15,7 @@ from pathlib import Path
 
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.credentials import hidden
-from hpc_dl.run.layout import RunDir
+from hpc_dl.run.layout import RunDir, mode_of, set_umask
 from hpc_dl.tracking.lock import LockTimeout
 from hpc_dl.tracking.sync import sync_journal, upload_files
 
@@ -97,5 +97,6 @@ def _log(message: str) -> None:
 if __name__ == "__main__":
     os.nice(10)  # the training comes first
     synced = RunDir(Path(sys.argv[1]).absolute())
+    set_umask(mode_of(synced), beside=True)
     os.chdir(synced.path)  # MLflow needs a current folder, and the submission's may be gone
     follow(synced, sys.stdin.fileno())

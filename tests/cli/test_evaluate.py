@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hpc_dl.cli import main
-from hpc_dl.data import sources
+from hpc_dl.data import loading, sources
 from hpc_dl.predictor import load
 from hpc_dl.run import records
 from hpc_dl.run.journal import Journal
@@ -105,6 +105,23 @@ def test_a_table_has_the_columns_the_fills_and_the_numbers_of_classes_of_the_tra
     heights = [{"height": it or None} for it, _ in GAPS]
     right = accuracy(run, heights, [tree for _, tree in GAPS])
     assert json.loads(written.read_text())["metrics"]["accuracy"] == pytest.approx(right)
+
+
+def test_errors_of_a_regression_are_counted_in_deviations_of_the_training(folder):
+    own = [(height, 3 * height + 1) for height, _ in TREES]
+    data = {"name": "csv", "path": str(table(folder / "own.csv", "height,crown", own))}
+    model = {"name": "ffnn", "hidden": [4]}
+    run = trained(folder, model, data | {"target": "crown", "task": "regress"})
+    other = [(2.5, 1.0), (7.5, 90.0), (3.5, 40.0)]
+    table(folder / "other.csv", "height,crown", other)
+    assert main(["evaluate", run.id, "data.path=other.csv"]) == 0
+    (written,) = run.evaluations.glob("*/metrics.json")
+    source = sources.build(records.load_spec(run).data, folder)
+    deviation = loading.load(source).train.tensors["target"].double().std(correction=0)
+    said = load(run.export).predict([{"height": it} for it, _ in other])["target"][:, 0]
+    errors = [(it - true) / float(deviation) for it, (_, true) in zip(said, other, strict=True)]
+    expected = sum(it**2 for it in errors) / len(errors)
+    assert json.loads(written.read_text())["metrics"]["loss"] == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,13 @@ from sklearn.metrics import precision_recall_fscore_support
 
 from hpc_dl.cli import status as status_command
 from hpc_dl.cli import summary
+from hpc_dl.data import sources
 from hpc_dl.data.names import Names
 from hpc_dl.data.sources import digits
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.planning.plan import Plan
+from hpc_dl.run import records
 from hpc_dl.run.layout import RunDir, read_json, write_json
 from hpc_dl.run.monitor import short
 from hpc_dl.run.weights import Weights
@@ -27,7 +30,7 @@ from hpc_dl.status import read_status
 from hpc_dl.tasks.pictures import figure
 from hpc_dl.tasks.tables import ClassTables
 from hpc_dl.tracking import description
-from hpc_dl.train import predictions
+from hpc_dl.train import other_data, predictions
 from hpc_dl.train.pictures import Caption
 from hpc_dl.train.predictions import Part
 from hpc_dl.train.world import World
@@ -106,6 +109,17 @@ def test_a_kill_before_the_best_checkpoint_is_marked_loses_nothing(tmp_path):
     (said,) = events(run, "summary")
     described = "best checkpoint: step 24 (validation accuracy 0.9, the highest)"
     assert said["weights"]["described"] == described
+
+
+def test_an_evaluation_on_the_data_of_the_test_repeats_it(run, tmp_path):
+    spec, plan = records.load_spec(run), records.load(run.plan, Plan)
+    source = sources.build(spec.data, Path(plan.data_root), run.code)
+    where = torch.device("cpu"), None, tmp_path
+    found = other_data.measure(run, source, "test", 4 * STEPS, *where)
+    (said,) = events(run, "summary")
+    assert {f"test/{name}": value for name, value in found.metrics.items()} == said["values"]
+    for name in ("predictions.csv", "per_class.csv"):
+        assert (tmp_path / name).read_text() == (run.artifacts / "test" / name).read_text()
 
 
 def rows(path: Path) -> list[dict[str, str]]:
