@@ -203,10 +203,11 @@ def _orphans(args: argparse.Namespace, root: Path, deleted: set[Path]) -> Iterat
 
     from hpc_dl.planning import site as sites
     from hpc_dl.planning.tracking_store import of_site
+    from hpc_dl.run import layout
     from hpc_dl.tracking import orphans, store_uri
 
     uri = store_uri.absolute(of_site(sites.load(args.site, os.environ), root), Path.cwd())
-    found = orphans.find(uri, root, SECONDS)
+    found = orphans.find(uri, root, layout.list_runs(root), SECONDS)
     deleted |= found.deleted
     for path, began, tracked in found.without_folder:
         name = f"MLflow run {tracked.mlflow_id}"

@@ -4,13 +4,15 @@ was deleted."""
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpc_dl.planning.tracking_store import SQLITE
+from hpc_dl.run.layout import RunDir
 from hpc_dl.tracking import description, removal, store, store_uri
+from hpc_dl.tracking.cursor import Cursor
 from hpc_dl.tracking.removal import TrackedRun
 
 if TYPE_CHECKING:
@@ -29,14 +31,16 @@ class Orphans:
     """Folders whose MLflow run is marked as deleted in the store."""
 
 
-def find(uri: str, root: Path, seconds: float) -> Orphans:
+def find(uri: str, root: Path, known: Iterable[RunDir], seconds: float) -> Orphans:
     """Find the orphans among the runs in `root`, in a store that may be locked for so many seconds.
 
-    Folders elsewhere are none: they may be on a disk that is not mounted here. Raises
+    Folders elsewhere are none: they may be on a disk that is not mounted here. Nor is what one of
+    the runs that are `known` has sent, whose folder may have another name by now. Raises
     StoreUnavailable and LockTimeout.
     """
     if uri.startswith(SQLITE) and not store_uri.sqlite_file(uri).exists():
         return Orphans([], set())
+    held = {Cursor.load(it).mlflow_id for it in known}
     with store.open_store(uri, seconds) as client:
         found = [(path, it) for path, it in _runs(client) if path.parent == root]
         active = {path for path, it in found if it.info.lifecycle_stage == "active"}
@@ -44,7 +48,9 @@ def find(uri: str, root: Path, seconds: float) -> Orphans:
             [
                 (path, it.info.start_time / 1000, removal.describe(client, uri, it, path))
                 for path, it in found
-                if not path.exists() and it.data.tags.get("mlflow.user") == getpass.getuser()
+                if not path.exists()
+                and it.info.run_id not in held
+                and it.data.tags.get("mlflow.user") == getpass.getuser()
             ],
             {path for path, _ in found if path.exists()} - active,
         )

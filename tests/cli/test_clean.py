@@ -119,6 +119,7 @@ def test_orphans_are_found_on_both_sides_and_nothing_of_others(root, uri, monkey
     client = MlflowClient(uri)
     client.delete_run(ids[deleted.id])
     shutil.rmtree(lost.path)
+    whole = RunDir(whole.path.rename(root / "renamed-1"))
     shutil.rmtree(elsewhere.path)  # another folder of runs may be on another machine
     left = root.parent / f"hpcdl-{'0' * 12}-7-0"
     left.mkdir()
@@ -133,5 +134,5 @@ def test_orphans_are_found_on_both_sides_and_nothing_of_others(root, uri, monkey
     assert {it.name for it in root.iterdir()} == {whole.id}
     experiments = [it.experiment_id for it in client.search_experiments()]
     assert len(client.search_runs(experiments, run_view_type=3)) == 2
-    assert client.get_run(ids[whole.id]).info.lifecycle_stage == "active"
+    assert client.get_run(str(Cursor.load(whole).mlflow_id)).info.lifecycle_stage == "active"
     assert not left.exists()
