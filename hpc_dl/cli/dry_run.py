@@ -103,7 +103,7 @@ def _prepare(request: JobRequest, plan: Plan, root: Path) -> tuple[RunDir, Plan]
 
 def _shortened(spec: JobSpec, steps: int) -> JobSpec:
     changes = {"steps": min(STEPS, steps), "epochs": None, "log_every": 1, "early_stopping": None}
-    tracking = spec.tracking.model_copy(update={"uri": None})
+    tracking = spec.tracking.model_copy(update={"uri": None, "register_as": None})
     train = spec.train.model_copy(update=changes)
     changed = {"train": train, "tracking": tracking, "after": [], "notify": Notify()}
     return spec.model_copy(update=changed)

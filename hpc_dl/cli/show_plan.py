@@ -14,6 +14,7 @@ from hpc_dl.cli.preview import Preview
 from hpc_dl.errors import printable
 from hpc_dl.jobspec import units
 from hpc_dl.jobspec.credentials import hidden
+from hpc_dl.jobspec.job import Tracking
 from hpc_dl.jobspec.model import Model
 from hpc_dl.jobspec.units import count
 from hpc_dl.planning import data_loading
@@ -80,7 +81,7 @@ def rows(preview: Preview) -> list[tuple[str, str]]:
         ("length", _length(plan)),
         ("time limit", _limit(preview)),
         ("checkpoint", f"every {spec.checkpoint.every}, the newest {spec.checkpoint.keep} kept"),
-        ("store", f"{hidden(plan.tracking_uri)}, experiment {spec.tracking.experiment}"),
+        ("store", _store(plan, spec.tracking)),
         ("run folder", plan.run_dir),
     ]
     if path := spec.notify.webhook:
@@ -88,6 +89,11 @@ def rows(preview: Preview) -> list[tuple[str, str]]:
     lines += [("environment", _environment(plan))] if plan.origins or plan.environment else []
     lines += [("start", preview.start)] if preview.start else []
     return lines + [("note", note) for note in (*plan.notes, *preview.notes)]
+
+
+def _store(plan: Plan, tracking: Tracking) -> str:
+    text = f"{hidden(plan.tracking_uri)}, experiment {tracking.experiment}"
+    return f"{text}, registered as {tracking.register_as}" if tracking.register_as else text
 
 
 def _with_options(model: Model) -> str:

@@ -14,6 +14,7 @@ from hpc_dl.cli.run_choice import RunChoice, saved_step
 from hpc_dl.cli.watch import ReportOptions
 from hpc_dl.data import fingerprint
 from hpc_dl.errors import EXIT_CLUSTER, UserError
+from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run import layout, lease, records
 from hpc_dl.run.journal import Journal
@@ -99,8 +100,13 @@ def resume(run: RunDir, prepare_again: Callable[[RunDir], Plan], options: Report
 def _prepare(request: JobRequest, run: RunDir, scheduler: Scheduler) -> Plan:
     plan = request.plan(run.path, scheduler)
     spec = request.resolved(scheduler)
-    prepare(run, spec, plan, request.base, request.code, request.fingerprint, request.initial)
+    _fill(request, run, spec, plan)
     return plan
+
+
+def _fill(request: JobRequest, run: RunDir, spec: JobSpec, plan: Plan) -> None:
+    files = request.base, request.code, request.fingerprint, request.initial
+    prepare(run, spec, plan, *files, request.overrides)
 
 
 def _submit(run: RunDir, plan: Plan) -> None:
@@ -149,9 +155,8 @@ def prepare_within_job(request: JobRequest, run_dir: Path) -> int:
     if not run.path.exists():
         layout.make_folder(run.path, request.site.run_folder_mode)
     plan = request.plan(run.path, scheduler)
-    filled = request.spec, plan, request.base, request.code, request.fingerprint, request.initial
     with layout.writing_as(run):
-        prepare(run, *filled)
+        _fill(request, run, request.spec, plan)
         hpcdl_code.freeze(run)
         reopen(run)
         scheduler.submission_of(rank_info).save(run)

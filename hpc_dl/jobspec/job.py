@@ -83,6 +83,19 @@ def _experiment(name: str) -> str:
     return name
 
 
+def _registered_model(name: str) -> str:
+    """Raise ValueError for a name that MLflow's registry refuses."""
+    if bad := next((char for char in name if char in "/:" or not char.isprintable()), None):
+        raise ValueError(f"the name of a registered model has no {bad!r}")
+    if not name.strip() or name.strip(".") == "":
+        raise ValueError("the name of a registered model is neither blank nor dots alone")
+    if len(name) > _LONGEST_EXPERIMENT:
+        raise ValueError(
+            f"the name of a registered model has at most {_LONGEST_EXPERIMENT} characters"
+        )
+    return name
+
+
 _LONGEST_EXPERIMENT = 256
 """Characters that MLflow's databases keep."""
 
@@ -95,6 +108,12 @@ class Tracking(Spec):
     )
     uri: str | None = Field(
         None, description="MLflow store; from the environment or the site if unset"
+    )
+    register_as: Annotated[str, AfterValidator(_registered_model)] | None = Field(
+        None,
+        min_length=1,
+        description="a model of MLflow's registry, of which the trained network becomes a version; "
+        "none if unset",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from hpc_dl.data import fingerprint, sources
@@ -33,12 +34,13 @@ def prepare(
     code: Snapshot | None = None,
     data: Fingerprint | None = None,
     initial: InitialWeights | None = None,
+    overrides: Sequence[str] = (),
 ) -> None:
     """Fill a new run folder; `base` is where the spec's own files are looked for.
 
     The code that will run is `code`, the data are `data`, or what is there now; `initial` are the
-    weights that `model.init_from` names. Raises UserError where a file that the spec names is
-    missing, or cannot be imported.
+    weights that `model.init_from` names, and `overrides` what was typed beside the job file. Raises
+    UserError where a file that the spec names is missing, or cannot be imported.
     """
     if code is None:
         facts = None if isinstance(spec.data, UserData) else plan.facts
@@ -54,7 +56,7 @@ def prepare(
         source = sources.build(spec.data, Path(plan.data_root), base)
         data = fingerprint.take(source, spec.model, plan.facts, initial)
     write_json(run.fingerprint, dataclasses.asdict(data))
-    provenance.record(run, base, data.digest)
+    provenance.record(run, base, data.digest, overrides)
     replan(run, *_with_absolute_store(code.renamed(spec), plan))
     _note_planned(run)
 

@@ -13,7 +13,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -31,17 +31,20 @@ _DIFF_BYTES = 10 * 2**20
 """A longer diff is cut; what is that long is data and not code."""
 
 
-def record(run: RunDir, base: Path, data: str) -> None:
+def record(run: RunDir, base: Path, data: str, overrides: Sequence[str] = ()) -> None:
     """Write where the code and the data of a new run are from; to that of another, add.
 
-    `base` is the folder of the user's code, `data` the digest of the data.
+    `base` is the folder of the user's code, `data` the digest of the data, `overrides`
+    what was typed beside the job file.
     """
     if _noted(run):
         add_resumption(run)
         return
     found = _repositories(base)
     git = {name: _checkout(folder) for name, folder in found.items()}
-    write_json(run.provenance, {**_submission(), "git": git, "note": _NOTE, "data": data})
+    typed = [hidden(word) for word in overrides]
+    more = {"overrides": typed, "git": git, "note": _NOTE, "data": data}
+    write_json(run.provenance, {**_submission(), **more})
     write_atomic(run.diff, _diff(found))
 
 

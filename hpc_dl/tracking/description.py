@@ -6,7 +6,7 @@ import functools
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -15,12 +15,14 @@ from hpc_dl.jobspec.flat import flatten
 from hpc_dl.run.layout import DamagedFile, RunDir, read_bytes, read_json
 from hpc_dl.run.weights import Weights
 
+if TYPE_CHECKING:
+    from mlflow.entities import Metric
+
 RUN_TAG = "hpcdl.run_dir"
 """The tag with the run folder of an MLflow run."""
 HYPERPARAMETERS = ("model", "data", "train")
 """Sections of a spec with all that the weights depend on."""
 STATE_TAG = "hpcdl.state"
-_NOTE, _BEGINS = "mlflow.note.content", "Tested, drawn and exported:"
 _LONGEST_NAME, _LONGEST_PARAMETER, _LONGEST_TAG = 250, 6000, 5000
 
 
@@ -44,9 +46,15 @@ def experiment(run: RunDir) -> str:
     return str(_spec(run)["tracking"]["experiment"])
 
 
-def data_section(run: RunDir) -> dict[str, Any]:
-    """Return the `data` section of the job spec. Raises UserError where the spec is damaged."""
-    found = _spec(run).get("data")
+def section(run: RunDir, name: str) -> dict[str, Any]:
+    """Return a section of the job spec. Raises UserError where the spec is damaged."""
+    found = _spec(run).get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def facts(run: RunDir) -> dict[str, Any]:
+    """Return the plan's facts of the data; an empty mapping where there are none."""
+    found = read_mapping(run.plan).get("facts")
     return found if isinstance(found, dict) else {}
 
 
@@ -98,8 +106,7 @@ def run_tags(run: RunDir) -> dict[str, str]:
 
 def _is_synthetic(run: RunDir) -> bool | None:
     """Return True where a generator has made the data; None of measured ones, which have no tag."""
-    facts = read_mapping(run.plan).get("facts")
-    return True if isinstance(facts, dict) and facts.get("synthetic") is True else None
+    return True if facts(run).get("synthetic") is True else None
 
 
 def environment(event: Mapping[str, Any]) -> dict[str, Any]:
@@ -124,24 +131,10 @@ def started_tags(event: Mapping[str, Any], environment: Mapping[str, Any]) -> di
     )
 
 
-def summary_tags(event: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, str]:
-    """Return tags for the tested and exported weights and their metrics, from a `summary` event.
-
-    One of them is the description that MLflow shows above the metrics, unless the `known` tags hold
-    one that a user wrote.
-    """
+def summary_tags(event: Mapping[str, Any]) -> dict[str, str]:
+    """Return a tag for the tested and exported weights, from a `summary` event."""
     weights = Weights.from_json(event.get("weights"))
-    if weights is None:
-        return {}
-    lines = [f"{_BEGINS} {weights.describe()}."]
-    for split, key in (("Validation", "validation"), ("Test", "values")):
-        values = event.get(key)
-        if isinstance(values, dict) and values:
-            lines.append(f"{split}, {weights.name}: {_join(values)}.")
-    found = {"hpcdl.weights": weights.describe()}
-    if known.get(_NOTE, _BEGINS).startswith(_BEGINS):
-        found[_NOTE] = "\n\n".join(lines)
-    return _as_tags(found)
+    return _as_tags({"hpcdl.weights": weights.describe() if weights else None})
 
 
 def report_tags(event: Mapping[str, Any]) -> dict[str, str]:
@@ -149,14 +142,31 @@ def report_tags(event: Mapping[str, Any]) -> dict[str, str]:
     return _as_tags({"hpcdl.advice": "\n".join(event.get("advice") or []) or None})
 
 
-def _join(values: Mapping[str, Any]) -> str:
-    found = {key.removeprefix("test/"): parse_number(value) for key, value in values.items()}
-    return ", ".join(f"{key} {value:.5g}" for key, value in found.items() if value is not None)
-
-
 def state_tags(event: Mapping[str, Any]) -> dict[str, str]:
     """Return tags for the run's state, which is finer than MLflow's status, and the reason."""
     return _as_tags({STATE_TAG: event.get("state"), "hpcdl.reason": event.get("reason") or ""})
+
+
+def metric_name(name: str) -> str:
+    """Return the name of a metric in MLflow: `test_accuracy` of `test/accuracy`.
+
+    MLflow's charts have a section for each prefix `PREFIX/`, in the order of the alphabet, and a
+    last one for names without: so the curves of `train/` and `val/` come before single values.
+    """
+    return clean_name(name.replace("/", "_", 1) if _is_single(name) else name)
+
+
+def metric(name: str, value: float, milliseconds: int, step: int) -> Metric:
+    """Return a point of a metric for MLflow, which draws single values at step 0 as bars."""
+    from mlflow.entities import Metric
+
+    at = 0 if _is_single(name) else step
+    return Metric(metric_name(name), value, milliseconds, at)
+
+
+def _is_single(name: str) -> bool:
+    """Return whether a run has one value of a metric: of the test, and of what the run has used."""
+    return name.startswith(("test/", "usage/"))
 
 
 def parse_number(value: Any) -> float | None:

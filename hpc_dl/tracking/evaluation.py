@@ -30,7 +30,7 @@ def send(
     MLflow compares it with other runs. Under the same name it is written anew. Raises
     StoreUnavailable and LockTimeout.
     """
-    from mlflow.entities import Metric, Param
+    from mlflow.entities import Param
 
     if sync.is_pending(run):
         sync.sync_run(run, TIMEOUT)
@@ -55,9 +55,7 @@ def send(
         sent = batch.Batches(client, child, {})
         sent.params([Param(key, it) for key, it in {**of_parent, **data}.items()])
         now = int(made.info.start_time)
-        sent.metrics(
-            [Metric(description.clean_name(key), it, now, step) for key, it in metrics.items()]
-        )
+        sent.metrics([description.metric(key, it, now, step) for key, it in metrics.items()])
         for file in files:
             client.log_artifact(child, str(file), "evaluation")
         client.set_terminated(child)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import json
 import re
 import tempfile
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpc_dl.run import journal
 from hpc_dl.run.layout import RunDir
-from hpc_dl.tracking import description, links, model
+from hpc_dl.tracking import description, images, links, model, registry
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -50,13 +51,40 @@ class Upload:
         elif name in CHECKPOINTS:
             self.checkpoint(name)
         elif name == MODEL:
-            model.log(self.run, self.client, self.mlflow_id)
+            self.model()
         else:
             self.file(name)
 
     def file(self, name: str) -> None:
-        """Upload a file by its path in the run folder."""
+        """Upload a file by its path in the run folder; a picture also for the image grids."""
         self._send(self.run.path / name, name)
+        if (found := images.find(name, has_validation=self._has_validation)) is not None:
+            with images.written(self.run.path / name, found, self._times.get(name, 0)) as paths:
+                for path in paths:
+                    self._send(path, f"{images.FOLDER}/{path.name}")
+            self.client.set_tag(self.mlflow_id, images.TAG, "True")
+
+    def model(self) -> None:
+        """Log the model, and register it where the job spec asks for that."""
+        logged = model.log(self.run, self.client, self.mlflow_id)
+        name = description.section(self.run, "tracking").get("register_as")
+        if logged and name:
+            registry.add_version(self.client, self.run, logged, name)
+
+    @functools.cached_property
+    def _times(self) -> dict[str, int]:
+        """When each file was first journalled, in milliseconds since 1970.
+
+        A file that is drawn again, or sent again, so replaces its image.
+        """
+        found: dict[str, int] = {}
+        for event, _, _ in journal.read(self.run.journal, kinds=("artifact",)):
+            found.setdefault(event["path"], description.timestamp_ms(event))
+        return found
+
+    @functools.cached_property
+    def _has_validation(self) -> bool:
+        return bool(description.facts(self.run).get("validation"))
 
     def environment(self) -> None:
         """Upload what the newest attempt found on its node."""

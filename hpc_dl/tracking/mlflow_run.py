@@ -13,6 +13,7 @@ from hpc_dl.jobspec.credentials import hidden
 from hpc_dl.run import journal, origin
 from hpc_dl.run.layout import RunDir, is_run
 from hpc_dl.tracking import cursor, description, marks, store_uri
+from hpc_dl.tracking.experiment import KIND
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -148,7 +149,7 @@ def _experiment(run: RunDir, client: MlflowClient, uri: str) -> Experiment:
         return found
     folder = store_uri.artifact_folder(uri, run.root)
     try:
-        made = client.create_experiment(name, folder.as_uri() if folder else None)
+        made = client.create_experiment(name, folder.as_uri() if folder else None, KIND)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise

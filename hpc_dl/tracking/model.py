@@ -33,13 +33,14 @@ _TYPES = {"integer": "long", "number": "double", "string": "string", "boolean": 
 _NEEDED = ("torch", "numpy", "hpcdl")
 
 
-def log(run: RunDir, client: MlflowClient, mlflow_id: str) -> None:
-    """Log the export of a completed run, unless the store has all of it.
+def log(run: RunDir, client: MlflowClient, mlflow_id: str) -> LoggedModel | None:
+    """Log the export of a completed run, unless the store has all of it; return the model.
 
-    Unlike `mlflow.start_run`, this leaves the MLflow run's status and end time.
+    Without an export there is none. Unlike `mlflow.start_run`, this leaves the MLflow run's status
+    and end time.
     """
     if not (run.export / "model.json").is_file():
-        return
+        return None
     from mlflow.models import Model
 
     exported = json.loads((run.export / "model.json").read_text())
@@ -47,7 +48,7 @@ def log(run: RunDir, client: MlflowClient, mlflow_id: str) -> None:
     step = weights.step if weights else 0
     logged = _find(client, mlflow_id) or _create(client, mlflow_id, step)
     if logged.status == "READY":
-        return
+        return logged
     with tempfile.TemporaryDirectory() as folder:
         about = Model(
             artifact_path=logged.artifact_location,
@@ -57,8 +58,9 @@ def log(run: RunDir, client: MlflowClient, mlflow_id: str) -> None:
         )
         save(run.export, f"{folder}/{NAME}", about)
         client.log_model_artifacts(logged.model_id, f"{folder}/{NAME}")
-    client.finalize_logged_model(logged.model_id, "READY")
+    logged = client.finalize_logged_model(logged.model_id, "READY")
     _share_files(run.export, links.local_folder(logged.artifact_location))
+    return logged
 
 
 def _share_files(export: Path, model: Path | None) -> None:

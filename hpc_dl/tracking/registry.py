@@ -7,53 +7,31 @@ from typing import TYPE_CHECKING
 from hpc_dl import model_card
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.run.layout import RunDir
-from hpc_dl.tracking import description, store, sync
-from hpc_dl.tracking.cursor import Cursor
-from hpc_dl.tracking.downloads import model_of_run
+from hpc_dl.tracking import description
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import LoggedModel
 
-TIMEOUT = 60.0
-"""Seconds to wait for another process that is writing to the store."""
 LONGEST = 5000
 """Characters of a description that MLflow's databases keep."""
 
 
-def register(run: RunDir, uri: str, name: str, alias: str | None) -> tuple[str, bool]:
-    """Register the network of a completed run, which is sent to the store first if it is not there;
-    return the number of the version, and whether it is new.
+def add_version(
+    client: MlflowClient, run: RunDir, model: LoggedModel, name: str
+) -> tuple[str, bool]:
+    """Register a run's logged model; return the number of the version, and whether it is new.
 
     A run has one version of a name, with the run's model card as its description. Raises UserError
-    for a name or an alias that MLflow refuses, and StoreUnavailable.
+    for a version that MLflow has not completed, and MlflowException for a name that it refuses.
     """
-    if sync.is_pending(run):
-        sync.sync_run(run, TIMEOUT)
-    mlflow_id = Cursor.load(run).mlflow_id
-    if mlflow_id is None:
-        raise UserError(f"{run.id} is not in the store", hint=f"hpcdl sync {run.id}")
-    with store.open_store(uri, TIMEOUT) as client:
-        from mlflow.exceptions import MlflowException
-
-        try:
-            return _version(client, run, mlflow_id, name, alias)
-        except MlflowException as error:
-            if error.error_code != "INVALID_PARAMETER_VALUE":
-                raise
-            raise UserError(f"MLflow refuses that: {store.describe_error(error)}") from None
-
-
-def _version(
-    client: MlflowClient, run: RunDir, mlflow_id: str, name: str, alias: str | None
-) -> tuple[str, bool]:
-    model = model_of_run(client, f"runs:/{mlflow_id}")
     _create_name(client, name)
-    of_run = client.search_model_versions(f"run_id='{mlflow_id}'")
+    of_run = client.search_model_versions(f"run_id='{model.source_run_id}'")
     version = next((it for it in of_run if it.name == name), None)
     made = version or client.create_model_version(
         name,
-        model.artifact_location,  # models:/ID would be looked up in the store of the environment
-        mlflow_id,
+        model.artifact_location,  # `models:/ID` would be looked up in MLflow's default store
+        model.source_run_id,
         tags={description.RUN_TAG: str(run.path)},
         model_id=model.model_id,
         description=description.clean_text(model_card.page(run), LONGEST),
@@ -64,8 +42,6 @@ def _version(
             hint="The same command tries again.",
             exit_code=EXIT_FAILED,
         )
-    if alias is not None:
-        client.set_registered_model_alias(name, alias, made.version)
     return str(made.version), version is None
 
 

@@ -27,9 +27,11 @@ from hpc_dl.tracking import (
     cursor,
     dataset,
     description,
+    experiment,
     lock,
     marks,
     mlflow_run,
+    note,
     store,
     store_uri,
     uploads,
@@ -180,11 +182,14 @@ class _JournalSync:
 
     def run_to_end(self) -> SyncResult:
         entries: Iterator[Entry] | None = None
+        known: set[str] = set()
         while True:
             with store.open_store(self.uri, self.lock_timeout) as self.client:
                 if entries is None:
                     entries = self._begin()
+                    known = set(self.cursor.newest)
                 if self._send_for_a_while(entries):
+                    self._show_metrics(known)
                     if self.cursor.pending_state is not None:
                         self._send_state(self.cursor.pending_state)
                     break
@@ -254,6 +259,13 @@ class _JournalSync:
         if refused := dataset.log(self.client, self.mlflow_id, self.run):
             self.refused["the data set"] = refused
 
+    def _show_metrics(self, known: set[str]) -> None:
+        """Give metrics that the experiment may not have had before a column in its table."""
+        if set(self.cursor.newest) != known:
+            at = self.client.get_run(self.mlflow_id).info.experiment_id
+            if refused := experiment.show_metrics(self.client, at, self.cursor.newest):
+                self.refused["the view of metrics"] = refused
+
     def _send_for_a_while(self, entries: Iterator[Entry]) -> bool:
         """Send points for LOCK_SECONDS; return whether these were all."""
         deadline, end = time.monotonic() + LOCK_SECONDS, self.cursor.offset
@@ -282,14 +294,11 @@ class _JournalSync:
                 tags = description.started_tags(event, found)
                 self._send_tags(description.run_tags(self.run) | tags)
             case {"event": "summary"}:
-                known = self.client.get_run(self.mlflow_id).data.tags
-                self._send_tags(description.summary_tags(event, known))
+                self._send_tags(description.summary_tags(event))
             case {"event": "state", "state": str()}:
                 self.cursor.pending_state = event
 
     def _collect(self, event: Event) -> None:
-        from mlflow.entities import Metric
-
         step, milliseconds = event["step"], description.timestamp_ms(event)
         for name, item in event["values"].items():
             if (value := description.parse_number(item)) is None:
@@ -299,7 +308,7 @@ class _JournalSync:
                 if step <= self.newest.get(key, -1):
                     continue
                 self.newest[key] = step
-            self.points.append(Metric(description.clean_name(key), value, milliseconds, step))
+            self.points.append(description.metric(key, value, milliseconds, step))
 
     def _send_points(self, offset: int) -> None:
         """Send the collected points, and move the cursor to `offset`.
@@ -319,7 +328,8 @@ class _JournalSync:
 
     def _send_state(self, event: dict[str, Any]) -> None:
         state, when = str(event.get("state")), description.timestamp_ms(event)
-        self._send_tags(description.state_tags(event))
+        known = self.client.get_run(self.mlflow_id).data.tags
+        self._send_tags(description.state_tags(event) | note.tags(self.run, self.mlflow_id, known))
         if state in ENDED:
             self.client.set_terminated(self.mlflow_id, STATUS[state], when)
         elif state in STATUS:

@@ -86,10 +86,10 @@ def test_texts_are_read_with_the_vocabulary_of_the_training_and_mlflow_has_a_chi
     (child,) = client.search_runs(
         [of_run.info.experiment_id], f"tags.`mlflow.parentRunId` = '{parent}'"
     )
-    assert child.data.metrics["test/accuracy"] == found["metrics"]["accuracy"]
+    assert child.data.metrics["test_accuracy"] == found["metrics"]["accuracy"]
     assert child.data.params["data.path"] == str(folder / "other.csv")
     assert child.data.params["model.cell"] == "gru"
-    assert of_run.data.metrics == {"test/accuracy": 0.25}
+    assert of_run.data.metrics == {"test_accuracy": 0.25}
     assert main(["rm", run.id, "--yes"]) == 0
     assert not client.search_runs([of_run.info.experiment_id])
 

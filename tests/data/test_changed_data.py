@@ -226,14 +226,22 @@ def test_a_job_does_not_resume_with_inverted_labels(tmp_path):
     assert journal.last_state(run.journal)[0] == "completed"
 
 
-def test_the_data_are_a_data_set_in_mlflow(tmp_path, uri):
+def test_each_split_is_a_data_set_in_mlflow(tmp_path, uri):
     run = run_for(uri, tmp_path)
     journal.Journal(run.journal).append("state", state="running", reason="")
     sync_run(run)
     run.tracking.unlink()  # as if it had been killed before it could remember
     sync_run(run)
-    (found,) = mlflow_run(run, uri).inputs.dataset_inputs
-    assert found.dataset.name == "digits"
-    assert found.dataset.digest == read_json(run.fingerprint)["digest"]
-    assert '"train": 1437' in found.dataset.profile
-    assert [(tag.key, tag.value) for tag in found.tags] == [("mlflow.data.context", "training")]
+    found = mlflow_run(run, uri).inputs.dataset_inputs
+    splits = {it.tags[0].value: it.dataset for it in found}
+    assert {split: it.name for split, it in splits.items()} == {
+        "training": "digits",
+        "validation": "digits (validation)",
+        "test": "digits (test)",
+    }
+    assert len(found) == 3
+    assert {it.digest for it in splits.values()} == {read_json(run.fingerprint)["digest"]}
+    sizes = {split: json.loads(it.profile)["examples"] for split, it in splits.items()}
+    assert sizes == {"training": 1437, "validation": 180, "test": 180}
+    (columns,) = {it.schema for it in splits.values()}
+    assert {"name": "image", "type": "float (1, 8, 8)"} in json.loads(columns)["mlflow_colspec"]

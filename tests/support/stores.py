@@ -52,13 +52,17 @@ def write_history(log: Journal, first: int, last: int) -> None:
 
 
 def journalled(run: RunDir) -> dict[str, list[tuple[int, float, int]]]:
-    """Return every metric in the journal's view: step, value, and time in milliseconds."""
+    """Return every metric in the journal's view, by its name in MLflow: step, value, milliseconds.
+
+    Test metrics are single values, and have step 0 there.
+    """
     found: dict[str, list[tuple[int, float, int]]] = {}
     for event in journal.view(run.journal):
         if event["event"] == "metrics":
             for name, value in event["values"].items():
-                point = (event["step"], float(value), round(event["t"] * 1000))
-                found.setdefault(name, []).append(point)
+                step = 0 if name.startswith("test/") else event["step"]
+                point = (step, float(value), round(event["t"] * 1000))
+                found.setdefault(name.replace("test/", "test_"), []).append(point)
     return found
 
 
@@ -92,7 +96,7 @@ def stored(run: RunDir, uri: str) -> dict[str, list[tuple[int, float, int]]]:
     client, mlflow_id = MlflowClient(tracking_uri=uri), Cursor.load(run).mlflow_id
     assert mlflow_id is not None
     found = client.get_run(mlflow_id).data.metrics
-    names = [name for name in found if not name.startswith(("system/", "usage/"))]
+    names = [name for name in found if not name.startswith(("system/", "usage_"))]
     return {
         name: sorted(
             (point.step, point.value, point.timestamp)

@@ -1,5 +1,6 @@
 """A real run, from its job to the MLflow model."""
 
+import json
 import shutil
 
 import numpy as np
@@ -17,7 +18,7 @@ def test_a_trained_run_is_in_mlflow_with_files_and_a_model(tmp_path, uri, monkey
     from mlflow import MlflowClient
 
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "of the user's own")  # says nothing about hpcdl
-    run = train(new_run(tmp_path))
+    run = train(new_run(tmp_path, tracking={"register_as": "digits", "experiment": "digits"}))
     wait_until(
         lambda: not is_pending(run), timeout=120, message="the sync worker to send everything"
     )
@@ -25,10 +26,9 @@ def test_a_trained_run_is_in_mlflow_with_files_and_a_model(tmp_path, uri, monkey
     assert found.info.status == "FINISHED"
     assert found.info.end_time > found.info.start_time
     assert same(run, uri)
-    assert {"train/loss", "val/loss"} <= set(journalled(run))
+    assert {"train/loss", "val/loss", "test_loss"} <= set(journalled(run))
     best = int(next(run.checkpoints.glob("best-*")).name.rpartition("-")[2])
     assert found.data.tags["hpcdl.weights"].startswith(f"best checkpoint: step {best} ")
-    assert f"Test, weights of step {best}: " in found.data.tags["mlflow.note.content"]
     assert [it.step for it in found.outputs.model_outputs] == [best]
     tables = client.list_artifacts(found.info.run_id, "artifacts/test")
     assert {it.path.split("/")[-1] for it in tables} == {"predictions.csv", "per_class.csv"}
@@ -51,5 +51,32 @@ def test_a_trained_run_is_in_mlflow_with_files_and_a_model(tmp_path, uri, monkey
         np.testing.assert_array_equal(
             model.predict(given)["probabilities"], expected["probabilities"]
         )
+    registered = mlflow.pyfunc.load_model("models:/digits/1")
+    assert registered.metadata.run_id == found.info.run_id
+    assert len(client.search_model_versions("name='digits'")) == 1
+    check_pages(run, found, client)
     said = (run.logs / "tracking.log").read_text()
     assert said == ""
+
+
+def check_pages(run, found, client):
+    """Check what MLflow's pages show of a run beside its metrics."""
+    drawn = {path.parent.name for path in run.artifacts.glob("*/step-*.png")}
+    assert drawn
+    files = [it.path for it in client.list_artifacts(found.info.run_id, "images")]
+    keys = {name.partition("+step+")[0].removeprefix("images/") for name in files}
+    assert {f"val~{name}" for name in drawn} <= keys
+    assert len(files) == 2 * len({name.partition("+timestamp+")[0] for name in files})
+    assert found.data.tags["mlflow.loggedImages"] == "True"
+    note = found.data.tags["mlflow.note.content"]
+    accuracy = found.data.metrics["test_accuracy"]
+    assert f"- **test**: accuracy {accuracy:.5g}, " in note
+    assert "1437 training, 180 validation, 180 test examples" in note
+    assert "- **state**: completed: " in note
+    assert found.info.run_id in note
+    page = client.get_experiment(found.info.experiment_id).tags
+    assert page["mlflow.experimentKind"] == "custom_model_development"
+    view = json.loads(page["mlflow.sharedViewState.hpcdl"])
+    columns = json.loads(view["state"])["selectedColumns"]
+    assert {"metrics.`test_accuracy`", "metrics.`val/loss`"} <= set(columns)
+    assert "viewStateShareKey=hpcdl" in page["mlflow.note.content"]

@@ -29,7 +29,7 @@ from hpc_dl.run.weights import Weights
 from hpc_dl.status import read_status
 from hpc_dl.tasks.pictures import figure
 from hpc_dl.tasks.tables import ClassTables
-from hpc_dl.tracking import description
+from hpc_dl.tracking import description, note
 from hpc_dl.train import other_data, predictions
 from hpc_dl.train.pictures import Caption
 from hpc_dl.train.predictions import Part
@@ -198,15 +198,12 @@ def test_status_names_the_tested_weights_and_the_last_validation(run):
 
 def test_mlflow_has_a_tag_and_a_description_of_the_weights(run):
     (said,) = events(run, "summary")
-    tags = description.summary_tags(said, {})
-    assert tags["hpcdl.weights"] == said["weights"]["described"]
-    note = tags["mlflow.note.content"]
-    assert "Validation, weights of step 36: " in note
-    assert "Test, weights of step 36: " in note
-    assert "mlflow.note.content" not in description.summary_tags(
-        said, {"mlflow.note.content": "mine"}
-    )
-    assert description.summary_tags({"event": "summary", "weights": {"step": "x"}}, {}) == {}
+    assert description.summary_tags(said)["hpcdl.weights"] == said["weights"]["described"]
+    assert description.summary_tags({"event": "summary", "weights": {"step": "x"}}) == {}
+    text = note.write(run, "0")
+    assert f"- **weights**: {said['weights']['described']}" in text
+    assert "- **validation**: accuracy 0.9, " in text
+    assert f"- **test**: accuracy {short(said['values']['test/accuracy'])}, " in text
 
 
 def test_the_table_has_every_test_prediction_once_and_in_order(run):

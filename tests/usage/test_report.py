@@ -51,8 +51,8 @@ def test_two_ranks_that_were_killed_and_resumed_are_reported_together(root, uri,
     assert json.loads(capsys.readouterr().out)["used"]["cpu_seconds"] == used.cpu_seconds
     sync_run(run)
     there = mlflow_run(run, uri)
-    assert there.data.metrics["usage/hours"] == pytest.approx(used.seconds / 3600)
-    assert there.data.metrics["usage/attempts"] == 2
+    assert there.data.metrics["usage_hours"] == pytest.approx(used.seconds / 3600)
+    assert there.data.metrics["usage_attempts"] == 2
     assert "report.md" in artifacts(run, uri)
 
 
@@ -120,7 +120,7 @@ def test_advice_is_a_tag_in_mlflow(root, uri):
     sync_run(run)
     there = mlflow_run(run, uri).data
     assert there.tags["hpcdl.advice"] == "ask for less\nsave less often"
-    assert there.metrics["usage/hours"] == 1.5
+    assert there.metrics["usage_hours"] == 1.5
 
 
 def test_status_shows_gpus_that_idle_until_they_work_again(root):
