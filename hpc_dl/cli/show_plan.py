@@ -86,6 +86,8 @@ def rows(preview: Preview) -> list[tuple[str, str]]:
     ]
     if path := spec.notify.webhook:
         lines.append(("notify", f"of {', '.join(spec.notify.on)}, at the URL in {path}"))
+    if address := spec.notify.mail:
+        lines.append(("mail", f"of {plan.sbatch['mail-type']} to {address}, by Slurm"))
     lines += [("environment", _environment(plan))] if plan.origins or plan.environment else []
     lines += [("start", preview.start)] if preview.start else []
     return lines + [("note", note) for note in (*plan.notes, *preview.notes)]

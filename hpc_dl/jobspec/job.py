@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -139,11 +140,23 @@ def _path(value: str) -> str:
     return value
 
 
+def _address(value: str) -> str:
+    """Raise ValueError for what is not one address."""
+    if not re.fullmatch(r"[^\s@,;<>\"'\\]+@[^\s@,;<>\"'\\]+", value):
+        raise ValueError("one address, like me@uni.edu")
+    return value
+
+
 class Notify(Spec):
-    """Whom to tell as the run ends: a webhook, which gets a POST of JSON."""
+    """Whom to tell as the run ends: a webhook, which gets a POST of JSON, or Slurm's mail."""
 
     webhook: Annotated[str, AfterValidator(_path)] | None = Field(
         None, description="a file of one line, the URL, like ~/.config/hpcdl/webhook; none if unset"
+    )
+    mail: Annotated[str, AfterValidator(_address)] | None = Field(
+        None,
+        description="an address, to which Slurm sends mail of the end or failure of each job; none "
+        "if unset",
     )
     on: list[Literal["end", "failure", "no_progress"]] = Field(
         ["end", "failure", "no_progress"],

@@ -119,6 +119,8 @@ class Scheduler(ABC):
     on_this_machine: ClassVar[bool] = False
     """True if jobs run on the machine that submits them, at once, without a time limit or requeues,
     and only that machine can tell how they are."""
+    sends_mail: ClassVar[bool] = False
+    """True if it has options by which it sends mail about a job: `notify.mail`."""
 
     # ---- recognised by
 

@@ -32,6 +32,13 @@ def plan_job(
     `environment` is that of the submission; `folders` are `run_dir`, `run_root` and `data_root`.
     Raises SpecConflict, and UserError where a variable of the environment or a path is at fault.
     """
+    if spec.notify.mail and not scheduler.sends_mail:
+        where = "of this machine" if scheduler.on_this_machine else f"of {scheduler.name}"
+        raise SpecConflict(
+            "notify.mail",
+            f"jobs {where} send no mail, those of Slurm do",
+            "Use notify.webhook; notify.mail=null on the command line leaves it out once.",
+        )
     asked = scheduler.resolve(spec.resources, site, environment)
     spec = spec.model_copy(update={"resources": asked.resources})
     try:

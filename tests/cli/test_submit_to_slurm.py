@@ -35,6 +35,7 @@ def test_submit_returns_at_once_with_the_next_commands(
     cluster: Cluster, tmp_path: Path, root: Path, capsys: Capture
 ) -> None:
     words = ["submit", job_file(tmp_path), "resources.slurm.begin=now+1hour"]
+    words.append("notify.mail=me@uni.edu")
     assert main(words) == 0
     said = capsys.readouterr().out
     run = RunDir(root / "quick-1")
@@ -43,6 +44,10 @@ def test_submit_returns_at_once_with_the_next_commands(
     for command in ("hpcdl status quick-1", "hpcdl logs quick-1 -f", "hpcdl cancel quick-1"):
         assert command in said
     assert cluster.run("squeue", "-h", "-j", str(job), "-o", "%j %T") == "quick PENDING"
+    shown = cluster.run("scontrol", "show", "job", str(job))
+    assert "MailUser=me@uni.edu" in shown
+    types = shown.partition("MailType=")[2].split()[0]
+    assert {*types.split(",")} == {"END", "FAIL", "INVALID_DEPEND"}
     assert main(words) == 2
     assert "quick-1 is training this already: it is queued" in capsys.readouterr().err
     assert main(["cancel", "quick"]) == 0

@@ -164,6 +164,45 @@ def test_where_and_with_what_a_job_runs_stays_the_users(tmp_path: Path) -> None:
 # ---- sbatch's variables
 
 
+@pytest.mark.parametrize(
+    ("on", "types"),
+    [
+        ({}, "END,FAIL,INVALID_DEPEND"),
+        ({"on": ["failure", "no_progress"]}, "FAIL,INVALID_DEPEND"),
+        ({"on": ["end", "end"]}, "END"),
+    ],
+)
+def test_slurm_is_asked_for_mail(on: dict[str, list[str]], types: str) -> None:
+    spec = JobSpec.model_validate({**QUICK, "notify": {"mail": "me@uni.edu", **on}})
+    found = sbatch_options.build(spec, SITE, Path("/runs/x-1"))
+    assert (found["mail-user"], found["mail-type"]) == ("me@uni.edu", types)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["notify.mail=me at uni"], "one address, like me@uni.edu"),
+        (["notify.mail=me@uni.edu"], "jobs of this machine send no mail"),
+        (["notify.mail=me@uni.edu", "notify.on=[no_progress]"], "Slurm sends no mail"),
+        (["notify.mail=me@uni.edu", "resources.slurm.mail-type=END"], "give one"),
+    ],
+)
+def test_mail_that_cannot_be_sent_is_refused_at_its_place(
+    words: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    use_settings(monkeypatch, tmp_path)
+    local = "jobs of this machine" in said
+    mode = ["--dry-run=plan", "--local"] if local else ["--dry-run=script"]
+    assert main(["submit", job_file(tmp_path), *words, *mode]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: command line:1:13: notify.mail: ")
+    assert said in error
+
+
 def test_a_variable_is_the_users_site_and_its_origin_is_kept() -> None:
     plan = planned({"SBATCH_PARTITION": "high", "SBATCH_QOS": "q", "SBATCH_TIMELIMIT": "5"})
     assert (plan.sbatch["partition"], plan.sbatch["qos"], plan.sbatch["time"]) == ("high", "q", "5")

@@ -9,6 +9,7 @@ from hpc_dl.errors import UserError
 from hpc_dl.jobspec import units
 from hpc_dl.jobspec.job import JobSpec, Resources
 from hpc_dl.jobspec.slurm import OTHER_MEMORY
+from hpc_dl.planning.compatibility import SpecConflict
 from hpc_dl.planning.plan import Options
 from hpc_dl.planning.site import Site
 
@@ -33,6 +34,7 @@ def build(spec: JobSpec, site: Site, run_dir: Path) -> Options:
         "open-mode": "append",
         "output": log_pattern(run_dir, "%j-batch.log"),
         **_of_site(spec, site),
+        **_mail(spec),
         **asked.slurm,
     }
     return {key: value for key, value in options.items() if value is not None}
@@ -80,6 +82,26 @@ def _gpus(count: int, site: Site, partition: str | None) -> str | int | None:
     """Return the GPUs as sbatch takes them: of the partition's type, where it has one."""
     offer = site.partitions.get(partition or "")
     return f"{offer.gpu_type}:{count}" if count and offer and offer.gpu_type else count or None
+
+
+_MAIL_TYPES = {"end": ("END",), "failure": ("FAIL", "INVALID_DEPEND"), "no_progress": ()}
+
+
+def _mail(spec: JobSpec) -> Options:
+    """Return the options of `notify.mail`; that a run hangs, Slurm does not know.
+
+    Raises SpecConflict where it has nothing to tell, or other options say the same.
+    """
+    asked = spec.notify
+    if asked.mail is None:
+        return {}
+    if any(option in spec.resources.slurm for option in ("mail-user", "mail-type")):
+        raise SpecConflict("notify.mail", "resources.slurm has options of mail, too; give one")
+    types = [name for event in dict.fromkeys(asked.on) for name in _MAIL_TYPES[event]]
+    if not types:
+        what = "of a run without progress Slurm sends no mail"
+        raise SpecConflict("notify.mail", what, "Use notify.webhook, or add to notify.on.")
+    return {"mail-user": asked.mail, "mail-type": ",".join(types)}
 
 
 def _of_site(spec: JobSpec, site: Site) -> Options:

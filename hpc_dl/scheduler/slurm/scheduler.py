@@ -30,6 +30,7 @@ class Slurm(Scheduler):
     """Slurm, by its commands: sbatch, squeue, sacct, scontrol and scancel."""
 
     name = "slurm"
+    sends_mail = True
 
     def is_available(self) -> bool:
         return client.is_configured()
