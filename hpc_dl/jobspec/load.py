@@ -48,7 +48,7 @@ def load(path: str | Path, words: Sequence[str] = ()) -> JobSpec:
 
 def load_resolved(path: str | Path, words: Sequence[str] = ()) -> JobSpec:
     """Load the job spec of a run folder, maybe of an earlier version. Raises as `load`."""
-    document = read(path, words, JobSpec)
+    document = read(path, words, JobSpec, is_resolved=True)
     document.values = renames.upgrade(document.values)
     return validate(document, JobSpec)
 
@@ -75,12 +75,14 @@ def locate(path: str | Path, words: Sequence[str], found: Sequence[Fault]) -> Sp
     return SpecError([fault.located(document) for fault in found])
 
 
-def read(path: str | Path, words: Sequence[str], root: type[BaseModel]) -> Document:
+def read(
+    path: str | Path, words: Sequence[str], root: type[BaseModel], *, is_resolved: bool = False
+) -> Document:
     """Read the values of a file and of the overrides. Raises SpecError if there are none."""
     document = yaml_text.parse(_content(Path(path)), str(path))
     if not isinstance(document.values, dict):
         raise SpecError(document.problems or [_no_mapping(document, str(path))])
-    overrides.apply(document, words, root)
+    overrides.apply(document, words, root, is_resolved=is_resolved)
     return document
 
 

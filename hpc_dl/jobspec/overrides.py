@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import yaml
@@ -29,13 +29,17 @@ _AS_IT_STANDS = """For a word as it stands, quote it twice: 'key="..."'."""
 _EXCLUDE_EACH_OTHER = ({("train", "epochs"), ("train", "steps")},)
 
 
-def apply(document: Document, words: Sequence[str], root: type[BaseModel]) -> None:
+def apply(
+    document: Document, words: Sequence[str], root: type[BaseModel], *, is_resolved: bool = False
+) -> None:
     """Put the overrides into the document, in their order; `null` takes a key out.
 
     Another `name` for a model, a source, an optimizer or a schedule drops the options that the
-    file gave to the former one and the new one does not have.
+    file gave to the former one and the new one does not have. A user's code may have any of them;
+    but a file that `is_resolved` holds every option, and then it gets none of them.
     """
     given: set[Path] = set()
+    before: dict[Path, set[str]] = {}
     for number, word in enumerate(words, start=1):
         key, equals, text = word.partition("=")
         mark = Mark(COMMAND_LINE, number, 1, word, max(1, len(key)))
@@ -48,6 +52,8 @@ def apply(document: Document, words: Sequence[str], root: type[BaseModel]) -> No
         if MERGE in path:
             document.problems.append(Problem(mark, f"there is no '{key}'", MERGE_HINT))
             continue
+        if is_resolved and (part := fields.part_at(root, document.values, path[:-1])):
+            before.setdefault(path[:-1], set(part.model_fields))
         value = _value(document, text, number, word, len(key) + 2)
         if not value.problems and _put(document, path, value, mark, root):
             given.add(path)
@@ -57,7 +63,7 @@ def apply(document: Document, words: Sequence[str], root: type[BaseModel]) -> No
                 _remove(document, path)
     for path in given:
         if path[-1] == "name" and len(path) > 1:
-            _drop_foreign_options(document, path[:-1], given, root)
+            _drop_foreign_options(document, path[:-1], given, root, before.get(path[:-1], set()))
 
 
 def _value(document: Document, text: str, number: int, word: str, column: int) -> Document:
@@ -167,14 +173,21 @@ def _forget(document: Document, path: Path) -> None:
 
 
 def _drop_foreign_options(
-    document: Document, section: Path, given: set[Path], root: type[BaseModel]
+    document: Document,
+    section: Path,
+    given: set[Path],
+    root: type[BaseModel],
+    before: Collection[str],
 ) -> None:
+    """Drop the options of a section that its new `name` does not have; of those that it may have,
+    the ones that were declared `before`."""
     part = fields.part_at(root, document.values, section)
-    if part is None or part.model_config["extra"] == "allow":
+    if part is None:
         return
     values: Any = document.values
     for key in section:
         values = values[key]
+    is_open = part.model_config["extra"] == "allow"
     for key in [key for key in values if key not in part.model_fields]:
-        if (*section, key) not in given:
+        if (*section, key) not in given and (key in before or not is_open):
             _remove(document, (*section, key))

@@ -152,3 +152,22 @@ def records_uri(run: RunDir) -> str:
     from hpc_dl.tracking import store_uri
 
     return str(store_uri.load(run))
+
+
+MORE = """
+import torch
+
+def data(examples: int = 9):
+    pictures, classes = torch.rand(examples, 1, 8, 8), torch.arange(examples) % 10
+    split = {"image": pictures, "label": classes}
+    return {"train": split, "validation": split, "test": split}
+"""
+
+
+def test_a_users_function_in_the_current_folder_gives_the_examples(folder, capsys):
+    """The options of the training's data are none of its own."""
+    run = trained(folder, {"name": "ffnn", "hidden": [4]}, {"name": "digits"})
+    (folder / "more.py").write_text(MORE)
+    words = ["data.name=more.py:data", "data.examples=20", "--json"]
+    assert main(["evaluate", run.id, *words]) == 0, capsys.readouterr().err
+    assert json.loads(capsys.readouterr().out)["examples"] == 20
