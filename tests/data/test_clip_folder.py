@@ -1,11 +1,13 @@
 """Folders of clips."""
 
+import numpy as np
 import pytest
 import torch
 
 from hpc_dl import installed
 from hpc_dl.data import loading, sources
-from hpc_dl.data.video.clips import chosen, search
+from hpc_dl.data.video.clips import Clip, chosen, search, shown_at
+from hpc_dl.data.video.reading import read
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.sources.clip_folder import ClipFolder
 from tests.support.clips import folder_of_clips, frames, video
@@ -20,6 +22,15 @@ def test_frames_are_taken_at_even_distances():
     assert chosen(16, 4) == [2, 6, 10, 14]
     assert chosen(4, 4) == [0, 1, 2, 3]
     assert chosen(2, 4) == [0, 0, 1, 1]
+
+
+def test_frames_of_a_film_whose_rate_varies_are_taken_at_even_times(tmp_path):
+    assert shown_at(range(0, 160, 10), 4) == chosen(16, 4)
+    assert shown_at([7], 4) == [0, 0, 0, 0]
+    assert shown_at([0, 10, 20, 30, 100, 110], 3) == [2, 3, 5]
+    file = video(tmp_path / "film.mkv", times=[0, 1, 2, 3, 30, 31])
+    shades = read(Clip(file), source(tmp_path, frames=3).options)[:, 0, 0, 0]
+    assert np.round(shades / 40).tolist() == [3, 3, 5]
 
 
 def test_frame_10_comes_after_frame_9(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,14 @@ def frames(folder: Path, count: int = 4, size: tuple[int, int] = (8, 6), name="{
     return folder
 
 
-def video(file: Path, count: int = 6, codec: str = "mpeg4", side: int = 16) -> Path:
-    """A clip as a video file; frame n is a grey of 40 n."""
+def video(
+    file: Path,
+    count: int = 6,
+    codec: str = "mpeg4",
+    side: int = 16,
+    times: Sequence[int] | None = None,
+) -> Path:
+    """A clip as a video file; frame n is a grey of 40 n, shown at `times[n]` tenths of a second."""
     import av
 
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -25,9 +32,10 @@ def video(file: Path, count: int = 6, codec: str = "mpeg4", side: int = 16) -> P
         stream = container.add_stream(codec, rate=10)
         stream.width = stream.height = side
         stream.pix_fmt = "rgb8" if codec == "gif" else "yuv420p"
-        for number in range(count):
-            pixels = np.full((side, side, 3), 40 * number, np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels)))
+        for number, time in enumerate(times or range(count)):
+            frame = av.VideoFrame.from_ndarray(np.full((side, side, 3), 40 * number, np.uint8))
+            frame.pts = time
+            container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return file
 

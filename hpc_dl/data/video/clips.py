@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -110,6 +111,15 @@ def chosen(count: int, wanted: int) -> list[int]:
     """Return which of so many frames are taken, at even distances; some are taken twice, where
     there are fewer than are wanted."""
     return [(2 * number + 1) * count // (2 * wanted) for number in range(wanted)]
+
+
+def shown_at(times: Sequence[int], wanted: int) -> list[int]:
+    """Return which frames are shown in the middle of each of so many parts of a film, which are
+    equally long; `times` are the beginnings of the frames, in their order."""
+    each = (times[-1] - times[0]) // max(1, len(times) - 1)
+    length = times[-1] - times[0] + max(1, each)  # with the last frame
+    middles = [times[0] + (2 * part + 1) * length // (2 * wanted) for part in range(wanted)]
+    return [bisect.bisect_right(times, it) - 1 for it in middles]
 
 
 def _clip(path: Path, files: tuple[Path, ...]) -> Clip:

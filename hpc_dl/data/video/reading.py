@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from hpc_dl.data.class_folders.walk import shown
 from hpc_dl.data.faults import Faults
 from hpc_dl.data.pictures.decoding import Pixels, decode
 from hpc_dl.data.pictures.header import header
-from hpc_dl.data.video.clips import Clip, chosen
+from hpc_dl.data.video.clips import Clip, chosen, shown_at
 from hpc_dl.errors import UserError
 from hpc_dl.installed import require
 from hpc_dl.jobspec.sources.clip_folder import ClipFolder
@@ -89,8 +89,8 @@ def _decoded(file: Path, wanted: int) -> list[Any]:
     """Decode so many frames of a video file, as pictures of Pillow's."""
     av = require("av", "video", "reading video files")
     try:
-        count = _count(av, file)
-        places, found, decoded = set(chosen(count, wanted)), {}, 0
+        asked, count = _asked(av, file, wanted)
+        places, found, decoded = set(asked), {}, 0
         with av.open(str(file)) as container:
             for decoded, frame in enumerate(container.decode(video=0), start=1):
                 if decoded - 1 in places:
@@ -103,7 +103,7 @@ def _decoded(file: Path, wanted: int) -> list[Any]:
         raise UnreadableClip(empty, _AGAIN) from None
     if not found or decoded < WHOLE * count:
         raise UnreadableClip(f"{decoded} of {count} frames can be decoded: cut off?", _AGAIN)
-    return [found[min(it, max(found)) if it > last else it] for it in chosen(count, wanted)]
+    return [found[min(it, max(found)) if it > last else it] for it in asked]
 
 
 def _upright(frame: Any) -> Any:
@@ -112,21 +112,30 @@ def _upright(frame: Any) -> Any:
     return frame.to_image().rotate(getattr(frame, "rotation", 0), expand=True)
 
 
-def _count(av: Any, file: Path) -> int:
-    """Return the number of frames in a video file, without decoding them. Raises UnreadableClip."""
+def _asked(av: Any, file: Path, wanted: int) -> tuple[list[int], int]:
+    """Return which frames of a video file are taken, and how many there are, without decoding them.
+
+    They are those shown at even distances in time: telephones film at a rate that varies.
+    Raises UnreadableClip.
+    """
     with av.open(str(file)) as container:
         if not container.streams.video:
             sound = "it has no pictures, but sound alone"
             raise UnreadableClip(sound if container.streams.audio else "cut off or damaged", _AGAIN)
-        stream, times, count = container.streams.video[0], [], 0
-        for packet in container.demux(stream):
-            if packet.size:
-                count += 1
-                times.append(float((packet.pts or packet.dts or 0) * stream.time_base))
-        seconds = (container.duration or 0) / av.time_base
+        stream = container.streams.video[0]
+        times = [it.pts if it.pts is not None else it.dts for it in _packets(container, stream)]
+        seconds, count = (container.duration or 0) / av.time_base, len(times)
         if not count:
             raise UnreadableClip("it has no frames", _AGAIN)
+        if None in times:  # some forms have none
+            return chosen(count, wanted), count
+        times.sort()
+        lasts = times[-1] - times[0]
         alone = len(container.streams) == 1 and count > 2
-        if alone and max(times) - min(times) < WHOLE * seconds * (count - 1) / count:
+        if alone and lasts * stream.time_base < WHOLE * seconds * (count - 1) / count:
             raise UnreadableClip(f"cut off: its header says {seconds:.1f} s", _AGAIN)
-        return count
+        return shown_at(times, wanted), count
+
+
+def _packets(container: Any, stream: Any) -> Iterator[Any]:
+    return (it for it in container.demux(stream) if it.size)
