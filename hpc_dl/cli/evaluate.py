@@ -170,9 +170,10 @@ def _evaluate(
         common.print_json({**found, "test": test, "folder": str(folder), "mlflow_run": mlflow_id})
         return 0
     console = common.console()
-    console.print(
-        f"{trained.id} on {options['name']}: {_described(split, facts, measured.examples)}"
-    )
+    paths = [str(options[key]) for key in source.options.paths if options.get(key)]
+    on = " ".join([str(options["name"]), *paths])
+    described = _described(split, facts, measured.examples)
+    console.print(f"{trained.id} on {on}: {described}", soft_wrap=True)
     if is_own and split in ("train", "all"):
         console.print("these are among the examples that it was trained on", style="yellow")
     console.print(_table(measured.metrics, test))

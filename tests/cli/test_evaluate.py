@@ -15,6 +15,7 @@ from hpc_dl.tracking.cursor import Cursor
 from tests.support import empty_store, exports
 from tests.support.running import new_run
 from tests.support.typed import use_settings
+from tests.support.waiting import wait_until
 
 GRU = {"name": "lstm", "cell": "gru", "hidden": 4}
 TEXTS = [
@@ -141,6 +142,28 @@ def test_what_does_not_fit_is_refused_with_the_reason(folder, quick, capsys, wor
     assert main(["evaluate", quick.id, *words]) == 2
     assert said in capsys.readouterr().err
     assert not quick.evaluations.exists()
+
+
+@pytest.mark.nightly
+def test_it_runs_as_a_job_of_slurm_on_a_path_of_here(cluster, folder, monkeypatch, capsys):
+    monkeypatch.setenv("SLURM_CONF", cluster.env["SLURM_CONF"])
+    monkeypatch.setenv("HPCDL_SITE", "test-cluster")
+    data = {"name": "csv", "path": str(table(folder / "own.csv", "height,tree", TREES))}
+    run = trained(folder, {"name": "ffnn", "hidden": [4]}, data | {"target": "tree"})
+    table(folder / "other.csv", "height,tree", TREES[:5])
+    words = ["evaluate", run.id, "data.path=other.csv", "--split=all", "--slurm"]
+    assert main([*words, "resources.time=00:05:00"]) == 0
+    job = capsys.readouterr().out.split()[2].rstrip(":")
+    shown = cluster.run("scontrol", "show", "job", job)
+    assert "TimeLimit=00:05:00" in shown
+    assert "JobName=evaluate-quick" in shown
+    log = folder / f"runs/predictions/quick-1/logs/{job}-0.log"
+    (written,) = wait_until(
+        lambda: list(run.evaluations.glob("*/metrics.json")),
+        timeout=180,
+        message=f"the result of {log}",
+    )
+    assert json.loads(written.read_text())["examples"] == 5
 
 
 @pytest.fixture
