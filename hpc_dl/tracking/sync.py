@@ -8,8 +8,10 @@ million points does not hold up the others.
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import itertools
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -181,6 +183,9 @@ class _JournalSync:
         self.refused: dict[str, str] = {}
 
     def run_to_end(self) -> SyncResult:
+        store.import_client(self.uri)
+        if not self.run.path.exists():  # it was moved meanwhile: no store is made where it was
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.run.path))
         entries: Iterator[Entry] | None = None
         known: set[str] = set()
         while True:
