@@ -17,7 +17,7 @@ from hpc_dl.run.process_identity import Process
 from hpc_dl.run.submission import Submission
 from hpc_dl.status import read_status
 from hpc_dl.submission.prepare import replan
-from hpc_dl.tracking import description, downloads, registry, relocation, store, store_uri
+from hpc_dl.tracking import description, downloads, relocation, store, store_uri
 from hpc_dl.tracking.cursor import Cursor
 from hpc_dl.tracking.sync import is_pending, sync_run
 from tests.support import empty_store, exports
@@ -76,13 +76,14 @@ def test_a_moved_root_keeps_its_mlflow_runs_with_artifacts_and_models(
 
     old, new = tmp_path / "former place", tmp_path / "new 100% place"
     run = ended(old, exported=True)
-    sync_run(run)
-    registry.register(run, str(store_uri.load(run)), "digits", "champion")
+    monkeypatch.setenv("HPCDL_SITE", "generic")
+    monkeypatch.setenv("HPCDL_RUN_ROOT", str(old))
+    assert main(["register", run.id, "digits", "--alias", "champion"]) == 0
+    capsys.readouterr()
     shutil.copytree(old, new)
     shutil.rmtree(old)
     moved, uri = RunDir(new / run.id), f"sqlite:///{new}/mlflow.db"
     monkeypatch.setenv("HPCDL_RUN_ROOT", str(new))
-    monkeypatch.setenv("HPCDL_SITE", "generic")
     assert main(["sync"]) == 0
     said = capsys.readouterr()
     assert said.out == f"{run.id}: 0 points sent\n"  # the store has it all
