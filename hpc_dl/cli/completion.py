@@ -169,8 +169,9 @@ def _key() -> str:
     package = Path(__file__).parents[1]
     config = Path(platformdirs.user_config_dir("hpcdl"))
     folders = (package / "cli", package / "jobspec", package / "jobspec" / "sources", config)
-    newest = max(
-        (it.stat().st_mtime_ns for folder in folders for it in folder.glob("*.[py]*")), default=0
-    )
+    files = [it for folder in folders for it in folder.glob("*.[py]*")]
+    site = Path(os.environ.get("HPCDL_SITE", "")).expanduser()
+    files += [site] if site.is_file() else []
+    newest = max((it.stat().st_mtime_ns for it in files), default=0)
     variables = [os.environ.get(it) for it in ("HPCDL_SITE", "SCRATCH", "HOME")]
     return repr((hpc_dl.__version__, str(package), newest, *variables))

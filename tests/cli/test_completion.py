@@ -46,7 +46,7 @@ def folders(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("HPCDL_RUN_ROOT", str(tmp_path / "runs"))
-    monkeypatch.setenv("HPCDL_SITE", "test-cluster")
+    monkeypatch.setenv("HPCDL_SITE", "generic")
     program = tmp_path / "bin" / "hpcdl"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m hpc_dl "$@"\n')
@@ -77,7 +77,6 @@ def folders(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         ("hpcdl data fetch dig", ["digits"]),
         ("hpcdl completion f", ["fish"]),
         ("hpcdl submit a.yaml --site ge", ["generic"]),
-        ("hpcdl submit a.yaml resources.partition=s", ["resources.partition=short"]),
         ("hpcdl doctor --job resources.par", ["resources.partition="]),
         ("hpcdl no-such-command ", []),
     ],
@@ -85,6 +84,18 @@ def folders(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_what_a_word_may_become(tmp_path: Path, line: str, found: list[str]) -> None:
     new_run(tmp_path / "runs")
     assert completion.candidates(line.split(" ")[1:]) == found
+
+
+def test_the_partitions_are_those_of_the_site_as_its_file_is_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = tmp_path / "mine.yaml"
+    monkeypatch.setenv("HPCDL_SITE", str(site))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for name in ("cpu", "gpu"):
+        site.write_text(f"name: mine\npartitions: {{{name}: {{}}}}\n")
+        found = completion.candidates(["submit", "a.yaml", "resources.partition="])
+        assert found == [f"resources.partition={name}"]
 
 
 def test_it_answers_without_reading_the_specs_once_they_have_been_read(tmp_path: Path) -> None:

@@ -27,8 +27,7 @@ open(sys.argv[1], "w").write(json.dumps([code, sorted(sys.modules)]))
 def modules_of(tmp_path: Path, *words: str) -> tuple[int, set[str]]:
     """The exit code of `hpcdl WORDS` and what it has imported."""
     report = tmp_path / "modules.json"
-    environment = {"HPCDL_SITE": "generic"} | os.environ
-    environment["HPCDL_RUN_ROOT"] = str(tmp_path / "runs")
+    environment = os.environ | {"HPCDL_RUN_ROOT": str(tmp_path / "runs"), "HPCDL_SITE": "generic"}
     subprocess.run(
         [sys.executable, "-c", PROGRAM, str(report), *words],
         env=environment,
