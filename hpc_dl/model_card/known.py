@@ -84,8 +84,10 @@ class Known:
 
     @property
     def hpcdl(self) -> dict[str, Any]:
-        """Version and digest of hpcdl at submission."""
-        return _mapping(self.provenance.get("hpcdl"))
+        """Version and digest of hpcdl at the newest submission."""
+        resumed = self.provenance.get("resumed")
+        newest = resumed[-1] if isinstance(resumed, list) and resumed else self.provenance
+        return _mapping(_mapping(newest).get("hpcdl"))
 
     def metrics(self, split: str) -> dict[str, Any]:
         """Return the metrics of the exported weights on `validation` or `test`, by name."""

@@ -20,3 +20,13 @@ NAMES = [
 def test_a_users_own_data_are_called_by_their_file(data, name):
     spec = JobSpec.model_validate({**QUICK, "data": data})
     assert Known.data_name.fget(SimpleNamespace(spec=spec)) == name
+
+
+def test_the_hpcdl_of_a_resumed_run_is_that_of_its_newest_submission():
+    first, second = {"digest": "a"}, {"digest": "b"}
+    for noted, found in (
+        ({"hpcdl": first}, first),
+        ({"hpcdl": first, "resumed": [{"hpcdl": first}, {"hpcdl": second}]}, second),
+        ({"resumed": "damaged"}, {}),
+    ):
+        assert Known.hpcdl.fget(SimpleNamespace(provenance=noted)) == found
