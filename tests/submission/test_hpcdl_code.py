@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import hpc_dl
-from hpc_dl.cli import main
+from hpc_dl.cli import clean, main
 from hpc_dl.errors import UserError
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import RunDir, create, read_json
@@ -52,7 +52,8 @@ if __name__ == "__main__":
 
 @pytest.fixture(autouse=True)
 def own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hpcdl_code, "store", shared_code.own_store)
+    for name, it in shared_code.ITSELF.items():
+        monkeypatch.setattr(hpcdl_code, name, it)
     use_settings(monkeypatch, tmp_path)
 
 
@@ -123,6 +124,9 @@ def test_a_copy_that_no_run_has_any_more_is_named(tmp_path: Path, edit: Edit) ->
     left = copies[0].with_name(f"{copies[0].name}.17.tmp")
     left.mkdir()
     assert hpcdl_code.unreferenced(root) == [copies[0], left]
+    shown = {it.name: it.why for it in clean._leftovers(root)}
+    assert shown[str(copies[0])] == "a copy of hpcdl that no run has"
+    assert str(copies[1]) not in shown
     hpcdl_code.remove_unreferenced(root)
     assert list(copies[0].parent.iterdir()) == [copies[1]]
 

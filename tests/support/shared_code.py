@@ -6,7 +6,8 @@ import pytest
 
 from hpc_dl.submission import hpcdl_code
 
-own_store = hpcdl_code.store
+ITSELF = {name: getattr(hpcdl_code, name) for name in ("store", "unreferenced")}
+"""What is patched, for the tests of it."""
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -14,4 +15,5 @@ def shared_code(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     folder = tmp_path_factory.getbasetemp() / "hpcdl-code"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hpcdl_code, "store", lambda root: folder)
+        patch.setattr(hpcdl_code, "unreferenced", lambda root: [])
         yield
