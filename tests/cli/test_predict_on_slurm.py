@@ -31,6 +31,6 @@ def test_a_table_is_predicted_by_a_job_of_one_task(cluster, tmp_path, monkeypatc
     assert str(log) in said
     wait_until((tmp_path / "out.csv").exists, timeout=120, message=f"{log} {said}")
     assert pandas.read_csv("out.csv").columns.tolist() == ["example", "class", "probability"]
-    assert "1 predicted" in log.read_text()
+    wait_until(lambda: "1 predicted" in log.read_text())
     assert main(words) == 2
     assert "out.csv is there already" in capsys.readouterr().err
