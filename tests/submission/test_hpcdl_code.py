@@ -16,7 +16,7 @@ from hpc_dl.errors import UserError
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import RunDir, create, read_json
 from hpc_dl.scheduler.slurm.script import job_script
-from hpc_dl.submission import hpcdl_code, resumed_code
+from hpc_dl.submission import hpcdl_code, provenance, resumed_code
 from tests.support import shared_code
 from tests.support.cluster import Cluster
 from tests.support.running import events, new_run, wait_for_end
@@ -206,7 +206,7 @@ def test_the_script_of_a_job_runs_the_submitted_code(
 
 
 @pytest.mark.slow
-def test_a_run_is_resumed_with_its_own_code_unless_told(
+def test_a_run_is_resumed_with_its_own_code(
     tmp_path: Path, checkout: Edit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checkout("first code")
@@ -215,17 +215,30 @@ def test_a_run_is_resumed_with_its_own_code_unless_told(
         run = new_run(tmp_path / "runs")
         hpcdl_code.freeze(run)
     checkout("second code")
-    for words, reason in (([], "first code"), (["--code", "current"], "second code")):
-        done = hpcdl("resume", "quick", "--local", *words)
-        assert wait_for_end(run) == ("stopped", reason)
-        handed = "quick-1 goes on with the hpcdl of its submission" in done.stderr
-        assert handed == (not words)
-    (message,) = [it["message"] for it in events(run, "warning")]
-    assert message.startswith("goes on with hpcdl")
-    assert message.endswith("different files: worker.py")
+    done = hpcdl("resume", "quick", "--local")
+    assert wait_for_end(run) == ("stopped", "first code")
+    assert "quick-1 goes on with the hpcdl of its submission" in done.stderr
     noted = read_json(run.provenance)
-    first, same, second = (it["hpcdl"]["digest"] for it in (noted, *noted["resumed"]))
-    assert first == same != second
+    assert noted["hpcdl"]["digest"] == noted["resumed"][0]["hpcdl"]["digest"]
+
+
+def test_other_code_that_is_asked_for_is_noted(tmp_path: Path, edit: Edit) -> None:
+    """As `hpcdl resume --code current` does before it submits the job."""
+    edit("first")
+    run = new_run(tmp_path / "runs")
+    hpcdl_code.freeze(run)
+    first = hpcdl_code.current()
+    edit("second")
+    second = hpcdl_code.current()
+    provenance.add_resumption(run)
+    hpcdl_code.freeze(run)
+    assert [it["message"] for it in events(run, "warning")] == [
+        f"goes on with hpcdl {second}, and quick-1 was submitted with {first}; "
+        "different files: worker.py"
+    ]
+    assert read_json(run.provenance)["hpcdl"]["digest"] == first.digest
+    assert provenance.code_of(run) == hpcdl_code.frozen(run) == second
+    resumed_code.check(run)
 
 
 @pytest.mark.nightly
