@@ -105,10 +105,9 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         shown = [it.to_json() for it in items]
         common.print_json({"removed": args.yes, "bytes": total, "items": shown})
-    elif args.yes:
-        sys.stdout.write(f"{size(total)} freed\n")
     elif items:
-        sys.stdout.write(f"{size(total)} would be freed: a choice and --yes remove it\n")
+        rest = "freed" if args.yes else "would be freed: a choice and --yes remove it"
+        sys.stdout.write(f"{size(total)} {rest}\n")
     return 0
 
 
