@@ -21,7 +21,7 @@ from hpc_dl.tracking import description, downloads, relocation, store, store_uri
 from hpc_dl.tracking.cursor import Cursor
 from hpc_dl.tracking.sync import is_pending, sync_run
 from tests.support import empty_store, exports
-from tests.support.stores import mlflow_run, run_for, same, write_history
+from tests.support.stores import Server, mlflow_run, run_for, same, write_history
 
 Capture = pytest.CaptureFixture[str]
 
@@ -194,6 +194,36 @@ def test_copies_that_do_not_see_each_other_are_told_apart_once_both_go_on(
     assert not sync_run(copy).notes
     assert len(runs_in(uri)) == 2
     assert same(copy, uri)
+
+
+@pytest.mark.nightly
+def test_a_moved_run_goes_on_in_its_run_of_a_server_and_a_copy_beside_it_in_another(
+    tmp_path: Path,
+) -> None:
+    shutil.copy(empty_store.made(), tmp_path / "server.db")
+    server = Server(tmp_path)
+    server.start()
+    try:
+        run = ended(tmp_path / "one", server.uri, exported=True)
+        sync_run(run)
+        (first,) = runs_in(server.uri)
+        moved = RunDir(tmp_path / "two" / run.id)
+        run.root.rename(moved.root)
+        assert not is_pending(moved)
+        train_on(moved, 6, 9)
+        assert sync_run(moved).points == 8
+        assert runs_in(server.uri) == [first]
+        assert mlflow_run(moved, server.uri).data.tags[description.RUN_TAG] == str(moved.path)
+        copy = RunDir(tmp_path / "three" / run.id)
+        shutil.copytree(moved.path, copy.path)
+        train_on(copy, 10, 12)
+        sync_run(copy)
+        assert len(runs_in(server.uri)) == 2
+        assert same(copy, server.uri)
+        assert same(moved, server.uri)
+        assert mlflow_run(copy, server.uri).outputs.model_outputs
+    finally:
+        server.kill()
 
 
 def test_a_sync_during_which_the_root_is_moved_makes_no_store_in_the_former_place(
