@@ -101,7 +101,7 @@ class TrainJob:
                 _notify(run, held)
                 held.release()
             if tracking is not None:
-                _finish_tracking(tracking)
+                _finish_tracking(tracking, run)
 
         def on_end(error: Exception) -> None:
             code = fail(error)
@@ -300,7 +300,7 @@ def _start_tracking(run: RunDir) -> subprocess.Popen[bytes]:
         )
 
 
-def _finish_tracking(tracking: subprocess.Popen[bytes]) -> None:
+def _finish_tracking(tracking: subprocess.Popen[bytes], run: RunDir) -> None:
     """Wait for the sync to end; what a slow store does not take in time is for `hpcdl sync`."""
     assert tracking.stdin is not None
     tracking.stdin.close()
@@ -308,6 +308,8 @@ def _finish_tracking(tracking: subprocess.Popen[bytes]) -> None:
         tracking.wait(TRACKING_SECONDS)
     except subprocess.TimeoutExpired:
         tracking.kill()
+        waited = f"MLflow has not taken everything in {TRACKING_SECONDS:.0f} s"
+        sys.stdout.write(f"{waited}: `hpcdl sync {run.id}` sends the rest\n")
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ COMMANDS = {
     "predict": "predict new examples by a trained network",
     "evaluate": "measure a trained network on other data",
     "generate": "generate pictures, text or music by a trained network",
-    "export": "write a trained network for torch.export or safetensors",
+    "export": "write a trained network as one file: torch.export, ONNX or safetensors",
     "register": "register a trained network in MLflow's model registry, under a name",
     "cancel": "stop a run",
     "resume": "continue a run that stopped",

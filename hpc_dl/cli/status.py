@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hpc_dl.cli import common
 from hpc_dl.errors import EXIT_CLUSTER, UserError
 from hpc_dl.jobspec import units
-from hpc_dl.run import layout, versions
+from hpc_dl.run import journal, layout, versions
 from hpc_dl.run.layout import DamagedFile, RunDir
 from hpc_dl.run.submission import name_job
 from hpc_dl.run.weights import Weights
@@ -145,7 +145,9 @@ def _details(status: Status, code: Mapping[str, Any]) -> Text:
         "progress": Text(_progress(status) + left),
         **_results(status),
         "age": Text(units.roughly(status.age)),
-        "tracking": Text(uploads.describe_refused(RunDir(Path(status.path)))),
+        "tracking": Text(
+            uploads.describe_pending(RunDir(Path(status.path)), status.state in journal.ENDED)
+        ),
         "code": Text(_describe_code(code)),
         "run folder": Text(status.path),
     }

@@ -53,6 +53,8 @@ class _Outcome:
 
     run: RunDir
     points: int = 0
+    files: bool = False
+    """Whether pending files were uploaded."""
     notes: tuple[str, ...] = ()
     errors: list[str] = field(default_factory=list)
 
@@ -68,7 +70,7 @@ class _Outcome:
 
         if not self.errors:
             with self._errors():
-                sync.upload_files(self.run, TIMEOUT)
+                self.files = sync.upload_files(self.run, TIMEOUT)
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
@@ -93,5 +95,6 @@ class _Outcome:
         return found
 
     def __str__(self) -> str:
-        sent = [] if self.errors and not self.points else [f"{self.points} points sent"]
+        files = " and files" if self.files else ""
+        sent = [] if self.errors and not self.points else [f"{self.points} points{files} sent"]
         return f"{self.run.id}: " + "; ".join([*sent, *self.notes, *self.errors])

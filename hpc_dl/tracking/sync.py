@@ -98,11 +98,15 @@ def sync_journal(run: RunDir, lock_timeout: float = 0.0) -> SyncResult:
             return _JournalSync(run, uri, Cursor.load(run), lock_timeout).run_to_end()
 
 
-def upload_files(run: RunDir, lock_timeout: float = 0.0) -> None:
-    """Upload pending files of a run whose metrics are in the store. Errors as of `sync_run`."""
-    if uploads.has_pending_files(run):
-        with _file_errors(run), writing_as(run, beside=True):
-            uploads.upload(run, _find_uri(run), lock_timeout)
+def upload_files(run: RunDir, lock_timeout: float = 0.0) -> bool:
+    """Upload pending files of a run whose metrics are in the store; return whether it had some.
+
+    Errors as of `sync_run`.
+    """
+    if not uploads.has_pending_files(run):
+        return False
+    with _file_errors(run), writing_as(run, beside=True):
+        return uploads.upload(run, _find_uri(run), lock_timeout)
 
 
 def is_pending(run: RunDir) -> bool:

@@ -76,29 +76,35 @@ def has_pending_files(run: RunDir) -> bool:
     return bool(found.waiting) or found.offset < sent.offset
 
 
-def describe_refused(run: RunDir) -> str:
-    """Describe the files that the artifact store refused last, with the reasons; "" if none."""
+def describe_pending(run: RunDir, has_ended: bool) -> str:
+    """Describe the pending files, with the reasons; "" if none.
+
+    While a run trains, files wait as a matter of course: only refused ones are worth a word.
+    """
     found = cursor.load(run.uploads, Uploads) or Uploads()
-    refused = {name: why for name, why in found.waiting.items() if why}
-    if not refused:
+    told = {name: why for name, why in found.waiting.items() if why or has_ended}
+    if not told:
         return ""
-    return f"{len(found.waiting)} files wait for the artifact store: {_by_reason(refused)}"
+    wait = "1 file waits" if len(found.waiting) == 1 else f"{len(found.waiting)} files wait"
+    sync = f"; `hpcdl sync {run.id}` sends what waits" if has_ended else ""
+    return f"{wait} for the artifact store: {_by_reason(told)}{sync}"
 
 
-def upload(run: RunDir, uri: str, lock_timeout: float = 0.0) -> None:
-    """Upload the pending files.
+def upload(run: RunDir, uri: str, lock_timeout: float = 0.0) -> bool:
+    """Upload the pending files; return whether there were some.
 
     Raises FilesPending, with the reasons, if the artifact store refuses some; StoreUnavailable if
     the store itself does not answer; LockTimeout if another process uploads files of this run for
     `lock_timeout` seconds.
     """
     if not has_pending_files(run):
-        return
+        return False
     message = f"another process is uploading files of {run.id}"
     with lock.acquire(run.uploads.with_suffix(".lock"), message, lock_timeout):
         sent = Cursor.load(run)
         uploads = Uploads.load(run, sent)
         uploads.read_journal(run, sent.offset)
+        pending = bool(uploads.waiting)
         if uploads.waiting:
             with store.connect(uri) as client:
                 found = client.get_run(uploads.mlflow_id)
@@ -117,6 +123,7 @@ def upload(run: RunDir, uri: str, lock_timeout: float = 0.0) -> None:
         uploads.save(run)
         if uploads.waiting:
             raise _pending_error(run, uri, uploads.waiting, root)
+    return pending
 
 
 def _upload_each(uploads: Uploads, sender: Upload) -> None:
@@ -204,7 +211,7 @@ def _by_reason(waiting: dict[str, str]) -> str:
     """List pending files by the reason, in a line; three names of each."""
     reasons: dict[str, list[str]] = {}
     for name, reason in sorted(waiting.items(), key=lambda item: item[1] == ""):
-        reasons.setdefault(reason or "not tried yet", []).append(name)
+        reasons.setdefault(reason or "not sent yet", []).append(name)
     parts = []
     for reason, names in reasons.items():
         parts.append(f"{first_few(names, _SHOWN)}: {reason}")

@@ -28,7 +28,7 @@ def waiting_run(uri, folder):
 def test_sync_of_one_run_leaves_the_others_alone(tmp_path, uri, capsys):
     first, second = waiting_run(uri, tmp_path), waiting_run(uri, tmp_path)
     assert cli.main(["sync", first.id]) == 0
-    assert capsys.readouterr().out == f"{first.id}: 11 points sent\n"
+    assert capsys.readouterr().out == f"{first.id}: 11 points and files sent\n"
     assert same(first, uri)
     assert not second.tracking.exists()
 

@@ -10,7 +10,7 @@ from hpc_dl.cli.dashboard import _Syncer
 from hpc_dl.run.journal import Journal
 from hpc_dl.tracking import sync_worker, uploads
 from hpc_dl.tracking.files import Upload
-from hpc_dl.tracking.sync import is_pending, sync_run
+from hpc_dl.tracking.sync import is_pending, sync_journal, sync_run
 from hpc_dl.tracking.uploads import FilesPending, Uploads
 from tests.support.stores import Server, mlflow_run, run_for, same, write_history
 from tests.support.waiting import wait_until
@@ -166,11 +166,29 @@ def test_sync_sends_metrics_names_pending_files_and_uploads_them_later(
         all_but_files_are_there(run, uri)
     assert f"Not a directory: {refusing}" in said
     assert cli.main(["status", runs[0].id]) == 1  # for it has failed
-    assert "files wait for the artifact store" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "files wait for the artifact store" in said
+    assert f"`hpcdl sync {runs[0].id}` sends what waits" in " ".join(said.split())
     _Syncer(tmp_path).sync()  # as the dashboard does, which goes on
     refusing.unlink()
     wait_until(lambda: cli.main(["sync"]) == 0, message="sync to have the files taken")
     assert not any(is_pending(run) for run in runs)
+
+
+def test_status_names_files_whose_upload_was_cut_short(tmp_path, uri, monkeypatch, capsys):
+    monkeypatch.setenv("HPCDL_RUN_ROOT", str(tmp_path))
+    monkeypatch.setenv("HPCDL_SITE", "generic")
+    run = ended_run(uri, tmp_path)
+    sync_journal(run)
+    Uploads(mlflow_run(run, uri).info.run_id, 0, {"artifacts/step-1.png": ""}).save(run)
+    assert cli.main(["status", run.id]) == 1  # for it has failed
+    said = " ".join(capsys.readouterr().out.split())
+    assert "1 file waits for the artifact store: artifacts/step-1.png: not sent yet" in said
+    assert f"`hpcdl sync {run.id}` sends what waits" in said
+    assert uploads.describe_pending(run, has_ended=False) == ""  # it is being sent
+    assert cli.main(["sync", run.id]) == 0
+    assert "0 points and files sent" in capsys.readouterr().out
+    assert uploads.describe_pending(run, has_ended=True) == ""
 
 
 def test_a_hanging_upload_delays_neither_metrics_nor_the_end(tmp_path, uri, monkeypatch, capsys):
