@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import time
 from pathlib import Path
 
 from hpc_dl.cli import common
 from hpc_dl.errors import UserError
-from hpc_dl.run import journal
+from hpc_dl.run import journal, lease
 from hpc_dl.run.layout import DamagedFile, RunDir, open_file, read_bytes
 from hpc_dl.scheduler import recovery
 from hpc_dl.status import Status, read_status
@@ -77,8 +78,11 @@ def tail(run: RunDir, count: int) -> list[str]:
 
 
 def _follow(run: RunDir, rank: int) -> Status:
-    """Print the log as it grows, until the run has ended and nothing more is written."""
-    path, offset, was_ended = None, 0, False
+    """Print the log as it grows, until the run has ended and nothing more is written.
+
+    A failure and the report are printed after the end is journalled, before the lease is released.
+    """
+    path, offset, was_over, latest = None, 0, False, math.inf
     status, queried = read_status(run), time.monotonic()
     while True:
         ended = status.state in journal.ENDED
@@ -90,9 +94,11 @@ def _follow(run: RunDir, rank: int) -> Status:
         else:
             offset = _copy(newest, offset if newest == path else 0)
             path = newest
-        if ended and was_ended:
+        if was_over:
             return status
-        was_ended = ended  # a failure is printed right after it is journalled
+        if ended:
+            latest = min(latest, time.monotonic() + lease.RELEASE_SECONDS)
+        was_over = ended and (not lease.is_renewed(run) or time.monotonic() > latest)
         time.sleep(READ_SECONDS)
         if not ended and time.monotonic() - queried > QUERY_SECONDS:
             status, queried = read_status(run), time.monotonic()
