@@ -5,7 +5,7 @@ from __future__ import annotations
 from hpc_dl.errors import EXIT_CLUSTER, EXIT_FAILED, UserError
 from hpc_dl.run import journal
 from hpc_dl.run.journal import Journal
-from hpc_dl.run.layout import REPAIRS, RunDir
+from hpc_dl.run.layout import REPAIRS, RunDir, writing_as
 from hpc_dl.run.submission import Submission
 from hpc_dl.run.waiting import wait_until
 from hpc_dl.scheduler import recovery, registry
@@ -32,10 +32,12 @@ def cancel_run(run: RunDir) -> Status:
         raise UserError(
             f"it is unknown which job {run.id} has: {fault}", hint=REPAIRS[run.submission.name]
         )
-    run.cancel.touch()  # shows the worker, and `status`, that the end is wanted
-    if submission is None:
-        Journal(run.journal).append("state", state="cancelled", reason="before it was submitted")
-    else:
+    with writing_as(run):
+        run.cancel.touch()  # shows the worker, and `status`, that the end is wanted
+        if submission is None:
+            reason = "before it was submitted"
+            Journal(run.journal).append("state", state="cancelled", reason=reason)
+    if submission is not None:
         _cancel_job(run, submission.became(before.job_id or "", submission.cluster), fault)
     reconcile([run])
     after = read_status(run)

@@ -36,10 +36,11 @@ def reconcile(runs: Iterable[RunDir]) -> list[Reconciled]:
     """
     found = []
     for observation in observe(layout.own_runs(list(runs))):
-        changes = [_record_job_id(observation), _journal_end(observation)]
-        status = observation.status()
-        if status.ended and not status.active and time.time() - status.ended < NOTIFIED_SECONDS:
-            _notify(observation.files.run)
+        with layout.writing_as(observation.files.run):
+            changes = [_record_job_id(observation), _journal_end(observation)]
+            status = observation.status()
+            if status.ended and not status.active and time.time() - status.ended < NOTIFIED_SECONDS:
+                _notify(observation.files.run)
         found.append(Reconciled(status, any(changes)))
     return found
 

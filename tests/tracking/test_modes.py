@@ -11,6 +11,7 @@ from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import RunDir
 from hpc_dl.tracking.sync import sync_run
 from tests.support import empty_store, exports
+from tests.support.running import new_run
 from tests.support.typed import QUICK, hpcdl, use_settings
 
 NET = """\
@@ -64,6 +65,10 @@ def test_a_group_reads_what_was_prepared_and_what_mlflow_has_of_it(tmp_path, sit
     assert (run.root / "mlartifacts" / "models").is_dir()
     assert closed(run.root / "mlartifacts") == []
     assert closed(run.path) == []
+    waiting = new_run(run.root, name="waiting")
+    waiting.path.chmod(0o750)
+    assert cli.main(["cancel", waiting.id]) == 0
+    assert stat.S_IMODE(waiting.cancel.stat().st_mode) == 0o640
 
 
 @pytest.mark.nightly
