@@ -66,7 +66,7 @@ def _open(uri: str, port: int, syncer: _Syncer) -> int:
     with dashboard.running(uri, port, syncer.root) as opened:
         sys.stdout.write(dashboard.instructions(opened) + "\n")
         sys.stdout.flush()
-        _open_browser(opened.url)
+        _open_browser(opened.newest)
         while True:
             try:
                 opened.process.wait(SYNC_SECONDS)

@@ -6,6 +6,7 @@ guards every page, with a new password for every start.
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import getpass
 import http.client
@@ -19,16 +20,18 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.installed import PYTHON
 from hpc_dl.run.waiting import wait_until
-from hpc_dl.tracking import store, store_uri
+from hpc_dl.tracking import experiment, store, store_uri
 
 HOST = "127.0.0.1"
 USER = "hpcdl"
+LOGIN = "/hpcdl"
+"""The path of the page of `dashboard_login`."""
 START_SECONDS = 180
 """Time-out of the server's start, most of which are imports from a network file system."""
 _POLL_SECONDS = 0.1
@@ -40,7 +43,7 @@ default_permission = NO_PERMISSIONS
 database_uri = sqlite:///{folder}/users.db
 admin_username = {user}
 admin_password = {password}
-authorization_function = mlflow.server.auth:authenticate_request_basic_auth
+authorization_function = hpc_dl.tracking.dashboard_login:authenticate
 """
 
 
@@ -51,11 +54,18 @@ class Dashboard:
     port: int
     password: str
     process: subprocess.Popen[bytes]
+    pages: dict[str, str] = field(default_factory=dict)
+    """Addresses of tables of runs on this server, by experiment, see `experiment.pages`."""
+
+    @property
+    def newest(self) -> str:
+        """The address of the experiment that changed last."""
+        return f"{self.url}{next(iter(self.pages.values()), '')}"
 
     @property
     def url(self) -> str:
         """The address with user and password in it, so that a browser asks for nothing."""
-        return f"http://{USER}:{self.password}@{HOST}:{self.port}"
+        return f"http://{USER}:{self.password}@{HOST}:{self.port}{LOGIN}"
 
     @property
     def tunnel(self) -> str:
@@ -71,13 +81,14 @@ def running(uri: str, port: int, run_root: Path) -> Iterator[Dashboard]:
     It listens on `port`, or the next free one. Raises UserError if it does not start.
     """
     with store.open_store(uri, lock_timeout=60) as client:
-        client.search_experiments(max_results=1)  # creates or migrates the schema under our lock
+        pages = experiment.pages(client)  # creates or migrates the schema under our lock
     folder_of_files = store_uri.artifact_folder(uri, run_root)
     assert folder_of_files is not None  # as of every database
     artifacts = folder_of_files.as_uri()  # MLflow would percent-decode a plain path
     password = secrets.token_urlsafe(16)
     with tempfile.TemporaryDirectory(prefix="hpcdl-dashboard-") as folder:
-        dashboard = _open(uri, artifacts, port, password, Path(folder, "server.log"))
+        opened = _open(uri, artifacts, port, password, Path(folder, "server.log"))
+        dashboard = dataclasses.replace(opened, pages=pages)
         try:
             yield dashboard
         finally:
@@ -179,4 +190,5 @@ def instructions(dashboard: Dashboard) -> str:
         lines += ["From your own machine, first:", f"  {shlex.join(dashboard.tunnel.split())}"]
     else:
         lines += [f"(from another machine, first: {dashboard.tunnel})"]
+    lines += [f"runs of {name}:  {dashboard.url}{page}" for name, page in dashboard.pages.items()]
     return "\n".join([*lines, "Ctrl-C closes it."])

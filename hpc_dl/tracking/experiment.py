@@ -18,12 +18,27 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 KIND = {"mlflow.experimentKind": "custom_model_development"}
-"""The mode for training runs; without it MLflow asks, or takes that for language models."""
+"""The mode for training runs. In MLflow 3.17 the whole browser has one, that for language models
+unless a user or the address of a page says otherwise; in others each experiment has its own.
+"""
 _VIEW, _VIEW_ID, _NOTE = "mlflow.sharedViewState.", "hpcdl", "mlflow.note.content"
 _COLUMNS = ["attributes.`Dataset`", "attributes.`Description`"]
 _MOST_METRICS = 30
+_MOST = 10
 _LONGEST_TAG = 5000
 _REFUSALS = ("INVALID_PARAMETER_VALUE", "PERMISSION_DENIED")
+
+
+def page(experiment: str) -> str:
+    """Return the address of the table with metrics on the server, in the mode for training runs."""
+    view = f"viewStateShareKey={_VIEW_ID}&workflowType=machine_learning"
+    return f"#/experiments/{experiment}/runs?{view}"
+
+
+def pages(client: MlflowClient) -> dict[str, str]:
+    """Return the addresses of such tables by experiment; those that changed last come first."""
+    found = client.search_experiments(max_results=_MOST, order_by=["last_update_time DESC"])
+    return {it.name: page(it.experiment_id) for it in found if _VIEW + _VIEW_ID in it.tags}
 
 
 def show_metrics(client: MlflowClient, experiment: str, names: Collection[str]) -> str:
@@ -45,8 +60,7 @@ def show_metrics(client: MlflowClient, experiment: str, names: Collection[str]) 
 
 def _update(client: MlflowClient, experiment: str, names: Collection[str]) -> None:
     known = client.get_experiment(experiment).tags
-    link = f"#/experiments/{experiment}/runs?viewStateShareKey={_VIEW_ID}"
-    wanted = KIND | {_NOTE: f"Training runs. [Table with their metrics]({link})"}
+    wanted = KIND | {_NOTE: f"Training runs. [Table with their metrics]({page(experiment)})"}
     changed = {key: value for key, value in wanted.items() if key not in known}
     found = _view(known.get(_VIEW + _VIEW_ID), names)
     if found is not None:

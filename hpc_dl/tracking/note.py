@@ -40,12 +40,12 @@ def write(run: RunDir, mlflow_id: str) -> str:
     with open_tail(run.journal) as tail:
         summary, state = tail.newest("summary") or {}, tail.newest("state") or {}
         items = [
+            *_results(tail, summary),
+            ("state", ": ".join(filter(None, [state.get("state"), state.get("reason")]))),
             ("task", _task(run)),
             ("model", _model(run, summary)),
             ("data", _data(run)),
-            *_results(tail, summary),
             ("time", _time(tail, summary)),
-            ("state", ": ".join(filter(None, [state.get("state"), state.get("reason")]))),
         ]
     listed = "\n".join(f"- **{name}**: {hidden(text)}" for name, text in items if text)
     parts = [_differences(run), listed]
@@ -90,9 +90,9 @@ def _results(tail: JournalTail, summary: Event) -> Iterator[tuple[str, str]]:
         if newest:
             yield "validation", f"{_join(newest['values'])} (step {newest['step']}, the newest)"
         return
-    yield "weights", weights.describe()
-    for split, key in (("validation", "validation"), ("test", "values")):
+    for split, key in (("test", "values"), ("validation", "validation")):
         yield split, _join(summary.get(key) or {})
+    yield "weights", weights.describe()
 
 
 def _join(values: Mapping[str, Any]) -> str:
