@@ -25,7 +25,7 @@ location.replace(location.origin + "/" + location.hash);
 
 def authenticate() -> Authorization | Response:
     """Check the password; answer a login with the page that goes on."""
-    found = authenticate_request_basic_auth()
+    found: Authorization | Response = authenticate_request_basic_auth()
     if isinstance(found, Response) or request.path != LOGIN:
         return found
     return Response(_PAGE, mimetype="text/html")
