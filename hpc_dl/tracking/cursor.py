@@ -37,6 +37,8 @@ class Cursor:
     """A `state` event that was read and not yet sent."""
     mark: str = ""
     """What this folder has written last into the MLflow run; see `marks`."""
+    folder: str = ""
+    """The name that the run folder had then."""
 
     @classmethod
     def load(cls, run: RunDir) -> Cursor:
@@ -48,7 +50,7 @@ class Cursor:
         found = load(run.tracking, cls) or cls()
         if found.offset <= journal_size(run):
             return found
-        return cls(found.store, found.mlflow_id, mark=found.mark)
+        return cls(found.store, found.mlflow_id, mark=found.mark, folder=found.folder)
 
     def save(self, run: RunDir) -> None:
         save(run.tracking, dataclasses.asdict(self))

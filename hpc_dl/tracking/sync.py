@@ -119,7 +119,9 @@ def has_pending_events(run: RunDir) -> bool:
     sent = Cursor.load(run)
     if sent.pending_state is not None or cursor.journal_size(run) > sent.offset:
         return True
-    return sent.mlflow_id is not None and _has_other_store(run, sent)
+    if sent.mlflow_id is None:
+        return False
+    return sent.folder not in ("", run.id) or _has_other_store(run, sent)
 
 
 def _has_other_store(run: RunDir, sent: Cursor) -> bool:
@@ -217,12 +219,14 @@ class _JournalSync:
         found = known or mlflow_run.find_or_create(self.run, self.client, self.uri)
         if mlflow_run.is_of_original(self.run, found):  # which has sent the same
             self.cursor = Cursor(store_name, found.info.run_id, end, state=self.cursor.state)
+            self.cursor.folder = self.run.id
             return iter(())
         if not known or not (self.cursor.store == store_name or self._has_end(found)):
             self.cursor, self.newest = Cursor(store_name, found.info.run_id), {}
             self._send_description()
         self.cursor.store = store_name
-        if end > self.cursor.offset:
+        is_renamed, self.cursor.folder = self.cursor.folder != self.run.id, self.run.id
+        if end > self.cursor.offset or (end and is_renamed):
             self.cursor.mark = marks.make(self.run, end)
             self.cursor.save(self.run)
             self._send_tags({description.RUN_TAG: str(self.run.path), marks.TAG: self.cursor.mark})

@@ -17,7 +17,7 @@ from hpc_dl.run.process_identity import Process
 from hpc_dl.run.submission import Submission
 from hpc_dl.status import read_status
 from hpc_dl.submission.prepare import replan
-from hpc_dl.tracking import description, downloads, relocation, store, store_uri
+from hpc_dl.tracking import description, downloads, orphans, relocation, store, store_uri
 from hpc_dl.tracking.cursor import Cursor
 from hpc_dl.tracking.sync import is_pending, sync_run
 from tests.support import empty_store, exports
@@ -194,6 +194,19 @@ def test_copies_that_do_not_see_each_other_are_told_apart_once_both_go_on(
     assert not sync_run(copy).notes
     assert len(runs_in(uri)) == 2
     assert same(copy, uri)
+
+
+def test_a_sync_after_a_folder_was_renamed_leaves_no_orphan(tmp_path: Path) -> None:
+    run = ended(tmp_path)
+    sync_run(run)
+    renamed = RunDir(run.path.rename(tmp_path / "better-1"))
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    assert is_pending(renamed)
+    sync_run(renamed)
+    assert not is_pending(renamed)
+    assert mlflow_run(renamed, uri).data.tags[description.RUN_TAG] == str(renamed.path)
+    assert orphans.find(uri, tmp_path, [], 60) == orphans.Orphans([], set())
+    assert same(renamed, uri)
 
 
 @pytest.mark.nightly
