@@ -97,7 +97,9 @@ def show_complete(run: RunDir, options: ReportOptions) -> int:
         print_json({**_job(run), **summary.to_json(found)})
         return 0
     out = console()
-    out.print(f"{run.id} has trained this already; --new trains it again.")
+    out.print(
+        f"{run.id} has trained this already; `hpcdl submit --new` of its job spec trains it again."
+    )
     summary.show(found, out)
     return 0
 

@@ -77,7 +77,7 @@ def test_a_completed_run_is_shown_and_not_trained_again(
     assert main(["submit", file, "--local", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == first
     assert main(["submit", file, "--local"]) == 0
-    assert "quick-1 has trained this already; --new trains it again" in capsys.readouterr().out
+    assert "quick-1 has trained this already; `hpcdl submit --new`" in capsys.readouterr().out
     assert main(["resume", "quick", "--local"]) == 0
     assert "quick-1 has trained this already" in capsys.readouterr().out
     assert main(["submit", file, "--local", "--new", "--json"]) == 0

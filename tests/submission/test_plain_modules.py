@@ -189,8 +189,9 @@ def test_what_fits_is_taken_without_a_note(name: str, folder: Path) -> None:
 
 def test_the_network_of_the_readme_is_taken(tmp_path: Path) -> None:
     text = (Path(__file__).parents[2] / "README.md").read_text()
-    (block,) = re.findall(r"```python\n(class Net\(nn\.Module\).*?)```", text, re.DOTALL)
-    folder = write(tmp_path, {"net.py": f"import math\nfrom torch import nn\n{block}"})
+    found_in = r"```python\n(import math\n\nfrom torch import nn\n.*?)```"
+    (block,) = re.findall(found_in, text, re.DOTALL)
+    folder = write(tmp_path, {"net.py": block})
     found = taken(folder, model={"name": "net.py:Net", "width": 128})
     assert found.sections["model"] == {"name": "net.py:Net", "width": 128}
     assert found.notes == ()
