@@ -186,6 +186,14 @@ def test_a_word_that_would_be_cut_is_refused(job, text, said):
         assert len(caught.value.problems) == 1
 
 
+@pytest.mark.parametrize(
+    "name, said", [("a/b", "has no '/'"), ("a:1", "has no ':'"), (".", "dots alone")]
+)
+def test_a_name_that_the_model_registry_refuses_is_refused_before_the_training(job, name, said):
+    with pytest.raises(UserError, match=re.escape(said)):
+        load(job, [f"tracking.register_as='{name}'"])
+
+
 def test_a_merge_key_is_no_option_on_the_command_line_either(job):
     with pytest.raises(UserError, match=r"there is no 'model\.<<'"):
         load(job, ["model.name=my.py:Net", "model.<<=1"])
