@@ -97,10 +97,11 @@ class Upload:
             self._send(file, ENVIRONMENT)
 
     def checkpoint(self, kind: str) -> None:
-        """Upload the newest checkpoint, or the best; link it where both are on one disk."""
+        """Upload the newest checkpoint, or the best, with the shards of an FSDP one; link it where
+        both are on one disk."""
         found = sorted(self.run.checkpoints.glob(f"{CHECKPOINTS[kind]}-*"))
-        for path in sorted(found[-1].iterdir()) if found else []:
-            name = f"{kind}/{path.name}"
+        for path in filter(_is_file, sorted(found[-1].rglob("*")) if found else []):
+            name = f"{kind}/{path.relative_to(found[-1])}"
             if not (self.artifacts and links.share(path, self.artifacts / name)):
                 self._send(path, name)
         if found and not found[-1].exists():

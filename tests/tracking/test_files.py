@@ -16,16 +16,19 @@ from tests.support.stores import Server, mlflow_run, run_for, same, write_histor
 from tests.support.waiting import wait_until
 
 FILES = {"spec.yaml", "plan.json", "provenance.json", "environment.json", "code.diff"}
+CHECKPOINT = {"checkpoints/last/state.pt", "checkpoints/last/shards/__0_0.distcp"}
 
 
 def ended_run(uri, folder, **sections):
-    """A run with metrics, a picture and a checkpoint, which has failed."""
+    """A run with metrics, a picture and a checkpoint of fsdp, which has failed."""
     run = run_for(uri, folder, **sections)
     picture = run.artifacts / "step-1.png"
     picture.write_bytes(b"a picture")
     checkpoint = run.checkpoints / "step-00000005" / "state.pt"
-    checkpoint.parent.mkdir()
-    checkpoint.write_bytes(b"weights")
+    shard = checkpoint.parent / "shards" / "__0_0.distcp"
+    shard.parent.mkdir(parents=True)
+    for file in (checkpoint, shard):
+        file.write_bytes(b"weights")
     log = Journal(run.journal)
     log.append("started", attempt="1", step=0, cut=0, environment={"host": "here"})
     write_history(log, 1, 5)
@@ -77,7 +80,7 @@ def test_an_artifact_store_that_is_down_delays_only_the_files(tmp_path, uri, ref
     refusing.unlink()
     sync_run(run)
     assert not is_pending(run)
-    expected = FILES | {"artifacts/step-1.png", "checkpoints/last/state.pt"}
+    expected = FILES | CHECKPOINT | {"artifacts/step-1.png"}
     assert names(run, uri) >= expected
     after = mlflow_run(run, uri).info
     assert (after.status, after.end_time) == (before.status, before.end_time)
@@ -110,7 +113,7 @@ def test_one_refused_file_blocks_no_other(tmp_path, uri):
     with pytest.raises(FilesPending, match=r"1 files .*code/\.artifact\.uploading\.py.*reserved"):
         sync_run(run)
     all_but_files_are_there(run, uri)
-    assert names(run, uri) >= FILES | {"artifacts/step-1.png", "checkpoints/last/state.pt"}
+    assert names(run, uri) >= FILES | CHECKPOINT | {"artifacts/step-1.png"}
     assert list(Uploads.load(run, uploads.Cursor.load(run)).waiting) == [
         "code/.artifact.uploading.py"
     ]
