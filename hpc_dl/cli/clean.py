@@ -106,7 +106,8 @@ def run(args: argparse.Namespace) -> int:
         shown = [it.to_json() for it in items]
         common.print_json({"removed": args.yes, "bytes": total, "items": shown})
     elif items:
-        rest = "freed" if args.yes else "would be freed: a choice and --yes remove it"
+        choose = "" if is_chosen else "choose by --state, --checkpoints or --orphans, and "
+        rest = "freed" if args.yes else f"would be freed: {choose}--yes removes it"
         sys.stdout.write(f"{size(total)} {rest}\n")
     return 0
 

@@ -96,7 +96,7 @@ def _common(parts: Sequence[Usage]) -> dict[str, Any]:
     return {
         "rank_seconds": sum(it.rank_seconds for it in parts),
         "cpu_seconds": sum(it.cpu_seconds for it in parts),
-        "cores": max(it.cores for it in parts),
+        "cores": max(max(it.cores, it.mean_cores) for it in parts),  # the end fills no window
         "job_memory": _most(it.job_memory for it in parts),
         "gpu_seconds": sum(it.gpu_seconds for it in parts),
         "gpu_utilization": busy / weight if weight else None,

@@ -57,8 +57,11 @@ def test_runs_go_by_their_state_and_age_but_for_those_that_others_need(root, cap
     assert listed(capsys) == {"failed": ["failed-1", "failed-3"], "cancelled": ["cancelled-1"]}
     assert listed(capsys, "--state", "failed", "--older-than", "30d") == {"failed": ["failed-3"]}
     assert main(["clean", "--yes"]) == 2
+    assert main(["clean"]) == main(["clean", "--state", "failed"]) == 0
+    every, chosen = capsys.readouterr().out.split("would be freed: ")[1:]
+    assert every.startswith("choose by --state, --checkpoints or --orphans, and --yes removes it\n")
+    assert chosen == "--yes removes it\n"
     assert failed.path.exists()
-    capsys.readouterr()
     assert main(["clean", "--state", "failed", "--yes"]) == 0
     said = capsys.readouterr()
     assert "failed for a reason" in said.out

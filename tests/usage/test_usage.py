@@ -34,6 +34,11 @@ def test_ranks_are_summed_and_nodes_compared():
     assert found.share("training") == pytest.approx(0.7)
 
 
+def test_the_most_cores_are_no_fewer_than_the_average():
+    found = usage.of_attempt([("a", rank(cpu_seconds=180.0, cores=1.5))])
+    assert (found.mean_cores, found.cores) == (1.8, 1.8)
+
+
 def test_attempts_follow_each_other_and_utilization_is_weighted_by_time():
     first = rank(100.0, gpu_seconds=100.0, gpu_utilization=90.0, gpu_memory=5, node_joules=1.0)
     second = rank(300.0, gpu_seconds=300.0, gpu_utilization=50.0, gpu_memory=7, memory=9)
