@@ -14,7 +14,13 @@ REFERENCE = r"^[^:]+:[A-Za-z_]\w*$"
 class Spec(BaseModel):
     """A part of a spec. Strict: `true` is no number and `"3"` no integer."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        ser_json_inf_nan="constants",  # of options of a user's code, which may be infinite
+    )
 
     paths: ClassVar[tuple[str, ...]] = ()
     """Options that name a file or a folder."""

@@ -101,7 +101,7 @@ def _without_tags(location: tuple[str | int, ...], values: Any, names_a_child: b
     path: list[str | int] = []
     for number, key in enumerate(location):
         inside = (isinstance(values, Mapping) and key in values) or (
-            isinstance(values, list) and isinstance(key, int)
+            isinstance(values, list) and isinstance(key, int) and key < len(values)
         )
         if inside:
             values = values[key]

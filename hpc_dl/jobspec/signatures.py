@@ -17,13 +17,21 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, PydanticUserError, ValidationError, create_model
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    PydanticUserError,
+    TypeAdapter,
+    ValidationError,
+    create_model,
+)
 from pydantic.errors import PydanticSchemaGenerationError
 
 from hpc_dl.jobspec.base import Spec
 from hpc_dl.jobspec.faults import Fault, find_faults
 from hpc_dl.jobspec.yaml_text import Path
 
+_PLAIN = ConfigDict(strict=True, ser_json_inf_nan="constants")
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
@@ -46,10 +54,22 @@ class Called:
     @property
     def takes_all(self) -> bool:
         """True if it takes any name."""
-        if isinstance(self.function, type) and not self.parameters:
-            return False  # as `nn.Module.__init__`, which is not a user's
+        if getattr(self.function.__init__, "__qualname__", "") == "Module.__init__":
+            return False  # that of `nn.Module`, which takes nothing
         every = inspect.signature(self.function).parameters.values()
         return any(it.kind == it.VAR_KEYWORD for it in every)
+
+    def takes(self, name: str) -> bool:
+        """Return whether it takes a parameter, itself or by `**kwargs` for a class that it is
+        derived from."""
+        if name in self.parameters or not self.takes_all:
+            return name in self.parameters
+        bases = self.function.__mro__[1:] if isinstance(self.function, type) else ()
+        return any(
+            name in inspect.signature(base.__init__).parameters  # type: ignore[misc]
+            for base in bases
+            if base is not object
+        )
 
     def keywords(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return checked options as the annotations type them: a list as a tuple, say."""
@@ -61,6 +81,15 @@ class Called:
         values, own, path = part.model_dump(mode="json"), type(part).model_fields, key.split(".")
         if taken := [it for it in values if it in self.given and it not in own]:
             return [_decided((*path, it)) for it in taken]
+        parameters = list(self.parameters.items())[self.by_place :]
+        if taken := [it for it, _ in parameters if it in own and it not in self.given]:
+            return [_taken(str(values["name"]), (*path, it)) for it in taken]
+        if unwritable := [
+            _unwritable((*path, name), it.default)
+            for name, it in parameters
+            if name in values and name not in own and name[0] != "_" and not _is_option(it)
+        ]:
+            return unwritable
         root: type[BaseModel] = self._model(own)
         nested: Any = values
         for section in reversed(path):
@@ -86,9 +115,9 @@ class Called:
             if name in self.given or name in found or not _is_option(it):
                 continue
             default = ... if it.default is it.empty else it.default
-            found[name] = (_annotation(hints.get(name, Any)), default)
+            found[name] = (_annotation(hints.get(name, Any), default), default)
         extra: typing.Literal["allow", "forbid"] = "allow" if self.takes_all else "forbid"
-        config = ConfigDict(extra=extra, strict=True, protected_namespaces=())
+        config = ConfigDict(extra=extra, **_PLAIN, protected_namespaces=())
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of options called like methods of pydantic's
             return create_model("Options", __config__=config, **found)
@@ -103,12 +132,18 @@ def _hints(function: Callable[..., Any]) -> dict[str, Any]:
         return {}
 
 
-def _annotation(hint: Any) -> Any:
-    """Return an annotation as far as it says something of values in YAML, or Any."""
+def _annotation(hint: Any, default: Any) -> Any:
+    """Return an annotation as far as it says something of values in YAML, or Any. A default that is
+    of another type, as in `size: int = None`, may be given, too."""
     try:
-        create_model("One", value=(hint, ...))
+        taken = TypeAdapter(hint, config=_PLAIN)
     except (PydanticSchemaGenerationError, PydanticUserError):
         return Any
+    try:
+        if default is not ...:
+            taken.validate_json(json.dumps(default))
+    except ValidationError:
+        return hint | type(default)
     return hint
 
 
@@ -125,3 +160,17 @@ def _decided(path: Path) -> Fault:
     dotted = ".".join(map(str, path))
     message = f"{dotted} cannot be set: hpcdl gives it, or another option decides it"
     return Fault(path, message, "Leave it out.", of_key=True)
+
+
+def _taken(function: str, path: Path) -> Fault:
+    """Return the fault of a parameter that never gets a value from the spec."""
+    dotted = ".".join(map(str, path))
+    message = f"{function} has a parameter '{path[-1]}', but {dotted} is a key of hpcdl's own"
+    return Fault(path, message, "It gets no value from the spec: call it otherwise.")
+
+
+def _unwritable(path: Path, default: Any) -> Fault:
+    dotted = ".".join(map(str, path))
+    message = f"{dotted} cannot be set: its default is {default!r}, for which YAML has no word"
+    hint = "Let the parameter be a name, such as `kind: str = 'ReLU'`, with which code chooses."
+    return Fault(path, message, hint, of_key=True)

@@ -79,13 +79,4 @@ def check_parameters(function: Callable[..., Any], source: UserData) -> list[Fau
     if not is_function(function):
         message = f"{source.name} is no function, but of type {type(function).__name__}"
         return [Fault(("data", "name"), message, RETURN_IT)]
-    called = Called(function)
-    if taken := [it for it in called.parameters if it in type(source).model_fields]:
-        return [_taken(source.name, it) for it in taken]
-    return called.check("data", source)
-
-
-def _taken(function: str, name: str) -> Fault:
-    """Return the fault of a parameter that never gets a value from the spec."""
-    message = f"{function} has a parameter '{name}', but data.{name} is a key of every source"
-    return Fault(("data", name), message, "It gets no value from the spec: call it otherwise.")
+    return Called(function).check("data", source)

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from hpc_dl.errors import UserError
@@ -53,7 +54,7 @@ class Criterion:
 
 
 def _shown(value: object) -> str:
-    if isinstance(value, Tensor | tuple):
+    if isinstance(value, Tensor | torch.Size):
         return str(tuple(value.shape if isinstance(value, Tensor) else value))
     return f"a {type(value).__name__}"
 

@@ -31,7 +31,7 @@ def _values(
     longest = min(feature.longest, LONGEST)
     shape = (count, *(longest if axis is None else axis for axis in feature.shape))
     if feature.dtype == "float":
-        values = torch.rand(shape, generator=generator)
+        values = torch.rand(shape, generator=generator, dtype=torch.float32)
     else:
         # Words with their spelling: letters are numbered apart, and the first ones both have.
         many = 2 if len(feature.shape) > 1 else len(feature.vocabulary)

@@ -132,8 +132,8 @@ def called(spec: TorchOptimizer | UserOptimizer, code: Path) -> Called:
             f"{spec.name} is no class of optimizers",
             hint=f"Write `class {spec.name.rpartition(':')[2]}(torch.optim.Optimizer)`.",
         )
-    kind = Called(found, ("params", "lr"))
-    if "lr" not in kind.parameters:
+    kind = Called(found, ("params", "lr", "maximize"))  # losses are minimised
+    if not kind.takes("lr"):
         raise UserError(f"{spec.name} has no parameter `lr`, by which a schedule sets its rate")
     return kind
 

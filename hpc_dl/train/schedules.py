@@ -4,6 +4,7 @@ resumed goes on as it would have."""
 from __future__ import annotations
 
 import math
+import numbers
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -126,11 +127,11 @@ def _of_user(spec: UserSchedule, peak: float, steps: int, code: Path) -> Rate:
 
     def rate(step: int) -> float:
         share = given.function(step, steps, **keywords)
-        if not isinstance(share, int | float) or not 0 <= share < math.inf:
+        if not isinstance(share, numbers.Real) or not 0 <= float(share) < math.inf:
             raise UserError(
                 f"{spec.name} returns {share!r} for step {step} of {steps}, but has to return a "
                 "share of the peak learning rate: a number of 0 or above"
             )
-        return peak * share
+        return peak * float(share)
 
     return rate

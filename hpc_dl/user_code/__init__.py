@@ -40,7 +40,8 @@ def load_object(reference: str, folder: Path) -> Any:
         return getattr(module, name)
     except AttributeError:
         public = ", ".join(item for item in vars(module) if not item.startswith("_"))
-        raise UserError(f"{place} defines no '{name}'", hint=f"It has: {public}.") from None
+        hint = f"It has: {public}." if public else "It is empty: is it saved?"
+        raise UserError(f"{place} defines no '{name}'", hint=hint) from None
 
 
 def import_originals(folder: Path) -> None:
@@ -87,6 +88,10 @@ def _from_file(folder: Path, place: str) -> ModuleType:
 
 
 def _from_package(folder: Path, name: str) -> ModuleType:
+    if (folder / name).is_file():
+        raise UserError(
+            f"{folder / name} is no file of Python", hint="Code is imported from files in .py."
+        )
     try:
         return namespace_of(folder, name).import_module(name)
     except ModuleNotFoundError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bdb
 import re
 import traceback
 from collections.abc import Callable
@@ -17,6 +18,10 @@ _NAMESAKE = """That is an installed module. To import a file of yours that is ca
 _NO_FILE = """A job has a copy of your code, and another working directory. Read what lies
 beside the code by Path(__file__).parent, and name it in the spec: `code: [FILE, FOLDER]`.
 Of data, give the absolute path."""
+_PACKAGES = """A relative import reaches as far up as there are packages: put an empty __init__.py
+into each folder, or name the module's folder in the spec, `code: [FOLDER]`, and `import` it."""
+_DEVICE = """It is tried on the CPU, and trained where hpcdl has moved network and inputs. Leave out
+.cuda(), and make tensors where the inputs of forward are: torch.zeros(3, device=x.device)."""
 _KILLED = 9
 _MEMORY = "as a system does where memory runs out"
 
@@ -36,10 +41,7 @@ def describe(
 
     `original` finds the file of which a file of the code is a copy.
     """
-    frames = traceback.extract_tb(error.__traceback__)
-    theirs = [
-        it for it in frames if installed.is_users(Path(it.filename)) and it.filename[0] == "/"
-    ]
+    theirs = frames(error)
     where = f"{original(Path(theirs[-1].filename))}:{theirs[-1].lineno}: " if theirs else ""
     text = f"{type(error).__name__}: {error}"
     if isinstance(error, Stopped):
@@ -53,13 +55,29 @@ def describe(
             "is wrong."
         )
     elif isinstance(error, ImportError):
-        hint = _NAMESAKE if error.name in installed.RESERVED else _MISSING
+        hint = _NAMESAKE if error.name in installed.RESERVED else _import_hint(str(error))
     elif isinstance(error, FileNotFoundError):
         hint = _NO_FILE
+    elif isinstance(error, EOFError | bdb.BdbQuit):
+        hint = "A job has no keyboard: leave out input() and breakpoint()."
+    elif "CUDA" in str(error):
+        hint = _DEVICE
     elif isinstance(error, MemoryError):
         text = f"it does not fit into memory: {error}".removesuffix(": ")
     text = re.sub(rf"{PREFIX}\d+\.", "", text)
     return UserError((where or f"{names}: ") + text, hint=hint)
+
+
+def frames(error: BaseException) -> list[traceback.FrameSummary]:
+    """Return the frames of an error that are in a user's code, the innermost last."""
+    found = traceback.extract_tb(error.__traceback__)
+    return [it for it in found if it.filename[0] == "/" and installed.is_users(Path(it.filename))]
+
+
+def _import_hint(message: str) -> str:
+    if "circular" in message:
+        return "Two modules import each other: import one of them within the functions that use it."
+    return _PACKAGES if "relative import" in message else _MISSING
 
 
 def ending(code: int) -> str:

@@ -36,8 +36,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
-from hpc_dl.errors import UserError
+from hpc_dl.errors import UserError, first_few
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.model import UserModel
 from hpc_dl.jobspec.signatures import Called
@@ -79,6 +80,12 @@ class PlainModule(Supervised):
         network = self.called.function(**self.called.keywords(self.given), **self._asked_for())
         if not isinstance(network, nn.Module):
             raise UserError(f"{self.options.name} did not become a network, but {type(network)}")
+        if lazy := [name for name, it in network.named_parameters() if is_lazy(it)]:
+            raise UserError(
+                f"{self.options.name} has layers without a size: {first_few(lazy, 4)}",
+                hint="The optimizer, the seed and a checkpoint need their shapes before the first "
+                "step: give the size in place of a Lazy layer; it follows from `input_shape`.",
+            )
         network.register_forward_hook(
             partial(_check_outputs, self.options.name, self.task.outputs, self.task.of_steps)
         )
@@ -87,16 +94,15 @@ class PlainModule(Supervised):
 
     def _asked_for(self) -> dict[str, Any]:
         """Return what the constructor asks for of the data."""
-        parameters = self.called.parameters
         known: dict[str, Any] = {"input_shape": self.facts.shape, "outputs": self.task.outputs}
         if self.facts.modality == "text":
             known["vocabulary"] = len(next(iter(self.facts.inputs.values())).vocabulary)
-        elif "vocabulary" in parameters:
+        elif self.called.takes("vocabulary"):
             raise UserError(
                 f"{self.options.name} asks for a vocabulary, and the data are no texts, but "
                 f"{self.facts.modality} data"
             )
-        return {name: it for name, it in known.items() if name in parameters}
+        return {name: it for name, it in known.items() if self.called.takes(name)}
 
     def _check_forward(self, network: nn.Module) -> None:
         """Raise UserError where `forward` does not take all that belongs to an example."""
@@ -148,10 +154,13 @@ def _check_outputs(
     first = inputs[0]
     rows = inputs[3] if len(inputs) > 3 else first.shape[0]  # of graphs: their number
     wanted = (rows, first.shape[1], outputs) if of_steps else (rows, outputs)
-    if isinstance(found, Tensor) and tuple(found.shape) == wanted:
+    if not isinstance(found, Tensor):
+        what, hint = f"a {type(found).__name__}", "Return that tensor alone."
+    elif tuple(found.shape) != wanted:
+        what, hint = f"{tuple(found.shape)}", "The last axis is `outputs`, which it is built with."
+    elif not found.is_floating_point():
+        what, hint = f"{found.dtype}", "Return logits, not the classes that follow from them."
+    else:
         return
-    what = f"{tuple(found.shape)}" if isinstance(found, Tensor) else f"a {type(found).__name__}"
-    raise UserError(
-        f"{name} returns {what} for inputs {tuple(first.shape)}, but has to return {wanted}",
-        hint="The last axis is `outputs`, a parameter of its constructor.",
-    )
+    message = f"{name} returns {what} for inputs {tuple(first.shape)}, but has to return {wanted}"
+    raise UserError(message, hint=hint)

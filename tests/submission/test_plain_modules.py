@@ -39,6 +39,64 @@ class Squeezed(Net):
     def forward(self, example):
         return self.layers(example).squeeze()
 
+class Squashed(Net):
+    def forward(self, example):
+        return self.layers(example).softmax(1)
+
+class Listed(Net):
+    def __init__(self, input_shape, outputs):
+        super().__init__(input_shape, outputs)
+        self.more = [nn.Linear(math.prod(input_shape), outputs)]
+
+    def forward(self, example):
+        return self.layers(example) + self.more[0](example.flatten(1))
+
+class Detached(Net):
+    def forward(self, example):
+        return self.layers(example).detach()
+
+class Chosen(Net):
+    def forward(self, example):
+        return F.one_hot(self.layers(example).argmax(1), 10)
+
+class Lazy(Net):
+    def __init__(self, input_shape):
+        nn.Module.__init__(self)
+        self.layers = nn.Sequential(nn.Flatten(), nn.LazyLinear(10))
+
+class Growing(Net):
+    def __init__(self, input_shape, outputs):
+        super().__init__(input_shape, outputs)
+        self.register_buffer("seen", torch.zeros(0))
+
+    def forward(self, example):
+        self.seen = torch.cat([self.seen, example.mean()[None]])
+        return self.layers(example)
+
+class Doubling(Net):
+    def forward(self, example):
+        return self.layers(example.mul_(2))
+
+class Dropping(Net):
+    def forward(self, example):
+        return F.dropout(self.layers(example))
+
+class Mixing(Net):
+    def forward(self, example):
+        return self.layers(example - example.mean(0))
+
+class Passing(Net):
+    def __init__(self, depth: int = None, eps: float = math.inf, **others):
+        super().__init__(**others)
+
+class Built(Net):
+    def __init__(self, input_shape, outputs, layer=nn.Linear):
+        super().__init__(input_shape, outputs)
+
+class Named(Net):
+    def __init__(self, input_shape, outputs, init_from=""):
+        super().__init__(input_shape, outputs)
+
 class Needs(Net):
     def __init__(self, input_shape, outputs, depth):
         super().__init__(input_shape, outputs)
@@ -97,6 +155,13 @@ def focal(outputs, targets, gamma: float = 2.0):
 def crowded(outputs, targets):
     return focal(outputs - outputs.mean(0), targets)
 
+def shifting(outputs, targets):
+    outputs -= outputs.amax(1, keepdim=True)
+    return focal(outputs, targets)
+
+def alone(outputs):
+    return outputs.sum(1)
+
 class Learned(nn.Module):
     def __init__(self):
         super().__init__()
@@ -107,6 +172,12 @@ def halving(step, steps, every: int = 10):
 
 def negative(step, steps):
     return -1
+
+def dipping(step, steps):
+    return -1 if step == 7 else 1
+
+def absolute(step, steps):
+    return 0.001
 
 class Remembers:
     times = 0
@@ -123,6 +194,34 @@ def cutout(image, size: int = 2):
 
 def halved(image):
     return image[..., ::2]
+
+def brightened(image, drawing=torch.Generator()):
+    return image * torch.rand((), generator=drawing)
+
+def hollow(image):
+    return (image - 1).log()
+
+def shuffled(image):
+    return image.flip(0)
+
+class Counted(torch.optim.SGD):
+    def __init__(self, params, **options):
+        super().__init__(params, **options)
+
+class Counting(torch.optim.SGD):
+    steps = 0
+    def step(self, closure=None):
+        self.steps += 1
+        self.param_groups[0]["lr"] /= self.steps
+        super().step()
+
+class Still(torch.optim.SGD):
+    def step(self, closure=None): ...
+
+class Stubborn(torch.optim.SGD):
+    def step(self, closure=None):
+        self.param_groups[0]["lr"] = 0.1
+        super().step()
 
 class Lion(torch.optim.Optimizer):
     def __init__(self, params, lr=1e-4, beta: float = 0.9):
@@ -171,6 +270,10 @@ TAKEN = {
             "schedule": {"name": "net.py:halving", "every": 3},
         },
     },
+    "options for a base class": {
+        "model": {"name": "net.py:Passing", "width": 8},
+        "train": {"steps": 20, "optimizer": {"name": "net.py:Counted", "lr": 0.1}},
+    },
     "torch's": {
         "train": {
             "steps": 20,
@@ -207,6 +310,31 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         part("model", {"name": "net.py:Squeezed"}),
         "net.py:Squeezed returns (10,) for inputs (1, 1, 8, 8), but has to return (1, 10)",
     ),
+    "a softmax at its end": (part("model", {"name": "net.py:Squashed"}), "ends in a softmax"),
+    "layers in a list": (
+        part("model", {"name": "net.py:Listed"}),
+        "tensors that are not among its parameters, so that they would be neither trained nor "
+        "saved: of shape (10, 64), (10,)",
+    ),
+    "no gradient": (part("model", {"name": "net.py:Detached"}), "Detached have no gradient"),
+    "no logits": (part("model", {"name": "net.py:Chosen"}), "returns torch.int64 for inputs"),
+    "layers without a size": (
+        part("model", {"name": "net.py:Lazy"}),
+        "has layers without a size: layers.1.weight",
+    ),
+    "a buffer that grows": (
+        part("model", {"name": "net.py:Growing"}),
+        "changes the shape of 'seen' from (0,) to",
+    ),
+    "inputs that it changes": (part("model", {"name": "net.py:Doubling"}), "changes the inputs"),
+    "an option that is a class": (
+        part("model", {"name": "net.py:Built", "layer": "Linear"}),
+        "model.layer cannot be set: its default is <class",
+    ),
+    "a parameter called like a key": (
+        part("model", {"name": "net.py:Named"}),
+        "has a parameter 'init_from', but model.init_from is a key",
+    ),
     "an option that is missing": (
         part("model", {"name": "net.py:Needs"}),
         "model.depth is missing",
@@ -236,6 +364,14 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         "the data's task 'translate' asks for more",
     ),
     "a mean": (part("train.loss", {"name": "net.py:late"}), "returns () for outputs (4, 10)"),
+    "outputs that a loss changes": (
+        part("train.loss", {"name": "net.py:shifting"}),
+        "net.py:shifting changes the outputs or targets",
+    ),
+    "a loss without targets": (
+        part("train.loss", {"name": "net.py:alone"}),
+        "train.loss: net.py:alone: alone() takes 1 positional argument but 2 were given",
+    ),
     "a loss that learns": (
         part("train.loss", {"name": "net.py:Learned"}),
         "has parameters, which a loss does not train",
@@ -256,6 +392,22 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         part("train.optimizer", {"name": "rmsprop", "lr": 0.1, "alpha": -1.0}),
         "rmsprop: Invalid alpha value: -1.0",
     ),
+    "half a pair": (
+        part("train.optimizer", {"name": "nadam", "lr": 0.1, "betas": [0.9]}),
+        "train.optimizer.betas.1 is missing",
+    ),
+    "the opposite": (
+        part("train.optimizer", {"name": "rmsprop", "lr": 0.1, "maximize": True}),
+        "train.optimizer.maximize cannot be set",
+    ),
+    "an optimizer that does nothing": (
+        part("train.optimizer", {"name": "net.py:Still", "lr": 0.1}),
+        "a step of net.py:Still changes no parameter",
+    ),
+    "an optimizer with a memory": (
+        part("train.optimizer", {"name": "net.py:Counting", "lr": 0.1}),
+        "net.py:Counting goes on otherwise after its state_dict was loaded",
+    ),
     "no optimizer": (
         part("train.optimizer", {"name": "net.py:Net", "lr": 0.1}),
         "is no class of optimizers",
@@ -263,6 +415,14 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a schedule below 0": (
         part("train.schedule", {"name": "net.py:negative"}),
         "returns -1 for step",
+    ),
+    "a step of a schedule below 0": (
+        part("train.schedule", {"name": "net.py:dipping"}),
+        "returns -1 for step 7 of 20",
+    ),
+    "a schedule of torch's below 0": (
+        part("train.schedule", {"name": "StepLR", "step_size": 3, "gamma": -1.0}),
+        "StepLR has a learning rate of -",
     ),
     "a schedule with a memory": (
         part("train.schedule", {"name": "net.py:remembers"}),
@@ -280,6 +440,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         part("data.augment", {"name": "net.py:halved"}),
         "returns (4, 1, 8, 4) torch.float32 on the cpu for (4, 1, 8, 8)",
     ),
+    "random numbers of its own": (
+        part("data.augment", {"name": "net.py:brightened"}),
+        "returned other inputs as it was called again with the same seed",
+    ),
+    "infinities": (part("data.augment", {"name": "net.py:hollow"}), "makes NaN or infinities"),
     "a key of hpcdl's own": (
         part("data.augment", {"name": "net.py:cutout", "crop": 1}),
         "unknown key 'crop' in data.augment",
@@ -297,6 +462,11 @@ def test_what_does_not_fit_is_refused(name: str, folder: Path) -> None:
 
 NOTED = {
     "changes the outputs": {"model": {"name": "net.py:Words", "masked": False}, "data": REVIEWS},
+    "returns other outputs for the same inputs": part("model", {"name": "net.py:Dropping"}),
+    "other examples of a batch change": part("model", {"name": "net.py:Mixing"}),
+    "labels and targets stay": part("data.augment", {"name": "net.py:shuffled"}),
+    "at a learning rate of 0": part("train.optimizer", {"name": "net.py:Stubborn", "lr": 0.1}),
+    "0.001 times train.optimizer.lr": part("train.schedule", {"name": "net.py:absolute"}),
     "depends on the others": part("train.loss", {"name": "net.py:crowded"}),
 }
 

@@ -1,5 +1,6 @@
 """Snapshots of a user's code, checked in forks: a new process would import torch each time."""
 
+import importlib
 import io
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.support import reading
 @pytest.fixture
 def forked_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What `python -m hpc_dl.submission.code_check` does, without its own start."""
+    importlib.import_module("torch._dynamo")  # by torch.optim, else twice in each test
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
 
