@@ -23,9 +23,9 @@ standard deviation. Only the run folders are read."""
 def configure(parser: argparse.ArgumentParser) -> None:
     common.add_runs(parser)
     form = parser.add_mutually_exclusive_group()
-    where = "into FILE, or - for standard output"
-    form.add_argument("--csv", metavar="FILE", help=f"write CSV with all digits, {where}")
-    form.add_argument("--latex", metavar="FILE", help=f"write a table for LaTeX, {where}")
+    for option, what in (("--csv", "CSV with all digits"), ("--latex", "a table for LaTeX")):
+        where = f"{what}, into FILE; printed without one"
+        form.add_argument(option, metavar="FILE", nargs="?", const="-", help=where)
     parser.add_argument("--force", action="store_true", help="replace FILE")
 
 

@@ -64,7 +64,7 @@ def test_csv_has_all_digits_and_latex_is_escaped(
     for seed, accuracy in enumerate(values):
         finished(root, accuracy, "a_b", train=sgd(0.1, seed))
     finished(root, "nan", "c", train=sgd(0.2, 0))
-    assert main(["compare", "*", "--csv", "-"]) == 0
+    assert main(["compare", "*", "--csv"]) == 0
     first, second = csv.DictReader(capsys.readouterr().out.splitlines())
     assert (first["runs"], first["n"], first["train.seed"]) == ("a_b-1 a_b-2", "2", "0 1")
     assert float(first["test/accuracy"]) == pytest.approx(sum(values) / 2, abs=1e-12)

@@ -104,7 +104,7 @@ def test_the_dashboard_takes_another_port_if_one_is_taken_while_mlflow_starts(
         assert get(opened.port, password=opened.password) == 200
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_dashboard_that_cannot_start_shows_why(tmp_path, uri, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     (tmp_path / "flask_wtf.py").write_text("raise ImportError('flask_wtf is broken')")

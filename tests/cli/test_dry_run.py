@@ -77,7 +77,7 @@ def test_a_job_longer_than_its_time_limit_is_warned_of(tmp_path: Path, capsys: C
     assert not left_over(tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_failing_dry_run_shows_the_error_and_the_log(tmp_path: Path, capsys: Capture) -> None:
     own_models(tmp_path)
     text = QUICK.replace("{name: ffnn, hidden: [32]}", "{name: 'own.py:Failing'}")

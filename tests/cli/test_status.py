@@ -201,6 +201,7 @@ def test_the_log_of_a_healthy_run_shows_its_epochs(
     assert report[0].startswith("quick-1: completed")
 
 
+@pytest.mark.nightly
 def test_attach_shows_a_run_and_leaves_it_running(root: Path) -> None:
     run = new_run(root, train={"epochs": 100_000})
     start(run)

@@ -128,6 +128,7 @@ def test_of_two_submissions_at_once_one_starts_a_run(tmp_path: Path, root: Path)
     assert main(["cancel", "quick"]) == 0
 
 
+@pytest.mark.nightly
 def test_a_run_starts_after_the_success_of_another_alone(
     cluster: Cluster, tmp_path: Path, root: Path, capsys: Capture
 ) -> None:

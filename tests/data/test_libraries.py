@@ -52,6 +52,7 @@ def test_the_splits_and_the_names_of_the_classes_are_torchvisions_own(kmnist):
     assert splits.test.tensors["image"].numpy().tobytes() == raw
 
 
+@pytest.mark.nightly
 def test_a_job_trains_on_it(kmnist, monkeypatch):
     monkeypatch.setenv("HPCDL_DATA", str(kmnist))
     run = ranks.train(new_run(kmnist, data={"name": "torchvision:KMNIST"}))

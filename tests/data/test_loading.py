@@ -266,7 +266,7 @@ assert mended != vision.torchvision("extension")._has_ops()
 """
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("before", ["", MISMATCHED], ids=["as installed", "operators missing"])
 def test_torchvision_imports_and_is_mended_only_without_its_compiled_operators(before):
     done = run(before + IMPORTS)

@@ -128,7 +128,7 @@ print((peak() - before) * 1024)
 """
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_memory_is_bounded_whatever_the_size_of_the_file(tmp_path):
     rows, width = 1_000_000, 64
     with h5py.File(tmp_path / "large.h5", "w") as file:

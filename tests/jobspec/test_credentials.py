@@ -66,7 +66,7 @@ def typed(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
     return cli.main()
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_run_that_was_trained_holds_the_password_in_one_file(
     job: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

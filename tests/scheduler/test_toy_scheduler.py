@@ -84,6 +84,7 @@ def test_a_job_is_submitted_trained_requeued_and_completed(site: str, tmp_path: 
     assert events[-1]["state"] == "completed"
 
 
+@pytest.mark.nightly
 def test_a_job_whose_answer_is_lost_is_found_again_and_cancelled(
     site: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

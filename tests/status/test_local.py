@@ -104,6 +104,7 @@ def test_an_exception_in_the_users_model_is_shown_with_its_place(tmp_path: Path)
     assert status.reason == f"RuntimeError: the loss exploded (own.py:{line_of('exploded')})"
 
 
+@pytest.mark.nightly
 def test_an_exception_on_another_rank_is_shown_as_such(tmp_path: Path) -> None:
     run = own_run(tmp_path, "FailingOnRank1", resources={"tasks_per_node": 2}, train=LONG)
     start(run)

@@ -14,7 +14,6 @@ from hpc_dl.run.layout import read_json, write_json
 from hpc_dl.tracking import description, store_uri
 from hpc_dl.tracking.cursor import Cursor
 from hpc_dl.tracking.sync import sync_run
-from tests.support.markers import nightly
 from tests.support.stores import mlflow_run, run_for, same, stored, write_history
 
 
@@ -79,8 +78,8 @@ def test_a_run_deleted_in_mlflow_is_not_created_again(tmp_path, uri, lost):
     assert same(run, uri)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("when", ["before the run", nightly("during the run")])
+@pytest.mark.nightly
+@pytest.mark.parametrize("when", ["before the run", "during the run"])
 def test_the_hint_for_a_deleted_experiment_restores_it(tmp_path, uri, when):
     from mlflow import MlflowClient
 

@@ -256,6 +256,7 @@ def server(tmp_path_factory):
         server.kill()
 
 
+@pytest.mark.nightly
 def test_a_server_with_a_local_artifact_root_gets_everything_but_files(tmp_path, server):
     run = ended_run(server.uri, tmp_path)
     with pytest.raises(FilesPending, match="Not a directory") as waiting:

@@ -71,7 +71,7 @@ def test_the_sync_worker_syncs_during_the_training_and_at_its_end(tmp_path, uri,
     assert same(run, uri)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_the_sync_worker_survives_errors_and_logs_each_in_a_line(tmp_path, uri, start_worker):
     run = run_for(uri, tmp_path)
     write_history(Journal(run.journal), 1, 20)

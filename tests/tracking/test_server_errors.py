@@ -39,6 +39,7 @@ def running_sync_worker(run, monkeypatch):
         os.close(theirs)
 
 
+@pytest.mark.nightly
 def test_a_server_in_trouble_gets_everything_once(tmp_path, monkeypatch, capsys):
     server = Server(tmp_path)
     proxy = Proxy(server)

@@ -158,6 +158,7 @@ def test_a_locked_sqlite_store_times_out_naming_the_process(tmp_path, uri):
     assert sync_run(run).points == 11
 
 
+@pytest.mark.nightly
 def test_a_sqlite_file_locked_by_another_program_is_retried_later(tmp_path, uri):
     run = run_for(uri, tmp_path)
     log = Journal(run.journal)

@@ -134,6 +134,7 @@ def test_only_what_was_asked_for_is_told(tmp_path: Path, server: Server) -> None
     assert [it["event"] for it in server.got] == ["no_progress"]
 
 
+@pytest.mark.nightly
 def test_a_run_that_hangs_tells_so_before_its_end(tmp_path: Path, server: Server) -> None:
     run = new_run(
         tmp_path / "runs",

@@ -12,7 +12,7 @@ from tests.support.markers import nightly
 from tests.support.running import events, final_state, history
 
 
-@pytest.mark.parametrize("architecture, size", [("ffnn", 2), ("gan", 1), ("gnn", 1)])
+@pytest.mark.parametrize("architecture, size", [("ffnn", 2), nightly("gan", 1), nightly("gnn", 1)])
 def test_killed_at_random_points_it_ends_with_the_same_bits(tmp_path, architecture, size):
     outcome = chaos.compare_killed_runs(tmp_path, architecture, size, kills=2, seed=0)
     assert outcome.kills.total() == 2

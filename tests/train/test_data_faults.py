@@ -11,6 +11,7 @@ from hpc_dl.data import loading
 from hpc_dl.errors import UserError
 from hpc_dl.run import journal
 from tests.support import ranks
+from tests.support.markers import nightly
 from tests.support.running import events, new_run
 from tests.support.typed import QUICK, hpcdl, job_file, use_settings
 
@@ -136,7 +137,7 @@ def work():
     loading.load = later
 
 
-@pytest.mark.parametrize(("size", "sabotage"), [(1, sleep), (2, sleep_on_rank_1)])
+@pytest.mark.parametrize(("size", "sabotage"), [nightly(1, sleep), (2, sleep_on_rank_1)])
 def test_a_reader_that_hangs_is_ended_with_the_stacks(tmp_path, size, sabotage):
     run = prepared(tmp_path, table(tmp_path), size, train={"hang_timeout": "0:01"})
     codes, logs = ended(run, size, sabotage)

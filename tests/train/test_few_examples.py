@@ -13,11 +13,33 @@ from hpc_dl.train.evaluate import evaluating
 from hpc_dl.train.world import World
 from hpc_dl.zoo.contract import SHARED
 from tests.support import every_architecture, ranks
+from tests.support.markers import nightly
 from tests.support.running import events, new_run
+
+OFTEN = [
+    "autoencoder",
+    "cnn, mixup",
+    "diffusion",
+    "gan",
+    "gnn",
+    "gnn, graphs",
+    "lstm, forecast",
+    "lstm, music",
+    "rnn, recordings",
+    "rnn, text",
+    "lstm, tags",
+    "transformer, reviews",
+    "transformer, translation",
+    "lstm, video",
+    "vae",
+]
+"""Whose pictures are drawn in CI, too."""
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", every_architecture.JOBS)
+@pytest.mark.parametrize(
+    "name", [it if it in OFTEN else nightly(it) for it in every_architecture.JOBS]
+)
 def test_pictures_are_drawn_of_few_examples_and_of_weights_that_are_no_numbers(name, tmp_path):
     world = World(0, 1, torch.device("cpu"))
     engine, batches = every_architecture.engine_of(name, tmp_path, world)
@@ -76,20 +98,20 @@ def five(kind: str, folder: Path) -> dict[str, Any]:
     ("name", "kind", "options"),
     [
         ("autoencoder", "image", {"hidden": [8], "channels": [4]}),
-        ("autoencoder", "image", {"hidden": [8], "channels": [4], "use": "denoise"}),
+        nightly("autoencoder", "image", {"hidden": [8], "channels": [4], "use": "denoise"}),
         ("cnn", "image", {"channels": [4], "norm": "batch"}),
-        ("diffusion", "image", {"width": 8, "blocks": 1, "steps": 10, "sampling_steps": 2}),
-        ("ffnn", "classes", {"hidden": [8]}),
+        nightly("diffusion", "image", {"width": 8, "blocks": 1, "steps": 10, "sampling_steps": 2}),
+        nightly("ffnn", "classes", {"hidden": [8]}),
         ("ffnn", "numbers", {"hidden": [8]}),
         ("gan", "image", {"channels": [4], "latent_dim": 4}),
-        ("gnn", "graphs", {"hidden": 8}),
+        nightly("gnn", "graphs", {"hidden": 8}),
         ("gnn", "nodes", {"hidden": 8}),
-        ("lstm", "sequence", {"hidden": 8}),
+        nightly("lstm", "sequence", {"hidden": 8}),
         ("lstm", "text", {"hidden": 8}),
-        ("resnet", "image", {"width": 4}),
-        ("rnn", "text", {"hidden": 8}),
-        ("torchvision:shufflenet_v2_x0_5", "image", {"size": 32}),
-        ("transformer", "sequence", {"width": 8, "depth": 1, "heads": 2}),
+        nightly("resnet", "image", {"width": 4}),
+        nightly("rnn", "text", {"hidden": 8}),
+        nightly("torchvision:shufflenet_v2_x0_5", "image", {"size": 32}),
+        nightly("transformer", "sequence", {"width": 8, "depth": 1, "heads": 2}),
         ("vae", "image", {"hidden": [8], "channels": [4], "conditional": True}),
     ],
 )

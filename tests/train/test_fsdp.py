@@ -9,7 +9,6 @@ from hpc_dl.planning.plan import Plan
 from hpc_dl.run.layout import read_json, write_json
 from hpc_dl.train.sharded_checkpoint import MetadataUnpickler
 from tests.support import ranks
-from tests.support.markers import nightly
 from tests.support.running import events, exported_weights, history, new_run
 
 TRAIN = {"epochs": 4, "log_every": 6, "micro_batch": 20, "clip_norm": 5.0, "strategy": "fsdp"}
@@ -79,7 +78,8 @@ def test_killed_and_resumed_it_ends_with_the_same_bits(tmp_path):
     )
 
 
-@pytest.mark.parametrize("before, after", [(2, 4), nightly(4, 2), nightly(2, 1)])
+@pytest.mark.nightly
+@pytest.mark.parametrize("before, after", [(2, 4), (4, 2), (2, 1)])
 def test_a_sharded_checkpoint_resumes_on_another_number_of_ranks(tmp_path, before, after):
     undisturbed = ranks.train(job(tmp_path, "calm", 1, strategy="ddp"))
     moved = job(tmp_path, "moved", before)

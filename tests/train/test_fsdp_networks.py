@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from tests.support import ranks
-from tests.support.markers import nightly
 from tests.support.running import events, exported_weights, history, new_run
 
 OWN = """
@@ -94,7 +93,8 @@ def agree(ours, theirs):
         assert one == pytest.approx(other, rel=1e-4), step
 
 
-@pytest.mark.parametrize("name", ["Awkward", nightly("Adversaries")])
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", ["Awkward", "Adversaries"])
 def test_lists_of_layers_tied_weights_and_frozen_players_train_as_on_one_rank(tmp_path, name):
     model, train = {"name": f"own.py:{name}"}, {"micro_batch": 20}
     whole = job(tmp_path, "whole", 1, model, train={**train, "strategy": "ddp"})

@@ -72,6 +72,7 @@ def test_training_continues_with_a_full_disk_and_ends_the_same(disk: Path, tmp_p
     assert any("could not be written" in event["message"] for event in events(run, "warning"))
 
 
+@pytest.mark.nightly
 def test_an_export_that_cannot_be_written_fails_the_run_and_can_be_resumed(
     disk: Path, tmp_path: Path
 ) -> None:

@@ -27,7 +27,7 @@ def hanging(root, size, rank, timeout="0:04"):
     )
 
 
-@pytest.mark.parametrize("size, rank", [(1, 0), nightly(2, 0), (2, 1)])
+@pytest.mark.parametrize("size, rank", [nightly(1, 0), nightly(2, 0), (2, 1)])
 def test_a_hang_ends_the_attempt_with_the_stacks_of_all_ranks(tmp_path, size, rank):
     run = hanging(tmp_path, size, rank)
     with ranks.ended(ranks.start(run)) as processes:

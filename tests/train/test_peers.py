@@ -126,6 +126,7 @@ def test_tcp_keep_alive_notices_a_lost_machine_within_half_a_minute(two):
         assert idle + between * count == peers.SILENCE < 30
 
 
+@pytest.mark.nightly
 def test_a_local_run_ends_when_one_of_its_ranks_is_killed(tmp_path):
     run = leaving(tmp_path, 1, killed=True)
     submission = start(run)

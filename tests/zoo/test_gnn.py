@@ -129,6 +129,7 @@ def job(folder, **more):
     return new_run(folder, model=model, data={"name": "karate"}, train=train, **more)
 
 
+@pytest.mark.nightly
 def test_three_ranks_learn_what_one_learns_though_some_have_no_part_of_the_last_batch(tmp_path):
     one = ranks.train(job(tmp_path))
     six = ranks.train(job(tmp_path, resources={"tasks_per_node": 6}))  # of four known members

@@ -51,6 +51,7 @@ def test_a_source_of_a_package_is_listed_and_its_options_are_checked(lab):
     assert "job.yaml:3:25: unknown key 'paht' in data; did you mean 'path'?" in wrong.stderr
 
 
+@pytest.mark.nightly
 def test_an_architecture_of_a_package_learns_its_task_from_its_source_and_predicts(lab):
     empty_store.put(lab / "runs")
     done = hpcdl("submit", job_file(lab, JOB), "--local")
