@@ -387,7 +387,7 @@ def test_a_job_that_may_be_running_is_not_submitted_again(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("file", ["spec.yaml", nightly("plan.json"), "journal.jsonl"])
+@pytest.mark.parametrize("file", [nightly("spec.yaml"), "plan.json", nightly("journal.jsonl")])
 def test_a_worker_reports_a_damaged_file_in_one_line(tmp_path: Path, file: str) -> None:
     run = new_run(tmp_path)
     if file == "journal.jsonl":

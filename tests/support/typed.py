@@ -40,6 +40,7 @@ def use_settings(monkeypatch: pytest.MonkeyPatch, root: Path) -> None:
     """Set the environment variables that keep hpcdl to folders under `root`."""
     for name, value in settings(root).items():
         monkeypatch.setenv(name, value)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)  # the store is beside the runs
 
 
 def settings(root: Path) -> dict[str, str]:

@@ -35,7 +35,7 @@ def test_a_trained_run_is_in_mlflow_with_files_and_a_model(tmp_path, uri, monkey
     for kind in ("last", "best"):
         files = client.list_artifacts(found.info.run_id, f"checkpoints/{kind}")
         assert {file.path.split("/")[-1] for file in files} == {"state.pt", "manifest.json"}
-    mlflow.set_tracking_uri(uri)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     model = mlflow.pyfunc.load_model(f"runs:/{found.info.run_id}/model")
     images = np.random.default_rng(0).random((5, 1, 8, 8), dtype=np.float32)
     expected = predictor.load(run.export).predict(images)

@@ -68,7 +68,7 @@ def test_the_commands_continue_a_text(run, tmp_path, capsys):
     assert main(["predict", export, str(tmp_path / "prompts.txt"), "length=9"]) == 0
     assert capsys.readouterr().out.startswith("line,text,continuation\n1,O,")
     assert main(["generate", export, "temperature=0"]) == 2
-    assert "error: temperature has to be above 0, not 0" in capsys.readouterr().err
+    assert "error: temperature has to be above 0, not '0'" in capsys.readouterr().err
     assert main(["generate", export, "0.5"]) == 2
     assert "0.5 is no option key=value" in capsys.readouterr().err
 
