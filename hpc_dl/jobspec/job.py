@@ -21,6 +21,7 @@ from hpc_dl.jobspec.base import OpenSpec, Spec, tag_by_name
 from hpc_dl.jobspec.credentials import hidden
 from hpc_dl.jobspec.slurm import OTHER_MEMORY, SbatchOptions
 from hpc_dl.jobspec.sources import DataSpec
+from hpc_dl.jobspec.sweep import Sweep
 from hpc_dl.jobspec.train import Train
 from hpc_dl.jobspec.units import Interval, Memory, Time
 
@@ -180,6 +181,7 @@ class JobSpec(Spec):
     checkpoint: Checkpoint = Checkpoint()
     tracking: Tracking = Tracking()
     notify: Notify = Notify()
+    sweep: Sweep | None = Field(None, description="many trainings of this spec, by --sweep")
     code: list[str] = Field(
         [],
         description="files and folders of your own, relative to this file, that the run needs a "

@@ -1,0 +1,217 @@
+"""The folder of a sweep: what its jobs share, without a server or a lock.
+
+    sweep.json      the name of the sweep, what it was submitted from, its metric and goal
+    job.yaml        the resolved job spec, of which each trial changes some values
+    code/           the user's own files, as they were at submission
+    trials.jsonl    the trials, a line each; it grows where values are chosen later
+    claims/         which job has taken which unit: TRIAL-RUNG.NUMBER.json
+    results/        the results of the units: TRIAL-RUNG.json
+    arrays/         the submitted arrays of jobs, a folder each
+
+Files are made whole, by a rename or a hard link, and never change afterwards. Whoever makes a claim
+first has it, on any node.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from hpc_dl.run import layout
+from hpc_dl.run.layout import RunDir, read_bytes, read_json, write_atomic, write_json
+from hpc_dl.sweep.trial import Result, Trial, Unit
+
+_ID = re.compile(r"(.+)\.s(\d+)")
+
+
+@dataclass(frozen=True)
+class SweepDir:
+    """The folder of a sweep, beside its runs; its name is the sweep's id, `NAME.sNUMBER`."""
+
+    path: Path
+
+    @property
+    def id(self) -> str:
+        """The name of all its runs, too: trial 7 is the run `NAME.sNUMBER-7`."""
+        return self.path.name
+
+    @property
+    def name(self) -> str:
+        """The name in the job spec."""
+        return self.id.rpartition(".")[0]
+
+    @property
+    def root(self) -> Path:
+        """The folder of all runs."""
+        return self.path.parent
+
+    @property
+    def info(self) -> Path:
+        return self.path / "sweep.json"
+
+    @property
+    def spec(self) -> Path:
+        """The resolved job spec, with its section `sweep`."""
+        return self.path / "job.yaml"
+
+    @property
+    def code(self) -> Path:
+        """The user's own files, as they were at submission."""
+        return self.path / "code"
+
+    @property
+    def trials(self) -> Path:
+        return self.path / "trials.jsonl"
+
+    @property
+    def claims(self) -> Path:
+        return self.path / "claims"
+
+    @property
+    def results(self) -> Path:
+        return self.path / "results"
+
+    @property
+    def arrays(self) -> Path:
+        return self.path / "arrays"
+
+    @property
+    def study(self) -> Path:
+        """Optuna's journal, where a sampler or pruner of Optuna chooses."""
+        return self.path / "optuna.journal"
+
+    @property
+    def cancel(self) -> Path:
+        """Exists once the user has asked for the sweep to be cancelled."""
+        return self.path / "cancel-requested"
+
+    def run(self, trial: int) -> RunDir:
+        """Return the run folder of a trial, which is made when the trial begins."""
+        return RunDir(self.root / f"{self.id}-{trial}")
+
+
+def create(root: Path, name: str, mode: int) -> SweepDir:
+    """Create the folder of a new sweep; making it claims its number."""
+    root.mkdir(parents=True, exist_ok=True)
+    number = max((it for it, _ in _numbered(root, name)), default=0)
+    while True:
+        number += 1
+        made = SweepDir(root / f"{name}.s{number}")
+        try:
+            layout.make_folder(made.path, mode)
+        except FileExistsError:
+            continue
+        for folder in (made.claims, made.results, made.arrays):
+            layout.make_folder(folder, mode)
+        return made
+
+
+def find_all(root: Path, name: str | None = None) -> list[SweepDir]:
+    """List the sweeps in a folder of runs, by name and number."""
+    return [it for _, it in sorted(_numbered(root, name), key=lambda pair: (pair[1].name, pair[0]))]
+
+
+def _numbered(root: Path, name: str | None) -> list[tuple[int, SweepDir]]:
+    found = []
+    for entry in os.scandir(root) if root.is_dir() else ():
+        match = _ID.fullmatch(entry.name)
+        if match and name in (None, match[1]) and entry.is_dir():
+            found.append((int(match[2]), SweepDir(root / entry.name)))
+    return found
+
+
+# ---- the trials
+
+
+def add_trials(sweep: SweepDir, trials: Iterable[Trial]) -> None:
+    """Append trials; those that are there stay as they are."""
+    lines = [json.dumps(dataclasses.asdict(it)) for it in [*read_trials(sweep), *trials]]
+    write_atomic(sweep.trials, "".join(f"{line}\n" for line in lines))
+
+
+def read_trials(sweep: SweepDir) -> list[Trial]:
+    """Return the trials, in their order."""
+    try:
+        lines = read_bytes(sweep.trials).splitlines()
+    except FileNotFoundError:
+        return []
+    return [Trial(**json.loads(line)) for line in lines]
+
+
+# ---- the results
+
+
+def write_result(sweep: SweepDir, result: Result) -> None:
+    """Write the result of a unit."""
+    write_json(sweep.results / f"{_file(result.unit)}.json", dataclasses.asdict(result))
+
+
+def read_results(sweep: SweepDir) -> dict[Unit, Result]:
+    """Return the results so far."""
+    found = {}
+    for unit in _units(sweep.results, r""):
+        value = read_json(sweep.results / f"{_file(unit)}.json")
+        if value is not None:
+            result = _RESULT.validate_python(value)
+            found[result.unit] = result
+    return found
+
+
+_RESULT = TypeAdapter(Result)
+
+
+def _file(unit: Unit) -> str:
+    return f"{unit.trial:06d}-{unit.rung}"
+
+
+def _units(folder: Path, ending: str) -> list[Unit]:
+    found = []
+    for name in os.listdir(folder):  # noqa: PTH208
+        if match := re.fullmatch(rf"(\d+)-(\d+){ending}\.json", name):
+            found.append(Unit(int(match[1]), int(match[2])))
+    return sorted(found)
+
+
+# ---- the claims
+
+
+def claim(sweep: SweepDir, unit: Unit, number: int, holder: dict[str, Any]) -> bool:
+    """Claim a unit for the `number`-th time, from 1 on; return whether nobody else has.
+
+    The file has its content before it has its name: a claim is never without its holder.
+    """
+    target = sweep.claims / f"{_file(unit)}.{number}.json"
+    new = sweep.claims / f".{uuid.uuid4().hex}"
+    write_json(new, holder)
+    try:
+        os.link(new, target)
+    except FileExistsError:
+        return False
+    finally:
+        new.unlink(missing_ok=True)
+    return True
+
+
+def claims(sweep: SweepDir) -> dict[Unit, int]:
+    """Return the units that are claimed, each with the number of its newest claim."""
+    found: dict[Unit, int] = {}
+    for name in os.listdir(sweep.claims):  # noqa: PTH208
+        if match := re.fullmatch(r"(\d+)-(\d+)\.(\d+)\.json", name):
+            unit = Unit(int(match[1]), int(match[2]))
+            found[unit] = max(found.get(unit, 0), int(match[3]))
+    return found
+
+
+def holder(sweep: SweepDir, unit: Unit, number: int) -> dict[str, Any]:
+    """Return who has made a claim. Raises DamagedFile."""
+    found: dict[str, Any] = read_json(sweep.claims / f"{_file(unit)}.{number}.json") or {}
+    return found
