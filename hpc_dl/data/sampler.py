@@ -16,14 +16,15 @@ if TYPE_CHECKING:
     from hpc_dl.data.transforms.augment import Augmentation
     from hpc_dl.data.transforms.user_augment import UserAugmentation
 
-AUGMENTATION = 4
-"""Purpose of random numbers, in the key of a seed; the others are in `train.reproducibility`."""
+AUGMENTATION, FLIPS = 4, 5
+"""Purposes of random numbers, in the key of a seed; the others are in `train.reproducibility`."""
 POOL = 100
 """Batches whose examples are sorted by length together."""
 Order = Literal["shuffled", "by_length", "lanes"]
 """Of an epoch's examples: at random; in batches of similar length, where they differ; or in lanes,
 each following the one in the same row of the batch before."""
 _MASK = 2**64 - 1
+_ROUNDS = (30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)
 
 
 def mix_seed(*key: int) -> int:
@@ -34,10 +35,24 @@ def mix_seed(*key: int) -> int:
     state = 0
     for part in key:
         state = (state + (part & _MASK) + 0x9E3779B97F4A7C15) & _MASK
-        state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-        state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & _MASK
+        for shift, factor in _ROUNDS:
+            state = ((state ^ (state >> shift)) * factor) & _MASK
         state ^= state >> 31
     return state
+
+
+def coins_of_examples(index: Tensor, seed: int) -> Tensor:
+    """Return a fair coin, (B,) bool, for each example by its number in `index` (B,) int64: the same
+    one in every epoch, batch and rank. The finaliser is that of `mix_seed`."""
+    state = index + _signed(mix_seed(seed, FLIPS))
+    for shift, factor in _ROUNDS:
+        state = (state ^ (state >> shift & (1 << 64 - shift) - 1)) * _signed(factor)
+    return (state >> 31 ^ state) & 1 == 1
+
+
+def _signed(number: int) -> int:
+    """Return the int64 with the bits of an unsigned number."""
+    return number - (1 << 64) if number >> 63 else number
 
 
 def epoch_order(examples: int, seed: int, epoch: int) -> Tensor:
@@ -159,7 +174,7 @@ class Batches:
         """Return the micro-batches of a step, augmented."""
         if self.augmentation:
             key = (self.seed, AUGMENTATION, epoch, step, self.rank)
-            micro_batches = self.augmentation.of(micro_batches, key)
+            micro_batches = self.augmentation.of(micro_batches, key, epoch)
         return list(micro_batches)
 
     def dummy_batch(self) -> Batch:

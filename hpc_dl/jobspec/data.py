@@ -211,7 +211,11 @@ class Augment(Spec):
     crop: NonNegativeInt = Field(
         0, description="pixels of black border, out of which the old size is cut at random"
     )
-    flip: bool = Field(False, description="mirror a picture, left to right, half of the time")
+    flip: bool | Literal["alternate"] = Field(
+        False,
+        description="mirror a picture, left to right, half of the time; or `alternate`: in every "
+        "other epoch, half of the pictures in the first one and the others in the next",
+    )
     rotation: Annotated[float, Field(ge=0, le=180)] = Field(
         0.0, description="most degrees that a picture is turned by, either way; corners are black"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -72,7 +72,10 @@ def find_faults(error: ValidationError, values: Any, root: type[BaseModel]) -> l
     for item in error.errors(include_url=False):
         names_a_child = item["type"] in ("missing", "extra_forbidden")
         path = _without_tags((*item["loc"], *_key_of(item)), values, names_a_child)
-        found.setdefault(path, _fault(item, path, values, root))
+        if path not in found:
+            found[path] = _fault(item, path, values, root)
+        elif item["type"] == "literal_error" and not found[path].hint:  # of another type, or a word
+            found[path] = replace(found[path], hint=f"Or: {', '.join(_expected(item))}")
     return list(found.values())
 
 

@@ -93,6 +93,27 @@ def test_pictures_are_mirrored_as_a_whole_and_half_of_them():
     assert 160 < mirrored.sum() < 240
 
 
+def test_alternating_flips_mirror_a_half_and_then_the_other_on_any_ranks_and_micro_batches():
+    columns = torch.tensor([0.0, 1.0]).expand(400, 1, 1, 2)  # left to right, unless mirrored
+    split = Split({"image": columns, "label": torch.arange(400) % 2})
+
+    def mirrored(epoch, rank=0, world_size=1, micro_batch=64):
+        change = Augmentation(Augment(flip="alternate"), "image", CPU)
+        found = torch.zeros(400, dtype=torch.bool)
+        for step in Batches(split, 64, micro_batch, 7, rank, world_size, change).steps(epoch):
+            for batch in filter(None, step):
+                found[batch["index"]] = batch["image"][:, 0, 0, 0] == 1
+        return found
+
+    first = mirrored(0)
+    assert 160 < first.sum() < 240
+    assert 80 < first[::2].sum() < 120  # of either class
+    assert torch.equal(mirrored(1), ~first)
+    assert torch.equal(mirrored(2), first)
+    ranks = [mirrored(1, rank, 2, micro_batch=10) for rank in range(2)]
+    assert torch.equal(ranks[0] | ranks[1], ~first)
+
+
 def test_a_crop_is_a_window_of_the_picture_in_a_black_border_anywhere_in_it():
     image = torch.rand(200, 3, 6, 5)
     cropped, padded = changed(Augment(crop=1), image), F.pad(image, [1] * 4)

@@ -341,6 +341,10 @@ CASES = {
         spec(data="data: {name: synthetic_music, augment: {transpose: -1}}"),
         [(3, 52, "data.augment.transpose has to be at least 0, not -1")],
     ),
+    "flipped in another manner": (
+        spec(data="data: {name: digits, augment: {flip: always}}"),
+        [(3, 38, "data.augment.flip has to be true or false, not 'always'")],
+    ),
     "a season longer than the window": (
         spec(data="data: {name: series, window: 8, season: 9}"),
         [(3, 7, "a window of 8 steps holds no season of 9")],
@@ -581,3 +585,18 @@ def test_a_file_that_is_not_there_is_said_with_those_that_are(tmp_path):
     assert "vae.yaml" in caught.value.hint
     with pytest.raises(UserError, match="is a folder"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text, hint",
+    [
+        (spec(data="data: {name: digits, augment: {flip: always}}"), "Or: alternate"),
+        (spec(train="train: {epochs: 1, optimizer: {name: adam, lr: fast}}"), "Or: auto"),
+    ],
+)
+def test_the_words_that_stand_for_a_number_or_a_choice_are_told(tmp_path, text, hint):
+    path = tmp_path / "job.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError) as caught:
+        load(path)
+    assert hint in f"{caught.value.message} {caught.value.hint}"

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hpc_dl.data.dataset import Batch, to_device
-from hpc_dl.data.sampler import mix_seed
+from hpc_dl.data.sampler import coins_of_examples, mix_seed
 from hpc_dl.jobspec.data import Augment
 from hpc_dl.jobspec.model import Modality
 
@@ -24,8 +24,9 @@ class Augmentation:
         self.kind = kind
         self.generator = torch.Generator(device)
 
-    def of(self, batches: Iterable[Batch], key: tuple[int, ...]) -> Iterator[Batch]:
-        """The batches of one step, augmented in turn, with random numbers that follow from `key`.
+    def of(self, batches: Iterable[Batch], key: tuple[int, ...], epoch: int = 0) -> Iterator[Batch]:
+        """The batches of one step, augmented in turn, with random numbers that follow from `key`,
+        whose first is the seed.
 
         Music is transposed, with the frames that follow.
 
@@ -39,14 +40,19 @@ class Augmentation:
             if self.options.transpose:
                 yield self._transpose(batch)
                 continue
-            changed = {**batch, self.kind: self._augment(batch[self.kind])}
+            changed = {**batch, self.kind: self._augment(batch, key[0], epoch)}
             yield self._mix(changed, mix_seed(*key, number)) if self.options.mixup else changed
 
-    def _augment(self, example: Tensor) -> Tensor:
+    def _augment(self, batch: Batch, seed: int, epoch: int) -> Tensor:
+        example = batch[self.kind]
         if self.options.crop:
             example = self._crop(example, self.options.crop)
         if self.options.flip:
-            example = torch.where(self._coins(example), example.flip(-1), example)
+            alternate = self.options.flip == "alternate"
+            mirrored = (
+                _alternate(batch["index"], seed, epoch) if alternate else self._coins(example)
+            )
+            example = torch.where(mirrored, example.flip(-1), example)
         if self.options.rotation:
             example = self._rotate(example, math.radians(self.options.rotation))
         if self.options.noise:
@@ -110,6 +116,12 @@ class Augmentation:
         """Return (B, 1, 1, 1) fair coin flips."""
         shape = (len(image), 1, 1, 1)
         return torch.rand(shape, generator=self.generator, device=image.device) < 0.5
+
+
+def _alternate(index: Tensor, seed: int, epoch: int) -> Tensor:
+    """Return (B, 1, 1, 1), whether to mirror an example: at random in the first epoch, and in each
+    one after it unless the one before did (Jordan, arXiv:2404.00498, section 3.6)."""
+    return (coins_of_examples(index, seed) ^ (epoch % 2 == 1)).view(-1, 1, 1, 1)
 
 
 def _interpolate(other: Tensor, own: Tensor, lam: Tensor) -> Tensor:

@@ -39,7 +39,7 @@ class UserAugmentation:
         given = called(options, code)
         self.function = partial(given.function, **given.keywords(options.options))
 
-    def of(self, batches: Iterable[Batch], key: tuple[int, ...]) -> Iterator[Batch]:
+    def of(self, batches: Iterable[Batch], key: tuple[int, ...], epoch: int = 0) -> Iterator[Batch]:
         """The batches of one step, augmented in turn; random numbers follow from `key`."""
         for number, batch in enumerate(batches):
             _seed(mix_seed(*key, number))
