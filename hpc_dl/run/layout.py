@@ -29,6 +29,7 @@ REPAIRS = {
     "submission.json": "Once none of its jobs is left (`squeue --me`, or `ps` for a local one), "
     "remove the file: `hpcdl submit` then resumes the run.",
     "fingerprint.json": "Move the file away: `hpcdl resume` then accepts the data that are there.",
+    "sweep.json": "Move the file away: its sweep goes on, and MLflow shows the run by itself.",
     "journal.jsonl": "Move the file away: the checkpoints do not need it, and `hpcdl submit` "
     "resumes from the newest.",
 }
@@ -87,6 +88,11 @@ class RunDir:
     def initial_weights(self) -> Path:
         """Folder of the weights that the training begins with, where it begins with any."""
         return self.path / "initial_weights"
+
+    @property
+    def sweep(self) -> Path:
+        """The sweep that the run is a trial of, if it is one; see `membership`."""
+        return self.path / "sweep.json"
 
     @property
     def diff(self) -> Path:
