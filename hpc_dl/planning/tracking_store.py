@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.credentials import hidden
-from hpc_dl.jobspec.job import JobSpec
-from hpc_dl.planning.compatibility import SpecConflict
-from hpc_dl.planning.site import Site
+
+if TYPE_CHECKING:  # the tracking imports this module beside a training, and needs no job spec
+    from hpc_dl.jobspec.job import JobSpec
+    from hpc_dl.planning.site import Site
 
 SQLITE = "sqlite:///"
 _DECODED = re.compile(r"%[0-9A-Fa-f]{2}")
@@ -27,6 +29,8 @@ def choose(spec: JobSpec, site: Site, run_root: Path) -> str:
 
     Raises SpecConflict or UserError, with the option's name, where MLflow cannot take it.
     """
+    from hpc_dl.planning.compatibility import SpecConflict
+
     _check_encoding(run_root)
     if (uri := spec.tracking.uri) is not None:
         if problem := _problem(uri):

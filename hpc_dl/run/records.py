@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.job import JobSpec
-from hpc_dl.jobspec.load import load_resolved
 from hpc_dl.run.layout import DamagedFile, RunDir, open_file, parse_json, read_bytes
+
+if TYPE_CHECKING:
+    from hpc_dl.jobspec.job import JobSpec
 
 T = TypeVar("T")
 
@@ -42,6 +43,8 @@ def load(path: Path, kind: type[T]) -> T:
 
 def load_spec(run: RunDir) -> JobSpec:
     """Return the job spec of a run. Raises DamagedFile."""
+    from hpc_dl.jobspec.load import load_resolved  # a fifth of a second
+
     try:
         open_file(run.spec).close()  # a pipe in its place would block
         return load_resolved(run.spec)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hpc_dl import model_card
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.run.layout import RunDir
 from hpc_dl.tracking import description
@@ -25,6 +24,8 @@ def add_version(
     A run has one version of a name, with the run's model card as its description. Raises UserError
     for a version that MLflow has not completed, and MlflowException for a name that it refuses.
     """
+    from hpc_dl import model_card
+
     _create_name(client, name)
     of_run = client.search_model_versions(f"run_id='{model.source_run_id}'")
     version = next((it for it in of_run if it.name == name), None)

@@ -79,3 +79,10 @@ def test_the_help_imports_no_command_and_no_library(tmp_path: Path) -> None:
     ours = {name for name in modules if name.startswith("hpc_dl")}
     assert ours == {"hpc_dl", "hpc_dl.cli", "hpc_dl.errors"}
     assert not modules & {"rich", "pydantic", "yaml"}
+
+
+def test_the_tracking_process_beside_a_training_imports_no_job_spec() -> None:
+    program = "import hpc_dl.tracking.sync_worker, sys; print(*sys.modules)"
+    modules = subprocess.check_output([sys.executable, "-c", program], text=True).split()
+    assert "hpc_dl.tracking.sync" in modules
+    assert "hpc_dl.jobspec.job" not in modules
