@@ -19,6 +19,7 @@ from pydantic import (
 from hpc_dl.jobspec.architectures import ModelSpec
 from hpc_dl.jobspec.base import OpenSpec, Spec, tag_by_name
 from hpc_dl.jobspec.credentials import hidden
+from hpc_dl.jobspec.optimizers import Muon
 from hpc_dl.jobspec.slurm import OTHER_MEMORY, SbatchOptions
 from hpc_dl.jobspec.sources import DataSpec
 from hpc_dl.jobspec.sweep import Sweep
@@ -212,13 +213,13 @@ class JobSpec(Spec):
 
     def foreign_parts(self) -> dict[str, Any]:
         """Return the parts for code that is not hpcdl's, a user's or torch's, by where they stand:
-        `model`, `train.loss`."""
+        `model`, `train.loss`; and Muon, which goes by the layers of a network."""
         chosen = {"model": self.model, "data": self.data, "data.augment": self.data.augment}
         chosen |= {f"train.{key}": getattr(self.train, key) for key in _CHOSEN_IN_TRAIN}
         return {
             key: part
             for key, part in chosen.items()
-            if isinstance(part, OpenSpec) or tag_by_name(part) == "own"
+            if isinstance(part, OpenSpec | Muon) or tag_by_name(part) == "own"
         }
 
     def user_parts(self) -> dict[str, str]:

@@ -47,6 +47,23 @@ class SGD(Spec):
         return self
 
 
+class Muon(Spec):
+    """Muon (Jordan et al., 2024, https://kellerjordan.github.io/posts/muon) for the weights of
+    hidden layers, filters of convolutions included; AdamW for all else: the first layer and the
+    last, embeddings, biases and norms. The plan says which are which."""
+
+    name: Literal["muon"]
+    lr: Rate = Field(
+        1e-3,
+        description="peak learning rate, of both, for updates are scaled to the size of AdamW's "
+        "(arXiv:2502.16982); or `auto` to find one",
+    )
+    weight_decay: NonNegativeFloat = Field(0.1, description="of both")
+    momentum: Momentum = Field(0.95, description="of Muon")
+    nesterov: bool = Field(True, description="of Muon")
+    betas: list[Momentum] = Field([0.9, 0.95], min_length=2, max_length=2, description="of AdamW")
+
+
 class TorchOptimizer(OpenSpec):
     """Any other optimizer of torch.optim, by the name of its class in lower case; other keys are
     its arguments."""
@@ -57,7 +74,6 @@ class TorchOptimizer(OpenSpec):
         "adagrad",
         "adamax",
         "asgd",
-        "muon",
         "nadam",
         "radam",
         "rmsprop",
@@ -74,9 +90,9 @@ class UserOptimizer(OpenSpec):
 
 
 if TYPE_CHECKING:
-    Optimizer = AdamW | Adam | SGD | TorchOptimizer | UserOptimizer
+    Optimizer = AdamW | Adam | SGD | Muon | TorchOptimizer | UserOptimizer
 else:
     _OF_TORCH = dict.fromkeys(fields.names_of(TorchOptimizer), TorchOptimizer)
     Optimizer = registry.union(
-        {"adamw": AdamW, "adam": Adam, "sgd": SGD, **_OF_TORCH, "own": UserOptimizer}
+        {"adamw": AdamW, "adam": Adam, "sgd": SGD, "muon": Muon, **_OF_TORCH, "own": UserOptimizer}
     )

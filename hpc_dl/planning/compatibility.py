@@ -14,6 +14,7 @@ from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.model import Modality, UserModel
 from hpc_dl.jobspec.normalised import Normalised
 from hpc_dl.jobspec.only_with import find_unused
+from hpc_dl.jobspec.optimizers import Muon
 from hpc_dl.jobspec.sources import SOURCES
 from hpc_dl.jobspec.suggestions import closest
 from hpc_dl.planning.site import Site
@@ -268,7 +269,7 @@ def _check_strategy(spec: JobSpec) -> None:
             "what fsdp divides, all ranks compute alike in every step",
             "Take strategy: ddp, or a network that always uses the same parameters.",
         )
-    if spec.train.strategy == "fsdp" and isinstance(spec.train.optimizer, OpenSpec):
+    if spec.train.strategy == "fsdp" and isinstance(spec.train.optimizer, OpenSpec | Muon):
         raise SpecConflict(
             "train.optimizer",
             "weights that fsdp divides are updated by adamw, adam or sgd",

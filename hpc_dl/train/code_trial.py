@@ -24,7 +24,7 @@ from hpc_dl.jobspec.data import DataFacts, UserAugment
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.losses import TorchLoss, UserLoss
 from hpc_dl.jobspec.model import UserModel
-from hpc_dl.jobspec.optimizers import TorchOptimizer, UserOptimizer
+from hpc_dl.jobspec.optimizers import Muon, TorchOptimizer, UserOptimizer
 from hpc_dl.jobspec.schedules import TorchSchedule, UserSchedule
 from hpc_dl.jobspec.signatures import Called
 from hpc_dl.jobspec.sources.user import UserData
@@ -83,10 +83,12 @@ def attempt(
     for key, part in spec.foreign_parts().items():
         if key in ("model", "data"):
             continue
+        takes_a_step = True
+        if isinstance(part, Muon):
+            continue
         called = _named(key, partial(_called, part, code))
         if wrong := called.check(key, part):
             raise SpecConflict.of(wrong)
-        takes_a_step = True
     imported()
     began = time.monotonic()
     if facts is None and isinstance(data, UserData):

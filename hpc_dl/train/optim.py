@@ -1,8 +1,8 @@
-"""Optimizers: torch's fused ones, any other of torch's, and a user's."""
+"""Optimizers: torch's fused ones, Muon, any other of torch's, and a user's."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,13 @@ from hpc_dl.jobspec.optimizers import (
     SGD,
     Adam,
     AdamW,
+    Muon,
     Optimizer,
     TorchOptimizer,
     UserOptimizer,
 )
 from hpc_dl.jobspec.signatures import Called
+from hpc_dl.train import muon
 from hpc_dl.train.gradient_sync import is_sharded
 from hpc_dl.user_code import load_object
 
@@ -82,7 +84,8 @@ def optimizer(
     A user's own is imported from `code`. `lr_scales` are factors of the rate, by the names of
     parameters; 1 for all others.
     """
-    parameters = _groups(network, lr_scales or {})
+    trainable = [name for name, it in network.named_parameters() if it.requires_grad]
+    parameters = _groups(network, trainable, lr_scales or {})
     match spec:
         case SGD():
             sgd_of = ShardedSGD if is_sharded(network) else torch.optim.SGD
@@ -104,6 +107,13 @@ def optimizer(
                 weight_decay=spec.weight_decay,
                 fused=True,
             )
+        case Muon():
+            hidden = muon.hidden_weights(network)
+            return muon.Muon(
+                _groups(network, [it for it in trainable if it in hidden], lr_scales or {}),
+                _groups(network, [it for it in trainable if it not in hidden], lr_scales or {}),
+                spec,
+            )
     given, rate = called(spec, code), 1.0 if spec.lr == "auto" else spec.lr
     built: torch.optim.Optimizer = given.function(
         parameters, lr=rate, **given.keywords(spec.options)
@@ -111,12 +121,13 @@ def optimizer(
     return built
 
 
-def _groups(network: nn.Module, lr_scales: Mapping[str, float]) -> list[dict[str, Any]]:
-    """Return the trainable parameters, a group for each factor of the learning rate."""
+def _groups(
+    network: nn.Module, names: Iterable[str], lr_scales: Mapping[str, float]
+) -> list[dict[str, Any]]:
+    """Return the parameters of these names, a group for each factor of the learning rate."""
     groups: dict[float, list[nn.Parameter]] = {}
-    for name, parameter in network.named_parameters():
-        if parameter.requires_grad:
-            groups.setdefault(lr_scales.get(name, 1.0), []).append(parameter)
+    for name in names:
+        groups.setdefault(lr_scales.get(name, 1.0), []).append(network.get_parameter(name))
     # One may be empty: a frozen network has an optimizer that does nothing.
     return [
         {"params": found, **({"lr_scale": scale} if lr_scales else {})}

@@ -16,12 +16,12 @@ from hpc_dl.data.transforms import augmentation
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts, UserAugment
 from hpc_dl.jobspec.job import JobSpec
-from hpc_dl.jobspec.optimizers import TorchOptimizer, UserOptimizer
+from hpc_dl.jobspec.optimizers import Muon, TorchOptimizer, UserOptimizer
 from hpc_dl.jobspec.schedules import UserSchedule
 from hpc_dl.planning import plan as planning
 from hpc_dl.planning.compatibility import SpecConflict
 from hpc_dl.tasks.contract import Batch, Task, take
-from hpc_dl.train import made_batch, module_trial, optim, optimizer_trial
+from hpc_dl.train import made_batch, module_trial, muon, optim, optimizer_trial
 from hpc_dl.train.carry import Carry
 from hpc_dl.train.engine import Engine
 from hpc_dl.train.evaluate import evaluating
@@ -65,6 +65,8 @@ def run(spec: JobSpec, facts: DataFacts, code: Path) -> list[str]:
         with _at("train.optimizer", spec.train.optimizer):
             if isinstance(spec.train.optimizer, TorchOptimizer | UserOptimizer):
                 notes += optimizer_trial.run(spec.train.optimizer, network, code)
+            if isinstance(spec.train.optimizer, Muon):
+                notes.append(muon.describe(network))
             optimizer = optim.optimizer(spec.train.optimizer, network, code)
         players[name] = Player(network, optimizer, lambda _: rate)
     with _at("model.name", spec.model):

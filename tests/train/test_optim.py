@@ -8,7 +8,15 @@ import torch
 from torch import nn
 
 from hpc_dl.jobspec.fields import names_of
-from hpc_dl.jobspec.optimizers import SGD, Adam, AdamW, Optimizer, TorchOptimizer, UserOptimizer
+from hpc_dl.jobspec.optimizers import (
+    SGD,
+    Adam,
+    AdamW,
+    Muon,
+    Optimizer,
+    TorchOptimizer,
+    UserOptimizer,
+)
 from hpc_dl.jobspec.schedules import Constant, Cosine, Linear, StepDown, TorchSchedule
 from hpc_dl.train import optim, schedules
 
@@ -74,7 +82,7 @@ def test_a_schedule_of_torch_has_its_rates_wherever_one_begins():
 
 
 def test_every_optimizer_and_schedule_of_torch_can_be_named():
-    others = {"optimizer", "adam", "adamw", "sgd", "lbfgs", "sparseadam"}
+    others = {"optimizer", "adam", "adamw", "sgd", "muon", "lbfgs", "sparseadam"}
     theirs = {name.lower() for name in torch.optim.__all__ if name[0].isupper()}
     assert set(names_of(TorchOptimizer)) == theirs - others
     of_functions = {"LambdaLR", "MultiplicativeLR", "SequentialLR", "ChainedScheduler"}
@@ -104,6 +112,7 @@ SPECS = [
     SGD(name="sgd", lr=0.2, momentum=0.0, nesterov=False),
     Adam(name="adam", lr=0.2),
     AdamW(name="adamw", lr=0.2),
+    Muon(name="muon", lr=0.2),
     TorchOptimizer(name="rmsprop", lr=0.2),
 ]
 
@@ -118,8 +127,9 @@ def uninitialised_memory_is_nan():
 
 def after_steps(spec, gradients, *, forget=False):
     """The weights after a step with each of the gradients, of which fp16 skips the infinite."""
-    network = nn.Linear(2, 1, bias=False)
-    nn.init.ones_(network.weight)
+    network = nn.ModuleList(nn.Linear(2, 1, bias=False) for _ in range(3))
+    weight = network[1].weight  # of a hidden layer, and so Muon's
+    nn.init.ones_(weight)
     optimizer, scaler = (
         optim.optimizer(spec, network, CODE),
         torch.amp.GradScaler("cpu", init_scale=2.0),
@@ -131,10 +141,11 @@ def after_steps(spec, gradients, *, forget=False):
         for group in optimizer.param_groups:
             group["lr"] = 0.1
         scaler.scale(torch.zeros(()))
-        network.weight.grad = torch.full_like(network.weight, gradient * scaler.get_scale())
+        for parameter in network.parameters():
+            parameter.grad = torch.full_like(parameter, gradient * scaler.get_scale())
         scaler.step(optimizer)
         scaler.update()
-    return network.weight.detach()
+    return weight.detach()
 
 
 def test_the_tests_cover_every_optimizer():
