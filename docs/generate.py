@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import get_args
 
-from hpc_dl.jobspec import job, train
+from hpc_dl.jobspec import job, sweep, train
 from hpc_dl.jobspec.architectures import ZOO
 from hpc_dl.jobspec.base import Spec
 from hpc_dl.jobspec.data import Augment, Data, UserAugment
@@ -78,7 +78,16 @@ def _rest() -> list[str]:
         part = job.JobSpec.model_fields[section].annotation
         assert isinstance(part, type)
         lines += _part(f"## {section}", part)
-    return lines
+    return [*lines, *_sweep()]
+
+
+def _sweep() -> list[str]:
+    lines = _part("## sweep", sweep.Sweep)
+    lines += [
+        "How `sweep` is used is told in [sweeps.md](sweeps.md). A distribution is one of:",
+        "",
+    ]
+    return [*lines, *_table(it for kind in sweep.KINDS.values() for it in options(kind))]
 
 
 def _part(title: str, part: type[Spec], without: Iterable[str] = ()) -> list[str]:

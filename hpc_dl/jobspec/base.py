@@ -11,6 +11,14 @@ REFERENCE = r"^[^:]+:[A-Za-z_]\w*$"
 """A user's class or function: `my_code.py:NAME`, or `package.module:NAME`."""
 
 
+class Misplaced(ValueError):
+    """A fault of a value within the part that is validated; `path` leads to it from there."""
+
+    def __init__(self, path: tuple[str | int, ...], message: str) -> None:
+        super().__init__(message)
+        self.path = path
+
+
 class Spec(BaseModel):
     """A part of a spec. Strict: `true` is no number and `"3"` no integer."""
 

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from hpc_dl.jobspec import fields, renames, suggestions
+from hpc_dl.jobspec.base import Misplaced
 from hpc_dl.jobspec.suggestions import closest, closest_key
 from hpc_dl.jobspec.yaml_text import COMMAND_LINE, Document, Mark, Path, Problem
 
@@ -71,7 +72,7 @@ def find_faults(error: ValidationError, values: Any, root: type[BaseModel]) -> l
     found: dict[Path, Fault] = {}
     for item in error.errors(include_url=False):
         names_a_child = item["type"] in ("missing", "extra_forbidden")
-        path = _without_tags((*item["loc"], *_key_of(item)), values, names_a_child)
+        path = _without_tags((*item["loc"], *_inside(item)), values, names_a_child)
         if path not in found:
             found[path] = _fault(item, path, values, root)
         elif item["type"] == "literal_error" and not found[path].hint:  # of another type, or a word
@@ -93,10 +94,10 @@ def place(document: Document, path: Path) -> Mark:
     return document.places.get(path) or Mark("", 1, 1, "")
 
 
-def _key_of(item: Any) -> tuple[str, ...]:
-    """Return the key that an error of a whole mapping is about, if it says so."""
-    key = getattr(item.get("ctx", {}).get("error"), "key", None)
-    return () if key is None else (key,)
+def _inside(item: Any) -> Path:
+    """Return the path from a part that was validated as a whole to what is at fault in it."""
+    error = item.get("ctx", {}).get("error")
+    return error.path if isinstance(error, Misplaced) else ()
 
 
 def _without_tags(location: tuple[str | int, ...], values: Any, names_a_child: bool) -> Path:

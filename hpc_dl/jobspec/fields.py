@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -19,13 +20,16 @@ def part_at(root: type[BaseModel], values: Any, path: Path) -> type[BaseModel] |
         if part is None or not isinstance(key, str) or key not in part.model_fields:
             return None
         values = values.get(key) if isinstance(values, Mapping) else None
-        part = chosen(part.model_fields[key].annotation, values)
+        part = _chosen(_of_field(part, key), values)
     return part
 
 
 def chosen(annotation: Any, values: Any) -> type[BaseModel] | None:
     """Return the one model in an annotation, or that of several which the values' `name` picks."""
-    models = list(_models(annotation))
+    return _chosen(tuple(_models(annotation)), values)
+
+
+def _chosen(models: Sequence[type[BaseModel]], values: Any) -> type[BaseModel] | None:
     if len(models) == 1:
         return models[0]
     tag = tag_by_name(values)
@@ -33,6 +37,12 @@ def chosen(annotation: Any, values: Any) -> type[BaseModel] | None:
     return named[0] if named else None
 
 
+@functools.cache
+def _of_field(part: type[BaseModel], key: str) -> tuple[type[BaseModel], ...]:
+    return tuple(_models(part.model_fields[key].annotation))
+
+
+@functools.cache
 def names_of(model: type[BaseModel]) -> tuple[str, ...]:
     """Return the names by which a model is chosen; () for a user's."""
     field = model.model_fields.get("name")

@@ -26,6 +26,7 @@ from hpc_dl.jobspec.yaml_text import (
 
 _QUOTES, _BRACKETS = "'\"", "[{"
 _AS_IT_STANDS = """For a word as it stands, quote it twice: 'key="..."'."""
+_OF_KEYS = (("sweep", "parameters"), ("sweep", "zip"))
 _EXCLUDE_EACH_OTHER = ({("train", "epochs"), ("train", "steps")},)
 
 
@@ -48,7 +49,7 @@ def apply(
                 Problem(mark, f"'{word}' is no override", "Write key.path=value: train.epochs=3")
             )
             continue
-        path: Path = tuple(key.split("."))
+        path = _path(key)
         if MERGE in path:
             document.problems.append(Problem(mark, f"there is no '{key}'", MERGE_HINT))
             continue
@@ -64,6 +65,12 @@ def apply(
     for path in given:
         if path[-1] == "name" and len(path) > 1:
             _drop_foreign_options(document, path[:-1], given, root, before.get(path[:-1], set()))
+
+
+def _path(key: str) -> Path:
+    """Return the path of a key; those below `sweep.parameters` have dots themselves."""
+    parts = tuple(key.split("."))
+    return (*parts[:2], ".".join(parts[2:])) if parts[:2] in _OF_KEYS and parts[2:] else parts
 
 
 def _value(document: Document, text: str, number: int, word: str, column: int) -> Document:
@@ -143,7 +150,7 @@ def _put(
 def _sections(root: type[BaseModel]) -> set[Path]:
     """Return the paths that may have something below them."""
     paths = {tuple(path.split(".")) for path in fields.all_paths(root)}
-    return {path[:-1] for path in paths if len(path) > 1} | {("resources", "slurm")}
+    return {path[:-1] for path in paths if len(path) > 1} | {("resources", "slurm"), *_OF_KEYS}
 
 
 def _complain_of_path(document: Document, path: Path, mark: Mark, root: type[BaseModel]) -> None:

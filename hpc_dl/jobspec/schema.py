@@ -11,7 +11,12 @@ from hpc_dl.jobspec.base import Spec
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.yaml_text import scalar
 
-_TYPES = {"integer": "whole number", "number": "number", "boolean": "true or false"}
+_TYPES = {
+    "integer": "whole number",
+    "number": "number",
+    "boolean": "true or false",
+    "object": "mapping",
+}
 _BOUNDS = {
     "exclusiveMinimum": "> {}",
     "minimum": ">= {}",
@@ -81,7 +86,8 @@ def describe_type(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> 
     if keys := schema.get("properties"):
         return _names(keys["name"]) if "name" in keys else "{" + ", ".join(keys) + "}"
     bounds = [text.format(f"{schema[key]:g}") for key, text in _BOUNDS.items() if key in schema]
-    return " ".join([_TYPES.get(schema.get("type", ""), "text"), " and ".join(bounds)]).strip()
+    kind = _TYPES.get(schema.get("type", ""), "text" if schema else "any value")
+    return " ".join([kind, " and ".join(bounds)]).strip()
 
 
 def _names(schema: Mapping[str, Any]) -> str:

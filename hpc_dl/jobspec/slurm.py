@@ -8,6 +8,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator
 
+from hpc_dl.jobspec.base import Misplaced
+
 _FLAGS = (
     "contiguous help hold ignore-pbs no-requeue overcommit oversubscribe parsable quiet reboot "
     "requeue share spread-job stepmgr test-only usage use-min-nodes verbose version wait"
@@ -101,14 +103,6 @@ def key_of(option: str) -> str:
     return f"resources.{RESOURCE_KEYS.get(option) or f'slurm.{option}'}"
 
 
-class OptionError(ValueError):
-    """A value that an option cannot have."""
-
-    def __init__(self, key: str, message: str) -> None:
-        super().__init__(message)
-        self.key = key
-
-
 def check_name(name: str) -> str:
     """Return the option's name as sbatch has it. Raises ValueError if it may not be given."""
     option = name.replace("_", "-")
@@ -134,17 +128,17 @@ def check_value(option: str, value: object) -> None:
 
 
 def _check(options: object) -> object:
-    """Raise OptionError for the first value that cannot be, or option that is there twice."""
+    """Raise Misplaced for the first value that cannot be, or option that is there twice."""
     seen: dict[str, str] = {}
     for key, value in options.items() if isinstance(options, Mapping) else ():
         option = str(key).replace("_", "-")
         first = seen.setdefault(option, key)
         if first != key:
-            raise OptionError(key, f"is there twice: '{first}' is the same option")
+            raise Misplaced((key,), f"is there twice: '{first}' is the same option")
         try:
             check_value(option, value)
         except ValueError as error:
-            raise OptionError(key, str(error)) from None
+            raise Misplaced((key,), str(error)) from None
     return options
 
 
