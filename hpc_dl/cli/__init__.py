@@ -39,6 +39,7 @@ COMMANDS = {
     "register": "register a trained network in MLflow's model registry, under a name",
     "cancel": "stop a run",
     "resume": "continue a run that stopped",
+    "sweep": "look at a sweep of many trials, go on with it, or stop it",
     "rm": "remove runs, with their MLflow runs and artifacts, shown first",
     "clean": "remove what nobody needs any more: failed runs, old checkpoints, orphans",
     "reconcile": "journal how killed jobs ended, as their scheduler knows it",

@@ -77,7 +77,7 @@ class JobRequest:
         spec, waits = self._after_others(scheduler)
         if not scheduler.on_this_machine:
             wrapper.check_is_there(self.site.wrapper, self.site.setup)
-        with _errors_with_position(self.file, self.overrides):
+        with errors_with_position(self.file, self.overrides):
             plan = plan_job(
                 scheduler,
                 spec,
@@ -114,7 +114,8 @@ class JobRequest:
 
 
 @contextlib.contextmanager
-def _errors_with_position(file: Path, overrides: Sequence[str]) -> Iterator[None]:
+def errors_with_position(file: Path, overrides: Sequence[str]) -> Iterator[None]:
+    """Show a SpecConflict that is raised meanwhile at its place in the spec."""
     try:
         yield
     except SpecConflict as error:
@@ -140,12 +141,12 @@ def read(
     asked = copied is not None or not isinstance(spec.data, UserData)
     facts, code = source.describe() if asked else None, Snapshot()
     if copied is None:
-        with _errors_with_position(file, overrides):
+        with errors_with_position(file, overrides):
             code = snapshot.take(spec, base, source.data_root, facts)
             spec = code.completed(spec)
     known = facts or code.facts
     assert known is not None
-    with _errors_with_position(file, overrides):
+    with errors_with_position(file, overrides):
         check_files(spec, known)
         initial = _initial(spec, site, known, begun)
     return JobRequest(
@@ -197,7 +198,7 @@ def read_source(
 def _load(file: Path, overrides: Sequence[str], copied: Path | None) -> JobSpec:
     load = specs.load if copied is None else specs.load_resolved
     base = (copied or file.parent).absolute()
-    with _errors_with_position(file, overrides):
+    with errors_with_position(file, overrides):
         return _with_absolute_paths(load(file, overrides), overrides, base)
 
 

@@ -47,6 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="start once RUN is complete, and be cancelled if it fails; may be repeated",
     )
     add("--new", action="store_true", help="start a new run, even if one of the same exists")
+    add("--sweep", action="store_true", help="train the trials of the spec's `sweep`, as an array")
     add_site_and_json(parser)
     add("--prepare", metavar="RUN_DIR", type=Path, help=argparse.SUPPRESS)
 
@@ -60,6 +61,10 @@ def run(args: argparse.Namespace) -> int:
         from hpc_dl.cli import start
 
         return start.prepare_within_job(request, args.prepare)
+    if args.sweep:
+        from hpc_dl.cli import sweep_submit
+
+        return sweep_submit.run(args, request)
     choice = RunChoice("start")
     if not args.new:
         choice = run_choice.choose(

@@ -83,6 +83,8 @@ class Plan:
     """Processes of each rank that read examples while it trains; None: all are in memory."""
     pause_at: int | None = None
     """The step at which a rehearsal is interrupted, to resume from its checkpoint."""
+    shared_by: PositiveInt = 1
+    """How many trainings of a sweep share the job, its cores and GPUs."""
     origins: dict[str, str] = field(default_factory=dict)
     """The variable of the environment that an option comes from, by the option's name."""
     environment: dict[str, str] = field(default_factory=dict)

@@ -71,6 +71,15 @@ class Holder:
         began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.since))
         return f"{name_job(it.backend, it.job_id)} on {self.host} since {began}"
 
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Holder:
+        """Return the holder in a file. Raises TypeError, KeyError and others where it is none."""
+        submission, process = Submission(**value["submission"]), Process(*value["process"])
+        return cls(**{**value, "submission": submission, "process": process})
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
     def is_earlier_attempt_of(self, other: Holder) -> bool:
         """Return whether the other is the same job, which the scheduler has started again."""
         ours, theirs = self.submission, other.submission
@@ -238,9 +247,7 @@ def _numbers(run: RunDir) -> list[int]:
 
 def _read(run: RunDir, number: int) -> Holder | None:
     try:
-        found: dict[str, Any] = json.loads(_path(run, number).read_text())
-        submission, process = Submission(**found.pop("submission")), Process(*found.pop("process"))
-        return Holder(submission, process=process, **found)
+        return Holder.from_json(json.loads(_path(run, number).read_text()))
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
@@ -271,7 +278,7 @@ def _make(run: RunDir, number: int, holder: Holder) -> bool:
 
 def _write(path: Path, holder: Holder, *, released: bool = False) -> None:
     holder = dataclasses.replace(holder, released=released)
-    write_atomic(path, json.dumps(dataclasses.asdict(holder), indent=2) + "\n")
+    write_atomic(path, json.dumps(holder.to_json(), indent=2) + "\n")
 
 
 def end_process(message: str) -> None:

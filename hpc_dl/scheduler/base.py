@@ -95,6 +95,16 @@ class StopCause(NamedTuple):
     """True if the scheduler has requeued the job by itself."""
 
 
+class Tasks(NamedTuple):
+    """Jobs that are alike, and take from a common list what each has to do."""
+
+    command: Sequence[str]
+    """Words after `python`."""
+    number: int
+    concurrent: int
+    """How many may run at once."""
+
+
 @dataclass(frozen=True)
 class Resolved:
     """Resources and site with what variables of the environment add, and where that comes from."""
@@ -170,6 +180,27 @@ class Scheduler(ABC):
 
         Raises SchedulerError where it will not, and Unconfirmed where that is not known.
         """
+
+    # ---- the tasks of a sweep
+
+    def start_tasks(self, folder: RunDir, plan: Plan, tasks: Tasks) -> list[Submission]:
+        """Start jobs that each run a command once, and return them; `folder` is for their files.
+
+        Each is planned like `plan`. Raises UserError where they are refused.
+        """
+        raise UserError(f"{self.name} has no sweeps")
+
+    def count_tasks(self, jobs: Sequence[Submission]) -> int:
+        """Return how many tasks of these jobs wait or run. Raises UserError where it is unknown."""
+        raise UserError(f"{self.name} has no sweeps")
+
+    def cancel_tasks(self, jobs: Sequence[Submission]) -> None:
+        """Have all tasks of these jobs end. Raises UserError where they cannot be reached."""
+        raise UserError(f"{self.name} has no sweeps")
+
+    def run_within(self, run: RunDir, plan: Plan) -> int:
+        """Train a prepared run within the job of this process; return an exit code."""
+        raise UserError(f"{self.name} has no sweeps")
 
     # ---- what a scheduler may know besides
 

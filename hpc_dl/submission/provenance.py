@@ -63,6 +63,14 @@ def add_resumption(run: RunDir) -> None:
     write_json(run.provenance, {**noted, "resumed": resumed})
 
 
+def take_over(run: RunDir, former: RunDir, overrides: Sequence[str]) -> None:
+    """Write of a run that it is from where `former` is, with other `overrides` besides."""
+    noted = _noted(former)
+    write_json(run.provenance, {**noted, "overrides": [*noted.get("overrides", []), *overrides]})
+    if former.diff.is_file():
+        write_atomic(run.diff, former.diff.read_bytes())
+
+
 def code_of(run: RunDir) -> Code | None:
     """Return the hpcdl of the newest submission; None where it is not known."""
     noted = _noted(run)

@@ -19,15 +19,18 @@ import json
 import os
 import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
+from hpc_dl.errors import UserError, first_few
+from hpc_dl.jobspec.suggestions import closest
 from hpc_dl.run import layout
 from hpc_dl.run.layout import RunDir, read_bytes, read_json, write_atomic, write_json
+from hpc_dl.run.submission import Submission
 from hpc_dl.sweep.trial import Result, Trial, Unit
 
 _ID = re.compile(r"(.+)\.s(\d+)")
@@ -115,6 +118,34 @@ def create(root: Path, name: str, mode: int) -> SweepDir:
         return made
 
 
+def find(root: Path, word: str) -> SweepDir:
+    """Return the sweep of this id, or else the newest of this name. Raises UserError."""
+    known = [it for it in find_all(root) if it.info.is_file()]
+    for sweep in reversed(known):
+        if word in (sweep.id, sweep.name):
+            return sweep
+    if word == "latest" and known:
+        return max(known, key=lambda it: it.info.stat().st_mtime)
+    names = list(dict.fromkeys(name for it in known for name in (it.name, it.id)))
+    listed = f"There are: {first_few(names, 8)}." if names else "`hpcdl submit --sweep` starts one."
+    raise UserError(f"there is no sweep '{word}' in {root}{closest(word, names)}", hint=listed)
+
+
+def arrays(sweep: SweepDir) -> list[Submission]:
+    """Return the submitted jobs, in their order. Raises DamagedFile."""
+    folders = sorted(sweep.arrays.glob("*/*"), key=lambda it: (int(it.parent.name), it.name))
+    found = (Submission.load(RunDir(it)) for it in folders)
+    return [it for it in found if it is not None]
+
+
+def forget_results(sweep: SweepDir, states: Collection[str]) -> list[Unit]:
+    """Remove the results in these states, whose units are then taken again; return those."""
+    found = [unit for unit, it in read_results(sweep).items() if it.state in states]
+    for unit in found:
+        (sweep.results / f"{_file(unit)}.json").unlink(missing_ok=True)
+    return found
+
+
 def find_all(root: Path, name: str | None = None) -> list[SweepDir]:
     """List the sweeps in a folder of runs, by name and number."""
     return [it for _, it in sorted(_numbered(root, name), key=lambda pair: (pair[1].name, pair[0]))]
@@ -158,12 +189,17 @@ def write_result(sweep: SweepDir, result: Result) -> None:
 def read_results(sweep: SweepDir) -> dict[Unit, Result]:
     """Return the results so far."""
     found = {}
-    for unit in _units(sweep.results, r""):
+    for unit in _units(sweep.results):
         value = read_json(sweep.results / f"{_file(unit)}.json")
         if value is not None:
             result = _RESULT.validate_python(value)
             found[result.unit] = result
     return found
+
+
+def finished(sweep: SweepDir) -> set[Unit]:
+    """Return the units that have a result."""
+    return set(_units(sweep.results))
 
 
 _RESULT = TypeAdapter(Result)
@@ -173,10 +209,10 @@ def _file(unit: Unit) -> str:
     return f"{unit.trial:06d}-{unit.rung}"
 
 
-def _units(folder: Path, ending: str) -> list[Unit]:
+def _units(folder: Path) -> list[Unit]:
     found = []
     for name in os.listdir(folder):  # noqa: PTH208
-        if match := re.fullmatch(rf"(\d+)-(\d+){ending}\.json", name):
+        if match := re.fullmatch(r"(\d+)-(\d+)\.json", name):
             found.append(Unit(int(match[1]), int(match[2])))
     return sorted(found)
 

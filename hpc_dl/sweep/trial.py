@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 State = Literal["completed", "paused", "pruned", "failed", "cancelled"]
@@ -48,6 +48,10 @@ class Result:
     job_id: str = ""
     metrics: dict[str, float] = field(default_factory=dict)
     """All metrics of the validation, and of the test once it is complete."""
+
+    def ended(self, state: State, reason: str, job_id: str) -> Result:
+        """Return the result with how the unit has ended, and in which job."""
+        return replace(self, state=state, reason=reason, job_id=job_id)
 
     @property
     def unit(self) -> Unit:

@@ -77,12 +77,12 @@ def cancel(run: RunDir, submission: Submission) -> None:
         )
     for _ in range(round(GRACE_SECONDS)):
         _terminate(run, submission)  # repeatedly: a rank that is still starting does not listen
-        if wait_until(lambda: _has_ended(run, submission), 1.0):
+        if wait_until(lambda: has_ended(run, submission), 1.0):
             return
     _kill(run, submission)
 
 
-def _has_ended(run: RunDir, submission: Submission) -> bool:
+def has_ended(run: RunDir, submission: Submission) -> bool:
     """Return whether the job has ended, by its journal or its processes."""
     return journal.last_state(run.journal)[0] in journal.ENDED or not members(run, submission)
 

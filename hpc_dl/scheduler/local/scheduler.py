@@ -14,8 +14,8 @@ from hpc_dl.run.attempts import started_on
 from hpc_dl.run.layout import RunDir
 from hpc_dl.run.rank_info import RankInfo
 from hpc_dl.run.submission import Submission, newest_job
-from hpc_dl.scheduler.base import Job, JobStatus, Scheduler, SchedulerError
-from hpc_dl.scheduler.local import processes, submit, task
+from hpc_dl.scheduler.base import Job, JobStatus, Scheduler, SchedulerError, Tasks
+from hpc_dl.scheduler.local import processes, submit, task, tasks
 
 
 class Local(Scheduler):
@@ -53,6 +53,18 @@ class Local(Scheduler):
 
     def requeue(self, run: RunDir, plan: Plan, rank_info: RankInfo) -> None:
         raise SchedulerError("a job on this machine is not requeued")
+
+    def start_tasks(self, folder: RunDir, plan: Plan, tasks_: Tasks) -> list[Submission]:
+        return tasks.start(folder, plan, tasks_)
+
+    def count_tasks(self, jobs: Sequence[Submission]) -> int:
+        return sum(map(tasks.is_alive, jobs))
+
+    def cancel_tasks(self, jobs: Sequence[Submission]) -> None:
+        pass  # they see that their sweep is cancelled
+
+    def run_within(self, run: RunDir, plan: Plan) -> int:
+        return tasks.run_within(run, plan)
 
     def exports_environment(self, options: Options) -> bool:
         return True

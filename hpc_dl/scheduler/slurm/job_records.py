@@ -75,10 +75,11 @@ class Record:
     def belongs_to(self, submission: Submission) -> bool:
         """Return whether this is the submission's job, and not one that has got its number since.
 
-        Where a site has removed hpcdl's mark, number and user have to do.
+        Where a site has removed hpcdl's mark, number and user have to do. The tasks of an array
+        have one mark.
         """
         if submission.mark and submission.mark in self.text:
-            return True
+            return "_" not in submission.job_id or self.has_number(submission.job_id)
         another = MARK in self.text or (self.user and submission.user not in ("", self.user))
         return not another and self.has_number(submission.job_id)
 

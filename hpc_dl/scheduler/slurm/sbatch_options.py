@@ -72,6 +72,11 @@ def log_pattern(run_dir: Path, name: str) -> str:
     return f"{str(run_dir).replace('%', '%%')}/logs/{name}"
 
 
+def job_pattern(options: Mapping[str, str | int | bool]) -> str:
+    """Return Slurm's pattern of a job's id: a task of an array goes by the array's."""
+    return "%A_%a" if "array" in options else "%j"
+
+
 def exports_less(options: Mapping[str, str | int | bool]) -> bool:
     """Return whether a job gets less than the environment of its submission."""
     export = str(options.get("export", "ALL")).partition(",")[0]

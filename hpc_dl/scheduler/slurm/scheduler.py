@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from hpc_dl.planning.site import Site
 from hpc_dl.run.layout import RunDir
 from hpc_dl.run.rank_info import RankInfo
 from hpc_dl.run.submission import Submission
-from hpc_dl.scheduler.base import Job, JobStatus, Resolved, Scheduler, StopCause
+from hpc_dl.scheduler.base import Job, JobStatus, Resolved, Scheduler, StopCause, Tasks
 from hpc_dl.scheduler.slurm import (
+    array,
     batch_log,
     client,
     job_records,
@@ -57,6 +59,21 @@ class Slurm(Scheduler):
 
     def requeue(self, run: RunDir, plan: Plan, rank_info: RankInfo) -> None:
         requeue.requeue(run, plan, rank_info)
+
+    def start_tasks(self, folder: RunDir, plan: Plan, tasks: Tasks) -> list[Submission]:
+        return array.start(folder, plan, tasks)
+
+    def count_tasks(self, jobs: Sequence[Submission]) -> int:
+        return array.count(jobs)
+
+    def cancel_tasks(self, jobs: Sequence[Submission]) -> None:
+        for job in jobs:
+            job_records.cancel(job.job_id)
+
+    def run_within(self, run: RunDir, plan: Plan) -> int:
+        found = rank_info.rank_info(os.environ)
+        assert found is not None
+        return array.run_within(run, plan, found)
 
     def resolve(self, resources: Resources, site: Site, environment: Mapping[str, str]) -> Resolved:
         return sbatch_variables.resolve(resources, site, environment)

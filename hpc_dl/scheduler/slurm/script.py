@@ -10,7 +10,7 @@ from pathlib import Path
 from hpc_dl.installed import PYTHON
 from hpc_dl.planning.plan import Options, Plan
 from hpc_dl.scheduler import script_parts as parts
-from hpc_dl.scheduler.slurm.sbatch_options import log_pattern
+from hpc_dl.scheduler.slurm.sbatch_options import job_pattern, log_pattern
 
 
 def job_script(plan: Plan, prepare: str = "") -> str:
@@ -18,7 +18,7 @@ def job_script(plan: Plan, prepare: str = "") -> str:
 
     `prepare` is a command that makes the run folder first, in a script that is submitted by hand.
     """
-    options = dict(plan.sbatch)
+    options = {key: it for key, it in plan.sbatch.items() if key != "array"}
     if prepare:  # the run folder is not there yet when Slurm opens the job's own output file
         options.pop("output", None)
     return _script(
@@ -36,6 +36,12 @@ def task_script(plan: Plan, words: Sequence[str]) -> str:
     """Return the batch script of a job that runs `python -m WORDS`, a module and its arguments, in
     each of its tasks, and is not started again."""
     return _script(plan, plan.sbatch, [f"exec {_srun(plan, [*PYTHON, '-u', '-m', *words])}"])
+
+
+def driver_script(plan: Plan, words: Sequence[str]) -> str:
+    """Return the batch script of a job that runs `python WORDS MARK` once, outside of its tasks."""
+    command = shlex.join([*PYTHON, "-u", *words])
+    return _script(plan, plan.sbatch, [f'exec {command} "$1"'])
 
 
 def _script(plan: Plan, options: Options, lines: Sequence[str]) -> str:
@@ -68,14 +74,14 @@ def _quoted(value: str) -> str:
     return re.sub(r"(het|pack)(?=job)", r"\1\\", quoted, flags=re.IGNORECASE)
 
 
-def _logs(run_dir: Path) -> list[str]:
-    """Return the option of the tasks' logs.
+def _logs(run_dir: Path, job: str) -> list[str]:
+    """Return the option of the tasks' logs; `job` is the pattern of the job's id.
 
     srun of Slurm 26.05 reads even a doubled `%` as a pattern, so it gets no path with one.
     """
     if "%" in str(run_dir):
-        return [f"--chdir={run_dir}", "--output=logs/%j-%t.log"]
-    return [f"--output={log_pattern(run_dir, '%j-%t.log')}"]
+        return [f"--chdir={run_dir}", f"--output=logs/{job}-%t.log"]
+    return [f"--output={log_pattern(run_dir, f'{job}-%t.log')}"]
 
 
 def _srun(plan: Plan, task: Sequence[str]) -> str:
@@ -89,7 +95,8 @@ def _srun(plan: Plan, task: Sequence[str]) -> str:
             "--export=ALL",  # sbatch's --export does not hold for the script's own variables
             "--unbuffered",
             "--open-mode=append",
-            *_logs(plan.path),
+            *(["--overlap", "--cpu-bind=none"] if plan.shared_by > 1 else []),
+            *_logs(plan.path, job_pattern(plan.sbatch)),
         ]
     )
     return f"{srun} {parts.wrapped(plan, task)}"

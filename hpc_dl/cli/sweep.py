@@ -1,0 +1,59 @@
+"""`hpcdl sweep`: look at sweeps, go on with them, and stop them."""
+
+from __future__ import annotations
+
+import argparse
+
+from hpc_dl.cli import common
+from hpc_dl.sweep import folder
+from hpc_dl.sweep.folder import SweepDir
+
+HELP = """Look at a sweep, go on with it, or stop it. `hpcdl submit JOB.yaml --sweep` starts one."""
+_VERBS = {
+    "status": "its trials by state, and the best of them",
+    "resume": "go on with the trials that were stopped",
+    "cancel": "stop it: trials that run save first",
+}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for name, line in _VERBS.items():
+        verb = verbs.add_parser(name, help=line, description=line)
+        verb.add_argument("word", metavar="SWEEP", help="its name or id, or `latest`")
+        if name == "resume":
+            verb.add_argument("--failed", action="store_true", help="those that failed, too")
+        common.add_site_and_json(verb)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what the verb says; return the exit code."""
+    sweep = folder.find(common.run_root(args), args.word)
+    _DO[args.verb](sweep, args)
+    return 0
+
+
+def _status(sweep: SweepDir, args: argparse.Namespace) -> None:
+    from hpc_dl.cli import sweep_status
+
+    if args.json:
+        common.print_json(sweep_status.to_json(sweep))
+    else:
+        sweep_status.show(sweep)
+
+
+def _resume(sweep: SweepDir, args: argparse.Namespace) -> None:
+    from hpc_dl.cli import sweep_resume
+
+    sweep_resume.resume(sweep, failed=args.failed)
+    _status(sweep, args)
+
+
+def _cancel(sweep: SweepDir, args: argparse.Namespace) -> None:
+    from hpc_dl.cli import sweep_cancel
+
+    sweep_cancel.cancel(sweep)
+    _status(sweep, args)
+
+
+_DO = {"status": _status, "resume": _resume, "cancel": _cancel}

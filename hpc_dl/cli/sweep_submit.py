@@ -1,0 +1,201 @@
+"""Submit a sweep: make its folder, and start the tasks that train its trials."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.text import Text
+
+from hpc_dl.cli import job_request, sweep_status
+from hpc_dl.cli.common import console, print_json
+from hpc_dl.cli.job_request import JobRequest
+from hpc_dl.errors import UserError
+from hpc_dl.jobspec import load
+from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.planning.plan import Plan
+from hpc_dl.run import layout
+from hpc_dl.run.layout import RunDir, write_atomic, write_json
+from hpc_dl.run.submission import Submission
+from hpc_dl.scheduler import registry
+from hpc_dl.scheduler.base import Scheduler, Tasks, Unconfirmed
+from hpc_dl.submission import hpcdl_code, provenance, snapshot
+from hpc_dl.sweep import folder, info, metric, progress, space
+from hpc_dl.sweep.folder import SweepDir
+from hpc_dl.sweep.info import Info
+from hpc_dl.sweep.metric import Goal
+from hpc_dl.sweep.trial import Trial
+from hpc_dl.tracking import store_uri
+
+TASK = ("-m", "hpc_dl.cli.sweep_task")
+"""The module that a task runs, with the sweep's folder as its argument."""
+
+
+@dataclass(frozen=True)
+class SweepRequest:
+    """A sweep as it was asked for, valid in every trial."""
+
+    job: JobRequest
+    """The job of its spec."""
+    trials: Sequence[Trial]
+    metric: str
+    goal: Goal
+    site: str | None
+
+    @property
+    def spec(self) -> JobSpec:
+        """The resolved spec, with the metric and the goal."""
+        spec = self.job.code.renamed(self.job.spec)
+        assert spec.sweep is not None
+        chosen = spec.sweep.model_copy(update={"metric": self.metric, "goal": self.goal})
+        return spec.model_copy(update={"sweep": chosen})
+
+    @property
+    def identity(self) -> str:
+        """A hash of all that its trainings depend on: the spec, the trials, the user's code."""
+        code = self.job.code.folder
+        files = snapshot.digests(code) if code else {}
+        assert self.spec.sweep is not None
+        sweep = self.spec.sweep.model_dump(mode="json", exclude={"concurrent", "trials_per_gpu"})
+        whole = [self.spec.training(), sweep, files, self.job.fingerprint.digest]
+        return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
+
+
+def run(args: argparse.Namespace, job: JobRequest) -> int:
+    """Submit the sweep of a job spec, and print what comes next."""
+    request = read(job, args.site)
+    scheduler = registry.choose(job.site, local=args.local)
+    sweep = submit(request, scheduler, new=args.new)
+    jobs = [it.job_id for it in folder.arrays(sweep)]
+    if args.json:
+        print_json(sweep_status.to_json(sweep))
+        return 0
+    out = console()
+    out.print(Text.assemble((sweep.id, "bold"), f": {sweep_status.describe(sweep, jobs)}"))
+    out.print(Text(sweep_status.next_commands(sweep)), soft_wrap=True)
+    return 0
+
+
+def read(job: JobRequest, site: str | None) -> SweepRequest:
+    """Return the sweep of a job that was asked for, with its trials. Raises UserError."""
+    with job_request.errors_with_position(job.file, job.overrides):
+        found, goal = metric.resolve(job.spec, job.facts)
+    assert job.spec.sweep is not None
+    return SweepRequest(job, space.trials(job.spec.sweep), found, goal, site)
+
+
+def submit(request: SweepRequest, scheduler: Scheduler, *, new: bool) -> SweepDir:
+    """Start a new sweep, or the rest of one of the same trainings that stopped; return it.
+
+    Raises UserError where that one runs or is complete.
+    """
+    planned = request.job.plan(request.job.run_root / "sweep", scheduler)
+    sweep = None if new else find_same(request)
+    if sweep is None:
+        sweep = create(request, planned, scheduler)
+        try:
+            start_tasks(sweep, request.spec, planned, scheduler)
+        except Unconfirmed:
+            raise
+        except UserError:
+            shutil.rmtree(sweep.path)
+            raise
+        return sweep
+    if progress.is_complete(sweep):
+        return sweep
+    if scheduler.count_tasks(folder.arrays(sweep)):
+        raise UserError(
+            f"{sweep.id} trains this already",
+            hint=f"`hpcdl sweep status {sweep.id}` shows it; --new starts another one.",
+        )
+    resume(sweep, request.spec, planned, scheduler)
+    return sweep
+
+
+def resume(sweep: SweepDir, spec: JobSpec, plan: Plan, scheduler: Scheduler) -> None:
+    """Start tasks for what is left of a sweep."""
+    sweep.cancel.unlink(missing_ok=True)
+    folder.forget_results(sweep, ("cancelled",))
+    start_tasks(sweep, spec, plan, scheduler)
+
+
+def find_same(request: SweepRequest) -> SweepDir | None:
+    """Return the newest sweep of the same trainings, if there is one."""
+    for sweep in reversed(folder.find_all(request.job.run_root, request.job.spec.name)):
+        if sweep.info.is_file() and info.load(sweep).identity == request.identity:
+            return sweep
+    return None
+
+
+def create(request: SweepRequest, plan: Plan, scheduler: Scheduler) -> SweepDir:
+    """Make the folder of a new sweep, whole or not at all."""
+    job = request.job
+    uri = store_uri.absolute(plan.tracking_uri, Path.cwd())
+    plan = dataclasses.replace(plan, tracking_uri=uri)
+    sweep = folder.create(job.run_root, job.spec.name, job.site.run_folder_mode)
+    as_run = RunDir(sweep.path)
+    with layout.writing_as(as_run):
+        try:
+            job.code.copy_to(sweep.code)
+            if job.initial:
+                job.initial.copy_to(as_run)
+            write_json(as_run.fingerprint, dataclasses.asdict(job.fingerprint))
+            provenance.record(as_run, job.base, job.fingerprint.digest, job.overrides)
+            store_uri.save(as_run, plan.tracking_uri)
+            write_json(as_run.plan, plan.without_password().to_json())
+            write_atomic(sweep.spec, load.dump(request.spec.without_password()))
+            folder.add_trials(sweep, request.trials)
+            hpcdl_code.freeze(as_run)
+            info.save(
+                sweep,
+                Info(
+                    str(job.file.absolute()),
+                    list(job.overrides),
+                    request.identity,
+                    request.metric,
+                    request.goal,
+                    time.time(),
+                    scheduler.name,
+                    _absolute_site(request.site),
+                ),
+            )
+        except BaseException:
+            shutil.rmtree(sweep.path)
+            raise
+    return sweep
+
+
+def _absolute_site(site: str | None) -> str | None:
+    return str(Path(site).absolute()) if site and Path(site).is_file() else site
+
+
+def start_tasks(
+    sweep: SweepDir, spec: JobSpec, plan: Plan, scheduler: Scheduler
+) -> list[Submission]:
+    """Start tasks for all units that are not finished, and return their jobs. Raises UserError."""
+    assert spec.sweep is not None
+    left = progress.trials_left(sweep)
+    if not left:
+        raise UserError(f"{sweep.id} has nothing left to train")
+    per_job = 1 if scheduler.on_this_machine else spec.sweep.trials_per_gpu
+    number = max(1, -(-left // per_job))
+    tasks = Tasks([*TASK, str(sweep.path)], number, spec.sweep.concurrent)
+    options = dict(plan.sbatch)
+    if options:
+        options |= {"job-name": sweep.id, "cpus-per-task": plan.cpus_per_task * per_job}
+    plan = dataclasses.replace(
+        plan, run_dir=str(sweep.path), sbatch=options, shared_by=spec.sweep.trials_per_gpu
+    )
+    with layout.writing_as(RunDir(sweep.path)):
+        starts = [int(it) for it in os.listdir(sweep.arrays) if it.isdecimal()]  # noqa: PTH208
+        new = RunDir(sweep.arrays / str(max(starts, default=0) + 1))
+        layout.make_folder(new.path, layout.mode_of(RunDir(sweep.path)))
+        return scheduler.start_tasks(new, plan, tasks)

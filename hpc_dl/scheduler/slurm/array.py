@@ -1,0 +1,81 @@
+"""Arrays of jobs: the tasks of a sweep, in as few submissions as the controller takes."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from hpc_dl.planning import job_environment
+from hpc_dl.planning.plan import Plan
+from hpc_dl.run.layout import RunDir, write_atomic
+from hpc_dl.run.rank_info import RankInfo
+from hpc_dl.run.submission import Submission
+from hpc_dl.scheduler.base import Tasks
+from hpc_dl.scheduler.slurm import client, job_records, script, submit
+from hpc_dl.scheduler.slurm.sbatch_options import job_pattern, log_pattern
+from hpc_dl.scheduler.submit import with_intent
+
+CONFIG_SECONDS = 5.0
+"""Time-out of the query for the longest array."""
+MAX_ARRAY_SIZE = 1001
+"""Slurm's default of MaxArraySize, which no task's number reaches."""
+
+
+def start(folder: RunDir, plan: Plan, tasks: Tasks) -> list[Submission]:
+    """Submit the tasks as arrays, one after another where one would be too long.
+
+    An array that follows another starts once that has ended. Raises SlurmError and Unconfirmed.
+    """
+    sent: list[Submission] = []
+    chunk = max_array_size() - 1
+    for number, first in enumerate(range(0, tasks.number, chunk), start=1):
+        job = RunDir(folder.path / f"{plan.run_id}-{number}")
+        count = min(chunk, tasks.number - first)
+        after = [f"--dependency=afterany:{sent[-1].job_id}"] if sent else []
+        sent.append(_send(job, plan, tasks._replace(number=count), after))
+    return sent
+
+
+def _send(job: RunDir, plan: Plan, tasks: Tasks, options: list[str]) -> Submission:
+    job.logs.mkdir(parents=True)
+    job.hpcdl.symlink_to(os.path.relpath(RunDir(plan.path).hpcdl, job.path))
+    array = {**plan.sbatch, "array": f"1-{tasks.number}%{min(tasks.concurrent, tasks.number)}"}
+    array["output"] = log_pattern(job.path, f"{job_pattern(array)}-batch.log")
+    planned = dataclasses.replace(plan, run_dir=str(job.path), sbatch=array)
+    if planned.secrets:
+        lines = job_environment.exports({name: os.environ[name] for name in planned.secrets})
+        write_atomic(job.secrets, "\n".join([*lines, ""]), mode=0o600)
+    write_atomic(job.script, script.driver_script(planned, tasks.command))
+    return with_intent(job, plan.backend, lambda intent: submit.send(job, planned, intent, options))
+
+
+def count(jobs: Sequence[Submission]) -> int:
+    """Return how many tasks of arrays wait or run. Raises SlurmError."""
+    known = [it.job_id for it in jobs if it.job_id]
+    records = job_records.queued(known) if known else []
+    return sum(it.phase != "ended" for it in records)
+
+
+def max_array_size() -> int:
+    """Return the cluster's MaxArraySize; Slurm's default where it does not say."""
+    try:
+        config = client.call(["scontrol", "show", "config"], CONFIG_SECONDS)
+    except client.SlurmError:
+        return MAX_ARRAY_SIZE
+    words = dict(line.split("=", 1) for line in config.replace(" ", "").splitlines() if "=" in line)
+    size = words.get("MaxArraySize", "")
+    return int(size) if size.isdecimal() and int(size) > 1 else MAX_ARRAY_SIZE
+
+
+def run_within(run: RunDir, plan: Plan, rank_info: RankInfo) -> int:
+    """Run the job script of a run as a part of this job; return its exit code."""
+    in_array = dataclasses.replace(plan, sbatch={**plan.sbatch, "array": rank_info.job_id})
+    write_atomic(run.script, script.job_script(in_array))
+    log = Path(run.logs, f"{rank_info.job_id}-batch.log")
+    with log.open("ab") as output:
+        return subprocess.run(
+            ["bash", str(run.script), ""], stdout=output, stderr=output, check=False
+        ).returncode

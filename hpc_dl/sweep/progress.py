@@ -1,0 +1,52 @@
+"""How far a sweep has come: its trials by state."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from hpc_dl.sweep import folder, taking
+from hpc_dl.sweep.folder import SweepDir
+from hpc_dl.sweep.trial import Result, Trial, Unit
+
+
+@dataclass(frozen=True)
+class TrialProgress:
+    """A trial, the newest of its results, and what it does now."""
+
+    trial: Trial
+    state: str
+    """As of a result, or `running`, `lost` (its job has died) or `waiting`."""
+    result: Result | None = None
+
+
+def read(sweep: SweepDir, *, ask: bool = True) -> list[TrialProgress]:
+    """Return the trials in their order; `ask` the scheduler which of the jobs are dead."""
+    newest: dict[int, Result] = {}
+    for unit, result in sorted(folder.read_results(sweep).items()):
+        newest[unit.trial] = result
+    running = set(taking.running(sweep))
+    lost = {unit for unit, _ in taking.abandoned(sweep)} if ask else set[Unit]()
+    busy = {unit.trial: "lost" if unit in lost else "running" for unit in running}
+    found = []
+    for trial in folder.read_trials(sweep):
+        last = newest.get(trial.number)
+        state = busy.get(trial.number) or (last.state if last else "waiting")
+        found.append(TrialProgress(trial, state, last))
+    return found
+
+
+def counts(trials: list[TrialProgress]) -> Counter[str]:
+    """Return how many trials are in each state."""
+    return Counter(it.state for it in trials)
+
+
+def trials_left(sweep: SweepDir) -> int:
+    """Return how many tasks there is work for: trials that wait, and those of dead jobs."""
+    found = counts(read(sweep))
+    return found["waiting"] + found["lost"]
+
+
+def is_complete(sweep: SweepDir) -> bool:
+    """Return whether every trial has a result, and none is being trained."""
+    return not {it.state for it in read(sweep, ask=False)} & {"waiting", "running", "cancelled"}
