@@ -39,7 +39,7 @@ def _status(sweep: SweepDir, args: argparse.Namespace) -> None:
     if args.json:
         common.print_json(sweep_status.to_json(sweep))
     else:
-        sweep_status.show(sweep)
+        sweep_status.show(sweep, common.console())
 
 
 def _resume(sweep: SweepDir, args: argparse.Namespace) -> None:

@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hpc_dl.cli.common import console
 from hpc_dl.jobspec import units
 from hpc_dl.jobspec.load import load_resolved
 from hpc_dl.jobspec.units import count
@@ -38,7 +38,9 @@ def next_commands(sweep: SweepDir) -> str:
 
 def describe(sweep: SweepDir, jobs: Sequence[str]) -> str:
     """Say how many trials a sweep has, and which jobs train them."""
-    backend = info.load(sweep).backend
+    backend, spec = info.load(sweep).backend, load_resolved(sweep.spec)
+    if progress.is_complete(sweep, spec):
+        return "has trained this already; --new starts another one"
     what = count(len(folder.read_trials(sweep)), "trial")
     if registry.get(backend).on_this_machine:
         return f"{what}, by {count(len(jobs), 'process', 'es')} of this machine"
@@ -69,9 +71,9 @@ def _trial_json(sweep: SweepDir, it: TrialProgress) -> dict[str, Any]:
     return {"run": run, "state": it.state, **dataclasses.asdict(it.trial), "result": result}
 
 
-def show(sweep: SweepDir) -> None:
+def show(sweep: SweepDir, out: Console) -> None:
     """Print the trials by state, and the best of them with their values."""
-    out, known, trials = console(), info.load(sweep), progress.read(sweep)
+    known, trials = info.load(sweep), progress.read(sweep)
     numbers = progress.counts(trials)
     states = ", ".join(f"{numbers[it]} {it}" for it in _ORDER if numbers[it])
     out.print(Text.assemble((sweep.id, "bold"), f": {count(len(trials), 'trial')}: {states}"))

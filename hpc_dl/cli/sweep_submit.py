@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from hpc_dl.cli import job_request, sweep_status
+from hpc_dl.cli import job_request, sweep_status, sweep_watch
 from hpc_dl.cli.common import console, print_json
 from hpc_dl.cli.job_request import JobRequest
 from hpc_dl.errors import UserError
@@ -74,14 +74,17 @@ def run(args: argparse.Namespace, job: JobRequest) -> int:
     request = read(job, args.site)
     scheduler = registry.choose(job.site, local=args.local)
     sweep = submit(request, scheduler, new=args.new)
+    out = console(for_json=args.json)
     jobs = [it.job_id for it in folder.arrays(sweep)]
+    out.print(Text.assemble((sweep.id, "bold"), f": {sweep_status.describe(sweep, jobs)}"))
+    code = 0
+    if args.follow or (scheduler.on_this_machine and not args.json):
+        code = sweep_watch.watch(sweep, out)
+    elif not args.json:
+        out.print(Text(sweep_status.next_commands(sweep)), soft_wrap=True)
     if args.json:
         print_json(sweep_status.to_json(sweep))
-        return 0
-    out = console()
-    out.print(Text.assemble((sweep.id, "bold"), f": {sweep_status.describe(sweep, jobs)}"))
-    out.print(Text(sweep_status.next_commands(sweep)), soft_wrap=True)
-    return 0
+    return code
 
 
 def read(job: JobRequest, site: str | None) -> SweepRequest:
@@ -95,21 +98,21 @@ def read(job: JobRequest, site: str | None) -> SweepRequest:
 def submit(request: SweepRequest, scheduler: Scheduler, *, new: bool) -> SweepDir:
     """Start a new sweep, or the rest of one of the same trainings that stopped; return it.
 
-    Raises UserError where that one runs or is complete.
+    One that is complete stays as it is. Raises UserError where it is being trained.
     """
     planned = request.job.plan(request.job.run_root / "sweep", scheduler)
     sweep = None if new else find_same(request)
     if sweep is None:
         sweep = create(request, planned, scheduler)
         try:
-            start_tasks(sweep, request.spec, planned, scheduler)
+            start_rest(sweep, request.spec, planned, scheduler)
         except Unconfirmed:
             raise
         except UserError:
             shutil.rmtree(sweep.path)
             raise
         return sweep
-    if progress.is_complete(sweep):
+    if progress.is_complete(sweep, request.spec):
         return sweep
     if scheduler.count_tasks(folder.arrays(sweep)):
         raise UserError(
@@ -124,7 +127,7 @@ def resume(sweep: SweepDir, spec: JobSpec, plan: Plan, scheduler: Scheduler) -> 
     """Start tasks for what is left of a sweep."""
     sweep.cancel.unlink(missing_ok=True)
     folder.forget_results(sweep, ("cancelled",))
-    start_tasks(sweep, spec, plan, scheduler)
+    start_rest(sweep, spec, plan, scheduler)
 
 
 def find_same(request: SweepRequest) -> SweepDir | None:
@@ -178,24 +181,36 @@ def _absolute_site(site: str | None) -> str | None:
 
 
 def start_tasks(
-    sweep: SweepDir, spec: JobSpec, plan: Plan, scheduler: Scheduler
+    sweep: SweepDir, spec: JobSpec, plan: Plan, scheduler: Scheduler, number: int
 ) -> list[Submission]:
-    """Start tasks for all units that are not finished, and return their jobs. Raises UserError."""
+    """Start so many tasks, in the order of the site's limits. Raises UserError."""
     assert spec.sweep is not None
-    left = progress.trials_left(sweep)
-    if not left:
-        raise UserError(f"{sweep.id} has nothing left to train")
-    per_job = 1 if scheduler.on_this_machine else spec.sweep.trials_per_gpu
-    number = max(1, -(-left // per_job))
-    tasks = Tasks([*TASK, str(sweep.path)], number, spec.sweep.concurrent)
+    shared_by = spec.sweep.trials_per_gpu
     options = dict(plan.sbatch)
     if options:
-        options |= {"job-name": sweep.id, "cpus-per-task": plan.cpus_per_task * per_job}
-    plan = dataclasses.replace(
-        plan, run_dir=str(sweep.path), sbatch=options, shared_by=spec.sweep.trials_per_gpu
-    )
+        options |= {"job-name": sweep.id, "cpus-per-task": plan.cpus_per_task * shared_by}
+    plan = dataclasses.replace(plan, run_dir=str(sweep.path), sbatch=options, shared_by=shared_by)
+    tasks = Tasks([*TASK, str(sweep.path)], number, spec.sweep.concurrent, _room(plan))
     with layout.writing_as(RunDir(sweep.path)):
         starts = [int(it) for it in os.listdir(sweep.arrays) if it.isdecimal()]  # noqa: PTH208
         new = RunDir(sweep.arrays / str(max(starts, default=0) + 1))
         layout.make_folder(new.path, layout.mode_of(RunDir(sweep.path)))
         return scheduler.start_tasks(new, plan, tasks)
+
+
+def _room(plan: Plan) -> int:
+    """Return how many trials this machine can train at once, by its cores and GPUs."""
+    here = job_request.this_machine()
+    cores = here.cpus // (plan.tasks_per_node * plan.cpus_per_task)
+    gpus = here.gpus // plan.gpus_per_node * plan.shared_by if plan.gpus_per_node else cores
+    return max(1, min(cores, gpus))
+
+
+def start_rest(sweep: SweepDir, spec: JobSpec, plan: Plan, scheduler: Scheduler) -> None:
+    """Start tasks for all trials that are not finished. Raises UserError where there are none."""
+    assert spec.sweep is not None
+    left = progress.units_left(sweep, spec)
+    if not left:
+        raise UserError(f"{sweep.id} has nothing left to train")
+    per_job = 1 if scheduler.on_this_machine else spec.sweep.trials_per_gpu
+    start_tasks(sweep, spec, plan, scheduler, max(1, -(-left // per_job)))

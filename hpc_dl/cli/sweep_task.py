@@ -7,6 +7,7 @@ next one is begun by the next task of the array.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import signal
@@ -19,10 +20,11 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from hpc_dl.cli import sweep_trial
+from hpc_dl.cli import sweep_submit, sweep_trial
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.jobspec.load import load_resolved
-from hpc_dl.run import journal
+from hpc_dl.planning.plan import Plan
+from hpc_dl.run import journal, records
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import RunDir, set_umask
 from hpc_dl.run.layout import mode_of as folder_mode
@@ -33,8 +35,9 @@ from hpc_dl.run.waiting import wait_until
 from hpc_dl.scheduler import registry
 from hpc_dl.scheduler.base import OUT_OF_MEMORY, Job, Scheduler
 from hpc_dl.status import read_status, reconcile
-from hpc_dl.sweep import folder, info, methods, outcome, taking
+from hpc_dl.sweep import budget, folder, info, methods, outcome, taking
 from hpc_dl.sweep.folder import SweepDir
+from hpc_dl.sweep.method import Method
 from hpc_dl.sweep.trial import Result, Unit
 
 _POLL_SECONDS = 1.0
@@ -45,10 +48,9 @@ class Task:
 
     def __init__(self, sweep: SweepDir, mark: str) -> None:
         self.sweep, self.info = sweep, info.load(sweep)
-        spec = load_resolved(sweep.spec)
-        assert spec.sweep is not None
-        self.shared_by = spec.sweep.trials_per_gpu
-        self.method = methods.method_of(spec, folder.read_trials(sweep))
+        self.spec = load_resolved(sweep.spec)
+        assert self.spec.sweep is not None
+        self.shared_by = self.spec.sweep.trials_per_gpu
         self.scheduler = registry.get(self.info.backend)
         self.rank_info = _rank_info(self.scheduler)
         submission = replace(self.scheduler.submission_of(self.rank_info), mark=mark)
@@ -78,8 +80,10 @@ class Task:
             folder.write_result(self.sweep, result)
             self._failed |= result.state == "failed"
             _say(f"{self.sweep.run(unit.trial).id}: {result.state}  {result.reason}")
-            may_begin = self.scheduler.on_this_machine
-            if self.rank_info.restarts:
+            may_begin, goes_on = self.scheduler.on_this_machine, not self.rank_info.restarts
+            if result.state == "paused":
+                self._start_others(goes_on=goes_on)
+            if not goes_on:
                 return
 
     def _take(self, *, may_begin: bool) -> Unit | None:
@@ -88,7 +92,32 @@ class Task:
                 return None
             if self._own:
                 return self._own.pop(0)
-            return taking.take(self.sweep, self.method, self.holder, may_begin=may_begin)
+            may_begin = may_begin and self._is_in_budget()
+            return taking.take(self.sweep, self._method(), self.holder, may_begin=may_begin)
+
+    def _method(self) -> Method:
+        """Return the method, for the trials that there are now."""
+        return methods.method_of(self.spec, folder.read_trials(self.sweep))
+
+    def _is_in_budget(self) -> bool:
+        assert self.spec.sweep is not None
+        if (hours := self.spec.sweep.gpu_hours) is None:
+            return True
+        results = folder.read_results(self.sweep).values()
+        return budget.used(results, self.spec.resources, self.shared_by) < hours
+
+    def _start_others(self, *, goes_on: bool) -> None:
+        """Start tasks for promotions that no task is left for; this one takes one if it
+        `goes_on`."""
+        assert self.spec.sweep is not None
+        taken = folder.claims(self.sweep)
+        promoted = self._method().promotions(folder.read_results(self.sweep))
+        ready = sum(it not in taken for it in promoted) - goes_on
+        with contextlib.suppress(UserError):  # then they are for the tasks that there are
+            alive = self.scheduler.count_tasks(folder.arrays(self.sweep))
+            if (number := min(ready, self.spec.sweep.concurrent - alive)) > 0:
+                plan = records.load(RunDir(self.sweep.path).plan, Plan)
+                sweep_submit.start_tasks(self.sweep, self.spec, plan, self.scheduler, number)
 
     def _train(self, unit: Unit) -> Result | None:
         """Train a unit; return its result, or None if it is not finished yet."""
@@ -110,7 +139,7 @@ class Task:
         run, trials = self.sweep.run(unit.trial), folder.read_trials(self.sweep)
         trial = next(it for it in trials if it.number == unit.trial)
         asked = sweep_trial.request(self.sweep, self.info, trial)
-        pause = self.method.pause_after(unit)
+        pause = self._method().pause_after(unit)
         planned = sweep_trial.plan(asked, run, self.scheduler, pause, self.shared_by)
         sweep_trial.make_or_replan(self.sweep, trial, asked, planned, self.scheduler)
         if not self.scheduler.on_this_machine:
@@ -146,7 +175,7 @@ class Task:
         has ended otherwise."""
         run, job_id = self.sweep.run(unit.trial), self.rank_info.job_id
         found = outcome.read(run, unit, self.info.metric, self.info.goal, job_id)
-        pause = self.method.pause_after(unit)
+        pause = self._method().pause_after(unit)
         if found and found.state == "paused" and (pause is None or found.epoch < pause):
             return None
         return found

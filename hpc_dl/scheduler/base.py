@@ -103,6 +103,8 @@ class Tasks(NamedTuple):
     number: int
     concurrent: int
     """How many may run at once."""
+    room: int = 1
+    """How many a machine has room for that is not shared out by a scheduler."""
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from hpc_dl.sweep import folder, taking
+from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.sweep import folder, methods, taking
 from hpc_dl.sweep.folder import SweepDir
+from hpc_dl.sweep.method import candidates
 from hpc_dl.sweep.trial import Result, Trial, Unit
 
 
@@ -41,12 +43,16 @@ def counts(trials: list[TrialProgress]) -> Counter[str]:
     return Counter(it.state for it in trials)
 
 
-def trials_left(sweep: SweepDir) -> int:
-    """Return how many tasks there is work for: trials that wait, and those of dead jobs."""
-    found = counts(read(sweep))
-    return found["waiting"] + found["lost"]
+def units_left(sweep: SweepDir, spec: JobSpec) -> int:
+    """Return how many units may be taken now, or have lost their job."""
+    results, taken = folder.read_results(sweep), folder.claims(sweep)
+    trials = folder.read_trials(sweep)
+    method = methods.method_of(spec, trials)
+    untaken = sum(1 for _ in candidates(method, trials, taken, results))
+    return untaken + len(taking.abandoned(sweep))
 
 
-def is_complete(sweep: SweepDir) -> bool:
-    """Return whether every trial has a result, and none is being trained."""
-    return not {it.state for it in read(sweep, ask=False)} & {"waiting", "running", "cancelled"}
+def is_complete(sweep: SweepDir, spec: JobSpec) -> bool:
+    """Return whether nothing is left to train, nor is being trained; failed trials are finished."""
+    states = {it.state for it in read(sweep, ask=False)}
+    return not states & {"running", "cancelled"} and not units_left(sweep, spec)

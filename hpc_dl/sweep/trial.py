@@ -43,7 +43,7 @@ class Result:
     """How many steps the trial has trained."""
     epoch: int = 0
     seconds: float = 0.0
-    """Of training, in all attempts at this unit."""
+    """Of training, in all parts of the trial up to this one, and all attempts at them."""
     reason: str = ""
     job_id: str = ""
     metrics: dict[str, float] = field(default_factory=dict)

@@ -25,12 +25,13 @@ POLL_SECONDS = 0.3
 
 
 def start(folder: RunDir, plan: Plan, tasks: Tasks) -> list[Submission]:
-    """Start as many processes as may run at once, each in a session of its own.
+    """Start as many processes as may run at once, and as this machine has room for, each in a
+    session of its own.
 
     Each has a share of the GPUs that this process may use.
     """
     started = []
-    for number in range(min(tasks.concurrent, tasks.number)):
+    for number in range(min(tasks.concurrent, tasks.number, tasks.room)):
         job = RunDir(folder.path / f"{plan.run_id}-{number + 1}")
         job.logs.mkdir(parents=True)
         with (job.logs / "task.log").open("ab") as log:

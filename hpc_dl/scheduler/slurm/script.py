@@ -12,6 +12,8 @@ from hpc_dl.planning.plan import Options, Plan
 from hpc_dl.scheduler import script_parts as parts
 from hpc_dl.scheduler.slurm.sbatch_options import job_pattern, log_pattern
 
+_TASK = '"${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"'
+
 
 def job_script(plan: Plan, prepare: str = "") -> str:
     """Return the batch script. Its argument is the mark by which its job is recognised.
@@ -39,9 +41,22 @@ def task_script(plan: Plan, words: Sequence[str]) -> str:
 
 
 def driver_script(plan: Plan, words: Sequence[str]) -> str:
-    """Return the batch script of a job that runs `python WORDS MARK` once, outside of its tasks."""
+    """Return the batch script of a job that runs `python WORDS MARK` once, outside of its tasks.
+
+    If that is killed by a signal, the job is requeued, where the site allows it.
+    """
     command = shlex.join([*PYTHON, "-u", *words])
-    return _script(plan, plan.sbatch, [f'exec {command} "$1"'])
+    return _script(
+        plan,
+        plan.sbatch,
+        [
+            f'{command} "$1"',
+            "code=$?",
+            f'[ "$code" -le 128 ] || [ "${{SLURM_RESTART_COUNT:-0}}" -ge {plan.requeues} ] ||',
+            f"  scontrol requeue {_TASK}",
+            "exit $code",
+        ],
+    )
 
 
 def _script(plan: Plan, options: Options, lines: Sequence[str]) -> str:

@@ -1,0 +1,26 @@
+"""The budget of a sweep: hours of its GPUs, or of its nodes where jobs have no GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hpc_dl.jobspec.job import Resources
+from hpc_dl.sweep.trial import Result
+
+_SECONDS = 3600.0
+
+
+def devices(resources: Resources) -> int:
+    """Return the GPUs of a trial, or its nodes where it has no GPU."""
+    return resources.nodes * max(1, resources.gpus_per_node)
+
+
+def used(results: Iterable[Result], resources: Resources, shared_by: int) -> float:
+    """Return the hours that trials have used so far; those that share a GPU use a part of it each.
+
+    The seconds of a result are those of all parts of its trial.
+    """
+    seconds: dict[int, float] = {}
+    for it in results:
+        seconds[it.trial] = max(it.seconds, seconds.get(it.trial, 0.0))
+    return sum(seconds.values()) / _SECONDS * devices(resources) / shared_by
