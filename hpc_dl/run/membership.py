@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hpc_dl.jobspec.flat import flatten
 from hpc_dl.run import records
 from hpc_dl.run.layout import RunDir
 
@@ -19,6 +20,11 @@ class Membership:
     trial: int
     values: dict[str, Any] = field(default_factory=dict)
     """The values of the swept options, by their keys: `train.optimizer.lr`."""
+
+    @property
+    def options(self) -> list[str]:
+        """The names of the swept options in the flat job spec."""
+        return [name for key, value in self.values.items() for name, _ in flatten(value, key)]
 
     def folder(self, run: RunDir) -> Path:
         """Return the sweep's folder, which may be gone."""

@@ -23,7 +23,7 @@ unless a user or the address of a page says otherwise; in others each experiment
 """
 _VIEW, _VIEW_ID, _NOTE = "mlflow.sharedViewState.", "hpcdl", "mlflow.note.content"
 _COLUMNS = ["attributes.`Dataset`", "attributes.`Description`"]
-_MOST_METRICS = 30
+_MOST_COLUMNS = 30
 _MOST = 10
 _LONGEST_TAG = 5000
 _REFUSALS = ("INVALID_PARAMETER_VALUE", "PERMISSION_DENIED")
@@ -41,8 +41,11 @@ def pages(client: MlflowClient) -> dict[str, str]:
     return {it.name: page(it.experiment_id) for it in found if _VIEW + _VIEW_ID in it.tags}
 
 
-def show_metrics(client: MlflowClient, experiment: str, names: Collection[str]) -> str:
-    """Give test and validation metrics columns in the view "Metrics" of the experiment's runs.
+def show(
+    client: MlflowClient, experiment: str, names: Collection[str], options: Collection[str] = ()
+) -> str:
+    """Give test and validation metrics, and swept options, columns in the view "Metrics" of the
+    experiment's runs.
 
     `names` are those of the journal. An experiment of before also gets its mode and a description,
     unless it has them. Return why the store refused that, or "".
@@ -50,7 +53,7 @@ def show_metrics(client: MlflowClient, experiment: str, names: Collection[str]) 
     from mlflow.exceptions import MlflowException
 
     try:
-        _update(client, experiment, names)
+        _update(client, experiment, _columns(names, options))
     except MlflowException as error:
         if error.error_code not in _REFUSALS and http_code(error) not in ("403", "404"):
             raise
@@ -58,20 +61,25 @@ def show_metrics(client: MlflowClient, experiment: str, names: Collection[str]) 
     return ""
 
 
-def _update(client: MlflowClient, experiment: str, names: Collection[str]) -> None:
+def _update(client: MlflowClient, experiment: str, wanted_columns: Collection[str]) -> None:
     known = client.get_experiment(experiment).tags
     wanted = KIND | {_NOTE: f"Training runs. [Table with their metrics]({page(experiment)})"}
     changed = {key: value for key, value in wanted.items() if key not in known}
-    found = _view(known.get(_VIEW + _VIEW_ID), names)
+    found = _view(known.get(_VIEW + _VIEW_ID), wanted_columns)
     if found is not None:
         changed[_VIEW + _VIEW_ID] = found
     for key, value in changed.items():
         client.set_experiment_tag(experiment, key, value)
 
 
-def _view(known: str | None, names: Collection[str]) -> str | None:
-    """Return the view with columns for these metrics, too; None if it has them or is a user's."""
-    wanted = [it for split in ("test/", "val/") for it in names if it.startswith(split)]
+def _columns(names: Collection[str], options: Collection[str]) -> list[str]:
+    metrics = [it for split in ("test/", "val/") for it in names if it.startswith(split)]
+    shown = [f"metrics.`{description.metric_name(it)}`" for it in metrics]
+    return [*(f"params.`{description.clean_name(it)}`" for it in options), *shown]
+
+
+def _view(known: str | None, wanted: Collection[str]) -> str | None:
+    """Return the view with these columns, too; None if it has them or is a user's."""
     if not wanted:
         return None
     now = round(time.time() * 1000)
@@ -81,8 +89,7 @@ def _view(known: str | None, names: Collection[str]) -> str | None:
         columns = list(state.get("selectedColumns", _COLUMNS))
     except (ValueError, AttributeError, TypeError):
         return None  # MLflow compresses what a user has saved over it
-    new = [f"metrics.`{description.metric_name(name)}`" for name in wanted]
-    added = [it for it in new if it not in columns][: _MOST_METRICS - len(columns)]
+    added = [it for it in wanted if it not in columns][: _MOST_COLUMNS - len(columns)]
     if not added:
         return None
     state["selectedColumns"] = [*columns, *added]

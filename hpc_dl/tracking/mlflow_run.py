@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from mlflow.entities import Experiment, Run
 
 PARENT_TAG, EVALUATION_TAG = "mlflow.parentRunId", "hpcdl.evaluation"
-"""Tags of an evaluation on other data: MLflow's own, of the run that it is a child of, and the
-evaluation's name."""
+"""MLflow's own tag of the run that this one is a child of; and the name of an evaluation on other
+data, which is a child of the run that was evaluated."""
 _ACTIVE = "active"
 _MOST = 1000
 """The most evaluations of a run that are looked for."""
@@ -32,7 +32,7 @@ def get(run: RunDir, client: MlflowClient, uri: str, mlflow_id: str) -> Run | No
 
     Raises UserError where it was deleted there.
     """
-    found = _get(client, mlflow_id)
+    found = fetch(client, mlflow_id)
     if found is None or found.info.lifecycle_stage == _ACTIVE:
         return found
     experiment = client.get_experiment(found.info.experiment_id)
@@ -41,7 +41,8 @@ def get(run: RunDir, client: MlflowClient, uri: str, mlflow_id: str) -> Run | No
     raise _deleted(run, uri, experiment, found)
 
 
-def _get(client: MlflowClient, mlflow_id: str) -> Run | None:
+def fetch(client: MlflowClient, mlflow_id: str) -> Run | None:
+    """Return the MLflow run with this id, also a deleted one; None if the store lacks it."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -77,7 +78,7 @@ def find_or_create(run: RunDir, client: MlflowClient, uri: str) -> Run:
     Raises UserError where the run or its experiment was deleted in the store.
     """
     experiment = _experiment(run, client, uri)
-    found = _find(run, client, experiment.experiment_id, _is_continued)
+    found = search(run, client, experiment.experiment_id, _is_continued)
     if experiment.lifecycle_stage != _ACTIVE or (
         found is not None and found.info.lifecycle_stage != _ACTIVE
     ):
@@ -90,11 +91,11 @@ def find(run: RunDir, client: MlflowClient, mlflow_id: str | None) -> Run | None
 
     `mlflow_id` is the id that the cursor has.
     """
-    known = _get(client, mlflow_id) if mlflow_id else None
-    if known is not None and _has_path(run, known):
+    known = fetch(client, mlflow_id) if mlflow_id else None
+    if known is not None and has_path(run, known):
         return known
     experiment = client.get_experiment_by_name(description.experiment(run))
-    return _find(run, client, experiment.experiment_id, _has_path) if experiment else None
+    return search(run, client, experiment.experiment_id, has_path) if experiment else None
 
 
 def evaluations(client: MlflowClient, experiment: str, mlflow_id: str) -> list[Run]:
@@ -106,7 +107,8 @@ def evaluations(client: MlflowClient, experiment: str, mlflow_id: str) -> list[R
     return [it for it in found if EVALUATION_TAG in it.data.tags]
 
 
-def _has_path(run: RunDir, found: Run) -> bool:
+def has_path(run: RunDir, found: Run) -> bool:
+    """Return whether an MLflow run has the path of this folder in its tag."""
     return bool(found.data.tags.get(description.RUN_TAG) == str(run.path))
 
 
@@ -114,14 +116,14 @@ def _is_continued(run: RunDir, found: Run) -> bool:
     """Return whether the run's journal continues an MLflow run; if that has none yet, by the path
     of the run folder."""
     if marks.TAG not in found.data.tags:
-        return _has_path(run, found)
+        return has_path(run, found)
     return not is_of_other_copy(run, found, "")
 
 
-def _find(
+def search(
     run: RunDir, client: MlflowClient, experiment: str, is_its: Callable[[RunDir, Run], bool]
 ) -> Run | None:
-    """Return the run folder's MLflow run; a deleted one only if there is no other.
+    """Return the MLflow run of a run's or a sweep's folder; a deleted one if there is no other.
 
     MLflow's filter cannot quote a quote, therefore it filters by the folder's name alone, and the
     rest is compared here.

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.jobspec.credentials import hidden
 from hpc_dl.planning import tracking_store
-from hpc_dl.run import journal
+from hpc_dl.run import journal, membership
 from hpc_dl.run.journal import ENDED, Entry, Event
-from hpc_dl.run.layout import RunDir, writing_as
+from hpc_dl.run.layout import DamagedFile, RunDir, writing_as
 from hpc_dl.tracking import (
     batch,
     cursor,
@@ -34,6 +34,7 @@ from hpc_dl.tracking import (
     marks,
     mlflow_run,
     note,
+    parent_run,
     store,
     store_uri,
     uploads,
@@ -187,6 +188,7 @@ class _JournalSync:
             if damage
         ]
         self.refused: dict[str, str] = {}
+        self.swept: list[str] = []
 
     def run_to_end(self) -> SyncResult:
         store.import_client(self.uri)
@@ -224,6 +226,7 @@ class _JournalSync:
         if not known or not (self.cursor.store == store_name or self._has_end(found)):
             self.cursor, self.newest = Cursor(store_name, found.info.run_id), {}
             self._send_description()
+        self._make_child(found)
         self.cursor.store = store_name
         is_renamed, self.cursor.folder = self.cursor.folder != self.run.id, self.run.id
         if end > self.cursor.offset or (end and is_renamed):
@@ -232,6 +235,17 @@ class _JournalSync:
             self._send_tags({description.RUN_TAG: str(self.run.path), marks.TAG: self.cursor.mark})
         entries = journal.entries(self.run.journal, self.cursor.offset)
         return itertools.takewhile(lambda entry: entry.start < end, entries)
+
+    def _make_child(self, found: Run) -> None:
+        """Make the MLflow run of a trial a child of its sweep's."""
+        try:
+            trial = membership.find(self.run)
+        except DamagedFile as error:
+            self.notes.append(str(error))
+            return
+        if trial and trial.folder(self.run).is_dir():
+            self.swept = trial.options
+            self._send_tags(parent_run.child_tags(self.run, trial, self.client, self.uri, found))
 
     def _find_known_run(self) -> Run | None:
         """Return the MLflow run that the cursor names, unless another copy of the run went on
@@ -276,7 +290,7 @@ class _JournalSync:
         """Give metrics that the experiment may not have had before a column in its table."""
         if set(self.cursor.newest) != known:
             at = self.client.get_run(self.mlflow_id).info.experiment_id
-            if refused := experiment.show_metrics(self.client, at, self.cursor.newest):
+            if refused := experiment.show(self.client, at, self.cursor.newest, self.swept):
                 self.refused["the view of metrics"] = refused
 
     def _send_for_a_while(self, entries: Iterator[Entry]) -> bool:
