@@ -51,10 +51,10 @@ class TrainJob:
     """Of the submission; none where the job's script was submitted by hand."""
 
     def __call__(self) -> str:
-        """Train, and return the outcome: `completed`, `requeue`, `cancelled` or `stopped`.
+        """Train, and return the outcome, as `train.main.run` does.
 
-        On rank 0 any other outcome than `completed` ends the process with exit code 1, so that
-        jobs that depend on it see it.
+        On rank 0 any other outcome than `completed` and `paused` ends the process with exit code 1,
+        so that jobs that depend on it see it.
         """
         run = RunDir(Path(self.run_dir))
         set_umask(mode_of(run))
@@ -68,7 +68,7 @@ class TrainJob:
             if rank_info.world_size > 1:
                 _leave(ending.code if isinstance(ending.code, int) else EXIT_FAILED)
             raise
-        if rank_info.rank == 0 and outcome != "completed":
+        if rank_info.rank == 0 and outcome not in ("completed", "paused"):
             raise SystemExit(1)
         return outcome
 

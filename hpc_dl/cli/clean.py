@@ -23,9 +23,9 @@ HELP = """Remove what nobody needs any more: runs by their state, checkpoints of
 are neither the newest nor the best, and what killed processes and deletions left. What it would
 free is listed, and nothing is removed without --yes. Runs that may still train are left, those that
 such a run needs, and those with a registered model."""
-STATES = ("failed", "timeout", "stopped", "cancelled", "planned", "completed")
-_UNWANTED = STATES[:-1]
-"""Of the overview: what has no result."""
+STATES = ("failed", "timeout", "stopped", "cancelled", "planned", "paused", "completed")
+_UNWANTED = STATES[:-2]
+"""Of the overview: what has no result, and is not a sweep's to go on with."""
 _SECONDS = {"h": 3600, "d": 86400, "w": 7 * 86400}
 _HOUR, _DAY = _SECONDS["h"], _SECONDS["d"]
 _TEMPORARY = ("hpcdl-dry-run-*", "hpcdl-code-*", "hpcdl-weights-*")
@@ -58,7 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--yes", action="store_true", help="remove it")
     common.add_site_and_json(parser)
-    parser.epilog = "Without any choice it lists all of these, but for completed runs."
+    parser.epilog = "Without any choice it lists all of these, but for paused and completed runs."
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from hpc_dl.cli.preview import Preview
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.jobspec.job import JobSpec, Notify
 from hpc_dl.planning.plan import Plan
-from hpc_dl.run import journal, layout
+from hpc_dl.run import journal, layout, records
 from hpc_dl.run.layout import RunDir
 from hpc_dl.run.submission import Submission
 from hpc_dl.run.waiting import wait_until
@@ -33,7 +33,7 @@ from hpc_dl.scheduler import registry
 from hpc_dl.scheduler.base import Job
 from hpc_dl.scheduler.submit import submit
 from hpc_dl.status import read_status
-from hpc_dl.submission.prepare import prepare
+from hpc_dl.submission.prepare import prepare, replan
 from hpc_dl.tracking.sync import is_pending
 
 STEPS = 6
@@ -54,8 +54,10 @@ def run(request: JobRequest, preview: Preview, *, as_json: bool) -> int:
         folder, trial = _prepare(request, preview.plan, root)
         try:
             if trial.pause_at:
-                _train(folder, trial, "stopped")
+                _train(folder, trial, "paused")
                 out.print(Text(f"  done: {trial.pause_at} steps and a checkpoint"))
+                trial = dataclasses.replace(trial, pause_at=None)
+                replan(folder, records.load_spec(folder), trial)
             _train(folder, trial, "completed")
             out.print(Text("  done: a resume from it, more steps, evaluation, pictures, export"))
             stored = not is_pending(folder)

@@ -32,6 +32,7 @@ _STYLES = {
     "queued": "yellow",
     "requeued": "yellow",
     "running": "cyan",
+    "paused": "blue",
     "completed": "green",
     "failed": "bold red",
     "timeout": "red",

@@ -87,7 +87,7 @@ def watch(run: RunDir, offset: int, options: ReportOptions) -> int:
         print_json({**_job(run), **summary.to_json(found)})
     else:
         summary.show(found, out)
-    return 0 if monitor.state == "completed" else common.failure_code(run)
+    return 0 if monitor.state in ("completed", "paused") else common.failure_code(run)
 
 
 def show_complete(run: RunDir, options: ReportOptions) -> int:

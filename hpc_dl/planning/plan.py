@@ -82,7 +82,8 @@ class Plan:
     workers: int | None = None
     """Processes of each rank that read examples while it trains; None: all are in memory."""
     pause_at: int | None = None
-    """The step at which a rehearsal is interrupted, to resume from its checkpoint."""
+    """The step after which the training saves and pauses: at a rung of a sweep, or to rehearse a
+    resume. With another one, or none, the run goes on from there."""
     shared_by: PositiveInt = 1
     """How many trainings of a sweep share the job, its cores and GPUs."""
     origins: dict[str, str] = field(default_factory=dict)

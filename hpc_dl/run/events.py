@@ -37,6 +37,7 @@ STATES = (
     "planned",
     "running",
     "requeued",
+    "paused",
     "completed",
     "failed",
     "cancelled",
@@ -45,7 +46,9 @@ STATES = (
 )
 """States in the journal; `hpcdl status` also shows `queued`, which only the scheduler knows."""
 
-ENDED = frozenset({"completed", "failed", "cancelled", "timeout", "stopped"})
+ENDED = frozenset({"paused", "completed", "failed", "cancelled", "timeout", "stopped"})
+"""States without a job; a `paused` run has trained to `Plan.pause_at`, and goes on once that is
+another."""
 
 Event = dict[str, Any]
 

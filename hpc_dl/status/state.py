@@ -7,7 +7,7 @@ from typing import NamedTuple
 from hpc_dl.scheduler.base import JobStatus
 
 UNFINISHED = frozenset({"", "planned", "running", "requeued"})
-FINAL = frozenset({"completed", "cancelled", "timeout"})
+FINAL = frozenset({"completed", "paused", "cancelled", "timeout"})
 """States that no requeue follows: the scheduler need not be asked about such a run."""
 
 

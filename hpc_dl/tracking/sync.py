@@ -55,6 +55,7 @@ STATUS = {
     "requeued": "SCHEDULED",
     "running": "RUNNING",
     "completed": "FINISHED",
+    "paused": "FINISHED",
     "failed": "FAILED",
     "timeout": "FAILED",
     "stopped": "KILLED",

@@ -54,7 +54,7 @@ def notify_end(run: RunDir) -> None:
     try:
         with open_tail(run.journal) as tail:
             end, told = tail.newest("state"), tail.newest("notified")
-        if end is None or end["state"] not in journal.ENDED:
+        if end is None or end["state"] not in journal.ENDED - {"paused"}:
             return
         if told and (told["on"] == _NO_PROGRESS or told["t"] < end["t"]):
             told = None  # of what came before the end, maybe in the same millisecond

@@ -51,7 +51,7 @@ class Checkpointer:
         self.run, self.spec, self.engine = run, spec, engine
         self.early_stopping, self.guard, self.journal = early_stopping, guard, journal
         self.newest: int | None = None
-        """The last step of which this attempt has written a checkpoint."""
+        """The last step of which this attempt has loaded or written a checkpoint."""
         self.journal_size = 0
         """Of the journal at the checkpoint: later steps in it are trained again."""
         self._writer = self._open(journal) if journal else None
@@ -93,6 +93,7 @@ class Checkpointer:
                 hint="Train it as a new run: hpcdl submit --new.",
             )
         self.engine.load(state["engine"])
+        self.newest = self.engine.step
         if self._shards:
             self._shards.load(path / checkpoint.SHARDS)
         self.early_stopping.load(state["patience"])

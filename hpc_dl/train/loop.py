@@ -61,11 +61,12 @@ def train(
     is_checkpoint_due: Callable[[int], bool],
     log_every: int,
 ) -> Iterator[Reported | NonFinite | Evaluated | CheckpointDue]:
-    """Train from the engine's step to the end, or until early stopping; yield what happens.
+    """Train from the engine's step to the end, a pause, or early stopping; yield what happens.
 
     Upon `NonFinite` the engine may be put at another step; the loop goes on from there.
     """
-    while engine.step < plan.steps and not early_stopping.should_stop:
+    last = min(plan.pause_at or plan.steps, plan.steps)
+    while engine.step < last and not early_stopping.should_stop:
         epoch, first = divmod(engine.step, plan.steps_per_epoch)
         since, started = engine.step, time.perf_counter()
         for micro_batches in engine.world.phases.each(DATA, batches.steps(epoch, first)):
@@ -75,7 +76,7 @@ def train(
                 engine.carry.reset()
             ends = in_epoch == plan.steps_per_epoch or step == plan.steps
             reports = ends or in_epoch % log_every == 0
-            saves = is_checkpoint_due(step) or step == plan.pause_at
+            saves = is_checkpoint_due(step) or step == last
             skipped = engine.train_step(micro_batches, batches.dummy_batch, reports)
             if skipped:
                 yield NonFinite(skipped)
@@ -96,5 +97,5 @@ def train(
             if requests or saves or is_checkpoint_due(step):  # the last epoch may be the best
                 yield CheckpointDue(step, requests)
                 started = time.perf_counter()
-            if ends:
+            if ends or step == last:
                 break

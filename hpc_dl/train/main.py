@@ -31,10 +31,10 @@ def run(
     """Train a run to its end, from its newest checkpoint on.
 
     Returns the outcome: `completed`; `requeue` (the time limit is near: continue in another job);
-    `cancelled` or `stopped`, each journalled. Errors are raised, for the worker to journal: only it
-    knows which rank failed first. `on_end` is called in another thread while the training's own is
-    stuck, with NoProgress on rank 0 or with PeerGone, and must end the process. Before rank 0
-    writes, `check_lease` ends it if the run has been taken over.
+    `paused`, `cancelled` or `stopped`, each journalled. Errors are raised, for the worker to
+    journal: only it knows which rank failed first. `on_end` is called in another thread while the
+    training's own is stuck, with NoProgress on rank 0 or with PeerGone, and must end the process.
+    Before rank 0 writes, `check_lease` ends it if the run has been taken over.
     """
     if log.last_state(run.journal)[0] == "completed":
         return "completed"

@@ -159,9 +159,10 @@ class Trainer:
                         self.recorder.note_evaluation(event)
                 case CheckpointDue():
                     self._save()
-                    if control.is_stop(event.requests) or event.step == self.plan.pause_at:
-                        return self._stop(event)
-        return "completed"
+                    if control.is_stop(event.requests) and event.step != self.plan.pause_at:
+                        return self._stop(event.requests)
+        is_complete = self.engine.step >= self.plan.steps or self.early_stopping.should_stop
+        return "completed" if is_complete else self._stop()
 
     def _evaluate(self) -> dict[str, float]:
         with self.world.phases.during(EVALUATION):
@@ -184,19 +185,26 @@ class Trainer:
             self.checkpointer.save(best=self.schedule.improved)
         self.schedule.restart()
 
-    def _stop(self, event: CheckpointDue) -> str:
-        """Wait for the checkpoint, journal why the training stops, and return the outcome."""
+    def _stop(self, requests: int = 0) -> str:
+        """Wait for the checkpoint, journal why the training stops, and return the outcome.
+
+        Without a request it pauses, as planned.
+        """
         self.checkpointer.wait()
-        saved = f"saved at step {event.step} of {self.plan.steps}"
-        if self.journal is not None and self.checkpointer.newest != event.step:
-            saved = f"step {event.step} of {self.plan.steps} could not be saved: see the warnings"
-        state, outcome, why = "stopped", "stopped", "paused as planned"
+        step, steps = self.engine.step, self.plan.steps
+        saved = f"saved at step {step} of {steps}"
+        if self.journal is not None and self.checkpointer.newest != step:
+            saved = f"step {step} of {steps} could not be saved: see the warnings"
         if self.run.cancel.exists():
             state, outcome, why = "cancelled", "cancelled", "cancelled by the user"
-        elif control.is_termination(event.requests):
+        elif control.is_termination(requests):
+            state, outcome = "stopped", "stopped"
             why = "terminated by SIGTERM (pre-empted, or cancelled outside hpcdl)"
-        elif control.is_stop(event.requests):
-            outcome, why = "requeue", "the time limit is near"
+        elif control.is_stop(requests):
+            state, outcome, why = "stopped", "requeue", "the time limit is near"
+        else:
+            epochs = f"{step / self.plan.steps_per_epoch:g} of {self.plan.epochs}"
+            state, outcome, why = "paused", "paused", f"as planned, after epoch {epochs}"
         self.recorder.note("state", state=state, reason=f"{why}; {saved}")
         return outcome
 

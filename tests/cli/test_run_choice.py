@@ -48,7 +48,7 @@ def test_the_first_run_of_a_name_is_new(root: Path, tmp_path: Path) -> None:
     assert choice(root, tmp_path) == RunChoice("start")
 
 
-@pytest.mark.parametrize("state", ["failed", "cancelled", "timeout", "stopped"])
+@pytest.mark.parametrize("state", ["failed", "cancelled", "timeout", "stopped", "paused"])
 def test_a_stopped_run_is_resumed(root: Path, tmp_path: Path, state: str) -> None:
     run = ended(root, state)
     found = choice(root, tmp_path)

@@ -214,7 +214,7 @@ def test_a_job_does_not_resume_with_inverted_labels(tmp_path):
     plan = read_json(run.plan)
     write_json(run.plan, {**plan, "pause_at": 2})
     attempt(run)
-    assert journal.last_state(run.journal)[0] == "stopped"
+    assert journal.last_state(run.journal)[0] == "paused"
     assert list(run.checkpoints.glob("step-*2"))
     write_json(run.plan, plan)
     write(tmp_path, flip=1)

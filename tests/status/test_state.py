@@ -71,6 +71,7 @@ CASES = [
     ("running", "", UNREACHABLE, "running", "cluster unreachable; last known: running"),
     ("planned", "", UNREACHABLE, "queued", "cluster unreachable; last known: queued"),
     ("completed", "24 steps", QUEUED, "completed", "24 steps"),
+    ("paused", "as planned", LOST, "paused", "as planned"),
     ("timeout", "wall-clock limit", LOST, "timeout", "wall-clock limit"),
 ]
 

@@ -107,6 +107,7 @@ def test_steps_trained_again_after_a_resume_appear_once(tmp_path, uri):
         (["running", "cancelled"], "KILLED"),
         (["running", "stopped"], "KILLED"),
         (["running", "stopped", "running"], "RUNNING"),
+        (["running", "paused"], "FINISHED"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, list) else value,
 )

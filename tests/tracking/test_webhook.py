@@ -127,6 +127,7 @@ def test_a_dead_url_is_given_up(
 
 def test_only_what_was_asked_for_is_told(tmp_path: Path, server: Server) -> None:
     webhook.notify_end(ended(tmp_path, "completed", on=["failure"]))
+    webhook.notify_end(ended(tmp_path, "paused", on=["end", "failure"]))
     requeued = ended(tmp_path, "requeued")
     webhook.notify_end(requeued)
     assert not server.got

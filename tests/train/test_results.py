@@ -104,6 +104,7 @@ def test_a_kill_before_the_best_checkpoint_is_marked_loses_nothing(tmp_path):
     write_json(run.plan, {**read_json(run.plan), "pause_at": 30})
     with ranks.ended(ranks.start(run)) as (process,):
         process.join(60)
+    write_json(run.plan, {**read_json(run.plan), "pause_at": None})
     shutil.rmtree(run.checkpoints / "best-00000024")
     ranks.train(run)
     (said,) = events(run, "summary")
