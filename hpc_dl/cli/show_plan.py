@@ -79,6 +79,7 @@ def rows(preview: Preview) -> list[tuple[str, str]]:
         ("ranks", _ranks(plan)),
         ("batch", _batch(plan)),
         ("length", _length(plan)),
+        ("compile", f"{plan.compile}: {plan.compile_reason}"),
         ("time limit", _limit(preview)),
         ("checkpoint", f"every {spec.checkpoint.every}, the newest {spec.checkpoint.keep} kept"),
         ("store", _store(plan, spec.tracking)),

@@ -37,6 +37,7 @@ class Train(Spec):
         "idle_warning",
         "find_unused_parameters",
         "deterministic",
+        "compile",
     }
     """Options that may change when a run resumes."""
 
@@ -51,6 +52,12 @@ class Train(Spec):
     )
     precision: Literal["fp32", "bf16", "fp16"] = Field(
         "fp32", description="of the computation; weights are fp32"
+    )
+    compile: Literal["auto", "off", "reduce-overhead"] = Field(
+        "auto",
+        description="reduce-overhead: a GPU replays the forward and backward pass of a step as a "
+        "CUDA graph, instead of waiting for Python to launch each kernel; auto: where that can be "
+        "and pays, as the plan says",
     )
     strategy: Literal["ddp", "fsdp"] = Field(
         "ddp",

@@ -22,6 +22,7 @@ from hpc_dl.planning import (
     batch_division,
     class_balance,
     compatibility,
+    compiling,
     data_loading,
     tracking_store,
 )
@@ -81,6 +82,9 @@ class Plan:
     """True if another job goes on in its place, for the site forbids requeues."""
     workers: int | None = None
     """Processes of each rank that read examples while it trains; None: all are in memory."""
+    compile: compiling.Mode = "off"
+    compile_reason: str = ""
+    """Why, for people."""
     pause_at: int | None = None
     """The step after which the training saves and pauses: at a rung of a sweep, or to rehearse a
     resume. With another one, or none, the run goes on from there."""
@@ -159,6 +163,8 @@ def make(
         raise SpecConflict("train.precision", "fp16 needs a GPU", "Use bf16 or fp32 on CPUs.")
     micro_batch = min(spec.train.micro_batch or rank_batch, rank_batch)
     loads = data_loading.choose(spec, facts, ranks, machine.memory if machine else None)
+    passes = math.ceil(rank_batch / micro_batch)
+    compiled = compiling.choose(spec, facts, ranks, passes, steps)
     store = tracking_store.choose(spec, site, run_root)
     out_of_reach = machine is None and not site.internet and store.startswith("http")
     return Plan(
@@ -192,6 +198,8 @@ def make(
             *([_NO_WRAPPER] if machine and site.wrapper else []),
         ],
         workers=loads.workers,
+        compile=compiled.mode,
+        compile_reason=compiled.reason,
         setup=[] if machine else _setup(spec, site),
         wrapper="" if machine else site.wrapper,
     )

@@ -47,7 +47,7 @@ def _find_unused(engine: Engine, batch: Batch | None, batches: Batches) -> None:
     """Compute each player's gradients once; parameters without one on some rank are `unused`."""
     seed_generators(engine.world.device, engine.seed, STEP, 0, engine.world.rank)
     missing: dict[str, list[str]] = {}
-    for name in _trained(engine):
+    for name in trained_players(engine):
         with engine.only_trainable(name), engine.dummy_statistics(batch):
             given = batches.dummy_batch() if batch is None else batch
             loss = engine.architecture.loss(engine.nets, given, name)
@@ -62,7 +62,7 @@ def _find_unused(engine: Engine, batch: Batch | None, batches: Batches) -> None:
     }
 
 
-def _trained(engine: Engine) -> list[str]:
+def trained_players(engine: Engine) -> list[str]:
     """Return the players with trainable parameters, in the order of the architecture."""
     named = [name for name in engine.architecture.players if name in engine.players]
     return [name for name in named or engine.players if engine.players[name].parameters]

@@ -27,7 +27,7 @@ from hpc_dl.train.player import BufferBackup, Player
 from hpc_dl.train.reproducibility import STEP, seed_generators
 from hpc_dl.train.warm_start import WarmStart
 from hpc_dl.train.world import World
-from hpc_dl.zoo.contract import Architecture, Batch, Loss
+from hpc_dl.zoo.contract import Architecture, Batch, Loss, Nets
 
 _PROGRESS = 0.01  # of a step, for a point in it at which the ranks wait for each other
 
@@ -70,6 +70,8 @@ class Engine:
         """Parameters of each player that its first step leaves without a gradient."""
         self.gradient_averaging: gradient_sync.GradientAveraging | None = None
         """For networks that are not wrapped by DDP."""
+        self.replayed_loss: Callable[[Nets, Batch, str], Loss] | None = None
+        """In place of the architecture's, from a CUDA graph; see `cuda_graph`."""
         self.world = world
         self.seed = options.seed
         self.clip_norm = options.clip_norm
@@ -170,7 +172,8 @@ class Engine:
         if batch is None:
             return _zeroed(self.architecture.loss(self.nets, dummy_batch(), name))
         if self.carry is None:
-            return self.architecture.loss(self.nets, batch, name)
+            loss_of = self.replayed_loss or self.architecture.loss
+            return loss_of(self.nets, batch, name)
         before = self.carry.before(number)
         loss, after = self.architecture.carried_loss(self.nets, batch, name, before)
         self.carry.after(after)

@@ -17,7 +17,7 @@ from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import RunDir
 from hpc_dl.run.rank_info import RankInfo
 from hpc_dl.run.weights import Weights
-from hpc_dl.train import control, memory, memory_advice, predictions, rate_finder
+from hpc_dl.train import control, cuda_graph, memory, memory_advice, predictions, rate_finder
 from hpc_dl.train.build import build_batches, build_engine, place_splits
 from hpc_dl.train.checkpointing import Checkpointer
 from hpc_dl.train.control import CheckpointSchedule, Control, Signals
@@ -94,6 +94,7 @@ class Trainer:
             self.recorder.note_warm_start()
         if resumed_from is None and self.spec.train.on_nonfinite == "rollback":
             self._save()  # to have something to roll back to
+        self._compile()
         first_step, started = self.engine.step, time.perf_counter()
         with (
             self._heartbeat(),
@@ -131,6 +132,15 @@ class Trainer:
     def _note_start(self) -> None:
         metric, size = self.early_stopping.metric, self.checkpointer.journal_size
         self.recorder.note_start(self.rank_info.attempt, size, metric)
+
+    def _compile(self) -> None:
+        """Capture the step's passes if the plan says so, or warn why they stay as they are."""
+        if self.plan.compile == "off":
+            return
+        with warn_nondeterministic(self.recorder.warn_once):
+            why = cuda_graph.capture(self.engine, self.batches, self.plan.steps_per_epoch)
+        if why:
+            self.recorder.warn_once(f"train.compile: no step is replayed as a CUDA graph: {why}")
 
     # ---- the loop
 

@@ -17,6 +17,7 @@ from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning import plan as planning
 from hpc_dl.planning.plan import Machine
 from hpc_dl.planning.site import Site
+from hpc_dl.train import cuda_graph
 from hpc_dl.train.build import build_batches, build_engine
 from hpc_dl.train.distribute import distribute
 from hpc_dl.train.reproducibility import use_deterministic_algorithms
@@ -54,7 +55,14 @@ class Steps:
         self.batches = build_batches(spec, plan, splits, world, folder)
         self.engine = build_engine(spec, plan, splits, world, folder, lambda _: RATE)
         distribute(self.engine, self.batches)
+        self.steps_per_epoch = plan.steps_per_epoch
         self._steps = self._forever()
+
+    def replayed(self) -> "Steps":
+        """The same, replayed from CUDA graphs."""
+        why = cuda_graph.capture(self.engine, self.batches, self.steps_per_epoch)
+        assert why is None, f"not captured: {why}"
+        return self
 
     def _forever(self) -> Iterator[Any]:
         epoch = 0
@@ -128,36 +136,64 @@ def _full_precision() -> Iterator[None]:
         torch.backends.cudnn.allow_tf32 = before
 
 
-def check_no_waiting(folder: Path) -> str:
-    """Between two reports no step waits for the device."""
+def check_replayed(precision: str, folder: Path) -> str:
+    """Steps that are replayed from CUDA graphs leave the weights of eager ones, bit for bit, in an
+    epoch and into the next one, with the smaller batch between them."""
     if machine.ON_CPU:
-        raise machine.Skipped("a CPU has nothing to wait for")
+        raise machine.Skipped("a CPU has no CUDA graphs")
     for name, job in JOBS.items():
-        steps = Steps(job, folder, alone())
-        steps.take(3)  # what is done once may wait
-        torch.cuda.synchronize()
-        torch.cuda.set_sync_debug_mode("error")
-        try:
-            steps.take(5)
-        except RuntimeError as error:
-            raise AssertionError(f"{name}: {error}") from error
-        finally:
-            torch.cuda.set_sync_debug_mode("default")
+        eager = Steps(job, folder, alone(), precision)
+        steps = Steps(job, folder, alone(), precision).replayed()
+        for it in (eager, steps):
+            it.take(eager.steps_per_epoch + 3)
+        for player, net in eager.engine.unwrapped.items():
+            found = steps.engine.unwrapped[player].state_dict()
+            for key, value in net.state_dict().items():
+                assert torch.equal(found[key], value), f"{name}: {player}.{key} differs"
     return f"{len(JOBS)} architectures"
 
 
+def check_no_waiting(folder: Path) -> str:
+    """Between two reports no step waits for the device, replayed or not."""
+    if machine.ON_CPU:
+        raise machine.Skipped("a CPU has nothing to wait for")
+    for name, job in JOBS.items():
+        _check_no_waiting(name, Steps(job, folder, alone()))
+        _check_no_waiting(f"{name}, replayed", Steps(job, folder, alone()).replayed())
+    return f"{len(JOBS)} architectures"
+
+
+def _check_no_waiting(name: str, steps: Steps) -> None:
+    steps.take(3)  # what is done once may wait
+    torch.cuda.synchronize()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        steps.take(5)
+    except RuntimeError as error:
+        raise AssertionError(f"{name}: {error}") from error
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
 def check_step_times(folder: Path) -> str:
-    """A step beside the bare loop in CUDA, in one run; prints ratios, and judges nothing."""
+    """A step beside the bare loop in CUDA, and replayed from a CUDA graph, in one run; prints
+    ratios, and judges nothing."""
     said = []
     for name in ("ffnn", "cnn", "transformer"):
-        steps = Steps(JOBS[name], folder, alone())
-        network = next(iter(Steps(JOBS[name], folder, alone()).engine.nets.values()))
-        bare = _Bare(network, steps)
-        for loop in (steps.take, bare.take):
+        steps, other = Steps(JOBS[name], folder, alone()), Steps(JOBS[name], folder, alone())
+        bare = _Bare(next(iter(Steps(JOBS[name], folder, alone()).engine.nets.values())), steps)
+        loops = [bare.take, steps.take]
+        if not machine.ON_CPU:
+            loops.append(other.replayed().take)
+        for loop in loops:
             loop(20)
-        rounds = [(_seconds(steps.take, 100), _seconds(bare.take, 100)) for _ in range(5)]
-        ours, theirs = (statistics.median(column) for column in zip(*rounds, strict=True))
-        said.append(f"{name} {ours * 1e4:.0f} µs, bare {theirs * 1e4:.0f}, {ours / theirs:.2f}")
+        rounds = [[_seconds(loop, 100) for loop in loops] for _ in range(5)]
+        theirs, *ours = (statistics.median(column) for column in zip(*rounds, strict=True))
+        timed = (
+            f"{it * 1e4:.0f} µs{how}, {it / theirs:.2f}"
+            for it, how in zip(ours, ("", " replayed"), strict=False)
+        )
+        said.append(f"{name} bare {theirs * 1e4:.0f} µs, {', '.join(timed)}")
     return "; ".join(said)
 
 

@@ -23,6 +23,12 @@ CHECKS: dict[str, Check] = {
         f"every architecture in {precision}": partial(engines.check_architectures, precision)
         for precision in ("fp32", "bf16", "fp16")
     },
+    **{
+        f"CUDA graphs of every architecture in {precision}": partial(
+            engines.check_replayed, precision
+        )
+        for precision in ("fp32", "bf16", "fp16")
+    },
     "the losses of the CPU": engines.check_agreement_with_the_cpu,
     "no step waits for the device": engines.check_no_waiting,
     **{

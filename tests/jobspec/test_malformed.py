@@ -232,6 +232,14 @@ CASES = {
         spec(train="train: {epochs: 3, precision: bf17}"),
         [(4, 31, "train.precision cannot be 'bf17'; did you mean 'bf16'?")],
     ),
+    "unknown way to compile": (
+        spec(train="train: {epochs: 3, compile: max-autotune}"),
+        [(4, 29, "train.compile cannot be 'max-autotune'")],
+    ),
+    "a switch instead of a way to compile": (
+        spec(train="train: {epochs: 3, compile: true}"),
+        [(4, 29, "train.compile cannot be true")],
+    ),
     "unknown activation": (
         spec(model="model: {name: ffnn, activation: rleu}"),
         [(2, 33, "did you mean 'relu'?")],

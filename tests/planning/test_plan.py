@@ -252,6 +252,60 @@ def test_fp16_without_a_gpu_is_refused():
         make(train={"epochs": 1, "precision": "fp16"})
 
 
+GPU = {"resources": {"gpus_per_node": 1}}
+LONG = {"train": {"steps": 2000}}
+MUSIC = replace(FACTS, modality="music", task="predict_notes")
+CARRIED = {"model": {"name": "lstm"}, "data": {"name": "synthetic_music", "carry_state": True}}
+GRAPHS = replace(NODES, task="classify")
+
+
+@pytest.mark.parametrize(
+    ("sections", "facts", "mode", "reason"),
+    [
+        (GPU | LONG, FACTS, "reduce-overhead", "each of 2000 steps is replayed"),
+        (LONG, FACTS, "off", "trains on a CPU"),
+        (GPU, FACTS, "off", "120 steps are too few"),
+        (GPU | {"train": {"steps": 2000, "compile": "off"}}, FACTS, "off", "as asked for"),
+        (LONG | {"resources": {"gpus_per_node": 2}}, FACTS, "off", "2 ranks average gradients"),
+        (GPU | {"train": {"steps": 2000, "micro_batch": 64}}, FACTS, "off", "2 micro-batches"),
+        (GPU | LONG | CARRIED, MUSIC, "off", "begins with the state"),
+        (GPU | LONG | {"model": {"name": "lstm"}}, TEXT, "off", "differ in length"),
+        (GPU | LONG | {"model": {"name": "gnn"}}, GRAPHS, "off", "graphs differ in size"),
+        (GPU | LONG | {"model": {"name": "gnn"}}, NODES, "reduce-overhead", "2000 steps"),
+        (GPU | LONG | {"model": {"name": "a.py:Net"}}, FACTS, "off", "a.py:Net decides in Python"),
+    ],
+)
+def test_auto_replays_steps_where_a_cuda_graph_can_be_and_pays(sections, facts, mode, reason):
+    plan = make(facts=facts, **sections)
+    assert plan.compile == mode
+    assert reason in plan.compile_reason
+
+
+ASKED = {"train": {"steps": 9, "compile": "reduce-overhead"}}
+
+
+def test_a_cuda_graph_that_is_asked_for_is_tried_where_auto_would_not():
+    mine = {"model": {"name": "a.py:Net"}}
+    assert make(**GPU, **ASKED, **mine).compile == "reduce-overhead"
+    here = make(machine=Machine(cpus=4, gpus=0), **GPU, **ASKED)
+    assert (here.compile, here.gpus_per_node) == ("off", 0)
+
+
+@pytest.mark.parametrize(
+    ("sections", "facts", "why"),
+    [
+        ({}, FACTS, "trains on a CPU"),
+        ({"resources": {"gpus_per_node": 2}}, FACTS, "2 ranks average gradients"),
+        (GPU | CARRIED, MUSIC, "begins with the state"),
+        (GPU | {"model": {"name": "lstm"}}, TEXT, "differ in length"),
+    ],
+)
+def test_a_cuda_graph_that_cannot_be_is_refused(sections, facts, why):
+    with pytest.raises(SpecConflict, match=why) as refused:
+        make(facts=facts, **ASKED, **sections)
+    assert refused.value.key == "train.compile"
+
+
 def test_the_store_is_the_specs_before_the_sites_before_sqlite_in_the_run_root():
     assert make().tracking_uri == "sqlite:////runs/mlflow.db"
     assert make(Site(name="s", tracking_uri="http://site")).tracking_uri == "http://site"

@@ -16,7 +16,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from hpc_dl.data import dataset
 from hpc_dl.data.transforms.augment import Augmentation
 from hpc_dl.jobspec.architectures import ZOO
-from hpc_dl.train import build, global_mean, gradient_sync
+from hpc_dl.train import build, cuda_graph, global_mean, gradient_sync
+from hpc_dl.train.distribute import trained_players
 from hpc_dl.train.world import World
 from tests.support.every_architecture import JOBS, engine_of
 
@@ -93,6 +94,10 @@ def test_no_step_waits_for_the_device(name, code):
         for _, micro_batches in zip(range(2), batches.steps(0), strict=False):
             engine.train_step(micro_batches, batches.dummy_batch, report=True)
     assert engine.step > 0
+    if engine.carry is None:  # so that a CUDA graph repeats the step as it is
+        with cuda_graph.on_the_device(META):
+            for player in trained_players(engine):
+                engine.architecture.loss(engine.nets, micro_batches[0], player)
 
 
 @pytest.mark.parametrize("name", ["cnn", "ffnn, accumulated", "gan", "gnn, graphs"])
