@@ -14,7 +14,7 @@ from hpc_dl.cli.preview import Preview
 from hpc_dl.errors import printable
 from hpc_dl.jobspec import units
 from hpc_dl.jobspec.credentials import hidden
-from hpc_dl.jobspec.job import Tracking
+from hpc_dl.jobspec.job import Checkpoint, Tracking
 from hpc_dl.jobspec.model import Model
 from hpc_dl.jobspec.units import count
 from hpc_dl.planning import data_loading
@@ -81,7 +81,7 @@ def rows(preview: Preview) -> list[tuple[str, str]]:
         ("length", _length(plan)),
         ("compile", f"{plan.compile}: {plan.compile_reason}"),
         ("time limit", _limit(preview)),
-        ("checkpoint", f"every {spec.checkpoint.every}, the newest {spec.checkpoint.keep} kept"),
+        ("checkpoint", _checkpoint(spec.checkpoint)),
         ("store", _store(plan, spec.tracking)),
         ("run folder", plan.run_dir),
     ]
@@ -92,6 +92,12 @@ def rows(preview: Preview) -> list[tuple[str, str]]:
     lines += [("environment", _environment(plan))] if plan.origins or plan.environment else []
     lines += [("start", preview.start)] if preview.start else []
     return lines + [("note", note) for note in (*plan.notes, *preview.notes)]
+
+
+def _checkpoint(options: Checkpoint) -> str:
+    is_epoch = units.every(options.every).unit == "epoch"
+    apart = f", at least {options.least_seconds} s apart" if is_epoch else ""
+    return f"every {options.every}{apart}, the newest {options.keep} kept"
 
 
 def _store(plan: Plan, tracking: Tracking) -> str:

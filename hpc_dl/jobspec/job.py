@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -63,7 +63,14 @@ class Resources(Spec):
 class Checkpoint(Spec):
     """When to save, and how many checkpoints to keep; the best one is kept beside."""
 
-    every: Interval = Field("1 epoch", description="1 epoch, 500 steps or 10 min")
+    least_seconds: ClassVar[int] = 10
+    """Between two checkpoints that only the ends of epochs ask for."""
+
+    every: Interval = Field(
+        "1 epoch",
+        description="1 epoch, 500 steps or 10 min; where epochs are short, those of the ends of "
+        f"epochs are at least {least_seconds} s apart",
+    )
     keep: PositiveInt = Field(3, description="the newest ones, beside the best")
     monitor: str | None = Field(
         None,

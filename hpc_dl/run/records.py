@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from hpc_dl.errors import UserError
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from hpc_dl.jobspec.job import JobSpec
 
 T = TypeVar("T")
+_FAST: type[yaml.SafeLoader | yaml.CSafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml's, 13 times as fast, where PyYAML was built with it."""
+_SHORT = 8192
+"""The most bytes of a spec for libyaml: brackets nested 20 000 deep would end the process."""
 
 
 def find(path: Path, kind: type[T]) -> T | None:
@@ -55,6 +60,21 @@ def load_spec(run: RunDir) -> JobSpec:
     except UserError as error:
         fault = error.message.partition("\n")[0].removeprefix(f"{run.spec}:").strip()
         raise DamagedFile(run.spec, f"is damaged: {fault}") from None
+
+
+def spec_values(run: RunDir) -> Any:
+    """Return the job spec of a run as plain values, without checking them: a tenth of the time.
+
+    Raises DamagedFile where it is no YAML.
+    """
+    try:
+        content = read_bytes(run.spec)
+        return yaml.load(content, _FAST if len(content) <= _SHORT else yaml.SafeLoader)
+    except FileNotFoundError:
+        raise DamagedFile(run.spec, "is missing") from None
+    except (ValueError, yaml.YAMLError, RecursionError) as error:
+        why = f"{type(error).__name__}: {error}".partition("\n")[0]
+        raise DamagedFile(run.spec, f"is damaged: {why}") from None
 
 
 _ADAPTERS: dict[Any, TypeAdapter[Any]] = {}

@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from hpc_dl.jobspec.credentials import hidden
 from hpc_dl.jobspec.flat import flatten
-from hpc_dl.run.layout import DamagedFile, RunDir, read_bytes, read_json
+from hpc_dl.run import records
+from hpc_dl.run.layout import DamagedFile, RunDir, read_json
 from hpc_dl.run.weights import Weights
 
 if TYPE_CHECKING:
@@ -24,10 +23,6 @@ HYPERPARAMETERS = ("model", "data", "train")
 """Sections of a spec with all that the weights depend on."""
 STATE_TAG = "hpcdl.state"
 _LONGEST_NAME, _LONGEST_PARAMETER, _LONGEST_TAG = 250, 6000, 5000
-_FAST: type[yaml.SafeLoader | yaml.CSafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml's, 13 times as fast, where PyYAML was built with it."""
-_SHORT = 8192
-"""The most bytes of a spec for libyaml: brackets nested 20 000 deep would end the process."""
 
 
 def parameters(run: RunDir) -> dict[str, str]:
@@ -63,16 +58,11 @@ def facts(run: RunDir) -> dict[str, Any]:
 
 
 def _spec(run: RunDir) -> dict[str, Any]:
+    spec: dict[str, Any] = records.spec_values(run)
     try:
-        content = read_bytes(run.spec)
-        loader = _FAST if len(content) <= _SHORT else yaml.SafeLoader
-        spec: dict[str, Any] = yaml.load(content, loader)
         spec["tracking"]["experiment"]  # a KeyError here, not after half of it was sent
-    except FileNotFoundError:
-        raise DamagedFile(run.spec, "is missing") from None
-    except (ValueError, yaml.YAMLError, KeyError, TypeError, RecursionError) as error:
-        why = f"{type(error).__name__}: {error}".partition("\n")[0]
-        raise DamagedFile(run.spec, f"is damaged: {why}") from None
+    except (KeyError, TypeError) as error:
+        raise DamagedFile(run.spec, f"is damaged: {type(error).__name__}: {error}") from None
     return spec
 
 

@@ -1,4 +1,9 @@
-"""Checkpoint writer: one background thread on rank 0, while the training goes on."""
+"""Checkpoint writer: one background thread on rank 0, while the training goes on.
+
+Short epochs would have it write all the time. So a save that may wait is only a copy in main
+memory until `Checkpoint.least_seconds` after the last checkpoint, and a later one may take its
+place. A run that is killed loses so much more at most.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +19,7 @@ from typing import Any
 import torch
 
 from hpc_dl.errors import naming
+from hpc_dl.jobspec.job import Checkpoint
 from hpc_dl.train import checkpoint
 from hpc_dl.train.best_effort import describe_disk_error, is_disk_error
 
@@ -29,6 +35,16 @@ class Saved:
     """Time of the writing."""
     held: float
     """Seconds for which the training waited."""
+
+
+@dataclass(frozen=True)
+class _Save:
+    """A save whose state is copied."""
+
+    step: int
+    best: bool
+    held: float
+    shards: Future[Any] | None
 
 
 class CheckpointWriter:
@@ -51,6 +67,13 @@ class CheckpointWriter:
         self._writer: threading.Thread | None = None
         self._copy: Any = None
         """Of the last saved state; its memory is used again."""
+        self._changed = threading.Condition()
+        """Of what follows, and of the copy as long as it waits."""
+        self._waiting: _Save | None = None
+        """The save that the thread has not begun to write."""
+        self._hurry = False
+        self._not_before = 0.0
+        """When the next save that may wait is written, by the monotonic clock."""
         folder.mkdir(parents=True, exist_ok=True)
         for leftover in folder.glob(".*.tmp"):
             shutil.rmtree(leftover, ignore_errors=True)
@@ -63,24 +86,49 @@ class CheckpointWriter:
         best: bool,
         shards: Future[Any] | None = None,
         held: float = 0.0,
+        may_wait: bool = False,
     ) -> None:
         """Copy `state` to main memory and return; the writing goes on in the background.
 
-        Waits for an earlier save, so that there is only one copy of the state. Where the ranks
-        write `shards`, the checkpoint waits for these; `held` is the time of copying them.
+        Waits for an earlier save, so that there is only one copy of the state. A save that
+        `may_wait` is left out if the best one still waits, and is replaced by a later one. Where
+        the ranks write `shards`, the checkpoint waits for these; `held` is the time of copying
+        them.
         """
         started = time.perf_counter()
+        with self._changed:
+            if (waiting := self._waiting) and (best or not waiting.best):
+                self._copy = _copied(state, self._copy)
+                held += time.perf_counter() - started
+                self._waiting = _Save(step, best, held, shards)
+                self._hurry = not may_wait
+                self._changed.notify()
+                return
+            if waiting and may_wait:
+                return
         self.wait()
         self._copy = _copied(state, self._copy)
         held += time.perf_counter() - started
-        arguments = (step, best, held, shards)
-        self._writer = threading.Thread(target=self._write, args=arguments, daemon=True)
+        self._waiting, self._hurry = _Save(step, best, held, shards), not may_wait
+        self._writer = threading.Thread(target=self._write_in_time, daemon=True)
         self._writer.start()
 
     def wait(self) -> None:
-        """Wait until no save is under way."""
+        """Wait until no save is under way; one that waits is written now."""
+        with self._changed:
+            self._hurry = True
+            self._changed.notify()
         if self._writer is not None:
             self._writer.join()
+
+    def _write_in_time(self) -> None:
+        with self._changed:
+            left = max(0.0, self._not_before - time.monotonic())
+            self._changed.wait_for(lambda: self._hurry, left)
+            save, self._waiting = self._waiting, None
+        assert save is not None
+        self._not_before = time.monotonic() + Checkpoint.least_seconds
+        self._write(save.step, save.best, save.held, save.shards)
 
     def _write(self, step: int, best: bool, held: float, shards: Future[Any] | None) -> None:
         started = time.perf_counter()

@@ -121,8 +121,12 @@ class Checkpointer:
             checkpoint.remove_from(self.run.checkpoints, step)
         return self.resume()
 
-    def save(self, *, best: bool) -> None:
-        """Save a checkpoint of the engine's step; the writing goes on in the background."""
+    def save(self, *, best: bool, may_wait: bool = False) -> None:
+        """Save a checkpoint of the engine's step; the writing goes on in the background.
+
+        One that `may_wait` keeps a distance in time to the last; not with shards, for their ranks
+        write them together.
+        """
         state = {
             "engine": self.engine.state(),
             "patience": self.early_stopping.state(),
@@ -136,7 +140,8 @@ class Checkpointer:
             shards = self._shards.save(unfinished / checkpoint.SHARDS)
         if self._writer:
             held = time.perf_counter() - started
-            self._writer.save(state, step, best=best, shards=shards, held=held)
+            may_wait = may_wait and shards is None
+            self._writer.save(state, step, best=best, shards=shards, held=held, may_wait=may_wait)
 
     def wait(self) -> None:
         """Wait until nothing is being written."""

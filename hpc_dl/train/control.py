@@ -69,6 +69,12 @@ class CheckpointSchedule:
             return step % int(self.every.count) == 0
         return self.every.unit == "epoch" and in_epoch == 0 and epoch % int(self.every.count) == 0
 
+    def may_wait(self, step: int) -> bool:
+        """Return whether a save after `step` may keep a distance in time to the last: where nothing
+        but the end of an epoch asks for it."""
+        of_steps = self.every.unit == "steps" and step % int(self.every.count) == 0
+        return step % self.plan.steps_per_epoch == 0 and step != self.plan.steps and not of_steps
+
     def is_time(self) -> bool:
         """Return whether the minutes are over; ranks' clocks differ, so only rank 0 asks."""
         return self.every.unit == "min" and time.monotonic() - self._last_save > (

@@ -168,7 +168,9 @@ class Trainer:
                     with self.world.phases.during(EVALUATION):
                         self.recorder.note_evaluation(event)
                 case CheckpointDue():
-                    self._save()
+                    is_last = event.step == self.plan.pause_at or self.early_stopping.should_stop
+                    is_asked = is_last or event.requests > 0
+                    self._save(may_wait=not is_asked and self.schedule.may_wait(event.step))
                     if control.is_stop(event.requests) and event.step != self.plan.pause_at:
                         return self._stop(event.requests)
         is_complete = self.engine.step >= self.plan.steps or self.early_stopping.should_stop
@@ -189,10 +191,10 @@ class Trainer:
             lambda error: memory_advice.explain_evaluation(error, engine, measure, split, size),
         )
 
-    def _save(self) -> None:
+    def _save(self, *, may_wait: bool = False) -> None:
         saving = self.world.phases.during(CHECKPOINT)
         with saving, memory.during(memory.SAVING, self.world.device):
-            self.checkpointer.save(best=self.schedule.improved)
+            self.checkpointer.save(best=self.schedule.improved, may_wait=may_wait)
         self.schedule.restart()
 
     def _stop(self, requests: int = 0) -> str:

@@ -5,8 +5,10 @@ import json
 import pytest
 import torch
 
+from hpc_dl.jobspec.job import Checkpoint
 from hpc_dl.train import checkpoint
 from hpc_dl.train.checkpoint_writer import CheckpointWriter
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -40,6 +42,31 @@ def test_a_better_checkpoint_replaces_the_best(saved):
     writer.save(state(40), 40, best=True)
     writer.wait()
     assert names(saved) == ["best-00000040", "step-00000030", "step-00000040"]
+
+
+def test_short_epochs_write_few_checkpoints_among_them_the_best_and_the_last(tmp_path):
+    said = []
+    writer = CheckpointWriter(tmp_path, 9, said.append, pytest.fail)
+    writer.save(state(10), 10, best=False, may_wait=True)
+    writer.wait()
+    for step in (20, 30, 40, 50):
+        writer.save(state(step), step, best=step == 30, may_wait=True)
+    writer.save(state(60), 60, best=False)
+    writer.wait()
+    assert [(it.step, it.best) for it in said] == [(10, False), (30, True), (60, False)]
+    assert checkpoint.load(tmp_path / "best-00000030")["engine"]["step"] == 30
+    assert checkpoint.load(tmp_path / "step-00000060")["engine"]["step"] == 60
+
+
+def test_the_newest_of_short_epochs_is_written_in_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(Checkpoint, "least_seconds", 1)
+    said = []
+    writer = CheckpointWriter(tmp_path, 9, said.append, pytest.fail)
+    for step in (10, 20, 30):
+        writer.save(state(step), step, best=False, may_wait=True)
+        wait_until(lambda: len(said) == 1)
+    wait_until(lambda: len(said) == 2)
+    assert [it.step for it in said] == [10, 30]
 
 
 def test_a_best_checkpoint_not_yet_marked_at_a_kill_is_marked_later(saved):
