@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from hpc_dl.jobspec.architectures import ModelSpec
-from hpc_dl.jobspec.base import OpenSpec, Spec, tag_by_name
+from hpc_dl.jobspec.base import Misplaced, OpenSpec, Spec, tag_by_name
 from hpc_dl.jobspec.credentials import hidden
 from hpc_dl.jobspec.optimizers import Muon
 from hpc_dl.jobspec.slurm import OTHER_MEMORY, SbatchOptions
@@ -205,6 +205,20 @@ class JobSpec(Spec):
         description="runs that have to be complete before this one starts, by name, id, Slurm job "
         "id or pattern, like `sw-*`; it is cancelled if one of them fails",
     )
+
+    @model_validator(mode="after")
+    def _has_rungs(self) -> Self:
+        """Raise Misplaced where no rung of a sweep lies before the end of a training."""
+        sweep, epochs = self.sweep, self.train.epochs
+        if sweep is None or not sweep.has_rungs:
+            return self
+        if epochs is None and sweep.method == "hyperband":
+            what = "hyperband divides the epochs of a training: give train.epochs, not train.steps"
+            raise Misplaced(("sweep", "method"), what)
+        if epochs is not None and sweep.min_epochs >= epochs:
+            what = f"the first rung has to come before the end: train.epochs is {epochs}"
+            raise Misplaced(("sweep", "min_epochs"), what)
+        return self
 
     def training(self) -> dict[str, Any]:
         """Return the options that the trained weights depend on, as plain values: without the

@@ -205,6 +205,11 @@ class Sweep(Spec):
         stops = self.method not in ("grid", "random", "tpe")
         return self.method in ("random", "tpe") or (stops and self.trials is not None)
 
+    @property
+    def has_rungs(self) -> bool:
+        """True if trials pause at rungs, after so many epochs, from where the best go on."""
+        return self.method in _WITH_RUNGS
+
     def places(self) -> Iterator[tuple[str, Path, Any]]:
         """Yield every swept key with its place below `sweep`, and what stands there."""
         for name in ("parameters", "zip"):
@@ -294,13 +299,13 @@ class Sweep(Spec):
             if not self.is_drawn and isinstance(value, Distribution):
                 more = "method: random and trials: 20" if method == "grid" else "trials: 20"
                 raise Misplaced(path, f"a grid lists its values; to draw them, write {more}")
-            if method in _WITH_RUNGS and key in ("train.epochs", "train.steps"):
+            if self.has_rungs and key in ("train.epochs", "train.steps"):
                 raise Misplaced(path, f"all trials of {method} are of one length")
         if self.seeds is not None and method not in ("grid", "random"):
             raise Misplaced(("seeds",), f"{method} does not train every trial to its end")
         for name in ("reduction_factor", "min_epochs"):
             changed = getattr(self, name) != Sweep.model_fields[name].default
-            if changed and method not in _WITH_RUNGS:
+            if changed and not self.has_rungs:
                 raise Misplaced((name,), f"is for {' and '.join(_WITH_RUNGS)}, not {method}")
 
     def _check_number(self) -> None:
