@@ -17,12 +17,12 @@ from hpc_dl.errors import UserError
 HELP = """Draw losses and the monitored metric over the steps: a panel a metric, a colour for what
 differs in the specs. Runs that differ in their seeds alone are one line, the mean at the steps that
 all of them have reached, in a band of one sample standard deviation."""
-_SUFFIXES = (".pdf", ".png", ".svg")
+SUFFIXES = (".pdf", ".png", ".svg")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     common.add_runs(parser)
-    kinds = " ".join(_SUFFIXES)
+    kinds = " ".join(SUFFIXES)
     parser.add_argument(
         "-o", "--out", metavar="FILE", type=Path, required=True, help=f"the figure: {kinds}"
     )
@@ -30,7 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    out_file.check(args.out, force=args.force, suffixes=_SUFFIXES)
+    out_file.check(args.out, force=args.force, suffixes=SUFFIXES)
     groups, notes = grouped(common.chosen_runs(args))
     names = grouping.differing(groups)
     drawn: dict[str, list[dict[str, Curve]]] = {}

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 
-from hpc_dl.cli import common
+from hpc_dl.cli import common, sweep_best, sweep_plot
 from hpc_dl.sweep import folder
 from hpc_dl.sweep.folder import SweepDir
 
 HELP = """Look at a sweep, go on with it, or stop it. `hpcdl submit JOB.yaml --sweep` starts one."""
 _VERBS = {
     "status": "its trials by state, and the best of them",
+    "best": "the job spec of the best trial, ready to be submitted",
+    "plot": "draw its results: the best so far, all curves, values and their importance",
     "resume": "go on with the trials that were stopped",
     "cancel": "stop it: trials that run save first",
 }
@@ -23,6 +25,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         verb.add_argument("word", metavar="SWEEP", help="its name or id, or `latest`")
         if name == "resume":
             verb.add_argument("--failed", action="store_true", help="those that failed, too")
+        if name == "best":
+            sweep_best.configure(verb)
+        if name == "plot":
+            sweep_plot.configure(verb)
         common.add_site_and_json(verb)
 
 
@@ -56,4 +62,10 @@ def _cancel(sweep: SweepDir, args: argparse.Namespace) -> None:
     _status(sweep, args)
 
 
-_DO = {"status": _status, "resume": _resume, "cancel": _cancel}
+_DO = {
+    "status": _status,
+    "best": sweep_best.run,
+    "plot": sweep_plot.run,
+    "resume": _resume,
+    "cancel": _cancel,
+}

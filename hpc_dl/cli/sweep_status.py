@@ -14,14 +14,14 @@ from hpc_dl.jobspec import units
 from hpc_dl.jobspec.load import load_resolved
 from hpc_dl.jobspec.units import count
 from hpc_dl.scheduler import registry
-from hpc_dl.sweep import folder, info, progress
+from hpc_dl.sweep import folder, info, progress, summary
 from hpc_dl.sweep.folder import SweepDir
 from hpc_dl.sweep.info import Info
 from hpc_dl.sweep.progress import TrialProgress
+from hpc_dl.sweep.summary import Configuration
 
 SHOWN = 10
 """How many of the best trials are listed."""
-_ORDER = ("completed", "running", "waiting", "paused", "pruned", "failed", "lost", "cancelled")
 
 
 def next_commands(sweep: SweepDir) -> str:
@@ -51,7 +51,7 @@ def describe(sweep: SweepDir, jobs: Sequence[str]) -> str:
 def to_json(sweep: SweepDir) -> dict[str, Any]:
     """Return everything that `show` prints."""
     known, trials = info.load(sweep), progress.read(sweep)
-    best = ranked(known, trials)
+    best = summary.ranked(trials, known.goal)
     return {
         "sweep": sweep.id,
         "path": str(sweep.path),
@@ -60,7 +60,7 @@ def to_json(sweep: SweepDir) -> dict[str, Any]:
         "counts": dict(progress.counts(trials)),
         "seconds_left": seconds_left(sweep, trials),
         "jobs": [it.job_id for it in folder.arrays(sweep)],
-        "best": _trial_json(sweep, best[0]) if best else None,
+        "best": configuration_json(sweep, known, best[0]) if best else None,
         "trials": [_trial_json(sweep, it) for it in trials],
     }
 
@@ -71,16 +71,27 @@ def _trial_json(sweep: SweepDir, it: TrialProgress) -> dict[str, Any]:
     return {"run": run, "state": it.state, **dataclasses.asdict(it.trial), "result": result}
 
 
+def configuration_json(sweep: SweepDir, known: Info, it: Configuration) -> dict[str, Any]:
+    """Return a configuration with its score, as JSON has it."""
+    assert it.mean is not None
+    return {
+        "run": sweep.run(it.best(known.goal).trial.number).id,
+        "runs": [sweep.run(one.trial.number).id for one in it.trials],
+        "values": it.values,
+        "value": it.mean.mean,
+        "deviation": it.mean.deviation if it.mean.n > 1 else None,
+    }
+
+
 def show(sweep: SweepDir, out: Console) -> None:
     """Print the trials by state, and the best of them with their values."""
     known, trials = info.load(sweep), progress.read(sweep)
     numbers = progress.counts(trials)
-    states = ", ".join(f"{numbers[it]} {it}" for it in _ORDER if numbers[it])
-    out.print(Text.assemble((sweep.id, "bold"), f": {count(len(trials), 'trial')}: {states}"))
+    out.print(Text.assemble((sweep.id, "bold"), f": {progress.describe(trials)}"))
     if left := seconds_left(sweep, trials):
         out.print(f"about {units.clock(round(left))} left")
-    if best := ranked(known, trials):
-        out.print(_table(sweep, known, best[:SHOWN]))
+    if best := summary.ranked(trials, known.goal):
+        out.print(table(sweep, known, best[:SHOWN]))
     for it in trials:
         if it.state == "failed" and it.result:
             reason = it.result.reason.partition("\n")[0]
@@ -89,13 +100,6 @@ def show(sweep: SweepDir, out: Console) -> None:
     if lost or numbers["failed"] or numbers["cancelled"]:
         what = " --failed" if numbers["failed"] else ""
         out.print(f"`hpcdl sweep resume {sweep.id}{what}` goes on with them")
-
-
-def ranked(known: Info, trials: Sequence[TrialProgress]) -> list[TrialProgress]:
-    """Return the trials that have a value, the best first; those of one value in their order."""
-    found = [it for it in trials if it.result and it.result.value is not None]
-    sign = 1 if known.goal == "minimize" else -1
-    return sorted(found, key=lambda it: sign * (it.result.value or 0.0) if it.result else 0.0)
 
 
 def seconds_left(sweep: SweepDir, trials: Sequence[TrialProgress]) -> float | None:
@@ -109,18 +113,12 @@ def seconds_left(sweep: SweepDir, trials: Sequence[TrialProgress]) -> float | No
     return sum(done) / len(done) * left / min(spec.concurrent, left)
 
 
-def _table(sweep: SweepDir, known: Info, best: Sequence[TrialProgress]) -> Table:
-    keys = list(dict.fromkeys(key for it in best for key in it.trial.values))
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for title in ("run", known.metric, "epochs", "state", *keys):
-        table.add_column(title, overflow="fold")
-    for it in best:
-        assert it.result is not None and it.result.value is not None
-        cells = [sweep.run(it.trial.number).id, f"{it.result.value:.5g}", str(it.result.epoch)]
-        cells += [it.state, *(_shown(it.trial.values.get(key, "")) for key in keys)]
-        table.add_row(*map(Text, cells))
-    return table
-
-
-def _shown(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def table(sweep: SweepDir, known: Info, best: Sequence[Configuration]) -> Table:
+    """Return a table of configurations with their runs, results and values."""
+    head, *rows = summary.table(sweep, known.metric, best)
+    shown = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for title in head:
+        shown.add_column(Text(title), overflow="fold")
+    for row in rows:
+        shown.add_row(*map(Text, row))
+    return shown

@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.text import Text
 
@@ -20,6 +21,7 @@ from hpc_dl.cli.common import console, print_json
 from hpc_dl.cli.job_request import JobRequest
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec import load
+from hpc_dl.jobspec.credentials import hidden
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run import layout
@@ -155,6 +157,7 @@ def create(request: SweepRequest, plan: Plan, scheduler: Scheduler) -> SweepDir:
             store_uri.save(as_run, plan.tracking_uri)
             write_json(as_run.plan, plan.without_password().to_json())
             write_atomic(sweep.spec, load.dump(request.spec.without_password()))
+            write_atomic(sweep.submitted, load.dump_values(_as_submitted(job)))
             folder.add_trials(sweep, request.trials)
             hpcdl_code.freeze(as_run)
             info.save(
@@ -174,6 +177,14 @@ def create(request: SweepRequest, plan: Plan, scheduler: Scheduler) -> SweepDir:
             shutil.rmtree(sweep.path)
             raise
     return sweep
+
+
+def _as_submitted(job: JobRequest) -> dict[str, Any]:
+    """Return the values of the job file and the overrides, without a password."""
+    values: dict[str, Any] = load.read(job.file, job.overrides, JobSpec).values
+    if uri := values.get("tracking", {}).get("uri"):
+        values["tracking"]["uri"] = hidden(uri)
+    return values
 
 
 def _absolute_site(site: str | None) -> str | None:

@@ -65,7 +65,11 @@ def read_identity(identity: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def dump(spec: BaseModel) -> str:
     """Return a spec as YAML that `load` reads back as the same spec."""
-    values = spec.model_dump(mode="json")
+    return dump_values(spec.model_dump(mode="json"))
+
+
+def dump_values(values: Any) -> str:
+    """Return values as YAML that `load` reads back as the same values."""
     return str(yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
 
 

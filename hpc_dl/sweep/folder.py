@@ -2,6 +2,7 @@
 
     sweep.json      the name of the sweep, what it was submitted from, its metric and goal
     job.yaml        the resolved job spec, of which each trial changes some values
+    submitted.yaml  the job spec as the user wrote it, with the overrides
     code/           the user's own files, as they were at submission
     trials.jsonl    the trials, a line each; it grows where values are chosen later
     claims/         which job has taken which unit: TRIAL-RUNG.NUMBER.json
@@ -65,6 +66,11 @@ class SweepDir:
     def spec(self) -> Path:
         """The resolved job spec, with its section `sweep`."""
         return self.path / "job.yaml"
+
+    @property
+    def submitted(self) -> Path:
+        """The job spec as it was submitted, with the overrides."""
+        return self.path / "submitted.yaml"
 
     @property
     def code(self) -> Path:
@@ -195,6 +201,12 @@ def read_results(sweep: SweepDir) -> dict[Unit, Result]:
             result = _RESULT.validate_python(value)
             found[result.unit] = result
     return found
+
+
+def times(sweep: SweepDir) -> dict[Unit, float]:
+    """Return when each result was written, in seconds since 1970, in this order."""
+    found = {it: (sweep.results / f"{_file(it)}.json").stat().st_mtime for it in finished(sweep)}
+    return dict(sorted(found.items(), key=lambda item: (item[1], item[0])))
 
 
 def finished(sweep: SweepDir) -> set[Unit]:

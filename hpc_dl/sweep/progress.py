@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.jobspec.units import count
 from hpc_dl.sweep import folder, methods, taking
 from hpc_dl.sweep.folder import SweepDir
 from hpc_dl.sweep.method import candidates
 from hpc_dl.sweep.trial import Result, Trial, Unit
+
+_ORDER = ("completed", "running", "waiting", "paused", "pruned", "failed", "lost", "cancelled")
 
 
 @dataclass(frozen=True)
@@ -38,9 +42,16 @@ def read(sweep: SweepDir, *, ask: bool = True) -> list[TrialProgress]:
     return found
 
 
-def counts(trials: list[TrialProgress]) -> Counter[str]:
+def counts(trials: Sequence[TrialProgress]) -> Counter[str]:
     """Return how many trials are in each state."""
     return Counter(it.state for it in trials)
+
+
+def describe(trials: Sequence[TrialProgress]) -> str:
+    """Say how many trials there are, and in which states."""
+    numbers = counts(trials)
+    states = ", ".join(f"{numbers[it]} {it}" for it in _ORDER if numbers[it])
+    return f"{count(len(trials), 'trial')}: {states}"
 
 
 def units_left(sweep: SweepDir, spec: JobSpec) -> int:

@@ -28,10 +28,15 @@ _SPLITS = {"train": "training", "validation": "validation", "test": "test"}
 
 def tags(run: RunDir, mlflow_id: str, known: Mapping[str, str]) -> dict[str, str]:
     """Return the description with its digest as tags; none where the `known` one is a user's."""
+    return as_tags(write(run, mlflow_id), known)
+
+
+def as_tags(text: str, known: Mapping[str, str]) -> dict[str, str]:
+    """Return a text with its digest as tags; none where the `known` one is a user's."""
     there = known.get(_NOTE, "")
     if there and known.get(_DIGEST) != _digest(there) and not there.startswith(_FORMER):
         return {}
-    text = description.clean_text(write(run, mlflow_id), _LONGEST)
+    text = description.clean_text(text, _LONGEST)
     return {_NOTE: text, _DIGEST: _digest(text)}
 
 

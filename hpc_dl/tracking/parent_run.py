@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hpc_dl.jobspec.credentials import hidden
 from hpc_dl.run import origin
 from hpc_dl.run.layout import RunDir
 from hpc_dl.run.membership import Membership
@@ -29,21 +28,17 @@ _SECONDS = 10.0
 
 @dataclass(frozen=True)
 class _Saved:
-    store: str
-    """The store's URI, without a password."""
     mlflow_id: str
 
 
-def child_tags(
-    run: RunDir, trial: Membership, client: MlflowClient, uri: str, found: Run
-) -> dict[str, str]:
+def child_tags(run: RunDir, trial: Membership, client: MlflowClient, found: Run) -> dict[str, str]:
     """Return the tags that the MLflow run of a trial lacks to be a child of its sweep's.
 
     Raises LockTimeout.
     """
     folder, parent = trial.folder(run), found.data.tags.get(mlflow_run.PARENT_TAG)
-    if parent is None or _saved(folder, uri) not in (None, parent):
-        parent = find_or_create(folder, run, client, uri, found.info.experiment_id).info.run_id
+    if parent is None or parent != _saved(folder):
+        parent = find_or_create(folder, run, client, found.info.experiment_id).info.run_id
     tags = {
         mlflow_run.PARENT_TAG: parent,
         SWEEP_TAG: trial.sweep,
@@ -52,35 +47,32 @@ def child_tags(
     return {key: it for key, it in tags.items() if found.data.tags.get(key) != it}
 
 
-def find_or_create(
-    folder: Path, trial: RunDir, client: MlflowClient, uri: str, experiment: str
-) -> Run:
+def find_or_create(folder: Path, trial: RunDir, client: MlflowClient, experiment: str) -> Run:
     """Return the MLflow run of a sweep's folder, also a deleted one; `trial` is a run of it.
 
     Raises LockTimeout.
     """
-    if (known := _known(folder, client, uri)) is not None:
-        return known
+    if (there := known(folder, client)) is not None:
+        return there
     message = f"another process is creating the MLflow run of {folder.name}"
     with lock.acquire(folder / "tracking.lock", message, _SECONDS):
-        if (known := _known(folder, client, uri)) is not None:  # by now
-            return known
+        if (there := known(folder, client)) is not None:  # by now
+            return there
         found = mlflow_run.search(RunDir(folder), client, experiment, mlflow_run.has_path)
         found = found or _create(folder, trial, client, experiment)
-        cursor.save(folder / FILE, {"store": hidden(uri), "mlflow_id": found.info.run_id})
+        cursor.save(folder / FILE, {"mlflow_id": found.info.run_id})
         return found
 
 
-def _saved(folder: Path, uri: str) -> str | None:
-    """Return the noted id; None where it is that of another store."""
+def _saved(folder: Path) -> str | None:
     saved = cursor.load(folder / FILE, _Saved)
-    return saved.mlflow_id if saved and saved.store == hidden(uri) else None
+    return saved.mlflow_id if saved else None
 
 
-def _known(folder: Path, client: MlflowClient, uri: str) -> Run | None:
-    """Return the MLflow run with the noted id, unless the store was emptied or moved since, or it
-    is that of another folder, of which this one is a copy."""
-    saved = _saved(folder, uri)
+def known(folder: Path, client: MlflowClient) -> Run | None:
+    """Return the MLflow run with the noted id, unless the store is another one since, or it is that
+    of another folder, of which this one is a copy."""
+    saved = _saved(folder)
     found = mlflow_run.fetch(client, saved) if saved else None
     if found is None:
         return None

@@ -93,7 +93,7 @@ def sync_journal(run: RunDir, lock_timeout: float = 0.0) -> SyncResult:
     if not is_pending(run):
         return SyncResult(0, Cursor.load(run).state)
     with _file_errors(run), writing_as(run, beside=True):
-        uri = _find_uri(run)
+        uri = find_uri(run)
         lock_file = run.tracking.with_suffix(".lock")
         message = f"another process is sending the journal of {run.id}"
         with lock.acquire(lock_file, message, lock_timeout), _frozen_garbage_collector():
@@ -108,7 +108,7 @@ def upload_files(run: RunDir, lock_timeout: float = 0.0) -> bool:
     if not uploads.has_pending_files(run):
         return False
     with _file_errors(run), writing_as(run, beside=True):
-        return uploads.upload(run, _find_uri(run), lock_timeout)
+        return uploads.upload(run, find_uri(run), lock_timeout)
 
 
 def is_pending(run: RunDir) -> bool:
@@ -129,11 +129,12 @@ def has_pending_events(run: RunDir) -> bool:
 def _has_other_store(run: RunDir, sent: Cursor) -> bool:
     """Return whether the run goes to another store by now, as after a move."""
     with contextlib.suppress(UserError):
-        return sent.store != hidden(_find_uri(run))
+        return sent.store != hidden(find_uri(run))
     return False
 
 
-def _find_uri(run: RunDir) -> str:
+def find_uri(run: RunDir) -> str:
+    """Return the URI of the store that a run, or a sweep, goes to. Raises UserError."""
     uri = store_uri.load(run)
     if uri is None:
         raise UserError(f"{run.path} has no {run.plan.name}", hint="It was never submitted.")
@@ -246,7 +247,7 @@ class _JournalSync:
             return
         if trial and trial.folder(self.run).is_dir():
             self.swept = trial.options
-            self._send_tags(parent_run.child_tags(self.run, trial, self.client, self.uri, found))
+            self._send_tags(parent_run.child_tags(self.run, trial, self.client, found))
 
     def _find_known_run(self) -> Run | None:
         """Return the MLflow run that the cursor names, unless another copy of the run went on

@@ -50,7 +50,7 @@ def test_trials_that_begin_at_once_make_one_parent(tmp_path, uri):
     with store.connect(uri) as client:
 
         def parent(_):
-            return parent_run.find_or_create(sweep.path, run, client, uri, "0").info.run_id
+            return parent_run.find_or_create(sweep.path, run, client, "0").info.run_id
 
         with ThreadPoolExecutor(8) as pool:
             assert len(set(pool.map(parent, range(16)))) == 1
