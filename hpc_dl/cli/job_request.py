@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import itertools
 import os
 import re
@@ -74,23 +75,27 @@ class JobRequest:
 
         Raises SpecError, with the position in the file, where options do not fit together.
         """
+        with errors_with_position(self.file, self.overrides):
+            return self.try_plan(run_dir, scheduler)
+
+    def try_plan(self, run_dir: Path, scheduler: Scheduler) -> Plan:
+        """Return the plan of this job in `run_dir`. Raises SpecConflict, without a position."""
         spec, waits = self._after_others(scheduler)
         if not scheduler.on_this_machine:
             wrapper.check_is_there(self.site.wrapper, self.site.setup)
-        with errors_with_position(self.file, self.overrides):
-            plan = plan_job(
-                scheduler,
-                spec,
-                self.site,
-                self.facts,
-                run_dir=run_dir,
-                run_root=self.run_root,
-                data_root=self.data_root,
-                machine=this_machine() if scheduler.on_this_machine else None,
-                environment=self.environment,
-            )
-            if self.is_new:
-                compatibility.check_new(spec, self.facts)
+        plan = plan_job(
+            scheduler,
+            spec,
+            self.site,
+            self.facts,
+            run_dir=run_dir,
+            run_root=self.run_root,
+            data_root=self.data_root,
+            machine=this_machine() if scheduler.on_this_machine else None,
+            environment=self.environment,
+        )
+        if self.is_new:
+            compatibility.check_new(spec, self.facts)
         notes = [*waits, *plan.notes, *self.code.notes]
         if self.initial:
             notes += warm_start.notes(self.initial.source.facts, self.facts)
@@ -111,6 +116,21 @@ class JobRequest:
                 "job, this one is cancelled, and has to be submitted again"
             )
         return spec.model_copy(update={"resources": resources}), notes
+
+    def with_spec(self, spec: JobSpec) -> JobRequest:
+        """Return the job with another spec, and what is known of the data and weights of that.
+
+        The user's own files are those of this job. Raises SpecConflict and other UserErrors.
+        """
+        source = _source(spec, self.site, self.base)
+        if isinstance(spec.data, UserData):
+            facts = snapshot.take(spec, self.base, self.data_root, None).facts
+            assert facts is not None
+        else:
+            facts = source.describe()
+        check_files(spec, facts)
+        initial = _initial(spec, self.site, facts, None)
+        return dataclasses.replace(self, spec=spec, facts=facts, initial=initial)
 
 
 @contextlib.contextmanager
@@ -199,14 +219,14 @@ def _load(file: Path, overrides: Sequence[str], copied: Path | None) -> JobSpec:
     load = specs.load if copied is None else specs.load_resolved
     base = (copied or file.parent).absolute()
     with errors_with_position(file, overrides):
-        return _with_absolute_paths(load(file, overrides), overrides, base)
+        return with_absolute_paths(load(file, overrides), overrides, base)
 
 
 def _source(spec: JobSpec, site: Site, base: Path, fitted: Fitted | None = None) -> Source[Any]:
     return sources.build(spec.data, sites.expand(site.data_root, os.environ), base, fitted)
 
 
-def _with_absolute_paths(spec: JobSpec, overrides: Sequence[str], base: Path) -> JobSpec:
+def with_absolute_paths(spec: JobSpec, overrides: Sequence[str], base: Path) -> JobSpec:
     """Make `data.root` and other paths absolute, and the files of a user's code relative to `base`.
 
     In a file they are relative to that file, on the command line to the current folder. Raises
@@ -281,6 +301,7 @@ def _cpus() -> int:
     return os.cpu_count() or 1
 
 
+@functools.cache
 def _memory() -> int:
     import psutil
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from rich.text import Text
 
-from hpc_dl.cli import job_request, sweep_status, sweep_watch
+from hpc_dl.cli import sweep_check, sweep_status, sweep_watch
 from hpc_dl.cli.common import console, print_json
 from hpc_dl.cli.job_request import JobRequest
 from hpc_dl.errors import UserError
@@ -30,7 +30,7 @@ from hpc_dl.run.submission import Submission
 from hpc_dl.scheduler import registry
 from hpc_dl.scheduler.base import Scheduler, Tasks, Unconfirmed
 from hpc_dl.submission import hpcdl_code, provenance, snapshot
-from hpc_dl.sweep import folder, info, metric, progress, space
+from hpc_dl.sweep import folder, info, metric, progress
 from hpc_dl.sweep.folder import SweepDir
 from hpc_dl.sweep.info import Info
 from hpc_dl.sweep.metric import Goal
@@ -73,8 +73,8 @@ class SweepRequest:
 
 def run(args: argparse.Namespace, job: JobRequest) -> int:
     """Submit the sweep of a job spec, and print what comes next."""
-    request = read(job, args.site)
     scheduler = registry.choose(job.site, local=args.local)
+    request = read(job, args.site, scheduler)
     sweep = submit(request, scheduler, new=args.new)
     out = console(for_json=args.json)
     jobs = [it.job_id for it in folder.arrays(sweep)]
@@ -89,12 +89,11 @@ def run(args: argparse.Namespace, job: JobRequest) -> int:
     return code
 
 
-def read(job: JobRequest, site: str | None) -> SweepRequest:
+def read(job: JobRequest, site: str | None, scheduler: Scheduler) -> SweepRequest:
     """Return the sweep of a job that was asked for, with its trials. Raises UserError."""
-    with job_request.errors_with_position(job.file, job.overrides):
-        found, goal = metric.resolve(job.spec, job.facts)
-    assert job.spec.sweep is not None
-    return SweepRequest(job, space.trials(job.spec.sweep), found, goal, site)
+    trials = sweep_check.checked_trials(job, scheduler)
+    found, goal = metric.resolve(job.spec, job.facts)
+    return SweepRequest(job, trials, found, goal, site)
 
 
 def submit(request: SweepRequest, scheduler: Scheduler, *, new: bool) -> SweepDir:
@@ -156,7 +155,7 @@ def create(request: SweepRequest, plan: Plan, scheduler: Scheduler) -> SweepDir:
             provenance.record(as_run, job.base, job.fingerprint.digest, job.overrides)
             store_uri.save(as_run, plan.tracking_uri)
             write_json(as_run.plan, plan.without_password().to_json())
-            write_atomic(sweep.spec, load.dump(request.spec.without_password()))
+            write_atomic(sweep.spec, load.dump(request.spec.without_password(), only_given=True))
             write_atomic(sweep.submitted, load.dump_values(_as_submitted(job)))
             folder.add_trials(sweep, request.trials)
             hpcdl_code.freeze(as_run)

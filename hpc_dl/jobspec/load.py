@@ -63,9 +63,10 @@ def read_identity(identity: Mapping[str, Any]) -> Mapping[str, Any]:
         return upgraded
 
 
-def dump(spec: BaseModel) -> str:
-    """Return a spec as YAML that `load` reads back as the same spec."""
-    return dump_values(spec.model_dump(mode="json"))
+def dump(spec: BaseModel, *, only_given: bool = False) -> str:
+    """Return a spec as YAML that `load` reads back as the same spec; with all of its defaults, or
+    `only_given` options, so that another `name` for a part brings its own defaults."""
+    return dump_values(spec.model_dump(mode="json", exclude_unset=only_given))
 
 
 def dump_values(values: Any) -> str:

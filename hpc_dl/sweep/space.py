@@ -14,7 +14,7 @@ import math
 import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from hpc_dl.jobspec import load, overrides
 from hpc_dl.jobspec.job import JobSpec
@@ -34,12 +34,14 @@ Values = dict[str, Any]
 """The values of a configuration, by their keys."""
 DIGITS = 6
 """Significant digits of a drawn number, which can then be read, and typed again as it is."""
+ZIP, CASES = "zip", "cases"
+"""The names of what is chosen for several options at once."""
 _TRIES = 100
 """A narrow distribution may have fewer numbers of so many digits than there are trials."""
 
 
 class Chooser(Protocol):
-    """Chooses the values of a configuration; a name is the same in every configuration."""
+    """Chooses the values of a configuration; a name, a key or one of these, stays the same."""
 
     def index(self, name: str, count: int) -> int:
         """Return a number from 0 on, below `count`."""
@@ -93,25 +95,70 @@ def choose(sweep: Sweep, chooser: Chooser) -> Values:
     """Return a configuration of a space, as `chooser` chooses."""
     values = _choose_each(sweep.parameters, "", chooser)
     if sweep.zip:
-        chosen = chooser.index("zip", len(next(iter(sweep.zip.values()))))
+        chosen = chooser.index(ZIP, len(next(iter(sweep.zip.values()))))
         values |= {key: them[chosen] for key, them in sweep.zip.items()}
     if sweep.cases:
-        case = chooser.index("cases", len(sweep.cases))
-        values |= _choose_each(sweep.cases[case], f"cases.{case}.", chooser)
+        case = chooser.index(CASES, len(sweep.cases))
+        values |= _choose_each(sweep.cases[case], f"{CASES}.{case}.", chooser)
     return values
+
+
+def limits(sweep: Sweep) -> list[Trial]:
+    """Return trials that have all choices of a space, and both ends of each distribution."""
+    groups = sweep.cases or [{}]
+    entries = [*sweep.parameters.values(), *(it for case in groups for it in case.values())]
+    several = [_several(it) for it in entries if not isinstance(it, Distribution)]
+    counts = [2, *map(len, [*sweep.zip.values(), *several])]
+    each = [choose(sweep, _Each(it, len(groups))) for it in range(max(counts) * len(groups))]
+    return [Trial(number, values, None, number) for number, values in enumerate(each, start=1)]
+
+
+class _Each:
+    """Chooses the cases in turn, and of each the first of all values, then the second, and so on;
+    of numbers the lowest, then the highest."""
+
+    def __init__(self, number: int, cases: int) -> None:
+        self._turn, self._case = divmod(number, cases)
+
+    def index(self, name: str, count: int) -> int:
+        return self._case if name == CASES else self._turn % count
+
+    def number(self, name: str, among: Distribution) -> float:
+        (ends,) = among.model_dump().values()
+        return cast("float", ends[self._turn % 2])
+
+
+def values_of(trial: Trial) -> Values:
+    """Return the values of a trial, with its seed where it has one of its own."""
+    return trial.values if trial.seed is None else {**trial.values, "train.seed": trial.seed}
 
 
 def words(trial: Trial) -> list[str]:
     """Return a trial's values as overrides, `key=JSON`, which are read as exactly these values."""
-    values = trial.values if trial.seed is None else {**trial.values, "train.seed": trial.seed}
-    return [f"{key}={_json(value)}" for key, value in values.items()]
+    return [f"{key}={_json(value)}" for key, value in values_of(trial).items()]
+
+
+def number_of(values: Sequence[Any], value: Any) -> int:
+    """Return the place of a value in a list. Raises ValueError."""
+    return [as_json(it) for it in values].index(as_json(value))
+
+
+def is_of(case: Mapping[str, Any], trial: Trial) -> bool:
+    """Return whether the values of a trial are of this case."""
+    return all(
+        key in trial.values
+        and (
+            isinstance(it, Distribution) or as_json(trial.values[key]) in map(as_json, _several(it))
+        )
+        for key, it in case.items()
+    )
 
 
 def spec_of(spec: JobSpec, trial: Trial) -> JobSpec:
     """Return the job spec of a trial: that of the sweep, with the trial's values.
 
-    A part that gets another name has its own defaults, but of a resolved `spec` those of the former
-    one. Raises SpecError, with places among the `words`.
+    A part that gets another name has its own defaults, as long as those of the former one are not
+    written in `spec`. Raises SpecError, with places among the `words`.
     """
     return load.validate(document_of(given(spec), trial), JobSpec)
 
@@ -124,7 +171,7 @@ def given(spec: JobSpec) -> dict[str, Any]:
 def document_of(values: Mapping[str, Any], trial: Trial) -> Document:
     """Return the values of a spec with those of a trial, whose places are among the `words`."""
     document = Document(copy.deepcopy(values))
-    overrides.apply(document, words(trial), JobSpec)
+    overrides.apply(document, words(trial), JobSpec, is_resolved=True)
     return document
 
 
@@ -165,6 +212,7 @@ def _each(group: Mapping[str, Any]) -> Iterator[Values]:
 
 
 def _several(entry: Any) -> Sequence[Any]:
+    """Return the values of an entry; of numbers without end, the entry alone."""
     if isinstance(entry, Choice):
         return entry.choice
     if isinstance(entry, IntUniform):
