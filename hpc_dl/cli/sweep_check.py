@@ -50,7 +50,9 @@ def checked_trials(
         raise UserError(f"{request.file} has no section `sweep`", hint=WRITE_IT)
     with job_request.errors_with_position(request.file, request.overrides):
         _check_whole(request.spec)
-        chosen = dict(zip(("metric", "goal"), metric.resolve(request.spec, request.facts), strict=True))
+        chosen = dict(
+            zip(("metric", "goal"), metric.resolve(request.spec, request.facts), strict=True)
+        )
     sweep = sweep.model_copy(update=chosen)
     is_later = sweep.method == "tpe"
     checking, checked = _Checking(request, scheduler, sweep), []

@@ -16,7 +16,7 @@ from typing import Any
 
 from rich.text import Text
 
-from hpc_dl.cli import sweep_check, sweep_status, sweep_watch
+from hpc_dl.cli import job_request, sweep_check, sweep_status, sweep_watch
 from hpc_dl.cli.common import console, print_json
 from hpc_dl.cli.job_request import JobRequest
 from hpc_dl.errors import UserError

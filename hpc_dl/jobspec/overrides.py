@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -126,7 +127,7 @@ def _put(
             if path[:depth] not in _sections(root):
                 _complain_of_path(document, path, mark, root)
                 return False
-            values[key] = {}
+            values[key] = _default_name(document, path[:depth], root)
             document.keys[path[:depth]] = document.places[path[:depth]] = mark
         values = values[key]
     _forget(document, path)
@@ -147,6 +148,15 @@ def _put(
     return True
 
 
+def _default_name(document: Document, path: Path, root: type[BaseModel]) -> dict[str, Any]:
+    """Return the name of what a section is if nothing is written of it, such as the optimizer."""
+    part = fields.part_at(root, document.values, path[:-1])
+    default = part.model_fields[str(path[-1])].default if part else None
+    name = getattr(default, "name", None) if isinstance(default, BaseModel) else None
+    return {} if name is None else {"name": name}
+
+
+@functools.cache
 def _sections(root: type[BaseModel]) -> set[Path]:
     """Return the paths that may have something below them."""
     paths = {tuple(path.split(".")) for path in fields.all_paths(root)}

@@ -24,6 +24,11 @@ def spec(**parts):
     return "\n".join(line for line in lines.values() if line) + "\n"
 
 
+def swept(options):
+    """The good spec with a sweep of these options."""
+    return spec(more=f"sweep: {{{options}}}")
+
+
 CASES = {
     # ---- the file as a whole
     "empty file": ("", [(1, 1, "the file is empty")]),
@@ -502,6 +507,146 @@ CASES = {
     "the separator begins remarks": (
         spec(data="data: {name: csv, path: a.csv, target: x, sep: ';', comment: ';'}"),
         [(3, 7, "';' begins remarks, and is no other sign")],
+    ),
+    # ---- sweeps, which stand below the good spec from line 5 on
+    "sweep of nothing": (swept(""), [(5, 8, "sweep: has nothing to try")]),
+    "sweep option": (
+        swept("parameter: {model.hidden: [[3]]}"),
+        [(5, 9, "unknown key 'parameter' in sweep; did you mean 'parameters'?")],
+    ),
+    "method that is none": (
+        swept("seeds: 2, method: gird"),
+        [(5, 27, "sweep.method cannot be 'gird'; did you mean 'grid'?")],
+    ),
+    "one value": (
+        swept("parameters: {train.seed: 1}"),
+        [(5, 34, "sweep.parameters.train.seed: has to be a list of the values to try")],
+    ),
+    "options within options": (
+        swept("parameters: {train: {seed: [1, 2]}}"),
+        [(5, 29, "write the options of train one by one, like train.")],
+    ),
+    "distribution that is none": (
+        swept("parameters: {train.clip_norm: {loguniform: [1, 2]}}"),
+        [(5, 39, "a list of the values to try, or one of uniform, log_uniform, int_uniform")],
+    ),
+    "two distributions at once": (
+        swept("parameters: {train.clip_norm: {uniform: [1, 2], log_uniform: [1, 2]}}"),
+        [(5, 39, "or one of uniform, log_uniform")],
+    ),
+    "no values": (
+        swept("parameters: {train.seed: []}"),
+        [(5, 34, "sweep.parameters.train.seed has to have at least 1 value")],
+    ),
+    "value twice": (
+        swept("parameters: {train.seed: [1, 2, 1]}"),
+        [(5, 41, "sweep.parameters.train.seed.2: is there twice: it is value 1, too")],
+    ),
+    "choice twice": (
+        swept("parameters: {train.seed: {choice: [1, 1]}}"),
+        [(5, 47, "is there twice: it is value 1, too")],
+    ),
+    "value that is not finite": (
+        swept("parameters: {train.clip_norm: [1.0, .inf]}"),
+        [(5, 45, "is not finite")],
+    ),
+    "logarithm of zero": (
+        swept("parameters: {train.clip_norm: {log_uniform: [0, 1]}}, method: random, trials: 2"),
+        [(5, 54, "has to be above 0, not 0")],
+    ),
+    "limits the wrong way round": (
+        swept("parameters: {train.clip_norm: {uniform: [2, 1]}}, method: random, trials: 2"),
+        [(5, 49, "the first of two has to be below the second")],
+    ),
+    "three limits": (
+        swept("parameters: {train.clip_norm: {uniform: [1, 2, 3]}}, method: random, trials: 2"),
+        [(5, 49, "has to have at most 2 values, not 3")],
+    ),
+    "limits of whole numbers that are none": (
+        swept("parameters: {train.seed: {int_uniform: [1, 2.5]}}, method: random, trials: 2"),
+        [(5, 52, "has to be a whole number, not 2.5")],
+    ),
+    "swept resources": (
+        swept("parameters: {resources.nodes: [1, 2]}"),
+        [(5, 39, "sweep.parameters.resources.nodes: is the same for all trials")],
+    ),
+    "swept name": (swept("parameters: {name: [a, b]}"), [(5, 28, "is the same for all trials")]),
+    "swept in parameters and a case": (
+        swept("parameters: {train.seed: [1, 2]}, cases: [{train.seed: 3}, {}]"),
+        [(5, 64, "sweep.cases.0.train.seed: is in parameters, too")],
+    ),
+    "swept part of what is swept": (
+        swept("parameters: {train.optimizer.lr: [0.1], train.optimizer: [{name: sgd}]}"),
+        [(5, 42, "is a part of train.optimizer, which is swept as well")],
+    ),
+    "case twice": (
+        swept("cases: [{train.seed: 1}, {train.seed: 2}, {train.seed: 1}]"),
+        [(5, 51, "sweep.cases.2: is there twice: it is number 1")],
+    ),
+    "zip of unequal lengths": (
+        swept("zip: {train.seed: [1, 2], train.clip_norm: [1.0]}"),
+        [(5, 52, "sweep.zip.train.clip_norm: has 1 values, and train.seed has 2")],
+    ),
+    "zip of one": (swept("zip: {train.seed: [1, 2]}"), [(5, 27, "has no other option to go with")]),
+    "configurations beside parameters": (
+        swept("configurations: [{train.seed: 1}], parameters: {train.clip_norm: [1.0]}"),
+        [(5, 25, "sweep.configurations: and parameters exclude each other")],
+    ),
+    "configurations that are drawn": (
+        swept("configurations: [{train.seed: 1}], method: random, trials: 1"),
+        [(5, 52, "random draws values, but configurations are given")],
+    ),
+    "grid of a distribution": (
+        swept("parameters: {train.clip_norm: {uniform: [1, 2]}}"),
+        [(5, 39, "a grid lists its values; to draw them, write method: random and trials: 20")],
+    ),
+    "asha of a distribution without a number of trials": (
+        swept("parameters: {train.clip_norm: {uniform: [1, 2]}}, method: asha"),
+        [(5, 39, "to draw them, write trials: 20")],
+    ),
+    "random without a number of trials": (
+        swept("parameters: {train.seed: [1, 2]}, method: random"),
+        [(5, 51, "random needs the number of them, like trials: 20")],
+    ),
+    "more trials than a grid has": (
+        swept("parameters: {train.seed: [1, 2]}, trials: 3"),
+        [(5, 51, "there are 2 configurations, not 3")],
+    ),
+    "more draws than there are values": (
+        swept("parameters: {train.seed: {int_uniform: [1, 4]}}, method: random, trials: 5"),
+        [(5, 82, "there are 4 configurations, not 5")],
+    ),
+    "too many trials": (
+        swept("parameters: {train.seed: {int_uniform: [1, 99999]}}, method: random, trials: 20000"),
+        [(5, 86, "20,000 trials are more than 10,000")],
+    ),
+    "seeds of swept seeds": (
+        swept("parameters: {train.seed: [1, 2]}, seeds: 3"),
+        [(5, 34, "and seeds exclude each other")],
+    ),
+    "seeds of trials that are ended early": (
+        swept("parameters: {train.clip_norm: [1.0, 2.0]}, method: asha, seeds: 3"),
+        [(5, 73, "asha does not train every trial to its end")],
+    ),
+    "lengths of trials with rungs": (
+        swept("parameters: {train.epochs: [3, 4]}, method: asha"),
+        [(5, 36, "all trials of asha are of one length")],
+    ),
+    "rungs of a grid": (
+        swept("parameters: {train.seed: [1, 2]}, min_epochs: 2"),
+        [(5, 55, "is for asha and hyperband, not grid")],
+    ),
+    "metric of the test": (
+        swept("seeds: 2, metric: test/loss"),
+        [(5, 27, "has to be one of the validation, like val/loss: the test is for the end")],
+    ),
+    "goal that is none": (
+        swept("seeds: 2, goal: min"),
+        [(5, 25, "sweep.goal cannot be 'min'")],
+    ),
+    "no jobs at once": (
+        swept("seeds: 2, concurrent: 0"),
+        [(5, 31, "sweep.concurrent has to be above 0, not 0")],
     ),
 }
 
