@@ -14,6 +14,7 @@ _VERBS = {
     "best": "the job spec of the best trial, ready to be submitted",
     "plot": "draw its results: the best so far, all curves, values and their importance",
     "resume": "go on with the trials that were stopped",
+    "extend": "add trials, also while it runs",
     "cancel": "stop it: trials that run save first",
 }
 
@@ -29,6 +30,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
             sweep_best.configure(verb)
         if name == "plot":
             sweep_plot.configure(verb)
+        if name == "extend":
+            verb.add_argument(
+                "overrides", metavar="key=value", nargs="+", help="like sweep.trials=60"
+            )
         common.add_site_and_json(verb)
 
 
@@ -55,6 +60,13 @@ def _resume(sweep: SweepDir, args: argparse.Namespace) -> None:
     _status(sweep, args)
 
 
+def _extend(sweep: SweepDir, args: argparse.Namespace) -> None:
+    from hpc_dl.cli import sweep_extend
+
+    sweep_extend.extend(sweep, args.overrides)
+    _status(sweep, args)
+
+
 def _cancel(sweep: SweepDir, args: argparse.Namespace) -> None:
     from hpc_dl.cli import sweep_cancel
 
@@ -67,5 +79,6 @@ _DO = {
     "best": sweep_best.run,
     "plot": sweep_plot.run,
     "resume": _resume,
+    "extend": _extend,
     "cancel": _cancel,
 }

@@ -217,10 +217,16 @@ def _room(plan: Plan) -> int:
 
 
 def start_rest(sweep: SweepDir, spec: JobSpec, plan: Plan, scheduler: Scheduler) -> None:
-    """Start tasks for all trials that are not finished. Raises UserError where there are none."""
-    assert spec.sweep is not None
-    left = progress.units_left(sweep, spec)
-    if not left:
+    """Start tasks for all units that are not finished. Raises UserError where there are none."""
+    if not (left := progress.units_left(sweep, spec)):
         raise UserError(f"{sweep.id} has nothing left to train")
+    start_for(left, sweep, spec, plan, scheduler)
+
+
+def start_for(
+    units: int, sweep: SweepDir, spec: JobSpec, plan: Plan, scheduler: Scheduler
+) -> None:
+    """Start tasks for so many units, of which some may share a job."""
+    assert spec.sweep is not None
     per_job = 1 if scheduler.on_this_machine else spec.sweep.trials_per_gpu
-    start_tasks(sweep, spec, plan, scheduler, max(1, -(-left // per_job)))
+    start_tasks(sweep, spec, plan, scheduler, -(-units // per_job))

@@ -41,11 +41,13 @@ def _measured(run: RunDir, unit: Unit, metric: str, goal: Goal) -> Result:
             case "metrics":
                 values = _numbers(event.get("values") or {})
                 metrics |= {key: it for key, it in values.items() if not key.startswith("train/")}
+                if any(key.startswith("val/") for key in values):
+                    epoch = event.get("epoch", 0) + 1
                 value = values.get(metric, math.nan)
                 if math.isnan(best) or is_better(goal, value, best):
                     best = value
             case "progress" | "saved":
-                step, epoch = event["step"], event.get("epoch", epoch)
+                step = event["step"]
             case "state" if since is not None and event["state"] != "running":
                 seconds, since = seconds + max(0.0, event["t"] - since), None
     value_or_none = None if math.isnan(best) else best
