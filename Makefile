@@ -1,6 +1,6 @@
 # The verbs of the project. `make` lists them.
 
-.PHONY: help install test fast lowest python gpu-check lint docs chaos chaos-ranks chaos-slurm bench cluster cluster-stop
+.PHONY: help install test fast lowest python gpu-check lint docs chaos chaos-ranks chaos-slurm chaos-sweeps bench cluster cluster-stop
 
 help:
 	@echo "make install       this project and its tools into the current Python environment"
@@ -11,8 +11,9 @@ help:
 	@echo "make gpu-check     what only a machine with NVIDIA GPUs can show: a table, and gpu-check.json"
 	@echo "make lint          style, types and import contracts"
 	@echo "make docs          the documentation's site, in build/site, with docs/job-spec.md written anew"
-	@echo "make chaos         both of the following"
+	@echo "make chaos         all of the following"
 	@echo "make chaos-ranks   hundreds of runs killed at random points, each compared bit by bit"
+	@echo "make chaos-sweeps  a grid, a random sweep and an ASHA on the private Slurm, troubled and compared"
 	@echo "make chaos-slurm   51 jobs on the private Slurm, each troubled in another way and compared"
 	@echo "make bench         what a step, a save, loading, the commands and the tracking cost; printed"
 	@echo "make cluster       start the private Slurm; see slurm/README.md"
@@ -49,7 +50,7 @@ docs:
 	python docs/generate.py
 	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
 
-chaos: chaos-ranks chaos-slurm
+chaos: chaos-ranks chaos-slurm chaos-sweeps
 
 chaos-ranks:
 	python -m tests.chaos --kills 200
@@ -57,6 +58,10 @@ chaos-ranks:
 chaos-slurm:
 	slurm/cluster start
 	eval "$$(slurm/cluster env)" && python -m tests.slurm_chaos --runs 51
+
+chaos-sweeps:
+	slurm/cluster start
+	eval "$$(slurm/cluster env)" && python -m tests.sweep_chaos
 
 bench:
 	python -m tests.bench.bench_loop

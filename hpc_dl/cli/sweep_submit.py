@@ -223,9 +223,7 @@ def start_rest(sweep: SweepDir, spec: JobSpec, plan: Plan, scheduler: Scheduler)
     start_for(left, sweep, spec, plan, scheduler)
 
 
-def start_for(
-    units: int, sweep: SweepDir, spec: JobSpec, plan: Plan, scheduler: Scheduler
-) -> None:
+def start_for(units: int, sweep: SweepDir, spec: JobSpec, plan: Plan, scheduler: Scheduler) -> None:
     """Start tasks for so many units, of which some may share a job."""
     assert spec.sweep is not None
     per_job = 1 if scheduler.on_this_machine else spec.sweep.trials_per_gpu
