@@ -21,7 +21,7 @@ _NAMES = (
     "SSL_CERT_DIR",
     "GOOGLE_APPLICATION_CREDENTIALS",
 )
-_BEGINNINGS = ("HPCDL_", "MLFLOW_", "ACCELERATE_", "AWS_", "AZURE_STORAGE_")
+_BEGINNINGS = ("HPCDL_", "MLFLOW_", "ACCELERATE_", "AWS_", "AZURE_STORAGE_", "MALLOC_")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")
 _SECRET = re.compile(r"PASSWORD|TOKEN(?!IZERS)|SECRET|_KEY|CONNECTION_STRING")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -33,6 +33,23 @@ _INSTEAD = {
     "MLFLOW_TRACKING_URI": "`tracking_uri` in the site's file",
 }
 """Variables that would have no effect, or break the job, and what has."""
+
+
+ALLOCATOR = {
+    "MALLOC_MMAP_THRESHOLD_": str(2**30),
+    "MALLOC_TOP_PAD_": str(2**26),
+    "MALLOC_TRIM_THRESHOLD_": str(2**34),
+}
+"""Bytes from which the C library (glibc) gives memory that was freed back to the system. A training
+step asks for the same again, and by default the system has each page of it made anew."""
+_OF_ALLOCATOR = ("MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD")
+
+
+def allocator(gpus: int, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of a job without GPUs for the C library's allocator; none where the
+    submission's environment has settings for it, or another one."""
+    is_set = any(name.startswith(_OF_ALLOCATOR) for name in environment)
+    return {} if gpus or is_set else dict(ALLOCATOR)
 
 
 def needed(environment: Mapping[str, str]) -> dict[str, str]:

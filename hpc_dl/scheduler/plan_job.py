@@ -56,12 +56,13 @@ def plan_job(
         raise
     options = scheduler.options(spec, asked.site, made.path)
     submitted = {} if machine else job_environment.needed(environment)
+    allocator = job_environment.allocator(made.gpus_per_node, environment)
     is_exported = scheduler.exports_environment(options)
     return dataclasses.replace(
         made,
         sbatch=options,
         origins=asked.origins,
         notes=[*asked.notes, *made.notes],
-        environment={**submitted, **asked.site.environment},
+        environment={**allocator, **submitted, **asked.site.environment},
         secrets=[] if is_exported else sorted(job_environment.secrets(environment)),
     )

@@ -15,6 +15,7 @@ from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.load import SpecError, load
 from hpc_dl.jobspec.slurm import check_name
 from hpc_dl.planning import site
+from hpc_dl.planning.job_environment import ALLOCATOR
 from hpc_dl.planning.plan import Machine, Plan
 from hpc_dl.planning.site import Partition, Site
 from hpc_dl.scheduler import registry
@@ -390,6 +391,21 @@ def test_what_the_tasks_need_is_set_in_the_script() -> None:
     assert ". /runs/x-1/secrets.sh" in script
     assert " --export=ALL " in script
     assert planned(environment).secrets == []  # all is exported: no need to write them down
+
+
+@pytest.mark.parametrize("machine", [None, Machine(cpus=4, gpus=1)])
+def test_a_job_on_processors_keeps_freed_memory_unless_the_user_has_decided(
+    machine: Machine | None,
+) -> None:
+    plan = planned(machine=machine)
+    assert ALLOCATOR.items() <= plan.environment.items()
+    assert "export MALLOC_TRIM_THRESHOLD_=17179869184" in job_script(planned()).splitlines()
+    assert not ALLOCATOR.keys() & planned(machine=machine, gpus_per_node=1).environment.keys()
+    for decided in ("MALLOC_ARENA_MAX", "GLIBC_TUNABLES", "LD_PRELOAD"):
+        environment = planned({decided: "2"}, machine=machine).environment
+        assert not ALLOCATOR.keys() & environment.keys()
+    where = SITE.model_copy(update={"environment": {"MALLOC_TRIM_THRESHOLD_": "1"}})
+    assert planned(where=where, machine=machine).environment["MALLOC_TRIM_THRESHOLD_"] == "1"
 
 
 def test_secrets_are_kept_where_the_owner_alone_can_read(

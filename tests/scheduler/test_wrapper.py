@@ -7,6 +7,7 @@ import pytest
 from hpc_dl.cli import job_request
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.load import load
+from hpc_dl.planning import job_environment
 from hpc_dl.planning.site import Site
 from hpc_dl.run import journal
 from hpc_dl.run.layout import write_json
@@ -70,7 +71,7 @@ def test_a_job_of_this_machine_has_the_environment_and_says_that_it_has_no_wrapp
 ) -> None:
     request = requested(tmp_path, monkeypatch, "wrapper: env\nenvironment: {LAB_COLOUR: blue}\n")
     plan = request.plan(tmp_path / "runs" / "quick-1", registry.get("local"))
-    assert plan.environment == {"LAB_COLOUR": "blue"}
+    assert plan.environment == {**job_environment.ALLOCATOR, "LAB_COLOUR": "blue"}
     assert not plan.wrapper
     assert any("has no wrapper" in note for note in plan.notes)
 
