@@ -131,10 +131,12 @@ class Batches:
         batches = self.split.batches(part for share in shares for part in share)
         for step, share in enumerate(shares, start=first):
             own = self._augment(itertools.islice(batches, len(share)), epoch, step)
-            yield own + [None] * (self._micro_batch_count(step) - len(share))
+            yield own + [None] * (self._micro_batch_count(step, share) - len(share))
 
-    def _micro_batch_count(self, step: int) -> int:
+    def _micro_batch_count(self, step: int, share: Sequence[Tensor]) -> int:
         """Return the number of micro-batches of a step, the same on every rank."""
+        if self.world_size == 1:
+            return len(share)
         batch = min(self.batch_size, len(self.split) - step * self.batch_size)
         largest = self._rows(batch, rank=0)
         return math.ceil((largest.stop - largest.start) / self.micro_batch)
@@ -149,9 +151,11 @@ class Batches:
     def _shares(self, epoch: int, first: int) -> Iterator[Sequence[Tensor]]:
         """Yield step by step the positions (B,) int64 of each of this rank's micro-batches."""
         order = to_device(self._order(epoch), self.split.device)
-        for start in range(first * self.batch_size, len(order), self.batch_size):
-            chosen = order[start : start + self.batch_size]
-            mine = chosen[self._rows(len(chosen), self.rank)]
+        rest = order[first * self.batch_size :]
+        for chosen in rest.split(self.batch_size) if len(rest) else ():
+            mine = chosen
+            if self.world_size > 1:
+                mine = chosen[self._rows(len(chosen), self.rank)]
             yield mine.split(self.micro_batch) if len(mine) else ()
 
     def _order(self, epoch: int) -> Tensor:

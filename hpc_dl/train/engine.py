@@ -110,11 +110,15 @@ class Engine:
             skipped = self._update(name, micro_batches, dummy_batch, report)
             if skipped:
                 break
+        if self.world.size > 1:
+            self._broadcast_buffers()
+        self.step += 1
+        return skipped
+
+    def _broadcast_buffers(self) -> None:
         for name, net in self.nets.items():
             if not isinstance(net, DistributedDataParallel):  # which does so itself
                 self.world.broadcast(self.unwrapped[name].buffers())
-        self.step += 1
-        return skipped
 
     def _update(
         self,
@@ -136,7 +140,7 @@ class Engine:
         mean.correct(player.gradients())
         total = mean.total()
         if not math.isfinite(total):
-            player.optimizer.zero_grad()
+            player.zero_grad()
             self.buffers.restore()
             if self.carry:
                 self.carry.discard()
@@ -145,7 +149,7 @@ class Engine:
         if self.carry:
             self.carry.commit()
         self._clip(name, player, report)
-        self._optimizer_step(player.optimizer)
+        self._optimizer_step(player)
         if player.ema:
             player.ema.update(self.step)
         return None
@@ -164,7 +168,7 @@ class Engine:
             loss = self._loss(name, batch, dummy_batch, number)
             self.reach_backward(waits=number in (1, count))
             self.backward(name, mean.add(loss))
-        return _detached(loss)
+        return loss
 
     def _loss(
         self, name: str, batch: Batch | None, dummy_batch: Callable[[], Batch], number: int
@@ -223,25 +227,18 @@ class Engine:
             nn.utils.clip_grads_with_norm_(player.parameters, self.clip_norm, norm)
         self._norms[name] = norm
 
-    def _optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+    def _optimizer_step(self, player: Player) -> None:
         if self.scaler:
-            self.scaler.step(optimizer)
+            self.scaler.step(player.optimizer)
             self.scaler.update()
         else:
-            optimizer.step()
-        optimizer.zero_grad()
+            player.step()
+        player.zero_grad()
 
-    @contextmanager
-    def only_trainable(self, name: str) -> Iterator[None]:
+    def only_trainable(self, name: str) -> AbstractContextManager[None]:
         """Freeze the other players, and leave out their gradient sync."""
         others = [player for other, player in self.players.items() if other != name]
-        for player in others:
-            player.set_trainable(False)
-        try:
-            yield
-        finally:
-            for player in others:
-                player.set_trainable(True)
+        return _frozen(others) if others else nullcontext()
 
     def report(self) -> dict[str, float]:
         """Return means over all ranks since the last report, learning rates and gradient norms.
@@ -316,9 +313,15 @@ class Engine:
                 nets[name].load_state_dict(weights)
 
 
-def _detached(loss: Loss) -> Loss:
-    logs = {name: value.detach() for name, value in loss.logs.items()}
-    return Loss(loss.total.detach(), loss.count, logs)
+@contextmanager
+def _frozen(players: Sequence[Player]) -> Iterator[None]:
+    for player in players:
+        player.set_trainable(False)
+    try:
+        yield
+    finally:
+        for player in players:
+            player.set_trainable(True)
 
 
 def _zeroed(loss: Loss) -> Loss:

@@ -18,7 +18,7 @@ Number = Tensor | float
 
 
 class Readback:
-    """An asynchronous copy of a tensor (n,) to main memory, which waits for no later work.
+    """An asynchronous copy of a tensor to main memory, which waits for no later work.
 
     `Tensor.item` would wait for everything that has been queued on the device.
     """
@@ -31,12 +31,11 @@ class Readback:
             self._copied = torch.cuda.Event()
             self._copied.record()
 
-    def read(self) -> list[float]:
+    def read(self) -> Tensor:
         """Wait for the copy and return the numbers."""
         if self._copied is not None:
             self._copied.synchronize()
-        found: list[float] = self._numbers.tolist()
-        return found
+        return self._numbers
 
 
 class GlobalMean:
@@ -44,17 +43,21 @@ class GlobalMean:
 
     def __init__(self, world: World, micro_batches: int) -> None:
         self._world, self._rounds = world, micro_batches
-        self._losses: list[Loss] = []
+        self._added = 0
+        self._own_total: Tensor
+        self._own_count: Number
         self._expected: Number = 1
         """The count over all ranks and micro-batches, estimated from the first of these."""
 
     def add(self, loss: Loss) -> Tensor:
         """Return what to differentiate of a micro-batch's loss; all ranks call this together."""
-        self._losses.append(loss)
-        done = len(self._losses)
-        if done in (1, self._rounds):
+        self._added += 1
+        is_first, total = self._added == 1, loss.total.detach()
+        self._own_total = total if is_first else self._own_total + total
+        self._own_count = loss.count if is_first else self._own_count + loss.count
+        if is_first or self._added == self._rounds:
             self._reduce()
-        if done == 1:
+        if is_first:
             self._expected = self._count * self._rounds
         if isinstance(self._expected, Tensor):  # a half could not hold it
             wide = torch.promote_types(loss.total.dtype, torch.float32)
@@ -74,19 +77,21 @@ class GlobalMean:
 
         The requests of all ranks came along, and are in `world.requests` from now on.
         """
-        total, *requests = self._readback.read()
-        agreed = self._world.requests
-        agreed.total = int(requests[0]) if requests else agreed.own()
-        return total
+        numbers, agreed = self._readback.read(), self._world.requests
+        if self._world.size == 1:
+            agreed.total = agreed.own()
+            return float(numbers)
+        total, requests = numbers.tolist()
+        agreed.total = int(requests)
+        return float(total)
 
     def _reduce(self) -> None:
         """Add up losses and counts so far over all ranks, and their requests along with these."""
-        total = sum(loss.total.detach() for loss in self._losses)
-        count = sum(loss.count for loss in self._losses)
+        count = self._own_count
         if self._world.size == 1:
-            self._readback = Readback(torch.as_tensor(total)[None])
+            self._readback = Readback(self._own_total)
         else:
-            numbers = (count, total, self._world.requests.own())
+            numbers = (count, self._own_total, self._world.requests.own())
             row = [_to_double(it, self._world.device) for it in numbers]
             sums = self._world.sum(torch.stack(row))
             count, self._readback = sums[0], Readback(sums[1:])

@@ -11,8 +11,8 @@ most jobs shard nothing. Where its modules have not been imported, nothing can b
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast
 
 import torch
@@ -98,17 +98,14 @@ def set_gradient_sync(network: nn.Module, enabled: bool) -> None:
     cast(Any, network).set_requires_gradient_sync(enabled)
 
 
-@contextmanager
-def sync_gradients(network: nn.Module, enabled: bool) -> Iterator[None]:
+def sync_gradients(network: nn.Module, enabled: bool) -> AbstractContextManager[None]:
     """Sync the gradients of a backward pass over the ranks, or leave that to a later one."""
     if is_sharded(network):
         set_gradient_sync(network, enabled)
-        yield
     elif isinstance(network, DistributedDataParallel) and not enabled:
-        with network.no_sync():
-            yield
-    else:
-        yield
+        unsynced: AbstractContextManager[None] = network.no_sync()
+        return unsynced
+    return nullcontext()
 
 
 def full_tensor(number: Tensor) -> Tensor:

@@ -26,6 +26,24 @@ from hpc_dl.train.gradient_sync import is_sharded
 from hpc_dl.user_code import load_object
 
 
+def spare_compiler_import() -> None:
+    """Keep torch's optimizers from importing its compiler, which takes over a second.
+
+    torch wraps these methods so that the compiler passes over them: the first call imports it to
+    ask for that, unless the answer is kept already. Here it is the method itself, for optimizers
+    are not compiled. A torch that keeps its answer elsewhere imports the compiler as before.
+    """
+    it = torch.optim.Optimizer
+    for method in (it.add_param_group, it.state_dict, it.load_state_dict, it.zero_grad):
+        plain: Any = getattr(method, "__wrapped__", None)
+        if plain is not None and not hasattr(plain, _KEPT):
+            setattr(plain, _KEPT, plain)
+
+
+_KEPT = "__dynamo_disable"
+spare_compiler_import()
+
+
 class ShardedSGD(torch.optim.SGD):
     """Fused SGD over this rank's shards; torch has none for FSDP."""
 

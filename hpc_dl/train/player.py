@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from hpc_dl.train.fused_step import step_of
 from hpc_dl.train.gradient_sync import is_sharded, set_gradient_sync
 
 
@@ -25,10 +26,14 @@ class Player:
     named: dict[str, nn.Parameter] = field(init=False)
     """The trainable parameters by name."""
     parameters: list[nn.Parameter] = field(init=False)
+    step: Callable[[], object] = field(init=False)
+    """Takes an optimizer step."""
 
     def __post_init__(self) -> None:
         self.named = {name: p for name, p in self.network.named_parameters() if p.requires_grad}
         self.parameters = list(self.named.values())
+        is_whole = not is_sharded(self.network)
+        self.step = step_of(self.optimizer) if is_whole else self.optimizer.step
 
     def gradients(self) -> list[Tensor]:
         """Return the gradients of the parameters that have one."""
@@ -36,8 +41,14 @@ class Player:
 
     def set_rate(self, step: int, factor: float) -> None:
         """Set the learning rate of each group to that of a step, times a factor and its own."""
+        rate = self.rate(step) * factor
         for group in self.optimizer.param_groups:
-            group["lr"] = self.rate(step) * factor * group.get("lr_scale", 1.0)
+            group["lr"] = rate * group.get("lr_scale", 1.0)
+
+    def zero_grad(self) -> None:
+        """Drop the gradients."""
+        for parameter in self.parameters:
+            parameter.grad = None
 
     def set_trainable(self, trainable: bool) -> None:
         """Freeze the network and its gradient sync during another player's update, or unfreeze."""
@@ -89,11 +100,11 @@ class BufferBackup:
             for dtype, buffers in self._buffers.items()
         }
 
-    @torch.no_grad()
     def save(self) -> None:
         """Copy the buffers as they are now."""
         for dtype, buffers in self._buffers.items():
-            torch._foreach_copy_(self._copies[dtype], buffers)
+            with torch.no_grad():
+                torch._foreach_copy_(self._copies[dtype], buffers)
 
     @torch.no_grad()
     def restore(self) -> None:

@@ -43,7 +43,8 @@ def use_deterministic_algorithms(wanted: bool) -> None:
     """
     if wanted:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", WORKSPACE)
-    torch.use_deterministic_algorithms(wanted, warn_only=True)
+    # `torch.use_deterministic_algorithms` does the same, and imports torch's compiler.
+    torch.set_deterministic_debug_mode("warn" if wanted else "default")
     torch.backends.cudnn.benchmark = not wanted
     if torch.cuda.is_available():
         for enable in _FUSED_ATTENTION:  # deterministic only where torch is to raise, not to warn
