@@ -27,11 +27,12 @@ import psutil
 from hpc_dl.sweep import folder
 from hpc_dl.sweep.folder import SweepDir
 from tests.support.cluster import Cluster
+from tests.support.own_models import own_models
 from tests.support.waiting import wait_until
 
 JOB = """\
 name: {name}
-model: {{name: ffnn, hidden: [16]}}
+model: {{name: 'own.py:Slow', pace: 0.05}}
 data: {{name: digits, batch_size: 100}}
 train: {{epochs: {epochs}, log_every: 4}}
 checkpoint: {{every: 5 steps}}
@@ -39,14 +40,14 @@ resources: {{cpus_per_task: 1, time: 00:10:00, partition: fragile, max_requeues:
 tracking: {{experiment: chaos}}
 sweep: {sweep}
 """
-SPACE = "{train.optimizer.lr: {log_uniform: [1e-4, 1e-1]}, model.hidden: [[8], [16], [32]]}"
+SPACE = "{train.optimizer.lr: {log_uniform: [1e-4, 1e-1]}, train.clip_norm: [0.5, 1, 2]}"
 SWEEPS = {
     "grid": (
-        2,
-        "{parameters: {train.optimizer.lr: [1e-3, 3e-3, 1e-2, 3e-2], model.hidden: [[8], [16]], "
+        6,
+        "{parameters: {train.optimizer.lr: [1e-3, 3e-3, 1e-2, 3e-2], train.clip_norm: [1, 2], "
         "train.seed: [0, 1, 2]}, concurrent: 4}",
     ),
-    "random": (2, f"{{parameters: {SPACE}, method: random, trials: 30, concurrent: 4}}"),
+    "random": (6, f"{{parameters: {SPACE}, method: random, trials: 30, concurrent: 4}}"),
     "asha": (9, f"{{parameters: {SPACE}, method: asha, trials: 27, concurrent: 4}}"),
 }
 """By name: the epochs, and the section `sweep`."""
@@ -152,6 +153,7 @@ def hpcdl(cluster: Cluster, root: Path, *words: str) -> dict[str, Any]:
 
 def submit(cluster: Cluster, root: Path, kind: str, name: str) -> SweepDir:
     epochs, section = SWEEPS[kind]
+    own_models(root)
     job = root / f"{name}.yaml"
     job.write_text(JOB.format(name=name, epochs=epochs, sweep=section))
     return SweepDir(Path(hpcdl(cluster, root, "submit", str(job), "--sweep")["path"]))
