@@ -41,6 +41,8 @@ from hpc_dl.submission.snapshot import Snapshot
 _GPU = re.compile(r"\d+$|GPU-|MIG-")
 """How CUDA_VISIBLE_DEVICES names a GPU; Slurm's `NoDevFiles` is none."""
 
+_NO_SWEEP = "the spec has a sweep: `hpcdl submit JOB.yaml --sweep` trains all of its trials"
+
 
 @dataclass(frozen=True)
 class JobRequest:
@@ -96,7 +98,8 @@ class JobRequest:
         )
         if self.is_new:
             compatibility.check_new(spec, self.facts)
-        notes = [*waits, *plan.notes, *self.code.notes]
+        left_out = [_NO_SWEEP] if self.is_new and self.spec.sweep else []
+        notes = [*waits, *left_out, *plan.notes, *self.code.notes]
         if self.initial:
             notes += warm_start.notes(self.initial.source.facts, self.facts)
         return dataclasses.replace(plan, notes=notes, fingerprint=self.fingerprint.digest)

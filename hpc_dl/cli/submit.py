@@ -11,6 +11,7 @@ from hpc_dl.cli import job_request, run_choice
 from hpc_dl.cli.common import add_site_and_json, console, print_json
 from hpc_dl.cli.job_request import JobRequest
 from hpc_dl.cli.run_choice import RunChoice
+from hpc_dl.jobspec import swept_words
 from hpc_dl.run.layout import RunDir
 from hpc_dl.scheduler import registry
 from hpc_dl.scheduler.base import Scheduler
@@ -47,7 +48,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="start once RUN is complete, and be cancelled if it fails; may be repeated",
     )
     add("--new", action="store_true", help="start a new run, even if one of the same exists")
-    add("--sweep", action="store_true", help="train the trials of the spec's `sweep`, as an array")
+    add(
+        "--sweep",
+        action="store_true",
+        help="train all trials of the spec's `sweep`, and of "
+        "lists of values: train.optimizer.lr=[1e-3,1e-4]",
+    )
     add_site_and_json(parser)
     add("--prepare", metavar="RUN_DIR", type=Path, help=argparse.SUPPRESS)
 
@@ -56,6 +62,8 @@ def run(args: argparse.Namespace) -> int:
     begun = RunDir(args.prepare.absolute()) if args.prepare else None
     after = [f"after={json.dumps(args.after)}"] if args.after else []
     overrides = [*args.overrides, *after]
+    if args.sweep:
+        overrides = swept_words.as_parameters(Path(args.spec), overrides)
     request = job_request.read(Path(args.spec), overrides, args.site, begun=begun)
     if args.prepare:
         from hpc_dl.cli import start

@@ -78,6 +78,12 @@ def _check_whole(spec: JobSpec) -> None:
             "name",
             f"of a sweep it has at most {_LONGEST_NAME} characters, for its number follows",
         )
+    if spec.sweep.method == "hyperband" and spec.train.epochs is None:
+        raise SpecConflict(
+            "sweep.method",
+            "the brackets of hyperband are made of epochs; the spec has train.steps",
+            "Write train.epochs, or take asha.",
+        )
     shared, asked = spec.sweep.trials_per_gpu, spec.resources
     ranks = asked.nodes * (asked.gpus_per_node or asked.tasks_per_node or 1)
     if shared > 1 and ranks > 1:

@@ -38,7 +38,7 @@ def extend(sweep: SweepDir, words: Sequence[str]) -> int:
     if not trials:
         raise UserError(f"{sweep.id} has all these trials already")
     with writing_as(begun):
-        write_atomic(sweep.spec, load.dump(asked.spec.without_password()))
+        write_atomic(sweep.spec, load.dump(asked.spec.without_password(), only_given=True))
         folder.add_trials(sweep, trials)
     what = sweep, asked.spec, asked.plan(sweep.path, scheduler), scheduler
     if scheduler.count_tasks(folder.arrays(sweep)):

@@ -162,8 +162,9 @@ class Sweep(Spec):
     )
     method: MethodName = Field(
         "grid",
-        description="how values are chosen; asha, hyperband and median end trials early, and draw "
-        "at random where `trials` is set",
+        description="how values are chosen; random if unset where some are drawn from a "
+        "distribution. asha, hyperband and median end trials early, and draw at random where "
+        "`trials` is set",
     )
     trials: PositiveInt | None = Field(
         None, description="how many configurations; all of a grid if unset"
@@ -232,6 +233,16 @@ class Sweep(Spec):
             axes.append(None if None in of_cases else sum(filter(None, of_cases)))
         return _product(axes)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _drawn_if_unset(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or "method" in values:
+            return values
+        groups = [values.get("parameters"), *(values.get("cases") or ())]
+        entries = [it for group in groups if isinstance(group, dict) for it in group.values()]
+        is_drawn = any(is_distribution(it) and "choice" not in it for it in entries)
+        return {**values, "method": "random"} if is_drawn else values
+
     @model_validator(mode="after")
     def _agrees(self) -> Self:
         self._check_contents()
@@ -294,7 +305,7 @@ class Sweep(Spec):
         if self.configurations and method in ("random", "tpe"):
             raise Misplaced(("method",), f"{method} draws values, but configurations are given")
         if self.is_drawn and self.trials is None:
-            raise Misplaced(("method",), f"{method} needs the number of them, like trials: 20")
+            raise Misplaced(("method",), f"{method} needs the number of trials, like trials: 20")
         for key, path, value in self.places():
             if not self.is_drawn and isinstance(value, Distribution):
                 more = "method: random and trials: 20" if method == "grid" else "trials: 20"

@@ -597,8 +597,12 @@ CASES = {
         [(5, 52, "random draws values, but configurations are given")],
     ),
     "grid of a distribution": (
-        swept("parameters: {train.clip_norm: {uniform: [1, 2]}}"),
+        swept("parameters: {train.clip_norm: {uniform: [1, 2]}}, method: grid"),
         [(5, 39, "a grid lists its values; to draw them, write method: random and trials: 20")],
+    ),
+    "distribution without a number of trials": (
+        swept("parameters: {train.clip_norm: {uniform: [1, 2]}}"),
+        [(5, 8, "sweep: random needs the number of trials, like trials: 20")],
     ),
     "asha of a distribution without a number of trials": (
         swept("parameters: {train.clip_norm: {uniform: [1, 2]}}, method: asha"),
@@ -606,7 +610,7 @@ CASES = {
     ),
     "random without a number of trials": (
         swept("parameters: {train.seed: [1, 2]}, method: random"),
-        [(5, 51, "random needs the number of them, like trials: 20")],
+        [(5, 51, "random needs the number of trials, like trials: 20")],
     ),
     "more trials than a grid has": (
         swept("parameters: {train.seed: [1, 2]}, trials: 3"),
