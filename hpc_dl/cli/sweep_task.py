@@ -35,7 +35,7 @@ from hpc_dl.run.waiting import wait_until
 from hpc_dl.scheduler import registry
 from hpc_dl.scheduler.base import OUT_OF_MEMORY, Job, Scheduler
 from hpc_dl.status import read_status, reconcile
-from hpc_dl.sweep import budget, folder, info, methods, outcome, taking
+from hpc_dl.sweep import budget, folder, info, methods, notification, outcome, taking
 from hpc_dl.sweep.folder import SweepDir
 from hpc_dl.sweep.method import Method
 from hpc_dl.sweep.trial import Result, Unit
@@ -80,6 +80,8 @@ class Task:
             folder.write_result(self.sweep, result)
             self._failed |= result.state == "failed"
             _say(f"{self.sweep.run(unit.trial).id}: {result.state}  {result.reason}")
+            if fault := notification.notify_end(self.sweep, self.info, self.spec):
+                _say(f"the end was not notified: {fault}")
             may_begin, goes_on = self.scheduler.on_this_machine, not self.rank_info.restarts
             if result.state == "paused":
                 self._start_others(goes_on=goes_on)

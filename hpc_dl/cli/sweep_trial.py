@@ -9,6 +9,7 @@ from hpc_dl.cli.job_request import JobRequest
 from hpc_dl.data import fingerprint
 from hpc_dl.data.fingerprint import Fingerprint
 from hpc_dl.errors import UserError
+from hpc_dl.jobspec.load import load_resolved
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run import layout, records
 from hpc_dl.run.layout import RunDir
@@ -16,7 +17,7 @@ from hpc_dl.scheduler.base import Scheduler
 from hpc_dl.submission import hpcdl_code, provenance
 from hpc_dl.submission.prepare import prepare, reopen, replan
 from hpc_dl.submission.snapshot import Snapshot
-from hpc_dl.sweep import membership, space
+from hpc_dl.sweep import membership, notification, space
 from hpc_dl.sweep.folder import SweepDir
 from hpc_dl.sweep.info import Info
 from hpc_dl.sweep.trial import Trial
@@ -26,7 +27,9 @@ from hpc_dl.tracking import store_uri
 def request(sweep: SweepDir, info: Info, trial: Trial) -> JobRequest:
     """Return the trial as a job: the sweep's spec with the trial's values. Raises UserError."""
     store = store_uri.load(RunDir(sweep.path))
-    words = [f"name={sweep.id}", "sweep=null", *space.words(trial)]
+    shared = load_resolved(sweep.spec)
+    words = [f"name={sweep.id}", "sweep=null", "after=null", notification.of_trial(shared)]
+    words += space.words(trial)
     words += [f"tracking.uri={store}"] if store else []
     begun = RunDir(sweep.path)
     found = job_request.read(sweep.spec, words, info.site, copied=sweep.code, begun=begun)

@@ -82,13 +82,18 @@ def _notify(run: RunDir, kind: str, state: str, reason: str, calls: int) -> None
     options = records.load_spec(run).notify
     if options.webhook is None or kind not in options.on:
         return
-    try:
-        fault = _post_in_time(url_in(options.webhook), _content(run, kind, state, reason))
-    except UserError as error:
-        fault = error.message
+    fault = post_to(options.webhook, _content(run, kind, state, reason))
     log = Journal(run.journal)
     log.append("notified", on=kind, delivered=not fault, message=fault, calls=calls)
     log.close()
+
+
+def post_to(file: str, content: dict[str, Any]) -> str:
+    """Send the content to the URL in a file; return what went wrong, or nothing."""
+    try:
+        return _post_in_time(url_in(file), content)
+    except UserError as error:
+        return error.message
 
 
 def _content(run: RunDir, kind: str, state: str, reason: str) -> dict[str, Any]:
