@@ -40,7 +40,8 @@ or on the command line: hpcdl submit JOB.yaml --sweep train.optimizer.lr=[1e-3,1
 def checked_trials(
     request: JobRequest, scheduler: Scheduler, known: Sequence[Trial] = ()
 ) -> list[Trial]:
-    """Return the trials of a sweep that are not `known` yet; none of TPE, which chooses later.
+    """Return the trials of a sweep that are not `known` yet; without values those of TPE, which
+    chooses them as each begins.
 
     Every one of them is valid, and can be planned; of TPE's, those with all choices and limits.
     Paths among their values are absolute. Raises SpecError, and UserError where there is no sweep.
@@ -67,7 +68,9 @@ def checked_trials(
     if found:
         document = load.read(request.file, request.overrides, JobSpec)
         raise SpecError([it.shown(is_later).located(document) for it in found.values()])
-    return [] if is_later else checked
+    if is_later:
+        return [dataclasses.replace(it, values={}) for it in space.trials(sweep, known)]
+    return checked
 
 
 def _check_whole(spec: JobSpec) -> None:

@@ -30,7 +30,7 @@ from hpc_dl.run.submission import Submission
 from hpc_dl.scheduler import registry
 from hpc_dl.scheduler.base import Scheduler, Tasks, Unconfirmed
 from hpc_dl.submission import hpcdl_code, provenance, snapshot
-from hpc_dl.sweep import folder, info, metric, progress
+from hpc_dl.sweep import folder, info, metric, progress, study
 from hpc_dl.sweep.folder import SweepDir
 from hpc_dl.sweep.info import Info
 from hpc_dl.sweep.metric import Goal
@@ -93,6 +93,9 @@ def read(job: JobRequest, site: str | None, scheduler: Scheduler) -> SweepReques
     """Return the sweep of a job that was asked for, with its trials. Raises UserError."""
     trials = sweep_check.checked_trials(job, scheduler)
     found, goal = metric.resolve(job.spec, job.facts)
+    assert job.spec.sweep is not None
+    if job.spec.sweep.method == "tpe":
+        study.require_optuna()
     return SweepRequest(job, trials, found, goal, site)
 
 

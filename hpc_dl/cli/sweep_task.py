@@ -35,7 +35,7 @@ from hpc_dl.run.waiting import wait_until
 from hpc_dl.scheduler import registry
 from hpc_dl.scheduler.base import OUT_OF_MEMORY, Job, Scheduler
 from hpc_dl.status import read_status, reconcile
-from hpc_dl.sweep import budget, folder, info, methods, notification, outcome, taking
+from hpc_dl.sweep import budget, folder, info, methods, notification, outcome, study, taking
 from hpc_dl.sweep.folder import SweepDir
 from hpc_dl.sweep.method import Method
 from hpc_dl.sweep.trial import Result, Unit
@@ -140,6 +140,9 @@ class Task:
     def _train_anew(self, unit: Unit) -> Result | None:
         run, trials = self.sweep.run(unit.trial), folder.read_trials(self.sweep)
         trial = next(it for it in trials if it.number == unit.trial)
+        assert self.spec.sweep is not None
+        if self.spec.sweep.method == "tpe" and not trial.values:
+            trial = study.choose(self.sweep, self.spec.sweep, trial)
         asked = sweep_trial.request(self.sweep, self.info, trial)
         pause = self._method().pause_after(unit)
         planned = sweep_trial.plan(asked, run, self.scheduler, pause, self.shared_by)

@@ -4,7 +4,8 @@
     job.yaml        the resolved job spec, of which each trial changes some values
     submitted.yaml  the job spec as the user wrote it, with the overrides
     code/           the user's own files, as they were at submission
-    trials.jsonl    the trials, a line each; it grows where values are chosen later
+    trials.jsonl    the trials, a line each
+    chosen/         the values of the trials whose values are chosen as they begin: TRIAL.json
     claims/         which job has taken which unit: TRIAL-RUNG.NUMBER.json
     results/        the results of the units: TRIAL-RUNG.json
     arrays/         the submitted arrays of jobs, a folder each
@@ -82,6 +83,10 @@ class SweepDir:
         return self.path / "trials.jsonl"
 
     @property
+    def chosen(self) -> Path:
+        return self.path / "chosen"
+
+    @property
     def claims(self) -> Path:
         return self.path / "claims"
 
@@ -119,7 +124,7 @@ def create(root: Path, name: str, mode: int) -> SweepDir:
             layout.make_folder(made.path, mode)
         except FileExistsError:
             continue
-        for folder in (made.claims, made.results, made.arrays):
+        for folder in (made.chosen, made.claims, made.results, made.arrays):
             layout.make_folder(folder, mode)
         return made
 
@@ -176,12 +181,24 @@ def add_trials(sweep: SweepDir, trials: Iterable[Trial]) -> None:
 
 
 def read_trials(sweep: SweepDir) -> list[Trial]:
-    """Return the trials, in their order."""
+    """Return the trials, in their order; without values where these are chosen later."""
     try:
         lines = read_bytes(sweep.trials).splitlines()
     except FileNotFoundError:
         return []
-    return [Trial(**json.loads(line)) for line in lines]
+    trials = [Trial(**json.loads(line)) for line in lines]
+    return [it if it.values else _with_chosen_values(sweep, it) for it in trials]
+
+
+def _with_chosen_values(sweep: SweepDir, trial: Trial) -> Trial:
+    values = read_json(sweep.chosen / f"{trial.number}.json")
+    return dataclasses.replace(trial, values=values or {})
+
+
+def choose_values(sweep: SweepDir, trial: Trial, values: dict[str, Any]) -> Trial:
+    """Write the values of a trial, and return it with those that were written first."""
+    _write_first(sweep.chosen / f"{trial.number}.json", values)
+    return _with_chosen_values(sweep, trial)
 
 
 # ---- the results
@@ -237,11 +254,15 @@ def claim(sweep: SweepDir, unit: Unit, number: int, holder: dict[str, Any]) -> b
 
     The file has its content before it has its name: a claim is never without its holder.
     """
-    target = sweep.claims / f"{_file(unit)}.{number}.json"
-    new = sweep.claims / f".{uuid.uuid4().hex}"
-    write_json(new, holder)
+    return _write_first(sweep.claims / f"{_file(unit)}.{number}.json", holder)
+
+
+def _write_first(path: Path, value: dict[str, Any]) -> bool:
+    """Write a file that is not there yet; return whether nobody else has."""
+    new = path.parent / f".{uuid.uuid4().hex}"
+    write_json(new, value)
     try:
-        os.link(new, target)
+        os.link(new, path)
     except FileExistsError:
         return False
     finally:

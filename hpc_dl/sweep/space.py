@@ -69,7 +69,12 @@ class Draw:
         else:
             least, most = among.uniform
             drawn = least + self._random() * (most - least)
-        return min(max(float(f"{drawn:.{DIGITS}g}"), least), most)
+        return rounded(drawn, least, most)
+
+
+def rounded(drawn: float, least: float, most: float) -> float:
+    """Return a number with few digits between two."""
+    return min(max(float(f"{drawn:.{DIGITS}g}"), least), most)
 
 
 def trials(sweep: Sweep, known: Sequence[Trial] = ()) -> list[Trial]:
