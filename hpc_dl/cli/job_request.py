@@ -151,14 +151,17 @@ def read(
     site_name: str | None,
     copied: Path | None = None,
     begun: RunDir | None = None,
+    *,
+    is_resolved: bool = True,
 ) -> JobRequest:
     """Read the spec in `file`, the site, and what is known of the data.
 
-    The user's own files lie beside it, and are copied; `copied` is the folder of a run's copies.
-    Of a run that has `begun`, the initial weights are its own. Raises UserError.
+    The user's own files lie beside it, and are copied; `copied` is the folder of a run's copies,
+    whose spec `is_resolved`, by an earlier version maybe. Of a run that has `begun`, the initial
+    weights are its own. Raises UserError.
     """
     base = (copied or file.parent).absolute()
-    spec = _load(file, overrides, copied)
+    spec = _load(file, overrides, copied, is_resolved=is_resolved)
     site = sites.load(site_name, os.environ)
     source = _source(spec, site, base)
     asked = copied is not None or not isinstance(spec.data, UserData)
@@ -218,8 +221,10 @@ def read_source(
     return spec, _source(spec, sites.load(site_name, os.environ), base, fitted)
 
 
-def _load(file: Path, overrides: Sequence[str], copied: Path | None) -> JobSpec:
-    load = specs.load if copied is None else specs.load_resolved
+def _load(
+    file: Path, overrides: Sequence[str], copied: Path | None, *, is_resolved: bool = True
+) -> JobSpec:
+    load = specs.load_resolved if copied is not None and is_resolved else specs.load
     base = (copied or file.parent).absolute()
     with errors_with_position(file, overrides):
         return with_absolute_paths(load(file, overrides), overrides, base)

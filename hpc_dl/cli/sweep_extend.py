@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hpc_dl.cli import job_request, sweep_submit
+from hpc_dl.cli import sweep_submit, sweep_trial
 from hpc_dl.cli.sweep_check import checked_trials
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec import load
@@ -31,9 +31,10 @@ def extend(sweep: SweepDir, words: Sequence[str]) -> int:
                 hint="Write for example sweep.trials=60, or more values of an option: "
                 "sweep.parameters.train.optimizer.lr=[1e-2,1e-3,1e-4].",
             )
+    sweep_submit.hand_over(sweep)
     known, begun = info.load(sweep), RunDir(sweep.path)
     scheduler = registry.get(known.backend)
-    asked = job_request.read(sweep.spec, words, known.site, copied=sweep.code, begun=begun)
+    asked = sweep_trial.read_spec(sweep, known, words)
     trials = checked_trials(asked, scheduler, folder.read_trials(sweep))
     if not trials:
         raise UserError(f"{sweep.id} has all these trials already")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from hpc_dl.cli import job_request, sweep_submit
+from hpc_dl.cli import sweep_submit, sweep_trial
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.load import load_resolved
-from hpc_dl.run.layout import RunDir
 from hpc_dl.scheduler import registry
 from hpc_dl.sweep import folder, info
 from hpc_dl.sweep.folder import SweepDir
@@ -16,6 +14,7 @@ def resume(sweep: SweepDir, *, failed: bool) -> None:
 
     Raises UserError where tasks are at work, or nothing is left.
     """
+    sweep_submit.hand_over(sweep)
     known = info.load(sweep)
     scheduler = registry.get(known.backend)
     if alive := scheduler.count_tasks(folder.arrays(sweep)):
@@ -25,7 +24,6 @@ def resume(sweep: SweepDir, *, failed: bool) -> None:
         )
     if failed:
         folder.forget_results(sweep, ("failed",))
-    begun = RunDir(sweep.path)
-    asked = job_request.read(sweep.spec, [], known.site, copied=sweep.code, begun=begun)
+    asked = sweep_trial.read_spec(sweep, known, [])
     planned = asked.plan(sweep.path, scheduler)
-    sweep_submit.resume(sweep, load_resolved(sweep.spec), planned, scheduler)
+    sweep_submit.resume(sweep, asked.spec, planned, scheduler)

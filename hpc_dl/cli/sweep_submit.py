@@ -29,7 +29,7 @@ from hpc_dl.run.layout import RunDir, write_atomic, write_json
 from hpc_dl.run.submission import Submission
 from hpc_dl.scheduler import registry
 from hpc_dl.scheduler.base import Scheduler, Tasks, Unconfirmed
-from hpc_dl.submission import hpcdl_code, provenance, snapshot
+from hpc_dl.submission import hpcdl_code, provenance, resumed_code, snapshot
 from hpc_dl.sweep import folder, info, metric, progress, study
 from hpc_dl.sweep.folder import SweepDir
 from hpc_dl.sweep.info import Info
@@ -123,8 +123,16 @@ def submit(request: SweepRequest, scheduler: Scheduler, *, new: bool) -> SweepDi
             f"{sweep.id} trains this already",
             hint=f"`hpcdl sweep status {sweep.id}` shows it; --new starts another one.",
         )
+    hand_over(sweep)
     resume(sweep, request.spec, planned, scheduler)
     return sweep
+
+
+def hand_over(sweep: SweepDir) -> None:
+    """Have the hpcdl of a sweep's submission continue this command, if it is another one; that
+    wrote the folder, and trains all trials."""
+    new = f"`hpcdl submit --sweep --new` starts one with this, {hpcdl_code.current()}."
+    resumed_code.hand_over(RunDir(sweep.path), new)
 
 
 def resume(sweep: SweepDir, spec: JobSpec, plan: Plan, scheduler: Scheduler) -> None:

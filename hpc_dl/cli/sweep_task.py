@@ -22,7 +22,7 @@ from pathlib import Path
 
 from hpc_dl.cli import sweep_submit, sweep_trial
 from hpc_dl.errors import EXIT_FAILED, UserError
-from hpc_dl.jobspec.load import load_resolved
+from hpc_dl.jobspec.load import load
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run import journal, records
 from hpc_dl.run.journal import Journal
@@ -48,7 +48,7 @@ class Task:
 
     def __init__(self, sweep: SweepDir, mark: str) -> None:
         self.sweep, self.info = sweep, info.load(sweep)
-        self.spec = load_resolved(sweep.spec)
+        self.spec = load(sweep.spec)
         assert self.spec.sweep is not None
         self.shared_by = self.spec.sweep.trials_per_gpu
         self.scheduler = registry.get(self.info.backend)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 from hpc_dl.cli import job_request
 from hpc_dl.cli.job_request import JobRequest
 from hpc_dl.data import fingerprint
 from hpc_dl.data.fingerprint import Fingerprint
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.load import load_resolved
+from hpc_dl.jobspec.load import load
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run import layout, records
 from hpc_dl.run.layout import RunDir
@@ -27,12 +28,17 @@ from hpc_dl.tracking import store_uri
 def request(sweep: SweepDir, info: Info, trial: Trial) -> JobRequest:
     """Return the trial as a job: the sweep's spec with the trial's values. Raises UserError."""
     store = store_uri.load(RunDir(sweep.path))
-    shared = load_resolved(sweep.spec)
+    shared = load(sweep.spec)
     words = [f"name={sweep.id}", "sweep=null", "after=null", notification.of_trial(shared)]
     words += space.words(trial)
     words += [f"tracking.uri={store}"] if store else []
-    begun = RunDir(sweep.path)
-    found = job_request.read(sweep.spec, words, info.site, copied=sweep.code, begun=begun)
+    return read_spec(sweep, info, words)
+
+
+def read_spec(sweep: SweepDir, info: Info, words: Sequence[str]) -> JobRequest:
+    """Return the sweep's spec, with overrides, as a job with the sweep's files."""
+    copied, begun = sweep.code, RunDir(sweep.path)
+    found = job_request.read(sweep.spec, words, info.site, copied, begun, is_resolved=False)
     return dataclasses.replace(found, run_root=sweep.root)
 
 

@@ -14,16 +14,17 @@ from hpc_dl.run.layout import DamagedFile, RunDir
 from hpc_dl.submission import hpcdl_code, provenance
 
 
-def hand_over(run: RunDir) -> None:
+def hand_over(run: RunDir, otherwise: str = "") -> None:
     """Have the copy of a run's submission continue the command line of this process, if it differs.
 
     Its own code then writes what its job will read; this process ends. Where there is no copy,
-    raises UserError if the code differs, as far as that is known.
+    raises UserError if the code differs, as far as that is known. `otherwise` says how this code is
+    taken, for a folder that is no run's.
     """
     before = hpcdl_code.frozen(run) or provenance.code_of(run)
     if before is None:
         sys.stderr.write(f"warning: {run.id} does not say which hpcdl it was trained with\n")
-    elif note := describe(run):
+    elif note := describe(run, otherwise):
         sys.stderr.write(f"{note}\n")
         sys.stderr.flush()
         environment = os.environ | hpcdl_code.python_path(run.hpcdl.resolve(), os.environ)
@@ -32,16 +33,17 @@ def hand_over(run: RunDir) -> None:
         raise UserError(
             f"there is no copy of the hpcdl that {run.id} was trained with: this is "
             f"{provenance.difference(run, before)}",
-            hint=f"{_takes(run)} `hpcdl submit --new` starts another run.",
+            hint=otherwise or f"{_takes(run)} `hpcdl submit --new` starts another run.",
         )
 
 
-def describe(run: RunDir) -> str:
+def describe(run: RunDir, otherwise: str = "") -> str:
     """Say that a run goes on with the copy of its submission; empty where this is the same code."""
     kept = hpcdl_code.frozen(run)
     if kept is None or kept.digest == hpcdl_code.current().digest:
         return ""
-    return f"{run.id} goes on with the hpcdl of its submission, {kept}. {_takes(run)}"
+    how = otherwise or _takes(run)
+    return f"{run.id} goes on with the hpcdl of its submission, {kept}. {how}"
 
 
 def _takes(run: RunDir) -> str:
