@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import os
 import shutil
 import signal
@@ -36,8 +37,8 @@ from hpc_dl.status import read_status
 from hpc_dl.submission.prepare import prepare, replan
 from hpc_dl.tracking.sync import is_pending
 
-STEPS = 6
-"""Optimizer steps of a dry run, half of them before its interruption."""
+FIRST_STEPS = 3
+"""Optimizer steps before the interruption of a dry run; their speed says how many come after it."""
 LOG_LINES = 20
 POLL_SECONDS = 0.1
 END_SECONDS = 10.0
@@ -56,13 +57,14 @@ def run(request: JobRequest, preview: Preview, *, as_json: bool) -> int:
             if trial.pause_at:
                 _train(folder, trial, "paused")
                 out.print(Text(f"  done: {trial.pause_at} steps and a checkpoint"))
-                trial = dataclasses.replace(trial, pause_at=None)
-                replan(folder, records.load_spec(folder), trial)
+                trial = _steady(request, folder, trial)
+            begun = time.time()
             _train(folder, trial, "completed")
-            out.print(Text("  done: a resume from it, more steps, evaluation, pictures, export"))
+            done = f"a resume from it, up to step {trial.steps}, evaluation, pictures, export"
+            out.print(Text(f"  done: {done}"))
             stored = not is_pending(folder)
             out.print(Text("  done: synced to a temporary store" if stored else "  not tracked"))
-            found = estimate.measure(folder, trial, preview.plan)
+            found = estimate.measure(folder, trial, preview.plan, begun)
             warnings = _warnings(folder)
         finally:
             _end(folder)
@@ -88,7 +90,7 @@ def _warnings(run: RunDir) -> list[str]:
 
 def _prepare(request: JobRequest, plan: Plan, root: Path) -> tuple[RunDir, Plan]:
     """Prepare a run of a few steps in `root`, with the batch size per rank that `plan` has."""
-    short = dataclasses.replace(request, spec=_shortened(request.spec, plan.steps), run_root=root)
+    short = dataclasses.replace(request, spec=_alone(request.spec), run_root=root)
     short = dataclasses.replace(short, site=request.site.model_copy(update={"tracking_uri": None}))
     folder = layout.create(root, request.spec.name)
     local = registry.get(registry.LOCAL)
@@ -96,15 +98,32 @@ def _prepare(request: JobRequest, plan: Plan, root: Path) -> tuple[RunDir, Plan]
     data = short.spec.data.model_copy(update={"batch_size": plan.rank_batch * ranks})
     short = dataclasses.replace(short, spec=short.spec.model_copy(update={"data": data}))
     trial = short.plan(folder.path, local)
-    trial = dataclasses.replace(trial, pause_at=trial.steps // 2)
+    trial = dataclasses.replace(trial, pause_at=min(FIRST_STEPS, trial.steps // 2))
     prepare(
         folder, short.spec, trial, request.base, request.code, request.fingerprint, request.initial
     )
     return folder, trial
 
 
-def _shortened(spec: JobSpec, steps: int) -> JobSpec:
-    changes = {"steps": min(STEPS, steps), "epochs": None, "log_every": 1, "early_stopping": None}
+def _steady(request: JobRequest, run: RunDir, trial: Plan) -> Plan:
+    """Plan the rest of a dry run: as many steps as it takes to measure their speed, in epochs that
+    are short enough for several evaluations."""
+    more, between = estimate.steady_length(run, trial)
+    steps = min((trial.pause_at or 0) + more, trial.steps)
+    epoch = min(between, trial.steps_per_epoch)
+    epochs = math.ceil(steps / epoch)
+    trial = dataclasses.replace(
+        trial, steps=steps, steps_per_epoch=epoch, epochs=epochs, pause_at=None
+    )
+    spec = records.load_spec(run)
+    train = spec.train.model_copy(update={"log_every": request.spec.train.log_every})
+    replan(run, spec.model_copy(update={"train": train}), trial)
+    return trial
+
+
+def _alone(spec: JobSpec) -> JobSpec:
+    """Return a spec that reports each step, and tells nobody else."""
+    changes = {"log_every": 1, "early_stopping": None}
     tracking = spec.tracking.model_copy(update={"uri": None, "register_as": None})
     train = spec.train.model_copy(update=changes)
     changed = {"train": train, "tracking": tracking, "after": [], "notify": Notify()}

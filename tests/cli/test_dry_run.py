@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -19,6 +20,7 @@ from tests.support.running import new_run
 from tests.support.typed import QUICK, job_file, use_settings
 from tests.support.waiting import wait_until
 
+TRAINING = "train/examples_per_second"
 Capture = pytest.CaptureFixture[str]
 
 
@@ -60,6 +62,8 @@ def test_a_dry_run_trains_saves_resumes_and_exports(
     assert 0 < measured["seconds_per_step"] < 10
     assert measured["peak_memory"] > 100 * 2**20
     assert measured["projected_seconds"] >= 1200 * measured["seconds_per_step"]
+    low, high = measured["projected_range"]
+    assert low <= measured["projected_seconds"] <= high
     for done in ("3 steps and a checkpoint", "a resume from it", "synced to a temporary store"):
         assert f"done: {done}" in said.err
     assert found["plan"]["steps"] == 1200
@@ -102,18 +106,41 @@ def test_an_interrupted_dry_run_leaves_nothing(tmp_path: Path, number: signal.Si
     wait_until(lambda: not processes(tmp_path), message="processes are left")
 
 
-def test_the_estimate_leaves_out_warm_up_steps(tmp_path: Path) -> None:
+def test_the_estimate_measures_steps_evaluations_and_pictures_apart_without_their_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = new_run(tmp_path / "runs", train={"epochs": 10, "log_every": 1})
     plan = planned(run)
+    clock = [1000.0]
+    monkeypatch.setattr("hpc_dl.run.journal.time.time", lambda: clock[0])
     own = Journal(run.journal)
-    own.append("started", attempt="a", step=0, cut=0, device="cpu", world_size=1, environment={})
-    paces = {1: 10.0, 2: 128.0, 3: 64.0, 4: 32.0}
-    for step, pace in paces.items():
-        own.append("metrics", step=step, epoch=0, values={"train/examples_per_second": pace})
-    own.append("summary", parameters=7, seconds=1, seconds_per_step=1, peak_memory=9, values={})
-    found = estimate.measure(run, plan, plan)
-    assert found.seconds_per_step == 2.0
-    assert found.projected_seconds == pytest.approx(2.0 * plan.steps)
+
+    def note(after: float, event: str, **fields: Any) -> None:
+        clock[0] += after
+        own.append(event, **fields)
+
+    note(5, "started", attempt="a", step=0, cut=0, device="cpu", world_size=1, environment={})
+    note(0, "state", state="running", reason="")
+    for step, pace in {1: 12.8, 2: 128.0, 3: 64.0}.items():
+        note(128 / pace, "metrics", step=step, epoch=step - 1, values={TRAINING: pace})
+        note(8 / 2**step, "metrics", step=step, epoch=step - 1, values={"val/loss": 1.0})
+        if step != 3:
+            note(2 / step, "artifact", step=step, path="artifacts/a.png", caption="")
+    note(0, "state", state="running", reason="trained, and being tested")
+    note(1, "summary", parameters=7, seconds=1, seconds_per_step=1, peak_memory=9, values={})
+    note(2, "state", state="completed", reason="")
+    found = estimate.measure(run, plan, plan, begun=1000.0)
+    assert found.seconds_per_step == pytest.approx(1.5)
+    assert found.seconds_per_evaluation == pytest.approx(1.5)
+    assert found.seconds_per_drawing == pytest.approx(1.0)
+    total = 5 + (10 + 1 + 2) + (4 + 2 + 1) + (2 + 1) + (1 + 2)
+    once = total - 3 * 1.5 - 3 * 1.5 - 2 * 1.0
+    assert found.seconds_of_start_and_end == pytest.approx(once)
+    drawings = 4  # after epochs 1, 2, 4 and 8
+    projected = once + plan.steps * 1.5 + 10 * 1.5 + drawings * 1.0
+    assert found.projected_seconds == pytest.approx(projected)
+    low, high = found.projected_range
+    assert (low, high) == pytest.approx((projected - plan.steps / 2, projected + plan.steps / 2))
     assert (found.parameters, found.peak_memory) == (7, 9)
     assert found.warning == ""
 
