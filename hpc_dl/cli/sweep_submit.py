@@ -20,6 +20,7 @@ from hpc_dl.cli import job_request, sweep_check, sweep_status, sweep_watch
 from hpc_dl.cli.common import console, print_json
 from hpc_dl.cli.job_request import JobRequest
 from hpc_dl.errors import UserError
+from hpc_dl.installed import require
 from hpc_dl.jobspec import load
 from hpc_dl.jobspec.credentials import hidden
 from hpc_dl.jobspec.job import JobSpec
@@ -30,7 +31,7 @@ from hpc_dl.run.submission import Submission
 from hpc_dl.scheduler import registry
 from hpc_dl.scheduler.base import Scheduler, Tasks, Unconfirmed
 from hpc_dl.submission import hpcdl_code, provenance, resumed_code, snapshot
-from hpc_dl.sweep import folder, info, metric, progress, study
+from hpc_dl.sweep import folder, info, metric, progress
 from hpc_dl.sweep.folder import SweepDir
 from hpc_dl.sweep.info import Info
 from hpc_dl.sweep.metric import Goal
@@ -94,8 +95,8 @@ def read(job: JobRequest, site: str | None, scheduler: Scheduler) -> SweepReques
     trials = sweep_check.checked_trials(job, scheduler)
     found, goal = metric.resolve(job.spec, job.facts)
     assert job.spec.sweep is not None
-    if job.spec.sweep.method == "tpe":
-        study.require_optuna()
+    if (method := job.spec.sweep.method) in ("tpe", "median"):
+        require("optuna", "sweep", f"method: {method}")
     return SweepRequest(job, trials, found, goal, site)
 
 

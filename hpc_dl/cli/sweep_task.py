@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -35,7 +35,17 @@ from hpc_dl.run.waiting import wait_until
 from hpc_dl.scheduler import registry
 from hpc_dl.scheduler.base import OUT_OF_MEMORY, Job, Scheduler
 from hpc_dl.status import read_status, reconcile
-from hpc_dl.sweep import budget, folder, info, methods, notification, outcome, study, taking
+from hpc_dl.sweep import (
+    budget,
+    folder,
+    info,
+    median,
+    methods,
+    notification,
+    outcome,
+    study,
+    taking,
+)
 from hpc_dl.sweep.folder import SweepDir
 from hpc_dl.sweep.method import Method
 from hpc_dl.sweep.trial import Result, Unit
@@ -150,7 +160,8 @@ class Task:
         if not self.scheduler.on_this_machine:
             self.holder.submission.save(run)
         _say(f"{run.id}: begins")
-        code = self.scheduler.run_within(run, planned)
+        with self._watched(run):
+            code = self.scheduler.run_within(run, planned)
         if self.scheduler.on_this_machine:
             reconcile([run])
         elif code:
@@ -158,6 +169,23 @@ class Task:
         found = self._result(unit)
         is_own = found and found.state == "failed" and not self._is_ended_from_outside()
         return found if found and (found.state != "failed" or is_own) else None
+
+    @contextlib.contextmanager
+    def _watched(self, run: RunDir) -> Iterator[None]:
+        """Have a run paused once it is worse than the median of the others, where that is asked."""
+        assert self.spec.sweep is not None
+        if self.spec.sweep.method != "median":
+            yield
+            return
+        ended = threading.Event()
+        watch = median.Watch(self.sweep, run, self.info.metric, self.info.goal)
+        thread = threading.Thread(target=watch.until, args=(ended,), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
 
     def _is_ended_from_outside(self) -> bool:
         """Return whether this job is being ended: then another task goes on with its unit."""
@@ -180,6 +208,8 @@ class Task:
         has ended otherwise."""
         run, job_id = self.sweep.run(unit.trial), self.rank_info.job_id
         found = outcome.read(run, unit, self.info.metric, self.info.goal, job_id)
+        if found and found.state == "paused" and run.pause.exists():
+            return found.ended("pruned", found.reason, job_id)
         pause = self._method().pause_after(unit)
         if found and found.state == "paused" and (pause is None or found.epoch < pause):
             return None

@@ -191,6 +191,11 @@ class RunDir:
         """Exists once the user has asked for the run to be cancelled."""
         return self.path / "cancel-requested"
 
+    @property
+    def pause(self) -> Path:
+        """Exists once its sweep has asked the run to pause, and says why."""
+        return self.path / "pause-requested"
+
     def rendezvous(self, key: str) -> Path:
         """File in which rank 0 writes the address at which the ranks of attempt `key` meet."""
         return self.path / f"rendezvous-{key}.json"

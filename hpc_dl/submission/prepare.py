@@ -105,6 +105,7 @@ def _keep_secrets(run: RunDir, plan: Plan) -> None:
 def reopen(run: RunDir) -> None:
     """Make a run that may have ended ready to be submitted (again)."""
     run.cancel.unlink(missing_ok=True)
+    run.pause.unlink(missing_ok=True)
     run.submission.unlink(missing_ok=True)
     if last_state(run.journal)[0] != "planned":
         _note_planned(run, "submitted again")

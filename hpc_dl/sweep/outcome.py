@@ -7,6 +7,7 @@ import math
 from typing import cast, get_args
 
 from hpc_dl.run import journal
+from hpc_dl.run.journal import Event
 from hpc_dl.run.layout import DamagedFile, RunDir
 from hpc_dl.sweep.metric import Goal, is_better
 from hpc_dl.sweep.trial import Result, State, Unit
@@ -28,6 +29,13 @@ def read(run: RunDir, unit: Unit, metric: str, goal: Goal, job_id: str) -> Resul
         return _measured(run, unit, metric, goal).ended(cast(State, state), reason, job_id)
     except DamagedFile as error:
         return Result(unit.trial, unit.rung, "failed", reason=error.message, job_id=job_id)
+
+
+def values_of(event: Event, metric: str) -> dict[int, float]:
+    """Return the value of a metric in an event `metrics`, by the epoch that it was measured after;
+    nothing where it is not there, or is not finite."""
+    value, epoch = _numbers(event["values"]).get(metric), event.get("epoch")
+    return {} if value is None or epoch is None else {epoch + 1: value}
 
 
 def _measured(run: RunDir, unit: Unit, metric: str, goal: Goal) -> Result:

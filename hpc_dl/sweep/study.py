@@ -11,10 +11,8 @@ import math
 import random
 import warnings
 from collections.abc import Iterable
-from types import ModuleType
 from typing import TYPE_CHECKING
 
-from hpc_dl.installed import require
 from hpc_dl.jobspec.sweep import Distribution, IntUniform, LogUniform, Sweep
 from hpc_dl.sweep import folder, space
 from hpc_dl.sweep.folder import SweepDir
@@ -25,11 +23,6 @@ if TYPE_CHECKING:
     from optuna.trial import Trial as Asked
 
 _NUMBER = "trial"
-
-
-def require_optuna() -> ModuleType:
-    """Import Optuna. Raises UserError where it is not installed."""
-    return require("optuna", "sweep", "method: tpe")
 
 
 def choose(sweep: SweepDir, spec: Sweep, trial: Trial) -> Trial:
@@ -47,7 +40,7 @@ def choose(sweep: SweepDir, spec: Sweep, trial: Trial) -> Trial:
 
 def _open(sweep: SweepDir, spec: Sweep, number: int) -> Study:
     """Open or create the study; what is random for a trial depends on its number."""
-    optuna = require_optuna()
+    import optuna
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
@@ -55,7 +48,7 @@ def _open(sweep: SweepDir, spec: Sweep, number: int) -> Study:
     path = str(sweep.study)
     seed = random.Random(f"{spec.seed} {number}").getrandbits(32)
     with warnings.catch_warnings(action="ignore"):  # that an option is experimental
-        found: Study = optuna.create_study(
+        return optuna.create_study(
             study_name=sweep.id,
             storage=JournalStorage(JournalFileBackend(path, JournalFileOpenLock(path))),
             sampler=optuna.samplers.TPESampler(
@@ -64,7 +57,6 @@ def _open(sweep: SweepDir, spec: Sweep, number: int) -> Study:
             direction=spec.goal,
             load_if_exists=True,
         )
-    return found
 
 
 def _tell(study: Study, results: Iterable[Result], number: int) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 import time
+from pathlib import Path
 from types import FrameType
 
 from hpc_dl.jobspec import units
@@ -17,6 +18,8 @@ from hpc_dl.planning.plan import Plan
 TIME_LIMIT = 1
 TERMINATE = 10**6
 SAVE = 10**12
+LOOK_SECONDS = 2.0
+"""How often rank 0 looks for the file that asks for a pause."""
 
 
 def is_stop(requests: int) -> bool:
@@ -88,12 +91,26 @@ class CheckpointSchedule:
 
 
 class Control:
-    """This rank's requests: signals, and on rank 0 the clock of the checkpoint schedule."""
+    """This rank's requests: signals, and on rank 0 the clock of the checkpoint schedule, and the
+    file by which a sweep asks for a pause."""
 
-    def __init__(self, signals: Signals, schedule: CheckpointSchedule, *, leads: bool) -> None:
-        self.signals, self.schedule, self.leads = signals, schedule, leads
+    def __init__(
+        self, signals: Signals, schedule: CheckpointSchedule, pause: Path, *, leads: bool
+    ) -> None:
+        self.signals, self.schedule, self.pause, self.leads = signals, schedule, pause, leads
+        self._next_look = 0.0
 
     def requests(self) -> int:
         """Return what this rank asks of all ranks."""
-        due = self.leads and self.schedule.is_time()
-        return self.signals.received + (SAVE if due else 0)
+        if not self.leads:
+            return self.signals.received
+        if self._shall_pause():
+            self.signals.received |= TERMINATE
+        return self.signals.received + (SAVE if self.schedule.is_time() else 0)
+
+    def _shall_pause(self) -> bool:
+        now = time.monotonic()
+        if now < self._next_look:
+            return False
+        self._next_look = now + LOOK_SECONDS
+        return self.pause.exists()

@@ -77,7 +77,9 @@ class Trainer:
             run, spec, engine, self.early_stopping, self.guard, journal
         )
         self.schedule = CheckpointSchedule(spec.checkpoint.every, plan)
-        world.requests.own = Control(signals, self.schedule, leads=journal is not None).requests
+        world.requests.own = Control(
+            signals, self.schedule, run.pause, leads=journal is not None
+        ).requests
         self.evaluation_batch = evaluation_batch(spec, plan)
         self.recorder = Recorder(
             run, spec, plan, engine, self.splits, journal, self.evaluation_batch
@@ -209,6 +211,8 @@ class Trainer:
             saved = f"step {step} of {steps} could not be saved: see the warnings"
         if self.run.cancel.exists():
             state, outcome, why = "cancelled", "cancelled", "cancelled by the user"
+        elif requests and self.run.pause.exists():
+            state, outcome, why = "paused", "paused", self.run.pause.read_text()
         elif control.is_termination(requests):
             state, outcome = "stopped", "stopped"
             why = "terminated by SIGTERM (pre-empted, or cancelled outside hpcdl)"

@@ -39,6 +39,10 @@ def train_up_to(run: RunDir, step: int, size: int) -> tuple[str, str]:
 @pytest.mark.parametrize("size", [1, nightly(2)])
 def test_a_paused_training_goes_on_with_the_same_bits(tmp_path, size):
     run = job(tmp_path, size)
+    run.pause.write_text("worse than others")
+    asked = ("paused", "worse than others; saved at step 1 of 36")
+    assert train_up_to(run, STEPS, size) == asked
+    run.pause.unlink()
     said = "as planned, after epoch 1 of 3; saved at step 12 of 36"
     assert train_up_to(run, STEPS, size) == ("paused", said)
     assert train_up_to(run, STEPS, size) == ("paused", said), "its job was requeued"
