@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,6 @@ from hpc_dl.tasks.pictures.most_wrong import MostWrong, MostWrongClips
 from hpc_dl.tasks.pictures.most_wrong_recordings import MostWrongRecordings
 from hpc_dl.tasks.pictures.most_wrong_texts import MostWrongTexts
 from hpc_dl.tasks.tables import Array, ClassTables
-from hpc_dl.torchvision_compat import torchvision
 
 if TYPE_CHECKING:
     from torchmetrics import Metric
@@ -85,12 +83,12 @@ class Classification(Task):
         """Return the loss, accuracy, top-5 accuracy, and the macro averages of the F1 score and of
         the one-vs-rest AUROC; all but the loss in [0, 1]."""
         label, classes = batch["label"], self.facts.outputs
-        accuracy = Loss((outputs.argmax(dim=1) == label).sum(), len(label))
+        predicted = outputs.argmax(dim=1)
         measured: dict[str, Loss | Observed] = {
             "loss": self.loss(outputs, batch),
-            "accuracy": accuracy,
-            "f1_macro": Observed(partial(_f1, classes), (outputs, label)),
-            "auroc_macro": Observed(partial(_auroc, classes), (outputs.softmax(dim=1), label)),
+            "accuracy": Loss((predicted == label).sum(), len(label)),
+            "f1_macro": Observed(partial(_f1, classes), (predicted, label)),
+            "auroc_macro": Observed(_auroc, (outputs, label)),
         }
         if classes > TOP:
             in_top = (outputs.topk(TOP).indices == label[:, None]).any(dim=1).sum()
@@ -156,23 +154,10 @@ def _class_weights(options: Train, examples: Mapping[str, Tensor], classes: int)
 def _f1(classes: int) -> Metric:
     from hpc_dl.tasks.metrics import ClassF1
 
-    return ClassF1(classes, average="macro", validate_args=False)
+    return ClassF1(classes)
 
 
-def _auroc(classes: int) -> Metric:
-    """Return the macro AUROC over the classes for which it is defined: that have held-out examples,
-    but not all of them. torchmetrics takes it to be 0 for the others."""
-    torchvision()
-    from torchmetrics.classification import MulticlassAUROC
-    from torchmetrics.utilities import dim_zero_cat
+def _auroc() -> Metric:
+    from hpc_dl.tasks.metrics import ClassAUROC
 
-    class DefinedAUROC(MulticlassAUROC):
-        def compute(self) -> Tensor:
-            counts = torch.bincount(dim_zero_cat(self.target), minlength=classes)
-            areas: Tensor = super().compute()
-            return areas[(counts > 0) & (counts < counts.sum())].mean()
-
-    # Classes without held-out examples are expected here.
-    warnings.filterwarnings("ignore", "No (positive|negative) samples in targets")
-    warnings.filterwarnings("ignore", "Average precision score for one or more classes")
-    return DefinedAUROC(classes, average=None, validate_args=False)
+    return ClassAUROC()
