@@ -27,6 +27,11 @@ PAIRS = {"name": "synthetic_translation", "examples": 40}
 TAGS = {"name": "synthetic_entities", "examples": 40}
 CLIPS = {"name": "synthetic_moving_digits", "clips": 80, "frames": 3, "side": 28}
 JOBS: dict[str, dict[str, Any]] = {
+    "airbench": {
+        "model": {"channels": [4, 8], "mirror": True},
+        "data": {"augment": {"flip": "alternate"}},
+        "train": {"optimizer": {"name": "muon"}, "clip_norm": 1.0, "ema_decay": 0.9},
+    },
     "autoencoder": {"model": {"hidden": [8], "channels": [4]}},
     "autoencoder, salt": {
         "model": {

@@ -79,6 +79,7 @@ PICTURES = {
     "ffnn": ({"name": "ffnn", "hidden": [8]}, COLOUR),
     "cnn": ({"name": "cnn", "channels": [4]}, GREY),
     "cnn of colours": ({"name": "cnn", "channels": [4]}, COLOUR),
+    "airbench": ({"name": "airbench", "channels": [4], "mirror": True}, COLOUR),
     "resnet": ({"name": "resnet", "width": 4}, COLOUR),
     "transformer": ({"name": "transformer", "width": 8, "heads": 2, "depth": 1}, COLOUR),
     "torchvision": ({"name": "torchvision:shufflenet_v2_x0_5"}, COLOUR),

@@ -91,6 +91,8 @@ JOBS = {
     "gan": {"model": {"channels": [4], "latent_dim": 4}},
     "gnn": {"model": {"hidden": 8, "dropout": 0.0}, "data": KARATE},
     "lstm": {"model": {"hidden": 8, "dropout": 0.0}},
+    "airbench": {"model": {"channels": [4]}},
+    "airbench with batch norm of all": {"model": {"channels": [4]}, **SYNC},
     "resnet": {"model": {"width": 4}},
     "resnet with batch norm of all": {"model": {"width": 4}, **SYNC},
     "resnet with group norm": {"model": {"width": 6, "norm": "group"}},
@@ -118,6 +120,7 @@ KNOWN = {
     *("ffnn with group norm", "ffnn with batch norm of all"),
     *("cnn with batch norm of all", "cnn with group norm", "ffnn with a loss and an optimizer"),
     *("resnet with batch norm of all", "resnet with group norm"),
+    "airbench with batch norm of all",
     "torchvision:shufflenet_v2_x0_5 of all",
     "users.py:Net of all",
 }

@@ -108,6 +108,7 @@ def five(kind: str, folder: Path) -> dict[str, Any]:
         ("gnn", "nodes", {"hidden": 8}),
         nightly("lstm", "sequence", {"hidden": 8}),
         ("lstm", "text", {"hidden": 8}),
+        nightly("airbench", "image", {"channels": [4]}),
         nightly("resnet", "image", {"width": 4}),
         nightly("rnn", "text", {"hidden": 8}),
         nightly("torchvision:shufflenet_v2_x0_5", "image", {"size": 32}),

@@ -55,7 +55,7 @@ class Convolutional(Supervised):
         return nn.Sequential(*layers, nn.Flatten(), *head)
 
 
-def convolution(fan_in: int, fan_out: int, kernel: int) -> nn.Conv2d:
+def convolution(fan_in: int, fan_out: int, kernel: int, *, bias: bool = True) -> nn.Conv2d:
     """Return a convolution that keeps the sides of an image: (B, fan_in, H, W) to (B, fan_out, H,
     W)."""
-    return nn.Conv2d(fan_in, fan_out, kernel, padding="same")
+    return nn.Conv2d(fan_in, fan_out, kernel, padding="same", bias=bias)

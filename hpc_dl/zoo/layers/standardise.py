@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from hpc_dl.tasks.statistics import Moments
+from hpc_dl.zoo.layers.whitening import Whitening
 
 
 class Statistics(nn.Module):
@@ -88,3 +89,5 @@ def fit_statistics(
                 module.fit(Moments.of_parts(values("table")))
             elif isinstance(module, Rescaled):
                 module.units.fit(Moments.of_parts(values("target")))
+            elif isinstance(module, Whitening):
+                module.fit(values("image"))
