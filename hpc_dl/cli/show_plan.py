@@ -16,6 +16,7 @@ from hpc_dl.jobspec import units
 from hpc_dl.jobspec.credentials import hidden
 from hpc_dl.jobspec.job import Checkpoint, Tracking
 from hpc_dl.jobspec.model import Model
+from hpc_dl.jobspec.train import PROFILE_AFTER
 from hpc_dl.jobspec.units import count
 from hpc_dl.planning import data_loading
 from hpc_dl.planning.plan import Plan
@@ -82,6 +83,7 @@ def rows(preview: Preview) -> list[tuple[str, str]]:
         ("compile", f"{plan.compile}: {plan.compile_reason}"),
         ("time limit", _limit(preview)),
         ("checkpoint", _checkpoint(spec.checkpoint)),
+        *_profile(preview),
         ("store", _store(plan, spec.tracking)),
         ("run folder", plan.run_dir),
     ]
@@ -98,6 +100,11 @@ def _checkpoint(options: Checkpoint) -> str:
     is_epoch = units.every(options.every).unit == "epoch"
     apart = f", at least {options.least_seconds} s apart" if is_epoch else ""
     return f"every {options.every}{apart}, the newest {options.keep} kept"
+
+
+def _profile(preview: Preview) -> Iterator[tuple[str, str]]:
+    if steps := preview.spec.train.profile:
+        yield "profile", f"of {count(steps, 'step')} of rank 0, after {PROFILE_AFTER} others"
 
 
 def _store(plan: Plan, tracking: Tracking) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -49,11 +50,12 @@ class Summary:
     pictures: bool = False
     tables: list[str] = field(default_factory=list)
     """Paths of CSV files, relative to the run folder."""
+    profile: Path | None = None
 
 
 def summarise(run: RunDir) -> Summary:
     """Read a run's journal, without steps that were trained again."""
-    found = Summary(run)
+    found, profile = Summary(run), run.profile.relative_to(run.path).as_posix()
     for event in journal.view(run.journal):
         match event["event"]:
             case "state":
@@ -64,6 +66,8 @@ def summarise(run: RunDir) -> Summary:
                 found.steps.update(dict.fromkeys(event["values"], event["step"]))
             case "artifact" if event["path"].endswith(".csv"):
                 found.tables = list(dict.fromkeys([*found.tables, event["path"]]))
+            case "artifact" if event["path"] == profile:
+                found.profile = run.profile
             case "artifact":
                 found.pictures = True
             case "warning":
@@ -94,6 +98,7 @@ def to_json(summary: Summary) -> dict[str, Any]:
         "warnings": summary.warnings,
         "run_dir": str(summary.run.path),
         "pictures": str(summary.run.artifacts) if summary.pictures else None,
+        "profile": str(summary.profile) if summary.profile else None,
         "tables": [str(summary.run.path / name) for name in summary.tables],
         "dashboard": DASHBOARD,
     }
@@ -158,6 +163,7 @@ def _details(summary: Summary) -> list[tuple[str, str]]:
     if summary.pictures:
         lines.append(("pictures", str(summary.run.artifacts)))
     lines += [("table", str(summary.run.path / name)) for name in summary.tables]
+    lines += [("profile", f"{summary.profile}, for ui.perfetto.dev")] if summary.profile else []
     return [*lines, ("dashboard", DASHBOARD)]
 
 

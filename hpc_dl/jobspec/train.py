@@ -19,6 +19,9 @@ from hpc_dl.jobspec.optimizers import AdamW, Optimizer
 from hpc_dl.jobspec.schedules import Constant, Schedule
 from hpc_dl.jobspec.units import Time
 
+PROFILE_AFTER = 12
+"""Steps of an attempt before those that are profiled: the first are slower than the others."""
+
 
 class EarlyStopping(Spec):
     """Stop when the monitored metric of validation has not improved for `patience` epochs."""
@@ -38,6 +41,7 @@ class Train(Spec):
         "find_unused_parameters",
         "deterministic",
         "compile",
+        "profile",
     }
     """Options that may change when a run resumes."""
 
@@ -121,6 +125,11 @@ class Train(Spec):
         0,
         description="from which all random numbers follow, but for those that divide the data: "
         "data.split_seed",
+    )
+    profile: Annotated[int, Field(ge=1, le=100)] | None = Field(
+        None,
+        description=f"steps of rank 0 that torch's profiler traces, once, after {PROFILE_AFTER} "
+        "others: artifacts/profile.json.gz of the run, and a table in its log",
     )
     log_every: PositiveInt = Field(50, description="steps between two reports within an epoch")
 

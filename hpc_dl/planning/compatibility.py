@@ -17,6 +17,7 @@ from hpc_dl.jobspec.only_with import find_unused
 from hpc_dl.jobspec.optimizers import Muon
 from hpc_dl.jobspec.sources import SOURCES
 from hpc_dl.jobspec.suggestions import closest
+from hpc_dl.jobspec.train import PROFILE_AFTER
 from hpc_dl.planning.site import Site
 
 AUGMENTED: dict[str, tuple[Modality, ...]] = {
@@ -291,6 +292,18 @@ def _check_rate(spec: JobSpec) -> None:
             f"no learning rate can be found for {spec.model.name}, whose players play against "
             "each other: no loss need fall",
             "Give a number, like lr: 2e-4.",
+        )
+
+
+def check_profile(spec: JobSpec, steps: int) -> None:
+    """Raise SpecConflict where a training of so many steps ends before they are profiled."""
+    asked = spec.train.profile
+    if asked is not None and PROFILE_AFTER + asked > steps:
+        raise SpecConflict(
+            "train.profile",
+            f"{asked} steps are profiled after {PROFILE_AFTER} others, and the training has "
+            f"{steps} in all",
+            "Train longer, or profile fewer.",
         )
 
 

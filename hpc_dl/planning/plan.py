@@ -159,6 +159,7 @@ def make(
     batch = spec.data.batch_size
     rank_batch = math.ceil(batch / ranks.world_size)
     steps_per_epoch, steps = length(spec, facts)
+    compatibility.check_profile(spec, steps)
     if spec.train.precision == "fp16" and not ranks.gpus_per_node:
         raise SpecConflict("train.precision", "fp16 needs a GPU", "Use bf16 or fp32 on CPUs.")
     micro_batch = min(spec.train.micro_batch or rank_batch, rank_batch)

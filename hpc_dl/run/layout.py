@@ -132,6 +132,11 @@ class RunDir:
         """The result of the learning rate finder, where the spec asks for it."""
         return self.path / "learning_rate.json"
 
+    @property
+    def profile(self) -> Path:
+        """The trace of the steps that the spec has profiled."""
+        return self.artifacts / "profile.json.gz"
+
     def nonfinite(self, step: int) -> Path:
         """Batch and weights of a step whose loss was not finite."""
         return self.path / "nonfinite" / f"step-{step:08d}"

@@ -60,6 +60,7 @@ def train(
     plan: Plan,
     is_checkpoint_due: Callable[[int], bool],
     log_every: int,
+    after_step: Callable[[], None] = lambda: None,
 ) -> Iterator[Reported | NonFinite | Evaluated | CheckpointDue]:
     """Train from the engine's step to the end, a pause, or early stopping; yield what happens.
 
@@ -78,6 +79,7 @@ def train(
             reports = ends or in_epoch % log_every == 0
             saves = is_checkpoint_due(step) or step == last
             skipped = engine.train_step(micro_batches, batches.dummy_batch, reports)
+            after_step()
             if skipped:
                 yield NonFinite(skipped)
                 if engine.step != step:

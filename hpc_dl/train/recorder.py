@@ -6,7 +6,7 @@ import contextlib
 import resource
 import socket
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -32,6 +32,7 @@ from hpc_dl.train import (
     predictions,
     rate_finder,
     side_effects,
+    step_profile,
 )
 from hpc_dl.train.best_effort import BestEffort
 from hpc_dl.train.engine import Engine
@@ -39,6 +40,7 @@ from hpc_dl.train.environment import environment
 from hpc_dl.train.loop import Evaluated
 from hpc_dl.train.pictures import Caption, sample_of
 from hpc_dl.train.predictions import Part
+from hpc_dl.train.step_profile import StepProfile
 from hpc_dl.zoo.contract import Batch
 
 
@@ -238,6 +240,33 @@ class Recorder:
             for event in pictures.draw(self.engine.architecture, nets, sample, batches, *where):
                 self.journal.append("artifact", **event)
                 self.engine.world.progress.touch()  # no hang, though it takes seconds
+
+    @contextlib.contextmanager
+    def profiling(self) -> Iterator[Callable[[], None]]:
+        """Make the profile that the job spec asks for, of rank 0, unless an earlier attempt has
+        done so; yield what is to be called after each step."""
+        steps = self.spec.train.profile
+        if steps is None or self.journal is None or self.run.profile.exists():
+            yield lambda: None
+            return
+        profile = StepProfile(steps, self.engine.world.device, self._write_profile)
+        try:
+            yield profile.after_step
+        finally:
+            profile.close()
+        if not profile.is_complete and self.engine.step >= self.plan.steps:
+            self.warn("no profile: too few steps were left")
+
+    def _write_profile(self, found: torch.profiler.profile) -> None:
+        with self.best_effort.on_this_rank("profile"):
+            sys.stderr.write(f"{step_profile.table(found, self.engine.world.device)}\n")
+            step_profile.write_trace(found, self.run.profile)
+            caption = "What was computed when, in a few steps"
+            step = self.engine.step
+            self.note(
+                "artifact", **pictures.artifact_event(self.run, self.run.profile, step, caption)
+            )
+        self.engine.world.progress.touch()
 
     def _draw_search(self) -> None:
         if curve := rate_finder.curve(self.run):

@@ -153,10 +153,14 @@ class Trainer:
         )
 
     def _loop(self) -> str:
+        with self.recorder.profiling() as after_step:
+            return self._train(after_step)
+
+    def _train(self, after_step: Callable[[], None]) -> str:
         self.world.phases.enter(TRAINING)
         is_due, log_every = self.schedule.is_due, self.spec.train.log_every
         what = self.engine, self.batches, self._evaluate, self.early_stopping
-        for event in train(*what, self.plan, is_due, log_every):
+        for event in train(*what, self.plan, is_due, log_every, after_step):
             match event:
                 case Reported():
                     self.recorder.warn_of_unused()

@@ -354,6 +354,10 @@ CASES = {
         spec(data="data: {name: synthetic_music, augment: {transpose: -1}}"),
         [(3, 52, "data.augment.transpose has to be at least 0, not -1")],
     ),
+    "too many steps to profile": (
+        spec(train="train: {epochs: 1, profile: 1000}"),
+        [(4, 28, "train.profile has to be at most 100, not 1000")],
+    ),
     "flipped in another manner": (
         spec(data="data: {name: digits, augment: {flip: always}}"),
         [(3, 38, "data.augment.flip has to be true or false, not 'always'")],

@@ -53,5 +53,5 @@ class Whitening(nn.Conv2d):
     def _patches(self, image: Tensor) -> Tensor:
         """Return all patches of images, (patches, C patch²) float64."""
         scaled = image.double() / 255 if image.dtype == torch.uint8 else image.double()
-        patches = nn.functional.unfold(scaled, list(self.kernel_size))
+        patches = nn.functional.unfold(scaled, self.kernel_size)
         return patches.transpose(1, 2).reshape(-1, patches.shape[1])
