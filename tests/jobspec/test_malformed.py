@@ -356,7 +356,7 @@ CASES = {
     ),
     "too many steps to profile": (
         spec(train="train: {epochs: 1, profile: 1000}"),
-        [(4, 28, "train.profile has to be at most 100, not 1000")],
+        [(4, 29, "train.profile has to be at most 100, not 1000")],
     ),
     "flipped in another manner": (
         spec(data="data: {name: digits, augment: {flip: always}}"),
