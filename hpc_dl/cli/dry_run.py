@@ -16,11 +16,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
 from hpc_dl.cli import estimate, logs, show_plan
 from hpc_dl.cli.common import console, print_json
+from hpc_dl.cli.estimate import Estimate
 from hpc_dl.cli.job_request import JobRequest
 from hpc_dl.cli.preview import Preview
 from hpc_dl.errors import EXIT_FAILED, UserError
@@ -37,6 +39,9 @@ from hpc_dl.status import read_status
 from hpc_dl.submission.prepare import prepare, replan
 from hpc_dl.tracking.sync import is_pending
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 FIRST_STEPS = 3
 """Optimizer steps before the interruption of a dry run; their speed says how many come after it."""
 LOG_LINES = 20
@@ -50,9 +55,19 @@ def run(request: JobRequest, preview: Preview, *, as_json: bool) -> int:
     out = console(for_json=as_json)
     if not as_json:
         show_plan.show(preview, out)
+    found, warnings = rehearse(request, preview.plan, out)
+    if as_json:
+        print_json({**show_plan.to_json(preview), "rehearsal": to_json(found, warnings)})
+    else:
+        show(found, warnings, out)
+    return 0
+
+
+def rehearse(request: JobRequest, plan: Plan, out: Console) -> tuple[Estimate, list[str]]:
+    """Train a few steps; return what the job takes, and warnings. Raises UserError (1)."""
     out.print(Text.assemble("\n", ("dry run", "bold"), ", on this machine"))
     with _temporary_root() as root:
-        folder, trial = _prepare(request, preview.plan, root)
+        folder, trial = _prepare(request, plan, root)
         try:
             if trial.pause_at:
                 _train(folder, trial, "paused")
@@ -64,22 +79,21 @@ def run(request: JobRequest, preview: Preview, *, as_json: bool) -> int:
             out.print(Text(f"  done: {done}"))
             stored = not is_pending(folder)
             out.print(Text("  done: synced to a temporary store" if stored else "  not tracked"))
-            found = estimate.measure(folder, trial, preview.plan, begun)
-            warnings = _warnings(folder)
+            return estimate.measure(folder, trial, plan, begun), _warnings(folder)
         finally:
             _end(folder)
-    if as_json:
-        print_json(
-            {
-                **show_plan.to_json(preview),
-                "rehearsal": {**dataclasses.asdict(found), "warnings": warnings},
-            }
-        )
-    else:
-        estimate.show(found, out)
-        for message in warnings:
-            out.print(Text(f"warning: {message}", style="bold yellow"), soft_wrap=True)
-    return 0
+
+
+def to_json(found: Estimate, warnings: list[str]) -> dict[str, Any]:
+    """Return everything that `show` prints."""
+    return {**dataclasses.asdict(found), "warnings": warnings}
+
+
+def show(found: Estimate, warnings: list[str], out: Console) -> None:
+    """Print an estimate and the warnings for people."""
+    estimate.show(found, out)
+    for message in warnings:
+        out.print(Text(f"warning: {message}", style="bold yellow"), soft_wrap=True)
 
 
 def _warnings(run: RunDir) -> list[str]:

@@ -70,9 +70,9 @@ def run(args: argparse.Namespace) -> int:
 
         return start.prepare_within_job(request, args.prepare)
     if args.sweep:
-        from hpc_dl.cli import sweep_submit
+        from hpc_dl.cli import sweep_plan, sweep_submit
 
-        return sweep_submit.run(args, request)
+        return sweep_plan.run(args, request) if args.dry_run else sweep_submit.run(args, request)
     choice = RunChoice("start")
     if not args.new:
         choice = run_choice.choose(

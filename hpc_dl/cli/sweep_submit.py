@@ -206,6 +206,16 @@ def start_tasks(
     sweep: SweepDir, spec: JobSpec, plan: Plan, scheduler: Scheduler, number: int
 ) -> list[Submission]:
     """Start so many tasks, in the order of the site's limits. Raises UserError."""
+    plan, tasks = plan_tasks(sweep, spec, plan, number)
+    with layout.writing_as(RunDir(sweep.path)):
+        starts = [int(it) for it in os.listdir(sweep.arrays) if it.isdecimal()]  # noqa: PTH208
+        new = RunDir(sweep.arrays / str(max(starts, default=0) + 1))
+        layout.make_folder(new.path, layout.mode_of(RunDir(sweep.path)))
+        return scheduler.start_tasks(new, plan, tasks)
+
+
+def plan_tasks(sweep: SweepDir, spec: JobSpec, plan: Plan, number: int) -> tuple[Plan, Tasks]:
+    """Return the plan of the tasks that train a sweep, made of the `plan` of its spec."""
     assert spec.sweep is not None
     shared_by = spec.sweep.trials_per_gpu
     options = dict(plan.sbatch)
@@ -213,11 +223,7 @@ def start_tasks(
         options |= {"job-name": sweep.id, "cpus-per-task": plan.cpus_per_task * shared_by}
     plan = dataclasses.replace(plan, run_dir=str(sweep.path), sbatch=options, shared_by=shared_by)
     tasks = Tasks([*TASK, str(sweep.path)], number, spec.sweep.concurrent, _room(plan))
-    with layout.writing_as(RunDir(sweep.path)):
-        starts = [int(it) for it in os.listdir(sweep.arrays) if it.isdecimal()]  # noqa: PTH208
-        new = RunDir(sweep.arrays / str(max(starts, default=0) + 1))
-        layout.make_folder(new.path, layout.mode_of(RunDir(sweep.path)))
-        return scheduler.start_tasks(new, plan, tasks)
+    return plan, tasks
 
 
 def _room(plan: Plan) -> int:
@@ -237,6 +243,11 @@ def start_rest(sweep: SweepDir, spec: JobSpec, plan: Plan, scheduler: Scheduler)
 
 def start_for(units: int, sweep: SweepDir, spec: JobSpec, plan: Plan, scheduler: Scheduler) -> None:
     """Start tasks for so many units, of which some may share a job."""
+    start_tasks(sweep, spec, plan, scheduler, count_tasks(units, spec, scheduler))
+
+
+def count_tasks(units: int, spec: JobSpec, scheduler: Scheduler) -> int:
+    """Return how many tasks train so many units, of which some may share a job."""
     assert spec.sweep is not None
     per_job = 1 if scheduler.on_this_machine else spec.sweep.trials_per_gpu
-    start_tasks(sweep, spec, plan, scheduler, -(-units // per_job))
+    return -(-units // per_job)

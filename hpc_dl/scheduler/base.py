@@ -192,6 +192,11 @@ class Scheduler(ABC):
         """
         raise UserError(f"{self.name} has no sweeps")
 
+    def task_scripts(self, plan: Plan, tasks: Tasks) -> list[tuple[int, str]]:
+        """Return what `start_tasks` would submit: the number of tasks of each array of jobs, and
+        its script; nothing where no scripts are submitted. Raises UserError."""
+        return []
+
     def count_tasks(self, jobs: Sequence[Submission]) -> int:
         """Return how many tasks of these jobs wait or run. Raises UserError where it is unknown."""
         raise UserError(f"{self.name} has no sweeps")

@@ -113,13 +113,17 @@ class SweepDir:
         return RunDir(self.root / f"{self.id}-{trial}")
 
 
+def next_dir(root: Path, name: str) -> SweepDir:
+    """Return the folder that the next sweep of a name would get."""
+    number = max((it for it, _ in _numbered(root, name)), default=0) + 1
+    return SweepDir(root / f"{name}.s{number}")
+
+
 def create(root: Path, name: str, mode: int) -> SweepDir:
     """Create the folder of a new sweep; making it claims its number."""
     root.mkdir(parents=True, exist_ok=True)
-    number = max((it for it, _ in _numbered(root, name)), default=0)
     while True:
-        number += 1
-        made = SweepDir(root / f"{name}.s{number}")
+        made = next_dir(root, name)
         try:
             layout.make_folder(made.path, mode)
         except FileExistsError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hpc_dl.planning import job_environment
@@ -30,25 +30,47 @@ def start(folder: RunDir, plan: Plan, tasks: Tasks) -> list[Submission]:
     An array that follows another starts once that has ended. Raises SlurmError and Unconfirmed.
     """
     sent: list[Submission] = []
-    chunk = max_array_size() - 1
-    for number, first in enumerate(range(0, tasks.number, chunk), start=1):
+    for number, part in enumerate(_parts(tasks), start=1):
         job = RunDir(folder.path / f"{plan.run_id}-{number}")
-        count = min(chunk, tasks.number - first)
         after = [f"--dependency=afterany:{sent[-1].job_id}"] if sent else []
-        sent.append(_send(job, plan, tasks._replace(number=count), after))
+        sent.append(_send(job, plan, part, after))
     return sent
+
+
+def scripts(plan: Plan, tasks: Tasks) -> list[tuple[int, str]]:
+    """Return what `start` would submit: the number of tasks of each array, and its script."""
+    return [
+        (
+            part.number,
+            _script(RunDir(Path(plan.run_dir, "arrays", "1", str(number))), plan, part)[1],
+        )
+        for number, part in enumerate(_parts(tasks), start=1)
+    ]
+
+
+def _parts(tasks: Tasks) -> Iterator[Tasks]:
+    """Yield the tasks in parts that are no longer than an array may be."""
+    chunk = max_array_size() - 1
+    for first in range(0, tasks.number, chunk):
+        yield tasks._replace(number=min(chunk, tasks.number - first))
+
+
+def _script(job: RunDir, plan: Plan, tasks: Tasks) -> tuple[Plan, str]:
+    """Return the plan of an array, and its script."""
+    array = {**plan.sbatch, "array": f"1-{tasks.number}%{min(tasks.concurrent, tasks.number)}"}
+    array["output"] = log_pattern(job.path, f"{job_pattern(array)}-batch.log")
+    planned = dataclasses.replace(plan, run_dir=str(job.path), sbatch=array)
+    return planned, script.driver_script(planned, tasks.command)
 
 
 def _send(job: RunDir, plan: Plan, tasks: Tasks, options: list[str]) -> Submission:
     job.logs.mkdir(parents=True)
     job.hpcdl.symlink_to(os.path.relpath(RunDir(plan.path).hpcdl, job.path))
-    array = {**plan.sbatch, "array": f"1-{tasks.number}%{min(tasks.concurrent, tasks.number)}"}
-    array["output"] = log_pattern(job.path, f"{job_pattern(array)}-batch.log")
-    planned = dataclasses.replace(plan, run_dir=str(job.path), sbatch=array)
+    planned, text = _script(job, plan, tasks)
     if planned.secrets:
         lines = job_environment.exports({name: os.environ[name] for name in planned.secrets})
         write_atomic(job.secrets, "\n".join([*lines, ""]), mode=0o600)
-    write_atomic(job.script, script.driver_script(planned, tasks.command))
+    write_atomic(job.script, text)
     return with_intent(job, plan.backend, lambda intent: submit.send(job, planned, intent, options))
 
 

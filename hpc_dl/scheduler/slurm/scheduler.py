@@ -63,6 +63,9 @@ class Slurm(Scheduler):
     def start_tasks(self, folder: RunDir, plan: Plan, tasks: Tasks) -> list[Submission]:
         return array.start(folder, plan, tasks)
 
+    def task_scripts(self, plan: Plan, tasks: Tasks) -> list[tuple[int, str]]:
+        return array.scripts(plan, tasks)
+
     def count_tasks(self, jobs: Sequence[Submission]) -> int:
         return array.count(jobs)
 
