@@ -2,6 +2,8 @@
 
 import copy
 import io
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -110,3 +112,31 @@ def test_sparse_gradients_are_refused_as_by_torch():
     with pytest.raises(RuntimeError, match="sparse gradients"):
         step()
     assert torch.equal(embedding.weight, before)
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+import torch
+from hpc_dl.jobspec.optimizers import AdamW
+from hpc_dl.train import optim
+from hpc_dl.train.player import Player
+from hpc_dl.train.reproducibility import use_deterministic_algorithms
+use_deterministic_algorithms(True)
+network = torch.nn.Linear(2, 1)
+optimizer = optim.optimizer(AdamW(name="adamw"), network, Path())
+player = Player(network, optimizer, lambda step: 0.1)
+network(torch.ones(1, 2)).sum().backward()
+player.set_rate(0, 1.0)
+player.step()
+player.zero_grad()
+optimizer.load_state_dict(optimizer.state_dict())
+optimizer.zero_grad()
+print(*(name for name in ("torch._dynamo", "torch._inductor") if name in sys.modules))
+"""
+
+
+def test_optimizers_do_not_import_torchs_compiler():
+    command = [sys.executable, "-c", PROGRAM]
+    found = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert found.stdout.split() == []
