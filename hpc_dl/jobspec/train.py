@@ -57,6 +57,12 @@ class Train(Spec):
     precision: Literal["fp32", "bf16", "fp16"] = Field(
         "fp32", description="of the computation; weights are fp32"
     )
+    tf32: bool | None = Field(
+        None,
+        description="round the inputs of fp32 products to TF32 (a mantissa of 10 bits, not 23), "
+        "which tensor cores of a GPU multiply faster; unset, that is done for convolutions and "
+        "recurrent layers, not for matrix products, as torch has it",
+    )
     compile: Literal["auto", "off", "reduce-overhead"] = Field(
         "auto",
         description="reduce-overhead: a GPU replays the forward and backward pass of a step as a "

@@ -195,6 +195,7 @@ def make(
             *facts.notes,
             *class_balance.notes(Holdout.of(spec.data), facts, spec.model.is_supervised),
             *loads.notes,
+            *_rounding(spec, ranks.gpus_per_node),
             *([_NO_INTERNET] if out_of_reach else []),
             *([_NO_WRAPPER] if machine and site.wrapper else []),
         ],
@@ -215,6 +216,17 @@ def length(spec: JobSpec, facts: DataFacts) -> tuple[int, int]:
 def _idle(batch: int, ranks: int) -> list[str]:
     idle = ranks - batch
     return [f"batch_size {batch} leaves {idle} of the ranks idle"] if idle > 0 else []
+
+
+def _rounding(spec: JobSpec, gpus: int) -> list[str]:
+    if spec.train.tf32 is not None and not gpus:
+        return ["train.tf32 changes nothing on a CPU"]
+    if spec.train.tf32 is None and gpus and spec.train.precision == "fp32":
+        return [
+            "fp32: convolutions and recurrent layers round their inputs to TF32, where the GPU has "
+            "it; matrix products do not (train.tf32)"
+        ]
+    return []
 
 
 def _setup(spec: JobSpec, site: Site) -> list[str]:

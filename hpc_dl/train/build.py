@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -14,6 +15,7 @@ from hpc_dl.data.sampler import Batches, Order
 from hpc_dl.data.transforms import augmentation
 from hpc_dl.jobspec.data import Data, RaggedData
 from hpc_dl.jobspec.job import JobSpec
+from hpc_dl.jobspec.model import UserModel
 from hpc_dl.planning import data_loading
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run.initial_weights import InitialWeights
@@ -56,6 +58,8 @@ def build_engine(
             network, device_placement=is_whole, evaluation_mode=True
         )
         prepared = prepared if is_whole else _shard(prepared, world)
+        if is_whole and _channels_last(spec, world.device):
+            cast(Any, network).to(memory_format=torch.channels_last)
         scales = begun.lr_scales(name)
         optimizer = optim.optimizer(spec.train.optimizer, network, code, scales)
         ema = EMA(network, spec.train.ema_decay) if spec.train.ema_decay else None
@@ -65,6 +69,13 @@ def build_engine(
     engine = Engine(architecture, players, accelerate.scaler, world, spec.train, carry)
     engine.begun = begun
     return engine
+
+
+def _channels_last(spec: JobSpec, device: torch.device) -> bool:
+    """Return whether convolutions are to have the channels last in memory, as tensor cores take
+    them. A user's network may be written for the other layout: by `Tensor.view`."""
+    in_half = spec.train.precision != "fp32"
+    return device.type == "cuda" and in_half and not isinstance(spec.model, UserModel)
 
 
 def place_splits(splits: Splits, device: torch.device) -> Splits:

@@ -98,7 +98,7 @@ class CheckpointWriter:
         started = time.perf_counter()
         with self._changed:
             if (waiting := self._waiting) and (best or not waiting.best):
-                self._copy = _copied(state, self._copy)
+                self._take_copy(state)
                 held += time.perf_counter() - started
                 self._waiting = _Save(step, best, held, shards)
                 self._hurry = not may_wait
@@ -107,11 +107,16 @@ class CheckpointWriter:
             if waiting and may_wait:
                 return
         self.wait()
-        self._copy = _copied(state, self._copy)
+        self._take_copy(state)
         held += time.perf_counter() - started
         self._waiting, self._hurry = _Save(step, best, held, shards), not may_wait
         self._writer = threading.Thread(target=self._write_in_time, daemon=True)
         self._writer.start()
+
+    def _take_copy(self, state: dict[str, Any]) -> None:
+        self._copy = _copied(state, self._copy)
+        if torch.cuda.is_initialized():  # the GPU is still writing
+            torch.cuda.current_stream().synchronize()
 
     def wait(self) -> None:
         """Wait until no save is under way; one that waits is written now."""
@@ -177,11 +182,15 @@ class CheckpointWriter:
 
 
 def _copied(value: Any, into: Any) -> Any:
-    """Copy a state to main memory, into the tensors of an earlier copy where these fit."""
+    """Copy a state to main memory, into the tensors of an earlier copy where these fit.
+
+    A GPU writes to pinned memory, one tensor after the other, and is not waited for here.
+    """
     if isinstance(value, torch.Tensor):
         fits = isinstance(into, torch.Tensor) and _like(value) == _like(into)
-        buffer = into if fits else torch.empty_like(value, device="cpu")
-        return buffer.copy_(value.detach())
+        pin = value.is_cuda
+        buffer = into if fits else torch.empty_like(value, device="cpu", pin_memory=pin)
+        return buffer.copy_(value.detach(), non_blocking=True)
     if isinstance(value, dict):
         old = into if isinstance(into, dict) else {}
         return {key: _copied(item, old.get(key)) for key, item in value.items()}

@@ -25,9 +25,10 @@ from hpc_dl.train.world import World
 
 
 def ddp(network: nn.Module, world: World) -> DistributedDataParallel:
-    """Wrap a network so that the ranks average its gradients during the backward pass."""
+    """Wrap a network so that the ranks average its gradients during the backward pass, which are
+    parts of the buffers that they send, not copies."""
     devices = [world.device] if world.device.type == "cuda" else None
-    return DistributedDataParallel(network, device_ids=devices)
+    return DistributedDataParallel(network, device_ids=devices, gradient_as_bucket_view=True)
 
 
 def without_gradient(parameters: Mapping[str, nn.Parameter]) -> list[str]:

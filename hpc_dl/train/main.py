@@ -14,7 +14,7 @@ from hpc_dl.run.layout import RunDir
 from hpc_dl.run.rank_info import RankInfo
 from hpc_dl.train import setup_errors
 from hpc_dl.train.control import Signals
-from hpc_dl.train.reproducibility import use_deterministic_algorithms
+from hpc_dl.train.reproducibility import use_deterministic_algorithms, use_tf32
 from hpc_dl.train.trainer import Trainer
 from hpc_dl.train.world import join
 
@@ -44,6 +44,7 @@ def run(
     try:
         spec, plan = records.load_spec(run), records.load(run.plan, Plan)
         use_deterministic_algorithms(spec.train.deterministic)
+        use_tf32(spec.train.tf32 if plan.gpus_per_node else None)
         timeout = units.seconds(spec.train.hang_timeout) + HANG_MARGIN
         with setup_errors.explained(), join(run, plan, rank_info, timeout, on_end) as world:
             outcome = Trainer(run, spec, plan, rank_info, world, journal, signals, on_end).train()

@@ -1,4 +1,5 @@
-"""Reproducibility: deterministic algorithms, and random seeds as functions of step and rank."""
+"""Reproducibility: deterministic algorithms, rounding, and random seeds as functions of step and
+rank."""
 
 from __future__ import annotations
 
@@ -51,6 +52,13 @@ def use_deterministic_algorithms(wanted: bool) -> None:
             enable(not wanted)
     # It would fill what `empty` returns, which hpcdl and torch never read, on every call.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+
+
+def use_tf32(wanted: bool | None) -> None:
+    """Allow TF32 in fp32 products on GPUs, or forbid it; None leaves torch's defaults."""
+    if wanted is not None:
+        torch.backends.cuda.matmul.allow_tf32 = wanted
+        torch.backends.cudnn.allow_tf32 = wanted
 
 
 @contextmanager

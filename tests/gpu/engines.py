@@ -20,7 +20,7 @@ from hpc_dl.planning.site import Site
 from hpc_dl.train import cuda_graph
 from hpc_dl.train.build import build_batches, build_engine
 from hpc_dl.train.distribute import distribute
-from hpc_dl.train.reproducibility import use_deterministic_algorithms
+from hpc_dl.train.reproducibility import use_deterministic_algorithms, use_tf32
 from hpc_dl.train.world import World
 from tests.gpu import machine
 from tests.gpu.jobs import DETERMINISTIC, JOBS, sections
@@ -128,12 +128,11 @@ def check_agreement_with_the_cpu(folder: Path) -> str:
 @contextmanager
 def _full_precision() -> Iterator[None]:
     """Without TF32, which convolutions and recurrent cells of cuDNN have by default."""
-    before = torch.backends.cudnn.allow_tf32
-    torch.backends.cudnn.allow_tf32 = False
+    use_tf32(False)
     try:
         yield
     finally:
-        torch.backends.cudnn.allow_tf32 = before
+        torch.backends.cudnn.allow_tf32 = True
 
 
 def check_replayed(precision: str, folder: Path) -> str:

@@ -245,6 +245,10 @@ CASES = {
         spec(train="train: {epochs: 3, compile: true}"),
         [(4, 29, "train.compile cannot be true")],
     ),
+    "tf32 as a precision of its own": (
+        spec(train="train: {epochs: 3, tf32: high}"),
+        [(4, 26, "train.tf32 has to be true or false, not 'high'")],
+    ),
     "unknown activation": (
         spec(model="model: {name: ffnn, activation: rleu}"),
         [(2, 33, "did you mean 'relu'?")],

@@ -306,6 +306,23 @@ def test_a_cuda_graph_that_cannot_be_is_refused(sections, facts, why):
     assert refused.value.key == "train.compile"
 
 
+@pytest.mark.parametrize(
+    ("train", "gpus", "note"),
+    [
+        ({}, 1, "convolutions and recurrent layers round their inputs to TF32"),
+        ({"precision": "bf16"}, 1, None),
+        ({"tf32": False}, 1, None),
+        ({"tf32": True}, 0, "train.tf32 changes nothing on a CPU"),
+        ({}, 0, None),
+    ],
+)
+def test_the_plan_says_where_fp32_is_rounded_to_tf32(train, gpus, note):
+    plan = make(train={"epochs": 1, **train}, resources={"gpus_per_node": gpus})
+    found = [it for it in plan.notes if "tf32" in it]
+    assert len(found) == (note is not None)
+    assert all(note in it for it in found)
+
+
 def test_the_store_is_the_specs_before_the_sites_before_sqlite_in_the_run_root():
     assert make().tracking_uri == "sqlite:////runs/mlflow.db"
     assert make(Site(name="s", tracking_uri="http://site")).tracking_uri == "http://site"

@@ -106,3 +106,16 @@ def test_fused_attention_of_a_user_network_is_warned_of(kind):
             stacklevel=1,
         )
     assert [it.split(" has no")[0] for it in said] == [kind]
+
+
+@pytest.mark.parametrize("wanted", [None, True, False])
+def test_tf32_is_for_all_products_or_none_or_as_torch_has_it(wanted):
+    matrices, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = matrices.allow_tf32, convolutions.allow_tf32
+    assert before == (False, True), "torch's defaults, as the plan says"
+    try:
+        reproducibility.use_tf32(wanted)
+        expected = before if wanted is None else (wanted, wanted)
+        assert (matrices.allow_tf32, convolutions.allow_tf32) == expected
+    finally:
+        matrices.allow_tf32, convolutions.allow_tf32 = before
