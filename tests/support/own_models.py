@@ -33,6 +33,14 @@ class Slow(Own):
         return super().loss(nets, batch, player)
 
 
+class Flushed(Own):
+    """Raises an error unless denormal numbers count as 0."""
+
+    def loss(self, nets, batch, player):
+        assert (torch.tensor(1e-30) * 1e-10).item() == 0
+        return super().loss(nets, batch, player)
+
+
 class Poisoned(Own):
     """The loss of the samples `bad` is infinite."""
 

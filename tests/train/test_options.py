@@ -10,6 +10,7 @@ import torch
 from hpc_dl.run.layout import read_json, write_json
 from tests import chaos
 from tests.support import ranks
+from tests.support.own_models import own_models
 from tests.support.ranks import train
 from tests.support.running import (
     events,
@@ -225,3 +226,8 @@ def test_two_ranks_find_one_learning_rate(tmp_path):
         for on in ({"tasks_per_node": 1}, {"tasks_per_node": 2})
     )
     assert one["learning_rate"] == pytest.approx(two["learning_rate"])
+
+
+def test_denormal_numbers_which_slow_down_a_processor_count_as_zero(tmp_path):
+    code = own_models(tmp_path / "code")
+    train(new_run(tmp_path, code, model={"name": "own.py:Flushed"}, train={"epochs": 1}))
