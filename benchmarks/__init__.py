@@ -1,0 +1,1 @@
+"""How fast hpcdl trains, beside other loops that train the same: `python -m benchmarks`."""

@@ -1,0 +1,131 @@
+"""`python -m benchmarks.forecast [JOB ...]`: the forecast of a rehearsal beside the run itself.
+
+Every shipped job is shortened, rehearsed by `hpcdl submit --dry-run`, and then run; both from the
+submission to the end. A machine that does other work meanwhile forecasts nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import machine
+from hpc_dl.jobspec.load import load
+from hpc_dl.run import journal
+from hpc_dl.run.layout import RunDir
+from hpc_dl.run.submission import Submission
+
+JOBS = Path(__file__).parent.parent / "jobs"
+STEPS, EPOCHS = 400, 5
+"""Of a job that is given in either; none trains longer than it is written."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Seconds from submission to end, and MiB of a rank."""
+
+    job: str
+    forecast: float
+    low: float
+    high: float
+    seconds: float
+    forecast_memory: float
+    memory: float
+
+    @property
+    def ratio(self) -> float:
+        """The larger of forecast and run by the smaller."""
+        return max(self.forecast / self.seconds, self.seconds / self.forecast)
+
+    @property
+    def memory_ratio(self) -> float:
+        return max(self.forecast_memory / self.memory, self.memory / self.forecast_memory)
+
+
+def compare(job: Path, root: Path) -> Comparison:
+    """Rehearse and run a job, shortened."""
+    train = load(job).train
+    shorter = f"train.steps={min(train.steps or 0, STEPS)}"
+    if train.epochs:
+        shorter = f"train.epochs={min(train.epochs, EPOCHS)}"
+    words = ["submit", str(job), shorter, "train.early_stopping=null", "--local"]
+    answer = json.loads(_hpcdl([*words, "--dry-run", "--json"], root))["rehearsal"]
+    _hpcdl([*words, "--new"], root)
+    (run,) = (RunDir(it) for it in root.glob(f"{load(job).name}-*"))
+    events = list(journal.view(run.journal))
+    submission = Submission.load(run)
+    assert submission is not None
+    summary = next(event for event in events if event["event"] == "summary")
+    end = next(event["t"] for event in reversed(events) if event["event"] == "state")
+    low, high = answer["projected_range"]
+    return Comparison(
+        job.stem,
+        answer["projected_seconds"],
+        low,
+        high,
+        end - submission.submitted,
+        answer["peak_memory"] / 2**20,
+        summary["peak_memory"] / 2**20,
+    )
+
+
+def _hpcdl(words: Sequence[str], root: Path) -> str:
+    environment = os.environ | {"HPCDL_RUN_ROOT": str(root), "HPCDL_SITE": "generic"}
+    command = [sys.executable, "-m", "hpc_dl", *words]
+    return subprocess.run(
+        command, env=environment, check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
+
+
+def table(found: Sequence[Comparison]) -> Table:
+    made = Table(box=None)
+    titles = ("job", "forecast, s", "by speeds", "run, s", "ratio", "memory, MiB", "ratio")
+    for title in titles:
+        made.add_column(title, justify="left" if title == "job" else "right")
+    for it in found:
+        made.add_row(
+            it.job,
+            f"{it.forecast:.1f}",
+            f"{it.low:.1f} to {it.high:.1f}",
+            f"{it.seconds:.1f}",
+            f"{it.ratio:.2f}",
+            f"{it.forecast_memory:.0f} : {it.memory:.0f}",
+            f"{it.memory_ratio:.2f}",
+        )
+    return made
+
+
+def main() -> None:
+    jobs = sorted(JOBS.glob("*.yaml"))
+    names = [it.stem for it in jobs]
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.forecast", description=__doc__)
+    parser.add_argument("job", nargs="*", help=f"of {', '.join(names)}; all without one")
+    parser.add_argument("-o", "--output", type=Path, help="write the results as JSON")
+    asked = parser.parse_args()
+    if unknown := set(asked.job) - set(names):
+        parser.error(f"there is no job {unknown.pop()}")
+    told: dict[str, Any] = {"machine": machine.describe(), "load": os.getloadavg()[0]}
+    found = []
+    for job in jobs:
+        if not asked.job or job.stem in asked.job:
+            with tempfile.TemporaryDirectory() as folder:
+                found.append(compare(job, Path(folder)))
+    Console().print(table(found))
+    if asked.output:
+        told["jobs"] = [asdict(it) for it in found]
+        asked.output.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
