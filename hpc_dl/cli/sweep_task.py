@@ -11,6 +11,7 @@ import contextlib
 import math
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -41,6 +42,7 @@ from hpc_dl.sweep import (
     info,
     median,
     methods,
+    mlflow_page,
     notification,
     outcome,
     study,
@@ -68,6 +70,7 @@ class Task:
         self.holder = Holder(submission, self.rank_info.restarts, Process.own(), host, time.time())
         self._own = taking.own(sweep, self.holder) if self.rank_info.restarts else []
         self._taking, self._failed = threading.Lock(), False
+        self._pages: list[subprocess.Popen[bytes]] = []
 
     def work(self) -> int:
         """Train until there is nothing left to take; return 1 if a unit has failed."""
@@ -75,6 +78,7 @@ class Task:
             self._train_units()
         else:
             _in_threads([self._train_units] * self.shared_by)
+        mlflow_page.wait(self._pages)
         return EXIT_FAILED if self._failed else 0
 
     def _train_units(self) -> None:
@@ -92,6 +96,7 @@ class Task:
             _say(f"{self.sweep.run(unit.trial).id}: {result.state}  {result.reason}")
             if fault := notification.notify_end(self.sweep, self.info, self.spec):
                 _say(f"the end was not notified: {fault}")
+            self._pages += mlflow_page.start_update(self.sweep)
             may_begin, goes_on = self.scheduler.on_this_machine, not self.rank_info.restarts
             if result.state == "paused":
                 self._start_others(goes_on=goes_on)

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
-from hpc_dl.jobspec.load import load_resolved
+from hpc_dl.errors import UserError
+from hpc_dl.installed import PYTHON
+from hpc_dl.jobspec.credentials import hidden
+from hpc_dl.jobspec.load import load
 from hpc_dl.run.layout import age
 from hpc_dl.sweep import importance, pictures, progress, results, summary
 from hpc_dl.sweep.folder import SweepDir
@@ -16,28 +23,46 @@ from hpc_dl.tracking.sweep_page import Page, Status
 
 SECONDS = 60.0
 """Between two updates while trials are left: pictures of a thousand trials take some seconds."""
+_LOCK_SECONDS, _LAST_LOCK_SECONDS = 5.0, 60.0
+"""To wait for another process that does the same: while trials are left, and at the end."""
+_LONGEST = 120.0
+"""To wait for an update."""
 _SHOWN = 10
 
 
-def update_soon(sweep: SweepDir, lock_timeout: float) -> bool:
-    """Update the page once the last of the trials has ended; before, every SECONDS at most.
+def start_update(sweep: SweepDir) -> list[subprocess.Popen[bytes]]:
+    """Begin to update the page, in a process of its own, once the last of the trials has ended;
+    before, every SECONDS at most. Return that process, or none.
 
-    Errors as of `update`.
+    What fails is printed there, and left for `hpcdl sync`.
     """
-    before = age(sweep.path / sweep_page.LOCK)
-    is_recent = before is not None and before < SECONDS
-    if is_recent and _status(sweep, progress.read(sweep, ask=False)) == "RUNNING":
-        return False
-    return update(sweep, lock_timeout)
+    held, timeout = sweep.path / sweep_page.LOCK, _LAST_LOCK_SECONDS
+    before = age(held)
+    if _status(sweep, progress.read(sweep, ask=False)) == "RUNNING":
+        if before is not None and before < SECONDS:
+            return []
+        timeout = _LOCK_SECONDS
+    held.touch()  # other tasks see at once that it is being done
+    command = [*PYTHON, "-m", "hpc_dl.sweep.mlflow_page", str(sweep.path), str(timeout)]
+    return [subprocess.Popen(command, stdin=subprocess.DEVNULL)]
+
+
+def wait(updates: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Wait for updates, not for ever: a store may hang."""
+    for process in updates:
+        try:
+            process.wait(_LONGEST)
+        except subprocess.TimeoutExpired:
+            process.kill()
 
 
 def update(sweep: SweepDir, lock_timeout: float) -> bool:
     """Send counts, the best value so far, a description and pictures to the MLflow run of a sweep;
-    return whether there was anything new.
+    return whether it was sent anew.
 
     Raises StoreUnavailable; LockTimeout where another process does so, for so many seconds.
     """
-    spec = load_resolved(sweep.spec).sweep
+    spec = load(sweep.spec).sweep
     assert spec is not None
     found = results.read(sweep)
     best = found.ranked[0].best(found.goal) if found.ranked else None
@@ -75,3 +100,12 @@ def _status(sweep: SweepDir, trials: Sequence[TrialProgress]) -> Status:
     if sweep.cancel.exists():
         return "KILLED"
     return "RUNNING" if numbers["waiting"] else "FINISHED"
+
+
+if __name__ == "__main__":
+    os.nice(10)
+    os.chdir(sys.argv[1])  # MLflow needs a current folder, and the submission's may be gone
+    try:
+        update(SweepDir(Path.cwd()), float(sys.argv[2]))
+    except UserError as error:
+        sys.stderr.write(f"{hidden(str(error))}\n")

@@ -37,7 +37,7 @@ def child_tags(run: RunDir, trial: Membership, client: MlflowClient, found: Run)
     Raises LockTimeout.
     """
     folder, parent = trial.folder(run), found.data.tags.get(mlflow_run.PARENT_TAG)
-    if parent is None or parent != _saved(folder):
+    if parent is None or parent != saved_id(folder):
         parent = find_or_create(folder, run, client, found.info.experiment_id).info.run_id
     tags = {
         mlflow_run.PARENT_TAG: parent,
@@ -64,7 +64,8 @@ def find_or_create(folder: Path, trial: RunDir, client: MlflowClient, experiment
         return found
 
 
-def _saved(folder: Path) -> str | None:
+def saved_id(folder: Path) -> str | None:
+    """Return the id that is noted in a sweep's folder."""
     saved = cursor.load(folder / FILE, _Saved)
     return saved.mlflow_id if saved else None
 
@@ -72,7 +73,7 @@ def _saved(folder: Path) -> str | None:
 def known(folder: Path, client: MlflowClient) -> Run | None:
     """Return the MLflow run with the noted id, unless the store is another one since, or it is that
     of another folder, of which this one is a copy."""
-    saved = _saved(folder)
+    saved = saved_id(folder)
     found = mlflow_run.fetch(client, saved) if saved else None
     if found is None:
         return None

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hpc_dl.jobspec.flat import flatten
 from hpc_dl.run.layout import RunDir, writing_as
-from hpc_dl.tracking import batch, description, lock, note, parent_run, store, sync
+from hpc_dl.tracking import batch, cursor, description, lock, note, parent_run, store, sync
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -29,7 +29,7 @@ FOLDER = "sweep"
 """The folder of the pictures among the artifacts."""
 LOCK = "page.lock"
 """The file in the sweep's folder that the process holds which sends the page."""
-_DIGEST_TAG = "hpcdl.page"
+_SENT = "page.json"
 
 
 @dataclass(frozen=True)
@@ -54,31 +54,30 @@ class Page:
 def send(
     folder: Path, page: Page, draw: Callable[[Path], Iterable[Path]], lock_timeout: float
 ) -> bool:
-    """Send the page of a sweep to the store of its trials; return whether there was anything new.
+    """Send the page of a sweep to the store of its trials; return whether it was sent anew.
 
     `draw` makes the pictures in a folder, once they are needed. A sweep gets its MLflow run from
     the first of its trials that is sent. Raises StoreUnavailable, and LockTimeout where another
     process sends the page, or writes to the same SQLite store, for so many seconds.
     """
-    run = RunDir(folder)
+    run, parent = RunDir(folder), parent_run.saved_id(folder)
+    sent = {"mlflow_id": parent, "digest": page.digest}
+    if parent is None or description.read_mapping(folder / _SENT) == sent:
+        return False
     message = f"another process is sending the page of {folder.name}"
     with writing_as(run, beside=True), lock.acquire(folder / LOCK, message, lock_timeout):
         uri = sync.find_uri(run)
         with store.open_store(uri, lock_timeout) as client:
-            parent = parent_run.known(folder, client)
-            if parent is None or parent.info.lifecycle_stage != "active":
+            found = parent_run.known(folder, client)
+            if found is None or found.info.lifecycle_stage != "active":
                 return False
-            if parent.data.tags.get(_DIGEST_TAG) == page.digest:
-                return False
-            _send_values(folder, client, parent, page)
-        mlflow_id = parent.info.run_id
+            _send_values(folder, client, found, page)
         with tempfile.TemporaryDirectory() as temporary:
             pictures = list(draw(Path(temporary)))
             with store.connect(uri) as client:
                 for picture in pictures:
-                    client.log_artifact(mlflow_id, str(picture), FOLDER)
-        with store.open_store(uri, lock_timeout) as client:
-            client.set_tag(mlflow_id, _DIGEST_TAG, page.digest)
+                    client.log_artifact(parent, str(picture), FOLDER)
+        cursor.save(folder / _SENT, sent)
     return True
 
 

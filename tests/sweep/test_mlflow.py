@@ -2,13 +2,22 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import pytest
+
+from hpc_dl.cli import main
+from hpc_dl.comparison import curves
+from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import RunDir
+from hpc_dl.sweep import importance, mlflow_page, summary
 from hpc_dl.sweep.folder import SweepDir
-from hpc_dl.tracking import orphans, parent_run, store
+from hpc_dl.sweep.progress import TrialProgress
+from hpc_dl.sweep.trial import Result, Trial
+from hpc_dl.tracking import lock, orphans, parent_run, store, sweep_page
 from hpc_dl.tracking.sync import sync_run
 from tests.support.stores import mlflow_run
-from tests.support.sweeps import sweep_of
+from tests.support.sweeps import finish, sweep_of
 
 PARENT = "mlflow.parentRunId"
 
@@ -78,3 +87,67 @@ def test_a_moved_sweep_keeps_its_parent_and_a_lost_folder_leaves_an_orphan(tmp_p
     assert lost() == ["quick.s1"]
     orphans.remove(uri, before, 60)
     assert sorted(all_runs(uri)) == ["quick.s1-1", "quick.s1-2"]
+
+
+def test_the_page_of_a_sweep_has_the_best_so_far_a_table_and_pictures(
+    tmp_path, uri, capsys, monkeypatch
+):
+    from mlflow import MlflowClient
+
+    sweep = sweep_of(uri, tmp_path, [0.1, 0.01, 0.001])
+    client = MlflowClient(tracking_uri=uri)
+    finish(sweep, 3, 0.5, 1000)
+    assert not mlflow_page.update(sweep, 0)  # no trial is in MLflow yet
+    sync_run(sweep.run(3))
+    with lock.acquire(sweep.path / sweep_page.LOCK, "held", 0), pytest.raises(lock.LockTimeout):
+        mlflow_page.update(sweep, 0)
+    assert mlflow_page.update(sweep, 0)
+    page = all_runs(uri)["quick.s1"]
+    assert page.info.status == "RUNNING"
+    assert page.data.tags["hpcdl.trials"] == "3 trials: 1 completed, 2 waiting"
+    assert not mlflow_page.update(sweep, 0)  # which has nothing to add
+
+    finish(sweep, 1, 0.9, 2000)
+    finish(sweep, 2, 0.2, 3000)
+    monkeypatch.setenv("HPCDL_SITE", "generic")
+    monkeypatch.setenv("HPCDL_RUN_ROOT", str(tmp_path))
+    assert main(["sync"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "quick.s1: its results and pictures sent"
+    page = all_runs(uri)["quick.s1"]
+    history = client.get_metric_history(page.info.run_id, sweep_page.BEST)
+    assert [(it.step, it.value, it.timestamp) for it in history] == [
+        *((1, 0.5, 1_000_000), (2, 0.5, 2_000_000), (3, 0.2, 3_000_000))
+    ]
+    assert page.info.status == "FINISHED"
+    assert page.data.tags["hpcdl.best"] == "quick.s1-2"
+    assert page.data.params["sweep.parameters.train.optimizer.lr"] == "[0.1, 0.01, 0.001]"
+    assert "| quick.s1-2 | 0.2 | 1 | completed | 0.01 |" in page.data.tags["mlflow.note.content"]
+    pictures = [Path(it.path).stem for it in client.list_artifacts(page.info.run_id, "sweep")]
+    assert pictures == ["best_so_far", "learning_curves", "parallel_coordinates"]
+
+
+def test_curves_are_without_steps_that_were_trained_again(tmp_path, uri):
+    run = sweep_of(uri, tmp_path, [0.1]).run(1)
+    cut = run.journal.read_bytes().index(b'"step": 10')
+    cut = run.journal.read_bytes().rindex(b"\n", 0, cut) + 1
+    log = Journal(run.journal)
+    log.append("started", step=9, cut=cut)
+    log.append("metrics", step=11, epoch=1, values={"val/loss": 3.0, "val/accuracy": 0.5})
+    log.close()
+    assert curves.of_metric(run, "val/loss") == {5: 0.4, 11: 3.0}
+    assert curves.of_metric(run, "val/loss") == curves.read(run)["val/loss"]
+
+
+def test_importance_is_of_the_option_that_matters():
+    pytest.importorskip("optuna")
+
+    def of(number):
+        values = {"matters": 10.0 ** -(number % 5), "not": number % 3, "same": 1, "word": ["a"]}
+        result = Result(number, 0, "completed", float(number % 5))
+        return TrialProgress(Trial(number, values, None, number), "completed", result)
+
+    ranked = summary.ranked([of(it) for it in range(1, 31)], "minimize")
+    found = importance.compute(ranked, "minimize")
+    assert set(found) == {"matters", "not"}
+    assert found["matters"] > 0.9
+    assert "10 configurations" in importance.why_not(ranked[:9])
