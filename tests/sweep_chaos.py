@@ -86,7 +86,7 @@ def rank_killed(scene: Scene) -> None:
 
 
 def driver_killed(scene: Scene) -> None:
-    if found := scene.processes("hpc_dl.cli.sweep_task"):
+    if found := scene.processes("hpc_dl.cli.sweeps.task"):
         scene.random.choice(found).kill()
 
 

@@ -70,9 +70,7 @@ def run(args: argparse.Namespace) -> int:
 
         return start.prepare_within_job(request, args.prepare)
     if args.sweep:
-        from hpc_dl.cli import sweep_plan, sweep_submit
-
-        return sweep_plan.run(args, request) if args.dry_run else sweep_submit.run(args, request)
+        return _sweep(args, request)
     choice = RunChoice("start")
     if not args.new:
         choice = run_choice.choose(
@@ -86,6 +84,12 @@ def run(args: argparse.Namespace) -> int:
 
     options = ReportOptions(follow=args.follow, as_json=args.json, site=args.site)
     return start.start_or_resume(request, choice, scheduler, options)
+
+
+def _sweep(args: argparse.Namespace, request: JobRequest) -> int:
+    from hpc_dl.cli.sweeps import plan, start
+
+    return plan.run(args, request) if args.dry_run else start.run(args, request)
 
 
 def _dry_run(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from hpc_dl.cli import common, sweep_best, sweep_plot
+from hpc_dl.cli import common
+from hpc_dl.cli.sweeps import best, plot
 from hpc_dl.sweep import folder
 from hpc_dl.sweep.folder import SweepDir
 
@@ -27,9 +28,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         if name == "resume":
             verb.add_argument("--failed", action="store_true", help="those that failed, too")
         if name == "best":
-            sweep_best.configure(verb)
+            best.configure(verb)
         if name == "plot":
-            sweep_plot.configure(verb)
+            plot.configure(verb)
         if name == "extend":
             verb.add_argument(
                 "overrides", metavar="key=value", nargs="+", help="like sweep.trials=60"
@@ -45,39 +46,39 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _status(sweep: SweepDir, args: argparse.Namespace) -> None:
-    from hpc_dl.cli import sweep_status
+    from hpc_dl.cli.sweeps import status
 
     if args.json:
-        common.print_json(sweep_status.to_json(sweep))
+        common.print_json(status.to_json(sweep))
     else:
-        sweep_status.show(sweep, common.console())
+        status.show(sweep, common.console())
 
 
 def _resume(sweep: SweepDir, args: argparse.Namespace) -> None:
-    from hpc_dl.cli import sweep_resume
+    from hpc_dl.cli.sweeps import resume
 
-    sweep_resume.resume(sweep, failed=args.failed)
+    resume.resume(sweep, failed=args.failed)
     _status(sweep, args)
 
 
 def _extend(sweep: SweepDir, args: argparse.Namespace) -> None:
-    from hpc_dl.cli import sweep_extend
+    from hpc_dl.cli.sweeps import extend
 
-    sweep_extend.extend(sweep, args.overrides)
+    extend.extend(sweep, args.overrides)
     _status(sweep, args)
 
 
 def _cancel(sweep: SweepDir, args: argparse.Namespace) -> None:
-    from hpc_dl.cli import sweep_cancel
+    from hpc_dl.cli.sweeps import cancel
 
-    sweep_cancel.cancel(sweep)
+    cancel.cancel(sweep)
     _status(sweep, args)
 
 
 _DO = {
     "status": _status,
-    "best": sweep_best.run,
-    "plot": sweep_plot.run,
+    "best": best.run,
+    "plot": plot.run,
     "resume": _resume,
     "extend": _extend,
     "cancel": _cancel,

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from hpc_dl.cli import job_request
-from hpc_dl.cli.sweep_check import checked_trials
+from hpc_dl.cli.sweeps.check import checked_trials
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.load import load
 from hpc_dl.scheduler import registry

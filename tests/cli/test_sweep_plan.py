@@ -60,7 +60,7 @@ def test_the_script_is_that_of_an_array_for_each_part(submit):
         "#SBATCH --array=1-10%8",
         "#SBATCH --array=1-2%2",
     ]
-    assert script.count("hpc_dl.cli.sweep_task") == 2
+    assert script.count("hpc_dl.cli.sweeps.task") == 2
 
 
 def test_a_spec_with_a_sweep_says_that_it_is_left_out(submit, tmp_path, capsys):

@@ -91,7 +91,7 @@ def test_the_trials_of_killed_tasks_are_finished_once(cluster: Cluster, tmp_path
     sweep = here.submit("train.epochs=40")
     wait_until(lambda: len(processes(sweep, "hpc_dl.worker")) >= 2, 120, message="no two trials")
     (array,) = folder.arrays(sweep)
-    first = next(it for it in processes(sweep, "hpc_dl.cli.sweep_task"))
+    first = next(it for it in processes(sweep, "hpc_dl.cli.sweeps.task"))
     task = first.environ()["SLURM_ARRAY_TASK_ID"]
     other = "2" if task == "1" else "1"
     first.send_signal(signal.SIGKILL)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from hpc_dl.cli import job_request, sweep_submit, sweep_trial
+from hpc_dl.cli import job_request
+from hpc_dl.cli.sweeps import start, trial_run
 from hpc_dl.jobspec.load import load
 from hpc_dl.scheduler import registry
 from hpc_dl.sweep import folder, info
@@ -26,8 +27,8 @@ def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SweepDir:
     typed.use_settings(monkeypatch, tmp_path)
     job = job_request.read(Path(typed.job_file(tmp_path, JOB)), [], None)
     scheduler = registry.get("local")
-    request = sweep_submit.read(job, None, scheduler)
-    return sweep_submit.create(request, job.plan(tmp_path / "run", scheduler), scheduler)
+    request = start.read(job, None, scheduler)
+    return start.create(request, job.plan(tmp_path / "run", scheduler), scheduler)
 
 
 def test_each_trial_trains_what_its_values_typed_would_train(
@@ -35,7 +36,7 @@ def test_each_trial_trains_what_its_values_typed_would_train(
 ) -> None:
     known = info.load(sweep)
     for trial in folder.read_trials(sweep):
-        asked = sweep_trial.request(sweep, known, trial).spec
+        asked = trial_run.request(sweep, known, trial).spec
         assert asked.training() == load(tmp_path / "job.yaml", words(trial)).training()
         assert (asked.name, asked.sweep) == (sweep.id, None)
 
@@ -46,6 +47,6 @@ def test_the_run_of_a_trial_has_the_facts_of_a_run_by_itself(
     """The default split of the data is that of today, though the sweep's file does not write it."""
     (first, *_), known = folder.read_trials(sweep), info.load(sweep)
     alone = job_request.read(tmp_path / "job.yaml", words(first), None)
-    asked = sweep_trial.request(sweep, known, first)
+    asked = trial_run.request(sweep, known, first)
     assert asked.facts == alone.facts
     assert asked.fingerprint == alone.fingerprint

@@ -71,7 +71,7 @@ def is_alive(job: Submission) -> bool:
         return False
     with contextlib.suppress(OSError):
         words = Path(f"/proc/{job.job_id}/cmdline").read_bytes().split(b"\0")
-        return b"hpc_dl.cli.sweep_task" in words
+        return b"hpc_dl.cli.sweeps.task" in words
     return False
 
 

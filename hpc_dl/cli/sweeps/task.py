@@ -1,4 +1,4 @@
-"""A task of a sweep: `python -m hpc_dl.cli.sweep_task SWEEP_DIR [MARK]`; MARK is that of its job.
+"""A task of a sweep: `python -m hpc_dl.cli.sweeps.task SWEEP_DIR [MARK]`; MARK is that of its job.
 
 It takes a unit, trains it as a run of its own within its job, writes the result, and looks for the
 next. On a cluster one task begins one trial at most, so that its allocation is free again soon; the
@@ -21,7 +21,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from hpc_dl.cli import sweep_submit, sweep_trial
+from hpc_dl.cli.sweeps import start, trial_run
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.jobspec.load import load
 from hpc_dl.planning.plan import Plan
@@ -134,7 +134,7 @@ class Task:
             alive = self.scheduler.count_tasks(folder.arrays(self.sweep))
             if (number := min(ready, self.spec.sweep.concurrent - alive)) > 0:
                 plan = records.load(RunDir(self.sweep.path).plan, Plan)
-                sweep_submit.start_tasks(self.sweep, self.spec, plan, self.scheduler, number)
+                start.start_tasks(self.sweep, self.spec, plan, self.scheduler, number)
 
     def _train(self, unit: Unit) -> Result | None:
         """Train a unit; return its result, or None if it is not finished yet."""
@@ -158,10 +158,10 @@ class Task:
         assert self.spec.sweep is not None
         if self.spec.sweep.method == "tpe" and not trial.values:
             trial = study.choose(self.sweep, self.spec.sweep, trial)
-        asked = sweep_trial.request(self.sweep, self.info, trial)
+        asked = trial_run.request(self.sweep, self.info, trial)
         pause = self._method().pause_after(unit)
-        planned = sweep_trial.plan(asked, run, self.scheduler, pause, self.shared_by)
-        sweep_trial.make_or_replan(self.sweep, trial, asked, planned, self.scheduler)
+        planned = trial_run.plan(asked, run, self.scheduler, pause, self.shared_by)
+        trial_run.make_or_replan(self.sweep, trial, asked, planned, self.scheduler)
         if not self.scheduler.on_this_machine:
             self.holder.submission.save(run)
         _say(f"{run.id}: begins")

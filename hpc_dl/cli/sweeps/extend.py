@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hpc_dl.cli import sweep_submit, sweep_trial
-from hpc_dl.cli.sweep_check import checked_trials
+from hpc_dl.cli.sweeps import start, trial_run
+from hpc_dl.cli.sweeps.check import checked_trials
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec import load
 from hpc_dl.run.layout import RunDir, write_atomic, writing_as
@@ -31,10 +31,10 @@ def extend(sweep: SweepDir, words: Sequence[str]) -> int:
                 hint="Write for example sweep.trials=60, or more values of an option: "
                 "sweep.parameters.train.optimizer.lr=[1e-2,1e-3,1e-4].",
             )
-    sweep_submit.hand_over(sweep)
+    start.hand_over(sweep)
     known, begun = info.load(sweep), RunDir(sweep.path)
     scheduler = registry.get(known.backend)
-    asked = sweep_trial.read_spec(sweep, known, words)
+    asked = trial_run.read_spec(sweep, known, words)
     trials = checked_trials(asked, scheduler, folder.read_trials(sweep))
     if not trials:
         raise UserError(f"{sweep.id} has all these trials already")
@@ -43,7 +43,7 @@ def extend(sweep: SweepDir, words: Sequence[str]) -> int:
         folder.add_trials(sweep, trials)
     what = sweep, asked.spec, asked.plan(sweep.path, scheduler), scheduler
     if scheduler.count_tasks(folder.arrays(sweep)):
-        sweep_submit.start_for(len(trials), *what)
+        start.start_for(len(trials), *what)
     else:
-        sweep_submit.start_rest(*what)
+        start.start_rest(*what)
     return len(trials)

@@ -16,9 +16,10 @@ from typing import Any
 
 from rich.text import Text
 
-from hpc_dl.cli import job_request, sweep_check, sweep_status, sweep_watch
+from hpc_dl.cli import job_request
 from hpc_dl.cli.common import console, print_json
 from hpc_dl.cli.job_request import JobRequest
+from hpc_dl.cli.sweeps import check, status, watch
 from hpc_dl.errors import UserError
 from hpc_dl.installed import require
 from hpc_dl.jobspec import load
@@ -38,7 +39,7 @@ from hpc_dl.sweep.metric import Goal
 from hpc_dl.sweep.trial import Trial
 from hpc_dl.tracking import store_uri
 
-TASK = ("-m", "hpc_dl.cli.sweep_task")
+TASK = ("-m", "hpc_dl.cli.sweeps.task")
 """The module that a task runs, with the sweep's folder as its argument."""
 
 
@@ -79,20 +80,20 @@ def run(args: argparse.Namespace, job: JobRequest) -> int:
     sweep = submit(request, scheduler, new=args.new)
     out = console(for_json=args.json)
     jobs = [it.job_id for it in folder.arrays(sweep)]
-    out.print(Text.assemble((sweep.id, "bold"), f": {sweep_status.describe(sweep, jobs)}"))
+    out.print(Text.assemble((sweep.id, "bold"), f": {status.describe(sweep, jobs)}"))
     code = 0
     if args.follow or (scheduler.on_this_machine and not args.json):
-        code = sweep_watch.watch(sweep, out)
+        code = watch.watch(sweep, out)
     elif not args.json:
-        out.print(Text(sweep_status.next_commands(sweep)), soft_wrap=True)
+        out.print(Text(status.next_commands(sweep)), soft_wrap=True)
     if args.json:
-        print_json(sweep_status.to_json(sweep))
+        print_json(status.to_json(sweep))
     return code
 
 
 def read(job: JobRequest, site: str | None, scheduler: Scheduler) -> SweepRequest:
     """Return the sweep of a job that was asked for, with its trials. Raises UserError."""
-    trials = sweep_check.checked_trials(job, scheduler)
+    trials = check.checked_trials(job, scheduler)
     found, goal = metric.resolve(job.spec, job.facts)
     assert job.spec.sweep is not None
     if (method := job.spec.sweep.method) in ("tpe", "median"):

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hpc_dl.cli import common, out_file, sweep_status
+from hpc_dl.cli import common, out_file
+from hpc_dl.cli.sweeps import status
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.jobspec import load
 from hpc_dl.jobspec.job import JobSpec
@@ -54,7 +55,7 @@ def run(sweep: SweepDir, args: argparse.Namespace) -> None:
     if args.out:
         args.out.write_text(text)
     if args.json:
-        found = sweep_status.configuration_json(sweep, known, ranked[0])
+        found = status.configuration_json(sweep, known, ranked[0])
         common.print_json({"sweep": sweep.id, "metric": known.metric, **found, "spec": values})
     elif args.out:
         sys.stdout.write(f"{args.out}\n")
@@ -67,10 +68,10 @@ def run(sweep: SweepDir, args: argparse.Namespace) -> None:
 
 def _list(sweep: SweepDir, known: Info, best: Sequence[Configuration], *, as_json: bool) -> None:
     if as_json:
-        found = [sweep_status.configuration_json(sweep, known, it) for it in best]
+        found = [status.configuration_json(sweep, known, it) for it in best]
         common.print_json({"sweep": sweep.id, "metric": known.metric, "best": found})
     else:
-        common.console().print(sweep_status.table(sweep, known, best))
+        common.console().print(status.table(sweep, known, best))
 
 
 def _spec(sweep: SweepDir, best: Configuration) -> dict[str, Any]:

@@ -13,10 +13,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hpc_dl.cli import show_plan, sweep_submit
+from hpc_dl.cli import show_plan
 from hpc_dl.cli.common import console, print_json
 from hpc_dl.cli.job_request import JobRequest
-from hpc_dl.cli.sweep_submit import SweepRequest
+from hpc_dl.cli.sweeps import start
+from hpc_dl.cli.sweeps.start import SweepRequest
 from hpc_dl.jobspec import units
 from hpc_dl.jobspec.schema import to_yaml
 from hpc_dl.jobspec.sweep import Sweep
@@ -84,7 +85,7 @@ class SweepPlan:
 def run(args: argparse.Namespace, job: JobRequest) -> int:
     """Print the sweep of a job spec as it would be submitted; return the exit code."""
     scheduler = registry.choose(job.site, local=args.local)
-    request = sweep_submit.read(job, args.site, scheduler)
+    request = start.read(job, args.site, scheduler)
     if args.dry_run == "script":
         found = _plan(request, registry.get(job.site.scheduler))
         text = "\n".join(it for _, it in found.scheduler.task_scripts(found.plan, found.tasks))
@@ -107,9 +108,9 @@ def _plan(request: SweepRequest, scheduler: Scheduler) -> SweepPlan:
     sweep = folder.next_dir(job.run_root, job.spec.name)
     later = (options.trials or 0) * (options.seeds or 1)
     trials = len(request.trials) or later
-    number = sweep_submit.count_tasks(trials, request.spec, scheduler)
+    number = start.count_tasks(trials, request.spec, scheduler)
     planned = job.plan(job.run_root / "sweep", scheduler)
-    plan, tasks = sweep_submit.plan_tasks(sweep, request.spec, planned, number)
+    plan, tasks = start.plan_tasks(sweep, request.spec, planned, number)
     return SweepPlan(sweep, request, scheduler, plan, tasks, trials)
 
 

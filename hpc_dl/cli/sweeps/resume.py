@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hpc_dl.cli import sweep_submit, sweep_trial
+from hpc_dl.cli.sweeps import start, trial_run
 from hpc_dl.errors import UserError
 from hpc_dl.scheduler import registry
 from hpc_dl.sweep import folder, info
@@ -14,7 +14,7 @@ def resume(sweep: SweepDir, *, failed: bool) -> None:
 
     Raises UserError where tasks are at work, or nothing is left.
     """
-    sweep_submit.hand_over(sweep)
+    start.hand_over(sweep)
     known = info.load(sweep)
     scheduler = registry.get(known.backend)
     if alive := scheduler.count_tasks(folder.arrays(sweep)):
@@ -24,6 +24,6 @@ def resume(sweep: SweepDir, *, failed: bool) -> None:
         )
     if failed:
         folder.forget_results(sweep, ("failed",))
-    asked = sweep_trial.read_spec(sweep, known, [])
+    asked = trial_run.read_spec(sweep, known, [])
     planned = asked.plan(sweep.path, scheduler)
-    sweep_submit.resume(sweep, asked.spec, planned, scheduler)
+    start.resume(sweep, asked.spec, planned, scheduler)

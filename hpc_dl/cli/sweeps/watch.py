@@ -7,7 +7,7 @@ import time
 from rich.console import Console
 from rich.text import Text
 
-from hpc_dl.cli import sweep_status
+from hpc_dl.cli.sweeps import status
 from hpc_dl.errors import EXIT_FAILED
 from hpc_dl.jobspec.load import load_resolved
 from hpc_dl.scheduler import registry
@@ -42,10 +42,10 @@ def watch(sweep: SweepDir, out: Console) -> int:
             time.sleep(READ_SECONDS)
     except KeyboardInterrupt:
         out.print(
-            Text(f"\n{sweep.id} continues to run.\n{sweep_status.next_commands(sweep)}"),
+            Text(f"\n{sweep.id} continues to run.\n{status.next_commands(sweep)}"),
             soft_wrap=True,
         )
         raise
-    sweep_status.show(sweep, out)
+    status.show(sweep, out)
     states = {it.state for it in progress.read(sweep)}
     return EXIT_FAILED if states & {"failed", "lost", "waiting", "cancelled"} else 0

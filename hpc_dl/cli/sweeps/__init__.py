@@ -1,0 +1,1 @@
+"""Commands on sweeps: their submission, the verbs of `hpcdl sweep`, and what their tasks do."""
