@@ -15,7 +15,7 @@ help:
 	@echo "make chaos-ranks   hundreds of runs killed at random points, each compared bit by bit"
 	@echo "make chaos-sweeps  a grid, a random sweep and an ASHA on the private Slurm, troubled and compared"
 	@echo "make chaos-slurm   51 jobs on the private Slurm, each troubled in another way and compared"
-	@echo "make bench         what a step, a save, loading, the commands and the tracking cost; printed"
+	@echo "make bench         hpcdl beside other training loops; what a save, loading and tracking cost"
 	@echo "make cluster       start the private Slurm; see slurm/README.md"
 	@echo "make cluster-stop  stop it"
 
@@ -64,10 +64,9 @@ chaos-sweeps:
 	eval "$$(slurm/cluster env)" && python -m tests.sweep_chaos
 
 bench:
-	python -m tests.bench.bench_loop
+	python -m benchmarks
 	python -m tests.bench.bench_save
 	python -m tests.bench.bench_loading
-	python -m tests.bench.bench_cli
 	python -m tests.bench.bench_tracking
 
 cluster:

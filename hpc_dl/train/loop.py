@@ -97,7 +97,8 @@ def train(
                 yield Evaluated(step, epoch, found, improved)
             requests = engine.world.requests.total
             if requests or saves or is_checkpoint_due(step):  # the last epoch may be the best
+                held = time.perf_counter()
                 yield CheckpointDue(step, requests)
-                started = time.perf_counter()
+                started += time.perf_counter() - held
             if ends or step == last:
                 break

@@ -1,0 +1,156 @@
+"""README's section on speed, and its chart, of the committed results: `python -m benchmarks.page`.
+
+A test compares the README with what this would write.
+"""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.workloads import CONTENDERS, HAND, HPCDL
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results" / "speed.json"
+README, CHART = ROOT / "README.md", ROOT / "docs" / "speed.svg"
+BEGIN, END = "<!-- speed: written by python -m benchmarks.page -->", "<!-- end of speed -->"
+COLUMNS = 110
+GREY, COLOURS = "#808080", {HPCDL: "#d9642b", HAND: "#3b82c4"}
+"""Readable on white and on black."""
+
+
+def section(results: Mapping[str, Any]) -> str:
+    """Return the tables, in Markdown, of what was measured, where and how."""
+    everybody = [it for it in results["workloads"] if len(it["contenders"]) > 2]
+    others = [it for it in results["workloads"] if len(it["contenders"]) == 2]
+    lines = [
+        _told(results),
+        "",
+        "![Time of a step, as a multiple of the loop by hand](docs/speed.svg)",
+    ]
+    lines += ["", *_of_everybody(everybody)] if everybody else []
+    lines += ["", *_beside_hand(others)] if others else []
+    commands = [[f"`{it['name']}`", f"{it['seconds']:.2f} s"] for it in results["commands"]]
+    lines += ["", *_table(["", "until it is there"], commands)] if commands else []
+    return "\n".join(lines)
+
+
+def _told(results: Mapping[str, Any]) -> str:
+    machine = results["machine"]
+    packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
+    loads = [load for it in results["workloads"] for load in it["load"]]
+    days = sorted({it["date"].split()[0] for it in results["workloads"]})
+    is_busy = min(loads) > 2 * machine["cores"]
+    told = (
+        f"`python -m benchmarks` on {machine['cores']} cores of an {machine['cpu']}, "
+        f"{' and '.join(days)}, Python {machine['python']}, {packages}; the load of the machine "
+        f"was {min(loads)} to {max(loads)}, and the benchmark's nice value {machine['nice']}. "
+        f"Contenders train in turns, {results['rounds']} rounds of as many steps each, from the "
+        "same weights, in the same order, to the same losses. A figure is the median of the time "
+        "of a step over that of the loop by hand in the same turn; in brackets the quartiles."
+        + (" **The machine was busy with other work: these figures are rough.**" if is_busy else "")
+    )
+    return textwrap.fill(told, COLUMNS, break_long_words=False, break_on_hyphens=False)
+
+
+def _of_everybody(workloads: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a table with a row for each contender."""
+    head = ["", *(it["title"] for it in workloads)]
+    rows = []
+    for name, called in CONTENDERS.items():
+        cells = [_ratio(it["contenders"].get(name)) for it in workloads]
+        rows.append([f"**{called}**" if name == HPCDL else called, *cells])
+    steps = [f"{it['contenders'][HAND]['step_us']:,.0f} µs" for it in workloads]
+    goals = [f"{it['goal']:.2f}" for it in workloads]
+    return _table(head, [*rows, ["a step by hand", *steps], ["goal of hpcdl", *goals]])
+
+
+def _beside_hand(workloads: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a table with a row for each workload, of hpcdl beside the loop by hand."""
+    rows = []
+    for it in workloads:
+        own, hand = it["contenders"][HPCDL], it["contenders"][HAND]
+        step = f"{hand['step_us'] / 1000:,.2f} ms"
+        rows.append([it["title"], step, _ratio(own), f"{it['goal']:.2f}"])
+    return _table(["", "a step by hand", "hpcdl", "goal"], rows)
+
+
+def _ratio(found: Mapping[str, Any] | None) -> str:
+    if found is None:
+        return ""
+    low, high = found["quartiles"]
+    if low == high == 1:
+        return "1"
+    return f"{found['ratio']:.2f} ({low:.2f}-{high:.2f})"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = [head, ["---"] * len(head), *rows]
+    return [f"| {' | '.join(cells)} |" for cells in lines]
+
+
+def draw(results: Mapping[str, Any], path: Path) -> None:
+    """Draw the ratios as bars, a group for each workload, with their quartiles."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    from matplotlib import pyplot as plt
+
+    mpl.rcParams |= {
+        "svg.fonttype": "path",
+        "svg.hashsalt": "hpcdl",
+        **dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color"), GREY),
+    }
+    bars = [
+        (it["title"], name, found)
+        for it in results["workloads"]
+        for name, found in it["contenders"].items()
+        if name != HAND
+    ]
+    figure, axes = plt.subplots(figsize=(8, 0.8 + 0.24 * len(bars)))
+    before, labels = "", []
+    for at, (title, name, found) in enumerate(bars):
+        low, high = found["quartiles"]
+        colour = COLOURS.get(name, GREY)
+        axes.barh(at, found["ratio"], color=colour, height=0.7, alpha=0.7)
+        axes.plot([low, high], [at, at], color=GREY, linewidth=3)
+        axes.text(
+            max(high, found["ratio"]) + 0.03, at, f"{found['ratio']:.2f}", va="center", size=8
+        )
+        labels.append(f"{title}: {CONTENDERS[name]}" if title != before else CONTENDERS[name])
+        before = title
+    axes.set_yticks(range(len(bars)), labels, size=8)
+    axes.axvline(1, color=COLOURS[HAND], linewidth=1)
+    axes.invert_yaxis()
+    axes.set_xlabel("time of a step, of that of the loop by hand (less is better)")
+    axes.spines[:].set_visible(False)
+    figure.savefig(path, transparent=True, bbox_inches="tight", metadata={"Date": None})
+    plt.close(figure)
+
+
+def read() -> dict[str, Any]:
+    """Return the committed results."""
+    found: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8"))
+    return found
+
+
+def between(text: str) -> tuple[str, str, str]:
+    """Return what is before the section in the README, the section, and what is after it."""
+    before, rest = text.split(BEGIN)
+    inside, after = rest.split(END)
+    return before, inside.strip(), after
+
+
+def main() -> None:
+    results = read()
+    before, _, after = between(README.read_text(encoding="utf-8"))
+    written = f"{before}{BEGIN}\n\n{section(results)}\n\n{END}{after}"
+    README.write_text(written, encoding="utf-8")
+    draw(results, CHART)
+
+
+if __name__ == "__main__":
+    main()

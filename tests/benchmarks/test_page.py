@@ -1,0 +1,20 @@
+"""The README's section on speed is that of the committed results."""
+
+from benchmarks import page
+from benchmarks.workloads import CONTENDERS, WORKLOADS
+
+
+def test_the_readme_says_what_was_measured():
+    _, inside, _ = page.between(page.README.read_text(encoding="utf-8"))
+    assert inside == page.section(page.read())
+
+
+def test_the_chart_is_drawn_of_any_results(tmp_path):
+    page.draw(page.read(), tmp_path / "speed.svg")
+    assert "</svg>" in (tmp_path / "speed.svg").read_text()
+
+
+def test_what_was_measured_is_what_there_is_to_measure():
+    known = {it.name: set(it.contenders) for it in WORKLOADS}
+    for it in page.read()["workloads"]:
+        assert set(it["contenders"]) <= known[it["name"]] <= set(CONTENDERS)
