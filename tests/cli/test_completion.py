@@ -124,8 +124,10 @@ def test_in_bash(tmp_path: Path, line: str, found: str) -> None:
 @pytest.mark.skipif(not shutil.which("fish"), reason="no fish is installed")
 def test_in_fish(tmp_path: Path) -> None:
     new_run(tmp_path / "runs")
+    folder = tmp_path / "empty"
+    folder.mkdir()
     command = ["fish", "-c", FISH]  # which completes the names of files, too
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder)
     assert done.stdout.split() == ["quick-1", "train.precision=bf16"]
 
 
