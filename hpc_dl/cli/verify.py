@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.installed import PYTHON
 from hpc_dl.run.layout import RunDir
+from hpc_dl.sweep.folder import SweepDir
 from hpc_dl.verify import recipes
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     out = console(for_json=args.json)
     for target in chosen:
         out.print(Text.assemble((target.name, "bold"), f": {target.command}"), soft_wrap=True)
-        runs = [_train_cases(target, seed, args) for seed in range(args.seeds or target.seeds)]
+        runs = _train(target, args.seeds or target.seeds, args)
         known = results.load(file)  # another command may have added to it meanwhile
         new = results.summarise(target, runs, known)
         if target.classifier:
@@ -76,39 +77,47 @@ def run(args: argparse.Namespace) -> int:
     return EXIT_FAILED if any(it.met is False for it in found) else 0
 
 
-def _train_cases(target: Target, seed: int, args: argparse.Namespace) -> list[RunDir]:
-    """Train a target with one seed; return its runs, one per case."""
+def _train(target: Target, seeds: int, args: argparse.Namespace) -> list[list[RunDir]]:
+    """Train a target with several seeds; return its runs by seed, one per case."""
     from hpc_dl.verify.targets import find
 
     words = list(target.overrides)
     if target.classifier:
-        (classifier,) = _train_cases(find(target.classifier), 0, args)
+        ((classifier,),) = _train(find(target.classifier), 1, args)
         words.append(f"model.classifier={classifier.export}")
-    if not target.cases:
-        return [_train(target, f"{target.name}-{seed}", words, seed, args)]
-    return [
-        _train(target, f"{target.name}-{seed}-{number}", [*words, case], seed, args)
-        for number, case in enumerate(target.cases)
+    by_case = [
+        _train_seeds(target, f"{target.name}{number}", [*words, *case], seeds, args)
+        for number, case in _numbered_cases(target)
     ]
+    return [list(of_seed) for of_seed in zip(*by_case, strict=True)]
 
 
-def _train(
-    target: Target, name: str, words: Iterable[str], seed: int, args: argparse.Namespace
-) -> RunDir:
-    """Train one run with `hpcdl submit`. Raises UserError where it fails."""
+def _numbered_cases(target: Target) -> list[tuple[str, list[str]]]:
+    """Return the words of each case, with the end of its name; a target without cases has one."""
+    if not target.cases:
+        return [("", [])]
+    return [(f"-{number}", [case]) for number, case in enumerate(target.cases)]
+
+
+def _train_seeds(
+    target: Target, name: str, words: Iterable[str], seeds: int, args: argparse.Namespace
+) -> list[RunDir]:
+    """Train seeds as a sweep, with `hpcdl submit`; return the runs. Raises UserError where one
+    fails."""
     own = [word for word in args.words if "=" in word]
-    command = [*PYTHON, "-m", "hpc_dl", "submit", str(recipes.path(target.job))]
-    command += [*words, f"name=verify-{name}", f"train.seed={seed}", *own]
+    command = [*PYTHON, "-m", "hpc_dl", "submit", str(recipes.path(target.job)), "--sweep"]
+    command += [*words, f"name=verify-{name}", f"sweep.seeds={seeds}", *own]
     command += ["--follow", "--json", *(["--local"] if args.local else [])]
     command += ["--site", args.site] if args.site else []
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         raise UserError(
-            f"{target.name} with seed {seed} was not trained: see above",
+            f"{name} was not trained with {seeds} seeds: see above",
             hint="`hpcdl verify` again resumes it.",
             exit_code=done.returncode,
         )
-    return RunDir(Path(json.loads(done.stdout)["run_dir"]))
+    sweep = SweepDir(Path(json.loads(done.stdout)["path"]))
+    return [sweep.run(number + 1) for number in range(seeds)]
 
 
 def _real_frechet(run: RunDir) -> float:

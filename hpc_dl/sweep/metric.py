@@ -18,13 +18,16 @@ def resolve(spec: JobSpec, facts: DataFacts) -> tuple[str, Goal]:
     """Return the metric of the validation, like `val/loss`, and whether low or high is better.
 
     Unset it is `checkpoint.monitor`, or else what the network monitors. Raises SpecConflict where
-    that is not known before it trains, and for a metric that it does not have.
+    that is not known before it trains, unless seeds alone differ, and for a metric that it does not
+    have.
     """
     assert spec.sweep is not None
     known = () if spec.model.last_is_best else spec.model.monitors(facts) or ()
     name = (spec.sweep.metric or "").removeprefix(_VALIDATION)
     key = "sweep.metric" if name else "sweep"
     name = name or spec.checkpoint.monitor or "".join(known[:1])
+    if not name and not spec.sweep.keys:
+        name = "loss"  # of seeds alone, nothing is compared
     if not name:
         raise SpecConflict(
             key,

@@ -46,14 +46,14 @@ def test_the_mean_over_seeds_and_cases_is_compared_with_the_target_and_saved(
     assert [it.met for it in (accuracy, loss, f1, top5)] == [True, False, None, None]
     assert accuracy.minutes > 0
     assert accuracy.device.startswith("1 thread of ")
-    runs = sorted(path.name for path in tmp_path.glob("verify-*"))
-    assert runs == ["verify-quick-0-0-1", "verify-quick-1-0-1"]
+    runs = sorted(path.name for path in tmp_path.glob("verify-*.s1-*"))
+    assert runs == ["verify-quick-0.s1-1", "verify-quick-0.s1-2"]
     assert accuracy.values == [final(tmp_path / run) for run in runs]
     assert accuracy.values[0] != accuracy.values[1]
     # What is trained is not trained again.
     assert main(["verify", "quick", "--local", "--json"]) == 1
     assert json.loads(capsys.readouterr().out) == said
-    assert len(list(tmp_path.glob("verify-*"))) == 2
+    assert len(list(tmp_path.glob("verify-*.s*-*"))) == 2
 
 
 def final(run):
@@ -107,15 +107,21 @@ def test_the_list_shows_the_targets(capsys):
     assert "test/accuracy >= 0.984" in capsys.readouterr().out
 
 
-def test_seeds_change_the_training_but_not_the_split(monkeypatch, tmp_path):
+def test_seeds_are_trained_as_one_sweep_on_the_same_split(monkeypatch, tmp_path):
     asked = []
 
     def submit(command, **options):
-        asked.append([word for word in command if "=" in word and not word.startswith("name=")])
-        return subprocess.CompletedProcess(command, 0, json.dumps({"run_dir": str(tmp_path)}))
+        asked.append(command)
+        path = str(tmp_path / "verify-ffnn.s1")
+        return subprocess.CompletedProcess(command, 0, json.dumps({"path": path}))
 
     monkeypatch.setattr(verify.subprocess, "run", submit)
     args = argparse.Namespace(words=[], local=True, site=None)
-    for seed in (0, 1):
-        verify._train_cases(targets.find("ffnn"), seed, args)
-    assert set(asked[0]) ^ set(asked[1]) == {"train.seed=0", "train.seed=1"}
+    runs = verify._train(targets.find("ffnn"), 2, args)
+    assert [[it.id for it in of_seed] for of_seed in runs] == [
+        ["verify-ffnn.s1-1"],
+        ["verify-ffnn.s1-2"],
+    ]
+    (command,) = asked
+    assert {"--sweep", "sweep.seeds=2", "name=verify-ffnn"} <= set(command)
+    assert not [word for word in command if word.startswith(("train.seed", "data.split_seed"))]
