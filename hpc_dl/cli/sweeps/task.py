@@ -98,8 +98,7 @@ class Task:
                 _say(f"the end was not notified: {fault}")
             self._pages += mlflow_page.start_update(self.sweep)
             may_begin, goes_on = self.scheduler.on_this_machine, not self.rank_info.restarts
-            if result.state == "paused":
-                self._start_others(goes_on=goes_on)
+            self._start_others(goes_on=goes_on)
             if not goes_on:
                 return
 
@@ -125,11 +124,13 @@ class Task:
 
     def _start_others(self, *, goes_on: bool) -> None:
         """Start tasks for promotions that no task is left for; this one takes one if it
-        `goes_on`."""
+        `goes_on`. Several become ready at once where they had waited for one result."""
         assert self.spec.sweep is not None
-        taken = folder.claims(self.sweep)
         promoted = self._method().promotions(folder.read_results(self.sweep))
+        taken = folder.claims(self.sweep)
         ready = sum(it not in taken for it in promoted) - goes_on
+        if ready <= 0:
+            return
         with contextlib.suppress(UserError):  # then they are for the tasks that there are
             alive = self.scheduler.count_tasks(folder.arrays(self.sweep))
             if (number := min(ready, self.spec.sweep.concurrent - alive)) > 0:
