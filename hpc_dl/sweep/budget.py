@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from hpc_dl.jobspec.job import Resources
+from hpc_dl.jobspec.job import JobSpec, Resources
 from hpc_dl.sweep.trial import Result
 
 _SECONDS = 3600.0
+
+
+def is_over(spec: JobSpec, results: Iterable[Result]) -> bool:
+    """Return whether the trials have used the hours that a sweep may use."""
+    sweep = spec.sweep
+    if sweep is None or sweep.gpu_hours is None:
+        return False
+    return used(results, spec.resources, sweep.trials_per_gpu) >= sweep.gpu_hours
 
 
 def devices(resources: Resources) -> int:

@@ -14,7 +14,7 @@ from hpc_dl.installed import PYTHON
 from hpc_dl.jobspec.credentials import hidden
 from hpc_dl.jobspec.load import load
 from hpc_dl.run.layout import age
-from hpc_dl.sweep import importance, pictures, progress, results, summary
+from hpc_dl.sweep import budget, importance, pictures, progress, results, summary
 from hpc_dl.sweep.folder import SweepDir
 from hpc_dl.sweep.progress import TrialProgress
 from hpc_dl.sweep.results import Results
@@ -93,13 +93,16 @@ def _text(sweep: SweepDir, found: Results) -> str:
 
 
 def _status(sweep: SweepDir, trials: Sequence[TrialProgress]) -> Status:
-    """Return MLflow's status: a sweep has ended once no trial runs or waits, or it is cancelled."""
+    """Return MLflow's status: a sweep has ended once no trial runs, nor waits where the budget is
+    not used, or it is cancelled."""
     numbers = progress.counts(trials)
     if numbers["running"]:
         return "RUNNING"
     if sweep.cancel.exists():
         return "KILLED"
-    return "RUNNING" if numbers["waiting"] else "FINISHED"
+    measured = [it.result for it in trials if it.result]
+    waits = numbers["waiting"] and not budget.is_over(load(sweep.spec), measured)
+    return "RUNNING" if waits else "FINISHED"
 
 
 if __name__ == "__main__":

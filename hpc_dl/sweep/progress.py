@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.units import count
-from hpc_dl.sweep import folder, methods, taking
+from hpc_dl.sweep import budget, folder, methods, taking
 from hpc_dl.sweep.folder import SweepDir
 from hpc_dl.sweep.method import candidates
 from hpc_dl.sweep.trial import Result, Trial, Unit
@@ -55,12 +55,14 @@ def describe(trials: Sequence[TrialProgress]) -> str:
 
 
 def units_left(sweep: SweepDir, spec: JobSpec) -> int:
-    """Return how many units may be taken now, or have lost their job."""
+    """Return how many units may be taken now, or have lost their job; once the budget is used, no
+    trial begins."""
     results, taken = folder.read_results(sweep), folder.claims(sweep)
     trials = folder.read_trials(sweep)
     method = methods.method_of(spec, trials)
-    untaken = sum(1 for _ in candidates(method, trials, taken, results))
-    return untaken + len(taking.abandoned(sweep))
+    may_begin = not budget.is_over(spec, results.values())
+    ready = candidates(method, trials, taken, results)
+    return sum(may_begin or it.rung > 0 for it in ready) + len(taking.abandoned(sweep))
 
 
 def is_complete(sweep: SweepDir, spec: JobSpec) -> bool:

@@ -14,7 +14,7 @@ from hpc_dl.jobspec import units
 from hpc_dl.jobspec.load import load_resolved
 from hpc_dl.jobspec.units import count
 from hpc_dl.scheduler import registry
-from hpc_dl.sweep import folder, info, progress, summary
+from hpc_dl.sweep import budget, folder, info, progress, summary
 from hpc_dl.sweep.folder import SweepDir
 from hpc_dl.sweep.info import Info
 from hpc_dl.sweep.progress import TrialProgress
@@ -88,7 +88,10 @@ def show(sweep: SweepDir, out: Console) -> None:
     known, trials = info.load(sweep), progress.read(sweep)
     numbers = progress.counts(trials)
     out.print(Text.assemble((sweep.id, "bold"), f": {progress.describe(trials)}"))
-    if left := seconds_left(sweep, trials):
+    spec, measured = load_resolved(sweep.spec), [it.result for it in trials if it.result]
+    if numbers["waiting"] and budget.is_over(spec, measured):
+        out.print("the budget of sweep.gpu_hours is used: those that wait are not begun")
+    elif left := seconds_left(sweep, trials):
         out.print(f"about {units.clock(round(left))} left")
     if best := summary.ranked(trials, known.goal):
         out.print(table(sweep, known, best[:SHOWN]))

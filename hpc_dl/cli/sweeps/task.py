@@ -108,19 +108,13 @@ class Task:
                 return None
             if self._own:
                 return self._own.pop(0)
-            may_begin = may_begin and self._is_in_budget()
+            results = folder.read_results(self.sweep).values()
+            may_begin = may_begin and not budget.is_over(self.spec, results)
             return taking.take(self.sweep, self._method(), self.holder, may_begin=may_begin)
 
     def _method(self) -> Method:
         """Return the method, for the trials that there are now."""
         return methods.method_of(self.spec, folder.read_trials(self.sweep))
-
-    def _is_in_budget(self) -> bool:
-        assert self.spec.sweep is not None
-        if (hours := self.spec.sweep.gpu_hours) is None:
-            return True
-        results = folder.read_results(self.sweep).values()
-        return budget.used(results, self.spec.resources, self.shared_by) < hours
 
     def _start_others(self, *, goes_on: bool) -> None:
         """Start tasks for promotions that no task is left for; this one takes one if it
