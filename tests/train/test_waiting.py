@@ -57,10 +57,10 @@ class Readback:
 
     def __init__(self, numbers: torch.Tensor) -> None:
         assert numbers.device == META
-        self.count = len(numbers)
+        self.shape = numbers.shape
 
-    def read(self) -> list[float]:
-        return [1.0] * self.count
+    def read(self) -> torch.Tensor:
+        return torch.ones(self.shape)
 
 
 @pytest.fixture(autouse=True)
