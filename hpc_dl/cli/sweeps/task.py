@@ -138,7 +138,7 @@ class Task:
             if run.journal.exists():
                 _wait_for_other_job(run, self.holder)
             former = self._result(unit)
-            if former and former.state != "failed":  # its task has died before it wrote that
+            if former and _is_final(former, run):  # its task has died before it wrote that
                 return former
             return self._train_anew(unit)
         except UserError as error:
@@ -220,6 +220,13 @@ class Task:
         _say(f"{self.sweep.run(unit.trial).id}: {reason}")
         job_id = self.rank_info.job_id
         return Result(unit.trial, unit.rung, "failed", reason=reason, job_id=job_id)
+
+
+def _is_final(result: Result, run: RunDir) -> bool:
+    """Return whether a trial goes no further: one whose job was ended from outside does."""
+    if result.state == "cancelled":
+        return run.cancel.exists()
+    return result.state != "failed"
 
 
 def _rank_info(scheduler: Scheduler) -> RankInfo:
