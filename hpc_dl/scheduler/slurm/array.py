@@ -13,6 +13,7 @@ from hpc_dl.planning.plan import Plan
 from hpc_dl.run.layout import RunDir, write_atomic
 from hpc_dl.run.rank_info import RankInfo
 from hpc_dl.run.submission import Submission
+from hpc_dl.run.waiting import wait_until
 from hpc_dl.scheduler.base import Tasks
 from hpc_dl.scheduler.slurm import client, job_records, script, submit
 from hpc_dl.scheduler.slurm.sbatch_options import job_pattern, log_pattern
@@ -20,6 +21,8 @@ from hpc_dl.scheduler.submit import with_intent
 
 CONFIG_SECONDS = 5.0
 """Time-out of the query for the longest array."""
+REACH_SECONDS, _PAUSE = 600.0, 2.0
+"""How long a controller that does not answer is waited for, and how often it is asked."""
 MAX_ARRAY_SIZE = 1001
 """Slurm's default of MaxArraySize, which no task's number reaches."""
 
@@ -93,11 +96,32 @@ def max_array_size() -> int:
 
 
 def run_within(run: RunDir, plan: Plan, rank_info: RankInfo) -> int:
-    """Run the job script of a run as a part of this job; return its exit code."""
+    """Run the job script of a run as a part of this job; return its exit code.
+
+    Where srun cannot reach the controller, the script is run again once that answers.
+    """
     in_array = dataclasses.replace(plan, sbatch={**plan.sbatch, "array": rank_info.job_id})
     write_atomic(run.script, script.job_script(in_array))
     log = Path(run.logs, f"{rank_info.job_id}-batch.log")
-    with log.open("ab") as output:
-        return subprocess.run(
-            ["bash", str(run.script), ""], stdout=output, stderr=output, check=False
-        ).returncode
+    while True:
+        began = log.stat().st_size if log.exists() else 0
+        with log.open("ab") as output:
+            code = subprocess.run(
+                ["bash", str(run.script), ""], stdout=output, stderr=output, check=False
+            ).returncode
+        if code == 0 or not _is_out_of_reach(log.read_bytes()[began:]):
+            return code
+        wait_until(_answers, REACH_SECONDS, _PAUSE)
+
+
+def _is_out_of_reach(errors: bytes) -> bool:
+    """Return whether srun has not begun, for it found no controller."""
+    return b"Unable to confirm allocation" in errors or b"Unable to contact" in errors
+
+
+def _answers() -> bool:
+    try:
+        client.call(["scontrol", "ping"], CONFIG_SECONDS)
+    except client.SlurmError:
+        return False
+    return True
