@@ -1,4 +1,4 @@
-"""Contender: a process that trains a problem, round by round, and stands still in between.
+"""Contender: a process that trains a problem, round by round, and is stopped in between.
 
 `python -m benchmarks.contender NAME PROBLEM` is such a process.
 """

@@ -30,7 +30,7 @@ def contenders_of(workload: Workload) -> tuple[str, ...]:
 
 
 def race(workload: Workload, rounds: int, root: Path, say: Callable[[str], None]) -> dict[str, Any]:
-    """Return what each contender has taken, as JSON has it; `say` is told what goes on."""
+    """Return what each contender has taken, as JSON has it; `say` gets lines of progress."""
     environment = {
         k: v for k, v in os.environ.items() if not k.startswith(("OMP_", "MALLOC_", "GOMP_"))
     }

@@ -84,7 +84,7 @@ def _rest() -> list[str]:
 def _sweep() -> list[str]:
     lines = _part("## sweep", sweep.Sweep)
     lines += [
-        "How `sweep` is used is told in [sweeps.md](sweeps.md). A distribution is one of:",
+        "[sweeps.md](sweeps.md) explains how `sweep` is used. A distribution is one of:",
         "",
     ]
     return [*lines, *_table(it for kind in sweep.KINDS.values() for it in options(kind))]

@@ -83,6 +83,12 @@ def print_json(value: object) -> None:
     sys.stdout.write(json.dumps(value, indent=2) + "\n")
 
 
+def command_list(lines: Mapping[str, str]) -> str:
+    """Return commands with what each is for, one a line, in two columns."""
+    width = max(map(len, lines))
+    return "\n".join(f"  {command:{width}}  {line}" for command, line in lines.items())
+
+
 def finite(values: Mapping[str, float]) -> dict[str, float | str]:
     """Return values with NaN and infinity as strings, as the journal has them: JSON has none."""
     return {name: it if math.isfinite(it) else str(it) for name, it in values.items()}

@@ -39,8 +39,7 @@ class ReportOptions:
             f"hpcdl cancel {run.id}{site}": "stop it; `hpcdl submit` again resumes it",
             f"{summary.DASHBOARD}{site}": "metrics and pictures of all runs",
         }
-        width = max(map(len, lines))
-        return "\n".join(f"  {command:{width}}  {line}" for command, line in lines.items())
+        return common.command_list(lines)
 
 
 def report(run: RunDir, plan: Plan, start: str, offset: int, options: ReportOptions) -> int:

@@ -88,12 +88,12 @@ def replan(run: RunDir, spec: JobSpec, plan: Plan) -> None:
     if origin.original(run):
         lease.forget(run)
     store_uri.save(run, plan.tracking_uri)
-    _keep_secrets(run, plan)
+    keep_secrets(run, plan)
     write_json(run.plan, plan.without_password().to_json())
     write_atomic(run.spec, load.dump(spec.without_password()))
 
 
-def _keep_secrets(run: RunDir, plan: Plan) -> None:
+def keep_secrets(run: RunDir, plan: Plan) -> None:
     """Write the plan's secrets where the owner alone may read, for the batch script to set them."""
     if plan.secrets:
         lines = job_environment.exports({name: os.environ[name] for name in plan.secrets})

@@ -11,7 +11,7 @@ from hpc_dl.sweep.info import Info
 from hpc_dl.tracking import webhook
 
 _FILE = "notified"
-"""In the sweep's folder: made by the task that tells of the end, so that it is told once."""
+"""In the sweep's folder: made by the task that notifies of the end, so that no other does."""
 _END = "end"
 
 

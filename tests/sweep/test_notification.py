@@ -1,4 +1,4 @@
-"""The end of a sweep is told once; the end of a trial is no news, its failure is."""
+"""The end of a sweep is notified once; that of a trial is no news, its failure is."""
 
 import threading
 from pathlib import Path

@@ -31,6 +31,6 @@ def cancel(sweep: SweepDir) -> None:
             run.cancel.touch()
     if scheduler.count_tasks(jobs):
         scheduler.cancel_tasks(jobs)
-    if wait_until(lambda: not scheduler.count_tasks(jobs), END_SECONDS) is False:
+    if not wait_until(lambda: not scheduler.count_tasks(jobs), END_SECONDS):
         raise UserError(f"tasks of {sweep.id} still run", hint="Try again in a while.")
     reconcile(runs)

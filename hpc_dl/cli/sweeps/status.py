@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from hpc_dl.cli import common
 from hpc_dl.jobspec import units
 from hpc_dl.jobspec.load import load_resolved
 from hpc_dl.jobspec.units import count
@@ -32,8 +33,7 @@ def next_commands(sweep: SweepDir) -> str:
         f"hpcdl sweep cancel {sweep.id}": "stop it; `hpcdl sweep resume` goes on",
         f"hpcdl status {sweep.id}-1": "one of its runs, as any other",
     }
-    width = max(map(len, lines))
-    return "\n".join(f"  {command:{width}}  {line}" for command, line in lines.items())
+    return common.command_list(lines)
 
 
 def describe(sweep: SweepDir, jobs: Sequence[str]) -> str:

@@ -8,19 +8,19 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from hpc_dl.planning import job_environment
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run.layout import RunDir, write_atomic
 from hpc_dl.run.rank_info import RankInfo
 from hpc_dl.run.submission import Submission
 from hpc_dl.run.waiting import wait_until
 from hpc_dl.scheduler.base import Tasks
-from hpc_dl.scheduler.slurm import client, job_records, script, submit
+from hpc_dl.scheduler.slurm import client, cluster, job_records, script, submit
 from hpc_dl.scheduler.slurm.sbatch_options import job_pattern, log_pattern
 from hpc_dl.scheduler.submit import with_intent
+from hpc_dl.submission.prepare import keep_secrets
 
-CONFIG_SECONDS = 5.0
-"""Time-out of the query for the longest array."""
+PING_SECONDS = 5.0
+"""Time-out of the query whether the controller answers."""
 REACH_SECONDS, _PAUSE = 600.0, 2.0
 """How long a controller that does not answer is waited for, and how often it is asked."""
 MAX_ARRAY_SIZE = 1001
@@ -70,9 +70,7 @@ def _send(job: RunDir, plan: Plan, tasks: Tasks, options: list[str]) -> Submissi
     job.logs.mkdir(parents=True)
     job.hpcdl.symlink_to(os.path.relpath(RunDir(plan.path).hpcdl, job.path))
     planned, text = _script(job, plan, tasks)
-    if planned.secrets:
-        lines = job_environment.exports({name: os.environ[name] for name in planned.secrets})
-        write_atomic(job.secrets, "\n".join([*lines, ""]), mode=0o600)
+    keep_secrets(job, planned)
     write_atomic(job.script, text)
     return with_intent(job, plan.backend, lambda intent: submit.send(job, planned, intent, options))
 
@@ -87,11 +85,9 @@ def count(jobs: Sequence[Submission]) -> int:
 def max_array_size() -> int:
     """Return the cluster's MaxArraySize; Slurm's default where it does not say."""
     try:
-        config = client.call(["scontrol", "show", "config"], CONFIG_SECONDS)
+        size = cluster.read_config().get("MaxArraySize", "")
     except client.SlurmError:
         return MAX_ARRAY_SIZE
-    words = dict(line.split("=", 1) for line in config.replace(" ", "").splitlines() if "=" in line)
-    size = words.get("MaxArraySize", "")
     return int(size) if size.isdecimal() and int(size) > 1 else MAX_ARRAY_SIZE
 
 
@@ -121,7 +117,7 @@ def _is_out_of_reach(errors: bytes) -> bool:
 
 def _answers() -> bool:
     try:
-        client.call(["scontrol", "ping"], CONFIG_SECONDS)
+        client.call(["scontrol", "ping"], PING_SECONDS)
     except client.SlurmError:
         return False
     return True

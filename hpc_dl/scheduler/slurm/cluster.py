@@ -162,10 +162,15 @@ class Cluster:
 
 def read() -> Cluster:
     """Ask the controller. Raises SlurmError."""
-    config = _config(client.call(["scontrol", "show", "config"], SECONDS))
+    config = read_config()
     partitions = client.call(["scontrol", "show", "partition", "--oneliner"], SECONDS)
     nodes = client.call(["sinfo", "-h", "-a", "-e", "-o", "%R|%D|%c|%m|%T|%G"], SECONDS)
     return Cluster(config, _partitions(partitions, nodes))
+
+
+def read_config() -> dict[str, str]:
+    """Ask the controller for `scontrol show config`. Raises SlurmError."""
+    return _config(client.call(["scontrol", "show", "config"], SECONDS))
 
 
 def read_accounting(cluster: Cluster) -> Accounting:
