@@ -10,6 +10,8 @@ from hpc_dl.errors import UserError
 
 TABLES = (".csv", ".parquet", ".npz", ".jsonl")
 """Suffixes of files of predictions; `hpc_dl.predictor.results` has their forms."""
+FIGURES = (".pdf", ".png", ".svg")
+"""Suffixes of figures."""
 
 _OF_FILES = re.compile(
     r"\.(csv|flac|gif|h5|jpe?g|jsonl?|midi?|mp3|np[yz]|parquet|pdf|png|svg|tar|txt|wav|zip)$", re.I

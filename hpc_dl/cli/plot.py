@@ -17,12 +17,11 @@ from hpc_dl.errors import UserError
 HELP = """Draw losses and the monitored metric over the steps: a panel a metric, a colour for what
 differs in the specs. Runs that differ in their seeds alone are one line, the mean at the steps that
 all of them have reached, in a band of one sample standard deviation."""
-SUFFIXES = (".pdf", ".png", ".svg")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     common.add_runs(parser)
-    kinds = " ".join(SUFFIXES)
+    kinds = " ".join(out_file.FIGURES)
     parser.add_argument(
         "-o", "--out", metavar="FILE", type=Path, required=True, help=f"the figure: {kinds}"
     )
@@ -30,7 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    out_file.check(args.out, force=args.force, suffixes=SUFFIXES)
+    out_file.check(args.out, force=args.force, suffixes=out_file.FIGURES)
     groups, notes = grouped(common.chosen_runs(args))
     names = grouping.differing(groups)
     drawn: dict[str, list[dict[str, Curve]]] = {}

@@ -26,7 +26,8 @@ from hpc_dl.scheduler.base import Scheduler, Unconfirmed
 from hpc_dl.scheduler.submit import submit
 from hpc_dl.status import UNKNOWN, Status, read_status, reconcile
 from hpc_dl.submission import hpcdl_code, resumed_code
-from hpc_dl.submission.prepare import prepare, reopen
+from hpc_dl.submission.prepare import prepare
+from hpc_dl.submission.reopen import reopen
 
 
 def start_or_resume(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
-from hpc_dl.cli import common
-from hpc_dl.cli.sweeps import best, plot
+from hpc_dl.cli import common, out_file
 from hpc_dl.sweep import folder
 from hpc_dl.sweep.folder import SweepDir
 
@@ -28,14 +28,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
         if name == "resume":
             verb.add_argument("--failed", action="store_true", help="those that failed, too")
         if name == "best":
-            best.configure(verb)
+            _add_out(verb, "write the spec into FILE")
+            verb.add_argument("--top", metavar="N", type=_number, help="list the best N instead")
         if name == "plot":
-            plot.configure(verb)
+            _add_out(verb, f"the figure: {' '.join(out_file.FIGURES)}", required=True)
         if name == "extend":
             verb.add_argument(
                 "overrides", metavar="key=value", nargs="+", help="like sweep.trials=60"
             )
         common.add_site_and_json(verb)
+
+
+def _add_out(verb: argparse.ArgumentParser, what: str, *, required: bool = False) -> None:
+    verb.add_argument("-o", "--out", metavar="FILE", type=Path, required=required, help=what)
+    verb.add_argument("--force", action="store_true", help="replace FILE")
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of 1 or more")
+    return int(text)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -52,6 +64,18 @@ def _status(sweep: SweepDir, args: argparse.Namespace) -> None:
         common.print_json(status.to_json(sweep))
     else:
         status.show(sweep, common.console())
+
+
+def _best(sweep: SweepDir, args: argparse.Namespace) -> None:
+    from hpc_dl.cli.sweeps import best
+
+    best.run(sweep, args)
+
+
+def _plot(sweep: SweepDir, args: argparse.Namespace) -> None:
+    from hpc_dl.cli.sweeps import plot
+
+    plot.run(sweep, args)
 
 
 def _resume(sweep: SweepDir, args: argparse.Namespace) -> None:
@@ -77,8 +101,8 @@ def _cancel(sweep: SweepDir, args: argparse.Namespace) -> None:
 
 _DO = {
     "status": _status,
-    "best": best.run,
-    "plot": plot.run,
+    "best": _best,
+    "plot": _plot,
     "resume": _resume,
     "extend": _extend,
     "cancel": _cancel,

@@ -8,9 +8,10 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hpc_dl.comparison.results import RunResult
+if TYPE_CHECKING:
+    from hpc_dl.comparison.results import RunResult
 
 
 class Mean(NamedTuple):

@@ -24,6 +24,7 @@ class Spec(BaseModel):
 
     model_config = ConfigDict(
         extra="forbid",
+        defer_build=True,
         frozen=True,
         strict=True,
         allow_inf_nan=False,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import functools
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -40,8 +41,21 @@ def apply(
     file gave to the former one and the new one does not have. A user's code may have any of them;
     but a file that `is_resolved` holds every option, and then it gets none of them.
     """
-    given: set[Path] = set()
-    before: dict[Path, set[str]] = {}
+    _put_all(document, _read_words(document, words), root, is_resolved=is_resolved)
+
+
+def apply_values(document: Document, values: Mapping[str, Any], root: type[BaseModel]) -> None:
+    """Put values into a resolved document as `apply` does, each at its dotted key; the place of the
+    `n`-th is line `n`."""
+    entries = []
+    for number, (key, value) in enumerate(values.items(), start=1):
+        mark = Mark(COMMAND_LINE, number, 1, key, len(key))
+        entries.append((_path(key), Document(copy.deepcopy(value), {}, {(): mark}), mark))
+    _put_all(document, entries, root, is_resolved=True)
+
+
+def _read_words(document: Document, words: Sequence[str]) -> Iterator[tuple[Path, Document, Mark]]:
+    """Yield the path of each override, its value, and its place; what is wrong is noted."""
     for number, word in enumerate(words, start=1):
         key, equals, text = word.partition("=")
         mark = Mark(COMMAND_LINE, number, 1, word, max(1, len(key)))
@@ -54,9 +68,21 @@ def apply(
         if MERGE in path:
             document.problems.append(Problem(mark, f"there is no '{key}'", MERGE_HINT))
             continue
+        yield path, _value(document, text, number, word, len(key) + 2), mark
+
+
+def _put_all(
+    document: Document,
+    entries: Iterable[tuple[Path, Document, Mark]],
+    root: type[BaseModel],
+    *,
+    is_resolved: bool,
+) -> None:
+    given: set[Path] = set()
+    before: dict[Path, set[str]] = {}
+    for path, value, mark in entries:
         if is_resolved and (part := fields.part_at(root, document.values, path[:-1])):
             before.setdefault(path[:-1], set(part.model_fields))
-        value = _value(document, text, number, word, len(key) + 2)
         if not value.problems and _put(document, path, value, mark, root):
             given.add(path)
     for group in _EXCLUDE_EACH_OTHER:

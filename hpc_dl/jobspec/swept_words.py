@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec import fields, load
+from hpc_dl.jobspec import fields, spec_file
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.sweep import is_distribution
 from hpc_dl.jobspec.yaml_text import COMMAND_LINE, Document, parse
@@ -29,7 +29,7 @@ def as_parameters(file: Path, words: Sequence[str]) -> list[str]:
     where nothing is swept because options take the lists that they are given.
     """
     several = [it for it in words if _is_several(it)]
-    document = load.read(file, [it for it in words if it not in several], JobSpec)
+    document = spec_file.read(file, [it for it in words if it not in several], JobSpec)
     found = [_as_parameter(it, document) if it in several else it for it in words]
     kept = [it for it in several if it in found]
     is_swept = "sweep" in document.values or any(it.startswith("sweep.") for it in found)

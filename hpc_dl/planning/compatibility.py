@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec import losses, units
@@ -10,7 +11,6 @@ from hpc_dl.jobspec.architectures import ZOO
 from hpc_dl.jobspec.base import OpenSpec
 from hpc_dl.jobspec.data import Augment, DataFacts, UserAugment
 from hpc_dl.jobspec.faults import Fault
-from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.model import Modality, UserModel
 from hpc_dl.jobspec.normalised import Normalised
 from hpc_dl.jobspec.only_with import find_unused
@@ -19,6 +19,9 @@ from hpc_dl.jobspec.sources import SOURCES
 from hpc_dl.jobspec.suggestions import closest
 from hpc_dl.jobspec.train import PROFILE_AFTER
 from hpc_dl.planning.site import Site
+
+if TYPE_CHECKING:
+    from hpc_dl.jobspec.job import JobSpec
 
 AUGMENTED: dict[str, tuple[Modality, ...]] = {
     "crop": ("image",),

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning.compatibility import SpecConflict
+from hpc_dl.planning.plan import Compiled
 
-Mode = Literal["off", "reduce-overhead"]
 AUTO_STEPS = 1000
 """Steps from which `auto` captures a graph: that takes about ten steps, and torch some setting up,
 of which no time was measured."""
@@ -32,7 +32,7 @@ class Ranks(Protocol):
 class Compiling:
     """The mode, and the reason for people."""
 
-    mode: Mode
+    mode: Compiled
     reason: str
 
 

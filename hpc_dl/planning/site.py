@@ -13,8 +13,8 @@ from pydantic import Field
 from hpc_dl.data.faults import resolve_home
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.base import Spec
-from hpc_dl.jobspec.load import read, validate
 from hpc_dl.jobspec.slurm import SbatchOptions
+from hpc_dl.jobspec.spec_file import read, validate
 from hpc_dl.jobspec.units import Memory, Time
 from hpc_dl.planning.job_environment import SiteEnvironment
 from hpc_dl.planning.wrapper import Wrapper

@@ -12,10 +12,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 from hpc_dl.errors import EXIT_CLUSTER, UserError
-from hpc_dl.jobspec.job import JobSpec, Resources
 from hpc_dl.jobspec.slurm import key_of
 from hpc_dl.planning.plan import Options, Plan
 from hpc_dl.planning.site import Site
@@ -23,6 +22,9 @@ from hpc_dl.run.layout import RunDir
 from hpc_dl.run.process_identity import user
 from hpc_dl.run.rank_info import RankInfo
 from hpc_dl.run.submission import Submission, newest_job
+
+if TYPE_CHECKING:
+    from hpc_dl.jobspec.job import JobSpec, Resources
 
 RESUBMIT = "`hpcdl submit` resumes it"
 """What a user can do about a run that was not requeued."""

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.job import JobSpec
-from hpc_dl.planning import job_environment, plan
+from hpc_dl.planning import job_environment, planner
 from hpc_dl.planning.compatibility import SpecConflict
 from hpc_dl.planning.plan import Machine, Plan
 from hpc_dl.planning.site import Site
@@ -42,7 +42,7 @@ def plan_job(
     asked = scheduler.resolve(spec.resources, site, environment)
     spec = spec.model_copy(update={"resources": asked.resources})
     try:
-        made = plan.make(
+        made = planner.make(
             spec,
             asked.site,
             facts,

@@ -14,7 +14,7 @@ from hpc_dl.run.layout import RunDir
 from hpc_dl.run.submission import Submission
 from hpc_dl.scheduler import recovery, registry
 from hpc_dl.scheduler.base import Unconfirmed
-from hpc_dl.submission.prepare import reopen
+from hpc_dl.submission.reopen import reopen
 
 
 def submit(run: RunDir, plan: Plan) -> Submission:

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from hpc_dl.data import fingerprint, sources
 from hpc_dl.data.fingerprint import Fingerprint
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec import load
+from hpc_dl.jobspec import spec_file
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.sources.user import UserData
-from hpc_dl.planning import job_environment
 from hpc_dl.planning.compatibility import SpecConflict
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run import lease, origin
 from hpc_dl.run.initial_weights import InitialWeights
-from hpc_dl.run.journal import Journal, last_state
 from hpc_dl.run.layout import RunDir, make_folder, mode_of, open_as, write_atomic, write_json
 from hpc_dl.submission import provenance, snapshot
+from hpc_dl.submission.reopen import keep_secrets, note_planned
 from hpc_dl.submission.snapshot import Snapshot
 from hpc_dl.tracking import store_uri, webhook
 
@@ -58,7 +56,7 @@ def prepare(
     write_json(run.fingerprint, dataclasses.asdict(data))
     provenance.record(run, base, data.digest, overrides)
     replan(run, *_with_absolute_store(code.renamed(spec), plan))
-    _note_planned(run)
+    note_planned(run)
 
 
 def _with_absolute_store(spec: JobSpec, plan: Plan) -> tuple[JobSpec, Plan]:
@@ -90,28 +88,4 @@ def replan(run: RunDir, spec: JobSpec, plan: Plan) -> None:
     store_uri.save(run, plan.tracking_uri)
     keep_secrets(run, plan)
     write_json(run.plan, plan.without_password().to_json())
-    write_atomic(run.spec, load.dump(spec.without_password()))
-
-
-def keep_secrets(run: RunDir, plan: Plan) -> None:
-    """Write the plan's secrets where the owner alone may read, for the batch script to set them."""
-    if plan.secrets:
-        lines = job_environment.exports({name: os.environ[name] for name in plan.secrets})
-        write_atomic(run.secrets, "\n".join([*lines, ""]), mode=0o600)
-    else:
-        run.secrets.unlink(missing_ok=True)
-
-
-def reopen(run: RunDir) -> None:
-    """Make a run that may have ended ready to be submitted (again)."""
-    run.cancel.unlink(missing_ok=True)
-    run.pause.unlink(missing_ok=True)
-    run.submission.unlink(missing_ok=True)
-    if last_state(run.journal)[0] != "planned":
-        _note_planned(run, "submitted again")
-
-
-def _note_planned(run: RunDir, reason: str = "") -> None:
-    journal = Journal(run.journal)
-    journal.append("state", state="planned", reason=reason)
-    journal.close()
+    write_atomic(run.spec, spec_file.dump(spec.without_password()))

@@ -13,8 +13,8 @@ import bisect
 import math
 from collections.abc import Mapping, Sequence
 
+from hpc_dl.sweep.goal import Goal
 from hpc_dl.sweep.method import Method
-from hpc_dl.sweep.metric import Goal
 from hpc_dl.sweep.trial import Result, Unit
 
 _WORST = math.inf

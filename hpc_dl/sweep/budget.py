@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from hpc_dl.jobspec.job import JobSpec, Resources
 from hpc_dl.sweep.trial import Result
+
+if TYPE_CHECKING:
+    from hpc_dl.jobspec.job import JobSpec, Resources
 
 _SECONDS = 3600.0
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from hpc_dl.sweep.asha import Asha
+from hpc_dl.sweep.goal import Goal
 from hpc_dl.sweep.method import Method
-from hpc_dl.sweep.metric import Goal
 from hpc_dl.sweep.trial import Result, Unit
 
 

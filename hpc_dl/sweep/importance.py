@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from hpc_dl.sweep.metric import Goal
+from hpc_dl.sweep.goal import Goal
 from hpc_dl.sweep.summary import Configuration
 
 if TYPE_CHECKING:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
+from hpc_dl.jobspec import renames, spec_file
+from hpc_dl.jobspec.sweep import Sweep
 from hpc_dl.run import records
 from hpc_dl.run.layout import write_json
 from hpc_dl.sweep.folder import SweepDir
-from hpc_dl.sweep.metric import Goal
+from hpc_dl.sweep.goal import Goal
 
 
 @dataclass(frozen=True)
@@ -39,3 +42,13 @@ def save(sweep: SweepDir, info: Info) -> None:
 def load(sweep: SweepDir) -> Info:
     """Read the file. Raises DamagedFile."""
     return records.load(sweep.info, Info)
+
+
+def section(sweep: SweepDir) -> Sweep:
+    """Return the section `sweep` of its job spec alone: the whole takes long to import.
+
+    Raises UserError.
+    """
+    document = spec_file.read(sweep.spec, (), Sweep)
+    values: dict[str, Any] = renames.upgrade(document.values)
+    return Sweep.model_validate(values["sweep"])

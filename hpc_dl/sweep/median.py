@@ -13,7 +13,7 @@ from hpc_dl.run import journal
 from hpc_dl.run.layout import DamagedFile, RunDir, write_atomic
 from hpc_dl.sweep import folder, outcome
 from hpc_dl.sweep.folder import SweepDir
-from hpc_dl.sweep.metric import Goal
+from hpc_dl.sweep.goal import Goal
 
 Curve = Mapping[int, float]
 """Values of a metric by the epochs that they were measured after."""

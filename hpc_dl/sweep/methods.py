@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.sweep.asha import Asha
 from hpc_dl.sweep.hyperband import Hyperband
 from hpc_dl.sweep.method import EveryTrial, Method
 from hpc_dl.sweep.trial import Trial
+
+if TYPE_CHECKING:
+    from hpc_dl.jobspec.job import JobSpec
 
 
 def method_of(spec: JobSpec, trials: Sequence[Trial]) -> Method:

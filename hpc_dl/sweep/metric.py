@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING
 
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.metrics import GOALS
 from hpc_dl.jobspec.suggestions import closest
 from hpc_dl.planning.compatibility import SpecConflict
+from hpc_dl.sweep.goal import Goal
 
-Goal = Literal["minimize", "maximize"]
+if TYPE_CHECKING:
+    from hpc_dl.jobspec.job import JobSpec
+
 _VALIDATION = "val/"
 
 
@@ -49,8 +51,3 @@ def resolve(spec: JobSpec, facts: DataFacts) -> tuple[str, Goal]:
             )
         goal = "minimize" if GOALS[name] == "min" else "maximize"
     return f"{_VALIDATION}{name}", goal
-
-
-def is_better(goal: Goal, value: float, other: float) -> bool:
-    """Return whether a value is better than another; NaN never is."""
-    return value < other if goal == "minimize" else value > other

@@ -9,7 +9,7 @@ from typing import cast, get_args
 from hpc_dl.run import journal
 from hpc_dl.run.journal import Event
 from hpc_dl.run.layout import DamagedFile, RunDir
-from hpc_dl.sweep.metric import Goal, is_better
+from hpc_dl.sweep.goal import Goal, is_better
 from hpc_dl.sweep.trial import Result, State, Unit
 
 _FAILED = ("failed", "timeout")

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.units import count
 from hpc_dl.sweep import budget, folder, methods, taking
 from hpc_dl.sweep.folder import SweepDir
 from hpc_dl.sweep.method import candidates
 from hpc_dl.sweep.trial import Result, Trial, Unit
+
+if TYPE_CHECKING:
+    from hpc_dl.jobspec.job import JobSpec
 
 _ORDER = ("completed", "running", "waiting", "paused", "pruned", "failed", "lost", "cancelled")
 

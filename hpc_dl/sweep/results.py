@@ -11,7 +11,7 @@ from hpc_dl.comparison.curves import Curve
 from hpc_dl.run.layout import DamagedFile
 from hpc_dl.sweep import folder, importance, info, progress, summary
 from hpc_dl.sweep.folder import SweepDir
-from hpc_dl.sweep.metric import Goal
+from hpc_dl.sweep.goal import Goal
 from hpc_dl.sweep.progress import TrialProgress
 from hpc_dl.sweep.summary import Best, Configuration
 from hpc_dl.sweep.trial import Result, Unit

@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol, cast
 
-from hpc_dl.jobspec import load, overrides
+from hpc_dl.jobspec import overrides, spec_file
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.sweep import (
     MOST_TRIALS,
@@ -163,9 +163,9 @@ def spec_of(spec: JobSpec, trial: Trial) -> JobSpec:
     """Return the job spec of a trial: that of the sweep, with the trial's values.
 
     A part that gets another name has its own defaults, as long as those of the former one are not
-    written in `spec`. Raises SpecError, with places among the `words`.
+    written in `spec`. Raises SpecError, with places as `document_of` has them.
     """
-    return load.validate(document_of(given(spec), trial), JobSpec)
+    return spec_file.validate(document_of(given(spec), trial), JobSpec)
 
 
 def given(spec: JobSpec) -> dict[str, Any]:
@@ -174,9 +174,9 @@ def given(spec: JobSpec) -> dict[str, Any]:
 
 
 def document_of(values: Mapping[str, Any], trial: Trial) -> Document:
-    """Return the values of a spec with those of a trial, whose places are among the `words`."""
+    """Return the values of a spec with those of a trial, the place of whose `n`-th is line `n`."""
     document = Document(copy.deepcopy(values))
-    overrides.apply(document, words(trial), JobSpec, is_resolved=True)
+    overrides.apply_values(document, values_of(trial), JobSpec)
     return document
 
 

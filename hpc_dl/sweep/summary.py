@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from hpc_dl.comparison.groups import Mean
 from hpc_dl.sweep.folder import SweepDir
-from hpc_dl.sweep.metric import Goal, is_better
+from hpc_dl.sweep.goal import Goal, is_better
 from hpc_dl.sweep.progress import TrialProgress
 from hpc_dl.sweep.trial import Result, Trial, Unit
 

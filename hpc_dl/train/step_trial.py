@@ -18,7 +18,7 @@ from hpc_dl.jobspec.data import DataFacts, UserAugment
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.optimizers import Muon, TorchOptimizer, UserOptimizer
 from hpc_dl.jobspec.schedules import UserSchedule
-from hpc_dl.planning import plan as planning
+from hpc_dl.planning import planner
 from hpc_dl.planning.compatibility import SpecConflict
 from hpc_dl.tasks.contract import Batch, Task, take
 from hpc_dl.train import made_batch, module_trial, muon, optim, optimizer_trial
@@ -158,7 +158,7 @@ def _try_loss(spec: JobSpec, facts: DataFacts, task: Task | None, batch: Batch) 
 def _try_schedule(spec: JobSpec, facts: DataFacts, code: Path, notes: list[str]) -> float:
     """Return the learning rate of the first step, and add notes."""
     given, schedule = spec.train.optimizer.lr, spec.train.schedule
-    per_epoch, steps = planning.length(spec, facts)
+    per_epoch, steps = planner.length(spec, facts)
     peak = 1.0 if given == "auto" else given
     rate = learning_rate(schedule, peak, steps, per_epoch, code)
     last = steps - 1 if isinstance(schedule, UserSchedule) else min(steps, SIMULATED) - 1

@@ -81,6 +81,13 @@ def test_the_help_imports_no_command_and_no_library(tmp_path: Path) -> None:
     assert not modules & {"rich", "pydantic", "yaml"}
 
 
+@pytest.mark.parametrize("module", ["status", "logs", "live", "cancel", "sweep", "sweeps.status"])
+def test_what_looks_at_runs_imports_no_job_spec(module: str) -> None:
+    program = f"import hpc_dl.cli.{module}, sys; print(*sys.modules)"
+    modules = subprocess.check_output([sys.executable, "-c", program], text=True).split()
+    assert "hpc_dl.jobspec.job" not in modules
+
+
 def test_the_tracking_process_beside_a_training_imports_no_job_spec() -> None:
     program = "import hpc_dl.tracking.sync_worker, sys; print(*sys.modules)"
     modules = subprocess.check_output([sys.executable, "-c", program], text=True).split()

@@ -18,12 +18,13 @@ from hpc_dl.data.splits.counts import Holdout, split_counts
 from hpc_dl.data.splits.holdout import positions
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.load import SpecError, load
+from hpc_dl.jobspec.load import load
 from hpc_dl.jobspec.sources.arrays import Hdf5, Npz
 from hpc_dl.jobspec.sources.digits import Digits
 from hpc_dl.jobspec.sources.image_folder import ImageFolder
 from hpc_dl.jobspec.sources.tables import Csv
 from hpc_dl.jobspec.sources.user import UserData
+from hpc_dl.jobspec.spec_file import SpecError
 from hpc_dl.planning.site import Site
 from hpc_dl.run.layout import read_json
 from hpc_dl.scheduler.local.scheduler import Local

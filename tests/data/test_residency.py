@@ -11,7 +11,7 @@ from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.load import load
 from hpc_dl.jobspec.sources.arrays import Hdf5
-from hpc_dl.planning import plan as planning
+from hpc_dl.planning import planner
 from hpc_dl.planning.compatibility import SpecConflict
 from hpc_dl.planning.plan import Machine
 from hpc_dl.planning.site import Site
@@ -37,7 +37,7 @@ def plan(pictures=1000, machine=None, data=None, **resources):
         "train": {"epochs": 1},
         "resources": {"cpus_per_task": 4, **resources},
     }
-    return planning.make(
+    return planner.make(
         JobSpec.model_validate(spec), Site(name="s"), facts, **PLANNED, machine=machine
     )
 
@@ -70,7 +70,7 @@ def test_hdf5_is_streamed_by_the_bytes_that_its_examples_take(tmp_path):
     for memory, streamed in (("12G", False), ("11G", True)):
         spec = {"name": "x", "model": {"name": "ffnn"}, "data": options, "train": {"epochs": 1}}
         spec["resources"] = {"mem": memory}
-        found = planning.make(JobSpec.model_validate(spec), Site(name="s"), facts, **PLANNED)
+        found = planner.make(JobSpec.model_validate(spec), Site(name="s"), facts, **PLANNED)
         assert (found.workers is not None) == streamed
 
 
@@ -100,7 +100,7 @@ def of_a_table(rows, **resources):
         "train": {"epochs": 1},
         "resources": resources,
     }
-    return planning.make(JobSpec.model_validate(spec), Site(name="s"), facts, **PLANNED)
+    return planner.make(JobSpec.model_validate(spec), Site(name="s"), facts, **PLANNED)
 
 
 def test_so_it_is_with_every_source_and_one_that_cannot_be_streamed_says_what_it_needs():
@@ -168,7 +168,7 @@ def test_a_source_that_is_held_in_memory_does_not_stream():
         "train": {"epochs": 1},
     }
     with pytest.raises(SpecConflict, match="digits is held in memory") as caught:
-        planning.make(JobSpec.model_validate(spec), Site(name="s"), facts, **PLANNED)
+        planner.make(JobSpec.model_validate(spec), Site(name="s"), facts, **PLANNED)
     assert caught.value.key == "data.loading"
     assert "image_folder" in caught.value.hint
 

@@ -14,7 +14,7 @@ from accelerate.state import AcceleratorState
 from torch import Tensor
 
 from hpc_dl.jobspec.job import JobSpec
-from hpc_dl.planning import plan as planning
+from hpc_dl.planning import planner
 from hpc_dl.planning.plan import Machine
 from hpc_dl.planning.site import Site
 from hpc_dl.train import cuda_graph
@@ -41,7 +41,7 @@ class Steps:
         if world.device.type == "cuda":
             asked["resources"] = {"gpus_per_node": world.size}
         spec = JobSpec.model_validate(asked)
-        plan = planning.make(
+        plan = planner.make(
             spec,
             Site(name="check"),
             reading.describe(spec.data, folder, folder),

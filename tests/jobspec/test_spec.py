@@ -12,8 +12,9 @@ import pytest
 
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec import units
-from hpc_dl.jobspec.load import dump, load
+from hpc_dl.jobspec.load import load
 from hpc_dl.jobspec.schema import schema
+from hpc_dl.jobspec.spec_file import dump
 
 JOBS = sorted((Path(__file__).parent.parent.parent / "jobs").glob("*.yaml"))
 GOOD = """\

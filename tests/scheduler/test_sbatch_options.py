@@ -12,8 +12,9 @@ from hpc_dl.cli import main
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.job import JobSpec
-from hpc_dl.jobspec.load import SpecError, load
+from hpc_dl.jobspec.load import load
 from hpc_dl.jobspec.slurm import check_name
+from hpc_dl.jobspec.spec_file import SpecError
 from hpc_dl.planning import site
 from hpc_dl.planning.job_environment import ALLOCATOR
 from hpc_dl.planning.plan import Machine, Plan

@@ -16,6 +16,7 @@ from hpc_dl.planning.plan import Plan
 from hpc_dl.run import journal
 from hpc_dl.run.layout import RunDir, read_json
 from hpc_dl.submission import prepare
+from hpc_dl.submission.reopen import reopen
 from hpc_dl.user_code import load_object
 from tests.support.running import QUICK, new_run
 
@@ -145,7 +146,7 @@ def test_reopening_forgets_the_last_submission_and_cancellation(tmp_path: Path) 
     journal.Journal(run.journal).append("state", state="cancelled", reason="by the user")
     run.cancel.touch()
     run.submission.write_text("{}")
-    prepare.reopen(run)
+    reopen(run)
     assert journal.last_state(run.journal) == ("planned", "submitted again")
     assert not run.cancel.exists()
     assert not run.submission.exists()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hpc_dl.jobspec.job import JobSpec
-from hpc_dl.planning import plan as planning
+from hpc_dl.planning import planner
 from hpc_dl.planning.plan import Machine, Plan
 from hpc_dl.planning.site import Site
 from tests.support import ranks, reading
@@ -38,7 +38,7 @@ def plan_of(spec: JobSpec, code: Path) -> Plan:
     facts = reading.describe(spec.data, root, code)
     here, run, machine = Site(name="test"), code / "run-1", Machine(cpus=64, gpus=0)
     folders = {"run_dir": run, "run_root": code, "data_root": root}
-    return planning.make(spec, here, facts, backend="local", machine=machine, **folders)
+    return planner.make(spec, here, facts, backend="local", machine=machine, **folders)
 
 
 def surroundings(spec: JobSpec, code: Path, world: Any = None) -> tuple[Any, ...]:

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from hpc_dl.jobspec import load
+from hpc_dl.jobspec import spec_file
 from hpc_dl.jobspec.sweep import Sweep
 from hpc_dl.run import layout, records
 from hpc_dl.run.journal import Journal
@@ -25,7 +25,7 @@ def sweep_of(uri: str, root: Path, rates: Sequence[float]) -> SweepDir:
     sweep = folder.create(root, "quick", layout.PRIVATE)
     spec = records.load_spec(prepared)
     swept = Sweep.model_validate({"parameters": {KEY: list(rates)}})
-    sweep.spec.write_text(load.dump(spec.model_copy(update={"sweep": swept})))
+    sweep.spec.write_text(spec_file.dump(spec.model_copy(update={"sweep": swept})))
     for path in (prepared.plan, prepared.provenance):
         shutil.copy(path, sweep.path)
     about = Info(str(root / "job.yaml"), [], "", "val/loss", "minimize", 0.0, "local")

@@ -9,9 +9,9 @@ from pydantic import ValidationError
 
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.sweep.asha import Asha, promoted
+from hpc_dl.sweep.goal import Goal
 from hpc_dl.sweep.hyperband import Hyperband, divide, sizes
 from hpc_dl.sweep.method import Method, candidates
-from hpc_dl.sweep.metric import Goal
 from hpc_dl.sweep.trial import Result, State, Trial, Unit
 from tests.support.running import QUICK
 

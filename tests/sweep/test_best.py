@@ -5,7 +5,7 @@ import json
 import pytest
 
 from hpc_dl.cli import main
-from hpc_dl.jobspec import load
+from hpc_dl.jobspec import load, spec_file
 from hpc_dl.sweep import folder, info, summary
 from hpc_dl.sweep.info import Info
 from hpc_dl.sweep.progress import TrialProgress
@@ -28,7 +28,7 @@ def sweep(tmp_path, monkeypatch):
     monkeypatch.setenv("HPCDL_RUN_ROOT", str(tmp_path))
     made = folder.create(tmp_path, "quick", 0o700)
     made.submitted.write_text(SPEC)
-    made.spec.write_text(load.dump(load.load(made.submitted)))
+    made.spec.write_text(spec_file.dump(load.load(made.submitted)))
     about = Info(str(tmp_path / "x.yaml"), [], "", "val/loss", "minimize", 0.0, "local")
     info.save(made, about)
     number = 0

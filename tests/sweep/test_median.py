@@ -9,7 +9,7 @@ from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import RunDir
 from hpc_dl.sweep import folder, median
 from hpc_dl.sweep.folder import SweepDir
-from hpc_dl.sweep.metric import Goal
+from hpc_dl.sweep.goal import Goal
 from hpc_dl.sweep.trial import Result, Trial
 from tests.support.waiting import wait_until
 

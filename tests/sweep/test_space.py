@@ -1,11 +1,15 @@
 """Trials of a sweep: which configurations there are, and what becomes of the job spec of each."""
 
+import copy
+
 import pytest
 import yaml
 
+from hpc_dl.jobspec import overrides
 from hpc_dl.jobspec.job import JobSpec
-from hpc_dl.jobspec.load import dump
+from hpc_dl.jobspec.spec_file import dump
 from hpc_dl.jobspec.sweep import Sweep
+from hpc_dl.jobspec.yaml_text import Document
 from hpc_dl.sweep import space
 from hpc_dl.sweep.trial import Trial
 
@@ -130,11 +134,13 @@ def test_limits_have_each_choice_of_each_case_and_both_ends():
     ],
 )  # fmt: skip
 def test_words_are_read_back_as_exactly_the_values(value):
-    given = {"model": {"name": "a.py:N"}}
-    document = space.document_of(given, Trial(1, {"model.x": value}))
-    assert document.problems == []
-    found = document.values["model"].get("x")
-    assert (found, type(found)) == (value, type(value))
+    given, trial = {"model": {"name": "a.py:N"}}, Trial(1, {"model.x": value})
+    typed = Document(copy.deepcopy(given))
+    overrides.apply(typed, space.words(trial), JobSpec, is_resolved=True)
+    for document in (typed, space.document_of(given, trial)):
+        assert document.problems == []
+        found = document.values["model"].get("x")
+        assert (found, type(found)) == (value, type(value))
 
 
 def test_another_name_brings_the_defaults_of_its_own_and_keeps_what_was_written():

@@ -12,25 +12,13 @@ from typing import Any
 from hpc_dl.cli import common, out_file
 from hpc_dl.cli.sweeps import status
 from hpc_dl.errors import EXIT_FAILED, UserError
-from hpc_dl.jobspec import load
+from hpc_dl.jobspec import spec_file
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.units import count
 from hpc_dl.sweep import info, progress, space, summary
 from hpc_dl.sweep.folder import SweepDir
 from hpc_dl.sweep.info import Info
 from hpc_dl.sweep.summary import Configuration
-
-
-def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-o", "--out", metavar="FILE", type=Path, help="write the spec into FILE")
-    parser.add_argument("--force", action="store_true", help="replace FILE")
-    parser.add_argument("--top", metavar="N", type=_number, help="list the best N instead")
-
-
-def _number(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"'{text}' is no number of 1 or more")
-    return int(text)
 
 
 def run(sweep: SweepDir, args: argparse.Namespace) -> None:
@@ -51,7 +39,7 @@ def run(sweep: SweepDir, args: argparse.Namespace) -> None:
         _list(sweep, known, ranked[: args.top], as_json=args.json)
         return
     values = _spec(sweep, ranked[0])
-    text = _comment(sweep, known, ranked[0], len(trials)) + load.dump_values(values)
+    text = _comment(sweep, known, ranked[0], len(trials)) + spec_file.dump_values(values)
     if args.out:
         args.out.write_text(text)
     if args.json:
@@ -79,7 +67,7 @@ def _spec(sweep: SweepDir, best: Configuration) -> dict[str, Any]:
     trial = best.trials[0].trial
     if len(best.trials) > 1:  # the seed is none of the values
         trial = dataclasses.replace(trial, seed=None)
-    document = load.read(sweep.submitted, space.words(trial), JobSpec)
+    document = spec_file.read(sweep.submitted, space.words(trial), JobSpec)
     values: dict[str, Any] = document.values
     return {key: it for key, it in values.items() if key != "sweep"}
 

@@ -16,11 +16,11 @@ from pydantic import ValidationError
 from hpc_dl.cli import job_request
 from hpc_dl.cli.job_request import JobRequest
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec import faults, load
+from hpc_dl.jobspec import faults, spec_file
 from hpc_dl.jobspec.faults import Fault
 from hpc_dl.jobspec.job import JobSpec
-from hpc_dl.jobspec.load import SpecError
 from hpc_dl.jobspec.schema import to_yaml
+from hpc_dl.jobspec.spec_file import SpecError
 from hpc_dl.jobspec.sweep import Choice, Sweep, as_json
 from hpc_dl.jobspec.yaml_text import Path
 from hpc_dl.planning.compatibility import SpecConflict
@@ -66,7 +66,7 @@ def checked_trials(
                 place = _place(sweep, trial, fault)
                 found.setdefault((place, fault.path), _Faulty(place, fault, trial)).trials += 1
     if found:
-        document = load.read(request.file, request.overrides, JobSpec)
+        document = spec_file.read(request.file, request.overrides, JobSpec)
         raise SpecError([it.shown(is_later).located(document) for it in found.values()])
     if is_later:
         return [dataclasses.replace(it, values={}) for it in space.trials(sweep, known)]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hpc_dl.cli.sweeps import start, trial_run
 from hpc_dl.cli.sweeps.check import checked_trials
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec import load
+from hpc_dl.jobspec import spec_file
 from hpc_dl.run.layout import RunDir, write_atomic, writing_as
 from hpc_dl.scheduler import registry
 from hpc_dl.sweep import folder, info
@@ -39,7 +39,7 @@ def extend(sweep: SweepDir, words: Sequence[str]) -> int:
     if not trials:
         raise UserError(f"{sweep.id} has all these trials already")
     with writing_as(begun):
-        write_atomic(sweep.spec, load.dump(asked.spec.without_password(), only_given=True))
+        write_atomic(sweep.spec, spec_file.dump(asked.spec.without_password(), only_given=True))
         folder.add_trials(sweep, trials)
     what = sweep, asked.spec, asked.plan(sweep.path, scheduler), scheduler
     if scheduler.count_tasks(folder.arrays(sweep)):

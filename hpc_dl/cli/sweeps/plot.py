@@ -4,21 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from hpc_dl.cli import common, out_file
-from hpc_dl.cli.plot import SUFFIXES
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.sweep import importance, results
 from hpc_dl.sweep.folder import SweepDir
-
-
-def configure(parser: argparse.ArgumentParser) -> None:
-    kinds = " ".join(SUFFIXES)
-    parser.add_argument(
-        "-o", "--out", metavar="FILE", type=Path, required=True, help=f"the figure: {kinds}"
-    )
-    parser.add_argument("--force", action="store_true", help="replace FILE")
 
 
 def run(sweep: SweepDir, args: argparse.Namespace) -> None:
@@ -26,7 +16,7 @@ def run(sweep: SweepDir, args: argparse.Namespace) -> None:
     matters. Raises UserError while there is nothing to draw."""
     from hpc_dl.sweep import pictures
 
-    out_file.check(args.out, force=args.force, suffixes=SUFFIXES)
+    out_file.check(args.out, force=args.force, suffixes=out_file.FIGURES)
     found = results.read(sweep)
     if not found.curves:
         raise UserError(

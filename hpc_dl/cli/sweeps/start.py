@@ -22,7 +22,7 @@ from hpc_dl.cli.job_request import JobRequest
 from hpc_dl.cli.sweeps import check, status, watch
 from hpc_dl.errors import UserError
 from hpc_dl.installed import require
-from hpc_dl.jobspec import load
+from hpc_dl.jobspec import spec_file
 from hpc_dl.jobspec.credentials import hidden
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning.plan import Plan
@@ -34,8 +34,8 @@ from hpc_dl.scheduler.base import Scheduler, Tasks, Unconfirmed
 from hpc_dl.submission import hpcdl_code, provenance, resumed_code, snapshot
 from hpc_dl.sweep import folder, info, metric, progress
 from hpc_dl.sweep.folder import SweepDir
+from hpc_dl.sweep.goal import Goal
 from hpc_dl.sweep.info import Info
-from hpc_dl.sweep.metric import Goal
 from hpc_dl.sweep.trial import Trial
 from hpc_dl.tracking import store_uri
 
@@ -168,8 +168,10 @@ def create(request: SweepRequest, plan: Plan, scheduler: Scheduler) -> SweepDir:
             provenance.record(as_run, job.base, job.fingerprint.digest, job.overrides)
             store_uri.save(as_run, plan.tracking_uri)
             write_json(as_run.plan, plan.without_password().to_json())
-            write_atomic(sweep.spec, load.dump(request.spec.without_password(), only_given=True))
-            write_atomic(sweep.submitted, load.dump_values(_as_submitted(job)))
+            write_atomic(
+                sweep.spec, spec_file.dump(request.spec.without_password(), only_given=True)
+            )
+            write_atomic(sweep.submitted, spec_file.dump_values(_as_submitted(job)))
             folder.add_trials(sweep, request.trials)
             hpcdl_code.freeze(as_run)
             info.save(
@@ -193,7 +195,7 @@ def create(request: SweepRequest, plan: Plan, scheduler: Scheduler) -> SweepDir:
 
 def _as_submitted(job: JobRequest) -> dict[str, Any]:
     """Return the values of the job file and the overrides, without a password."""
-    values: dict[str, Any] = load.read(job.file, job.overrides, JobSpec).values
+    values: dict[str, Any] = spec_file.read(job.file, job.overrides, JobSpec).values
     if uri := values.get("tracking", {}).get("uri"):
         values["tracking"]["uri"] = hidden(uri)
     return values

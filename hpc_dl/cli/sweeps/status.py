@@ -12,7 +12,6 @@ from rich.text import Text
 
 from hpc_dl.cli import common
 from hpc_dl.jobspec import units
-from hpc_dl.jobspec.load import load_resolved
 from hpc_dl.jobspec.units import count
 from hpc_dl.scheduler import registry
 from hpc_dl.sweep import budget, folder, info, progress, summary
@@ -38,8 +37,10 @@ def next_commands(sweep: SweepDir) -> str:
 
 def describe(sweep: SweepDir, jobs: Sequence[str]) -> str:
     """Say how many trials a sweep has, and which jobs train them."""
-    backend, spec = info.load(sweep).backend, load_resolved(sweep.spec)
-    if progress.is_complete(sweep, spec):
+    from hpc_dl.jobspec.load import load_resolved
+
+    backend = info.load(sweep).backend
+    if progress.is_complete(sweep, load_resolved(sweep.spec)):
         return "has trained this already; --new starts another one"
     what = count(len(folder.read_trials(sweep)), "trial")
     if registry.get(backend).on_this_machine:
@@ -88,8 +89,7 @@ def show(sweep: SweepDir, out: Console) -> None:
     known, trials = info.load(sweep), progress.read(sweep)
     numbers = progress.counts(trials)
     out.print(Text.assemble((sweep.id, "bold"), f": {progress.describe(trials)}"))
-    spec, measured = load_resolved(sweep.spec), [it.result for it in trials if it.result]
-    if numbers["waiting"] and budget.is_over(spec, measured):
+    if numbers["waiting"] and _budget_is_over(sweep, trials):
         out.print("the budget of sweep.gpu_hours is used: those that wait are not begun")
     elif left := seconds_left(sweep, trials):
         out.print(f"about {units.clock(round(left))} left")
@@ -105,15 +105,22 @@ def show(sweep: SweepDir, out: Console) -> None:
         out.print(f"`hpcdl sweep resume {sweep.id}{what}` goes on with them")
 
 
+def _budget_is_over(sweep: SweepDir, trials: Sequence[TrialProgress]) -> bool:
+    if info.section(sweep).gpu_hours is None:
+        return False
+    from hpc_dl.jobspec.load import load_resolved  # a third of a second
+
+    return budget.is_over(load_resolved(sweep.spec), [it.result for it in trials if it.result])
+
+
 def seconds_left(sweep: SweepDir, trials: Sequence[TrialProgress]) -> float | None:
     """Return how long the rest may take, at the pace of the trials that are complete."""
-    spec = load_resolved(sweep.spec).sweep
     done = [it.result.seconds for it in trials if it.state == "completed" and it.result]
     numbers = progress.counts(list(trials))
     left = numbers["waiting"] + numbers["running"] + numbers["lost"]
-    if not (done and left and spec):
+    if not (done and left):
         return None
-    return sum(done) / len(done) * left / min(spec.concurrent, left)
+    return sum(done) / len(done) * left / min(info.section(sweep).concurrent, left)
 
 
 def table(sweep: SweepDir, known: Info, best: Sequence[Configuration]) -> Table:

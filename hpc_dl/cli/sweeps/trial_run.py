@@ -16,7 +16,8 @@ from hpc_dl.run import layout, records
 from hpc_dl.run.layout import RunDir
 from hpc_dl.scheduler.base import Scheduler
 from hpc_dl.submission import hpcdl_code, provenance
-from hpc_dl.submission.prepare import prepare, reopen, replan
+from hpc_dl.submission.prepare import prepare, replan
+from hpc_dl.submission.reopen import reopen
 from hpc_dl.submission.snapshot import Snapshot
 from hpc_dl.sweep import membership, notification, space
 from hpc_dl.sweep.folder import SweepDir

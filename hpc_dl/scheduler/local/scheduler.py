@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning.plan import Options, Plan
 from hpc_dl.planning.site import Site
 from hpc_dl.run.attempts import started_on
@@ -16,6 +16,9 @@ from hpc_dl.run.rank_info import RankInfo
 from hpc_dl.run.submission import Submission, newest_job
 from hpc_dl.scheduler.base import Job, JobStatus, Scheduler, SchedulerError, Tasks
 from hpc_dl.scheduler.local import processes, submit, task, tasks
+
+if TYPE_CHECKING:
+    from hpc_dl.jobspec.job import JobSpec
 
 
 class Local(Scheduler):

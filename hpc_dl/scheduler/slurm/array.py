@@ -17,7 +17,7 @@ from hpc_dl.scheduler.base import Tasks
 from hpc_dl.scheduler.slurm import client, cluster, job_records, script, submit
 from hpc_dl.scheduler.slurm.sbatch_options import job_pattern, log_pattern
 from hpc_dl.scheduler.submit import with_intent
-from hpc_dl.submission.prepare import keep_secrets
+from hpc_dl.submission.reopen import keep_secrets
 
 PING_SECONDS = 5.0
 """Time-out of the query whether the controller answers."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec import units
-from hpc_dl.jobspec.job import JobSpec, Resources
 from hpc_dl.jobspec.slurm import OTHER_MEMORY
 from hpc_dl.planning.compatibility import SpecConflict
 from hpc_dl.planning.plan import Options
 from hpc_dl.planning.site import Site
+
+if TYPE_CHECKING:
+    from hpc_dl.jobspec.job import JobSpec, Resources
 
 
 def build(spec: JobSpec, site: Site, run_dir: Path) -> Options:

@@ -7,13 +7,16 @@ own, and mean nothing for another.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec import slurm, units
-from hpc_dl.jobspec.job import Resources
 from hpc_dl.jobspec.slurm import RESOURCE_KEYS, key_of
 from hpc_dl.planning.site import Site
 from hpc_dl.scheduler.base import Resolved
+
+if TYPE_CHECKING:
+    from hpc_dl.jobspec.job import Resources
 
 _SAME_NAME = (
     "account acctg-freq batch cluster-constraint clusters constraint container container-id "

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hpc_dl.jobspec.job import JobSpec, Resources
 from hpc_dl.planning.plan import Options, Plan
 from hpc_dl.planning.site import Site
 from hpc_dl.run.layout import RunDir
@@ -26,6 +26,9 @@ from hpc_dl.scheduler.slurm import (
     script,
     submit,
 )
+
+if TYPE_CHECKING:
+    from hpc_dl.jobspec.job import JobSpec, Resources
 
 
 class Slurm(Scheduler):
