@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch_geometric import nn as geometric
+from torch_geometric.nn.conv.gcn_conv import gcn_norm
 
 from hpc_dl.tasks.pictures import graphs
 from hpc_dl.zoo.contract import Artifact, Batch, Nets, Picture
@@ -33,8 +34,8 @@ POOLINGS = {
     "sum": geometric.global_add_pool,
     "max": geometric.global_max_pool,
 }
-WITH_SELF_LOOPS = ("gcn", "gat")
-"""Layers in which a node is one of its own neighbours."""
+Links = tuple[Tensor, ...]
+"""What a graph layer reads besides the nodes: edges, and for some their weights."""
 
 
 def add_self_loops(edge: Tensor, nodes: int) -> Tensor:
@@ -43,8 +44,20 @@ def add_self_loops(edge: Tensor, nodes: int) -> Tensor:
     Self-loops that are there already are moved to an extra node, number `nodes`. Removing them, as
     torch_geometric does, would wait for the device to count them.
     """
-    loops = torch.arange(nodes, device=edge.device).expand(2, -1)
-    return torch.cat([edge.masked_fill(edge[0] == edge[1], nodes), loops], dim=1)
+    return torch.cat([edge.masked_fill(edge[0] == edge[1], nodes), _loops(edge, nodes)], dim=1)
+
+
+def add_weighted_self_loops(edge: Tensor, nodes: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Return the same, (2, E + nodes), with the weights 1 / sqrt(d_u d_v), (E + nodes,), of a GCN;
+    self-loops that are there already stay, and weigh 0."""
+    others = torch.ones(nodes, dtype=dtype, device=edge.device)
+    weight = torch.cat([(edge[0] != edge[1]).to(dtype), others])
+    looped = torch.cat([edge, _loops(edge, nodes)], dim=1)
+    return gcn_norm(looped, weight, nodes, add_self_loops=False, dtype=dtype)
+
+
+def _loops(edge: Tensor, nodes: int) -> Tensor:
+    return torch.arange(nodes, device=edge.device).expand(2, -1)
 
 
 class GraphNetwork(nn.Module):
@@ -79,7 +92,7 @@ class GraphNetwork(nn.Module):
         it = self.options
         match it.layer:
             case "gcn":
-                return geometric.GCNConv(before, after, add_self_loops=False)  # see above
+                return geometric.GCNConv(before, after, normalize=False)  # see `links`
             case "gat":
                 return geometric.GATConv(
                     before, after // heads, heads, dropout=it.dropout, add_self_loops=False
@@ -89,13 +102,23 @@ class GraphNetwork(nn.Module):
             case _:
                 return geometric.GINConv(dense([before, it.hidden, after], it.activation))
 
-    def embed(self, node: Tensor, edge: Tensor) -> Tensor:
-        """Return the last hidden layer (N, hidden) for nodes (N, F) and edges (2, E)."""
+    def links(self, node: Tensor, edge: Tensor) -> Links:
+        """Return what all layers read of the edges (2, E) of nodes (N, F), to be computed once."""
+        match self.options.layer:
+            case "gcn":
+                return add_weighted_self_loops(edge, len(node), node.dtype)
+            case "gat":
+                return (add_self_loops(edge, len(node)),)
+            case _:
+                return (edge,)
+
+    def embed(self, node: Tensor, links: Links) -> Tensor:
+        """Return the last hidden layer (N, hidden) for nodes (N, F)."""
         if self.options.normalise:
             node = F.normalize(node, p=1)
         for number, layer in enumerate(self.body):
             given = self._drop(node)
-            node = self.activation(self.norms[number](self.convolve(layer, given, edge)))
+            node = self.activation(self.norms[number](self.convolve(layer, given, links)))
             if self.shortcuts:
                 node = node + self.shortcuts[number](given)
         return node
@@ -112,16 +135,17 @@ class GraphNetwork(nn.Module):
         `graph` (N,) is the graph of each node. Without their number `graphs` the device is waited
         for to count them.
         """
-        hidden = self._drop(self.embed(node, edge))
+        links = self.links(node, edge)
+        hidden = self._drop(self.embed(node, links))
         if self.pool is None:
-            return self.convolve(self.head, hidden, edge)
+            return self.convolve(self.head, hidden, links)
         return self.head(self.pool(hidden, graph, graphs))
 
-    def convolve(self, layer: nn.Module, node: Tensor, edge: Tensor) -> Tensor:
-        """Apply a graph layer, with self-loops where it needs them."""
-        if self.options.layer not in WITH_SELF_LOOPS:
-            return layer(node, edge)
-        return layer(F.pad(node, [0, 0, 0, 1]), add_self_loops(edge, node.shape[0]))[:-1]
+    def convolve(self, layer: nn.Module, node: Tensor, links: Links) -> Tensor:
+        """Apply a graph layer; for a GAT there is an extra node, see `add_self_loops`."""
+        if self.options.layer == "gat":
+            return layer(F.pad(node, [0, 0, 0, 1]), *links)[:-1]
+        return layer(node, *links)
 
     def _drop(self, hidden: Tensor) -> Tensor:
         return F.dropout(hidden, self.options.dropout, self.training)
@@ -162,5 +186,5 @@ class GraphNeuralNetwork(OfGraphs):
         names, drawn = self.facts.classes, {}
         if len(predicted) <= graphs.MOST_NODES:
             drawn["graph"] = graphs.network(graph["edge"], predicted, wrong, names)
-        hidden = network.embed(graph["node"], graph["edge"])[at]
+        hidden = network.embed(graph["node"], network.links(graph["node"], graph["edge"]))[at]
         return drawn | {"embedding": graphs.plane(hidden, label, names)}
