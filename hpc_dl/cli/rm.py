@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from hpc_dl.cli.run_removal import Removal, find, refuse_active, remove, size
+from hpc_dl.cli.run_removal import Removal, find, refuse_active, remove, remove_folder, size
 from hpc_dl.errors import UserError, first_few
 from hpc_dl.run.layout import RunDir
 
@@ -20,6 +20,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     from hpc_dl.cli import common
 
     common.add_runs(parser)
+    add_options(parser)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a removal."""
     parser.add_argument("--yes", action="store_true", help="remove them")
     parser.add_argument(
         "--registered", action="store_true", help="also registered versions of their models"
@@ -32,9 +37,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from hpc_dl.cli import common
 
-    chosen = common.chosen_runs(args)
+    remove_chosen(common.chosen_runs(args), args)
+    return 0
+
+
+def remove_chosen(runs: Sequence[RunDir], args: argparse.Namespace, *sweeps: RunDir) -> None:
+    """List runs, and the folders of sweeps; with --yes remove them, the sweeps last.
+
+    Raises UserError where one may train.
+    """
+    from hpc_dl.cli import common
+
+    chosen = [*runs, *sweeps]
     _refuse_others(chosen)
-    refuse_active(chosen)
+    refuse_active(runs)
     found = [find(one, folder_only=args.folder_only) for one in chosen]
     if not args.registered:
         _refuse_registered(found)
@@ -45,16 +61,17 @@ def run(args: argparse.Namespace) -> int:
         sys.stdout.write("".join(f"{line}\n" for it in found for line in it.lines()))
         sys.stdout.flush()
     if args.yes:
-        for one in chosen:
+        for one in runs:
             remove(one, folder_only=args.folder_only)
+        for sweep in sweeps:
+            remove_folder(sweep, folder_only=args.folder_only)
     if args.json:
         common.print_json(shown)
-        return 0
+        return
     total = size(sum(it.bytes for it in found))
     sys.stdout.write(
         f"{total} freed\n" if args.yes else f"{total} would be freed: --yes removes them\n"
     )
-    return 0
 
 
 def _refuse_others(runs: Sequence[RunDir]) -> None:

@@ -56,13 +56,18 @@ def find(run: RunDir, *, folder_only: bool = False) -> Removal:
 
 
 def remove(run: RunDir, *, folder_only: bool = False) -> None:
-    """Remove a run, unless it may train by now. The folder goes last, and at once; then the copy of
-    hpcdl that no other run has."""
+    """Remove a run, unless it may train by now."""
+    refuse_active([run])  # it may have been resumed meanwhile
+    remove_folder(run, folder_only=folder_only)
+
+
+def remove_folder(run: RunDir, *, folder_only: bool = False) -> None:
+    """Remove the folder of a run or a sweep, with all that the MLflow store has of it. The folder
+    goes last, and at once; then the copy of hpcdl that no other one has."""
     from hpc_dl.run import removal
     from hpc_dl.submission import hpcdl_code
     from hpc_dl.tracking import removal as tracking
 
-    refuse_active([run])  # it may have been resumed meanwhile
     if not folder_only:
         tracking.remove(run, SECONDS)
     removal.remove(run)

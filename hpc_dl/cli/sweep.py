@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from hpc_dl.cli import common, out_file
+from hpc_dl.cli import common, out_file, rm
 from hpc_dl.sweep import folder
 from hpc_dl.sweep.folder import SweepDir
 
@@ -17,6 +17,7 @@ _VERBS = {
     "resume": "go on with the trials that were stopped",
     "extend": "add trials, also while it runs",
     "cancel": "stop it: trials that run save first",
+    "rm": "remove it with all of its runs, and what MLflow has of them",
 }
 
 
@@ -36,6 +37,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
             verb.add_argument(
                 "overrides", metavar="key=value", nargs="+", help="like sweep.trials=60"
             )
+        if name == "rm":
+            rm.add_options(verb)
         common.add_site_and_json(verb)
 
 
@@ -99,6 +102,12 @@ def _cancel(sweep: SweepDir, args: argparse.Namespace) -> None:
     _status(sweep, args)
 
 
+def _remove(sweep: SweepDir, args: argparse.Namespace) -> None:
+    from hpc_dl.cli.sweeps import rm
+
+    rm.remove(sweep, args)
+
+
 _DO = {
     "status": _status,
     "best": _best,
@@ -106,4 +115,5 @@ _DO = {
     "resume": _resume,
     "extend": _extend,
     "cancel": _cancel,
+    "rm": _remove,
 }

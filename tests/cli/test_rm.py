@@ -12,7 +12,7 @@ from hpc_dl.run.layout import RunDir
 from hpc_dl.run.submission import Submission
 from hpc_dl.tracking.cursor import Cursor
 from hpc_dl.tracking.sync import sync_run
-from tests.support import exports
+from tests.support import exports, sweeps
 from tests.support.stores import Server, run_for
 
 Capture = pytest.CaptureFixture[str]
@@ -177,3 +177,39 @@ def test_runs_that_name_a_removed_one_are_told(uri: str, root: Path, capsys: Cap
 @pytest.mark.parametrize(("count", "text"), [(0, "0 bytes"), (1500, "1.5 kB"), (2.5e9, "2.5 GB")])
 def test_sizes_are_for_people(count: float, text: str) -> None:
     assert run_removal.size(count) == text
+
+
+def test_a_sweep_goes_with_its_runs_and_its_page(
+    uri: str, root: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    from mlflow import MlflowClient
+
+    kept, sweep = ended(uri, root), sweeps.sweep_of(uri, root, [0.1, 0.01])
+    for one in (kept, sweep.run(1), sweep.run(2)):
+        sync_run(one, 60)
+    client = MlflowClient(tracking_uri=uri)
+    experiment = [client.get_run(str(Cursor.load(kept).mlflow_id)).info.experiment_id]
+    assert len(client.search_runs(experiment)) == 4  # and the sweep's own
+    assert main(["sweep", "rm", "quick"]) == 0
+    out = capsys.readouterr().out
+    assert [line.partition(":")[0] for line in out.splitlines() if ": /" in line] == [
+        *("quick.s1-1", "quick.s1-2", "quick.s1")
+    ]
+    assert len(client.search_runs(experiment)) == 4
+    assert main(["sweep", "rm", "quick", "--yes"]) == 0
+    assert [it.name for it in root.iterdir() if it.is_dir()] == [kept.id]
+    assert [it.info.run_id for it in client.search_runs(experiment)] == [
+        Cursor.load(kept).mlflow_id
+    ]
+
+
+def test_a_sweep_whose_tasks_are_at_work_is_refused(
+    uri: str, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    from hpc_dl.scheduler.local.scheduler import Local
+
+    sweeps.sweep_of(uri, root, [0.1])
+    monkeypatch.setattr(Local, "count_tasks", lambda *_: 2)
+    assert main(["sweep", "rm", "quick", "--yes"]) == 1
+    assert "2 of the tasks of quick.s1 wait or run" in capsys.readouterr().err
+    assert (root / "quick.s1-1").is_dir()

@@ -153,3 +153,35 @@ def test_an_option_of_what_nothing_is_written_of_is_that_of_the_default(tmp_path
     (tmp_path / "job.yaml").write_text(JOB.removesuffix("sweep:\n"))
     spec = load(tmp_path / "job.yaml", ["train.optimizer.lr=0.5"])
     assert (spec.train.optimizer.name, spec.train.optimizer.lr) == ("adamw", 0.5)
+
+
+NETWORK = """\
+import torch
+
+class Net(torch.nn.Module):
+    def __init__(self, width=3):
+        super().__init__()
+        self.layers = torch.nn.Sequential(
+            torch.nn.Flatten(), torch.nn.Linear(64, width), torch.nn.Linear(width, 10)
+        )
+
+    def forward(self, images):
+        return self.layers(images)
+"""
+
+
+@pytest.mark.nightly  # it imports torch for each of them
+def test_a_network_of_ones_own_is_tried_with_every_value(tmp_path):
+    for name in ("net", "other"):
+        (tmp_path / f"{name}.py").write_text(NETWORK)
+    job = JOB.replace("{name: vae, latent_dim: 4}", "{name: 'net.py:Net'}")
+    assert len(trials(tmp_path, "parameters: {model.width: [2, 3]}", job=job)) == 2
+    with pytest.raises(UserError, match=r"job.yaml:6:33: .*\(trial 2: model.width wide"):
+        trials(tmp_path, "parameters: {model.width: [2, wide]}", job=job)
+    with pytest.raises(UserError, match=r"job.yaml:6:33: .*\(trial 2: model.width -3"):
+        trials(tmp_path, "parameters: {model.width: [2, -3]}", job=job)
+    names = "parameters: {model.name: ['net.py:Net', 'other.py:Net']}"
+    with pytest.raises(UserError, match=r"job.yaml:6:43: .*no copy of other.py"):
+        trials(tmp_path, names, job=job)
+    with_code = job.replace("sweep:", "code: [other.py]\nsweep:")
+    assert len(trials(tmp_path, names, job=with_code)) == 2

@@ -21,10 +21,11 @@ from hpc_dl.jobspec.faults import Fault
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.schema import to_yaml
 from hpc_dl.jobspec.spec_file import SpecError
-from hpc_dl.jobspec.sweep import Choice, Sweep, as_json
+from hpc_dl.jobspec.sweep import Choice, Distribution, Sweep, as_json
 from hpc_dl.jobspec.yaml_text import Path
 from hpc_dl.planning.compatibility import SpecConflict
 from hpc_dl.scheduler.base import Scheduler
+from hpc_dl.submission import snapshot
 from hpc_dl.sweep import metric, space
 from hpc_dl.sweep.trial import Trial
 
@@ -122,6 +123,8 @@ class _Checking:
     def __init__(self, request: JobRequest, scheduler: Scheduler, sweep: Sweep) -> None:
         self._request, self._scheduler, self._sweep = request, scheduler, sweep
         self._values = space.given(request.spec)
+        self._drawn = {key for key, _, it in sweep.places() if isinstance(it, Distribution)}
+        self._tried: set[tuple[str, str]] = set()
         self._known = {_files_key(request.spec): request}
         words = (it.partition("=")[0] for it in request.overrides)
         self._typed = [it.removeprefix("sweep.parameters.") for it in words]
@@ -136,6 +139,7 @@ class _Checking:
             request = dataclasses.replace(self._known[key], spec=fixed)
             request.try_plan(self._request.run_root / "trial", self._scheduler)
             metric.resolve(fixed.model_copy(update={"sweep": self._sweep}), request.facts)
+            self._try_code(request, trial)
         except SpecConflict:
             raise
         except UserError as error:
@@ -143,6 +147,34 @@ class _Checking:
             conflict.faults = [Fault(("data",), error.message, error.hint)]
             raise conflict from None
         return _with_paths_of(trial, spec, fixed)
+
+    def _try_code(self, request: JobRequest, trial: Trial) -> None:
+        """Have the user's code, or the library's, take the values that no trial before had: every
+        one of a list, and of a distribution one of each type and sign, for it takes seconds.
+
+        Raises SpecConflict and other UserErrors.
+        """
+        spec = request.spec
+        new = {
+            (key, self._kind(key, value))
+            for key, value in trial.values.items()
+            if any(f"{key}.".startswith(f"{part}.") for part in spec.foreign_parts())
+        } - self._tried
+        if not new:
+            return
+        self._tried |= new
+        code = snapshot.take(spec, request.base, request.data_root, request.facts)
+        if missing := set(code.files) - set(self._request.code.files):
+            part = next(iter(spec.user_parts()), "model")
+            file = min(missing)
+            raise SpecConflict(
+                f"{part}.name", f"the sweep gets no copy of {file}", f"Add it: code: [{file}]"
+            )
+
+    def _kind(self, key: str, value: Any) -> str:
+        if key in self._drawn and isinstance(value, int | float):
+            return f"{type(value).__name__} {value > 0}"
+        return as_json(value)
 
     def _spec(self, trial: Trial) -> JobSpec:
         document = space.document_of(self._values, trial)

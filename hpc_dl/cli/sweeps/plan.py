@@ -141,7 +141,7 @@ def _show(found: SweepPlan, out: Console) -> None:
     ]
     if not found.scheduler.on_this_machine:
         limit = units.clock(found.plan.seconds)
-        rows.append(("cost", f"at most {found.limit}: {limit} each, without requeues"))
+        rows.append(("cost", f"at most {found.limit}: {limit} each, without requeues; {_MEASURE}"))
     if options.gpu_hours:
         rows.append(("budget", f"no trial begins after {options.gpu_hours:g} hours"))
     show_plan.print_rows([*rows, ("sweep folder", str(found.sweep.path))], out)
@@ -149,6 +149,7 @@ def _show(found: SweepPlan, out: Console) -> None:
     out.print(_table(found.request.trials) if found.request.trials else _LATER)
 
 
+_MEASURE = "--dry-run measures the pace of the first trial"
 _LATER = "The values of each trial are chosen by the results of those before it."
 
 
