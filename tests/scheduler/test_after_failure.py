@@ -15,7 +15,7 @@ from tests.support.slurm_runs import new_slurm_run
 RANK = RankInfo(0, 2, 0, 2, "7.0", "7", 0, "slurm")
 SLURM = registry.get("slurm")
 EARLIER = "6.0"
-KILLED, TERMINATED, ABORTED, FAILED = 137, 143, 134, 1
+KILLED, TERMINATED, WARNED, ABORTED, FAILED = 137, 143, 140, 134, 1
 WATCHDOG = "Process group watchdog thread terminated with exception: "
 TIMED_OUT = (
     "[Rank 1] Watchdog caught collective operation timeout: WorkNCCL(SeqNum=5, "
@@ -56,6 +56,7 @@ def note(run, state, *, decided=None):
     [
         ("running", KILLED, None),
         ("running", TERMINATED, None),
+        ("planned", WARNED, None),  # of the time limit, before Python had begun
         ("stopped", FAILED, None),  # by a TERM that Slurm knows nothing of
         ("requeued", KILLED, EARLIER),  # while the next attempt was starting
     ],
