@@ -23,8 +23,8 @@ from hpc_dl.scheduler.base import Scheduler
 from hpc_dl.tracking import webhook
 
 _FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGUSR2)
-"""Those that end a rank; the last, Slurm's warning of the time limit, where it comes before the rank
-has a handler for it."""
+"""Those that end a rank; the last is Slurm's warning of the time limit, which may come before the
+rank has a handler for it."""
 
 
 def requeue_or_fail(run: RunDir, rank_info: RankInfo, scheduler: Scheduler, code: int) -> None:
