@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +13,8 @@ from torch.nn import functional as F
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.metrics import TOP
 from hpc_dl.tasks.artifacts import Artifact
-from hpc_dl.tasks.contract import Batch, Loss, MonitoredMetric, Observed, Task
+from hpc_dl.tasks.contract import Batch, Loss, Measured, MonitoredMetric, OfExamples, Task
+from hpc_dl.tasks.metrics import macro_auroc, macro_f1
 from hpc_dl.tasks.pictures import charts
 from hpc_dl.tasks.pictures.most_wrong import MostWrong, MostWrongClips
 from hpc_dl.tasks.pictures.most_wrong_recordings import MostWrongRecordings
@@ -22,8 +22,6 @@ from hpc_dl.tasks.pictures.most_wrong_texts import MostWrongTexts
 from hpc_dl.tasks.tables import Array, ClassTables
 
 if TYPE_CHECKING:
-    from torchmetrics import Metric
-
     from hpc_dl.jobspec.train import Train
 
 
@@ -79,18 +77,17 @@ class Classification(Task):
             return len(label) if lam is None else lam.sum()
         return weights[label].sum() if lam is None else (weights[label] * lam).sum()
 
-    def measure(self, outputs: Tensor, batch: Batch) -> Mapping[str, Loss | Observed]:
+    def measure(self, outputs: Tensor, batch: Batch) -> Mapping[str, Measured]:
         """Return the loss, accuracy, top-5 accuracy, and the macro averages of the F1 score and of
         the one-vs-rest AUROC; all but the loss in [0, 1]."""
-        label, classes = batch["label"], self.facts.outputs
-        predicted = outputs.argmax(dim=1)
-        measured: dict[str, Loss | Observed] = {
+        label, predicted = batch["label"], outputs.argmax(dim=1)
+        measured: dict[str, Measured] = {
             "loss": self.loss(outputs, batch),
             "accuracy": Loss((predicted == label).sum(), len(label)),
-            "f1_macro": Observed(partial(_f1, classes), (predicted, label)),
-            "auroc_macro": Observed(_auroc, (outputs, label)),
+            "f1_macro": OfExamples(macro_f1, (predicted, label)),
+            "auroc_macro": OfExamples(macro_auroc, (outputs, label)),
         }
-        if classes > TOP:
+        if self.facts.outputs > TOP:
             in_top = (outputs.topk(TOP).indices == label[:, None]).any(dim=1).sum()
             measured["top5"] = Loss(in_top, len(label))
         return measured
@@ -149,15 +146,3 @@ def _class_weights(options: Train, examples: Mapping[str, Tensor], classes: int)
     label = examples["label"]
     counts = torch.bincount(label, minlength=classes).clamp(min=1)
     return torch.tensor((len(label) / (classes * counts)).tolist())
-
-
-def _f1(classes: int) -> Metric:
-    from hpc_dl.tasks.metrics import ClassF1
-
-    return ClassF1(classes)
-
-
-def _auroc() -> Metric:
-    from hpc_dl.tasks.metrics import ClassAUROC
-
-    return ClassAUROC()

@@ -62,12 +62,35 @@ class Loss:
 
 
 @dataclass(frozen=True)
+class OfSums:
+    """A batch's part of a metric that follows from sums over all examples of a split."""
+
+    score: Callable[..., Tensor | float]
+    """Returns the metric from the sums, float64 on the CPU, over all batches and ranks."""
+    sums: tuple[Tensor | float, ...]
+
+
+@dataclass(frozen=True)
+class OfExamples:
+    """A batch's part of a metric that has to see all examples of a split at once."""
+
+    score: Callable[..., Tensor | float]
+    """Returns the metric from the columns of all batches and ranks, tensors on the CPU."""
+    columns: tuple[Tensor | Sequence[str], ...]
+    """With a row for each example."""
+
+
+@dataclass(frozen=True)
 class Observed:
-    """A batch's arguments for the `update` of a metric that is not a mean."""
+    """A batch's arguments for the `update` of a metric of torchmetrics."""
 
     metric: Callable[[], Metric]
     """Makes the metric, which is updated with all batches of a split, on all ranks."""
     seen: tuple[Tensor | Sequence[str], ...]
+
+
+Measured = Loss | OfSums | OfExamples | Observed
+"""A batch's part of a metric; that of a `Loss` is the mean."""
 
 
 @dataclass(frozen=True)
@@ -131,12 +154,10 @@ class Task(FormerNames, ABC):
         """Return the training loss of a batch."""
 
     @abstractmethod
-    def measure(self, outputs: Tensor, batch: Batch) -> Mapping[str, Loss | Observed]:
+    def measure(self, outputs: Tensor, batch: Batch) -> Mapping[str, Measured]:
         """Return the metrics of a held-out batch by name, `loss` among them."""
 
-    def measure_generated(
-        self, step: Step, batch: Batch, *, test: bool
-    ) -> Mapping[str, Loss | Observed]:
+    def measure_generated(self, step: Step, batch: Batch, *, test: bool) -> Mapping[str, Measured]:
         """Return metrics of what a network writes for a held-out batch, by name; in a `test` also
         those that take too long for every epoch."""
         return {}

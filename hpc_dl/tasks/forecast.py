@@ -11,7 +11,7 @@ from torch import Tensor
 
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.tasks.artifacts import Artifact
-from hpc_dl.tasks.contract import Batch, Loss, MonitoredMetric, Observed, Task
+from hpc_dl.tasks.contract import Batch, Loss, Measured, MonitoredMetric, Task
 from hpc_dl.tasks.pictures import forecasts
 from hpc_dl.tasks.statistics import deviation
 
@@ -60,13 +60,13 @@ class Forecasting(Task):
         ]
         return Loss(torch.stack(losses).mean(dim=(0, 2, 3)).sum(), len(error))
 
-    def measure(self, outputs: Tensor, batch: Batch) -> Mapping[str, Loss | Observed]:
+    def measure(self, outputs: Tensor, batch: Batch) -> Mapping[str, Measured]:
         """Return the loss; the MAE of the median, and of the naive and the seasonal-naive forecast,
         in the units of the series and averaged over them; and the coverage, the share of the values
         between the outermost quantiles, if there are several."""
         future, median = batch["future"], self._median(outputs)
         naive = batch["sequence"][:, -1:].expand_as(future)
-        measured: dict[str, Loss | Observed] = {
+        measured: dict[str, Measured] = {
             "loss": self.loss(outputs, batch),
             "mae": _mae(median, future),
             "mae_naive": _mae(naive, future),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,13 +19,11 @@ from torch.nn import functional as F
 from hpc_dl.jobspec.data import UNKNOWN, Feature
 from hpc_dl.tasks import character_counts, decoding, detokenize
 from hpc_dl.tasks.artifacts import Artifact, Picture, Text
-from hpc_dl.tasks.contract import Batch, Loss, MonitoredMetric, Observed, Task
+from hpc_dl.tasks.contract import Batch, Loss, Measured, MonitoredMetric, OfSums, Task
 from hpc_dl.tasks.decoding import Sampler, Sampling, Step
+from hpc_dl.tasks.metrics import perplexity
 from hpc_dl.tasks.padding import is_real
 from hpc_dl.tasks.tables import Array
-
-if TYPE_CHECKING:
-    from torchmetrics import Metric
 
 SHOWN, PROMPT = 4, 32
 """How many held-out examples are continued in the sample, from so many tokens on."""
@@ -61,14 +59,14 @@ class NextElement(Task):
         )
         return Loss(total, batch["text_length"].sum())
 
-    def measure(self, outputs: Tensor, batch: Batch) -> Mapping[str, Loss | Observed]:
+    def measure(self, outputs: Tensor, batch: Batch) -> Mapping[str, Measured]:
         """Return the loss, the share of tokens that are the likeliest, and the cross-entropy as
         perplexity and in nats and bits a character, whatever the tokens are."""
         nats, wanted = self._nats(outputs, batch), self._wanted(batch)
-        measured: dict[str, Loss | Observed] = {
+        measured: dict[str, Measured] = {
             "loss": nats if self.criterion is None else self.loss(outputs, batch),
             "accuracy": Loss((outputs.argmax(dim=-1) == wanted).sum(), nats.count),
-            "perplexity": Observed(_perplexity, (nats.total, torch.as_tensor(nats.count))),
+            "perplexity": OfSums(perplexity, (nats.total, nats.count)),
         }
         if self.feature.tokens != "words":  # which do not give back the blanks of a text
             count = self._characters(wanted)
@@ -134,9 +132,3 @@ class _Known:
 
     def __call__(self, logits: Tensor) -> Tensor:
         return self.sampler(logits[:, self.first :]) + self.first
-
-
-def _perplexity() -> Metric:
-    from hpc_dl.tasks.metrics import Perplexity
-
-    return Perplexity()

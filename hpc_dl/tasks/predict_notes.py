@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from hpc_dl.jobspec.notes import names_of
 from hpc_dl.tasks.artifacts import Artifact, File
-from hpc_dl.tasks.contract import Batch, Loss, MonitoredMetric, Observed, Task
+from hpc_dl.tasks.contract import Batch, Loss, Measured, MonitoredMetric, Task
 from hpc_dl.tasks.decoding import Seed, Step, Steps
 from hpc_dl.tasks.music import midi, sound
 from hpc_dl.tasks.padding import is_real
@@ -56,7 +56,7 @@ class NextFrame(Task):
         nats = F.binary_cross_entropy_with_logits(outputs, batch["next"], reduction="none")
         return Loss(nats.where(real, 0).sum(), batch["music_length"].sum())
 
-    def measure(self, outputs: Tensor, batch: Batch) -> Mapping[str, Loss | Observed]:
+    def measure(self, outputs: Tensor, batch: Batch) -> Mapping[str, Measured]:
         """Return the loss in nats a frame, and the accuracy TP / (TP + FP + FN) of the notes that
         are likelier than not (Bay, Ehmann and Downie, ISMIR 2009), in [0, 1]."""
         predicted, true = (it & self._real(batch) for it in (outputs > 0, batch["next"] > 0))

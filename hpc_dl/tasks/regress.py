@@ -11,16 +11,16 @@ from torch import Tensor
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.metrics import has_r2
 from hpc_dl.tasks.artifacts import Picture
-from hpc_dl.tasks.contract import Batch, Loss, MonitoredMetric, Observed, Task
+from hpc_dl.tasks.contract import Batch, Loss, Measured, MonitoredMetric, OfSums, Task
 from hpc_dl.tasks.pictures import charts
 from hpc_dl.tasks.statistics import deviation, mean
 from hpc_dl.tasks.tables import TargetTables
-from hpc_dl.torchvision_compat import torchvision
 
 if TYPE_CHECKING:
-    from torchmetrics import Metric
-
     from hpc_dl.jobspec.train import Train
+
+NEGLIGIBLE = 1e-4
+"""A sum of squares, in units of the targets' variances, that may come from rounding."""
 
 
 class Regression(Task):
@@ -37,8 +37,8 @@ class Regression(Task):
         training = examples.get("target", torch.zeros(1, facts.outputs))
         self.mean, self.deviation = mean(training), deviation(training)
         """Of the training targets. Errors are divided by the deviation, so that those of several
-        targets can be added, and R² has no numbers that torchmetrics takes for 0. The mean is
-        subtracted, so that sums of squares keep their digits."""
+        targets can be added. The mean is subtracted, so that sums of squares keep their
+        digits."""
 
     def loss(self, outputs: Tensor, batch: Batch) -> Loss:
         """Return the squared error in units of the targets' variances, the mean over targets, or
@@ -52,20 +52,22 @@ class Regression(Task):
         error = ((outputs - batch["target"]) / self.deviation).float()
         return Loss(error.square().mean(dim=1).sum(), len(error))
 
-    def measure(self, outputs: Tensor, batch: Batch) -> Mapping[str, Loss | Observed]:
+    def measure(self, outputs: Tensor, batch: Batch) -> Mapping[str, Measured]:
         """Return the loss, MAE and RMSE, in the targets' own units and averaged over them, and
         R²."""
         target = batch["target"].double()
         self.mean = self.mean.to(outputs.device)
-        centred = (outputs - self.mean, target - self.mean)
-        measured: dict[str, Loss | Observed] = {
+        ours, true = outputs - self.mean, target - self.mean
+        measured: dict[str, Measured] = {
             "loss": self.loss(outputs, batch),
             "mae": Loss((outputs - target).abs().mean(dim=1).sum(), len(target)),
-            "rmse": Observed(_rmse, centred),
+            "rmse": OfSums(_rmse, ((ours - true).square().sum(), target.numel())),
         }
         if has_r2(self.facts):
             deviation = self.deviation.to(outputs.device)
-            measured["r2"] = Observed(_r2, tuple(it / deviation for it in centred))
+            ours, true = ours / deviation, true / deviation
+            parts = true.square(), true, (ours - true).square()
+            measured["r2"] = OfSums(_r2, (*(it.sum(dim=0) for it in parts), len(target)))
         return measured
 
     def predict(self, outputs: Tensor) -> Mapping[str, Tensor]:
@@ -82,15 +84,13 @@ class Regression(Task):
         }
 
 
-def _rmse() -> Metric:
-    torchvision()  # which torchmetrics imports
-    from torchmetrics.regression import MeanSquaredError
-
-    return MeanSquaredError(squared=False).set_dtype(torch.float64)
+def _rmse(squares: Tensor, count: Tensor) -> Tensor:
+    return (squares / count).sqrt()
 
 
-def _r2() -> Metric:
-    torchvision()
-    from torchmetrics.regression import R2Score
-
-    return R2Score().set_dtype(torch.float64)
+def _r2(squares: Tensor, total: Tensor, residual: Tensor, count: Tensor) -> Tensor:
+    """Return R², the mean over targets, of sums (targets,) of squares and of values, and of squared
+    errors. Of a target that does not vary it is 0, or 1 where it is predicted exactly."""
+    variation = squares - total * (total / count)
+    constant = (residual <= NEGLIGIBLE).double()
+    return torch.where(variation > NEGLIGIBLE, 1 - residual / variation, constant).mean()

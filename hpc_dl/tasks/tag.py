@@ -16,15 +16,13 @@ from hpc_dl.jobspec import bio
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.tasks import chain
 from hpc_dl.tasks.artifacts import Artifact
-from hpc_dl.tasks.contract import Batch, Loss, MonitoredMetric, Observed, Task
+from hpc_dl.tasks.contract import Batch, Loss, Measured, MonitoredMetric, OfSums, Task
 from hpc_dl.tasks.entity_counts import EntityCounts
 from hpc_dl.tasks.padding import is_real
 from hpc_dl.tasks.pictures import tagged
 from hpc_dl.tasks.tables import Array
 
 if TYPE_CHECKING:
-    from torchmetrics import Metric
-
     from hpc_dl.jobspec.train import Train
 
 CRF_AXES = 4
@@ -59,22 +57,21 @@ class Tagging(Task):
             total = losses.where(real.flatten(), 0).sum()
         return Loss(total, real.sum())
 
-    def measure(self, outputs: Tensor, batch: Batch) -> Mapping[str, Loss | Observed]:
+    def measure(self, outputs: Tensor, batch: Batch) -> Mapping[str, Measured]:
         """Return the loss and the accuracy by word; of entities the precision, recall and F1 as
         CoNLL counts them, and the F1 of a dictionary of the training entities, all in [0, 1]."""
         true, real, predicted = batch["tags"], _real(batch), _decide(outputs)
         hits = ((predicted == true) & real).sum()
-        measured: dict[str, Loss | Observed] = {
+        measured: dict[str, Measured] = {
             "loss": self.loss(outputs, batch),
             "accuracy": Loss(hits, real.sum()),
         }
         if self.counts is not None:
             counts = self.counts(predicted, true, real)
-            for score in ("f1", "precision", "recall"):
-                measured[score] = Observed(partial(_score, score), counts)
+            measured |= {name: OfSums(score, counts) for name, score in _SCORES.items()}
             if "dictionary" in batch:
                 of_dictionary = self.counts(batch["dictionary"], true, real)
-                measured["f1_dictionary"] = Observed(partial(_score, "f1"), of_dictionary)
+                measured["f1_dictionary"] = OfSums(_f1, of_dictionary)
         return measured
 
     def predict(self, outputs: Tensor) -> Mapping[str, Tensor]:
@@ -116,7 +113,22 @@ def _decide(outputs: Tensor) -> Tensor:
     return chain.likeliest(outputs.float()) if outputs.ndim == CRF_AXES else outputs.argmax(dim=-1)
 
 
-def _score(name: str) -> Metric:
-    from hpc_dl.tasks.metrics import OfEntities
+def _f1(right: Tensor, predicted: Tensor, true: Tensor) -> Tensor:
+    return _share(right, (predicted + true) / 2)
 
-    return OfEntities(name)
+
+def _precision(right: Tensor, predicted: Tensor, true: Tensor) -> Tensor:
+    return _share(right, predicted)
+
+
+def _recall(right: Tensor, predicted: Tensor, true: Tensor) -> Tensor:
+    return _share(right, true)
+
+
+def _share(right: Tensor, whole: Tensor) -> Tensor:
+    """Return the share of entities, in [0, 1], that is right; 0 where none is."""
+    return right / whole.clamp(min=0.5)
+
+
+_SCORES = {"f1": _f1, "precision": _precision, "recall": _recall}
+"""Of entities over all examples, the micro average, from how many are right, predicted and true."""

@@ -23,8 +23,9 @@ from torch.nn import functional as F
 from hpc_dl.jobspec.data import BEGIN, END, DataFacts
 from hpc_dl.tasks import decoding, detokenize
 from hpc_dl.tasks.artifacts import Artifact
-from hpc_dl.tasks.contract import Batch, Loss, MonitoredMetric, Observed, Task
+from hpc_dl.tasks.contract import Batch, Loss, Measured, MonitoredMetric, OfExamples, OfSums, Task
 from hpc_dl.tasks.decoding import Step, Steps
+from hpc_dl.tasks.metrics import perplexity
 from hpc_dl.tasks.padding import is_real
 from hpc_dl.tasks.pictures.attention import attention_maps
 from hpc_dl.tasks.pictures.translations import page
@@ -32,8 +33,6 @@ from hpc_dl.tasks.state import State
 from hpc_dl.tasks.tables import Array
 
 if TYPE_CHECKING:
-    from torchmetrics import Metric
-
     from hpc_dl.jobspec.train import Train
 
 SHOWN = 4
@@ -84,31 +83,29 @@ class Translation(Task):
         )
         return Loss(total, batch["translation_length"].sum())
 
-    def measure(self, outputs: Tensor, batch: Batch) -> Mapping[str, Loss | Observed]:
+    def measure(self, outputs: Tensor, batch: Batch) -> Mapping[str, Measured]:
         """Return the loss, the share of tokens that are the likeliest, and the perplexity, of
         tokens after the right ones."""
         nats, right = self._cross_entropy(outputs, batch, 0.0), outputs.argmax(-1) == _wanted(batch)
         return {
             "loss": self.loss(outputs, batch),
             "accuracy": Loss(right.sum(), nats.count),
-            "perplexity": Observed(_perplexity, (nats.total, torch.as_tensor(nats.count))),
+            "perplexity": OfSums(perplexity, (nats.total, nats.count)),
         }
 
-    def measure_generated(
-        self, step: Step, batch: Batch, *, test: bool
-    ) -> Mapping[str, Loss | Observed]:
+    def measure_generated(self, step: Step, batch: Batch, *, test: bool) -> Mapping[str, Measured]:
         """Return the share of greedy translations that are the reference, and their BLEU if
         sacrebleu is installed; in a test the BLEU of the beam search as well."""
         references = self._references(batch)
         greedy = self._translated(step, batch, replace(self.params, beam=1))
         same = sum(map(str.__eq__, greedy, references))
         total = torch.tensor(float(same), device=batch["text"].device)
-        measured: dict[str, Loss | Observed] = {"exact": Loss(total, len(references))}
+        measured: dict[str, Measured] = {"exact": Loss(total, len(references))}
         if find_spec("sacrebleu"):
-            measured["bleu"] = Observed(_bleu, (greedy, references))
+            measured["bleu"] = OfExamples(_bleu, (greedy, references))
             if test:
                 beam = self._translated(step, batch, self.params)
-                measured["bleu_beam"] = Observed(_bleu, (beam, references))
+                measured["bleu_beam"] = OfExamples(_bleu, (beam, references))
         return measured
 
     def predict(self, outputs: Tensor) -> Mapping[str, Tensor]:
@@ -207,20 +204,8 @@ def _wanted(batch: Batch) -> Tensor:
     return tokens.where(is_real(batch["translation_length"], tokens.shape[1]), _IGNORED)
 
 
-def _bleu() -> Metric:
-    from hpc_dl.tasks.metrics import OfStrings
-
-    return OfStrings(_corpus_bleu)
-
-
-def _corpus_bleu(translations: Sequence[str], references: Sequence[str]) -> float:
+def _bleu(translations: Sequence[str], references: Sequence[str]) -> float:
     """Return the BLEU of all sentences, 0 to 100."""
     import sacrebleu
 
     return float(sacrebleu.corpus_bleu(translations, [references]).score)
-
-
-def _perplexity() -> Metric:
-    from hpc_dl.tasks.metrics import Perplexity
-
-    return Perplexity()

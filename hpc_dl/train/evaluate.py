@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -16,13 +17,15 @@ from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning.plan import Plan
 from hpc_dl.train.reproducibility import EVALUATION, seed_generators
 from hpc_dl.train.world import World
-from hpc_dl.zoo.contract import Batch, Loss, Nets, Observed
+from hpc_dl.zoo.contract import Batch, Loss, Measured, Nets, Observed, OfExamples, OfSums
 
 if TYPE_CHECKING:
     from torchmetrics import Metric
 
-Measure = Callable[[Nets, Batch], Mapping[str, Loss | Observed]]
+Measure = Callable[[Nets, Batch], Mapping[str, Measured]]
 """`measure` or `test` of an architecture."""
+Column = Tensor | Sequence[str]
+Score = Callable[..., Tensor | float]
 
 
 def evaluation_batch(spec: JobSpec, plan: Plan) -> int:
@@ -67,30 +70,49 @@ def evaluate(
 
 
 class EvaluationMetrics:
-    """Sums and counts of means, and torchmetrics for what is not a mean."""
+    """Metrics of all batches of a split: their sums, their examples, and torchmetrics."""
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.sums: dict[str, tuple[Tensor | float, Tensor | float]] = {}
+        self.sums: dict[str, tuple[Score, Sequence[Tensor | float]]] = {}
+        self.examples: dict[str, tuple[Score, list[Sequence[Column]]]] = {}
         self.metrics: dict[str, Metric] = {}
 
-    def update(self, measured: Mapping[str, Loss | Observed]) -> None:
+    def update(self, measured: Mapping[str, Measured]) -> None:
         """Add what was measured of a batch."""
         for name, value in measured.items():
-            if isinstance(value, Observed):
-                self._metric(name, value).update(*value.seen)
-            else:
-                total, count = self.sums.get(name, (0.0, 0.0))
-                self.sums[name] = (total + value.total.double(), count + value.count)
+            match value:
+                case Loss():
+                    self._add(name, _mean, (value.total, value.count))
+                case OfSums():
+                    self._add(name, value.score, value.sums)
+                case OfExamples():
+                    self._append(name, value.score, value.columns)
+                case Observed():
+                    self._metric(name, value).update(*value.seen)
 
-    def update_empty(self, measured: Mapping[str, Loss | Observed]) -> None:
+    def update_empty(self, measured: Mapping[str, Measured]) -> None:
         """Create the metrics of a dummy batch, without adding anything."""
         for name, value in measured.items():
-            if isinstance(value, Observed):
-                if name not in self.metrics:
+            match value:
+                case Loss():
+                    self._add(name, _mean, (0.0, 0.0))
+                case OfSums():
+                    zeros = [torch.zeros_like(torch.as_tensor(it)) for it in value.sums]
+                    self._add(name, value.score, zeros)
+                case OfExamples():
+                    self._append(name, value.score, [it[:0] for it in value.columns])
+                case Observed() if name not in self.metrics:
                     _update_empty(self._metric(name, value), value)
-            else:
-                self.update({name: Loss(value.total * 0, 0)})
+
+    def _add(self, name: str, score: Score, parts: Sequence[Tensor | float]) -> None:
+        parts = [it.double() if isinstance(it, Tensor) else it for it in parts]
+        if name in self.sums:
+            parts = [a + b for a, b in zip(self.sums[name][1], parts, strict=True)]
+        self.sums[name] = score, parts
+
+    def _append(self, name: str, score: Score, columns: Sequence[Column]) -> None:
+        self.examples.setdefault(name, (score, []))[1].append(columns)
 
     def _metric(self, name: str, observed: Observed) -> Metric:
         if name not in self.metrics:
@@ -100,14 +122,46 @@ class EvaluationMetrics:
     def compute(self) -> dict[str, float]:
         """Return the metrics over all ranks, on each of them; {} of an empty split, and NaN for a
         mean over nothing, like the accuracy of the notes of silence."""
-        names = sorted(self.sums)
-        totals = self.world.sums([part for name in names for part in self.sums[name]])
         warnings.filterwarnings("ignore", "The ``compute`` method of metric")  # of a rank without
-        means = {
-            name: total / count if count else math.nan
-            for name, total, count in zip(names, totals[0::2], totals[1::2], strict=True)
+        return {
+            **self._of_sums(),
+            **{name: self._of_examples(*found) for name, found in self.examples.items()},
+            **{name: float(metric.compute()) for name, metric in self.metrics.items()},
         }
-        return means | {name: float(metric.compute()) for name, metric in self.metrics.items()}
+
+    def _of_sums(self) -> dict[str, float]:
+        """Return metrics of sums, which the ranks add up with one transfer."""
+        chosen = [self.sums[name] for name in sorted(self.sums)]
+        parts = [
+            torch.as_tensor(part, dtype=torch.float64, device=self.world.device)
+            for _, parts in chosen
+            for part in parts
+        ]
+        if not parts:
+            return {}
+        flat = self.world.sum(torch.cat([it.flatten() for it in parts])).cpu()
+        pieces = flat.split([it.numel() for it in parts])
+        total = iter([it.view(part.shape) for it, part in zip(pieces, parts, strict=True)])
+        return {
+            name: float(score(*itertools.islice(total, len(parts))))
+            for name, (score, parts) in zip(sorted(self.sums), chosen, strict=True)
+        }
+
+    def _of_examples(self, score: Score, batches: Sequence[Sequence[Column]]) -> float:
+        own = [_joined(column) for column in zip(*batches, strict=True)]
+        ranks = self.world.gather_objects(own)
+        return float(score(*(_joined(column) for column in zip(*ranks, strict=True))))
+
+
+def _mean(total: Tensor, count: Tensor) -> float:
+    return float(total / count) if count else math.nan
+
+
+def _joined(columns: Sequence[Column]) -> Column:
+    """Return columns below each other, tensors on the CPU."""
+    if isinstance(columns[0], Tensor):
+        return torch.cat(columns).cpu()  # type: ignore[arg-type]
+    return [it for column in columns for it in column]
 
 
 def _update_empty(metric: Metric, observed: Observed) -> None:

@@ -17,8 +17,11 @@ from hpc_dl.tasks.contract import (
     SHARED,
     Batch,
     Loss,
+    Measured,
     MonitoredMetric,
     Observed,
+    OfExamples,
+    OfSums,
     Task,
     take,
 )
@@ -34,9 +37,12 @@ __all__ = [
     "Batch",
     "File",
     "Loss",
+    "Measured",
     "MonitoredMetric",
     "Nets",
     "Observed",
+    "OfExamples",
+    "OfSums",
     "Picture",
     "Task",
     "Text",
@@ -101,11 +107,11 @@ class Architecture(FormerNames):
         their end; `carry` is the state before, None at first. For networks that carry a state."""
         raise NotImplementedError
 
-    def measure(self, nets: Nets, batch: Batch) -> Mapping[str, Loss | Observed]:
+    def measure(self, nets: Nets, batch: Batch) -> Mapping[str, Measured]:
         """Return the metrics of a held-out batch by name, `loss` among them."""
         raise NotImplementedError
 
-    def test(self, nets: Nets, batch: Batch) -> Mapping[str, Loss | Observed]:
+    def test(self, nets: Nets, batch: Batch) -> Mapping[str, Measured]:
         """Return the metrics of a test batch, also those that take too long for every epoch."""
         return self.measure(nets, batch)
 

@@ -4,19 +4,16 @@ those of real images (Heusel et al., arXiv:1706.08500), and by whether any class
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from hpc_dl.jobspec.image_models import Generative
-from hpc_dl.zoo.contract import Observed
+from hpc_dl.tasks.metrics import frechet_distance, moments
+from hpc_dl.zoo.contract import OfSums
 from hpc_dl.zoo.trained import load
-
-if TYPE_CHECKING:
-    from torchmetrics import Metric
 
 
 class EvaluationClassifier:
@@ -36,20 +33,16 @@ class EvaluationClassifier:
             hook.remove()
         return kept[0].flatten(1), logits.argmax(dim=1)
 
-    def measure(self, generated: Tensor, real: Tensor) -> Mapping[str, Observed]:
+    def measure(self, generated: Tensor, real: Tensor) -> Mapping[str, OfSums]:
         """Return `frechet`, between generated and real images, and `rarest_class`, the smallest
         fraction of the generated ones that is of one class."""
         (fake_features, label), (real_features, _) = self.classify(generated), self.classify(real)
+        counts = torch.bincount(label, minlength=self.last.out_features)
+        both = *moments(fake_features), *moments(real_features)
         return {
-            "frechet": Observed(self.frechet, (fake_features, real_features)),
-            "rarest_class": Observed(partial(_rarest_class, self.last.out_features), (label,)),
+            "frechet": OfSums(frechet_distance, both),
+            "rarest_class": OfSums(_rarest_class, (counts,)),
         }
-
-    def frechet(self) -> Metric:
-        """Return the metric that is updated with two sets of features."""
-        from hpc_dl.tasks.metrics import FrechetDistance
-
-        return FrechetDistance(self.last.in_features)
 
     def distance(self, first: Iterable[Tensor], second: Iterable[Tensor]) -> float:
         """Return the Fréchet distance between two sets of images, in batches (B, C, H, W).
@@ -60,14 +53,13 @@ class EvaluationClassifier:
             sets = [
                 torch.cat([self.classify(it)[0] for it in images]) for images in (first, second)
             ]
-        metric: Any = self.frechet()
-        metric.update(*sets)
-        return float(metric.compute())
+        both = [torch.as_tensor(part) for features in sets for part in moments(features)]
+        return float(frechet_distance(*both))
 
 
 def evaluate_generated(
     options: Generative, generated: Tensor, real: Tensor
-) -> Mapping[str, Observed]:
+) -> Mapping[str, OfSums]:
     """Return metrics of generated images by the classifier that the options name; {} without."""
     return _load(options.classifier).measure(generated, real) if options.classifier else {}
 
@@ -77,7 +69,5 @@ def _load(folder: str) -> EvaluationClassifier:
     return EvaluationClassifier(folder)
 
 
-def _rarest_class(classes: int) -> Metric:
-    from hpc_dl.tasks.metrics import RarestClass
-
-    return RarestClass(classes)
+def _rarest_class(counts: Tensor) -> Tensor:
+    return counts.min() / counts.sum()

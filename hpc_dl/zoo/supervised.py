@@ -17,9 +17,9 @@ from hpc_dl.zoo.contract import (
     Artifact,
     Batch,
     Loss,
+    Measured,
     MonitoredMetric,
     Nets,
-    Observed,
     Task,
 )
 from hpc_dl.zoo.layers.chain import ConditionalRandomField
@@ -89,13 +89,13 @@ class Supervised(Architecture):
         outputs, after = nets["model"](batch[name], batch[f"{name}_length"], before)
         return self.task.loss(outputs, batch), after
 
-    def measure(self, nets: Nets, batch: Batch) -> Mapping[str, Loss | Observed]:
+    def measure(self, nets: Nets, batch: Batch) -> Mapping[str, Measured]:
         return self._measure(nets, batch, test=False)
 
-    def test(self, nets: Nets, batch: Batch) -> Mapping[str, Loss | Observed]:
+    def test(self, nets: Nets, batch: Batch) -> Mapping[str, Measured]:
         return self._measure(nets, batch, test=True)
 
-    def _measure(self, nets: Nets, batch: Batch, *, test: bool) -> Mapping[str, Loss | Observed]:
+    def _measure(self, nets: Nets, batch: Batch, *, test: bool) -> Mapping[str, Measured]:
         measured = self.task.measure(self.outputs(nets, batch), batch)
         step = self.step(nets, batch)
         return {**measured, **self.task.measure_generated(step, batch, test=test)}

@@ -17,6 +17,7 @@ from hpc_dl.predictor import load as load_predictor
 from hpc_dl.tasks.statistics import Moments
 from hpc_dl.zoo.layers.standardise import Rescaled, Standardise
 from tests.support import ranks, reading
+from tests.support.measured import together
 from tests.support.running import history, new_run
 
 OFFSET = -406757.0
@@ -35,16 +36,8 @@ def measured(outputs, target, parts=4):
     """The metrics over batches, as an evaluation adds them up."""
     facts = DataFacts.of("table", "regress", (1,), (), 10, 10, 10, targets=("energy",))
     task = tasks.build(facts, examples={"target": target})
-    found, sums = {}, {}
-    for out, true in zip(outputs.chunk(parts), target.chunk(parts), strict=True):
-        for name, value in task.measure(out, {"target": true}).items():
-            if hasattr(value, "metric"):
-                found.setdefault(name, value.metric()).update(*value.seen)
-            else:
-                total, count = sums.get(name, (0.0, 0))
-                sums[name] = (total + value.total.double(), count + value.count)
-    means = {name: float(total / count) for name, (total, count) in sums.items()}
-    return means | {name: float(metric.compute()) for name, metric in found.items()}
+    pairs = zip(outputs.chunk(parts), target.chunk(parts), strict=True)
+    return together(*(task.measure(out, {"target": true}) for out, true in pairs))
 
 
 @pytest.mark.parametrize("offset", [0.0, OFFSET, UNIX])
@@ -200,12 +193,10 @@ def test_a_target_with_a_large_offset_is_learned_and_measured(tmp_path):
 
 @pytest.mark.parametrize("unit", [1e-9, 1e9])
 def test_r2_is_the_same_in_any_unit(unit):
-    """torchmetrics takes a sum of squares below 1e-4 for none, of which R² would be 1."""
+    """A sum of squares is not taken for none because the unit is large."""
     target, outputs = (torch.from_numpy((it - OFFSET) * unit) for it in energies())
     facts = DataFacts.of("table", "regress", (1,), (), 10, 10, 10, targets=("energy",))
     task = tasks.build(facts, examples={"target": target})
-    found = task.measure(torch.flip(outputs, [0]), {"target": target})["r2"]
-    metric = found.metric()
-    metric.update(*found.seen)
+    found = together(task.measure(torch.flip(outputs, [0]), {"target": target}))["r2"]
     truth = target.numpy()
-    assert float(metric.compute()) == pytest.approx(r2_score(truth, outputs.flip(0).numpy()))
+    assert found == pytest.approx(r2_score(truth, outputs.flip(0).numpy()))

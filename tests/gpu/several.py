@@ -5,9 +5,10 @@ from typing import Any
 
 import torch
 
-from hpc_dl.torchvision_compat import torchvision
+from hpc_dl.tasks.metrics import auroc, frechet_distance, moments
+from hpc_dl.train.evaluate import EvaluationMetrics
 from hpc_dl.train.world import World
-from hpc_dl.zoo.contract import Observed
+from hpc_dl.zoo.contract import OfExamples, OfSums
 from tests.gpu import machine
 from tests.gpu.engines import Steps, alone, is_close
 from tests.gpu.jobs import DETERMINISTIC, DIGITS, JOBS, KARATE
@@ -72,24 +73,16 @@ def check_metrics(folder: Path) -> str:
 
 
 def _metrics(world: World) -> dict[str, float]:
-    torchvision()  # which torchmetrics imports
-    from torchmetrics.classification import BinaryAUROC
-
-    from hpc_dl.tasks.metrics import FrechetDistance
-
     generator = torch.Generator().manual_seed(0)
     real, made = torch.randn(2, 100, 8, generator=generator).to(world.device)
     score, truth = torch.rand(100, generator=generator), torch.rand(100, generator=generator) > 0.5
     share = slice(world.rank, None, world.size)
-    observed = {
-        "frechet": Observed(lambda: FrechetDistance(8), (made[share], real[share])),
-        "auroc": Observed(
-            BinaryAUROC, (score.to(world.device)[share], truth.to(world.device)[share])
-        ),
-    }
-    found = {}
-    for name, it in observed.items():
-        metric = it.metric().to(world.device)
-        metric.update(*it.seen)
-        found[name] = float(metric.compute())
-    return found
+    columns = score.to(world.device)[share], truth.to(world.device)[share]
+    found = EvaluationMetrics(world)
+    found.update(
+        {
+            "frechet": OfSums(frechet_distance, (*moments(made[share]), *moments(real[share]))),
+            "auroc": OfExamples(auroc, columns),
+        }
+    )
+    return found.compute()

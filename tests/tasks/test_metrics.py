@@ -9,11 +9,10 @@ from torch.nn import functional as F
 from hpc_dl import tasks
 from hpc_dl.jobspec.data import DataFacts, Feature
 from hpc_dl.jobspec.train import Train
-from hpc_dl.tasks.classify import _f1
-from hpc_dl.tasks.metrics import ClassAUROC
+from hpc_dl.tasks.metrics import macro_auroc, macro_f1
 from hpc_dl.tasks.pictures.most_wrong import MostWrongClips
-from hpc_dl.zoo.contract import Observed
 from tests.support import ranks
+from tests.support.measured import together
 from tests.support.running import history, new_run
 
 CLASSES = 7
@@ -77,53 +76,36 @@ def test_the_loss_after_mixup_is_the_cross_entropy_against_mixed_labels():
 
 def test_the_metrics_are_scikit_learns():
     outputs, batch = outputs_and_batch()
-    measured = tasks.build(FACTS).measure(outputs, batch)
+    found = together(tasks.build(FACTS).measure(outputs, batch))
     truth, chance = batch["label"].numpy(), outputs.softmax(dim=1).numpy()
-
-    def value(name):
-        found = measured[name]
-        if not isinstance(found, Observed):
-            return float(mean(found))
-        metric = found.metric()
-        metric.update(*found.seen)
-        return float(metric.compute())
-
-    assert value("accuracy") == pytest.approx((chance.argmax(1) == truth).mean())
-    assert value("f1_macro") == pytest.approx(f1_score(truth, chance.argmax(1), average="macro"))
+    assert found["accuracy"] == pytest.approx((chance.argmax(1) == truth).mean())
+    assert found["f1_macro"] == pytest.approx(f1_score(truth, chance.argmax(1), average="macro"))
     area = roc_auc_score(truth, chance.astype(np.float64), multi_class="ovr")
-    assert value("auroc_macro") == pytest.approx(area, rel=1e-6)
-    assert value("top5") == pytest.approx(top_k_accuracy_score(truth, chance, k=5))
+    assert found["auroc_macro"] == pytest.approx(area, rel=1e-6)
+    assert found["top5"] == pytest.approx(top_k_accuracy_score(truth, chance, k=5))
 
 
 def test_a_class_without_examples_has_no_part_in_the_auroc():
     outputs, batch = outputs_and_batch()
     few = {"label": batch["label"] % 3}
-    found = tasks.build(FACTS).measure(outputs, few)["auroc_macro"]
-    metric = found.metric()
-    metric.update(*found.seen)
+    found = together(tasks.build(FACTS).measure(outputs, few))["auroc_macro"]
     chance = outputs.softmax(dim=1).numpy()
     areas = [
         roc_auc_score(few["label"].numpy() == number, chance[:, number]) for number in range(3)
     ]
-    assert float(metric.compute()) == pytest.approx(np.mean(areas), rel=1e-6)
-    one = tasks.build(FACTS).measure(outputs, {"label": few["label"] * 0})["auroc_macro"]
-    metric = one.metric()
-    metric.update(*one.seen)
-    assert metric.compute().isnan()
+    assert found == pytest.approx(np.mean(areas), rel=1e-6)
+    one = together(tasks.build(FACTS).measure(outputs, {"label": few["label"] * 0}))
+    assert np.isnan(one["auroc_macro"])
 
 
 def test_probabilities_that_are_alike_count_half_in_the_auroc():
     outputs, batch = outputs_and_batch()
     coarse, label = outputs.round(), batch["label"]
-    found = tasks.build(FACTS).measure(coarse, batch)["auroc_macro"]
-    metric = found.metric()
-    metric.update(*found.seen)
+    found = together(tasks.build(FACTS).measure(coarse, batch))["auroc_macro"]
     chance = coarse.softmax(dim=1)
     areas = [roc_auc_score(label == number, chance[:, number]) for number in range(CLASSES)]
-    assert float(metric.compute()) == pytest.approx(np.mean(areas), rel=1e-6)
-    diverged = ClassAUROC()
-    diverged.update(outputs * np.nan, label)
-    assert diverged.compute().isnan()
+    assert found == pytest.approx(np.mean(areas), rel=1e-6)
+    assert np.isnan(macro_auroc(outputs * np.nan, label))
 
 
 def test_the_f1_score_of_very_many_classes_fits_into_memory_also_where_torch_is_deterministic():
@@ -133,11 +115,8 @@ def test_the_f1_score_of_very_many_classes_fits_into_memory_also_where_torch_is_
     outputs[:32].scatter_(1, label[:32, None], 100.0)
     torch.use_deterministic_algorithms(True)
     try:
-        metric = _f1(classes)
         guess = outputs.argmax(dim=1)
-        metric.update(guess[:40], label[:40])
-        metric.update(guess[40:], label[40:])
-        found = float(metric.compute())
+        found = float(macro_f1(guess, label))
     finally:
         torch.use_deterministic_algorithms(False)
     assert found == pytest.approx(f1_score(label, guess, average="macro"), rel=1e-5)

@@ -17,8 +17,7 @@ from hpc_dl.tasks.music import midi, sound
 from hpc_dl.tasks.music.runs import held
 from hpc_dl.tasks.pictures import piano_rolls
 from hpc_dl.tasks.predict_notes import Improvisation
-from hpc_dl.train.evaluate import EvaluationMetrics
-from hpc_dl.train.world import World
+from tests.support.measured import together
 
 FEATURE = Feature("float", (None, NOTES), NAMES, longest=8, rate=2.0)
 TASK = tasks.build(
@@ -48,9 +47,7 @@ def test_the_accuracy_counts_notes_that_are_right_of_those_that_are_true_or_pred
 
 
 def test_the_accuracy_of_silence_is_nan():
-    found = EvaluationMetrics(World(0, 1, torch.device("cpu")))
-    found.update(TASK.measure(torch.full((1, 2, NOTES), -1.0), batch([[], []])))
-    measured = found.compute()
+    measured = together(TASK.measure(torch.full((1, 2, NOTES), -1.0), batch([[], []])))
     assert np.isnan(measured["note_accuracy"])
     assert measured["loss"] > 0
 

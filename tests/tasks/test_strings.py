@@ -1,7 +1,7 @@
 """A metric of strings sees those of all ranks, whatever each of them has."""
 
 from hpc_dl.train.evaluate import EvaluationMetrics
-from hpc_dl.zoo.contract import Observed
+from hpc_dl.zoo.contract import OfExamples
 from tests.support import ranks
 
 GUESSES = ["a cat", "", "ein Hündchen", "über", "x"]
@@ -14,20 +14,14 @@ def right(guesses, truths):
     return sum(map(str.__eq__, guesses, truths)) / len(truths)
 
 
-def make():
-    from hpc_dl.tasks.metrics import OfStrings
-
-    return OfStrings(right)
-
-
 def measured(world, *shares):
     """What all ranks find, of which each has a share of the strings, in batches of two."""
     found, (start, end) = EvaluationMetrics(world), shares[world.rank]
     for first in range(start, end, 2):
         chosen = slice(first, min(first + 2, end))
-        found.update({"right": Observed(make, (GUESSES[chosen], TRUTHS[chosen]))})
+        found.update({"right": OfExamples(right, (GUESSES[chosen], TRUTHS[chosen]))})
     if start == end:
-        found.update_empty({"right": Observed(make, (GUESSES[:1], TRUTHS[:1]))})
+        found.update_empty({"right": OfExamples(right, (GUESSES[:1], TRUTHS[:1]))})
     return found.compute()
 
 

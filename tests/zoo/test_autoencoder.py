@@ -14,6 +14,7 @@ from hpc_dl.zoo.architectures.autoencoder import Autoencoder
 from hpc_dl.zoo.contract import take
 from hpc_dl.zoo.layers.dense import Residual
 from hpc_dl.zoo.layers.noise import NOISES
+from tests.support.measured import together
 
 USES = ("compress", "denoise", "anomaly")
 DIGITS = DataFacts.of(
@@ -38,13 +39,9 @@ def images(count):
 
 def measured(measure, nets, *batches):
     """What the metrics come to over batches."""
-    metrics = {}
     with torch.no_grad():
-        for batch in batches:
-            for name, found in measure(nets, batch).items():
-                if name != "loss":
-                    metrics.setdefault(name, found.metric()).update(*found.seen)
-    return {name: float(metric.compute()) for name, metric in metrics.items()}
+        found = together(*(measure(nets, batch) for batch in batches))
+    return {name: value for name, value in found.items() if name != "loss"}
 
 
 @pytest.mark.parametrize("network", ["dense", "conv"])

@@ -14,9 +14,11 @@ from hpc_dl.errors import UserError
 from hpc_dl.jobspec.architectures.ffnn import FeedForward as Options
 from hpc_dl.jobspec.data import DataFacts
 from hpc_dl.jobspec.image_models import Generative
-from hpc_dl.tasks.metrics import FrechetDistance, RarestClass
+from hpc_dl.tasks.metrics import frechet_distance, moments
 from hpc_dl.zoo.architectures.ffnn import FeedForward
+from hpc_dl.zoo.contract import OfSums
 from hpc_dl.zoo.evaluation_classifier import EvaluationClassifier
+from tests.support.measured import together
 
 FACTS = DataFacts.of("image", "classify", (1, 8, 8), ("a", "b", "c"), 10, 2, 2)
 LARGE = DataFacts.of("image", "classify", (1, 28, 28), ("a", "b", "c"), 10, 2, 2)
@@ -84,11 +86,12 @@ def test_the_distance_of_two_gaussians_is_that_of_the_closed_form():
     mean = torch.tensor([3.0, 0.0, -1.0])
     first = MultivariateNormal(torch.zeros(3), torch.diag(sizes)).sample((100_000,))
     second = MultivariateNormal(mean, torch.diag(others)).sample((100_000,))
-    metric = FrechetDistance(3)
-    for ours, theirs in zip(first.chunk(7), second.chunk(7), strict=True):
-        metric.update(ours, theirs)
+    parts = [
+        {"frechet": OfSums(frechet_distance, (*moments(ours), *moments(theirs)))}
+        for ours, theirs in zip(first.chunk(7), second.chunk(7), strict=True)
+    ]
     expected = mean.square().sum() + (sizes.sqrt() - others.sqrt()).square().sum()
-    assert float(metric.compute()) == pytest.approx(float(expected), rel=0.01)
+    assert together(*parts)["frechet"] == pytest.approx(float(expected), rel=0.01)
 
 
 def test_the_same_images_have_distance_zero_and_noise_is_far_away(tmp_path):
@@ -102,14 +105,12 @@ def test_the_same_images_have_distance_zero_and_noise_is_far_away(tmp_path):
     )
 
 
-def test_the_rarest_class_is_counted_over_all_batches():
-    metric = RarestClass(3)
-    metric.update(torch.tensor([0, 0, 1]))
-    metric.update(torch.tensor([2, 1, 0, 0, 0, 0, 0]))
-    assert float(metric.compute()) == pytest.approx(0.1)
-    metric.reset()
-    metric.update(torch.tensor([0, 1]))
-    assert float(metric.compute()) == 0
+def test_the_rarest_class_is_counted_over_all_batches(tmp_path):
+    export(tmp_path)
+    classifier, images = EvaluationClassifier(str(tmp_path)), torch.rand(10, 1, 8, 8)
+    parts = [classifier.measure(it, it) for it in (images[:3], images[3:])]
+    counts = classifier.classify(images)[1].bincount(minlength=3)
+    assert together(*parts)["rarest_class"] == pytest.approx(int(counts.min()) / 10)
 
 
 def test_a_folder_without_a_trained_network_is_named(tmp_path):

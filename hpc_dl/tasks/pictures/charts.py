@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from hpc_dl.tasks.artifacts import Picture
+from hpc_dl.tasks.metrics import auroc
 from hpc_dl.tasks.pictures import BESIDE, add_legend, figure
 from hpc_dl.tasks.pictures.names import INCHES_A_LETTER, labels
-from hpc_dl.torchvision_compat import torchvision
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -142,8 +143,8 @@ def roc(scores: Tensor, positive: Tensor) -> tuple[Tensor, Tensor, float]:
 
     `scores` (N,) are higher for positive examples; `positive` (N,) is bool, and has both values.
     """
-    torchvision()  # which torchmetrics imports
-    from torchmetrics.functional.classification import binary_auroc, binary_roc
-
-    false, true, _ = binary_roc(scores, positive.long())
-    return false, true, float(binary_auroc(scores, positive.long()))
+    ranked, order = scores.sort(descending=True)
+    is_last = F.pad(ranked.diff() != 0, (0, 1), value=True)  # of examples that score alike
+    hits = positive[order]
+    false, true = (F.pad(it.cumsum(0)[is_last], (1, 0)) for it in (~hits, hits))
+    return false / false[-1], true / true[-1], auroc(scores, positive)

@@ -14,22 +14,28 @@ PSNR = -10 log10(MSE), in dB. It is not the mean of the images' own ratios.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from hpc_dl.jobspec.architectures.autoencoder import Autoencoder as Options
+from hpc_dl.tasks.metrics import auroc
 from hpc_dl.tasks.pictures.detection import detection
 from hpc_dl.tasks.pictures.grids import grid
 from hpc_dl.tasks.pictures.plane import latent_plane
-from hpc_dl.torchvision_compat import torchvision
-from hpc_dl.zoo.contract import FARTHEST, Architecture, Batch, Loss, Nets, Observed, Picture
+from hpc_dl.zoo.contract import (
+    FARTHEST,
+    Architecture,
+    Batch,
+    Loss,
+    Measured,
+    Nets,
+    OfExamples,
+    OfSums,
+    Picture,
+)
 from hpc_dl.zoo.layers.coders import Decoder, Encoder
 from hpc_dl.zoo.layers.noise import NOISES
-
-if TYPE_CHECKING:
-    from torchmetrics import Metric
 
 COLUMNS = 8
 
@@ -69,34 +75,32 @@ class Autoencoder(Architecture):
         _, decoded = nets["model"](self.corrupt(batch["image"]))
         return Loss(squared_error(decoded, batch["image"]).sum(), len(decoded))
 
-    def measure(self, nets: Nets, batch: Batch) -> Mapping[str, Loss | Observed]:
+    def measure(self, nets: Nets, batch: Batch) -> Mapping[str, Measured]:
         """Return the mean squared error and the PSNR in dB; of a denoiser also the PSNR of the
         noisy images, and the gain."""
         corrupted = self.corrupt(batch["image"])
         _, decoded = nets["model"](corrupted)
         return self._metrics(corrupted, decoded, batch["image"])
 
-    def test(self, nets: Nets, batch: Batch) -> Mapping[str, Loss | Observed]:
+    def test(self, nets: Nets, batch: Batch) -> Mapping[str, Measured]:
         """Return also, of anomaly detection, the area under the ROC curve of the error."""
         if self.options.use != "anomaly":
             return self.measure(nets, batch)
         image = batch["image"]
         _, decoded = nets["model"](image)
-        scores = squared_error(decoded, image), self._is_anomalous(batch["label"]).long()
-        return {**self._metrics(image, decoded, image), "auroc": Observed(_auroc, scores)}
+        scores = squared_error(decoded, image), self._is_anomalous(batch["label"])
+        return {**self._metrics(image, decoded, image), "auroc": OfExamples(auroc, scores)}
 
-    def _metrics(
-        self, corrupted: Tensor, decoded: Tensor, image: Tensor
-    ) -> dict[str, Loss | Observed]:
+    def _metrics(self, corrupted: Tensor, decoded: Tensor, image: Tensor) -> dict[str, Measured]:
         left = squared_error(decoded, image)
-        measured: dict[str, Loss | Observed] = {
+        measured: dict[str, Measured] = {
             "loss": Loss(left.sum(), len(left)),
-            "psnr": Observed(_psnr, (decoded, image)),
+            "psnr": _psnr(decoded, image),
         }
         if self.options.use == "denoise":
             before = squared_error(corrupted, image)
-            measured["psnr_noisy"] = Observed(_psnr, (corrupted, image))
-            measured["psnr_gain"] = Observed(_gain, (left / before, before))
+            measured["psnr_noisy"] = _psnr(corrupted, image)
+            measured["psnr_gain"] = OfSums(_decibels, (left.sum(), before.sum()))
         return measured
 
     def _is_anomalous(self, label: Tensor) -> Tensor:
@@ -162,29 +166,10 @@ def squared_error(decoded: Tensor, image: Tensor) -> Tensor:
     return ((decoded - image) ** 2).flatten(1).mean(dim=1)
 
 
-def _psnr() -> Metric:
-    torchvision()  # which torchmetrics imports
-    from torchmetrics.image import PeakSignalNoiseRatio
-
-    return PeakSignalNoiseRatio(data_range=1.0)
+def _psnr(decoded: Tensor, image: Tensor) -> OfSums:
+    """Return the part of a batch (B, C, H, W) in the peak signal-to-noise ratio of all, in dB."""
+    return OfSums(_decibels, ((decoded - image).square().sum(), image.numel()))
 
 
-def _gain() -> Metric:
-    """Return a metric that is updated with error / error before, weighted by the error before, of
-    each image: the ratio of the sums in dB."""
-    torchvision()
-    from torchmetrics import MeanMetric
-    from torchmetrics.metric import CompositionalMetric
-
-    return CompositionalMetric(_decibels, MeanMetric(), None)
-
-
-def _decibels(ratio: Tensor) -> Tensor:
-    return -10 * ratio.log10()
-
-
-def _auroc() -> Metric:
-    torchvision()
-    from torchmetrics.classification import BinaryAUROC
-
-    return BinaryAUROC(validate_args=False)
+def _decibels(error: Tensor, whole: Tensor) -> Tensor:
+    return -10 * (error / whole).log10()

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hpc_dl.tasks.pictures.grids import grid
-from hpc_dl.zoo.contract import FARTHEST, Architecture, Batch, Loss, Nets, Observed, Picture
+from hpc_dl.zoo.contract import FARTHEST, Architecture, Batch, Loss, Measured, Nets, Picture
 from hpc_dl.zoo.evaluation_classifier import evaluate_generated
 
 SHOWN = 64
@@ -133,10 +133,10 @@ class Diffusion(Architecture):
         error = (predicted.float() - noise).square().flatten(1).mean(dim=1)
         return Loss(error.sum(), len(image))
 
-    def measure(self, nets: Nets, batch: Batch) -> Mapping[str, Loss | Observed]:
+    def measure(self, nets: Nets, batch: Batch) -> Mapping[str, Measured]:
         return {"loss": self.loss(nets, batch, "model")}
 
-    def test(self, nets: Nets, batch: Batch) -> Mapping[str, Loss | Observed]:
+    def test(self, nets: Nets, batch: Batch) -> Mapping[str, Measured]:
         """Return the loss, and how good as many generated images are as there are real ones."""
         measured = self.measure(nets, batch)
         if self.options.classifier is None:

@@ -29,9 +29,9 @@ from hpc_dl.zoo.contract import (
     Architecture,
     Batch,
     Loss,
+    Measured,
     MonitoredMetric,
     Nets,
-    Observed,
     Picture,
 )
 from hpc_dl.zoo.evaluation_classifier import evaluate_generated
@@ -151,10 +151,10 @@ class GenerativeAdversarial(Architecture):
         sums = {name: value.detach().sum() for name, value in logs.items()}
         return Loss(loss.sum(), len(real), sums)
 
-    def measure(self, nets: Nets, batch: Batch) -> Mapping[str, Loss | Observed]:
+    def measure(self, nets: Nets, batch: Batch) -> Mapping[str, Measured]:
         return self._metrics(nets, batch["image"], self._generate(nets, batch["image"]))
 
-    def test(self, nets: Nets, batch: Batch) -> Mapping[str, Loss | Observed]:
+    def test(self, nets: Nets, batch: Batch) -> Mapping[str, Measured]:
         real = batch["image"]
         generated = self._generate(nets, real)
         evaluated = evaluate_generated(self.options, generated, real)
@@ -165,7 +165,7 @@ class GenerativeAdversarial(Architecture):
         images: Tensor = nets["generator"](self.sample_codes(len(real), real))
         return images
 
-    def _metrics(self, nets: Nets, real: Tensor, generated: Tensor) -> dict[str, Loss | Observed]:
+    def _metrics(self, nets: Nets, real: Tensor, generated: Tensor) -> dict[str, Measured]:
         """Return scores and losses; `loss` is the critic's, without the penalty."""
         real_score, fake_score = nets["critic"](real, generated)
         values = {
