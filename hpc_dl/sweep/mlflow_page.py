@@ -30,18 +30,22 @@ _LONGEST = 120.0
 _SHOWN = 10
 
 
-def start_update(sweep: SweepDir) -> list[subprocess.Popen[bytes]]:
-    """Begin to update the page, in a process of its own, once the last of the trials has ended;
-    before, every SECONDS at most. Return that process, or none.
+def start_update(sweep: SweepDir, *, begins: bool) -> list[subprocess.Popen[bytes]]:
+    """Begin to update the page, in a process of its own, as a task `begins` to train or has
+    trained; return that process, or none.
 
-    What fails is printed there, and left for `hpcdl sync`.
+    While trials are left it is done every SECONDS at most, and beside a training: a task that has
+    trained would keep its allocation for it, so that the next one does it, if any waits. What fails
+    is printed there, and left for `hpcdl sync`.
     """
     held, timeout = sweep.path / sweep_page.LOCK, _LAST_LOCK_SECONDS
-    before = age(held)
-    if _status(sweep, progress.read(sweep, ask=False)) == "RUNNING":
-        if before is not None and before < SECONDS:
+    trials = progress.read(sweep, ask=False)
+    if _status(sweep, trials) == "RUNNING":
+        before, timeout = age(held), _LOCK_SECONDS
+        is_fresh = before is not None and before < SECONDS
+        is_left = progress.counts(trials)["waiting"] > 0 and not begins
+        if is_fresh or is_left or not any(it.result for it in trials):
             return []
-        timeout = _LOCK_SECONDS
     held.touch()  # other tasks see at once that it is being done
     command = [*PYTHON, "-m", "hpc_dl.sweep.mlflow_page", str(sweep.path), str(timeout)]
     return [subprocess.Popen(command, stdin=subprocess.DEVNULL)]

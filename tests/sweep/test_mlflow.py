@@ -1,6 +1,7 @@
 """A sweep in MLflow: one parent, its trials as children, and what its page shows."""
 
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,16 +11,20 @@ from hpc_dl.cli import main
 from hpc_dl.comparison import curves
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import RunDir
-from hpc_dl.sweep import importance, mlflow_page, summary
+from hpc_dl.run.lease import Holder
+from hpc_dl.run.process_identity import Process
+from hpc_dl.run.submission import Submission
+from hpc_dl.sweep import folder, importance, mlflow_page, summary
 from hpc_dl.sweep.folder import SweepDir
 from hpc_dl.sweep.progress import TrialProgress
-from hpc_dl.sweep.trial import Result, Trial
+from hpc_dl.sweep.trial import Result, Trial, Unit
 from hpc_dl.tracking import lock, orphans, parent_run, store, sweep_page
 from hpc_dl.tracking.sync import sync_run
 from tests.support.stores import mlflow_run
 from tests.support.sweeps import finish, sweep_of
 
 PARENT = "mlflow.parentRunId"
+HOLDER = Holder(Submission("local", "1", "", 0.0), 0, Process.own(), "", 0.0)
 
 
 def all_runs(uri):
@@ -151,3 +156,28 @@ def test_importance_is_of_the_option_that_matters():
     assert set(found) == {"matters", "not"}
     assert found["matters"] > 0.9
     assert "10 configurations" in importance.why_not(ranked[:9])
+
+
+def test_a_task_that_has_trained_leaves_the_page_to_the_next_one(tmp_path, monkeypatch):
+    """It would keep its allocation for it; the next one sends it beside its training."""
+    started = []
+    sweep = sweep_of(f"sqlite:///{tmp_path}/mlflow.db", tmp_path, [0.1, 0.01, 0.001])
+    monkeypatch.setattr(mlflow_page.subprocess, "Popen", lambda *_, **__: started.append(1))
+
+    def starts(*, begins):
+        before = len(started)
+        mlflow_page.start_update(sweep, begins=begins)
+        return len(started) > before
+
+    assert not starts(begins=True)  # no trial has a result
+    finish(sweep, 1, 0.3, 100.0)
+    assert not starts(begins=False)
+    assert starts(begins=True)
+    assert not starts(begins=True)  # it has just been sent
+    os.utime(sweep.path / sweep_page.LOCK, (0, 0))
+    for trial in (2, 3):
+        assert folder.claim(sweep, Unit(trial, 0), 1, HOLDER.to_json())
+    finish(sweep, 2, 0.2, 200.0)
+    assert starts(begins=False)  # no other task will begin
+    finish(sweep, 3, 0.1, 300.0)
+    assert starts(begins=False)

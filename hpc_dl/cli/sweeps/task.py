@@ -88,6 +88,7 @@ class Task:
         """
         may_begin = True
         while (unit := self._take(may_begin=may_begin)) is not None:
+            self._pages += mlflow_page.start_update(self.sweep, begins=True)
             result = self._train(unit)
             if result is None:
                 return
@@ -96,7 +97,7 @@ class Task:
             _say(f"{self.sweep.run(unit.trial).id}: {result.state}  {result.reason}")
             if fault := notification.notify_end(self.sweep, self.info, self.spec):
                 _say(f"the end was not notified: {fault}")
-            self._pages += mlflow_page.start_update(self.sweep)
+            self._pages += mlflow_page.start_update(self.sweep, begins=False)
             may_begin, goes_on = self.scheduler.on_this_machine, not self.rank_info.restarts
             self._start_others(goes_on=goes_on)
             if not goes_on:
