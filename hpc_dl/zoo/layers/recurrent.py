@@ -60,7 +60,6 @@ class RecurrentLayers(nn.Module):
     def forward(self, sequence: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
         """Return the states of the last layer at each step of sequences (T, B, size), (T, B,
         width), and those that each way ends with, (B, width)."""
-        backwards = _reversed_places(length, sequence.shape[0])
         ends = (length - 1)[None], torch.zeros_like(length)[None]
         ways: list[Tensor] = []
         layers: Any
@@ -69,10 +68,10 @@ class RecurrentLayers(nn.Module):
                 sequence = F.dropout(sequence, self.dropout, self.training)
             ways = [_run(layers[0], sequence)]
             if len(layers) == 2:
+                backwards = _reversed_places(length, sequence.shape[0])
                 ways.append(_at(_run(layers[1], _at(sequence, backwards)), backwards))
-            sequence = torch.cat(ways, dim=2)
-        last = [_at(way, end)[0] for way, end in zip(ways, ends, strict=False)]
-        return sequence, torch.cat(last, dim=1)
+            sequence = _joined(ways)
+        return sequence, _joined([_at(*it)[0] for it in zip(ways, ends, strict=False)])
 
 
 class RecurrentNetwork(nn.Module):
@@ -184,6 +183,11 @@ def _reversed_places(length: Tensor, steps: int) -> Tensor:
     """Return where each step of reversed sequences is, (T, B); padding stays at the end."""
     places = torch.arange(steps, device=length.device)[:, None]
     return (length - 1 - places).where(is_real(length, steps).T, places)
+
+
+def _joined(ways: list[Tensor]) -> Tensor:
+    """Return (..., size) of all ways as one; a single one is not copied."""
+    return ways[0] if len(ways) == 1 else torch.cat(ways, dim=-1)
 
 
 def _at(sequence: Tensor, places: Tensor) -> Tensor:
