@@ -57,7 +57,7 @@ def build_engine(
         prepared = accelerate.prepare_model(
             network, device_placement=is_whole, evaluation_mode=True
         )
-        prepared = prepared if is_whole else _shard(prepared, world)
+        prepared = prepared if is_whole else _shard(prepared, spec, world)
         if is_whole and _channels_last(spec, world.device):
             cast(Any, network).to(memory_format=torch.channels_last)
         scales = begun.lr_scales(name)
@@ -109,7 +109,7 @@ def _order(options: Data) -> Order:
     return "by_length" if isinstance(options, RaggedData) and options.by_length else "shuffled"
 
 
-def _shard(network: nn.Module, world: World) -> nn.Module:
+def _shard(network: nn.Module, spec: JobSpec, world: World) -> nn.Module:
     from hpc_dl.train.fsdp import shard
 
-    return shard(network, world)
+    return shard(network, world, {"bf16": torch.bfloat16}.get(spec.train.precision))

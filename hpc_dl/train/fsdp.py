@@ -10,29 +10,63 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+import torch
 from torch import nn
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard
+from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 
 from hpc_dl.train.world import World
 
 LARGEST = 0.2
 """Share of a network's weights above which a part is divided into smaller units, if it can be."""
 _LISTS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+_ROUNDED = (
+    *(nn.Linear, nn.modules.linear.NonDynamicallyQuantizableLinear, nn.MultiheadAttention),
+    *(nn.Conv1d, nn.Conv2d, nn.Conv3d),
+)
+"""Layers whose weights autocast rounds to the type that it computes in."""
+_EXACT = (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.Embedding, nn.modules.batchnorm._BatchNorm)
+"""Layers whose weights it leaves as they are."""
+_CALLING = ("torch", "torchvision", "hpc_dl")
+"""Packages whose layers call such layers, and do not use their weights themselves."""
 
 
-def shard(network: nn.Module, world: World) -> nn.Module:
+def shard(network: nn.Module, world: World, computes_in: torch.dtype | None = None) -> nn.Module:
     """Shard a network over the ranks, unit by unit, so that only one or two are gathered at a time.
 
-    A network in main memory is moved to the ranks' devices in the same manner.
+    Weights that autocast rounds anyway, to the type that it `computes_in`, are gathered rounded:
+    half the bytes, and the same bits. A network in main memory is moved to the ranks' devices in
+    the same manner.
     """
     if world.size > 1:
+        is_rounded = computes_in is not None and _is_called_as_a_whole(network)
         mesh = init_device_mesh(world.device.type, (world.size,))
+        rounded = MixedPrecisionPolicy(computes_in, torch.float32, cast_forward_inputs=False)
         for unit in units(network):
-            fully_shard(unit, mesh=mesh)
+            if is_rounded and _is_rounded(unit):
+                for layer in [it for it in unit.modules() if isinstance(it, _EXACT)]:
+                    fully_shard(layer, mesh=mesh)
+                fully_shard(unit, mesh=mesh, mp_policy=rounded)
+            else:
+                fully_shard(unit, mesh=mesh)
         fully_shard(network, mesh=mesh)
     return network
+
+
+def _is_called_as_a_whole(network: nn.Module) -> bool:
+    """Return whether a network computes in `forward` alone, which autocast is in force for."""
+    classes = type(network).__mro__[: -len(nn.Module.__mro__)]
+    names = (name for it in classes for name, value in vars(it).items() if callable(value))
+    return all(name == "forward" or name.startswith("_") for name in names)
+
+
+def _is_rounded(unit: nn.Module) -> bool:
+    """Return whether autocast rounds all weights of a unit, but those of layers that it calls."""
+    of_whom = {type(it).__module__.partition(".")[0] for it in unit.modules()}
+    owners = [it for it in unit.modules() if any(True for _ in it.parameters(recurse=False))]
+    others = [it for it in owners if not isinstance(it, _EXACT)]
+    return of_whom <= {*_CALLING} and bool(others) and all(type(it) in _ROUNDED for it in others)
 
 
 def units(network: nn.Module) -> list[nn.Module]:

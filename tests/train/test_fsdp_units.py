@@ -87,3 +87,67 @@ def test_fsdp_needs_half_the_memory_of_ddp(tmp_path):
     )
     assert with_ddp > 4 * weights, "weights, gradients and Adam's two moments"
     assert with_fsdp < 0.6 * with_ddp, (with_fsdp / MIB, with_ddp / MIB)
+
+
+def trained(world, computes_in):
+    """The weights after three steps under autocast, and the types that layers had meanwhile."""
+    torch.manual_seed(0)
+    network = transformer(depth=6, width=32)
+    network.forward = torch.autocast("cpu", torch.bfloat16)(network.forward)  # as accelerate does
+    types = types_of(network.layers.layers[0])
+    network = fsdp.shard(network, world, computes_in)
+    optimizer = torch.optim.SGD(network.parameters(), 1e-2)
+    inputs = torch.rand(2, 4, 2, 32, generator=torch.Generator().manual_seed(world.rank))
+    for batch in (*inputs, inputs[0]):
+        network(batch).square().mean().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    return fsdp.full_state_dict(network), types
+
+
+def types_of(network):
+    """The types of the weights of layers, by kind, once they have computed."""
+    found = {}
+    for it in network.modules():
+        if type(it) in (nn.Linear, nn.LayerNorm):
+            name = type(it).__name__
+            it.register_forward_hook(
+                lambda it, *_, name=name: found.update({name: it.weight.dtype})
+            )
+    return found
+
+
+def _note(found, name, layer, *_):
+    found[name] = layer.weight.dtype
+
+
+def test_weights_that_autocast_rounds_are_gathered_rounded_with_the_same_result(tmp_path):
+    (whole, exact), (rounded, types) = (
+        ranks.call_on_all(trained, 2, tmp_path, it) for it in (None, torch.bfloat16)
+    )
+    assert exact == {"Linear": torch.float32, "LayerNorm": torch.float32}
+    assert types == {"Linear": torch.bfloat16, "LayerNorm": torch.float32}
+    assert whole.keys() == rounded.keys()
+    assert {name for name in whole if not torch.equal(whole[name], rounded[name])} == set()
+
+
+class Coder(nn.Sequential):
+    def decode(self, code):
+        return self[1](code)
+
+
+class Block(nn.Sequential):
+    pass
+
+
+def exact_types(world, kind):
+    layers = [nn.Linear(4, 4) for _ in range(6)]
+    network = Coder(*layers) if kind is Coder else nn.Sequential(*map(Block, layers))
+    types = types_of(network)
+    fsdp.shard(network, world, torch.bfloat16)(torch.ones(1, 4))
+    return types
+
+
+@pytest.mark.parametrize("kind", [Coder, Block])
+def test_weights_that_code_may_use_without_autocast_are_gathered_as_they_are(tmp_path, kind):
+    assert ranks.call_on_all(exact_types, 2, tmp_path, kind) == {"Linear": torch.float32}
