@@ -166,7 +166,7 @@ def is_over(cluster: Cluster, sweep: SweepDir) -> bool:
     except AssertionError:
         return False
     states = Counter(found["counts"])
-    if not states["waiting"] + states["running"] + states["lost"]:
+    if not sum(states[it] for it in ("waiting", "promoted", "running", "lost")):
         return True
     with contextlib.suppress(AssertionError):  # the controller is silent, or tasks are at work
         hpcdl(cluster, sweep.root, "sweep", "resume", sweep.id)

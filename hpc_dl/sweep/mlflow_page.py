@@ -43,7 +43,7 @@ def start_update(sweep: SweepDir, *, begins: bool) -> list[subprocess.Popen[byte
     if _status(sweep, trials) == "RUNNING":
         before, timeout = age(held), _LOCK_SECONDS
         is_fresh = before is not None and before < SECONDS
-        is_left = progress.counts(trials)["waiting"] > 0 and not begins
+        is_left = any(it.state in ("promoted", "waiting") for it in trials) and not begins
         if is_fresh or is_left or not any(it.result for it in trials):
             return []
     held.touch()  # other tasks see at once that it is being done
@@ -104,6 +104,8 @@ def _status(sweep: SweepDir, trials: Sequence[TrialProgress]) -> Status:
         return "RUNNING"
     if sweep.cancel.exists():
         return "KILLED"
+    if numbers["promoted"]:
+        return "RUNNING"
     measured = [it.result for it in trials if it.result]
     waits = numbers["waiting"] and not budget.is_over(load(sweep.spec), measured)
     return "RUNNING" if waits else "FINISHED"

@@ -99,8 +99,8 @@ def show(sweep: SweepDir, out: Console) -> None:
         if it.state == "failed" and it.result:
             reason = it.result.reason.partition("\n")[0]
             out.print(Text(f"{sweep.run(it.trial.number).id} failed: {reason}"), soft_wrap=True)
-    lost = numbers["lost"]
-    if lost or numbers["failed"] or numbers["cancelled"]:
+    is_stuck = numbers["promoted"] and not (numbers["running"] or numbers["waiting"])
+    if is_stuck or numbers["lost"] or numbers["failed"] or numbers["cancelled"]:
         what = " --failed" if numbers["failed"] else ""
         out.print(f"`hpcdl sweep resume {sweep.id}{what}` goes on with them")
 
@@ -117,7 +117,7 @@ def seconds_left(sweep: SweepDir, trials: Sequence[TrialProgress]) -> float | No
     """Return how long the rest may take, at the pace of the trials that are complete."""
     done = [it.result.seconds for it in trials if it.state == "completed" and it.result]
     numbers = progress.counts(list(trials))
-    left = numbers["waiting"] + numbers["running"] + numbers["lost"]
+    left = sum(numbers[it] for it in ("waiting", "promoted", "running", "lost"))
     if not (done and left):
         return None
     return sum(done) / len(done) * left / min(info.section(sweep).concurrent, left)

@@ -48,4 +48,4 @@ def watch(sweep: SweepDir, out: Console) -> int:
         raise
     status.show(sweep, out)
     states = {it.state for it in progress.read(sweep)}
-    return EXIT_FAILED if states & {"failed", "lost", "waiting", "cancelled"} else 0
+    return EXIT_FAILED if states & {"failed", "lost", "promoted", "waiting", "cancelled"} else 0
