@@ -129,7 +129,7 @@ class Engine:
     ) -> NonFiniteUpdate | None:
         player, count = self.players[name], len(micro_batches)
         player.set_rate(self.step, self.rate_factor)
-        mean = GlobalMean(self.world, count)
+        mean = GlobalMean(self.world, count, in_fp16=self.scaler is not None)
         self.buffers.save()
         with self.only_trainable(name):
             losses = [

@@ -1,9 +1,10 @@
 """The loss of an update as a mean over the examples of all ranks and micro-batches.
 
-A mean is differentiated, for in fp16 the gradient of a sum overflows: each loss is divided by the
-count over all ranks, so that an example's gradient is as large on eight ranks as on one. The ranks
-add up their counts before the first backward pass. Of several micro-batches only the first is known
-by then, and all are assumed to be as large; `correct` puts that right at the end.
+A mean is differentiated: each loss is divided by the count over all ranks, times their number, for
+gradients are averaged over the ranks. The ranks add up their counts before the first backward pass.
+Of several micro-batches only the first is known by then, and all are assumed to be as large;
+`correct` puts that right at the end. So it does in fp16 with the number of ranks: an example's
+gradient, which may overflow, is as large on eight ranks as on one.
 """
 
 from __future__ import annotations
@@ -41,13 +42,16 @@ class Readback:
 class GlobalMean:
     """The mean loss of one update, in which every rank computes so many micro-batches."""
 
-    def __init__(self, world: World, micro_batches: int) -> None:
+    def __init__(self, world: World, micro_batches: int, *, in_fp16: bool = False) -> None:
         self._world, self._rounds = world, micro_batches
+        self._times = 1 if in_fp16 else world.size
+        """By how much losses are larger than their part of the mean."""
         self._added = 0
         self._own_total: Tensor
         self._own_count: Number
-        self._expected: Number = 1
-        """The count over all ranks and micro-batches, estimated from the first of these."""
+        self._divisor: Number = 1
+        """Of the losses: the count over all ranks and micro-batches, estimated from the first of
+        these, by `_times`."""
 
     def add(self, loss: Loss) -> Tensor:
         """Return what to differentiate of a micro-batch's loss; all ranks call this together."""
@@ -58,16 +62,17 @@ class GlobalMean:
         if is_first or self._added == self._rounds:
             self._reduce()
         if is_first:
-            self._expected = self._count * self._rounds
-        if isinstance(self._expected, Tensor):  # a half could not hold it
+            expected = self._count * self._rounds
+            self._divisor = expected if self._times == 1 else expected / self._times
+        if isinstance(self._divisor, Tensor):  # a half could not hold it
             wide = torch.promote_types(loss.total.dtype, torch.float32)
-            return loss.total / self._expected.to(wide)
-        return loss.total / self._expected
+            return loss.total / self._divisor.to(wide)
+        return loss.total / self._divisor
 
     def correct(self, gradients: list[Tensor]) -> None:
         """Scale gradients that were averaged over the ranks to those of the mean; in place."""
-        if gradients and self._rounds * self._world.size > 1:
-            factor = self._world.size * self._expected / self._count
+        if gradients and (self._rounds > 1 or self._times < self._world.size):
+            factor = self._world.size * self._divisor / self._count
             if isinstance(factor, Tensor):
                 factor = factor.to(gradients[0].dtype)
             torch._foreach_mul_(gradients, factor)
