@@ -21,7 +21,7 @@ from benchmarks.contender import RaceError
 from benchmarks.race import race
 from benchmarks.workloads import WORKLOADS
 
-ROUNDS, COMMANDS = 7, "commands"
+ROUNDS, COMMANDS = 5, "commands"
 
 
 def main() -> None:

@@ -60,12 +60,12 @@ FINE = {"log_every": 10}
 """Of slow steps, so that a round need not be long."""
 WORKLOADS = [
     Workload(
-        "ffnn", "784-512-512-10, batch 64, 1 thread", 200, 1.02, FFNN, _mnist(64), contenders=ALL
+        "ffnn", "784-512-512-10, batch 64, 1 thread", 300, 1.02, FFNN, _mnist(64), contenders=ALL
     ),
     Workload(
         "ffnn-2-threads",
         "784-512-512-10, batch 64, 2 threads",
-        200,
+        400,
         1.02,
         FFNN,
         _mnist(64),
@@ -75,7 +75,7 @@ WORKLOADS = [
     Workload(
         "small",
         "784-32-32-10, batch 128, 1 thread",
-        500,
+        1000,
         1.0,
         {"name": "ffnn", "hidden": [32, 32]},
         _mnist(128),
@@ -84,7 +84,7 @@ WORKLOADS = [
     Workload(
         "cnn",
         "cnn of jobs/cnn.yaml, MNIST",
-        20,
+        30,
         1.03,
         {"name": "cnn"},
         _mnist(128),
@@ -94,7 +94,7 @@ WORKLOADS = [
     Workload(
         "lstm",
         "lstm of jobs/lstm.yaml, MNIST",
-        20,
+        60,
         1.03,
         {"name": "lstm"},
         _mnist(128),
@@ -113,7 +113,7 @@ WORKLOADS = [
     Workload(
         "vae",
         "vae of jobs/vae.yaml, MNIST",
-        20,
+        30,
         1.03,
         {"name": "vae"},
         _mnist(128),
@@ -147,7 +147,7 @@ WORKLOADS = [
     Workload(
         "text",
         "character LSTM of jobs/text.yaml, Tiny Shakespeare",
-        50,
+        150,
         1.03,
         {"name": "lstm"},
         {"name": "tinyshakespeare", "length": 64, "batch_size": 16},
@@ -157,7 +157,7 @@ WORKLOADS = [
     Workload(
         "ranks",
         "784-512-512-10, batch 128, 2 ranks by gloo, beside DDP",
-        100,
+        200,
         1.03,
         FFNN,
         _mnist(128),
@@ -167,7 +167,7 @@ WORKLOADS = [
     Workload(
         "pictures",
         "JPEG files of 160 x 160, 2 workers, beside a DataLoader with 2",
-        20,
+        10,
         1.0,
         {"name": "cnn", "channels": [8, 8], "hidden": [], "dropout": 0.0},
         {
