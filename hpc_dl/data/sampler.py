@@ -181,6 +181,12 @@ class Batches:
             micro_batches = self.augmentation.of(micro_batches, key, epoch)
         return list(micro_batches)
 
+    def first_examples(self, count: int) -> Batch:
+        """Return so many examples of the split, augmented, for their shapes."""
+        chosen = torch.arange(min(count, len(self.split)), device=self.split.device)
+        (batch,) = self._augment(iter([self.split.batch(chosen)]), 0, 0)
+        return batch
+
     def dummy_batch(self) -> Batch:
         """Return one example, for a rank that has none and computes all the same."""
         return self.split.batch(torch.zeros(1, dtype=torch.int64, device=self.split.device))

@@ -19,8 +19,9 @@ from hpc_dl.usage.usage import DATA
 
 @dataclass(frozen=True)
 class Reported:
-    """Training metrics: means since the last report."""
+    """Training metrics: means since the last report, at the step `since`."""
 
+    since: int
     step: int
     epoch: int
     values: dict[str, float]
@@ -89,7 +90,7 @@ def train(
                 seconds = time.perf_counter() - started
                 examples = plan.examples_seen(step) - plan.examples_seen(since)
                 values["train/examples_per_second"] = examples / seconds
-                yield Reported(step, epoch, values)
+                yield Reported(since, step, epoch, values)
                 since, started = step, time.perf_counter()
             if ends:
                 found = evaluate()

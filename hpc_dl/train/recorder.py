@@ -77,6 +77,11 @@ class Recorder:
                 with contextlib.suppress(OSError, DamagedFile):  # of a full disk
                     self._print_new()
 
+    def print(self, line: str) -> None:
+        """Print a line to the log."""
+        if self.journal is not None:
+            sys.stderr.write(f"{line}\n")
+
     def _print_new(self) -> None:
         """Print what the journal has of states, epochs and tests since the last time."""
         for event in self._monitor.read():

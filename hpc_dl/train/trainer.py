@@ -17,7 +17,15 @@ from hpc_dl.run.journal import Journal
 from hpc_dl.run.layout import RunDir
 from hpc_dl.run.rank_info import RankInfo
 from hpc_dl.run.weights import Weights
-from hpc_dl.train import control, cuda_graph, memory, memory_advice, predictions, rate_finder
+from hpc_dl.train import (
+    control,
+    cuda_graph,
+    flop_rate,
+    memory,
+    memory_advice,
+    predictions,
+    rate_finder,
+)
 from hpc_dl.train.build import build_batches, build_engine, place_splits
 from hpc_dl.train.checkpointing import Checkpointer
 from hpc_dl.train.control import CheckpointSchedule, Control, Signals
@@ -87,10 +95,12 @@ class Trainer:
 
     def train(self) -> str:
         """Train to the end or to a signal; return the outcome, as `worker.run` does."""
+        self.flop_rate, known = flop_rate.of_training(self.engine, self.batches, self.spec.train)
         self._explaining_memory(lambda: distribute(self.engine, self.batches))
         resumed_from = self.checkpointer.resume()
         self._note_start()
         self.recorder.note_running(resumed_from)
+        self.recorder.print(known)
         self.recorder.write_assets()
         if resumed_from is None:
             self.recorder.note_warm_start()
@@ -164,7 +174,8 @@ class Trainer:
             match event:
                 case Reported():
                     self.recorder.warn_of_unused()
-                    self.recorder.note_metrics(event.step, event.epoch, event.values)
+                    values = event.values | self.flop_rate.metrics(event)
+                    self.recorder.note_metrics(event.step, event.epoch, values)
                 case NonFinite():
                     roll_back, warn = self.checkpointer.roll_back, self.recorder.warn
                     if self.guard.handle(event.update, roll_back, warn):

@@ -10,7 +10,7 @@ from hpc_dl.jobspec import units
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run import journal, records
 from hpc_dl.run.layout import RunDir
-from hpc_dl.usage import usage
+from hpc_dl.usage import flop_rate, usage
 from hpc_dl.usage.advice import SHORTEST, Asked, advise, gigabytes
 from hpc_dl.usage.usage import Usage
 
@@ -46,6 +46,10 @@ class Report:
     attempts: int
     asked: Asked
     used: Usage
+    flops_per_second: float | None = None
+    """Median of its reports, of all ranks together; None where it is not known."""
+    mfu: float | None = None
+    """The same of its share in the peak of its GPUs, in percent."""
 
     @property
     def advice(self) -> list[str]:
@@ -82,7 +86,13 @@ class Report:
         ]
         if used.gpu_seconds:
             found += self._gpu_rows()
+        if self.flops_per_second is not None:
+            found.append(Row("model FLOP/s", "", self._flop_rate(self.flops_per_second)))
         return [*found, Row("energy", "", self._energy()), Row("time went to", "", self._phases())]
+
+    def _flop_rate(self, rate: float) -> str:
+        share = "" if self.mfu is None else f", {self.mfu:.3g} % of the GPUs' peak (MFU)"
+        return f"{flop_rate.readable(rate)}FLOP/s{share}"
 
     def _gpu_rows(self) -> list[Row]:
         used, count = self.used, self.asked.nodes * self.asked.gpus_per_node
@@ -117,6 +127,8 @@ class Report:
             "attempts": self.attempts,
             "asked": asdict(self.asked),
             "used": {**asdict(self.used), "mean_cores": self.used.mean_cores},
+            "flops_per_second": self.flops_per_second,
+            "mfu_percentage": self.mfu,
             "shares": shares,
             "advice": self.advice,
         }
@@ -131,6 +143,7 @@ class Report:
             "memory_of_a_node_gigabytes": used.memory / 2**30,
             "gpu_hours": used.gpu_seconds / 3600 if used.gpu_seconds else None,
             "gpu_utilization_percentage": used.gpu_utilization,
+            "mfu_percentage": self.mfu,
             "gpu_memory_gigabytes": used.gpu_memory and used.gpu_memory / 2**30,
             "gpu_energy_kilowatt_hours": used.gpu_joules and used.gpu_joules / _KWH,
             **{f"{phase}_percentage": 100 * used.share(phase) for phase in _NAMES},
@@ -169,7 +182,16 @@ def read(run: RunDir) -> Report:
         )
     plan, spec = records.load(run.plan, Plan), records.load_spec(run)
     state = journal.last_state(run.journal)[0]
-    return Report(run.id, state, len(attempts), Asked.of(spec, plan), usage.of_run(attempts))
+    rates = flop_rate.medians(run)
+    return Report(
+        run.id,
+        state,
+        len(attempts),
+        Asked.of(spec, plan),
+        usage.of_run(attempts),
+        rates.get(flop_rate.RATE),
+        rates.get(flop_rate.MFU),
+    )
 
 
 def show(report: Report, console: Console) -> None:

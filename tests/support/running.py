@@ -32,6 +32,7 @@ QUICK = {
     "resources": {"cpus_per_task": 1},
 }
 """A job that trains in a second."""
+_OF_TIME = ("per_second", "mfu_percentage")
 
 
 def new_run(
@@ -153,7 +154,11 @@ def history(run: RunDir) -> list[tuple[int, dict[str, float]]]:
     return [
         (
             event["step"],
-            {k: v for k, v in event["values"].items() if not k.endswith("per_second")},
+            {
+                k: v
+                for k, v in event["values"].items()
+                if not k.endswith(("per_second", "mfu_percentage"))
+            },
         )
         for event in events(run, "metrics")
     ]

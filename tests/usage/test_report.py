@@ -1,6 +1,7 @@
 """The report on a run: in its log, as a file, by `hpcdl report`, and in MLflow."""
 
 import json
+import statistics
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hpc_dl.run.journal import Journal
 from hpc_dl.status.run_files import RunFiles
 from hpc_dl.tracking.sync import sync_run
 from hpc_dl.usage import report
+from hpc_dl.usage.flop_rate import MFU, RATE, readable
 from tests.support import ranks
 from tests.support.running import events, new_run
 from tests.support.slurm_runs import new_slurm_run
@@ -45,12 +47,21 @@ def test_two_ranks_that_were_killed_and_resumed_are_reported_together(root, uri,
     assert "in 2 attempts" in log
     assert main(["report", "quick"]) == 0
     printed = capsys.readouterr().out
-    assert [row.used in printed and row.name in printed for row in found.rows()] == [True] * 5
+    assert [row.used in printed and row.name in printed for row in found.rows()] == [True] * 6
     assert "too short to know" in printed
     assert main(["report", "quick", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["used"]["cpu_seconds"] == used.cpu_seconds
+    of_example = 6 * 32 * (64 + 10) - 2 * 64 * 32  # the first layer's input needs no gradient
+    rates = [event["values"] for event in events(run, "metrics") if RATE in event["values"]]
+    assert all(
+        it[RATE] == pytest.approx(of_example * it["train/examples_per_second"]) for it in rates
+    )
+    assert found.flops_per_second == statistics.median(it[RATE] for it in rates)
+    assert f"{readable(found.flops_per_second)}FLOP/s" in printed
+    assert "no MFU is reported of a CPU" in log
     sync_run(run)
     there = mlflow_run(run, uri)
+    assert there.data.metrics[RATE] == rates[-1][RATE]
     assert there.data.metrics["usage_hours"] == pytest.approx(used.seconds / 3600)
     assert there.data.metrics["usage_attempts"] == 2
     assert "report.md" in artifacts(run, uri)
@@ -80,6 +91,10 @@ def test_the_report_on_a_job_says_what_was_asked_for_and_advises(root, capsys):
     gpu = {"gpu_utilization": 41.0, "gpu_memory": 12 * GIB, "gpu_total_memory": 80 * GIB}
     energy = {"gpu_joules": 3.6e6, "node_joules": 7.2e6}
     journalled(run, "completed", gpu_seconds=10800.0, **gpu, **energy)
+    log = Journal(run.journal)
+    for share in (10.0, 40.0, 41.5):
+        log.append("metrics", step=1, values={RATE: share * 1e13, MFU: share})
+    log.close()
     assert main(["report", run.id]) == 0
     printed = " ".join(capsys.readouterr().out.split())
     for part in (
@@ -88,6 +103,7 @@ def test_the_report_on_a_job_says_what_was_asked_for_and_advises(root, capsys):
         "memory of a node 32G 6G at most, 8G with cached files",
         "GPUs 0 busy for 41 % of the time",
         "memory of a GPU 80G 12G at most",
+        "model FLOP/s 400 TFLOP/s, 40 % of the GPUs' peak (MFU)",
         "1 kWh of the GPUs, 2 kWh of the nodes' processors, other jobs on them included",
         "advice: ask for less, with resources: {mem: 10G, time: 04:00:00, cpus_per_task: 3};",
     ):
@@ -95,6 +111,7 @@ def test_the_report_on_a_job_says_what_was_asked_for_and_advises(root, capsys):
     assert main(["report", run.id, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["asked"]["memory"] == 32 * GIB
+    assert (found["flops_per_second"], found["mfu_percentage"]) == (4e14, 40)
     assert "{mem: 10G, time: 04:00:00, cpus_per_task: 3}" in found["advice"][0]
 
 
