@@ -52,9 +52,10 @@ class Ragged:
     def padded(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
         """The sequences at positions `chosen` (B,) int64, padded with 0, (B, T, ...), and their
         lengths (B,). Token ids come as int64, booleans as floats."""
-        device, lengths = self.values.device, self.lengths[chosen]
-        width = int(lengths.max()) if len(chosen) else 0
-        starts, lengths = (to_device(it, device) for it in (self.offsets[chosen], lengths))
+        device, first = self.values.device, self.offsets[chosen]
+        taken = self.offsets[chosen + 1] - first
+        width = int(taken.max()) if len(chosen) else 0
+        starts, lengths = (to_device(it, device) for it in (first, taken))
         real = is_real(lengths, width)
         places = (starts[:, None] + torch.arange(width, device=device)).where(real, 0)
         found = self.values[places]

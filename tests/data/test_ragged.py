@@ -1,8 +1,14 @@
 """Sequences of differing lengths are padded."""
 
+from typing import Any
+
+import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from hpc_dl.data.dataset import HostSplit
+from hpc_dl.data.graphs.checks import Checked
+from hpc_dl.data.graphs.splits import GraphSplit
 from hpc_dl.data.ragged import Ragged, RaggedSplit
 
 SEQUENCES = [torch.arange(1, 1 + n, dtype=torch.uint8) for n in (3, 1, 5, 0, 2)]
@@ -50,3 +56,34 @@ def test_the_length_of_an_example_is_that_of_all_its_sequences():
     assert both.lengths.tolist() == [6, 2, 10, 0, 4]
     assert HostSplit(both, torch.device("cpu")).lengths.tolist() == both.lengths.tolist()
     assert both.subset(torch.tensor([2])).lengths.tolist() == [10]
+
+
+class Largest(TorchDispatchMode):
+    """The most numbers that an operation has computed."""
+
+    numbers = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        found = func(*args, **(kwargs or {}))
+        if isinstance(found, torch.Tensor) and not func.is_view:
+            self.numbers = max(self.numbers, found.numel())
+        return found
+
+
+def graphs(count):
+    graph = Checked(torch.zeros(3, 2), torch.tensor([[0, 1], [1, 2]]))
+    return GraphSplit.of([graph] * count, {"label": torch.arange(count)})
+
+
+@pytest.mark.parametrize(
+    "split",
+    [RaggedSplit({"text": Ragged.of([torch.zeros(3)] * 500)}), graphs(500)],
+    ids=["sequences", "graphs"],
+)
+def test_a_batch_takes_as_long_of_many_examples_as_of_few(split):
+    split.batch(torch.tensor([0]))
+    with Largest() as largest:
+        split.batch(torch.tensor([7, 499]))
+    assert 0 < largest.numbers < 20

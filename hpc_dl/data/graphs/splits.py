@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -63,11 +64,16 @@ class Ragged:
     def of(cls, parts: Sequence[Tensor]) -> Ragged:
         return cls(torch.cat(list(parts)), torch.tensor([len(part) for part in parts]))
 
+    @cached_property
+    def starts(self) -> Tensor:
+        """Where each tensor begins, (n,): of all tensors, and so not for each batch anew."""
+        return starts(self.lengths)
+
     def rows(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
         """The rows of the chosen tensors (m,), and for each row of which of the m it is."""
         lengths = self.lengths[chosen]
         part = torch.repeat_interleave(lengths)
-        moved = starts(self.lengths)[chosen] - starts(lengths)
+        moved = self.starts[chosen] - starts(lengths)
         return torch.arange(len(part)) + moved[part], part
 
     def subset(self, chosen: Tensor) -> Ragged:
