@@ -84,7 +84,7 @@ WORKLOADS = [
     Workload(
         "cnn",
         "cnn of jobs/cnn.yaml, MNIST",
-        30,
+        20,
         1.03,
         {"name": "cnn"},
         _mnist(128),
