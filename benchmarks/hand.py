@@ -21,6 +21,9 @@ from benchmarks.problem import Order, Problem
 
 def train(problem: Problem, pace: Pace) -> None:
     """Train whatever the problem is."""
+    # As in hpcdl's worker: after 800 steps of `ffnn` a twentieth of AdamW's moments is denormal, and
+    # a step took 6.1 ms of the processor's time, with this 3.8.
+    torch.set_flush_denormal(True)
     LOOPS.get(problem.workload, classify)(problem, pace)
 
 
