@@ -1,4 +1,5 @@
-"""Commands that people wait for: wall time, the start of the interpreter included."""
+"""Commands that people wait for, and the start of a worker: wall time, the start of the interpreter
+included."""
 
 from __future__ import annotations
 
@@ -11,12 +12,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks import worker_start
+
 JOBS = Path(__file__).parent.parent / "jobs"
 RUNS, ROUNDS = 5000, 10
 
 
 def measure(root: Path) -> list[dict[str, Any]]:
-    """Return the median time of each command, beside so many runs."""
+    """Return the median time of each command, beside so many runs, and of a worker's start."""
     environment = os.environ | {"HPCDL_RUN_ROOT": str(root / "runs"), "HPCDL_SITE": "generic"}
     trained = [str(JOBS / "ffnn.yaml"), "--local", "train.epochs=1", "resources.cpus_per_task=1"]
     _hpcdl(["submit", *trained], environment)
@@ -32,10 +35,11 @@ def measure(root: Path) -> list[dict[str, Any]]:
             started = time.perf_counter()
             _hpcdl(words, environment)
             taken[name].append(time.perf_counter() - started)
-    return [
+    measured = [
         {"name": f"hpcdl {name}", "seconds": round(statistics.median(found), 3)}
         for name, found in taken.items()
     ]
+    return measured + worker_start.measure(root / "started", ROUNDS, environment)
 
 
 def _copy(run: Path) -> None:

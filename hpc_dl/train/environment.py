@@ -6,7 +6,9 @@ import functools
 import os
 import platform
 import socket
-from importlib.metadata import distributions
+from email.message import Message
+from email.parser import HeaderParser
+from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
 import torch
@@ -48,6 +50,13 @@ def _processor() -> str:
 @functools.cache  # needed again after a roll-back
 def packages() -> dict[str, str]:
     """Return every installed package and its version, by name."""
-    found = (item.metadata for item in distributions())
+    found = map(_headers, distributions())
     named = {it["Name"]: it["Version"] for it in found if it["Name"]}
     return dict(sorted(named.items()))
+
+
+def _headers(package: Distribution) -> Message:
+    """Return the headers of a package's metadata. `Distribution.metadata` parses the README below
+    them as well, in seven times the time."""
+    text = package.read_text("METADATA") or package.read_text("PKG-INFO") or ""
+    return HeaderParser().parsestr(text.partition("\n\n")[0])

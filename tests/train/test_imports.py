@@ -1,8 +1,10 @@
-"""What a job pays for: a training imports none of the libraries that it does not use."""
+"""What a job pays for before its first step, and until its end."""
 
 import subprocess
 import sys
+from importlib import metadata
 
+from hpc_dl.train.environment import packages
 from tests.support.running import events, new_run
 
 UNUSED = (
@@ -19,6 +21,12 @@ from hpc_dl.train import main
 print(main.run(RunDir(Path(sys.argv[1])), RankInfo(0, 1, 0, 1, "1.0", "1", 0), print))
 print(*(name for name in sys.argv[2:] if name in sys.modules))
 """
+
+
+def test_the_packages_of_a_run_are_those_that_are_installed():
+    found = packages()
+    assert list(found) == sorted(found)
+    assert {name: metadata.version(name) for name in found} == found
 
 
 def test_a_training_imports_only_what_it_uses(tmp_path):
