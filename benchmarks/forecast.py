@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,15 +20,19 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import machine
+from benchmarks import machine, marked
+from benchmarks.marked import Section
 from hpc_dl.jobspec.load import load
 from hpc_dl.run import journal
 from hpc_dl.run.layout import RunDir
 from hpc_dl.run.submission import Submission
 
-JOBS = Path(__file__).parent.parent / "jobs"
-STEPS, EPOCHS = 400, 5
-"""Of a job that is given in either; none trains longer than it is written."""
+ROOT = Path(__file__).parent.parent
+JOBS, RESULTS = ROOT / "jobs", ROOT / "benchmarks" / "results" / "forecast.json"
+SECTION = Section(ROOT / "docs" / "performance.md", "forecast", "benchmarks.forecast --page")
+STEPS, STEPS_OF_EPOCHS = 200, 800
+"""Of a job that is given in steps, and of one in epochs, which trains a whole one at least; none
+trains longer than it is written."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +59,13 @@ class Comparison:
 
 def compare(job: Path, root: Path) -> Comparison:
     """Rehearse and run a job, shortened."""
-    train = load(job).train
-    shorter = f"train.steps={min(train.steps or 0, STEPS)}"
-    if train.epochs:
-        shorter = f"train.epochs={min(train.epochs, EPOCHS)}"
-    words = ["submit", str(job), shorter, "train.early_stopping=null", "--local"]
+    words = ["submit", str(job), "train.early_stopping=null", "--local"]
+    plan = json.loads(_hpcdl([*words, "--dry-run=plan", "--json"], root))["plan"]
+    if (train := load(job).train).epochs:
+        most = max(1, STEPS_OF_EPOCHS // plan["steps_per_epoch"])
+        words.append(f"train.epochs={min(train.epochs, most)}")
+    else:
+        words.append(f"train.steps={min(plan['steps'], STEPS)}")
     answer = json.loads(_hpcdl([*words, "--dry-run", "--json"], root))["rehearsal"]
     _hpcdl([*words, "--new"], root)
     (run,) = (RunDir(it) for it in root.glob(f"{load(job).name}-*"))
@@ -88,22 +94,59 @@ def _hpcdl(words: Sequence[str], root: Path) -> str:
     ).stdout
 
 
-def table(found: Sequence[Comparison]) -> Table:
-    made = Table(box=None)
-    titles = ("job", "forecast, s", "by speeds", "run, s", "ratio", "memory, MiB", "ratio")
-    for title in titles:
-        made.add_column(title, justify="left" if title == "job" else "right")
-    for it in found:
-        made.add_row(
+HEAD = (
+    *("job", "forecast, s", "by speeds", "run, s", "ratio"),
+    *("memory, MiB", "run, MiB", "ratio"),
+)
+
+
+def rows(found: Sequence[Comparison]) -> list[list[str]]:
+    """Return the results as a table, without its head."""
+    head = [
+        "job",
+        "forecast, s",
+        "by speeds",
+        "run, s",
+        "ratio",
+        "memory, MiB",
+        "run, MiB",
+        "ratio",
+    ]
+    return [head] + [
+        [
             it.job,
             f"{it.forecast:.1f}",
             f"{it.low:.1f} to {it.high:.1f}",
             f"{it.seconds:.1f}",
             f"{it.ratio:.2f}",
-            f"{it.forecast_memory:.0f} : {it.memory:.0f}",
+            f"{it.forecast_memory:,.0f}",
+            f"{it.memory:,.0f}",
             f"{it.memory_ratio:.2f}",
-        )
-    return made
+        ]
+        for it in found
+    ]
+
+
+def section(results: Mapping[str, Any]) -> str:
+    """Return the table, in Markdown, of what was measured, where and how."""
+    machine, found = results["machine"], [Comparison(**it) for it in results["jobs"]]
+    told = (
+        f"Measured by `python -m benchmarks.forecast` on {machine['cores']} cores of an "
+        f"{machine['cpu']}, with a load of {results['load']:.1f} before it began. Of "
+        f"{len(found)} jobs the forecast of the time is within 1.3 times for "
+        f"{sum(it.ratio <= 1.3 for it in found)}, that of memory for "
+        f"{sum(it.memory_ratio <= 1.3 for it in found)}."
+    )
+    return "\n".join([told, "", *marked.table([*HEAD], rows(found))])
+
+
+def _show(found: Sequence[Comparison]) -> None:
+    table = Table(box=None)
+    for title in HEAD:
+        table.add_column(title, justify="left" if title == "job" else "right")
+    for row in rows(found):
+        table.add_row(*row)
+    Console().print(table)
 
 
 def main() -> None:
@@ -112,7 +155,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.forecast", description=__doc__)
     parser.add_argument("job", nargs="*", help=f"of {', '.join(names)}; all without one")
     parser.add_argument("-o", "--output", type=Path, help="write the results as JSON")
+    parser.add_argument("--page", action="store_true", help="write the page of the committed ones")
     asked = parser.parse_args()
+    if asked.page:
+        SECTION.write(section(json.loads(RESULTS.read_text(encoding="utf-8"))))
+        return
     if unknown := set(asked.job) - set(names):
         parser.error(f"there is no job {unknown.pop()}")
     told: dict[str, Any] = {"machine": machine.describe(), "load": os.getloadavg()[0]}
@@ -121,7 +168,7 @@ def main() -> None:
         if not asked.job or job.stem in asked.job:
             with tempfile.TemporaryDirectory() as folder:
                 found.append(compare(job, Path(folder)))
-    Console().print(table(found))
+    _show(found)
     if asked.output:
         told["jobs"] = [asdict(it) for it in found]
         asked.output.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")

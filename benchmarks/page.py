@@ -11,12 +11,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.marked import Section
 from benchmarks.workloads import CONTENDERS, HAND, HPCDL
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "speed.json"
 README, CHART = ROOT / "README.md", ROOT / "docs" / "speed.svg"
-BEGIN, END = "<!-- speed: written by python -m benchmarks.page -->", "<!-- end of speed -->"
+SECTION = Section(README, "speed", "benchmarks.page")
 COLUMNS = 110
 GREY, COLOURS = "#808080", {HPCDL: "#d9642b", HAND: "#3b82c4"}
 """Readable on white and on black."""
@@ -137,18 +138,9 @@ def read() -> dict[str, Any]:
     return found
 
 
-def between(text: str) -> tuple[str, str, str]:
-    """Return what is before the section in the README, the section, and what is after it."""
-    before, rest = text.split(BEGIN)
-    inside, after = rest.split(END)
-    return before, inside.strip(), after
-
-
 def main() -> None:
     results = read()
-    before, _, after = between(README.read_text(encoding="utf-8"))
-    written = f"{before}{BEGIN}\n\n{section(results)}\n\n{END}{after}"
-    README.write_text(written, encoding="utf-8")
+    SECTION.write(section(results))
     draw(results, CHART)
 
 

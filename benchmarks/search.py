@@ -17,12 +17,14 @@ import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import machine
+from benchmarks import machine, marked
+from benchmarks.marked import Section
 from hpc_dl.data import loading, sources
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.sweep import Sweep
@@ -40,7 +42,9 @@ from hpc_dl.sweep.method import EveryTrial, Method, candidates
 from hpc_dl.sweep.trial import Result, Trial, Unit
 from hpc_dl.train import main as training
 
-RESULTS = Path(__file__).parent / "results" / "search.json"
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results" / "search.json"
+SECTION = Section(ROOT / "docs" / "sweeps.md", "search", "benchmarks.search --page")
 TRIALS, EPOCHS, WHOLE = 27, 9, 7
 """Trials of ASHA, epochs of a whole training, and trainings of the random search."""
 PARAMETERS = {
@@ -172,12 +176,37 @@ def compare(seed: int, folder: Path) -> dict[str, float | None]:
     }
 
 
+HEAD = {
+    "seed": "seed",
+    "random_best": "best loss of random search",
+    "random_epochs": "its epochs",
+    "random_reached_after": "reached after",
+    "asha_reached_after": "ASHA reaches it after",
+    "asha_best_at_equal_epochs": "ASHA's best loss in as many",
+}
+
+
+def rows(found: list[dict[str, float | None]]) -> list[list[str]]:
+    """Return the searches as a table, without its head."""
+    cells = [[it[key] for key in HEAD] for it in found]
+    return [["never" if it is None else f"{it:.3g}" for it in row] for row in cells]
+
+
+def section(results: dict[str, Any]) -> str:
+    """Return the table, in Markdown, of what was measured and how."""
+    told = (
+        "`python -m benchmarks.search`: a small convolutional network on 2000 images of MNIST, "
+        f"validated on 1000; {TRIALS} trials of ASHA beside {WHOLE} whole trainings of {EPOCHS} "
+        "epochs, the first of the same trials. Losses are of the validation; the cost is in epochs "
+        "of training, of all trials together."
+    )
+    return "\n".join([told, "", *marked.table([*HEAD.values()], rows(results["searches"]))])
+
+
 def show(found: list[dict[str, float | None]]) -> None:
-    table = Table("seed", "random's best", "after epochs", "ASHA reaches it after", "its best then")
-    for it in found:
-        keys = ("seed", "random_best", "random_reached_after", "asha_reached_after")
-        cells = [it[key] for key in (*keys, "asha_best_at_equal_epochs")]
-        table.add_row(*("never" if cell is None else f"{cell:.4g}" for cell in cells))
+    table = Table(*HEAD.values())
+    for row in rows(found):
+        table.add_row(*row)
     Console().print(table)
 
 
@@ -185,7 +214,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("seeds", type=int, nargs="*", default=[0, 1, 2])
     parser.add_argument("-o", "--output", type=Path, default=RESULTS)
+    parser.add_argument("--page", action="store_true", help="write the page of the committed ones")
     args = parser.parse_args()
+    if args.page:
+        SECTION.write(section(json.loads(RESULTS.read_text(encoding="utf-8"))))
+        return
     found = []
     for seed in args.seeds:
         with tempfile.TemporaryDirectory() as folder:

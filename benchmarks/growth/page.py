@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.growth.lines import LINES, Line
+from benchmarks.marked import Section, table
 
 ROOT = Path(__file__).parent.parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "growth.json"
 PAGE, CHART = ROOT / "docs" / "performance.md", ROOT / "docs" / "growth.svg"
-BEGIN, END = (
-    "<!-- growth: written by python -m benchmarks.growth.page -->",
-    "<!-- end of growth -->",
-)
+SECTION = Section(PAGE, "growth", "benchmarks.growth.page")
 GREY, COLOUR = "#808080", "#d9642b"
 """Readable on white and on black."""
 
@@ -54,7 +52,6 @@ def section(results: Mapping[str, Any]) -> str:
                 f"{exponent(line, points):.2f}",
             ]
         )
-    table = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
     return "\n".join(
         [
             f"Measured by `python -m benchmarks.growth` on {machine['cores']} cores of an "
@@ -63,7 +60,7 @@ def section(results: Mapping[str, Any]) -> str:
             "the cost grows between the two largest sizes: 1 is linear, and 0 is best for one "
             "beside others.",
             "",
-            *(f"| {' | '.join(row)} |" for row in table),
+            *table(head, rows),
             "",
             "![Cost of one, by how many there are](growth.svg)",
         ]
@@ -94,16 +91,9 @@ def chart(results: Mapping[str, Any], path: Path) -> None:
     figure.savefig(path, metadata={"Date": None})
 
 
-def replaced(text: str, results: Mapping[str, Any]) -> str:
-    """Return the page with the table of these results."""
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n\n{section(results)}\n\n{END}{after}"
-
-
 def main() -> None:
     results = json.loads(RESULTS.read_text())
-    PAGE.write_text(replaced(PAGE.read_text(encoding="utf-8"), results), encoding="utf-8")
+    SECTION.write(section(results))
     chart(results, CHART)
 
 
