@@ -22,7 +22,7 @@ from typing import NoReturn
 
 from hpc_dl.errors import EXIT_FAILED, UserError
 from hpc_dl.installed import PYTHON
-from hpc_dl.run import aborts, failure, journal, lease
+from hpc_dl.run import aborts, failure, journal, lease, stop_signals
 from hpc_dl.run.journal import Journal
 from hpc_dl.run.journal_tail import open_tail
 from hpc_dl.run.layout import DamagedFile, RunDir, mode_of, set_umask, write_atomic
@@ -74,7 +74,8 @@ class TrainJob:
 
     def _work(self, run: RunDir, rank_info: RankInfo) -> str:
         scheduler = registry.get(rank_info.backend)
-        _ignore_signals()
+        stop_signals.hold()  # the sync of the journal, started meanwhile, never gets them
+        signal.signal(signal.SIGCONT, signal.SIG_DFL)
         held = _claim(run, rank_info, scheduler, self.mark) if rank_info.rank == 0 else None
         tracking = _start_tracking(run) if held else None
 
@@ -155,16 +156,6 @@ def _leave(code: int) -> NoReturn:
         sys.stdout.flush()
         sys.stderr.flush()
     os._exit(code)
-
-
-def _ignore_signals() -> None:
-    """Ignore the signals that stop a job, until the training installs its handlers.
-
-    The sync of the journal, started meanwhile, ignores them for good, and so outlives the warning.
-    """
-    for number in (signal.SIGUSR2, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    signal.signal(signal.SIGCONT, signal.SIG_DFL)
 
 
 def _claim(run: RunDir, rank_info: RankInfo, scheduler: Scheduler, mark: str) -> Lease:

@@ -15,14 +15,13 @@ import threading
 from multiprocessing import forkserver, resource_tracker, util
 from multiprocessing.context import BaseContext
 
+from hpc_dl.run.stop_signals import STOPPING
+
 _PRELOADED = [
     "hpc_dl.data.arrays.streamed",
     "hpc_dl.data.audio.splits",
     "hpc_dl.data.pictures.streamed",
 ]
-_WARNINGS = {signal.SIGUSR2, signal.SIGTERM}
-"""Signals that Slurm sends to every process of a job; the workers ignore them, for the rank needs
-them until it has saved."""
 
 
 @functools.cache
@@ -32,8 +31,9 @@ def context() -> BaseContext:
     found = multiprocessing.get_context("forkserver")
     found.set_forkserver_preload(_PRELOADED)
     for start in (resource_tracker.ensure_running, forkserver.ensure_running):
-        # What is blocked here stays so in the processes that come of it.
-        former = signal.pthread_sigmask(signal.SIG_BLOCK, _WARNINGS)
+        # What is blocked here stays so in the processes that come of it: the rank needs them until
+        # it has saved.
+        former = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
         try:
             start()
         finally:

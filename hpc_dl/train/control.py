@@ -13,6 +13,7 @@ from types import FrameType
 
 from hpc_dl.jobspec import units
 from hpc_dl.planning.plan import Plan
+from hpc_dl.run import stop_signals
 
 # Far enough apart that a sum over the ranks does not run from one into the next.
 TIME_LIMIT = 1
@@ -42,9 +43,10 @@ class Signals:
         self.received = 0
 
     def install(self) -> None:
-        """Replace all handlers of these signals, among them submitit's."""
+        """Replace all handlers of these signals, among them submitit's; they are held no longer."""
         signal.signal(signal.SIGUSR2, self._on_time_limit)
         signal.signal(signal.SIGTERM, self._on_terminate)
+        stop_signals.release()
 
     def _on_time_limit(self, _signal: int, _frame: FrameType | None) -> None:
         self.received |= TIME_LIMIT
