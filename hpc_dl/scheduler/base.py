@@ -207,8 +207,9 @@ class Scheduler(ABC):
         """Have all tasks of these jobs end. Raises UserError where they cannot be reached."""
         raise UserError(f"{self.name} has no sweeps")
 
-    def run_within(self, run: RunDir, plan: Plan) -> int:
-        """Train a prepared run within the job of this process; return an exit code."""
+    def run_within(self, run: RunDir, plan: Plan) -> int | None:
+        """Train a prepared run within the job of this process; return an exit code, or None where
+        the job was ended from outside."""
         raise UserError(f"{self.name} has no sweeps")
 
     # ---- what a scheduler may know besides

@@ -168,8 +168,8 @@ class Task:
         elif code:
             self._record_failure(run, code)
         found = self._result(unit)
-        is_own = found and found.state == "failed" and not self._is_ended_from_outside()
-        return found if found and (found.state != "failed" or is_own) else None
+        is_failed = found is not None and found.state == "failed"
+        return None if is_failed and (code is None or self._is_ended_from_outside()) else found
 
     @contextlib.contextmanager
     def _watched(self, run: RunDir) -> Iterator[None]:

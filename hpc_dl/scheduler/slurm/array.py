@@ -23,6 +23,8 @@ PING_SECONDS = 5.0
 """Time-out of the query whether the controller answers."""
 REACH_SECONDS, _PAUSE = 600.0, 2.0
 """How long a controller that does not answer is waited for, and how often it is asked."""
+_EXPIRED = b"Expired or invalid job"
+"""What srun says in a job that Slurm has ended."""
 MAX_ARRAY_SIZE = 1001
 """Slurm's default of MaxArraySize, which no task's number reaches."""
 
@@ -91,8 +93,9 @@ def max_array_size() -> int:
     return int(size) if size.isdecimal() and int(size) > 1 else MAX_ARRAY_SIZE
 
 
-def run_within(run: RunDir, plan: Plan, rank_info: RankInfo) -> int:
-    """Run the job script of a run as a part of this job; return its exit code.
+def run_within(run: RunDir, plan: Plan, rank_info: RankInfo) -> int | None:
+    """Run the job script of a run as a part of this job; return its exit code, or None where the
+    job was ended from outside.
 
     Where srun cannot reach the controller, the script is run again once that answers.
     """
@@ -105,7 +108,10 @@ def run_within(run: RunDir, plan: Plan, rank_info: RankInfo) -> int:
             code = subprocess.run(
                 ["bash", str(run.script), ""], stdout=output, stderr=output, check=False
             ).returncode
-        if code == 0 or not _is_out_of_reach(log.read_bytes()[began:]):
+        errors = log.read_bytes()[began:]
+        if code < 0 or (code and _EXPIRED in errors):  # the shell was killed, as only Slurm does
+            return None
+        if code == 0 or not _is_out_of_reach(errors):
             return code
         wait_until(_answers, REACH_SECONDS, _PAUSE)
 

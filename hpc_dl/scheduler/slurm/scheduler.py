@@ -76,7 +76,7 @@ class Slurm(Scheduler):
         for job in jobs:
             job_records.cancel(job.job_id)
 
-    def run_within(self, run: RunDir, plan: Plan) -> int:
+    def run_within(self, run: RunDir, plan: Plan) -> int | None:
         found = rank_info.rank_info(os.environ)
         assert found is not None
         return array.run_within(run, plan, found)
