@@ -6,6 +6,7 @@ A test compares the README with what this would write.
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -34,7 +35,7 @@ def section(results: Mapping[str, Any]) -> str:
     ]
     lines += ["", *_of_everybody(everybody)] if everybody else []
     lines += ["", *_beside_hand(others)] if others else []
-    commands = [[f"`{it['name']}`", f"{it['seconds']:.2f} s"] for it in results["commands"]]
+    commands = [[_command(it["name"]), f"{it['seconds']:.2f} s"] for it in results["commands"]]
     lines += ["", *_table(["", "until it is there"], commands)] if commands else []
     return "\n".join(lines)
 
@@ -77,6 +78,14 @@ def _beside_hand(workloads: Sequence[Mapping[str, Any]]) -> list[str]:
         step = f"{hand['step_us'] / 1000:,.2f} ms"
         rows.append([it["title"], step, _ratio(own), f"{it['goal']:.2f}"])
     return _table(["", "a step by hand", "hpcdl", "goal"], rows)
+
+
+def _command(name: str) -> str:
+    """Return what was typed as code, and what is said of it as it is."""
+    typed, said = re.fullmatch(r"((?:hpcdl|python) .*?)?((?:, |^)(?:of|to|the) .*)?", name).groups(
+        ""
+    )
+    return f"`{typed}`{said}" if typed else said
 
 
 def _ratio(found: Mapping[str, Any] | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hpc_dl.cli.text_columns import align
 from hpc_dl.errors import first_few
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 
 MAX_CLASSES = 20
 """How many classes are listed."""

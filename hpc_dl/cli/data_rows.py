@@ -8,7 +8,8 @@ from hpc_dl.cli.class_table import format_classes
 from hpc_dl.cli.text_columns import align
 from hpc_dl.data.splits import description
 from hpc_dl.errors import printable
-from hpc_dl.jobspec.data import Column, Data, DataFacts
+from hpc_dl.jobspec.data import Data
+from hpc_dl.jobspec.facts import Column, DataFacts
 from hpc_dl.jobspec.units import count
 
 MAX_COLUMNS = 40

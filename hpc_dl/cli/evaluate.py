@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from hpc_dl.data.source import Source
-    from hpc_dl.jobspec.data import Data, DataFacts
+    from hpc_dl.jobspec.data import Data
+    from hpc_dl.jobspec.facts import DataFacts
     from hpc_dl.run.layout import RunDir
 
 HELP = """Measure the network of a completed run on other data, with the metrics of its test.

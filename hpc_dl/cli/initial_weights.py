@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from hpc_dl.cli import trained_model
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec import renames
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.init_from import InitFrom
 from hpc_dl.planning.compatibility import SpecConflict
 from hpc_dl.planning.plan import Plan

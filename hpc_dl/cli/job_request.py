@@ -19,7 +19,8 @@ from hpc_dl.data.faults import resolve_home
 from hpc_dl.data.fingerprint import Fingerprint
 from hpc_dl.data.source import Fitted, Source
 from hpc_dl.jobspec import load as specs
-from hpc_dl.jobspec.data import Data, DataFacts
+from hpc_dl.jobspec.data import Data
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.model import Model
 from hpc_dl.jobspec.sources.user import UserData

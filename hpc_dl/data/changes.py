@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import fields, replace
 
 from hpc_dl.errors import UserError, first_few
-from hpc_dl.jobspec.data import Data, DataFacts, Feature
+from hpc_dl.jobspec.data import Data
+from hpc_dl.jobspec.facts import DataFacts, Feature
 
 _SHOWN = ("modality", "task", "shape", "classes", "target_names", "columns")
 _COUNTED = ("train", "validation", "test", "groups")

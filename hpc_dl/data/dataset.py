@@ -13,7 +13,7 @@ from torch import Tensor
 from hpc_dl.data.names import Names
 from hpc_dl.data.splits.counts import Holdout
 from hpc_dl.data.splits.holdout import positions
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 
 AT_ONCE = 2**21
 """Numbers that are held at once where all are looked at, whatever their type: the sums over parts

@@ -21,7 +21,7 @@ from pydantic import TypeAdapter
 from hpc_dl.data import sources
 from hpc_dl.data.source import Source
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.sources import DataSpec
 from hpc_dl.user_code import asking, failures
 

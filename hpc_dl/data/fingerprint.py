@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpc_dl.data.faults import reading, regular_file
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.model import Model
 from hpc_dl.run import records
 from hpc_dl.run.initial_weights import InitialWeights

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from hpc_dl.data import describe
 from hpc_dl.data.source import Loaded, Options, Source
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.data import DataFacts, LibraryData
+from hpc_dl.jobspec.data import LibraryData
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.suggestions import nearest
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 from hpc_dl.data import fingerprint
 from hpc_dl.data.names import Names
-from hpc_dl.jobspec.data import Data, DataFacts
+from hpc_dl.jobspec.data import Data
+from hpc_dl.jobspec.facts import DataFacts
 
 if TYPE_CHECKING:
     from hpc_dl.data.dataset import Split

@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from hpc_dl.jobspec.data import RaggedData, StreamedData
-from hpc_dl.jobspec.model import Modality
+from hpc_dl.jobspec.facts import Modality
 
 
 class Recordings(RaggedData, StreamedData):

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, Field, PositiveInt
 
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.model import Activation, Conflict, Model
 from hpc_dl.jobspec.normalised import Normalised
 from hpc_dl.jobspec.only_with import OnlyWith

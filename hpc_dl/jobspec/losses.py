@@ -8,7 +8,7 @@ from pydantic import Field
 
 from hpc_dl.jobspec import fields, registry
 from hpc_dl.jobspec.base import REFERENCE, OpenSpec
-from hpc_dl.jobspec.model import Task
+from hpc_dl.jobspec.facts import Task
 
 _OF_CLASSES: tuple[Task, ...] = ("classify", "classify_nodes", "tag", "predict_next")
 TASKS: dict[str, tuple[Task, ...]] = {

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from hpc_dl.jobspec import bio
 
 if TYPE_CHECKING:
-    from hpc_dl.jobspec.data import DataFacts
+    from hpc_dl.jobspec.facts import DataFacts
 
 Goal = Literal["min", "max"]
 

@@ -9,16 +9,13 @@ from pydantic import ConfigDict, Field
 
 from hpc_dl.jobspec import metrics
 from hpc_dl.jobspec.base import REFERENCE, Spec
+from hpc_dl.jobspec.facts import Modality, Task
 from hpc_dl.jobspec.init_from import BeginsWith
 from hpc_dl.jobspec.only_with import OnlyWith
 
 if TYPE_CHECKING:
-    from hpc_dl.jobspec.data import DataFacts
+    from hpc_dl.jobspec.facts import DataFacts
 
-Modality = Literal["image", "sequence", "table", "graph", "text", "audio", "video", "music"]
-Task = str
-"""The name of what is asked of an example: that of a file in `hpc_dl/tasks`, or of an entry point
-of the group `hpc_dl.tasks`; `none` where nothing is asked."""
 Norm = Literal["batch", "group", "none"]
 Activation = Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid"]
 Pooling = Annotated[

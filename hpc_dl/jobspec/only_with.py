@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hpc_dl.jobspec.base import Spec
 
 if TYPE_CHECKING:
-    from hpc_dl.jobspec.data import DataFacts
+    from hpc_dl.jobspec.facts import DataFacts
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from hpc_dl.jobspec.facts import Modality, Task
 from hpc_dl.jobspec.frame_layers import ReadsVideo
 from hpc_dl.jobspec.log_mel import ReadsRecordings
-from hpc_dl.jobspec.model import Modality, Task
 from hpc_dl.jobspec.random_field import TagsWords
 
 

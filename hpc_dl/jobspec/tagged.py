@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import Field, PositiveInt
 
 from hpc_dl.jobspec.data import RaggedData
-from hpc_dl.jobspec.model import Modality, Task
+from hpc_dl.jobspec.facts import Modality, Task
 
 
 class Tagged(RaggedData):

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field, PositiveInt
 
-from hpc_dl.jobspec.model import Modality, Task
+from hpc_dl.jobspec.facts import Modality, Task
 from hpc_dl.jobspec.tokens import Kind, TokenData, Vocabulary
 
 

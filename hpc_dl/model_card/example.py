@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from hpc_dl.jobspec.data import Column, DataFacts
+from hpc_dl.jobspec.facts import Column, DataFacts
 
 _TEXTS = {"dna": "ACGT" * 15}
 _DAY = datetime(2026, 1, 1)

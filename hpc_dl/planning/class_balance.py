@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from hpc_dl.data.splits.counts import Holdout
 from hpc_dl.errors import first_few
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 
 MAJORITY = 0.9
 """Share of the examples from which on accuracy alone says little."""

@@ -9,9 +9,10 @@ from hpc_dl.errors import UserError
 from hpc_dl.jobspec import losses, units
 from hpc_dl.jobspec.architectures import ZOO
 from hpc_dl.jobspec.base import OpenSpec
-from hpc_dl.jobspec.data import Augment, DataFacts, UserAugment
+from hpc_dl.jobspec.data import Augment, UserAugment
+from hpc_dl.jobspec.facts import DataFacts, Modality
 from hpc_dl.jobspec.faults import Fault
-from hpc_dl.jobspec.model import Modality, UserModel
+from hpc_dl.jobspec.model import UserModel
 from hpc_dl.jobspec.normalised import Normalised
 from hpc_dl.jobspec.only_with import find_unused
 from hpc_dl.jobspec.optimizers import Muon

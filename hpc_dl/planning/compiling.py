@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning.compatibility import SpecConflict
 from hpc_dl.planning.plan import Compiled

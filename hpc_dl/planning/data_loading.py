@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from hpc_dl.jobspec import units
-from hpc_dl.jobspec.data import Data, DataFacts, StreamedData
+from hpc_dl.jobspec.data import Data, StreamedData
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.job import JobSpec
 
 SHARE = 4

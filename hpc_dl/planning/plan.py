@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import NonNegativeInt, PositiveInt, TypeAdapter
 
 from hpc_dl.jobspec.credentials import hidden
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 
 Options = dict[str, str | int | bool]
 """Options of a scheduler's submission, by their names."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hpc_dl.data.splits.counts import Holdout
 from hpc_dl.jobspec import units
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning import (
     batch_division,

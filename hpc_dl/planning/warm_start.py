@@ -6,7 +6,7 @@ import fnmatch
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from hpc_dl.errors import first_few
-from hpc_dl.jobspec.data import DataFacts, Feature
+from hpc_dl.jobspec.facts import DataFacts, Feature
 from hpc_dl.jobspec.faults import Fault
 from hpc_dl.jobspec.init_from import InitFrom
 from hpc_dl.planning.compatibility import SpecConflict

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.predictor.arrays import Array
 from hpc_dl.tasks.forecast import QUANTILES
 from hpc_dl.tasks.tables import ClassTables, TargetTables

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.csv_format import CsvFormat
-from hpc_dl.jobspec.data import Column
+from hpc_dl.jobspec.facts import Column
 from hpc_dl.predictor import graphs, numbers, pictures, tables
 from hpc_dl.predictor.arrays import Array
 from hpc_dl.zoo.contract import SHARED

@@ -15,7 +15,7 @@ from hpc_dl.data.tables import encoding, files
 from hpc_dl.data.tables.rows import Rows
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.csv_format import CsvFormat
-from hpc_dl.jobspec.data import Column
+from hpc_dl.jobspec.facts import Column
 from hpc_dl.predictor.arrays import Array, array
 
 if TYPE_CHECKING:

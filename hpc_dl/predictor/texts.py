@@ -12,7 +12,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from hpc_dl.data.tokens import Tokenizer
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.data import UNKNOWN
+from hpc_dl.jobspec.facts import UNKNOWN
 from hpc_dl.predictor.prompts import strings
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning import job_environment, planner
 from hpc_dl.planning.compatibility import SpecConflict

@@ -24,7 +24,7 @@ from pydantic import TypeAdapter
 
 from hpc_dl import installed, user_code
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning.compatibility import SpecConflict
 from hpc_dl.submission import discovery, fork_trial

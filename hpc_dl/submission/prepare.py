@@ -10,7 +10,7 @@ from hpc_dl.data import fingerprint, sources
 from hpc_dl.data.fingerprint import Fingerprint
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec import spec_file
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.sources.user import UserData
 from hpc_dl.planning.compatibility import SpecConflict

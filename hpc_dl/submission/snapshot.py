@@ -19,7 +19,7 @@ from pydantic import TypeAdapter
 
 from hpc_dl import installed
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.faults import Fault
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning.compatibility import SpecConflict

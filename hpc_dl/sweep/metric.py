@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.metrics import GOALS
 from hpc_dl.jobspec.suggestions import closest
 from hpc_dl.planning.compatibility import SpecConflict

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec import registry
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.tasks import criterion
 from hpc_dl.tasks.contract import Task
 

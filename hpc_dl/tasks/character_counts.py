@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hpc_dl.jobspec.data import Feature
+from hpc_dl.jobspec.facts import Feature
 from hpc_dl.tasks.detokenize import BYTES, bytes_of
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.metrics import TOP
 from hpc_dl.tasks.artifacts import Artifact
 from hpc_dl.tasks.contract import Batch, Loss, Measured, MonitoredMetric, OfExamples, Task

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from torch import Tensor
 
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.tasks.artifacts import Artifact
 from hpc_dl.tasks.criterion import Criterion
 from hpc_dl.tasks.decoding import Step

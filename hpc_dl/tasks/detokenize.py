@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from hpc_dl.jobspec.data import BEGIN, END, Feature
+from hpc_dl.jobspec.facts import BEGIN, END, Feature
 
 BYTES = ("bytes", "byte_pairs")
 """Kinds of tokens that stand for bytes, of which several may make a character."""

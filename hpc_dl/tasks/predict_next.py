@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from hpc_dl.jobspec.data import UNKNOWN, Feature
+from hpc_dl.jobspec.facts import UNKNOWN, Feature
 from hpc_dl.tasks import character_counts, decoding, detokenize
 from hpc_dl.tasks.artifacts import Artifact, Picture, Text
 from hpc_dl.tasks.contract import Batch, Loss, Measured, MonitoredMetric, OfSums, Task

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.metrics import has_r2
 from hpc_dl.tasks.artifacts import Picture
 from hpc_dl.tasks.contract import Batch, Loss, Measured, MonitoredMetric, OfSums, Task

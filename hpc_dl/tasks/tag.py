@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hpc_dl.jobspec import bio
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.tasks import chain
 from hpc_dl.tasks.artifacts import Artifact
 from hpc_dl.tasks.contract import Batch, Loss, Measured, MonitoredMetric, OfSums, Task

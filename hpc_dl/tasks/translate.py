@@ -20,7 +20,7 @@ from pydantic import ConfigDict, Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from hpc_dl.jobspec.data import BEGIN, END, DataFacts
+from hpc_dl.jobspec.facts import BEGIN, END, DataFacts
 from hpc_dl.tasks import decoding, detokenize
 from hpc_dl.tasks.artifacts import Artifact
 from hpc_dl.tasks.contract import Batch, Loss, Measured, MonitoredMetric, OfExamples, OfSums, Task

@@ -20,7 +20,8 @@ from hpc_dl.data import sources
 from hpc_dl.data.transforms import user_augment
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec import user_options
-from hpc_dl.jobspec.data import DataFacts, UserAugment
+from hpc_dl.jobspec.data import UserAugment
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.losses import TorchLoss, UserLoss
 from hpc_dl.jobspec.model import UserModel

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from torch import Tensor, nn
 
 from hpc_dl.errors import EXIT_FAILED, UserError
-from hpc_dl.jobspec.data import Feature
+from hpc_dl.jobspec.facts import Feature
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run.layout import RunDir, write_json

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from hpc_dl.jobspec.data import DataFacts, Feature
+from hpc_dl.jobspec.facts import DataFacts, Feature
 from hpc_dl.zoo.contract import Batch
 
 LONGEST = 4096

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.data import DataFacts, Feature
+from hpc_dl.jobspec.facts import DataFacts, Feature
 from hpc_dl.jobspec.model import Model
 from hpc_dl.planning import warm_start
 from hpc_dl.run.initial_weights import tensor_name

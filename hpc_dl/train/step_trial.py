@@ -14,7 +14,8 @@ import torch
 from hpc_dl import tasks
 from hpc_dl.data.transforms import augmentation
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.data import DataFacts, UserAugment
+from hpc_dl.jobspec.data import UserAugment
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.optimizers import Muon, TorchOptimizer, UserOptimizer
 from hpc_dl.jobspec.schedules import UserSchedule

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from hpc_dl.errors import UserError, first_few
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.init_from import InitFrom
 from hpc_dl.jobspec.model import Model
 from hpc_dl.planning import warm_start

@@ -10,7 +10,7 @@ from torch import nn
 from hpc_dl import tasks
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec import registry, user_options
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.model import Model, UserModel
 from hpc_dl.user_code import load_object
 from hpc_dl.zoo.contract import Architecture, Task

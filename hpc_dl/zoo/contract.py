@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from torch import Generator, Tensor, nn
 
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.model import Model
 from hpc_dl.tasks.artifacts import Artifact, File, Picture, Text
 from hpc_dl.tasks.contract import (

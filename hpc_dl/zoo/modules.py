@@ -39,7 +39,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from hpc_dl.errors import UserError, first_few
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.model import UserModel
 from hpc_dl.jobspec.signatures import Called
 from hpc_dl.tasks.decoding import Step

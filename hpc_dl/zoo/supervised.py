@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from torch import Tensor, nn
 
 from hpc_dl import tasks
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.model import Model
 from hpc_dl.tasks.decoding import Step
 from hpc_dl.tasks.forecast import quantiles_of

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from hpc_dl.errors import UserError, reason
 from hpc_dl.jobspec import renames
 from hpc_dl.jobspec.architectures import ModelSpec
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.model import Model
 from hpc_dl.zoo import build
 from hpc_dl.zoo.contract import Architecture

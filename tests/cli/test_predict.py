@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from hpc_dl.cli import main
-from hpc_dl.jobspec.data import DataFacts, Feature
+from hpc_dl.jobspec.facts import DataFacts, Feature
 from hpc_dl.jobspec.notes import NAMES, NOTES
 from hpc_dl.predictor import load
 from hpc_dl.predictor.examples import series

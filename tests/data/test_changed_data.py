@@ -14,7 +14,7 @@ from hpc_dl.cli.preview import sentence
 from hpc_dl.data import fingerprint
 from hpc_dl.data.changes import describe_changes
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.load import load
 from hpc_dl.jobspec.sources.tables import Csv

@@ -17,7 +17,7 @@ from hpc_dl.data import describe
 from hpc_dl.data.splits.counts import Holdout, split_counts
 from hpc_dl.data.splits.holdout import positions
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.load import load
 from hpc_dl.jobspec.sources.arrays import Hdf5, Npz
 from hpc_dl.jobspec.sources.digits import Digits

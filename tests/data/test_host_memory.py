@@ -10,7 +10,8 @@ from hpc_dl.data.graphs.checks import Checked
 from hpc_dl.data.graphs.splits import GraphSplit
 from hpc_dl.data.sampler import Batches, held_out
 from hpc_dl.data.transforms.augment import Augmentation
-from hpc_dl.jobspec.data import Augment, DataFacts
+from hpc_dl.jobspec.data import Augment
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.train import build
 from tests.support import ranks
 from tests.support.running import events, exported_weights, history, new_run

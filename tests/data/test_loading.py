@@ -15,7 +15,7 @@ from hpc_dl.data.sources.mnist import CLASSES
 from hpc_dl.data.splits.counts import Holdout, split_counts
 from hpc_dl.data.staging.listing import listing
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.sources import SOURCES
 from hpc_dl.jobspec.sources.digits import Digits
 from hpc_dl.jobspec.sources.mnist import MNIST, FashionMNIST

@@ -9,7 +9,7 @@ from sklearn.metrics import r2_score
 from hpc_dl import tasks
 from hpc_dl.data import precision, validation
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.sources.arrays import Npz
 from hpc_dl.jobspec.sources.tables import Csv
 from hpc_dl.jobspec.sources.user import UserData

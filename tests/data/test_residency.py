@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.load import load
 from hpc_dl.jobspec.sources.arrays import Hdf5

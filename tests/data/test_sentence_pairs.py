@@ -10,7 +10,7 @@ from hpc_dl.data import loading, sources, tokens
 from hpc_dl.data.sentence_pairs.source import SIGNATURE
 from hpc_dl.data.sources.synthetic_translation import in_english, in_german
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.data import BEGIN, END
+from hpc_dl.jobspec.facts import BEGIN, END
 from hpc_dl.jobspec.sources.multi30k import Multi30k
 from hpc_dl.jobspec.sources.parallel import Parallel
 from hpc_dl.jobspec.sources.synthetic_translation import SyntheticTranslation

@@ -11,7 +11,7 @@ from hpc_dl.data import text_files
 from hpc_dl.data.sources.text import CORIOLANUS, TextSource
 from hpc_dl.data.texts import running
 from hpc_dl.installed import PYTHON
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.sources.text import Text
 from tests.support import reading
 

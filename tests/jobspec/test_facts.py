@@ -5,7 +5,7 @@ import json
 
 from pydantic import TypeAdapter
 
-from hpc_dl.jobspec.data import DataFacts, Feature
+from hpc_dl.jobspec.facts import DataFacts, Feature
 
 READ = TypeAdapter(DataFacts).validate_python
 OLD = """{"kind": "image", "task": "classify", "shape": [1, 8, 8], "classes": ["cat", "dog"],

@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from hpc_dl.jobspec import renames
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.load import load_resolved, read_identity
 from hpc_dl.jobspec.sources.tables import Csv
 

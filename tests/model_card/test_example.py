@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from hpc_dl.jobspec.data import Column
+from hpc_dl.jobspec.facts import Column
 from hpc_dl.model_card import example
 from tests.support import exports
 from tests.support.snapshots import write

@@ -1,7 +1,7 @@
 """What the plan says of the classes: missing in a split, far from their share, nearly alone."""
 
 from hpc_dl.data.splits.counts import Holdout
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.planning.class_balance import notes
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hpc_dl.jobspec.architectures import ZOO
-from hpc_dl.jobspec.data import DataFacts, Feature
+from hpc_dl.jobspec.facts import DataFacts, Feature
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning.compatibility import SpecConflict, check_new
 from hpc_dl.planning.plan import Machine, Plan

@@ -9,7 +9,7 @@ from PIL import Image
 
 from hpc_dl.data.pictures.cache import decode
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.sources.image_folder import ImageFolder
 from hpc_dl.predictor import load
 from tests.support import exports

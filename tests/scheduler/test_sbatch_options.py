@@ -10,7 +10,7 @@ import pytest
 
 from hpc_dl.cli import main
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.load import load
 from hpc_dl.jobspec.slurm import check_name

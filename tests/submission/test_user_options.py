@@ -7,7 +7,7 @@ import pytest
 
 from hpc_dl.cli import main
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.model import UserModel
 from hpc_dl.jobspec.sources.user import UserData
 from hpc_dl.jobspec.user_options import check_parameters

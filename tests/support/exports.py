@@ -15,7 +15,7 @@ from hpc_dl.data.audio import form
 from hpc_dl.data.tagged import encoding
 from hpc_dl.data.tagged.encoding import WordEncoder
 from hpc_dl.data.tokens.words import Words
-from hpc_dl.jobspec.data import BEGIN, END, DataFacts, Feature
+from hpc_dl.jobspec.facts import BEGIN, END, DataFacts, Feature
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.notes import NAMES
 from hpc_dl.run.weights import Weights

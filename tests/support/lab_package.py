@@ -59,7 +59,7 @@ from pathlib import Path
 
 from hpc_dl.data.splits.counts import Holdout, split_counts
 from hpc_dl.data.source import Source
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from lab_zoo.data_options import LabData
 
 

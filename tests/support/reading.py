@@ -6,7 +6,8 @@ from typing import Any
 
 from hpc_dl.data import fingerprint, sources
 from hpc_dl.data.fingerprint import Fingerprint
-from hpc_dl.jobspec.data import Data, DataFacts
+from hpc_dl.jobspec.data import Data
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.model import Model
 
 

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 
-from hpc_dl.jobspec.data import DataFacts, Feature
+from hpc_dl.jobspec.facts import DataFacts, Feature
 from hpc_dl.jobspec.sources.series import Series
 from hpc_dl.tasks.forecast import Forecasting
 from hpc_dl.zoo.layers.forecast import Forecast

@@ -7,7 +7,7 @@ from sklearn.metrics import f1_score, roc_auc_score, top_k_accuracy_score
 from torch.nn import functional as F
 
 from hpc_dl import tasks
-from hpc_dl.jobspec.data import DataFacts, Feature
+from hpc_dl.jobspec.facts import DataFacts, Feature
 from hpc_dl.jobspec.train import Train
 from hpc_dl.tasks.metrics import macro_auroc, macro_f1
 from hpc_dl.tasks.pictures.most_wrong import MostWrongClips

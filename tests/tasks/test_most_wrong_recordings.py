@@ -5,7 +5,7 @@ import wave
 
 import torch
 
-from hpc_dl.jobspec.data import DataFacts, Feature
+from hpc_dl.jobspec.facts import DataFacts, Feature
 from hpc_dl.tasks.classify import Classification
 from hpc_dl.tasks.pictures.most_wrong_recordings import PAUSE, MostWrongRecordings
 

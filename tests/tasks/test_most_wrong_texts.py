@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from hpc_dl.data import tokens
-from hpc_dl.jobspec.data import Feature
+from hpc_dl.jobspec.facts import Feature
 from hpc_dl.tasks.pictures.most_wrong_texts import COUNT, MostWrongTexts
 
 WORDS = Feature("int", (None,), ("<unk>", "good", "not", "bad", ","), tokens="words")

@@ -7,7 +7,7 @@ import torch
 
 from hpc_dl.data import tokens
 from hpc_dl.jobspec import metrics
-from hpc_dl.jobspec.data import DataFacts, Feature
+from hpc_dl.jobspec.facts import DataFacts, Feature
 from hpc_dl.tasks import character_counts, detokenize
 from hpc_dl.tasks.predict_next import NextElement
 

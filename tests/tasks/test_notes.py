@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from hpc_dl import tasks
 from hpc_dl.data.music import cadences, midi_files, rolls
-from hpc_dl.jobspec.data import DataFacts, Feature
+from hpc_dl.jobspec.facts import DataFacts, Feature
 from hpc_dl.jobspec.notes import NAMES, NOTES, frequency
 from hpc_dl.tasks.music import midi, sound
 from hpc_dl.tasks.music.runs import held

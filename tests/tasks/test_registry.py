@@ -5,7 +5,7 @@ import pytest
 from hpc_dl import tasks
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.architectures import ZOO
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.metrics import GOALS, OF_TASK, of_task
 from hpc_dl.jobspec.sources import SOURCES
 

@@ -9,7 +9,7 @@ import torch
 from hpc_dl.data.tagged.encoding import WordEncoder
 from hpc_dl.jobspec import bio
 from hpc_dl.jobspec.bio import Entity
-from hpc_dl.jobspec.data import DataFacts, Feature
+from hpc_dl.jobspec.facts import DataFacts, Feature
 from hpc_dl.tasks.entity_counts import EntityCounts
 from hpc_dl.tasks.padding import is_real
 from hpc_dl.tasks.tag import Tagging

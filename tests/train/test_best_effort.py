@@ -7,7 +7,7 @@ import torch
 
 from hpc_dl import predictor, tasks
 from hpc_dl.jobspec.architectures import ZOO
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.zoo import build
 from tests.support import ranks
 from tests.support.own_models import own_models

@@ -10,7 +10,7 @@ import yaml
 
 from hpc_dl.cli import main
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.metrics import GOALS
 from hpc_dl.planning.compatibility import SpecConflict

@@ -19,7 +19,7 @@ from hpc_dl.cli import summary
 from hpc_dl.data import sources
 from hpc_dl.data.names import Names
 from hpc_dl.data.sources import digits
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run import records

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from hpc_dl.jobspec.architectures.airbench import Airbench as Options
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.zoo.architectures.airbench import Airbench
 from hpc_dl.zoo.layers.whitening import Whitening
 from tests.support import steps

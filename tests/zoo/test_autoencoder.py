@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 
 from hpc_dl.jobspec.architectures.autoencoder import Autoencoder as Options
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.zoo.architectures.autoencoder import Autoencoder
 from hpc_dl.zoo.contract import take
 from hpc_dl.zoo.layers.dense import Residual

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from hpc_dl.jobspec.architectures.cnn import Convolutional as Options
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.zoo.architectures.cnn import Convolutional, convolution
 
 MNIST = DataFacts.of("image", "classify", (1, 28, 28), tuple("0123456789"), 54000, 6000, 10000)

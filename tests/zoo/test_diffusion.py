@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from hpc_dl.jobspec.architectures.diffusion import Diffusion as Options
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.zoo.architectures.diffusion import Diffusion, UNet, alpha_bar, time_step_embedding
 
 DIGITS = DataFacts.of("image", "classify", (1, 8, 8), tuple("0123456789"), 1437, 180, 180)

@@ -12,7 +12,7 @@ from torch.distributions import MultivariateNormal
 from hpc_dl import predictor
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.architectures.ffnn import FeedForward as Options
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.image_models import Generative
 from hpc_dl.tasks.metrics import frechet_distance, moments
 from hpc_dl.zoo.architectures.ffnn import FeedForward

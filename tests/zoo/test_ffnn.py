@@ -6,7 +6,7 @@ from torch import nn
 
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.architectures.ffnn import FeedForward as Options
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.zoo.architectures.ffnn import FeedForward
 from hpc_dl.zoo.layers.dense import norm
 

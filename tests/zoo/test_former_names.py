@@ -4,7 +4,7 @@ import importlib
 
 import pytest
 
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.model import UserModel
 from hpc_dl.zoo import build
 from hpc_dl.zoo.contract import MonitoredMetric, Task

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from hpc_dl.jobspec.architectures.gan import GenerativeAdversarial as Options
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.planning.compatibility import SpecConflict, check
 from hpc_dl.zoo.architectures.gan import (

@@ -10,7 +10,7 @@ from hpc_dl.data.graphs import geometric
 from hpc_dl.data.sources import karate
 from hpc_dl.data.splits.counts import Holdout
 from hpc_dl.jobspec.architectures.gnn import GraphNeuralNetwork as Options
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.sources.karate import Karate
 from hpc_dl.planning.compatibility import SpecConflict, check

@@ -5,7 +5,7 @@ import torch
 
 from hpc_dl import tasks, zoo
 from hpc_dl.jobspec.architectures import ZOO
-from hpc_dl.jobspec.data import DataFacts, Feature
+from hpc_dl.jobspec.facts import DataFacts, Feature
 from hpc_dl.jobspec.log_mel import LogMel
 from hpc_dl.zoo.layers.log_mel import LogMelFeatures
 

@@ -7,7 +7,7 @@ import torch
 from hpc_dl import tasks, zoo
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.architectures import ZOO
-from hpc_dl.jobspec.data import DataFacts, Feature
+from hpc_dl.jobspec.facts import DataFacts, Feature
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.notes import NAMES
 from hpc_dl.jobspec.only_with import find_unused

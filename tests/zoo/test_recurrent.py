@@ -9,7 +9,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from hpc_dl.jobspec.architectures.lstm import LongShortTermMemory as LSTMOptions
 from hpc_dl.jobspec.architectures.rnn import Recurrent as Options
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.tasks.padding import is_real
 from hpc_dl.zoo.architectures.lstm import CELLS, LongShortTermMemory
 from hpc_dl.zoo.architectures.rnn import Recurrent

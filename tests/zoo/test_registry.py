@@ -8,7 +8,7 @@ from importlib import import_module
 import pytest
 
 from hpc_dl.jobspec.architectures import ZOO
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.load import load
 from hpc_dl.verify import recipes
 from hpc_dl.zoo import architectures

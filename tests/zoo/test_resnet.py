@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from hpc_dl.jobspec.architectures.resnet import Residual as Options
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.zoo.architectures.resnet import Residual, block
 
 CIFAR = DataFacts.of("image", "classify", (3, 32, 32), tuple("0123456789"), 45000, 5000, 10000)

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.architectures.torchvision import Torchvision as Options
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.job import JobSpec
 from hpc_dl.jobspec.torchvision import CLASSIFIERS
 from hpc_dl.planning.compatibility import SpecConflict

@@ -5,7 +5,7 @@ import torch
 
 from hpc_dl import tasks, zoo
 from hpc_dl.jobspec.architectures import ZOO
-from hpc_dl.jobspec.data import BEGIN, END, DataFacts, Feature
+from hpc_dl.jobspec.facts import BEGIN, END, DataFacts, Feature
 from hpc_dl.tasks.contract import Loss
 from hpc_dl.tasks.state import pick
 from hpc_dl.tasks.translate import Search

@@ -8,7 +8,7 @@ import torch
 from torch.distributions import Bernoulli, Independent, Normal
 
 from hpc_dl.jobspec.architectures.vae import VariationalAutoencoder as Options
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.zoo.architectures.vae import VariationalAutoencoder, kl_divergence
 from hpc_dl.zoo.contract import take
 

@@ -11,7 +11,7 @@ from hpc_dl.data.arrays.stored import Array, StoredArray
 from hpc_dl.data.exact import MOST_INTEGER
 from hpc_dl.data.faults import Faults
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.model import Task
+from hpc_dl.jobspec.facts import Task
 
 _WAYS = {
     "dates": "Make words or whole numbers of them.",

@@ -15,8 +15,7 @@ from hpc_dl.data.arrays.stored import KEY, Array, StoredArray
 from hpc_dl.data.faults import Faults
 from hpc_dl.data.layout import channels_last, note_time_axis, refuse_scale
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.model import Modality
+from hpc_dl.jobspec.facts import DataFacts, Modality
 from hpc_dl.jobspec.sources.arrays import Arrays
 
 _KINDS: dict[int, Modality] = {2: "table", 3: "image", 4: "image"}

@@ -17,7 +17,7 @@ from hpc_dl.data.arrays.stored import KEY, Array, StoredArray, native
 from hpc_dl.data.dataset import Tensors
 from hpc_dl.data.streamed import Keys, Reader, StreamedSplit
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.sources.arrays import Arrays
 
 MOST_ROWS = 1024

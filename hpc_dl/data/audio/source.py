@@ -16,7 +16,7 @@ from hpc_dl.data.names import Names
 from hpc_dl.data.source import Loaded, Source
 from hpc_dl.data.splits.counts import Holdout, split_facts
 from hpc_dl.jobspec.audio_options import Recordings
-from hpc_dl.jobspec.data import DataFacts, Feature
+from hpc_dl.jobspec.facts import DataFacts, Feature
 
 if TYPE_CHECKING:
     from hpc_dl.data.dataset import Split

@@ -20,7 +20,7 @@ from hpc_dl.data.graphs.splits import Graph, GraphSplit, NodeSplit
 from hpc_dl.data.splits.counts import Holdout, split_facts
 from hpc_dl.data.user_functions.returned import kind_of, way_from
 from hpc_dl.errors import UserError, first_few
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 
 Given = tuple[DataFacts, Mapping[str, Split]]
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from hpc_dl.data.splits.counts import Holdout, split_counts
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.data import DataFacts, Feature
+from hpc_dl.jobspec.facts import DataFacts, Feature
 from hpc_dl.jobspec.music import MusicData
 from hpc_dl.jobspec.notes import LOWEST, NAMES, NOTES
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from hpc_dl.data.music import rolls
 from hpc_dl.data.music.rolls import Pieces
 from hpc_dl.data.source import Loaded, Source
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.music import MusicData
 
 QUARTERS = 100 / 60

@@ -8,7 +8,7 @@ from hpc_dl.data.class_folders import scan
 from hpc_dl.data.class_folders.form import Form
 from hpc_dl.data.class_folders.scan import Found
 from hpc_dl.data.splits.counts import Holdout, split_facts
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.sources.image_folder import ImageFolder
 
 PICTURES = Form(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from hpc_dl.data.source import Loaded, Source
 from hpc_dl.data.splits.counts import Holdout, split_facts
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.image_options import GreyImages, ImageSet
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from hpc_dl.data.pictures.torchvision_reading import mixed, read, with_as_many_c
 from hpc_dl.data.source import Loaded
 from hpc_dl.data.splits.counts import Holdout, split_facts
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.sources.torchvision import TorchVision
 from hpc_dl.torchvision_compat import torchvision
 

@@ -19,7 +19,7 @@ from hpc_dl.data.tokens.examples import note_truncated, ragged, truncate
 from hpc_dl.data.tokens.tokenizer import Ids
 from hpc_dl.errors import UserError
 from hpc_dl.installed import require
-from hpc_dl.jobspec.data import BEGIN, END, UNKNOWN, DataFacts, Feature
+from hpc_dl.jobspec.facts import BEGIN, END, UNKNOWN, DataFacts, Feature
 from hpc_dl.jobspec.tokens import Kind
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from hpc_dl.data.graphs.splits import GraphSplit, NodeSplit, starts
 from hpc_dl.data.show.bars import draw_histogram
 from hpc_dl.data.show.panels import Panel
 from hpc_dl.data.show.samples import sample
-from hpc_dl.jobspec.data import Data, DataFacts
+from hpc_dl.jobspec.data import Data
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.tasks.pictures.names import label
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from hpc_dl.data.ragged import RaggedSplit
 from hpc_dl.data.show.bars import count_in_whole_numbers, draw_histogram
 from hpc_dl.data.show.panels import Panel
 from hpc_dl.data.show.samples import sample
-from hpc_dl.jobspec.data import Data, DataFacts
+from hpc_dl.jobspec.data import Data
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.tasks.pictures import add_legend
 from hpc_dl.tasks.pictures.charts import COLOURS
 from hpc_dl.tasks.pictures.names import label

@@ -13,7 +13,8 @@ from hpc_dl.data.show.panels import Panel, and_more
 from hpc_dl.data.show.samples import sample
 from hpc_dl.data.tables import encoding
 from hpc_dl.data.tables.dates import show
-from hpc_dl.jobspec.data import Column, Data
+from hpc_dl.jobspec.data import Data
+from hpc_dl.jobspec.facts import Column
 from hpc_dl.tasks.pictures.names import label
 
 if TYPE_CHECKING:

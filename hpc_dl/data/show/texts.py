@@ -17,7 +17,8 @@ from hpc_dl.data.show.panels import COLUMNS, Panel
 from hpc_dl.data.show.samples import sample
 from hpc_dl.data.show.sequences import lengths
 from hpc_dl.errors import printable
-from hpc_dl.jobspec.data import Data, Feature
+from hpc_dl.jobspec.data import Data
+from hpc_dl.jobspec.facts import Feature
 from hpc_dl.tasks import detokenize
 from hpc_dl.tasks.pictures.names import label
 from hpc_dl.tasks.pictures.tagged import spelt_words

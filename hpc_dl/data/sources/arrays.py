@@ -17,7 +17,7 @@ from hpc_dl.data.arrays.stored import KEY, Array, StoredArray
 from hpc_dl.data.faults import Faults
 from hpc_dl.data.source import Loaded, Source
 from hpc_dl.data.splits.counts import Holdout, split_facts
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.sources.arrays import Arrays, Hdf5
 
 if TYPE_CHECKING:

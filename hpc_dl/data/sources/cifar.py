@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hpc_dl.data.pictures.image_sets import ImageSetSource
 from hpc_dl.data.source import Staging
 from hpc_dl.data.staging.staged import Sizes, StagedFiles
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.sources.cifar import CIFAR10, CIFAR100
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from hpc_dl.data.splits.counts import Holdout, split_facts
 from hpc_dl.data.video import clips
 from hpc_dl.data.video.clips import FoundClips
 from hpc_dl.errors import first_few
-from hpc_dl.jobspec.data import DataFacts, Feature
+from hpc_dl.jobspec.facts import DataFacts, Feature
 from hpc_dl.jobspec.sources.clip_folder import ClipFolder
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from hpc_dl.data.class_folders.scan import Found
 from hpc_dl.data.names import Names
 from hpc_dl.data.pictures import folders
 from hpc_dl.data.source import Loaded, Source
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.sources.image_folder import ImageFolder
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hpc_dl.data.source import Loaded, Source, Staging
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.sources.karate import Karate
 
 FACTS = DataFacts.of("graph", "classify_nodes", (34,), tuple("0123"), 4, 10, 20, undirected=True)

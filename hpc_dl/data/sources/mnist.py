@@ -11,7 +11,7 @@ from hpc_dl.data.pictures.image_sets import ImageSetSource
 from hpc_dl.data.source import Staging
 from hpc_dl.data.staging.staged import Sizes, StagedFiles
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.sources.mnist import MNIST, FashionMNIST
 
 if TYPE_CHECKING:

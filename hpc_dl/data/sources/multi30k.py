@@ -10,7 +10,7 @@ from hpc_dl.data.sentence_pairs.files import Pairs, read
 from hpc_dl.data.sentence_pairs.source import PairSource, require_bleu
 from hpc_dl.data.source import Staging
 from hpc_dl.data.staging.staged import Sizes, StagedFiles
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.sources.multi30k import Multi30k
 from hpc_dl.jobspec.tokens import Kind
 

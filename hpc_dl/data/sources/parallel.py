@@ -8,7 +8,7 @@ from pathlib import Path
 from hpc_dl.data.sentence_pairs.files import Pairs, read
 from hpc_dl.data.sentence_pairs.source import PairSource, require_bleu
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.sources.parallel import Parallel
 from hpc_dl.jobspec.tokens import Kind
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from hpc_dl.data.source import Loaded, Source, Staging
 from hpc_dl.data.staging.staged import Sizes, StagedFiles
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.sources.planetoid import Citeseer, Cora, Pubmed
 
 if TYPE_CHECKING:

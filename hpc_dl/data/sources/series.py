@@ -15,7 +15,7 @@ import numpy as np
 from hpc_dl.data.series import files
 from hpc_dl.data.source import Loaded, Source, Staging
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.data import DataFacts, Feature
+from hpc_dl.jobspec.facts import DataFacts, Feature
 from hpc_dl.jobspec.sources.series import Series
 
 if TYPE_CHECKING:

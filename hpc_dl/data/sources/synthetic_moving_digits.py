@@ -11,7 +11,7 @@ from hpc_dl.data.sources.digits import DigitsSource
 from hpc_dl.data.sources.mnist import MNISTSource
 from hpc_dl.data.splits.counts import SPLITS, Holdout
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.data import DataFacts, Feature
+from hpc_dl.jobspec.facts import DataFacts, Feature
 from hpc_dl.jobspec.sources.digits import Digits
 from hpc_dl.jobspec.sources.mnist import MNIST
 from hpc_dl.jobspec.sources.synthetic_moving_digits import DIRECTIONS, SyntheticMovingDigits

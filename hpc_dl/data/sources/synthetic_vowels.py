@@ -6,7 +6,7 @@ from hpc_dl.data.audio import vowels
 from hpc_dl.data.audio.form import FILE, AudioForm
 from hpc_dl.data.source import Loaded, Source, Staging
 from hpc_dl.data.splits.counts import Holdout, split_facts
-from hpc_dl.jobspec.data import DataFacts, Feature
+from hpc_dl.jobspec.facts import DataFacts, Feature
 from hpc_dl.jobspec.sources.synthetic_vowels import SyntheticVowels
 
 

@@ -17,7 +17,7 @@ from hpc_dl.data.tables import encoding, gaps, identity, inputs, notes, parts, t
 from hpc_dl.data.tables.files import read_rows
 from hpc_dl.data.tables.places import Array
 from hpc_dl.data.tables.rows import Rows
-from hpc_dl.jobspec.data import Column, DataFacts
+from hpc_dl.jobspec.facts import Column, DataFacts
 from hpc_dl.jobspec.sources.tables import Csv, Table
 
 if TYPE_CHECKING:

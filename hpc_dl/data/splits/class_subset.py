@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hpc_dl.data.dataset import Split, Splits, Tensors, divide
 from hpc_dl.data.splits.counts import Holdout
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 
 
 def divide_class_subset(given: Mapping[str, Split], facts: DataFacts, holdout: Holdout) -> Splits:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hpc_dl.jobspec.data import Data, DataFacts
+from hpc_dl.jobspec.data import Data
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.units import count
 
 

@@ -20,7 +20,7 @@ from hpc_dl.data.tables.places import LONGEST, Array, list_by_value, list_rows
 from hpc_dl.data.tables.row_numbers import is_nameless
 from hpc_dl.data.tables.rows import Rows
 from hpc_dl.errors import UserError, first_few
-from hpc_dl.jobspec.data import Column
+from hpc_dl.jobspec.facts import Column
 
 if TYPE_CHECKING:
     from pandas import Series

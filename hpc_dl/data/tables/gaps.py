@@ -13,7 +13,7 @@ from hpc_dl.data.tables.columns import LEAVE_OUT, WITHOUT_VALUE, is_gap
 from hpc_dl.data.tables.places import Array, list_rows
 from hpc_dl.data.tables.rows import Rows
 from hpc_dl.errors import UserError, first_few
-from hpc_dl.jobspec.data import Column
+from hpc_dl.jobspec.facts import Column
 from hpc_dl.jobspec.sources.tables import Table, TableFiles
 
 _AN_INPUT = (

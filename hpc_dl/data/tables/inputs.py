@@ -13,7 +13,7 @@ from hpc_dl.data.tables.columns import as_words, count_different, find_kind, flo
 from hpc_dl.data.tables.places import LONGEST, show_value
 from hpc_dl.data.tables.rows import Rows
 from hpc_dl.data.tables.text_numbers import add_formatted_numbers
-from hpc_dl.jobspec.data import Column, Part
+from hpc_dl.jobspec.facts import Column, Part
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series

@@ -9,7 +9,7 @@ from hpc_dl.data.labels import note_similar_names
 from hpc_dl.data.tables.row_numbers import numbers_rows
 from hpc_dl.data.tables.rows import Rows
 from hpc_dl.errors import first_few
-from hpc_dl.jobspec.data import Column
+from hpc_dl.jobspec.facts import Column
 from hpc_dl.jobspec.sources.tables import Table
 
 if TYPE_CHECKING:

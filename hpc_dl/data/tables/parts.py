@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from hpc_dl.data.tables.absent import refuse_absent
 from hpc_dl.data.tables.rows import Rows
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.data import Part
+from hpc_dl.jobspec.facts import Part
 from hpc_dl.jobspec.sources.tables import Table
 
 _PARTS: dict[str, Part] = {

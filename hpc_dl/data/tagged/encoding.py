@@ -15,7 +15,7 @@ import numpy as np
 from hpc_dl.data.tagged.sentences import Sentence
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.bio import SPELLING
-from hpc_dl.jobspec.data import UNKNOWN, Feature
+from hpc_dl.jobspec.facts import UNKNOWN, Feature
 
 FILE = "words.json"
 """The name of its file among the assets."""

@@ -16,7 +16,7 @@ from hpc_dl.data.tagged.encoding import FILE, WordEncoder
 from hpc_dl.data.tagged.sentences import Corpus, Sentence
 from hpc_dl.errors import UserError, first_few
 from hpc_dl.jobspec import bio
-from hpc_dl.jobspec.data import DataFacts, Feature
+from hpc_dl.jobspec.facts import DataFacts, Feature
 from hpc_dl.jobspec.tagged import Tagged
 
 if TYPE_CHECKING:

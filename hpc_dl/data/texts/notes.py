@@ -9,7 +9,7 @@ from hpc_dl.data.splits.counts import SPLITS
 from hpc_dl.data.texts.labelled import Divided
 from hpc_dl.data.tokens.examples import note_truncated
 from hpc_dl.data.tokens.tokenizer import Tokenizer
-from hpc_dl.jobspec.data import UNKNOWN
+from hpc_dl.jobspec.facts import UNKNOWN
 
 
 @dataclass

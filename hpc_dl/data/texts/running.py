@@ -25,7 +25,7 @@ from hpc_dl.data.splits.counts import SPLITS
 from hpc_dl.data.tokens import Tokenizer
 from hpc_dl.data.tokens.tokenizer import Ids
 from hpc_dl.errors import UserError, first_few, reason
-from hpc_dl.jobspec.data import UNKNOWN, DataFacts, Feature
+from hpc_dl.jobspec.facts import UNKNOWN, DataFacts, Feature
 from hpc_dl.jobspec.running_text import RunningText
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from hpc_dl.data.splits.counts import Holdout
 from hpc_dl.data.texts import notes
 from hpc_dl.data.texts.labelled import Divided, LabelledTexts
 from hpc_dl.data.tokens import Tokenizer, examples
-from hpc_dl.jobspec.data import DataFacts, Feature, RaggedData
+from hpc_dl.jobspec.data import RaggedData
+from hpc_dl.jobspec.facts import DataFacts, Feature
 from hpc_dl.jobspec.texts import ClassifiedTexts
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 
 from hpc_dl.data.tokens.counts import most_frequent
 from hpc_dl.data.tokens.tokenizer import Ids, Tokenizer
-from hpc_dl.jobspec.data import UNKNOWN
+from hpc_dl.jobspec.facts import UNKNOWN
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpc_dl.jobspec.data import AnyAugment, UserAugment
-from hpc_dl.jobspec.model import Modality
+from hpc_dl.jobspec.facts import Modality
 
 if TYPE_CHECKING:
     import torch

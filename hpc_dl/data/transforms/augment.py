@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from hpc_dl.data.dataset import Batch, to_device
 from hpc_dl.data.sampler import coins_of_examples, mix_seed
 from hpc_dl.jobspec.data import Augment
-from hpc_dl.jobspec.model import Modality
+from hpc_dl.jobspec.facts import Modality
 
 
 class Augmentation:

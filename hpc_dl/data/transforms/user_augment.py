@@ -26,7 +26,7 @@ from hpc_dl.data.sampler import mix_seed
 from hpc_dl.data.user_functions.call import calling
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.data import UserAugment
-from hpc_dl.jobspec.model import Modality
+from hpc_dl.jobspec.facts import Modality
 from hpc_dl.jobspec.signatures import Called
 from hpc_dl.user_code import load_object
 

@@ -23,8 +23,7 @@ from hpc_dl.data.splits.holdout import Array, number_groups, refuse_shared
 from hpc_dl.data.user_functions.returned import kind_of, way_from
 from hpc_dl.data.user_functions.tensors import to_array, to_tensor
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.model import Modality
+from hpc_dl.jobspec.facts import DataFacts, Modality
 
 SPLITS = ("train", "validation", "test")
 KEYS = ("image", "sequence", "table", "label", "target", "group")

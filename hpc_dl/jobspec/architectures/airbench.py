@@ -6,8 +6,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
-from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.model import Conflict, Model, Task
+from hpc_dl.jobspec.facts import DataFacts, Task
+from hpc_dl.jobspec.model import Conflict, Model
 
 
 class Airbench(Model):

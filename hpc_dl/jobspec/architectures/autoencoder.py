@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.image_models import Coder
 from hpc_dl.jobspec.model import Conflict
 from hpc_dl.jobspec.only_with import OnlyWith

@@ -6,16 +6,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts, Modality, Task
 from hpc_dl.jobspec.log_mel import ReadsRecordings
-from hpc_dl.jobspec.model import (
-    Activation,
-    Conflict,
-    Modality,
-    Norm,
-    Probability,
-    Task,
-)
+from hpc_dl.jobspec.model import Activation, Conflict, Norm, Probability
 from hpc_dl.jobspec.only_with import OnlyWith
 from hpc_dl.jobspec.random_field import TagsWords
 

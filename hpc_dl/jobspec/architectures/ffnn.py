@@ -6,8 +6,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
-from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.model import Activation, Conflict, Modality, Probability, Task
+from hpc_dl.jobspec.facts import DataFacts, Modality, Task
+from hpc_dl.jobspec.model import Activation, Conflict, Probability
 from hpc_dl.jobspec.normalised import Normalised
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.image_models import Generative
 from hpc_dl.jobspec.model import Conflict
 from hpc_dl.jobspec.only_with import OnlyWith

@@ -6,7 +6,8 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
-from hpc_dl.jobspec.model import Activation, Modality, Probability, Task
+from hpc_dl.jobspec.facts import Modality, Task
+from hpc_dl.jobspec.model import Activation, Probability
 from hpc_dl.jobspec.normalised import Normalised
 from hpc_dl.jobspec.only_with import OnlyWith
 

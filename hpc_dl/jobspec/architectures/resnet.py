@@ -6,7 +6,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
-from hpc_dl.jobspec.model import Model, Task
+from hpc_dl.jobspec.facts import Task
+from hpc_dl.jobspec.model import Model
 
 
 class Residual(Model):

@@ -9,8 +9,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field, PositiveInt
 
-from hpc_dl.jobspec.data import DataFacts
-from hpc_dl.jobspec.model import Conflict, Model, Task
+from hpc_dl.jobspec.facts import DataFacts, Task
+from hpc_dl.jobspec.model import Conflict, Model
 from hpc_dl.jobspec.torchvision import CLASSIFIERS, WITHOUT_BATCH_NORM, WITHOUT_RANDOMNESS
 
 

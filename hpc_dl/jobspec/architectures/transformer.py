@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.model import Conflict, Probability
 from hpc_dl.jobspec.only_with import OnlyWith
 from hpc_dl.jobspec.sequence_model import SequenceModel

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from hpc_dl.jobspec.data import Data, Fraction, StreamedData
-from hpc_dl.jobspec.model import Modality, Task
+from hpc_dl.jobspec.facts import Modality, Task
 
 
 class Arrays(Data):

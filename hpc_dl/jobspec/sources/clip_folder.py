@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from hpc_dl.jobspec.data import Fraction, StreamedData
+from hpc_dl.jobspec.facts import Modality
 from hpc_dl.jobspec.image_options import Size
-from hpc_dl.jobspec.model import Modality
 from hpc_dl.jobspec.sources.image_folder import Pattern
 
 

@@ -8,7 +8,7 @@ from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from hpc_dl.jobspec.csv_format import ColumnNames, CsvFormat
 from hpc_dl.jobspec.data import ConsecutiveData, Fraction
-from hpc_dl.jobspec.model import Modality, Task
+from hpc_dl.jobspec.facts import Modality, Task
 
 
 class Series(CsvFormat, ConsecutiveData):

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, NonNegativeInt
 
 from hpc_dl.jobspec.data import Fraction, StreamedData
-from hpc_dl.jobspec.model import Modality
+from hpc_dl.jobspec.facts import Modality
 
 DIRECTIONS = ("right", "down right", "down", "down left", "left", "up left", "up", "up right")
 """Classes: clip n moves in direction n mod 8, at 45° to the next."""

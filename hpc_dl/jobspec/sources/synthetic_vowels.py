@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, NonNegativeInt
 
 from hpc_dl.jobspec.data import Fraction, RaggedData
-from hpc_dl.jobspec.model import Modality
+from hpc_dl.jobspec.facts import Modality
 
 
 class SyntheticVowels(RaggedData):

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from hpc_dl.jobspec.csv_format import CATEGORIES, CsvFormat
 from hpc_dl.jobspec.data import Data, Fraction
-from hpc_dl.jobspec.model import Modality, Task
+from hpc_dl.jobspec.facts import Modality, Task
 
 
 class TableFiles(Data):

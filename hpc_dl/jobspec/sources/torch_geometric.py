@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from hpc_dl.jobspec.data import Fraction, LibraryData
-from hpc_dl.jobspec.model import Modality, Task
+from hpc_dl.jobspec.facts import Modality, Task
 
 NAMED = {
     "TUDataset": "AIDS COLLAB DD ENZYMES IMDB-BINARY IMDB-MULTI MUTAG NCI1 NCI109 PROTEINS PTC_MR "

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from hpc_dl.jobspec.base import REFERENCE
 from hpc_dl.jobspec.data import LibraryData
-from hpc_dl.jobspec.model import Modality, Task
+from hpc_dl.jobspec.facts import Modality, Task
 
 
 class UserData(LibraryData):

@@ -12,7 +12,7 @@ from hpc_dl.data.tables.absent import refuse_absent
 from hpc_dl.data.tables.places import list_rows
 from hpc_dl.errors import UserError
 from hpc_dl.jobspec.csv_format import CsvFormat
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.predictor import tables
 from hpc_dl.predictor.examples.part import Examples, Part
 

@@ -14,7 +14,7 @@ from hpc_dl.data import fingerprint, loading, sources
 from hpc_dl.data.changes import describe_changes
 from hpc_dl.data.dataset import Split
 from hpc_dl.errors import UserError
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.run import initial_weights, records
 from hpc_dl.run.layout import RunDir
 from hpc_dl.zoo.trained import Trained

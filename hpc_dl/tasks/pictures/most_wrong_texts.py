@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
-from hpc_dl.jobspec.data import Feature
+from hpc_dl.jobspec.facts import Feature
 from hpc_dl.tasks import detokenize
 from hpc_dl.tasks.artifacts import Text
 from hpc_dl.tasks.contract import Batch

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hpc_dl.jobspec.data import BEGIN, DataFacts
+from hpc_dl.jobspec.facts import BEGIN, DataFacts
 from hpc_dl.tasks.padding import is_real
 from hpc_dl.tasks.state import State
 from hpc_dl.zoo.layers.encoder_decoder import EncoderDecoder, Memory, beside

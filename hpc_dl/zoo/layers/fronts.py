@@ -6,7 +6,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.frame_layers import FrameLayers
 from hpc_dl.jobspec.log_mel import LogMel
 from hpc_dl.zoo.layers.frames import FrameConvolutions

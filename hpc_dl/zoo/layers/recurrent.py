@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hpc_dl.jobspec.data import DataFacts
+from hpc_dl.jobspec.facts import DataFacts
 from hpc_dl.jobspec.model import Pooling
 from hpc_dl.tasks.padding import is_real
 from hpc_dl.tasks.state import State
