@@ -80,11 +80,14 @@ def _beside_hand(workloads: Sequence[Mapping[str, Any]]) -> list[str]:
     return _table(["", "a step by hand", "hpcdl", "goal"], rows)
 
 
+_COMMAND = re.compile(r"((?:hpcdl|python) .*?)?((?:, |^)(?:of|to|the) .*)?")
+
+
 def _command(name: str) -> str:
     """Return what was typed as code, and what is said of it as it is."""
-    typed, said = re.fullmatch(r"((?:hpcdl|python) .*?)?((?:, |^)(?:of|to|the) .*)?", name).groups(
-        ""
-    )
+    found = _COMMAND.fullmatch(name)
+    assert found is not None
+    typed, said = found.groups("")
     return f"`{typed}`{said}" if typed else said
 
 
