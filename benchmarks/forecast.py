@@ -102,17 +102,7 @@ HEAD = (
 
 def rows(found: Sequence[Comparison]) -> list[list[str]]:
     """Return the results as a table, without its head."""
-    head = [
-        "job",
-        "forecast, s",
-        "by speeds",
-        "run, s",
-        "ratio",
-        "memory, MiB",
-        "run, MiB",
-        "ratio",
-    ]
-    return [head] + [
+    return [
         [
             it.job,
             f"{it.forecast:.1f}",
@@ -132,7 +122,7 @@ def section(results: Mapping[str, Any]) -> str:
     machine, found = results["machine"], [Comparison(**it) for it in results["jobs"]]
     told = (
         f"Measured by `python -m benchmarks.forecast` on {machine['cores']} cores of an "
-        f"{machine['cpu']}, with a load of {results['load']:.1f} before it began. Of "
+        f"{machine['cpu']}, with a load of at most {results['load']:.1f} before each began. Of "
         f"{len(found)} jobs the forecast of the time is within 1.3 times for "
         f"{sum(it.ratio <= 1.3 for it in found)}, that of memory for "
         f"{sum(it.memory_ratio <= 1.3 for it in found)}."
@@ -166,7 +156,7 @@ def main() -> None:
     found = []
     for job in jobs:
         if not asked.job or job.stem in asked.job:
-            with tempfile.TemporaryDirectory() as folder:
+            with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
                 found.append(compare(job, Path(folder)))
     _show(found)
     if asked.output:

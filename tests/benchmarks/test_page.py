@@ -1,6 +1,10 @@
 """The README's section on speed is that of the committed results."""
 
-from benchmarks import page
+import json
+
+import pytest
+
+from benchmarks import forecast, page, search
 from benchmarks.workloads import CONTENDERS, WORKLOADS
 
 
@@ -17,3 +21,9 @@ def test_what_was_measured_is_what_there_is_to_measure():
     known = {it.name: set(it.contenders) for it in WORKLOADS}
     for it in page.read()["workloads"]:
         assert set(it["contenders"]) <= known[it["name"]] <= set(CONTENDERS)
+
+
+@pytest.mark.parametrize("module", [forecast, search])
+def test_a_page_says_what_was_measured(module):
+    results = json.loads(module.RESULTS.read_text(encoding="utf-8"))
+    assert module.SECTION.read() == module.section(results)
