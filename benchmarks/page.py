@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.marked import Section
+from benchmarks.marked import Section, table
 from benchmarks.workloads import CONTENDERS, HAND, HPCDL
 
 ROOT = Path(__file__).parent.parent
@@ -36,7 +36,7 @@ def section(results: Mapping[str, Any]) -> str:
     lines += ["", *_of_everybody(everybody)] if everybody else []
     lines += ["", *_beside_hand(others)] if others else []
     commands = [[_command(it["name"]), f"{it['seconds']:.2f} s"] for it in results["commands"]]
-    lines += ["", *_table(["", "until it is there"], commands)] if commands else []
+    lines += ["", *table(["", "until it is there"], commands)] if commands else []
     return "\n".join(lines)
 
 
@@ -67,7 +67,7 @@ def _of_everybody(workloads: Sequence[Mapping[str, Any]]) -> list[str]:
         rows.append([f"**{called}**" if name == HPCDL else called, *cells])
     steps = [f"{it['contenders'][HAND]['step_us']:,.0f} µs" for it in workloads]
     goals = [f"{it['goal']:.2f}" for it in workloads]
-    return _table(head, [*rows, ["a step by hand", *steps], ["goal of hpcdl", *goals]])
+    return table(head, [*rows, ["a step by hand", *steps], ["goal of hpcdl", *goals]])
 
 
 def _beside_hand(workloads: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -77,7 +77,7 @@ def _beside_hand(workloads: Sequence[Mapping[str, Any]]) -> list[str]:
         own, hand = it["contenders"][HPCDL], it["contenders"][HAND]
         step = f"{hand['step_us'] / 1000:,.2f} ms"
         rows.append([it["title"], step, _ratio(own), f"{it['goal']:.2f}"])
-    return _table(["", "a step by hand", "hpcdl", "goal"], rows)
+    return table(["", "a step by hand", "hpcdl", "goal"], rows)
 
 
 _COMMAND = re.compile(r"((?:hpcdl|python) .*?)?((?:, |^)(?:of|to|the) .*)?")
@@ -98,11 +98,6 @@ def _ratio(found: Mapping[str, Any] | None) -> str:
     if low == high == 1:
         return "1"
     return f"{found['ratio']:.2f} ({low:.2f}-{high:.2f})"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    lines = [head, ["---"] * len(head), *rows]
-    return [f"| {' | '.join(cells)} |" for cells in lines]
 
 
 def draw(results: Mapping[str, Any], path: Path) -> None:
