@@ -20,7 +20,13 @@ from pydantic import (
 
 from hpc_dl.jobspec import library_names
 from hpc_dl.jobspec.base import REFERENCE, OpenSpec, Spec, tag_by_name
-from hpc_dl.jobspec.facts import Modality, Task
+from hpc_dl.jobspec.facts import (  # noqa: F401  some are here for users' code of before
+    Column,
+    DataFacts,
+    Feature,
+    Modality,
+    Task,
+)
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 

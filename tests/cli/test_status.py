@@ -189,8 +189,9 @@ def test_the_log_of_a_healthy_run_shows_its_epochs(
     start(new_run(root, train={"epochs": 2}))
     assert main(["logs", "latest", "-f"]) == 0
     said = [line for line in capfd.readouterr().out.splitlines() if "submitit" not in line]
-    began, first, second, tested, test, end, *report = said
+    began, counted, first, second, tested, test, end, *report = said
     assert began.startswith("running: 1 rank on ")
+    assert counted.startswith("model FLOPs of an example: ")
     assert first.startswith("epoch 1/2  step ")
     assert second.startswith("epoch 2/2  step ")
     assert "train/loss" in first

@@ -64,7 +64,8 @@ class Broken(Own):
 
 
 class Hanging(Own):
-    """Rank `rank` hangs in step `at` of a job's first attempt."""
+    """Rank `rank` hangs in call `at` of the loss, of a job's first attempt; in the first, FLOPs are
+    counted."""
 
     times = 0
 

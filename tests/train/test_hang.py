@@ -21,7 +21,7 @@ def hanging(root, size, rank, timeout="0:04"):
     return new_run(
         root,
         own_models(root / "code"),
-        model={"name": "own.py:Hanging", "rank": rank, "at": 4},
+        model={"name": "own.py:Hanging", "rank": rank, "at": 5},
         train={"hang_timeout": timeout},
         resources={"tasks_per_node": size, "cpus_per_task": 1},
     )

@@ -13,9 +13,9 @@ from hpc_dl.jobspec.notes import NAMES
 from hpc_dl.jobspec.only_with import find_unused
 from hpc_dl.planning import compatibility
 from hpc_dl.planning.compatibility import SpecConflict
-from hpc_dl.tasks.contract import Loss
 from hpc_dl.tasks.decoding import Sampling
 from hpc_dl.tasks.predict_notes import Improvisation
+from tests.support.measured import parts_of
 
 LENGTH = torch.tensor([5, 1, 7])
 WORDS = ("<unk>", *"abcdef")
@@ -150,8 +150,7 @@ def numbers(made, nets, given):
     found = {name: it.grad for name, it in nets["model"].named_parameters()}
     found |= {"count": torch.as_tensor(loss.count)}
     for name, it in made.measure(nets, given).items():
-        seen = (it.total / it.count,) if isinstance(it, Loss) else it.seen
-        found |= {f"{name} {n}": tensor for n, tensor in enumerate(seen)}
+        found |= {f"{name} {n}": tensor for n, tensor in enumerate(parts_of(it))}
     nets["model"].eval()
     with torch.no_grad():
         predicted = made.predict(nets, made.inputs(given))

@@ -6,10 +6,10 @@ import torch
 from hpc_dl import tasks, zoo
 from hpc_dl.jobspec.architectures import ZOO
 from hpc_dl.jobspec.facts import BEGIN, END, DataFacts, Feature
-from hpc_dl.tasks.contract import Loss
 from hpc_dl.tasks.state import pick
 from hpc_dl.tasks.translate import Search
 from hpc_dl.zoo.layers.attention_translation import DecoderLayer
+from tests.support.measured import parts_of
 
 WORDS = ("<unk>", BEGIN, END, *"abcdef")
 FACTS = DataFacts(
@@ -59,8 +59,7 @@ def numbers(name, width):
     nets["model"].eval()
     with torch.no_grad():
         for key, it in architecture.task.measure(architecture.outputs(nets, given), given).items():
-            seen = (it.total / it.count,) if isinstance(it, Loss) else it.seen
-            found |= {f"{key} {n}": tensor for n, tensor in enumerate(seen)}
+            found |= {f"{key} {n}": tensor for n, tensor in enumerate(parts_of(it))}
         for beam in (1, 3):
             architecture.task.params = Search(beam=beam)
             found[f"beam {beam}"] = architecture.predict(nets, architecture.inputs(given))["tokens"]
