@@ -154,11 +154,11 @@ class _Checking:
 
         Raises SpecConflict and other UserErrors.
         """
-        spec = request.spec
+        spec, parts = request.spec, request.spec.foreign_parts()
         new = {
             (key, self._kind(key, value))
             for key, value in trial.values.items()
-            if any(f"{key}.".startswith(f"{part}.") for part in spec.foreign_parts())
+            if any(f"{key}.".startswith(f"{part}.") for part in parts)
         } - self._tried
         if not new:
             return
