@@ -84,7 +84,7 @@ _COMMAND = re.compile(r"((?:hpcdl|python) .*?)?((?:, |^)(?:of|to|the) .*)?")
 
 
 def _command(name: str) -> str:
-    """Return what was typed as code, and what is said of it as it is."""
+    """Return the name of a measurement, with the command in it as code."""
     found = _COMMAND.fullmatch(name)
     assert found is not None
     typed, said = found.groups("")

@@ -18,12 +18,13 @@ from hpc_dl.errors import UserError
 from hpc_dl.run import aborts, failure, journal
 from hpc_dl.run.layout import RunDir
 from hpc_dl.run.rank_info import RankInfo
+from hpc_dl.run.stop_signals import STOPPING
 from hpc_dl.scheduler import recovery, registry, requeue
 from hpc_dl.scheduler.base import Scheduler
 from hpc_dl.tracking import webhook
 
-_FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGUSR2)
-"""Those that end a rank; the last is Slurm's warning of the time limit, which may come before the
+_FROM_OUTSIDE = (signal.SIGKILL, *STOPPING)
+"""Those that end a rank; one is Slurm's warning of the time limit, which may come before the
 rank has a handler for it."""
 
 

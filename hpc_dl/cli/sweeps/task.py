@@ -32,6 +32,7 @@ from hpc_dl.run.layout import mode_of as folder_mode
 from hpc_dl.run.lease import Holder
 from hpc_dl.run.process_identity import Process
 from hpc_dl.run.rank_info import RankInfo, single_rank
+from hpc_dl.run.stop_signals import STOPPING
 from hpc_dl.run.waiting import wait_until
 from hpc_dl.scheduler import registry
 from hpc_dl.scheduler.base import OUT_OF_MEMORY, Job, Scheduler
@@ -263,7 +264,7 @@ def main(path: Path, mark: str) -> int:
     sweep = SweepDir(path)
     set_umask(folder_mode(RunDir(path)))
     # Slurm signals the script as well as the training, which saves and decides what follows.
-    for number in (signal.SIGTERM, signal.SIGUSR2):
+    for number in STOPPING:
         signal.signal(number, lambda *_: None)
     try:
         return Task(sweep, mark).work()

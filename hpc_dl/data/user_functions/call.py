@@ -13,9 +13,10 @@ from pathlib import Path
 import torch
 
 from hpc_dl.errors import UserError
+from hpc_dl.run.stop_signals import STOPPING
 from hpc_dl.user_code import failures
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)
+_SIGNALS = (signal.SIGINT, *STOPPING)
 """Signals that ask a job to stop, or to save."""
 _STREAMS = {"stdout": 1, "stderr": 2}
 
