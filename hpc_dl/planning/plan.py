@@ -105,6 +105,10 @@ class Plan:
         epochs, steps = divmod(step, self.steps_per_epoch)
         return epochs * self.facts.train + min(steps * self.global_batch, self.facts.train)
 
+    def examples_of(self, step: int) -> int:
+        """Return the training examples in the global batch of a step, the first being 0."""
+        return self.examples_seen(step + 1) - self.examples_seen(step)
+
     def without_password(self) -> Plan:
         """Return the plan as it may be written and shown."""
         return dataclasses.replace(self, tracking_uri=hidden(self.tracking_uri))

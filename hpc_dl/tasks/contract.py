@@ -57,6 +57,8 @@ class Loss:
     total: Tensor
     """Scalar: the sum of the loss over `count` examples, tokens or nodes."""
     count: int | Tensor
+    """An int is the number of the batch's examples, which the ranks know of each other; any other
+    count, as of tokens, is a tensor."""
     logs: Mapping[str, Tensor] = field(default_factory=dict)
     """Further sums over the same count, scalars, which are reported as means."""
 

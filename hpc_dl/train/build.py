@@ -66,7 +66,9 @@ def build_engine(
         players[name] = Player(prepared, optimizer, rate, ema)
     carries = spec.data.carries_state
     carry = Carry(world, plan.global_batch, plan.micro_batch) if carries else None
-    engine = Engine(architecture, players, accelerate.scaler, world, spec.train, carry)
+    engine = Engine(
+        architecture, players, accelerate.scaler, world, spec.train, carry, plan.examples_of
+    )
     engine.begun = begun
     return engine
 

@@ -53,6 +53,7 @@ class Engine:
         world: World,
         options: Train,
         carry: Carry | None = None,
+        examples_of: Callable[[int], int] | None = None,
     ) -> None:
         self.architecture = architecture
         self.players = players
@@ -78,6 +79,8 @@ class Engine:
         self.step = 0
         self.carry = carry
         """Of recurrent states, where the batches go on where those before end."""
+        self.examples_of = examples_of
+        """How many examples the global batch of a step has, for ranks that are not to wait."""
         self.rate_factor = 1.0
         """Multiplies every learning rate; lowered after a roll-back."""
         self.metrics = MetricAccumulator(world)
@@ -129,7 +132,8 @@ class Engine:
     ) -> NonFiniteUpdate | None:
         player, count = self.players[name], len(micro_batches)
         player.set_rate(self.step, self.rate_factor)
-        mean = GlobalMean(self.world, count, in_fp16=self.scaler is not None)
+        examples = self.examples_of(self.step) if self.examples_of else None
+        mean = GlobalMean(self.world, count, examples, in_fp16=self.scaler is not None)
         self.buffers.save()
         with self.only_trainable(name):
             losses = [

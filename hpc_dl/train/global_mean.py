@@ -1,10 +1,11 @@
 """The loss of an update as a mean over the examples of all ranks and micro-batches.
 
 A mean is differentiated: each loss is divided by the count over all ranks, times their number, for
-gradients are averaged over the ranks. The ranks add up their counts before the first backward pass.
-Of several micro-batches only the first is known by then, and all are assumed to be as large;
-`correct` puts that right at the end. So it does in fp16 with the number of ranks: an example's
-gradient, which may overflow, is as large on eight ranks as on one.
+gradients are averaged over the ranks. Where examples are counted, all ranks know how many there
+are, and add up their losses during the backward pass. Other counts, as of tokens, they add up
+before it. Of several micro-batches only the first is known by then, and all are assumed to be as
+large; `correct` puts that right at the end. So it does in fp16 with the number of ranks: an
+example's gradient, which may overflow, is as large on eight ranks as on one.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from hpc_dl.train.world import World
+from hpc_dl.train.world import PendingSum, World
 from hpc_dl.zoo.contract import Loss
 
 Number = Tensor | float
@@ -42,13 +43,24 @@ class Readback:
 class GlobalMean:
     """The mean loss of one update, in which every rank computes so many micro-batches."""
 
-    def __init__(self, world: World, micro_batches: int, *, in_fp16: bool = False) -> None:
+    def __init__(
+        self,
+        world: World,
+        micro_batches: int,
+        examples: int | None = None,
+        *,
+        in_fp16: bool = False,
+    ) -> None:
         self._world, self._rounds = world, micro_batches
+        self._examples = examples if micro_batches == 1 else None
+        """Of the global batch, if known: what losses count whose count is an int."""
         self._times = 1 if in_fp16 else world.size
         """By how much losses are larger than their part of the mean."""
         self._added = 0
         self._own_total: Tensor
         self._own_count: Number
+        self._sum: PendingSum | None = None
+        """Of counts, losses and requests over the ranks, until it is waited for."""
         self._divisor: Number = 1
         """Of the losses: the count over all ranks and micro-batches, estimated from the first of
         these, by `_times`."""
@@ -62,7 +74,7 @@ class GlobalMean:
         if is_first or self._added == self._rounds:
             self._reduce()
         if is_first:
-            expected = self._count * self._rounds
+            expected = self._expected()
             self._divisor = expected if self._times == 1 else expected / self._times
         if isinstance(self._divisor, Tensor):  # a half could not hold it
             wide = torch.promote_types(loss.total.dtype, torch.float32)
@@ -71,17 +83,22 @@ class GlobalMean:
 
     def correct(self, gradients: list[Tensor]) -> None:
         """Scale gradients that were averaged over the ranks to those of the mean; in place."""
-        if gradients and (self._rounds > 1 or self._times < self._world.size):
+        factor: Number = self._world.size / self._times
+        if self._rounds > 1:
+            self._finish()
             factor = self._world.size * self._divisor / self._count
-            if isinstance(factor, Tensor):
+            if gradients and isinstance(factor, Tensor):
                 factor = factor.to(gradients[0].dtype)
+        if gradients and (self._rounds > 1 or factor != 1):
             torch._foreach_mul_(gradients, factor)
 
     def total(self) -> float:
-        """Return the sum of the loss over all ranks; waits for the forward passes alone.
+        """Return the sum of the loss over all ranks; a GPU is waited for only until the forward
+        passes have ended.
 
         The requests of all ranks came along, and are in `world.requests` from now on.
         """
+        self._finish()
         numbers, agreed = self._readback.read(), self._world.requests
         if self._world.size == 1:
             agreed.total = agreed.own()
@@ -90,17 +107,29 @@ class GlobalMean:
         agreed.total = int(requests)
         return float(total)
 
+    def _expected(self) -> Number:
+        """Return the count over all ranks and micro-batches; without waiting, if it is known."""
+        if self._examples is not None and not isinstance(self._own_count, Tensor):
+            return self._examples
+        self._finish()
+        return self._count * self._rounds
+
     def _reduce(self) -> None:
-        """Add up losses and counts so far over all ranks, and their requests along with these."""
-        count = self._own_count
+        """Begin to add up losses and counts so far over the ranks, and their requests with them."""
         if self._world.size == 1:
-            self._readback = Readback(self._own_total)
-        else:
-            numbers = (count, self._own_total, self._world.requests.own())
-            row = [_to_double(it, self._world.device) for it in numbers]
-            sums = self._world.sum(torch.stack(row))
-            count, self._readback = sums[0], Readback(sums[1:])
-        self._count = _at_least_one(count)
+            self._count, self._readback = _at_least_one(self._own_count), Readback(self._own_total)
+            return
+        numbers = (self._own_count, self._own_total, self._world.requests.own())
+        row = [_to_double(it, self._world.device) for it in numbers]
+        self._sum = self._world.begin_sum(torch.stack(row))
+        if self._world.device.type != "cpu":  # the device waits, and its later work with it
+            self._finish()
+
+    def _finish(self) -> None:
+        """Wait for the sums over the ranks."""
+        if self._sum is not None:
+            count, *_ = sums = self._sum.wait()
+            self._count, self._readback, self._sum = _at_least_one(count), Readback(sums[1:]), None
 
 
 def _at_least_one(count: Number) -> Number:

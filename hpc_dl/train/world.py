@@ -88,6 +88,20 @@ class Requests:
 
 
 @dataclass(frozen=True)
+class PendingSum:
+    """A sum over the ranks that is under way."""
+
+    values: torch.Tensor
+    work: dist.Work | None
+
+    def wait(self) -> torch.Tensor:
+        """Return the sum: in main memory once it is there, on a GPU once that is told to wait."""
+        if self.work is not None:
+            self.work.wait()
+        return self.values
+
+
+@dataclass(frozen=True)
 class World:
     """The ranks, as one of them sees them."""
 
@@ -105,6 +119,11 @@ class World:
         if self.size > 1:
             dist.all_reduce(values)
         return values
+
+    def begin_sum(self, values: torch.Tensor) -> PendingSum:
+        """Begin to sum `values` over the ranks, in place, while the caller goes on."""
+        work = dist.all_reduce(values, async_op=True) if self.size > 1 else None
+        return PendingSum(values, work)
 
     def sums(self, values: Sequence[torch.Tensor | float]) -> list[float]:
         """Return scalars summed over the ranks, with one transfer and one synchronisation."""

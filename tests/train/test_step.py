@@ -7,11 +7,13 @@ import torch
 from accelerate.utils import convert_outputs_to_fp32
 
 from hpc_dl.train import build
+from hpc_dl.train.distribute import trained_players
 from hpc_dl.train.global_mean import GlobalMean
 from hpc_dl.train.optim import ShardedSGD
 from hpc_dl.train.world import World
 from hpc_dl.zoo.contract import Loss
 from tests.support import every_architecture, ranks, steps
+from tests.support.waiting import wait_until
 
 PRECISIONS = ["fp32", "bf16", "fp16"]
 ONE, TWO = {"tasks_per_node": 1}, {"tasks_per_node": 2}
@@ -104,6 +106,37 @@ def test_fp16_overflows_in_no_division(divided):
     scales = {how: scale for how, (_, scale) in divided.items() if how[-1] == "fp16"}
     assert scales == dict.fromkeys(scales, 2.0**16)
     assert len(scales) == 14
+
+
+def begun_before_the_other_rank(world, folder):
+    """Whether rank 0 can go on to its backward pass while rank 1 is still in its forward pass, and
+    the gradients of the mean of 3 examples on rank 0 and 1 on rank 1, averaged."""
+    weight, is_ahead = torch.ones((), requires_grad=True), folder / "ahead"
+    mean = GlobalMean(world, 1, 4)
+    if world.rank == 1:
+        wait_until(is_ahead.exists)
+    value = mean.add(Loss(weight * (6.0, 2.0)[world.rank], (3, 1)[world.rank]))
+    if world.rank == 0:
+        is_ahead.touch()
+    value.backward()
+    mean.correct([weight.grad])
+    return float(world.sum(weight.grad)) / world.size, mean.total()
+
+
+def test_no_rank_waits_for_the_losses_of_others_before_its_backward_pass(tmp_path):
+    assert ranks.call_on_all(begun_before_the_other_rank, 2, tmp_path, tmp_path) == (2.0, 8.0)
+
+
+@pytest.mark.parametrize("name", every_architecture.JOBS)
+def test_a_count_that_is_a_number_is_that_of_the_examples(name, code):
+    """By which the ranks divide their losses before they know those of each other."""
+    engine, batches = every_architecture.engine_of(name, code, World(0, 1, torch.device("cpu")))
+    (batch,) = batches.of_step(0)[:1]
+    for player in trained_players(engine):
+        count = engine.architecture.loss(engine.nets, batch, player).count
+        assert isinstance(count, torch.Tensor) or count == min(
+            batches.micro_batch, len(batches.split)
+        )
 
 
 def mean_of(*losses):
