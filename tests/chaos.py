@@ -47,7 +47,7 @@ POINTS = {
     "between the gradient and the step": ("hpc_dl.train.engine:Engine._clip", 36),
     "between two updates": ("hpc_dl.train.engine:Engine._update", 36),
     "in an evaluation": ("hpc_dl.train.evaluate:EvaluationMetrics.update", 6),
-    "while the state is copied": ("hpc_dl.train.checkpoint_writer:_copied", 200),
+    "while the state is copied": ("hpc_dl.train.state_copy:_laid_out", 200),
     "before the checksum of a checkpoint": ("hpc_dl.train.checkpoint:_sha256", 9),
     "before and after a checkpoint is renamed": ("hpc_dl.train.checkpoint:sync_folder", 20),
     "while an old checkpoint is removed": ("shutil:rmtree", 12),

@@ -16,12 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from hpc_dl.errors import naming
 from hpc_dl.jobspec.job import Checkpoint
 from hpc_dl.train import checkpoint
 from hpc_dl.train.best_effort import describe_disk_error, is_disk_error
+from hpc_dl.train.state_copy import StateCopy
 
 
 @dataclass(frozen=True)
@@ -65,8 +64,8 @@ class CheckpointWriter:
         self._on_saved = on_saved
         self._on_failure = on_failure
         self._writer: threading.Thread | None = None
-        self._copy: Any = None
-        """Of the last saved state; its memory is used again."""
+        self._copy = StateCopy()
+        """Of the last saved state."""
         self._changed = threading.Condition()
         """Of what follows, and of the copy as long as it waits."""
         self._waiting: _Save | None = None
@@ -98,7 +97,7 @@ class CheckpointWriter:
         started = time.perf_counter()
         with self._changed:
             if (waiting := self._waiting) and (best or not waiting.best):
-                self._take_copy(state)
+                self._copy.take(state)
                 held += time.perf_counter() - started
                 self._waiting = _Save(step, best, held, shards)
                 self._hurry = not may_wait
@@ -107,16 +106,11 @@ class CheckpointWriter:
             if waiting and may_wait:
                 return
         self.wait()
-        self._take_copy(state)
+        self._copy.take(state)
         held += time.perf_counter() - started
         self._waiting, self._hurry = _Save(step, best, held, shards), not may_wait
         self._writer = threading.Thread(target=self._write_in_time, daemon=True)
         self._writer.start()
-
-    def _take_copy(self, state: dict[str, Any]) -> None:
-        self._copy = _copied(state, self._copy)
-        if torch.cuda.is_initialized():  # the GPU is still writing
-            torch.cuda.current_stream().synchronize()
 
     def wait(self) -> None:
         """Wait until no save is under way; one that waits is written now."""
@@ -141,7 +135,7 @@ class CheckpointWriter:
             if shards is not None:
                 shards.result()
             with naming(self.folder / f"step-{step:08d}"):
-                path = checkpoint.write(self.folder, step, self._copy, self._check)
+                path = checkpoint.write(self.folder, step, self._copy.get(), self._check)
             self._check()
             if best:
                 checkpoint.keep_as_best(path, step)
@@ -179,26 +173,3 @@ class CheckpointWriter:
     def _remove_old(self) -> None:
         for _, old in sorted(checkpoint.of_kind(self.folder, "step"))[: -self.keep]:
             checkpoint.remove(old)
-
-
-def _copied(value: Any, into: Any) -> Any:
-    """Copy a state to main memory, into the tensors of an earlier copy where these fit.
-
-    A GPU writes to pinned memory, one tensor after the other, and is not waited for here.
-    """
-    if isinstance(value, torch.Tensor):
-        fits = isinstance(into, torch.Tensor) and _like(value) == _like(into)
-        pin = value.is_cuda
-        buffer = into if fits else torch.empty_like(value, device="cpu", pin_memory=pin)
-        return buffer.copy_(value.detach(), non_blocking=True)
-    if isinstance(value, dict):
-        old = into if isinstance(into, dict) else {}
-        return {key: _copied(item, old.get(key)) for key, item in value.items()}
-    if isinstance(value, list):
-        former = into if isinstance(into, list) and len(into) == len(value) else [None] * len(value)
-        return [_copied(item, one) for item, one in zip(value, former, strict=True)]
-    return value
-
-
-def _like(tensor: torch.Tensor) -> tuple[torch.dtype, torch.Size]:
-    return tensor.dtype, tensor.shape

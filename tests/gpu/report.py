@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.gpu import engines, failures, machine, several, whole_runs
+from tests.gpu import checkpoints, engines, failures, machine, several, whole_runs
 
 Check = Callable[[Path], str]
 """Is given an empty folder; returns what it has seen, or raises."""
@@ -31,6 +31,7 @@ CHECKS: dict[str, Check] = {
     },
     "the losses of the CPU": engines.check_agreement_with_the_cpu,
     "no step waits for the device": engines.check_no_waiting,
+    "checkpoints beside the steps": checkpoints.check_copies,
     **{
         f"kill and resume: {name}": partial(whole_runs.check_resume, name)
         for name in whole_runs.KILLED
@@ -44,6 +45,10 @@ CHECKS: dict[str, Check] = {
     "streaming": whole_runs.check_streaming,
     "the export on the CPU": whole_runs.check_export,
     "step times": engines.check_step_times,
+    **{
+        f"model FLOPs utilisation: {name}": partial(whole_runs.check_mfu, name)
+        for name in whole_runs.MEASURED
+    },
 }
 
 

@@ -1,15 +1,17 @@
-"""Whole runs on GPUs: killed and resumed, divided, streamed, exported."""
+"""Whole runs on GPUs: killed and resumed, divided, streamed, exported, measured."""
 
 import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image
 
 from hpc_dl.planning.plan import Plan
 from hpc_dl.predictor import load
 from hpc_dl.run.layout import RunDir, read_json, write_json
+from hpc_dl.usage import flop_rate, peak_flops
 from hpc_dl.zoo.trained import WEIGHTS, read_weights
 from tests.gpu import machine
 from tests.gpu.jobs import JOBS, sections
@@ -26,6 +28,13 @@ KILLED = {
     "vae": {},
 }
 """What is killed and resumed, with options of its training; with dropout, noise, and codes."""
+
+MEASURED = {
+    "transformer": {"name": "transformer", "patch": 2, "width": 512, "feedforward": 2048},
+    "cnn": {"name": "cnn", "channels": [128, 256, 512]},
+    "resnet": {"name": "resnet", "width": 64},
+}
+"""Networks large enough for tensor cores."""
 
 
 def run_of(folder: Path, job: dict[str, Any], size: int = 1, **train: Any) -> RunDir:
@@ -121,6 +130,22 @@ def check_export(folder: Path) -> str:
     found = load(run.export).predict(np.zeros((3, 1, 8, 8), np.float32))
     assert np.isfinite(found["probabilities"]).all(), found
     return "three pictures"
+
+
+def check_mfu(name: str, folder: Path) -> str:
+    """A training in bf16 reports its FLOP/s, and its share in the GPU's peak, between 0 and 100 %.
+    Prints both, and what they are of."""
+    steps, batch = (5, 16) if machine.ON_CPU else (200, 256)
+    job = {"model": MEASURED[name], "data": {"name": "digits", "batch_size": batch}}
+    run = ranks.train(run_of(folder, job, precision="bf16", steps=steps))
+    said = next(line for line in _logs(run).splitlines() if "model FLOPs of an example" in line)
+    found = flop_rate.medians(run)
+    rate = found[flop_rate.RATE]
+    assert rate > 0, found
+    if not machine.ON_CPU and peak_flops.find(torch.cuda.get_device_name(0), "bf16"):
+        assert 0 < found[flop_rate.MFU] < 100, found
+    share = f", MFU {found[flop_rate.MFU]:.1f} %" if flop_rate.MFU in found else ""
+    return f"{flop_rate.readable(rate)}FLOP/s{share}; {said}"
 
 
 def _logs(run: RunDir) -> str:
