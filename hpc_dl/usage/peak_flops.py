@@ -23,40 +23,56 @@ class Peak:
     fp16: float
 
 
+# NVIDIA V100 data sheet:
 # https://images.nvidia.com/content/technologies/volta/pdf/volta-v100-datasheet-update-us-1165301-r5.pdf
 _V100_SXM2 = Peak(15.7, None, None, 125)
 _V100_PCIE = Peak(14, None, None, 112)
 _V100S_PCIE = Peak(16.4, None, None, 130)
+# NVIDIA T4 data sheet:
 # https://www.nvidia.com/content/dam/en-zz/Solutions/Data-Center/tesla-t4/t4-tensor-core-datasheet-951643.pdf
 _T4 = Peak(8.1, None, None, 65)
+# NVIDIA A100 data sheet:
 # https://www.nvidia.com/content/dam/en-zz/Solutions/Data-Center/a100/pdf/nvidia-a100-datasheet-us-nvidia-1758950-r4-web.pdf
 _A100 = Peak(19.5, 156, 312, 312)
+# NVIDIA A30 data sheet:
 # https://www.nvidia.com/content/dam/en-zz/Solutions/data-center/products/a30-gpu/pdf/a30-datasheet.pdf
 _A30 = Peak(10.3, 82, 165, 165)
+# NVIDIA A40 data sheet:
 # https://www.nvidia.com/content/dam/en-zz/Solutions/Data-Center/a40/proviz-print-nvidia-a40-datasheet-us-nvidia-1469711-r8-web.pdf
 _A40 = Peak(37.4, 74.8, 149.7, 149.7)
+# NVIDIA A10 data sheet:
 # https://www.nvidia.com/content/dam/en-zz/Solutions/Data-Center/a10/pdf/a10-datasheet.pdf
 _A10 = Peak(31.2, 62.5, 125, 125)
+# NVIDIA L4, specifications:
 # https://www.nvidia.com/en-us/data-center/l4/
 _L4 = Peak(30.3, 60, 121, 121)
+# NVIDIA L40 and L40S, specifications:
 # https://www.nvidia.com/en-us/data-center/l40/ and l40s/
 _L40 = Peak(90.5, 90.5, 181.05, 181.05)
 _L40S = Peak(91.6, 183, 362.05, 362.05)
+# NVIDIA H100 data sheet:
 # https://resources.nvidia.com/en-us-tensor-core/nvidia-tensor-core-gpu-datasheet
 _H100_SXM = Peak(67, 494.5, 989.5, 989.5)
 _H100_PCIE = Peak(51, 378, 756.5, 756.5)
+# NVIDIA H100 and H200, specifications:
 # https://www.nvidia.com/en-us/data-center/h100/ and h200/
 _H100_NVL = Peak(60, 417.5, 835.5, 835.5)
 _H200_SXM, _H200_NVL = _H100_SXM, _H100_NVL
-# https://www.nvidia.com/en-us/data-center/hgx/, an eighth of HGX B200
+# NVIDIA HGX, specifications, an eighth of HGX B200:
+# https://www.nvidia.com/en-us/data-center/hgx/
 _B200 = Peak(75, 1125, 2250, 2250)
+# NVIDIA Ampere GA102 GPU architecture, white paper, appendix A and table 3:
 # https://www.nvidia.com/content/PDF/nvidia-ampere-ga-102-gpu-architecture-whitepaper-v2.1.pdf
 _RTX_3090 = Peak(35.6, 35.6, 71, 71)
+_RTX_A6000 = Peak(38.7, 77.4, 154.8, 154.8)
+# NVIDIA Ada GPU architecture, white paper, appendix A:
 # https://images.nvidia.com/aem-dam/Solutions/Data-Center/l4/nvidia-ada-gpu-architecture-whitepaper-v2.1.pdf
 _RTX_4090 = Peak(82.6, 82.6, 165.2, 165.2)
-# https://www.amd.com/en/products/accelerators/instinct/mi200/mi250x.html; torch sees two halves
+# AMD Instinct MI250X, specifications; torch sees two halves:
+# https://www.amd.com/en/products/accelerators/instinct/mi200/mi250x.html
 _MI250X = Peak(47.85, None, 191.5, 191.5)
-# https://www.amd.com/en/products/accelerators/instinct/mi300/mi300x.html; torch takes no TF32 there
+# AMD Instinct MI300X, specifications; torch takes no TF32 there:
+# https://www.amd.com/en/products/accelerators/instinct/mi300/mi300x.html
 _MI300X = Peak(163.4, None, 1307.4, 1307.4)
 
 PEAKS = {
@@ -82,6 +98,7 @@ PEAKS = {
     "NVIDIA H200": _H200_SXM,
     "NVIDIA H200 NVL": _H200_NVL,
     "NVIDIA B200": _B200,
+    "NVIDIA RTX A6000": _RTX_A6000,
     "NVIDIA GeForce RTX 3090": _RTX_3090,
     "NVIDIA GeForce RTX 4090": _RTX_4090,
     "AMD Instinct MI250X": _MI250X,

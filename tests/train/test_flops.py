@@ -167,6 +167,15 @@ def test_the_peak_is_that_of_the_precision_that_torch_computes_in(options, convo
     assert flop_rate.peak_of(H100, asked) == Flops(convolutions, products)
 
 
+@pytest.mark.parametrize("name", peak_flops.PEAKS)
+def test_no_rate_with_sparsity_is_among_the_others(name):
+    """It is twice as high: TF32 has half of the rate of bf16, which is that of fp16, if any."""
+    peak = peak_flops.PEAKS[name]
+    assert peak.bf16 in (None, peak.fp16)
+    assert peak.fp32 < peak.fp16
+    assert peak.tf32 is None or peak.tf32 == pytest.approx(peak.fp16 / 2, rel=0.02)
+
+
 @pytest.mark.parametrize(
     "name", ["NVIDIA A10G", f"{H100} MIG 1g.10gb", "NVIDIA GeForce RTX 4090 Laptop GPU"]
 )
