@@ -74,6 +74,7 @@ class EvaluationMetrics:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self.losses: dict[str, list[Loss]] = {}
         self.sums: dict[str, tuple[Score, Sequence[Tensor | float]]] = {}
         self.examples: dict[str, tuple[Score, list[Sequence[Column]]]] = {}
         self.metrics: dict[str, Metric] = {}
@@ -82,8 +83,8 @@ class EvaluationMetrics:
         """Add what was measured of a batch."""
         for name, value in measured.items():
             match value:
-                case Loss():
-                    self._add(name, _mean, (value.total, value.count))
+                case Loss():  # added up at the end, as each operation takes microseconds
+                    self.losses.setdefault(name, []).append(value)
                 case OfSums():
                     self._add(name, value.score, value.sums)
                 case OfExamples():
@@ -96,7 +97,7 @@ class EvaluationMetrics:
         for name, value in measured.items():
             match value:
                 case Loss():
-                    self._add(name, _mean, (0.0, 0.0))
+                    self.losses.setdefault(name, [])
                 case OfSums():
                     zeros = [torch.zeros_like(torch.as_tensor(it)) for it in value.sums]
                     self._add(name, value.score, zeros)
@@ -131,10 +132,11 @@ class EvaluationMetrics:
 
     def _of_sums(self) -> dict[str, float]:
         """Return metrics of sums, which the ranks add up with one transfer."""
-        chosen = [self.sums[name] for name in sorted(self.sums)]
+        means = {name: (_mean, _totals(losses)) for name, losses in self.losses.items()}
+        sums = sorted({**means, **self.sums}.items())
         parts = [
             torch.as_tensor(part, dtype=torch.float64, device=self.world.device)
-            for _, parts in chosen
+            for _, (_, parts) in sums
             for part in parts
         ]
         if not parts:
@@ -144,13 +146,24 @@ class EvaluationMetrics:
         total = iter([it.view(part.shape) for it, part in zip(pieces, parts, strict=True)])
         return {
             name: float(score(*itertools.islice(total, len(parts))))
-            for name, (score, parts) in zip(sorted(self.sums), chosen, strict=True)
+            for name, (score, parts) in sums
         }
 
     def _of_examples(self, score: Score, batches: Sequence[Sequence[Column]]) -> float:
         own = [_joined(column) for column in zip(*batches, strict=True)]
         ranks = self.world.gather_objects(own)
         return float(score(*(_joined(column) for column in zip(*ranks, strict=True))))
+
+
+def _totals(losses: Sequence[Loss]) -> tuple[Tensor | float, Tensor | float]:
+    """Return the sum of the losses of all batches in float64, and of their counts."""
+    return _total([it.total for it in losses]), _total([it.count for it in losses])
+
+
+def _total(parts: Sequence[Tensor | float]) -> Tensor | float:
+    tensors = [it for it in parts if isinstance(it, Tensor)]
+    total = sum(it for it in parts if not isinstance(it, Tensor))
+    return torch.stack(tensors).double().sum() + total if tensors else total
 
 
 def _mean(total: Tensor, count: Tensor) -> float:
