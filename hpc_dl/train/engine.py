@@ -303,7 +303,7 @@ class Engine:
         self.rate_factor = state["rate_factor"]
         self.load_networks(state)
         for name, moments in state["optimizers"].items():
-            self.players[name].optimizer.load_state_dict(moments)
+            self.players[name].load_moments(moments)
         if self.scaler and state["scaler"]:
             self.scaler.load_state_dict(state["scaler"])
         self.metrics.load(state["sums"])

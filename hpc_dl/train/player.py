@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -34,6 +35,21 @@ class Player:
         self.parameters = list(self.named.values())
         is_whole = not is_sharded(self.network)
         self.step = step_of(self.optimizer) if is_whole else self.optimizer.step
+
+    def load_moments(self, state: dict[str, Any]) -> None:
+        """Load the state of the optimizer.
+
+        Its moments are laid out in memory as they were saved, maybe on a GPU, with the channels
+        last. They are laid out like their parameters here: fused kernels take the numbers of both
+        in the order of memory.
+        """
+        self.optimizer.load_state_dict(state)
+        for parameter in self.parameters:
+            moments = self.optimizer.state.get(parameter, {})
+            for name, moment in moments.items():
+                is_like = isinstance(moment, Tensor) and moment.shape == parameter.shape
+                if is_like and moment.stride() != parameter.stride():
+                    moments[name] = torch.empty_like(parameter, dtype=moment.dtype).copy_(moment)
 
     def gradients(self) -> list[Tensor]:
         """Return the gradients of the parameters that have one."""
