@@ -170,3 +170,43 @@ def test_augmentation_of_pictures_is_refused_for_graphs(option):
     with pytest.raises(SpecConflict, match="karate is graph data; this is done to image") as caught:
         check(JobSpec.model_validate(spec), karate.FACTS, None)
     assert caught.value.key == f"data.augment.{option}"
+
+
+def divisions(made, *inputs):
+    """Return the outputs, and how often the features were divided by their sum."""
+    with torch.profiler.profile() as profile:
+        outputs = made(*inputs)
+    return outputs, sum(it.name == "aten::linalg_vector_norm" for it in profile.events())
+
+
+def test_the_features_of_the_one_graph_are_divided_by_their_sum_once_while_it_stays_as_it_is():
+    node, edge, _ = graph()
+    made = network(normalise=True, dropout=0.0).train()
+    plain = network(dropout=0.0)
+
+    def check(node, times):
+        found, counted = divisions(made, node, edge)
+        wanted = plain(node / node.sum(dim=1, keepdim=True), edge)
+        torch.testing.assert_close(found, wanted)
+        assert counted == times
+
+    check(node, 1)
+    check(node, 0)
+    check(node.clone() + 1, 1)  # another graph
+    check(node, 1)
+    node[2] += 1  # the same one, changed
+    check(node, 1)
+    check(node, 0)
+    made.eval()  # what predicts may be given an array that changes unseen
+    check(node, 1)
+
+
+def test_features_of_a_batch_of_graphs_are_divided_by_their_sum():
+    node, edge, _ = graph()
+    which = torch.zeros(9).long()
+    made = network(GRAPHS, normalise=True, dropout=0.0).train()
+    plain = network(GRAPHS, dropout=0.0)
+    for scaled in (node, node * 2):
+        wanted = plain(scaled / scaled.sum(dim=1, keepdim=True), edge, which, 1)
+        assert divisions(made, scaled, edge, which, 1)[1] == 1
+        torch.testing.assert_close(made(scaled, edge, which, 1), wanted)

@@ -15,6 +15,7 @@ sum or the maximum over its nodes; a batch of graphs is their disjoint union.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -58,6 +59,17 @@ def add_weighted_self_loops(edge: Tensor, nodes: int, dtype: torch.dtype) -> tup
 
 def _loops(edge: Tensor, nodes: int) -> Tensor:
     return torch.arange(nodes, device=edge.device).expand(2, -1)
+
+
+def divided_by_sum(node: Tensor) -> Tensor:
+    """Return nodes (N, F) with the features of each divided by the sum of their absolute values."""
+    return F.normalize(node, p=1)
+
+
+@functools.lru_cache(maxsize=1)
+def _divided_once(node: Tensor, _version: int) -> Tensor:
+    """Return the same; it is kept for as long as this very tensor is asked for, unchanged."""
+    return divided_by_sum(node)
 
 
 class GraphNetwork(nn.Module):
@@ -115,7 +127,7 @@ class GraphNetwork(nn.Module):
     def embed(self, node: Tensor, links: Links) -> Tensor:
         """Return the last hidden layer (N, hidden) for nodes (N, F)."""
         if self.options.normalise:
-            node = F.normalize(node, p=1)
+            node = self._divided(node)
         for number, layer in enumerate(self.body):
             given = self._drop(node)
             node = self.activation(self.norms[number](self.convolve(layer, given, links)))
@@ -140,6 +152,15 @@ class GraphNetwork(nn.Module):
         if self.pool is None:
             return self.convolve(self.head, hidden, links)
         return self.head(self.pool(hidden, graph, graphs))
+
+    def _divided(self, node: Tensor) -> Tensor:
+        """Return `divided_by_sum`: once for the one graph that all training steps read.
+
+        Not on a GPU, where it is quick, and a CUDA graph would go on reading what was kept.
+        """
+        if self.training and self.pool is None and not (node.is_cuda or node.requires_grad):
+            return _divided_once(node, node._version)  # which counts changes in place
+        return divided_by_sum(node)
 
     def convolve(self, layer: nn.Module, node: Tensor, links: Links) -> Tensor:
         """Apply a graph layer; for a GAT there is an extra node, see `add_self_loops`."""
