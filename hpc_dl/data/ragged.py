@@ -52,16 +52,21 @@ class Ragged:
     def padded(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
         """The sequences at positions `chosen` (B,) int64, padded with 0, (B, T, ...), and their
         lengths (B,). Token ids come as int64, booleans as floats."""
-        device, first = self.values.device, self.offsets[chosen]
-        taken = self.offsets[chosen + 1] - first
-        width = int(taken.max()) if len(chosen) else 0
+        device, first = self.values.device, self.offsets.index_select(0, chosen)
+        taken = self.offsets.index_select(0, chosen + 1) - first
+        least, width = map(int, taken.aminmax()) if len(chosen) else (0, 0)
         starts, lengths = (to_device(it, device) for it in (first, taken))
-        real = is_real(lengths, width)
-        places = (starts[:, None] + torch.arange(width, device=device)).where(real, 0)
+        places = starts[:, None] + torch.arange(width, device=device)
+        is_padded = least < width
+        if is_padded:
+            real = is_real(lengths, width)
+            places = places.where(real, 0)
         found = self.values[places]
         if not found.is_floating_point():
             found = found.float() if found.dtype == torch.bool else found.long()
-        return found.masked_fill_(~real.view(*real.shape, *[1] * (found.ndim - 2)), 0), lengths
+        if is_padded:
+            found.masked_fill_(~real.view(*real.shape, *[1] * (found.ndim - 2)), 0)
+        return found, lengths
 
 
 class RaggedSplit(Split):
@@ -105,7 +110,7 @@ class RaggedSplit(Split):
         rows = {name: tensor.index_select(0, place) for name, tensor in self.tensors.items()}
         for name, ragged in self.ragged.items():
             rows[name], rows[f"{name}_length"] = ragged.padded(chosen)
-        return {**rows, "index": to_device(self.index[chosen], self.home)}
+        return {**rows, "index": to_device(self.index.index_select(0, chosen), self.home)}
 
     @property
     def size(self) -> int:

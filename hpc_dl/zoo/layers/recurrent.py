@@ -104,7 +104,7 @@ class RecurrentNetwork(nn.Module):
             length = torch.full(vectors.shape[:1], vectors.shape[1], device=vectors.device)
         states, last = self.cells(vectors.transpose(0, 1), length)
         if self.of_steps:
-            return self.head(states.transpose(0, 1))
+            return self.head(states).transpose(0, 1)
         return self.head(last if self.pooling == "last" else self._pooled(states, length))
 
     def _pooled(self, states: Tensor, length: Tensor) -> Tensor:
@@ -153,7 +153,7 @@ class RecurrentLanguageModel(nn.Module):
                 before = None if state is None else swap_batch(state[number])
                 sequence, after = layer(sequence, before)
                 states.append(swap_batch(after))
-        return self.head(sequence.transpose(0, 1)), tuple(states)
+        return self.head(sequence).transpose(0, 1), tuple(states)
 
 
 def swap_batch(state: Any) -> Any:
