@@ -89,6 +89,7 @@ WORKLOADS = [
         {"name": "cnn"},
         _mnist(128),
         FINE,
+        contenders=ALL,
         agreement=0.1,
     ),
     Workload(
@@ -99,6 +100,7 @@ WORKLOADS = [
         {"name": "lstm"},
         _mnist(128),
         {"clip_norm": 1.0, **FINE},
+        contenders=ALL,
         agreement=0.05,
     ),
     Workload(
@@ -109,6 +111,7 @@ WORKLOADS = [
         {"name": "transformer", "dropout": 0.0},
         _mnist(64),
         {"clip_norm": 1.0, **FINE},
+        contenders=ALL,
     ),
     Workload(
         "vae",
@@ -152,6 +155,7 @@ WORKLOADS = [
         {"name": "lstm"},
         {"name": "tinyshakespeare", "length": 64, "batch_size": 16},
         {"optimizer": {"name": "adamw", "lr": 5e-3}, "clip_norm": 1.0, **FINE},
+        contenders=ALL,
         agreement=0.02,
     ),
     Workload(
