@@ -2,6 +2,7 @@
 
 import math
 import statistics
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -70,6 +71,14 @@ class Steps:
             yield from self.batches.steps(epoch)
             epoch += 1
 
+    def go_on_from(self, other: "Steps") -> None:
+        """Load the state of another training, and go on with its next batch."""
+        with tempfile.TemporaryFile() as file:
+            torch.save(other.engine.state(), file)
+            file.seek(0)
+            self.engine.load(torch.load(file, map_location="cpu", weights_only=True))
+        next(islice(self._steps, self.engine.step - 1, None))
+
     def take(self, count: int) -> None:
         """Take so many steps without a report."""
         for micro_batches in islice(self._steps, count):
@@ -133,6 +142,25 @@ def _full_precision() -> Iterator[None]:
         yield
     finally:
         torch.backends.cudnn.allow_tf32 = True
+
+
+def check_moved(folder: Path) -> str:
+    """Convolutions in bf16 that have begun on the CPU go on on the GPU, where their weights and
+    moments lie in memory in another order, and the other way round; the losses agree up to
+    rounding."""
+    furthest = 0.0
+    cpu = World(0, 1, torch.device("cpu"))
+    for name in ("cnn", "autoencoder"):
+        for home, away in ((cpu, alone()), (alone(), cpu)):
+            stays = Steps(DETERMINISTIC[name], folder, home, "bf16")
+            stays.take(5)
+            moves = Steps(DETERMINISTIC[name], folder, away, "bf16")
+            moves.go_on_from(stays)
+            pairs = zip(moves.losses(5), stays.losses(5), strict=True)
+            apart = max(abs(a - b) / abs(b) for a, b in pairs)
+            assert apart < 0.05, f"{name} from {home.device} to {away.device}: {apart:.3f} apart"
+            furthest = max(furthest, apart)
+    return f"at most {furthest:.1e} apart, relatively"
 
 
 def check_replayed(precision: str, folder: Path) -> str:

@@ -30,6 +30,7 @@ CHECKS: dict[str, Check] = {
         for precision in ("fp32", "bf16", "fp16")
     },
     "the losses of the CPU": engines.check_agreement_with_the_cpu,
+    "moved between the CPU and a GPU": engines.check_moved,
     "no step waits for the device": engines.check_no_waiting,
     "checkpoints beside the steps": checkpoints.check_copies,
     **{
