@@ -33,6 +33,7 @@ class StateCopy:
 
     def take(self, state: Any) -> None:
         """Copy a state of nested dicts and lists, which may change when this returns."""
+        self.get()  # there is one snapshot at a time
         pairs: list[Pair] = []
         self._state = _laid_out(state, self._state, pairs)
         for here, there in pairs:
