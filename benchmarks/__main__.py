@@ -16,16 +16,16 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks import commands, machine, table
+from benchmarks import commands, evaluation, machine, table
 from benchmarks.contender import RaceError
 from benchmarks.race import race
-from benchmarks.workloads import WORKLOADS
+from benchmarks.workloads import EVALUATION, WORKLOADS
 
 ROUNDS, COMMANDS = 5, "commands"
 
 
 def main() -> None:
-    names = [*(it.name for it in WORKLOADS), COMMANDS]
+    names = [*(it.name for it in WORKLOADS), EVALUATION, COMMANDS]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="NAME")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
@@ -47,6 +47,11 @@ def main() -> None:
                 console.print(table.of(result))
                 measured[workload.name] = result
                 _write(asked.output, found, measured)
+        if EVALUATION in asked.only:
+            log.log(EVALUATION)
+            measured[EVALUATION] = evaluation.measure(Path(folder) / EVALUATION)
+            console.print(table.of(measured[EVALUATION]))
+            _write(asked.output, found, measured)
         if COMMANDS in asked.only:
             log.log(COMMANDS)
             measured[COMMANDS] = commands.measure(Path(folder))
@@ -67,7 +72,8 @@ def _read(path: Path | None) -> dict[str, Any]:
 def _write(path: Path | None, about: dict[str, Any], measured: dict[str, Any]) -> None:
     if path is None:
         return
-    workloads = [measured[it.name] for it in WORKLOADS if it.name in measured]
+    names = [*(it.name for it in WORKLOADS), EVALUATION]
+    workloads = [measured[name] for name in names if name in measured]
     found = {**about, "workloads": workloads, COMMANDS: measured.get(COMMANDS, [])}
     path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 

@@ -31,6 +31,11 @@ class Round:
     waited: float | None = None
     """Seconds of these in which the loop waited for data."""
 
+    @property
+    def pace(self) -> float:
+        """Seconds of a step."""
+        return self.seconds / self.steps
+
 
 class Contender(Protocol):
     """What can be raced."""

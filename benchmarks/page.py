@@ -50,9 +50,9 @@ def _told(results: Mapping[str, Any]) -> str:
         f"`python -m benchmarks` on {machine['cores']} cores of an {machine['cpu']}, "
         f"{' and '.join(days)}, Python {machine['python']}, {packages}; the load of the machine "
         f"was {min(loads)} to {max(loads)}, and the benchmark's nice value {machine['nice']}. "
-        f"Contenders train in turns, {results['rounds']} rounds of as many steps each, from the "
-        "same weights, in the same order, to the same losses. A figure is the median of the time "
-        "of a step over that of the loop by hand in the same turn; in brackets the quartiles."
+        "Contenders train in turns ([docs/speed.md](docs/speed.md)), from the same weights, in the "
+        "same order, to the same losses. A figure is the median of the time of a step over that of "
+        "the loop by hand in the turns beside it; in brackets the quartiles."
         + (" **The machine was busy with other work: these figures are rough.**" if is_busy else "")
     )
     return textwrap.fill(told, COLUMNS, break_long_words=False, break_on_hyphens=False)
@@ -76,8 +76,8 @@ def _beside_hand(workloads: Sequence[Mapping[str, Any]]) -> list[str]:
     for it in workloads:
         own, hand = it["contenders"][HPCDL], it["contenders"][HAND]
         step = f"{hand['step_us'] / 1000:,.2f} ms"
-        rows.append([it["title"], step, _ratio(own), f"{it['goal']:.2f}"])
-    return table(["", "a step by hand", "hpcdl", "goal"], rows)
+        rows.append([it["title"], step, _ratio(hand), _ratio(own), f"{it['goal']:.2f}"])
+    return table(["", "a step by hand", "by hand", "hpcdl", "goal"], rows)
 
 
 _COMMAND = re.compile(r"((?:hpcdl|python) .*?)?((?:, |^)(?:of|to|the) .*)?")
@@ -95,7 +95,7 @@ def _ratio(found: Mapping[str, Any] | None) -> str:
     if found is None:
         return ""
     low, high = found["quartiles"]
-    if low == high == 1:
+    if low == high == 1:  # not compared
         return "1"
     return f"{found['ratio']:.2f} ({low:.2f}-{high:.2f})"
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import statistics
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import pictures
-from benchmarks.contender import Child, Contender, RaceError, Round
+from benchmarks import pictures, turns
+from benchmarks.contender import Child, Contender, RaceError
 from benchmarks.hpcdl_run import HpcdlRun
 from benchmarks.prepare import prepare
+from benchmarks.turns import Turn
 from benchmarks.workloads import HAND, HPCDL, Workload
 
 PACKAGES = {"fabric": "lightning", "lightning": "lightning", "transformers": "transformers"}
@@ -57,10 +57,7 @@ def race(workload: Workload, rounds: int, root: Path, say: Callable[[str], None]
                 started[name].begin()
         load = [round(os.getloadavg()[0], 1)]
         say(f"{workload.name}: {rounds} rounds")
-        found: dict[str, list[Round]] = {name: [] for name in started}
-        for _ in range(rounds):
-            for name, it in started.items():
-                found[name].append(it.round(workload.steps // 10, workload.steps))
+        found = turns.take(started, rounds, workload.steps)
         load.append(round(os.getloadavg()[0], 1))
         losses = {name: it.loss for name, it in started.items()}
     finally:
@@ -72,36 +69,23 @@ def race(workload: Workload, rounds: int, root: Path, say: Callable[[str], None]
 
 def _compared(
     workload: Workload,
-    found: Mapping[str, list[Round]],
+    found: Mapping[str, list[Turn]],
     losses: Mapping[str, float],
 ) -> dict[str, Any]:
-    """Return the result of a race as JSON has it, with ratios to the loop by hand, round by
-    round."""
+    """Return the result of a race as JSON has it."""
     for name, loss in losses.items():
         if abs(loss / losses[HAND] - 1) > workload.agreement:
             raise RaceError(
                 f"{workload.name}: the first losses of {name}, {loss:.5g} in the mean, are not "
                 f"those by hand, {losses[HAND]:.5g}: it trains something else"
             )
-    by_hand = [it.seconds / it.steps for it in found[HAND]]
-    compared = {}
-    for name, rounds in found.items():
-        seconds = [it.seconds / it.steps for it in rounds]
-        ratios = [own / hand for own, hand in zip(seconds, by_hand, strict=True)]
-        low, _, high = statistics.quantiles(ratios, n=4)
-        compared[name] = {
-            "step_us": round(statistics.median(seconds) * 1e6, 1),
-            "ratio": round(statistics.median(ratios), 3),
-            "quartiles": [round(low, 3), round(high, 3)],
-            "rounds_us": [round(it * 1e6, 1) for it in seconds],
-            "first_loss": round(losses[name], 6),
-        }
-        if waited := [it.waited / it.seconds for it in rounds if it.waited]:
-            compared[name]["waiting"] = round(statistics.median(waited), 3)
     return {
         "name": workload.name,
         "title": workload.title,
         "goal": workload.goal,
         "steps": workload.steps,
-        "contenders": compared,
+        "contenders": {
+            name: {**turns.summary(taken), "first_loss": round(losses[name], 6)}
+            for name, taken in found.items()
+        },
     }

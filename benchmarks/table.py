@@ -17,7 +17,8 @@ def of(result: dict[str, Any]) -> Table:
     for name, it in result["contenders"].items():
         low, high = it["quartiles"]
         ratio = f"{it['ratio']:.2f}" + (f" (goal {result['goal']:.2f})" if name == "hpcdl" else "")
-        row = f"{it['step_us']:,.0f} µs", ratio, f"{low:.2f}-{high:.2f}", f"{it['first_loss']:.5f}"
+        loss = f"{it['first_loss']:.5f}" if "first_loss" in it else ""  # none of an evaluation
+        row = f"{it['step_us']:,.0f} µs", ratio, f"{low:.2f}-{high:.2f}", loss
         table.add_row(CONTENDERS[name], *row)
     return table
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 HAND, HPCDL = "hand", "hpcdl"
+EVALUATION = "evaluation"
+"""What is measured beside the workloads: see `benchmarks.evaluation`."""
 CONTENDERS = {
     HPCDL: "hpcdl, everything on",
     HAND: "by hand",
@@ -28,7 +30,7 @@ class Workload:
     name: str
     title: str
     steps: int
-    """In a round."""
+    """In a turn."""
     goal: float
     """The most that hpcdl's step is to take, as a share of the step by hand."""
     model: Mapping[str, Any]
@@ -57,15 +59,15 @@ def _mnist(batch_size: int) -> dict[str, Any]:
 
 FFNN = {"name": "ffnn", "hidden": [512, 512]}
 FINE = {"log_every": 10}
-"""Of slow steps, so that a round need not be long."""
+"""Of slow steps, so that a turn need not be long."""
 WORKLOADS = [
     Workload(
-        "ffnn", "784-512-512-10, batch 64, 1 thread", 300, 1.02, FFNN, _mnist(64), contenders=ALL
+        "ffnn", "784-512-512-10, batch 64, 1 thread", 150, 1.02, FFNN, _mnist(64), contenders=ALL
     ),
     Workload(
         "ffnn-2-threads",
         "784-512-512-10, batch 64, 2 threads",
-        400,
+        200,
         1.02,
         FFNN,
         _mnist(64),
@@ -75,7 +77,7 @@ WORKLOADS = [
     Workload(
         "small",
         "784-32-32-10, batch 128, 1 thread",
-        1000,
+        500,
         1.0,
         {"name": "ffnn", "hidden": [32, 32]},
         _mnist(128),
@@ -84,7 +86,7 @@ WORKLOADS = [
     Workload(
         "cnn",
         "cnn of jobs/cnn.yaml, MNIST",
-        20,
+        10,
         1.03,
         {"name": "cnn"},
         _mnist(128),
@@ -95,7 +97,7 @@ WORKLOADS = [
     Workload(
         "lstm",
         "lstm of jobs/lstm.yaml, MNIST",
-        60,
+        30,
         1.03,
         {"name": "lstm"},
         _mnist(128),
@@ -106,7 +108,7 @@ WORKLOADS = [
     Workload(
         "transformer",
         "transformer of jobs/transformer.yaml, MNIST",
-        20,
+        10,
         1.03,
         {"name": "transformer", "dropout": 0.0},
         _mnist(64),
@@ -116,7 +118,7 @@ WORKLOADS = [
     Workload(
         "vae",
         "vae of jobs/vae.yaml, MNIST",
-        30,
+        15,
         1.03,
         {"name": "vae"},
         _mnist(128),
@@ -126,7 +128,7 @@ WORKLOADS = [
     Workload(
         "gan",
         "gan of jobs/gan.yaml, MNIST",
-        20,
+        10,
         1.03,
         {"name": "gan"},
         _mnist(64),
@@ -140,7 +142,7 @@ WORKLOADS = [
     Workload(
         "gnn",
         "gnn of jobs/gnn.yaml, Cora",
-        20,
+        10,
         1.03,
         {"name": "gnn", "normalise": True},
         {"name": "cora", "batch_size": 1024},
@@ -150,7 +152,7 @@ WORKLOADS = [
     Workload(
         "text",
         "character LSTM of jobs/text.yaml, Tiny Shakespeare",
-        150,
+        75,
         1.03,
         {"name": "lstm"},
         {"name": "tinyshakespeare", "length": 64, "batch_size": 16},
@@ -161,7 +163,7 @@ WORKLOADS = [
     Workload(
         "ranks",
         "784-512-512-10, batch 128, 2 ranks by gloo, beside DDP",
-        200,
+        100,
         1.03,
         FFNN,
         _mnist(128),
