@@ -66,6 +66,7 @@ def evaluate(
             else:
                 metrics.update(measure(nets, batch))
             world.progress.touch()
+            del batch  # before the next is made: there is room for one, in memory and in the cache
     return metrics
 
 
