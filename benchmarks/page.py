@@ -26,15 +26,14 @@ GREY, COLOURS = "#808080", {HPCDL: "#d9642b", HAND: "#3b82c4"}
 
 def section(results: Mapping[str, Any]) -> str:
     """Return the tables, in Markdown, of what was measured, where and how."""
-    everybody = [it for it in results["workloads"] if len(it["contenders"]) > 2]
-    others = [it for it in results["workloads"] if len(it["contenders"]) == 2]
     lines = [
         _told(results),
         "",
         "![Time of a step, as a multiple of the loop by hand](docs/speed.svg)",
+        "",
+        *_of_steps(results["workloads"]),
+        *_waiting(results["workloads"]),
     ]
-    lines += ["", *_of_everybody(everybody)] if everybody else []
-    lines += ["", *_beside_hand(others)] if others else []
     commands = [[_command(it["name"]), f"{it['seconds']:.2f} s"] for it in results["commands"]]
     lines += ["", *table(["", "until it is there"], commands)] if commands else []
     return "\n".join(lines)
@@ -58,26 +57,30 @@ def _told(results: Mapping[str, Any]) -> str:
     return textwrap.fill(told, COLUMNS, break_long_words=False, break_on_hyphens=False)
 
 
-def _of_everybody(workloads: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return a table with a row for each contender."""
-    head = ["", *(it["title"] for it in workloads)]
-    rows = []
-    for name, called in CONTENDERS.items():
-        cells = [_ratio(it["contenders"].get(name)) for it in workloads]
-        rows.append([f"**{called}**" if name == HPCDL else called, *cells])
-    steps = [f"{it['contenders'][HAND]['step_us']:,.0f} µs" for it in workloads]
-    goals = [f"{it['goal']:.2f}" for it in workloads]
-    return table(head, [*rows, ["a step by hand", *steps], ["goal of hpcdl", *goals]])
-
-
-def _beside_hand(workloads: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return a table with a row for each workload, of hpcdl beside the loop by hand."""
+def _of_steps(workloads: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a table with a row for each workload, and a column for each contender."""
+    others = [name for name in CONTENDERS if name not in (HPCDL, HAND)]
+    head = ["", "a step by hand", "by hand", "hpcdl", "goal", *(CONTENDERS[it] for it in others)]
     rows = []
     for it in workloads:
-        own, hand = it["contenders"][HPCDL], it["contenders"][HAND]
-        step = f"{hand['step_us'] / 1000:,.2f} ms"
-        rows.append([it["title"], step, _ratio(hand), _ratio(own), f"{it['goal']:.2f}"])
-    return table(["", "a step by hand", "by hand", "hpcdl", "goal"], rows)
+        found = it["contenders"]
+        ratios = [_ratio(found[HAND]), f"**{_ratio(found[HPCDL])}**", f"{it['goal']:.2f}"]
+        beside = [f"{found[name]['ratio']:.2f}" if name in found else "" for name in others]
+        rows.append([it["title"], f"{found[HAND]['step_us'] / 1000:,.2f} ms", *ratios, *beside])
+    return table(head, rows)
+
+
+def _waiting(workloads: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a paragraph for each workload that reads files, on how long its loops wait for them."""
+    lines = []
+    for it in workloads:
+        shares = {name: found.get("waiting") for name, found in it["contenders"].items()}
+        if told := [f"{CONTENDERS[k]} {share:.1%}" for k, share in shares.items() if share]:
+            lines += [
+                "",
+                f"Share of the time that waits for data, {it['title']}: {', '.join(told)}.",
+            ]
+    return lines
 
 
 _COMMAND = re.compile(r"((?:hpcdl|python) .*?)?((?:, |^)(?:of|to|the) .*)?")
@@ -91,12 +94,8 @@ def _command(name: str) -> str:
     return f"`{typed}`{said}" if typed else said
 
 
-def _ratio(found: Mapping[str, Any] | None) -> str:
-    if found is None:
-        return ""
+def _ratio(found: Mapping[str, Any]) -> str:
     low, high = found["quartiles"]
-    if low == high == 1:  # not compared
-        return "1"
     return f"{found['ratio']:.2f} ({low:.2f}-{high:.2f})"
 
 
