@@ -71,7 +71,7 @@ def _of_steps(workloads: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _waiting(workloads: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return a paragraph for each workload that reads files, on how long its loops wait for them."""
+    """Return a paragraph for each workload that reads files: how long its loops wait for them."""
     lines = []
     for it in workloads:
         shares = {name: found.get("waiting") for name, found in it["contenders"].items()}
