@@ -130,8 +130,9 @@ class Batches:
         shares = list(self._shares(epoch, first))
         batches = self.split.batches(part for share in shares for part in share)
         for step, share in enumerate(shares, start=first):
-            own = self._augment(itertools.islice(batches, len(share)), epoch, step)
-            yield own + [None] * (self._micro_batch_count(step, share) - len(share))
+            without = self._micro_batch_count(step, share) - len(share)
+            own = itertools.islice(batches, len(share))
+            yield self._augment(own, epoch, step) + [None] * without
 
     def _micro_batch_count(self, step: int, share: Sequence[Tensor]) -> int:
         """Return the number of micro-batches of a step, the same on every rank."""

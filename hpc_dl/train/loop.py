@@ -80,6 +80,7 @@ def train(
             reports = ends or in_epoch % log_every == 0
             saves = is_checkpoint_due(step) or step == last
             skipped = engine.train_step(micro_batches, batches.dummy_batch, reports)
+            del micro_batches  # before the next are made: there is room for one step's
             after_step()
             if skipped:
                 yield NonFinite(skipped)

@@ -50,6 +50,7 @@ class Phases:
             if item is _END:
                 return
             yield item  # type: ignore[misc]
+            del item  # before the next takes memory
 
     def seconds(self) -> dict[str, float]:
         """Return the seconds of each phase until now."""
