@@ -1,7 +1,7 @@
 """Examples that worker processes read while training: the batches are the same, bit for bit, as of
 examples in memory.
 
-A worker is sent the keys of a batch, such as the names of files, and keeps nothing.
+A worker is sent the keys of a batch, such as the names of files, and keeps no example.
 """
 
 from __future__ import annotations
@@ -14,14 +14,10 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
-from hpc_dl.data import workers
 from hpc_dl.data.dataset import Batch, Split, Tensors, as_floats, to_device
+from hpc_dl.data.prefetching import Prefetcher
 from hpc_dl.errors import EXIT_FAILED, UserError
-
-AHEAD = 2
-"""Batches that each worker prefetches."""
 
 Keys = np.ndarray[tuple[int, ...], np.dtype[Any]]
 """What each example is found by: the name of a file, or a row of an array."""
@@ -80,7 +76,8 @@ class StreamedSplit(Split):
 
     def batches(self, parts: Iterable[Tensor]) -> Iterator[Batch]:
         chosen = [part.cpu() for part in parts]
-        examples = self.reader.read_ahead(self.keys[it.numpy()] for it in chosen)
+        keys = (self.keys[it.numpy()] for it in chosen)
+        examples = self.reader.read_ahead(keys, len(chosen))
         return map(self._batch, chosen, examples)
 
     def batch(self, chosen: Tensor) -> Batch:
@@ -94,7 +91,7 @@ class StreamedSplit(Split):
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads examples onto a device, by so many processes."""
+    """Reads examples onto a device, by so many processes; copies of it share them."""
 
     examples: Examples
     shape: tuple[int, ...]
@@ -103,22 +100,29 @@ class Reader:
     """Of the examples as they are read; bytes become floats on the device."""
     processes: int
     device: torch.device = CPU
+    prefetcher: Prefetcher | None = None
 
     def __post_init__(self) -> None:
-        if self.processes:
-            workers.context()  # gets ready while the networks are built
+        if self.processes and self.prefetcher is None:
+            prefetcher = Prefetcher(_OfWorker(self.examples), self.processes)
+            object.__setattr__(self, "prefetcher", prefetcher)
 
     def read(self, keys: Keys) -> Tensor:
         """Read examples in this process. Raises UserError for one that cannot be read."""
         return to_device(self.examples.read(keys).to(self.dtype), self.device)
 
-    def read_ahead(self, batches: Iterator[Keys]) -> Iterator[Tensor]:
-        """Yield the examples of each batch, in turn, with prefetching.
+    def read_ahead(self, batches: Iterable[Keys], count: int) -> Iterator[Tensor]:
+        """Yield the examples of each of `count` batches, in turn, with prefetching.
 
         Raises UserError for an example that cannot be read, and when a worker is gone.
         """
+        if self.prefetcher is None:
+            yield from map(self.read, batches)
+            return
+        requests = ((keys, self.dtype) for keys in batches)
         try:
-            for examples in self._loader(batches):
+            pinned = self.device.type == "cuda"
+            for examples in self.prefetcher.results(requests, count, pinned=pinned):
                 if isinstance(examples, UserError):
                     raise examples
                 yield examples.to(self.device, non_blocking=True)
@@ -133,34 +137,16 @@ class Reader:
                 exit_code=EXIT_FAILED,
             ) from None
 
-    def _loader(self, batches: Iterator[Keys]) -> DataLoader[Any]:
-        of_workers: dict[str, Any] = {}
-        if self.processes:
-            of_workers = {
-                "num_workers": self.processes,
-                "prefetch_factor": AHEAD,
-                "multiprocessing_context": workers.context(),
-                "worker_init_fn": workers.leave_with_the_rank,
-            }
-        return DataLoader(
-            _OfWorker(self.examples, self.dtype),
-            batch_size=None,  # each index is a whole batch
-            sampler=batches,
-            pin_memory=self.device.type == "cuda",
-            generator=torch.Generator(),  # it draws a seed, which is not to be the training's
-            **of_workers,
-        )
-
 
 @dataclass(frozen=True)
-class _OfWorker(Dataset[Any]):
-    """The data set of a worker: an index is the keys of a whole batch."""
+class _OfWorker:
+    """Reads a batch in a worker, by its keys and type."""
 
     examples: Examples
-    dtype: torch.dtype
 
-    def __getitem__(self, keys: Keys) -> Tensor | UserError:
+    def __call__(self, request: tuple[Keys, torch.dtype]) -> Tensor | UserError:
+        keys, dtype = request
         try:
-            return self.examples.read(keys).to(self.dtype)
+            return self.examples.read(keys).to(dtype)
         except UserError as error:  # raised there, it would arrive as a traceback
             return error

@@ -1,5 +1,6 @@
 """Streamed pictures: the batches of the resident path bit for bit; workers that come and go."""
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -173,3 +174,25 @@ def test_workers_end_with_their_iterator(source, tmp_path):
     assert len(workers()) == 2
     del steps
     wait_until(lambda: not workers(), message="the workers to end")
+
+
+def test_workers_are_kept_for_the_next_pass_and_end_with_the_splits(source, tmp_path):
+    resident, streamed = load(source, tmp_path), load(source, tmp_path, 2)
+    same(every_step(streamed.train, 1, epoch=0), every_step(resident.train, 1, epoch=0))
+    first = {it.pid for it in workers()}
+    assert len(first) == 2
+    same(list(held_out(streamed.test, 4, 0, 1)), list(held_out(resident.test, 4, 0, 1)))
+    same(every_step(streamed.train, 1, epoch=1), every_step(resident.train, 1, epoch=1))
+    assert {it.pid for it in workers()} == first
+    streamed.train.reader.prefetcher.splits = streamed  # what the garbage collector is to find
+    del streamed
+    gc.collect()
+    wait_until(lambda: not workers(), message="the workers to end")
+
+
+def test_a_pass_that_is_given_up_leaves_nothing_to_the_next(source, tmp_path):
+    resident, streamed = load(source, tmp_path), load(source, tmp_path, 2)
+    steps = Batches(streamed.train, 10, 3, 7, 0, 1).steps(0)
+    next(steps)
+    del steps
+    same(every_step(streamed.train, 1, epoch=1), every_step(resident.train, 1, epoch=1))

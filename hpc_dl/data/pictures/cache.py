@@ -96,6 +96,6 @@ def _write(file: Path, images: Pixels) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def decode(path: Path, source: ImageFolder) -> Pixels:
+def decode(path: Path | str, source: ImageFolder) -> Pixels:
     """Decode a picture as (C, H, W) bytes. Raises UserError naming one that cannot be read."""
     return decoding.decode(path, source.channels, source.size)

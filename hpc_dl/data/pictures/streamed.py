@@ -21,7 +21,7 @@ def splits(source: ImageFolder, found: Found, processes: int) -> dict[str, Split
     return {
         name: StreamedSplit(
             "image",
-            np.array([path for path, _ in pictures], dtype=object),
+            np.array([str(path) for path, _ in pictures], dtype=object),
             {"label": torch.tensor([number for _, number in pictures])},
             reader,
         )
@@ -31,7 +31,8 @@ def splits(source: ImageFolder, found: Found, processes: int) -> dict[str, Split
 
 @dataclass(frozen=True)
 class Pictures:
-    """Reads pictures by the paths of their files, as bytes (B, C, H, W)."""
+    """Reads pictures by the paths of their files, (B,) strings, which are sent to workers quicker
+    than Path: as bytes (B, C, H, W)."""
 
     source: ImageFolder
 
