@@ -35,7 +35,7 @@ POLL_SECONDS, PATIENCE_SECONDS = 0.02, 240.0
 SETTLING_SECONDS, PERIOD_SECONDS = 1.0, 2.0
 """After a pause all that is done from time to time is due at once: that is let pass. Then a round
 has as much of it as any other time has: a heartbeat and a sync every 2 s."""
-RATE = "train/examples_per_second"
+RATE, WAITING = "train/examples_per_second", "train/waiting_percentage"
 OF_RUNTIME = ("MALLOC_", "LD_PRELOAD", "GOMP_", "KMP_", "OMP_")
 """Beginnings of the variables that decide how memory and threads are had."""
 
@@ -125,8 +125,10 @@ class HpcdlRun:
         self._wait_until(is_over)
         self._signal(signal.SIGSTOP)
         counted = measured()
-        seconds = sum(self._seconds(*pair) for pair in pairwise(counted))
-        return Round(counted[-1]["step"] - counted[0]["step"], seconds)
+        seconds = [self._seconds(*pair) for pair in pairwise(counted)]
+        shares = [report["values"][WAITING] / 100 for report in counted[1:]]
+        waited = sum(share * it for share, it in zip(shares, seconds, strict=True))
+        return Round(counted[-1]["step"] - counted[0]["step"], sum(seconds), waited)
 
     def _seconds(self, before: Event, report: Event) -> float:
         if before["epoch"] == report["epoch"]:

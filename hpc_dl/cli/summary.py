@@ -22,7 +22,14 @@ from hpc_dl.usage.report import Report
 
 DASHBOARD = "hpcdl dashboard"
 
-_HIDDEN = ("lr", "grad_norm", "examples_per_second", "flops_per_second", "mfu_percentage")
+_HIDDEN = (
+    "lr",
+    "grad_norm",
+    "examples_per_second",
+    "waiting_percentage",
+    "flops_per_second",
+    "mfu_percentage",
+)
 
 
 @dataclass

@@ -68,10 +68,11 @@ def train(
     Upon `NonFinite` the engine may be put at another step; the loop goes on from there.
     """
     last = min(plan.pause_at or plan.steps, plan.steps)
+    phases = engine.world.phases
     while engine.step < last and not early_stopping.should_stop:
         epoch, first = divmod(engine.step, plan.steps_per_epoch)
-        since, started = engine.step, time.perf_counter()
-        for micro_batches in engine.world.phases.each(DATA, batches.steps(epoch, first)):
+        since, started, waited = engine.step, time.perf_counter(), phases.seconds_of(DATA)
+        for micro_batches in phases.each(DATA, batches.steps(epoch, first)):
             step = engine.step + 1
             in_epoch = step - epoch * plan.steps_per_epoch
             if engine.carry and in_epoch == 1:
@@ -91,6 +92,8 @@ def train(
                 seconds = time.perf_counter() - started
                 examples = plan.examples_seen(step) - plan.examples_seen(since)
                 values["train/examples_per_second"] = examples / seconds
+                waited, before = phases.seconds_of(DATA), waited
+                values["train/waiting_percentage"] = 100 * (waited - before) / seconds
                 yield Reported(since, step, epoch, values)
                 since, started = step, time.perf_counter()
             if ends:

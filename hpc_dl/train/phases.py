@@ -52,6 +52,10 @@ class Phases:
             yield item  # type: ignore[misc]
             del item  # before the next takes memory
 
+    def seconds_of(self, phase: str) -> float:
+        """Return the seconds of a phase until now, or until it was left."""
+        return self.seconds().get(phase, 0.0)
+
     def seconds(self) -> dict[str, float]:
         """Return the seconds of each phase until now."""
         found, current = dict(self._seconds), self.current

@@ -32,7 +32,7 @@ QUICK = {
     "resources": {"cpus_per_task": 1},
 }
 """A job that trains in a second."""
-_OF_TIME = ("per_second", "mfu_percentage")
+_OF_TIME = ("per_second", "mfu_percentage", "waiting_percentage")
 
 
 def new_run(
@@ -154,11 +154,7 @@ def history(run: RunDir) -> list[tuple[int, dict[str, float]]]:
     return [
         (
             event["step"],
-            {
-                k: v
-                for k, v in event["values"].items()
-                if not k.endswith(("per_second", "mfu_percentage"))
-            },
+            {k: v for k, v in event["values"].items() if not k.endswith(_OF_TIME)},
         )
         for event in events(run, "metrics")
     ]
