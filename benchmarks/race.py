@@ -48,13 +48,13 @@ def race(workload: Workload, rounds: int, root: Path, say: Callable[[str], None]
         prepare(workload.name, own.spec, own.plan).save(problem)
         runtime = own.runtime()
         own.wait_until_steady()
-        for name in contenders_of(workload):
-            if name != HPCDL:
-                say(f"{workload.name}: {name} starts")
-                more = runtime if name == HAND else {}
-                log = root / f"{name}.log"
-                started[name] = Child(name, problem, {**environment, **more}, log)
-                started[name].begin()
+        others = [it for it in contenders_of(workload) if it != HPCDL]
+        say(f"{workload.name}: {', '.join(others)} start")
+        for name in others:
+            more = runtime if name == HAND else {}
+            started[name] = Child(name, problem, {**environment, **more}, root / f"{name}.log")
+        for name in others:
+            started[name].begin()
         load = [round(os.getloadavg()[0], 1)]
         say(f"{workload.name}: {rounds} rounds")
         found = turns.take(started, rounds, workload.steps)
