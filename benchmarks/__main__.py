@@ -21,7 +21,7 @@ from benchmarks.contender import RaceError
 from benchmarks.race import race
 from benchmarks.workloads import EVALUATION, WORKLOADS
 
-ROUNDS, COMMANDS = 4, "commands"
+ROUNDS, COMMANDS = 3, "commands"
 
 
 def main() -> None:

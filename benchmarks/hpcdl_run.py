@@ -23,7 +23,7 @@ from typing import Any
 import psutil
 import yaml
 
-from benchmarks.contender import RaceError, Round
+from benchmarks.contender import LEAST_SECONDS, RaceError, Round
 from benchmarks.pace import CHECKED
 from hpc_dl.planning.plan import Plan
 from hpc_dl.run import journal, records
@@ -32,9 +32,9 @@ from hpc_dl.run.layout import RunDir
 from hpc_dl.run.submission import Submission
 
 POLL_SECONDS, PATIENCE_SECONDS = 0.02, 240.0
-SETTLING_SECONDS, PERIOD_SECONDS = 1.0, 2.0
-"""After a pause all that is done from time to time is due at once: that is let pass. Then a round
-has as much of it as any other time has: a heartbeat and a sync every 2 s."""
+SETTLING_SECONDS = 3.0
+"""After a pause all that is done from time to time is due at once, as is the checkpoint of the next
+epoch: that is let pass."""
 RATE, WAITING = "train/examples_per_second", "train/waiting_percentage"
 OF_RUNTIME = ("MALLOC_", "LD_PRELOAD", "GOMP_", "KMP_", "OMP_")
 """Beginnings of the variables that decide how memory and threads are had."""
@@ -114,7 +114,7 @@ class HpcdlRun:
             ]
             for number, it in enumerate(warmed):
                 enough = it["step"] >= warmed[0]["step"] + steps
-                if enough and it["t"] >= warmed[0]["t"] + PERIOD_SECONDS:
+                if enough and it["t"] >= warmed[0]["t"] + LEAST_SECONDS:
                     return warmed[: number + 1]
             return []
 
