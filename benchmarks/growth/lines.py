@@ -5,6 +5,7 @@ Work that starts a command is measured with that command.
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -131,7 +132,8 @@ def _steps(sections: dict[str, Any], folder: Path) -> Work:
 
 
 def _train(engine: Any, batches: Any, count: int) -> None:
-    for _, micro_batches in zip(range(count), batches.steps(0), strict=False):
+    epochs = itertools.chain.from_iterable(map(batches.steps, itertools.count()))
+    for micro_batches in itertools.islice(epochs, count):
         engine.train_step(micro_batches, batches.dummy_batch, False)
 
 
@@ -173,9 +175,9 @@ def _seconds_of_rank(world: Any, spec: Any, folder: Path) -> float:
     from tests.support import steps
 
     engine, batches = steps.engine_of(spec, folder, world)
-    _train(engine, batches, 2)
+    _train(engine, batches, STEPS)
     started = time.process_time()
-    _train(engine, batches, 5)
+    _train(engine, batches, 10 * STEPS)
     return time.process_time() - started
 
 

@@ -44,8 +44,8 @@ def section(results: Mapping[str, Any]) -> str:
                 line.title,
                 f"{small['size']:,}",
                 f"{large['size']:,} {line.unit}s",
-                f"{small['seconds']:.2g} to {large['seconds']:.2g}",
-                f"{each[0]:,.2g} to {each[1]:,.2g}"
+                f"{small['seconds']:.3g} to {large['seconds']:.3g}",
+                f"{each[0]:,.3g} to {each[1]:,.3g}"
                 if max(each) < 10
                 else f"{each[0]:,.0f} to {each[1]:,.0f}",
                 f"{small['mebibytes']:.0f} to {large['mebibytes']:.0f}",
