@@ -75,12 +75,9 @@ def _waiting(workloads: Sequence[Mapping[str, Any]]) -> list[str]:
     lines = []
     for it in workloads:
         shares = {name: found.get("waiting") for name, found in it["contenders"].items()}
-        told = [f"{CONTENDERS[k]} {share:.1%}" for k, share in shares.items() if share]
         if shares.get(HAND):
-            lines += [
-                "",
-                f"Share of the time that waits for data, {it['title']}: {', '.join(told)}.",
-            ]
+            each = ", ".join(f"{CONTENDERS[k]} {share:.1%}" for k, share in shares.items() if share)
+            lines += ["", f"Share of the time that waits for data, {it['title']}: {each}."]
     return lines
 
 

@@ -132,8 +132,7 @@ def _steps(sections: dict[str, Any], folder: Path) -> Work:
 
 
 def _train(engine: Any, batches: Any, count: int) -> None:
-    epochs = itertools.chain.from_iterable(map(batches.steps, itertools.count()))
-    for micro_batches in itertools.islice(epochs, count):
+    for micro_batches in itertools.islice(batches.endless_steps(), count):
         engine.train_step(micro_batches, batches.dummy_batch, False)
 
 

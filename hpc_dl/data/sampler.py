@@ -134,6 +134,10 @@ class Batches:
             own = itertools.islice(batches, len(share))
             yield self._augment(own, epoch, step) + [None] * without
 
+    def endless_steps(self) -> Iterator[list[Batch | None]]:
+        """Yield this rank's micro-batches, step by step, of one epoch after the other."""
+        return itertools.chain.from_iterable(map(self.steps, itertools.count()))
+
     def _micro_batch_count(self, step: int, share: Sequence[Tensor]) -> int:
         """Return the number of micro-batches of a step, the same on every rank."""
         if self.world_size == 1:

@@ -11,7 +11,6 @@ import gc
 import itertools
 import math
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -29,7 +28,7 @@ from hpc_dl.train.build import build_engine
 from hpc_dl.train.distribute import distribute
 from hpc_dl.train.engine import Engine
 from hpc_dl.train.world import World
-from hpc_dl.zoo.contract import Batch, Picture
+from hpc_dl.zoo.contract import Picture
 
 LOWEST, HIGHEST = 1e-6, 1.0
 STEPS = 120
@@ -110,7 +109,7 @@ def _try(engine: Engine, batches: Batches) -> tuple[list[float], list[float]]:
     rates: list[float] = []
     losses: list[float] = []
     smoothed, best = 0.0, math.inf
-    for step, micro_batches in zip(range(STEPS), _endlessly(batches), strict=False):
+    for step, micro_batches in zip(range(STEPS), batches.endless_steps(), strict=False):
         if engine.train_step(micro_batches, batches.dummy_batch, report=False):
             break
         loss = sum(means["loss"] for means in engine.metrics.means().values())
@@ -127,10 +126,6 @@ def steepest(rates: list[float], losses: list[float]) -> float:
     """Return the rate, of those in geometric progression, after which the loss falls most."""
     falls = [after - before for before, after in itertools.pairwise(losses)]
     return rates[falls.index(min(falls))] if falls else LOWEST
-
-
-def _endlessly(batches: Batches) -> Iterator[list[Batch | None]]:
-    return itertools.chain.from_iterable(map(batches.steps, itertools.count()))
 
 
 def curve(run: RunDir) -> Picture | None:

@@ -95,7 +95,7 @@ class PendingSum:
     work: dist.Work | None
 
     def wait(self) -> torch.Tensor:
-        """Return the sum: in main memory once it is there, on a GPU once that is told to wait."""
+        """Return the sum once it is there; on a GPU at once, whose later work waits for it."""
         if self.work is not None:
             self.work.wait()
         return self.values
