@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 LEAST_SECONDS = 2.0
-"""Of a turn. In shorter ones the median has no part of what holds up a machine now and then; in one
-of this length hpcdl has as many heartbeats and syncs, every 2 s, as at any other time."""
+"""Of a turn. In shorter ones the median has no part of what holds up a machine now and then."""
 
 
 class RaceError(Exception):

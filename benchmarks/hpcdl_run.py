@@ -30,8 +30,9 @@ from hpc_dl.run import journal, records
 from hpc_dl.run.events import Event
 from hpc_dl.run.layout import RunDir
 from hpc_dl.run.submission import Submission
+from hpc_dl.tracking import sync_worker
 
-POLL_SECONDS, PATIENCE_SECONDS = 0.02, 240.0
+POLL_SECONDS, PATIENCE_SECONDS = 0.1, 240.0
 SETTLING_SECONDS = 3.0
 """After a pause all that is done from time to time is due at once, as is the checkpoint of the next
 epoch: that is let pass."""
@@ -85,14 +86,14 @@ class HpcdlRun:
         self._signal(signal.SIGSTOP)
 
     def _is_steady(self) -> bool:
-        reports = self._reports(0)
+        reports, _ = self._reports(0)
         return self.run.tracking.exists() and bool(reports) and reports[-1]["step"] >= CHECKED
 
     @property
     def loss(self) -> float:
         """The mean loss over the first steps, summed over the players."""
         total, before = 0.0, 0
-        for report in self._reports(0):
+        for report in self._reports(0)[0]:
             losses = [v for name, v in report["values"].items() if name.endswith("loss")]
             total += sum(losses) * (report["step"] - before)
             before = report["step"]
@@ -104,6 +105,7 @@ class HpcdlRun:
         offset, resumed = self.run.journal.stat().st_size, time.time()
         self._signal(signal.SIGCONT)
         found: list[Event] = []
+        least = max(LEAST_SECONDS, *sync_worker.INTERVALS)  # with as many syncs as ever
 
         def measured() -> list[Event]:
             """The reports that count; the steps before the first were interrupted."""
@@ -114,12 +116,14 @@ class HpcdlRun:
             ]
             for number, it in enumerate(warmed):
                 enough = it["step"] >= warmed[0]["step"] + steps
-                if enough and it["t"] >= warmed[0]["t"] + LEAST_SECONDS:
+                if enough and it["t"] >= warmed[0]["t"] + least:
                     return warmed[: number + 1]
             return []
 
         def is_over() -> bool:
-            found[:] = self._reports(offset)
+            nonlocal offset  # each report is read once: the cores are those of the training
+            new, offset = self._reports(offset)
+            found.extend(new)
             return bool(found and measured())
 
         self._wait_until(is_over)
@@ -136,10 +140,11 @@ class HpcdlRun:
         examples = self.plan.examples_seen(report["step"]) - self.plan.examples_seen(before["step"])
         return examples / float(report["values"][RATE])
 
-    def _reports(self, offset: int) -> list[Event]:
-        """Return the reports on training in the journal from a byte on."""
-        entries = journal.read(self.run.journal, offset, kinds=("metrics",))
-        return [it.event for it in entries if RATE in it.event["values"]]
+    def _reports(self, offset: int) -> tuple[list[Event], int]:
+        """Return the reports on training in the journal from a byte on, and where they end."""
+        entries = list(journal.read(self.run.journal, offset, kinds=("metrics",)))
+        end = entries[-1].end if entries else offset
+        return [it.event for it in entries if RATE in it.event["values"]], end
 
     def _wait_until(self, condition: Callable[[], object]) -> None:
         end = time.monotonic() + PATIENCE_SECONDS
