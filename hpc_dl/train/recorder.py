@@ -70,12 +70,11 @@ class Recorder:
     # ---- events
 
     def note(self, event: str, **fields: Any) -> None:
-        """Append an event to the journal; states and metrics are printed as well."""
+        """Append an event to the journal; states are printed as well."""
         if self.journal is not None:
             self.journal.append(event, **fields)
-            if event in ("state", "metrics"):
-                with contextlib.suppress(OSError, DamagedFile):  # of a full disk
-                    self._print_new()
+            if event == "state":
+                self._print_new()
 
     def print(self, line: str) -> None:
         """Print a line to the log."""
@@ -84,11 +83,12 @@ class Recorder:
 
     def _print_new(self) -> None:
         """Print what the journal has of states, epochs and tests since the last time."""
-        for event in self._monitor.read():
-            if event["event"] == "state":
-                sys.stderr.write(f"{event['state']}: {event.get('reason') or ''}\n")
-            elif line := self._monitor.line(event):
-                sys.stderr.write(f"{line}\n")
+        with contextlib.suppress(OSError, DamagedFile):  # of a full disk
+            for event in self._monitor.read():
+                if event["event"] == "state":
+                    sys.stderr.write(f"{event['state']}: {event.get('reason') or ''}\n")
+                elif line := self._monitor.line(event):
+                    sys.stderr.write(f"{line}\n")
 
     def note_start(self, attempt: str, journal_size: int, monitor: str | None) -> None:
         """Journal the start at the engine's step; later steps in the journal are trained again."""
@@ -142,9 +142,12 @@ class Recorder:
         self.note("artifact", **pictures.artifact_event(self.run, path, 0, caption))
 
     def note_metrics(self, step: int, epoch: int, values: Mapping[str, float]) -> None:
-        """Journal metrics, if there are any."""
-        if values:
-            self.note("metrics", step=step, epoch=epoch, values=values)
+        """Journal metrics, if there are any; at the end of an epoch print them as well."""
+        if not values or self.journal is None:
+            return
+        self.note("metrics", step=step, epoch=epoch, values=values)
+        if step % self.plan.steps_per_epoch == 0 or step == self.plan.steps:
+            self._print_new()  # it reads the journal, which within an epoch would be for nothing
 
     def note_evaluation(self, event: Evaluated) -> None:
         """Journal validation metrics, and draw pictures after epochs 1, 2, 4, 8, ..."""
