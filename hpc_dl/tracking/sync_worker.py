@@ -10,6 +10,7 @@ import os
 import select
 import sys
 import threading
+import time
 from datetime import datetime
 from pathlib import Path
 
@@ -19,8 +20,11 @@ from hpc_dl.run.layout import RunDir, mode_of, set_umask
 from hpc_dl.tracking.lock import LockTimeout
 from hpc_dl.tracking.sync import sync_journal, upload_files
 
-INTERVAL = 2.0
-"""Seconds between two syncs."""
+INTERVALS = 2.0, 6.0
+"""Least and most seconds between two syncs."""
+SHARE = 0.01
+"""Of a core, for the syncs: those that take longer become rarer. A training that has all the cores
+waits meanwhile."""
 MAX_INTERVAL = 60.0
 """Seconds between two syncs with a store that is unavailable."""
 LOCK_TIMEOUT, LAST_LOCK_TIMEOUT = 10.0, 40.0
@@ -35,16 +39,17 @@ def follow(run: RunDir, training: int) -> None:
     journal_is_sent = threading.Event()
     files = threading.Thread(target=_upload, args=(run, journal_is_sent), daemon=True)
     files.start()
-    interval, is_over = INTERVAL, False
+    interval, is_over = INTERVALS[0], False
     logged: set[str] = set()
     while not is_over:
         is_over = _has_ended(training, interval)
+        began = time.thread_time()
         try:
             for note in sync_journal(run, _lock_timeout(is_over)).notes:
                 if note not in logged:
                     _log(note)
                     logged.add(note)
-            interval = INTERVAL
+            interval = _interval(began)
         except LockTimeout as error:  # usual beside many other jobs
             if is_over:
                 _log(str(error))
@@ -57,12 +62,13 @@ def follow(run: RunDir, training: int) -> None:
 
 def _upload(run: RunDir, journal_is_sent: threading.Event) -> None:
     """Upload files as they come, and once more at the end; log each reason of a failure once."""
-    interval, is_over, logged = INTERVAL, False, ""
+    interval, is_over, logged = INTERVALS[0], False, ""
     while not is_over:
         is_over = journal_is_sent.wait(interval)
+        began = time.thread_time()
         try:
             upload_files(run, _lock_timeout(is_over))
-            interval, logged = INTERVAL, ""
+            interval, logged = _interval(began), ""
         except LockTimeout as error:
             if is_over:
                 _log(str(error))
@@ -71,6 +77,12 @@ def _upload(run: RunDir, journal_is_sent: threading.Event) -> None:
             if (message := _describe(error)) != logged:
                 _log(message)
             logged = message
+
+
+def _interval(began: float) -> float:
+    """Return the seconds until the next sync, after one that began at this `time.thread_time`."""
+    least, most = INTERVALS
+    return min(max(least, (time.thread_time() - began) / SHARE), most)
 
 
 def _lock_timeout(is_over: bool) -> float:

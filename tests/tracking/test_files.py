@@ -205,7 +205,7 @@ def test_a_hanging_upload_delays_neither_metrics_nor_the_end(tmp_path, uri, monk
         original(upload, name)
 
     monkeypatch.setattr(Upload, "file", hang)
-    monkeypatch.setattr(sync_worker, "INTERVAL", 0.05)
+    monkeypatch.setattr(sync_worker, "INTERVALS", (0.05, 0.05))
     training, ours = os.pipe()
     following = threading.Thread(target=sync_worker.follow, args=(run, training))
     following.start()
@@ -227,7 +227,7 @@ def test_a_hanging_upload_delays_neither_metrics_nor_the_end(tmp_path, uri, monk
 
 def test_pending_files_are_logged_once_in_the_job(tmp_path, uri, refusing, monkeypatch, capsys):
     run = ended_run(uri, tmp_path)
-    monkeypatch.setattr(sync_worker, "INTERVAL", 0.01)
+    monkeypatch.setattr(sync_worker, "INTERVALS", (0.01, 0.01))
     monkeypatch.setattr(sync_worker, "MAX_INTERVAL", 0.01)
     training, ours = os.pipe()
     following = threading.Thread(target=sync_worker.follow, args=(run, training))

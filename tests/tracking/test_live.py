@@ -3,10 +3,12 @@
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
 from hpc_dl.run.journal import Journal
+from hpc_dl.tracking import sync_worker
 from hpc_dl.tracking.cursor import Cursor
 from hpc_dl.tracking.sync import is_pending, sync_run
 from tests.support.stores import mlflow_run, run_for, same, write_history
@@ -86,3 +88,12 @@ def test_the_sync_worker_survives_errors_and_logs_each_in_a_line(tmp_path, uri, 
     process.stdin.close()
     assert process.wait(60) == 0
     assert same(run, uri)
+
+
+def test_a_sync_that_takes_much_of_a_core_is_followed_by_a_longer_pause():
+    began = time.thread_time()
+    assert sync_worker._interval(began) == 2
+    while time.thread_time() < began + 0.03:
+        pass
+    assert 3 <= sync_worker._interval(began) < 6
+    assert sync_worker._interval(began - 1.0) == 6

@@ -26,7 +26,7 @@ SAID = {
 @contextmanager
 def running_sync_worker(run, monkeypatch):
     """Run the sync worker, at shorter intervals, as long as the context lasts."""
-    monkeypatch.setattr(sync_worker, "INTERVAL", 0.05)
+    monkeypatch.setattr(sync_worker, "INTERVALS", (0.05, 0.05))
     monkeypatch.setattr(sync_worker, "MAX_INTERVAL", 0.2)
     theirs, ours = os.pipe()
     following = threading.Thread(target=sync_worker.follow, args=(run, theirs))
