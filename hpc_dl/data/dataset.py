@@ -14,10 +14,7 @@ from hpc_dl.data.names import Names
 from hpc_dl.data.splits.counts import Holdout
 from hpc_dl.data.splits.holdout import positions
 from hpc_dl.jobspec.facts import DataFacts
-
-AT_ONCE = 2**21
-"""Numbers that are held at once where all are looked at, whatever their type: the sums over parts
-depend on it."""
+from hpc_dl.tasks.statistics import rows_at_once
 
 Batch = Mapping[str, Tensor]
 Tensors = Mapping[str, Tensor]
@@ -78,7 +75,7 @@ class Split:
     def parts_in_order(self, width: int) -> Iterable[Tensor]:
         """Return the positions of all examples, of `width` numbers each, in the order of their
         numbers and in parts."""
-        return self.index.argsort().split(max(1, AT_ONCE // max(1, width)))
+        return self.index.argsort().split(rows_at_once(width))
 
     def sequences_in_order(self, name: str) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield all sequences in the order of their numbers, in padded parts (B, T, ...) with their

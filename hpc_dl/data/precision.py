@@ -7,6 +7,7 @@ Networks compute in float32 all the same, once they have subtracted the mean.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import reduce
 from operator import add
 
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from hpc_dl.data.dataset import Splits
 from hpc_dl.errors import UserError
-from hpc_dl.tasks.statistics import Moments
+from hpc_dl.tasks.statistics import Moments, in_parts
 
 LOST = 1e-5
 """The most by which float32 may change a value, in standard deviations of its column."""
@@ -42,25 +43,42 @@ def narrow(splits: Splits) -> Splits:
 def loses_digits(parts: Iterable[Tensor]) -> Tensor:
     """Return of which columns of (..., columns), in parts, float32 would lose digits; NaN is no
     value."""
-    found = [_digits(part.double().reshape(-1, part.shape[-1])) for part in parts]
-    moments = reduce(add, (it for it, *_ in found))
-    lost, low, high = (torch.stack(it) for it in list(zip(*found, strict=True))[1:])
-    is_lost: Tensor = lost.amax(dim=0) > LOST * moments.variance.sqrt()
-    return is_lost & (high.amax(dim=0) > low.amin(dim=0))
+    found = reduce(add, (_Digits.of(part.double().reshape(-1, part.shape[-1])) for part in parts))
+    return (found.lost > LOST * found.moments.variance.sqrt()) & (found.high > found.low)
 
 
-def _digits(columns: Tensor) -> tuple[Moments, Tensor, Tensor, Tensor]:
-    """Return the moments of columns, the most that float32 changes, and the ends."""
-    known = columns.isnan().logical_not()
-    lost = (columns - columns.float()).nan_to_num().abs().amax(dim=0)
-    low = columns.where(known, torch.inf).amin(dim=0)
-    return Moments.of(columns), lost, low, columns.where(known, -torch.inf).amax(dim=0)
+@dataclass(frozen=True)
+class _Digits:
+    """The moments of columns, the most that float32 changes, and the ends, (columns,) each; those
+    of parts add up."""
+
+    moments: Moments
+    lost: Tensor
+    low: Tensor
+    high: Tensor
+
+    @classmethod
+    def of(cls, columns: Tensor) -> _Digits:
+        """Compute them of (N, columns) float64."""
+        known = columns.isnan().logical_not()
+        lost = (columns - columns.float()).nan_to_num().abs().amax(dim=0)
+        low = columns.where(known, torch.inf).amin(dim=0)
+        high = columns.where(known, -torch.inf).amax(dim=0)
+        return cls(Moments.of(columns), lost, low, high)
+
+    def __add__(self, other: _Digits) -> _Digits:
+        return _Digits(
+            self.moments + other.moments,
+            self.lost.maximum(other.lost),
+            self.low.minimum(other.low),
+            self.high.maximum(other.high),
+        )
 
 
 def to_float32(values: Tensor, where: str) -> Tensor:
     """Return values as float32. Raises UserError naming the first column that loses digits."""
     if values.dtype == torch.float64 and len(values):
-        _refuse_lost(loses_digits([values]), values, where)
+        _refuse_lost(loses_digits(in_parts(values)), values, where)
     return values.float()
 
 

@@ -10,11 +10,14 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable, Mapping
+from functools import reduce
+from operator import add
 
 import torch
 from torch import Tensor
 
 from hpc_dl.data.dataset import Split
+from hpc_dl.tasks.statistics import in_parts
 
 
 def digests(splits: Mapping[str, Split]) -> tuple[tuple[str, str], ...]:
@@ -48,9 +51,9 @@ def _sums(tensor: Tensor) -> str:
     rows = tensor.flatten(1) if tensor.ndim > 1 else tensor[:, None]
     if not rows.numel():
         return "0 0 0"
-    parts = rows.split(max(1, _AT_ONCE // rows.shape[1]))
-    mean = torch.stack([it.double().sum(0) for it in parts]).sum(0) / len(rows)
-    square = torch.stack([it.double().square().sum(0) for it in parts]).sum(0) / len(rows)
+    parts = in_parts(rows)
+    mean = reduce(add, (it.double().sum(0) for it in parts)) / len(rows)
+    square = reduce(add, (it.double().square().sum(0) for it in parts)) / len(rows)
     unit = (square - (1 - _LEAST**2) * mean**2).clamp(min=0).sqrt() + _NOTHING
     values, place = 0.0, 0
     for part in parts:
@@ -70,7 +73,6 @@ def _weighted(values: Tensor, first: int = 0) -> float:
 
 _STEP = 2654435769
 """The golden ratio of 2**32: multiples of it are spread evenly."""
-_AT_ONCE = 2**20
 _LEAST = 1e-2
 """A column's unit is its deviation, or this share of its mean: less may be rounding."""
 _NOTHING = 1e-12

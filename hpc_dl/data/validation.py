@@ -14,6 +14,7 @@ from hpc_dl.data.faults import PLACES, Faults
 from hpc_dl.data.layout import refuse_scale
 from hpc_dl.errors import UserError, first_few
 from hpc_dl.jobspec.suggestions import nearest
+from hpc_dl.tasks.statistics import in_parts
 
 AXES = {"image": 4, "sequence": 3, "table": 2}
 DARK = 1 / 8
@@ -51,9 +52,10 @@ def check_numbers(given: Tensor, where: str, otherwise: str = "", *, gaps: bool 
     Raises UserError with the count of examples that are not finite, or that floats cannot hold.
     """
     numbers = Numbers(where, otherwise, gaps=gaps)
-    floats = numbers.add(given)
+    for part in in_parts(given):
+        numbers.add(part)
     numbers.refuse()
-    return floats
+    return _as_floats(given)
 
 
 class Numbers:
@@ -72,7 +74,7 @@ class Numbers:
         """Check the next examples, and return them as floats."""
         if given.is_complex():
             raise UserError(f"{self._where} is {given.dtype}, but has to be real numbers")
-        floats = given.float() if given.dtype in _FEW_DIGITS else given.double()
+        floats = _as_floats(given)
         large = floats.isfinite() & (floats.abs() > torch.finfo(torch.float32).max)
         if not given.is_floating_point():
             large |= floats.abs() > MOST_INTEGER
@@ -109,6 +111,11 @@ class Numbers:
                 + self._hints.get(what, ""),
             )
         faults.refuse()
+
+
+def _as_floats(numbers: Tensor) -> Tensor:
+    """Return numbers in float32, or in float64 where that may not hold them."""
+    return numbers.float() if numbers.dtype in _FEW_DIGITS else numbers.double()
 
 
 def least_and_greatest(rows: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import reduce
@@ -10,8 +11,22 @@ from operator import add
 import torch
 from torch import Tensor
 
+AT_ONCE = 2**18
+"""Numbers that are looked at together where all are: in float64 they fit into a cache, and sums
+over parts depend on it."""
 ROUNDING = 1e-13
 """A deviation below this fraction of the mean is a rounding error of float64."""
+
+
+def rows_at_once(width: int) -> int:
+    """Return how many rows of `width` numbers to look at together."""
+    return max(1, AT_ONCE // max(1, width))
+
+
+def in_parts(values: Tensor) -> tuple[Tensor, ...]:
+    """Divide values (N, ...) into views to look at in turn, so that what is computed of all takes
+    no memory in proportion to N."""
+    return values.split(rows_at_once(math.prod(values.shape[1:])))
 
 
 @dataclass(frozen=True)
@@ -57,9 +72,9 @@ class Moments:
 
 def mean(values: Tensor) -> Tensor:
     """Return the mean of each column of (N, numbers) in float64, without NaN."""
-    return Moments.of(values).mean
+    return Moments.of_parts(in_parts(values)).mean
 
 
 def deviation(values: Tensor, constant: float = 1.0) -> Tensor:
     """Return the standard deviation of each column of (N, numbers), likewise."""
-    return Moments.of(values).deviation(constant)
+    return Moments.of_parts(in_parts(values)).deviation(constant)

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from hpc_dl.data import dataset
 from hpc_dl.data.sampler import Batches, held_out
 from hpc_dl.jobspec.sources.arrays import Hdf5
+from hpc_dl.tasks import statistics
 from hpc_dl.tasks.statistics import Moments
 from tests.support import (
     ranks,  # for its warm server, from which workers are forked here
@@ -90,7 +90,7 @@ def test_workers_change_no_bit_and_a_test_of_its_own_is_read(tmp_path):
 
 
 def test_moments_of_a_streamed_table_are_those_of_the_resident_one(tmp_path, monkeypatch):
-    monkeypatch.setattr(dataset, "AT_ONCE", 20)
+    monkeypatch.setattr(statistics, "AT_ONCE", 20)
     x = UNIX + RNG.standard_normal((60, 3))
     splits = both(hdf5(tmp_path, x, chunks=(7, 2)), tmp_path)
     resident, ours = (Moments.of_parts(it.train.in_order("table")) for it in splits)
@@ -105,7 +105,7 @@ MEASURED = """
 import resource, sys
 from pathlib import Path
 
-from hpc_dl.data import loading, precision, sources
+from hpc_dl.data import loading, sources
 from hpc_dl.data.sampler import Batches, held_out
 from hpc_dl.jobspec.sources.arrays import Hdf5
 from hpc_dl.tasks.statistics import Moments
@@ -118,7 +118,8 @@ def peak():
 
 before = peak()
 source = Hdf5(name="hdf5", path=sys.argv[1])
-splits = loading.load(sources.build(source, Path(sys.argv[2])), 0)
+workers = 0 if sys.argv[3] == "streaming" else None
+splits = loading.load(sources.build(source, Path(sys.argv[2])), workers)
 Moments.of_parts(splits.train.in_order("table"))
 for step, _ in zip(Batches(splits.train, 256, 256, 0, 0, 1).steps(0), range(50)):
     pass
@@ -129,13 +130,37 @@ print((peak() - before) * 1024)
 
 
 @pytest.mark.nightly
-def test_memory_is_bounded_whatever_the_size_of_the_file(tmp_path):
-    rows, width = 1_000_000, 64
+@pytest.mark.parametrize(
+    ("loading", "most"),
+    [("streaming", 0.25), ("memory", 2.25)],  # all examples, and the splits of them
+)
+def test_memory_is_bounded_whatever_the_size_of_the_file(tmp_path, loading, most):
+    rows, width = 250_000, 256
     with h5py.File(tmp_path / "large.h5", "w") as file:
-        x = file.create_dataset("x", (rows, width), "f4", chunks=(1000, width))
-        for start in range(0, rows, 100_000):
-            x[start : start + 100_000] = RNG.random((100_000, width), dtype=np.float32)
+        x = file.create_dataset("x", (rows, width), "f4", chunks=(250, width))
+        for start in range(0, rows, 25_000):
+            x[start : start + 25_000] = RNG.random((25_000, width), dtype=np.float32)
         file["y"] = np.arange(rows, dtype=np.int8) % 4
-    command = [sys.executable, "-c", MEASURED, str(tmp_path / "large.h5"), str(tmp_path)]
+    arguments = [str(tmp_path / "large.h5"), str(tmp_path), loading]
+    command = [sys.executable, "-c", MEASURED, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=250)
-    assert int(done.stdout) < rows * width * 4 / 2
+    assert int(done.stdout) < rows * width * 4 * most
+
+
+@pytest.mark.nightly
+def test_statistics_of_numbers_in_memory_take_none_in_proportion():
+    measured = """
+import resource, torch
+from hpc_dl.data import precision, validation
+from hpc_dl.tasks import statistics
+
+values = torch.rand(2**23, 4, dtype=torch.float64)
+statistics.deviation(values[:9])
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+statistics.mean(values), statistics.deviation(values)
+validation.check_numbers(values, "x")
+precision.loses_digits(statistics.in_parts(values))
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+"""
+    done = subprocess.run([sys.executable, "-c", measured], capture_output=True, check=True)
+    assert int(done.stdout) < 2**28 / 4

@@ -9,7 +9,7 @@ import numpy as np
 
 from hpc_dl.data.arrays import parts
 
-AT_ONCE = 2**24
+AT_ONCE = 2**21
 """Bytes that are read at once where all rows are read in turn."""
 MOST_KEPT = 2**28
 """The most bytes of decompressed chunks that a process keeps."""

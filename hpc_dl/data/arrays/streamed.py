@@ -47,15 +47,15 @@ def read_ends(source: Arrays, facts: DataFacts, stored: StoredArray, where: str)
     gaps = facts.inputs[facts.modality].gaps
     otherwise = examples.otherwise(source, stored.shape)
     numbers = validation.Numbers(f"{where}: {facts.modality}", otherwise, gaps=gaps)
-    ends: list[Tensor] = []
+    ends = torch.empty(0)
     for part in _parts(source, stored):
         pixels = facts.modality == "image" and not part.is_floating_point()
         values = part if pixels else numbers.add(part)
         rows = values if facts.modality == "table" else values.reshape(-1, 1)
-        ends.append(validation.least_and_greatest(rows))
+        found = validation.least_and_greatest(rows)
+        ends = validation.least_and_greatest(torch.cat([ends, found])) if len(ends) else found
     numbers.refuse()
-    axes = validation.AXES[facts.modality]
-    return validation.least_and_greatest(torch.cat(ends)).view(2, *[1] * (axes - 2), -1)
+    return ends.view(2, *[1] * (validation.AXES[facts.modality] - 2), -1)
 
 
 def _parts(source: Arrays, stored: StoredArray) -> Iterator[Tensor]:
