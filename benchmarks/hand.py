@@ -163,8 +163,10 @@ def stream(problem: Problem, pace: Pace) -> None:
         prefetch_factor=4,
     )
     while True:
-        for pixels, label in pace.waiting_for(loader):
-            loss = F.cross_entropy(network(pixels.float().div_(255)), label)
+        # What hpcdl takes to make floats counts as waiting for data.
+        floats = ((pixels.float().div_(255), label) for pixels, label in loader)
+        for image, label in pace.waiting_for(floats):
+            loss = F.cross_entropy(network(image), label)
             loss.backward()
             optimizer.step()
             optimizer.zero_grad()

@@ -5,7 +5,6 @@ Work that starts a command is measured with that command.
 
 from __future__ import annotations
 
-import itertools
 import os
 import subprocess
 import sys
@@ -132,7 +131,7 @@ def _steps(sections: dict[str, Any], folder: Path) -> Work:
 
 
 def _train(engine: Any, batches: Any, count: int) -> None:
-    for micro_batches in itertools.islice(batches.endless_steps(), count):
+    for micro_batches in batches.training_steps(0, count):
         engine.train_step(micro_batches, batches.dummy_batch, False)
 
 

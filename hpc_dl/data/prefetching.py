@@ -3,9 +3,11 @@ examples to the next, for starting them takes as long as some steps."""
 
 from __future__ import annotations
 
+import itertools
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -18,72 +20,98 @@ AHEAD = 2
 
 
 class Prefetcher:
-    """Processes that call `read` with the requests of one pass after the other.
+    """Processes that call `read` with the requests of passes, of which any number may be under way:
+    what a training has prefetched waits for it while its network is evaluated.
 
-    The first pass starts them. They end with a pass that is given up, with this object, or with the
-    rank.
+    The first pass starts them. They end with this object, or with the rank.
     """
 
     def __init__(self, read: Callable[[Any], Any], processes: int) -> None:
         self._read, self._processes = read, processes
-        self._pass: object | None = None
-        """The one that is under way, until its last result is there."""
-        self._kept: list[tuple[DataLoader[Any], _Requests]] = []
+        self._requests = _Requests()
+        self._kept: list[tuple[DataLoader[Any], Iterator[Any]]] = []
         """One or none. Were it collected as a part of a cycle, its processes would not end."""
         weakref.finalize(self, self._kept.clear).atexit = False
         workers.context()  # gets ready while the networks are built
 
-    def results(self, requests: Iterable[Any], count: int, *, pinned: bool) -> Iterator[Any]:
-        """Yield what `read` returns for each of `count` requests, in turn, in pinned memory or not.
-
-        A pass that begins while another is under way has processes of its own.
-        """
-        if self._pass is not None:
-            others = Prefetcher(self._read, self._processes)
-            yield from others.results(requests, count, pinned=pinned)
-            return
-        self._pass = own = object()
+    def results(self, requests: Iterable[Any], *, pinned: bool) -> Iterator[Any]:
+        """Yield what `read` returns for each request, in turn, in pinned memory or not."""
+        asked, ahead = itertools.tee(requests)
+        own, passes = _Pass(ahead), self._requests.passes
+        passes.append(own)
         try:
-            found = self._begin(requests, pinned=pinned) if count else iter(())
-            for left in reversed(range(count)):
-                result = next(found)
-                if not left:
-                    self._pass = None
-                yield result
+            for _ in asked:
+                while not own.results:
+                    if own not in passes:
+                        raise ConnectionError("the processes ended while another pass was read")
+                    passes.remove(own)
+                    passes.append(own)
+                    self._receive(pinned=pinned)
+                yield own.results.popleft()
         finally:
-            if self._pass is own:  # it was given up, or has failed
-                self._pass = None
-                self._kept.clear()
+            own.requests = iter(())  # they may refer to this object, and `sent` to this pass
+            if own in passes:
+                passes.remove(own)
 
-    def _begin(self, requests: Iterable[Any], *, pinned: bool) -> Iterator[Any]:
-        """Begin a pass."""
-        if not self._kept:
-            order = _Requests()
-            loader = DataLoader(
-                _Results(self._read),
-                batch_size=None,  # each index is a request
-                sampler=order,
-                pin_memory=pinned,
-                generator=torch.Generator(),  # it draws a seed, which is not to be the training's
-                num_workers=self._processes,
-                prefetch_factor=AHEAD,
-                persistent_workers=True,
-                multiprocessing_context=workers.context(),
-                worker_init_fn=workers.leave_with_the_rank,
-            )
-            self._kept.append((loader, order))
-        ((loader, order),) = self._kept
-        order.of_pass = requests
-        return iter(loader)
+    def _receive(self, *, pinned: bool) -> None:
+        """Receive the next result, for whatever pass it is."""
+        try:
+            if not self._requests.sent:
+                loader = self._kept[0][0] if self._kept else self._loader(pinned=pinned)
+                self._kept[:] = [(loader, iter(loader))]
+            ((_, results),) = self._kept
+            result = next(results)
+        except BaseException:  # what the other passes have requested is lost
+            self._kept.clear()
+            self._requests.passes.clear()
+            self._requests.sent.clear()
+            raise
+        self._requests.sent.popleft().results.append(result)
+
+    def _loader(self, *, pinned: bool) -> DataLoader[Any]:
+        return DataLoader(
+            _Results(self._read),
+            batch_size=None,  # each index is a request
+            sampler=self._requests,
+            pin_memory=pinned,
+            generator=torch.Generator(),  # it draws a seed, which is not to be the training's
+            num_workers=self._processes,
+            prefetch_factor=AHEAD,
+            persistent_workers=True,
+            multiprocessing_context=workers.context(),
+            worker_init_fn=workers.leave_with_the_rank,
+        )
+
+
+@dataclass(eq=False)
+class _Pass:
+    """A pass that is under way."""
+
+    requests: Iterator[Any]
+    """Those to send."""
+    results: deque[Any] = field(default_factory=deque)
+    """Those received."""
 
 
 class _Requests:
-    """The requests of the pass that begins next, as the order of a DataLoader."""
+    """The requests of all passes, as the order of a DataLoader, which asks for another one with
+    each result that it receives, also after it was told that there is none."""
 
-    of_pass: Iterable[Any] = ()
+    def __init__(self) -> None:
+        self.passes: list[_Pass] = []
+        """The last is that which waits for a result."""
+        self.sent: deque[_Pass] = deque()
+        """The pass of each request whose result is to come."""
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self.of_pass)
+        return self
+
+    def __next__(self) -> Any:
+        for own in reversed(self.passes):
+            for request in own.requests:
+                self.sent.append(own)
+                return request
+        raise StopIteration
 
 
 @dataclass(frozen=True)

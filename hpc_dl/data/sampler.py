@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -94,6 +94,16 @@ def rank_slice(count: int, rank: int, world_size: int) -> slice:
     return slice(start, end)
 
 
+class _Share(NamedTuple):
+    """One rank's share of a step."""
+
+    epoch: int
+    step: int
+    """In the epoch."""
+    parts: Sequence[Tensor]
+    """The positions (B,) int64 of each micro-batch."""
+
+
 class Batches:
     """One rank's share of the global batches of a training split.
 
@@ -127,21 +137,32 @@ class Batches:
         Seeking costs nothing. All ranks have as many, for some computations are collective: None
         stands where this rank has no example left, and takes part.
         """
-        shares = list(self._shares(epoch, first))
-        batches = self.split.batches(part for share in shares for part in share)
-        for step, share in enumerate(shares, start=first):
-            without = self._micro_batch_count(step, share) - len(share)
-            own = itertools.islice(batches, len(share))
+        return self._micro_batches(self._shares(epoch, first))
+
+    def training_steps(self, first: int, last: int) -> Iterator[list[Batch | None]]:
+        """Yield this rank's micro-batches, step by step, from step `first` of a training to `last`,
+        through all epochs: the first of an epoch may be prefetched at the end of the one before."""
+        epoch, number = divmod(first, math.ceil(len(self.split) / self.batch_size))
+        later = itertools.chain.from_iterable(map(self._shares, itertools.count(epoch + 1)))
+        shares = itertools.chain(self._shares(epoch, number), later)
+        return self._micro_batches(itertools.islice(shares, last - first))
+
+    def _micro_batches(self, shares: Iterator[_Share]) -> Iterator[list[Batch | None]]:
+        """Yield the micro-batches of each share, and None where another rank has more."""
+        sizes = (self.batch_size, len(self.split) % self.batch_size)
+        takes_part = any(range(size)[self._rows(size, self.rank)] for size in sizes)
+        # A rank that has no example in any batch reads none ahead: all shares would be kept.
+        now, ahead = itertools.tee(shares) if takes_part else (shares, iter(()))
+        batches = self.split.batches(part for share in ahead for part in share.parts)
+        for epoch, step, parts in now:
+            without = self._micro_batch_count(step, parts) - len(parts)
+            own = itertools.islice(batches, len(parts))
             yield self._augment(own, epoch, step) + [None] * without
 
-    def endless_steps(self) -> Iterator[list[Batch | None]]:
-        """Yield this rank's micro-batches, step by step, of one epoch after the other."""
-        return itertools.chain.from_iterable(map(self.steps, itertools.count()))
-
-    def _micro_batch_count(self, step: int, share: Sequence[Tensor]) -> int:
+    def _micro_batch_count(self, step: int, parts: Sequence[Tensor]) -> int:
         """Return the number of micro-batches of a step, the same on every rank."""
         if self.world_size == 1:
-            return len(share)
+            return len(parts)
         batch = min(self.batch_size, len(self.split) - step * self.batch_size)
         largest = self._rows(batch, rank=0)
         return math.ceil((largest.stop - largest.start) / self.micro_batch)
@@ -153,15 +174,16 @@ class Batches:
         )
         return slice(min(rows.start, batch), min(rows.stop, batch))
 
-    def _shares(self, epoch: int, first: int) -> Iterator[Sequence[Tensor]]:
-        """Yield step by step the positions (B,) int64 of each of this rank's micro-batches."""
+    def _shares(self, epoch: int, first: int = 0) -> Iterator[_Share]:
+        """Yield this rank's share of each step of an epoch, from step `first` on."""
         order = to_device(self._order(epoch), self.split.device)
         rest = order[first * self.batch_size :]
-        for chosen in rest.split(self.batch_size) if len(rest) else ():
+        chosen_by_step = rest.split(self.batch_size) if len(rest) else ()
+        for step, chosen in enumerate(chosen_by_step, start=first):
             mine = chosen
             if self.world_size > 1:
                 mine = chosen[self._rows(len(chosen), self.rank)]
-            yield mine.split(self.micro_batch) if len(mine) else ()
+            yield _Share(epoch, step, mine.split(self.micro_batch) if len(mine) else ())
 
     def _order(self, epoch: int) -> Tensor:
         """Return the order of the split in an epoch, (examples,) int64 on the CPU."""
@@ -177,7 +199,7 @@ class Batches:
         """Return this rank's micro-batches of any step of the training."""
         epoch, number = divmod(step, math.ceil(len(self.split) / self.batch_size))
         share = next(self._shares(epoch, number))
-        return self._augment(map(self.split.batch, share), epoch, number)
+        return self._augment(map(self.split.batch, share.parts), epoch, number)
 
     def _augment(self, micro_batches: Iterator[Batch], epoch: int, step: int) -> list[Batch]:
         """Return the micro-batches of a step, augmented."""

@@ -6,6 +6,7 @@ A worker is sent the keys of a batch, such as the names of files, and keeps no e
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -75,9 +76,8 @@ class StreamedSplit(Split):
             yield self.reader.read(self.keys[chosen.numpy()])
 
     def batches(self, parts: Iterable[Tensor]) -> Iterator[Batch]:
-        chosen = [part.cpu() for part in parts]
-        keys = (self.keys[it.numpy()] for it in chosen)
-        examples = self.reader.read_ahead(keys, len(chosen))
+        chosen, ahead = itertools.tee(part.cpu() for part in parts)
+        examples = self.reader.read_ahead(self.keys[it.numpy()] for it in ahead)
         return map(self._batch, chosen, examples)
 
     def batch(self, chosen: Tensor) -> Batch:
@@ -111,8 +111,8 @@ class Reader:
         """Read examples in this process. Raises UserError for one that cannot be read."""
         return to_device(self.examples.read(keys).to(self.dtype), self.device)
 
-    def read_ahead(self, batches: Iterable[Keys], count: int) -> Iterator[Tensor]:
-        """Yield the examples of each of `count` batches, in turn, with prefetching.
+    def read_ahead(self, batches: Iterable[Keys]) -> Iterator[Tensor]:
+        """Yield the examples of each batch, in turn, with prefetching.
 
         Raises UserError for an example that cannot be read, and when a worker is gone.
         """
@@ -122,7 +122,7 @@ class Reader:
         requests = ((keys, self.dtype) for keys in batches)
         try:
             pinned = self.device.type == "cuda"
-            for examples in self.prefetcher.results(requests, count, pinned=pinned):
+            for examples in self.prefetcher.results(requests, pinned=pinned):
                 if isinstance(examples, UserError):
                     raise examples
                 yield examples.to(self.device, non_blocking=True)

@@ -70,11 +70,10 @@ def train(
     last = min(plan.pause_at or plan.steps, plan.steps)
     phases = engine.world.phases
     while engine.step < last and not early_stopping.should_stop:
-        epoch, first = divmod(engine.step, plan.steps_per_epoch)
         since, started, waited = engine.step, time.perf_counter(), phases.seconds_of(DATA)
-        for micro_batches in phases.each(DATA, batches.steps(epoch, first)):
-            step = engine.step + 1
-            in_epoch = step - epoch * plan.steps_per_epoch
+        for micro_batches in phases.each(DATA, batches.training_steps(engine.step, last)):
+            epoch, in_epoch = divmod(engine.step, plan.steps_per_epoch)
+            step, in_epoch = engine.step + 1, in_epoch + 1
             if engine.carry and in_epoch == 1:
                 engine.carry.reset()
             ends = in_epoch == plan.steps_per_epoch or step == plan.steps
@@ -105,5 +104,7 @@ def train(
                 held = time.perf_counter()
                 yield CheckpointDue(step, requests)
                 started += time.perf_counter() - held
-            if ends or step == last:
-                break
+            if ends:
+                if early_stopping.should_stop:
+                    break
+                since, started, waited = step, time.perf_counter(), phases.seconds_of(DATA)

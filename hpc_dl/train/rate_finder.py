@@ -109,7 +109,7 @@ def _try(engine: Engine, batches: Batches) -> tuple[list[float], list[float]]:
     rates: list[float] = []
     losses: list[float] = []
     smoothed, best = 0.0, math.inf
-    for step, micro_batches in zip(range(STEPS), batches.endless_steps(), strict=False):
+    for step, micro_batches in enumerate(batches.training_steps(0, STEPS)):
         if engine.train_step(micro_batches, batches.dummy_batch, report=False):
             break
         loss = sum(means["loss"] for means in engine.metrics.means().values())

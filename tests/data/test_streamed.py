@@ -196,3 +196,38 @@ def test_a_pass_that_is_given_up_leaves_nothing_to_the_next(source, tmp_path):
     next(steps)
     del steps
     same(every_step(streamed.train, 1, epoch=1), every_step(resident.train, 1, epoch=1))
+
+
+def test_a_training_is_read_on_while_it_is_evaluated(source, tmp_path):
+    """From step 3 on; 5 steps an epoch."""
+    resident, streamed = load(source, tmp_path), load(source, tmp_path, 2)
+
+    def steps(splits):
+        return Batches(splits.train, 10, 5, 7, 0, 1).training_steps(3, 13)
+
+    ours, theirs = steps(streamed), steps(resident)
+    for number in range(10):
+        if number in (2, 7):  # an epoch is over
+            for split in (streamed, resident):
+                evaluated = list(held_out(split.validation, 4, 0, 1))
+                assert len(evaluated) == 4
+            running = workers()
+            assert len(running) == 2
+            for it in running:
+                os.kill(it.pid, signal.SIGSTOP)
+        same(next(ours), next(theirs))
+        for it in workers():
+            os.kill(it.pid, signal.SIGCONT)
+    assert next(ours, None) is next(theirs, None) is None
+
+
+def test_every_pass_learns_that_a_worker_is_gone(source, tmp_path):
+    splits = load(source, tmp_path, 1)
+    passes = [Batches(splits.train, 2, 2, 0, 0, 1).steps(0), held_out(splits.test, 2, 0, 1)]
+    for it in passes:
+        next(it)
+    (worker,) = workers()
+    os.kill(worker.pid, signal.SIGKILL)
+    for it in passes:
+        with pytest.raises(UserError, match="reads examples has died"):
+            list(it)

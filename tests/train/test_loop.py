@@ -47,7 +47,7 @@ def test_a_checkpoint_between_two_reports_does_not_change_the_examples_per_secon
     clock = Clock()
     monkeypatch.setattr(loop, "time", clock)
     engine = Engine(clock)
-    batches = SimpleNamespace(steps=lambda epoch, first: [None] * 8, dummy_batch=None)
+    batches = SimpleNamespace(training_steps=lambda *_: [None] * 8, dummy_batch=None)
     speeds = []
     for event in loop.train(engine, batches, dict, STOPPING, PLAN, lambda step: step == 3, 4):
         if isinstance(event, CheckpointDue):
@@ -63,12 +63,12 @@ def test_a_report_has_the_share_of_the_time_since_the_last_in_which_there_was_no
     for module in (loop, phases):
         monkeypatch.setattr(module, "time", clock)
 
-    def steps(epoch, first):
+    def steps(first, last):
         for seconds in [1.0] * 4 + [3.0] * 4:
             clock.now += seconds
             yield None
 
-    batches = SimpleNamespace(steps=steps, dummy_batch=None)
+    batches = SimpleNamespace(training_steps=steps, dummy_batch=None)
     never = lambda step: False  # noqa: E731
     events = loop.train(engine, batches, dict, STOPPING, PLAN, never, 4)
     reports = [it for it in events if isinstance(it, Reported)]
