@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import get_args
 
-from hpc_dl.jobspec import job, sweep, train
+from hpc_dl.jobspec import fields, job, sweep, train
 from hpc_dl.jobspec.architectures import ZOO
 from hpc_dl.jobspec.base import Spec
 from hpc_dl.jobspec.data import Augment, Data, UserAugment
@@ -67,7 +67,7 @@ def _data() -> list[str]:
 def _train() -> list[str]:
     lines = _part("## train", train.Train)
     for choice in ("loss", "optimizer", "schedule"):
-        for member in dict.fromkeys(_members(train.Train.model_fields[choice].annotation)):
+        for member in fields.models(train.Train, choice):
             lines += _part(f"### {choice}: {_name(member)}", member)
     return [*lines, *_part("### early_stopping", train.EarlyStopping)]
 
@@ -103,13 +103,6 @@ def _table(found: Iterable[Option]) -> list[str]:
         cells = [f"`{it.name}`", default, it.takes, it.about]
         lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
     return [*lines, ""]
-
-
-def _members(annotation: object) -> list[type[Spec]]:
-    """Return the models in a union, however annotated."""
-    if isinstance(annotation, type) and issubclass(annotation, Spec):
-        return [annotation]
-    return [member for part in get_args(annotation) for member in _members(part)]
 
 
 def _name(part: type[Spec]) -> str:

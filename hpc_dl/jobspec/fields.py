@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import typing
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel
 
 from hpc_dl.jobspec.base import tag_by_name
+from hpc_dl.jobspec.choice import Choice
 from hpc_dl.jobspec.yaml_text import Path
 
 
@@ -20,26 +21,26 @@ def part_at(root: type[BaseModel], values: Any, path: Path) -> type[BaseModel] |
         if part is None or not isinstance(key, str) or key not in part.model_fields:
             return None
         values = values.get(key) if isinstance(values, Mapping) else None
-        part = _chosen(_of_field(part, key), values)
+        part = _chosen(_annotation(part, key), values)
     return part
 
 
-def chosen(annotation: Any, values: Any) -> type[BaseModel] | None:
+def _chosen(annotation: Any, values: Any) -> type[BaseModel] | None:
     """Return the one model in an annotation, or that of several which the values' `name` picks."""
-    return _chosen(tuple(_models(annotation)), values)
-
-
-def _chosen(models: Sequence[type[BaseModel]], values: Any) -> type[BaseModel] | None:
-    if len(models) == 1:
-        return models[0]
+    if choice := _choice(annotation):
+        return choice.find(values)
+    several = list(_models(annotation))
+    if len(several) == 1:
+        return several[0]
     tag = tag_by_name(values)
-    named = [model for model in models if tag in (names_of(model) or (_tag(model),))]
+    named = [model for model in several if tag in (names_of(model) or (_tag(model),))]
     return named[0] if named else None
 
 
-@functools.cache
-def _of_field(part: type[BaseModel], key: str) -> tuple[type[BaseModel], ...]:
-    return tuple(_models(part.model_fields[key].annotation))
+def _annotation(part: type[BaseModel], key: str) -> Any:
+    """Return the annotation of a field, with its metadata, which pydantic keeps beside it."""
+    field = part.model_fields[key]
+    return Annotated[field.annotation, None, *field.metadata]
 
 
 @functools.cache
@@ -68,25 +69,41 @@ def members_at(root: type[BaseModel], values: Any, path: Path) -> list[str]:
     return [f"{model.library}:{member}" for model in having for member in model.members()]
 
 
+def models(part: type[BaseModel], key: str) -> list[Any]:
+    """Return the models of which the value of a field is one."""
+    return list(dict.fromkeys(_models(_annotation(part, key))))
+
+
 def _models_at(root: type[BaseModel], values: Any, path: Path) -> list[Any]:
     """Return the models of which a `name` chooses one at `path`."""
     parent = part_at(root, values, path[:-1])
     if parent is None or not path or path[-1] not in parent.model_fields:
         return []
-    return list(dict.fromkeys(_models(parent.model_fields[str(path[-1])].annotation)))
+    return models(parent, str(path[-1]))
 
 
 def all_paths(root: type[BaseModel], prefix: str = "") -> Iterator[str]:
     """Yield every dotted path that a spec may hold."""
-    for key, field in root.model_fields.items():
+    for key in root.model_fields:
         yield prefix + key
-        for model in _models(field.annotation):
+        for model in models(root, key):
             yield from all_paths(model, f"{prefix}{key}.")
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
+    elif choice := _choice(annotation):
+        yield from choice.all()
     elif typing.get_origin(annotation) is not dict:
         for inner in typing.get_args(annotation):
             yield from _models(inner)
+
+
+def _choice(annotation: Any) -> Choice | None:
+    """Return the choice in an annotation: in its own metadata, or in that of what may be None."""
+    for inner in (annotation, *typing.get_args(annotation)):
+        for it in getattr(inner, "__metadata__", ()):
+            if isinstance(it, Choice):
+                return it
+    return None

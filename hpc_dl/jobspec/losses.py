@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from hpc_dl.jobspec import fields, registry
+from hpc_dl.jobspec import fields
 from hpc_dl.jobspec.base import REFERENCE, OpenSpec
+from hpc_dl.jobspec.choice import by_name
 from hpc_dl.jobspec.facts import Task
 
 _OF_CLASSES: tuple[Task, ...] = ("classify", "classify_nodes", "tag", "predict_next")
@@ -43,4 +44,4 @@ if TYPE_CHECKING:
     TrainLoss = TorchLoss | UserLoss
 else:
     _OF_TORCH = dict.fromkeys(fields.names_of(TorchLoss), TorchLoss)
-    TrainLoss = registry.union({**_OF_TORCH, "own": UserLoss})
+    TrainLoss = by_name({**_OF_TORCH, "own": UserLoss})

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
 
-from hpc_dl.jobspec import fields, registry
+from hpc_dl.jobspec import fields
 from hpc_dl.jobspec.base import REFERENCE, OpenSpec, Spec
+from hpc_dl.jobspec.choice import by_name
 
 Momentum = Annotated[float, Field(ge=0, lt=1)]
 Rate = PositiveFloat | Literal["auto"]
@@ -93,6 +94,6 @@ if TYPE_CHECKING:
     Optimizer = AdamW | Adam | SGD | Muon | TorchOptimizer | UserOptimizer
 else:
     _OF_TORCH = dict.fromkeys(fields.names_of(TorchOptimizer), TorchOptimizer)
-    Optimizer = registry.union(
+    Optimizer = by_name(
         {"adamw": AdamW, "adam": Adam, "sgd": SGD, "muon": Muon, **_OF_TORCH, "own": UserOptimizer}
     )

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
-from hpc_dl.jobspec import fields, registry
+from hpc_dl.jobspec import fields
 from hpc_dl.jobspec.base import REFERENCE, OpenSpec, Spec
+from hpc_dl.jobspec.choice import by_name
 
 
 class Constant(Spec):
@@ -72,7 +73,7 @@ if TYPE_CHECKING:
     Schedule = Constant | Cosine | Linear | StepDown | TorchSchedule | UserSchedule
 else:
     _OF_TORCH = dict.fromkeys(fields.names_of(TorchSchedule), TorchSchedule)
-    Schedule = registry.union(
+    Schedule = by_name(
         {
             "constant": Constant,
             "cosine": Cosine,

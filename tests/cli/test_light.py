@@ -74,6 +74,13 @@ def test_imports_nothing_heavy(tmp_path: Path, words: list[str]) -> None:
     assert not modules & HEAVY
 
 
+def test_a_plan_defines_the_options_that_the_spec_names_and_no_others(tmp_path: Path) -> None:
+    _, modules = modules_of(tmp_path, "submit", str(JOBS / "vae.yaml"), "--dry-run=plan")
+    folders = ("hpc_dl.jobspec.architectures.", "hpc_dl.jobspec.sources.")
+    defined = {name for name in modules if name.startswith(folders)} - {f"{folders[1]}user"}
+    assert defined == {f"{folders[0]}vae", f"{folders[1]}digits"}
+
+
 def test_the_help_imports_no_command_and_no_library(tmp_path: Path) -> None:
     _, modules = modules_of(tmp_path, "--help")
     ours = {name for name in modules if name.startswith("hpc_dl")}

@@ -6,16 +6,18 @@ names a class of options, whose `network_module` names the module of its network
 
 from __future__ import annotations
 
+from collections import ChainMap
 from typing import TYPE_CHECKING
 
 from hpc_dl.jobspec import registry
+from hpc_dl.jobspec.choice import by_name
 from hpc_dl.jobspec.model import Model, UserModel
 
 GROUP = "hpc_dl.architectures"
-ZOO: dict[str, type[Model]] = registry.options_by_name(__name__, GROUP, Model)
+ZOO = registry.Registry(__name__, GROUP, Model)
 """Name, or the library that has many, → options."""
 
 if TYPE_CHECKING:
     ModelSpec = Model
 else:
-    ModelSpec = registry.union({**ZOO, "own": UserModel})
+    ModelSpec = by_name(ChainMap({"own": UserModel}, ZOO))

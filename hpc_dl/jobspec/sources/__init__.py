@@ -6,17 +6,19 @@ class of options, whose `source_module` names the module that reads the data.
 
 from __future__ import annotations
 
+from collections import ChainMap
 from typing import TYPE_CHECKING
 
 from hpc_dl.jobspec import registry
+from hpc_dl.jobspec.choice import by_name
 from hpc_dl.jobspec.data import Data
 from hpc_dl.jobspec.sources.user import UserData
 
 GROUP = "hpc_dl.sources"
-SOURCES: dict[str, type[Data]] = registry.options_by_name(__name__, GROUP, Data)
+SOURCES = registry.Registry(__name__, GROUP, Data)
 """Name, or the library that has many, → options."""
 
 if TYPE_CHECKING:
     DataSpec = Data
 else:
-    DataSpec = registry.union({**SOURCES, "own": UserData})
+    DataSpec = by_name(ChainMap({"own": UserData}, SOURCES))
