@@ -308,9 +308,9 @@ def is_run(run: RunDir) -> bool:
 
 def _since(run: RunDir) -> float | None:
     """Return when a run got its spec or another file; None where it is no run, or not readable."""
-    for path in (run.spec, run.journal, run.submission):
+    for file in ("spec", "journal", "submission"):  # each path is made when it is needed
         try:
-            return path.lstat().st_mtime
+            return float(os.lstat(getattr(run, file)).st_mtime)
         except FileNotFoundError:
             continue
         except OSError:

@@ -7,13 +7,10 @@ node without internet could not send is sent by the next `hpcdl reconcile`.
 
 from __future__ import annotations
 
-import http.client
 import json
 import threading
 import time
 import traceback
-import urllib.error
-import urllib.request
 from typing import Any
 
 from hpc_dl.data.faults import regular_file
@@ -133,6 +130,10 @@ def _post_in_time(url: str, content: dict[str, Any]) -> str:
 
 
 def _post(url: str, content: dict[str, Any]) -> str:
+    import http.client  # here, as most commands that could notify send nothing
+    import urllib.error
+    import urllib.request
+
     fault = ""
     for pause in PAUSES:
         time.sleep(pause)

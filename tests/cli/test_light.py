@@ -88,6 +88,15 @@ def test_the_help_imports_no_command_and_no_library(tmp_path: Path) -> None:
     assert not modules & {"rich", "pydantic", "yaml"}
 
 
+@pytest.mark.parametrize(
+    "words", [["status"], ["submit", str(JOBS / "vae.yaml"), "--dry-run=plan"]]
+)
+def test_what_sends_nothing_imports_no_http(tmp_path: Path, words: list[str]) -> None:
+    _, modules = modules_of(tmp_path, *words)
+    assert "hpc_dl.tracking.webhook" in modules
+    assert not modules & {"http.client", "urllib.request", "ssl"}
+
+
 @pytest.mark.parametrize("module", ["status", "logs", "live", "cancel", "sweep", "sweeps.status"])
 def test_what_looks_at_runs_imports_no_job_spec(module: str) -> None:
     program = f"import hpc_dl.cli.{module}, sys; print(*sys.modules)"
