@@ -183,7 +183,9 @@ class Batches:
             mine = chosen
             if self.world_size > 1:
                 mine = chosen[self._rows(len(chosen), self.rank)]
-            yield _Share(epoch, step, mine.split(self.micro_batch) if len(mine) else ())
+            whole = (mine,) if len(mine) else ()
+            parts = whole if len(mine) <= self.micro_batch else mine.split(self.micro_batch)
+            yield _Share(epoch, step, parts)
 
     def _order(self, epoch: int) -> Tensor:
         """Return the order of the split in an epoch, (examples,) int64 on the CPU."""
