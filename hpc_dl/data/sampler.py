@@ -142,7 +142,7 @@ class Batches:
     def training_steps(self, first: int, last: int) -> Iterator[list[Batch | None]]:
         """Yield this rank's micro-batches, step by step, from step `first` of a training to `last`,
         through all epochs: the first of an epoch may be prefetched at the end of the one before."""
-        epoch, number = divmod(first, math.ceil(len(self.split) / self.batch_size))
+        epoch, number = self._place(first)
         later = itertools.chain.from_iterable(map(self._shares, itertools.count(epoch + 1)))
         shares = itertools.chain(self._shares(epoch, number), later)
         return self._micro_batches(itertools.islice(shares, last - first))
@@ -199,9 +199,12 @@ class Batches:
 
     def of_step(self, step: int) -> list[Batch]:
         """Return this rank's micro-batches of any step of the training."""
-        epoch, number = divmod(step, math.ceil(len(self.split) / self.batch_size))
-        share = next(self._shares(epoch, number))
-        return self._augment(map(self.split.batch, share.parts), epoch, number)
+        share = next(self._shares(*self._place(step)))
+        return self._augment(map(self.split.batch, share.parts), share.epoch, share.step)
+
+    def _place(self, step: int) -> tuple[int, int]:
+        """Return the epoch of a step of the training, and its number in that epoch."""
+        return divmod(step, math.ceil(len(self.split) / self.batch_size))
 
     def _augment(self, micro_batches: Iterator[Batch], epoch: int, step: int) -> list[Batch]:
         """Return the micro-batches of a step, augmented."""
